@@ -9,7 +9,8 @@ from core.base.escape import plain
 from core.plan.gains import gains_of
 from core.results import findings, precision
 from core.show.figures import labels
-from core.show.figures.charts import COMPARED, GLANCE, GROUPS, InView
+from core.show.figures.charts import COMPARED, GLANCE, GROUPS
+from core.show.figures.in_view import InView
 from core.store.profiles import Profile
 from pages.ui import frame, glossary, subject, view
 from pages.ui.absorption import overview, sections

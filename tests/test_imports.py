@@ -5,16 +5,14 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
-
-from core.ask import allocations, jobs, perturbations
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "transformers", "datasets", "accelerate"}
@@ -24,38 +22,33 @@ DRAWING = {
     "huggingface_hub",  # lists what the local Hub cache holds
 }  # fmt: skip
 COMPUTING = {
-    "core.measure", "core.measure", "core.evaluate", "core.texts", "core.jobs.experiment", "core.jobs.worker",
-    "core.jobs.warm_process",
-    "core.models.loading", "core.models.replay", "core.export.folder", "core.export.checking",
+    "core.measure", "core.evaluate", "core.texts", "core.jobs.bench", "core.jobs.work", "core.jobs.experiment",
+    "core.jobs.worker", "core.jobs.warm_process", "core.models.loading", "core.models.replay", "core.export.folder",
+    "core.export.checking",
 }  # fmt: skip
 
 # The rooms of core, lowest first, and what each may know.
 ROOMS = {
-    "specs": "",
-    "store": "specs",
-    "models": "specs store",
-    "texts": "specs store models",
-    "pruning": "specs store models",
-    "measure": "specs store models texts pruning",
-    "analysis": "specs store",
-    "allocation": "specs store analysis",
-    "evaluation": "specs store models texts pruning analysis allocation",
-    "search": "specs store models texts analysis allocation evaluation",
-    "figures": "specs store analysis allocation",
-    "lessons": "specs store analysis allocation figures",
-    "export": "specs store models texts pruning analysis allocation evaluation",
-    "report": "specs store analysis allocation search figures export",
-    "jobs": "specs store models texts pruning measure analysis allocation evaluation search export",
-    "cli": "specs store models texts measure analysis allocation evaluation search figures lessons export report jobs",
+    "base": "",
+    "kinds": "base",
+    "ask": "base kinds",
+    "store": "base kinds ask",
+    "models": "base kinds ask store",
+    "texts": "base kinds ask store models",
+    "measure": "base kinds ask store models texts",
+    "plan": "base kinds ask store",
+    "results": "base kinds ask store plan",
+    "evaluate": "base kinds ask store models texts measure plan results",
+    "search": "base kinds ask store models texts plan results evaluate",
+    "show": "base kinds ask store plan results",
+    "export": "base kinds ask store models texts measure plan results evaluate",
+    "report": "base kinds ask store plan results search show export",
+    "jobs": "base kinds ask store models texts measure plan results evaluate search export",
+    "cli": "base kinds ask store models texts measure plan results evaluate search show export report jobs",
 }
-KINDS = {
-    "core.plan": [*allocations.ALLOCATORS],
-    "core.measure": [*perturbations.PERTURBATIONS],
-    "core.jobs": [place for row in jobs.JOBS for place in (row.asks, row.gives)],
-}  # the room of each table's kinds
-OPEN_TO_KINDS = {"core.ask", "numpy", "pydantic", "typing", "math", "collections.abc", "__future__"}
-FREE_OF_TENSORS = ("specs", "store", "analysis", "allocation", "figures", "lessons", "report")
-HIDDEN = {"texts", "pruning", "measure", "evaluation", "cli"}  # from pages
+FREE_OF_TENSORS = ("base", "kinds", "ask", "store", "plan", "results", "show", "report")
+HIDDEN = {"texts", "measure", "evaluate", "cli"}  # from pages
+MODULE = re.compile(r"(core|pages)(\.\w+)+(:\w+)?")  # a text that names a module, as a table of strings would
 
 
 def modules(*folders: str) -> list[Path]:
@@ -67,19 +60,25 @@ def named(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(source: str) -> set[str]:
-    """Every module that is imported anywhere in a source, inside functions too."""
+def imported(source: str, later: bool = True, texts: bool = True) -> set[str]:
+    """Every module that a source imports or names in a text.
+
+    later: inside functions, and for types alone, too. texts: those named in a text too.
+    """
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    for node in ast.walk(tree) if later else tree.body:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif texts and isinstance(node, ast.Constant) and isinstance(node.value, str) and MODULE.fullmatch(node.value):
+            found.add(node.value.partition(":")[0])
     return found
 
 
-def read(path: Path) -> set[str]:
-    return imported(path.read_text(encoding="utf-8"))
+def read(path: Path, **how: bool) -> set[str]:
+    return imported(path.read_text(encoding="utf-8"), **how)
 
 
 def under(names: set[str], prefixes: set[str]) -> set[str]:
@@ -91,86 +90,9 @@ def rooms(names: set[str]) -> set[str]:
     return {name.split(".")[1] for name in names if name.startswith("core.")} & ROOMS.keys()
 
 
-def test_core_has_just_these_rooms() -> None:
-    there = {path.name for path in (ROOT / "core").iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert there == ROOMS.keys()
-    assert {path.name for path in (ROOT / "core").glob("*.py")} == {"__init__.py", "__main__.py"}
-
-
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_knows_only_lower_ones(room: str) -> None:
-    allowed = {room, *ROOMS[room].split()}
-    wrong = {named(path): rooms(read(path)) - allowed for path in modules(f"core/{room}")}
-    assert {name: known for name, known in wrong.items() if known} == {}
-
-
-@pytest.mark.parametrize(("room", "place"), [(room, place) for room, places in KINDS.items() for place in places])
-def test_a_kind_knows_specs_and_its_own_room(room: str, place: str) -> None:
-    """Specs load it: it may need nothing that needs specs whole, and no tensors."""
-    names = read(ROOT.joinpath(*place.partition(":")[0].split(".")).with_suffix(".py"))
-    assert names - under(names, OPEN_TO_KINDS | {room}) == set()
-
-
-def test_what_can_be_asked_loads_no_tensor_library() -> None:
-    assert loaded_by("import core.ask") & HEAVY == set()
-
-
-def test_the_rooms_have_an_order() -> None:
-    """What the table allows makes no circle."""
-    order = list(TopologicalSorter({room: known.split() for room, known in ROOMS.items()}).static_order())
-    assert order[0] == "specs"
-    assert order[-1] == "cli"
-
-
-def test_no_two_files_know_each_other() -> None:
-    known = {named(path): set(_files(path)) - {named(path)} for path in modules("core", "pages")}
-    try:
-        TopologicalSorter(known).prepare()
-    except CycleError as error:
-        pytest.fail(f"a circle of files: {' -> '.join(error.args[1])}")
-
-
-def _files(path: Path) -> Iterator[str]:
-    """The modules of the project that a file names; a package only where it is named itself."""
-    names = {name for name in read(path) if name.startswith(("core.", "pages."))}
-    for name in names:
-        if _is_module(name) and not any(other.startswith(f"{name}.") for other in names if _is_module(other)):
-            yield name
-
-
-@pytest.mark.parametrize("path", modules("core"), ids=named)
-def test_core_knows_no_streamlit_and_no_page(path: Path) -> None:
-    assert not under(read(path), {"streamlit", "pages"})
-
-
-@pytest.mark.parametrize("path", modules(*(f"core/{room}" for room in FREE_OF_TENSORS)), ids=named)
-def test_what_is_asked_stored_and_drawn_needs_no_tensors(path: Path) -> None:
-    assert not under(read(path), HEAVY | COMPUTING)
-
-
-@pytest.mark.parametrize("path", [ROOT / "app.py", *modules("pages")], ids=named)
-def test_pages_do_not_import_what_computes(path: Path) -> None:
-    assert not under(read(path), HEAVY | COMPUTING | {"ui"})
-    assert not rooms(read(path)) & HIDDEN
-
-
-@pytest.mark.parametrize("path", modules("pages/ui"), ids=named)
-def test_parts_of_pages_know_no_page(path: Path) -> None:
-    assert not {name for name in read(path) if name.startswith("pages.")} - under(read(path), {"pages.ui"})
-
-
-@pytest.mark.parametrize("path", [ROOT / "app.py", *modules("pages")], ids=named)
-def test_pages_use_few_packages(path: Path) -> None:
-    roots = {name.partition(".")[0] for name in read(path)}
-    assert roots - DRAWING - {"core", "pages"} - set(sys.stdlib_module_names) == set()
-
-
-def test_the_guard_bites() -> None:
-    assert under(imported("def f():\n    from torch import nn\n"), HEAVY)
-    assert under(imported("from core.jobs import experiment\n"), COMPUTING)
-    assert under(imported("import pages.ui.view\n"), {"pages"})
-    assert rooms(imported("from core.show.figures.style import Chart\n")) == {"figures"}
-    assert not under(imported("from core import specs\nimport torchlike\n"), HEAVY | COMPUTING)
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -180,33 +102,83 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
+def test_core_has_just_these_rooms_and_each_knows_only_lower_ones() -> None:
+    there = {path.name for path in (ROOT / "core").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert there == ROOMS.keys()
+    assert {path.name for path in (ROOT / "core").glob("*.py")} == {"__init__.py", "__main__.py"}
+    order = list(TopologicalSorter({room: known.split() for room, known in ROOMS.items()}).static_order())
+    assert (order[0], order[-1]) == ("base", "cli")
+    wrong = {
+        named(path): known
+        for room, below in ROOMS.items()
+        for path in modules(f"core/{room}")
+        if (known := rooms(read(path)) - {room, *below.split()})
+    }
+    assert wrong == {}
+
+
+def test_no_two_files_know_each_other() -> None:
+    def known(path: Path) -> set[str]:
+        names = {name for name in read(path, texts=False) if name.startswith(("core.", "pages.")) and is_module(name)}
+        return {name for name in names if not any(other.startswith(f"{name}.") for other in names)} - {named(path)}
+
+    try:
+        TopologicalSorter({named(path): known(path) for path in modules("core", "pages")}).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of files: {' -> '.join(error.args[1])}")
+
+
+def test_core_knows_no_streamlit_no_page_and_where_it_only_tells_no_tensors() -> None:
+    wrong = {named(path): found for path in modules("core") if (found := under(read(path), {"streamlit", "pages"}))}
+    for path in modules(*(f"core/{room}" for room in FREE_OF_TENSORS)):
+        kernel = path.parent.name == "kinds"  # imports torch where it runs
+        if found := under(read(path, later=not kernel), HEAVY) | under(read(path), COMPUTING):
+            wrong[named(path)] = found
+    assert wrong == {}
+
+
+def test_pages_draw_and_know_few_packages() -> None:
+    wrong = {}
+    for path in [ROOT / "app.py", *modules("pages")]:
+        names = read(path)
+        found = under(names, HEAVY | COMPUTING | {"ui"}) | rooms(names) & HIDDEN
+        if path.is_relative_to(ROOT / "pages" / "ui"):
+            found |= {name for name in names if name.startswith("pages.")} - under(names, {"pages.ui"})
+        used = {name.partition(".")[0] for name in names}
+        found |= used - DRAWING - {"core", "pages"} - set(sys.stdlib_module_names)
+        if found:
+            wrong[named(path)] = found
+    assert wrong == {}
+
+
+def test_the_guards_bite() -> None:
+    assert under(imported("def f():\n    from torch import nn\n"), HEAVY)
+    assert not under(imported("def f():\n    from torch import nn\n", later=False), HEAVY)
+    assert under(imported("from core.jobs import experiment\n"), COMPUTING)
+    assert under(imported("import pages.ui.view\n"), {"pages"})
+    assert rooms(imported("ROW = ('core.show.figures.style:Chart', 'not core.ask')\n")) == {"show"}
+    assert not under(imported("from core import ask\nimport torchlike\n"), HEAVY | COMPUTING)
+    assert "torch" in loaded_by("from core import experiment; experiment.get")
+
+
 def test_what_pages_import_loads_no_tensor_library() -> None:
     names = {
         name
         for path in modules("pages")
         for name in read(path)
-        if name.startswith(("core", "pages.ui")) and _is_module(name)
+        if name.startswith(("core", "pages.ui")) and is_module(name)
     }
     assert {"core.store.cache", "core.show.figures"} <= names
     assert loaded_by("\n".join(f"import {name}" for name in sorted(names))) & HEAVY == set()
 
 
-def test_charts_reports_and_analysis_load_neither_streamlit_nor_tensors() -> None:
-    names = [named(path) for path in modules("core/figures", "core/report", "core/analysis")]
+def test_what_is_asked_stored_told_and_drawn_loads_neither_streamlit_nor_tensors() -> None:
+    names = [named(path) for path in modules(*(f"core/{room}" for room in FREE_OF_TENSORS))]
     assert loaded_by("\n".join(f"import {name}" for name in names)) & (HEAVY | {"streamlit"}) == set()
 
 
 def test_the_command_line_loads_charts_only_for_a_report() -> None:
     assert "plotly" not in loaded_by("import core.cli.reporting")
-
-
-def test_the_process_guard_bites() -> None:
-    assert "torch" in loaded_by("from core import experiment; experiment.get")
-
-
-def _is_module(name: str) -> bool:
-    path = ROOT.joinpath(*name.split("."))
-    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
 def test_where_changes_are_checked_nothing_is_skipped_for_want_of_the_bundled_model() -> None:

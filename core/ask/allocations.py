@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal, Self, Union
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from core.ask.perturbations import perturbation
 from core.base.errors import UserError
-from core.base.spec import Spec, checked, load
+from core.base.spec import Spec, checked
+from core.kinds import Base, Uniform
 
-ALLOCATORS = (
-    "core.kinds.uniform:Uniform",
-    "core.kinds.owl:Owl",
-    "core.kinds.alphapruning:AlphaPruning",
-    "core.kinds.dlp:Dlp",
-    "core.kinds.lsa:Lsa",
-    "core.kinds.depth_ramp:DepthRamp",
-    "core.kinds.response:Response",
-    "core.kinds.manual:Manual",
-)
-BASES = {form.model_fields["kind"].default: form for form in map(load, ALLOCATORS)}
-METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
-BASE_LABELS = {kind: form.label for kind, form in BASES.items()}
-Base = Annotated[Union[tuple(BASES.values())], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
 USUAL = "owl"  # what is shown where no method is chosen
-Uniform, Manual = BASES["uniform"], BASES["manual"]  # what is compared with, and what no method made
 Control = Literal["none", "reversed", "shuffled", "ramp"]
 
 

@@ -1,11 +1,15 @@
-"""What can be computed as a job: a row each, from the request to the function that does the work."""
+"""The kinds of job: a row each, from what a person asks to the view that it resolves to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Union
 
-from core.base.spec import Spec, View, load
+from core.ask.measurements import MeasureRequest, ProfileSpec
+from core.ask.requests import BestRequest, BestSpec, ExportRequest, ExportSpec
+from core.ask.shares import ShareRequest, Unfinished
+from core.ask.studies import StudyRequest, StudySpec
+from core.base.spec import Spec, View
 
 
 @dataclass(frozen=True)
@@ -13,30 +17,20 @@ class JobRow:
     """A kind of job."""
 
     kind: str  # folder of its results in the store
-    asks: str  # where the class of its request lies
-    gives: str  # where the class of what it resolves to lies: a view
-    work: str  # where `(request, bench) -> Entry` lies; it may load torch
+    request: type[Spec]
+    view: type[View]  # what the request resolves to
     about: str
     answered: bool = True  # a stored result answers the request; else it is done anew each time
     listed: str = ""  # how `runs --json` calls its results, where these are listed there
     page: str = "prune"  # where a run of it is watched
     opens: tuple[tuple[str, str], ...] = ()  # what the URL of the page says to show a result, {key} its key
 
-    @property
-    def request(self) -> type[Spec]:
-        return load(self.asks)
-
-    @property
-    def view(self) -> type[View]:
-        return load(self.gives)
-
 
 JOBS = (
     JobRow(
         "profile",
-        "core.ask.measurements:MeasureRequest",
-        "core.ask.measurements:ProfileSpec",
-        "core.jobs.work:measure",
+        MeasureRequest,
+        ProfileSpec,
         "Perturb every layer of a model on a text and follow the drift.",
         listed="profiles",
         page="measure",
@@ -44,36 +38,32 @@ JOBS = (
     ),
     JobRow(
         "study",
-        "core.ask.studies:StudyRequest",
-        "core.ask.studies:StudySpec",
-        "core.jobs.work:evaluate",
+        StudyRequest,
+        StudySpec,
         "Prune by a list of settings and evaluate each beside the dense model and uniform sparsity.",
         listed="studies",
         opens=(("study", "{key}"), ("part", "results")),
     ),
     JobRow(
         "export",
-        "core.ask.requests:ExportRequest",
-        "core.ask.requests:ExportSpec",
-        "core.jobs.work:export",
+        ExportRequest,
+        ExportSpec,
         "Write a pruned model to a folder that loads anywhere.",
         answered=False,  # its folder may be gone
         listed="exports",
     ),
     JobRow(
         "best",
-        "core.ask.requests:BestRequest",
-        "core.ask.requests:BestSpec",
-        "core.jobs.work:search",
+        BestRequest,
+        BestSpec,
         "Search the best setting on one text and judge it on another.",
         listed="best",
         opens=(("best", "{key}"), ("part", "best")),
     ),
     JobRow(
         "unfinished",
-        "core.ask.shares:ShareRequest",
-        "core.ask.shares:Unfinished",
-        "core.jobs.work:share",
+        ShareRequest,
+        Unfinished,
         "Do one share of a measurement or study that several processes spread among themselves.",
         answered=False,  # what it answers is the whole, once that is there
         listed="unfinished",

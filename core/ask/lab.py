@@ -7,10 +7,11 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from core.ask.models import Dtype, OfModel
-from core.ask.perturbations import EACH, Perturbation, perturbation
+from core.ask.perturbations import EACH, perturbation
 from core.ask.settings import Setting, read_setting
 from core.base.errors import UserError
 from core.base.spec import Spec, added, checked
+from core.kinds import Perturbation
 
 MOST_TOKENS = 64  # of a sentence
 MOST_CHARACTERS = 2000  # of a sentence or a prompt: more cannot be meant

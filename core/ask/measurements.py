@@ -8,16 +8,16 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from core.ask.models import ModelSpec, OfModel
-from core.ask.perturbations import EACH, Perturbation
+from core.ask.perturbations import EACH
 from core.ask.texts import TextSpec, WindowRequest
 from core.base.formats import model_name, text_name
 from core.base.spec import Spec, View, added
+from core.kinds import Perturbation
 from core.kinds.treatments import PRUNERS
 
 SMALLEST_HALF_PRECISION_SIZE = 0.05
 
 
-OUTLIER_THRESHOLDS = tuple(2 + step / 2 for step in range(21))  # M of OWL: 2 to 12
 
 
 class Measurement(Spec):

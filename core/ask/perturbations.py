@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Union
-
-from pydantic import Field
 
 from core.base.errors import UserError
 from core.base.escape import brief
-from core.base.spec import Positions, checked, load
+from core.base.spec import Positions, checked
+from core.kinds import FORMS, Perturbation
 
-PERTURBATIONS = (
-    "core.kinds.gaussian:Gaussian",
-    "core.kinds.covariance:Covariance",
-    "core.kinds.residual:Residual",
-    "core.kinds.residual_linear:ResidualLinear",
-    "core.kinds.residual_rescaled:ResidualRescaled",
-    "core.kinds.skip:Skip",
-    "core.kinds.checkpoint:Checkpoint",
-)
-FORMS = {form.model_fields["kind"].default: form for form in map(load, PERTURBATIONS)}
-Perturbation = Annotated[Union[tuple(FORMS.values())], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
-Gaussian = FORMS["gaussian"]  # rounding is measured as noise of its size
-Checkpoint = FORMS["checkpoint"]  # what `compare` asks to be measured
-Residual, ResidualLinear = FORMS["residual"], FORMS["residual_linear"]  # what responses ask to be measured
 EACH = "each"  # linear: stands for every linear of the model, one measurement for each
 
 

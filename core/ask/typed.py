@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from core.ask import presets
 from core.ask.measurements import Measurement, MeasureRequest, measurements
-from core.ask.perturbations import Perturbation, perturbation
+from core.ask.perturbations import perturbation
 from core.ask.requests import BestRequest
 from core.ask.studies import StudyRequest
 from core.ask.texts import WindowRequest
@@ -17,6 +17,7 @@ from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.paths import exists, expanded, resolved
 from core.base.spec import checked, look_up, number
+from core.kinds import Perturbation
 
 Stored = TypeVar("Stored", StudyRequest, BestRequest)
 

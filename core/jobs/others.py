@@ -16,7 +16,7 @@ from core.models.sources import Source, locate
 from core.store.cache import Store
 
 if TYPE_CHECKING:
-    from core.jobs.experiment import Bench
+    from core.jobs.bench import Bench
 
 
 def located(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> dict[str, Source]:

@@ -54,7 +54,7 @@ class Desk:
     """Answers with the last model that was asked of."""
 
     def __init__(self, model: str):
-        from core.jobs.experiment import Bench
+        from core.jobs.bench import Bench
         from core.models.devices import device
         from core.models.progress import silent
         from core.store.cache import Store

@@ -1,4 +1,4 @@
-"""What is done for each kind of request: the functions that `core.ask.jobs` names."""
+"""The work of each kind of job."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import chain
 
-from core.ask.jobs import Request
+from core.ask.jobs import BY_REQUEST, Request
 from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec, expanded, identified, methods_of
 from core.ask.requests import BestRequest, ExportRequest
 from core.ask.shares import Share, ShareRequest
@@ -16,7 +16,7 @@ from core.base.escape import brief
 from core.evaluate.resolving import check, resolve
 from core.evaluate.running import Run
 from core.jobs import others as other_models
-from core.jobs.experiment import Bench
+from core.jobs.bench import Bench
 from core.measure.sweep import Sweep
 from core.models import anatomy, devices
 from core.models.loading import Loaded, Reader
@@ -133,7 +133,7 @@ def search(request: BestRequest, bench: Bench) -> Entry:
     from core.search import choosing
 
     def stage(asked: Request, report: Report) -> Entry:
-        return bench.store.find(asked) or replace(bench, report=report).run(asked)
+        return bench.store.find(asked) or run(asked, replace(bench, report=report))
 
     loaded = bench.load(request, lambda reader: choosing.texts_of(choosing.with_documents(request), reader))
     shape = outlined(loaded.source, bench.store)
@@ -143,3 +143,17 @@ def search(request: BestRequest, bench: Bench) -> Entry:
 def _checked(request: StudyRequest | ExportRequest, bench: Bench) -> Callable[[Reader], None]:
     """What refuses a request before the weights are read."""
     return lambda reader: check(request, reader, bench.store)
+
+
+WORK: dict[str, Callable[..., Entry]] = {  # kind of a job -> (request, bench) -> what is stored
+    "profile": measure,
+    "study": evaluate,
+    "export": export,
+    "best": search,
+    "unfinished": share,
+}
+
+
+def run(request: Request, bench: Bench) -> Entry:
+    """Compute what a request asks for, whatever is stored."""
+    return WORK[BY_REQUEST[type(request)].kind](request, bench)

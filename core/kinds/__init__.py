@@ -1,0 +1,52 @@
+"""The kinds: base allocators, perturbations, pruners and repairs, each one file and one row of a table here.
+
+They lie below requests and above nothing but `core.base`: parameters, labels, formula, paper, and arithmetic on arrays
+that they are given. A kernel that needs torch imports it where it runs.
+"""
+
+from typing import Annotated, Union
+
+from pydantic import Field
+
+from core.kinds.alphapruning import AlphaPruning
+from core.kinds.checkpoint import Checkpoint
+from core.kinds.covariance import Covariance
+from core.kinds.depth_ramp import DepthRamp
+from core.kinds.dlp import Dlp
+from core.kinds.gaussian import Gaussian
+from core.kinds.lsa import Lsa
+from core.kinds.manual import Manual
+from core.kinds.owl import Owl
+from core.kinds.residual import Residual
+from core.kinds.residual_linear import ResidualLinear
+from core.kinds.residual_rescaled import ResidualRescaled
+from core.kinds.response import Response
+from core.kinds.skip import Skip
+from core.kinds.uniform import Uniform
+
+ALLOCATORS = (
+    Uniform,
+    Owl,
+    AlphaPruning,
+    Dlp,
+    Lsa,
+    DepthRamp,
+    Response,
+    Manual,
+)
+PERTURBATIONS = (
+    Gaussian,
+    Covariance,
+    Residual,
+    ResidualLinear,
+    ResidualRescaled,
+    Skip,
+    Checkpoint,
+)
+
+BASES = {form.model_fields["kind"].default: form for form in ALLOCATORS}
+METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
+BASE_LABELS = {kind: form.label for kind, form in BASES.items()}
+Base = Annotated[Union[ALLOCATORS], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
+FORMS = {form.model_fields["kind"].default: form for form in PERTURBATIONS}
+Perturbation = Annotated[Union[PERTURBATIONS], Field(discriminator="kind")]  # noqa: UP007 (made from the table)

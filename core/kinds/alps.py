@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from core.kinds.damping import damped
 from core.kinds.patterns import Pattern
 from core.kinds.refit import solved
 from core.kinds.selection import least, least_of_groups
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DAMPING = (0.01, 0.1, 1.0)  # times the mean diagonal of the second moment; each is tried when the one before fails
 ROUNDS = 300  # at most
@@ -55,6 +56,8 @@ def alps(
         UserError: the inputs make no whole groups of the pattern.
         Broken: it diverges with the largest damping too.
     """
+    import torch
+
     if pattern:
         pattern.check_width(weight.shape[1])
     elif not int(weight.numel() * sparsity):
@@ -82,6 +85,8 @@ class _Penalised:
     """The damped second moment A, scaled to a unit diagonal, and its inverse at any penalty."""
 
     def __init__(self, second_moment: Tensor, damping: Tensor, scale: Tensor):
+        import torch
+
         self.matrix = (second_moment + damping * torch.eye(len(scale), device=scale.device)) / torch.outer(scale, scale)
         exact = self.matrix.cpu() if scale.device.type == "mps" else self.matrix  # which has no float64
         values, vectors = torch.linalg.eigh(exact.double())
@@ -94,6 +99,8 @@ class _Penalised:
 
 def _split(dense: Tensor, penalised: _Penalised, gone: Callable[[Tensor], Tensor]) -> Tensor:
     """The sparse copy once the mask has settled, (out, in); `dense` is scaled."""
+    import torch
+
     fitted = dense @ penalised.matrix
     first = dense.masked_fill(gone(dense.abs()), 0)
     sparse, price, penalty, restarts, began = first, torch.zeros_like(dense), PENALTY, 0, False

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from core.base.formats import model_name
-from core.kinds.perturbation import Kind
-
-if TYPE_CHECKING:
-    from core.measure.perturb import Injection, Stream
+from core.kinds.perturbation import Injection, Kind, Stream
 
 
 class Checkpoint(Kind):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from core.base.spec import Positions, number
-from core.kinds.perturbation import Kind
-
-if TYPE_CHECKING:
-    from core.measure.perturb import Injection, Stream
+from core.kinds.perturbation import Injection, Kind, Stream
 
 
 class Covariance(Kind):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from core.base.errors import Broken
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def damped(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
 from core.base.spec import Array
-from core.kinds.allocator import Allocator, Parameter, steps
-
-if TYPE_CHECKING:
-    from core.plan.evidence import Evidence
+from core.kinds.allocator import Allocator, Evidence, Parameter, steps
 
 STEP = 0.002  # of the grid
 MOST = 20  # of its steps that a search tries: published ones run to hundreds on a shallow model, and OWL gets as many

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
 from core.base.spec import Array
-from core.kinds.allocator import Allocator, Parameter, steps
+from core.kinds.allocator import Allocator, Evidence, Parameter, steps
 from core.kinds.band import band
-
-if TYPE_CHECKING:
-    from core.plan.evidence import Evidence
 
 STATISTICS = {"mean": "mean", "median": "median"}
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
 from core.base.errors import UserError
 from core.base.spec import Array
-from core.kinds.allocator import Allocator, Parameter, steps
+from core.kinds.allocator import Allocator, Evidence, Parameter, steps
 from core.kinds.band import band, unit
-
-if TYPE_CHECKING:
-    from core.plan.evidence import Evidence
 
 GRANULARITIES = {"layer": "one per layer", "half": "attention and FFN apart"}
 BUDGET = Parameter("Budget", tuple(GRANULARITIES), "budget", GRANULARITIES, titles={"half": "per half"})

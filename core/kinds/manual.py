@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -10,10 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from core.base.errors import UserError
 from core.base.formats import several
 from core.base.spec import Array, added
-from core.kinds.allocator import Allocator
-
-if TYPE_CHECKING:
-    from core.plan.evidence import Evidence
+from core.kinds.allocator import Allocator, Evidence
 
 ROUNDING = 1e-12  # how far below 0 a budget that was met may leave a layer
 LONGEST = 60  # characters of a name

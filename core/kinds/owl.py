@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from core.base.spec import Array
-from core.kinds.allocator import Allocator, Parameter, steps
+from core.kinds.allocator import Allocator, Evidence, Parameter, steps
 from core.kinds.band import band
-from core.kinds.owl import OUTLIER_THRESHOLDS
 
-if TYPE_CHECKING:
-    from core.plan.evidence import Evidence
+OUTLIER_THRESHOLDS = tuple(2 + step / 2 for step in range(21))  # M: 2 to 12
 
 
 class Owl(Allocator):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from core.kinds.damping import damped
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ITERATIONS = 10  # at most: thirty lower the error by another 0.2 to 1 %, on other text by nothing
 ENOUGH = 1e-3  # of the first residual of a row
@@ -82,6 +83,8 @@ def solved(
         enough: of the first residual of a row, in the norm of the preconditioner, for it to be solved.
         pull: (out, in) rows p; None: nothing.
     """
+    import torch
+
     weigh = (second_moment.diagonal() + damping).reciprocal().nan_to_num(posinf=0.0) * kept  # the preconditioner
     found, direction = start.clone(), torch.zeros_like(start)
     residual = _product(dense - start, second_moment, damping)
@@ -108,4 +111,6 @@ def solved(
 
 
 def _product(rows: Tensor, second_moment: Tensor, damping: Tensor) -> Tensor:
+    import torch
+
     return torch.addcmul(rows @ second_moment, rows, damping)

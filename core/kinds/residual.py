@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from core.base.formats import per_cent
-from core.kinds.perturbation import Kind
+from core.kinds.perturbation import Injection, Kind, Stream
 from core.kinds.treatments import Treated
-
-if TYPE_CHECKING:
-    from core.measure.perturb import Injection, Stream
 
 
 class Residual(Kind):

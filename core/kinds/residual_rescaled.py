@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from core.base.formats import per_cent
 from core.base.spec import Positions, number
-from core.kinds.perturbation import Kind
+from core.kinds.perturbation import Injection, Kind, Stream
 from core.kinds.treatments import Treated
-
-if TYPE_CHECKING:
-    from core.measure.perturb import Injection, Stream
 
 
 class ResidualRescaled(Kind):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
-from torch import Tensor
 
 from core.kinds.patterns import Pattern
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def least(score: Tensor, count: int) -> Tensor:
@@ -15,6 +18,8 @@ def least(score: Tensor, count: int) -> Tensor:
     A selection is many times faster than a sort, and this one gives the same on every device. On MPS, whose
     selection is limited, it is done on the CPU.
     """
+    import torch
+
     if count == 0:
         return torch.zeros_like(score, dtype=torch.bool)
     if score.device.type == "cpu":
@@ -32,6 +37,8 @@ def least_by_row(score: Tensor, count: int) -> Tensor:
         score: (rows, columns).
         count: in all.
     """
+    import torch
+
     each, left = divmod(count, len(score))
     gone = least(score, each)
     if left:
@@ -42,6 +49,8 @@ def least_by_row(score: Tensor, count: int) -> Tensor:
 
 def _on_cpu(score: Tensor, count: int) -> Tensor:
     """By numpy's partition, which is five times faster there than torch's selections."""
+    import torch
+
     numbers = (score if score.element_size() > 2 else score.float()).numpy()  # numpy knows no bfloat16
     largest = np.partition(numbers, count - 1, axis=-1)[..., count - 1 : count].copy()
     largest = torch.from_numpy(largest).to(score.dtype)
@@ -50,6 +59,8 @@ def _on_cpu(score: Tensor, count: int) -> Tensor:
 
 
 def _first_of_ties(score: Tensor, largest: Tensor, count: int) -> Tensor:
+    import torch
+
     below, tied = score < largest, score == largest
     room = count - below.sum(-1, keepdim=True)
     return below | (tied & (tied.cumsum(-1, dtype=torch.int32) <= room))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from core.kinds.perturbation import Kind
-
-if TYPE_CHECKING:
-    from core.measure.perturb import Injection, Stream
+from core.kinds.perturbation import Injection, Kind, Stream
 
 
 class Skip(Kind):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from core.kinds.damping import damped
 from core.kinds.patterns import Pattern
 from core.kinds.selection import least, least_of_groups
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BLOCK = 128  # columns decided on at once
 STRIP = 16  # columns whose neighbours are updated one by one
@@ -50,6 +51,8 @@ def sparsegpt(
         UserError: the inputs make no whole groups of the pattern.
         Broken: the second moment cannot be factorised with the largest damping either.
     """
+    import torch
+
     if pattern:
         pattern.check_width(weight.shape[1])
     dead = second_moment.diagonal() == 0
@@ -78,6 +81,8 @@ def inverse_factor(second_moment: Tensor, warn: Callable[[str], object] = warnin
     Raises:
         Broken: no damping helps.
     """
+    import torch
+
     moment = second_moment.cpu() if second_moment.device.type == "mps" else second_moment
     moment = moment.to(torch.float32, copy=True)
     diagonal = moment.diagonal()
@@ -85,6 +90,8 @@ def inverse_factor(second_moment: Tensor, warn: Callable[[str], object] = warnin
     mean = diagonal.mean()
 
     def attempt(share: float) -> Tensor | None:
+        import torch
+
         damped_moment = moment.flip(0, 1)
         damped_moment.diagonal().add_(share * mean)
         lower, failed = torch.linalg.cholesky_ex(damped_moment)
@@ -126,6 +133,8 @@ def _prune_block(block: Tensor, factor: Tensor, price: Tensor, gone: Tensor | No
     Returns:
         (columns, out) what each column lost, over its diagonal entry of U.
     """
+    import torch
+
     errors = torch.empty_like(block)
     for strip in _spans(0, len(block), pattern.of if pattern else STRIP):
         here = gone[strip] if gone is not None else least_of_groups(((block[strip] * price[strip]) ** 2).T, pattern).T

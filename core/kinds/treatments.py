@@ -1,15 +1,22 @@
-"""The pruners and the repairs: a row each. A kernel, a file of its own in core/pruning, is loaded when first used."""
+"""The pruners and the repairs: a row each, whose kernel is a file of its own beside this one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator
 
-from core.base.spec import load, look_up
+from core.base.spec import look_up
+from core.kinds.alps import alps
+from core.kinds.magnitude import magnitude
+from core.kinds.refit import refit
+from core.kinds.sparsegpt import sparsegpt
+from core.kinds.wanda import wanda
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Of a linear: nothing, the norm (in,) or the second moment (in, in) of its inputs, or what its outputs lack (out, in)
 Statistic = Literal["none", "norm", "second_moment", "pull"]
@@ -20,7 +27,7 @@ class PrunerRow:
     """What is known of a pruner."""
 
     label: str
-    kernel: str  # where `(weight, statistic, sparsity, pattern, warn) -> weight` lies
+    prune: Callable[..., Tensor]  # (weight, statistic, sparsity, pattern, warn) -> weight
     statistic: Statistic  # of the inputs: what statistics are collected, memory and costs follow from it
     about: str
     formula: str  # TeX: what decides which weights go
@@ -40,23 +47,18 @@ class PrunerRow:
         """Whether the weights that stay keep their values: a mask is all that it makes."""
         return self.statistic != "second_moment"
 
-    @cached_property
-    def prune(self) -> Callable[..., Any]:
-        """The kernel; it loads torch."""
-        return load(self.kernel)
-
 
 PRUNERS = {
     "magnitude": PrunerRow(
         "magnitude",
-        "core.kinds.magnitude:magnitude",
+        magnitude,
         "none",
         "A pruner that zeroes the smallest weights of each linear, whatever they are multiplied with.",
         r"\text{score}_{jk} = |W_{jk}|",
     ),
     "wanda": PrunerRow(
         "Wanda",
-        "core.kinds.wanda:wanda",
+        wanda,
         "norm",
         "A pruner that zeroes, in every row of a linear, the weights whose size times the length of their input over "
         "the calibration text is least, and changes no other.",
@@ -68,7 +70,7 @@ PRUNERS = {
     ),
     "sparsegpt": PrunerRow(
         "SparseGPT",
-        "core.kinds.sparsegpt:sparsegpt",
+        sparsegpt,
         "second_moment",
         "A pruner that zeroes the weights whose loss costs the output of the linear least, and changes those that stay "
         "to make up for it.",
@@ -79,7 +81,7 @@ PRUNERS = {
     ),
     "alps": PrunerRow(
         "ALPS",
-        "core.kinds.alps:alps",
+        alps,
         "second_moment",
         "A pruner that seeks the mask and the weights that stay together, so that the outputs of the linear come "
         "closest to those of its dense self: slower than the others, and repaired already.",
@@ -95,28 +97,23 @@ class RepairRow:
     """What is known of a repair: what is done to the weights that a pruner leaves, by their inputs' second moments."""
 
     label: str
-    kernel: str  # where `(dense, pruned, second_moment, warn, pull) -> weight` lies
+    mend: Callable[..., Tensor]  # (dense, pruned, second_moment, warn, pull) -> weight
     about: str
     formula: str  # TeX
     follows: bool = False  # whether it looks at what outputs lack to be the dense path's
-
-    @cached_property
-    def mend(self) -> Callable[..., Any]:
-        """The kernel; it loads torch."""
-        return load(self.kernel)
 
 
 REPAIRS = {
     "refit": RepairRow(
         "refit",
-        "core.kinds.refit:refit",
+        refit,
         "A repair after any pruner: the weights that stay are solved anew by least squares, so that the outputs of the "
         "linear on the calibration text come closest to those of its dense self.",
         r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad W' = 0 \text{ where } W \text{ is pruned}",
     ),
     "refit_dense": RepairRow(
         "refit to dense",
-        "core.kinds.refit:refit",
+        refit,
         "A repair after any pruner: the weights that stay are solved anew so that the outputs of the linear, with the "
         "stream that they are added to, come closest to the middle between the pruned path and the dense model's own. "
         "So each layer takes back part of the drift that the pruned layers before it left.",

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from core.base.spec import Array
-from core.kinds.allocator import Allocator
-
-if TYPE_CHECKING:
-    from core.plan.evidence import Evidence
+from core.kinds.allocator import Allocator, Evidence
 
 
 class Uniform(Allocator):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from core.kinds.patterns import Pattern
 from core.kinds.selection import least_by_row, least_of_groups
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def wanda(

@@ -1,1 +1,1 @@
-"""Two passes over a text: statistics of the clean run, then one perturbation at every layer."""
+"""Streams through layers: the sweep, what it looks at, and the pruning of a model layer by layer."""

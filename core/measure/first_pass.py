@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from core.ask.measurements import ProfileSpec
-from core.ask.perturbations import Perturbation
 from core.base.spec import Spec
+from core.kinds import Perturbation
 from core.measure import beside
 from core.measure.account import Account
 from core.measure.perturb import Moments

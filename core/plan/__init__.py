@@ -1,3 +1,1 @@
-"""How a sparsity budget is spread over layers: pure numpy on a profile. One file per allocator."""
-
-import core.ask.allocations
+"""How a budget is spread over layers, from a profile, in pure numpy: units, the solver, the correction."""

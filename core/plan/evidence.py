@@ -13,9 +13,8 @@ from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.plan import responses
 from core.plan.budget import Bounds
 from core.plan.responses import Curves
+from core.plan.units import response
 from core.store.profiles import Profile
-
-__all__ = ["Curves", "Evidence"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +76,18 @@ class Evidence:
             UserError: too few sparsities were measured.
         """
         return responses.of_profile(self.profile, pruner, objective, per_linear)
+
+    def highest_measured(self, pruner: str, objective: str, per_linear: bool) -> float:
+        """Largest sparsity of the measured responses."""
+        return self.curves(pruner, objective, per_linear).highest
+
+    def least_harm(self, pruner: str, objective: str, per_linear: bool) -> Array:
+        """The sparsity of every unit that meets the target with the least total harm, (units,).
+
+        Raises:
+            UserError: too few sparsities were measured, or the target cannot be reached.
+        """
+        return response(self.curves(pruner, objective, per_linear), self.parameters, self.target, self.bounds)
 
 
 def _mean(of_linears: Array, known: NDArray[np.bool_]) -> Array:

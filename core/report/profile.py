@@ -25,7 +25,8 @@ from core.results import precision
 from core.results.checkpoints import compared
 from core.show import figures
 from core.show.figures import labels
-from core.show.figures.charts import CHARTS, COMPARED, InView
+from core.show.figures.charts import CHARTS, COMPARED
+from core.show.figures.in_view import InView
 from core.show.figures.responses import responses
 from core.store.profiles import Profile
 from core.store.results import Array

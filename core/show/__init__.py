@@ -1,0 +1,1 @@
+"""What a person is shown: figures, and the words of the lessons."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec
-from core.ask.perturbations import Perturbation, in_order
+from core.ask.perturbations import in_order
 from core.base.errors import UserError
 from core.base.spec import Positions
+from core.kinds import Perturbation
 from core.store.cache import Entry, Store
 from core.store.results import Activation, Cumulative, Difference, Floor, Perturbed, Removal, Scores, Weights
 

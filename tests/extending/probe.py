@@ -131,7 +131,7 @@ def _perturbation(key: str) -> dict[str, Any]:
 
 
 def _job(model: str) -> dict[str, Any]:
-    from core.jobs.count import CountRequest
+    from core.ask.count import CountRequest
 
     from core.jobs import queue, worker
     from core.store.cache import Store

@@ -15,19 +15,21 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 COPIED = ("core", "pages", "tests")
+WORK = "WORK: dict[str, Callable[..., Entry]] = {  # kind of a job -> (request, bench) -> what is stored"
 
 pytestmark = pytest.mark.xdist_group("extending")  # the copy is made and looked at once
 
 
 @dataclass(frozen=True)
 class Addition:
-    """A file, and a row after the head of a table."""
+    """A file, and a row after the head of a table, with its import."""
 
     source: str
     file: str
     table: str
     head: str
     row: str
+    imported: str
 
     def write(self, root: Path) -> tuple[str, str]:
         """Add both to a copy; the two files that were touched."""
@@ -35,48 +37,40 @@ class Addition:
         table = root / self.table
         lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
         lines.insert(lines.index(f"{self.head}\n") + 1, f"    {self.row},\n")
+        lines.insert(next(i for i, line in enumerate(lines) if line.startswith("from core.")), f"{self.imported}\n")
         table.write_text("".join(lines), encoding="utf-8")
         return self.file, self.table
 
 
 ADDITIONS = {
     "allocator": Addition(
-        "allocator.py",
-        "core/plan/teeth.py",
-        "core/ask/allocations.py",
-        "ALLOCATORS = (",
-        '"core.plan.teeth:Teeth"',
+        "allocator.py", "core/kinds/teeth.py", "core/kinds/__init__.py", "ALLOCATORS = (", "Teeth",
+        "from core.kinds.teeth import Teeth",
     ),
     "pruner": Addition(
-        "pruner.py",
-        "core/measure/diagonal.py",
-        "core/kinds/treatments.py",
-        "PRUNERS = {",
-        '"diagonal": PrunerRow("Diagonal", "core.measure.diagonal:diagonal", "second_moment", "Least squares.", "w^2")',
+        "pruner.py", "core/kinds/diagonal.py", "core/kinds/treatments.py", "PRUNERS = {",
+        '"diagonal": PrunerRow("Diagonal", diagonal, "second_moment", "Least squares.", "w^2")',
+        "from core.kinds.diagonal import diagonal",
     ),
     "perturbation": Addition(
-        "perturbation.py",
-        "core/kinds/shrink.py",
-        "core/ask/perturbations.py",
-        "PERTURBATIONS = (",
-        '"core.kinds.shrink:Shrink"',
+        "perturbation.py", "core/kinds/shrink.py", "core/kinds/__init__.py", "PERTURBATIONS = (", "Shrink",
+        "from core.kinds.shrink import Shrink",
     ),
     "chart": Addition(
-        "chart.py",
-        "core/show/figures/influence.py",
-        "core/show/figures/charts.py",
-        "CHARTS = (",
-        'ChartRow("influence", DRIFT, "Which layers change most?", "core.show.figures.influence:influence")',
+        "chart.py", "core/show/figures/influence.py", "core/show/figures/charts.py", "CHARTS = (",
+        'ChartRow("influence", DRIFT, "Which layers change most?", influence)',
+        "from core.show.figures.influence import influence",
+    ),
+    "request": Addition(
+        "request.py", "core/ask/count.py", "core/ask/jobs.py", "JOBS = (",
+        'JobRow("count", CountRequest, CountSpec, "Count the weights.", listed="counts")',
+        "from core.ask.count import CountRequest, CountSpec",
     ),
     "job": Addition(
-        "job.py",
-        "core/jobs/count.py",
-        "core/ask/jobs.py",
-        "JOBS = (",
-        'JobRow("count", "core.jobs.count:CountRequest", "core.jobs.count:CountSpec", "core.jobs.count:count", '
-        '"Count the weights.", listed="counts")',
+        "job.py", "core/jobs/count.py", "core/jobs/work.py", WORK, '"count": count',
+        "from core.jobs.count import count",
     ),
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

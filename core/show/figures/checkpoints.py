@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from core.plan.gains import gains_of
 from core.results.checkpoints import compared
 from core.show.figures.axes import layer_axis, log_axis
-from core.show.figures.charts import InView
+from core.show.figures.in_view import InView
 from core.show.figures.labels import digits
 from core.show.figures.linears import SCALE
 from core.show.figures.marks import colour_bar, curve, here

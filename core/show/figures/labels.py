@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.ask.perturbations import Perturbation
 from core.base import profile_names
 from core.base.formats import digits, listed, model_name
 from core.base.profile_names import UNTRAINED
 from core.base.spec import Positions
+from core.kinds import Perturbation
 from core.store.cache import Entry
 from core.store.profiles import Profile
 from core.store.results import Array

@@ -14,7 +14,7 @@ from core.results import precision, propagation
 from core.show.figures import drift, gain, labels, overlay, why
 from core.show.figures import matrix as maps
 from core.show.figures import sizes as turning
-from core.show.figures.charts import PRUNED, REPAIRED, InView
+from core.show.figures.in_view import PRUNED, REPAIRED, InView
 from core.show.figures.style import Chart
 from core.store.profiles import Profile
 

@@ -15,8 +15,9 @@ from core.base.formats import sentence
 from core.results import precision
 from core.show import figures
 from core.show.figures import Chart, labels
-from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, ChartRow, InView
+from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, ChartRow
 from core.show.figures.charts import GROUPS as CHARTED
+from core.show.figures.in_view import InView
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, subject, view

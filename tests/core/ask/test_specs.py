@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from core.ask import presets
 from core.ask.measurements import Measurement, MeasureRequest, PerturbedSpec, ProfileSpec, measurements, methods_of
 from core.ask.models import ModelSpec
-from core.ask.perturbations import Perturbation, perturbation
+from core.ask.perturbations import perturbation
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import StudyRequest
 from core.ask.texts import TextSpec, WindowRequest
 from core.base.spec import checked, number
-from core.kinds import FORMS, Gaussian, Residual
+from core.kinds import FORMS, Gaussian, Perturbation, Residual
 from core.kinds.covariance import Covariance
 from core.kinds.residual_rescaled import ResidualRescaled
 from core.kinds.skip import Skip

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
-from core.kinds.response import Response, response
+from core.kinds.response import Response
 from core.plan.budget import Bounds, met
 from core.plan.estimates import estimate, estimates
 from core.plan.responses import curves, hull
 from core.plan.spread import allocate
+from core.plan.units import response
 from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
 
 

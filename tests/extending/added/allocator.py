@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
 from core.base.spec import Array
-from core.kinds.allocator import Allocator, Parameter, steps
-
-if TYPE_CHECKING:
-    from core.plan.evidence import Evidence
+from core.kinds.allocator import Allocator, Evidence, Parameter, steps
 
 
 class Teeth(Allocator):

@@ -13,7 +13,7 @@ from core.ask.measurements import Measurement
 from core.ask.perturbations import perturbation
 from core.plan.gains import gains_of
 from core.show.figures import of_profile
-from core.show.figures.charts import InView
+from core.show.figures.in_view import InView
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile

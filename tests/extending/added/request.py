@@ -1,0 +1,26 @@
+"""How many weights a model's linears have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.ask.models import ModelSpec, OfModel
+from core.base.spec import View
+
+
+class CountRequest(OfModel):
+    """The prunable weights of a model."""
+
+    @property
+    def title(self) -> str:
+        return f"count of the weights of {self.model}"
+
+
+class CountSpec(View):
+    """The same of a model by content; the number is in its provenance."""
+
+    model: ModelSpec
+
+    def lines(self, told: Mapping[str, Any]) -> list[str]:
+        return [f"{told['weights']} weights"]
