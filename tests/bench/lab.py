@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import itertools
 
-from core.evaluate.live import Writer
+from core.evaluate.writing import Writer
 
 from core.ask import lab
 from core.measure.scenes import Lab
