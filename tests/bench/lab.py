@@ -8,9 +8,8 @@ from __future__ import annotations
 import argparse
 import itertools
 
-from core.evaluate.writing import Writer
-
 from core.ask import lab
+from core.evaluate.writing import Writer
 from core.measure.scenes import Lab
 from core.models.loading import load
 from core.models.sources import locate
