@@ -16,10 +16,11 @@ from core.base.paths import resolved
 from core.cli import app, asking
 from core.cli.options import command
 from core.cli.output import out, say_helped, say_json
-from core.cli.study_output import change, change_json, interval_json, protocol_json, seeds_json
+from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
 from core.cli.studying import export_json, run, say_export
 from core.kinds.treatments import PRUNERS
 from core.models import machine
+from core.results.verdicts import said
 from core.search.best import LINEARS, Best, called, commands, export_request, linears_line, load, written
 from core.search.roles import roles
 from core.store.cache import Store
@@ -124,7 +125,7 @@ def _table(found: Best, cache: Path | None) -> None:
     for column in ("loss, nats/token", "perplexity", "against uniform"):
         view.add_column(column, justify="right")
     for each in rows[:ROWS]:
-        numbers = (f"{each.loss:.4f}", f"{each.perplexity:.4g}", change(found.selected(each)))
+        numbers = (f"{each.loss:.4f}", f"{each.perplexity:.4g}", said(found.selected(each)))
         view.add_row(words(each.setting.allocation), *numbers)
     out.print(view)
     for each in rows[:ROWS]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,10 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from core.cli.output import out, say_helped
+from core.results import protocols, verdicts
+from core.results import study_table as tables
 from core.results.comparison import Interval
 from core.results.evaluated import Change, EvaluatedSetting, seedless
-from core.results.evaluations import Evaluations, uncontrolled
-from core.results.verdicts import quoted
+from core.results.evaluations import Evaluations
 
 
 def point_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
@@ -25,15 +24,10 @@ def point_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
         "agreement": one.agreement,
         "windows": len(one.result.evaluated.nll),
         "broken_at_layer": one.broken,
-        "seconds_pruning": _seconds(one),
+        "seconds_pruning": one.result.about.get("seconds_pruning") if one.setting else None,
         "tasks": {name: _accuracy(one, name) for name in one.result.tasks},
         "protocol": protocol_json(found, one),
     }
-
-
-def _seconds(one: EvaluatedSetting) -> float | None:
-    """How long pruning, its repair included, took where it was done; None for the dense model."""
-    return one.result.about.get("seconds_pruning") if one.setting else None
 
 
 def protocol_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
@@ -98,16 +92,10 @@ def study_json(found: Evaluations) -> dict[str, Any]:
     return {"text": found.provenance.get("text"), "points": rows}
 
 
-def _over_seeds(found: Evaluations, one: EvaluatedSetting) -> Change | None:
-    """A setting against uniform over all its calibration seeds; None below two of them."""
-    change = found.of(one.setting).against_uniform
-    return change if change and change.seeds.n > 1 else None
-
-
 def over_seeds_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any] | None:
     """Change against uniform in per cent over calibration seeds with a Student-t interval, and for each of them."""
-    change = _over_seeds(found, one)
-    if change is None:
+    change = found.of(one.setting).against_uniform
+    if change is None or change.seeds.n < 2:
         return None
     alike = [each for each in found.singles if each.setting and seedless(each.setting) == seedless(one.setting)]
     by_seed = {each.setting.calibration_seed: each.against_uniform for each in alike}
@@ -134,82 +122,20 @@ def _accuracy(one: EvaluatedSetting, task: str) -> dict[str, float]:
     return dict(zip(("acc", "acc_stderr", "examples"), one.accuracy(task), strict=True))
 
 
-def _share(right: float, error: float, _: int) -> str:
-    """`0.350 ± 0.034`; without an error where one example has none."""
-    return f"{right:.3f} ± {error:.3f}" if np.isfinite(error) else f"{right:.3f}"
-
-
 def study_table(found: Evaluations) -> None:
-    """A study for people: a row per point; below it what is known over seeds and shuffles, and what went wrong."""
-    tasks = [task.name for task in found.spec.tasks]
-    corrected = any(each.base not in (None, each.uniform) for each in found.singles)
-    view = Table(title=escape(_title(found)))
-    view.add_column("setting", overflow="fold")
-    for column in (
-        "perplexity",
-        "against uniform",
-        *(["against base"] if corrected else []),
-        "KL",
-        *tasks,
-        "pruned in",
-    ):
-        view.add_column(column, justify="right")
-    for each in found.singles:
-        changes = [each.against_uniform, *([each.against_base] if corrected else [])]
-        accuracies = [_share(*each.accuracy(name)) for name in tasks]
-        said = [change(one.windows) if one else "" for one in changes]
-        seconds = _seconds(each)
-        took = "" if seconds is None else f"{seconds:.3g} s"
-        view.add_row(
-            escape(each.name), each.trouble or f"{each.perplexity:.4g}", *said, f"{each.kl:.4g}", *accuracies, took
-        )
+    """A study for people: its table, the verdicts, and what went wrong."""
+    table = tables.study_table(tables.rows_of(found))
+    changes = [name for name in table.read.columns if name not in tables.READ]
+    heads, *rows = table.only("written", "perplexity", *changes, "KL, nats", "not a number", "pruned in, s").texts
+    view = Table(title=escape(f"{found.provenance.get('model')}: {protocols.line(found)}"))
+    for head in heads:
+        view.add_column(escape(head), overflow="fold", justify="left" if head == "written" else "right")
+    for cells in rows:
+        view.add_row(*map(escape, cells))
     out.print(view)
-    for line in dict.fromkeys([*_calibrated(found), *_seeds_said(found), *_shuffles_said(found)]):
-        out.print(line, markup=False, soft_wrap=True)
-    for each in found.singles:
-        say_helped(each.name, each.helped)
-    out.print(f"study {found.spec.key}")
-
-
-def _title(found: Evaluations) -> str:
-    """Model and protocol."""
-    text, told = found.spec.text, found.provenance
-    return (
-        f"{told.get('model')} on {told.get('text')}, {text.sequences} x {text.length} tokens, {found.spec.model.dtype}"
-    )
-
-
-def _calibrated(found: Evaluations) -> Iterator[str]:
-    """What the pruned points were calibrated on."""
-    for each in found.singles:
-        read = _calibration(each)
-        if read:
-            yield "calibrated on {text}, {windows} x {length} tokens".format(**read)
-
-
-def change(found: Interval) -> str:
-    """A change in per cent as a cell of a table; an interval only where there is one, nothing where no number is."""
-    if math.isnan(found.value):
-        return ""
-    return f"{found.value:+.1f} %" + (f" [{found.low:.1f}, {found.high:.1f}]" if found.certain else "")
-
-
-def _seeds_said(found: Evaluations) -> Iterator[str]:
-    """What each setting does to uniform over several calibration seeds, in sentences."""
+    for part in found.slices:
+        for text in verdicts.sentences(found, part, None):
+            out.print(f"At {part.name}: {text}", markup=False, soft_wrap=True)
     for each in found.settings:
-        over = _over_seeds(found, each)
-        if over:
-            yield f"{each.setting.name}: {quoted(over)} against uniform"
-
-
-def _shuffles_said(found: Evaluations) -> Iterator[str]:
-    """How far the shuffles of each correction spread, in sentences."""
-    for each in found.singles:
-        over = each.setting and shuffles_json(found, each)
-        if over:
-            against = [
-                "{:+.1f} to {:+.1f} % against {}".format(*over[name], name.removeprefix("against_"))
-                for name in ("against_uniform", "against_base")
-                if over[name] and (name == "against_uniform" or over[name] != over["against_uniform"])
-            ]
-            yield f"{uncontrolled(each.setting).name}, {over['shuffles']} shuffles of it: {', '.join(against)}"
+        say_helped(each.setting.name, each.helped)
+    out.print(f"study {found.spec.key}")

@@ -141,7 +141,9 @@ def _is_response(one: EvaluatedSetting, per_linear: bool) -> bool:
 
 
 def _uniform_by_wanda(found: Evaluations) -> Control:
-    return lambda one: next(each for each in _answering(found) if each.setting and each.setting == each.setting.uniform)
+    pruned = [one for one in _answering(found) if one.setting]
+    uniform = next(one for one in pruned if one.setting == one.setting.uniform)
+    return lambda one: uniform if one.setting else None
 
 
 OWL = {"against": "OWL by Wanda", "control": _owl}

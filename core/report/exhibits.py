@@ -43,11 +43,11 @@ def _json(figure: go.Figure, look: Palette) -> str:
 
 def table(frame: pd.DataFrame) -> Table:
     """A frame with its numbers written to five digits."""
-    return texts(list(frame.columns), frame.itertuples(index=False))
+    return texts(list(frame.columns), *frame.itertuples(index=False))
 
 
-def texts(columns: Sequence[object], rows: Sequence[Sequence[object]]) -> Table:
-    """Rows of values as they are written."""
+def texts(columns: Sequence[object], *rows: Sequence[object]) -> Table:
+    """Heads and rows of values as they are written."""
     return Table(tuple(map(str, columns)), tuple(tuple(map(_text, row)) for row in rows))
 
 

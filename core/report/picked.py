@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from core.ask.commands import report_line
 from core.report.exhibits import exhibit, texts
 from core.report.page import Command, Part
-from core.results import rows as reading
-from core.results.rows import Row
-from core.results.verdicts import said
+from core.results import protocols
+from core.results.study_table import FIRST, Row, beside_first
 from core.show.figures import evaluation
 
 
@@ -19,26 +18,18 @@ def part(rows: Sequence[Row]) -> Part:
     Args:
         rows: two or more.
     """
-    base, others = rows[0], rows[1:]
-    found = [reading.compared(row, base) for row in others]
-    note = "; ".join(reading.badge(alike) for alike in reading.by_protocol(rows))
-    names = reading.distinct([row.called for row in others], others)
-    known = {name: each for name, each in zip(names, found, strict=True) if each is not None}
-    drawn = [
-        exhibit(lambda look: evaluation.changes(known, None, base.called, look, "Against the first"), note, "picked")
-    ]
-    cells = [(base.called, reading.perplexity(base.one), "the reference")]
-    cells += [
-        (row.called, reading.perplexity(row.one), said(each) if each else f"not compared: {reading.apart(row, base)}")
-        for row, each in zip(others, found, strict=True)
-    ]
-    keys = dict.fromkeys(row.study.spec.key for row in rows)
+    first, *others = rows
+    table = beside_first(rows)
+    changes = {name: each.windows for name, each in table.changes(FIRST).items()}
+    note = "; ".join(dict.fromkeys(protocols.badge(row.study) for row in rows))
+    title = "Against the first"
+    drawn = exhibit(lambda look: evaluation.changes(changes, None, first.called, look, title), note, "picked")
     return Part(
         key="picked",
-        title=f"Compared: {base.called} and {len(others)} more",
-        sentences=tuple(reading.said(row, base, each) for row, each in zip(others, found, strict=True)),
-        exhibits=tuple(drawn if any(each.value == each.value for each in known.values()) else ()),
-        tables=(("The compared settings", texts(("setting", "perplexity", "against the first"), cells)),),
+        title=f"Compared: {first.called} and {len(others)} more",
+        sentences=tuple(row.against(first) for row in others),
+        exhibits=(drawn,) if changes else (),
+        tables=(("The compared settings", texts(*table.texts)),),
         provenance=(("evaluated on", note),),
-        commands=(Command("The studies:", report_line(keys)),),
+        commands=(Command("The studies:", report_line(dict.fromkeys(row.study.spec.key for row in rows))),),
     )

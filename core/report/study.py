@@ -10,10 +10,10 @@ from core.base.errors import UserError
 from core.base.formats import per_cent
 from core.report import provenance, remake
 from core.report.exhibits import exhibit, texts
-from core.report.page import Exhibit, Part, Table
-from core.results import rows as reading
+from core.report.page import Exhibit, Part
 from core.results import verdicts
 from core.results.evaluations import Evaluations, Slice
+from core.results.study_table import rows_of, study_table
 from core.search.best import Best
 from core.show.figures import of_evaluations as drawing
 from core.show.figures.style import Chart, Palette
@@ -34,7 +34,7 @@ def part(entry: Entry, found: Evaluations, profile: Profile | None = None) -> Pa
         profile: of its model, to hold the additive estimate against what was measured; None: there is none at hand.
     """
     spec = found.spec
-    dense = reading.perplexity(found.dense) if found.dense else "not measured"
+    dense = found.dense.written if found.dense else "not measured"
     said = [f"At {each.name}: {text}" for each in found.slices for text in verdicts.sentences(found, each, None)]
     helped = [each for each in found.settings if each.helped]
     said += [f"{each.name} at {per_cent(each.setting.allocation.target)}: {each.helped}" for each in helped]
@@ -43,7 +43,7 @@ def part(entry: Entry, found: Evaluations, profile: Profile | None = None) -> Pa
         title=f"{found.provenance.get('model', spec.model.content)}: what does pruning cost?",
         sentences=(f"Perplexity of the dense model: {dense}.", *said, PAIRED),
         exhibits=tuple(_exhibits(found, profile, provenance.note(entry, spec.model, spec.text, spec))),
-        tables=(("Every number", numbers(found)),),
+        tables=(("Every number", texts(*study_table(rows_of(found)).texts)),),
         provenance=provenance.rows(entry, spec.model, spec.text, spec),
         commands=tuple(remake.study(found)),
     )
@@ -110,19 +110,3 @@ def _estimable(results: Evaluations, within: Slice, profile: Profile) -> bool:
     except UserError:
         return False
     return int(table.notna().all(axis=1).sum()) >= FEWEST
-
-
-# --- numbers -------------------------------------------------------------------------------------------------------
-
-
-def numbers(found: Evaluations) -> Table:
-    """A row per point: perplexity, change against uniform with its interval, divergence, agreement, accuracies."""
-    tasks = [task.name for task in found.spec.tasks]
-    columns = ["setting", "perplexity", "against uniform", "KL, nats", "agreement", "zeros, mean of linears", *tasks]
-    rows = []
-    for each in found.singles:
-        change = each.against_uniform
-        said = verdicts.said(change.windows) if change else ""
-        accuracies = [reading.accuracy(each, name) for name in tasks]
-        rows.append((each.name, reading.perplexity(each), said, each.kl, each.agreement, each.zeros, *accuracies))
-    return texts(columns, rows)

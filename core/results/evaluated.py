@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from core.ask.settings import PrunedSpec, Setting
-from core.base.formats import helped
+from core.base.formats import digits, helped
 from core.results.comparison import Interval, over_seeds, paired, percent, standard_error
 from core.store.results import Array, Evaluated, ZeroShot
 
@@ -156,6 +156,11 @@ class EvaluatedSetting:
         if self.perplexity == np.inf:
             return "beyond what can be written"
         return "not a number, " + ("after the last layer" if self.broken is None else f"from layer {self.broken} on")
+
+    @property
+    def written(self) -> str:
+        """The perplexity with four digits, or where it broke."""
+        return self.trouble or digits(self.perplexity, 4)
 
     @property
     def warnings(self) -> list[str]:

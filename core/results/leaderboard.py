@@ -15,9 +15,9 @@ from core.base.formats import capital, listed, per_cent
 from core.kinds import METHODS
 from core.kinds.treatments import USUAL
 from core.plan.spread import allocate, layer_means, linear_parameters
-from core.results import protocols
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
+from core.results.protocols import Place, place
 from core.results.verdicts import against, beside, verdict
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -105,26 +105,10 @@ def _of_layers(planned: Array, profile: Profile) -> Array:
     return planned if planned.ndim == 1 else layer_means(planned, linear_parameters(profile))
 
 
-def where(groups: Iterable[Evaluations], target: float, pruner: str = USUAL) -> tuple[Evaluations, Slice] | None:
-    """The protocol and the slice in which most methods were measured at a target, of this pruner if of any.
-
-    What was measured alike by another profile stands beside it.
-    """
-    groups = tuple(groups)
-    places = _places(groups, target)
-
-    def good(place: tuple[Evaluations, Slice]) -> tuple[bool, int, int]:
-        found, part = place
-        return part.treatment.name == pruner, len(found.methods(part)), len(found.within(part))
-
-    best = max(places, key=good, default=None)
-    return best and (protocols.across_profiles(best[0], groups), best[1])
-
-
-def _places(groups: Iterable[Evaluations], target: float) -> list[tuple[Evaluations, Slice]]:
-    """Every protocol with each of its slices at a target, without those of a pattern: it fixes what a layer loses."""
-    return [(found, part) for found in groups for part in found.slices
-            if part.pattern is None and abs(part.target - target) < 1e-9]  # fmt: skip
+def where(groups: Iterable[Evaluations], target: float, pruner: str = USUAL) -> Place | None:
+    """Where all pages look for what was measured at a target; None where nothing was at just that."""
+    found = place(groups, target, pruner)
+    return found if found and abs(found.part.target - target) < 1e-9 and found.part.pattern is None else None
 
 
 def targets(groups: Iterable[Evaluations]) -> list[float]:
@@ -188,8 +172,9 @@ def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner:
     That is on the base on screen, else on one of its method, else on uniform; of several, by this pruner and over most
     calibration seeds.
     """
-    tried = [(found, each) for found, part in _places(groups, request.target) for each in found.within(part)
-             if each.base and each.control == "none"]  # fmt: skip
+    tried = [(found, each) for found in groups for each in found.settings
+             if each.base and each.control == "none" and each.setting.pattern is None
+             and abs(each.setting.allocation.target - request.target) < 1e-9]  # fmt: skip
 
     def good(place: tuple[Evaluations, EvaluatedSetting]) -> tuple[bool, bool, bool, bool, int]:
         _, one = place

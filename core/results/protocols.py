@@ -12,9 +12,9 @@ from typing import NamedTuple
 from core.ask.models import ModelSpec
 from core.ask.settings import Setting
 from core.ask.studies import Point, StudySpec
-from core.kinds.treatments import PRUNER_LABELS
-from core.results.evaluated import SeedResult, seedless
-from core.results.evaluations import Evaluations, load, profile_key
+from core.kinds.treatments import PRUNER_LABELS, USUAL
+from core.results.evaluated import EvaluatedSetting, SeedResult, seedless
+from core.results.evaluations import Evaluations, Slice, load, profile_key, slice_of
 from core.results.tasks import labels, tasks_asked
 from core.store.cache import Entry, Store
 
@@ -140,6 +140,44 @@ def across_profiles(found: Evaluations, others: tuple[Evaluations, ...]) -> Eval
     guests = tuple(entry for part in parts[1:] for entry in part.entries)
     profiles = tuple(dict.fromkeys(key for part in parts for key in part.profiles))
     return replace(merged(parts), entries=found.entries, guests=(*found.guests, *guests), profiles=profiles)
+
+
+class Place(NamedTuple):
+    """A protocol, and what is compared within it."""
+
+    evaluations: Evaluations
+    part: Slice
+
+    @property
+    def settings(self) -> list[EvaluatedSetting]:
+        """Without shuffles: each is a draw of many, which says nothing on its own."""
+        return [each for each in self.evaluations.within(self.part) if each.control != "shuffled"]
+
+
+def place(
+    groups: Iterable[Evaluations], target: float, pruner: str = USUAL, mine: Setting | None = None
+) -> Place | None:
+    """The protocol and the slice that a page shows, by one rule; None where nothing was evaluated.
+
+    Where the setting in view was evaluated; else the nearest target, of this pruner if of any, where most methods and
+    settings were; of equals the first protocol, the newest. What was measured alike by another profile stands beside.
+
+    Args:
+        groups: as `together` orders them.
+        pruner: the name of a treatment.
+        mine: the setting in view, whose pattern counts too; without it no pattern is preferred.
+    """
+    groups = tuple(groups)
+    pattern = mine.pattern if mine else None
+
+    def good(one: Place) -> tuple[bool, float, bool, bool, int, int]:
+        holds = mine is not None and slice_of(mine) == one.part and one.evaluations.of(mine) is not None
+        near = -round(abs(one.part.target - target), 9)
+        methods = len(one.evaluations.methods(one.part))
+        return holds, near, one.part.pattern == pattern, one.part.treatment.name == pruner, methods, len(one.settings)
+
+    best = max((Place(found, part) for found in groups for part in found.slices), key=good, default=None)
+    return best and Place(across_profiles(best.evaluations, groups), best.part)
 
 
 def merged(found: Sequence[Evaluations]) -> Evaluations:

@@ -11,18 +11,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.ask import grammar, naming
+from core.ask import naming
 from core.ask.studies import TaskSpec
-from core.base.formats import digits, per_cent
+from core.base.formats import capital, digits, per_cent
 from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, slice_of
 from core.results.protocols import SHORT
 from core.results.tasks import labels
-from core.results.verdicts import quoted
+from core.results.verdicts import quoted, sentence
 
 Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
 READ = ("allocation", "pruner", "zeros", "perplexity")  # what a table for readers begins with; changes follow
-CHANGE, MEAN = "against ", "mean of tasks"
+CHANGE, MEAN, FIRST = "against ", "mean of tasks", "the first"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +33,14 @@ class Row:
     one: EvaluatedSetting
 
     @property
+    def points(self) -> list[int]:
+        """The places of its results in the study, by calibration seed."""
+        return [self.study.points.index(each) for each in self.one.results.values()]
+
+    @property
     def key(self) -> str:
         """The study's key and the place of the setting's first point in it."""
-        return f"{self.study.spec.key}-{self.study.points.index(self.one.result)}"
+        return f"{self.study.spec.key}-{self.points[0]}"
 
     @property
     def model(self) -> str:
@@ -78,10 +83,40 @@ class Row:
         """The setting in words, its target and pruner too."""
         return naming.setting(self.one.setting) if self.one.setting else "dense"
 
+    def apart(self, other: Row) -> str:
+        """Why its perplexity cannot be compared with another's; empty where it can: one model, the same windows."""
+        mine, its = self.study.spec, other.study.spec
+        if mine.model.weights != its.model.weights:
+            return f"they are of different models, {self.model} and {other.model}"
+        if mine.model.dtype != its.model.dtype:
+            return f"one ran in {mine.model.dtype}, the other in {its.model.dtype}"
+        if mine.text.key != its.text.key:
+            if self.protocol != other.protocol:
+                return f"they were read on {self.protocol} tokens, and on {other.protocol}"
+            return "they were read on different texts or windows"
+        now = {row.one.result.pruned.earlier for row in (self, other) if row.one.result.pruned}
+        return f"only one was pruned by {max(now)}" if len(now) > 1 else ""
+
+    def against(self, other: Row) -> str:
+        """What it does to perplexity against another row, in a sentence, or why that cannot be said."""
+        broken = [row for row in (self, other) if row.one.trouble]
+        why = self.apart(other) or " and ".join(
+            f"the perplexity of {row.called} is {row.one.trouble}" for row in broken
+        )
+        if why:
+            return f"{capital(self.called)} cannot be compared with {other.called}: {why}."
+        return f"{capital(sentence(self.called, other.called, self.one.against(other.one).windows))}."
+
     @property
     def name(self) -> str:
         """The setting with all that tells it from others in a list."""
         return " · ".join([self.called, self.model, self.protocol, *(["imported"] if self.imported else [])])
+
+
+def names(rows: Sequence[Row]) -> list[str]:
+    """A name for each row, as short as tells them all apart."""
+    forms = ([row.allocation for row in rows], [row.called for row in rows], [row.name for row in rows])
+    return next((form for form in forms if len(set(form)) == len(rows)), [f"{row.name} ({row.key})" for row in rows])
 
 
 def rows_of(found: Evaluations, settings: Iterable[EvaluatedSetting] | None = None) -> list[Row]:
@@ -128,6 +163,10 @@ def _four(value: float) -> str:
     return f"{value:.4g}"
 
 
+def _perplexity(value: float) -> str:
+    return digits(value, 4) if np.isfinite(value) else "not a number"
+
+
 def _pruner(row: Row) -> str:
     setting = row.one.setting
     return ", ".join([slice_of(setting).pruned, *(["true-sequential"] if setting.true_sequential else [])])
@@ -141,7 +180,7 @@ RESULTS = {
     "allocation": Column(lambda row: row.allocation),
     "pruner": Column(_pruned(_pruner)),
     "zeros": Column(_pruned(lambda row: row.one.setting.allocation.target), per_cent, "Fraction of zeros"),
-    "perplexity": Column(lambda row: row.one.perplexity, lambda value: digits(value, 4)),
+    "perplexity": Column(lambda row: row.one.perplexity, _perplexity),
 }
 MORE = {
     "not a number": Column(lambda row: row.one.trouble),
@@ -153,7 +192,7 @@ MORE = {
 ORIGIN = {
     "pruned in, s": Column(_pruned(_seconds), lambda value: f"{value:.3g}"),
     "calibration seeds": Column(lambda row: ", ".join(map(str, row.one.seeds))),
-    "with all parameters": Column(_pruned(lambda row: grammar.said(row.one.setting.allocation))),
+    "written": Column(lambda row: row.one.setting.name if row.one.setting else "dense", about="As commands read it"),
     "protocol": Column(lambda row: row.protocol, about="Text, windows × tokens"),
     "text": Column(lambda row: row.study.spec.text.content[:SHORT], about="Hash of the evaluation text"),
     "calibrated on": Column(lambda row: row.calibrated),
@@ -168,7 +207,7 @@ ORIGIN = {
 
 def _against(control: Control) -> Column:
     def change(row: Row) -> Change | None:
-        other = control(row.one) if row.one.setting else None
+        other = control(row.one)
         return row.one.against(other) if other is not None and other is not row.one else None
 
     return Column(change, lambda found: quoted(found) if found.windows.n else "no seed in common")
@@ -187,7 +226,7 @@ def _tasks(rows: Sequence[Row], name: str, control: Control) -> dict[str, Column
         return Accuracy(known[:, 0].mean(), np.sqrt((known[:, 1] ** 2).sum()) / len(known))
 
     def change(row: Row) -> Accuracy | None:
-        other, own = control(row.one) if row.one.setting else None, labels(row.study.spec.tasks)
+        other, own = control(row.one), labels(row.study.spec.tasks)
         if other is None or other is row.one:
             return None
         found = row.one.accuracy_against(other, [own[task] for task in shared])
@@ -264,6 +303,11 @@ class Table:
                 and (name.startswith((CHANGE, f"{MEAN}, {CHANGE}")) or None not in values)]  # fmt: skip
         return self.only(*READ, *more)
 
+    def changes(self, against: str) -> dict[str, Change]:
+        """Name -> change of each row that has one."""
+        found = zip(names(self.rows), self.values.get(f"{CHANGE}{against}", ()), strict=False)
+        return {name: change for name, change in found if change is not None}
+
     @property
     def differing(self) -> Table:
         """The numbers, and of all else what differs between rows."""
@@ -282,6 +326,13 @@ def study_table(rows: Iterable[Row], controls: Mapping[str, Control] | None = No
     rows, controls = tuple(rows), controls or UNIFORM | BASE
     changes = {f"{CHANGE}{name}": _against(control) for name, control in controls.items()}
     return Table(rows, RESULTS | changes | MORE | _tasks(rows, *next(iter(controls.items()))) | ORIGIN)
+
+
+def beside_first(rows: Sequence[Row]) -> Table:
+    """Rows beside the first of them: what differs, and the changes against it of those that compare with it."""
+    first, *others = rows
+    alike = {row.one for row in others if not row.apart(first)}
+    return study_table(rows, {FIRST: lambda one: first.one if one in alike else None}).differing
 
 
 UNIFORM: dict[str, Control] = {"uniform": lambda one: one.uniform}

@@ -6,8 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from core.ask import naming
 from core.ask.naming import spoken
-from core.base.formats import capital, listed
+from core.ask.settings import Setting
+from core.base.formats import capital, listed, per_cent
 from core.base.spec import number
 from core.results.comparison import FEWEST_SEEDS, FEWEST_WINDOWS, Interval
 from core.results.evaluated import Change, EvaluatedSetting
@@ -257,3 +259,63 @@ def _conclusion(own: Change, controls: Sequence[Change]) -> str:
     if words & {"gains", "no different"}:
         return "A control does as well or better, so it is not the measured absorption that helps."
     return ""
+
+
+# --- what a page leads with ----------------------------------------------------------------------------------------
+
+
+def leading(found: Evaluations, part: Slice, setting: Setting) -> EvaluatedSetting:
+    """The measured setting to lead with where the one in view is not measured.
+
+    Its method, else the lowest perplexity, else uniform; a correction never leads.
+    """
+    plain = [each for each in found.within(part) if each.uniform and each.finite and not each.strength]
+    alike = [each for each in plain if each.setting.allocation.base.kind == setting.allocation.base.kind]
+    return min(alike or plain or found.within(part), key=lambda each: each.perplexity)
+
+
+def headline(one: EvaluatedSetting, part: Slice) -> str:
+    """`39 % lower perplexity than uniform at 70 %`, where that much is certain; of uniform itself its perplexity."""
+    at = f"at {100 * part.target:.4g} %"
+    change = one.against_uniform
+    if change is None or not math.isfinite(change.value):
+        return f"Perplexity {one.written} {at}"
+    if verdict(change.quoted) not in ("costs", "gains"):
+        return f"No certain difference from uniform {at}"
+    size = abs(change.value)
+    word = "lower" if change.value < 0 else "higher"
+    return f"{size:.{0 if size >= 20 else 1}f} % {word} perplexity than uniform {at}"
+
+
+def behind(one: EvaluatedSetting, found: Evaluations) -> str:
+    """What the headline compares, and how certain it is."""
+    others = [(one.uniform, "uniform"), (found.dense, "the dense model")]
+    compared = " and ".join(f"{each.written} for {name}" for each, name in others if each is not None)
+    said = f"{naming.long(one.setting.allocation)}: perplexity {one.written}" + (
+        f", against {compared}." if compared else "."
+    )
+    return " ".join(filter(None, [said, one.against_uniform and certainty(one.against_uniform)]))
+
+
+def lowest(one: EvaluatedSetting, found: Evaluations) -> str:
+    """Which setting has a lower perplexity at the same zeros, by whatever pruner and repair; empty where none has."""
+    target = one.setting.allocation.target
+    alike = [each for each in found.settings if each.setting.allocation.target == target and each.finite]
+    best = min(alike, key=lambda each: each.perplexity, default=one)
+    if best is one or best.perplexity == one.perplexity:
+        return ""
+    return f"Lowest perplexity measured at {per_cent(target)} zeros: {best.written}, {spoken(best.name)}."
+
+
+def certainty(change: Change) -> str:
+    """The interval that stands beside a change, and whether it leaves the direction open."""
+    ends = change.quoted
+    if not math.isfinite(ends.value):
+        return ""
+    if not ends.certain:
+        return f"Too few windows to tell: {ends.n} were evaluated, {FEWEST_WINDOWS} are needed."
+    seeds = change.seeds.n
+    over = f"over {seeds} calibration seeds" if change.seeds.certain else "over windows"
+    open_ = "; the direction is not certain" if verdict(ends) == "no different" else ""
+    alone = ", with one calibration seed" if seeds == 1 else ""
+    return f"95 % interval {over}{alone}: {between(ends)}{open_}."

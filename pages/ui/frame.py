@@ -27,7 +27,12 @@ BRIEF = {  # heads that fit beside others into half a page
     "gain if frozen": "if frozen",
     "crossing size": "crosses at",
 }
-SHARES = ("target", "agreement")  # columns of fractions that are written in per cent, as sentences write them
+SHARES = (
+    "target",
+    "zeros",
+    "agreement",
+    "zeros, mean of linears",
+)  # columns of fractions that are written in per cent, as sentences write them
 PER_CENT = "%.4g %%"
 GAIN_AT = "gain at "  # begins heads whose size says enough
 

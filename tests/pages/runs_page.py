@@ -7,8 +7,8 @@ from streamlit.testing.v1 import AppTest
 from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
 from core.kinds.owl import Owl
-from core.results import rows
 from core.results.evaluations import load as load_study
+from core.results.study_table import Row, rows_of
 from core.store.cache import Store
 from tests import synthetic
 from tests.pages.opening import opened_at, shell
@@ -36,9 +36,9 @@ def study(store: Store, asked: tuple[Setting, ...] = (OWL, RESEEDED), seed: int 
     return synthetic.save_study(store.root, spec, LAYERS)
 
 
-def row(store: Store, key: str, index: int = -1) -> rows.Row:
+def row(store: Store, key: str, index: int = -1) -> Row:
     entry = store.by_key(key)
-    return rows.rows_of(load_study(store, entry))[index]
+    return rows_of(load_study(store, entry))[index]
 
 
 def said(app: AppTest) -> str:
@@ -47,7 +47,7 @@ def said(app: AppTest) -> str:
 
 def shown(app: AppTest) -> list[tuple]:
     table = app.dataframe[0].value
-    return list(zip(table["study"], table["method"], table["target"], strict=True))
+    return list(zip(table["allocation"], table["zeros"], strict=True))
 
 
 def protocols(app: AppTest) -> list[str]:

@@ -20,8 +20,7 @@ from core.show.figures import of_evaluations as drawing
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui.prune import stored
-from pages.ui.prune.details import HEADLINE
-from pages.ui.prune.every import seeded
+from pages.ui.prune.results import HEADLINE
 from tests import synthetic
 from tests.pages.opening import figures
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, badges, family, opened, owl_corrected, save, verdict
@@ -128,7 +127,7 @@ def test_magnitude_shares_a_chart_with_what_is_calibrated(store: Store) -> None:
     assert below.startswith("4 settings · seed 0 · text ") and below.endswith(keys)
     app = opened(study=magnitude, by="magnitude", detail="all")
     assert not app.warning and not app.exception and app.session_state["study"] == wanda
-    assert len({*badges(app)}) == 1 and "Uniform, magnitude" in set(app.dataframe[-1].value["setting"])
+    assert len({*badges(app)}) == 1 and "magnitude" in set(app.dataframe[-1].value["pruner"])
     assert protocols.holding(group, Setting(pruner="magnitude", allocation=OWL)) == magnitude
     assert protocols.holding(group, Setting(pruner="wanda", allocation=OWL)) == wanda
 
@@ -177,7 +176,7 @@ def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_
     mine = recalibrated(store, uniform, 16)
     another = recalibrated(store, families.combined([grammar.method("owl", 0.7)], "wanda", (0,)), 16, "another")
     app = opened(study=mine, detail="all")
-    assert "OWL" in set(app.dataframe[-1].value["setting"])
+    assert "OWL" in set(app.dataframe[-1].value["allocation"])
     other = "Your setting (OWL, 70 % zeros, Wanda) has not been evaluated yet (OWL here looked at another profile)"
     assert any(each.value.startswith(other) for each in app.info)
     assert "profiles " in badges(app)[0]
@@ -275,29 +274,25 @@ def test_a_study_without_tasks_does_not_hide_those_of_another(store: Store) -> N
 
 def test_the_badge_names_the_studies_and_the_seeds_of_each_and_unlike_ones_are_explained(store: Store) -> None:
     keys = [save(store, family((0, 1, 2))[:3])]
-    [alike] = grouped(store).values()
-    assert not seeded(alike)
     keys.append(save(store, family()[1:4]))
     app = opened(detail="all")
     [badge] = set(badges(app))
     assert {key[:6] for key in keys} == set(badge.rpartition("studies ")[2].partition(".")[0].split(", "))
     assert re.search("seeds 0, 1, 2 for 2 .*, seed 0 for 3 ", badge)
     assert "study" not in {each.key for each in app.selectbox}  # studies of one protocol are one
-    assert list(app.dataframe[-1].value["setting"]).count("Uniform") == 1
-    [mixed] = grouped(store).values()
-    assert seeded(mixed) and any(seeded(mixed) in each.value for each in app.caption)
+    assert list(app.dataframe[-1].value["allocation"]).count("Uniform") == 1
 
 
 def test_the_table_begins_with_what_matters_and_keeps_what_a_row_is_in_sight(store: Store) -> None:
     save(store, family((0, 2)))
     shown = opened(detail="all").dataframe[-1]
-    first = ["setting", "target", "perplexity", "against uniform, %", "uniform low", "uniform high"]
-    assert list(shown.value.columns)[:6] == first
+    first = ["allocation", "pruner", "zeros", "perplexity", "against uniform, %", "uniform low", "uniform high"]
+    assert list(shown.value.columns)[:7] == first
     columns = json.loads(shown.proto.columns)
-    assert columns["setting"]["pinned"]
-    assert columns["target"]["type_config"]["format"] == "%.4g %%"
-    assert {columns[each]["type_config"]["format"] for each in first[3:]} == {"%+,.2f"}
-    seeds = shown.value.set_index("setting")["calibration seeds"]
+    assert columns["allocation"]["pinned"]
+    assert columns["zeros"]["type_config"]["format"] == "%.4g %%"
+    assert {columns[each]["type_config"]["format"] for each in first[4:]} == {"%+,.2f"}
+    seeds = shown.value.set_index("allocation")["calibration seeds"]
     assert seeds["OWL"] == "0, 2" and seeds["dense"] == ""
 
 

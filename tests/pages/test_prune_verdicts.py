@@ -12,16 +12,16 @@ from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
 from core.kinds import Manual
 from core.kinds.owl import Owl
-from core.results import headlines, protocols, verdicts
+from core.results import protocols, verdicts
 from core.results.evaluated import UNKNOWN, Change, SeedResult
 from core.results.evaluations import Evaluations
+from core.results.study_table import rows_of, study_table
 from core.search import families
 from core.show import lessons
 from core.show.figures import of_evaluations as drawing
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui.prune import stored
-from pages.ui.prune.every import rows
 from pages.ui.tour import chapter_prune
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, family, owl_corrected
@@ -78,8 +78,8 @@ def test_a_method_with_other_parameters_at_each_target_says_so() -> None:
     at = [Setting(allocation=AllocationRequest(base=Owl(m=m), target=target)) for m, target in ((5, 0.6), (7, 0.7))]
     results = study(tuple(at))
     assert "Parameters of OWL differ" in drawing.perplexity(results, None).finding
-    table = rows(results)
-    assert {"owl m=5 lam=0.08", "owl m=7 lam=0.08"} <= set(table["with all parameters"])
+    table = study_table(rows_of(results)).numbers
+    assert {"owl m=5 lam=0.08:0.6", "owl m=7 lam=0.08:0.7"} <= set(table["written"])
     same = study(tuple(each.model_copy(update={"allocation": at[0].allocation}) for each in at[:1]))
     assert "Parameters" not in drawing.perplexity(same, None).finding
     by_hand = [AllocationRequest(base=Manual(sparsity=(each,) * 6), target=each, unclipped=True) for each in (0.6, 0.7)]
@@ -208,16 +208,17 @@ def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:
     groups = tuple(stored.groups(profile).values())
     group = protocols.across_profiles(groups[0], groups)
     told = chapter_prune._measured(lessons.measured(groups), profile).set_index("setting")["against uniform, %"]
-    here = rows(group).query("target == 0.7").set_index("setting")["against uniform, %"]
     part = next(each for each in group.slices if each.target == 0.7)
+    table = study_table(rows_of(group, group.within(part)))
+    here = dict(zip((row.one.name for row in table.rows), table.numbers["against uniform, %"], strict=True))
     drawn = drawing.against_uniform(group, part, None).table.set_index("setting")["change, %"]
     assert {"OWL", "AlphaPruning", "Response"} <= set(told.index)
     for name, value in told.dropna().items():
         assert here[name] == pytest.approx(value)
         assert drawn.get(name, value) == pytest.approx(value)
     owl = next(each for each in group.within(part) if each.name == "OWL")
-    assert headlines.headline(owl, part) == f"{-told['OWL']:.0f} % lower perplexity than uniform at 70 %"
-    assert headlines.leading(group, part, Setting(allocation=OWL)) is owl  # the page opens at OWL with other parameters
+    assert verdicts.headline(owl, part) == f"{-told['OWL']:.0f} % lower perplexity than uniform at 70 %"
+    assert verdicts.leading(group, part, Setting(allocation=OWL)) is owl  # the page opens at OWL with other parameters
 
 
 @pytest.mark.parametrize("windows", [2, 24])
@@ -229,7 +230,7 @@ def test_a_headline_tells_a_size_only_where_the_direction_is_certain(shift: floa
     group = study((Setting(), Setting(allocation=OWL)), windows, costs)
     [part] = group.slices
     owl = group.of(Setting(allocation=OWL))
-    said, behind = headlines.headline(owl, part), headlines.behind(owl, group)
+    said, behind = verdicts.headline(owl, part), verdicts.behind(owl, group)
     certain = windows > 2 and shift != 0
     assert ("No certain difference" in said) is not certain
     assert ("not certain" in behind or "Too few" in behind) is not certain
@@ -244,7 +245,7 @@ def test_the_lowest_at_the_same_zeros_is_named_by_whatever_pruner() -> None:
     tried = (Setting(), Setting(allocation=OWL), Setting(allocation=OWL, pruner="sparsegpt"))
     group = study((*tried, Setting(allocation=OWL.model_copy(update={"target": 0.5}))), 24, costs)
     lowest, other = group.of(tried[2]), group.of(tried[1])
-    assert headlines.lowest(lowest, group) == ""
-    said = headlines.lowest(other, group)
+    assert verdicts.lowest(lowest, group) == ""
+    said = verdicts.lowest(other, group)
     assert said.startswith("Lowest perplexity measured at 70 % zeros: ") and "SparseGPT" in said
     assert f"{lowest.perplexity:.1f}" in said

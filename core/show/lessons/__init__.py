@@ -12,7 +12,7 @@ from core.show.lessons.amplify import GUESSES, SKIPPED, Sink, amplify, judged, s
 from core.show.lessons.closing import closing
 from core.show.lessons.drift import Spread, drift, misjudged
 from core.show.lessons.marks import EVERY, FOOT, of, plain, ref
-from core.show.lessons.measured import Whole, estimated, measured, measured_said, ranked
+from core.show.lessons.measured import estimated, measured, measured_said, ranked
 from core.show.lessons.perturb import Noise, perturb
 from core.show.lessons.prune import Alone, methods, methods_said, prune, rank
 from core.show.lessons.shared import DRIVER, PRUNED, SIZE, TARGET, Scale, between, noise, scale

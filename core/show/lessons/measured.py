@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from core.base.errors import UserError
 from core.base.formats import digits
-from core.kinds.treatments import USUAL
 from core.plan.estimates import estimates
-from core.results import protocols
 from core.results.comparison import spearman
 from core.results.evaluated import EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice, slice_of
+from core.results.evaluations import Evaluations
+from core.results.protocols import Place, place
 from core.results.verdicts import beside
 from core.show.figures.labels import percent
 from core.show.lessons.shared import TARGET
@@ -23,46 +21,15 @@ from core.store.profiles import Profile
 from core.store.results import Array
 
 
-@dataclass(frozen=True, eq=False)
-class Whole:
-    """Pruned models that compare, each over all its calibration seeds."""
+def measured(known: Iterable[Evaluations]) -> Place | None:
+    """The allocations of the tour's target or, where none was pruned to that, of the nearest, as all pages choose them.
 
-    evaluations: Evaluations
-    part: Slice
-
-    @property
-    def settings(self) -> list[EvaluatedSetting]:
-        """Shuffles are left out: each is a draw of many, which says nothing on its own."""
-        return [each for each in self.evaluations.within(self.part) if each.control != "shuffled"]
-
-    @property
-    def made(self) -> str:
-        """When the last study that asked for any of them was."""
-        entries = (*self.evaluations.entries, *self.evaluations.guests)
-        asked = [each for each in entries for point in each.spec.points
-                 if point.setting is not None and slice_of(point.setting) == self.part]  # fmt: skip
-        return max((str(each.provenance.get("created", "")) for each in asked), default="")
-
-
-def measured(known: Iterable[Evaluations]) -> Whole | None:
-    """Whole allocations of one protocol, pruner and pattern, of all that is known; None where nothing was measured.
-
-    They are of the tour's target or, where none was pruned to that, of the nearest. Where several such lists are, one
-    by the usual pruner is taken before the others, then that of the most methods, then the longest, of equals the one
-    made last: when its files were written here says nothing after a checkout. What was measured alike by another
-    profile stands beside it, as in the race of Allocate: the tour would else name another best method.
+    None where nothing was measured.
     """
-    known = tuple(known)
-    best = max((Whole(each, part) for each in known for part in each.slices), key=_worth, default=None)
-    return best and replace(best, evaluations=protocols.across_profiles(best.evaluations, known))
+    return place(known, TARGET)
 
 
-def _worth(found: Whole) -> tuple[float, bool, int, int, str]:
-    usual, methods = found.part.treatment.name == USUAL, len(found.evaluations.methods(found.part))
-    return -round(abs(found.part.target - TARGET), 6), usual, methods, len(found.settings), found.made
-
-
-def estimated(found: Whole, profile: Profile) -> Array:
+def estimated(found: Place, profile: Profile) -> Array:
     """(settings,) additive estimate of the KL divergence, nats; NaN where it is not known."""
     return np.array([_estimate(each.planned, profile) for each in found.settings])
 
@@ -76,7 +43,7 @@ def _estimate(planned: Array, profile: Profile) -> float:
         return math.nan
 
 
-def measured_said(found: Whole, profile: Profile) -> str:
+def measured_said(found: Place, profile: Profile) -> str:
     """Which allocation was measured best, and whether the estimates had ranked them so."""
     known = _known(found)
     if len(known) < 2:
@@ -90,7 +57,7 @@ def measured_said(found: Whole, profile: Profile) -> str:
     return f"{ranked(found)} The rank correlation between estimate and measurement{which} is {agreement:.2f}."
 
 
-def ranked(found: Whole) -> str:
+def ranked(found: Place) -> str:
     """Which allocation was measured best, and which worst."""
     known = _known(found)
     if len(known) < 2:
@@ -102,7 +69,7 @@ def ranked(found: Whole) -> str:
     )
 
 
-def _known(found: Whole) -> list[EvaluatedSetting]:
+def _known(found: Place) -> list[EvaluatedSetting]:
     return [each for each in found.settings if math.isfinite(each.perplexity)]
 
 

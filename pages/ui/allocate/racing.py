@@ -10,15 +10,13 @@ from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.base.escape import plain
 from core.results import leaderboard as race
-from core.results.evaluations import Evaluations, Slice
 from core.results.leaderboard import Runner
+from core.results.protocols import Place
 from core.show.figures import race as drawn
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view
 from pages.ui.prune import stored
-
-Place = tuple[Evaluations, Slice]
 
 
 def place(profile: Profile, target: float, pruner: str) -> Place | None:

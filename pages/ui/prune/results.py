@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.ask import naming
 from core.ask.settings import Setting
+from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import listed
-from core.results import headlines, protocols
+from core.base.formats import listed, sentence
+from core.kinds.response import OBJECTIVES
+from core.results import protocols, verdicts
 from core.results.comparison import FEWEST_WINDOWS
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
-from core.results.rows import perplexity
+from core.results.study_table import rows_of
+from core.results.study_table import study_table as made
 from core.show.figures import of_evaluations as drawing
+from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.store.profiles import Profile
-from pages.ui import frame, view
-from pages.ui.prune import details
+from pages.ui import frame, study_table, view
 from pages.ui.prune.stored import badge
+
+SELECTED = "Picking the winner here overfits; confirm it on another text."
+TRUST = (
+    "Each point is an allocation of this target and pruner. The estimate adds up what pruning each layer alone did; it "
+    "can only rank allocations, and the rank correlation says how well it does."
+)
+HEADLINE = (
+    f"The paper reports {PAPER_PERPLEXITY:+.2f} % perplexity and {PAPER_ACCURACY:+.2f} % accuracy on top of OWL and "
+    f"AlphaPruning at 70 % ({PAPER}); nothing here measured that."
+)
 
 
 def show(
@@ -43,7 +58,9 @@ def show(
     prefix = profile.entry.key[:6]
     if not results.settings:
         with upper:
-            _dense(results)
+            st.info("This study holds the dense model alone: evaluate a setting to compare it.")
+            if results.dense:
+                st.metric("Dense perplexity", results.dense.written)
             badge(results, among)
             bars()
         return
@@ -53,7 +70,7 @@ def show(
         part = _choose_slice(results, setting)
     shown = mine and results.of(setting)
     in_part = shown if shown in results.within(part) else None
-    leading = in_part or headlines.leading(results, part, setting)
+    leading = in_part or verdicts.leading(results, part, setting)
     with upper:
         _headline(results, part, setting, leading, in_part)
         badge(results, among)
@@ -67,26 +84,20 @@ def show(
         frame.show(chart, f"{prefix}-{part.target:g}", "changes")
     else:
         st.info("Only uniform has been evaluated here: evaluate an allocation to compare it.")
-    details.show(results, part, in_part, profile, prefix)
+    _details(results, part, in_part, profile, prefix)
 
 
 def _headline(
     results: Evaluations, part: Slice, setting: Setting, one: EvaluatedSetting, shown: EvaluatedSetting | None
 ) -> None:
     """The number and what it compares; and that the setting in view is another one, where it is."""
-    st.header(plain(headlines.headline(one, part)), anchor=False)
-    st.markdown(plain(" ".join(filter(None, [headlines.behind(one, results), headlines.lowest(one, results)]))))
+    st.header(plain(verdicts.headline(one, part)), anchor=False)
+    st.markdown(plain(" ".join(filter(None, [verdicts.behind(one, results), verdicts.lowest(one, results)]))))
     if shown is None:
         st.info(plain(_lacking(results, setting)), icon=":material/info:")
     windows = results.spec.text.sequences
     if windows < FEWEST_WINDOWS:
         st.warning(f"Too few windows to tell: {windows} were evaluated, {FEWEST_WINDOWS} are needed for an interval.")
-
-
-def _dense(results: Evaluations) -> None:
-    st.info("This study holds the dense model alone: evaluate a setting to compare it.")
-    if results.dense:
-        st.metric("Dense perplexity", perplexity(results.dense))
 
 
 def _lacking(results: Evaluations, setting: Setting) -> str:
@@ -116,12 +127,99 @@ def _unlike(one: EvaluatedSetting, setting: Setting) -> list[str]:
 
 
 def _choose_slice(results: Evaluations, setting: Setting) -> Slice:
-    """Pruner and target to compare within: those in view if measured, else the fullest."""
+    """Pruner and target to compare within, by the one rule where the URL says nothing."""
     names = {each.name: each for each in results.slices}
-    mine = next((name for name, each in names.items() if each.target == setting.allocation.target
-                 and (each.treatment, each.pattern) == (setting.treatment, setting.pattern)), None)  # fmt: skip
-    fullest = max(names, key=lambda name: len(results.within(names[name])))
-    chosen = view.sync("within", list(names), mine or fullest)
+    place = protocols.place([results], setting.allocation.target, setting.treatment.name, setting)
+    chosen = view.sync("within", list(names), place.part.name)
     if len(names) > 1:
         st.selectbox("Compare at", list(names), key="within")
     return names[chosen]
+
+
+# --- details ------------------------------------------------------------------------------------------------------
+
+
+def _details(results: Evaluations, part: Slice, shown: EvaluatedSetting | None, profile: Profile, prefix: str) -> None:
+    """One of the details, picked by the reader."""
+    details = {
+        "verdicts": ("Verdicts", partial(_verdicts, results, part, shown)),
+        "correction": ("Correction and controls", partial(_correction, results, part, shown, prefix)),
+        "tasks": ("Zero-shot tasks", partial(_zero_shot, results, part, shown, prefix)),
+        "estimate": ("Estimate against measured", partial(_trust, results, part, shown, profile, prefix)),
+        "all": ("All results", partial(_all, results, prefix)),
+    }
+    chosen = view.sync("detail", list(details), "verdicts")
+    st.header("Details", anchor=False)
+    st.segmented_control(
+        "Details", list(details), key="detail", format_func=lambda key: details[key][0], required=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    details[chosen][1]()
+
+
+def _verdicts(results: Evaluations, part: Slice, shown: EvaluatedSetting | None) -> None:
+    found = verdicts.sentences(results, part, shown)
+    st.markdown("\n".join(f"- {plain(each)}" for each in found) if found else "Only uniform has been evaluated so far.")
+    st.caption(f"{SELECTED} {HEADLINE}")
+
+
+def _correction(results: Evaluations, part: Slice, shown: EvaluatedSetting | None, prefix: str) -> None:
+    bases = {each.name: each for each in drawing.corrected_bases(results, part)}
+    if not bases:
+        st.info(
+            "No correction has been evaluated for this pruner and target: under Evaluate choose *this family* to "
+            "measure it with its controls."
+        )
+        return
+    mine = shown.base.name if shown and shown.base else next(iter(bases))
+    name = view.sync("of", list(bases), mine)
+    if len(bases) > 1:
+        st.selectbox("Correction of", list(bases), key="of")
+    frame.show(drawing.correction(results, bases[name], shown, view.look()), prefix, "correction")
+
+
+def _zero_shot(results: Evaluations, part: Slice, shown: EvaluatedSetting | None, prefix: str) -> None:
+    options = drawing.tasks_within(results, part)
+    if not options:
+        st.info("No zero-shot task has been run: name some under Evaluate to see accuracies beside perplexity.")
+        return
+    task = view.sync("task", list(options), next(iter(options)))
+    view.switch("Zero-shot task", options, "task")
+    frame.show(drawing.zero_shot(results, part, task, shown, view.look()), prefix, "zero-shot")
+    corrected = shown if shown and shown.base else None
+    said = [_accuracy_sentence(corrected, results.shared(part)) if corrected else None, _unasked(results, part, task)]
+    st.caption(" ".join(["0-shot accuracy; the protocol says on how many examples.", *map(plain, filter(None, said))]))
+
+
+def _unasked(results: Evaluations, part: Slice, task: str) -> str | None:
+    """Which settings have no bar because the task was not run on them."""
+    lacking = [each.name for each in results.within(part) if task != drawing.MEAN and not each.has(task)]
+    return f"Not evaluated for {', '.join(lacking)}." if lacking else None
+
+
+def _accuracy_sentence(one: EvaluatedSetting, tasks: Sequence[str]) -> str | None:
+    found = one.accuracy_against(one.base, tasks)
+    if found is None or not np.isfinite(found[0]):
+        return None
+    value, error = (100 * each for each in found)
+    return (
+        f"{one.name}: {value:+.2f} ± {error:.2f} points of accuracy against its base, the mean of tasks "
+        f"({PAPER_ACCURACY:+.2f} % in the {PAPER})."
+    )
+
+
+def _trust(results: Evaluations, part: Slice, shown: EvaluatedSetting | None, profile: Profile, prefix: str) -> None:
+    objective = view.sync("judge", list(OBJECTIVES), "drift")
+    try:
+        chart = drawing.trust(results, part, profile, objective, shown, view.look())
+    except UserError as error:
+        st.info(plain(sentence(error)))
+        return
+    view.switch("Estimate the harm by", OBJECTIVES, "judge")
+    frame.show(chart, f"{prefix}-{part.target:g}", "trust")
+    st.caption(TRUST)
+
+
+def _all(results: Evaluations, prefix: str) -> None:
+    table = made(rows_of(results))
+    study_table.show(table, "Every setting with all that was measured of it", f"{prefix}-study", "numbers")

@@ -32,7 +32,7 @@ def _groups(known: list[tuple[str, str | None]], _entries: list[Entry]) -> dict[
 
 
 def choose(found: dict[str, Evaluations], setting: Setting, drawn: bool) -> Evaluations:
-    """What the URL names by any of its studies, else what holds the setting in view, else the newest.
+    """What the URL names by any of its studies, else what the one rule of all pages takes for the setting in view.
 
     Args:
         drawn: `badge` draws the choice in this run.
@@ -44,7 +44,9 @@ def choose(found: dict[str, Evaluations], setting: Setting, drawn: bool) -> Eval
     if asked and home is None:
         view.unheeded(f"The link asks for study {plain(repr(asked))}, which is not in this cache or of another model.")
         st.query_params.pop("study")
-    first = next((key for key, each in found.items() if each.of(setting)), next(iter(found)))
+    target, pruner = setting.allocation.target, setting.treatment.name
+    place = protocols.place(found.values(), target, pruner, setting)
+    first = place.evaluations.entries[-1].key if place else next(iter(found))
     return found[view.sync("study", list(found), first, homes, drawn)]
 
 

@@ -177,7 +177,7 @@ def for_real(profile: Profile, target: float = lessons.TARGET) -> None:
         )  # fmt: skip
 
 
-def _measured(found: lessons.Whole, profile: Profile) -> pd.DataFrame:
+def _measured(found: protocols.Place, profile: Profile) -> pd.DataFrame:
     """A row for each, the least perplexity first; the interval is that over seeds where it says how many."""
     rows = []
     for one, estimate in zip(found.settings, lessons.estimated(found, profile), strict=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from core.base.formats import digits
-from core.cli import gains_output, main, output, study_output, telling
+from core.cli import gains_output, main, output, telling
 from core.jobs import experiment
 from core.measure import sweep as sweeps
 from core.store import files, profiles
@@ -72,10 +71,6 @@ def test_a_matrix_is_square_and_null_below_the_diagonal(measure: Callable, say: 
             assert [value is None for value in row] == [layer < injection for layer in range(tiny.LAYERS)]
     matrix = say("show", key, "--matrix", "gaussian:0.3", "--json").json["matrix"]
     np.testing.assert_allclose([matrix[layer][layer] for layer in range(tiny.LAYERS)], 0.3, rtol=1e-5)
-
-
-def test_one_example_has_no_error() -> None:
-    assert study_output._share(1.0, math.nan, 1) == "1.000" and study_output._share(0.5, 0.1, 20) == "0.500 ± 0.100"
 
 
 def test_a_path_is_printed_as_it_is(capsys: pytest.CaptureFixture) -> None:

@@ -24,7 +24,7 @@ from core.kinds.owl import Owl
 from core.report import assemble, comparison, picked, profile, remake, study
 from core.report.view import Seen
 from core.results import evaluations, verdicts
-from core.results import rows as reading
+from core.results.study_table import rows_of
 from core.search import best, plan
 from core.show.figures.labels import digits
 from core.store import profiles
@@ -120,11 +120,11 @@ def test_profiles_are_compared_before_each_is_reported(store: Store) -> None:
 
 def test_picked_evaluations_are_reported_as_they_are_compared(store: Store) -> None:
     entry = stored_study(store)
-    rows = reading.rows_of(evaluations.load(store, entry))[1:3]
+    rows = rows_of(evaluations.load(store, entry))[1:3]
     found = picked.part(rows)
-    assert found.sentences == (reading.said(rows[1], rows[0], reading.compared(rows[1], rows[0])),)
+    assert found.sentences == (rows[1].against(rows[0]),)
     [(_, table)] = found.tables
-    assert [cells[0] for cells in table.rows] == [row.called for row in rows] and len(found.exhibits) == 1
+    assert [cells[0] for cells in table.rows] == [row.allocation for row in rows] and len(found.exhibits) == 1
     file = Reader(assemble.html(store, [entry], first=lambda: found))
     assert file.text.index(found.title) < file.text.index("what does pruning cost?")
 
@@ -133,9 +133,10 @@ def test_a_picked_evaluation_that_is_not_compared_says_why(store: Store) -> None
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), ASKED, LAYERS)
     half = spec.model_copy(update={"model": spec.model.model_copy(update={"dtype": "bfloat16"})})
     keys = [synthetic.save_study(store.root, each, LAYERS) for each in (spec, half)]
-    rows = [reading.rows_of(evaluations.load(store, *store.entries("study", key)))[1] for key in keys]
+    rows = [rows_of(evaluations.load(store, *store.entries("study", key)))[1] for key in keys]
     [(_, table)] = picked.part(rows).tables
-    assert table.rows[1][-1] == "not compared: one ran in bfloat16, the other in float32"
+    assert "one ran in bfloat16, the other in float32" in picked.part(rows).sentences[0]
+    assert "against the first" not in table.columns and "precision" in table.columns
 
 
 def test_the_whole_file_stays_small(store: Store) -> None:
@@ -150,7 +151,12 @@ def test_a_study_is_reported_whole(store: Store) -> None:
     assert drawn(found) == ["perplexity", "changes", "changes", "correction"]
     measured = evaluations.load(store, entry)
     said = [each for part in measured.slices for each in verdicts.sentences(measured, part, None)]
-    for each in (*(one.name for one in measured.singles), *said, digits(measured.dense.perplexity, 4), entry.key):
+    for each in (
+        *(row.allocation for row in rows_of(measured)),
+        *said,
+        digits(measured.dense.perplexity, 4),
+        entry.key,
+    ):
         assert each in found.text
 
 
@@ -254,7 +260,8 @@ def test_a_report_says_what_other_seeds_make_of_a_verdict_and_names_seed_0_besid
     told = study.part(entry, evaluations.load(store, entry))
     [said] = [each for each in told.sentences if "OWL" in each]
     assert "over 3 calibration seeds" in said
-    assert [row[0].endswith("calibration seed 0") for row in told.tables[0][1].rows][:4] == [False, True, True, False]
+    [(_, table)] = told.tables
+    assert [row[table.columns.index("calibration seeds")] for row in table.rows] == ["", "0, 1, 2", "0, 1, 2"]
 
 
 # --- commands ------------------------------------------------------------------------------------------------------

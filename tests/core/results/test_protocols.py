@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.ask.settings import Setting
-from core.results import evaluations, protocols, rows
+from core.results import evaluations, protocols
+from core.results.study_table import rows_of
 from core.store.cache import Store
 from tests import synthetic
 
@@ -27,10 +28,9 @@ def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path: Pat
     [earlier] = protocols.earlier(found[old.key].points)
     assert earlier in protocols.badge(found[old.key]) and not protocols.earlier(found[now.key].points)
 
-    (dense, before), (_, after) = (rows.rows_of(evaluations.read(store, spec, {})) for spec in (old, now))
-    assert earlier in rows.apart(before, after) == rows.apart(after, before)
-    assert rows.apart(before, dense) is rows.apart(after, dense) is None
-    assert [len(each) for each in rows.by_protocol([dense, before, after])] == [2, 1]
+    (dense, before), (_, after) = (rows_of(evaluations.read(store, spec, {})) for spec in (old, now))
+    assert earlier in before.apart(after) == after.apart(before)
+    assert before.apart(dense) == after.apart(dense) == ""
 
 
 def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_its_own(tmp_path: Path) -> None:

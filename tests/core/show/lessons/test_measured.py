@@ -15,7 +15,6 @@ from core.ask.studies import Point, StudySpec
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.owl import Owl
 from core.plan.spread import allocate
-from core.results import leaderboard as race
 from core.results import protocols
 from core.show import lessons
 from core.store.cache import Store
@@ -56,7 +55,7 @@ def study(
     store.save(spec, None, {"created": created, "profile": looked_at})
 
 
-def measured(store: Store, profile: Profile) -> lessons.Whole | None:
+def measured(store: Store, profile: Profile) -> protocols.Place | None:
     return lessons.measured(protocols.together(store, protocols.of_model(store, profile.spec.model)).values())
 
 
@@ -101,35 +100,29 @@ def test_the_value_over_all_seeds_is_quoted_with_their_spread(store: Store, stan
     assert "over 3 calibration seeds" in lessons.measured_said(found, standard)
 
 
-def test_the_study_is_chosen_by_target_then_methods_then_points_then_when_it_was_made(
-    store: Store, standard: Profile
-) -> None:
+def test_the_study_is_chosen_by_target_then_methods_then_settings(store: Store, standard: Profile) -> None:
     def at_target(target: float, *betas: float) -> list[Setting]:
         plain = AllocationRequest(target=target)
         ramps = [plain.model_copy(update={"base": DepthRamp(beta=beta)}) for beta in betas]
         return [Setting(allocation=each) for each in (plain, *ramps)]
 
-    def found() -> tuple[float, str]:
+    def found() -> tuple[float, int]:
         first = measured(store, standard)
-        return first.part.target, first.made
+        return first.part.target, round(first.settings[0].perplexity)
 
-    study(store, standard, dict.fromkeys(at_target(0.6, 0.01, 0.02), 60.0), "2026-05-05")
-    assert found() == (0.6, "2026-05-05")
+    study(store, standard, dict.fromkeys(at_target(0.6, 0.01, 0.02), 60.0))
+    assert found() == (0.6, 60)
     said = lessons.measured_said(measured(store, standard), standard)
     assert "60 % zeros (nothing was measured at 70 %)" in said
-    study(store, standard, dict.fromkeys(at_target(0.7, 0.01), 70.0), "2026-03-03", seed=1)
-    assert found() == (0.7, "2026-03-03")
-    study(store, standard, dict.fromkeys(at_target(0.7, 0.005), 71.0), "2026-02-02", seed=2)
-    assert found() == (0.7, "2026-03-03")  # what was written last is not what was made last
-    study(store, standard, dict.fromkeys(at_target(0.7, 0.01, 0.02), 72.0), "2026-01-01", seed=3)
-    assert found() == (0.7, "2026-01-01")
-    assert len(measured(store, standard).settings) == 3
+    study(store, standard, dict.fromkeys(at_target(0.7, 0.01, 0.02), 72.0), seed=1)
+    study(store, standard, dict.fromkeys(at_target(0.7, 0.01), 70.0), seed=2)
+    assert found() == (0.7, 72)
     seeds = [each.model_copy(update={"calibration_seed": seed}) for each in at_target(0.7) for seed in range(4)]
-    study(store, standard, dict.fromkeys(seeds, 73.0), "2026-06-06", seed=4)
-    assert found() == (0.7, "2026-01-01")  # one allocation calibrated four times is one to compare
+    study(store, standard, dict.fromkeys(seeds, 73.0), seed=3)
+    assert found() == (0.7, 72)  # one allocation calibrated four times is one to compare
     other = Setting(allocation=AllocationRequest(target=0.7, base=Owl(m=5)))
-    study(store, standard, dict.fromkeys([*at_target(0.7, 0.01), other], 74.0), "2025-05-05", seed=5)
-    assert found() == (0.7, "2025-05-05")  # three methods, made before two that are as many settings
+    study(store, standard, dict.fromkeys([*at_target(0.7, 0.01), other], 74.0), seed=4)
+    assert found() == (0.7, 74)  # three methods before two that are as many settings
 
 
 def test_studies_of_one_protocol_are_put_together_without_their_shuffles(store: Store, standard: Profile) -> None:
@@ -156,7 +149,9 @@ def test_the_tour_and_the_race_name_the_same_best_whichever_profile_led_to_it(st
     study(store, standard, {ramp.uniform: 40.0, ramp: 30.0}, looked_at="a" * 16)
     study(store, standard, {owl.uniform: 40.0, owl: 20.0}, "2025-05-05", looked_at="b" * 16)
     found = measured(store, standard)
-    raced, part = race.where(protocols.together(store, protocols.of_model(store, standard.spec.model)).values(), 0.7)
+    raced, part = protocols.place(
+        protocols.together(store, protocols.of_model(store, standard.spec.model)).values(), 0.7
+    )
     assert [each.name for each in found.settings] == [each.name for each in raced.within(part)]
     assert re.search(r"“OWL” is best \(perplexity 20\.0: 50\.0 % \[", lessons.ranked(found))
     assert set(found.evaluations.profiles) == {"a" * 16, "b" * 16}
