@@ -1,4 +1,4 @@
-"""The kinds: base allocators, perturbations, pruners and repairs, each one file and one row of a table here.
+"""The kinds: base allocators, perturbations, currencies, pruners and repairs, each a file and a row here.
 
 They lie below requests and above nothing but `core.base`: parameters, labels, formula, paper, and arithmetic on arrays
 that they are given. A kernel that needs torch imports it where it runs.
@@ -11,6 +11,7 @@ from pydantic import Field
 from core.kinds.alphapruning import AlphaPruning
 from core.kinds.checkpoint import Checkpoint
 from core.kinds.covariance import Covariance
+from core.kinds.currency import ZEROS
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.dlp import Dlp
 from core.kinds.gaussian import Gaussian
@@ -42,6 +43,9 @@ PERTURBATIONS = (
     ResidualRescaled,
     Skip,
     Checkpoint,
+)
+CURRENCIES = (
+    ZEROS,
 )
 
 BASES = {form.model_fields["kind"].default: form for form in ALLOCATORS}

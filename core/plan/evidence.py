@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from core.base.errors import UserError
 from core.base.spec import Array
+from core.kinds.currency import ZEROS
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.plan import responses
-from core.plan.budget import Bounds
+from core.plan.budget import TOLERANCE, Bounds
 from core.plan.responses import Curves
-from core.plan.units import response
+from core.plan.units import Units, solve, sparsity_levels
 from core.store.profiles import Profile
 
 
@@ -82,12 +83,24 @@ class Evidence:
         return self.curves(pruner, objective, per_linear).highest
 
     def least_harm(self, pruner: str, objective: str, per_linear: bool) -> Array:
-        """The sparsity of every unit that meets the target with the least total harm, (units,).
+        """The sparsity of every unit that meets the target with the least total harm, (units,): exact for the hulls.
 
         Raises:
-            UserError: too few sparsities were measured, or the target cannot be reached.
+            UserError: too few sparsities were measured, or the target lies beyond them or outside the bounds.
         """
-        return response(self.curves(pruner, objective, per_linear), self.parameters, self.target, self.bounds)
+        found, bounds = self.curves(pruner, objective, per_linear), self.bounds
+        bounds.check(self.target)
+        high = min(bounds.high, found.highest)
+        if self.target > high:
+            raise UserError(
+                f"target sparsity {self.target:g} exceeds the largest measured one, {found.highest:g}: "
+                "measure a larger one"
+            )
+        inside = (found.sparsity > bounds.low + TOLERANCE) & (found.sparsity < high - TOLERANCE)
+        grid = np.unique([bounds.low, *found.sparsity[inside], high])
+        harm = np.stack([np.interp(grid, found.sparsity, row) for row in found.harm])
+        units = Units(self.parameters, sparsity_levels(grid), harm)
+        return solve(units, self.target, ZEROS.name)
 
 
 def _mean(of_linears: Array, known: NDArray[np.bool_]) -> Array:

@@ -43,6 +43,7 @@ def _seen(cache: Path) -> dict[str, Any]:
         "perturbation": _perturbation(key),
         "chart": [each.value for each in page("absorption", profile=key).header],
         "job": _job(model),
+        "currency": _currency(),
         "candidates": _candidates(),
         "glossary": _glossary(),
         "readme": _readme(),
@@ -147,6 +148,13 @@ def _job(model: str) -> dict[str, Any]:
         "page": [each.value for each in app.markdown if "Count of the weights" in each.value],
         "stored": [each.value for each in app.caption if entry.key in each.value],
     }
+
+
+def _currency() -> list[float]:
+    from core.plan.units import Units, solve, sparsity_levels
+
+    harm = np.array([[0.0, 1.0, 4.0], [0.0, 0.1, 0.3]])
+    return solve(Units(np.ones(2), sparsity_levels((0, 0.5, 1)), harm), 1, "bytes").tolist()
 
 
 def _candidates() -> dict[str, list[str]]:

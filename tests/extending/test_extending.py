@@ -56,6 +56,10 @@ ADDITIONS = {
         "perturbation.py", "core/kinds/shrink.py", "core/kinds/__init__.py", "PERTURBATIONS = (", "Shrink",
         "from core.kinds.shrink import Shrink",
     ),
+    "currency": Addition(
+        "currency.py", "core/kinds/bytes.py", "core/kinds/__init__.py", "CURRENCIES = (", "BYTES",
+        "from core.kinds.bytes import BYTES",
+    ),
     "chart": Addition(
         "chart.py", "core/show/figures/influence.py", "core/show/figures/charts.py", "CHARTS = (",
         'ChartRow("influence", DRIFT, "Which layers change most?", influence)',
@@ -117,6 +121,11 @@ def test_a_perturbation(seen: dict[str, Any]) -> None:
     assert found["said"].endswith(": Stream shortened by 0.1.")
     assert seen["glossary"]["shrink"] == "The stream made shorter by a given share."
     assert "| `shrink:0.1` | The stream made shorter by a given share. |" in seen["readme"]
+
+
+def test_a_currency(seen: dict[str, Any]) -> None:
+    """A budget of one byte a weight is half of the zeros: the layer that suffers less loses them all."""
+    assert seen["currency"] == pytest.approx([0, 2])
 
 
 def test_a_chart(seen: dict[str, Any]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -14,9 +16,10 @@ from core.base.errors import UserError
 from core.kinds.response import Response
 from core.plan.budget import Bounds, met
 from core.plan.estimates import estimate, estimates
+from core.plan.evidence import Evidence
 from core.plan.responses import curves, hull
 from core.plan.spread import allocate
-from core.plan.units import response
+from core.plan.units import Level, Units, solve, solve_whole
 from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
 
 
@@ -57,7 +60,9 @@ def test_response_beats_every_allocation_of_a_fine_grid(seed: int, layers: int, 
     rng = np.random.default_rng(seed)
     found = curves(np.array([0.3, 0.6, 0.9]), np.cumsum(rng.random((layers, 3)), axis=1))
     parameters = rng.integers(1, 10, layers).astype(float)
-    best = response(found, parameters, target, Bounds(0.1, 0.85))
+    evidence = Evidence(parameters, target, Bounds(0.1, 0.85), None)
+    with patch.object(Evidence, "curves", lambda *_: found):
+        best = evidence.least_harm("wanda", "kl", False)
     assert met(best, parameters) == pytest.approx(target, abs=1e-9)
     grid = np.meshgrid(*[np.linspace(0.1, 0.85, 76)] * (layers - 1), indexing="ij")
     first = np.stack([axis.ravel() for axis in grid])
@@ -112,3 +117,38 @@ def test_what_lies_beyond_what_was_measured_or_below_nothing_has_no_estimate(spa
     assert np.isnan(estimates(row[None], here)[0])
     with pytest.raises(UserError, match=named):
         estimate(row, here)
+
+
+def in_bytes(seed: int, units: int) -> Units:
+    """Units that may be kept in 16, 8 or 4 bits, or dropped; harm that rises as it will."""
+    rng = np.random.default_rng(seed)
+    levels = tuple(Level(f"{bits} bits", {"bytes": 2 - bits / 8}) for bits in (16, 8, 4, 0))
+    harm = np.cumsum(rng.random((units, 4)) * [0, 1, 1, 1], axis=1)
+    return Units(rng.integers(1, 5, units).astype(float), levels, harm)
+
+
+@quick
+@given(seed=st.integers(0, 10**6), units=st.integers(1, 5), budget=st.floats(0.05, 1.95))
+def test_a_budget_in_bytes_is_met_by_whole_levels_close_to_the_best_of_all(
+    seed: int, units: int, budget: float
+) -> None:
+    here = in_bytes(seed, units)
+    saved = here.saved("bytes")
+
+    def harm(levels: tuple[int, ...]) -> float:
+        return float(here.harm[np.arange(units), list(levels)].sum())
+
+    def enough(levels: tuple[int, ...]) -> bool:
+        return saved[list(levels)] @ here.weights >= budget * here.weights.sum() - 1e-9
+
+    chosen = tuple(solve_whole(here, budget, "bytes"))
+    best = min(filter(enough, product(range(4), repeat=units)), key=harm)
+    assert enough(chosen)
+    assert harm(chosen) <= harm(best) + np.diff(here.harm, axis=1).max() * 2 + 1e-12
+    hulls = Units(here.weights, here.levels, np.stack([hull(saved, row) for row in here.harm]))
+    assert solve(hulls, budget, "bytes") @ here.weights == pytest.approx(budget * here.weights.sum())
+
+
+def test_a_budget_beyond_the_last_level_is_refused() -> None:
+    with pytest.raises(UserError, match=r"a budget of 2\.1 bytes is more than can be saved, 2"):
+        solve(in_bytes(0, 3), 2.1, "bytes")

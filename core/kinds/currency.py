@@ -1,0 +1,18 @@
+"""What a budget is counted in, and what pruning saves of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Currency:
+    """A currency of budgets."""
+
+    name: str
+    label: str  # with its unit
+    saves: Callable[[float], float]  # sparsity -> what a weight saves on average
+
+
+ZEROS = Currency("zeros", "zeros, share of the prunable weights", lambda sparsity: sparsity)
