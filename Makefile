@@ -1,4 +1,5 @@
 # make run: the dashboard.  make test: the tests.  Both install first what is missing.
+# make front: types, style and arithmetic of what browsers run; part of make test where npm is there.
 # make faults: commands killed before every file-system step.  make load: many sessions, many runs.
 # make studies OF=<folder>: the README's tables, measured again.
 # make replay BASE=<commit>: the same requests on that commit and on this tree; every figure that differs.
@@ -13,7 +14,7 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: run setup test test-slow replay faults load lint demo studies bench fuzz
+.PHONY: run setup front test test-slow replay faults load lint demo studies bench fuzz
 
 run: setup
 	$(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
@@ -32,10 +33,15 @@ setup: .venv/installed
 	$(PY) -m pip install --quiet -r tests/requirements.txt
 	$(PY) -c "import pathlib; pathlib.Path('.venv/tested').touch()"
 
-test: .venv/tested
+test: .venv/tested front
 	$(BIN)/ruff check .
 	$(PY) -m pytest -m "not slow" --ignore tests/e2e --numprocesses 2 --dist loadgroup
 	$(PY) -m pytest -m "not slow" tests/e2e --numprocesses 2 --dist worksteal
+
+# Without npm it is left out with one line; with CI set that is a failure.
+front:
+	@if command -v npm >/dev/null; then cd tests/front && { test node_modules -nt package-lock.json || npm ci --no-audit --no-fund; } \
+		&& npm test; else echo "front: skipped, for there is no npm"; test -z "$$CI"; fi
 
 test-slow: .venv/tested
 	$(PY) -m pytest -m slow

@@ -3,8 +3,7 @@
 import streamlit as st
 
 from core.show.figures import LIGHT
-from pages.ui import brand, buttons, frame, subject, view, watch
-from pages.ui.live import turned
+from pages.ui import brand, buttons, frame, live, subject, view, watch
 
 # The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
 st.set_page_config(page_title=brand.NAME, page_icon=brand.mark(LIGHT), layout="wide")
@@ -35,7 +34,7 @@ st.logo(brand.name(view.look()), size="large", icon_image=brand.mark(view.look()
 view.enter(page.url_path)
 frame.style()
 with frame.shortages():
-    turned.watch()
+    live.watch_theme()
     if page.url_path not in UNPROFILED:
         subject.choose()
     with st.sidebar:

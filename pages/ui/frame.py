@@ -14,7 +14,7 @@ from core.base.escape import plain
 from core.base.formats import sentence
 from core.show.figures import Chart, labels
 from pages.ui import view
-from pages.ui.live import tour
+from pages.ui.live import figure
 
 BRIEF = {  # heads that fit beside others into half a page
     "injection layer": "layer",
@@ -50,7 +50,7 @@ STYLE = """
 .js-plotly-plot .modebar-container { top: auto !important; bottom: 0; }
 .js-plotly-plot .modebar { top: auto !important; bottom: 2px; }
 [data-testid="stElementContainer"]:has(> [data-testid="stHtml"] > script:only-child) { display: none; }
-[data-testid="stLayoutWrapper"]:has(> .st-key-turned) { position: absolute; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-theme) { position: absolute; }
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-whole-line-"]) { flex-basis: 100%; }
 [data-testid="stPopoverButton"] p { text-align: left; }
 [data-testid="stTextInput"] input { text-overflow: ellipsis; }
@@ -80,12 +80,12 @@ def go_on() -> None:
     st.session_state["painted"] = {*st.session_state.get("painted", ()), st.session_state.get("page")}
 
 
-def live(shown: tour.Figure) -> None:
+def live(shown: figure.Figure) -> None:
     """Draw the live picture that a page begins with, below its name where it stands beside a chart."""
     view.write()
-    if shown.first:
+    if shown.first and not shown.lead:
         _name(shown.title)
-    tour.figure(shown, view.look(), go_on if is_first_paint() else None)
+    figure.draw(shown, view.look(), go_on if is_first_paint() else None)
 
 
 def to_top(name: str) -> None:

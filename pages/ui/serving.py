@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.jobs import processes, tidying
 from core.store.cache import Store
+from pages.ui import live
 
 STATIC = Path(st.__file__).parent / "static"
 # Names with a hash of the content in them, and nothing that could lead out of the folder.
@@ -34,9 +35,9 @@ DRAWING = (
 
 
 class Assets:
-    """Answers for Streamlit's own hashed files straight from disk.
+    """Answers for the modules of live pictures, and for Streamlit's own hashed files straight from disk.
 
-    A browser's first visit asks for more than a hundred of them at once. Streamlit's server opens each in a thread and
+    A browser's first visit asks for more than a hundred of these at once. Streamlit's server opens each in a thread and
     sends it in pieces, which takes longer than to run the page.
     """
 
@@ -44,12 +45,18 @@ class Assets:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = HASHED.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "GET" else None
-        file = STATIC / found[1] if found else None
-        if file is None or file.suffix not in KINDS or not file.is_file():
+        path = scope["path"] if scope["type"] == "http" and scope["method"] == "GET" else ""
+        module, file = live.ADDRESS.fullmatch(path), HASHED.fullmatch(path)
+        content = live.MODULES.get(module[1]) if module else _read(STATIC / file[1]) if file else None
+        if content is None:
             await self.app(scope, receive, send)
             return
-        await Response(file.read_bytes(), headers=FOREVER, media_type=KINDS[file.suffix])(scope, receive, send)
+        kind = KINDS[Path(path).suffix]
+        await Response(content, headers=FOREVER, media_type=kind)(scope, receive, send)
+
+
+def _read(file: Path) -> bytes | None:
+    return file.read_bytes() if file.suffix in KINDS and file.is_file() else None
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ expect.set_options(timeout=PATIENCE)
 READY = "[data-testid=stApp][data-test-connection-state=CONNECTED]"
 CALM = """([asked, quiet]) => {
     const drawn = document.querySelector("[data-test-script-state=notRunning]")
-    const live = document.querySelector("[data-testid^=stBidiComponent]:not(.st-key-turned *)")
+    const live = document.querySelector("[data-testid^=stBidiComponent]:not(.st-key-theme *)")
     const bare = live && !performance.getEntriesByName("picture")[0]
     const busy = !drawn || bare || document.querySelector("[data-testid=stSkeleton]")
     if (busy || window.calm?.asked !== asked) window.calm = {asked, since: performance.now()}
@@ -36,7 +36,7 @@ CALM = """([asked, quiet]) => {
 }"""
 
 REDRAWS = """slider => {
-    const root = slider.closest(".tour, .allocation")
+    const root = slider.closest(".live")
     const [began, times] = [slider.value, []]
     for (const value of [...Array(Number(slider.max) + 1).keys(), began]) {
         const start = performance.now()

@@ -12,7 +12,7 @@ from tests.e2e.conftest import drag, enter, redraws, settle, still, unfold, wait
 
 Tab = Callable[..., Page]
 WORD = "owl m=5 lam=0.08 strength={} driver=gaussian:0.3:0.7"
-HEIGHTS = "bars => bars.map(bar => bar.style.height).join()"
+HEIGHTS = "bars => bars.map(bar => bar.getAttribute('height')).join()"
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def spread(invented_at: Callable[[str], str]) -> str:
 
 def slider(page: Page) -> Locator:
     """The strength slider, inside the live chart."""
-    found = page.locator(".allocation input")
+    found = page.locator(".figure input")
     expect(found).to_be_visible()
     return found
 
@@ -33,9 +33,9 @@ def test_dragging_redraws_without_the_server_and_release_tells_python(
 ) -> None:
     page = tab(spread)
     redraws(slider(page), record_property)
-    seen = drag(page, slider(page), 0.5, lambda: page.locator(".column .now").evaluate_all(HEIGHTS))
+    seen = drag(page, slider(page), 0.5, lambda: page.locator(".figure [data-mark$=layers]").evaluate_all(HEIGHTS))
     assert len(set(seen)) >= 18, "the bars did not follow the finger"
-    shown = page.locator(".allocation .value").inner_text()
+    shown = page.locator(".figure .value").inner_text()
     expect(page.get_by_test_id("stCode")).to_contain_text(f"strength={shown} ")
     wait_for_query(page, allocation=WORD.format(shown))
     expect(slider(page)).to_have_value(str(round(float(shown) * 1000)))

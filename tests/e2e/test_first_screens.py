@@ -26,7 +26,7 @@ def test_absorption_answers_on_its_first_screen_and_a_mouse_reads_its_layers(dem
     page.set_viewport_size(SCREEN)
     chart = drawn(page, "matrix")
     settle(page, quiet=1000)
-    picture, slider = page.locator(".tour svg").first, page.locator(".tour input[type=range]")
+    picture, slider = page.locator(".figure svg").first, page.locator(".figure input[type=range]")
     assert abs(picture.bounding_box()["y"] - chart.bounding_box()["y"]) < 2, "the two pictures begin side by side"
     for part in (page.locator("h2").first, picture, slider, chart):
         box = part.bounding_box()  # where it lies without scrolling
@@ -34,13 +34,13 @@ def test_absorption_answers_on_its_first_screen_and_a_mouse_reads_its_layers(dem
     drawn(page, "direction")  # the last one of the group
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     assert height <= 3 * SCREEN["height"]
-    box, says = still(page.locator(".tour svg").first), page.locator(".tour .says")
+    box, says = still(page.locator(".figure svg").first), page.locator(".figure .says")
     expect(says).to_contain_text("Layer 10")
     page.mouse.move(box["x"] + box["width"] - 40, box["y"] + box["height"] / 2)
     expect(says).not_to_contain_text("Layer 10:")
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] - 200)
     expect(says).to_contain_text("Layer 10:")
-    expect(page.locator(".tour input[type=range]")).to_have_value("10")
+    expect(page.locator(".figure input[type=range]")).to_have_value("10")
 
 
 def test_the_race_shows_every_method_beside_the_live_chart_and_the_estimates(demo: str, tab: Tab) -> None:
@@ -59,7 +59,7 @@ def test_the_race_shows_every_method_beside_the_live_chart_and_the_estimates(dem
     assert not any(_overlap(*pair) for pair in combinations(boxes, 2))
     point_at_a_layer(page)
     unfold_the_estimates(page)
-    chart, method = page.locator(".allocation").first, page.locator(".st-key-base").first
+    chart, method = page.locator(".figure").first, page.locator(".st-key-base").first
     there, beside = still(chart), still(method)
     assert there["x"] + there["width"] <= beside["x"] and there["y"] < beside["y"] + beside["height"]
     page.set_viewport_size({"width": 390, "height": 2000})
@@ -77,9 +77,9 @@ def _overlap(one: FloatRect, other: FloatRect) -> bool:
 
 def point_at_a_layer(page: Page) -> None:
     """The live chart tells the numbers of the layer under the mouse."""
-    box = still(page.locator(".allocation .columns").first)
-    page.mouse.move(box["x"] + box["width"] * 12.5 / 30, box["y"] + box["height"] / 2)
-    expect(page.locator(".allocation .reading")).to_contain_text("Layer 12:")
+    box = still(page.locator(".figure .column").nth(12))
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator(".figure .says")).to_contain_text("Layer 12:")
 
 
 def test_a_chart_that_is_still_fetched_is_no_empty_box_and_under_a_finger_has_no_bar(

@@ -22,18 +22,18 @@ def lesson(invented_at: Callable[[str], str]) -> str:
 
 
 def says(page: Page) -> Locator:
-    return page.locator(".tour .says")
+    return page.locator(".figure .says")
 
 
 def sliders(page: Page) -> Locator:
-    found = page.locator(".tour input[type=range]")
+    found = page.locator(".figure input[type=range]")
     expect(found.first).to_be_visible()
     return found
 
 
 def place(page: Page, layer: int, layers: int = 30) -> tuple[float, float]:
     """The middle of a layer's column in the picture."""
-    box = page.locator(".tour svg").bounding_box()
+    box = page.locator(".figure svg").bounding_box()
     return box["x"] + 56 + (layer + 0.5) / layers * (box["width"] - 70), box["y"] + 120
 
 
@@ -42,7 +42,7 @@ def test_the_curve_follows_the_finger_and_the_server_hears_of_it_on_release(
 ) -> None:
     page = tab(f"{lesson}&chapter=drift&layer=4")
     redraws(sliders(page).last, record_property)
-    curve = page.locator(".tour svg path[stroke-width='3']")
+    curve = page.locator(".figure svg path[stroke-width='3']")
     seen = drag(page, sliders(page).nth(1), 1.0, lambda: curve.evaluate(LINE))
     assert len(set(seen)) >= 20, "the curve did not follow the finger"
     wait_for_query(page, noise="1")
@@ -52,11 +52,11 @@ def test_the_curve_follows_the_finger_and_the_server_hears_of_it_on_release(
 
 def test_a_pointed_layer_lights_its_words_a_click_hits_it_and_dragging_goes_on(lesson: str, tab: Tab) -> None:
     page = tab(f"{lesson}&chapter=perturb&layer=4")
-    lit = page.locator(".tour .ref.lit")
+    lit = page.locator(".figure .ref.lit")
     expect(lit).to_have_count(0)
     page.mouse.move(*place(page, 12))
     expect(lit.filter(has_text=re.compile("^12$"))).to_be_visible()
-    expect(page.locator(".tour rect.column.lit")).to_have_attribute("data-mark", "layer-12")
+    expect(page.locator(".figure rect.column.lit")).to_have_attribute("data-mark", "layer-12")
     sliders(page).last.focus()
     expect(lit.first).to_have_attribute("data-mark", "control-noise")
     page.mouse.click(*place(page, 21))
@@ -74,7 +74,7 @@ def test_a_pointed_layer_lights_its_words_a_click_hits_it_and_dragging_goes_on(l
 def test_a_thumb_that_scrolls_past_a_picture_hits_nothing_and_a_tap_does(lesson: str, tab: Tab) -> None:
     page = tab(f"{lesson}&chapter=perturb&layer=4", width=390)
     page.set_viewport_size({"width": 390, "height": 800})
-    page.locator(".tour svg").scroll_into_view_if_needed()
+    page.locator(".figure svg").scroll_into_view_if_needed()
     settle(page)
     device = page.context.new_cdp_session(page)
     device.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
@@ -103,7 +103,7 @@ def test_the_keyboard_reaches_every_control(lesson: str, tab: Tab) -> None:
     sliders(page).first.focus()
     page.keyboard.press("ArrowRight")
     expect(says(page)).to_contain_text("after layer 5")
-    expect(page.locator(".tour svg")).to_have_attribute(
+    expect(page.locator(".figure svg")).to_have_attribute(
         "aria-label", re.compile(f"^Gain of each layer. .*{said(page)}$")
     )
     page.keyboard.press("Tab")
@@ -132,7 +132,7 @@ def test_predict_by_keyboard_or_by_a_click_then_see(lesson: str, tab: Tab) -> No
     settle(page)
     show.click()
     settle(page)  # until then the picture of before stands beside the new one
-    told = page.locator(".tour .told")
+    told = page.locator(".figure .told")
     expect(told).to_contain_text(re.compile("^(Right|Wrong)"))
     expect(told).to_contain_text("your pick, layer 13")
     wait_for_query(page, worst="13")
@@ -151,11 +151,11 @@ def test_bars_and_estimate_move_with_the_strength(lesson: str, tab: Tab, record_
     redraws(sliders(page).last, record_property)
     slider.focus()
     before = says(page).inner_text()
-    bars = page.locator(".tour svg rect.bar").evaluate_all("bars => bars.map(bar => bar.getAttribute('y')).join()")
+    bars = page.locator(".figure svg rect.bar").evaluate_all("bars => bars.map(bar => bar.getAttribute('y')).join()")
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
     expect(says(page)).not_to_have_text(before)
-    after = page.locator(".tour svg rect.bar").evaluate_all("bars => bars.map(bar => bar.getAttribute('y')).join()")
+    after = page.locator(".figure svg rect.bar").evaluate_all("bars => bars.map(bar => bar.getAttribute('y')).join()")
     assert after != bars
 
 
@@ -198,18 +198,18 @@ def test_one_step_back_leads_from_the_real_page_to_the_chapter(chapter: str, lin
 
 def test_a_word_is_pointed_at_by_keyboard_and_by_a_tap_too(lesson: str, tab: Tab) -> None:
     page = tab(f"{lesson}&chapter=drift&layer=4", width=390)
-    end = page.locator(".tour .says .ref[data-mark=curve-end]").first
+    end = page.locator(".figure .says .ref[data-mark=curve-end]").first
     end.focus()
-    expect(page.locator(".tour circle.lit")).to_have_attribute("data-mark", "curve-end")
+    expect(page.locator(".figure circle.lit")).to_have_attribute("data-mark", "curve-end")
     device = page.context.new_cdp_session(page)
     device.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    start = page.locator(".tour .says .ref[data-mark=curve-start]").last
+    start = page.locator(".figure .says .ref[data-mark=curve-start]").last
     start.scroll_into_view_if_needed()
     box = start.bounding_box()
     point = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}]
     device.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": point})
     device.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    expect(page.locator(".tour circle.lit")).to_have_attribute("data-mark", "curve-start")
+    expect(page.locator(".figure circle.lit")).to_have_attribute("data-mark", "curve-start")
 
 
 # --- from chapter to chapter ----------------------------------------------------------------------------------------

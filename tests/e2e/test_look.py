@@ -53,7 +53,7 @@ UNLIT = """tour => {
     })
 }"""
 TOPS = """slider => {
-    const picture = slider.closest(".tour").querySelector("svg")
+    const picture = slider.closest(".figure").querySelector("svg")
     return [...Array(Number(slider.max) + 1).keys()].map(value => {
         slider.value = value
         slider.dispatchEvent(new Event("input"))
@@ -130,7 +130,7 @@ def test_a_chapter_on_a_laptop_before_a_room_and_on_a_phone(
         assert_numbers_light_marks(page)
     assert_fits_a_room(page)
     seen(page, f"learn?chapter={chapter}-narrow", 390, read=False)
-    for slider in page.locator(".tour input[type=range]").all():
+    for slider in page.locator(".figure input[type=range]").all():
         assert len(set(slider.evaluate(TOPS))) == 1, "the picture moves under a narrow sentence"
 
 
@@ -140,7 +140,7 @@ def test_turned_by_the_keys_every_chapter_still_fits_a_room(demo: str, tab: Tab)
     for chapter in ("drift", "amplify", "absorb", "allocate", "prune"):
         page.keyboard.press("ArrowRight")
         wait_for_query(page, chapter=chapter)
-        expect(page.locator(".tour svg")).to_be_visible()
+        expect(page.locator(".figure svg")).to_be_visible()
         settle(page)
         assert page.evaluate(OUTSIDE) == [0, 0, 0], chapter
 
@@ -149,14 +149,14 @@ def assert_one_screen(page: Page) -> None:
     """Nothing of a chapter lies below the screen of a laptop."""
     page.set_viewport_size({"width": 1280, "height": 800})
     settle(page)
-    for part in (page.locator("h1"), page.locator(".tour"), page.get_by_test_id("stPageLink").last):
+    for part in (page.locator("h1"), page.locator(".figure"), page.get_by_test_id("stPageLink").last):
         box = part.bounding_box()
         assert box["y"] >= 0 and box["y"] + box["height"] <= 800, part
 
 
 def assert_numbers_light_marks(page: Page) -> None:
     """Every word that refers to the picture lights its mark there while pointed at, and the mark lights the word."""
-    tour, lit = page.locator(".tour"), page.locator(".tour .lit:not(.ref)")
+    tour, lit = page.locator(".figure"), page.locator(".figure .lit:not(.ref)")
     expect(tour.locator(".ref").first).to_be_visible()
     assert tour.evaluate(UNLIT) == []
     expect(tour.locator(".says")).to_have_attribute("aria-live", "polite")
@@ -173,7 +173,7 @@ def assert_fits_a_room(page: Page) -> None:
     page.locator(".st-key-present label").click()
     wait_for_query(page, present="on")
     page.set_viewport_size({"width": 1280, "height": 720})
-    expect(page.locator(".tour svg, .st-key-again-prune").first).to_be_visible()
+    expect(page.locator(".figure svg, .st-key-again-prune").first).to_be_visible()
     settle(page)
     assert page.evaluate(OUTSIDE) == [0, 0, 0]
     page.locator(".st-key-present label").click()

@@ -58,9 +58,9 @@ def test_from_the_tour_to_a_pruned_model_that_loads_elsewhere(tab: Tab, tmp_path
 def read_and_drag(page: Page) -> None:
     """The tour's first chapter: read a sentence, drag the noise, go on to the real thing."""
     expect(page.locator("h1")).to_have_text("What is absorption?")
-    said = page.locator(".tour .says")
+    said = page.locator(".figure .says")
     before = said.inner_text()
-    size = page.locator(".tour input[type=range]").last
+    size = page.locator(".figure input[type=range]").last
     box = still(size)
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] / 2)
     page.mouse.down()

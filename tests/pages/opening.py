@@ -45,7 +45,7 @@ def url(app: AppTest) -> dict[str, str]:
 
 def pictures(app: AppTest) -> list:
     """The live pictures on the page: every live part but the one that waits for another theme."""
-    return [each for each in app.get("bidi_component") if "turned" not in each.proto.component_name]
+    return [each for each in app.get("bidi_component") if "theme" not in each.proto.component_name]
 
 
 def live(app: AppTest) -> dict:

@@ -42,7 +42,7 @@ def test_layers_set_by_hand_stay_and_undo_takes_them_back(cache: Cache) -> None:
     assert found[4] == 0.5
     assert len(set(np.delete(found - start, 4).round(12))) == 1  # one shift for all the others
     assert url(app)["hand"] == "4:0.5"
-    assert live(app)["hand"] == [4]
+    assert live(app)["bars"]["hand"] == [4]
     app.button(key="undo").click().run()
     assert on_screen(app) == pytest.approx(start)
     assert "hand" not in app.query_params
@@ -79,7 +79,7 @@ def test_layers_set_by_hand_are_set_in_what_they_are_compared_with(cache: Cache)
     wanted = sums(pinned(plain.exact, held, plain.parameters, 0.7, bounds)[None], here)[0]
     assert estimates_shown(app)["reversed"] == pytest.approx(wanted)
     assert any("layers 2 and 3" in each.value for each in app.caption)
-    assert "OWL with the same layers set by hand" in live(app)["told"][0][-1][0]
+    assert "OWL with the same layers set by hand" in live(app)["notes"][0]["table"][0]
 
 
 def test_the_table_of_layers_has_its_estimate_and_its_undo(cache: Cache) -> None:
@@ -177,11 +177,11 @@ def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.Capture
     assert heat["layout"]["yaxis"]["ticktext"][0] == "q_proj"
     assert "sparsity" in heat["data"][0]["colorbar"]["title"]["text"]
     means = np.average(exact, axis=1, weights=here.weights.parameters)
-    shown = np.array(live(app)["rows"])[20]
+    shown = np.array(live(app)["bars"]["values"])[20]
     assert shown == pytest.approx(means, abs=1e-6)
     assert on_screen(app) == pytest.approx(means, abs=1e-9)
-    assert all("met exactly" in budget for _, budget in live(app)["says"])
-    assert live(app)["hand"] == []
+    assert all("met exactly" in budget for budget in live(app)["notes"][-1]["table"])
+    assert live(app)["bars"]["hand"] == []
     assert any("a budget of its own" in each.value for each in app.caption)
     assert any("does not compare with sums over layers" in each.value for each in app.caption)
     carried = link(app, "Prune with this allocation")
@@ -218,7 +218,7 @@ def test_a_profile_without_linears_leads_to_one_of_the_same_model_that_has_them(
     assert carried["profile"] == alone and "granularity=linear" in carried["allocation"]
     there = opened(**carried)
     assert not there.error and not there.exception
-    assert "met exactly" in live(there)["says"][0][1]
+    assert "met exactly" in live(there)["notes"][-1]["table"][0]
 
 
 def test_a_hand_in_the_url_of_a_budget_per_linear_is_never_half_obeyed(cache: Cache) -> None:

@@ -60,7 +60,7 @@ def test_without_a_gain_only_the_correction_is_off(unknown_gain: str) -> None:
     app = opened(profile=unknown_gain)
     assert not app.exception and not app.error
     assert "layer 3" in app.warning[0].value and "gaussian:0.3" in app.warning[0].value
-    assert len(live(app)["strengths"]) == 1 and app.code
+    assert len(live(app)["bars"]["values"]) == 1 and app.code
     app = opened(profile=unknown_gain, strength="0.04")
     assert "Layer 3" in app.error[0].value and not app.exception
 
@@ -80,12 +80,12 @@ def test_estimates_come_from_the_curves_that_there_are(
 ) -> None:
     app = opened(profile=by_sparsegpt, strength="0", **view)
     assert not app.exception and not app.error
-    told = live(app)["told"][0]
+    told = live(app)["notes"][0]["table"][0]
     capsys.readouterr()
     assert main([*shlex.split(app.code[0].value)[3:], "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["judge"]["pruner"] == "sparsegpt"
-    assert told[1][0] == f"{answer['estimate']['sparsity']:.3g}" and answer["no_estimate"] == {}
+    assert told.split("**")[1] == f"{answer['estimate']['sparsity']:.3g}" and answer["no_estimate"] == {}
 
 
 @pytest.mark.parametrize(("per", "largest"), [("layer", "0.5"), ("half", "0.6")])

@@ -35,29 +35,37 @@ def test_the_page_opens_at_a_strength_that_shows_something_and_a_link_may_say_no
     app = opened(profile=cache["deep"])
     assert app.session_state["strength"] == settings.OPENS > 0
     found = live(app)
-    shift = np.abs(np.array(found["rows"][found["index"]]) - found["base"]).max()
+    shift = np.abs(np.array(found["bars"]["values"][found["state"]["strength"]]) - found["bars"]["base"]).max()
     assert shift == pytest.approx(settings.OPENS, rel=0.3)
-    assert "on a bound" not in found["says"][0][1]
+    assert not found["bars"]["bound"][0] and "on a bound" not in said(found, 0)
     assert opened(profile=cache["deep"], allocation="owl:0.7").session_state["strength"] == 0
+
+
+def said(told: dict, at: int) -> str:
+    """What is said of the budget at a strength."""
+    return told["notes"][-1]["table"][at]
 
 
 def test_the_live_chart_gets_a_table_of_every_strength(cache: Cache) -> None:
     told = live(opened(profile=cache["deep"], strength="0.04"))
-    rows = np.array(told["rows"])
+    rows = np.array(told["bars"]["values"])
     assert rows.shape == (101, 30)
-    assert told["strengths"][told["index"]] == 0.04
-    assert rows[0] == pytest.approx(told["base"])
-    assert all("met exactly" in budget for _, budget in told["says"])
-    assert "55.0 %" in live(opened(profile=cache["deep"], base="uniform", target="0.55", strength="0"))["says"][0][0]
-    assert len(told["told"]) == 101 and "uniform" in told["told"][0][-1][0]
+    assert told["controls"][0]["stops"][told["state"]["strength"]] == "0.04"
+    assert rows[0] == pytest.approx(told["bars"]["base"])
+    assert all("met exactly" in said(told, at) for at in range(101))
+    uniform = live(opened(profile=cache["deep"], base="uniform", target="0.55", strength="0"))
+    assert "55.0 %" in uniform["slots"]["lose"]["table"][0]
+    estimates = told["notes"][0]["table"]
+    assert len(estimates) == 101 and "uniform" in estimates[0]
+    assert estimates[0].split("**")[1] in told["controls"][0]["spoken"][0]
 
 
 def test_a_bound_is_named_and_the_largest_sparsity_measured_is_one(cache: Cache) -> None:
     told = live(opened(profile=cache["deep"], base="dlp", high="0.75"))
-    assert told["bound"][0] and "on a bound" in told["says"][0][1]
+    assert told["bars"]["bound"][0] and "on a bound" in said(told, 0)
     told = live(opened(profile=cache["deep"], base="response", target="0.85"))
-    assert told["bound"][0] and "0.9 is the largest sparsity measured" in told["says"][0][1]
-    assert "largest" not in told["says"][-1][1], "a correction goes on to the bound that was chosen"
+    assert told["bars"]["bound"][0] and "0.9 is the largest sparsity measured" in said(told, 0)
+    assert "largest" not in said(told, -1), "a correction goes on to the bound that was chosen"
 
 
 def test_numbers_in_the_url_may_be_written_otherwise(cache: Cache) -> None:
@@ -176,7 +184,7 @@ def test_a_quick_profile_says_what_to_measure(cache: Cache) -> None:
     app = estimating(profile=cache["shallow"])
     [told] = [each.value for each in app.info][1:]
     assert re.findall(r"residual:wanda:[\d.]+", told) == ["residual:wanda:0.5", "residual:wanda:0.9"]
-    assert live(app)["told"][0] == []
+    assert len(live(app)["notes"]) == 1
     app.selectbox(key="base").set_value("response").run()
     assert "measure residual:wanda" in app.error[0].value
     assert app.selectbox(key="base").value == "response"

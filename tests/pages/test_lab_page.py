@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.ask.lab import ALLOCATIONS, SPARSITIES, prompt, question
 from core.base.errors import UserError
+from core.show.figures import LIGHT
 from core.show.lessons import sentence
 from core.store import scenes
 from core.store.scenes import Generated
+from pages.ui import live
 from pages.ui.lab import continuing
 from pages.ui.lab import question as asking
 from pages.ui.lab.question import OPENING
 from pages.ui.live import grid, texts
+from pages.ui.live.grid import Answered
 from tests.fake_warm import LAYERS, Warm, scene
 from tests.pages.opening import links, opened_at, pictures
 
@@ -166,17 +170,22 @@ def test_a_link_that_asks_for_what_is_not_there_says_so(stored: None, key: str, 
 
 def test_what_the_browser_tells_is_kept_and_nonsense_is_not(stored: None, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[grid.State] = []
-    held = {"layer": 3, "token": 1, "kind": 0, "size": 2, "first": True, "only": False}
+    held = {"layer": 3, "token": 1, "kind": 0, "size": 2, "first": 1, "only": 0}
+    events: dict[str, Callable[[], None]] = {}
+    monkeypatch.setattr(grid, "COMPONENT", lambda **given: events.update(given))
+    known = {"example": Answered(scene(), {}, {})}
+    grid.draw("", grid.State(0, 0, 0, 0, False, False), asking.KINDS, known, "example", LIGHT, told.append, None)
 
     def tell(moved: object) -> None:
-        monkeypatch.setattr(grid.st, "session_state", {grid.KEY: type("Told", (), {"moved": moved})})
-        grid._moved(asking.KINDS, told.append)
+        monkeypatch.setattr(live.st, "session_state", {grid.KEY: type("Told", (), {"moved": moved})})
+        events["on_moved_change"]()
 
     tell(held)
     assert told == [grid.State(3, 1, 0, 2, True, False)]
-    for wrong in ({"size": 99}, {"kind": 3}, {"kind": -1}, {"layer": "3"}, {"first": 1}, {"more": 1}):
+    for wrong in ({"size": 99}, {"kind": 1, "size": 7}, {"kind": 3}, {"kind": -1}, {"layer": "3"}, {"first": True}):
         tell(held | wrong)
-    tell(None)
+    for wrong in (held | {"more": 1}, None, {}, {"layer": 3}):
+        tell(wrong)
     assert len(told) == 1
 
 
@@ -202,27 +211,29 @@ def test_the_numbers_of_the_layer_in_view_are_a_table(stored: None) -> None:
 
 
 def test_texts_are_stored_for_every_sparsity(stored: None, model: Warm) -> None:
-    data = given(opened(zeros="0.4"), "methods")
-    assert data["zeros"][data["state"]["zeros"]] == "40 %"
-    [found] = data["prompts"]
-    assert {method: len(row) for method, row in found["written"].items()} == dict.fromkeys(ALLOCATIONS, len(SPARSITIES))
-    assert found["written"]["owl"][0]["same"] == len(" upon")
+    data = given(opened(zeros="0.4"), "cards")
+    assert data["controls"][1]["stops"][data["state"]["zeros"]] == "40 %"
+    [found] = data["cards"]
+    assert [len(cards) for cards in found] == [1 + len(ALLOCATIONS)] * len(SPARSITIES)
+    assert {each["label"]: each["same"] for each in found[0]} == {
+        "Dense": len(" upon a time"), "Uniform": len(" upon"), "OWL": len(" upon"), "Response": len(" upon")
+    }  # fmt: skip
     assert not model.texts
 
 
 def test_ones_own_words_are_continued_one_after_the_other(stored: None, model: Warm) -> None:
     app = opened(write="It was", story="own", zeros="0.5")
-    for count, method in enumerate(continuing.METHODS, 1):
-        asked = prompt("It was", method.word, 0.5)
+    for count, (name, label) in enumerate(continuing.METHODS.items(), 1):
+        asked = prompt("It was", name, 0.5)
         assert len(model.texts) == count
-        assert any(f"{count} of 3, pruned by {method.label}" in each.value for each in app.caption)
+        assert any(f"{count} of 3, pruned by {label}" in each.value for each in app.caption)
         model.texts[asked].set_result(Generated(asked=asked, dense=" so", pruned=" not", sparsity=0.5, seconds=1))
         app.run()
-    data = given(app, "methods")
-    own = data["prompts"][data["state"]["prompt"]]
-    assert own["own"] and own["dense"] == " so"
-    assert [own["written"][name][5]["text"] for name in ALLOCATIONS] == [" not"] * 3
-    assert own["written"]["owl"][4] is None
+    data = given(app, "cards")
+    assert data["controls"][0]["stops"][data["state"]["prompt"]] == "Yours: It was"
+    own = data["cards"][data["state"]["prompt"]]
+    assert [each["text"] for each in own[5]] == [" so", *[" not"] * 3]
+    assert [each["prompt"] for each in own[4]] == ["It was", *["The model writes…"] * 3]
 
 
 def test_a_refused_prompt_is_said(stored: None, model: Warm) -> None:
@@ -246,4 +257,4 @@ def test_every_kind_of_damage_can_be_asked() -> None:
 
 
 def test_the_texts_are_of_the_methods_that_are_committed() -> None:
-    assert tuple(each.word for each in continuing.METHODS) == ALLOCATIONS
+    assert tuple(continuing.METHODS) == ALLOCATIONS

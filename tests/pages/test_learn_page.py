@@ -240,12 +240,13 @@ def test_allocate_opens_as_the_tour_left_it_whatever_was_set_there(cache: Cache)
     app.query_params.update(chapter="allocate", push="0.02")
     app.switch_page("learn.py").run()
     tour = live(app)
-    now = tour["bars"]["values"][tour["controls"][0]["index"]]
+    push = tour["state"]["push"]
     app.query_params.update(links(app)[0])
     app.switch_page("allocate.py").run()
     allocate = live(app)
-    assert allocate["rows"][allocate["index"]] == pytest.approx(now, abs=1e-4)
-    assert allocate["told"][allocate["index"]][1][0] == tour["slots"]["harm"]["table"][tour["controls"][0]["index"]]
+    strength = allocate["state"]["strength"]
+    assert allocate["bars"]["values"][strength] == pytest.approx(tour["bars"]["values"][push], abs=1e-4)
+    assert f"**{tour['slots']['harm']['table'][push]}**" in allocate["notes"][0]["table"][strength]
 
 
 @pytest.mark.parametrize("chapter", list(CHAPTERS))

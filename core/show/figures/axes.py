@@ -9,6 +9,7 @@ import numpy as np
 
 from core.show.figures.labels import digits
 from core.show.figures.marks import wrapped
+from core.show.figures.scales import limits, log_ticks
 from core.store.results import Array
 
 
@@ -37,16 +38,14 @@ def factor_axis(values: Array, title: str) -> dict:
 
 
 def log_axis(values: Array, title: str) -> dict:
-    """A log axis of plain numbers with ticks at 1, 2, 5, closer or wider where the range asks for it."""
+    """A log axis of plain numbers with round ticks."""
     low, high = limits(values)
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    densities = ((2, (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)), (10, (1, 1.5, 2, 3, 5, 7)), (200, (1, 2, 5)))
-    steps = next((steps for spread, steps in densities if high / low < spread), (1,))
-    ticks = [step * 10.0**decade for decade in decades for step in steps]
+    room = padded(low, high)
+    ticks = log_ticks(*(10.0**end for end in room))
     return {
         "title": title,
         "type": "log",
-        "range": padded(low, high),
+        "range": room,
         "tickvals": ticks,
         "ticktext": [f"{tick:,g}" for tick in ticks],
     }
@@ -56,13 +55,6 @@ def padded(low: float, high: float) -> list[float]:
     """The range of a log axis, in log10, with a little room at both ends."""
     room = 0.06 * math.log10(high / low) + 0.01
     return [math.log10(low) - room, math.log10(high) + room]
-
-
-def limits(values: Array) -> tuple[float, float]:
-    """Smallest and largest positive finite value; 0.1 and 10 where there is none."""
-    usable = np.asarray(values, float).ravel()
-    usable = usable[np.isfinite(usable) & (usable > 0)]
-    return (float(usable.min()), float(usable.max())) if usable.size else (0.1, 10.0)
 
 
 def factor(value: float) -> str:

@@ -8,17 +8,17 @@ import pandas as pd
 from core.base.formats import capital
 from core.results import precision
 from core.show import figures
-from core.show.figures import gain, labels
+from core.show.figures import gain, labels, scales
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame
-from pages.ui.live import tour
+from pages.ui.live import figure
 
 WITH, WITHOUT = "with the first token", "without the first token"
 KEY = (
-    tour.Key("amplify", "block", "amplifies"),
-    tour.Key("absorb", "block", "absorbs"),
-    tour.Key("undecided", "block", "undecided"),
+    figure.Key("amplify", "block", "amplifies"),
+    figure.Key("absorb", "block", "absorbs"),
+    figure.Key("undecided", "block", "undecided"),
 )
 
 
@@ -51,7 +51,7 @@ def _table(line: figures.Line) -> pd.DataFrame:
 
 def gain_bars(
     line: figures.Line, statistic: str, layer: int, finding: str = "", beside: figures.Line | None = None
-) -> tour.Figure:
+) -> figure.Figure:
     """A bar per layer from 1×, upward where the rest of the network amplifies.
 
     Args:
@@ -61,25 +61,25 @@ def gain_bars(
     """
     intervals = [f"[{labels.ratio(low)}, {labels.ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
     slots = {
-        "gain": tour.Slot("layer", [labels.gain(each) for each in line.value]),
-        "interval": tour.Slot("layer", intervals),
-        "verdict": tour.Slot("layer", tour.fates(line.verdicts)),
+        "gain": figure.Slot("layer", [labels.gain(each) for each in line.value]),
+        "interval": figure.Slot("layer", intervals),
+        "verdict": figure.Slot("layer", figure.fates(line.verdicts)),
     }
     says, values = "Layer {layer}: gain {gain} {interval}; {verdict}.", [line.value]
     if beside is not None:
-        slots["beside"] = tour.Slot("layer", [labels.gain(each) for each in beside.value])
+        slots["beside"] = figure.Slot("layer", [labels.gain(each) for each in beside.value])
         says, values = f"{says} {capital(beside.name)}: {{beside}}.", [line.value, beside.value]
-    return tour.Figure(
+    return figure.Figure(
         name="gains",
         title="Gain of each layer",
         finding=finding,
         says=says,
         slots=slots,
-        y=tour.ratio_axis(f"gain, {statistic}", *values),
-        pick=tour.Pick("Highlighted layer", layer),
-        bars=tour.Bars(line.value[None], [tour.tones(line.verdicts)]),
-        lines=[tour.Line(beside.value[None], "ink")] if beside is not None else [],
-        key=(*KEY, *([tour.Key("ink", "line", beside.name)] if beside is not None else [])),
+        y=scales.ratio_axis(f"gain, {statistic}", *values),
+        pick=figure.pick("Highlighted layer", len(line.value), layer),
+        bars=figure.Bars(line.value[None], [figure.tones(line.verdicts)]),
+        lines=[figure.Line(beside.value[None], "ink")] if beside is not None else [],
+        key=(*KEY, *([figure.Key("ink", "line", beside.name)] if beside is not None else [])),
         foot=1.0,
         x="perturbed layer",
         height=212,
@@ -96,7 +96,7 @@ def sparsities(sparsity: Array, target: float) -> pd.DataFrame:
     return pd.DataFrame({"layer": np.arange(len(sparsity)), "sparsity": sparsity})
 
 
-def sparsity_bars(sparsity: Array, target: float) -> tour.Figure:
+def sparsity_bars(sparsity: Array, target: float) -> figure.Figure:
     """A bar per layer.
 
     Args:
@@ -105,18 +105,18 @@ def sparsity_bars(sparsity: Array, target: float) -> tour.Figure:
     low, high = min(float(sparsity.min()), target), max(float(sparsity.max()), target)
     room = max(0.3 * (high - low), 0.02)
     alike = high - low < 1e-9
-    return tour.Figure(
+    return figure.Figure(
         name="sparsities",
         title="Sparsity of each layer",
         says="All layers alike: {target} zeros." if alike else SPREAD,
         slots={
-            "target": tour.Slot("frame", [labels.percent(target, 1)]),
-            "low": tour.Slot("frame", [labels.percent(sparsity.min(), 1)]),
-            "high": tour.Slot("frame", [labels.percent(sparsity.max(), 1)]),
+            "target": figure.Slot("frame", [labels.percent(target, 1)]),
+            "low": figure.Slot("frame", [labels.percent(sparsity.min(), 1)]),
+            "high": figure.Slot("frame", [labels.percent(sparsity.max(), 1)]),
         },
-        y=tour.linear_axis("sparsity", max(0.0, low - room), high + room, labels.percent),
-        bars=tour.Bars(sparsity[None]),
-        key=[tour.Key("undecided", "block", "difference from target")],
+        y=scales.linear_axis("sparsity", max(0.0, low - room), high + room, labels.percent),
+        bars=figure.Bars(sparsity[None]),
+        key=[figure.Key("undecided", "block", "difference from target")],
         foot=target,
         height=170,
     )

@@ -20,11 +20,10 @@ from core.plan.responses import Judge
 from core.plan.spread import Allocation, bounds_of, exact_family, layer_means, linear_parameters
 from core.show.figures.allocation import unclipped
 from core.show.figures.linears import linears
-from core.show.figures.style import colour
 from core.store.profiles import Profile
 from core.store.results import Array
-from pages.ui import frame, live, view
-from pages.ui.allocate import settings
+from pages.ui import frame, view
+from pages.ui.allocate import picture, settings
 
 NO_HAND = "Each linear has a budget of its own here, so single layers cannot be set by hand."
 
@@ -88,26 +87,11 @@ def dragged(
         kept = {}
     against = others(allocation, kept, profile, judge)
     per_linear = allocation.linears is not None
-    view.write()
-    live.strength(
-        live.Family(
-            strengths=strengths,
-            base=allocation.base,
-            rows=layer_means(rows, linear_parameters(profile)) if per_linear else rows,
-            parameters=allocation.parameters,
-            target=request.target,
-            bound=on_bounds(rows, strengths, request, profile),
-            highest=bounds_of(request, profile, 0).high if request.base.measured else None,
-            hand=kept,
-            estimates=judged(rows, profile, judge),
-            against=against,
-            unit=responses.NAMES[judge.harm],
-            name=BASE_LABELS[request.base.kind],
-            colour=colour(request.base.kind, view.look()),
-        ),
-        request.correction.strength,
-        frame.go_on if frame.is_first_paint() else None,
-    )
+    shown = layer_means(rows, linear_parameters(profile)) if per_linear else rows
+    bound = on_bounds(rows, strengths, request, profile)
+    highest = bounds_of(request, profile, 0).high if request.base.measured else None
+    estimates = picture.beside(judged(rows, profile, judge), against, responses.NAMES[judge.harm])
+    frame.live(picture.picture(allocation, strengths, shown, bound, highest, kept, estimates, view.look()))
     if frame.is_first_paint():
         view.end()
     now = rows[strengths.index(request.correction.strength)]
@@ -136,7 +120,7 @@ def cost_of_hand(allocation: Allocation, now: Array, held: Mapping[int, float], 
     found = judged(np.stack([now, allocation.exact]), profile, judge)
     if found is None:
         return ""
-    mine, free = map(live.estimated, found)
+    mine, free = map(picture.estimated, found)
     return f"Estimated harm: **{mine}**" + (f"; with no layer set by hand: {free}." if held else ".")
 
 

@@ -20,9 +20,9 @@ from core.store.scenes import Generated
 from pages.ui import buttons, frame, view
 from pages.ui.lab import answering
 from pages.ui.live import texts
-from pages.ui.live.texts import Chosen, Continued, Method
+from pages.ui.live.texts import Continued
 
-METHODS = [Method("uniform", "Uniform"), Method("owl", "OWL"), Method("response", "Response")]
+METHODS = {"uniform": "Uniform", "owl": "OWL", "response": "Response"}
 ZEROS = [f"{share:g}" for share in SPARSITIES]
 USUAL = "0.5"
 ABOUT = (
@@ -71,12 +71,12 @@ def _draw(stories: dict[str, Continued]) -> tuple[str, str]:
     """Draw the texts; which story is chosen, and which sparsity."""
     names = list(stories)
     story, zeros = view.sync("story", names, names[0]), view.sync("zeros", ZEROS, USUAL)
-    chosen = Chosen(names.index(story), ZEROS.index(zeros))
+    state = {"prompt": names.index(story), "zeros": ZEROS.index(zeros)}
 
-    def told(now: Chosen) -> None:
-        st.session_state.update({"story": names[now.prompt], "zeros": ZEROS[now.zeros]})
+    def told(chosen: dict[str, int]) -> None:
+        st.session_state.update({"story": names[chosen["prompt"]], "zeros": ZEROS[chosen["zeros"]]})
 
-    texts.draw(list(stories.values()), SPARSITIES, METHODS, chosen, told)
+    texts.draw(list(stories.values()), SPARSITIES, METHODS, state, told, view.look())
     return story, zeros
 
 
@@ -100,14 +100,14 @@ def _continued(words: str, known: dict[Prompt, Generated], own: bool = False) ->
 def _write(words: str, share: float) -> None:
     """Ask for the reader's own texts, one after the other, and look until they have come."""
     try:
-        asked = {each.label: prompt(words, each.word, share) for each in METHODS}
+        asked = {label: prompt(words, name, share) for name, label in METHODS.items()}
     except UserError as error:
         frame.error(error)
         return
     missing = {label: each for label, each in asked.items() if each not in _kept()}
     if missing:
         label, first = next(iter(missing.items()))
-        at = [each.label for each in METHODS].index(label) + 1
+        at = list(METHODS.values()).index(label) + 1
         _wait(first, f"Writing text {at} of {len(METHODS)}, pruned by {label}.")
 
 

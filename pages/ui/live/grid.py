@@ -7,16 +7,57 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
-import streamlit as st
-
+from core.ask.lab import MOST_TOKENS
 from core.show.figures import Palette
 from core.show.lessons import sentence as lessons
 from core.show.lessons.sentence import Hit
 from core.store.scenes import Row, Scene, Word
-from pages.ui.live import component
+from pages.ui import live
 
-COMPONENT = component("grid", "shared", "grid-picture", "grid-words")
+COMPONENT = live.component("lab")
 KEY = "grid"
+LEGEND = (  # a title, ends and middle of the colours, marks
+    "Drift compared with where it entered",
+    "⅓×, absorbs",
+    "1×",
+    "3×, amplifies",
+    "◆ the predicted next word changes",
+    "· nothing has arrived",
+)
+WORDS = {
+    "grid": "Drift at every layer and token, the output at the top. Up and down move the layer, left and right the "
+    "token, space plays.",
+    "at": "layer {layer}; token {token} of {tokens}, “{word}” {fate}",
+    "flips": "ends at {ratio} times what entered, its next word changes",
+    "stays": "ends at {ratio} times what entered, its next word stays",
+    "spared": "is untouched",
+    "layer": "layer",
+    "sink": "▾ attention sink",
+    "token": "“{word}”",  # under the mouse, from here on
+    "untouched": "after layer {layer}, “{word}”: untouched",
+    "drift": "after layer {layer}, “{word}”: drift {drift}, {ratio}× what entered",
+    "becomes": "after “{word}”: “{before}” becomes “{after}”",
+    "remains": "after “{word}”: “{before}” stays",
+    "next": "Next word after **“{word}”**",
+    "new": "prediction changes",
+    "same": "prediction stays",
+    "dense": "as it is",
+    "hurt": "after the damage",
+    "transport": "The wave through the layers",
+    "play": "Play",
+    "pause": "Pause",
+    "wave": "{word} the wave",
+    "space": "{word} (space)",
+    "back": "One layer back",
+    "on": "One layer on",
+    "enters": "enters",
+    "reached": "layer {layer}: {said}",
+    "kind": "What is done to the layer",
+    "tokens": "Damaged tokens",
+    "every": "Damage every token",
+    "only": "Only “{word}”",
+    "first": "Damage the first token too",
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +110,7 @@ class Answered:
             "after": lessons.contexts(self.shared.tokens),
             "sink": None if found is None else asdict(found),
             "dense": _words(self.shared.dense),
-            "hit": {str(layer): _plain_hit(self.rows[layer], hit) for layer, hit in self.hits.items()},
+            "hit": {str(layer): _plain(self.rows[layer], hit) for layer, hit in self.hits.items()},
         }
 
 
@@ -89,24 +130,32 @@ def draw(
         sentence: what the keys of answers to it begin with.
         answers: by sentence, damage and place, as `key` makes them.
         fallback: of the answer that is shown while there is none to the question.
-        moved: is called with what the reader holds once it is let go.
-        drawn: is called once when the picture stands in the browser.
+        moved: called with what the reader chose, once it is let go.
+        drawn: called once when the picture stands in the browser.
     """
-    COMPONENT(
-        key=KEY,
-        data={
-            "title": "Drift at every layer and token, the output at the top.",
-            "sentence": sentence,
-            "state": asdict(state),
-            "kinds": [asdict(kind) for kind in kinds],
-            "answers": {name: answer.plain for name, answer in answers.items()},
-            "fallback": fallback,
-            "colours": asdict(look),
-            "waiting": drawn is not None,
-        },
-        on_moved_change=lambda: _moved(kinds, moved),
-        on_drawn_change=drawn or (lambda: None),
-    )
+
+    def told(chosen: dict[str, int]) -> None:
+        if chosen["size"] < len(kinds[chosen["kind"]].stops):
+            moved(State(**chosen | {name: bool(chosen[name]) for name in ("first", "only")}))
+
+    data = {
+        "sentence": sentence,
+        "kinds": [asdict(kind) for kind in kinds],
+        "answers": {name: answer.plain for name, answer in answers.items()},
+        "fallback": fallback,
+        "words": WORDS,
+        "legend": LEGEND,
+    }
+    choices = {
+        "layer": range(max(len(each.shared.norms) for each in answers.values())),
+        "token": range(-1, MOST_TOKENS),
+        "kind": range(len(kinds)),
+        "size": range(max(len(kind.stops) for kind in kinds)),
+        "first": range(2),
+        "only": range(2),
+    }
+    numbers = {name: int(value) for name, value in asdict(state).items()}
+    live.draw(COMPONENT, KEY, data, numbers, choices, look, told, drawn)
 
 
 def key(sentence: str, word: str, first: bool, token: int | None) -> str:
@@ -115,19 +164,7 @@ def key(sentence: str, word: str, first: bool, token: int | None) -> str:
     return f"{sentence}|{word}|{where}"
 
 
-def _moved(kinds: Sequence[Kind], moved: Callable[[State], None]) -> None:
-    """Pass on what the browser tells; what cannot be is passed over."""
-    told = getattr(st.session_state.get(KEY), "moved", None)  # None where the reader has left for another page
-    if not isinstance(told, dict) or told.keys() != State.__annotations__.keys():
-        return
-    state = State(**told)
-    if any(type(told[name]).__name__ != wanted for name, wanted in State.__annotations__.items()):
-        return
-    if 0 <= state.kind < len(kinds) and 0 <= state.size < len(kinds[state.kind].stops) and state.layer >= 0:
-        moved(state)
-
-
-def _plain_hit(row: Row, found: Hit) -> dict[str, object]:
+def _plain(row: Row, found: Hit) -> dict[str, object]:
     return {
         "ratio": [[_short(each) for each in line] for line in found.ratio.tolist()],
         "entered": [_short(each) for each in found.entered.tolist()],

@@ -7,21 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import takewhile
 
-import streamlit as st
-
 from core.base.formats import several
-from pages.ui.live import component
+from core.show.figures import Palette
+from pages.ui import live
+from pages.ui.live.figure import Control
 
-COMPONENT = component("texts", "shared")
+COMPONENT = live.component("texts")
 KEY = "texts"
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way to spread the budget over layers."""
-
-    word: str
-    label: str
+WAITING = {"text": "", "same": 0, "said": ""}  # a text that is not written yet
 
 
 @dataclass(frozen=True)
@@ -34,62 +27,52 @@ class Continued:
     own: bool = False  # the reader's
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """What the reader holds in hand."""
-
-    prompt: int
-    zeros: int
-
-
 def draw(
     prompts: Sequence[Continued],
     zeros: Sequence[float],
-    methods: Sequence[Method],
-    chosen: Chosen,
-    told: Callable[[Chosen], None],
+    methods: Mapping[str, str],
+    state: Mapping[str, int],
+    told: Callable[[dict[str, int]], None],
+    look: Palette,
 ) -> None:
-    """Draw the texts; `told` is called with what the reader chose."""
-    COMPONENT(
-        key=KEY,
-        data={
-            "prompts": [_plain(each) for each in prompts],
-            "zeros": [f"{100 * share:.0f} %" for share in zeros],
-            "methods": [asdict(each) for each in methods],
-            "state": asdict(chosen),
-        },
-        on_chosen_change=lambda: _chosen(len(prompts), len(zeros), told),
-    )
+    """Draw the texts.
+
+    Args:
+        methods: name of a way to spread the budget -> what it is called.
+        state: number of the prompt and of the sparsity that are shown.
+        told: called with what the reader chose.
+    """
+    texts = [f"Yours: {each.text}" if each.own else each.text for each in prompts]
+    shares = [f"{100 * share:.0f} %" for share in zeros]
+    controls = [
+        Control("prompt", "Words to continue", texts, state["prompt"], (), kind="choice"),
+        Control("zeros", "Weights removed by Wanda", shares, state["zeros"], ()),
+    ]
+    cards = [[_cards(prompt, methods, at) for at in range(len(zeros))] for prompt in prompts]
+    choices = {each.name: range(len(each.stops)) for each in controls}
+    data = {"controls": [asdict(each) for each in controls], "cards": cards}
+    live.draw(COMPONENT, KEY, data, state, choices, look, told)
 
 
-def _chosen(prompts: int, zeros: int, told: Callable[[Chosen], None]) -> None:
-    """Pass on what the browser tells; what cannot be is passed over."""
-    found = getattr(st.session_state.get(KEY), "chosen", None)  # None where the reader has left for another page
-    if not isinstance(found, dict) or found.keys() != Chosen.__annotations__.keys():
-        return
-    chosen = Chosen(**found)
-    if all(type(each) is int for each in found.values()) and 0 <= chosen.prompt < prompts and 0 <= chosen.zeros < zeros:
-        told(chosen)
+def _cards(prompt: Continued, methods: Mapping[str, str], at: int) -> list[dict[str, object]]:
+    """The dense text, and that of every method at a sparsity."""
+    dense, waits = prompt.dense or "", "The model writes…" if prompt.own else ""
+    texts = {"Dense": prompt.dense} | {label: prompt.written[name][at] for name, label in methods.items()}
+    cards: list[dict[str, object]] = []
+    for label, text in texts.items():
+        said = _compared(dense, text) if cards else "nothing removed"
+        known = {"prompt": prompt.text, "text": text or " (nothing)", "same": common(dense, text or ""), "said": said}
+        cards.append({"label": label} | (WAITING | {"prompt": waits} if text is None else known))
+    return cards
 
 
-def _plain(prompt: Continued) -> dict[str, object]:
-    written = {
-        method: [None if text is None else _beside(prompt.dense or "", text) for text in texts]
-        for method, texts in prompt.written.items()
-    }
-    return {"text": prompt.text, "own": prompt.own, "dense": prompt.dense, "written": written}
-
-
-def _beside(dense: str, text: str) -> dict[str, object]:
-    """A text, and how far it is the dense model's."""
-    same = common(dense, text)
-    if same == len(text) == len(dense):
-        said = "word for word the dense text"
-    else:
-        said = f"leaves the dense text after {several(len(text[:same].split()), 'word')}"
+def _compared(dense: str, text: str | None) -> str:
+    """How long a text is the dense model's."""
+    same = common(dense, text or "")
     if not same:
-        said = "differs from the first word on"
-    return {"text": text or " (nothing)", "same": same, "said": said}
+        return "differs from the first word on"
+    words = several(len(dense[:same].split()), "word")
+    return "word for word the dense text" if text == dense else f"leaves the dense text after {words}"
 
 
 def common(one: str, other: str) -> int:

@@ -8,12 +8,13 @@ import numpy as np
 
 from core.show import lessons
 from core.show.figures import labels as words
+from core.show.figures import scales
 from core.show.figures.labels import changed, times
 from core.store.cache import Store
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import subject
-from pages.ui.live import tour
+from pages.ui.live import figure
 from pages.ui.tour import parts
 
 
@@ -25,7 +26,7 @@ def draw(profile: Profile, found: lessons.Growth) -> None:
     growth = [found if each is profile else lessons.absorb(each) for each in shown.values()]
     layer = subject.layer(profile)
     stops = dict(zip(shown, _told(shown.values(), "trained", "untrained", ""), strict=True))
-    weights = parts.control("weights", "Weights, and tokens read", stops, "view", choice=True)
+    weights = parts.control("weights", "Weights, and tokens read", stops, "view", kind="choice")
     drawn, said = list(shown.values())[weights.index], growth[weights.index]
     named = _told(shown.values(), "The trained model", "The untrained twin", " tokens")
     compared = _compared(pair, dict(zip([each.entry.key for each in shown.values()], shown, strict=True)))
@@ -80,12 +81,12 @@ def _real(drawn: Profile, twin: Profile | None, layer: int) -> None:
 
 
 def picture(
-    found: list[lessons.Growth], named: list[str], layer: int, weights: tour.Control, compared: str
-) -> tour.Figure:
+    found: list[lessons.Growth], named: list[str], layer: int, weights: figure.Control, compared: str
+) -> figure.Figure:
     """Two lengths over the layers; their distance is the drift."""
     several = len(found) > 1
     damage = np.stack([each.damage for each in found])
-    return tour.Figure(
+    return figure.Figure(
         name=f"absorb-{len(found)}",
         title="Length of the damage and of the stream",
         finding=found[weights.index].said,
@@ -94,32 +95,32 @@ def picture(
         "[{fate}](damage-end stream-end). If the damage had stayed constant, drift would fall to "
         "[{frozen}](constant-end).",
         slots={
-            "what": tour.Slot("frame", named),
-            "grown": tour.written(changed, [each.grown for each in found]),
-            "around": tour.written(changed, [each.around for each in found]),
-            "fate": tour.written(changed, [each.gain for each in found]),
-            "frozen": tour.written(times, [1 / each.around for each in found]),
+            "what": figure.Slot("frame", named),
+            "grown": figure.written(changed, [each.grown for each in found]),
+            "around": figure.written(changed, [each.around for each in found]),
+            "fate": figure.written(changed, [each.gain for each in found]),
+            "frozen": figure.written(times, [1 / each.around for each in found]),
         },
-        y=[tour.log_axis("length of the vectors (log scale)", each.stream, each.damage) for each in found],
+        y=[scales.log_axis("length of the vectors (log scale)", each.stream, each.damage) for each in found],
         controls=[weights] if several else [],
         height=220,
-        pick=tour.Pick("Noise after layer", layer),
+        pick=figure.pick("Noise after layer", damage.shape[1], layer),
         lines=[
-            tour.Line(np.stack([each.stream for each in found]), "ink", mark="stream"),
-            tour.Line(damage, "accent", mark="damage"),
-            tour.Line(_frozen(damage), "guide", dash=True, mark="constant"),
+            figure.Line(np.stack([each.stream for each in found]), "ink", mark="stream"),
+            figure.Line(damage, "accent", mark="damage"),
+            figure.Line(_frozen(damage), "guide", dash=True, mark="constant"),
         ],
         key=[
-            tour.Key("ink", "line", "the stream"),
-            tour.Key("accent", "line", "damage after layer {layer}"),
-            tour.Key("guide", "dash", "constant damage"),
+            figure.Key("ink", "line", "the stream"),
+            figure.Key("accent", "line", "damage after layer {layer}"),
+            figure.Key("guide", "dash", "constant damage"),
         ],
         lead=parts.opening(
             "Falling drift looks as if the network had repaired, or **absorbed**, the damage. But drift is relative "
             "to the stream. Where the stream outgrows the damage, the fall is **dilution**, not repair.",
             "compare the slopes" + (", then change the weights." if several else " at several layers."),
         ),
-        notes=[tour.Slot("frame", [each.said for each in found]), tour.fixed(compared)],
+        notes=[figure.Slot("frame", [each.said for each in found]), figure.fixed(compared)],
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
 from core.ask import grammar
 from core.ask.allocations import Correction
 from core.show import lessons
+from core.show.figures import scales
 from core.show.figures.labels import digits, percent
 from core.store.profiles import Profile
-from pages.ui.live import tour
+from pages.ui.live import figure
 from pages.ui.tour import parts
 
 START = 0.04
@@ -48,31 +51,31 @@ def find(profile: Profile) -> lessons.Push:
     return lessons.correction(profile)
 
 
-def picture(found: lessons.Push, push: tour.Control) -> tour.Figure:
+def picture(found: lessons.Push, push: figure.Control) -> figure.Figure:
     """A bar per layer around the target, and the estimated harm below."""
     middle = len(found.harm) // 2
     low, high = float(found.rows.min()), float(found.rows.max())
     room = 0.05 * (high - low)
     known = np.isfinite(found.harm).all()
-    return tour.Figure(
+    return figure.Figure(
         name="allocate",
         title="Sparsity per layer, base and corrected, with the estimated harm",
         finding=found.said,
         says="Layer [{most}](layer-{most}) loses most ([{high}](layer-{most})), layer [{least}](layer-{least}) least "
         "([{low}](layer-{least})). Estimated harm: [{harm}{change}](gauge).",
         slots={
-            "most": tour.Slot("frame", [int(row.argmax()) for row in found.rows]),
-            "least": tour.Slot("frame", [int(row.argmin()) for row in found.rows]),
-            "high": tour.Slot("frame", [percent(row.max(), 1) for row in found.rows]),
-            "low": tour.Slot("frame", [percent(row.min(), 1) for row in found.rows]),
-            "harm": tour.Slot("frame", [digits(float(each), 3) for each in found.harm]),
-            "change": tour.Slot("frame", [_change(each, found.harm[middle]) for each in found.harm]),
+            "most": figure.Slot("frame", [int(row.argmax()) for row in found.rows]),
+            "least": figure.Slot("frame", [int(row.argmin()) for row in found.rows]),
+            "high": figure.Slot("frame", [percent(row.max(), 1) for row in found.rows]),
+            "low": figure.Slot("frame", [percent(row.min(), 1) for row in found.rows]),
+            "harm": figure.Slot("frame", [digits(float(each), 3) for each in found.harm]),
+            "change": figure.Slot("frame", [_change(each, found.harm[middle]) for each in found.harm]),
         },
-        y=tour.linear_axis("sparsity of the layer", low - room, high + room, percent),
+        y=scales.linear_axis("sparsity of the layer", low - room, high + room, percent),
         controls=[push],
-        bars=tour.Bars(found.rows, [["accent"] * found.rows.shape[1]] * len(found.rows), found.base),
+        bars=figure.Bars(found.rows, base=found.base, tone="accent"),
         gauge=_gauge(found, middle) if known else None,
-        key=[tour.Key("guide", "outline", "OWL alone"), tour.Key("accent", "block", "with the correction")],
+        key=[figure.Key("guide", "outline", "OWL alone"), figure.Key("accent", "block", "with the correction")],
         foot=found.request.target,
         height=200,
         lead=parts.opening(
@@ -81,7 +84,7 @@ def picture(found: lessons.Push, push: tour.Control) -> tour.Figure:
             "from layers that absorb and spares those that amplify.",
             "drag its strength; to the left of the middle it does the opposite.",
         ),
-        notes=[tour.fixed(found.said), tour.fixed(CAVEAT)],
+        notes=[figure.fixed(found.said), figure.fixed(CAVEAT)],
     )
 
 
@@ -100,11 +103,11 @@ def _change(harm: float, without: float) -> str:
     return " nats" + (f", {percent(abs(change), 1)} {'more' if change > 0 else 'less'} than without" if far else "")
 
 
-def _gauge(found: lessons.Push, zero: int) -> tour.Gauge:
+def _gauge(found: lessons.Push, zero: int) -> figure.Gauge:
     harm = found.harm
     room = 0.12 * (float(np.ptp(harm)) or 1.0)
     low, high = float(harm.min()) - room, float(harm.max()) + room
-    axis = tour.linear_axis("estimated harm at each strength, in nats of KL divergence", low, high)
-    every = -(-len(axis.ticks) // 3)
+    axis = scales.linear_axis("estimated harm at each strength, in nats of KL divergence", low, high)
+    few = replace(axis, ticks=axis.ticks[:: -(-len(axis.ticks) // 3)])
     points = sorted({0, zero, len(harm) - 1, found.best})
-    return tour.Gauge(axis.title, harm, low, high, axis.ticks[::every], zero, points)
+    return figure.Gauge(few, harm, zero, points)

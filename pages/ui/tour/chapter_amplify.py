@@ -8,11 +8,12 @@ import streamlit as st
 from core.plan.gains import Gains
 from core.results import findings
 from core.show import lessons
+from core.show.figures import scales
 from core.show.figures.gain import columns as gain_columns
 from core.show.figures.labels import gain
 from core.store.profiles import Profile
 from pages.ui import subject, view
-from pages.ui.live import tour
+from pages.ui.live import figure
 from pages.ui.tour import parts
 
 WHERE = {
@@ -28,7 +29,7 @@ def draw(profile: Profile, found: lessons.Sink) -> None:
     layer = subject.layer(profile)
     shown = gains(found) if guess else {"after_first": found.without}
     stops = {each: WHERE[each] for each in shown}
-    what = parts.control("noise-at", "What is done", stops, "all", choice=True) if guess else None
+    what = parts.control("noise-at", "What is done", stops, "all", kind="choice") if guess else None
     with parts.screen(picture(found, layer, shown, what, guess)):
         where = what.values[what.index] if what else "after_first"
         skipped = where == lessons.SKIPPED
@@ -47,29 +48,29 @@ def gains(found: lessons.Sink) -> dict[str, Gains]:
 
 
 def picture(
-    found: lessons.Sink, layer: int, shown: dict[str, Gains], what: tour.Control | None, guess: str | None
-) -> tour.Figure:
+    found: lessons.Sink, layer: int, shown: dict[str, Gains], what: figure.Control | None, guess: str | None
+) -> figure.Figure:
     """A bar per layer from 1×, upward where it amplifies."""
     values = np.stack([each.value for each in shown.values()])
     told = [lessons.judged(guess, found), found.said, lessons.skipping(found), found.why] if guess else []
     size = f"[{found.size:g}](layers)"
     done = {"after_first": f"Noise of size {size}, first token spared", "all": f"Noise of size {size} on every token",
             lessons.SKIPPED: "Layer left out instead of noise"}  # fmt: skip
-    return tour.Figure(
+    return figure.Figure(
         name="amplify",
         title="Gain of each layer",
         finding=lessons.plain(found.said) if guess else findings.finding(found.without),
         says="{done}: after layer [{layer}](layer-{layer}), the gain is [{gain}](layer-{layer}); {verdict}.",
         slots={
-            "done": tour.Slot("frame", [done[each] for each in shown]),
-            "gain": tour.written(gain, values),
-            "verdict": tour.Slot("both", [tour.fates(each.verdicts) for each in shown.values()]),
+            "done": figure.Slot("frame", [done[each] for each in shown]),
+            "gain": figure.written(gain, values),
+            "verdict": figure.Slot("both", [figure.fates(each.verdicts) for each in shown.values()]),
         },
-        y=tour.ratio_axis("gain (log scale)", values),
+        y=scales.ratio_axis("gain (log scale)", values),
         controls=[what] if what else [],
-        pick=tour.Pick("Layer", layer),
-        bars=tour.Bars(values, [tour.tones(each.verdicts) for each in shown.values()]),
-        key=tour.VERDICTS,
+        pick=figure.pick("Layer", values.shape[1], layer),
+        bars=figure.Bars(values, [figure.tones(each.verdicts) for each in shown.values()]),
+        key=figure.VERDICTS,
         foot=1.0,
         x="layer where the damage starts",
         lead=parts.opening(
@@ -77,16 +78,16 @@ def picture(
             "network **amplifies** it, below [1×](foot) it **absorbs** it.",
             "switch the first token on and off, then skip a layer instead." if guess else "make a guess, then see.",
         ),
-        notes=[tour.fixed(each) for each in told],
+        notes=[figure.fixed(each) for each in told],
         ask=None if guess else _ask(found),
     )
 
 
-def _ask(found: lessons.Sink) -> tour.Ask:
+def _ask(found: lessons.Sink) -> figure.Ask:
     def answered(guess: str) -> None:
         st.session_state.update({"sink": guess, "layer": found.most, "noise-at": "all"})
 
-    return tour.Ask(
+    return figure.Ask(
         "**Guess.** Here the noise spared the first token of every sequence. Now add it on that one token too. What "
         "happens to the gain of a typical layer?",
         lessons.GUESSES,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from core.show import lessons
+from core.show.figures import scales
 from core.show.figures.labels import changed, digits
 from core.store.profiles import Profile
 from pages.ui import subject
-from pages.ui.live import tour
+from pages.ui.live import figure
 from pages.ui.tour import parts
 
 
@@ -23,35 +24,35 @@ def draw(profile: Profile, found: lessons.Spread) -> None:
     parts.numbers(columns, "drift after every layer", profile, "drift")
 
 
-def picture(found: lessons.Spread, layer: int, noise: tour.Control) -> tour.Figure:
+def picture(found: lessons.Spread, layer: int, noise: figure.Control) -> figure.Figure:
     """A curve from every injection layer to the end, as a multiple of where it starts: so all sizes share an axis."""
     start = np.diagonal(found.drift, axis1=1, axis2=2)
     end = found.drift[:, :, -1]
-    return tour.Figure(
+    return figure.Figure(
         name="drift",
         title="Drift remaining after each layer",
         finding=found.said,
         says="Noise of size [{size}](control-noise) after layer [{layer}](curve-start): the drift starts at "
         "[{start}](curve-start) and ends at [{end}](curve-end). It [{fate}](curve-end) ({origin}).",
         slots={
-            "size": tour.Slot("frame", noise.stops),
-            "start": tour.written(digits, start),
-            "end": tour.written(digits, end),
-            "fate": tour.written(changed, end / start),
+            "size": figure.Slot("frame", noise.stops),
+            "start": figure.written(digits, start),
+            "end": figure.written(digits, end),
+            "fate": figure.written(changed, end / start),
             "origin": parts.origin(found.sizes),
         },
-        y=tour.ratio_axis("drift, as a multiple of where it starts (log scale)", found.remaining),
+        y=scales.ratio_axis("drift, as a multiple of where it starts (log scale)", found.remaining),
         controls=[noise],
-        pick=tour.Pick("Noise after layer", layer),
-        lines=[tour.Line(found.remaining, "accent", bundle=True, mark="curve", ends=("start", "end"))],
+        pick=figure.pick("Noise after layer", end.shape[1], layer),
+        lines=[figure.Line(found.remaining, "accent", bundle=True, mark="curve", ends=("start", "end"))],
         key=[
-            tour.Key("accent", "line", "noise after layer {layer}"),
-            tour.Key("faint", "line", "noise after another layer"),
+            figure.Key("accent", "line", "noise after layer {layer}"),
+            figure.Key("faint", "line", "noise after another layer"),
         ],
         foot=1.0,
         x="layer after which the drift is read",
         lead=_lead(len(found.sizes.measured) > 1),
-        notes=[tour.Slot("frame", found.notes)],
+        notes=[figure.Slot("frame", found.notes)],
     )
 
 

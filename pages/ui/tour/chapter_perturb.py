@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from core.show import lessons
+from core.show.figures import scales
 from core.show.figures.labels import percent
 from core.store.profiles import Profile
 from pages.ui import subject
-from pages.ui.live import tour
+from pages.ui.live import figure
 from pages.ui.tour import parts
 
 
@@ -19,28 +20,28 @@ def draw(profile: Profile, found: lessons.Noise) -> None:
     parts.numbers(columns, "share of changed predictions", profile, "perturb")
 
 
-def picture(found: lessons.Noise, layer: int, noise: tour.Control) -> tour.Figure:
+def picture(found: lessons.Noise, layer: int, noise: figure.Control) -> figure.Figure:
     """A bar per layer."""
-    return tour.Figure(
+    return figure.Figure(
         name="perturb",
         title="Share of next-token predictions that change, by the layer where noise enters",
         finding=found.said,
         says="Noise of size [{size}](control-noise) after layer [{layer}](layer-{layer}) changes "
         "[{flips}](layer-{layer}) of the next-token predictions ({origin}).",
         slots={
-            "size": tour.Slot("frame", noise.stops),
-            "flips": tour.written(lambda share: percent(share, 1), found.flips),
+            "size": figure.Slot("frame", noise.stops),
+            "flips": figure.written(lambda share: percent(share, 1), found.flips),
             "origin": parts.origin(found.sizes),
         },
-        y=tour.linear_axis("predictions changed", 0, float(found.flips.max()) * 1.04, percent),
+        y=scales.linear_axis("predictions changed", 0, float(found.flips.max()) * 1.04, percent),
         controls=[noise],
-        pick=tour.Pick("Noise after layer", layer),
-        bars=tour.Bars(found.flips),
+        pick=figure.pick("Noise after layer", found.flips.shape[1], layer),
+        bars=figure.Bars(found.flips),
         key=parts.bars_of("noise after layer {layer}", "noise after another layer"),
         foot=0.0,
         x="layer where the noise enters",
         lead=_lead(found),
-        notes=[tour.Slot("frame", found.notes), tour.fixed(found.faint)],
+        notes=[figure.Slot("frame", found.notes), figure.fixed(found.faint)],
     )
 
 

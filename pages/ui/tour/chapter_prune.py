@@ -13,11 +13,12 @@ from core.base.errors import UserError
 from core.base.escape import plain
 from core.results import protocols
 from core.show import lessons
+from core.show.figures import scales
 from core.show.figures.labels import digits, percent
 from core.store.profiles import Profile
 from pages.ui import frame, subject, view
 from pages.ui.allocate.settings import TARGETS
-from pages.ui.live import tour
+from pages.ui.live import figure
 from pages.ui.prune import stored
 from pages.ui.tour import parts, stage
 
@@ -70,7 +71,7 @@ def _ask(profile: Profile, found: lessons.Alone) -> None:
         st.session_state.update({"worst": picked, "layer": found.worst})
 
     zeros = lessons.ref(percent(found.sparsities.values[found.at]), lessons.EVERY)
-    ask = tour.Ask(
+    ask = figure.Ask(
         f"**Guess.** Each layer in turn is pruned alone to {zeros} zeros. Which one hurts most? Click it, or use the "
         "slider.",
         {"show": "Show the answer"},
@@ -81,21 +82,21 @@ def _ask(profile: Profile, found: lessons.Alone) -> None:
         for_real(profile)
 
 
-def blank(layers: int, picked: int | None, ask: tour.Ask) -> tour.Figure:
+def blank(layers: int, picked: int | None, ask: figure.Ask) -> figure.Figure:
     """A row of equal bars; the marker stands in the middle until a layer is picked, which is no guess."""
     middle = layers // 2
     guesses = [f"Your guess: layer {lessons.of(layer)}." for layer in range(layers)]
     if picked is None:
         guesses[middle] = "No layer is picked yet."
-    return tour.Figure(
+    return figure.Figure(
         name="prune",
         title="A row of layers to choose from",
         says="{guess}",
-        slots={"guess": tour.Slot("layer", guesses)},
-        y=tour.Axis("harm, not shown yet", 0, 1, [(0.0, "0")]),
-        bars=tour.Bars(np.full((1, layers), np.nan), base=np.ones(layers)),
-        key=[tour.Key("guide", "outline", "Pick a layer; the bars are placeholders.")],
-        pick=tour.Pick("Layer", middle if picked is None else picked, ASKED),
+        slots={"guess": figure.Slot("layer", guesses)},
+        y=scales.Axis("harm, not shown yet", 0, 1, [(0.0, "0")]),
+        bars=figure.Bars(np.full((1, layers), np.nan), base=np.ones(layers)),
+        key=[figure.Key("guide", "outline", "Pick a layer; the bars are placeholders.")],
+        pick=figure.pick("Layer", layers, middle if picked is None else picked, ASKED),
         foot=0.0,
         x="layer that is pruned",
         lead=parts.opening(OPENING, "click the layer that you think hurts most, then see."),
@@ -103,30 +104,30 @@ def blank(layers: int, picked: int | None, ask: tour.Ask) -> tour.Figure:
     )
 
 
-def picture(found: lessons.Alone, layer: int, zeros: tour.Control, guess: int) -> tour.Figure:
+def picture(found: lessons.Alone, layer: int, zeros: figure.Control, guess: int) -> figure.Figure:
     """A bar per layer; the axis grows with the harm."""
     ranks = [[lessons.rank(row, each) for each in range(len(row))] for row in found.harm]
-    return tour.Figure(
+    return figure.Figure(
         name="prune",
         title="Harm of each layer pruned alone",
         finding=found.said,
         says="Pruned alone to [{zeros}](control-zeros) zeros, layer [{layer}](layer-{layer}) does "
         "[{harm}](layer-{layer}) nats of harm ({origin}) and ranks [{rank}](layer-{layer}).",
         slots={
-            "zeros": tour.Slot("frame", [percent(value) for value in found.sparsities.values]),
-            "harm": tour.written(digits, found.harm),
-            "rank": tour.Slot("both", ranks),
+            "zeros": figure.Slot("frame", [percent(value) for value in found.sparsities.values]),
+            "harm": figure.written(digits, found.harm),
+            "rank": figure.Slot("both", ranks),
             "origin": parts.origin(found.sparsities),
         },
-        y=[tour.linear_axis("harm, nats of KL divergence", 0, 1.05 * float(row.max())) for row in found.harm],
+        y=[scales.linear_axis("harm, nats of KL divergence", 0, 1.05 * float(row.max())) for row in found.harm],
         controls=[zeros],
-        pick=tour.Pick("Layer pruned", layer),
-        bars=tour.Bars(found.harm),
+        pick=figure.pick("Layer pruned", found.harm.shape[1], layer),
+        bars=figure.Bars(found.harm),
         key=parts.bars_of("layer {layer}, pruned alone", "another layer, pruned alone"),
         foot=0.0,
         x="layer that is pruned",
         lead=parts.opening(OPENING, "drag the sparsity, and click layers to compare."),
-        notes=[tour.Slot("frame", found.judged(guess)), tour.Slot("frame", found.notes)],
+        notes=[figure.Slot("frame", found.judged(guess)), figure.Slot("frame", found.notes)],
     )
 
 

@@ -16,12 +16,13 @@ from core.jobs.records import Job
 from core.models import cost, machine
 from core.plan.gains import gains_of
 from core.show import lessons
+from core.show.figures import scales
 from core.store import profiles
 from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.profiles import Profile
 from pages.ui import buttons, subject, view, watch
-from pages.ui.live import tour
+from pages.ui.live import figure
 from pages.ui.tour import parts
 
 QUICK = presets.PRESETS["quick"]
@@ -97,10 +98,10 @@ def _compare(store: Store, job: Job) -> None:
         return
     names = [name for name in fresh.by_name if name in cached.by_name]
     stops = {name: fresh.perturbations[name].label for name in names}
-    what = parts.control("again-of", "What is done to the layer", stops, names[0], choice=True)
+    what = parts.control("again-of", "What is done to the layer", stops, names[0], kind="choice")
     name = names[what.index]
     told = lessons.compared(fresh, cached, name)
-    tour.figure(picture(fresh, cached, what, told), view.look())
+    figure.draw(picture(fresh, cached, what, told), view.look())
     seconds = cost.duration(job.status.updated - (job.status.started or job.status.updated))
     st.markdown(f"{told} It took {seconds}, loading included.")
     new, old = (gains_of(each.seeds(name)).value for each in (fresh, cached))
@@ -108,19 +109,19 @@ def _compare(store: Store, job: Job) -> None:
     parts.numbers(columns, "gain measured now and cached", cached, "again")
 
 
-def picture(fresh: Profile, cached: Profile, what: tour.Control, finding: str) -> tour.Figure:
+def picture(fresh: Profile, cached: Profile, what: figure.Control, finding: str) -> figure.Figure:
     """Two lines of gains, one upon the other."""
     gains = [np.stack([gains_of(each.seeds(one)).value for one in what.values]) for each in (cached, fresh)]
-    return tour.Figure(
+    return figure.Figure(
         name="again",
         title="Gain of each layer, measured now and cached",
         finding=finding,
         says="{what}: gains measured now, dashed, over the stored ones.",
-        slots={"what": tour.Slot("frame", what.stops)},
-        y=[tour.ratio_axis("gain", *each) for each in zip(*gains, strict=True)],
+        slots={"what": figure.Slot("frame", what.stops)},
+        y=[scales.ratio_axis("gain", *each) for each in zip(*gains, strict=True)],
         controls=[what],
-        lines=[tour.Line(gains[0], "faint"), tour.Line(gains[1], "accent", dash=True)],
-        key=[tour.Key("faint", "line", "came with this program"), tour.Key("accent", "dash", "measured now")],
+        lines=[figure.Line(gains[0], "faint"), figure.Line(gains[1], "accent", dash=True)],
+        key=[figure.Key("faint", "line", "came with this program"), figure.Key("accent", "dash", "measured now")],
         foot=1.0,
         x="layer where the damage starts",
     )

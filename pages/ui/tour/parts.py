@@ -20,12 +20,12 @@ from core.show.lessons import Scale
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view
-from pages.ui.live import tour
+from pages.ui.live import figure
 from pages.ui.tour import stage
 
 
 @contextmanager
-def screen(shown: tour.Figure) -> Iterator[None]:
+def screen(shown: figure.Figure) -> Iterator[None]:
     """The figure with all that it says, and a line of links below; those follow once the browser shows the figure."""
     frame.live(replace(shown, large=stage.presenting()))
     if frame.is_first_paint():
@@ -56,16 +56,16 @@ def real(page: str, label: str, profile: Profile, **choices: object) -> None:
     frame.link(page, label, chosen)
 
 
-def control(key: str, label: str, stops: Mapping[str, str], usual: str, **more: object) -> tour.Control:
+def control(key: str, label: str, stops: Mapping[str, str], usual: str, **more: object) -> figure.Control:
     """A control whose value is in the URL; stops are value -> words."""
     at = list(stops).index(view.sync(key, list(stops), usual))
-    return tour.Control(key, label, list(stops.values()), at, list(stops), **more)
+    return figure.Control(key, label, list(stops.values()), at, list(stops), **more)
 
 
 # --- strengths of what was measured, and those between ---------------------------------------------------------------
 
 
-def slider(key: str, label: str, scale: Scale, usual: float, mark: Callable[[float], str]) -> tour.Control:
+def slider(key: str, label: str, scale: Scale, usual: float, mark: Callable[[float], str]) -> figure.Control:
     """The strengths, in the URL with the digits that tell them apart, and a mark at those that were measured."""
     stops = dict(zip(_apart(scale.values), map(mark, scale.values), strict=True))
     nearest = min(scale.measured, key=lambda each: abs(scale.values[each] - usual))
@@ -79,7 +79,7 @@ def _apart(values: Array) -> list[str]:
     return next(each for each in spelt if len(set(each)) == len(each))
 
 
-def noise(sizes: Scale) -> tour.Control:
+def noise(sizes: Scale) -> figure.Control:
     """The slider of noise sizes."""
     return slider("noise", "Noise size, relative to the stream", sizes, lessons.SIZE, "{:.2g}".format)
 
@@ -91,10 +91,10 @@ def real_noise(profile: Profile, sizes: Scale, step: int, layer: int) -> None:
     real("absorption.py", "See every layer and size on Absorption", profile, **about)
 
 
-def origin(scale: Scale) -> tour.Slot:
+def origin(scale: Scale) -> figure.Slot:
     """Whether a step was measured, in words."""
     steps = range(len(scale.values))
-    return tour.Slot("frame", ["measured" if step in scale.measured else "interpolated" for step in steps])
+    return figure.Slot("frame", ["measured" if step in scale.measured else "interpolated" for step in steps])
 
 
 def measured(scale: Scale, table: Array, name: Callable[[float], str]) -> dict[str, Array]:
@@ -103,6 +103,6 @@ def measured(scale: Scale, table: Array, name: Callable[[float], str]) -> dict[s
     return {"layer": np.arange(table.shape[1])} | columns
 
 
-def bars_of(picked: str, other: str) -> list[tour.Key]:
+def bars_of(picked: str, other: str) -> list[figure.Key]:
     """The legend of bars of which one layer is picked."""
-    return [tour.Key("accent", "block", picked), tour.Key("undecided", "block", other)]
+    return [figure.Key("accent", "block", picked), figure.Key("undecided", "block", other)]

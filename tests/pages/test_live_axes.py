@@ -1,4 +1,4 @@
-"""The axes of the tour's figures."""
+"""Axes of pictures that are drawn in the browser."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.ui.live import tour
+from core.show.figures import scales
 
 
 @given(st.floats(1e-6, 1e3), st.floats(1.2, 1e9))
 def test_a_log_axis_has_ticks_enough_to_read_it_and_none_too_near_another(low: float, spread: float) -> None:
     values = np.array([low, low * spread])
-    for axis in (tour.log_axis("", values), tour.ratio_axis("", values)):
+    for axis in (scales.log_axis("", values), scales.ratio_axis("", values)):
         ticks = [value for value, _ in axis.ticks]
         assert len(ticks) >= 3 and axis.low <= ticks[0] and ticks[-1] <= axis.high
         assert (np.diff(np.log(ticks)) >= 0.0999 * np.log(axis.high / axis.low)).all()
@@ -26,11 +26,11 @@ def test_a_log_axis_has_ticks_enough_to_read_it_and_none_too_near_another(low: f
 @pytest.mark.parametrize(
     ("axis", "values", "said"),
     [
-        (tour.log_axis, [0.16, 0.33], ["0.15", "0.2", "0.3"]),
-        (tour.log_axis, [0.01, 20], ["0.01", "0.1", "1", "10"]),
-        (tour.ratio_axis, [0.55, 1.02], ["0.6×", "0.8×", "1×", "1.25×"]),
-        (tour.ratio_axis, [0.3, 5], ["0.5×", "1×", "2×", "5×"]),
+        (scales.log_axis, [0.16, 0.33], ["0.15", "0.2", "0.3"]),
+        (scales.log_axis, [0.01, 20], ["0.01", "0.1", "1", "10"]),
+        (scales.ratio_axis, [0.55, 1.02], ["0.6×", "0.8×", "1×", "1.25×"]),
+        (scales.ratio_axis, [0.3, 5], ["0.5×", "1×", "2×", "5×"]),
     ],
 )
-def test_ticks_are_round(axis: Callable[..., tour.Axis], values: list[float], said: list[str]) -> None:
+def test_ticks_are_round(axis: Callable[..., scales.Axis], values: list[float], said: list[str]) -> None:
     assert [text for _, text in axis("", np.array(values)).ticks] == said

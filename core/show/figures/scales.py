@@ -1,0 +1,88 @@
+"""Axes with round ticks, of pictures that are drawn in the browser; and what lies on a log axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from core.show.figures.labels import digits
+from core.store.results import Array
+
+TICKS = 7
+FEWEST_TICKS = 3  # of a log axis, where round values allow it
+APART = 0.1  # of the axis, the least between two ticks: a line of text on the lowest figure
+# Round values of a decade, from few to many: an axis takes the first that give it enough ticks.
+EVEN = [[n / parts for n in range(parts, 10 * parts)] for parts in (1, 2, 5, 10)]
+ROUND = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.7, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), *EVEN)
+RATIOS = ((1,), (1, 2, 5), (1, 2, 3, 5), (1, 1.25, 1.5, 2, 3, 5, 6, 8))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The vertical axis: its ends, and the values that are written at it."""
+
+    title: str
+    low: float
+    high: float
+    ticks: Sequence[tuple[float, str]]
+    log: bool = False
+
+
+def limits(values: Array) -> tuple[float, float]:
+    """Smallest and largest positive finite value; 0.1 and 10 where there is none."""
+    usable = np.asarray(values, float).ravel()
+    usable = usable[np.isfinite(usable) & (usable > 0)]
+    return (float(usable.min()), float(usable.max())) if usable.size else (0.1, 10.0)
+
+
+def log_axis(title: str, *values: Array) -> Axis:
+    """A log axis around positive values."""
+    low, high = limits(np.concatenate([each.ravel() for each in values]))
+    low, high = low / 1.15, high * 1.15
+    return Axis(title, low, high, [(each, _tick(each)) for each in log_ticks(low, high)], log=True)
+
+
+def ratio_axis(title: str, *values: Array) -> Axis:
+    """A log axis of ratios with 1 in it."""
+    low, high = limits(np.concatenate([each.ravel() for each in values] + [[1.0]]))
+    low, high = min(0.8, low / 1.08), max(1.25, high * 1.08)
+    return Axis(title, low, high, [(each, f"{_tick(each)}×") for each in log_ticks(low, high, RATIOS)], log=True)
+
+
+def log_ticks(low: float, high: float, choices: Sequence[Sequence[float]] = ROUND) -> list[float]:
+    """Round values in a log axis, of which no two are so near that their words touch.
+
+    Args:
+        choices: round values of a decade, from few to many; the first that give enough ticks are taken, else those
+            that give most.
+    """
+    span = math.log10(high / low)
+    stride = max(1, math.ceil(APART * span))
+    decades = [e for e in range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1) if e % stride == 0]
+    found = []
+    for choice in choices:
+        every = [float(f"{m}e{e}") for e in decades for m in choice]
+        ticks = [each for each in every if low <= each <= high]
+        if all(math.log10(above / below) >= APART * span - 1e-9 for below, above in pairwise(ticks)):
+            found = max(found, ticks, key=len)
+        if len(found) >= FEWEST_TICKS:
+            break
+    return found
+
+
+def _tick(value: float) -> str:
+    """A tick with as few digits as it has: `1.25`, `0.6`, `1,000`."""
+    return next(text for count in (1, 2, 3) if float((text := digits(value, count)).replace(",", "")) == value)
+
+
+def linear_axis(title: str, low: float, high: float, write: Callable[[float], str] = "{:g}".format) -> Axis:
+    """A linear axis with round ticks."""
+    span = high - low
+    step = next(m * 10.0**e for e in range(-8, 9) for m in (1, 2, 5) if span / (m * 10.0**e) <= TICKS)
+    steps = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+    values = [float(f"{step * n:.6g}") for n in steps]
+    return Axis(title, low, high, [(value, write(value)) for value in values])

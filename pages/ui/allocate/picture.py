@@ -1,0 +1,110 @@
+"""The picture of an allocation: its base and every strength of its correction, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from core.base.formats import per_cent, ranges
+from core.kinds import BASE_LABELS
+from core.plan.budget import TOLERANCE, met
+from core.plan.spread import Allocation
+from core.show.figures import Palette, scales
+from core.show.figures.labels import digits, percent
+from core.show.figures.style import colour
+from core.store.results import Array
+from pages.ui.live import figure
+
+ROOM = 0.02  # sparsity shown above and below the target even where all layers are alike
+STRENGTH = "Correction strength (our parameter), largest shift of a layer"
+
+
+def picture(
+    allocation: Allocation,
+    strengths: Sequence[float],
+    rows: Array,
+    bound: Array,
+    highest: float | None,
+    hand: Collection[int],
+    estimates: Sequence[str],
+    look: Palette,
+) -> figure.Figure:
+    """A bar per layer around the target, under a slider of the strength.
+
+    Args:
+        rows: (strengths, layers).
+        bound: (strengths, layers); the layer, or one of its linears, sits on a bound.
+        highest: the largest sparsity measured, where the base goes no further.
+        hand: layers set by hand.
+        estimates: what follows from each strength; empty where nothing was measured.
+    """
+    base, request = allocation.base, allocation.request
+    name, found = BASE_LABELS[request.base.kind], [np.flatnonzero(row).tolist() for row in bound]
+    stops = [f"{strength:g}" for strength in strengths]
+    spoken = [f"{stop}, estimate {said.split('**')[1]}" for stop, said in zip(stops, estimates, strict=False)]
+    at = strengths.index(request.correction.strength)
+    own = colour(request.base.kind, look)
+    budget = [_budget(row, on, allocation, highest) for row, on in zip(rows, found, strict=True)]
+    return figure.Figure(
+        name="spread",
+        title=f"Sparsity per layer: {name} and this allocation",
+        says=f"Layer {{layer}}: {{now}} zeros; {name} alone {{base}}.",
+        slots={
+            "now": figure.written(lambda share: percent(share, 1), rows),
+            "base": figure.Slot("layer", [percent(share, 1) for share in base]),
+            "lose": figure.Slot("frame", [_lose(row) for row in rows]),
+            "bound": figure.Slot("frame", ["on a bound" if on else "" for on in found]),
+        },
+        y=scales.linear_axis("sparsity", *_limits(base, rows, request.target), percent),
+        controls=[figure.Control("strength", STRENGTH, stops, at, strengths, spoken=spoken)],
+        bars=figure.Bars(rows, base=base, tone="accent", edge=own, bound=found, hand=sorted(hand)),
+        key=[
+            figure.Key(own, "outline", name),
+            figure.Key("accent", "block", "this allocation"),
+            figure.Key("ink", "arrow", "correction"),
+            figure.Key("ink", "line", "{bound}"),
+            *([figure.Key("ink", "dot", "set by hand")] if hand else []),
+        ],
+        foot=request.target,
+        height=300,
+        lead="{lose}",
+        idle="Point at a layer to read its numbers.",
+        notes=[*([figure.Slot("frame", estimates)] if estimates else []), figure.Slot("frame", budget)],
+        first=True,
+    )
+
+
+def estimated(estimate: float) -> str:
+    """An additive estimate in digits, or why there is none."""
+    return digits(float(estimate), 3) if np.isfinite(estimate) else "unknown beyond the largest sparsity measured"
+
+
+def beside(estimates: Array | None, others: Mapping[str, float], unit: str) -> list[str]:
+    """Additive estimates, (strengths,), each beside those of other allocations; none where nothing was measured."""
+    told = ", ".join(f"{name} {estimated(value)}" for name, value in others.items())
+    return [f"Estimated {unit}: **{estimated(each)}** ({told})" for each in ([] if estimates is None else estimates)]
+
+
+def _lose(row: Array) -> str:
+    low, high = percent(row.min(), 1), percent(row.max(), 1)
+    alike = row.max() - row.min() <= TOLERANCE
+    return f"Every layer loses {low} of its weights." if alike else f"Layers lose {low} to {high} of their weights."
+
+
+def _budget(row: Array, bound: list[int], allocation: Allocation, highest: float | None) -> str:
+    """Whether the budget is met, and the bounds that bind."""
+    target = allocation.request.target
+    missed = met(row, allocation.parameters) - target
+    kept = "is met exactly" if abs(missed) <= 1e-9 else f"is missed by {missed:+.2e}"
+    reached = highest is not None and abs(row.max() - highest) <= TOLERANCE
+    why = f" ({highest:g} is the largest sparsity measured)" if reached else ""
+    some = f" Layer{'s' if len(bound) > 1 else ''} {ranges(bound)} on a bound{why}." if bound else ""
+    return f"The budget of {per_cent(target)} {kept}.{some}"
+
+
+def _limits(base: Array, rows: Array, target: float) -> tuple[float, float]:
+    """The sparsities shown: everything that the slider can reach."""
+    every = np.concatenate([base, rows.ravel(), [target - ROOM, target + ROOM]])
+    room = 0.04 * np.ptp(every)
+    return float(every.min() - room), float(every.max() + room)

@@ -1,0 +1,127 @@
+// Layers by tokens, the output at the top: cells on a canvas, for there may be two thousand, and what stands around.
+import { clamp, digits, mix, path, reach } from "./numbers.js"
+import { tone } from "./plot.js"
+/** @import { Paint } from "./dom.js" */
+/** @import { Seen } from "./lab.js" */
+/** @typedef {ReturnType<typeof placed>} Place */
+
+const TALL = 285 // px of all layers, where words lie flat enough
+const FLAT = 52 // px of such words
+const TOP = 30 // px above them, for the mark of the first token and the predictions that change
+const LEFT = 34 // px for the numbers of layers
+const TILT = 38 // degrees of words that are wider than their column
+const LINE = 12 // px of a line of words
+export const GROUPS = ["back", "rows", "strip", "marks", "labels", "front"]
+
+/** Where everything lies, in px; `widest` is the widest word's.
+ * @param {number} width @param {number} layers @param {number} tokens @param {number} widest */
+export function placed(width, layers, tokens, widest) {
+  const right = width < 480 ? 46 : 64
+  const across = (width - LEFT - right) / tokens
+  const turn = widest + 4 <= across ? 0 : across >= 16 ? TILT : 90 // degrees
+  const below = turn ? Math.min(104, 14 + widest * Math.sin((turn * Math.PI) / 180)) : 24
+  const tall = TALL - Math.max(0, below - FLAT) // all of it stays on the screen
+  const row = tall / layers
+  return {
+    width, layers, tokens, across, row, turn, left: LEFT, top: TOP, floor: TOP + tall, height: TOP + tall + below,
+    edge: LEFT + tokens * across, strip: right - 18,
+    x: (/** @type {number} */ token) => LEFT + (token + 0.5) * across,
+    y: (/** @type {number} */ layer) => TOP + (layers - 0.5 - layer) * row,
+  }
+}
+
+/** Cell at a place, which may lie beside all. @param {Place} at @param {number} x @param {number} y */
+export function cellAt(at, x, y) {
+  const token = Math.floor((x - LEFT) / at.across)
+  return { token, layer: at.layers - 1 - Math.floor((y - TOP) / at.row), inside: token >= 0 && token < at.tokens }
+}
+
+/** Draw the cells that the wave has reached, and dots where nothing arrived.
+ * @param {HTMLCanvasElement} canvas @param {Place} at @param {Seen} seen @param {number} front
+ * @param {Record<string, any>} colours */
+export function cells(canvas, at, { hit, layer }, front, colours) {
+  const [sharp, tall] = [window.devicePixelRatio || 1, at.floor + 2]
+  Object.assign(canvas, { width: Math.round(at.width * sharp), height: Math.round(tall * sharp) }) // empties it
+  canvas.style.height = `${tall}px`
+  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"))
+  pen.scale(sharp, sharp)
+  for (let k = 0; k < at.layers; k++)
+    for (let t = 0; t < at.tokens; t++) {
+      const ratio = k < layer ? null : hit.ratio[k - layer][t]
+      const shown = ratio ? clamp(front - k + 1, 0, 1) : 0
+      const [x, y] = [at.x(t), at.y(k)]
+      Object.assign(pen, { globalAlpha: 0.55, fillStyle: colours.faint })
+      if (shown < 1) pen.fillRect(x - 0.75, y - 0.75, 1.5, 1.5)
+      if (!ratio || !shown) continue
+      const size = (0.3 + 0.7 * clamp((Math.log2(ratio) + 3) / 3, 0, 1)) * (0.4 + 0.6 * shown)
+      const [wide, high] = [at.across, at.row].map((room) => Math.max(2, (room - 1.5) * size))
+      const fillStyle = k === layer ? colours.accent : mix(colours.diverging, reach(ratio))
+      Object.assign(pen, { globalAlpha: shown, fillStyle })
+      pen.beginPath()
+      pen.roundRect(x - wide / 2, y - high / 2, wide, high, Math.min(2.5, high / 3))
+      pen.fill()
+    }
+}
+
+/** What stands around the cells: marks, numbers of layers, words.
+ * @param {Paint} paint @param {Place} at @param {Seen} seen
+ * @param {{token: number, front: number, enters: string, words: Record<string, string>}} now */
+export function surroundings(paint, at, { answer, hit, layer }, { token, front, enters, words }) {
+  const accent = tone("accent")
+  const last = at.layers - 1
+  const column = { x: at.x(token) - at.across / 2, width: at.across, y: TOP - 14, height: at.floor - TOP + 16, rx: 3 }
+  paint("back", "column", "rect", { ...column, fill: accent, "fill-opacity": 0.1 })
+  const rows = { x: LEFT - 1.5, width: at.edge - LEFT + 3, height: at.row + 3, rx: 3, fill: "none" }
+  paint("rows", "entry", "rect", { ...rows, y: at.y(layer) - at.row / 2 - 1.5, stroke: accent, "stroke-width": 1.5 })
+  const beside = at.y(layer) + (layer >= 2 ? at.row / 2 + 15 : -at.row / 2 - 6)
+  paint("front", "enters", "text", { class: "enters", x: LEFT + 4, y: beside }, `▲ ${enters}`)
+  const wave = { x: LEFT, width: at.edge - LEFT, y: at.y(front) + at.row / 2, height: 2, fill: accent }
+  if (Number.isFinite(front)) paint("front", "wave", "rect", wave)
+
+  hit.flipped.forEach((flipped, t) => { // predictions that change
+    const [x, y, size] = [at.x(t), TOP - 7, Math.min(4.5, at.across * 0.42)]
+    const d = `M${x} ${y - size} l${size} ${size} l${-size} ${size} l${-size} ${-size}z`
+    if (flipped && front >= last) paint("marks", `flip-${t}`, "path", { d, fill: tone("ink") })
+    else paint("marks", `dot-${t}`, "circle", { cx: x, cy: y, r: 1, fill: tone("undecided") })
+  })
+  const sink = answer.sink && { class: "sink", x: at.x(answer.sink.token) - at.across / 2 + 1, y: 10 }
+  if (sink) paint("front", "sink", "text", sink, words.sink)
+
+  for (let k = 0; k < at.layers; k++) { // numbers of layers
+    const near = Math.abs(k - layer) * at.row < LINE || (k !== last && (last - k) * at.row < LINE)
+    const own = k === layer
+    const label = { x: LEFT - 7, y: at.y(k) + 4, "text-anchor": "end", class: own ? "own" : "" }
+    if (own || (!near && (k % 5 === 0 || k === last))) paint("labels", `layer-${k}`, "text", label, k)
+  }
+  paint("labels", "layer", "text", { x: 0, y: at.floor + 14 }, words.layer)
+
+  const every = at.turn === 90 ? Math.ceil(LINE / at.across) : 1 // words that would lie over one another are left out
+  answer.tokens.forEach((word, t) => {
+    const own = t === token
+    if (!own && (t % every || Math.abs(t - token) < every)) return
+    const [x, y] = [at.x(t) + (at.turn ? 3 : 0), at.floor + (at.turn ? 11 : 16)]
+    const look = { class: own ? "word own" : "word", "font-size": at.turn === 90 ? 11 : 13 }
+    const lie = { transform: `translate(${x} ${y}) rotate(${-at.turn})`, "text-anchor": at.turn ? "end" : "middle" }
+    paint("labels", `token-${t}`, "text", { ...look, ...lie }, word)
+  })
+}
+
+/** The mean over damaged tokens, beside the rows that it is of.
+ * @param {Paint} paint @param {Place} at @param {Seen} seen @param {number} front */
+export function means(paint, at, { hit, layer }, front) {
+  const [from, middle] = [at.edge + 10, { "text-anchor": "middle" }]
+  const x = (/** @type {number} */ ratio) => from + reach(ratio) * at.strip
+  const one = { x1: x(1), x2: x(1), y1: TOP, y2: at.floor, stroke: tone("guide"), "stroke-dasharray": "2 3" }
+  paint("strip", "one", "line", one)
+  paint("labels", "one", "text", { x: x(1), y: at.floor + 14, ...middle }, "1×")
+  const shown = hit.mean.slice(0, Math.floor(Math.min(at.layers - 1, front)) - layer + 1)
+  const line = { fill: "none", stroke: tone("ink"), "stroke-width": 1.75, "stroke-linejoin": "round" }
+  const d = path(shown.map((mean, n) => (mean ? [x(mean), at.y(layer + n)] : null)))
+  paint("strip", "path", "path", { ...line, d })
+  const ratio = shown.at(-1)
+  if (!ratio) return
+  const [y, fill] = [at.y(layer + shown.length - 1), tone(ratio > 1.05 ? "amplify" : ratio < 0.95 ? "absorb" : "ink")]
+  paint("strip", "end", "circle", { cx: x(ratio), cy: y, r: 4, fill })
+  const end = { class: "end", x: clamp(x(ratio), from + 14, from + at.strip - 10), y: y - 9, ...middle, fill }
+  paint("front", "end", "text", end, `${digits(ratio)}×`)
+}

@@ -1,0 +1,232 @@
+// A figure over layers: bars and lines under the finger, with sentences that follow. Every number and every word comes
+// from Python: moving a control picks another frame of the tables that it sent, moving over the plot another layer.
+import { Controls } from "./controls.js"
+import { make, Painter, vector } from "./dom.js"
+import { clamp, path, rowOf, share } from "./numbers.js"
+import { EDGE, GROUPS, Plot, tone } from "./plot.js"
+import { mounted, Picture } from "./runtime.js"
+import { filled, Lights, write } from "./sentences.js"
+/** @import { Control } from "./controls.js" */
+/** @import { Axis } from "./numbers.js" */
+/** @typedef {{by: "frame" | "layer" | "both" | "nothing", table: any[]}} Slot words of every frame, layer, or both */
+/** @typedef {{values: (number | null)[][], tones: string[][] | null, tone: string, base: number[] | null, edge: string,
+ *   bound: number[][] | null, hand: number[]}} Bars `bound`: layers on a bound; `hand`: those set by hand */
+/** @typedef {{values: any[], tone: string, dash: boolean, bundle: boolean, mark: string, ends: string[]}} Line */
+/** @typedef {{y: Axis, values: number[], zero: number | null, points: number[]}} Gauge one number of every frame */
+/** @typedef {{question: string, options: Record<string, string>, waiting: string}} Ask */
+/** @typedef {import("./runtime.js").Data & {layers: number, title: string, finding: string, says: string, idle: string,
+ *   lead: string, notes: Slot[], slots: Record<string, Slot>, y: Axis | Axis[], x: string, foot: number | null,
+ *   height: number, pick: Control | null, controls: Control[], bars: Bars | null, lines: Line[], gauge: Gauge | null,
+ *   key: [string, string, string][], ask: Ask | null, large: boolean, first: boolean}} Data */
+
+const ROOM = 60 // px more where type is large
+const GAUGE = 104 // px of the gauge below the plot
+const ARROW = 3 // px, the least shift that is drawn as an arrow
+
+/** @extends {Picture<Data>} */
+class Figure extends Picture {
+  lead = make("p", "lead")
+  says = make("p", { className: "says", ariaLive: "polite" })
+  svg = vector("svg", { role: "img", preserveAspectRatio: "none" })
+  key = make("div", { className: "key", ariaHidden: "true" })
+  ask = make("div", "ask")
+  told = make("div", "told")
+  panel = make("div", "controls")
+  picture = make("div", "picture", this.panel, this.says, this.svg, this.key)
+  controls = new Controls(this, this.panel)
+  painter = new Painter(this.svg, GROUPS)
+  lights = new Lights(this.root, (event) => this.under(event))
+  /** @type {Plot} */ plot
+  /** @type {number | null} */ pointed = null // layer under a mouse that is not pressed: nothing is picked by that
+  reserved = ""
+
+  build() {
+    this.root.append(this.lead, make("div", "stage", this.picture, make("div", "notes", this.ask, this.told)))
+    const step = (/** @type {PointerEvent} */ event) =>
+      this.data.pick && { [this.data.pick.name]: clamp(this.under(event), 0, this.data.layers - 1) }
+    this.drag(this.svg, step, (event) => {
+      const layer = event ? this.under(event) : -1
+      this.pointed = layer >= 0 && layer < this.data.layers ? layer : null
+      this.speak()
+      this.lights.again()
+    })
+  }
+
+  renew() {
+    const { ask, large, first, notes, pick } = this.data
+    this.reserved = ""
+    const looks = { large, first, noted: !first && (notes.length > 0 || ask), picks: pick }
+    for (const [name, is] of Object.entries(looks)) this.root.classList.toggle(name, Boolean(is))
+    this.ask.hidden = !ask
+    if (!ask) return
+    const [question, disabled] = [make("p", "question"), Boolean(ask.waiting)]
+    write(question, ask.question)
+    const answers = Object.entries(ask.options).map(([value, textContent]) =>
+      make("button", { type: "button", textContent, disabled, onclick: () => this.tell("answered", value) }))
+    const waiting = make("p", { className: "waiting", textContent: ask.waiting })
+    this.ask.replaceChildren(question, make("div", "answers", ...answers), waiting)
+  }
+
+  /** Layer under a pointer. @param {PointerEvent} event */
+  under(event) {
+    return this.plot.layer(event.clientX - this.svg.getBoundingClientRect().left)
+  }
+
+  get picked() {
+    return this.data.pick && this.state[this.data.pick.name]
+  }
+
+  /** Layer that sentences speak of. */
+  get layer() {
+    return this.pointed ?? this.picked
+  }
+
+  get frame() {
+    const { controls } = this.data
+    return rowOf(controls.map(({ stops }) => stops.length), controls.map(({ name }) => this.state[name]))
+  }
+
+  draw() {
+    const { data, frame } = this
+    const width = this.picture.clientWidth
+    if (!width) return
+    if (data.pick) this.pointed = null
+    const tall = data.height + (data.large ? ROOM : 0)
+    const height = tall + (data.gauge ? GAUGE : 0)
+    this.svg.style.height = `${height}px`
+    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`)
+    this.painter.draw((paint) => {
+      this.plot = new Plot(paint, Array.isArray(data.y) ? data.y[frame] : data.y, data.layers, width, tall)
+      this.plot.axes(data.x, data.foot)
+      if (this.picked !== null) pin(this.plot, this.picked)
+      if (data.bars) this.bars(data.bars)
+      data.lines.forEach((line, n) => this.line(line, n))
+      if (data.gauge) gauge(this.plot, data.gauge, frame, tall)
+    })
+    this.controls.show(data.pick ? [data.pick, ...data.controls] : data.controls)
+    this.write(width)
+    this.speak()
+    this.lights.again()
+  }
+
+  /** @param {Bars} bars */
+  bars({ values, tones, tone: usual, base, edge, bound, hand }) {
+    const { plot, frame, picked } = this
+    const foot = this.data.foot ?? plot.axis.low
+    const outline = { fill: tone("faint"), "fill-opacity": 0.35, stroke: tone(edge) }
+    values[frame].forEach((value, layer) => {
+      if (base) plot.bar("grid", `base-${layer}`, layer, [foot, base[layer]], 0.06, outline)
+      if (value === null) return
+      const fill = tone(tones ? tones[frame][layer] : layer === picked ? "accent" : usual)
+      const look = { fill, "fill-opacity": layer === picked || picked === null ? 0.95 : 0.75 }
+      const more = { ...look, "data-mark": `layer-${layer} layers` }
+      plot.bar("bars", `now-${layer}`, layer, [foot, value], base ? 0.22 : 0.14, more)
+      if (bound && base) arrow(plot, layer, base[layer], value)
+      const limit = { height: 4, fill: tone("ink") }
+      if (bound?.[frame].includes(layer)) plot.bar("front", `bound-${layer}`, layer, [value, value], 0.02, limit)
+      const dot = { cx: plot.x(layer), cy: plot.floor, r: 3, fill: tone("ink") }
+      if (hand.includes(layer)) plot.paint("front", `hand-${layer}`, "circle", dot)
+    })
+  }
+
+  /** @param {Line} line @param {number} n */
+  line({ values, tone: name, dash, bundle, mark, ends }, n) {
+    const { plot, frame, data } = this
+    const table = values[frame]
+    const apart = Array.isArray(table[0]) // a line for each layer that may be picked, which begins there
+    const [first, last] = [Number(apart && this.picked), data.layers - 1]
+    const shown = apart ? table[first] : table
+    for (let layer = 0; bundle && layer <= last; layer++) {
+      const thin = { stroke: tone("faint"), "stroke-width": 1, "data-mark": `layer-${layer} layers` }
+      if (layer !== first) plot.line("bundle", `${n}-${layer}`, table[layer], thin)
+    }
+    const look = { stroke: tone(name), "stroke-dasharray": dash ? "5 5" : "none" }
+    plot.line("lines", `${n}`, shown, { ...look, "data-mark": `${mark} layer-${first} layers` })
+    for (const end of mark ? [0, 1] : [0]) {
+      const [id, layer] = [end ? "end" : "start", end ? last : first]
+      const [cx, cy, known] = [plot.x(layer), plot.y(shown[layer]), { "data-mark": mark && `${mark}-${id}` }]
+      plot.paint("front", `${n}-${id}`, "circle", { cx, cy, r: 4, fill: tone(name), ...known })
+      const more = { class: "end", ...known }
+      if (ends[end]) plot.write(`${n}-${id}`, cx, cy - 10, this.word(ends[end]), end ? "end" : "middle", more)
+    }
+  }
+
+  // --- words ---
+
+  /** What a slot says now. @param {string} name */
+  word = (name) => String(name === "layer" ? this.layer : this.said(this.data.slots[name]))
+
+  /** @param {Slot} slot @returns {string} */
+  said({ by, table }) {
+    const row = by === "frame" || by === "both" ? table[this.frame] : table
+    return by === "frame" ? row : row[by === "nothing" ? 0 : this.layer ?? 0]
+  }
+
+  /** All words but the sentence, for which room is made. @param {number} width */
+  write(width) {
+    const { lead, key, notes } = this.data
+    const entries = key.map(([name, shape, text]) => {
+      const [sample, said] = [make("i", `sample ${shape}`), text.replace(/\{(\w+)\}/g, (_, slot) => this.word(slot))]
+      sample.style.color = tone(name)
+      return make("span", { hidden: !said }, sample, said)
+    })
+    this.key.replaceChildren(...entries)
+    write(this.lead, filled(lead, this.word))
+    while (this.told.childElementCount > notes.length) this.told.lastElementChild?.remove()
+    while (this.told.childElementCount < notes.length) this.told.append(make("p"))
+    notes.forEach((slot, n) => write(/** @type {HTMLElement} */ (this.told.children[n]), this.said(slot)))
+    if (this.reserved !== String(width)) this.reserve()
+    this.reserved = String(width)
+  }
+
+  // The longest sentence that there is: the plot stays under the finger.
+  reserve() {
+    const { says, slots, layers } = this.data
+    const longest = (/** @type {string} */ name) =>
+      [layers - 1, ...(slots[name]?.table.flat() ?? [])].map(String).reduce((a, b) => (b.length > a.length ? b : a))
+    this.says.style.minHeight = ""
+    write(this.says, filled(says, longest))
+    this.says.style.minHeight = `${this.says.offsetHeight}px`
+  }
+
+  speak() {
+    const { title, finding, says, idle, first } = this.data
+    write(this.says, this.layer === null && idle ? idle : filled(says, this.word))
+    const spoken = [`${title}.`, finding, first && this.lead.textContent, this.says.textContent]
+    this.svg.setAttribute("aria-label", spoken.filter(Boolean).join(" "))
+  }
+}
+
+/** The layer that is picked. @param {Plot} plot @param {number} layer */
+function pin(plot, layer) {
+  plot.column("pick", layer, { fill: tone("accent"), "fill-opacity": 0.14 })
+  plot.paint("front", "pin", "path", { d: `M${plot.x(layer)} ${EDGE.top} l-6 -9 h12 z`, fill: tone("accent") })
+}
+
+/** The way between two values. @param {Plot} plot @param {number} layer @param {number} from @param {number} to */
+function arrow(plot, layer, from, to) {
+  const [start, end] = [plot.y(from), plot.y(to)]
+  const back = Math.sign(start - end) * 4
+  const d = `M${plot.x(layer)} ${start} V${end} m-3 ${back} l3 ${-back} l3 ${back}`
+  if (Math.abs(start - end) >= ARROW) plot.paint("front", `arrow-${layer}`, "path", { class: "arrow", d })
+}
+
+/** The number that the frames lead to, over all frames, with a dot at the one shown.
+ * @param {Plot} plot @param {Gauge} gauge @param {number} frame @param {number} tall */
+function gauge(plot, { y: axis, values, zero, points }, frame, tall) {
+  const [top, floor, wide] = [tall + 30, tall + GAUGE - 6, plot.end - EDGE.left - 16]
+  const x = (/** @type {number} */ n) => EDGE.left + 8 + (n / (values.length - 1)) * wide
+  const y = (/** @type {number} */ value) => floor - share(axis, value) * (floor - top)
+  plot.write("gauge", 0, tall + 18, axis.title)
+  axis.ticks.forEach(([value, text], n) => plot.tick(`gauge-${n}`, y(value), text))
+  const guide = { y1: top, y2: floor, stroke: tone("guide"), "stroke-dasharray": "3 3" }
+  if (zero !== null) plot.paint("grid", "zero", "line", { x1: x(zero), x2: x(zero), ...guide })
+  const d = path(values.map((value, n) => [x(n), y(value)]))
+  plot.paint("lines", "gauge", "path", { d, fill: "none", stroke: tone("ink"), "stroke-width": 2 })
+  const dot = (/** @type {number} */ n, mark = `gauge-${n}`, r = 4, name = "ink") =>
+    plot.paint("front", mark, "circle", { cx: x(n), cy: y(values[n]), r, fill: tone(name), "data-mark": mark })
+  points.forEach((n) => dot(n))
+  dot(frame, "gauge", 7, "accent")
+}
+
+export default mounted(Figure)

@@ -1,0 +1,201 @@
+"""A live figure over layers: bars and lines that follow the finger, without a call to the server."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from core.show.figures import Palette
+from core.show.figures.scales import Axis
+from core.show.lessons.marks import plain
+from core.store.results import Array
+from pages.ui import live
+
+COMPONENT = live.component("figure")
+
+
+@dataclass(frozen=True)
+class Control:
+    """A slider, or a choice among few, over named stops."""
+
+    name: str  # the state holds the value chosen under it
+    label: str
+    stops: Sequence[str]
+    index: int
+    values: Sequence  # what the stops stand for
+    marks: Sequence[tuple[int, str]] = ()  # stops with a word below the slider
+    kind: str = "slider"  # or choice
+    spoken: Sequence[str] = ()  # what a screen reader says of the stops, where that is more
+
+
+def pick(label: str, layers: int, index: int, name: str = "layer") -> Control:
+    """The slider of layers, which a click into the picture moves too."""
+    numbers = [str(layer) for layer in range(layers)]
+    return Control(name, label, numbers, index, range(layers), spoken=[f"layer {each}" for each in numbers])
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """A bar per layer in every frame; the picked layer stands out. Tones are colours, or fields of the palette."""
+
+    values: Array  # (frames, layers)
+    tones: Sequence[Sequence[str]] | None = None  # (frames)(layers)
+    tone: str = "undecided"  # of all where there are none of their own
+    base: Array | None = None  # (layers,) outlined behind
+    edge: str = "guide"  # tone of that outline
+    bound: Sequence[Sequence[int]] | None = None  # (frames) layers on a bound; arrows lead from the base to the values
+    hand: Sequence[int] = ()  # layers that are marked as set by hand
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A line over layers in every frame: one for all, or one for each picked layer that begins there.
+
+    Its mark is a name that sentences refer to; `NAME-start` and `NAME-end` are its ends.
+    """
+
+    values: Array  # (frames, layers), or (frames, picked, layers) with NaN before the picked layer
+    tone: str
+    dash: bool = False
+    bundle: bool = False  # the lines of all other layers stand behind
+    mark: str = ""
+    ends: Sequence[str] = ()  # slots written at its ends
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """One number of every frame, drawn as a curve below the picture."""
+
+    y: Axis
+    values: Array
+    zero: int | None = None  # the frame that is marked
+    points: Sequence[int] = ()  # frames that sentences refer to, as `gauge-NUMBER`
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Words that depend on the frame, on the picked layer, on both or on nothing: a table of them."""
+
+    by: str  # frame, layer, both, nothing
+    table: Sequence
+
+
+def written(write: Callable[[float], str], table: Iterable[Iterable[float]]) -> Slot:
+    """Words for every number of a table of (frames, layers)."""
+    return Slot("both", [[write(value) for value in row] for row in table])
+
+
+def fixed(said: str) -> Slot:
+    """Words that stay."""
+    return Slot("nothing", [said])
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A question with buttons, to be answered before the answer is shown."""
+
+    question: str
+    options: Mapping[str, str]  # answer -> what its button says
+    answered: Callable[[str], None]  # what an answer changes
+    waiting: str = ""  # why it cannot be answered yet
+
+
+class Key(NamedTuple):
+    """An entry of the legend, hidden where it says nothing; the text may name slots in braces."""
+
+    tone: str
+    shape: str  # line, dash, block, outline, arrow or dot
+    text: str
+
+
+TONES = {"amplifies": "amplify", "absorbs": "absorb"}  # of verdicts; any other is undecided
+FATES = {
+    "amplifies": "the rest of the network amplifies it",
+    "absorbs": "the rest of the network absorbs it",
+    None: "it is the last layer, so its gain is [1×](foot) by definition",
+}
+VERDICTS = (
+    Key("amplify", "block", "amplifies"),
+    Key("absorb", "block", "absorbs"),
+    Key("undecided", "block", "undecided: within 5 % of 1×, or uncertain"),
+)
+
+
+def tones(verdicts: Sequence[str | None]) -> list[str]:
+    """The colour of each verdict."""
+    return [TONES.get(each, "undecided") for each in verdicts]
+
+
+def fates(verdicts: Sequence[str | None]) -> list[str]:
+    """Each verdict in words; the last layer has none."""
+    return [FATES.get(each, "whether it is amplified or absorbed is undecided") for each in verdicts]
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """Everything the picture may show. Frames are all settings of the controls, the last control running fastest."""
+
+    name: str
+    title: str
+    says: str  # the sentence above, with slots in braces, {layer} being the picked one, and references to marks
+    slots: dict[str, Slot]
+    y: Axis | Sequence[Axis]  # one for all frames, or one for each
+    controls: Sequence[Control] = ()
+    pick: Control | None = None  # of a layer
+    bars: Bars | None = None
+    lines: Sequence[Line] = ()
+    gauge: Gauge | None = None
+    key: Sequence[Key] = ()
+    finding: str = ""  # what it shows, for those who cannot see it; the sentence above is added
+    foot: float | None = None  # where bars begin, and the line that is drawn strong
+    x: str = "layer"
+    height: int = 240  # px, axes included
+    lead: str = ""  # what stands above all, with slots in braces
+    idle: str = ""  # the sentence above where no layer is picked or pointed at
+    notes: Sequence[Slot] = ()  # what stands beside the picture, or below it where there is no room
+    ask: Ask | None = None
+    large: bool = False  # for a room
+    first: bool = False  # the picture comes before its words and controls, as that of a chart beside it
+
+    @property
+    def layers(self) -> int:
+        return (self.bars or self.lines[0]).values.shape[-1]
+
+
+def draw(shown: Figure, look: Palette, drawn: Callable[[], None] | None = None) -> None:
+    """Draw a figure. On release the picked layer and the value of every control are in the state under their names.
+
+    Args:
+        drawn: is called once when the figure stands in the browser.
+    """
+    controls = {each.name: each for each in (shown.pick, *shown.controls) if each}
+
+    def moved(chosen: dict[str, int]) -> None:
+        st.session_state.update({name: controls[name].values[at] for name, at in chosen.items()})
+
+    def answered(answer: object) -> None:
+        if shown.ask and answer in shown.ask.options:
+            shown.ask.answered(answer)
+
+    data = _plain(shown) | {"layers": shown.layers, "finding": plain(shown.finding)}
+    state = {name: each.index for name, each in controls.items()}
+    choices = {name: range(len(each.stops)) for name, each in controls.items()}
+    live.draw(COMPONENT, f"figure-{shown.name}", data, state, choices, look, moved, drawn, answered)
+
+
+def _plain(value: object) -> object:
+    """As it travels: numbers no longer than is seen, None for what is not known. Functions stay here."""
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if is_dataclass(value):
+        value = {each.name: getattr(value, each.name) for each in fields(value)}
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items() if not callable(each)}
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return [_plain(each) for each in value] if isinstance(value, list | tuple | range) else value

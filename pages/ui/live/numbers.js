@@ -1,0 +1,45 @@
+// Arithmetic of pictures: scales, paths, digits, colours. Knows nothing of a page.
+/** @typedef {{title: string, low: number, high: number, ticks: [number, string][], log?: boolean}} Axis */
+
+/** @param {number} value @param {number} low @param {number} high */
+export const clamp = (value, low, high) => Math.min(Math.max(value, low), high)
+
+/** Place of a value on an axis, 0 to 1. @param {Pick<Axis, "low" | "high" | "log">} axis @param {number} value */
+export function share({ low, high, log }, value) {
+  const scale = log ? Math.log : Number
+  return (scale(value) - scale(low)) / (scale(high) - scale(low))
+}
+
+/** Row of a table over all settings, the last running fastest. @param {number[]} counts @param {number[]} at */
+export const rowOf = (counts, at) => counts.reduce((sum, count, n) => sum * count + at[n], 0)
+
+/** Step between layers that are numbered, 46 px or more apart. @param {number} layers @param {number} width */
+export function stride(layers, width) {
+  const least = Math.ceil(layers / Math.max(2, Math.floor(width / 46)))
+  return [1, 2, 5, 10, 20, 50].find((each) => each >= least) ?? least
+}
+
+/** SVG path through points; it is interrupted where there is none. @param {([number, number] | null)[]} points */
+export const path = (points) =>
+  points.map((at, n) => at && `${points[n - 1] ? "L" : "M"}${at[0].toFixed(1)} ${at[1].toFixed(1)}`).join("")
+
+/** A number with two digits, three around 1. @param {number} value */
+export function digits(value) {
+  if (value === 0) return "0"
+  const places = clamp(1 - Math.floor(Math.log10(Math.abs(value))), 0, 5)
+  return value.toFixed(value >= 0.095 && value < 9.95 ? 2 : places)
+}
+
+/** Place of a ratio between 1/3 and 3 on a log scale, 0 to 1. @param {number} ratio */
+export const reach = (ratio) => clamp(share({ low: 1 / 3, high: 3, log: true }, ratio), 0, 1)
+
+/** Colour at a place between the stops of a scale. @param {[number, string][]} stops @param {number} at */
+export function mix(stops, at) {
+  const n = clamp(stops.findLastIndex(([place]) => place <= at), 0, stops.length - 2)
+  const [[low, from], [high, to]] = stops.slice(n)
+  const channels = [1, 3, 5].map((i) => {
+    const [a, b] = [from, to].map((text) => parseInt(text.slice(i, i + 2), 16))
+    return Math.round(a + ((b - a) * (at - low)) / (high - low))
+  })
+  return `rgb(${channels.join(" ")})`
+}

@@ -1,0 +1,88 @@
+// A plot of layers, from left to right, over one vertical axis.
+import { path, share, stride } from "./numbers.js"
+/** @import { Paint, Properties } from "./dom.js" */
+/** @import { Axis } from "./numbers.js" */
+
+export const EDGE = { left: 56, right: 14, top: 28, bottom: 40 } // px around the plot, for axes
+export const GROUPS = ["grid", "bars", "bundle", "lines", "front", "axes"] // from back to front
+
+/** A colour, or that of a meaning as Python names it. @param {string} name */
+export const tone = (name) => (name.startsWith("#") ? name : `var(--${name})`)
+
+export class Plot {
+  /** @param {Paint} paint @param {Axis} axis @param {number} layers @param {number} width @param {number} height */
+  constructor(paint, axis, layers, width, height) {
+    this.paint = paint
+    this.axis = axis
+    this.layers = layers
+    this.end = width - EDGE.right
+    this.floor = height - EDGE.bottom
+    this.step = (this.end - EDGE.left) / layers
+  }
+
+  /** Middle of a layer's column. @param {number} layer */
+  x(layer) {
+    return EDGE.left + (layer + 0.5) * this.step
+  }
+
+  /** Height of a value. @param {number} value */
+  y(value) {
+    return this.floor - share(this.axis, value) * (this.floor - EDGE.top)
+  }
+
+  /** Layer at a place; below 0 or too high beside all columns. @param {number} x */
+  layer(x) {
+    return Math.floor((x - EDGE.left) / this.step)
+  }
+
+  /** Words at a place. @param {string} id @param {number} x @param {number} y @param {string | number} text
+   * @param {"start" | "middle" | "end"} anchor @param {Properties} more */
+  write(id, x, y, text, anchor = "start", more = {}) {
+    this.paint("axes", id, "text", { x, y, "text-anchor": anchor, ...more }, text)
+  }
+
+  /** A line across. @param {string} id @param {number} y @param {string} text @param {Properties} more */
+  tick(id, y, text, more = {}) {
+    const line = { x1: EDGE.left, x2: this.end, y1: y, y2: y, stroke: tone("faint"), "stroke-opacity": 0.45, ...more }
+    this.paint("grid", `line-${id}`, "line", line)
+    this.write(`tick-${id}`, EDGE.left - 8, y + 4, text, "end")
+  }
+
+  /** Both axes, and a column for every layer, seen where a word points at it.
+   * @param {string} title of the horizontal one @param {number | null} foot value whose line is strong */
+  axes(title, foot) {
+    for (let layer = 0; layer < this.layers; layer++)
+      this.column(`column-${layer}`, layer, { class: "column", "data-mark": `layer-${layer}` })
+    this.axis.ticks.forEach(([value, text], n) => this.tick(`${n}`, this.y(value), text))
+    const strong = { stroke: tone("guide"), "stroke-width": 1.5, "stroke-opacity": 1, "data-mark": "foot" }
+    if (foot !== null) this.tick("foot", this.y(foot), "", strong)
+    this.write("title", 0, 11, this.axis.title)
+    for (let layer = 0; layer < this.layers; layer += stride(this.layers, this.end - EDGE.left))
+      this.write(`layer-${layer}`, this.x(layer), this.floor + 17, layer, "middle")
+    const middle = (EDGE.left + this.end) / 2
+    this.write("below", middle, this.floor + 34, title, "middle", { "data-mark": "layers" })
+  }
+
+  /** The whole column of a layer. @param {string} id @param {number} layer @param {Properties} more */
+  column(id, layer, more) {
+    const [x, height] = [this.x(layer) - this.step / 2, this.floor - EDGE.top]
+    this.paint("grid", id, "rect", { x, width: this.step, y: EDGE.top, height, ...more })
+  }
+
+  /** A bar between two values, `inset` being the share of its column that stays free on either side.
+   * @param {string} group @param {string} id @param {number} layer @param {[number, number]} values
+   * @param {number} inset @param {Properties} more */
+  bar(group, id, layer, values, inset, more) {
+    const [a, b] = values.map((value) => this.y(value))
+    const [x, width] = [this.x(layer) - this.step * (0.5 - inset), this.step * (1 - 2 * inset)]
+    const [y, height] = [Math.min(a, b), Math.max(Math.abs(a - b), 1)]
+    this.paint(group, id, "rect", { class: "bar", x, width, y, height, ...more })
+  }
+
+  /** A line over layers, interrupted where a value is not known.
+   * @param {string} group @param {string} id @param {(number | null)[]} values @param {Properties} more */
+  line(group, id, values, more) {
+    const d = path(values.map((value, layer) => (value === null ? null : [this.x(layer), this.y(value)])))
+    this.paint(group, id, "path", { d, fill: "none", "stroke-width": 3, "stroke-linejoin": "round", ...more })
+  }
+}

@@ -1,3 +1,0 @@
-export default function ({ parentElement, setTriggerValue }) {
-  parentElement.querySelector(".turned").ontransitionend = () => setTriggerValue("turned", true)
-}

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { cellAt, placed } from "../../pages/ui/live/cells.js"
+import { Plot } from "../../pages/ui/live/plot.js"
+import { fill, filled } from "../../pages/ui/live/sentences.js"
+
+/** A plot of 30 layers on a sheet of paper, and what is drawn there. */
+function drawn() {
+  const marks = []
+  const axis = { title: "gain", low: 0, high: 10, ticks: [[0, "0"], [5, "5"]] }
+  const paint = (group, id, tag, attributes, text) => marks.push({ group, id, tag, attributes, text })
+  return { plot: new Plot(paint, axis, 30, 670, 240), marks }
+}
+
+test("the column of a layer holds its middle, and nothing beside the columns is a layer", () => {
+  const { plot } = drawn()
+  for (let layer = 0; layer < 30; layer++) assert.equal(plot.layer(plot.x(layer)), layer)
+  assert.equal(plot.layer(20), -2)
+  assert.equal(plot.layer(669), 30)
+})
+
+test("a bar stands between its two values whichever is higher, and is never too thin to be seen", () => {
+  const { plot, marks } = drawn()
+  plot.bar("bars", "up", 3, [2, 8], 0.1, {})
+  plot.bar("bars", "down", 3, [8, 2], 0.1, {})
+  plot.bar("bars", "flat", 3, [5, 5], 0.1, {})
+  const [up, down, flat] = marks.map(({ attributes }) => attributes)
+  assert.deepEqual(up, down)
+  assert.equal(up.y, plot.y(8))
+  assert.ok(Math.abs(up.y + up.height - plot.y(2)) < 1e-9)
+  assert.ok(Math.abs(up.width - 0.8 * plot.step) < 1e-9)
+  assert.equal(flat.height, 1)
+})
+
+test("both axes say their values, every layer has a column, and the strong line is where bars begin", () => {
+  const { plot, marks } = drawn()
+  plot.axes("layer", 5)
+  const said = marks.filter(({ tag }) => tag === "text").map(({ text }) => text)
+  for (const text of ["0", "5", "gain", "layer", 0, 25]) assert.ok(said.includes(text), String(text))
+  assert.equal(marks.filter(({ attributes }) => attributes.class === "column").length, 30)
+  const foot = marks.find(({ attributes }) => attributes["data-mark"] === "foot")
+  assert.equal(foot?.attributes.y1, plot.y(5))
+  assert.equal(new Set(marks.map(({ group, id }) => `${group}/${id}`)).size, marks.length) // a name for each
+})
+
+test("a line over layers is interrupted where nothing is known", () => {
+  const { plot, marks } = drawn()
+  plot.line("lines", "one", [1, 2, null, 4], {})
+  assert.equal(marks[0].attributes.d.match(/M/g).length, 2)
+})
+
+test("a pointed cell is the one that is drawn there, at every width and count", () => {
+  for (const [width, layers, tokens, widest] of [[1000, 30, 16, 40], [390, 30, 64, 80], [700, 12, 3, 20]]) {
+    const at = placed(width, layers, tokens, widest)
+    for (const [layer, token] of [[0, 0], [layers - 1, tokens - 1], [5, 2]])
+      assert.deepEqual(cellAt(at, at.x(token), at.y(layer)), { layer, token, inside: true })
+    assert.ok(cellAt(at, at.x(0), at.floor + 5).layer < 0)
+    assert.ok(cellAt(at, at.x(0), 3).layer >= layers)
+    assert.equal(cellAt(at, at.edge + 5, at.floor - 5).inside, false)
+    assert.ok(at.edge + 10 + at.strip <= width)
+  }
+})
+
+test("words lie flat where they fit, slanted where they do not, and upright where columns are narrow", () => {
+  const turn = (width, tokens, widest) => placed(width, 30, tokens, widest).turn
+  assert.deepEqual([turn(1000, 8, 60), turn(1000, 16, 80), turn(390, 64, 80)], [0, 38, 90])
+  assert.ok(placed(390, 30, 64, 500).height < 450) // all of it stays on the screen
+})
+
+test("slots are strong outside of references and bare inside, and an empty one leaves nothing", () => {
+  const words = { layer: "7", gain: "0.5×", none: "" }
+  const word = (name) => words[name]
+  const said = filled("Layer {layer}: [{gain} at {layer}](curve-end layers){none}, {gain}.", word)
+  assert.equal(said, "Layer **7**: [0.5× at 7](curve-end layers), **0.5×**.")
+  assert.equal(fill("layer {layer}: {said}", { layer: 3, said: "1.2×" }), "layer 3: 1.2×")
+})
