@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -155,7 +155,11 @@ class Place(NamedTuple):
 
 
 def place(
-    groups: Iterable[Evaluations], target: float, pruner: str = USUAL, mine: Setting | None = None
+    groups: Iterable[Evaluations],
+    target: float,
+    pruner: str = USUAL,
+    mine: Setting | None = None,
+    has: Callable[[Evaluations, Slice], bool] = lambda *_: True,
 ) -> Place | None:
     """The protocol and the slice that a page shows, by one rule; None where nothing was evaluated.
 
@@ -166,6 +170,7 @@ def place(
         groups: as `together` orders them.
         pruner: the name of a treatment.
         mine: the setting in view, whose pattern counts too; without it no pattern is preferred.
+        has: whether what is looked for was evaluated there.
     """
     groups = tuple(groups)
     pattern = mine.pattern if mine else None
@@ -176,7 +181,8 @@ def place(
         methods = len(one.evaluations.methods(one.part))
         return holds, near, one.part.pattern == pattern, one.part.treatment.name == pruner, methods, len(one.settings)
 
-    best = max((Place(found, part) for found in groups for part in found.slices), key=good, default=None)
+    places = (Place(found, part) for found in groups for part in found.slices if has(found, part))
+    best = max(places, key=good, default=None)
     return best and Place(across_profiles(best.evaluations, groups), best.part)
 
 

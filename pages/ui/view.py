@@ -232,6 +232,16 @@ def url() -> dict[str, str]:
     return kept | {key: text for key, (text, _) in changes.items() if text is not None}
 
 
+def here(page: str) -> dict[str, str]:
+    """What a link to a page must repeat of the URL: all of it where the page is the one in view.
+
+    A bare URL on the same page would mean that the reader went back to where nothing was chosen.
+    """
+    if page.removesuffix(".py") != st.session_state.get("page"):
+        return {}
+    return {name: value for name, value in url().items() if name != "job"}
+
+
 def _changes() -> dict[str, tuple[str | None, object]]:
     found = dict(st.session_state.get("url", {}))
     for chosen in st.session_state.get("words", {}).values():

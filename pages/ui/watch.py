@@ -49,16 +49,6 @@ def page(job: Job) -> str:
     return f"{BY_REQUEST[type(job.request)].page}.py"
 
 
-def here(page: str) -> dict[str, str]:
-    """What a link to a page must repeat of the URL: all of it where the page is the one in view.
-
-    A bare URL on the same page would mean that the reader went back to where nothing was chosen.
-    """
-    if page.removesuffix(".py") != st.session_state.get("page"):
-        return {}
-    return {name: value for name, value in view.url().items() if name != "job"}
-
-
 def watched() -> Job | None:
     """The job that the address names; a warning where there is none of that name."""
     key = st.query_params.get("job")
@@ -215,7 +205,7 @@ def open_result(job: Job, on_page: bool = False) -> None:
         st.caption(f"Stored as {row.kind} {entry.key}.")
     else:
         label = "Open on the Prune page" if on_page else "Open"
-        query = here("prune.py") | {name: value.format(key=entry.key) for name, value in row.opens}
+        query = view.here("prune.py") | {name: value.format(key=entry.key) for name, value in row.opens}
         asked = getattr(job.request, "profile", None)
         query |= {"profile": asked} if asked else {}
         frame.link("prune.py", label, query)

@@ -22,7 +22,7 @@ from core.store.profiles import load
 from pages.ui.prune import stored
 from pages.ui.prune.results import HEADLINE
 from tests import synthetic
-from tests.pages.opening import figures
+from tests.pages.opening import figures, link, url
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, badges, family, opened, owl_corrected, save, verdict
 
 # --- results -------------------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: 
     save(store, families.combined(asked, "wanda", (0,)))
     app = opened(m="5.5")
     assert "**Allocation in view: OWL, m 5.5**, 70 % zeros" in [each.value for each in app.markdown]
-    said = "Your setting (OWL, m 5.5, lam 0.08, 70 % zeros, Wanda) has not been evaluated yet (OWL here has m 7 and lam"
+    said = "Your setting (OWL, m 5.5, lam 0.08, 70 % zeros, Wanda) has not been evaluated here (OWL here has m 7 and"
     assert any(each.value.startswith(said) for each in app.info)
     assert "uniform at 70 %" in app.header[0].value and "OWL, m 7, lam 0.2: perplexity" in told(app)
     assert not opened(m="7.0", lam="0.2").info
@@ -177,7 +177,7 @@ def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_
     another = recalibrated(store, families.combined([grammar.method("owl", 0.7)], "wanda", (0,)), 16, "another")
     app = opened(study=mine, detail="all")
     assert "OWL" in set(app.dataframe[-1].value["allocation"])
-    other = "Your setting (OWL, 70 % zeros, Wanda) has not been evaluated yet (OWL here looked at another profile)"
+    other = "Your setting (OWL, 70 % zeros, Wanda) has not been evaluated here (OWL here looked at another profile)"
     assert any(each.value.startswith(other) for each in app.info)
     assert "profiles " in badges(app)[0]
     assert any(each.value.startswith(other) for each in opened(study=another).info)
@@ -304,3 +304,35 @@ def test_what_measured_it_is_in_the_badges_help(store: Store) -> None:
     synthetic.save_study(store.root, spec, LAYERS, PROFILE.key)
     assert "torch 2.9, transformers 5.20" in badges(opened())[0]
     assert "not noted" in protocols.versions(evaluations.read(store, spec).points[2:])
+
+
+# --- what was evaluated elsewhere ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("detail", "lacking", "but"),
+    [
+        ("correction", "No correction has been evaluated", "One was evaluated"),
+        ("tasks", "No zero-shot task has been run", "One was run"),
+    ],
+)
+def test_what_another_protocol_has_is_named_and_linked(store: Store, detail: str, lacking: str, but: str) -> None:
+    other = save(store, family(), tasks=("rte",), text="another text")
+    here = save(store, families.combined([grammar.method(name, 0.6) for name in ("owl", "dlp")], "wanda", (0,)))
+    app = opened(study=here, within="60 % zeros, Wanda", detail=detail, base="dlp", target="0.6")
+    [said] = [each.value for each in app.info]
+    assert said.startswith(f"{lacking} at 60 % zeros, Wanda.")
+    assert f"{but} at 70 % zeros, Wanda (another text, 24 × 512 tokens · calibrated on " in said
+    app.query_params.update(link(app, "Open those results"))
+    app.run()
+    assert url(app)["study"] == other and not app.exception
+    assert not any(each.value.startswith("No ") for each in app.info)
+
+
+def test_a_setting_that_another_protocol_has_is_linked(store: Store) -> None:
+    other = save(store, family(), text="another text")
+    here = save(store, families.combined([grammar.method("dlp", 0.7)], "wanda", (0,)))
+    app = opened(study=here)
+    [said] = [each.value for each in app.info if "has not been evaluated here" in each.value]
+    assert "It was at 70 % zeros, Wanda (another text" in said
+    assert link(app, "Open those results")["study"] == other

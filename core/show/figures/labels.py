@@ -133,19 +133,13 @@ def beside_curves(profiles: Sequence[Profile]) -> list[str]:
     texts = texts if len(set(texts)) > 1 else [""] * len(told)
     names = telling_apart(
         [
-            (f"{model}{read}", trained, each.text.partition(",")[0], each.text,
+            (f"{model}{read}", trained, profile_names.model(each.model), each.text.partition(",")[0], each.text,
              f"{each.sequences} × {each.length}", each.key)
             for each, read in zip(told, texts, strict=True)
-            for model, trained in [weights(profile_names.model(each.model))]
+            for model, trained in [weights(profile_names.short(each.model))]
         ]
     )  # fmt: skip
     return [f"{name}{each.entry.mark}" for name, each in zip(names, profiles, strict=True)]
-
-
-def unlike_texts(profiles: Sequence[Profile]) -> bool:
-    """Whether profiles read other documents, or another amount of them; tokenizers may differ."""
-    texts = [each.spec.text for each in profiles]
-    return len({(each.content, each.sequences, each.length) for each in texts}) > 1
 
 
 def source(profile: Profile) -> str:

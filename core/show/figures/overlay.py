@@ -10,10 +10,11 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
+from core.base import profile_names
 from core.results.comparison import spearman
 from core.show.figures.axes import factor_axis, layer_axis
 from core.show.figures.gain import Line, line, table
-from core.show.figures.labels import beside_curves, percent, perturbation, times, unlike_texts
+from core.show.figures.labels import beside_curves, described, percent, perturbation, times
 from core.show.figures.marks import DASHES, band, curve, line_gap, line_labels, margin, rule
 from core.show.figures.style import LIGHT, Chart, Palette, layout
 from core.store.profiles import Profile
@@ -30,17 +31,15 @@ def of_profiles(profiles: Sequence[Profile], name: str, statistic: str = "geomet
     titles = beside_curves(profiles)
     lines = [line(title, each.seeds(name), statistic) for title, each in zip(titles, profiles, strict=True)]
     chart = overlay(lines, perturbation(profiles[0].perturbations[name]), look)
-    return replace(chart, finding=f"{chart.finding} {_texts(profiles, titles)}".strip())
+    return replace(chart, finding=f"{chart.finding} {_texts(profiles)}".strip())
 
 
-def _texts(profiles: Sequence[Profile], titles: Sequence[str]) -> str:
-    """That profiles read unlike texts, and which; empty where they did not."""
-    if not unlike_texts(profiles):
+def _texts(profiles: Sequence[Profile]) -> str:
+    """That profiles read different texts, and which; empty where they did not."""
+    if len({(text.content, text.sequences, text.length) for text in (each.spec.text for each in profiles)}) == 1:
         return ""
-    told = [
-        f"{title}: {each.provenance.get('text', 'text')}, {each.spec.text.sequences} × {each.spec.text.length} tokens"
-        for title, each in zip(titles, profiles, strict=True)
-    ]
+    known = [described(each.entry) for each in profiles]
+    told = [f"{profile_names.text(each.text)}, {each.sequences} × {each.length} tokens" for each in known]
     return f"They read different texts ({'; '.join(told)}), so a difference may come from the text."
 
 
@@ -146,24 +145,19 @@ def _against(first: Line, other: Line) -> str:
         row[:-1] if layers else np.interp(at, depth(each), row) for each, row in zip((first, other), logs, strict=True)
     ]
     known = np.isfinite(logs[0]) & np.isfinite(logs[1])
-    pair = f"{first.name} and {other.name}"
     if not known.any():
-        return f"{pair} have no depth in common."
+        return f"{first.name} and {other.name} have no depth in common."
     gap = np.where(known, np.abs(logs[0] - logs[1]), -1)
     most = int(gap.argmax())
     lower = (logs[0] < logs[1])[known]
     if layers:
-        where, farthest = f"in {lower.sum()} of {lower.size} layers", f"at layer {most}"
+        where, widest = f"in {lower.sum()} of {lower.size} layers", f"at layer {most}"
     else:
-        where, farthest = f"over {percent(float(lower.mean()))} of the depth", f"at {percent(at[most])} of it"
+        where, widest = f"over {percent(float(lower.mean()))} of the depth", f"at {percent(at[most])} of the depth"
     alike = spearman(*logs)
-    rank = (
-        f"have a rank correlation along depth of {alike:.2f}"
-        if np.isfinite(alike)
-        else "cannot be ranked against each other"
-    )
+    rank = f" Their rank correlation along depth is {alike:.2f}." if np.isfinite(alike) else ""
+    gaps = " against ".join(times(float(np.exp(row[most]))) for row in logs)
     return (
-        f"{pair} {rank}; the gain of {first.name} is the lower one {where}, and they are "
-        f"furthest apart {farthest}, {times(float(np.exp(logs[0][most])), 3)} against "
-        f"{times(float(np.exp(logs[1][most])), 3)}."
+        f"The gain of {first.name} is lower than that of {other.name} {where}. "
+        f"The largest gap is {widest}: {gaps}.{rank}"
     )

@@ -9,7 +9,9 @@ import streamlit as st
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.base.escape import plain
+from core.kinds.treatments import USUAL
 from core.results import leaderboard as race
+from core.results.evaluations import Slice
 from core.results.leaderboard import Runner
 from core.results.protocols import Place
 from core.show.figures import race as drawn
@@ -42,7 +44,9 @@ def section(
     shown = drawn.lanes([this, *runners], target, look)
     if found is None:
         st.header("Which layers does each method prune more?", anchor=False)
-        st.info(plain(race.at(stored.groups(profile).values(), target)))
+        groups = stored.groups(profile).values()
+        anything = Slice(USUAL, None, target)
+        stored.lacking(plain(race.at(groups, target)), "Methods were measured", anything, None, groups, lambda *_: True)
         frame.show(shown, prefix, "lanes", brief=True)
         return
     dense = found[0].dense.perplexity if found[0].dense else math.nan

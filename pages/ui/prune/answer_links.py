@@ -20,7 +20,7 @@ from core.results.evaluations import slice_of
 from core.search import best
 from core.search.best import Best
 from core.store.cache import Entry, Store
-from pages.ui import buttons, frame, watch
+from pages.ui import buttons, frame, view
 from pages.ui.allocate import settings
 from pages.ui.prune import costing, exporting
 
@@ -43,7 +43,7 @@ def links(found: Best) -> None:
             "prune.py",
             label="See it among the results",
             icon=":material/arrow_forward:",
-            query_params=watch.here("prune.py") | query | here,
+            query_params=view.here("prune.py") | query | here,
         )
 
 

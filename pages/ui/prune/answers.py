@@ -9,7 +9,7 @@ from core.ask.requests import BestRequest
 from core.base.escape import plain
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import called, frame, view, watch
+from pages.ui import called, frame, view
 
 
 def answers(profile: Profile) -> dict[str, Entry]:
@@ -42,5 +42,5 @@ def name(entry: Entry) -> str:
 
 
 def link(found: Entry) -> None:
-    query = watch.here("prune.py") | {"part": "best", "best": found.key}
+    query = view.here("prune.py") | {"part": "best", "best": found.key}
     frame.link("prune.py", "See its answer", query)

@@ -22,7 +22,7 @@ from core.models import cost
 from core.search import families
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import buttons, frame, view, watch
+from pages.ui import buttons, frame, view
 from pages.ui.allocate import settings
 from pages.ui.measure.choose import TEXTS
 from pages.ui.prune import costing
@@ -62,7 +62,7 @@ def show(how: Pruning, profile: Profile, run: Run) -> None:
         along(request, how, what)
     if found:
         st.success("Already evaluated.")
-        link = watch.here("prune.py") | {"study": found.key, "part": "results"}
+        link = view.here("prune.py") | {"study": found.key, "part": "results"}
         st.page_link("prune.py", label="See the results", icon=":material/arrow_forward:", query_params=link)
     else:
         buttons.button(

@@ -19,12 +19,14 @@ from core.results import protocols, verdicts
 from core.results.comparison import FEWEST_WINDOWS
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
+from core.results.protocols import Place
 from core.results.study_table import rows_of
 from core.results.study_table import study_table as made
 from core.show.figures import of_evaluations as drawing
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.store.profiles import Profile
 from pages.ui import frame, study_table, view
+from pages.ui.prune import stored
 from pages.ui.prune.stored import badge
 
 SELECTED = "Picking the winner here overfits; confirm it on another text."
@@ -64,15 +66,18 @@ def show(
             badge(results, among)
             bars()
         return
-    mine = results.of(setting) if _looked_alike(results, setting, profile) else None
-    results = protocols.across_profiles(results, tuple(among.values()))
+    mine, groups = results.of(setting) if _looked_alike(results, setting, profile) else None, tuple(among.values())
+    results = protocols.across_profiles(results, groups)
     with lower:
         part = _choose_slice(results, setting)
     shown = mine and results.of(setting)
     in_part = shown if shown in results.within(part) else None
     leading = in_part or verdicts.leading(results, part, setting)
     with upper:
-        _headline(results, part, setting, leading, in_part)
+        _headline(results, part, leading)
+        if in_part is None:
+            here = partial(_measured, setting, profile)
+            stored.lacking(plain(_lacking(results, setting)), "It was", part, results, groups, here)
         badge(results, among)
         bars()
     for one in results.settings:
@@ -83,18 +88,25 @@ def show(
     if chart:
         frame.show(chart, f"{prefix}-{part.target:g}", "changes")
     else:
-        st.info("Only uniform has been evaluated here: evaluate an allocation to compare it.")
-    _details(results, part, in_part, profile, prefix)
+        said = f"Only uniform has been evaluated at {plain(part.name)}. Evaluate an allocation to compare it."
+        stored.lacking(said, "Others were", part, results, groups, _compares)
+    _details(Place(results, part), groups, in_part, profile, prefix)
 
 
-def _headline(
-    results: Evaluations, part: Slice, setting: Setting, one: EvaluatedSetting, shown: EvaluatedSetting | None
-) -> None:
-    """The number and what it compares; and that the setting in view is another one, where it is."""
+def _compares(results: Evaluations, part: Slice) -> bool:
+    """Whether an allocation stands beside uniform there."""
+    return any(each.uniform for each in results.within(part))
+
+
+def _measured(setting: Setting, profile: Profile, results: Evaluations, part: Slice) -> bool:
+    """Whether a setting was evaluated there, as this profile allocates it."""
+    return results.of(setting) in results.within(part) and _looked_alike(results, setting, profile)
+
+
+def _headline(results: Evaluations, part: Slice, one: EvaluatedSetting) -> None:
+    """The number and what it compares."""
     st.header(plain(verdicts.headline(one, part)), anchor=False)
     st.markdown(plain(" ".join(filter(None, [verdicts.behind(one, results), verdicts.lowest(one, results)]))))
-    if shown is None:
-        st.info(plain(_lacking(results, setting)), icon=":material/info:")
     windows = results.spec.text.sequences
     if windows < FEWEST_WINDOWS:
         st.warning(f"Too few windows to tell: {windows} were evaluated, {FEWEST_WINDOWS} are needed for an interval.")
@@ -108,7 +120,7 @@ def _lacking(results: Evaluations, setting: Setting) -> str:
     same = results.of(setting)
     told += [f"{same.name} here looked at another profile"] if same else []
     where = f" ({listed(told)})" if told else ""
-    return f"Your setting ({name}) has not been evaluated yet{where}: press Evaluate to measure it."
+    return f"Your setting ({name}) has not been evaluated here{where}: press Evaluate to measure it."
 
 
 def _looked_alike(results: Evaluations, setting: Setting, profile: Profile) -> bool:
@@ -139,12 +151,19 @@ def _choose_slice(results: Evaluations, setting: Setting) -> Slice:
 # --- details ------------------------------------------------------------------------------------------------------
 
 
-def _details(results: Evaluations, part: Slice, shown: EvaluatedSetting | None, profile: Profile, prefix: str) -> None:
-    """One of the details, picked by the reader."""
+def _details(
+    here: Place, among: Sequence[Evaluations], shown: EvaluatedSetting | None, profile: Profile, prefix: str
+) -> None:
+    """One of the details, picked by the reader.
+
+    Args:
+        among: the protocols of the model.
+    """
+    results, part = here
     details = {
         "verdicts": ("Verdicts", partial(_verdicts, results, part, shown)),
-        "correction": ("Correction and controls", partial(_correction, results, part, shown, prefix)),
-        "tasks": ("Zero-shot tasks", partial(_zero_shot, results, part, shown, prefix)),
+        "correction": ("Correction and controls", partial(_correction, here, among, shown, prefix)),
+        "tasks": ("Zero-shot tasks", partial(_zero_shot, here, among, shown, prefix)),
         "estimate": ("Estimate against measured", partial(_trust, results, part, shown, profile, prefix)),
         "all": ("All results", partial(_all, results, prefix)),
     }
@@ -159,29 +178,30 @@ def _details(results: Evaluations, part: Slice, shown: EvaluatedSetting | None, 
 
 def _verdicts(results: Evaluations, part: Slice, shown: EvaluatedSetting | None) -> None:
     found = verdicts.sentences(results, part, shown)
-    st.markdown("\n".join(f"- {plain(each)}" for each in found) if found else "Only uniform has been evaluated so far.")
+    st.markdown("\n".join(f"- {plain(each)}" for each in found))
     st.caption(f"{SELECTED} {HEADLINE}")
 
 
-def _correction(results: Evaluations, part: Slice, shown: EvaluatedSetting | None, prefix: str) -> None:
+def _correction(here: Place, among: Sequence[Evaluations], shown: EvaluatedSetting | None, prefix: str) -> None:
+    results, part = here
     bases = {each.name: each for each in drawing.corrected_bases(results, part)}
     if not bases:
-        st.info(
-            "No correction has been evaluated for this pruner and target: under Evaluate choose *this family* to "
-            "measure it with its controls."
-        )
+        said = f"No correction has been evaluated at {plain(part.name)}. Evaluate *this family* to measure one."
+        stored.lacking(said, "One was evaluated", part, results, among, lambda *at: bool(drawing.corrected_bases(*at)))
         return
     mine = shown.base.name if shown and shown.base else next(iter(bases))
     name = view.sync("of", list(bases), mine)
     if len(bases) > 1:
         st.selectbox("Correction of", list(bases), key="of")
-    frame.show(drawing.correction(results, bases[name], shown, view.look()), prefix, "correction")
+    frame.show(drawing.correction(results, part, bases[name], shown, view.look()), prefix, "correction")
 
 
-def _zero_shot(results: Evaluations, part: Slice, shown: EvaluatedSetting | None, prefix: str) -> None:
+def _zero_shot(here: Place, among: Sequence[Evaluations], shown: EvaluatedSetting | None, prefix: str) -> None:
+    results, part = here
     options = drawing.tasks_within(results, part)
     if not options:
-        st.info("No zero-shot task has been run: name some under Evaluate to see accuracies beside perplexity.")
+        said = f"No zero-shot task has been run at {plain(part.name)}. Name some under Evaluate to see accuracies."
+        stored.lacking(said, "One was run", part, results, among, lambda *at: bool(drawing.tasks_within(*at)))
         return
     task = view.sync("task", list(options), next(iter(options)))
     view.switch("Zero-shot task", options, "task")

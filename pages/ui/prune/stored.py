@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import streamlit as st
 
 from core.ask.settings import Setting
 from core.base.escape import plain
 from core.results import evaluations, protocols
-from core.results.evaluations import Evaluations
+from core.results.evaluations import Evaluations, Slice
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import view
+from pages.ui import frame, view
 
 PICK = "Choose a protocol. Numbers of unlike protocols never share a chart."
 
@@ -48,6 +48,35 @@ def choose(found: dict[str, Evaluations], setting: Setting, drawn: bool) -> Eval
     place = protocols.place(found.values(), target, pruner, setting)
     first = place.evaluations.entries[-1].key if place else next(iter(found))
     return found[view.sync("study", list(found), first, homes, drawn)]
+
+
+def lacking(
+    said: str,
+    but: str,
+    part: Slice,
+    results: Evaluations | None,
+    among: Iterable[Evaluations],
+    has: Callable[[Evaluations, Slice], bool],
+) -> None:
+    """Say that something was not evaluated, and name and link to where it was, if it was anywhere.
+
+    Args:
+        but: what was, as in `One was evaluated`.
+        part: the slice in view.
+        results: the protocol in view; None: none is.
+        among: the protocols of the model.
+        has: whether it was evaluated there.
+    """
+    found = protocols.place(among, part.target, part.treatment.name, has=has)
+    if found is None:
+        st.info(said, icon=":material/info:")
+        return
+    there, other = found
+    alike = results is not None and results.entries == there.entries
+    where = other.name if alike else f"{other.name} ({protocols.line(there)})"
+    st.info(f"{said} {plain(f'{but} at {where}.')}", icon=":material/info:")
+    query = view.here("prune.py") | {"study": there.entries[-1].key, "within": other.name, "part": "results"}
+    frame.link("prune.py", "Open those results", query)
 
 
 def profile_key(typed: str | None) -> str | None:

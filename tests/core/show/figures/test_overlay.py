@@ -48,14 +48,14 @@ def test_different_depths_are_laid_over_relative_depth() -> None:
         if each.name in ("deep", "shallow", "flat"):
             assert (each.x[0], each.x[-1]) == (0, 1)
     assert list(depth(lines[1])) == [0, 0.25, 0.5, 0.75, 1]
-    assert "deep and shallow" in chart.finding and "deep and flat" in chart.finding
+    assert "of deep is lower than that of shallow over" in chart.finding and "that of flat over" in chart.finding
     assert len(chart.table) == 12 + 5 + 2
 
 
 def test_a_curve_laid_over_itself_is_nowhere_lower() -> None:
     chart = overlay([curve(9, "a"), curve(9, "a again")], "Noise")
-    assert "along depth of 1.00" in chart.finding
-    assert "lower one in 0 of 8 layers" in chart.finding
+    assert "along depth is 1.00" in chart.finding
+    assert "in 0 of 8 layers" in chart.finding
 
 
 def test_models_of_one_depth_are_furthest_apart_at_a_layer() -> None:
@@ -63,8 +63,8 @@ def test_models_of_one_depth_are_furthest_apart_at_a_layer() -> None:
     value = lines[1].value.copy()
     value[5] *= 3
     chart = overlay([lines[0], replace(lines[1], value=value)], "Noise")
-    assert "furthest apart at layer 5, " in chart.finding
-    assert "% of it" in overlay([lines[0], curve(5, "c")], "Noise").finding
+    assert "gap is at layer 5: " in chart.finding
+    assert "% of the depth:" in overlay([lines[0], curve(5, "c")], "Noise").finding
 
 
 def test_names_beside_curves_are_broken_between_words() -> None:
@@ -104,5 +104,5 @@ def test_profiles_of_different_texts_are_marked_and_said_so(tmp_path: Path) -> N
         found.append(profiles.load(store, entry))
     chart = of_profiles(found, "gaussian:0.3")
     assert {"a model on C4", "a model on demo text"} <= {each.name for each in chart.figure.data}
-    assert "They read different texts (a model on C4: c4_en.jsonl, documents 0-599, 8 × " in chart.finding
+    assert "They read different texts (C4, 8 × " in chart.finding
     assert "different texts" not in of_profiles([found[0], found[0]], "gaussian:0.3").finding
