@@ -92,7 +92,7 @@ def _draws(results: Evaluations, within: Slice, profile: Profile | None) -> Iter
     if drawing.against_uniform(results, within, None):
         yield "", "", partial(drawing.against_uniform, results, within, None)
     for index, base in enumerate(drawing.corrected_bases(results, within)):
-        yield f"of-{index}", f", on {base.name}", partial(drawing.correction, results, within, base, None)
+        yield f"of-{index}", f", on {base.name}", partial(drawing.correction, results, base, None)
     tasks = drawing.tasks_within(results, within)
     if tasks:
         task = drawing.MEAN if drawing.MEAN in tasks and len(tasks) > 2 else list(tasks)[-1]

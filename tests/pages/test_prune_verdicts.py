@@ -11,7 +11,6 @@ from core.ask import grammar, naming
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
 from core.kinds import Manual
-from core.kinds.owl import Owl
 from core.results import protocols, verdicts
 from core.results.evaluated import UNKNOWN, Change, SeedResult
 from core.results.evaluations import Evaluations
@@ -72,18 +71,6 @@ def test_merging_keeps_what_either_study_has() -> None:
     whole = protocols.merged([one, two])
     assert {each.name for each in whole.points} == {each.name for found in (one, two) for each in found.points}
     assert len(whole.points) == len({(each.setting, each.pruned) for each in whole.points})
-
-
-def test_a_method_with_other_parameters_at_each_target_says_so() -> None:
-    at = [Setting(allocation=AllocationRequest(base=Owl(m=m), target=target)) for m, target in ((5, 0.6), (7, 0.7))]
-    results = study(tuple(at))
-    assert "Parameters of OWL differ" in drawing.perplexity(results, None).finding
-    table = study_table(rows_of(results)).numbers
-    assert {"owl m=5 lam=0.08:0.6", "owl m=7 lam=0.08:0.7"} <= set(table["written"])
-    same = study(tuple(each.model_copy(update={"allocation": at[0].allocation}) for each in at[:1]))
-    assert "Parameters" not in drawing.perplexity(same, None).finding
-    by_hand = [AllocationRequest(base=Manual(sparsity=(each,) * 6), target=each, unclipped=True) for each in (0.6, 0.7)]
-    assert "Parameters" not in drawing.perplexity(study(families.combined(by_hand, "wanda", (0,))), None).finding
 
 
 def test_one_pruner_is_drawn_with_names_before_the_others_and_the_lowest_of_all() -> None:
@@ -190,7 +177,7 @@ def test_a_correction_has_a_place_among_shuffles(shuffles: tuple[float, ...], co
     said = " ".join(verdicts.sentences(results, part, None))
     assert expected in said, said
     [base] = drawing.corrected_bases(results, part)
-    assert expected in drawing.correction(results, part, base, None).finding, "the chart says the same"
+    assert expected in drawing.correction(results, base, None).finding, "the chart says the same"
 
 
 def test_a_correction_of_uniform_is_not_told_twice() -> None:

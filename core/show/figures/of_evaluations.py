@@ -10,78 +10,57 @@ import numpy as np
 
 from core.ask.naming import spoken
 from core.base.errors import UserError
-from core.base.formats import listed
 from core.kinds.treatments import Treatment
 from core.plan import responses
 from core.plan.estimates import estimate
 from core.results import verdicts
-from core.results.comparison import FEWEST_WINDOWS, Interval
+from core.results.comparison import FEWEST_WINDOWS
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
 from core.results.leaderboard import interval
 from core.show.figures import evaluation
 from core.show.figures.estimate import trusted
 from core.show.figures.labels import percent
+from core.show.figures.perplexity import Curve
+from core.show.figures.perplexity import perplexity as figure_of_perplexity
 from core.show.figures.style import LIGHT, Chart, Palette
 from core.store.profiles import Profile
 from core.store.results import Array
 
 FEW_ROWS = 12  # up to this many, corrections at every strength stand among the methods
 MEAN = "mean of tasks"
-CORRECTED = ", corrections"
-CONTROLS = {"none": "correction", "reversed": "reversed", "ramp": "ramp", "shuffled": evaluation.SHUFFLES}
 
 
 def perplexity(
     found: Evaluations, shown: EvaluatedSetting | None, look: Palette = LIGHT, part: Slice | None = None
 ) -> Chart:
-    """Every method over its targets; the corrections of one base as one, their controls left to their own chart.
+    """Every method over its targets; of corrections that in view alone, for they have a chart of their own.
 
     Args:
         part: what is compared; curves of other pruners, repairs and patterns are pale. None: all have their names.
     """
-    points: dict[tuple[str, bool], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
-    strengths, bases, ends = defaultdict(set), defaultdict(set), defaultdict(dict)
-    named, front = _named(found, part), set()
+    drawn: dict[tuple[str, bool], list[EvaluatedSetting]] = defaultdict(list)
     for each in found.settings:
         mine = shown is not None and each.name == shown.name
-        fix = each.setting.allocation.correction
-        if each.finite and (mine or fix.control == "none"):
-            name = each.name
-            if not mine and fix.strength:  # all corrections of a base are one curve
-                base = f"{each.setting.allocation.base.title}, {each.setting.treatment.label}"
-                name = f"{each.base.name if each.base else base}{CORRECTED}"
-            points[name, mine][each.setting.allocation.target] += each.perplexities.tolist()
-            strengths[name, mine].add(fix.strength)
-            bases[name].add(each.setting.allocation.base)
-            ends[name, mine][each.setting.allocation.target] = interval(each)
-            front |= {name} if each in named else set()
+        if each.finite and (mine or not each.strength):
+            drawn[each.name, mine].append(each)
+    named = {each.name for each in _named(found, part)}
     curves = [
-        evaluation.Curve(
+        Curve(
             name,
-            {target: np.array(values) for target, values in drawn.items()},
+            {each.setting.allocation.target: each.perplexities for each in settings},
             shown=mine,
-            loose=len(strengths[name, mine]) > 1,
-            ends=ends[name, mine],
-            kind=next(iter(bases[name])).kind,
-            behind=name not in front,
+            ends={each.setting.allocation.target: interval(each) for each in settings},
+            kind=settings[0].setting.allocation.base.kind,
+            behind=name not in named,
         )
-        for (name, mine), drawn in points.items()
+        for (name, mine), settings in drawn.items()
     ]
     dense = found.dense.perplexity if found.dense else float("nan")
-    broken = {
-        f"{spoken(each.name)} at {percent(each.setting.allocation.target)}": each.broken
-        for each in found.settings
-        if not each.finite
-    }
+    targets = {each: percent(each.setting.allocation.target) for each in found.settings}
+    broken = {f"{spoken(each.name)} at {targets[each]}": each.broken for each in found.settings if not each.finite}
     few = found.spec.text.sequences < FEWEST_WINDOWS
-    chart = evaluation.perplexity(curves, dense, broken, look, few, part and part.target)
-    several = {name for name in front if sum(not each.by_hand for each in bases[name]) > 1}
-    tuned = [spoken(name) for name in bases if name in several and not name.endswith(CORRECTED)]
-    if not tuned:
-        return chart
-    said = f"Parameters of {listed(tuned)} differ by target; see All results."
-    return replace(chart, finding=f"{chart.finding} {said}")
+    return figure_of_perplexity(curves, dense, broken, look, few, part and part.target)
 
 
 def _named(found: Evaluations, part: Slice | None) -> list[EvaluatedSetting]:
@@ -115,18 +94,17 @@ def corrected_bases(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:
 
 
 def correction(
-    found: Evaluations, part: Slice, base: EvaluatedSetting, shown: EvaluatedSetting | None, look: Palette = LIGHT
+    found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting | None, look: Palette = LIGHT
 ) -> Chart:
-    """The correction of a base and its controls over strength."""
-    families: dict[str, dict[float, list[Interval]]] = {name: defaultdict(list) for name in CONTROLS.values()}
-    for each in found.corrections(base):
-        families[CONTROLS[each.control]][each.strength].append(each.against(base).windows)
-    known = {name: dict(changes) for name, changes in families.items() if changes}
-    marked = shown.strength if shown is not None and shown.base is base else None
-    at_paper = abs(part.target - evaluation.PAPER_TARGET) < 1e-9
+    """The correction of a base at every strength, and its controls, each against the base."""
+    changes = {each: each.against(base).windows for each in found.corrections(base)}
+    mine = shown.name if shown else None
+    rows = {each.name: change for each, change in changes.items()}
+    chart = evaluation.changes(rows, mine, base.name, look, "The correction beside its controls")
+    own = {each.strength: change for each, change in changes.items() if each.control == "none"}
     spoken_of = verdicts.in_view(found, base, shown)
-    among = verdicts.among_shuffles(found, spoken_of) if spoken_of else ""
-    return evaluation.correction(known, base.name, marked, at_paper, look, among)
+    said = [verdicts.over_strengths(own, base.name), verdicts.among_shuffles(found, spoken_of) if spoken_of else ""]
+    return replace(chart, name="correction", finding=" ".join(filter(None, said)))
 
 
 def zero_shot(
@@ -136,9 +114,8 @@ def zero_shot(
     tasks = found.shared(part) if task == MEAN else (task,)
     asked = [*([found.dense] if found.dense else []), *_few(found.within(part), shown)]
     rows = {each.name: accuracy(each, tasks) for each in asked if all(map(each.has, tasks))}
-    broken = {each.name: each.broken for each in asked if each.name in rows and not each.finite}
     what = f"{MEAN} ({', '.join(tasks)})" if task == MEAN else task
-    return evaluation.accuracies(rows, shown.name if shown else None, what, look, broken)
+    return evaluation.accuracies(rows, shown.name if shown else None, what, look)
 
 
 def tasks_within(found: Evaluations, part: Slice) -> dict[str, str]:

@@ -17,7 +17,7 @@ from core.results.comparison import Interval, rank_correlation
 from core.show.figures import DARK, LIGHT, Chart, Palette, evaluation, of_evaluations
 from core.show.figures import labels as words
 from core.show.figures.estimate import trusted
-from core.show.figures.evaluation import Curve
+from core.show.figures.perplexity import Curve, perplexity
 from tests.core.show.figures.test_charts import trace
 
 NAN = float("nan")
@@ -30,7 +30,7 @@ def curve(name: str, points: dict[float, list[float]], **more: bool) -> Curve:
 CURVES = [
     curve("Uniform", {0.5: [20.0], 0.7: [60.0, 64.0]}),
     curve("OWL", {0.5: [18.0], 0.7: [45.0, 50.0]}, shown=True),
-    curve("OWL, corrections", {0.7: [44.0, 70.0, 90.0]}, loose=True),
+    curve("LSA", {0.7: [44.0, 70.0, 90.0]}),
 ]
 ROWS = {
     "OWL": Interval(-12.0, -15.0, -9.0, 24),
@@ -42,12 +42,8 @@ ROWS = {
 def every(look: Palette = LIGHT) -> list[Chart]:
     """One of each."""
     return [
-        evaluation.perplexity(CURVES, 15.2, {}, look),
+        perplexity(CURVES, 15.2, {}, look),
         evaluation.changes(ROWS, "OWL", "uniform", look),
-        evaluation.correction(
-            {"correction": {0.02: [ROWS["OWL"]], 0.04: [ROWS["DLP"]]}, "shuffles": {0.04: list(ROWS.values())}},
-            "OWL", 0.04, True, look,
-        ),
         evaluation.accuracies({"dense": (0.5, 0.02), "OWL": (0.4, 0.02)}, "OWL", "boolq", look),
         trusted(list("abcdef"), np.arange(1.0, 7), np.arange(1.0, 7) ** 2, ["a"], "nats", "70%, Wanda", look),
     ]  # fmt: skip
@@ -64,53 +60,51 @@ def test_every_chart_is_whole(look: Palette) -> None:
 
 
 def test_units_are_on_the_axes() -> None:
-    perplexity, changes, correction, accuracies, trust = every()
-    assert perplexity.figure.layout.xaxis.title.text == "target sparsity, % zeros"
-    assert perplexity.figure.layout.yaxis.type == "log" and "log" in perplexity.figure.layout.yaxis.title.text
+    curves, changes, accuracies, trust = every()
+    assert curves.figure.layout.xaxis.title.text == "target sparsity, % zeros"
+    assert curves.figure.layout.yaxis.type == "log" and "log" in curves.figure.layout.yaxis.title.text
     assert changes.figure.layout.xaxis.title.text.endswith("against uniform, %")
-    assert "our parameter" in correction.figure.layout.xaxis.title.text
     assert "%" in accuracies.figure.layout.xaxis.title.text
     assert "nats/token" in trust.figure.layout.yaxis.title.text and "nats" in trust.figure.layout.xaxis.title.text
 
 
 def test_perplexity_draws_every_seed_and_a_line_through_their_mean() -> None:
-    figure = evaluation.perplexity(CURVES, 15.2).figure
+    figure = perplexity(CURVES, 15.2).figure
     assert list(trace(figure, "OWL").y) == [18.0, 45.0, 50.0]
     assert trace(figure, "OWL, mean").y[-1] == pytest.approx(math.sqrt(45 * 50))
-    assert "OWL, corrections, mean" not in {each.name for each in figure.data}
     labels = trace(figure, "labels").text
-    assert set(labels) == {"Uniform", "<b>OWL</b>", "OWL, corrections", "dense 15.2"}
+    assert set(labels) == {"Uniform", "<b>OWL</b>", "LSA", "dense 15.2"}
 
 
 def test_a_curve_that_ends_early_says_where() -> None:
-    found = evaluation.perplexity([*CURVES, curve("DLP", {0.5: [19.0]})], 15.2)
+    found = perplexity([*CURVES, curve("DLP", {0.5: [19.0]})], 15.2)
     assert f"DLP ({words.percent(0.5)})".replace("P (50 ", "P (50\u00a0") in trace(found.figure, "labels").text
 
 
 def test_a_curve_over_some_targets_says_from_where_to_where() -> None:
-    found = evaluation.perplexity([*CURVES, curve("DLP", {0.5: [19.0], 0.6: [25.0]})], 15.2)
+    found = perplexity([*CURVES, curve("DLP", {0.5: [19.0], 0.6: [25.0]})], 15.2)
     assert "DLP (50 to 60 %)" in [each.replace("\u00a0", " ") for each in trace(found.figure, "labels").text]
 
 
 def test_what_stands_behind_is_pale_and_unnamed_and_is_compared_all_the_same() -> None:
     behind = [replace(each, behind=each.name == "Uniform") for each in CURVES]
-    chart = evaluation.perplexity(behind, 15.2, at=0.5)
+    chart = perplexity(behind, 15.2, at=0.5)
     pale = trace(chart.figure, "Uniform")
     assert pale.line.color == pale.marker.color == LIGHT.faint and "Uniform" in pale.hovertemplate
-    assert set(trace(chart.figure, "labels").text) == {"<b>OWL</b>", "OWL, corrections", "dense 15.2"}
+    assert set(trace(chart.figure, "labels").text) == {"<b>OWL</b>", "LSA", "dense 15.2"}
     assert "At 50 % zeros OWL has the lowest perplexity, 18.0; Uniform the highest, 20.0." in chart.finding
     assert "Grey lines are pruned another way" in chart.finding and len(chart.table) == 5
-    assert "Grey" not in evaluation.perplexity(CURVES, 15.2).finding
+    assert "Grey" not in perplexity(CURVES, 15.2).finding
 
 
 def test_too_few_windows_rank_nothing() -> None:
-    finding = evaluation.perplexity(CURVES, 15.2, few=True).finding
+    finding = perplexity(CURVES, 15.2, few=True).finding
     assert re.findall(r"\d+\.\d|\d+ %", finding) == ["15.2", "70 %", "47.4", "65.2"] and "too few windows" in finding
 
 
 def test_long_names_are_broken_for_a_phone_and_led_to_from_their_lines() -> None:
     long = curve("OWL, m 7, lam 0.2", {0.5: [19.0]}, shown=True)
-    figure = evaluation.perplexity([*CURVES, long], 15.2).figure
+    figure = perplexity([*CURVES, long], 15.2).figure
     labels, leaders = trace(figure, "labels"), trace(figure, "leaders")
     assert labels.text[-1].replace("\u00a0", " ") == "<b>OWL, m 7,<br>lam 0.2 (50 %)</b>"
     assert leaders.x[-3:] == (50.0, labels.x[-1], None)
@@ -127,14 +121,14 @@ def test_a_phone_has_room_for_the_ticks_and_names_of_changes() -> None:
 
 def test_perplexity_says_what_is_not_a_number_and_from_which_layer() -> None:
     broken = [*CURVES, curve("DLP", {0.7: [NAN]})]
-    chart = evaluation.perplexity(broken, 15.2, {"DLP at 70%": 4})
+    chart = perplexity(broken, 15.2, {"DLP at 70%": 4})
     assert re.search(r"DLP at 70%: .* layer 4\b", chart.finding)
     assert "DLP" not in {each.name for each in chart.figure.data}
     assert re.match(r"Dense: 15\.2\. At 70 % zeros OWL .*, 47\.4", chart.finding)
 
 
 def test_nothing_measured_yet_is_a_chart_all_the_same() -> None:
-    chart = evaluation.perplexity([], NAN)
+    chart = perplexity([], NAN)
     assert chart.finding == "Nothing is measured yet."
     chart.figure.to_json()
 
@@ -155,85 +149,19 @@ def test_changes_without_an_interval_are_drawn_and_those_without_a_value_are_not
 @given(st.lists(st.floats(-90, 1e5, allow_nan=False), min_size=1, max_size=8))
 def test_the_axis_of_changes_holds_every_value_with_few_ticks(percents: list[float]) -> None:
     values = np.log1p(np.array(percents) / 100)
-    axis = evaluation.change_axis(values, "change, %")
+    axis = evaluation._change_axis(values, "change, %")
     low, high = axis["range"]
     assert low < values.min() and values.max() < high and low < 0 < high
     assert 1 <= len(axis["tickvals"]) <= 12 and "0" in axis["ticktext"]
 
 
-def test_the_paper_is_drawn_only_where_it_belongs_and_named_as_second_hand() -> None:
-    families = {"correction": {0.02: [ROWS["OWL"]]}}
-    texts = [
-        [each.text for each in evaluation.correction(families, "OWL", None, paper).figure.layout.annotations]
-        for paper in (True, False)
-    ]
-    [note], plain = texts
-    assert "-7.13 %" in note and "second-hand" in note and plain == []
-
-
-def test_several_shuffles_are_a_range_around_their_median() -> None:
-    found = {"correction": {0.02: [ROWS["OWL"]]}, "shuffles": {0.02: list(ROWS.values())}}
-    figure = evaluation.correction(found, "OWL", None, False).figure
-    assert trace(figure, "shuffles").y[0] == pytest.approx(math.log(1.05))
-    band = trace(figure, "shuffles, range").y
-    assert (min(band), max(band)) == pytest.approx((math.log(0.88), math.log(1.4)))
-
-
-def test_shuffles_of_one_strength_are_a_bar_that_can_be_seen_beside_the_other_controls() -> None:
-    found = {"correction": {0.04: [ROWS["DLP"]]}, "reversed": {0.04: [ROWS["OWL"]]},
-             "shuffles": {0.04: list(ROWS.values())}}  # fmt: skip
-    figure = evaluation.correction(found, "OWL", None, True).figure
-    spread = trace(figure, "shuffles, range")
-    assert spread.line.width > 0 and spread.fill is None
-    places = [trace(figure, name).x[0] for name in found]
-    assert len(set(places)) == 3 and np.mean(places) == pytest.approx(0.04)
-    assert max(places) < trace(figure, "labels").x[0]
-
-
-def test_shuffles_of_several_strengths_are_a_band() -> None:
-    found = {"correction": {0.02: [ROWS["OWL"]], 0.04: [ROWS["OWL"]]},
-             "shuffles": {0.02: list(ROWS.values()), 0.04: list(ROWS.values())}}  # fmt: skip
-    chart = evaluation.correction(found, "OWL", None, False)
-    assert trace(chart.figure, "shuffles, range").fill == "toself"
-    assert list(trace(chart.figure, "correction").x) == [0.02, 0.04]
-    assert "the band spans the shuffles" in chart.finding
-
-
-def test_the_lines_that_mark_values_end_before_the_names() -> None:
-    figure = evaluation.correction({"correction": {0.02: [ROWS["OWL"]]}}, "OWL", None, True).figure
-    assert max(each.x1 for each in figure.layout.shapes) < trace(figure, "labels").x[0]
-
-
-@pytest.mark.parametrize(
-    ("shuffles", "spans"),
-    [
-        ({}, ""),
-        ({0.04: ["DLP"]}, ""),
-        ({0.04: ["OWL", "DLP"]}, "; the broad bar spans the shuffles"),
-        ({0.02: ["OWL"], 0.04: ["OWL", "DLP"]}, "; the band spans the shuffles"),
-    ],
-)
-def test_the_finding_says_what_the_correction_does_and_where_it_lies(
-    shuffles: dict[float, list[str]], spans: str
-) -> None:
-    own = {0.02: [ROWS["OWL"]], 0.04: [ROWS["Response"]]}
-    found = {"correction": own}
-    found |= {"shuffles": {at: [ROWS[name] for name in names] for at, names in shuffles.items()}} if shuffles else {}
-    first = verdicts.over_strengths({at: one for at, [one] in own.items()}, "OWL")
-    finding = evaluation.correction(found, "OWL", None, False, among="It lies among them.").finding
-    assert finding.startswith(f"{first} It lies among them. Bars ") and finding.endswith(f" windows{spans}.")
-
-
-def test_a_setting_that_broke_has_no_bar_and_is_named() -> None:
-    rows = {"Uniform": (NAN, NAN), "OWL": (0.4, 0.02), "DLP": (0.3, NAN), "Response": (NAN, NAN)}
-    chart = evaluation.accuracies(rows, None, "boolq", LIGHT, {"Uniform": 3})
-    assert list(trace(chart.figure, "accuracy").y) == ["OWL", "DLP"]
-    assert chart.figure.layout.xaxis.range == pytest.approx((0, 1.25 * 42 + 1))
-    best, uniform, response = chart.finding.split(". ")
+def test_a_setting_that_broke_has_no_dot_and_is_named() -> None:
+    rows = {"Uniform": (NAN, NAN), "OWL": (0.4, 0.02), "DLP": (0.3, NAN)}
+    chart = evaluation.accuracies(rows, None, "boolq")
+    assert list(trace(chart.figure, "accuracy").y) == ["OWL", "DLP"] and len(chart.table) == 3
+    best, broke = chart.finding.split("error. ")
     assert "OWL" in best and "40.0 ± 2.0 %" in best and "DLP least (30.0 %)" in best
-    assert uniform.startswith("Uniform has no accuracy") and "layer 3" in uniform
-    assert response.startswith("Response has no accuracy") and "layer" not in response
-    assert len(chart.table) == 4
+    assert broke == "Uniform has no accuracy: its outputs are not finite."
     nothing = evaluation.accuracies({"Uniform": (NAN, NAN)}, None, "boolq")
     assert "No setting" in nothing.finding and "nan" not in nothing.finding
     nothing.figure.to_json()

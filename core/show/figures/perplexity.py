@@ -14,12 +14,12 @@ import plotly.graph_objects as go
 from core.ask.naming import spoken
 from core.results.verdicts import not_a_number
 from core.show.figures.axes import limits, log_axis
-from core.show.figures.evaluation.changes import SYMBOLS
 from core.show.figures.labels import digits, percent
 from core.show.figures.marks import DASHES, LETTER, line_labels, rule, whiskers, wrapped
 from core.show.figures.style import LIGHT, Chart, Palette, colour, layout
 from core.store.results import Array
 
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "pentagon")
 WIDEST = 16  # characters of a line of a name that a phone has room for
 BEHIND = " Grey lines are pruned another way; point at one to read its name."
 HEIGHT, LINES = 460, 22  # pixels of the chart, and how many lines of names stand one under another in them
@@ -32,7 +32,6 @@ class Curve:
     name: str
     points: Mapping[float, Array]  # target -> (seeds,) perplexities
     shown: bool = False
-    loose: bool = False  # several strengths at one target: points without a line
     ends: Mapping[float, tuple[float, float]] = field(default_factory=dict)  # target -> 95 % interval against uniform
     kind: str | None = None  # of its base allocator, which has its own colour
     behind: bool = False  # pale and without a name, for comparison alone
@@ -120,16 +119,15 @@ def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> No
     hue = _hue(curve, look)
     targets = sorted(curve.points)
     symbol = SYMBOLS[index % len(SYMBOLS)]
-    if not curve.loose:
-        figure.add_scatter(
-            x=[100 * each for each in targets],
-            y=[_mean(curve.points[each]) for each in targets],
-            mode="lines",
-            line={"color": hue, "width": 3 if curve.shown else 1.5, "dash": DASHES[index % len(DASHES)]},
-            error_y=_bars(curve, targets, hue),
-            hoverinfo="skip",
-            name=f"{curve.name}, mean",
-        )
+    figure.add_scatter(
+        x=[100 * each for each in targets],
+        y=[_mean(curve.points[each]) for each in targets],
+        mode="lines",
+        line={"color": hue, "width": 3 if curve.shown else 1.5, "dash": DASHES[index % len(DASHES)]},
+        error_y=_bars(curve, targets, hue),
+        hoverinfo="skip",
+        name=f"{curve.name}, mean",
+    )
     figure.add_scatter(
         x=[100 * each for each in targets for _ in curve.points[each]],
         y=[value for each in targets for value in curve.points[each]],
@@ -160,7 +158,7 @@ def _read(curve: Curve) -> str:
 
 
 def _hue(curve: Curve, look: Palette) -> str:
-    return look.accent if curve.shown else look.undecided if curve.loose else colour(curve.kind, look)
+    return look.accent if curve.shown else colour(curve.kind, look)
 
 
 def _certain(curve: Curve) -> bool:
