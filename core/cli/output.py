@@ -16,8 +16,7 @@ from core.ask.shortages import disk_full
 from core.base.errors import UserError
 from core.base.paths import exists, expanded
 from core.store.cache import Entry
-from core.store.files import write_file
-from core.store.hidden import left
+from core.store.files import abandoned, write_file
 from core.store.profiles import Profile
 
 out = Console(emoji=False)
@@ -49,7 +48,7 @@ def save_file(
     if exists(file) and not force:
         raise UserError(f"{file} exists: choose another name, or replace it with --force")
     content = make()
-    for half in left(file.parent, file.name):  # of a run that was killed
+    for half in abandoned(file.parent, file.name):  # of a run that was killed
         half.unlink(missing_ok=True)
     try:
         write_file(file, content)

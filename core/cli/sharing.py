@@ -15,7 +15,7 @@ from core.cli.output import out, say_json
 from core.jobs import cluster
 from core.models import machine
 from core.models.cost import Cost
-from core.store import unfinished
+from core.store import parts
 from core.store.cache import Entry, Store
 
 
@@ -60,7 +60,7 @@ def is_unfinished(entry: Entry) -> bool:
 
 def say(entry: Entry, store: Store, given: SimpleNamespace) -> None:
     """That a share is done, and how much is missing of the whole."""
-    count, missing = len(entry.spec.units), len(unfinished.missing(store, entry.spec.whole))
+    count, missing = len(entry.spec.units), len(parts.missing(store, entry.spec.whole))
     if given.json:
         say_json({"key": entry.key, "whole": entry.spec.whole.key, "missing": missing, "units": count})
         return

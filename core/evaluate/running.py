@@ -25,7 +25,7 @@ from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
-from core.store import parts, unfinished
+from core.store import parts
 from core.store.cache import Entry, Store
 from core.store.results import Array, Evaluated, ZeroShot, merged
 
@@ -60,7 +60,7 @@ class Run:
             UserError, Cancelled: as `measure`.
         """
         self.measure()
-        while self.share is None and unfinished.missing(self.store, self.spec):  # deleted meanwhile with another study
+        while self.share is None and parts.missing(self.store, self.spec):  # deleted meanwhile with another study
             self.measure()
         told = self._provenance() | {
             "text": self.resolved.text.label,
@@ -74,7 +74,7 @@ class Run:
             "tasks_from": self.request.evaluation.tasks_from and Path(self.request.evaluation.tasks_from).name,
             "request": json.loads(relative(self.request.model_dump_json())),
         }
-        return unfinished.saved(self.store, self.spec, told)
+        return parts.save_view(self.store, self.spec, told)
 
     def measure(self) -> None:
         """Evaluate what is missing, or what is missing of a share.
@@ -213,7 +213,7 @@ class Run:
         told = {
             "text": self.resolved.text.label,
             "calibration": self.resolved.calibration[read.key].label if read else None,
-            "seconds": round(parts.seconds(self.store, unit), 2),
+            "seconds": parts.summary(self.store, unit)["seconds"],
             "broken": broken,
         }
         self.store.save(unit, found, self._provenance() | about | told)

@@ -20,8 +20,7 @@ from core.models.loading import Loaded
 from core.models.saving import save
 from core.models.streaming import stored
 from core.store.cache import Store
-from core.store.files import pretty, readable
-from core.store.hidden import aside, beginning
+from core.store.files import pretty, readable, temporary_path, temporary_prefix
 from core.store.results import Array
 
 Step = Callable[[str], None]  # told what happens next; may raise Cancelled
@@ -63,7 +62,7 @@ def export(
     _insist(off_plan(counted, loaded.layers, planned, before) + _off_pattern(loaded, card, planned))
     if store:
         journal.begin(store, folder)
-    temporary = Path(tempfile.mkdtemp(prefix=beginning(folder.name), dir=folder.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(folder.name), dir=folder.parent))
     try:
         step("Writing the pruned model")
         save(loaded.model, loaded.layers, loaded.tokenizer, temporary)
@@ -128,7 +127,7 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
     if not folder.exists():
         temporary.rename(folder)
         return
-    former = aside(folder, journal.FORMER)
+    former = temporary_path(folder, journal.FORMER)
     folder.rename(former)
     try:
         temporary.rename(folder)

@@ -15,10 +15,9 @@ from core.base.errors import UserError
 from core.base.paths import readable, resolved
 from core.export.card import RECIPE
 from core.store.cache import Entry, Store
-from core.store.files import sealed, unsealed, write_file
-from core.store.hidden import left
+from core.store.files import abandoned, sealed, unsealed, write_file
 
-FORMER = "former"  # in the hidden name of the export that another takes the place of
+FORMER = "former"  # in the temporary name of the export that another takes the place of
 
 
 def begin(store: Store, folder: Path) -> None:
@@ -58,7 +57,7 @@ def sweep(store: Store) -> None:
 
 
 def _clear(folder: Path) -> None:
-    for path in left(folder.parent, folder.name):
+    for path in abandoned(folder.parent, folder.name):
         if path.name.rpartition("-")[2].startswith(FORMER) and not folder.exists():
             path.rename(folder)
         else:

@@ -15,7 +15,7 @@ from core.models.flops import BYTES
 from core.models.sources import NotHere, locate, outlined
 from core.store import access
 from core.store.cache import HOME, Store
-from core.store.hidden import aside
+from core.store.files import temporary_path
 
 BESIDE_WEIGHTS = 50_000_000  # bytes kept for tokenizer, card and headers
 
@@ -118,7 +118,7 @@ def _check_parent(parent: Path, needed: int) -> None:
 
 def _check_name(folder: Path) -> None:
     try:
-        resolved(aside(folder, journal.FORMER))
+        resolved(temporary_path(folder, journal.FORMER))
     except UserError as error:
         raise UserError(
             f"the folder name {brief(folder.name)} is too long for an export, which has a longer one while it is "

@@ -23,7 +23,7 @@ from core.models.loading import Loaded, Reader
 from core.models.progress import Report
 from core.models.provenance import provenance, relative
 from core.models.sources import outlined
-from core.store import parts, unfinished
+from core.store import parts
 from core.store.cache import Entry
 from core.texts.windows import windows
 
@@ -63,13 +63,11 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
         return sweep
 
     sweep = swept()
-    while share is None and unfinished.missing(store, profile):  # somebody deleted a result that shared a unit
+    while share is None and parts.missing(store, profile):  # somebody deleted a result that shared a unit
         sweep = swept()
-    units = [profile.unit(each) for each in profile.measurements]
-    measured = sum(parts.seconds(store, unit) for unit in units)
-    warnings = dict.fromkeys(text for unit in units for text in parts.warnings(store, unit))
-    replays = [sweep.replay, *(parts.replay_error(store, unit) for unit in units)]
-    seconds = {"loading": bench.loading, **sweep.seconds, "sweep": measured}  # earlier runs' shares included
+    units = [parts.summary(store, profile.unit(each)) for each in profile.measurements]  # earlier runs included
+    replays = [sweep.replay, *(unit["replay_error"] for unit in units)]
+    seconds = {"loading": bench.loading, **sweep.seconds, "sweep": sum(unit["seconds"] for unit in units)}
     told = provenance(loaded, text.files, store, sweep.device) | {
         "model_source": relative(request.model),
         "text": text.label,
@@ -80,10 +78,10 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
         **other_models.told(others, loaded),
         "engine": sweep.engine,
         "replay_error": max((each for each in replays if each is not None), default=None),
-        "warnings": list(warnings),
+        "warnings": list(dict.fromkeys(text for unit in units for text in unit["warnings"])),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
     }
-    return unfinished.saved(store, profile, told)
+    return parts.save_view(store, profile, told)
 
 
 def _of_linears(asked: Iterable[Measurement], loaded: Loaded) -> tuple[Measurement, ...]:

@@ -238,12 +238,7 @@ class Sweep:
                 if self.share:  # who does the last share puts it together
                     return
                 raise RuntimeError(f"parts of {measurement.name} were lost on the way: ask again to measure them")
-            told = {
-                "seconds": round(parts.seconds(self.store, unit), 2),
-                "warnings": parts.warnings(self.store, unit),
-                "replay_error": parts.replay_error(self.store, unit),
-            }
-            self.store.save(unit, results.merged(found), told)
+            self.store.save(unit, results.merged(found), parts.summary(self.store, unit))
         parts.drop(self.store, unit)
 
     def _warn(self, text: str) -> None:

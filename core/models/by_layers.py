@@ -24,7 +24,7 @@ from core.models.outline import safetensors_shapes
 from core.models.sources import Source
 from core.models.streaming import Home, Place, settle, slot, stored
 from core.store.cache import Store
-from core.store.hidden import beginning
+from core.store.files import temporary_prefix
 
 
 def by_layers(source: Source, config: Any, dtype: torch.dtype, store: Store | None) -> PreTrainedModel:
@@ -104,6 +104,6 @@ def _scratch(model: PreTrainedModel, store: Store | None) -> Path:
     within = store.root / "converted" if store else None  # where a start clears away what killed processes left
     if within:
         within.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=beginning("layers"), dir=within))
+    folder = Path(tempfile.mkdtemp(prefix=temporary_prefix("layers"), dir=within))
     weakref.finalize(model, shutil.rmtree, folder, ignore_errors=True)
     return folder

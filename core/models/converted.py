@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from core.models.file_hashes import file_hash, sha256
 from core.models.sources import Source
 from core.store import access
 from core.store.cache import Store
-from core.store.files import changed, discard, pretty, readable
-from core.store.hashing import file_hash, sha256
-from core.store.hidden import beginning
+from core.store.files import changed, discard, pretty, readable, temporary_prefix
 
 METHOD = 1
 CONVERTERS = ("transformers", "gguf", "safetensors", "tokenizers")
@@ -61,7 +60,7 @@ def writing(source: Source, store: Store) -> Iterator[Path]:
     """
     folder = address(source, store)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=beginning(folder.name), dir=folder.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(folder.name), dir=folder.parent))
     try:
         yield temporary
         names = sorted(path.name for path in temporary.iterdir())

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 
 from core.models import anatomy, devices
+from core.models.file_hashes import file_hash
 from core.models.loading import Loaded
 from core.store.cache import Store
-from core.store.hashing import file_hash
 
 VERSIONS = ("torch", "transformers", "numpy", "accelerate")
 

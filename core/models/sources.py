@@ -13,11 +13,11 @@ from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.paths import exists, expanded, json_value, readable
 from core.models import hub
+from core.models.file_hashes import combined, file_hash, remembered
 from core.models.foreign_code import refuse_foreign_code, refuse_odd_files
 from core.models.outline import Outline, Shapes, gguf_shapes, outline, safetensors_shapes
 from core.store import access
 from core.store.cache import Entry, Store
-from core.store.hashing import combined, file_hash, remembered
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
 BUNDLED_LABEL = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"

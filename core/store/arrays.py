@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import math
-from typing import Any
 
-import numpy as np
-
-from core.store.results import NUMBER, axes_of
+from core.store.results import NUMBER, axes_of, header
 from core.store.zips import refuse
 
 NUMBERS = 2**24  # in one result
@@ -43,21 +39,12 @@ def check_arrays(folder: str, files: dict[str, bytes], form: type | None) -> Non
 
 def _shape(name: str, data: bytes, axes: int) -> tuple[int, ...]:
     """The shape that an array claims, which its bytes must fill exactly: reading it takes no more memory than them."""
-    version, shape, fortran, number, begins = _header(name, data)
-    if version != (1, 0) or fortran or number != NUMBER:
+    try:
+        shape, start = header(data)
+    except ValueError:
         refuse(name, "is not written as this program writes arrays, in float32 and row by row: make the pack again")
-    if len(shape) != axes or not all(type(length) is int and 0 < length <= NUMBERS for length in shape):
+    if len(shape) != axes or not all(0 < length <= NUMBERS for length in shape):
         refuse(name, f"has a shape that is not {axes} whole numbers from 1 to {NUMBERS}")
-    if math.prod(shape) * NUMBER.itemsize != len(data) - begins:
+    if math.prod(shape) * NUMBER.itemsize != len(data) - start:
         refuse(name, f"claims the shape {shape} and holds more or less than that: copy or make the pack again")
     return shape
-
-
-def _header(name: str, data: bytes) -> tuple[Any, ...]:
-    """Version, shape, whether column by column, kind of number, and where the numbers begin."""
-    content = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(content)
-        return version, *np.lib.format.read_array_header_1_0(content), content.tell()
-    except Exception:  # numpy evaluates the header as a literal and makes a dtype of it: nearly anything may be raised
-        refuse(name, "is no array that numpy can read: copy or make the pack again")

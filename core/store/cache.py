@@ -1,14 +1,14 @@
-"""Spec -> folder. Content-addressed, written under a temporary name and renamed, checked by hash when read."""
+"""The cache: spec -> folder, content-addressed, written under a temporary name, checked by hash when read."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -48,21 +48,19 @@ UNITS: dict[str, tuple[type[Spec], type]] = {
     "zeroshot": (ZeroShotSpec, results.ZeroShot),
 }
 KINDS: dict[str, tuple[type[Spec], type | None]] = {row.kind: (row.view, None) for row in JOBS} | UNITS
-VIEW_KINDS = tuple(row.kind for row in JOBS)
-FORMS = dict(KINDS.values())  # class of a spec -> that of its result; None for a view
-MARK = "imported"  # beside the files of what came in a pack: the SHA-256 of each pack, a line each
 KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
-Read = TypeVar("Read")
+VIEW_KINDS = tuple(row.kind for row in JOBS)
+MARK = "imported"  # a file beside those of an imported entry: the SHA-256 of each pack it came in, a line each
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A stored result: where it lies, what was asked, where it came from, and what was answered."""
+    """A stored spec with its folder, its provenance and its result."""
 
     path: Path
     spec: Spec
     provenance: dict
-    result: Any = None  # of a unit that was asked for; a view has none
+    result: Any = None  # None for a view
 
     @property
     def key(self) -> str:
@@ -75,7 +73,7 @@ class Entry:
 
     @property
     def packs(self) -> tuple[str, ...]:
-        """The SHA-256 of each pack that it, or a unit of it, came in; none where all was measured here."""
+        """The SHA-256 of each pack that it or one of its units came in; none where all was measured here."""
         return packs_of(self.path)
 
     @property
@@ -85,7 +83,7 @@ class Entry:
 
     @property
     def mark(self) -> str:
-        """The word that follows its name wherever numbers are shown that were not measured here."""
+        """The word after its name wherever its numbers are shown; empty for what was measured here."""
         return " · imported" if self.packs else ""
 
 
@@ -106,71 +104,59 @@ class Store:
 
     @property
     def elsewhere(self) -> Path | None:
-        """What a command has to name to use this cache: its folder, unless it is the project's own."""
+        """The folder that a command names to use this cache; None for the project's own."""
         return None if self.root.resolve() == HOME.resolve() else self.root
 
     # -- finding ----------------------------------------------------------------------------------------------------
 
-    def path(self, spec: Spec, roots: Iterable[Path] | None = None) -> Path | None:
+    def path(self, spec: Spec) -> Path | None:
         """The folder of a stored spec, or None."""
-        return next(self._paths(spec, roots or self.roots), None)
-
-    def _paths(self, spec: Spec, roots: Iterable[Path]) -> Iterator[Path]:
-        paths = (root / KIND_OF[type(spec)] / spec.key for root in roots)
-        return (path for path in paths if (path / "manifest.json").is_file())
+        return next(self._paths(spec, self.roots), None)
 
     def measured(self, spec: Spec) -> Path | None:
         """The folder of a stored spec, or None if it has yet to be measured for this cache."""
-        found = self._paths(spec, self.answering)
-        return next((path for path in found if self.accept_imported or not packs_of(path)), None)
+        paths = self._paths(spec, self.answering)
+        return next((path for path in paths if self.accept_imported or not packs_of(path)), None)
+
+    def _paths(self, spec: Spec, roots: Iterable[Path]) -> Iterator[Path]:
+        place = Path(KIND_OF[type(spec)], spec.key)
+        return (root / place for root in roots if (root / place / "manifest.json").is_file())
 
     def get(self, spec: Spec) -> Entry | None:
-        """What is stored of a spec, its result read, or None; a corrupt entry is set aside and counts as absent."""
+        """The entry of a stored spec, or None; a corrupt one is set aside and counts as absent."""
         path = self.path(spec)
-        if path is None:
-            return None
-        try:
-            files, told = named(path)
-            return Entry(path, spec, told, decode(files, FORMS[type(spec)]))
-        except Corrupt as broken:
-            self.set_aside(path, broken)
-            return None
+        return self.entry(path) if path else None
 
     def load(self, spec: Spec) -> Any:
-        """The same without where it came from: the result alone."""
-        found = self.get(spec)
-        return found and found.result
-
-    def sound(self, path: Path, read: Callable[[Path], Read]) -> Read | None:
-        """What is read of a folder; None where it is corrupt, which sets it aside."""
-        try:
-            return read(path)
-        except Corrupt as broken:
-            self.set_aside(path, broken)
-            return None
-
-    def entries(self, kind: str = "profile", begins: str = "") -> Iterator[Entry]:
-        """Every readable entry of a kind whose key begins so, newest first; corrupt ones are set aside."""
-        manifests = (path for root in reversed(self.roots) for path in root.glob(f"{kind}/[!.]*/manifest.json"))
-        paths = {each.parent.name: each.parent for each in manifests if each.parent.name.startswith(begins)}.values()
-        found = [(changed(path / "manifest.json"), path) for path in paths]
-        for _, path in sorted(found, key=lambda each: -each[0]):
-            entry = self.entry(path)
-            if entry is not None:
-                yield entry
+        """The result of a stored spec, or None."""
+        entry = self.get(spec)
+        return entry and entry.result
 
     def entry(self, path: Path) -> Entry | None:
-        """Read what a folder says of itself.
+        """Read a folder.
 
         Returns:
             None if it is corrupt, which sets it aside, or was written by another version, which leaves it alone.
         """
-        found = self.sound(path, named)
+        kind, form = KINDS[path.parent.name]
         try:
-            spec = found and KINDS[path.parent.name][0].model_validate_json(found[0]["spec.json"])
+            files, provenance = read_folder(path)
+            entry = Entry(path, kind.model_validate_json(files["spec.json"]), provenance, decode(files, form))
+        except Corrupt as broken:
+            self.set_aside(path, broken)
+            return None
         except ValidationError:
             return None
-        return Entry(path, spec, found[1]) if spec and spec.key == path.name else None
+        return entry if entry.spec.key == path.name else None
+
+    def entries(self, kind: str = "profile", begins: str = "") -> Iterator[Entry]:
+        """Every readable entry of a kind whose key begins so, newest first; corrupt ones are set aside."""
+        manifests = (path for root in reversed(self.roots) for path in root.glob(f"{kind}/[!.]*/manifest.json"))
+        found = {path.parent.name: path for path in manifests if path.parent.name.startswith(begins)}
+        for path in sorted(found.values(), key=changed, reverse=True):
+            entry = self.entry(path.parent)
+            if entry is not None:
+                yield entry
 
     def profile(self, key: str) -> Entry:
         """A profile by its key, an unambiguous beginning of it, or `demo`.
@@ -286,7 +272,7 @@ class Store:
         spec = self.resolved(request) if BY_REQUEST[type(request)].answered else None
         path = self.measured(spec) if spec else None
         units = map(self.measured, spec.units if path else ())
-        return self.entry(path) if path and all(each and self.sound(each, named) for each in units) else None
+        return self.entry(path) if path and all(each and self.entry(each) for each in units) else None
 
 
 def largest_committed(profiles: Iterable[Entry]) -> Entry | None:
@@ -311,7 +297,12 @@ def _mark(packs: set[str]) -> dict[str, bytes]:
     return {MARK: "".join(f"{each}\n" for each in sorted(packs)).encode()} if packs else {}
 
 
-def named(path: Path) -> tuple[dict[str, bytes], dict]:
+def form_of(spec: Spec) -> type | None:
+    """The class of a spec's result; None for a view."""
+    return KINDS[KIND_OF[type(spec)]][1]
+
+
+def read_folder(path: Path) -> tuple[dict[str, bytes], dict]:
     """The verified files of an entry whose spec hashes to its name, and its provenance.
 
     Raises:
@@ -319,10 +310,10 @@ def named(path: Path) -> tuple[dict[str, bytes], dict]:
     """
     files = verified(path)
     try:
-        said, told = (json.loads(files[name]) for name in ("spec.json", "provenance.json"))
-        key = key_of(KINDS[path.parent.name][0], said)
+        spec, provenance = (json.loads(files[name]) for name in ("spec.json", "provenance.json"))
+        key = key_of(KINDS[path.parent.name][0], spec)
     except (KeyError, ValueError, TypeError) as error:
         raise Corrupt("spec.json or provenance.json cannot be read") from error
-    if key != path.name or not isinstance(told, dict):
+    if key != path.name or not isinstance(provenance, dict):
         raise Corrupt("spec.json does not hash to the folder's name")
-    return upgraded(path, files), told
+    return upgraded(path, files), provenance

@@ -1,22 +1,32 @@
-"""Files that are found whole or not at all, with the hashes they are checked by."""
+"""Files and folders that are found whole or not at all, their hashes, and the temporary names of what is on its way.
+
+A temporary name tells the process at work on it, so that leftovers of killed processes are told from what is in use.
+"""
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from core.store import access
-from core.store.hidden import aside, beginning
 
 ATTEMPTS = 10  # at reading a folder that other processes may be replacing
 PATIENCE = 20  # attempts at renaming what a reader has open
+HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]  # machines may share a cache
+TEMPORARY = re.compile(r"\..+-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[^-]*", re.DOTALL)
+DAY = 86400.0  # seconds after which a temporary file of another machine counts as abandoned
 
 
 class Corrupt(Exception):
@@ -27,18 +37,61 @@ class Gone(Corrupt):
     """An entry that another process deleted at this moment."""
 
 
+# --- temporary names -----------------------------------------------------------------------------------------------
+
+
+def temporary_prefix(name: str) -> str:
+    """The beginning of a temporary name; what follows makes it unique and has no hyphen."""
+    return f".{name}-{HOST}-{os.getpid()}-"
+
+
+def temporary_path(path: Path, why: str = "") -> Path:
+    """A temporary name beside a path, for what lies there and is to go."""
+    return path.with_name(f"{temporary_prefix(path.name)}{why}{time.time_ns()}")
+
+
+def abandoned(folder: Path, name: str | None = None) -> Iterator[Path]:
+    """Temporary files and folders in a folder whose process is gone, of one name or of all."""
+    pattern = ".*" if name is None else f".{glob.escape(name)}-*"
+    return filter(_is_abandoned, sorted(folder.glob(pattern)))
+
+
+def _is_abandoned(path: Path) -> bool:
+    match = TEMPORARY.fullmatch(path.name)
+    if match is None:
+        return False
+    if match["host"] == HOST and not _alive(int(match["pid"])):
+        return True
+    try:
+        return time.time() - path.lstat().st_mtime > DAY
+    except FileNotFoundError:  # swept by another process
+        return False
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:  # another user's, on a system that keeps those to itself
+        return True
+
+
+# --- writing and deleting ------------------------------------------------------------------------------------------
+
+
 def write_folder(
     path: Path, files: dict[str, bytes], beside: dict[str, bytes] | None = None, replace: bool = False
 ) -> Path:
-    """Write files and their hashes to a temporary folder, then rename it into place.
+    """Write files and a manifest of their hashes to a temporary folder, then rename it into place.
 
     Args:
         beside: files that the manifest does not name, for they are no part of the entry.
-        replace: take the place of what lies there; else whoever wrote first stays.
+        replace: replace an existing folder; else whoever wrote first stays.
     """
     access.may_write()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=beginning(path.name), dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(path.name), dir=path.parent))
     try:
         for name, content in {**files, **(beside or {}), "manifest.json": pretty(hashes(files))}.items():
             (temporary / name).write_bytes(content)
@@ -56,41 +109,38 @@ def write_folder(
     return path
 
 
-def discard(path: Path, why: str = "") -> None:
-    """Delete a folder so that a reader sees it whole or not at all; nothing where there is none.
-
-    Args:
-        why: begins the end of the hidden name that it bears while it is deleted.
-
-    Raises:
-        OSError: it cannot be deleted.
-    """
-    access.may_write()
-    hidden = aside(path, why)
-    try:
-        patiently(lambda: path.rename(hidden))
-    except FileNotFoundError:
-        return
-    shutil.rmtree(hidden, ignore_errors=True)  # what stays is swept at the next start
-
-
 def write_file(path: Path, content: bytes) -> None:
     """Replace a file in one step; a reader sees the old content or the new."""
     access.may_write()
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=beginning(path.name), dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=temporary_prefix(path.name), dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        os.chmod(temporary, 0o644)  # as any file a program writes: a temporary one is its owner's alone
+        os.chmod(temporary, 0o644)  # a temporary file is made for its owner alone
         patiently(lambda: os.replace(temporary, path))
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
+def discard(path: Path) -> None:
+    """Delete a folder so that a reader sees it whole or not at all; do nothing where there is none.
+
+    Raises:
+        OSError: it cannot be deleted.
+    """
+    access.may_write()
+    temporary = temporary_path(path)
+    try:
+        patiently(lambda: path.rename(temporary))
+    except FileNotFoundError:
+        return
+    shutil.rmtree(temporary, ignore_errors=True)  # what stays is swept at the next start
+
+
 def patiently(rename: Callable[[], object]) -> None:
-    """Rename something; on Windows, which does not while a reader has it open, for as long as a reader takes."""
+    """Rename something; on Windows, which refuses while a reader has it open, try for as long as a reader takes."""
     for _ in range(PATIENCE if os.name == "nt" else 0):
         try:
             rename()
@@ -100,17 +150,27 @@ def patiently(rename: Callable[[], object]) -> None:
     rename()
 
 
-def stamp(path: Path) -> list:
-    """Path, size, times and inode: what tells whether a file is still the one that was hashed.
+def readable(folder: Path) -> None:
+    """Let everyone read a folder: temporary folders and safetensors files are made for their owner alone."""
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    folder.chmod(0o755)
 
-    Whoever changes a file can set its time of change back; when it was last touched at all, only the system sets.
+
+# --- reading and hashes --------------------------------------------------------------------------------------------
+
+
+def stamp(path: Path) -> list:
+    """Path, size, times and inode of a file, by which a change to it is noticed.
+
+    A program that changes a file can set its modification time back; only the system sets the time of last change.
     """
     status = path.stat()
     return [str(path), status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns]
 
 
 def changed(path: Path) -> float:
-    """When a file was last written, seconds since 1970; 0 where it is gone."""
+    """The time when a file was last written, in seconds since 1970; 0 where it is gone."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
@@ -144,7 +204,7 @@ def verified(path: Path) -> dict[str, bytes]:
 
 
 def hashes(files: dict[str, bytes]) -> dict[str, str]:
-    """The SHA-256 of each file, in hex: what a manifest holds."""
+    """The SHA-256 of each file, in hex, as a manifest holds them."""
     return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
@@ -169,10 +229,3 @@ def _seal(value: object) -> str:
 def pretty(value: object) -> bytes:
     """JSON for people, as bytes."""
     return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
-
-
-def readable(folder: Path) -> None:
-    """Temporary folders and safetensors files are made for their owner alone; results are to be shared."""
-    for path in folder.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    folder.chmod(0o755)

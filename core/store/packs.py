@@ -19,11 +19,10 @@ from core.base.errors import UserError
 from core.base.escape import UNSEEN
 from core.base.paths import readable
 from core.base.spec import Spec, key_of
-from core.store import access, unfinished
+from core.store import access, parts
 from core.store.agreement import Lengths, check_linears, check_unit
 from core.store.arrays import check_arrays
-from core.store.cache import FORMS as RESULTS
-from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, named, packs_of
+from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, form_of, packs_of, read_folder
 from core.store.files import Corrupt, hashes, pretty
 from core.store.public import public
 from core.store.results import decode, encode
@@ -58,12 +57,12 @@ def pack(store: Store, entry: Entry) -> bytes:
 def _files(store: Store, entry: Entry) -> dict[str, bytes]:
     """Every file of an entry and its units, by its place in a pack; of an unfinished one what there is, parts too."""
     begun = isinstance(entry.spec, Unfinished)
-    units = unfinished.there(store, entry.spec) if begun else (_unit_folder(store, entry, u) for u in entry.spec.units)
+    units = filter(None, map(store.measured, entry.spec.units)) if begun else _unit_folders(store, entry)
     found = {f"{each.parent.name}/{each.name}": _whole(entry, each) for each in (entry.path, *units)}
     if begun:
         found |= {
             f"part/{part.key}": _members({"spec.json": pretty(part.model_dump(mode="json")), **encode(result)}, told)
-            for part, told, result in unfinished.parts_of(store, entry.spec)
+            for part, told, result in parts.of_view(store, entry.spec)
         }
     return {f"{place}/{name}": data for place, files in found.items() for name, data in files.items()}
 
@@ -85,16 +84,17 @@ def _files_of_profile(store: Store, entry: Entry) -> dict[str, bytes]:
         return {}
 
 
-def _unit_folder(store: Store, entry: Entry, unit: Spec) -> Path:
-    folder = store.path(unit)
-    if folder is None:
-        raise UserError(f"{entry.key} lacks the unit {unit.key}: run it again to fill the gap")
-    return folder
+def _unit_folders(store: Store, entry: Entry) -> Iterator[Path]:
+    for unit in entry.spec.units:
+        folder = store.path(unit)
+        if folder is None:
+            raise UserError(f"{entry.key} lacks the unit {unit.key}: run it again to fill the gap")
+        yield folder
 
 
 def _whole(entry: Entry, folder: Path) -> dict[str, bytes]:
     try:
-        return _members(*named(folder))
+        return _members(*read_folder(folder))
     except (Corrupt, OSError) as error:
         raise UserError(f"{entry.key} cannot be packed, {folder.name} is damaged: run it again to mend it") from error
 
@@ -147,16 +147,16 @@ def unpack(store: Store, content: bytes | Path, own: bool = False) -> list[Entry
 
 def _form(spec: Spec) -> type | None:
     """What a spec is answered by; None for a view."""
-    return RESULTS[type(spec.unit if isinstance(spec, Part) else spec)]
+    return form_of(spec.unit if isinstance(spec, Part) else spec)
 
 
 def _write(store: Store, spec: Spec, files: dict[str, bytes], came_in: list[str]) -> None:
     result, told = decode(files, _form(spec)), json.loads(files["provenance.json"])
     if isinstance(spec, Part):
-        unfinished.keep_part(store, spec, result, told)
+        parts.join(store, spec, result, told)
         return
     path = store.path(spec)
-    if path is None or store.sound(path, named) is None or (packs_of(path) and not came_in):
+    if path is None or store.entry(path) is None or (packs_of(path) and not came_in):
         store.save(spec, result, told, came_in)
     elif result is None and not packs_of(path):
         store.mark_again(store.entry(path))

@@ -1,24 +1,29 @@
-"""Finished pieces of a unit, kept until it is whole, so that a cancelled run goes on where it was."""
+"""Finished parts of a unit, kept until it is whole, and views that lack units: so that a stopped run resumes."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from core.ask.measurements import PerturbedSpec
-from core.ask.studies import EvaluatedSpec
-from core.store import results
-from core.store.cache import FORMS, Store
+from core.ask.measurements import PerturbedSpec, ProfileSpec
+from core.ask.shares import Part, Unfinished
+from core.ask.studies import EvaluatedSpec, StudySpec
+from core.base.spec import Spec
+from core.store.cache import Entry, Store, form_of
 from core.store.files import Corrupt, discard, pretty, verified, write_folder
-from core.store.results import decode, encode
+from core.store.results import Merged, count, decode, encode, merged
 from core.store.upgrade import upgraded
 
 Parted = PerturbedSpec | EvaluatedSpec
 
 
+# --- parts of a unit -----------------------------------------------------------------------------------------------
+
+
 def folder(store: Store, unit: Parted) -> Path:
-    """Where a unit's finished parts lie, each named `first-last` by its sequences or windows."""
+    """The folder of a unit's finished parts, each named `first-last` by its sequences or windows."""
     return store.root / "parts" / unit.key
 
 
@@ -26,62 +31,85 @@ def save(
     store: Store,
     unit: Parted,
     first: int,
-    part: results.Merged,
+    part: Merged,
     seconds: float = 0.0,
     warnings: Iterable[str] = (),
     replay: float | None = None,
 ) -> None:
-    """Keep the sequences or windows `first, first + 1, ...` of a unit, how long they took and what was odd.
+    """Keep the sequences or windows `first, first + 1, ...` of a unit, with the seconds and warnings of measuring them.
 
     Args:
         replay: the largest relative error of a replayed layer that was seen so far.
     """
-    last = first + results.len_along(part, results.SPLIT[type(part)]) - 1
     told = {"unit": unit.key, "seconds": seconds, "warnings": list(warnings), "replay_error": replay}
-    write_folder(folder(store, unit) / f"{first:04d}-{last:04d}", encode(part) | {"provenance.json": pretty(told)})
+    path = folder(store, unit) / f"{first:04d}-{first + count(part) - 1:04d}"
+    write_folder(path, encode(part) | {"provenance.json": pretty(told)})
 
 
-def seconds(store: Store, unit: Parted) -> float:
-    """How long the measuring of a unit took, over all the runs that had a share in it."""
-    return sum(each.get("seconds", 0.0) for each in _told(store, unit))
+def drop(store: Store, unit: Parted) -> None:
+    """Delete a unit's parts, once it is stored whole."""
+    discard(folder(store, unit))
 
 
-def warnings(store: Store, unit: Parted) -> list[str]:
-    """What had to be helped along while a unit was measured, each once."""
-    return list(dict.fromkeys(text for each in _told(store, unit) for text in each.get("warnings", [])))
+def kept(store: Store, unit: Parted) -> Iterator[tuple[int, dict, Merged]]:
+    """First sequence or window, provenance and numbers of each part, in order; broken ones are set aside.
+
+    Parts overlap where two processes had room for different numbers of sequences at once: the first is taken.
+    """
+    reached = 0
+    for path in _folders(store, unit):
+        first = _span(path)[0]
+        if first < reached:
+            continue
+        try:
+            files = verified(path)
+            told = json.loads(files.get("provenance.json", b"{}"))
+            if told.get("unit") != unit.key:
+                raise Corrupt("it is a part of another unit")
+            part = decode(upgraded(path, files), form_of(unit))
+        except Corrupt as broken:
+            store.set_aside(path, broken)
+            continue
+        yield first, told, part
+        reached = first + count(part)
 
 
-def replay_error(store: Store, unit: Parted) -> float | None:
-    """The largest error of a replayed layer while a unit was measured; None where none was looked at."""
-    found = [each.get("replay_error") for each in _told(store, unit)]
-    return max((each for each in found if each is not None), default=None)
+def finished(store: Store, unit: Parted) -> dict[int, Merged]:
+    """First sequence or window -> part, in order."""
+    return {first: part for first, _, part in kept(store, unit)}
 
 
-def _told(store: Store, unit: Parted) -> list[dict]:
-    """The provenance of a unit, or of its parts while it is not whole."""
+def partial(store: Store, unit: Parted) -> Merged | None:
+    """A unit as far as it is measured: whole from the cache, else its finished parts, else None."""
+    whole = store.load(unit) if store.measured(unit) else None
+    parts = [] if whole is not None else list(finished(store, unit).values())
+    return merged(parts) if parts else whole
+
+
+def summary(store: Store, unit: Parted) -> dict[str, Any]:
+    """Seconds, warnings and the largest replay error of measuring a unit, over all runs that had a share in it."""
     whole = store.measured(unit)
     try:
-        folders = [whole] if whole else _all(store, unit)
-        return [json.loads((each / "provenance.json").read_bytes()) for each in folders]
+        folders = [whole] if whole else _folders(store, unit)
+        told = [json.loads((each / "provenance.json").read_bytes()) for each in folders]
     except FileNotFoundError:
         if store.measured(unit) == whole:
             raise
-        return _told(store, unit)  # another process has put its parts together meanwhile
+        return summary(store, unit)  # another process has put its parts together meanwhile
+    errors = [each.get("replay_error") for each in told]
+    return {
+        "seconds": round(sum(each.get("seconds", 0.0) for each in told), 2),
+        "warnings": list(dict.fromkeys(text for each in told for text in each.get("warnings", []))),
+        "replay_error": max((each for each in errors if each is not None), default=None),
+    }
 
 
-def _all(store: Store, unit: Parted) -> list[Path]:
-    """Folders of its finished parts in order, the longest of one start first.
-
-    None where they were dropped meanwhile: the unit is stored whole.
-    """
+def _folders(store: Store, unit: Parted) -> list[Path]:
+    """Folders of a unit's parts in order, the longest of one start first; none once the unit is stored whole."""
     try:
         return sorted(folder(store, unit).glob("[!.]*-*"), key=_span)
     except FileNotFoundError:
         return []
-
-
-def _first(path: Path) -> int:
-    return int(path.name.partition("-")[0])
 
 
 def _span(path: Path) -> tuple[int, int]:
@@ -89,43 +117,37 @@ def _span(path: Path) -> tuple[int, int]:
     return first, -last
 
 
-def drop(store: Store, unit: Parted) -> None:
-    """Forget a unit's parts, once it is stored whole."""
-    discard(folder(store, unit))
+# --- views of which units are missing ------------------------------------------------------------------------------
 
 
-def finished(store: Store, unit: Parted) -> dict[int, results.Merged]:
-    """First sequence or window -> part, in order; broken parts are dropped, so that they are measured again.
-
-    Of parts that overlap, as two processes write them that have room for unlike numbers at once, the first is taken.
-    """
-
-    def read_one(path: Path) -> results.Merged:
-        files = verified(path)
-        if json.loads(files.get("provenance.json", b"{}")).get("unit") != unit.key:
-            raise Corrupt("it is a part of another unit")
-        return decode(upgraded(path, files), FORMS[type(unit)])
-
-    found: dict[int, results.Merged] = {}
-    reached = 0
-    for path in _all(store, unit):
-        part = store.sound(path, read_one) if _first(path) >= reached else None
-        if part is not None:
-            found[_first(path)] = part
-            reached = _first(path) + results.len_along(part, results.SPLIT[type(part)])
-    return found
+def save_view(store: Store, whole: ProfileSpec | StudySpec, told: dict) -> Entry:
+    """Save a view over its units; an unfinished one while some are missing."""
+    if missing(store, whole):
+        return store.entry(store.save(Unfinished(whole=whole), None, told))
+    entry = store.entry(store.save(whole, None, told))
+    discard(store.root / "unfinished" / Unfinished(whole=whole).key)
+    return entry
 
 
-def kept(store: Store, unit: Parted) -> Iterator[tuple[int, dict, results.Merged]]:
-    """First sequence or window, provenance and numbers of every finished part, in order."""
-    for first, part in finished(store, unit).items():
-        last = first + results.len_along(part, results.SPLIT[type(part)]) - 1
-        told = (folder(store, unit) / f"{first:04d}-{last:04d}" / "provenance.json").read_bytes()
-        yield first, json.loads(told), part
+def missing(store: Store, whole: ProfileSpec | StudySpec) -> list[Spec]:
+    """Units that have yet to be measured for this cache."""
+    return [unit for unit in whole.units if store.measured(unit) is None]
 
 
-def partial(store: Store, unit: Parted) -> results.Merged | None:
-    """A unit as far as it is measured: whole from the cache, else its finished parts, else None."""
-    whole = store.load(unit) if store.measured(unit) else None
-    parts = [] if whole is not None else list(finished(store, unit).values())
-    return results.merged(parts) if parts else whole
+def of_view(store: Store, begun: Unfinished) -> Iterator[tuple[Part, dict, Merged]]:
+    """Every finished part of a missing unit, with its provenance and numbers."""
+    for unit in missing(store, begun.whole):
+        if isinstance(unit, Parted):
+            for first, told, part in kept(store, unit):
+                yield Part(unit=unit, first=first, count=count(part)), told, part
+
+
+def join(store: Store, part: Part, result: Merged, told: dict) -> None:
+    """Add a part from elsewhere to those of its unit, unless any of it is there."""
+    if store.measured(part.unit):
+        return
+    last = part.first + part.count
+    if not any(
+        first < last and part.first < first + count(other) for first, other in finished(store, part.unit).items()
+    ):
+        save(store, part.unit, part.first, result, told.get("seconds", 0.0), told.get("warnings", ()))

@@ -20,8 +20,7 @@ from typing import IO, NoReturn
 import transformers.modeling_utils
 
 from core.store.cache import KINDS
-from core.store.files import verified
-from core.store.hidden import NAME
+from core.store.files import TEMPORARY, verified
 from tests.faults.commands import COMMANDS, Bench, Command, Step, do_little, prepared
 from tests.faults.steps import Fault, Steps, killed, nothing
 
@@ -95,7 +94,7 @@ class Trials:
         names = found.keys() | self.results.keys()
         differing = sorted(name for name in names if found.get(name) != self.results.get(name))
         twice = sorted(set(first.finished) & set(again.finished))
-        hidden = [path.name for path in self.bench.root.rglob(".*") if NAME.fullmatch(path.name)]
+        hidden = [path.name for path in self.bench.root.rglob(".*") if TEMPORARY.fullmatch(path.name)]
         said = {"broken": broken, "differs": differing, "computed twice": twice, "left behind": hidden}
         return "; ".join(f"{what}: {', '.join(map(str, each[:3]))}" for what, each in said.items() if each)
 

@@ -15,7 +15,7 @@ from core.jobs import experiment, queue, worker
 from core.measure.sharing import mine
 from core.models.progress import Cancelled, Progress
 from core.store.cache import Store
-from core.store.unfinished import missing
+from core.store.parts import missing
 from tests import tiny
 from tests.core.evaluate.test_study import request as study
 from tests.core.evaluate.test_study import setting

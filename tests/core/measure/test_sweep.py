@@ -213,7 +213,7 @@ def test_raised_damping_is_kept_even_if_the_run_was_stopped(empty: Store, monkey
     sweep, profile = run(empty, names=(name,))
     (unit,) = [profile.unit(each) for each in profile.measurements]
     assert sweep.account.parts  # something was left to measure
-    told = parts.warnings(empty, unit)
+    told = parts.summary(empty, unit)["warnings"]
     assert [text.partition(":")[0] for text in told] == [f"layer {n}, mlp.down_proj" for n in range(tiny.LAYERS)]
 
 

@@ -19,10 +19,10 @@ from transformers.pytorch_utils import Conv1D
 
 from core.base.errors import UserError
 from core.models import anatomy, loading, sources
+from core.models.file_hashes import combined
 from core.models.outline import outline
 from core.models.sources import locate
 from core.store.cache import Store
-from core.store.hashing import combined
 from tests import families, tiny
 
 Damage = Callable[[Path], object]

@@ -11,7 +11,7 @@ import pytest
 from core.ask.measurements import PerturbedSpec
 from core.base.errors import UserError
 from core.cli import studying
-from core.store import deleting, hidden, parts
+from core.store import deleting, files, parts
 from core.store.cache import MARK, Store
 from core.store.files import write_file
 from tests import fake_experiment as fake
@@ -33,8 +33,8 @@ def units(store: Store) -> set[str]:
 
 
 def by(pid: int, name: str) -> str:
-    """The hidden name that a process would give."""
-    return hidden.beginning(name).replace(f"-{os.getpid()}-", f"-{pid}-")
+    """The temporary name that a process would give."""
+    return files.temporary_prefix(name).replace(f"-{os.getpid()}-", f"-{pid}-")
 
 
 def test_a_killed_delete_is_finished_by_the_next_start(
@@ -56,7 +56,7 @@ def test_a_killed_delete_is_finished_by_the_next_start(
 def test_only_what_nobody_works_on_is_swept(empty: Store, pid: int, age: int, stays: bool) -> None:
     left = empty.root / "jobs" / "0" / f"{by(pid, 'progress.json')}x"
     write_file(left, b"half")
-    then = left.stat().st_mtime - age * hidden.DAY
+    then = left.stat().st_mtime - age * files.DAY
     os.utime(left, (then, then))
     deleting.sweep(empty)
     assert left.exists() == stays

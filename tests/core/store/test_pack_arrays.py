@@ -14,7 +14,7 @@ from hypothesis import settings as tried
 from hypothesis import strategies as st
 
 from core.base.errors import UserError
-from core.store import arrays, profiles
+from core.store import arrays, profiles, results
 from core.store.cache import Store
 from core.store.packs import unpack
 from tests.core.packing import LAYERS, SEQUENCES, Members, first, hashed, snapshot, zipped
@@ -77,7 +77,7 @@ BAD_ARRAYS = {
 def test_an_array_that_is_not_of_its_kind_is_refused_before_it_is_read(
     which: str, good: Members, rejected: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrays.np, "load", lambda *_, **__: pytest.fail("it was read"))
+    monkeypatch.setattr(results.np, "frombuffer", lambda *_, **__: pytest.fail("it was read"))
     name = first(good, "floor", "drift.npy")
     files = hashed(good | {name: BAD_ARRAYS[which]})
     rejected(files, name.rpartition("/")[0])

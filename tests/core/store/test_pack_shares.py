@@ -11,7 +11,7 @@ import pytest
 
 from core.ask.shares import Part, Unfinished
 from core.ask.studies import StudySpec
-from core.store import parts, results, unfinished
+from core.store import parts, results
 from core.store.cache import Store
 from core.store.packs import pack, unpack
 from tests import synthetic
@@ -46,7 +46,7 @@ def begun(whole: Store, root: Path, begin: int) -> Store:
             parts.save(store, unit, begin, half(whole.load(unit), begin), 1.5, ["helped"])
         elif not begin:
             store.save(unit, whole.load(unit), TOLD)
-    unfinished.saved(store, SPEC, TOLD)
+    parts.save_view(store, SPEC, TOLD)
     return store
 
 
@@ -69,7 +69,7 @@ def test_shares_join(two: tuple[Store, Store], whole: Store) -> None:
         if not hasattr(unit, "measurement"):
             continue
         joined = parts.partial(one, unit)
-        assert parts.seconds(one, unit) == 3 and parts.warnings(one, unit) == ["helped"]
+        assert parts.summary(one, unit) == {"seconds": 3, "warnings": ["helped"], "replay_error": None}
         for name, axes in results.axes_of(results.Perturbed).items():
             if "sequence" in axes:
                 assert np.array_equal(getattr(joined, name), getattr(whole.load(unit), name), equal_nan=True)
@@ -98,10 +98,10 @@ def test_points_of_a_study_join(no_demo: Path, tmp_path: Path) -> None:
     spec: StudySpec = study_spec()
     for unit in spec.units[:2]:
         begun.save(unit, full.load(unit), TOLD)
-    unfinished.saved(begun, spec, TOLD)
+    parts.save_view(begun, spec, TOLD)
     there = Store(tmp_path / "there")
     unpack(there, packed(begun), own=True)
-    assert len(unfinished.missing(there, spec)) == len(spec.units) - 2
+    assert len(parts.missing(there, spec)) == len(spec.units) - 2
 
 
 def test_a_strangers_shares_are_refused(two: tuple[Store, Store], rejected: Callable) -> None:

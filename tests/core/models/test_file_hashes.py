@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from core.models.file_hashes import file_hash, sha256
 from core.store.cache import Store
 from core.store.files import sealed, unsealed
-from core.store.hashing import file_hash, sha256
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a file holds, remembered by its path, size, times and inode."""
+"""Hashes and headers of files, kept in the cache until a file's path, size, times or inode change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.store import access
 from core.store.cache import Store
 from core.store.files import sealed, stamp, unsealed, write_file
 
-SEEN: dict[Path, dict] = {}  # what could not be kept in a cache
+SEEN: dict[Path, dict] = {}  # notes that a cache could not keep
 
 
 def remembered(store: Store, path: Path, kind: str, find: Callable[[Path], Any]) -> Any:
