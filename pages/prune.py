@@ -38,7 +38,6 @@ groups = stored.groups(profile)
 part = steps.choose("results" if groups else "choose")
 if part == "best":  # looks for an allocation of its own, so the one in view is not drawn
     searching.show(profile, watch.begin)
-    steps.onward(part)
     view.end()
 upper, lower = st.container(), st.container()
 with lower:

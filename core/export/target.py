@@ -20,6 +20,10 @@ from core.store.files import temporary_path
 BESIDE_WEIGHTS = 50_000_000  # bytes kept for tokenizer, card and headers
 
 
+class HoldsExport(UserError):
+    """The folder holds an earlier export, which may be replaced if that is allowed."""
+
+
 def space_needed(parameters: int, dtype: str) -> int:
     """Bytes of free disk space that an export of so many parameters asks for."""
     return parameters * BYTES[dtype] + BESIDE_WEIGHTS
@@ -91,7 +95,7 @@ def _check_existing(folder: Path, overwrite: bool) -> None:
             "choose another folder"
         )
     if not overwrite:
-        raise UserError(f"{folder} holds an earlier export: choose another folder, or allow it to be overwritten")
+        raise HoldsExport(f"{folder} holds an earlier export: choose another folder, or allow it to be overwritten")
 
 
 def _written(folder: Path) -> set[str]:

@@ -20,7 +20,7 @@ from core.search import best, candidates, plan
 from core.search.roles import roles
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
-from pages.ui.prune import answer_links, answering
+from pages.ui.prune import answering
 from tests import synthetic
 from tests.pages.opening import link, url
 from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, badges, opened
@@ -186,7 +186,7 @@ def test_uniform_is_the_answer_where_nothing_is_better(store: Store) -> None:
     assert any(found.sentence in each.value for each in app.markdown)
     assert list(table(app, "role")["role"]) == ["dense", "winner, uniform"]
     assert "Winner" not in " ".join(each.value for each in app.header)
-    assert link(app, "See it on the Allocate page")["allocation"].startswith("uniform")
+    assert url(app.button(key="use").click().run())["allocation"].startswith("uniform")
 
 
 def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_the_loss(store: Store) -> None:
@@ -209,7 +209,7 @@ def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_th
     tried = table(app, "lowest loss by")
     assert set(tried["lowest loss by"]) == {"OWL"}
     assert list(tried["target"]) == [45, 70] and list(tried["uniform's loss, %"]) == pytest.approx([12.5, 25])
-    assert link(app, "See it on the Allocate page")["allocation"] == "uniform:0.45"
+    assert url(app.button(key="use").click().run())["allocation"] == "uniform:0.45"
 
 
 def test_a_broken_candidate_stands_last(store: Store) -> None:
@@ -294,56 +294,47 @@ def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
 # --- from the answer on --------------------------------------------------------------------------------------------
 
 
-def test_links_bring_the_answer_into_view(store: Store) -> None:
-    save(store)
-    before = {"base": "dlp", "strength": "0.05", "hand": "3:0.55", "target": "0.5", "low": "0.1", "pattern": "2:4"}
-    answer = part(**before)
-    allocate = link(answer, "See it on the Allocate page")
-    assert allocate["profile"] == PROFILE.key and allocate["allocation"] == "owl m=5 lam=0.08:0.7"
-    app = opened(**before)
-    app.query_params.update(link(answer, "See it among the results"))
-    app.run()
+def test_one_button_brings_the_answer_into_view_and_step_3_exports_it(
+    store: Store, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whatever was in view before: another method, calibration, pattern and layers set by hand."""
+    calibrated = ANSWERED.model_copy(update={"calibration": WindowRequest(sequences=16, length=64)})
+    entry = save(store, request=calibrated, methods=("uniform", "dlp"))
+    found, folder = best.load(store, entry), tmp_path_factory.mktemp("outside").resolve() / "pruned"
+    assert found.answer.allocation.base.kind == "dlp"
+    before = {"base": "owl", "strength": "0.05", "hand": "3:0.55", "target": "0.5", "low": "0.1", "pattern": "2:4"}
+    app = part(**before, calibration_windows="3", seeds="4", by="magnitude")
+    app.button(key="use").click().run()
     assert not app.exception and not app.error and not app.warning
-    assert any("OWL**, 70 % zeros" in each.value for each in app.markdown)
+    assert any("DLP**, 70 % zeros" in each.value for each in app.markdown)
     assert badges(app) and all("judges" in each for each in badges(app))
     assert not any("has not been evaluated" in each.value for each in app.info)
     assert app.session_state["within"] == "70 % zeros, Wanda"
 
+    app = opened(**url(app) | {"part": "export"})
+    app.text_input(key="export-folder").set_value(str(folder)).run()
+    app.button(key="export").click().run()
+    (job,) = queue.jobs(store)
+    assert job.request == best.export_request(found, calibrated, str(folder), False)
+    assert job.request.setting == found.answer and job.request.study == found.final.spec.key
+
 
 @pytest.mark.parametrize("said", [*METHODS, "alphapruning epsilon=0.4", "owl m=10 lam=0.2", "response objective=nll"])
 def test_a_setting_is_written_whole_for_the_url(said: str) -> None:
-    setting = Setting(allocation=grammar.read_allocation(f"{said}:0.6"))
-    query = answer_links.in_view(setting)
-    assert query == {"allocation": setting.name, "hand": ""}
+    asked = grammar.read_allocation(f"{said}:0.6")
+    assert answering.in_word(asked) == {"allocation": Setting(allocation=asked).name, "hand": ""}
 
 
-def test_a_step_that_the_page_lacks_has_no_link() -> None:
-    steep = Setting(allocation=grammar.read_allocation("depth_ramp beta=0.032:0.5"))
+def test_a_step_that_the_page_lacks_is_refused() -> None:
     with pytest.raises(UserError, match=r"no step 0\.032"):
-        answer_links.in_view(steep)
+        answering.in_word(grammar.read_allocation("depth_ramp beta=0.032:0.5"))
 
 
-def test_without_its_profile_the_answer_has_no_link(store: Store) -> None:
+def test_without_its_profile_the_answer_cannot_be_used(store: Store) -> None:
     entry = save(store)
     other = synthetic.profile_spec(LAYERS, 8, prunable=True)
     synthetic.save_profile(store.root, other, LAYERS)
     delete(store, store.profile(entry.spec.profile.key))
     app = part()
     assert not app.exception
-    assert any(each.value.startswith("No link: the profile") for each in app.caption)
-
-
-def test_export_submits_the_answer(store: Store, tmp_path_factory: pytest.TempPathFactory) -> None:
-    found = best.load(store, save(store))
-    outside = tmp_path_factory.mktemp("outside").resolve()
-    app = part()
-    assert app.button(key="best-export").disabled
-
-    (outside / "notes.txt").write_text("mine")
-    app.text_input(key="best-folder").set_value(str(outside)).run()
-    assert "notes.txt" in app.error[0].value and app.button(key="best-export").disabled
-    app.text_input(key="best-folder").set_value(str(outside / "pruned")).run()
-    app.button(key="best-export").click().run()
-    (job,) = queue.jobs(store)
-    assert job.request == best.export_request(found, ANSWERED, str(outside / "pruned"), False)
-    assert job.request.setting == found.answer and job.request.study == found.final.spec.key
+    assert any("used on this page: the profile" in each.value for each in app.caption)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from dataclasses import replace
@@ -16,6 +17,7 @@ from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.texts import WindowRequest
 from core.export import target
+from core.export.card import RECIPE
 from core.jobs import queue
 from core.jobs.records import Status
 from core.models import cost
@@ -69,6 +71,18 @@ def test_export_refuses_before_it_runs(store: Store, outside: Path) -> None:
     app.text_input(key="export-folder").set_value(str(outside)).run()
     assert "notes.txt" in app.error[0].value
     assert app.button(key="export").disabled
+
+
+def test_an_earlier_export_is_no_error_and_the_box_replaces_it(store: Store, outside: Path, located: None) -> None:
+    """The folder that has just been exported to stays in the form."""
+    for name, content in {"config.json": "{}", RECIPE: json.dumps({"files": ["config.json", RECIPE]})}.items():
+        (outside / name).write_text(content)
+    app = opened(part="export")
+    app.text_input(key="export-folder").set_value(str(outside)).run()
+    assert any("holds an earlier export" in each.value for each in app.caption)
+    assert not app.error and app.button(key="export").disabled
+    app.checkbox(key="export-overwrite").check().run()
+    assert not app.error and not app.button(key="export").disabled
 
 
 @pytest.fixture

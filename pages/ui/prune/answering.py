@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import streamlit as st
 
-from core.ask.requests import ExportRequest
+from core.ask import grammar
+from core.ask.allocations import AllocationRequest
+from core.ask.typed import whole
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import sentence
+from core.models.sources import refuse_fetch
 from core.results import protocols
-from core.results.evaluations import Evaluations
+from core.results.evaluations import Evaluations, slice_of
 from core.search import best
 from core.search.best import Best
 from core.search.roles import roles
 from core.store.cache import Entry, Store
 from pages.ui import called, frame, view
-from pages.ui.prune import answer_links, answer_numbers, stored
+from pages.ui.allocate import settings
+from pages.ui.prune import answer_numbers, stored
 from pages.ui.prune.answer_numbers import Answer
 
 SELECTED = (
@@ -30,8 +33,8 @@ COMMANDS = (
 NO_COMMAND = "No command: its options do not say texts of several lengths, another packing or start token."
 
 
-def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -> None:
-    """Everything that is known of an answer."""
+def show(entry: Entry) -> None:
+    """Everything that is known of an answer, and the button that uses it."""
     try:
         answer = _read(str(entry.path), entry)
     except UserError as error:
@@ -41,11 +44,11 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
     st.header("The answer", anchor=False)
     first, *more = answer.sentences
     st.markdown("\n".join([f"**{plain(first)}**", "", *(f"- {plain(each)}" for each in more)]))
+    _use(entry, found)
     st.caption(plain(roles(found.request)))
     _protocol(found)
     if entry.packs:
         st.caption("Imported: these numbers came in a pack and were not measured here.")
-    answer_links.links(found)
     for each in warnings(found):
         st.warning(plain(each))
     if answer.rows:
@@ -57,7 +60,66 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
     _left_out(found)
     _trials(found)
     _commands(found)
-    answer_links.export(entry, found, run, device)
+
+
+def _use(entry: Entry, found: Best) -> None:
+    """The button that brings the answer into view, so that steps 2 and 3 show and export it."""
+    try:
+        query = view.here("prune.py") | in_view(entry, found)
+    except UserError as error:
+        st.caption(f"It cannot be used on this page: {plain(error)}.")
+        return
+    icon = ":material/arrow_forward:"
+    st.button(
+        "Use this setting", on_click=st.query_params.from_dict, args=[query], type="primary", icon=icon, key="use"
+    )
+
+
+def in_view(entry: Entry, found: Best) -> dict[str, str]:
+    """What the URL must say so that the answer is what is in view, defaults included: what is left out would stay.
+
+    Raises:
+        UserError: the page has no choice for it, or only a pack names what it needs.
+    """
+    asked = best.export_request(found, whole(found.request), "", overwrite=False)
+    setting, text = asked.setting, asked.calibration
+    refuse_fetch(entry, Store(), asked.model, asked.revision, text.source)
+    if Store().path(found.spec.profile) is None:
+        raise UserError("the profile that the candidates looked at was deleted, and others give other sparsities")
+    if (text.seed, text.packing, text.bos) != (0, None, "protocol"):
+        raise UserError("the page has no choice for the windows of its calibration text: use the command line below")
+    return in_word(setting.allocation) | {
+        "profile": found.profile,
+        "by": setting.pruner,
+        "repair": setting.repair or "none",
+        "pattern": setting.pattern or "none",
+        "sequential": str(setting.true_sequential),
+        "seeds": str(setting.calibration_seed),
+        "calibration": text.source,
+        "calibration_documents": "-".join(map(str, text.documents or ())),
+        "calibration_windows": str(text.sequences),
+        "calibration_length": str(text.length),
+        "within": slice_of(setting).name,
+        "part": "results",
+        **({"study": found.final.spec.key} if Store().path(found.final.spec) else {}),
+    }
+
+
+def in_word(asked: AllocationRequest) -> dict[str, str]:
+    """What the URL says of an allocation, without layers set by hand.
+
+    Raises:
+        UserError: a value that the Allocate page's widgets do not have.
+    """
+    fix = asked.correction
+    steps = [(each.label, each.options, getattr(asked.base, each.name)) for each in asked.base.parameters()]
+    labels = {"target": "the target sparsity", "low": "the minimum sparsity", "high": "the maximum sparsity"}
+    steps += [(label, settings.TARGETS, getattr(asked, key)) for key, label in labels.items()]
+    steps += [("the strength", settings.STRENGTHS, fix.strength), ("the cap of gains", list(settings.CLIPS), fix.clip)]
+    for label, options, value in steps:
+        if value not in options:
+            raise UserError(f"the Allocate page has no step {value:g} of {label}: use the command line below")
+    return {settings.ALLOCATION.key: grammar.write(asked), "hand": ""}
 
 
 def _protocol(found: Best) -> None:

@@ -18,7 +18,7 @@ from core.ask.typed import whole
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import sentence
-from core.export import check_early
+from core.export import HoldsExport, check_early
 from core.show.figures.labels import percent
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
@@ -53,20 +53,14 @@ def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[Expor
     st.caption(plain(_on_card(study, numbers)))
     costing.say(how, how.device)
     request = _checked(how, folder or "", overwrite, numbers)
-    if request:
-        where(folder, request)
+    if request and not Path(folder.strip()).is_absolute():
+        st.caption(f"The export goes to {plain(request.folder)}.")
     buttons.button(
         "Export model", run, [request, how.device], icon=":material/save:", disabled=request is None, key="export"
     )
     st.markdown(HONEST)
     st.caption(SEMI_STRUCTURED)
     _measured(profile)
-
-
-def where(typed: str, request: ExportRequest) -> None:
-    """The whole path of a folder that was typed without it."""
-    if not Path(typed.strip()).is_absolute():
-        st.caption(f"The export goes to {plain(request.folder)}.")
 
 
 def _on_card(study: str | None, numbers: str | None) -> str:
@@ -88,6 +82,9 @@ def _checked(how: Pruning, folder: str, overwrite: bool, study: str | None) -> E
     try:
         request = how.export(folder, overwrite, study)
         check_early(Path(request.folder), overwrite, request.model, request.revision, request.dtype, Store())
+    except HoldsExport:
+        st.caption(f"{plain(request.folder)} holds an earlier export: choose another folder, or tick the box.")
+        return None
     except UserError as error:
         frame.error(error)
         return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.ask.naming import PRUNERS
-from core.ask.requests import BestRequest, ExportRequest
+from core.ask.requests import BestRequest
 from core.ask.typed import fraction, numbers
 from core.base.errors import UserError
 from core.base.escape import plain
@@ -39,7 +39,7 @@ SHARED = (
     "Roles that share a text read documents of their own, calibration three times as many as any other role: nothing "
     "is chosen on what it is judged by."
 )
-Run = Callable[[BestRequest | ExportRequest, str], None]
+Run = Callable[[BestRequest, str], None]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def show(profile: Profile, run: Run) -> None:
     shown = answers.pick(stored)
     if found and found.key != shown.key:
         answers.link(found)
-    answering.show(shown, run, form.device)
+    answering.show(shown)
 
 
 # --- asking --------------------------------------------------------------------------------------------------------
