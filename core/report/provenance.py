@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.ask.models import ModelSpec
 from core.ask.studies import StudySpec
 from core.ask.texts import TextSpec
-from core.results.tasks import examples
+from core.results.evaluations import examples
 from core.search.best import Best
 from core.search.roles import roles
 from core.store.cache import Entry

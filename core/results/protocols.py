@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -12,10 +12,10 @@ from typing import NamedTuple
 from core.ask.models import ModelSpec
 from core.ask.settings import Setting
 from core.ask.studies import Point, StudySpec
-from core.kinds.treatments import PRUNER_LABELS, USUAL
+from core.base.formats import several
+from core.kinds.treatments import USUAL
 from core.results.evaluated import EvaluatedSetting, SeedResult, seedless
-from core.results.evaluations import Evaluations, Slice, load, profile_key, slice_of
-from core.results.tasks import labels, tasks_asked
+from core.results.evaluations import Evaluations, Slice, labels, load, profile_key, slice_of, tasks_asked
 from core.store.cache import Entry, Store
 
 SHORT = 6  # digits of a key or a hash on screen
@@ -223,9 +223,13 @@ def holding(found: Evaluations, setting: Setting) -> str | None:
 
 def line(found: Evaluations) -> str:
     """The protocol as briefly as tells what was read: texts, amounts and precision."""
-    read = found.spec.calibration
-    said = [_read(found), f"calibrated on {_calibration_text(found)}, {read.sequences} × {read.length}" if read else ""]
-    return " · ".join(filter(None, [*said, *earlier(found.points), found.spec.model.dtype, _imported(found)]))
+    text, read = found.spec.text, found.spec.calibration
+    said = [f"{found.provenance.get('text', 'text')}, {text.sequences} × {text.length} tokens"]
+    if read:
+        said += [f"calibrated on {found.provenance.get('calibration') or 'text'}, {read.sequences} × {read.length}"]
+    packed = [bool(each.packs) for each in (*found.entries, *found.guests)]
+    imported = [] if not any(packed) else ["imported" if all(packed) else "imported in part"]
+    return " · ".join([*said, *earlier(found.points), found.spec.model.dtype, *imported])
 
 
 def earlier(points: Iterable[SeedResult]) -> list[str]:
@@ -233,68 +237,31 @@ def earlier(points: Iterable[SeedResult]) -> list[str]:
     return list(dict.fromkeys(each.pruned.earlier for each in points if each.pruned and each.pruned.earlier))
 
 
-def _imported(found: Evaluations) -> str:
-    """Whether numbers were not measured here: of all studies or of some."""
-    packed = [bool(each.packs) for each in (*found.entries, *found.guests)]
-    return "" if not any(packed) else "imported" if all(packed) else "imported in part"
-
-
 def badge(found: Evaluations) -> str:
     """The protocol with all that must be alike before two numbers are compared."""
-    said = [_read(found), _calibrated(found), *earlier(found.points), *tasks_asked(found.spec.tasks)]
-    return " · ".join([*said, found.spec.model.dtype, _keys(found)])
+    return f"{line(found)} · {under_line(found)}"
 
 
 def under_line(found: Evaluations) -> str:
-    """What stands below `line` where a protocol is chosen: settings, seeds, tasks, keys of profile and studies."""
-    count = len(found.settings)
-    said = [f"{count} setting{'s' * (count != 1)}", *_seeds(found.points), *tasks_asked(found.spec.tasks)]
-    return " · ".join([*said, _keys(found)])
-
-
-def _keys(found: Evaluations) -> str:
+    """What stands below `line` where a protocol is chosen: settings, seeds, tasks, keys of text, profiles, studies."""
     keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {found.spec.key: ""}
-    named = ", ".join(key[:SHORT] + mark for key, mark in keys.items())
-    read = [f"text {found.spec.text.content[:SHORT]}"]
-    if found.profiles:
-        looked_at = ", ".join(key[:SHORT] for key in found.profiles)
-        read += [f"profile{'s' * (len(found.profiles) > 1)} {looked_at}"]
-    return " · ".join([*read, f"{'study' if len(keys) == 1 else 'studies'} {named}"])
+    seeds = sorted({each.seed for each in found.points if each.seed is not None and each.evaluated is not None})
+    said = [
+        several(len(found.settings), "setting"),
+        _named("calibration seed", map(str, seeds)),
+        *tasks_asked(found.spec.tasks),
+        f"text {found.spec.text.content[:SHORT]}",
+        _named("profile", (key[:SHORT] for key in found.profiles)),
+        _named("study", (key[:SHORT] + mark for key, mark in keys.items())),
+    ]
+    return " · ".join(filter(None, said))
 
 
-def _read(found: Evaluations) -> str:
-    text = found.spec.text
-    return f"{found.provenance.get('text', 'text')}, {text.sequences} × {text.length} tokens"
-
-
-def _calibration_text(found: Evaluations) -> str:
-    return found.provenance.get("calibration") or "text"
-
-
-def _calibrated(found: Evaluations) -> str:
-    read = found.spec.calibration
-    if read is None:
-        return "no calibration"
-    amount = f"{read.sequences} × {read.length}"
-    words = [f"calibrated on {_calibration_text(found)}, {amount}", *_seeds(found.points)]
-    blind = [each.pruned.pruner for each in found.spec.points if each.pruned and each.pruned.calibration is None]
-    return "; ".join([", ".join(words), *(f"{PRUNER_LABELS[name]} looks at no text" for name in dict.fromkeys(blind))])
-
-
-def _seeds(points: Iterable[SeedResult]) -> list[str]:
-    """Which calibration seeds were drawn: of all settings, or of how many each."""
-    drawn = defaultdict(set)
-    for each in points:
-        if each.seed is not None and each.evaluated is not None:
-            drawn[seedless(each.setting)].add(each.seed)
-    counts = Counter(tuple(sorted(seeds)) for seeds in drawn.values())
-    named = {
-        ("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds)): count
-        for seeds, count in sorted(counts.items(), key=lambda each: (-len(each[0]), each[0]))
-    }
-    if len(named) < 2:
-        return list(named)
-    return [", ".join(f"{name} for {count} setting{'s' * (count > 1)}" for name, count in named.items())]
+def _named(what: str, words: Iterable[str]) -> str:
+    """`study 012345`, `studies 012345, abcdef`; empty without words."""
+    named = ", ".join(words)
+    many = "studies" if what == "study" else f"{what}s"
+    return f"{many if ', ' in named else what} {named}" if named else ""
 
 
 def versions(points: Iterable[SeedResult]) -> str:

@@ -15,9 +15,8 @@ from core.ask import naming
 from core.ask.studies import TaskSpec
 from core.base.formats import capital, digits, per_cent
 from core.results.evaluated import Change, EvaluatedSetting
-from core.results.evaluations import Evaluations, slice_of
-from core.results.protocols import SHORT
-from core.results.tasks import labels
+from core.results.evaluations import Evaluations, labels, slice_of
+from core.results.protocols import SHORT, line
 from core.results.verdicts import quoted, sentence
 
 Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
@@ -47,30 +46,6 @@ class Row:
         return str(self.study.provenance.get("model", self.study.spec.model.content))
 
     @property
-    def text(self) -> str:
-        """The text it was judged on, by name."""
-        return str(self.study.provenance.get("text", self.study.spec.text.content[:SHORT]))
-
-    @property
-    def protocol(self) -> str:
-        """The text with its amount: `demo text, 24 × 512`."""
-        return f"{self.text}, {self.study.spec.text.sequences} × {self.study.spec.text.length}"
-
-    @property
-    def calibrated(self) -> str:
-        """The calibration text with its amount; empty for the dense model, and where the pruner looks at none."""
-        read = self.one.result.pruned and self.one.result.pruned.calibration
-        if not read:
-            return ""
-        told = self.one.result.about.get("calibration") or self.study.provenance.get("calibration")
-        return f"{told or read.content[:SHORT]}, {read.sequences} × {read.length}"
-
-    @property
-    def imported(self) -> bool:
-        """Whether its study came in a pack."""
-        return any(entry.packs for entry in self.study.entries)
-
-    @property
     def allocation(self) -> str:
         """With every parameter that is not usual; a number where others set by hand are called alike."""
         if self.one.setting is None:
@@ -91,9 +66,7 @@ class Row:
         if mine.model.dtype != its.model.dtype:
             return f"one ran in {mine.model.dtype}, the other in {its.model.dtype}"
         if mine.text.key != its.text.key:
-            if self.protocol != other.protocol:
-                return f"they were read on {self.protocol} tokens, and on {other.protocol}"
-            return "they were read on different texts or windows"
+            return f"they were read on other text or windows: {line(self.study)}, and {line(other.study)}"
         now = {row.one.result.pruned.earlier for row in (self, other) if row.one.result.pruned}
         return f"only one was pruned by {max(now)}" if len(now) > 1 else ""
 
@@ -110,7 +83,7 @@ class Row:
     @property
     def name(self) -> str:
         """The setting with all that tells it from others in a list."""
-        return " · ".join([self.called, self.model, self.protocol, *(["imported"] if self.imported else [])])
+        return " · ".join([self.called, self.model, line(self.study)])
 
 
 def names(rows: Sequence[Row]) -> list[str]:
@@ -193,15 +166,12 @@ ORIGIN = {
     "pruned in, s": Column(_pruned(_seconds), lambda value: f"{value:.3g}"),
     "calibration seeds": Column(lambda row: ", ".join(map(str, row.one.seeds))),
     "written": Column(lambda row: row.one.setting.name if row.one.setting else "dense", about="As commands read it"),
-    "protocol": Column(lambda row: row.protocol, about="Text, windows × tokens"),
+    "protocol": Column(lambda row: line(row.study), about="Texts with windows × tokens, precision"),
     "text": Column(lambda row: row.study.spec.text.content[:SHORT], about="Hash of the evaluation text"),
-    "calibrated on": Column(lambda row: row.calibrated),
-    "pruned before a change": Column(lambda row: row.one.result.pruned and row.one.result.pruned.earlier),
-    "precision": Column(lambda row: row.study.spec.model.dtype),
     "weights": Column(lambda row: row.study.spec.model.content[:SHORT], about="Hash of the model's weights"),
     "model": Column(lambda row: row.model),
     "created": Column(lambda row: row.study.provenance.get("created")),
-    "study": Column(lambda row: row.study.spec.key + (" (imported)" if row.imported else "")),
+    "study": Column(lambda row: row.study.spec.key),
 }
 
 

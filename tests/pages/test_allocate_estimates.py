@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.ask import allocations
 from core.ask.allocations import AllocationRequest
 from core.ask.measurements import Measurement, measurements
 from core.ask.perturbations import perturbation
 from core.ask.settings import Setting
 from core.cli import main
+from core.kinds import METHODS
 from core.kinds.alphapruning import AlphaPruning
 from core.kinds.dlp import Dlp
 from core.kinds.owl import Owl
@@ -184,7 +184,7 @@ def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measure
     app = estimating(profile=studied)
     assert not app.exception
     names = list(lanes(app))
-    assert names[0] == "this allocation: OWL, corrected 0.04" and len(names) == 1 + len(allocations.METHODS)
+    assert names[0] == "this allocation: OWL, corrected 0.04" and len(names) == 1 + len(METHODS)
     dots = chart(app, "What does each method cost?")["data"]
     assert [each["name"] for each in dots] == [*names, "labels"]
     profile = subject.load(studied)
@@ -199,7 +199,7 @@ def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measure
 
 def test_where_nothing_was_measured_the_methods_stand_without_numbers(studied: str) -> None:
     app = opened(profile=studied, target="0.62")
-    assert "70 %" in app.info[0].value and len(lanes(app)) == 1 + len(allocations.METHODS)
+    assert "70 %" in app.info[0].value and len(lanes(app)) == 1 + len(METHODS)
     assert not [each for each in app.get("plotly_chart") if each.proto.alt.startswith("What does each method cost?")]
 
 

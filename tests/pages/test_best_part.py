@@ -154,9 +154,9 @@ def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
     for sentence in (found.sentence, *found.more_sentences, found.loss_sentence, note):
         assert sentence in said
     assert any(roles(found.request) == each.value for each in app.caption)
-    tried = table(app, "loss, nats/token")
-    assert list(tried["loss, nats/token"]) == [each.loss for each in found.candidates]
-    assert tried["written"][0] == grammar.words(found.winner.allocation) and len(tried) == len(METHODS)
+    tried = table(app, "written")
+    assert list(tried["perplexity"]) == [each.perplexity for each in found.candidates]
+    assert tried["written"][0] == found.winner.name and len(tried) == len(METHODS)
     judged = table(app, "role").set_index("role")
     assert list(judged.index) == ["dense", "winner", "runner-up", "uniform"]
     assert math.isclose(judged["perplexity"]["winner"], found.judged(found.winner).perplexity)
@@ -205,7 +205,7 @@ def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_th
     assert found.answer.allocation == grammar.read_allocation("uniform:0.45")
     assert any(found.sentence in each.value and found.loss_sentence in each.value for each in app.markdown)
     answer = table(app, "role").set_index("role").loc["answer"]
-    assert "45 %" in answer["setting"] and answer["perplexity"] == pytest.approx(found.judged(found.answer).perplexity)
+    assert answer["zeros"] == 45 and answer["perplexity"] == pytest.approx(found.judged(found.answer).perplexity)
     tried = table(app, "lowest loss by")
     assert set(tried["lowest loss by"]) == {"OWL"}
     assert list(tried["target"]) == [45, 70] and list(tried["uniform's loss, %"]) == pytest.approx([12.5, 25])
@@ -219,8 +219,8 @@ def test_a_broken_candidate_stands_last(store: Store) -> None:
     save(store, costs)
     app = part()
     assert not app.exception
-    tried = table(app, "loss, nats/token")
-    assert tried["written"].iloc[-1].startswith("dlp") and math.isnan(tried["loss, nats/token"].iloc[-1])
+    tried = table(app, "written")
+    assert tried["written"].iloc[-1].startswith("dlp") and math.isnan(tried["perplexity"].iloc[-1])
 
 
 def gone(store: Store, unit: object) -> None:

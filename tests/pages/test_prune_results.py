@@ -14,7 +14,7 @@ from core.ask.settings import Setting
 from core.ask.studies import Point, TaskSpec
 from core.base.escape import plain
 from core.results import evaluations, protocols, verdicts
-from core.results.tasks import labels
+from core.results.evaluations import labels
 from core.search import families
 from core.show.figures import of_evaluations as drawing
 from core.store.cache import Store
@@ -46,6 +46,7 @@ def test_the_verdict_is_that_of_the_setting_in_view(store: Store) -> None:
     save(store, asked)
     [group] = grouped(store).values()
     shown = next(each for each in asked if each.allocation == owl_corrected(0.04))
+    assert not opened(strength="0.04", detail="correction").exception
     said = verdict(opened(strength="0.04"))
     assert all(plain(each) in said for each in verdicts.sentences(group, group.slices[0], group.of(shown)))
 
@@ -120,11 +121,11 @@ def test_magnitude_shares_a_chart_with_what_is_calibrated(store: Store) -> None:
     [group] = grouped(store).values()
     assert drawn(group) == {"Uniform, Wanda", "OWL, Wanda", "Uniform, magnitude", "OWL, magnitude"}
     said = protocols.badge(group)
-    assert ", 16 × 64, seed 0; magnitude looks at no text" in said
+    assert ", 16 × 64 · " in said and " · calibration seed 0 · " in said
     keys = f"studies {wanda[:6]}, {magnitude[:6]}"
     assert said.endswith(keys)
     below = protocols.under_line(group)
-    assert below.startswith("4 settings · seed 0 · text ") and below.endswith(keys)
+    assert below.startswith("4 settings · calibration seed 0 · text ") and below.endswith(keys)
     app = opened(study=magnitude, by="magnitude", detail="all")
     assert not app.warning and not app.exception and app.session_state["study"] == wanda
     assert len({*badges(app)}) == 1 and "magnitude" in set(app.dataframe[-1].value["pruner"])
@@ -156,7 +157,7 @@ def test_other_calibrations_stay_apart_and_magnitude_joins_each(store: Store) ->
     assert set(found) == {few, many}
     assert "magnitude" in " ".join(drawn(found[many]))
     for key, amount in ((few, "4 × 64"), (many, "8 × 64")):
-        assert f", {amount}, seed 0; magnitude" in protocols.badge(found[key])
+        assert f", {amount} · " in protocols.badge(found[key])
     calibrated = {p.pruned.calibration.sequences for p in found[many].spec.points
                   if p.pruned and p.pruned.calibration}  # fmt: skip
     assert calibrated == {8}  # only points without calibration come from the other study
@@ -278,7 +279,7 @@ def test_the_badge_names_the_studies_and_the_seeds_of_each_and_unlike_ones_are_e
     app = opened(detail="all")
     [badge] = set(badges(app))
     assert {key[:6] for key in keys} == set(badge.rpartition("studies ")[2].partition(".")[0].split(", "))
-    assert re.search("seeds 0, 1, 2 for 2 .*, seed 0 for 3 ", badge)
+    assert "seeds 0, 1, 2 · " in badge
     assert "study" not in {each.key for each in app.selectbox}  # studies of one protocol are one
     assert list(app.dataframe[-1].value["allocation"]).count("Uniform") == 1
 

@@ -22,7 +22,7 @@ from core.show import figures
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view
-from pages.ui.allocate import settings, trust
+from pages.ui.allocate import racing, settings
 from pages.ui.allocate.spread import held_by_hand, judged
 
 THIS = "this allocation"
@@ -70,7 +70,7 @@ def section(
         settings.judge_switches(allocation.request, profile)
         estimated(allocation, now, kept, profile, judge, prefix)
         ranked(allocation.request, means, runners, profile, judge)
-        trust.show(profile, allocation.request, now, judge, prefix)
+        racing.trust(profile, allocation.request, now, judge, prefix)
 
 
 def estimated(

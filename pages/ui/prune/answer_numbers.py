@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from core.ask import naming
-from core.ask.grammar import method, words
+from core.ask.grammar import method
 from core.ask.settings import Setting
 from core.base.errors import UserError
+from core.results.study_table import Column, Control, Row, Table, rows_of, study_table
 from core.search.best import Best
 from core.show.figures import Chart, evaluation
 from core.show.figures.style import LIGHT, Palette
@@ -38,64 +39,49 @@ def answered(found: Best) -> Answer:
     if not (found.selection.complete and found.final.complete):
         raise UserError("a measurement that this answer rests on is gone from the cache: ask the same again to have it")
     sentences = (found.sentence, *found.more_sentences, found.loss_sentence)
-    return Answer(found, sentences, changes(found), judged(found), candidates(found))
-
-
-def contenders(found: Best) -> dict[str, Setting]:
-    """Name -> winner, runner-up and uniform, each once, as they are called on this page."""
-    listed = [each for each in (found.winner, found.runner_up, found.uniform) if each is not None]
-    return {name: setting for setting, name in naming.titles(listed).items()}
+    judged = pd.DataFrame(judged_table(found).numbers)
+    return Answer(found, sentences, changes(found), judged, pd.DataFrame(candidates_table(found).numbers))
 
 
 def changes(found: Best) -> dict:
     """Name -> change of perplexity against uniform on the text that judges, per cent."""
-    others = {name: each for name, each in contenders(found).items() if each != found.uniform}
-    return {name: found.against(each, found.uniform).windows for name, each in others.items()}
+    contenders = [found.judged(each) for each in (found.winner, found.runner_up) if each not in (None, found.uniform)]
+    table = study_table(rows_of(found.final, contenders), {"uniform": lambda one: found.judged(found.uniform)})
+    return {name: change.windows for name, change in table.changes("uniform").items()}
 
 
 def chart(answer: Answer, look: Palette = LIGHT) -> Chart:
     """The contenders against uniform, the winner highlighted."""
-    shown = next((name for name, each in contenders(answer.found).items() if each == answer.found.winner), None)
-    return evaluation.changes(answer.rows, shown, "uniform", look, JUDGED)
+    return evaluation.changes(answer.rows, next(iter(answer.rows), None), "uniform", look, JUDGED)
 
 
-def judged(found: Best) -> pd.DataFrame:
-    """A row per contender, and the answer where it is none: perplexity, and what is lost against the dense model."""
-    more = [each for each in (*found.better, found.answer) if each not in (found.winner, found.uniform)]
-    lower = {naming.setting(each): each for each in more}
-    rows = [{"role": "dense", "setting": "dense", "perplexity": found.judged(None).perplexity}]
-    for name, setting in (contenders(found) | lower).items():
-        lost = found.against(setting, None).windows
-        row = {"role": _role(found, setting), "setting": name, "perplexity": found.judged(setting).perplexity}
-        rows.append(row | {"against dense, %": lost.value, "low": lost.low, "high": lost.high})
-    return pd.DataFrame(rows)
+def judged_table(found: Best) -> Table:
+    """The dense model, the contenders and the answer on the text that judges: what each loses against the dense one."""
+    roles = _roles(found)
+
+    def role(row: Row) -> str:
+        return ", ".join(name for name, setting in roles.items() if row.one is found.judged(setting))
+
+    dense: dict[str, Control] = {"dense": lambda one: found.final.dense}
+    settings = dict.fromkeys(found.judged(setting) for setting in roles.values())
+    table = study_table(rows_of(found.final, settings), dense)
+    table = replace(table, columns={"role": Column(role), **table.columns})
+    return table.only("role", "allocation", "pruner", "zeros", "perplexity", "against dense")
 
 
-def _role(found: Best, setting: Setting) -> str:
+def _roles(found: Best) -> dict[str, Setting | None]:
+    """What a setting was in the search -> the setting; None: the dense model."""
     known = {"winner": found.winner, "runner-up": found.runner_up, "uniform": found.uniform}
     known |= {"repaired" if each.repair else each.allocation.base.title: each for each in found.better}
     known |= {"answer": found.answer} if found.answer not in known.values() else {}
-    return ", ".join(role for role, each in known.items() if each == setting)
+    return {"dense": None} | {role: setting for role, setting in known.items() if setting is not None}
 
 
-def candidates(found: Best) -> pd.DataFrame:
-    """A row per candidate, the best on the text that selects first."""
-    listed = found.candidates
-    names = naming.titles(each.setting for each in listed)
-    return pd.DataFrame(
-        [
-            {
-                "setting": names[each.setting],
-                "loss, nats/token": each.loss,
-                "perplexity": each.perplexity,
-                "against uniform, %": found.selected(each).value,
-                "low": found.selected(each).low,
-                "high": found.selected(each).high,
-                "written": words(each.setting.allocation),
-            }
-            for each in listed
-        ]
-    )
+def candidates_table(found: Best) -> Table:
+    """Every candidate on the text that selects against uniform there, the best first."""
+    control: dict[str, Control] = {"uniform": lambda one: found.selection.single(found.uniform)}
+    table = study_table(rows_of(found.selection, found.candidates), control)
+    return table.only("allocation", "zeros", "perplexity", "against uniform", "not a number", "written")
 
 
 def trials(found: Best) -> pd.DataFrame:

@@ -193,7 +193,7 @@ def _correction(here: Place, among: Sequence[Evaluations], shown: EvaluatedSetti
     name = view.sync("of", list(bases), mine)
     if len(bases) > 1:
         st.selectbox("Correction of", list(bases), key="of")
-    frame.show(drawing.correction(results, part, bases[name], shown, view.look()), prefix, "correction")
+    frame.show(drawing.correction(results, bases[name], shown, view.look()), prefix, "correction")
 
 
 def _zero_shot(here: Place, among: Sequence[Evaluations], shown: EvaluatedSetting | None, prefix: str) -> None:

@@ -136,7 +136,7 @@ def test_a_picked_evaluation_that_is_not_compared_says_why(store: Store) -> None
     rows = [rows_of(evaluations.load(store, *store.entries("study", key)))[1] for key in keys]
     [(_, table)] = picked.part(rows).tables
     assert "one ran in bfloat16, the other in float32" in picked.part(rows).sentences[0]
-    assert "against the first" not in table.columns and "precision" in table.columns
+    assert "against the first" not in table.columns and "protocol" in table.columns
 
 
 def test_the_whole_file_stays_small(store: Store) -> None:

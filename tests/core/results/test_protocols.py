@@ -52,9 +52,7 @@ def test_across_profiles_a_protocol_lends_what_it_has_alone_and_every_seed_of_un
     profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
     owl, linears = ({"base": each} for each in ({"kind": "owl"}, {"kind": "response", "granularity": "linear"}))
     seen = {"a" * 16: [Setting(allocation=owl)]}
-    seen["b" * 16] = [
-        Setting(allocation=each, calibration_seed=seed) for each in (owl, linears) for seed in (0, 1)
-    ]
+    seen["b" * 16] = [Setting(allocation=each, calibration_seed=seed) for each in (owl, linears) for seed in (0, 1)]
     for key, asked in seen.items():
         synthetic.save_study(tmp_path, synthetic.study_spec(profile, asked, layers=4), layers=4, profile=key)
     other = synthetic.study_spec(profile, seen["b" * 16], layers=4, windows=8)
