@@ -15,7 +15,6 @@ from core.cli.options import Cache, Json
 from core.cli.output import err, out, runs_table, save_file, say_json
 from core.jobs import queue
 from core.jobs.records import Job
-from core.jobs.tidying import tidy
 from core.store.cache import VIEW_KINDS, Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack
@@ -93,7 +92,7 @@ def imported(
 ) -> None:
     """Check a pack and put its results into the cache; what is there already stays as it is."""
     store = Store(cache)
-    tidy(store)
+    queue.tidy(store)
     known = {entry.key for kind in VIEW_KINDS for entry in store.entries(kind)}
     keys = [entry.key for entry in unpack(store, expanded(file), own)]
     already = [key for key in keys if key in known]
@@ -113,7 +112,7 @@ def deleted(
 ) -> None:
     """Delete a result with the units that no other needs, or forget a job that ended."""
     store = Store(cache)
-    tidy(store)
+    queue.tidy(store)
     found = store.by_key(key, beside=queue.jobs(store), what="result and no job")
     if isinstance(found, Entry) and found.committed:
         raise UserError(f"{found.key} is part of the committed demo and cannot be deleted")

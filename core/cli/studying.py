@@ -19,7 +19,6 @@ from core.cli.output import err, out, say_helped, say_json
 from core.cli.study_output import change_json, point_json, study_json, study_table
 from core.cli.telling import progress_bar
 from core.jobs import queue
-from core.jobs.tidying import tidy
 from core.models import cost, machine
 from core.results import evaluations
 from core.search.plan import estimate
@@ -99,7 +98,7 @@ def run(
     Args:
         nothing: what is said where nothing had to be done.
     """
-    tidy(store)
+    queue.tidy(store)
     entry, bar = store.find(request), None
     if entry is None:
         known = ESTIMATES.get(type(request))

@@ -6,18 +6,22 @@ A job is named by its request, so the same request submitted twice is one job. N
 from __future__ import annotations
 
 import json
+import logging
+import os
 import re
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from core.ask.jobs import Request
 from core.ask.shares import ShareRequest
 from core.base.errors import UserError
-from core.base.formats import per_cent
-from core.jobs import listing, processes, records
-from core.jobs.records import Job, Status
-from core.store import access
+from core.export import journal
+from core.jobs import processes, records
+from core.jobs.records import Job
+from core.jobs.status import Status
+from core.store import access, deleting
 from core.store.cache import Store
 from core.store.files import discard, write_file
 
@@ -65,7 +69,9 @@ def jobs(store: Store) -> list[Job]:
 
     Shares whose whole is a job itself are its own business.
     """
-    found = listing.jobs(store.root)
+    folder = store.root / "jobs"
+    names = os.listdir(folder) if folder.is_dir() else ()
+    found = [each for name in names if (each := records.read(store.root, name))]
     keys = {each.key for each in found}
     alone = (e for e in found if not (isinstance(e.request, ShareRequest) and e.request.whole.key in keys))
     return sorted(alone, key=lambda each: (-each.submitted, each.key))
@@ -83,15 +89,17 @@ def queue_position(store: Store, job: Job) -> int:
     return ahead.index(job.key) if job.key in ahead else 0
 
 
-def waiting(store: Store, job: Job) -> str:
-    """Why a queued job does not run yet, in words."""
+def standing(store: Store, job: Job) -> Status:
+    """The status of a job; while it is queued its line says what it waits for."""
+    if job.state != "queued":
+        return job.status
     ahead = active(store, job.device)[: queue_position(store, job)]
     if not ahead:
-        return "next in the queue"
+        return replace(job.status, line="next in the queue")
     first = ahead[0]
-    now = first.request.title + (f", {per_cent(round(first.status.fraction, 2))} done" if first.status.total else "")
+    done = f", {first.status.percent} done" if first.status.total else ""
     runs = "one run" if len(ahead) == 1 else f"{len(ahead)} runs"
-    return f"waiting for {runs} on {job.device} (first: {now})"
+    return replace(job.status, line=f"waiting for {runs} on {job.device} (first: {first.request.title}{done})")
 
 
 def asked_for(store: Store, key: str) -> Request | None:
@@ -139,7 +147,6 @@ def cancel(job: Job) -> None:
     access.may_write()
     if job.active:
         (job.folder / "cancel").touch()
-        records.ring(job.root)
 
 
 def enforce(job: Job, grace: float = GRACE) -> bool:
@@ -164,6 +171,17 @@ def delete(job: Job) -> None:
         raise UserError("this run is still active: cancel it before deleting it")
     with lock:
         discard(job.folder)
+
+
+def tidy(store: Store) -> None:
+    """Clean up after killed processes in a cache that may be written: unfinished exports first, the largest."""
+    if access.is_read_only():
+        return
+    try:
+        journal.sweep(store)
+        deleting.sweep(store)
+    except OSError as error:  # it can be read all the same
+        logging.getLogger(__name__).warning("Not all that was left over could be cleared away: %s", error)
 
 
 # --- the worker of a device ----------------------------------------------------------------------------------------

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 import psutil
 
 from core.jobs import processes
-from core.jobs.records import Job, Status
+from core.jobs.records import Job
+from core.jobs.status import Status
 from core.models.progress import Cancelled, Progress
 
 INTERVAL = 0.2  # seconds between two writes, at least
@@ -20,9 +22,8 @@ class Recorder:
     """Called with every `Progress` of a job whose lock this process holds."""
 
     def __init__(self, job: Job, on_progress: Callable[[Status], None]):
-        self.job = job
-        self.on_progress = on_progress
-        self.pace, self.speed = _Rate(), _Rate()  # of the units, and of the FLOP behind them
+        self.job, self.on_progress = job, on_progress
+        self.seen: deque[tuple[float, int, int]] = deque()  # (seconds, units, FLOP) of the last minute
         self.written = 0.0
         self.started, self.began = time.time(), time.monotonic()
         self._write(Status(state="running", line="starting", started=self.started, **processes.identity()))
@@ -39,38 +40,29 @@ class Recorder:
         if soon and progress.parts == self.status.parts and progress.done < progress.total:
             return
         if progress.total != self.status.total or progress.done < self.status.done:
-            self.pace, self.speed = _Rate(), _Rate()
-        pace = self.pace.at(progress.done)
-        rate = self.speed.at(progress.done if progress.flop is None else progress.flop)
+            self.seen.clear()
+        pace, rate = self._rates(progress)
         left = (progress.total - progress.done) / pace if pace else None
-        seen = {"rate": rate, "seconds_left": left, "memory": psutil.Process().memory_info().rss}
-        told = {name: value for name, value in vars(progress).items() if name != "flop"}
-        self._write(self.status.model_copy(update=told | seen))
+        memory = psutil.Process().memory_info().rss
+        self._write(replace(self.status, **vars(progress), rate=rate, seconds_left=left, memory=memory))
 
     def end(self, **outcome: object) -> None:
         """Record how the job ended."""
-        status = self.status.model_copy(update={"seconds_left": None, **outcome})
+        status = replace(self.status, seconds_left=None, **outcome)
         self.job.note(status.error or status.state)
         self._write(status)
 
-    def _write(self, status: Status) -> None:
-        self.written = time.monotonic()  # no clock that somebody may set back meanwhile
-        self.status = status.model_copy(update={"updated": self.started + self.written - self.began})
-        self.job.write(self.status)
-        self.on_progress(self.status)
-
-
-class _Rate:
-    """How fast a number grew over the last minute."""
-
-    def __init__(self) -> None:
-        self.seen: deque[tuple[float, int]] = deque()  # (seconds, value)
-
-    def at(self, value: int) -> float | None:
-        """Growth per second up to this value; None before there is something to divide."""
+    def _rates(self, progress: Progress) -> list[float | None]:
+        """Units and FLOP per second over the last minute; None before there is something to divide."""
         now = time.monotonic()
-        self.seen.append((now, value))
+        self.seen.append((now, progress.done, progress.done if progress.flop is None else progress.flop))
         while len(self.seen) > 2 and now - self.seen[0][0] > WINDOW:
             self.seen.popleft()
-        seconds, grown = now - self.seen[0][0], value - self.seen[0][1]
-        return grown / seconds if seconds > 0 and grown > 0 else None
+        seconds, *grown = (last - first for first, last in zip(self.seen[0], self.seen[-1], strict=True))
+        return [each / seconds if seconds > 0 and each > 0 else None for each in grown]
+
+    def _write(self, status: Status) -> None:
+        self.written = time.monotonic()  # no clock that somebody may set back meanwhile
+        self.status = replace(status, updated=self.started + self.written - self.began)
+        self.job.write(self.status)
+        self.on_progress(self.status)

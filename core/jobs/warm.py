@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 from core.ask.lab import Prompt, Question, check_layer
 from core.base.errors import UserError
-from core.jobs.lines import receive, send
 from core.jobs.queue import IDLE, PROJECT
-from core.jobs.turns import Task, Turns
+from core.jobs.scheduler import Scheduler, Task
+from core.jobs.warm_process import receive, send
 from core.store.scenes import Generated, Row, Scene
 
 LOG = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Warm:
     def __init__(self, command: Sequence[str] = COMMAND, idle: float = IDLE):
         """idle: seconds without a question after which the process leaves."""
         self.command, self.idle = command, idle
-        self.turns = Turns()
+        self.scheduler = Scheduler()
         self.serving = False  # whether the thread is there
         self.stage: State = "cold"
 
@@ -48,99 +48,96 @@ class Warm:
 
     def wake(self) -> None:
         """Load the model, if it is not there, before anybody asks."""
-        with self.turns.changed:
+        with self.scheduler.changed:
             if not self.serving:
                 self.serving, self.stage = True, "loading"
                 threading.Thread(target=self._run, name="lab", daemon=True).start()
 
     def ask(self, task: Task, reader: str) -> Future:
-        """The future of a task's answer; see `Turns`."""
-        with self.turns.changed:
-            future = self.turns.ask(task, reader)
+        """The future of a task's answer; see `Scheduler`."""
+        with self.scheduler.changed:
+            future = self.scheduler.ask(task, reader)
             if not future.done():
                 self.wake()
             return future
 
     def ahead(self, future: Future) -> int:
         """How many questions are answered before this one."""
-        return self.turns.ahead(future)
+        return self.scheduler.ahead(future)
 
     # -- in a thread of its own ---------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         """Start the process and hand it one task after the other; a process that stopped is started anew."""
-        stopped = True
-        while stopped:
+        while self.serving:
             self.stage = "loading"
-            process, (kind, told) = _begin(self.command)
+            process, (kind, content) = _begin(self.command)
             if kind != "ready":
-                return self._leave(told)
+                return self._leave(content)
             self.stage = "ready"
             try:
-                stopped = self._answer(process)
+                self._answer(process)
             finally:
                 _end(process)
         return None
 
-    def _answer(self, process: subprocess.Popen) -> bool:
-        """Answer until nobody asks, False, or the process has stopped, True; go steps ahead while nobody waits."""
+    def _answer(self, process: subprocess.Popen) -> None:
+        """Answer until nobody asks, or the process has stopped; go steps ahead while nobody waits."""
         kind, more = "", True
         while kind != "stopped":
-            with self.turns.changed:
-                one = self.turns.next(0 if more else self.idle)
-                if one is None and not more:
-                    self._leave()
-                    return False
-            kind, told = _told(process, one.task if one else AHEAD)
-            if one is None:
-                more = (kind, told) == ("answer", True)
+            with self.scheduler.changed:
+                ticket = self.scheduler.next(0 if more else self.idle)
+                if ticket is None and not more:
+                    return self._leave()
+            kind, content = _exchange(process, ticket.task if ticket else AHEAD)
+            if ticket is None:
+                more = (kind, content) == ("answer", True)
                 if kind == "stopped":  # the next question starts a new one: else it would stop again and again
-                    self._leave(told)
-                    return False
+                    self._leave(content)
             elif kind == "answer":
-                self.turns.answered(told)
-                one.future.set_result(told)
+                self.scheduler.keep(content)
+                ticket.future.set_result(content)
             else:
-                one.future.set_exception(RuntimeError(told) if kind == "failed" else UserError(told))
-        return True
+                ticket.future.set_exception(RuntimeError(content) if kind == "failed" else UserError(content))
+        return None
 
     def _leave(self, why: str = "") -> None:
-        """Nobody is looked after any more; who waits is told why."""
-        with self.turns.changed:
+        """Stop serving, and fail all pending futures with the reason."""
+        with self.scheduler.changed:
             self.serving, self.stage = False, "cold"
-            waiting = self.turns.emptied()
-        for one in waiting:
-            one.future.set_exception(UserError(why))
+            pending = self.scheduler.clear()
+        for ticket in pending:
+            ticket.future.set_exception(UserError(why))
 
 
 def _begin(command: Sequence[str]) -> tuple[subprocess.Popen | None, list[str]]:
-    """A process and what it says when it has its model, or cannot have it: then it has left."""
+    """A process and its first message: it has its model, or cannot have it and has left."""
     process = None
     try:
         process = subprocess.Popen(
             command, cwd=PROJECT, env={**os.environ, **SURROUNDINGS}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        said = receive(process.stdout)
+        message = receive(process.stdout)
     except (EOFError, OSError, ValueError):
-        said = ["refused", BROKEN]
-    if process and said[0] != "ready":
+        message = ["refused", BROKEN]
+    if process and message[0] != "ready":
         _end(process)
-    return process, said
+    return process, message
 
 
-def _told(process: subprocess.Popen, task: Task) -> tuple[str, Any]:
-    """What a process says to a task: how that went, and the answer or what is wrong."""
+def _exchange(process: subprocess.Popen, task: Task) -> tuple[str, Any]:
+    """How a task went in the process, and the answer or what is wrong."""
     try:
         send(process.stdin, *task)
-        kind, told = receive(process.stdout)
-        return kind, told
+        kind, content = receive(process.stdout)
+        return kind, content
     except Exception:  # whatever came is no answer: who waits is told, and a new process is started
         LOG.exception("the lab's process gave no answer")
         return "stopped", STOPPED
 
 
 def _end(process: subprocess.Popen) -> None:
-    """Have a process leave: it does when nothing can be asked any more."""
+    """End a process: it leaves when nothing can be asked any more."""
     with suppress(OSError):
         process.stdin.close()
     try:

@@ -1,53 +1,84 @@
 """The process behind `core.jobs.warm`: it loads its model, then answers one task after the other until nobody can ask.
 
-Tasks come on the standard input, answers go to the standard output, as `core.jobs.lines` writes them.
+Tasks come on the standard input, answers go to the standard output: a line of JSON a message. Nothing is pickled.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, BinaryIO
 
+from core.ask.lab import Prompt, Question
 from core.ask.models import OfModel
 from core.base.errors import UserError
-from core.jobs.lines import receive, send
-from core.jobs.turns import Task
+from core.base.spec import Spec
+from core.jobs.scheduler import Task
 from core.store.scenes import Generated, Row, Scene
 
 Answer = Callable[[Task], Any]
 DONE = object()
+FORMS = {form.__name__: form for form in (Question, Prompt, Row, Scene, Generated)}
+
+
+def send(stream: BinaryIO, *message: object) -> None:
+    """Write a message: texts, numbers, None, and specs by their class and JSON."""
+    stream.write(json.dumps(message, default=_plain).encode() + b"\n")
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> list[Any]:
+    """The next message as it was sent.
+
+    Raises:
+        EOFError: the other side is gone.
+        ValueError: what came is no message.
+    """
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError
+    return [_formed(each) for each in json.loads(line)]
+
+
+def _plain(part: Spec) -> dict[str, Any]:
+    return {type(part).__name__: part.model_dump(mode="json")}
+
+
+def _formed(part: Any) -> Any:
+    if not isinstance(part, dict):
+        return part
+    [(name, fields)] = part.items()
+    return FORMS[name].model_validate(fields)
 
 
 def serve(prepare: Callable[[], Answer]) -> None:
-    """Answer what comes by the function that `prepare` gives, until the other side is gone."""
+    """Answer tasks by the function that `prepare` gives, until the other side is gone."""
     tasks, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
-
     try:
         answer = prepare()
     except UserError as error:
         return send(answers, "refused", str(error))
     send(answers, "ready", None)
-    while True:
-        try:
-            task = Task(*receive(tasks))
-        except EOFError:
-            return None
-        try:
-            found = "answer", answer(task)
-        except UserError as error:
-            found = "refused", str(error)
-        except Exception as error:
-            traceback.print_exc()
-            found = "failed", f"{type(error).__name__}: {error}"
-        try:
-            send(answers, *found)
-        except BrokenPipeError:
-            return None
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            send(answers, *_outcome(answer, Task(*receive(tasks))))
+
+
+def _outcome(answer: Answer, task: Task) -> tuple[str, Any]:
+    """How a task went: `answer` and its content, or `refused` or `failed` and a sentence."""
+    try:
+        return "answer", answer(task)
+    except UserError as error:
+        return "refused", str(error)
+    except Exception as error:
+        traceback.print_exc()
+        return "failed", f"{type(error).__name__}: {error}"
 
 
 class Desk:
@@ -63,12 +94,12 @@ class Desk:
         self.loaded = None
         self._at(OfModel(model=model))
 
-    def _at(self, asked: OfModel) -> None:
+    def _at(self, model: OfModel) -> None:
         from core.evaluate.writing import Writer
         from core.measure.scenes import Lab
         from core.models.streaming import streamed
 
-        loaded = self.bench.load(asked)
+        loaded = self.bench.load(model)
         if streamed(loaded.layers):
             raise UserError(f"{loaded.source.label} is larger than the memory here: the lab needs a smaller model")
         if loaded is not self.loaded:

@@ -9,14 +9,16 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from core.ask.jobs import BY_REQUEST
+from core.ask.requests import ExportSpec
 from core.ask.shares import ShareRequest
 from core.ask.shortages import disk_full, shortage
 from core.base.errors import UserError
+from core.export import journal
 from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs
 from core.jobs.recorder import Recorder
-from core.jobs.records import Job, Status
-from core.jobs.tidying import settle, tidy
+from core.jobs.records import Job
+from core.jobs.status import Status
 from core.models.progress import Cancelled
 from core.store.cache import VIEW_KINDS, Entry, Store
 
@@ -30,7 +32,7 @@ class Failed(Exception):
 
 def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
     """Serve a device's queue until nothing was asked for `idle` seconds; leave at once if another worker does."""
-    tidy(store)
+    jobs.tidy(store)
     while True:
         lock = processes.take(jobs.worker_lock(store, device))
         if lock is None:
@@ -87,7 +89,7 @@ def run(store: Store, job: Job, models: dict, on_progress: Callable[[Status], No
         found = _outcome(store, job)
         if found is not None:
             return found
-        on_progress(job.status.model_copy(update={} if job.state == "running" else {"line": jobs.waiting(store, job)}))
+        on_progress(jobs.standing(store, job))
         lock = _device(store, job) if _may_start(store, job) else None
         if lock is None:
             time.sleep(PAUSE)
@@ -163,7 +165,8 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
                 recorder.end(state="failed", error=shortage(error) or bug)
             raise
         recorder.end(state="done", line="done", result=entry.key)
-        settle(store, entry)
+        if isinstance(entry.spec, ExportSpec):
+            journal.end(store, Path(entry.spec.folder))
         return entry
 
 

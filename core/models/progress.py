@@ -1,4 +1,4 @@
-"""How long work tells the world where it is, and how the world tells it to stop."""
+"""How far long work is, and how it is told to stop."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """A moment of a running job. `done` and `total` count units that take alike long, so their ratio is honest."""
+    """A moment of running work. `done` and `total` count units that take alike long, so their ratio is honest."""
 
-    line: str  # what is happening, in words
+    line: str = ""  # what is happening, in words
     done: int = 0
     total: int = 0  # 0 while it is not known
     layer: int | None = None  # the decoder layer being run

@@ -24,9 +24,9 @@ from core.store.agreement import Lengths, check_linears, check_unit
 from core.store.arrays import check_arrays
 from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, form_of, packs_of, read_folder
 from core.store.files import Corrupt, hashes, pretty
+from core.store.provenance_schema import SCHEMAS, Provenance
 from core.store.public import public
 from core.store.results import decode, encode
-from core.store.told import FORMS, Told
 from core.store.zips import megabytes, members, refuse, zipped
 
 JSON_LIMIT = 8 * 2**20  # bytes of one JSON file
@@ -211,7 +211,7 @@ def _spec(place: Place, files: dict[str, bytes]) -> Spec:
     name = f"{kind}/{key}/provenance.json"
     _json(name, files["provenance.json"])
     try:
-        FORMS.get(kind, Told).model_validate_json(files["provenance.json"])
+        SCHEMAS.get(kind, Provenance).model_validate_json(files["provenance.json"])
     except ValidationError:
         refuse(name, "does not tell what provenance tells: make the pack again")
     return spec

@@ -14,7 +14,7 @@ import streamlit as st
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.jobs import processes, tidying
+from core.jobs import processes, queue
 from core.store.cache import Store
 from pages.ui import live
 
@@ -68,7 +68,7 @@ async def warmed(_: object) -> AsyncIterator[None]:
 
 
 def _prepare() -> None:
-    tidying.tidy(Store())
+    queue.tidy(Store())
     for name in DRAWING:
         importlib.import_module(name)
     gc.collect()

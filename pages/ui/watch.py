@@ -11,13 +11,13 @@ from core.ask.shares import ShareRequest
 from core.ask.studies import StudyRequest
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import capital, per_cent, sentence
+from core.base.formats import sentence
 from core.jobs import queue
 from core.jobs.records import Job
 from core.models.cost import duration
 from core.show.figures.charts import COMPARED
 from core.store.cache import Entry, Store
-from pages.ui import buttons, called, frame, so_far, view
+from pages.ui import buttons, called, frame, partial_results, view
 from pages.ui.prune import exporting
 
 LISTED = 5  # active runs in the sidebar
@@ -36,7 +36,7 @@ def sidebar() -> None:
 def _lines() -> None:
     found = queue.active(Store())
     for job in found[:LISTED]:
-        state = f"{per_cent(round(job.status.fraction, 2))}" if job.state == "running" else "waiting"
+        state = job.status.percent if job.state == "running" else "waiting"
         st.page_link(page(job), label=f"{state} · {plain(called.brief(job.request))}", query_params={"job": job.key})
     if len(found) > LISTED:
         st.page_link("runs.py", label=f"{len(found) - LISTED} more waiting")
@@ -88,7 +88,7 @@ def panel(job: Job) -> None:
 def _live(key: str) -> None:
     store = Store()
     job = followed(store, key)
-    st.progress(job.status.fraction, text=plain(_headline(store, job)))
+    _bar(store, job)
     with st.container(horizontal=True, vertical_alignment="center"):
         cancel(job, "cancel")
         if job.state == "queued" and not queue.worker_alive(store, job.device):
@@ -97,7 +97,7 @@ def _live(key: str) -> None:
     st.caption("You may close this tab: the run goes on, and any tab that opens this address can watch it.")
     if isinstance(job.request, StudyRequest):
         with st.container(height=HEIGHT, border=False):
-            so_far.perplexities(store, job)
+            partial_results.perplexities(store, job)
 
 
 def cancel(job: Job, key: str) -> None:
@@ -115,28 +115,16 @@ def standing(job: Job) -> None:
 def _standing(key: str) -> None:
     store = Store()
     job = followed(store, key)
-    st.progress(job.status.fraction, text=plain(_headline(store, job)))
+    _bar(store, job)
     st.caption(plain(_details(job)))
 
 
-def _headline(store: Store, job: Job) -> str:
-    status = job.status
-    if job.state == "queued":
-        return f"Queued, {queue.waiting(store, job)}"
-    if not status.total:
-        return capital(status.line)
-    left = (
-        f"about {duration(status.seconds_left)} left" if status.seconds_left is not None else "time left not known yet"
-    )
-    return f"{per_cent(round(status.fraction, 2))}, {left}"
+def _bar(store: Store, job: Job) -> None:
+    st.progress(job.status.fraction, text=plain(queue.standing(store, job).headline))
 
 
 def _details(job: Job) -> str:
-    status = job.status
-    said = [status.line] if status.total else []
-    said += [status.speed] if status.speed else []
-    said += [f"{status.memory / 2**30:.1f} GiB of memory"] if status.memory else []
-    return " · ".join([*said, job.device])
+    return " · ".join(filter(None, [job.status.details, job.device]))
 
 
 def picture(job: Job) -> None:
@@ -149,12 +137,12 @@ def picture(job: Job) -> None:
     if job.active:
         st.fragment(run_every=1.0)(_found)(job.key)
     elif job.state == "done" and (entry := _entry(job.status.result, "profile")):
-        so_far.whole(entry.key, job)
+        partial_results.whole(entry.key, job)
 
 
 def _found(key: str) -> None:
     store = Store()
-    so_far.matrix(store, followed(store, key))
+    partial_results.matrix(store, followed(store, key))
 
 
 # --- after the end -------------------------------------------------------------------------------------------------
@@ -169,7 +157,7 @@ def _ended(job: Job) -> None:
         log(job)
     else:
         kept = "Finished parts are kept, and a run goes on from them."
-        st.warning(f"{job.state.capitalize()} at {per_cent(round(status.fraction, 2))}. {kept}")
+        st.warning(f"{job.state.capitalize()} at {status.percent}. {kept}")
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.state == "done":
             open_result(job, on_page=True)

@@ -20,7 +20,7 @@ from core.ask.measurements import MeasureRequest
 from core.ask.presets import PRESETS
 from core.ask.texts import WindowRequest
 from core.jobs import queue, records
-from core.jobs.listing import SETTLED
+from core.jobs.status import Status
 from core.store.cache import Store
 from tests.bench.sessions import Session
 from tests.e2e.conftest import ROOT, serving
@@ -39,10 +39,9 @@ def listing(store: Store, count: int) -> Iterator[Row]:
     submitted = [queue.submit(store, request(seed)) for seed in range(count)]
     yield f"{count} submissions", f"{time.monotonic() - began:.1f} s"
     for job in submitted[: count // 2]:
-        job.write(records.Status(state="done", result=job.key))
-    records._asked.cache_clear()
-    records._told.cache_clear()
-    time.sleep(SETTLED / 1e9)  # what has just changed is read again
+        job.write(Status(state="done", result=job.key))
+    records._read_request.cache_clear()
+    records._read_status.cache_clear()
     for what in ("for the first time", "again"):
         began = time.monotonic()
         assert len(queue.jobs(store)) == count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.jobs import processes, queue
-from core.jobs.records import Status
+from core.jobs.status import Status
 from core.store.cache import Store
 from pages.ui.tour import measured_again
 from tests import fake_experiment as fake

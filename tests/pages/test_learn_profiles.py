@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core.ask.measurements import measurements
 from core.ask.perturbations import perturbation
 from core.jobs import queue
-from core.jobs.records import Status
+from core.jobs.status import Status
 from core.show import lessons
 from core.store.cache import Store
 from pages.ui.tour import CHAPTERS, measured_again

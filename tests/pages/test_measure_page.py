@@ -13,12 +13,12 @@ from core.ask.perturbations import perturbation
 from core.ask.typed import build
 from core.base.errors import UserError
 from core.jobs import processes, queue
-from core.jobs.records import Status
+from core.jobs.status import Status
 from core.models import cost
 from core.results import precision
 from core.store import profiles
 from core.store.cache import Store
-from pages.ui import called, so_far
+from pages.ui import called, partial_results
 from pages.ui.measure import choose
 from tests import fake_experiment as fake
 from tests import synthetic
@@ -303,7 +303,7 @@ def test_a_finished_job_tells_positions_apart_and_links_to_those_in_view(store: 
 
 def test_what_is_measured_so_far_is_called_by_its_positions_and_seed() -> None:
     asked = Measurement(perturbation=perturbation("gaussian:0.3@all"), seed=1)
-    assert so_far._label(asked) == "Gaussian noise, size 0.3, all tokens, seed 1"
+    assert partial_results._label(asked) == "Gaussian noise, size 0.3, all tokens, seed 1"
 
 
 def test_close_leaves_the_form_alone_on_the_page(store: Store) -> None:

@@ -19,7 +19,7 @@ from core.ask.texts import WindowRequest
 from core.export import target
 from core.export.card import RECIPE
 from core.jobs import queue
-from core.jobs.records import Status
+from core.jobs.status import Status
 from core.models import cost
 from core.models.outline import Outline
 from core.models.sources import Source

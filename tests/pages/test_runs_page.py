@@ -13,7 +13,7 @@ from core.ask.models import ModelSpec
 from core.ask.requests import ExportRequest, ExportSpec
 from core.ask.studies import StudyRequest
 from core.jobs import processes, queue
-from core.jobs.records import Status
+from core.jobs.status import Status
 from core.plan.gains import gains_of
 from core.results import findings
 from core.store import profiles

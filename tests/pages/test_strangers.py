@@ -17,7 +17,7 @@ from core.ask.settings import PrunedSpec
 from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.jobs import queue
-from core.jobs.records import Status
+from core.jobs.status import Status
 from core.models import cost
 from core.report import assemble
 from core.show.figures.charts import COMPARED

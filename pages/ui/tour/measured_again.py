@@ -10,7 +10,6 @@ from core.ask.measurements import MeasureRequest
 from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import per_cent
 from core.jobs import queue
 from core.jobs.records import Job
 from core.models import cost, machine
@@ -73,12 +72,8 @@ def _run() -> None:
 
 def _watch(key: str) -> None:
     job = watch.followed(place(), key, IDLE)
-    status = job.status
-    left = f", about {cost.duration(status.seconds_left)} left" if status.seconds_left is not None else ""
-    line = "starting and loading the model"
-    if status.total:
-        line = f"{per_cent(round(status.fraction, 2))}{left} · {_plainly(status.line)}"
-    st.progress(status.fraction, text=plain(f"Measuring on {job.device}: {line}"))
+    status = queue.standing(place(), job)
+    st.progress(status.fraction, text=plain(f"Measuring on {job.device}: {_plainly(status.words)}"))
     watch.cancel(job, "stop")
 
 

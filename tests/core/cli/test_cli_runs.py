@@ -17,7 +17,7 @@ from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.cli.output import summary
 from core.jobs import processes, queue
-from core.jobs.records import Status
+from core.jobs.status import Status
 from core.kinds.owl import Owl
 from core.report import assemble
 from core.report.view import Seen

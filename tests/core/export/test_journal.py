@@ -11,7 +11,7 @@ from core.ask.requests import ExportSpec
 from core.evaluate import pruned as walking
 from core.export import journal
 from core.jobs import experiment
-from core.jobs.tidying import tidy
+from core.jobs.queue import tidy
 from core.store import deleting
 from core.store.cache import Store
 from core.store.files import write_file

@@ -17,7 +17,8 @@ from core.ask.studies import StudyRequest
 from core.ask.texts import WindowRequest
 from core.jobs import processes, queue
 from core.jobs.recorder import INTERVAL, Recorder
-from core.jobs.records import Request, Status
+from core.jobs.records import Request
+from core.jobs.status import Status
 from core.models.progress import Progress
 from core.store.cache import Store
 from tests import fake_experiment as fake
@@ -53,7 +54,7 @@ def test_newest_first_and_positions_in_the_order_of_submission(store: Store) -> 
 @pytest.mark.parametrize("ended", ["done", "failed", "cancelled", "interrupted"])
 def test_what_ended_is_queued_again(store: Store, ended: str) -> None:
     job = queue.submit(store, fake.request())
-    job.write(Status(state="running" if ended == "interrupted" else ended, profile="x"))
+    job.write(Status(state="running" if ended == "interrupted" else ended, result="x"))
     assert queue.job(store, job.key).state == ended
     assert queue.resume(store, job).state == "queued"
     assert queue.job(store, job.key).status.result is None
@@ -119,12 +120,28 @@ def test_a_started_worker_counts_until_it_holds_its_lock(store: Store, monkeypat
     assert not queue.worker_alive(store, "cpu")
 
 
-def test_status_counts(store: Store) -> None:
-    assert Status().fraction == 0
-    assert [Status(rate=rate).speed for rate in (None, 0.0, 40.0, 310.0, 12_300.0)] == [
-        "", "", "", "0.3 GFLOP/s", "12 GFLOP/s"
-    ]  # fmt: skip
-    assert Status(done=3, total=4).fraction == 0.75
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (Status(), "Queued, waiting"),
+        (Status(state="running", line="loading a"), "Loading a"),
+        (Status(state="running", line="layer 3", done=3, total=4), "75 %, time left not known yet · layer 3"),
+        (Status(state="running", line="x", done=1, total=9, rate=310.0, seconds_left=95, memory=2**30),
+         "11 %, about 95 s left · x · 0.3 GFLOP/s · 1.0 GiB of memory"),
+        (Status(state="running", line="x", done=1, total=1, rate=12_300.0, seconds_left=0),
+         "100 %, about 0 s left · x · 12 GFLOP/s"),
+        (Status(state="running", line="x", done=1, total=1, rate=40.0, seconds_left=0), "100 %, about 0 s left · x"),
+    ],
+)  # fmt: skip
+def test_a_status_in_words(status: Status, words: str) -> None:
+    assert status.words == words
+
+
+def test_a_status_of_an_older_version_is_read(store: Store) -> None:
+    job = queue.submit(store, fake.request())
+    old = {"state": "failed", "line": "layer 3", "done": 1, "total": 2, "error": "no", "unknown": 1}
+    (job.folder / "progress.json").write_text(json.dumps(old))
+    assert queue.job(store, job.key).status == Status(state="failed", line="layer 3", done=1, total=2, error="no")
 
 
 def test_work_that_is_no_flop_tells_the_time_left_but_no_rate(store: Store) -> None:
@@ -159,12 +176,12 @@ def test_who_waits_hears_of_the_first_in_plain_words(store: Store) -> None:
     first = queue.submit(store, setting)
     second = queue.submit(store, setting.model_copy(update={"settings": (Setting(), Setting(pruner="magnitude"))}))
     last = queue.submit(store, fake.request())
-    told = queue.waiting(store, second)
-    assert "one run on cpu" in told and first.request.title in told and "%" not in told, "no share of an unknown whole"
+    line = queue.standing(store, second).line
+    assert "one run on cpu" in line and first.request.title in line and "%" not in line, "no share of an unknown whole"
     first.write(Status(done=21, total=25))
-    assert "84 %" in queue.waiting(store, second)
+    assert "84 %" in queue.standing(store, second).line
     assert second.request.title.startswith("2 settings of ")
-    assert "2 runs" in queue.waiting(store, last)
+    assert "2 runs" in queue.standing(store, last).line
 
 
 USUAL = "SmolLM2-135M-Instruct: Uniform, 70 % zeros, Wanda"

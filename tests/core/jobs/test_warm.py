@@ -16,8 +16,8 @@ import pytest
 
 from core.ask import lab
 from core.base.errors import UserError
-from core.jobs import turns, warm
-from core.jobs.turns import Task
+from core.jobs import scheduler, warm
+from core.jobs.scheduler import Task
 from core.jobs.warm import Warm
 from tests import tiny
 
@@ -105,7 +105,7 @@ class Held:
     def __init__(self, of: Warm, path: Path, reader: str = "holder"):
         self.path = path
         self.future = of.ask(row(f"hold {path}"), reader)
-        until(lambda: of.turns.running is not None)
+        until(lambda: of.scheduler.running is not None)
 
     def let_go(self) -> None:
         self.path.touch()
@@ -167,7 +167,7 @@ def test_a_newer_question_takes_the_place_of_the_reader_s_older_one(made: Callab
 
 
 def test_what_was_answered_is_remembered(made: Callable[..., Warm], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "KEPT", 2)
+    monkeypatch.setattr(scheduler, "KEPT", 2)
     one = made()
     first = one.ask(row("x 1"), "a").result(SOON)
     again = one.ask(row("x 1"), "b")
@@ -245,7 +245,7 @@ def test_it_leaves_when_nobody_asks_and_comes_back(made: Callable[..., Warm]) ->
 def test_it_ends_with_the_process_that_started_it() -> None:
     code = f"""
 import sys
-from core.jobs.turns import Task
+from core.jobs.scheduler import Task
 from core.jobs.warm import Warm
 from core.ask import lab
 print(Warm({command()!r}).ask(Task("row", lab.question("x 1", "skip"), 0), "a").result({SOON})[3])

@@ -175,7 +175,7 @@ def test_a_second_job_waits_for_the_device(store: Store, start: Callable) -> Non
     start()
     until(lambda: now(store, first).state == "running")
     assert queue.queue_position(store, now(store, second)) == 1
-    assert "one run on cpu" in queue.waiting(store, now(store, second))
+    assert "one run on cpu" in queue.standing(store, now(store, second)).line
     heard = []
     follower = threading.Thread(target=worker.run, args=(store, second, {}, heard.append))
     follower.start()

@@ -17,7 +17,7 @@ from core.ask.study_file import read_study
 from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.jobs import queue
-from core.jobs.records import Status
+from core.jobs.status import Status
 from core.kinds import Manual
 from core.kinds.alphapruning import AlphaPruning
 from core.kinds.owl import Owl

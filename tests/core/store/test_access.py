@@ -13,8 +13,8 @@ from core.cli import serving
 from core.evaluate import task_files
 from core.export import target
 from core.jobs import queue
-from core.jobs.records import Status
-from core.jobs.tidying import tidy
+from core.jobs.queue import tidy
+from core.jobs.status import Status
 from core.models.sources import locate
 from core.store import access
 from core.store.cache import Store

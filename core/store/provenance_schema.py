@@ -21,8 +21,8 @@ def _ordered(span: tuple[int, int]) -> tuple[int, int]:
 Span = Annotated[tuple[Count, Count], AfterValidator(_ordered)]
 
 
-class Told(BaseModel):
-    """What may be told of any result; what else is told is free."""
+class Provenance(BaseModel):
+    """The known fields of any result's provenance; further fields are free."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
@@ -74,7 +74,7 @@ class Trial(BaseModel):
     uniform: float | None
 
 
-class ToldOfBest(Told):
+class BestProvenance(Provenance):
     """Of a best setting, which cannot be shown without what was asked."""
 
     request: Annotated[BestRequest, BeforeValidator(as_asked_now)]
@@ -83,4 +83,4 @@ class ToldOfBest(Told):
     trials: tuple[Trial, ...] = ()
 
 
-FORMS: dict[str, type[Told]] = {"best": ToldOfBest}  # by kind; any other: `Told`
+SCHEMAS: dict[str, type[Provenance]] = {"best": BestProvenance}  # by kind; any other: `Provenance`
