@@ -312,9 +312,7 @@ def linears_spec(
     """A profile in which each linear was pruned alone too."""
     plain = profile_spec(layers, preset=preset, prunable=True)
     alone = measurements(
-        ResidualLinear(pruner="wanda", sparsity=sparsity, linear=name)
-        for name in LINEARS
-        for sparsity in sparsities
+        ResidualLinear(pruner="wanda", sparsity=sparsity, linear=name) for name in LINEARS for sparsity in sparsities
     )
     return plain.model_copy(update={"measurements": (*plain.measurements, *alone)})
 

@@ -100,9 +100,7 @@ def folder(family: str) -> Path:
 def loaded(family: str) -> Loaded:
     """The family's model in memory; no test may leave it changed."""
     source = Source(f"tiny {family}", Path("nowhere"), None, f"tiny-{family}", None)
-    return Loaded(
-        built(family), tokenizer(), source, ModelSpec(content=source.content), tokenizer_hash(tokenizer())
-    )
+    return Loaded(built(family), tokenizer(), source, ModelSpec(content=source.content), tokenizer_hash(tokenizer()))
 
 
 def spoil_second_moments(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,6 @@ from core.kinds.treatments import PRUNERS
 SMALLEST_HALF_PRECISION_SIZE = 0.05
 
 
-
-
 class Measurement(Spec):
     """One perturbation with one noise seed; kinds without noise have seed 0."""
 

@@ -1,19 +1,24 @@
-"""What every kind of work needs: results, device, progress, and the model at hand."""
+"""Results, device, progress and the model at hand, which every kind of work needs; and reference checkpoints."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
+from core.ask.measurements import MeasureRequest
 from core.ask.models import OfModel
+from core.base.errors import UserError
+from core.measure.beside import outside, refuse_unlike, tensors
 from core.models import devices
 from core.models.loading import Loaded, Reader, accepted, load
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
-from core.models.sources import locate, outlined
+from core.models.provenance import relative
+from core.models.sources import Source, locate, outlined
 from core.store.cache import Store
 from core.store.files import stamp
 
@@ -55,3 +60,46 @@ class Bench:
         loaded = self.load(request, check)
         devices.place(loaded.model, loaded.layers, self.device)
         return loaded, outlined(loaded.source, self.store)
+
+
+# --- the other checkpoints of a measurement -----------------------------------------------------------------------
+
+
+def locate_references(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> dict[str, Source]:
+    """The files of every checkpoint that a request names, as it was typed -> where it lies.
+
+    Raises:
+        UserError: there is no such checkpoint, or it is the model itself.
+    """
+    typed = [each.perturbation.source for each in request.measurements if each.perturbation.compares]
+    found = {each: locate(each, store) for each in typed}
+    for source in found.values():
+        if source.fingerprint == mine.source.fingerprint:
+            raise UserError(
+                f"{mine.source.label} and {source.label} are the same checkpoint, equal file by file: name another one"
+            )
+    return found
+
+
+def load_reference(source: Source, mine: Loaded, bench: Bench) -> Loaded:
+    """Another checkpoint in memory beside the model, where it runs.
+
+    Raises:
+        UserError: it cannot be loaded, is not of the model's architecture and vocabulary, or equals it.
+    """
+    bench.report(Progress(f"loading {source.label}"))
+    other = load(source, mine.spec.dtype, bench.store)
+    refuse_unlike(mine, other)
+    devices.place(other.model, other.layers, bench.device)
+    return other
+
+
+def reference_provenance(others: Mapping[str, Source], mine: Loaded) -> dict[str, Any]:
+    """Provenance of the other checkpoints: the path of each by its hash, and the names of the compared tensors."""
+    if not others:
+        return {}
+    return {
+        "checkpoints": {source.fingerprint: relative(typed) for typed, source in others.items()},
+        "tensors": tensors(mine.layers),
+        "outside": outside(mine),
+    }

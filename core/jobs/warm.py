@@ -69,37 +69,40 @@ class Warm:
 
     def _run(self) -> None:
         """Start the process and hand it one task after the other; a process that stopped is started anew."""
-        while self.serving:
+        stopped = True
+        while stopped:  # not while serving: once this thread has left, another may serve
             self.stage = "loading"
             process, (kind, content) = _begin(self.command)
             if kind != "ready":
                 return self._leave(content)
             self.stage = "ready"
             try:
-                self._answer(process)
+                stopped = self._answer(process)
             finally:
                 _end(process)
         return None
 
-    def _answer(self, process: subprocess.Popen) -> None:
-        """Answer until nobody asks, or the process has stopped; go steps ahead while nobody waits."""
+    def _answer(self, process: subprocess.Popen) -> bool:
+        """Answer until nobody asks (False) or the process has stopped (True); go steps ahead while nobody waits."""
         kind, more = "", True
         while kind != "stopped":
             with self.scheduler.changed:
                 ticket = self.scheduler.next(0 if more else self.idle)
                 if ticket is None and not more:
-                    return self._leave()
+                    self._leave()
+                    return False
             kind, content = _exchange(process, ticket.task if ticket else AHEAD)
             if ticket is None:
                 more = (kind, content) == ("answer", True)
                 if kind == "stopped":  # the next question starts a new one: else it would stop again and again
                     self._leave(content)
+                    return False
             elif kind == "answer":
                 self.scheduler.keep(content)
                 ticket.future.set_result(content)
             else:
                 ticket.future.set_exception(RuntimeError(content) if kind == "failed" else UserError(content))
-        return None
+        return True
 
     def _leave(self, why: str = "") -> None:
         """Stop serving, and fail all pending futures with the reason."""

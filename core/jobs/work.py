@@ -15,8 +15,7 @@ from core.base.errors import UserError
 from core.base.escape import brief
 from core.evaluate.resolving import check, resolve
 from core.evaluate.running import Run
-from core.jobs import reference_models
-from core.jobs.bench import Bench
+from core.jobs.bench import Bench, load_reference, locate_references, reference_provenance
 from core.measure.sweep import Sweep
 from core.models import anatomy, devices
 from core.models.loading import Loaded, Reader
@@ -33,11 +32,11 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
 
     def checked(reader: Reader) -> None:
         windows(request.text, reader)
-        reference_models.located(request, reader, store)
+        locate_references(request, reader, store)
 
     loaded = bench.load(request, checked)
     text = windows(request.text, loaded)
-    others = reference_models.located(request, loaded, store)
+    others = locate_references(request, loaded, store)
     profile = ProfileSpec(
         model=loaded.spec,
         text=text.spec,
@@ -55,7 +54,7 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
         return found
     devices.place(loaded.model, loaded.layers, bench.device)
     shape = outlined(loaded.source, store)
-    beside = {each.fingerprint: reference_models.loaded(each, loaded, bench) for each in others.values()}
+    beside = {each.fingerprint: load_reference(each, loaded, bench) for each in others.values()}
 
     def swept() -> Sweep:
         sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine, share, beside)
@@ -75,7 +74,7 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
         "text_source": relative(request.text.source),
         "documents": request.text.documents,
         "seed": request.text.seed,
-        **reference_models.told(others, loaded),
+        **reference_provenance(others, loaded),
         "engine": sweep.engine,
         "replay_error": max((each for each in replays if each is not None), default=None),
         "warnings": list(dict.fromkeys(text for unit in units for text in unit["warnings"])),

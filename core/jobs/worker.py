@@ -16,8 +16,7 @@ from core.base.errors import UserError
 from core.export import journal
 from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs
-from core.jobs.recorder import Recorder
-from core.jobs.records import Job
+from core.jobs.records import Job, Recorder
 from core.jobs.status import Status
 from core.models.progress import Cancelled
 from core.store.cache import VIEW_KINDS, Entry, Store

@@ -106,9 +106,7 @@ class Injection:
         return chosen
 
 
-def perturbed(
-    measurement: Measurement, index: int, call: Call, sequences: Sequence[int], moments: Moments
-) -> Stream:
+def perturbed(measurement: Measurement, index: int, call: Call, sequences: Sequence[int], moments: Moments) -> Stream:
     """The perturbed output of layer `index` on its clean input."""
     return measurement.perturbation.apply(Injection(measurement.seed, index, call, sequences, moments))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.cli import main
-from core.jobs import recorder
+from core.jobs import records
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.response import Response
 from core.measure.sweep import Sweep
@@ -138,7 +138,7 @@ def do_little() -> None:
     Sweep._size = lambda sweep: 2  # two parts a unit
     GRIDS["quick"] = Grid(lambda *_: (DepthRamp(beta=0.05), Response(objective="kl")), strengths=(0.05,))
     plan.MEASURED_SPARSITIES = (0.3, 0.7)
-    recorder.INTERVAL = 1e9  # between two notes of how far it is
+    records.INTERVAL = 1e9  # between two notes of how far it is
 
 
 def prepared(root: Path) -> Bench:

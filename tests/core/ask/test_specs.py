@@ -57,12 +57,8 @@ def test_a_number_is_written_as_short_as_it_reads_back(value: float) -> None:
     assert float(number(value)) == value
 
 
-TEXT = TextSpec(
-    content="c", tokenizer="t", packing="joined", bos="protocol", length=16, windows=((0, 0), (0, 16))
-)
-UNIT = PerturbedSpec(
-    model=ModelSpec(content="m"), text=TEXT, measurement=Measurement(perturbation=Gaussian(size=0.3))
-)
+TEXT = TextSpec(content="c", tokenizer="t", packing="joined", bos="protocol", length=16, windows=((0, 0), (0, 16)))
+UNIT = PerturbedSpec(model=ModelSpec(content="m"), text=TEXT, measurement=Measurement(perturbation=Gaussian(size=0.3)))
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,7 @@ def request(text: str, *asked: Setting, windows: int = 20, **more: object) -> St
         model=str(tiny.folder("llama")),
         calibration=WindowRequest(source=text, sequences=4, length=LENGTH),
         settings=asked,
-        evaluation=EvaluationRequest(
-            text=WindowRequest(source=text, sequences=windows, length=LENGTH, seed=1)
-        ),
+        evaluation=EvaluationRequest(text=WindowRequest(source=text, sequences=windows, length=LENGTH, seed=1)),
         **more,
     )
 
@@ -328,9 +326,7 @@ def test_the_line_that_makes_an_export_again_says_what_is_not_usual(text: str, t
 def test_an_export_of_numbers_from_a_file_is_made_again_from_its_recipe(text: str, tmp_path: Path) -> None:
     by_hand = Manual(sparsity=(0.4, 0.5, 0.5, 0.6))
     asked = exporting(text, tmp_path / "out")
-    asked = asked.model_copy(
-        update={"setting": Setting(allocation=AllocationRequest(base=by_hand, target=0.5))}
-    )
+    asked = asked.model_copy(update={"setting": Setting(allocation=AllocationRequest(base=by_hand, target=0.5))})
     [line] = remake._commands(asked)
     assert "--allocation out/recipe.json" in line and "--tasks" not in line
 

@@ -369,9 +369,7 @@ def test_the_seconds_of_a_profile_are_those_of_all_its_units(empty: Store, text:
 def test_what_is_deleted_with_another_result_meanwhile_is_measured_again(empty: Store, text: str) -> None:
     """All profiles of a model share what is measured of its weights, all studies of one text the dense model."""
     short, settings = WindowRequest(source=text, sequences=4, length=8), (Setting(pruner="magnitude"),)
-    study = StudyRequest(
-        model=str(tiny.folder("llama")), evaluation=EvaluationRequest(text=short), settings=settings
-    )
+    study = StudyRequest(model=str(tiny.folder("llama")), evaluation=EvaluationRequest(text=short), settings=settings)
     for asked, other in (
         (request(text, "gaussian:0.3"), request(text, "gaussian:0.3").model_copy(update={"text": short})),
         (study, study.model_copy(update={"settings": ()})),

@@ -16,8 +16,7 @@ from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.texts import WindowRequest
 from core.jobs import processes, queue
-from core.jobs.recorder import INTERVAL, Recorder
-from core.jobs.records import Request
+from core.jobs.records import INTERVAL, Recorder, Request
 from core.jobs.status import Status
 from core.models.progress import Progress
 from core.store.cache import Store

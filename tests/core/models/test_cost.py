@@ -61,9 +61,7 @@ def test_what_takes_time_beside_flop_by_hand() -> None:
 def test_a_dense_path_takes_time_and_memory_beside_the_pruned_one(tmp_path: Path) -> None:
     calibration = WindowRequest(sequences=64, length=32)
     plain, beside = (
-        StudyRequest(
-            model=str(tiny.folder("llama")), calibration=calibration, settings=(Setting(repair=how),)
-        )
+        StudyRequest(model=str(tiny.folder("llama")), calibration=calibration, settings=(Setting(repair=how),))
         for how in ("refit", "refit_dense")
     )
     one, other = (cost.of_study(each, Store(tmp_path)) for each in (plain, beside))

@@ -95,8 +95,7 @@ def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_unif
     spec = synthetic.profile_spec(LAYERS, prunable=True)
     asked = [(Owl(), 0), *((AlphaPruning(), seed) for seed in range(3))]
     settings = [
-        Setting(allocation=AllocationRequest(base=base, target=TARGET), calibration_seed=seed)
-        for base, seed in asked
+        Setting(allocation=AllocationRequest(base=base, target=TARGET), calibration_seed=seed) for base, seed in asked
     ]
     key = synthetic.save_profile(tmp_path, spec, LAYERS)
     synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS, key, rise)
@@ -197,9 +196,7 @@ def test_its_reverse_is_that_of_the_same_correction_and_follows_it(
     spec = synthetic.profile_spec(LAYERS, prunable=True)
     asked = [(base, Correction(strength=strength, control=control)) for base, strength, control in fixes]
     asked += [(base, Correction()) for base, _ in asked]
-    settings = [
-        Setting(allocation=AllocationRequest(base=base, target=TARGET, correction=fix)) for base, fix in asked
-    ]
+    settings = [Setting(allocation=AllocationRequest(base=base, target=TARGET, correction=fix)) for base, fix in asked]
     synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS)
     store = Store(tmp_path)
     groups = protocols.together(store, protocols.of_model(store, spec.model)).values()

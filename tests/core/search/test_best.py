@@ -242,9 +242,7 @@ def test_a_profile_that_has_read_what_selects_or_judges_is_refused(
 ) -> None:
     window = WindowRequest(source=text, documents=documents, sequences=2, length=LENGTH)
     measured = experiment.get(
-        MeasureRequest(
-            model=str(tiny.folder("llama")), text=window, measurements=(tiny.measurement("gaussian:0.3"),)
-        ),
+        MeasureRequest(model=str(tiny.folder("llama")), text=window, measurements=(tiny.measurement("gaussian:0.3"),)),
         empty,
     )
     with refused(measured.key, role):

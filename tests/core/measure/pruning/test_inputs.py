@@ -214,9 +214,7 @@ def test_the_memory_of_second_moments_is_foreseen_within_a_factor_of_two(family:
 def test_only_a_request_that_needs_them_is_charged(empty: Store) -> None:
     by_wanda, by_sparsegpt = (
         cost.estimate(
-            MeasureRequest(
-                model=str(tiny.folder("llama")), measurements=(tiny.measurement(f"residual:{pruner}:0.5"),)
-            ),
+            MeasureRequest(model=str(tiny.folder("llama")), measurements=(tiny.measurement(f"residual:{pruner}:0.5"),)),
             empty,
         )
         for pruner in ("wanda", "sparsegpt")
