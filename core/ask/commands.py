@@ -40,11 +40,6 @@ def command_line(request: Asked, device: str | None = None, cache: Path | None =
     return quoted((*PROGRAM, *found))
 
 
-def report_line(keys: Iterable[str]) -> str:
-    """`python -m core report ...` over stored results by their keys."""
-    return quoted((*PROGRAM, "report", *keys, "--out", "report.html"))
-
-
 def quoted(line: Iterable[str]) -> str:
     """Words as this system's shell reads them."""
     return subprocess.list2cmdline(list(line)) if sys.platform == "win32" else shlex.join(line)

@@ -102,11 +102,6 @@ def standing(store: Store, job: Job) -> Status:
     return replace(job.status, line=f"waiting for {runs} on {job.device} (first: {first.request.title}{done})")
 
 
-def asked_for(store: Store, key: str) -> Request | None:
-    """The request of the run that computed a result, if that run was not forgotten."""
-    return next((each.request for each in jobs(store) if each.status.result == key), None)
-
-
 # --- steering ------------------------------------------------------------------------------------------------------
 
 

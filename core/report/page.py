@@ -1,8 +1,7 @@
-"""One HTML file that opens offline: sentences, charts, numbers, provenance, and the commands that make them again.
+"""One HTML file that opens offline: sentences, charts, numbers, their origin, and the command that makes them again.
 
-It takes figures as JSON and the library that draws them as text; how they look is the caller's matter. Everything else
-is text and is escaped by the template, `page.html.j2`. The page may load nothing and run nothing but its own two
-scripts, by their hashes.
+Everything but the figures is text and is escaped by the template, `page.html.j2`. The page may load nothing and run
+nothing but its own two scripts, by their hashes.
 """
 
 from __future__ import annotations
@@ -10,20 +9,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import plotly.graph_objects as go
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from core.base.escape import legible
+from core.show.figures.style import DARK, LIGHT, Chart, Palette
 
 HERE = Path(__file__).parent
 STYLE = (HERE / "page.css").read_text(encoding="utf-8").strip()
 DRAW = (HERE / "page.js").read_text(encoding="utf-8").strip()
-
+FONT = "system-ui, sans-serif"
 TEMPLATES = Environment(
     loader=FileSystemLoader(HERE),
     autoescape=True,
@@ -50,54 +53,71 @@ class Exhibit:
     name: str  # for files
     title: str
     finding: str
-    light: str  # a plotly figure as JSON
-    dark: str  # the same for a dark page
+    looks: dict[str, Any]  # plotly figures for light and dark pages
     table: Table
-    note: str  # what the numbers are of: the protocol
-
-    @property
-    def looks(self) -> dict[str, Any]:
-        """Both figures."""
-        return {"light": json.loads(self.light), "dark": json.loads(self.dark)}
+    note: str  # the protocol
 
 
 @dataclass(frozen=True)
-class Command:
-    """What makes something again."""
+class Report:
+    """Everything that is reported of one result."""
 
-    about: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Part:
-    """What is reported of one result."""
-
-    key: str
     title: str
     sentences: tuple[str, ...]
     exhibits: tuple[Exhibit, ...]
-    tables: tuple[tuple[str, Table], ...]  # title, numbers
-    provenance: tuple[tuple[str, str], ...]  # name, value
-    commands: tuple[Command, ...]
+    table: Table
+    origin: tuple[tuple[str, str], ...]  # name, value
+    commands: tuple[tuple[str, str], ...]  # what each does, and its text
 
 
-def page(title: str, made: str, parts: Sequence[Part], library: str) -> str:
+def exhibit(draw: Callable[[Palette], Chart], note: str, prefix: str, of: str = "") -> Exhibit:
+    """A chart drawn for light and for dark pages.
+
+    Args:
+        note: the protocol.
+        prefix: begins the name of a downloaded picture.
+        of: what its title names in brackets.
+    """
+    light, dark = draw(LIGHT), draw(DARK)
+    looks = {"light": _themed(light.figure, LIGHT), "dark": _themed(dark.figure, DARK)}
+    numbers = table(light.table.columns, light.table.itertuples(index=False))
+    name = re.sub(r"[^\w.]+", "-", f"{prefix} {of} {light.name}")
+    return Exhibit(name, f"{light.title} ({of})" if of else light.title, light.finding, looks, numbers, note)
+
+
+def _themed(figure: go.Figure, look: Palette) -> dict[str, Any]:
+    """A figure's JSON with the colours of text and grid, which charts leave to their page."""
+    axis = {"gridcolor": look.faint, "linecolor": look.guide, "color": look.ink, "zerolinecolor": look.guide}
+    theme = {"font": {"family": FONT, "color": look.ink, "size": 13}, "xaxis": axis, "yaxis": axis}
+    return json.loads(figure.update_layout(template=go.layout.Template(layout=theme)).to_json())
+
+
+def table(columns: Iterable[object], rows: Iterable[Sequence[object]]) -> Table:
+    """Rows of values, numbers with five digits."""
+    return Table(tuple(map(str, columns)), tuple(tuple(map(_written, row)) for row in rows))
+
+
+def _written(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.5g}" if math.isfinite(value) else "not a number" if math.isnan(value) else "infinite"
+    return str(value)
+
+
+def page(report: Report, made: str, library: str) -> str:
     """A whole HTML file.
 
     Args:
         made: one sentence on when and by what it was made.
-        library: the source of plotly.js, which is embedded once.
+        library: the source of plotly.js, which is embedded.
     """
-    library = _inside_script(library.replace("\r\n", "\n"))  # the browser hashes what it reads: line feeds alone
+    library = library.replace("\r\n", "\n")  # the browser hashes what it reads: line feeds alone
+    library = library.replace("</script", r"<\/script").replace("<!--", r"<\!--")  # it cannot end its element early
+    scripts = {"library": Markup(library), "draw": Markup(DRAW)}
+    policy = _policy(library, DRAW)
     return TEMPLATES.get_template("page.html.j2").render(
-        title=title,
-        made=made,
-        parts=parts,
-        policy=_policy(library, DRAW),
-        style=Markup(STYLE),
-        library=Markup(library),
-        draw=Markup(DRAW),
+        report=report, made=made, policy=policy, style=Markup(STYLE), **scripts
     )
 
 
@@ -110,8 +130,3 @@ def _policy(*scripts: str) -> str:
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
-
-
-def _inside_script(source: str) -> str:
-    """A script that cannot end its element early."""
-    return source.replace("</script", r"<\/script").replace("<!--", r"<\!--")

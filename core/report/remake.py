@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from core.ask import naming
-from core.ask.commands import Studying, alone, command_line
-from core.ask.jobs import Request
+from core.ask.commands import Studying, command_line
 from core.ask.measurements import Measurement, MeasureRequest
-from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.study_file import STUDY_FILE, write_study
 from core.ask.texts import WindowRequest
 from core.base.errors import UserError
-from core.report.page import Command
 from core.results.evaluations import Evaluations
 from core.search import best as bests
 from core.search.best import Best
 from core.search.plan import final_request
 from core.store.cache import Entry
 
+Command = tuple[str, str]  # what it does, and its text
 NOTHING_SAID = "There is no command: this result does not say where its model and text came from."
-SEARCH = "The whole search with all its numbers, the profile, the candidates and the judgement included:"
-NO_SEARCH = (
-    "No command says this search: its options take no texts of several lengths, no other packing or start token, and "
-    "no named documents. The judgement by itself:"
-)
-PROFILE = "The profile that the candidates look at, by itself:"
-ANSWER = "The answer by itself, with one calibration seed:"
-UNSEEDED = (
-    "The seed that drew the windows is not noted in this result, so the command takes 0; where the key differs, "
-    "another was used."
-)
+NO_SEARCH = "No command says this search; this judges its answer again."
+UNSEEDED = "The seed that drew the windows is not noted, so the command takes 0: where the key differs, it was another."
 
 
-def profile(entry: Entry, asked: Request | None = None) -> list[Command]:
-    """`python -m core measure ...`, as the run was asked if that is still known, else put together from provenance."""
+def profile(entry: Entry) -> list[Command]:
+    """`python -m core measure ...`."""
     told = entry.provenance
-    device, engine = _device(told), str(told.get("engine") or "wavefront")
-    engine = engine if engine in ("wavefront", "hooks") else "wavefront"
-    if isinstance(asked, MeasureRequest):
-        return [Command("The measurement:", command_line(asked, device=device, engine=engine))]
     if not told.get("model_source") or not told.get("text_source"):
-        return [Command(NOTHING_SAID, "python -m core measure --model MODEL --text TEXT")]
-    about = "The measurement:" if "seed" in told else f"The measurement. {UNSEEDED}"
-    return [Command(about, command_line(as_told(entry), device=device, engine=engine))]
+        return [(NOTHING_SAID, "python -m core measure --model MODEL --text TEXT")]
+    engine = "hooks" if told.get("engine") == "hooks" else "wavefront"
+    about = "The measurement." if "seed" in told else f"The measurement. {UNSEEDED}"
+    return [(about, command_line(as_told(entry), device=_device(told), engine=engine))]
 
 
 def as_told(entry: Entry) -> MeasureRequest:
@@ -79,56 +62,36 @@ def as_typed(entry: Entry) -> tuple[Measurement, ...]:
 
 
 def _device(told: dict) -> str:
-    """As the command line takes it; a described GPU is whichever is there."""
+    """The device as the command line takes it; a described GPU is whichever is there."""
     said = str(told.get("device", "auto"))
     return said if said in ("cpu", "mps") else "cuda" if said.startswith("cuda") else "auto"
 
 
 def study(found: Evaluations) -> list[Command]:
-    """The study file and its command; where no file can say it, a command per setting."""
+    """The study file and its command."""
     try:
         request = StudyRequest.model_validate(found.provenance["request"])
     except (KeyError, ValueError):
-        return [Command(NOTHING_SAID, command_line(Studying(file=STUDY_FILE)))]
+        return [(NOTHING_SAID, command_line(Studying(file=STUDY_FILE)))]
     return _study(request, _device(found.dense.result.about))
 
 
-def best(found: Best, singles: Sequence[str]) -> list[Command]:
-    """The search whole, or the study that judged where no command can say the search; then its parts.
-
-    Args:
-        singles: `core.search.best.commands`, the profile and the answer by themselves.
-    """
+def best(found: Best) -> list[Command]:
+    """The search whole, or the study that judged where no command can say the search."""
     whole = bests.whole_line(found.request)
-    if whole is None:
-        asked = final_request(found.request, found.profile, found.winner, found.runner_up, better=found.better)
-        file, *run = _study(asked, _device(found.final.dense.result.about))
-        return [Command(f"{NO_SEARCH} {file.about}", file.text), *run, *_singles(singles)]
-    return [Command(SEARCH, whole), *_singles(singles)]
-
-
-def _singles(lines: Sequence[str]) -> list[Command]:
-    return [Command(PROFILE if line.split()[3] == "measure" else ANSWER, line) for line in lines]
+    if whole is not None:
+        return [("The whole search with all its numbers.", whole)]
+    asked = final_request(found.request, found.profile, found.winner, found.runner_up, better=found.better)
+    (about, file), *run = _study(asked, _device(found.final.dense.result.about))
+    return [(f"{NO_SEARCH} {about}", file), *run]
 
 
 def _study(request: StudyRequest, device: str) -> list[Command]:
     if not request.settings:
-        return [Command("The evaluation:", command_line(request, device=device))]
+        return [("The evaluation.", command_line(request, device=device))]
     try:
         text = write_study(request)
     except UserError as error:
-        singles = [_single(request, each, device) for each in request.settings]
-        return [Command(f"Setting by setting, for {error}.", "\n".join(filter(None, singles)) or "# none can be said")]
-    return [
-        Command(f"Save this as {STUDY_FILE}:", text),
-        Command("Then run:", command_line(Studying(file=STUDY_FILE), device=device)),
-    ]
-
-
-def _single(request: StudyRequest, setting: Setting, device: str) -> str | None:
-    if setting.allocation.base.by_hand:
-        return f"# {naming.whole(setting)}: no command can say it; save its allocation as JSON and name that file"
-    try:
-        return command_line(alone(request, setting), device=device)
-    except UserError as error:
-        return f"# {naming.whole(setting)}: {error}"
+        return [(f"No study file can say it: {error}.", "python -m core study study.toml")]
+    run = command_line(Studying(file=STUDY_FILE), device=device)
+    return [(f"Save this as {STUDY_FILE}.", text), ("Then run it.", run)]

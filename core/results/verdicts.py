@@ -264,13 +264,13 @@ def _conclusion(own: Change, controls: Sequence[Change]) -> str:
 # --- what a page leads with ----------------------------------------------------------------------------------------
 
 
-def leading(found: Evaluations, part: Slice, setting: Setting) -> EvaluatedSetting:
-    """The measured setting to lead with where the one in view is not measured.
+def leading(found: Evaluations, part: Slice, setting: Setting | None = None) -> EvaluatedSetting:
+    """The measured setting to lead with where the one in view is not measured, or none is in view.
 
     Its method, else the lowest perplexity, else uniform; a correction never leads.
     """
     plain = [each for each in found.within(part) if each.uniform and each.finite and not each.strength]
-    alike = [each for each in plain if each.setting.allocation.base.kind == setting.allocation.base.kind]
+    alike = [e for e in plain if setting and e.setting.allocation.base.kind == setting.allocation.base.kind]
     return min(alike or plain or found.within(part), key=lambda each: each.perplexity)
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core.ask.allocations import AllocationRequest
-from core.ask.perturbations import perturbation
-from core.ask.settings import Setting
-from core.kinds.alphapruning import AlphaPruning
-from core.kinds.owl import Owl
-from core.report.assemble import html
+from core.report.reports import html
 from core.store.cache import Store
 from tests import synthetic
 
@@ -22,16 +17,12 @@ EVIL = "<img src=https://example.org/x onerror=\"document.title='taken'\"><scrip
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report of a profile, whose model is called like markup, and of a study."""
+    """A report of a profile, whose model is called like markup."""
     root = tmp_path_factory.mktemp("reported")
-    spec = synthetic.profile_spec(12, 8, prunable=True)
-    profile = synthetic.save_profile(root, spec, 12, EVIL)
-    allocations = [AllocationRequest(base=base, target=t) for base in (Owl(), AlphaPruning()) for t in (0.5, 0.7)]
-    study = synthetic.study_spec(spec, [Setting(allocation=each) for each in allocations], 12)
+    profile = synthetic.save_profile(root, synthetic.profile_spec(12, 8, prunable=True), 12, EVIL)
     store = Store(root)
-    entries = [store.profile(profile), store.by_key(synthetic.save_study(root, study, 12))]
     path = root / "a report.html"
-    path.write_text(html(store, entries), encoding="utf-8")
+    path.write_text(html(store, store.profile(profile)), encoding="utf-8")
     return path
 
 
@@ -51,7 +42,7 @@ def opened(file: Path, chromium: Browser, request: pytest.FixtureRequest) -> Ite
 
 def test_every_chart_is_drawn_and_nothing_is_asked_for(opened: Page, file: Path) -> None:
     charts = opened.locator(".chart")
-    assert charts.count() >= 10
+    assert charts.count() >= 8
     for index in range(charts.count()):
         expect(charts.nth(index).locator(".main-svg").first).to_be_visible()
         assert charts.nth(index).locator("path, rect").count() > 10
@@ -95,18 +86,3 @@ def test_findings_and_numbers_are_there_without_javascript(opened: Page) -> None
 def test_a_phone_scrolls_in_one_direction(opened: Page) -> None:
     opened.wait_for_selector(".chart .main-svg")
     assert opened.evaluate("() => document.documentElement.scrollWidth") <= 380
-
-
-def test_a_report_opens_at_the_view_it_was_made_from(
-    invented_at: Callable[[str], str], tab: Callable[..., Page], tmp_path: Path
-) -> None:
-    page = tab(f"{invented_at('absorption')}&perturbation=skip&layer=7")
-    page.get_by_test_id("stSidebarNav").get_by_text("Runs").click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download report").click()
-    download.value.save_as(file := tmp_path / "report.html")
-    page.goto(file.as_uri())
-    first = page.locator("figure").first
-    expect(first.locator("h3")).to_contain_text(perturbation("skip").label)
-    expect(first.locator("figcaption")).to_contain_text("the marked layer, 7, is the one in view")
-    expect(first.locator(".chart .main-svg").first).to_be_visible()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.models import cost
-from core.report import assemble
+from core.models import work
+from core.report import reports
 from core.store.cache import Store
 from core.store.packs import pack, unpack
 from tests import synthetic
@@ -48,7 +48,7 @@ def test_a_page_says_so(
     page: str, view: dict, came: str, imported: bool, bare: Store, made: dict[str, Path], monkeypatch
 ) -> None:
     monkeypatch.setenv("ABSORPTION_CACHE", str(made[came]))
-    monkeypatch.setattr(cost, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(work, "estimate", lambda *_: EXPECTED)
     app = opened_at(page, profile=PROFILE.key, **view)
     assert not app.exception
     assert any("imported" in each for each in said(app)) == imported
@@ -58,7 +58,7 @@ def test_a_page_says_so(
 def test_a_report_says_so(kind: str, came: str, bare: Store, made: dict[str, Path]) -> None:
     store = Store(made[came])
     [entry] = store.entries(kind)
-    assert ("imported" in assemble.html(store, [entry])) == (came != "own")
+    assert ("imported" in reports.html(store, entry)) == (came != "own")
 
 
 def said(app: AppTest) -> list[str]:

@@ -18,8 +18,8 @@ from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.jobs import queue
 from core.jobs.status import Status
-from core.models import cost
-from core.report import assemble
+from core.models import work
+from core.report import reports
 from core.show.figures.charts import COMPARED
 from core.store.cache import VIEW_KINDS, Store
 from core.store.packs import pack, unpack
@@ -100,7 +100,7 @@ def _jobs(store: Store, seed: int, state: str) -> None:
 @pytest.fixture
 def stranger(store: Store, made: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("ABSORPTION_CACHE", str(made))
-    monkeypatch.setattr(cost, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(work, "estimate", lambda *_: EXPECTED)
     return Store(made)
 
 
@@ -164,5 +164,5 @@ def _strings(proto: Message, but: str | None = None) -> Iterator[str]:
 
 def test_a_report_is_text(stranger: Store) -> None:
     entries = [entry for kind in ("profile", "study", "best") for entry in stranger.entries(kind)]
-    page = assemble.html(stranger, entries, queue.asked_for)
-    assert "<b>mallory" not in page and "\u202e" not in page and "\x1b" not in page
+    for page in (reports.html(stranger, entry) for entry in entries):
+        assert "<b>mallory" not in page and "\u202e" not in page and "\x1b" not in page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
@@ -11,17 +10,13 @@ from core.ask import naming
 from core.ask.studies import StudySpec
 from core.base import profile_names
 from core.base.escape import plain
-from core.jobs import queue
-from core.report import assemble
-from core.report.page import Part
-from core.report.view import Seen
+from core.report import reports
 from core.store import access
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack
 from pages.ui import buttons, called, frame, subject, watch
 
-NOTHING = Seen()
 KEPT = {
     "profile": "Its measurements are deleted too, except those shared with other profiles. You can measure it again.",
     "study": "Its evaluations are deleted too, except those shared with other studies. You can evaluate them again.",
@@ -100,35 +95,14 @@ def _carry(store: Store, entry: Entry) -> None:
         on_click="ignore",
         help=f"This {noun(entry)} and everything it needs, as a zip to import on another machine.",
     )
-    reports(store, [entry], f"report-{entry.key}", seen())
-
-
-def seen() -> Seen:
-    """The perturbation and the layer that the reader looked at last: a report of a profile opens there."""
-    known = st.session_state.get("view", {})
-    layer = known.get("layer", (None, None))[1]
-    return Seen(known.get("perturbation", (None, None))[1], layer if isinstance(layer, int) else None)
-
-
-def reports(
-    store: Store, entries: list[Entry], key: str, shown: Seen = NOTHING, first: Callable[[], Part] | None = None
-) -> None:
-    """A button that makes one HTML file of some results.
-
-    Args:
-        shown: the view that the report opens at.
-        first: makes the comparison that it begins with.
-    """
-    name = entries[0].key if len(entries) == 1 else f"{len(entries)}-results"
-    label = "Download report of this comparison" if first or len(entries) > 1 else "Download report"
     st.download_button(
-        label,
-        partial(assemble.html, store, entries, queue.asked_for, shown, first),
-        file_name=f"absorption-report-{name}.html",
+        "Download report",
+        partial(reports.html, store, entry),
+        file_name=f"absorption-report-{entry.key}.html",
         mime="text/html",
-        key=key,
+        key=f"report-{entry.key}",
         on_click="ignore",
-        help="One HTML file, about 5 MB: charts, numbers, their origin, and the commands that reproduce them.",
+        help="One HTML file, about 5 MB: charts, numbers, their origin, and the command that measures them again.",
     )
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 import streamlit as st
 
 from core.base.escape import plain
-from core.report import picked
 from core.results import evaluations, protocols
 from core.results.study_table import FIRST, SHORT, Column, Row, Table, beside_first, names, rows_of
 from core.results.study_table import study_table as made
@@ -54,8 +52,6 @@ def show(store: Store) -> None:
     compared = [rows[key] for key in st.session_state[PICKED]]
     if len(compared) > 1:
         _compare(compared)
-        studies = [known[key] for key in dict.fromkeys(row.study.spec.key for row in compared)]
-        acting.reports(store, studies, "report-compared", first=partial(picked.part, compared))
     st.header("A whole study", anchor=False)
     acting.one_of(store, known, "Study to act on", "picked-study")
 

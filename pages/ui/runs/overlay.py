@@ -1,4 +1,4 @@
-"""Gains of several profiles on one axis, with a report of them."""
+"""Gains of several profiles on one axis."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import streamlit as st
 
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.report.view import Seen
 from core.show.figures import labels, overlay
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import frame, subject, view
-from pages.ui.runs import acting
 
 MANY = 6  # lines that can still be told from each other
 
@@ -60,8 +58,6 @@ def show(store: Store) -> None:
         "Bands are 95 % intervals over sequences. "
         + " ".join(plain(f"{title}: {labels.source(found)}.") for title, found in zip(titles, loaded, strict=True))
     )
-    if len(loaded) > 1:
-        acting.reports(store, [found.entry for found in loaded], "report-overlaid", Seen(perturbation=name))
 
 
 def keep_known(entries: dict[str, Entry]) -> None:

@@ -19,8 +19,6 @@ from core.cli.output import summary
 from core.jobs import processes, queue
 from core.jobs.status import Status
 from core.kinds.owl import Owl
-from core.report import assemble
-from core.report.view import Seen
 from core.store import profiles
 from core.store.cache import Store
 from tests import fake_experiment as fake
@@ -273,25 +271,12 @@ def report(say: Callable) -> Callable:
     return lambda *words: say("report", *words)
 
 
-def test_a_report_of_a_profile_and_a_study(report: Callable, store: Store, key: str, tmp_path: Path) -> None:
-    file, other = tmp_path / "report [mine].html", study(store)
-    told = report(key[:6], other, key, "--out", file, "--json").json
-    assert told == {"keys": [key, other], "file": str(file), "bytes": file.stat().st_size}
+def test_a_report_of_a_result(report: Callable, key: str, tmp_path: Path) -> None:
+    file = tmp_path / "report [mine].html"
+    told = report(key[:6], "--out", file, "--json").json
+    assert told == {"key": key, "file": str(file), "bytes": file.stat().st_size}
     page = file.read_text(encoding="utf-8")
-    assert page.startswith("<!doctype html>") and page.count("<section") == 2
-    assert key in page and other in page
-
-
-def test_a_report_opens_at_the_view_that_is_asked_for(
-    report: Callable, store: Store, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file, seen = tmp_path / "report.html", []
-    monkeypatch.setattr(assemble, "html", lambda *given: seen.append(given[-1]) or "")
-    report(key, "--out", file, "--perturbation", "skip", "--layer", 2)
-    assert seen == [Seen("skip", 2)]
-    report(key, "--out", file, "--perturbation", "gaussian:9").refused("gaussian:9", "gaussian:0.3", "skip")
-    report(key, "--out", file, "--layer", 99).refused("layer 99")
-    report(study(store), "--out", file, "--layer", 2).refused("--layer", "profiles")
+    assert page.startswith("<!doctype html>") and key in page
 
 
 def test_a_report_is_not_replaced_unasked(report: Callable, key: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.report import page as report
-from core.report.page import Command, Exhibit, Part, Table
+from core.report.page import Exhibit, Report, Table
 
 LIBRARY = "var Plotly = {react() { return '<' + '/p>'; }};\r\n// done"
 EVIL = [
@@ -60,12 +60,16 @@ class Reader(HTMLParser):
         return [json.loads(text) for attrs, text in self.scripts if attrs.get("type") == "application/json"]
 
 
-def part(said: str = "said") -> Part:
-    """A part in which every text is the same."""
-    figure = json.dumps({"data": [{"name": said}], "layout": {"height": 321, "title": said}}, ensure_ascii=False)
+def part(said: str = "said") -> Report:
+    """A report in which every text is the same."""
+    figure = {"data": [{"name": said}], "layout": {"height": 321, "title": said}}
     numbers = Table((said, "b"), ((said, "1"), ("2", said)))
-    exhibit = Exhibit(said, said, said, figure, figure, numbers, said)
-    return Part(said, said, (said,), (exhibit,), ((said, numbers),), ((said, said),), (Command(said, said),))
+    exhibit = Exhibit(said, said, said, {"light": figure, "dark": figure}, numbers, said)
+    return Report(said, (said,), (exhibit, exhibit), numbers, ((said, said),), ((said, said),))
+
+
+def written(said: str = "said", library: str = LIBRARY) -> str:
+    return report.page(part(said), said, library)
 
 
 def shape(page: str) -> list[str]:
@@ -74,8 +78,8 @@ def shape(page: str) -> list[str]:
 
 @pytest.mark.parametrize("said", EVIL)
 def test_what_is_written_there_stays_text(said: str) -> None:
-    read = Reader(report.page(said, said, [part(said), part(said)], LIBRARY))
-    assert [tag for tag, _ in read.elements] == shape(report.page("a", "a", [part("a"), part("a")], LIBRARY))
+    read = Reader(written(said))
+    assert [tag for tag, _ in read.elements] == shape(written("a"))
     assert not [name for _, attrs in read.elements for name in attrs if name.startswith("on")]
     assert said in read.text
     assert [each["dark"]["data"][0]["name"] for each in read.figures] == [said, said]
@@ -84,13 +88,13 @@ def test_what_is_written_there_stays_text(said: str) -> None:
 @settings(max_examples=60)
 @given(st.text(min_size=1).filter(lambda text: "\r" not in text and "\0" not in text))
 def test_any_text_leaves_the_page_as_it_is(said: str) -> None:
-    read = Reader(report.page(said, said, [part(said)], LIBRARY))
-    assert [tag for tag, _ in read.elements] == shape(report.page("a", "a", [part("a")], LIBRARY))
+    read = Reader(written(said))
+    assert [tag for tag, _ in read.elements] == shape(written("a"))
     assert read.figures[0]["light"]["layout"]["title"] == said
 
 
 def test_only_its_two_scripts_may_run() -> None:
-    read = Reader(report.page("a", "a", [part()], LIBRARY))
+    read = Reader(written())
     policy = next(attrs["content"] for tag, attrs in read.elements if attrs.get("http-equiv"))
     allowed = re.findall(r"'sha256-([^']+)'", policy)
     hashes = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in read.running]
@@ -100,7 +104,7 @@ def test_only_its_two_scripts_may_run() -> None:
 
 
 def test_nothing_is_loaded_from_anywhere() -> None:
-    read = Reader(report.page("a", "a", [part(), part()], LIBRARY))
+    read = Reader(written())
     links = [attrs["href"] for _, attrs in read.elements if "href" in attrs]
     assert all(link.startswith(("#", "data:")) for link in links)
     assert not [name for _, attrs in read.elements for name in attrs if name in LOADING]
@@ -108,32 +112,24 @@ def test_nothing_is_loaded_from_anywhere() -> None:
 
 
 def test_a_library_cannot_end_its_script_early() -> None:
-    page = report.page("a", "a", [part()], "x = '</script><b>'; y = '<!-- <script>';")
+    page = written(library="x = '</script><b>'; y = '<!-- <script>';")
     read = Reader(page)
     assert [tag for tag, _ in read.elements].count("b") == 0
     assert len(read.running) == 2 and read.running[0].endswith("';")
 
 
 def test_the_library_is_there_once_however_many_charts() -> None:
-    page = report.page("a", "a", [part(), part()], "the library")
+    page = written(library="the library")
     assert page.count("the library") == 1
     assert page.count('class="chart"') == 2
 
 
 def test_every_chart_has_its_numbers_and_words_without_javascript() -> None:
     exhibit = replace(part().exhibits[0], title="A title", finding="What was found.", note="of this model")
-    page = report.page("a", "a", [replace(part(), exhibits=(exhibit,))], LIBRARY)
+    page = report.page(replace(part(), exhibits=(exhibit,)), "a", LIBRARY)
     read = Reader(page)
     chart = next(attrs for _, attrs in read.elements if attrs.get("class") == "chart")
     assert chart["aria-label"] == "A title. What was found."
     assert "321px" in chart["style"]
     assert all(text in read.text for text in ("What was found.", "of this model", "Numbers"))
     assert shape(page).count("details") == 1 and shape(page).count("table") == 3
-
-
-def test_parts_are_reached_from_the_top() -> None:
-    read = Reader(report.page("a", "a", [part("first"), part("second")], LIBRARY))
-    links = [attrs["href"][1:] for tag, attrs in read.elements if tag == "a"]
-    assert links == [attrs["id"] for tag, attrs in read.elements if tag == "section"]
-    identities = [attrs["id"] for _, attrs in read.elements if "id" in attrs]
-    assert len(set(identities)) == len(identities)

@@ -13,7 +13,7 @@ import pytest
 from core.ask import presets
 from core.ask.measurements import MeasureRequest
 from core.base.errors import UserError
-from core.report import provenance
+from core.report import reports
 from core.results import evaluations, protocols
 from core.show.figures import labels
 from core.store import profiles
@@ -100,14 +100,10 @@ def test_the_word_stands_where_numbers_do(here: Store, empty: Store) -> None:
     found = profiles.load(empty, next(empty.entries()))
     [entry] = empty.entries("study")
     study = evaluations.load(empty, entry)
-    rows = dict(provenance.rows(entry, entry.spec.model, entry.spec.text, entry.spec))
+    rows = dict(reports.report(empty, entry).origin)
     assert [rows["imported in a pack, SHA-256"]] == list(entry.packs) and len(entry.packs[0]) == 64
     assert rows["device"] == TOLD["device"]  # who measured it, as the pack says
-    said = (
-        labels.source(found), provenance.note(entry, entry.spec.model, entry.spec.text), protocols.line(study),
-        protocols.badge(study),
-    )  # fmt: skip
-    assert all("imported" in each for each in said)
+    assert all("imported" in each for each in (labels.source(found), protocols.line(study), protocols.badge(study)))
     assert "imported" not in labels.source(profiles.load(here, next(here.entries())))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.report import assemble
+from core.report import reports
 from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.packs import pack
@@ -32,5 +32,5 @@ def test_packs_and_reports_say_no_folder(here: Store) -> None:
     save(here, "profile")  # its units; the view stays as it is
     entry = here.by_key(spec.key)
     assert not any(b"tell-tale" in data for data in members(pack(here, entry)).values())
-    page = assemble.html(here, [entry])
+    page = reports.html(here, entry)
     assert "tell-tale" not in page and "file:t.txt" in page

@@ -1,0 +1,169 @@
+"""A stored result as one HTML file: what its page shows first, its charts, its table, its origin and its command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+import numpy as np
+from plotly.offline import get_plotlyjs
+
+from core.base.errors import UserError
+from core.kinds.treatments import OF_ONE_LAYER
+from core.plan import responses
+from core.plan.gains import gains_of
+from core.report import remake
+from core.report.page import Exhibit, Report, exhibit, page, table
+from core.results import evaluations, precision, protocols, verdicts
+from core.results.checkpoints import compared
+from core.results.evaluations import Evaluations
+from core.results.study_table import rows_of, study_table
+from core.search import best as bests
+from core.show.figures import labels
+from core.show.figures import of_evaluations as drawing
+from core.show.figures.charts import CHARTS, COMPARED, ChartRow, InView
+from core.show.figures.responses import responses as draw_responses
+from core.show.figures.style import Chart, Palette
+from core.store import profiles
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from core.store.public import public
+
+KINDS = ("profile", "study", "best")
+PREFERRED = "gaussian:0.3"  # charts of a profile are of this perturbation, where it was measured
+Draw = Callable[[Palette], Chart]
+
+
+def html(store: Store, entry: Entry) -> str:
+    """The report on a profile, a study or a best setting.
+
+    Raises:
+        UserError: it is an export, or a unit is missing.
+    """
+    made = f"Made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by the absorption explorer; it opens offline."
+    return page(report(store, entry), made, get_plotlyjs())
+
+
+def report(store: Store, entry: Entry) -> Report:
+    """Everything that is reported of a result; errors as `html`."""
+    entry = replace(entry, provenance=public(entry.provenance))  # a report goes to others
+    match entry.path.parent.name:
+        case "profile":
+            return _profile(profiles.load(store, entry))
+        case "study":
+            return _study(entry, evaluations.load(store, entry))
+        case "best":
+            found = bests.load(store, entry)
+            judged = _study(entry, found.final)
+            said = (found.loss_sentence, *found.more_sentences, *judged.sentences)
+            return replace(judged, title=found.sentence, sentences=said, commands=tuple(remake.best(found)))
+    raise UserError(f"{entry.key} is an export: report on the study whose numbers its model card gives")
+
+
+def _origin(entry: Entry) -> tuple[tuple[str, str], ...]:
+    """Everything that a result says of itself, and what exactly was measured."""
+    packs = {"imported in a pack, SHA-256": ", ".join(entry.packs)}
+    spec = {"what was measured": entry.spec.model_dump(mode="json", exclude_none=True)}
+    told = {"key": entry.key, **packs, **entry.provenance, **spec}
+    written = {name: each if isinstance(each, str) else json.dumps(each) for name, each in told.items() if each}
+    return tuple((name.replace("_", " "), each) for name, each in written.items())
+
+
+# --- profiles ------------------------------------------------------------------------------------------------------
+
+
+def _profile(found: Profile) -> Report:
+    shown = [PREFERRED if PREFERRED in found.by_name else next(iter(found.by_name)), *found.others]
+    called = {name: labels.perturbation(each) for name, each in found.perturbations.items()}
+    findings = {name: precision.finding(found, name) for name in found.by_name}
+    return Report(
+        title=f"{called[shown[0]]}: {findings[shown[0]]}",
+        sentences=(
+            f"{labels.source(found)}.",
+            *(compared(found, name).worst for name in found.others),
+            *filter(None, [precision.rounding(found)]),
+        ),
+        exhibits=(*(each for name in dict.fromkeys(shown) for each in _charts(found, name)), *_responses(found)),
+        table=table(("perturbation", "verdict"), [(called[name], said) for name, said in findings.items()]),
+        origin=_origin(found.entry),
+        commands=tuple(remake.profile(found.entry)),
+    )
+
+
+def _charts(found: Profile, name: str) -> Iterator[Exhibit]:
+    """The charts of the Absorption page, as far as the profile has what they draw."""
+    gains = np.nan_to_num(gains_of(found.seeds(name)).value[:-1], nan=-np.inf)
+    asked = InView(found, name, int(gains.argmax()) if gains.size else 0)
+    label = labels.perturbation(found.perturbations[name])
+    note = f"{label}; the marked layer, {asked.layer}, has the greatest gain · {labels.source(found)}"
+
+    def draw(row: ChartRow, look: Palette) -> Chart:
+        return row.draw(replace(asked, look=look))
+
+    for row in CHARTS:
+        if row.group != COMPARED or name in found.others:
+            try:
+                yield exhibit(partial(draw, row), note, f"{found.entry.key[:6]} {row.key}", label)
+            except UserError:  # nothing of the kind was measured
+                continue
+
+
+def _responses(found: Profile) -> Iterator[Exhibit]:
+    """The curves of every pruner that two or more sparsities were measured with."""
+    for pruner, title in OF_ONE_LAYER.items():
+        try:
+            sparsities, harm = responses.measured(found, pruner, "kl")
+        except UserError:
+            continue
+        draw = partial(draw_responses, sparsities, harm, responses.NAMES["kl"], title)
+        yield exhibit(draw, labels.source(found), found.entry.key[:6], title)
+
+
+# --- studies -------------------------------------------------------------------------------------------------------
+
+
+def _study(entry: Entry, found: Evaluations) -> Report:
+    """The report of a study; `entry` may be the best setting that it judges.
+
+    Raises:
+        UserError: losses of a point are not here, for instance because they were corrupt and set aside.
+    """
+    gap = next((each for each in found.points if each.evaluated is None), None)
+    if gap is not None:
+        raise UserError(f"study {found.spec.key} lacks {gap.name}: evaluate it again to fill the gap")
+    heads, *rows = study_table(rows_of(found)).differing.texts
+    told = [f"At {each.name}: {text}" for each in found.slices for text in verdicts.sentences(found, each, None)]
+    return Report(
+        title=_headline(found),
+        sentences=(f"{protocols.badge(found)}.", *told, *(f"{e.name}: {e.helped}" for e in found.settings if e.helped)),
+        exhibits=tuple(_pictures(found)),
+        table=table(heads, rows),
+        origin=_origin(entry),
+        commands=tuple(remake.study(found)),
+    )
+
+
+def _headline(found: Evaluations) -> str:
+    """What its page leads with: the lowest perplexity where most was compared."""
+    if not found.settings:
+        return f"Perplexity of the dense model: {found.dense.written}"
+    part = max(found.slices, key=lambda each: len(found.within(each)))
+    one = verdicts.leading(found, part)
+    return f"{verdicts.headline(one, part)}: {one.name}"
+
+
+def _pictures(found: Evaluations) -> Iterator[Exhibit]:
+    """Perplexity over targets of each way of pruning; then each target's changes and corrections."""
+    note, prefix = protocols.badge(found), found.spec.key[:6]
+    for part in {each.pruned: each for each in found.slices}.values():
+        yield exhibit(partial(drawing.perplexity, found, None, part=part), note, prefix, part.pruned)
+    for part in found.slices:
+        draws: list[Draw] = []
+        if drawing.against_uniform(found, part, None):
+            draws.append(partial(drawing.against_uniform, found, part, None))
+        draws += [partial(drawing.correction, found, part, base, None) for base in drawing.corrected_bases(found, part)]
+        for number, draw in enumerate(draws):
+            yield exhibit(draw, note, f"{prefix} {number}", part.name)
