@@ -4,12 +4,11 @@ import streamlit as st
 
 from core.ask.commands import command_line
 from core.base.errors import UserError
-from core.models import cost
+from core.models import work
 from core.store import profiles
 from core.store.cache import Store
 from pages.ui import buttons, frame, glossary, watch
 from pages.ui.measure import choose
-from pages.ui.prune import costing
 
 store = Store()
 
@@ -24,7 +23,7 @@ def decide() -> None:
     choice, expected, found, trouble = None, None, None, None
     try:
         choice = choose.measurement()
-        expected = cost.estimate(choice.request, store, choice.device)
+        expected = work.estimate(choice.request, store, choice.device)
         found = store.find(choice.request) or profiles.committed(store, choice.request)
     except UserError as error:
         choice, trouble = None, str(error)
@@ -38,7 +37,7 @@ def decide() -> None:
         if trouble:
             frame.error(trouble)
         elif not found:
-            st.markdown(cost.words(expected) if expected else costing.UNKNOWN)
+            st.markdown(work.words(expected))
     if choice:
         line = command_line(choice.request, choice.device, store.elsewhere, engine=choice.engine)
         frame.command(line)

@@ -108,3 +108,10 @@ def ranges(numbers: Sequence[int]) -> str:
     for run in runs(numbers):
         parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run]
     return listed(parts)
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `110 s`, `3 min`, `2.5 h`."""
+    if seconds < 119.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -14,7 +14,7 @@ from core.base.errors import UserError
 from core.cli.output import out, say_json
 from core.jobs import cluster
 from core.models import machine
-from core.models.cost import Cost
+from core.models.work import Cost
 from core.store import parts
 from core.store.cache import Entry, Store
 
@@ -50,7 +50,7 @@ def expected(estimate: Callable[..., Cost | None], request: Request, store: Stor
     if place is None:
         return estimate(request, store, device)
     cost = estimate(request, store, place.device)
-    return cost and replace(cost, seconds=cost.seconds / place.shares)
+    return cost and replace(cost, rate=cost.rate * place.shares)
 
 
 def is_unfinished(entry: Entry) -> bool:

@@ -19,7 +19,7 @@ from core.cli.output import err, out, say_helped, say_json
 from core.cli.study_output import change_json, point_json, study_json, study_table
 from core.cli.telling import progress_bar
 from core.jobs import queue
-from core.models import cost, machine
+from core.models import machine, work
 from core.results import evaluations
 from core.search.plan import estimate
 from core.store.cache import Entry, Store
@@ -87,7 +87,7 @@ def study(given: SimpleNamespace) -> None:
     say_json({"key": entry.key, **study_json(found)}) if given.json else study_table(found)
 
 
-ESTIMATES = {MeasureRequest: cost.estimate, StudyRequest: cost.of_study, BestRequest: estimate}
+ESTIMATES = {MeasureRequest: work.estimate, StudyRequest: work.estimate, BestRequest: estimate}
 
 
 def run(
@@ -103,10 +103,9 @@ def run(
     if entry is None:
         known = ESTIMATES.get(type(request))
         expected = known and sharing.expected(known, request, store, device)
-        unknown = "The cost was not known before the model was here." if known else ""
         from core.jobs import worker
 
-        with progress_bar(cost.words(expected) if expected else unknown) as bar:
+        with progress_bar(work.words(expected) if known else "") as bar:
             entry = worker.run(store, queue.submit(store, request, device, engine), models, bar)
     if entry.packs:
         err.print(f"{entry.key} holds imported numbers, which were not measured here.")

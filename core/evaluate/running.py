@@ -12,7 +12,6 @@ import numpy as np
 from torch import Tensor
 
 from core.ask import naming
-from core.ask.settings import PrunedSpec
 from core.ask.shares import Share, cut
 from core.ask.studies import Point, StudyRequest, StudySpec, ZeroShotSpec
 from core.base.errors import Broken
@@ -20,10 +19,10 @@ from core.evaluate import perplexity, zeroshot
 from core.evaluate.pruned import count_zeros, prune
 from core.evaluate.resolving import Resolved
 from core.measure.walk import restored
-from core.models import flops
+from core.models import work
 from core.models.loading import Loaded
 from core.models.outline import Outline
-from core.models.progress import Progress, Report
+from core.models.progress import Account, Report
 from core.models.provenance import provenance, relative
 from core.store import parts
 from core.store.cache import Entry, Store
@@ -43,11 +42,12 @@ class Run:
     shape: Outline
     report: Report
     share: Share | None = None  # None: all of it
-    done: float = 0.0  # FLOP
-    total: float = 0.0
-    pieces: int = 0
+    account: Account = field(init=False)
     at: str = "the dense model"  # what is evaluated now, as charts call it
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.account = Account(self.report)
 
     @property
     def spec(self) -> StudySpec:
@@ -86,8 +86,8 @@ class Run:
         lacking = (each for each in self._mine() if self._lacks_losses(each) or self._lacking_tasks(each))
         pending = {each.pruned: each for each in lacking}
         losses = [each for each in pending.values() if self._lacks_losses(each)]
-        work = flops.study_flops(self.shape, self.request, len(losses), len(pending), sum(map(bool, pending)))
-        self.total = self.done + work
+        self.account.planned = self.account.done + sum(map(self._left, pending.values()))
+        self.account.planned += work.forward(self.shape, self.resolved.text.tokens.numel()) * bool(losses)
         reference = self._reference() if losses else None
         for each in pending.values():
             self._point(each, reference)
@@ -99,9 +99,24 @@ class Run:
         points = list({each.pruned: each for each in self.spec.points}.values())
         if self.share is None:
             return points
-        works = [flops.point_flops(self.shape, self.request, pruned=bool(each.pruned)) for each in points]
-        falls = zip(cut(works, self.share.of), points, strict=True)
+        falls = zip(cut(list(map(self._work, points)), self.share.of), points, strict=True)
         return [each for part, each in falls if part == self.share.part]
+
+    def _work(self, point: Point) -> float:
+        """FLOP of pruning and judging."""
+        return self._pruning(point) + work.judging(self.shape, self.request.evaluation)
+
+    def _left(self, point: Point) -> float:
+        """The same, of what is missing."""
+        judged = work.forward(self.shape, self.resolved.text.tokens.numel()) * self._lacks_losses(point)
+        return self._pruning(point) + judged + sum(map(self._questions, self._lacking_tasks(point)))
+
+    def _questions(self, unit: ZeroShotSpec) -> float:
+        return work.task(self.shape, unit.task.examples or self.resolved.tasks[unit.task.name].documents)
+
+    def _pruning(self, point: Point) -> float:
+        treatment = point.setting and point.setting.treatment
+        return work.pruning(self.shape, self.request.calibration, treatment) if treatment else 0.0
 
     def _lacks_losses(self, point: Point) -> bool:
         return self.store.measured(self.spec.evaluated(point)) is None
@@ -112,13 +127,15 @@ class Run:
     # -- doing it ---------------------------------------------------------------------------------------------------
 
     def _reference(self) -> Tensor:
-        share = flops.stack_flops(self.shape, *self.resolved.text.tokens.shape)
-        began, count = self.done, len(self.resolved.text.tokens)
+        tokens = self.resolved.text.tokens
+        took, count = work.forward(self.shape, tokens.numel()), len(tokens)
 
         def step(windows: int) -> None:
-            self._say(f"window {windows} of {count}", began + share * windows / count)
+            self._say(f"window {windows} of {count}", took * windows / count)
 
-        return perplexity.reference(self.loaded, self.resolved.text.tokens, step)
+        found = perplexity.reference(self.loaded, tokens, step)
+        self.account.add(took)
+        return found
 
     def _point(self, point: Point, reference: Tensor | None) -> None:
         name = point.setting.name if point.setting else "dense"
@@ -128,7 +145,7 @@ class Run:
         with restored(self.loaded) if point.pruned else nullcontext():
             broken = None
             try:
-                zeros = self._prune(point.pruned, warnings) if point.pruned else count_zeros(self.loaded)
+                zeros = self._prune(point, warnings) if point.pruned else count_zeros(self.loaded)
             except Broken as reason:
                 broken, zeros = reason, count_zeros(self.loaded)
             pruning = time.perf_counter() - began
@@ -141,13 +158,9 @@ class Run:
             for unit in self._lacking_tasks(point):
                 self._task(unit, about)
 
-    def _prune(self, pruned: PrunedSpec, warnings: list[str]) -> Array:
-        share, began = flops.walk_flops(self.shape, self.request.calibration), self.done
-
-        def step(layer: int) -> None:
-            self._say(f"pruned layer {layer}", began + share * (layer + 1) / self.shape.layers, layer)
-
-        return prune(self.loaded, pruned, self.resolved.calibration, step, warnings.append)
+    def _prune(self, point: Point, warnings: list[str]) -> Array:
+        step = self.account.by_layer(f"{self.at}: pruned", self.shape.layers, self._pruning(point))
+        return prune(self.loaded, point.pruned, self.resolved.calibration, step, warnings.append)
 
     def _broke(self, point: Point, zeros: Array, reason: Broken, about: dict) -> None:
         """Record a setting that broke the model while it was pruned: nothing of it is a number.
@@ -159,39 +172,38 @@ class Run:
         tokens, spared = self.resolved.text.tokens, 0.0
         if self._lacks_losses(point):
             nothing = np.full(len(tokens), np.nan)
-            spared += flops.evaluation_flops(self.shape, *tokens.shape)
+            spared += work.forward(self.shape, tokens.numel())
             found = Evaluated(nll=nothing, kl=nothing, agreement=nothing, zeros=zeros)
             self._save_losses(point, found, reason.layer, told)
         for unit in self._lacking_tasks(point):
             task = self.resolved.tasks[unit.task.name]
             rows = np.asarray(zeroshot.drawn(task, unit.task.examples, unit.task.seed), float)
             nothing = np.full(len(rows), np.nan)
-            spared += flops.task_flops(self.shape, len(rows))
+            spared += work.task(self.shape, len(rows))
             self._save_task(unit, ZeroShot(document=rows, acc=nothing, acc_norm=nothing), told | {"seconds": 0.0})
-        self._say(str(reason), self.done + spared)
+        self.account.add(spared)
+        self._say(str(reason))
 
     def _losses(self, point: Point, zeros: Array, reference: Tensor, about: dict) -> None:
         unit, tokens = self.spec.evaluated(point), self.resolved.text.tokens
         finished = parts.finished(self.store, unit)
         known = {first + offset for first, part in finished.items() for offset in range(len(part.nll))}
-        share = flops.evaluation_flops(self.shape, PIECE, tokens.shape[1])
-        if not point.pruned:
-            share -= flops.stack_flops(self.shape, PIECE, tokens.shape[1])
         for first in range(0, len(tokens), PIECE):
             piece = tokens[first : first + PIECE]
             if known.issuperset(range(first, first + len(piece))):
                 continue
-            began, start = time.perf_counter(), self.done
+            began, took = time.perf_counter(), work.forward(self.shape, piece.numel())
 
-            def step(windows: int, first: int = first, start: float = start) -> None:
-                self._say(f"window {first + windows} of {len(tokens)}", start + share * windows / PIECE)
+            def step(windows: int, first: int = first, took: float = took / len(piece)) -> None:
+                self._say(f"window {first + windows} of {len(tokens)}", took * windows)
 
             beside = reference[first : first + len(piece)]
             found = perplexity.evaluate(self.loaded, piece, beside, step, dense=not point.pruned)
             part = Evaluated(nll=found.nll, kl=found.kl, agreement=found.agreement, zeros=zeros)
             parts.save(self.store, unit, first, part, time.perf_counter() - began)
-            self.pieces += 1
-            self._say(f"saved {first + len(piece)} of {len(tokens)} windows", self.done)
+            self.account.add(took)
+            self.account.parts += 1
+            self._say(f"saved {first + len(piece)} of {len(tokens)} windows")
         pieces = [part for _, part in sorted(parts.finished(self.store, unit).items())]
         if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
             whole = merged(pieces)
@@ -221,25 +233,25 @@ class Run:
 
     def _task(self, unit: ZeroShotSpec, about: dict) -> None:
         task = self.resolved.tasks[unit.task.name]
-        share, start = flops.task_flops(self.shape, unit.task.examples or task.documents), self.done
+        took = self._questions(unit)
 
         def step(done: int, total: int) -> None:
-            self._say(f"{task.name}, {done} of {total} questions put", start + share * done / max(total, 1))
+            self._say(f"{task.name}, {done} of {total} questions put", took * done / max(total, 1))
 
         began = time.perf_counter()
         found = zeroshot.score(self.loaded, task, unit.task.examples, unit.task.seed, step)
         self._save_task(unit, found, about | {"seconds": round(time.perf_counter() - began, 2)})
-        self._say(f"saved {task.name}", self.done)
+        self.account.add(took)
+        self._say(f"saved {task.name}")
 
     def _save_task(self, unit: ZeroShotSpec, found: ZeroShot, about: dict) -> None:
         self.store.save(unit, found, self._provenance() | about)
-        self.pieces += 1
+        self.account.parts += 1
 
     # -- telling ----------------------------------------------------------------------------------------------------
 
     def _provenance(self) -> dict:
         return provenance(self.loaded, self.resolved.files, self.store, self.loaded.model.device)
 
-    def _say(self, line: str, done: float, layer: int | None = None) -> None:
-        self.done = max(self.done, done)
-        self.report(Progress(f"{self.at}: {line}", int(self.done / 1e6), int(self.total / 1e6), layer, self.pieces))
+    def _say(self, line: str, took: float = 0.0) -> None:
+        self.account.say(f"{self.at}: {line}", work=took)

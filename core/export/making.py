@@ -20,10 +20,10 @@ from core.export.checking import count
 from core.export.folder import export
 from core.measure.pruning_plan import check
 from core.measure.walk import restored
-from core.models import flops
+from core.models import work
 from core.models.loading import Loaded
 from core.models.outline import Outline
-from core.models.progress import Progress, Report
+from core.models.progress import Account, Report
 from core.models.provenance import provenance, relative
 from core.results import evaluations
 from core.store.cache import Entry, Store
@@ -49,16 +49,10 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         return finished
     check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
     numbers = _numbers(request, store, loaded.spec, pruned)
-    total = flops.walk_flops(shape, request.calibration)
+    account = Account(report, work.pruning(shape, request.calibration, request.setting.treatment))
+    step = account.by_layer("pruned", shape.layers, account.planned)
     warnings: list[str] = []
-
-    def say(line: str, layers: int) -> None:
-        report(Progress(line, int(total * layers / shape.layers / 1e6), int(total / 1e6)))
-
     before = count(loaded.layers).sparsity
-
-    def step(line: str) -> None:
-        say(line, shape.layers)
 
     def ready(made: Exported) -> None:
         files = [path for each in calibration.values() for path in each.files]
@@ -66,11 +60,11 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         journal.ready(store, folder, spec, told, recipe_json(card, made))
 
     with restored(loaded):
-        zeros = prune(loaded, pruned, calibration, lambda layer: say(f"pruned layer {layer}", layer), warnings.append)
+        zeros = prune(loaded, pruned, calibration, step, warnings.append)
         card = _card(request, loaded, numbers, pruned, calibration)
         planned = check(plan(pruned), *zeros.shape)
         try:
-            export(loaded, folder, card, planned, request.overwrite, step, before, store, ready)
+            export(loaded, folder, card, planned, request.overwrite, account.say, before, store, ready)
         except BaseException:
             journal.end(store, folder)
             raise

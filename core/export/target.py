@@ -11,8 +11,8 @@ from core.base.escape import brief
 from core.base.paths import json_value, resolved
 from core.export import journal
 from core.export.card import RECIPE
-from core.models.flops import BYTES
 from core.models.sources import NotHere, locate, outlined
+from core.models.work import BYTES
 from core.store import access
 from core.store.cache import HOME, Store
 from core.store.files import temporary_path

@@ -156,7 +156,7 @@ class Recorder:
 
     def __init__(self, job: Job, on_progress: Callable[[Status], None]):
         self.job, self.on_progress = job, on_progress
-        self.seen: deque[tuple[float, int, int]] = deque()  # (seconds, units, FLOP) of the last minute
+        self.seen: deque[tuple[float, int]] = deque()  # (seconds, million FLOP) of the last minute
         self.written = 0.0
         self.started, self.began = time.time(), time.monotonic()
         self._write(Status(state="running", line="starting", started=self.started, **processes.identity()))
@@ -174,8 +174,8 @@ class Recorder:
             return
         if progress.total != self.status.total or progress.done < self.status.done:
             self.seen.clear()
-        pace, rate = self._rates(progress)
-        left = (progress.total - progress.done) / pace if pace else None
+        rate = self._rate(progress.done)
+        left = (progress.total - progress.done) / rate if rate else None
         memory = psutil.Process().memory_info().rss
         self._write(replace(self.status, **vars(progress), rate=rate, seconds_left=left, memory=memory))
 
@@ -185,14 +185,14 @@ class Recorder:
         self.job.note(status.error or status.state)
         self._write(status)
 
-    def _rates(self, progress: Progress) -> list[float | None]:
-        """Units and FLOP per second over the last minute; None before there is something to divide."""
+    def _rate(self, done: int) -> float | None:
+        """Million FLOP per second over the last minute; None before there is something to divide."""
         now = time.monotonic()
-        self.seen.append((now, progress.done, progress.done if progress.flop is None else progress.flop))
+        self.seen.append((now, done))
         while len(self.seen) > 2 and now - self.seen[0][0] > WINDOW:
             self.seen.popleft()
-        seconds, *grown = (last - first for first, last in zip(self.seen[0], self.seen[-1], strict=True))
-        return [each / seconds if seconds > 0 and each > 0 else None for each in grown]
+        seconds, grown = now - self.seen[0][0], done - self.seen[0][1]
+        return grown / seconds if seconds > 0 and grown > 0 else None
 
     def _write(self, status: Status) -> None:
         self.written = time.monotonic()  # no clock that somebody may set back meanwhile

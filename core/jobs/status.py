@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from core.base.formats import capital, per_cent
-from core.models.cost import duration
+from core.base.formats import capital, duration, per_cent
 from core.models.progress import Progress
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
@@ -42,12 +41,6 @@ class Status(Progress):
         return per_cent(round(self.fraction, 2))
 
     @property
-    def speed(self) -> str:
-        """`12 GFLOP/s`, for tiny models `0.3 GFLOP/s`; empty until there is a speed to tell."""
-        gflop = (self.rate or 0) / 1e3
-        return f"{gflop:.{0 if gflop > 1 else 1}f} GFLOP/s" if gflop >= 0.05 else ""
-
-    @property
     def headline(self) -> str:
         """`41 %, about 3 min left`; while the amount of work is not known, what is happening."""
         if self.state == "queued":
@@ -59,9 +52,9 @@ class Status(Progress):
 
     @property
     def details(self) -> str:
-        """`layer 3 · 12 GFLOP/s · 1.2 GiB of memory`, as far as the headline does not say it."""
+        """`layer 3 · 1.2 GiB of memory`, as far as the headline does not say it."""
         memory = f"{self.memory / 2**30:.1f} GiB of memory" if self.memory else ""
-        return " · ".join(filter(None, [self.line if self.total else "", self.speed, memory]))
+        return " · ".join(filter(None, [self.line if self.total else "", memory]))
 
     @property
     def words(self) -> str:

@@ -11,15 +11,15 @@ from core.ask.measurements import ProfileSpec
 from core.base.spec import Spec
 from core.kinds import Perturbation
 from core.measure import beside
-from core.measure.account import Account
 from core.measure.perturb import Moments
 from core.measure.removal import removal
 from core.measure.scores import scores
 from core.measure.statistics import statistics
 from core.measure.weights import weights
-from core.models import effort, flops
+from core.models import work
 from core.models.loading import Loaded
 from core.models.outline import Outline
+from core.models.progress import Account
 from core.store.cache import Store
 from core.texts.windows import Windows
 
@@ -40,15 +40,16 @@ class FirstPass:
 
     @property
     def work(self) -> float:
-        """What it will take, as FLOP: see `core.models.effort`."""
+        """FLOP of everything that it will measure."""
         lacks, profile, shape = self.lacks, self.profile, self.shape
-        count, length = profile.text.sequences, profile.text.length
-        found = effort.clean_work(shape, count, length)
-        found += effort.scores_work(shape) if lacks(profile.scores) else 0
-        found += effort.spectra_work(shape, self.device.type) if lacks(profile.weights) else 0
-        found += effort.removal_work(shape) if lacks(profile.removed) else 0
-        runs = sum(map(lacks, map(profile.cumulative, self.others)))
-        return found + runs * effort.cumulative_work(shape, count, length)
+        runs = 1 + 2 * sum(map(lacks, map(profile.cumulative, self.others)))
+        looked = sum(map(lacks, (profile.scores, profile.weights))) * work.looks(shape)
+        return runs * self._clean + looked + lacks(profile.removed) * work.removing(shape)
+
+    @property
+    def _clean(self) -> float:
+        """FLOP of one run of the whole text."""
+        return work.forward(self.shape, self.profile.text.sequences * self.profile.text.length)
 
     def run(self, asked: Iterable[Perturbation], warn: Callable[[str], object]) -> Moments:
         """Measure what is missing of it.
@@ -67,42 +68,47 @@ class FirstPass:
 
     def _statistics(self, asked: list[Perturbation], warn: Callable[[str], object]) -> Moments:
         lacks, profile, shape, tokens = self.lacks, self.profile, self.shape, self.windows.tokens
-        count, length = profile.text.sequences, profile.text.length
         wanted = {found for each in asked if each.treatment for found in ("none", *each.treatment.statistics)}
         wanted |= {"norm"} if lacks(profile.scores) else set()  # what scores are made of
         wanted |= {"second_moment"} if lacks(profile.removed) else set()
-        work, flop = effort.clean_work(shape, 1, length), flops.clean_flops(shape, 1, length)
-        step = self.account.by_sequence("pass 1, clean run", count, work, flop)
+        step = self._by_sequence("pass 1, clean run", self._clean)
         covariance = any(each.covariance for each in asked)
         activation, moments = statistics(self.loaded, tokens, wanted, covariance, step, warn)
         if lacks(profile.activation):
             self.store.save(profile.activation, activation, {})
         if lacks(profile.scores):
-            step = self._by_layer("scores of the weights", effort.scores_work(shape))
+            step = self._by_layer("scores of the weights", work.looks(shape))
             self.store.save(profile.scores, scores(self.loaded, moments.input_norm, step), {})
         if lacks(profile.removed):
-            step = self._by_layer("errors of removed weights", effort.removal_work(shape))
+            step = self._by_layer("errors of removed weights", work.removing(shape))
             found = removal(self.loaded, moments.second_moment, tokens.numel(), step)
             self.store.save(profile.removed, found, {})
         return moments
 
     def _weights(self) -> None:
         if self.lacks(self.profile.weights):
-            step = self._by_layer("spectra of the weights", effort.spectra_work(self.shape, self.device.type))
+            step = self._by_layer("spectra of the weights", work.looks(self.shape))
             self.store.save(self.profile.weights, weights(self.loaded, step), {})
 
     def _compare(self) -> None:
         """How far other checkpoints differ, and what the whole of each does to the text."""
-        count, length = self.profile.text.sequences, self.profile.text.length
         for name, other in self.others.items():
             weighed, run = self.profile.difference(name), self.profile.cumulative(name)
             if self.lacks(weighed):
                 step = self._by_layer("differences of the weights", 0)
                 self.store.save(weighed, beside.difference(self.loaded, other, step), {})
             if self.lacks(run):
-                work = effort.cumulative_work(self.shape, 1, length)
-                step = self.account.by_sequence("the whole other checkpoint", count, work)
+                step = self._by_sequence("the whole other checkpoint", 2 * self._clean)
                 self.store.save(run, beside.cumulative(self.loaded, other, self.windows.tokens, step), {})
 
-    def _by_layer(self, what: str, work: float) -> Callable[[int], None]:
-        return self.account.by_layer(what, self.shape.layers, work)
+    def _by_layer(self, what: str, took: float) -> Callable[[int], None]:
+        return self.account.by_layer(f"{what}:", self.shape.layers, took)
+
+    def _by_sequence(self, what: str, took: float) -> Callable[[int], None]:
+        count = self.profile.text.sequences
+
+        def step(index: int) -> None:
+            self.account.add(took / count)
+            self.account.say(f"{what}: sequence {index + 1} of {count}")
+
+        return step

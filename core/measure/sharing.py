@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.ask.measurements import Measurement, ProfileSpec
 from core.ask.shares import Share, cut
 from core.base.spec import Spec
-from core.models import effort, flops
+from core.models import work
 from core.models.outline import Outline
 
 Piece = tuple[Spec, list[int], float]  # a unit, or a measurement with some sequences; and its work, as FLOP
@@ -33,7 +33,7 @@ def mine(profile: ProfileSpec, shape: Outline, share: Share | None) -> Mine:
         perturbed = {profile.unit(each) for each in profile.measurements}
         return Mine(frozenset(profile.units) - perturbed, dict.fromkeys(profile.measurements, every))
     pieces = [*_units(profile, shape), *_parts(profile, shape)]
-    falls = zip(cut([work for *_, work in pieces], share.of), pieces, strict=True)
+    falls = zip(cut([took for *_, took in pieces], share.of), pieces, strict=True)
     own = [(what, group) for part, (what, group, _) in falls if part == share.part]
     sequences: dict[Measurement, list[int]] = {}
     for what, group in own:
@@ -43,26 +43,26 @@ def mine(profile: ProfileSpec, shape: Outline, share: Share | None) -> Mine:
 
 
 def _units(profile: ProfileSpec, shape: Outline) -> Iterator[Piece]:
-    """Units beside the perturbed ones; their work is a CPU's, for no device may change who does what."""
-    works = {
-        profile.weights: effort.spectra_work(shape, "cpu"),
-        profile.scores: effort.scores_work(shape),
-        profile.removed: effort.removal_work(shape),
+    """Units beside the perturbed ones."""
+    took = {
+        profile.weights: work.looks(shape),
+        profile.scores: work.looks(shape),
+        profile.removed: work.removing(shape),
         **{
-            profile.cumulative(other): effort.cumulative_work(shape, profile.text.sequences, profile.text.length)
+            profile.cumulative(other): 2 * work.forward(shape, profile.text.sequences * profile.text.length)
             for other in profile.others.values()
         },
         **{profile.difference(other): 0.0 for other in profile.others.values()},
-        profile.floor: effort.measurement_work(shape, profile.measurements[0], 1, profile.text.length),
+        profile.floor: work.measurement(shape, profile.measurements[0], profile.text.length),
     }
-    return ((unit, [], work) for unit, work in works.items() if unit in profile.units)
+    return ((unit, [], each) for unit, each in took.items() if unit in profile.units)
 
 
 def _parts(profile: ProfileSpec, shape: Outline) -> Iterator[Piece]:
     """Every measurement of one group after another."""
     count, length = profile.text.sequences, profile.text.length
-    size = flops.group_size(shape, count, length, profile.model.dtype, None)
+    size = work.group_size(shape, count, length, profile.model.dtype, None)
     for first in range(0, count, size):
         group = list(range(first, min(first + size, count)))
         for each in profile.measurements:
-            yield each, group, effort.measurement_work(shape, each, len(group), length)
+            yield each, group, work.measurement(shape, each, len(group) * length)

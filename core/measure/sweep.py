@@ -16,18 +16,17 @@ from core.base.errors import UserError
 from core.base.formats import runs
 from core.base.spec import Spec
 from core.kinds import Gaussian
-from core.measure.account import Account
 from core.measure.engines import ENGINES
 from core.measure.first_pass import FirstPass
 from core.measure.group import Group, half_precision_distance, largest_replay_error, prepare
 from core.measure.perturb import Moments
 from core.measure.sharing import Mine, mine
-from core.models import cost, effort, flops
+from core.models import work
 from core.models.devices import free_memory, release
 from core.models.loading import Loaded
 from core.models.machine import HEADROOM
 from core.models.outline import Outline
-from core.models.progress import Report
+from core.models.progress import Account, Report
 from core.models.replay import REPLAY_TOLERANCE
 from core.store import parts, results
 from core.store.cache import Store
@@ -93,7 +92,7 @@ class Sweep:
         self.seconds["sweep"] = time.perf_counter() - began
         if self.seconds["sweep"] > 1 and self.engine == "wavefront":
             rate = (self.account.done - swept) / self.seconds["sweep"]
-            cost.remember_rate(self.store, self.device.type, self.shape, self.profile.model.dtype, rate)
+            work.remember_rate(self.store, self.device.type, self.shape, self.profile.model.dtype, rate)
 
     def _lacks(self, unit: Spec) -> bool:
         """Whether a unit beside the perturbed ones is to be measured here and yet to be found."""
@@ -110,16 +109,16 @@ class Sweep:
         length = self.profile.text.length
         groups = self._groups(pending)
         sizes = set(map(len, groups))
-        work = self.first_pass.work
+        planned = self.first_pass.work
         for measurement, sequences in pending.items():
             held = (len(set(group) & set(sequences)) for group in groups)
-            work += sum(effort.measurement_work(self.shape, measurement, size, length) for size in held if size)
+            planned += sum(work.measurement(self.shape, measurement, size * length) for size in held if size)
         if self._lacks(self.profile.floor):
-            work += effort.measurement_work(self.shape, self._rounding, 1, length)
+            planned += work.measurement(self.shape, self._rounding, length)
             sizes |= {1}
         if self.engine == "wavefront":
-            self.checks = {size: effort.check_work(self.shape, size, length) for size in sizes}
-        self.account.planned = work + sum(self.checks.values())
+            self.checks = {size: 3 * work.forward(self.shape, size * length) for size in sizes}
+        self.account.planned = planned + sum(self.checks.values())
 
     def _groups(self, pending: dict[Measurement, list[int]]) -> list[list[int]]:
         """Sequences that will be run at once, if memory holds what it holds now."""
@@ -131,7 +130,7 @@ class Sweep:
 
     def _size(self) -> int:
         """Sequences that are run at once."""
-        return flops.group_size(
+        return work.group_size(
             self.shape, self.profile.text.sequences, self.profile.text.length, self.profile.model.dtype,
             int(HEADROOM * free_memory(self.device)),
         )  # fmt: skip
@@ -186,17 +185,15 @@ class Sweep:
 
     def _part(self, group: Group, measurement: Measurement, what: str, sequences: int) -> results.Perturbed:
         self._check_replay(group)
-        asked = self.shape, measurement, sequences, self.profile.text.length
-        flop, work = flops.measurement_flops(*asked), effort.measurement_work(*asked)
-        shares = _shares(self.engine, self.shape, sequences, self.profile.text.length)
+        took = work.measurement(self.shape, measurement, sequences * self.profile.text.length)
+        shares = _shares(self.engine, self.shape.layers)
 
         def step(layer: int) -> None:
-            share = next(shares, 1.0)
-            self.account.say(f"{what}: layer {layer}", layer, share * work, share * flop)
+            self.account.say(f"{what}: layer {layer}", layer, next(shares, 1.0) * took)
 
         part = ENGINES[self.engine](group, measurement, step)
         self._check_finite(part, measurement)
-        self.account.add(work, flop)
+        self.account.add(took)
         return part
 
     def _check_finite(self, part: results.Perturbed, measurement: Measurement) -> None:
@@ -210,10 +207,10 @@ class Sweep:
         if self.engine != "wavefront" or len(group.sequences) in self.checked:
             return
         self.checked.add(len(group.sequences))
-        work = self.checks.get(len(group.sequences), 0.0)
+        took = self.checks.get(len(group.sequences), 0.0)
 
         def step(layer: int) -> None:
-            self.account.say(f"checking the replay: layer {layer}", layer, work * (layer + 1) / self.shape.layers)
+            self.account.say(f"checking the replay: layer {layer}", layer, took * (layer + 1) / self.shape.layers)
 
         try:
             found = largest_replay_error(group, step)
@@ -223,11 +220,11 @@ class Sweep:
             found, why = float("inf"), f"the layers cannot be called alone ({type(error).__name__})"
         else:
             why = f"a replayed layer differs by {found:.1e} from the model's own forward"
-        self.account.add(work)
+        self.account.add(took)
         self.replay = max(found, self.replay or 0.0)
         if not found <= REPLAY_TOLERANCE[self.profile.model.dtype]:
             self.engine = "hooks"
-            self.account.add(sum(work for size, work in self.checks.items() if size not in self.checked))
+            self.account.add(sum(each for size, each in self.checks.items() if size not in self.checked))
             self.account.say(f"{why}: falling back to one full forward per injection layer")
 
     def _assemble(self, measurement: Measurement) -> None:
@@ -246,13 +243,10 @@ class Sweep:
         self.account.say(text)
 
 
-def _shares(engine: str, shape: Outline, sequences: int, length: int) -> Iterator[float]:
-    """How much of a part is done after each step: an engine's layer runs grow (or shrink) from step to step."""
-    run = flops.layer_flops(shape, sequences * length, length)
-    harm = effort.harm_work(shape, sequences, length)
-    walk = [*(index * run for index in range(shape.layers)), *[harm] * shape.layers]
-    work = walk if engine == "wavefront" else [1.0] * shape.layers
-    return iter((np.cumsum(work) / sum(work)).tolist())
+def _shares(engine: str, layers: int) -> Iterator[float]:
+    """The share of a part that is done after each step: a wavefront grows with every layer, and then reads harm."""
+    steps = [*range(layers), *[3] * layers] if engine == "wavefront" else [1] * layers
+    return iter((np.cumsum(steps) / sum(steps)).tolist())
 
 
 def _todo(pending: dict[Measurement, list[int]]) -> list[int]:

@@ -20,11 +20,13 @@ from core.measure.linear import Statistics, pruned
 from core.measure.pruning_plan import Plan, check, check_widths
 from core.models import anatomy
 from core.models.anatomy import Linear
-from core.models.flops import CHECKED, WALK_BATCH
 from core.models.loading import Loaded
 from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
 from core.models.streaming import at_hand, forget
+from core.models.work import WALK_BATCH
 from core.store.results import Array
+
+CHECKED = 64  # tokens of one sequence on which every layer is first run apart from its model
 
 
 @torch.inference_mode()

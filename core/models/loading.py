@@ -29,12 +29,12 @@ from core.base.escape import brief
 from core.base.formats import gist
 from core.models import anatomy, converted, devices, machine, replay
 from core.models.by_layers import by_layers, refuse_incomplete
-from core.models.flops import BYTES
 from core.models.gguf_header import parsed_once
 from core.models.outline import safetensors_shapes
 from core.models.saving import save
 from core.models.sources import Source, shapes_of
 from core.models.streaming import pieces
+from core.models.work import BYTES, refuse_too_large
 from core.store.cache import Store
 from core.store.files import stamp
 
@@ -171,6 +171,8 @@ def _load(source: Source, dtype: Dtype, store: Store | None, check: Callable[[Re
         _check_sizes(config, source, store)
     tokenizer = load_tokenizer(files)
     check(Reader(tokenizer, source, tokenizer_hash(tokenizer), _longest(config), _vocabulary(config)))
+    if store:
+        refuse_too_large(source, dtype, store)
     model = read(files, config, dtype, store) if source.initialised is None else _initialised(source, config, dtype)
     model.eval().requires_grad_(False)
     if files is source or source.initialised is not None or dtype != "float32":

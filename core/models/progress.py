@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A moment of running work. `done` and `total` count units that take alike long, so their ratio is honest."""
+    """A moment of running work. `done` and `total` are million FLOP as `core.models.work` counts them."""
 
     line: str = ""  # what is happening, in words
     done: int = 0
     total: int = 0  # 0 while it is not known
     layer: int | None = None  # the decoder layer being run
     parts: int = 0  # parts saved so far: when it grows there is more to draw
-    flop: int | None = None  # million FLOP behind what is done; None: the units are just that
 
 
 Report = Callable[[Progress], None]
@@ -27,3 +26,32 @@ class Cancelled(Exception):
 
 def silent(_: Progress) -> None:
     """Report to nobody."""
+
+
+@dataclass
+class Account:
+    """Work that is planned, and how much of it is done, in FLOP."""
+
+    report: Report
+    planned: float = 0.0
+    done: float = 0.0
+    parts: int = 0  # saved so far
+    highest: float = field(default=0.0, init=False)  # reported so far: it never decreases
+
+    def add(self, work: float) -> None:
+        """Count what is finished."""
+        self.done += work
+
+    def say(self, line: str, layer: int | None = None, work: float = 0.0) -> None:
+        """Report. work: what was done of a part that is not finished."""
+        self.highest = max(self.highest, self.done + work)
+        self.report(Progress(line, int(self.highest / 1e6), int(self.planned / 1e6), layer, self.parts))
+
+    def by_layer(self, what: str, layers: int, work: float) -> Callable[[int], None]:
+        """A function that counts and reports each layer that is finished. work: that of all layers."""
+
+        def step(layer: int) -> None:
+            self.add(work / layers)
+            self.say(f"{what} layer {layer}", layer)
+
+        return step

@@ -164,6 +164,6 @@ def _pictures(found: Evaluations) -> Iterator[Exhibit]:
         draws: list[Draw] = []
         if drawing.against_uniform(found, part, None):
             draws.append(partial(drawing.against_uniform, found, part, None))
-        draws += [partial(drawing.correction, found, part, base, None) for base in drawing.corrected_bases(found, part)]
+        draws += [partial(drawing.correction, found, base, None) for base in drawing.corrected_bases(found, part)]
         for number, draw in enumerate(draws):
             yield exhibit(draw, note, f"{prefix} {number}", part.name)

@@ -39,23 +39,21 @@ class Relay:
     report: Report
     ahead: float  # FLOP of stages to come
     done: float = 0.0
-    flop: int = 0  # million, behind what is done
     parts: int = 0
 
     def over(self, name: str, share: float, run: Callable[[Report], Entry]) -> Entry:
         """Run a stage of at most `share` FLOP. What it finds in the store is taken off the total."""
         self.ahead -= share
-        began, flop, parts, size = self.done, self.flop, self.parts, share
+        began, parts, size = self.done, self.parts, share
 
         def tell(progress: Progress) -> None:
             nonlocal size
             size = progress.total * 1e6 if progress.total else size
             self.done = max(self.done, began + progress.done * 1e6)
-            self.flop = flop + (progress.done if progress.flop is None else progress.flop)
             self.parts = parts + progress.parts
             total = max(began + size + self.ahead, self.done)
             line = f"{name}: {progress.line}"
-            self.report(Progress(line, int(self.done / 1e6), int(total / 1e6), progress.layer, self.parts, self.flop))
+            self.report(Progress(line, int(self.done / 1e6), int(total / 1e6), progress.layer, self.parts))
 
         return run(tell)
 

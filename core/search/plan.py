@@ -15,14 +15,12 @@ from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.texts import WindowRequest
 from core.base.spec import number
 from core.kinds.treatments import NO_REPAIR, Treatment
-from core.models import cost, effort, flops
-from core.models.machine import chosen
+from core.models import work
 from core.models.outline import Outline
 from core.search.candidates import GRIDS, TARGETS, candidates, most_candidates
 from core.store.cache import Store
 
 MEASURED_SPARSITIES = SPARSITIES
-LIKELY = 0.5  # share told of what is done only where a repair lowers the loss
 MEASURED_WINDOWS, MEASURED_LENGTH = 8, 256  # of a profile that is measured for the candidates
 
 
@@ -88,33 +86,22 @@ def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
     trial = len(candidates(quick, request.pruner, target, shape.layers, 0))
     tried = len(candidates(grid, request.pruner, target, shape.layers, 0))
     more = most_candidates(grid, target, shape.layers) - tried
-    selecting = selection_request(request, None, ())
+    plain = Treatment(request.pruner)
+    repaired = None if request.repair == NO_REPAIR else Treatment(request.pruner, request.repair)
+    judged = [plain] * len(drawn(request, plain)) * (3 + bool(request.max_loss))
+    judged += [repaired] * len(drawn(request, repaired)) * 2 if repaired else []
+
+    def selecting(*treatments: Treatment) -> float:
+        return work.studying(shape, selection_request(request, None, ()), treatments)
+
     return {
-        "profile": 0.0 if request.profile else flops.request_flops(shape, profile_request(request)),
-        "search": flops.study_flops(shape, selecting, trial + 1, trial + 1, trial) if request.max_loss else 0.0,
-        "selection": flops.study_flops(shape, selecting, tried + 1, tried + 1, tried),
-        "repair": flops.study_flops(shape, selecting, 2, 2, 2) if request.repair != NO_REPAIR else 0.0,
-        "corrections": flops.study_flops(shape, selecting, more, more, more) if more else 0.0,
-        "final": _final_flops(request, shape, 1.0),
+        "profile": 0.0 if request.profile else work.measuring(shape, profile_request(request)),
+        "search": selecting(*[plain] * trial) if request.max_loss else 0.0,
+        "selection": selecting(*[plain] * tried),
+        "repair": selecting(plain, repaired) if repaired else 0.0,
+        "corrections": selecting(*[plain] * more) if more else 0.0,
+        "final": work.studying(shape, _study(request, None, (), request.final), judged),
     }
-
-
-def _treatments(request: BestRequest) -> tuple[Treatment, Treatment]:
-    """What is done to the weights without the repair, and with it."""
-    repair = None if request.repair == NO_REPAIR else request.repair
-    return Treatment(request.pruner), Treatment(request.pruner, repair)
-
-
-def _better(request: BestRequest) -> int:
-    """Settings that are judged where the repair helps: winner and uniform repaired."""
-    return 2 * (request.repair != NO_REPAIR)
-
-
-def _final_flops(request: BestRequest, shape: Outline, better: float) -> float:
-    """Winner, runner-up and uniform on the text that judges, and a share of what is better."""
-    plain, repaired = (len(drawn(request, each)) for each in _treatments(request))
-    judged = plain * (3 + bool(request.max_loss)) + repaired * better * _better(request)
-    return flops.study_flops(shape, _study(request, None, (), request.final), judged + 1, judged + 1, judged)
 
 
 def trials(request: BestRequest) -> int:
@@ -122,42 +109,19 @@ def trials(request: BestRequest) -> int:
     return math.ceil(math.log2(len(TARGETS) + 1)) if request.max_loss else 0
 
 
-def estimate(request: BestRequest, store: Store, device: str = "cpu") -> cost.Cost | None:
-    """The cost of which nothing is measured yet, or None while the model's files are not on this machine.
-
-    Work is told at most, time as it may come: half of what is done only where a repair helps.
+def estimate(request: BestRequest, store: Store, device: str = "cpu") -> work.Cost | None:
+    """The most that it costs while nothing is measured yet, or None while the model's files are not on this machine.
 
     Raises:
         UserError: the model or its files are not what they should be.
     """
-    judging, profile = final_request(request, None, Setting(pruner=request.pruner), None), profile_request(request)
-    asked = cost.model_of(judging, store, chosen(device))
-    if asked is None:
+    model = work.model_of(request, store)
+    if model is None:
         return None
-    shape = asked.shape
-    stages = planned(request, shape)
+    stages = planned(request, model[1])
     stages["search"] *= trials(request)
-    studies = stages | {"profile": 0.0, "final": _final_flops(request, shape, LIKELY)}
-    took = _slower(shape, judging) * sum(studies.values()) + _repairs_work(request, shape)
-    if stages["profile"]:
-        groups = flops.groups(shape, profile.text.sequences, profile.text.length, request.dtype, None)
-        took += effort.measuring(shape, profile, groups, asked.device)
-    measured = None if request.profile else cost.estimate(profile, store, device)
-    memory = max(each.memory for each in (cost.of_study(judging, store, device), measured) if each)
-    found = asked.told(sum(stages.values()), took, 0, sum(map(bool, stages.values())))
-    return replace(found, memory=memory)
-
-
-def _repairs_work(request: BestRequest, shape: Outline) -> float:
-    """What walks that repair take beyond others, as FLOP: two are tried, and more follow where they help."""
-    if request.repair == NO_REPAIR:
-        return 0.0
-    plain, repaired = (effort.walk_work(shape, request.calibration, each) for each in _treatments(request))
-    seeds = len(drawn(request, _treatments(request)[1]))
-    return (2 + LIKELY * seeds * _better(request)) * (repaired - plain)
-
-
-def _slower(shape: Outline, study: StudyRequest) -> float:
-    """What a setting of a study takes without a repair, as FLOP for each that it computes."""
-    taken = effort.studying(shape, study, [Treatment(study.settings[0].pruner)], dense=False)
-    return taken / flops.study_flops(shape, study, 1, 1, 1)
+    judging = final_request(request, None, Setting(pruner=request.pruner), None)
+    runs = [judging, *([] if request.profile else [profile_request(request)])]
+    costs = [work.estimate(each, store, device) for each in runs]
+    memory = max(each.memory for each in costs)
+    return replace(costs[0], flops=sum(stages.values()), memory=memory, parts=sum(map(bool, stages.values())))

@@ -8,7 +8,7 @@ from core.ask.measurements import Measurement, ProfileSpec
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.jobs.records import Job
-from core.models import cost
+from core.models import work
 from core.results import evaluations, precision, protocols
 from core.results.evaluations import Evaluations
 from core.show import figures
@@ -84,7 +84,7 @@ def _first(count: int | None) -> None:
 def _parts(store: Store, job: Job) -> int | None:
     """How many parts a measurement has; None where its files tell no more."""
     try:
-        expected = cost.estimate(job.request, store, job.device)
+        expected = work.estimate(job.request, store, job.device)
     except UserError:
         return None
     return expected.parts if expected else None

@@ -11,10 +11,9 @@ from core.ask.shares import ShareRequest
 from core.ask.studies import StudyRequest
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import sentence
+from core.base.formats import duration, sentence
 from core.jobs import queue
 from core.jobs.records import Job
-from core.models.cost import duration
 from core.show.figures.charts import COMPARED
 from core.store.cache import Entry, Store
 from pages.ui import buttons, called, frame, partial_results, view

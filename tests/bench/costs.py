@@ -29,12 +29,12 @@ from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.texts import WindowRequest
 from core.base.spec import Spec
-from core.models import cost, flops
+from core.models import work
 from core.search.plan import estimate
 from core.store.cache import Store
 from tests import tiny
 
-ESTIMATES = {MeasureRequest: cost.estimate, StudyRequest: cost.of_study, BestRequest: estimate}
+ESTIMATES = {MeasureRequest: work.estimate, StudyRequest: work.estimate, BestRequest: estimate}
 PROJECT = Path(__file__).resolve().parents[2]
 MIDDLE = "middle"  # a Llama of 35 million random weights, made where it is asked for
 
@@ -43,8 +43,8 @@ MIDDLE = "middle"  # a Llama of 35 million random weights, made where it is aske
 class Held:
     """What was told of a run, and what it was."""
 
-    told: cost.Cost
-    again: cost.Cost  # told after the run
+    told: work.Cost
+    again: work.Cost  # told after the run
     bytes: int
     seconds: float  # of the processor
 
@@ -114,13 +114,13 @@ def middle(folder: Path) -> str:
     return str(folder)
 
 
-def told(request: Spec, store: Store) -> cost.Cost:
+def told(request: Spec, store: Store) -> work.Cost:
     return ESTIMATES[type(request)](request, store)
 
 
 def run(name: str, model: str, cache: Path) -> Held:
     """Ask what a row costs, and run it in another process."""
-    flops.ROUGH_RATE["cpu"] = flops.CORE
+    work.ROUGH["cpu"] = 60e9
     request, store = ROWS[name](model), Store(cache)
     before = told(request, store)
     words = [sys.executable, "-m", "tests.bench.costs", "--run", name, model, str(cache)]

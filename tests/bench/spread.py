@@ -8,7 +8,7 @@ from core.ask.perturbations import perturbation
 from core.ask.shares import Share
 from core.ask.texts import TextSpec
 from core.measure.sharing import mine
-from core.models import effort, flops
+from core.models import work
 from core.models.outline import Outline
 from tests.bench.marked import table
 
@@ -35,14 +35,13 @@ def profile() -> ProfileSpec:
 
 def seconds(share: Share) -> tuple[float, int]:
     """What a share takes, and its parts."""
-    asked, size = profile(), flops.group_size(SHAPE, SEQUENCES, LENGTH, "bfloat16", None)
+    asked, size = profile(), work.group_size(SHAPE, SEQUENCES, LENGTH, "bfloat16", None)
     own = mine(asked, SHAPE, share)
     groups = {index // size for sequences in own.sequences.values() for index in sequences}
     parts = [each for each, sequences in own.sequences.items() for _ in range(len(sequences) // size)]
-    swept = sum(flops.measurement_flops(SHAPE, each, size, LENGTH) for each in parts)
-    clean = flops.clean_flops(SHAPE, SEQUENCES + size * len(groups), LENGTH)  # pass 1, and the record of every group
-    alone = effort.spectra_work(SHAPE, "cpu") * (asked.weights in own.units)
-    alone += effort.scores_work(SHAPE) * (asked.scores in own.units)
+    swept = sum(work.measurement(SHAPE, each, size * LENGTH) for each in parts)
+    clean = work.forward(SHAPE, (SEQUENCES + size * len(groups)) * LENGTH)  # pass 1, and the record of every group
+    alone = work.looks(SHAPE) * sum(each in own.units for each in (asked.weights, asked.scores))
     return WEIGHTS / DISK + (swept + clean) / RATE + alone / CORES, len(parts)
 
 

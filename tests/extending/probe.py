@@ -97,7 +97,7 @@ def _allocator(key: str) -> dict[str, Any]:
 def _pruner(model: str, text: str, key: str) -> dict[str, Any]:
     from core.ask.measurements import MeasureRequest, measurements
     from core.ask.perturbations import perturbation
-    from core.models import cost
+    from core.models import work
     from core.store.cache import Store
 
     where = ("--model", model, "--calibration", text, "--evaluate", text, "--windows", "8", *SHORT)
@@ -107,7 +107,7 @@ def _pruner(model: str, text: str, key: str) -> dict[str, Any]:
 
     def memory(name: str) -> int:
         asked = MeasureRequest(model=model, measurements=measurements([perturbation(name)]))
-        return cost.estimate(asked, Store()).memory
+        return work.estimate(asked, Store()).memory
 
     return {
         "achieved": float(np.mean(pruned["achieved"])),

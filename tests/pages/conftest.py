@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.jobs import queue, warm
-from core.models import cost
+from core.models import work
 from core.search import plan
 from core.store.cache import Store
 from tests import synthetic
@@ -43,7 +43,7 @@ def one_profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(bare: Store, one_profile: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A cache with one profile that can be pruned; the cost is invented and no worker starts."""
-    monkeypatch.setattr(cost, "of_study", lambda *_: EXPECTED)
+    monkeypatch.setattr(work, "estimate", lambda *_: EXPECTED)
     monkeypatch.setattr(plan, "estimate", lambda *_: EXPECTED)
     shutil.copytree(one_profile, bare.root, dirs_exist_ok=True)
     return bare

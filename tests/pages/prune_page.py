@@ -9,14 +9,14 @@ from streamlit.testing.v1 import AppTest
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
-from core.models import cost
+from core.models import work
 from core.search import families
 from core.store.cache import Store
 from tests import synthetic
 from tests.pages.opening import opened_at
 
 LAYERS = 6
-EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, parts=6)
+EXPECTED = work.Cost(flops=6e12, memory=2**30, parts=6, loading=20, rate=6e10, rough=True)
 PROFILE = synthetic.profile_spec(LAYERS, prunable=True)
 OWL = grammar.method("owl", 0.7)
 Costs = Callable[[Setting], float]

@@ -14,7 +14,7 @@ from core.ask.studies import Point
 from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.jobs import queue
-from core.models import cost
+from core.models import work
 from core.results import evaluations
 from core.search import best, candidates, plan
 from core.search.roles import roles
@@ -89,7 +89,7 @@ def test_an_empty_cache_says_what_to_do_and_what_it_costs(store: Store) -> None:
     app = part()
     assert not app.exception and not app.error and len(app.info) == 1
     told = " ".join(each.value for each in app.markdown)
-    assert cost.words(EXPECTED) in told and roles(BestRequest(target=0.7)) in told
+    assert work.words(EXPECTED) in told and roles(BestRequest(target=0.7)) in told
     assert submitted(app, store) == BestRequest(target=0.7)
 
 

@@ -14,7 +14,7 @@ from core.ask.typed import build
 from core.base.errors import UserError
 from core.jobs import processes, queue
 from core.jobs.status import Status
-from core.models import cost
+from core.models import work
 from core.results import precision
 from core.store import profiles
 from core.store.cache import Store
@@ -24,13 +24,13 @@ from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.opening import figures, link, named, opened_at, shell, url
 
-EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, parts=6)
+EXPECTED = work.Cost(flops=6e12, memory=2**30, parts=6, loading=20, rate=6e10, rough=True)
 
 
 @pytest.fixture
 def store(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """An empty cache; the cost is invented and no worker starts."""
-    monkeypatch.setattr(cost, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(work, "estimate", lambda *_: EXPECTED)
     monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
     return Store(empty_cache)
 
@@ -129,14 +129,14 @@ def test_what_the_cost_finds_wrong_is_shown(store: Store, monkeypatch: pytest.Mo
     def refuse(*_: object) -> None:
         raise UserError("tiny.gguf is cut short")
 
-    monkeypatch.setattr(cost, "estimate", refuse)
+    monkeypatch.setattr(work, "estimate", refuse)
     app = opened()
     assert app.error[0].value == "tiny.gguf is cut short."
     assert app.button(key="run").disabled
 
 
 def test_an_unknown_cost_does_not_forbid_to_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost, "estimate", lambda *_: None)
+    monkeypatch.setattr(work, "estimate", lambda *_: None)
     app = opened()
     assert any("not known" in each.value for each in app.markdown)
     assert not app.button(key="run").disabled

@@ -13,7 +13,7 @@ from core.base.escape import plain
 from core.base.formats import text_name
 from core.base.spec import checked
 from core.kinds import Checkpoint
-from core.models import cost, machine
+from core.models import machine, work
 from core.models.sources import text_is_here
 from core.report import remake
 from core.show.figures import labels
@@ -21,7 +21,6 @@ from core.show.figures.charts import COMPARED
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import buttons, frame, view, watch
-from pages.ui.prune import costing
 
 IMPORTED = "This profile was imported: measure its model here to compare a checkpoint with it."
 
@@ -40,7 +39,7 @@ def ask(profile: Profile) -> None:
     try:
         if typed:
             asked = request(profile, typed)
-            found, said = store.find(asked), _said(profile, asked, cost.estimate(asked, store, device))
+            found, said = store.find(asked), _said(profile, asked, work.estimate(asked, store, device))
     except UserError as error:
         asked, trouble = None, error
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -76,12 +75,12 @@ def request(profile: Profile, typed: str) -> MeasureRequest:
     return asked.model_copy(update={"model": absolute(asked.model), "text": text, "measurements": taken})
 
 
-def _said(profile: Profile, asked: MeasureRequest, expected: cost.Cost | None) -> str:
+def _said(profile: Profile, asked: MeasureRequest, expected: work.Cost | None) -> str:
     """What both models read, why that is not the profile's text where it is not, and what it costs."""
     text, told = asked.text, remake.as_told(profile.entry).text.source
     why = "" if absolute(told) == text.source else f", because {text_name(told)} is not on this machine"
     reads = f"Both models read {text_name(text.source)}, {text.sequences} × {text.length} tokens{why}."
-    return f"{reads} {cost.words(expected) if expected else costing.UNKNOWN}"
+    return f"{reads} {work.words(expected)}"
 
 
 def offer_stored(profile: Profile) -> bool:

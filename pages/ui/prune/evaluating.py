@@ -18,14 +18,13 @@ from core.base.escape import plain
 from core.base.formats import sentence
 from core.base.paths import resolved
 from core.base.spec import checked
-from core.models import cost
+from core.models import work
 from core.search import families
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import buttons, frame, view
 from pages.ui.allocate import settings
 from pages.ui.measure.choose import TEXTS
-from pages.ui.prune import costing
 from pages.ui.prune.asking import Pruning, text, window
 
 EVALUATION_TEXTS = {"demo:evaluation": "Demo text, evaluation half", **TEXTS, "demo": "Demo text, calibration half"}
@@ -45,7 +44,7 @@ def show(how: Pruning, profile: Profile, run: Run) -> None:
         judged = evaluation()
         if chosen is not None and not how.wrong:
             request = how.study(chosen, judged)
-            expected = cost.of_study(request, Store(), how.device)
+            expected = work.estimate(request, Store(), how.device)
             found = Store().find(request)
     except UserError as error:
         frame.error(error)
@@ -56,7 +55,7 @@ def show(how: Pruning, profile: Profile, run: Run) -> None:
         count = len(request.points)
         st.markdown(
             f"**{count} points**, dense and uniform among them. "
-            + (cost.words(expected) if expected else costing.UNKNOWN)
+            + work.words(expected)
         )
         st.caption("Stored points are not measured again; each new one is saved as soon as it is finished.")
         along(request, how, what)

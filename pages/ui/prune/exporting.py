@@ -19,11 +19,12 @@ from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import sentence
 from core.export import HoldsExport, check_early
+from core.models import work
 from core.show.figures.labels import percent
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import buttons, called, frame
-from pages.ui.prune import costing, stored
+from pages.ui.prune import stored
 from pages.ui.prune.asking import Pruning
 
 HONEST = (
@@ -51,7 +52,7 @@ def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[Expor
     overwrite = st.checkbox("Overwrite an earlier export in that folder", key="export-overwrite")
     numbers = measuring(profile, how, study)
     st.caption(plain(_on_card(study, numbers)))
-    costing.say(how, how.device)
+    _say_cost(how, how.device)
     request = _checked(how, folder or "", overwrite, numbers)
     if request and not Path(folder.strip()).is_absolute():
         st.caption(f"The export goes to {plain(request.folder)}.")
@@ -73,6 +74,14 @@ def _on_card(study: str | None, numbers: str | None) -> str:
             "export's and the model card will give none: choose the same calibration above, or evaluate it first."
         )
     return "This setting has not been evaluated yet, so the model card will give no numbers: evaluate it first."
+
+
+def _say_cost(asked: Pruning, device: str) -> None:
+    """What pruning one setting costs, which is all that an export computes."""
+    try:
+        st.markdown(f"**Pruning it once:** {work.words(work.estimate(asked, Store(), device))}")
+    except UserError as error:
+        frame.error(error)
 
 
 def _checked(how: Pruning, folder: str, overwrite: bool, study: str | None) -> ExportRequest | None:

@@ -15,7 +15,7 @@ from core.base.escape import plain
 from core.base.formats import per_cent
 from core.base.spec import checked
 from core.kinds.treatments import USUAL
-from core.models import cost, machine
+from core.models import machine, work
 from core.models.sources import refuse_fetch
 from core.results.comparison import FEWEST_WINDOWS
 from core.search import plan
@@ -25,7 +25,7 @@ from core.store.profiles import Profile
 from pages.ui import buttons, frame, view
 from pages.ui.allocate import settings
 from pages.ui.measure import choose
-from pages.ui.prune import answering, answers, asking, costing
+from pages.ui.prune import answering, answers, asking
 
 AIMS = {"target": "a target sparsity", "loss": "a limit on the loss"}
 EFFORTS = {"quick": "quick, each method once", "full": "full, the published grids"}
@@ -196,8 +196,8 @@ def _ask(form: Form, profile: Profile, run: Run) -> Entry | None:
     return found
 
 
-def _cost(asked: BestRequest, expected: cost.Cost | None) -> str:
+def _cost(asked: BestRequest, expected: work.Cost | None) -> str:
     if expected is None:
-        return costing.UNKNOWN
+        return work.words(None)
     tries = f" Up to {plan.trials(asked)} targets are tried." if asked.max_loss else ""
-    return f"**At most, as a rough guess:** {cost.words(expected)}{tries} Stored parts are not measured again."
+    return f"**At most, as a rough guess:** {work.words(expected)}{tries} Stored parts are not measured again."

@@ -10,9 +10,10 @@ from core.ask.measurements import MeasureRequest
 from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.base.escape import plain
+from core.base.formats import duration
 from core.jobs import queue
 from core.jobs.records import Job
-from core.models import cost, machine
+from core.models import machine
 from core.plan.gains import gains_of
 from core.show import lessons
 from core.show.figures import scales
@@ -97,7 +98,7 @@ def _compare(store: Store, job: Job) -> None:
     name = names[what.index]
     told = lessons.compared(fresh, cached, name)
     figure.draw(picture(fresh, cached, what, told), view.look())
-    seconds = cost.duration(job.status.updated - (job.status.started or job.status.updated))
+    seconds = duration(job.status.updated - (job.status.started or job.status.updated))
     st.markdown(f"{told} It took {seconds}, loading included.")
     new, old = (gains_of(each.seeds(name)).value for each in (fresh, cached))
     columns = {"layer": np.arange(len(new)), "now": new, "cached": old, "now / cached": new / old}

@@ -15,8 +15,8 @@ from core.kinds import Gaussian
 from core.measure.engines import wavefront
 from core.measure.group import prepare
 from core.measure.perturb import Moments
-from core.models.flops import HARM_STRIDE
 from core.models.loading import Loaded
+from core.models.work import HARM_STRIDE
 from tests.bench.peers.timing import in_turn
 
 SHARES = (4, 2, 1)  # a quarter, half, and all of it

@@ -26,7 +26,7 @@ from core.measure.engines import wavefront
 from core.measure.group import Group, prepare
 from core.measure.perturb import Moments, perturbed
 from core.measure.reading import Reader
-from core.models import flops
+from core.models import work
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.replay import hidden, with_hidden
@@ -35,7 +35,7 @@ from core.store.results import Perturbed
 from tests.bench.peers.timing import Ran, in_turn, ratio, short
 
 NOISE = Measurement(perturbation=Gaussian(size=0.3))
-STRIDE = flops.HARM_STRIDE
+STRIDE = work.HARM_STRIDE
 Streams = Mapping[int, Tensor]  # layer -> its output
 Forward = Callable[[int], tuple[Streams, Tensor]]  # injection layer -> streams from there on, logits of all tokens
 
@@ -130,10 +130,9 @@ def table(loaded: Loaded, shape: Outline, tokens: Tensor, rounds: int) -> list[l
         )
     own, alone = ran["this product"], ran.pop("the layers alone")
     rows = [[name, f"{each.median:.2f}", f"{ratio(each, own):.2f}", *apart(each, own)] for name, each in ran.items()]
-    work = flops.measurement_flops(shape, NOISE, *sizes)
-    layers = shape.layers * flops.layer_flops(shape, sizes[0] * sizes[1], sizes[1])
-    rate = work / layers / ratio(own, alone)
-    limit = shape.layers * flops.clean_flops(shape, *sizes) / work
+    swept, once = work.measurement(shape, NOISE, sizes.numel()), work.forward(shape, sizes.numel())
+    rate = swept / once / ratio(own, alone)
+    limit = shape.layers * once / swept
     rows.append(["arithmetic limit over the loop", "", f"{limit:.2f}", "", ""])
     rows.append(["share of the bare layers' FLOP/s", f"{alone.median:.2f}", f"{rate:.2f}", "", ""])
     return [["", "seconds", "times this product", "drift apart by", "divergence apart by"], *rows]

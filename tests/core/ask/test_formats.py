@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.base.formats import sentence
+from core.base.formats import duration, sentence
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,14 @@ def test_a_sentence_begins_with_a_capital_and_ends_once(said: str, shown: str) -
 @pytest.mark.parametrize("name", ["gaussian:0.3", "notes.txt", "./pruned", "c4_en", "bfloat16"])
 def test_a_name_is_written_as_it_is_also_where_it_begins_a_sentence(name: str) -> None:
     assert sentence(f"{name} was not measured") == f"{name} was not measured."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "0 s"), (40, "40 s"), (90, "90 s"), (119.4, "119 s"), (119.6, "2 min"), (180, "3 min"),
+        (3600, "60 min"), (9000, "2.5 h"),
+    ],
+)  # fmt: skip
+def test_durations_in_words(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

@@ -19,7 +19,7 @@ from core.measure.perturb import Moments, perturbed
 from core.measure.pruning_plan import Plan
 from core.measure.statistics import statistics
 from core.measure.walk import walk
-from core.models import anatomy, cost, flops, replay
+from core.models import anatomy, replay, work
 from core.store.cache import Store
 from tests import tiny
 
@@ -208,16 +208,15 @@ def test_the_sweep_measures_it_and_it_harms_less_than_magnitude(empty: Store) ->
 def test_the_memory_of_second_moments_is_foreseen_within_a_factor_of_two(family: str) -> None:
     held = {id(each): each for layer in moments(family).second_moment for each in layer.values()}.values()
     real = sum(each.numel() * each.element_size() for each in held)
-    assert 0.5 * real < flops.second_moment_bytes(tiny.shape(tiny.loaded(family))) < 2 * real
+    assert 0.5 * real < work.statistics_bytes(tiny.shape(tiny.loaded(family)), pruned_by("sparsegpt")) < 2 * real
 
 
 def test_only_a_request_that_needs_them_is_charged(empty: Store) -> None:
-    by_wanda, by_sparsegpt = (
-        cost.estimate(
-            MeasureRequest(model=str(tiny.folder("llama")), measurements=(tiny.measurement(f"residual:{pruner}:0.5"),)),
-            empty,
-        )
-        for pruner in ("wanda", "sparsegpt")
+    by_wanda, by_sparsegpt = (work.estimate(pruned_by(each), empty).memory for each in ("wanda", "sparsegpt"))
+    assert by_sparsegpt == by_wanda + work.statistics_bytes(tiny.shape(tiny.loaded("llama")), pruned_by("sparsegpt"))
+
+
+def pruned_by(pruner: str) -> MeasureRequest:
+    return MeasureRequest(
+        model=str(tiny.folder("llama")), measurements=(tiny.measurement(f"residual:{pruner}:0.5"),)
     )
-    extra = flops.second_moment_bytes(tiny.shape(tiny.loaded("llama")))
-    assert by_sparsegpt.memory == by_wanda.memory + extra

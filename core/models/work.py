@@ -1,0 +1,281 @@
+"""The work, memory and time of a request, counted before it runs. No torch.
+
+Work is counted in FLOP of forward passes: tokens times parameters, twice. What compares and solves instead, as a pruner
+does, counts as the tokens whose forward pass takes as long, as was seen on a CPU.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec
+from core.ask.perturbations import EACH
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
+from core.base.formats import duration
+from core.kinds.treatments import PRUNERS, Treatment
+from core.models import converted
+from core.models.machine import HEADROOM, chosen, free_memory
+from core.models.outline import Outline
+from core.models.sources import NotHere, Source, locate, outlined
+from core.store.cache import Store
+from core.store.files import write_file
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+LARGEST_GROUP = 16384  # tokens run at once: more does not make a matrix product faster
+WALK_BATCH = 2048  # tokens per forward while pruning
+LOOK = 1000  # tokens that take as long as one look at every weight
+SOLVING = 20  # tokens, times the width, that take as long as making up for every weight by others
+EXAMPLE = 180  # tokens of a zero-shot question with all its answers, about the mean of the usual seven tasks
+WHOLE_TASK = 2000  # questions, where all are asked for
+HARM_STRIDE = ProfileSpec.model_fields["harm_stride"].default
+ROUGH = {"cpu": 60e9 * (os.cpu_count() or 1), "cuda": 20e12, "mps": 2e12}  # FLOP/s until this machine was measured
+WORKED_ON = 5  # times a layer's weights, while it is read and pruned
+PROCESS = 600_000_000  # bytes that Python and its libraries take before any model is there
+START = 6.0  # seconds that they take to start
+READ, CONVERTED = 500e6, 50e6  # bytes of weights a second, from safetensors and from a GGUF file
+
+
+# --- work, in FLOP -------------------------------------------------------------------------------------------------
+
+
+def forward(shape: Outline, tokens: float) -> float:
+    """Some tokens through the whole model."""
+    return 2.0 * tokens * shape.parameters
+
+
+def looks(shape: Outline, treatment: Treatment | None = None) -> float:
+    """A look at every weight, or what pruning and repairing all of them takes."""
+    solved = treatment and PRUNERS[treatment.pruner].mends + bool(treatment.repair)
+    return forward(shape, LOOK + SOLVING * shape.width * (solved or 0))
+
+
+def removing(shape: Outline) -> float:
+    """Trying which weights of every linear can go."""
+    return forward(shape, SOLVING * shape.width)
+
+
+def times(shape: Outline, asked: Measurement) -> int:
+    """How many measurements one stands for."""
+    return shape.linears if getattr(asked.perturbation, "linear", None) == EACH else 1
+
+
+def measurement(shape: Outline, asked: Measurement, tokens: float) -> float:
+    """A measurement at every injection layer: each run goes on from there, half of the layers on average."""
+    pruned = looks(shape, asked.perturbation.treatment) if asked.perturbation.treatment else 0.0
+    linears = shape.linears if hasattr(asked.perturbation, "linear") else 1
+    runs = (shape.layers - 1) / 2 + asked.perturbation.runs
+    return times(shape, asked) * (runs * forward(shape, tokens) + pruned / linears)
+
+
+def measuring(shape: Outline, request: MeasureRequest, groups: int = 1) -> float:
+    """A whole measurement: clean runs, what is read off the weights, and every perturbation of every group."""
+    tokens = request.text.sequences * request.text.length
+    clean = 2 + 2 * sum(each.perturbation.compares for each in request.measurements)
+    swept = groups * sum(measurement(shape, each, tokens / groups) for each in request.measurements)
+    return clean * forward(shape, tokens) + 2 * looks(shape) + request.removal * removing(shape) + swept
+
+
+def pruning(shape: Outline, calibration: WindowRequest, treatment: Treatment) -> float:
+    """Pruning the whole model: every layer is run dense and then pruned, where a text is read at all."""
+    tokens = calibration.sequences * calibration.length if treatment.reads_text else 0
+    return 2 * forward(shape, tokens) + looks(shape, treatment)
+
+
+def judging(shape: Outline, judged: EvaluationRequest) -> float:
+    """The losses and the zero-shot tasks of one model."""
+    tokens = judged.text.sequences * judged.text.length
+    return forward(shape, tokens) + len(judged.tasks) * task(shape, judged.examples or WHOLE_TASK)
+
+
+def task(shape: Outline, examples: int) -> float:
+    """One zero-shot task, roughly: its questions are not read before it runs."""
+    return forward(shape, EXAMPLE * examples)
+
+
+def studying(shape: Outline, request: StudyRequest, treatments: Iterable[Treatment]) -> float:
+    """The dense model, and settings that are pruned and evaluated, by the treatment of each."""
+    each = [pruning(shape, request.calibration, treatment) for treatment in treatments]
+    return sum(each) + (1 + len(each)) * judging(shape, request.evaluation)
+
+
+# --- memory, in bytes ----------------------------------------------------------------------------------------------
+
+
+def group_size(shape: Outline, sequences: int, length: int, dtype: str, free: int | None) -> int:
+    """Sequences run at once: at least two groups, so that something can be drawn early, and what memory holds.
+
+    Args:
+        free: bytes that may be used, or None to leave memory out of it.
+    """
+    largest = max(1, min(-(-sequences // 2), LARGEST_GROUP // length))
+    if free is None:
+        return largest
+    return max(1, min(largest, int(free // sequence_bytes(shape, length, dtype))))
+
+
+def sequence_bytes(shape: Outline, length: int, dtype: str) -> int:
+    """One sequence in a group: clean streams, perturbed streams, logits, and room to compute in."""
+    stream = length * shape.width * BYTES[dtype]
+    return (2 * shape.layers + 16) * stream + 6 * (length // HARM_STRIDE) * shape.vocabulary * 4
+
+
+def statistics_bytes(shape: Outline, request: MeasureRequest) -> int:
+    """Second moments of the linears' inputs and covariances of the streams, where they are needed.
+
+    The MLP's width is read off the parameters, as if attention had four square matrices and the MLP two, so that a
+    third one (a gate) makes the figure too large.
+    """
+    asked = [each.perturbation for each in request.measurements]
+    inner = max(shape.layer_parameters / (2 * shape.width) - 2 * shape.width, 0)
+    moments = request.removal or any("second_moment" in each.statistics for each in asked)
+    covariance = any(each.covariance for each in asked)
+    return shape.layers * int(4 * moments * (3 * shape.width**2 + inner**2) + 12 * covariance * shape.width**2)
+
+
+def weight_bytes(shape: Outline, dtype: str, gguf: bool) -> int:
+    """The weights; of a model that memory does not hold those outside its layers, and a layer at work.
+
+    Args:
+        gguf: whether they come from a GGUF file, which is read whole.
+    """
+    whole = gguf or shape.parameters * BYTES[dtype] <= HEADROOM * free_memory()
+    away = 0 if whole else max(shape.layers - WORKED_ON, 0) * shape.layer_parameters
+    return (shape.parameters - away) * BYTES[dtype]
+
+
+def refuse_too_large(source: Source, dtype: str, store: Store) -> None:
+    """Check, before weights are read, that memory can hold what has to be there at once.
+
+    Raises:
+        UserError: it cannot.
+    """
+    need, free = weight_bytes(outlined(source, store), dtype, bool(source.gguf)), free_memory()
+    if need > free:
+        raise UserError(
+            f"{source.label} needs {need / 2**30:.2g} GiB of memory for its weights in {dtype}, and {free / 2**30:.2g} "
+            "GiB are free: close other programs, or choose a smaller model or another precision"
+        )
+
+
+# --- a request -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An estimate; `rough` until a model of this shape was measured on this machine."""
+
+    flops: float
+    memory: int  # bytes, at the peak
+    parts: int
+    loading: float  # seconds
+    rate: float  # FLOP/s
+    rough: bool
+
+    @property
+    def seconds(self) -> float:
+        return self.loading + self.flops / self.rate
+
+
+def model_of(request: Any, store: Store) -> tuple[Source, Outline] | None:
+    """The files and the shape of a request's model, or None while they, or a checkpoint beside it, are not here.
+
+    Raises:
+        UserError: the model or its files are not what they should be.
+    """
+    try:
+        source = locate(request.model, store, request.revision, fetch=False)
+        for each in getattr(request, "measurements", ()):
+            if each.perturbation.compares:
+                locate(each.perturbation.source, store, fetch=False)
+    except NotHere:
+        return None
+    return source, outlined(source, store)
+
+
+def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
+    """The cost of a measurement, a study or pruning once, or None while the model's files are not on this machine.
+
+    Nothing counts as stored already.
+
+    Raises:
+        UserError: the model or its files are not what they should be.
+    """
+    model, device = model_of(request, store), chosen(device)
+    if model is None:
+        return None
+    source, shape = model
+    weights = weight_bytes(shape, request.dtype, bool(source.gguf))
+    match request:
+        case MeasureRequest():
+            memory, groups = _sweeping(shape, request, weights, device)
+            flop, parts = measuring(shape, request, groups), groups * sum(times(shape, e) for e in request.measurements)
+        case StudyRequest(points=points):
+            treatments = [each.treatment for each in points if each]
+            flop, memory = studying(shape, request, treatments), _walking(shape, request, weights, treatments)
+            parts = len(points)
+        case _:
+            treatment, parts = request.setting.treatment, shape.layers
+            flop = pruning(shape, request.calibration, treatment)
+            memory = _walking(shape, request, weights, [treatment])
+    slow = bool(source.gguf) and not (converted.address(source, store) / "manifest.json").is_file()
+    loading = START + 4 * shape.parameters / (CONVERTED if slow else READ)
+    known, rough = _rate(store, device, shape, request.dtype), ROUGH.get(_kind(device), ROUGH["cpu"])
+    return Cost(flop, int(memory) + PROCESS, parts, loading, known or rough, known is None)
+
+
+def _sweeping(shape: Outline, request: MeasureRequest, weights: int, device: str) -> tuple[int, int]:
+    """Bytes, and how many groups of sequences there are."""
+    text, asked = request.text, request.measurements
+    memory = (1 + sum(each.perturbation.compares for each in asked)) * weights + statistics_bytes(shape, request)
+    room = int(HEADROOM * max(free_memory() - memory, 0)) if device == "cpu" else None
+    size = group_size(shape, text.sequences, text.length, request.dtype, room)
+    return memory + size * sequence_bytes(shape, text.length, request.dtype), -(-text.sequences // size)
+
+
+def _walking(shape: Outline, request: Any, weights: int, treatments: Iterable[Treatment]) -> int:
+    """Bytes: the weights twice, for the dense ones are kept, the streams of the calibration text, and logits."""
+    text = request.calibration
+    paths = 1 + any("pull" in each.statistics for each in treatments)  # a dense one beside it
+    streams = 3 * paths * text.sequences * text.length * shape.width * BYTES[request.dtype]
+    return 2 * weights + streams + 4 * WALK_BATCH * shape.vocabulary * 4
+
+
+def words(cost: Cost | None) -> str:
+    """The estimate in one sentence."""
+    if cost is None:
+        return "The cost is not known before the model is on this machine."
+    basis = "rough: not yet measured here" if cost.rough else "at the speed measured here"
+    return (
+        f"{cost.flops / 1e12:.3g} TFLOP, about {duration(cost.seconds)} ({basis}), "
+        f"{cost.memory / 2**30:.2g} GiB of memory, {cost.parts} parts."
+    )
+
+
+# --- the speed of this machine -------------------------------------------------------------------------------------
+
+
+def remember_rate(store: Store, device: str, shape: Outline, dtype: str, rate: float) -> None:
+    """Keep how many FLOP a second a finished sweep of this model's shape reached."""
+    write_file(_rate_file(store, device, shape, dtype), json.dumps({"flop_per_second": rate}).encode())
+
+
+def _kind(device: str) -> str:
+    """`cuda:1` -> `cuda`."""
+    return device.split(":")[0]
+
+
+def _rate(store: Store, device: str, shape: Outline, dtype: str) -> float | None:
+    try:
+        return float(json.loads(_rate_file(store, device, shape, dtype).read_bytes())["flop_per_second"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _rate_file(store: Store, device: str, shape: Outline, dtype: str) -> os.PathLike:
+    return store.root / "rates" / f"{_kind(device)}-{dtype}-{shape.layers}x{shape.width}.json"

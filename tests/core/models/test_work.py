@@ -1,0 +1,184 @@
+"""The cost of a request, counted before it runs and without torch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.ask import presets
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.perturbations import perturbation
+from core.ask.settings import Setting
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
+from core.kinds.treatments import Treatment
+from core.models import loading, sources, work
+from core.models.outline import Outline, outline
+from core.store.cache import Store
+from tests import tiny
+
+PROJECT = Path(__file__).resolve().parents[3]
+SMALL = Outline(layers=3, width=4, vocabulary=10, layer_parameters=100, parameters=500)
+BUNDLED = Outline(layers=30, width=576, vocabulary=49152, layer_parameters=3_538_944, parameters=134_515_008)
+
+
+def request(**asked: object) -> MeasureRequest:
+    asked = {"model": str(tiny.folder("llama")), "measurements": presets.PRESETS["quick"].measurements, **asked}
+    return MeasureRequest(**asked)
+
+
+def test_work_is_tokens_times_parameters() -> None:
+    """Two sequences of eight tokens; half of the layers run on average, and once more where one is pruned."""
+    clean = 2 * 16 * 500
+    assert work.forward(SMALL, 16) == clean
+    noise, pruned = (tiny.measurement(name) for name in ("gaussian:0.3", "residual:wanda:0.5"))
+    assert work.measurement(SMALL, noise, 16) == clean
+    assert work.measurement(SMALL, pruned, 16) == 2 * clean + work.looks(SMALL)
+    assert work.looks(SMALL, Treatment("wanda", "refit")) > work.looks(SMALL, Treatment("wanda")) == work.looks(SMALL)
+    text = WindowRequest(sequences=2, length=8)
+    assert work.pruning(SMALL, text, Treatment("wanda")) == 2 * clean + work.looks(SMALL)
+    assert work.pruning(SMALL, text, Treatment("magnitude")) == work.looks(SMALL), "no text is run"
+    asked = StudyRequest(calibration=text, evaluation=EvaluationRequest(text=text))
+    assert work.studying(SMALL, asked, [Treatment("wanda")]) == 2 * clean + 2 * clean + work.looks(SMALL)
+
+
+def test_a_dense_path_takes_memory_beside_the_pruned_one(tmp_path: Path) -> None:
+    calibration = WindowRequest(sequences=64, length=32)
+    plain, beside = (
+        StudyRequest(
+            model=str(tiny.folder("llama")), calibration=calibration, settings=(Setting(repair=how),)
+        )
+        for how in ("refit", "refit_dense")
+    )
+    one, other = (work.estimate(each, Store(tmp_path)) for each in (plain, beside))
+    assert other.memory - one.memory == 3 * 64 * 32 * tiny.WIDTH * 4
+
+
+@pytest.mark.parametrize(
+    ("sequences", "length", "expected"), [(8, 64, 4), (1, 64, 1), (9, 64, 5), (128, 2048, 8), (4, 40_000, 1)]
+)
+def test_a_group_is_at_most_half_and_at_most_so_many_tokens(sequences: int, length: int, expected: int) -> None:
+    assert work.group_size(BUNDLED, sequences, length, "float32", None) == expected
+
+
+def test_a_group_fits_into_memory_but_is_never_empty() -> None:
+    one = work.sequence_bytes(BUNDLED, 64, "float32")
+    sizes = [work.group_size(BUNDLED, 8, 64, "float32", free) for free in (0, one, 2 * one, 3 * one - 1, 100 * one)]
+    assert sizes == [1, 1, 2, 2, 4]
+    assert work.sequence_bytes(BUNDLED, 64, "bfloat16") < one < work.sequence_bytes(BUNDLED, 128, "float32")
+
+
+def test_quick_has_at_least_four_parts() -> None:
+    quick = presets.PRESETS["quick"]
+    size = work.group_size(BUNDLED, quick.sequences, quick.length, "float32", None)
+    assert len(quick.measurements) * -(-quick.sequences // size) >= 4
+
+
+def test_an_estimate_is_rough_until_the_machine_was_measured(empty: Store) -> None:
+    rough = work.estimate(request(), empty)
+    assert rough.rough and "rough" in work.words(rough) and rough.parts == 6
+    work.remember_rate(empty, "cpu", tiny.shape(tiny.loaded("llama")), "float32", 1e7)
+    known = work.estimate(request(), empty)
+    assert not known.rough and "measured" in work.words(known) and "\n" not in work.words(known)
+    assert known.flops == rough.flops and known.seconds == pytest.approx(known.loading + known.flops / 1e7)
+    for other in ({"device": "cuda"}, {"request": request(dtype="bfloat16")}):  # which were not measured
+        assert work.estimate(**{"request": request(), "store": empty} | other).rough
+
+
+def test_the_work_told_before_a_run_is_about_what_the_run_plans(empty: Store) -> None:
+    """In groups that do not come out even, with a residual that solves for weights, and what LSA looks at."""
+    asked = request(
+        text=WindowRequest(source="random", sequences=5, length=12), removal=True,
+        measurements=measurements(
+            [perturbation(name) for name in ("gaussian:0.3", "covariance:0.1", "residual:sparsegpt:0.5", "skip")]
+        ),
+    )  # fmt: skip
+    of, text = tiny.loaded("llama"), tiny.windows(5, 12)
+    profile = tiny.profile(of, text, *(each.name for each in asked.measurements))
+    sweep = tiny.sweep(of, text, profile.model_copy(update={"removal": True, "prunable": True}), empty)
+    sweep.run()
+    assert sweep.account.done == pytest.approx(sweep.account.planned)
+    assert sweep.account.planned == pytest.approx(work.measuring(tiny.shape(of), asked, groups=2), rel=0.2)
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda:1", "mps", "tpu", ""])
+def test_any_device_gets_an_estimate(device: str, empty: Store) -> None:
+    assert work.estimate(request(), empty, device).seconds > 0
+
+
+def test_memory_counts_weights_and_one_group(empty: Store) -> None:
+    single, half = work.estimate(request(), empty), work.estimate(request(dtype="bfloat16"), empty)
+    assert half.memory < single.memory
+    weights = 4 * sum(parameter.numel() for parameter in tiny.loaded("llama").model.parameters())
+    assert single.memory > weights + work.PROCESS, "Python and its libraries too"
+
+
+def test_of_a_model_that_memory_does_not_hold_a_few_layers_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    shape = Outline(layers=80, width=4, vocabulary=10, layer_parameters=1_000_000, parameters=80_000_500)
+    whole = work.weight_bytes(shape, "float32", gguf=False)
+    monkeypatch.setattr(work, "free_memory", lambda: 300_000_000)
+    assert whole - work.weight_bytes(shape, "float32", gguf=False) == 4 * (80 - work.WORKED_ON) * 1_000_000
+    assert whole == work.weight_bytes(shape, "float32", gguf=True)
+
+
+def test_memory_that_cannot_suffice_is_refused_before_weights_are_read(
+    empty: Store, monkeypatch: pytest.MonkeyPatch, refused: Callable
+) -> None:
+    monkeypatch.setattr(work, "free_memory", lambda: 1000)
+    monkeypatch.setattr(loading, "read", lambda *_: pytest.fail("weights are read"))
+    with refused("GiB of memory", "close other programs"):
+        loading.load(sources.locate(str(tiny.folder("llama")), empty), store=empty)
+
+
+def test_without_its_model_there_is_no_estimate(empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    assert work.estimate(request(model="some-body/some-model"), empty) is None
+    with pytest.raises(UserError):
+        work.estimate(request(model="nonsense"), empty)
+
+
+def test_an_estimate_needs_no_torch(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from core.models import work\n"
+        "from core.ask.measurements import MeasureRequest\n"
+        "from core.ask import presets; from core.store.cache import Store\n"
+        "quick = presets.PRESETS['quick'].measurements\n"
+        f"asked = MeasureRequest(model={str(tiny.folder('llama'))!r}, measurements=quick)\n"
+        f"found = work.estimate(asked, Store(Path({str(tmp_path)!r})))\n"
+        "loaded = [name for name in ('torch', 'transformers') if name in sys.modules]\n"
+        "print(found.parts, loaded)"
+    )
+    path = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=path, timeout=120)
+    assert done.stdout.strip() == "6 []", done.stderr
+
+
+# --- outlines ------------------------------------------------------------------------------------------------------
+
+
+def test_the_outline_is_the_heaviest_numbered_group() -> None:
+    shapes = {
+        "vision.blocks.0.weight": (4, 4),
+        "model.layers.0.a.weight": (8, 8),
+        "model.layers.0.norm.weight": (8,),
+        "model.layers.1.experts.3.w": (2, 8, 8),
+        "embed.weight": (100, 8),
+        "norm.weight": (8,),
+    }
+    assert outline(shapes) == Outline(2, 8, 100, (64 + 128) // 2, 16 + 64 + 8 + 128 + 800 + 8, 1)
+
+
+@pytest.mark.parametrize(
+    "shapes", [{}, {"embed.weight": (10, 4)}, {"layers.0.w": (4, 4)}, {"layers.0.norm.w": (4,), "e": (4,)}]
+)
+def test_files_without_a_stack_are_refused(shapes: dict, refused) -> None:
+    with refused("layers"):
+        outline(shapes)
