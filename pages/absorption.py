@@ -6,6 +6,7 @@ from functools import partial
 import streamlit as st
 
 from core.base.escape import plain
+from core.base.formats import pruned_before
 from core.plan.gains import gains_of
 from core.results import findings, precision
 from core.show.figures import labels
@@ -68,8 +69,9 @@ subject.heading("Which layers amplify, which absorb?", profile)
 name, other = choose(profile)
 gains = gains_of(profile.seeds(name))
 st.header(plain(headline(profile, name, other)), anchor=False, help=findings.RULE)
-if precision.rounding(profile):
-    st.caption(precision.rounding(profile))
+unit = next(profile.spec.unit(each) for each in profile.spec.measurements if each.perturbation.name == name)
+for caveat in filter(None, (precision.rounding(profile), pruned_before(unit.earlier))):
+    st.caption(plain(caveat))
 if not any(map(math.isfinite, gains.value[:-1])):
     if profile.layers > 1:  # of a single one the headline says why
         st.info(STILL)

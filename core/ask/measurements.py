@@ -40,8 +40,8 @@ class PerturbedSpec(Spec):
     method: Literal[1, 2] = Field(1, description="the pruner's, where it prunes")
 
     @property
-    def outdated(self) -> bool:
-        return any(PRUNERS[name].method != self.method for name in _pruners([self.measurement]))
+    def earlier(self) -> str:
+        return "".join(PRUNERS[name].at(self.method) for name in _pruners([self.measurement]))
 
 
 class OnText(Spec):

@@ -124,13 +124,7 @@ class PrunedSpec(Spec):
 
     @property
     def earlier(self) -> str:
-        """What its pruner does otherwise by now, in words: `Wanda with ...`; empty where that has not changed."""
-        row = PRUNERS[self.pruner]
-        return f"{row.label} with {row.earlier}" if self.outdated else ""
-
-    @property
-    def outdated(self) -> bool:
-        return self.method != PRUNERS[self.pruner].method
+        return PRUNERS[self.pruner].at(self.method)
 
     @model_validator(mode="after")
     def _has_a_text_to_repair_by(self) -> Self:

@@ -23,6 +23,13 @@ def digits(value: float, count: int = 2) -> str:
     return f"{rounded:,.{decimals}f}" if decimals <= 5 else f"{rounded:.{count - 1}e}"
 
 
+def pruned_before(earlier: str) -> str:
+    """What it means for numbers that an earlier version of a pruner made them; empty where none did."""
+    if not earlier:
+        return ""
+    return f"Pruned by an earlier version ({earlier}): measured again, these numbers would change a little."
+
+
 def several(count: int, what: str) -> str:
     """`1 setting`, `2 settings`."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"

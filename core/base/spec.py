@@ -41,10 +41,10 @@ class Spec(BaseModel):
         return key_of(type(self), self.model_dump(mode="json"))
 
     @property
-    def outdated(self) -> bool:
-        """Whether what it prunes by has changed since: its numbers stay as they are, and nothing new is like them."""
+    def earlier(self) -> str:
+        """The earlier version of a pruner that it prunes by, `Wanda with ...`; empty where that has not changed."""
         pruned = getattr(self, "pruned", None)
-        return pruned is not None and pruned.outdated
+        return "" if pruned is None else pruned.earlier
 
 
 class View(Spec):
@@ -56,8 +56,8 @@ class View(Spec):
         return ()
 
     @property
-    def outdated(self) -> bool:
-        return super().outdated or any(unit.outdated for unit in self.units)
+    def earlier(self) -> str:
+        return super().earlier or next(filter(None, (unit.earlier for unit in self.units)), "")
 
     def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """What `runs --json` says of it beside its provenance, which is `told`."""

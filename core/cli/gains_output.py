@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from core.base.errors import UserError
-from core.base.formats import digits, ranges
+from core.base.formats import digits, pruned_before, ranges
 from core.cli import output
 from core.plan.gains import gains_of
 from core.results import findings, precision, propagation
@@ -61,8 +61,8 @@ def overview(found: Profile) -> None:
     amount = f"{text.sequences} × {text.length} tokens"
     out.print(f"{told.get('model')} on {told.get('text')}, {amount}{found.entry.mark}", markup=False, soft_wrap=True)
     out.print(f"[bold]{escape(lead['name'])}[/bold]: {escape(lead['finding'])}", soft_wrap=True, highlight=False)
-    if precision.rounding(found):
-        out.print(precision.rounding(found), soft_wrap=True, highlight=False)
+    for caveat in filter(None, (precision.rounding(found), pruned_before(found.spec.earlier))):
+        out.print(caveat, soft_wrap=True, highlight=False, markup=False)
     table = Table()
     table.add_column("perturbation", no_wrap=True)
     for column in ("gains", "layers that amplify", "layers that absorb"):

@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from core.ask.shortages import disk_full
 from core.base.errors import UserError
+from core.base.formats import pruned_before
 from core.base.paths import exists, expanded
 from core.store.cache import Entry
 from core.store.files import abandoned, write_file
@@ -105,8 +106,7 @@ def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[st
             model = f"{told.get('model')}{which}"
             when = f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"
             out.print(f"[bold]{entry.key}[/bold]  {kind}: {escape(model)}", soft_wrap=True)
-            changed = ["its pruner has changed since: nothing new is like it"] if entry.spec.outdated else []
-            for line in (*entry.spec.lines(told), *changed, when):
+            for line in filter(None, (*entry.spec.lines(told), pruned_before(entry.spec.earlier), when)):
                 out.print(f"    {line}", markup=False, soft_wrap=True)
     for job in jobs:
         out.print(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}", markup=False, soft_wrap=True)

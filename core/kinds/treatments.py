@@ -42,6 +42,10 @@ class PrunerRow:
         """Whether it looks at the linears' inputs, and so at a calibration text."""
         return self.statistic != "none"
 
+    def at(self, method: int) -> str:
+        """An earlier version in words, `Wanda with ...`; empty for the present one."""
+        return "" if method == self.method else f"{self.label} with {self.earlier}"
+
     @property
     def keeps_weights(self) -> bool:
         """Whether the weights that stay keep their values: a mask is all that it makes."""

@@ -76,7 +76,7 @@ def _protocol(spec: StudySpec, profile: str | None) -> Protocol:
     read = spec.calibration
     # by content and amount: which windows were drawn is the seed's matter
     drawn = read and (read.content, read.tokenizer, read.packing, read.bos, read.length, read.sequences)
-    return Protocol(spec.model.key, spec.text.key, drawn, profile, spec.outdated)
+    return Protocol(spec.model.key, spec.text.key, drawn, profile, bool(spec.earlier))
 
 
 def _of_protocol(store: Store, where: Protocol, homes: Mapping[Protocol, Sequence[Entry]]) -> Evaluations:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -197,3 +198,16 @@ def test_what_changes_nothing_is_said_to(filled_cache: dict[str, str], monkeypat
     monkeypatch.setattr(subject, "load", still)
     app = opened(profile=filled_cache["deep"])
     assert not app.exception and "changes nothing" in app.info[0].value
+
+
+def test_what_an_earlier_version_of_a_pruner_means_is_said_where_it_pruned(empty_cache: Path) -> None:
+    old = synthetic.profile_spec(4, 8, "quick").model_copy(update={"methods": ()})
+    key = synthetic.save_profile(empty_cache, old, 4)
+
+    def said(perturbation: str) -> list[str]:
+        app = opened(profile=key, perturbation=perturbation)
+        return [each.value for each in app.caption if "earlier version" in each.value]
+
+    [sentence] = said("residual:wanda:0.7")
+    assert "Wanda with the zeros of every row rounded down" in sentence and "measured again" in sentence
+    assert said("gaussian:0.3") == []

@@ -88,6 +88,13 @@ def test_people_are_told_what_happened(runs: Callable, key: str, tmp_path: Path)
     assert f"deleted {key}" in runs("delete", key, "--yes", cache="other").out
 
 
+def test_what_an_earlier_version_of_a_pruner_means_is_said(runs: Callable, say: Callable, store: Store) -> None:
+    old = synthetic.profile_spec(LAYERS, 8, "quick").model_copy(update={"methods": ()})
+    key = synthetic.save_profile(store.root, old, LAYERS)
+    for words in (runs().out, say("show", key).out):
+        assert "Pruned by an earlier version (Wanda with the zeros of every row rounded down): measured again" in words
+
+
 def test_an_exported_file_is_not_replaced_unasked(runs: Callable, store: Store, key: str, tmp_path: Path) -> None:
     file = tmp_path / "a.zip"
     file.write_bytes(b"precious")
