@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.ask.measurements import measurements
 from core.ask.perturbations import perturbation
-from core.jobs import queue
+from core.jobs import processes, queue
 from core.jobs.status import Status
 from core.show import lessons
 from core.store.cache import Store
@@ -164,8 +164,10 @@ def test_the_button_measures_apart_from_the_cache_and_lays_the_result_over_it(ap
     [job] = queue.jobs(measured_again.place())
     assert job.request == measured_again.REQUEST and not queue.jobs(apart)
     assert "Measuring on" in app.get("progress")[0].proto.text
-    job.write(Status(total=3, done=1, line="residual:wanda:0.7 (2 of 3), sequences 0 to 7: layer 4"))
-    app.run()
+    line = "residual:wanda:0.7 (2 of 3), sequences 0 to 7: layer 4"
+    with processes.take(job.lock):
+        job.write(Status(state="running", total=3, done=1, line=line))
+        app.run()
     told = app.get("progress")[0].proto.text
     assert "residual" not in told and all(part in told for part in ("Wanda", "70 %", "2 of 3", "0 to 7", "layer 4"))
     finish(job, measured_again.place())
