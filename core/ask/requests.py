@@ -116,6 +116,17 @@ class BestSpec(View):
         (), "what was made of the winner and lowered the loss on the text that selects: it repaired"
     )
 
+    @model_validator(mode="after")
+    def _judges_what_was_chosen(self) -> Self:
+        chosen = [each for each in (self.winner, self.runner_up, *self.better) if each]
+        judged = {each.setting.seedless for each in self.final.points if each.setting}
+        tried = {each.setting for each in self.selection.points}
+        if {self.winner, self.winner.uniform} - tried or {
+            each.seedless for one in chosen for each in (one, one.uniform)
+        } - judged:
+            raise ValueError("what was chosen, and uniform beside it, has to be among what was tried and judged")
+        return self
+
     @property
     def units(self) -> tuple[Spec, ...]:
         found = (unit for part in (self.profile, self.selection, self.final) for unit in part.units)

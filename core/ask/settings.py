@@ -58,6 +58,11 @@ class Setting(Spec):
         return self.model_copy(update={"allocation": uniform(self.allocation.target)})
 
     @property
+    def seedless(self) -> Setting:
+        """The same setting whatever drew its calibration windows."""
+        return self.model_copy(update={"calibration_seed": 0})
+
+    @property
     def base(self) -> Setting | None:
         """The same setting without its correction; None where it has none."""
         corrected = self.allocation.correction.strength

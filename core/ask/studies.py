@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.ask.models import ModelSpec, OfModel
 from core.ask.settings import PrunedSpec, Setting, with_twins
@@ -80,6 +80,12 @@ class Point(Spec):
     setting: Setting | None
     pruned: PrunedSpec | None
 
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.setting is None) != (self.pruned is None):
+            raise ValueError("a setting means weights, and the dense model has neither")
+        return self
+
 
 class StudySpec(View):
     """A view over evaluations: one model, one text, the same tasks."""
@@ -89,6 +95,12 @@ class StudySpec(View):
     text: TextSpec
     tasks: tuple[TaskSpec, ...] = ()
     points: tuple[Point, ...]
+
+    @model_validator(mode="after")
+    def _has_the_dense_model(self) -> Self:
+        if all(each.setting for each in self.points):
+            raise ValueError("a study has the dense model among its points")
+        return self
 
     @property
     def calibration(self) -> TextSpec | None:

@@ -88,7 +88,7 @@ def best_json(found: Best, cache: Path | None) -> dict[str, Any]:
         ],
         "left_out": found.left_out,
         "linears": linears_line(found, cache),
-        "trials": found.provenance.get("trials", []),
+        "trials": found.trials,
         "profile": found.profile,
         "commands": list(commands(found, cache)),
     }
@@ -107,12 +107,12 @@ def _title(found: Best) -> str:
     setting, text = found.winner, found.selection.spec.text
     about = f"{per_cent(setting.allocation.target)} by {setting.pruner}"
     there = f"on the text that selects, {text.sequences} x {text.length} tokens"
-    return escape(f"{found.provenance.get('model')}, {about}: {len(found.candidates)} candidates {there}")
+    return escape(f"{found.provenance.model}, {about}: {len(found.candidates)} candidates {there}")
 
 
 def _judge(found: Best) -> str:
     text, seeds = found.final.spec.text, len(found.request.seeds)
-    on = f"Judged on {found.provenance.get('text')}, {text.sequences} x {text.length} tokens"
+    on = f"Judged on {found.provenance.text}, {text.sequences} x {text.length} tokens"
     if found.final.spec.calibration is None:
         return f"{on}; {PRUNERS[found.request.pruner].label} looks at no calibration text."
     return f"{on}, with {seeds} calibration seed{'s' if seeds > 1 else ''}."
@@ -132,7 +132,7 @@ def _table(found: Best, cache: Path | None) -> None:
         say_helped(words(each.setting.allocation), each.helped)
     if len(rows) > ROWS:
         out.print(f"and {len(rows) - ROWS} more that did worse; --json names them all")
-    for each in found.provenance.get("trials", []):
+    for each in found.trials:
         lost = f"{per_cent(each['target'])}: {per_cent(each['loss'])} lost by {each['allocation']}"
         out.print(f"{lost} on the text that selects")
     linears = linears_line(found, cache)

@@ -12,7 +12,7 @@ from core.cli.output import out, say_helped
 from core.results import protocols, verdicts
 from core.results import study_table as tables
 from core.results.comparison import Interval
-from core.results.evaluated import Change, EvaluatedSetting, seedless
+from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations
 
 
@@ -97,7 +97,7 @@ def over_seeds_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]
     change = found.of(one.setting).against_uniform
     if change is None or change.seeds.n < 2:
         return None
-    alike = [each for each in found.singles if each.setting and seedless(each.setting) == seedless(one.setting)]
+    alike = [each for each in found.singles if each.setting and each.setting.seedless == one.setting.seedless]
     by_seed = {each.setting.calibration_seed: each.against_uniform for each in alike}
     told = {str(seed): each.value for seed, each in sorted(by_seed.items()) if each}
     return {**seeds_json(change), "each": told}

@@ -239,8 +239,3 @@ class EvaluatedSetting:
 def alone(result: SeedResult) -> EvaluatedSetting:
     """A result by itself, to stand beside any other whatever their seeds."""
     return EvaluatedSetting(result.setting, result.name, {None: result})
-
-
-def seedless(setting: Setting) -> Setting:
-    """What is one setting whatever drew its calibration windows."""
-    return setting.model_copy(update={"calibration_seed": 0})

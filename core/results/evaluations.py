@@ -15,7 +15,7 @@ from core.ask.studies import StudySpec, TaskSpec
 from core.base.errors import UserError
 from core.base.formats import per_cent
 from core.kinds.treatments import Treatment, place
-from core.results.evaluated import EvaluatedSetting, SeedResult, seedless
+from core.results.evaluated import EvaluatedSetting, SeedResult
 from core.store.cache import Entry, Store
 
 
@@ -69,7 +69,7 @@ class Evaluations:
         found: dict[Setting, dict[int | None, SeedResult]] = defaultdict(dict)
         for each in self.points:
             if each.setting is not None and each.evaluated is not None:
-                found[seedless(each.setting)].setdefault(each.seed, each)
+                found[each.setting.seedless].setdefault(each.seed, each)
         return _linked(found, naming.titles(found))
 
     @cached_property
@@ -92,7 +92,7 @@ class Evaluations:
 
     def of(self, setting: Setting) -> EvaluatedSetting | None:
         """A setting over its calibration seeds, whatever seed is named."""
-        return next((each for each in self.settings if each.setting == seedless(setting)), None)
+        return next((each for each in self.settings if each.setting == setting.seedless), None)
 
     def single(self, setting: Setting | None) -> EvaluatedSetting | None:
         """A setting with its own calibration seed alone; None: the dense model."""

@@ -188,4 +188,6 @@ def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner:
     said = [against(f"the correction at strength {mine.strength:g}", "no correction", mine.against_base)]
     said += [against("its reverse", "no correction", each.against_base) for each in found.controls(mine)["reversed"]]
     base = naming.long(mine.base.setting.allocation)
-    return f"Measured on {base} ({slice_of(mine.setting).name}; {found.provenance['text']}): {' '.join(said)}"
+    return (
+        f"Measured on {base} ({slice_of(mine.setting).name}; {found.provenance.get('text', 'text')}): {' '.join(said)}"
+    )

@@ -14,7 +14,7 @@ from core.ask.settings import Setting
 from core.ask.studies import Point, StudySpec
 from core.base.formats import several
 from core.kinds.treatments import USUAL
-from core.results.evaluated import EvaluatedSetting, SeedResult, seedless
+from core.results.evaluated import EvaluatedSetting, SeedResult
 from core.results.evaluations import Evaluations, Slice, labels, load, profile_key, slice_of, tasks_asked
 from core.store.cache import Entry, Store
 
@@ -129,10 +129,10 @@ def across_profiles(found: Evaluations, others: tuple[Evaluations, ...]) -> Eval
     for each in others:
         if each is found or _protocol(each.spec, None) != _protocol(found.spec, None):
             continue
-        known = {seedless(point.setting) for part in parts for point in part.points if point.setting}
+        known = {point.setting.seedless for part in parts for point in part.points if point.setting}
         free = [
             i for i, point in enumerate(each.points)
-            if point.setting is None or point.setting == point.setting.uniform or seedless(point.setting) not in known
+            if point.setting is None or point.setting == point.setting.uniform or point.setting.seedless not in known
         ]  # fmt: skip
         parts.append(replace(_part(each, free), entries=each.entries, profiles=each.profiles))
     if len(parts) == 1:

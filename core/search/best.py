@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 from core.ask import naming
 from core.ask.commands import alone, command_line
 from core.ask.grammar import write
-from core.ask.requests import BestRequest, BestSpec, ExportRequest, as_asked_now
-from core.ask.settings import Setting
+from core.ask.requests import BestRequest, BestSpec, ExportRequest
+from core.ask.settings import Setting, uniform
 from core.base.errors import UserError
 from core.base.formats import capital, per_cent
 from core.kinds.treatments import REPAIRS
@@ -23,6 +24,7 @@ from core.search.candidates import kept_by_uniform, loss, ranked
 from core.search.plan import final_request, profile_request
 from core.search.roles import uncut
 from core.store.cache import Entry, Store
+from core.store.provenance_schema import BestProvenance
 
 LINEARS = "To try a budget per linear too, measure each linear alone, then search again with the key as the profile:"
 
@@ -32,7 +34,7 @@ class Best:
     """What was chosen, and what the final text says of it."""
 
     spec: BestSpec
-    provenance: dict
+    provenance: BestProvenance
     selection: Evaluations
     final: Evaluations
 
@@ -63,16 +65,14 @@ class Best:
         """
         if self.spec.max_loss is None:
             return self.uniform
-        target = kept_by_uniform(self.provenance.get("trials", []), self.spec.max_loss)
-        found = [each.setting for each in self.final.settings if each.setting == each.setting.uniform]
-        mine = (each for each in found if each.allocation.target == target)
-        seed = {"calibration_seed": self.winner.calibration_seed}
-        return next((each.model_copy(update=seed) for each in mine), self.uniform)
+        target = kept_by_uniform(self.trials, self.spec.max_loss)
+        lower = target and self.winner.model_copy(update={"allocation": uniform(target)})
+        return lower if lower and self.final.of(lower) else self.uniform
 
     @property
     def request(self) -> BestRequest:
         """What was asked, every role with its documents; paths inside the project are relative to it."""
-        return BestRequest.model_validate(as_asked_now(self.provenance["request"]))
+        return self.provenance.request
 
     @property
     def profile(self) -> str:
@@ -80,9 +80,14 @@ class Best:
         return self.spec.profile.key
 
     @property
-    def left_out(self) -> list[str]:
+    def left_out(self) -> tuple[str, ...]:
         """Notes on candidates that could not be, and on what did not help."""
-        return self.provenance.get("left_out", [])
+        return self.provenance.left_out
+
+    @property
+    def trials(self) -> list[dict]:
+        """The targets that were tried, where a largest loss was asked."""
+        return [each.model_dump() for each in self.provenance.trials]
 
     def judged(self, setting: Setting | None) -> EvaluatedSetting:
         """A setting on the final text, over its calibration seeds; None: the dense model."""
@@ -204,7 +209,7 @@ class Best:
         target = self._plain.allocation.target
         if target == self.winner.allocation.target:
             return loss(self.selection, self._plain)
-        return next(each["uniform"] for each in self.provenance["trials"] if each["target"] == target)
+        return next(each["uniform"] for each in self.trials if each["target"] == target)
 
     @property
     def _plain(self) -> Setting:
@@ -258,11 +263,16 @@ def export_request(found: Best, request: BestRequest, folder: str, overwrite: bo
     )  # fmt: skip
 
 
+def provenance_of(entry: Entry) -> BestProvenance:
+    """Provenance of an answer, read as it is when a pack brings it."""
+    return BestProvenance.model_validate_json(json.dumps(entry.provenance))
+
+
 def load(store: Store, entry: Entry) -> Best:
     """Read a stored best setting."""
     spec = entry.spec
     selection, final = (evaluations.read(store, each, entry.provenance) for each in (spec.selection, spec.final))
-    return Best(spec, entry.provenance, selection, final)
+    return Best(spec, provenance_of(entry), selection, final)
 
 
 def stages(store: Store) -> dict[str, str]:

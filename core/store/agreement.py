@@ -25,6 +25,7 @@ NO_NUMBER = {"ratio", "ratio_q25", "ratio_q50", "ratio_q75", "orthogonal"}  # wh
 LESS_THAN_ANY = {"log_drift"}  # minus infinity there
 SHORT_SPECTRUM = {"alpha_hill", "alpha_peak"}  # no exponent of a linear whose rank is too small
 UNASKED = {"acc_norm"}  # of a task without it
+COUNTED = {"zeros", "parameters"}  # numbers whatever pruning or half precision breaks
 FRACTIONS = {"flips", "agreement", "zeros", "acc"}
 
 Lengths = dict[object, tuple[int, str]]  # axis, of a task with the task -> its length, and the unit that has it
@@ -95,4 +96,4 @@ def _sound(unit: Spec, name: str, axes: tuple[str, ...], array: Array) -> Iterat
     if name in LESS_THAN_ANY:
         array = array[array != -np.inf]
     broke = unit.model.dtype != "float32" or getattr(unit, "pruned", None) is not None  # noise or pruning overflows
-    yield (broke and name != "zeros") or bool(np.isfinite(array).all())
+    yield (broke and name not in COUNTED) or bool(np.isfinite(array).all())

@@ -68,10 +68,10 @@ class Trial(BaseModel):
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
-    target: float
+    target: float = Field(ge=0, lt=1)
     allocation: Line
     loss: float
-    uniform: float | None
+    uniform: float | None = None  # not known, or not a number
 
 
 class BestProvenance(Provenance):

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from core.ask import grammar
 from core.ask.allocations import AllocationRequest
+from core.ask.requests import BestRequest, BestSpec
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import Point, StudySpec, TaskSpec
 from core.store import results
@@ -46,10 +48,26 @@ def save_study(store: Store) -> str:
     return spec.key
 
 
+def save_best(store: Store) -> str:
+    """An answer of two settings, and the profile and the studies that it is of."""
+    profile = synthetic.profile_spec(LAYERS, SEQUENCES, "quick", prunable=True)
+    synthetic.save_profile(store.root, profile, LAYERS)
+    winner, other = (Setting(allocation=grammar.read_allocation(f"{name}:0.7")) for name in ("owl", "dlp"))
+    studies = {}
+    for role in ("selection", "final"):
+        studies[role] = synthetic.study_spec(profile, [winner, other], LAYERS, SEQUENCES, 256, role)
+        synthetic.save_study(store.root, studies[role], LAYERS)
+    spec = BestSpec(model=profile.model, profile=profile, max_loss=None, winner=winner, runner_up=other, **studies)
+    store.save(spec, None, TOLD | {"request": BestRequest(target=0.7).model_dump(mode="json")})
+    return spec.key
+
+
 def save(store: Store, what: str) -> str:
     """A whole entry; its key."""
     if what == "study":
         return save_study(store)
+    if what == "best":
+        return save_best(store)
     spec = synthetic.profile_spec(LAYERS, SEQUENCES, "quick", prunable=what == "prunable profile")
     return synthetic.save_profile(store.root, spec, LAYERS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -20,7 +21,7 @@ from core.search import best, candidates, plan
 from core.search.roles import roles
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
-from pages.ui.prune import answering
+from pages.ui.prune import answering, answers
 from tests import synthetic
 from tests.pages.opening import link, url
 from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, badges, opened
@@ -338,3 +339,9 @@ def test_without_its_profile_the_answer_cannot_be_used(store: Store) -> None:
     app = part()
     assert not app.exception
     assert any("used on this page: the profile" in each.value for each in app.caption)
+
+
+def test_an_answer_that_was_polished_once_is_listed_still(store: Store) -> None:
+    entry = save(store)
+    older = {"request": entry.provenance["request"] | {"polish": 4}}
+    assert answers.name(replace(entry, provenance=entry.provenance | older)) == answers.name(entry)

@@ -86,7 +86,7 @@ def candidates_table(found: Best) -> Table:
 
 def trials(found: Best) -> pd.DataFrame:
     """A row per target that was tried for a greatest loss, the least first; none where a target was given."""
-    tried = found.provenance.get("trials", [])
+    tried = found.trials
     rows = [
         {
             "target": each["target"],

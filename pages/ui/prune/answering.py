@@ -132,10 +132,10 @@ def _protocol(found: Best) -> None:
 
 def _named(found: Best, study: Evaluations, role: str) -> Evaluations:
     """A study with its texts called as the answer's provenance calls them."""
-    texts = found.provenance.get("texts", {})
+    texts = found.provenance.texts
     told = {"text": texts.get(role, called.source(getattr(found.request, role)))}
     told |= {"calibration": texts["calibration"]} if "calibration" in texts else {}
-    return replace(study, provenance=found.provenance | told)
+    return replace(study, provenance=study.provenance | told)
 
 
 def warnings(found: Best) -> list[str]:

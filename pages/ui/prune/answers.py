@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.ask.naming import PRUNERS
-from core.ask.requests import BestRequest
 from core.base.escape import plain
+from core.search import best
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import called, frame, view
@@ -35,7 +35,7 @@ def pick(found: dict[str, Entry]) -> Entry:
 
 def name(entry: Entry) -> str:
     """An answer in a list: what was asked."""
-    asked = BestRequest.model_validate(entry.provenance["request"])
+    asked = best.provenance_of(entry).request
     aim = f"{100 * asked.target:.4g} %" if asked.target else f"within a loss of {100 * asked.max_loss:.3g} %"
     words = [aim, PRUNERS[asked.pruner], called.source(asked.final), asked.effort, f"{entry.key[:6]}{entry.mark}"]
     return " · ".join(words)

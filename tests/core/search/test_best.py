@@ -166,7 +166,7 @@ def test_most_zeros_within_a_loss(empty: Store, text: str, monkeypatch: pytest.M
     asked = request(text, None, max_loss=0.32, seeds=(0,))
     found = best.load(empty, experiment.get(asked, empty, report=seen.append))
     assert found.answer.allocation.target == 0.3
-    tried = found.provenance["trials"]
+    tried = found.trials
     assert len(tried) <= 5 and {0.3, 0.35} <= {each["target"] for each in tried}
     honest(seen)
     assert "30 %" in found.loss_sentence and "0.32" not in found.sentence

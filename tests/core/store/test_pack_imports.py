@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ import pytest
 from core.ask import presets
 from core.ask.measurements import MeasureRequest
 from core.base.errors import UserError
+from core.base.spec import key_of
 from core.report import reports
 from core.results import evaluations, protocols
 from core.show.figures import labels
 from core.store import profiles
+from core.store.agreement import check_unit
 from core.store.cache import KINDS, Store
 from core.store.packs import pack, unpack
 from core.store.results import axes_of
@@ -29,6 +32,13 @@ def of_study(tmp_path_factory: pytest.TempPathFactory) -> Members:
     """The members of a sound pack of a study."""
     store = Store(tmp_path_factory.mktemp("good"))
     return members(pack(store, store.by_key(save(store, "study"))))
+
+
+@pytest.fixture(scope="module")
+def of_best(tmp_path_factory: pytest.TempPathFactory) -> Members:
+    """The members of a sound pack of an answer."""
+    store = Store(tmp_path_factory.mktemp("good"))
+    return members(pack(store, store.by_key(save(store, "best"))))
 
 
 # --- marked --------------------------------------------------------------------------------------------------------
@@ -255,6 +265,53 @@ OF_STUDY = [
     one_array("zeroshot", "acc", with_one(3)), one_array("zeroshot", "document", with_one(np.nan)),
     told("study", profile=["a"]), told("evaluated", stopped=1, warnings=[2]), told("study", text_documents=[1]),
 ]  # fmt: skip
+
+
+def spec(kind: str, change: Callable[[dict], object]) -> Callable[[Members], Members]:
+    """Another spec under the key that it has then."""
+
+    def lie(files: Members) -> Members:
+        place = first(files, kind, "spec.json")
+        said = json.loads(files[place])
+        change(said)
+        key = key_of(KINDS[kind][0], said)
+        moved = {name.replace(place.split("/")[1], key): data for name, data in files.items()}
+        return moved | {f"{kind}/{key}/spec.json": json.dumps(said).encode()}
+
+    return lie
+
+
+def target(name: str) -> Callable[[dict], object]:
+    return lambda said: said[name]["allocation"].update(target=0.3)
+
+
+OF_BEST = [
+    *(told("best", trials=trials) for trials in ([1.5], [{}], [{"target": 5, "allocation": "x", "loss": 0.1}], 3)),
+    *(told("best", **{name: value}) for name, value in
+      {"left_out": [1], "texts": {"final": 3}, "request": None, "model": 1, "text": ["x"]}.items()),
+    told("best", request={"target": 0.7, "seeds": [float("nan")]}),
+    *(spec("best", target(name)) for name in ("winner", "runner_up")),
+    spec("best", lambda said: said.update(better=[said["winner"] | {"pruner": "alps"}])),
+    spec("best", lambda said: said["final"]["points"].pop(0)),
+    spec("best", lambda said: said["selection"]["points"].pop(1)),
+    spec("best", lambda said: said["winner"].update(calibration_seed=9)),
+    spec("best", lambda said: said.update(max_loss=float("inf"))),
+    spec("best", lambda said: said["winner"]["allocation"]["correction"].update(clip=float("nan"))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", OF_BEST)
+def test_an_answer_that_lies_is_refused(lie: Callable, of_best: Members, rejected: Callable) -> None:
+    rejected(hashed(lie(of_best)), "best/")
+
+
+def test_weights_are_counted_whatever_the_precision(here: Store, refused) -> None:
+    found = here.by_key(save(here, "prunable profile")).spec
+    weights = here.load(found.weights)
+    half = found.weights.model_copy(update={"model": found.model.model_copy(update={"dtype": "bfloat16"})})
+    check_unit("weights/x", half, weights, {})
+    with refused("parameters"):
+        check_unit("weights/x", half, replace(weights, parameters=weights.parameters * np.inf), {})
 
 
 @pytest.mark.parametrize("lie", [*LENGTHS, *NUMBERS, *TYPES])
