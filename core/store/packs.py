@@ -1,8 +1,7 @@
 """A result as one file that can be carried to another machine, and the way back.
 
-A pack is a zip of the store's folders, `kind/key/file`, with each table as the `.npy` arrays that it holds. On the way
-back it is a stranger's file: all of it is checked in memory before anything is written, and what it holds is read as
-JSON and numbers, never executed.
+A pack is a zip of the store's own folders, `kind/key/file`, each with its manifest. On the way back it is a stranger's
+file: all of it is checked in memory before anything is written, and it is read as JSON and numbers, never executed.
 """
 
 from __future__ import annotations
@@ -10,31 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from core.ask.shares import Part, Unfinished
 from core.base.errors import UserError
-from core.base.escape import UNSEEN
 from core.base.paths import readable
 from core.base.spec import Spec, key_of
 from core.store import access, parts
-from core.store.agreement import Lengths, check_linears, check_unit
-from core.store.arrays import check_arrays
-from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, form_of, packs_of, read_folder
+from core.store.cache import KIND_OF, KINDS, VIEW_KINDS, Entry, Store, form_of, read_folder
+from core.store.checks import Lengths, check_arrays, check_linears, check_unit
 from core.store.files import Corrupt, hashes, pretty
+from core.store.pack_files import Files, Place, folders, json_object, refuse, zipped
 from core.store.provenance_schema import SCHEMAS, Provenance
 from core.store.public import public
 from core.store.results import decode, encode
-from core.store.zips import megabytes, members, refuse, zipped
-
-JSON_LIMIT = 8 * 2**20  # bytes of one JSON file
 
 KINDS_THAT_TRAVEL = (*(kind for kind in KINDS if kind != "export"), "part")  # an export is a folder of its machine
-WORDS = ("spec.json", "provenance.json")
-
-Place = tuple[str, str]  # kind, key
 
 
 # --- out -----------------------------------------------------------------------------------------------------------
@@ -107,6 +101,36 @@ def _members(files: dict[str, bytes], told: dict) -> dict[str, bytes]:
 # --- back ----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Folder:
+    """A folder of a pack that is what its name, its spec and its provenance say."""
+
+    kind: str
+    spec: Spec
+    files: Files
+
+    @property
+    def place(self) -> str:
+        return f"{self.kind}/{self.spec.key}"
+
+    @property
+    def is_view(self) -> bool:
+        return self.kind in VIEW_KINDS
+
+    @property
+    def form(self) -> type | None:
+        """The class of its result; None for a view."""
+        return form_of(self.spec.unit if isinstance(self.spec, Part) else self.spec)
+
+    @property
+    def result(self) -> Any:
+        return decode(self.files, self.form)
+
+    @property
+    def provenance(self) -> dict:
+        return json.loads(self.files["provenance.json"])
+
+
 def unpack(store: Store, content: bytes | Path, own: bool = False) -> list[Entry]:
     """Put a pack's results into the store; what is there already stays as it is.
 
@@ -127,80 +151,25 @@ def unpack(store: Store, content: bytes | Path, own: bool = False) -> list[Entry
     if access.is_shared():
         raise access.Refused("packs are imported by whoever runs this server, on its command line")
     content = content if isinstance(content, bytes) else readable(content, "pack").read_bytes()
-    folders = _folders(members(content, KINDS_THAT_TRAVEL))
-    found = {place: _spec(place, files) for place, files in folders.items()}
-    for (kind, key), files in folders.items():
-        arrays = {file: data for file, data in files.items() if file not in WORDS}
-        check_arrays(f"{kind}/{key}", arrays, _form(found[kind, key]))
+    found = [_folder(place, files) for place, files in folders(content, KINDS_THAT_TRAVEL).items()]
     _check_complete(store, found, own)
-    for place, spec in found.items():
-        if place[0] in VIEW_KINDS:
-            _check_agreement(store, place, spec, folders)
-        elif isinstance(spec, Part):
-            check_unit("/".join(place), spec.alone, decode(folders[place], _form(spec)), {})
-    came_in = [] if own else [hashlib.sha256(content).hexdigest()]
-    for place in sorted(found, key=lambda each: each[0] in VIEW_KINDS):  # a view never stands before its units
-        _write(store, found[place], folders[place], came_in)
-    paths = [store.path(spec) for (kind, _), spec in found.items() if kind in VIEW_KINDS]
-    return [entry for entry in map(store.entry, filter(None, paths)) if entry]
+    units = {folder.spec: folder for folder in found if not folder.is_view}
+    for folder in found:
+        if folder.is_view:
+            _check_view(store, folder, units)
+        elif isinstance(folder.spec, Part):
+            check_unit(folder.place, folder.spec.alone, folder.result, {})
+    packs = [] if own else [hashlib.sha256(content).hexdigest()]
+    for folder in sorted(found, key=lambda each: each.is_view):  # a view never stands before its units
+        _write(store, folder, packs)
+    return [entry for entry in (store.get(folder.spec) for folder in found if folder.is_view) if entry]
 
 
-def _form(spec: Spec) -> type | None:
-    """What a spec is answered by; None for a view."""
-    return form_of(spec.unit if isinstance(spec, Part) else spec)
-
-
-def _write(store: Store, spec: Spec, files: dict[str, bytes], came_in: list[str]) -> None:
-    result, told = decode(files, _form(spec)), json.loads(files["provenance.json"])
-    if isinstance(spec, Part):
-        parts.join(store, spec, result, told)
-        return
-    path = store.path(spec)
-    if path is None or store.entry(path) is None or (packs_of(path) and not came_in):
-        store.save(spec, result, told, came_in)
-    elif result is None and not packs_of(path):
-        store.mark_again(store.entry(path))
-
-
-# --- the folders ---------------------------------------------------------------------------------------------------
-
-
-def _folders(members: dict[str, bytes]) -> dict[Place, dict[str, bytes]]:
-    """Kind and key -> the files of the folder but its manifest, each equal to its hash there."""
-    folders: dict[Place, dict[str, bytes]] = {}
-    for name, data in members.items():
-        kind, key, file = name.split("/")
-        if file.endswith(".json") and len(data) > JSON_LIMIT:
-            refuse(name, f"is larger than {megabytes(JSON_LIMIT)}: no JSON file of a result is")
-        folders.setdefault((kind, key), {})[file] = data
-    return {place: _unhashed("/".join(place), files) for place, files in folders.items()}
-
-
-def _unhashed(folder: str, files: dict[str, bytes]) -> dict[str, bytes]:
-    name = f"{folder}/manifest.json"
-    if "manifest.json" not in files:
-        refuse(name, "is missing: make the pack again with `runs export`")
-    manifest = _json(name, files["manifest.json"])
-    files = {file: data for file, data in files.items() if file != "manifest.json"}
-    for file in sorted(files.keys() - manifest.keys()):
-        refuse(f"{folder}/{file}", "is not in its folder's manifest: only what was written there may be in a pack")
-    for file in sorted(manifest.keys() - files.keys()):
-        refuse(f"{folder}/{file}", "is in its folder's manifest but not in the pack: make the pack again")
-    for file, found in hashes(files).items():
-        if found != manifest[file]:
-            refuse(f"{folder}/{file}", "is not what was written, its hash differs: copy or make the pack again")
-    return files
-
-
-def _spec(place: Place, files: dict[str, bytes]) -> Spec:
-    """What a folder says it answers, which must hash to its name."""
+def _folder(place: Place, files: Files) -> Folder:
+    """Check that a folder's spec hashes to its name, and that its provenance and arrays are of their kinds."""
     kind, key = place
-    form = Part if kind == "part" else KINDS[kind][0]
-    for file in WORDS:
-        if file not in files:
-            refuse(f"{kind}/{key}/{file}", "is missing: make the pack again with `runs export`")
-    name = f"{kind}/{key}/spec.json"
-    if key_of(form, _json(name, files["spec.json"])) != key:
+    name, form = f"{kind}/{key}/spec.json", Part if kind == "part" else KINDS[kind][0]
+    if key_of(form, json_object(name, files.get("spec.json"))) != key:
         refuse(name, "does not hash to its folder's name: this is not the result it claims to be")
     try:
         spec = form.model_validate_json(files["spec.json"])
@@ -209,43 +178,20 @@ def _spec(place: Place, files: dict[str, bytes]) -> Spec:
     if spec is None or spec.key != key:
         refuse(name, "was written by another version of this program: import it there, or measure it again here")
     name = f"{kind}/{key}/provenance.json"
-    _json(name, files["provenance.json"])
+    json_object(name, files.get("provenance.json"))
     try:
         SCHEMAS.get(kind, Provenance).model_validate_json(files["provenance.json"])
     except ValidationError:
         refuse(name, "does not tell what provenance tells: make the pack again")
-    return spec
+    folder = Folder(kind, spec, files)
+    arrays = {file: data for file, data in files.items() if file not in ("spec.json", "provenance.json")}
+    check_arrays(folder.place, arrays, folder.form)
+    return folder
 
 
-def _json(name: str, data: bytes) -> dict:
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        refuse(name, "is not a JSON object: make the pack again with `runs export`")
-    if any(map(UNSEEN.search, _names(found))):
-        refuse(name, "holds signs that cannot be seen and steer what is: make the pack again with `runs export`")
-    return found
-
-
-def _names(told: dict) -> Iterator[str]:
-    """Every text in a JSON object, at any depth."""
-    left: list[object] = [told]
-    while left:
-        match left.pop():
-            case dict() as each:
-                yield from each
-                left += each.values()
-            case list() as each:
-                left += each
-            case str() as each:
-                yield each
-
-
-def _check_complete(store: Store, found: dict[Place, Spec], own: bool) -> None:
-    """Every view has its units and every unit its view, or it could neither be opened nor deleted."""
-    views = [spec for (kind, _), spec in found.items() if kind in VIEW_KINDS]
+def _check_complete(store: Store, found: list[Folder], own: bool) -> None:
+    """Check that every view has its units and every unit its view, or it could neither be opened nor deleted."""
+    views = [folder.spec for folder in found if folder.is_view]
     if not views:
         raise UserError("the pack holds no profile and no study, so there is nothing to import")
     if not own and any(isinstance(view, Unfinished) for view in views):
@@ -253,28 +199,36 @@ def _check_complete(store: Store, found: dict[Place, Spec], own: bool) -> None:
             "the pack holds shares of an unfinished profile or study, which join those that were measured here: if you "
             "measured them yourself, import it with `runs import FILE --own`"
         )
-    given = {key for _, key in found}
-    needed = {view.key for view in views}
+    given, needed = {folder.spec for folder in found}, set(views)
     for view in views:
-        for unit in view.units:
-            needed.add(unit.key)
-            if unit.key not in given and store.path(unit) is None and not isinstance(view, Unfinished):
+        needed.update(view.units)
+        for unit in () if isinstance(view, Unfinished) else view.units:
+            if unit not in given and store.path(unit) is None:
                 raise UserError(
                     f"{view.key} lacks its unit {unit.key} in the pack and in the cache: make the pack again"
                 )
-    for (kind, key), spec in found.items():
-        if (spec.unit.key if isinstance(spec, Part) else key) not in needed:
-            refuse(f"{kind}/{key}", "belongs to no profile and no study of the pack: leave it out")
+    for folder in found:
+        if (folder.spec.unit if isinstance(folder.spec, Part) else folder.spec) not in needed:
+            refuse(folder.place, "belongs to no profile and no study of the pack: leave it out")
 
 
-def _check_agreement(store: Store, place: Place, view: Spec, folders: dict[Place, dict[str, bytes]]) -> None:
-    """The units of a view fit together, those that are in the store already too."""
+def _check_view(store: Store, view: Folder, units: dict[Spec, Folder]) -> None:
+    """Check that the units of a view fit together, including those that are in the store already."""
     lengths: Lengths = {}
-    for unit in view.units:
-        kind = next(kind for kind, (form, _) in KINDS.items() if form is type(unit))
-        files = folders.get((kind, unit.key))
-        result = store.load(unit) if files is None else decode(files, KINDS[kind][1])
-        if result is not None:  # else it is one that shares are missing of
-            check_unit(f"{kind}/{unit.key}", unit, result, lengths)
-    told = json.loads(folders[place]["provenance.json"])
-    check_linears("/".join(place), view, len(told.get("linears", ())), lengths)
+    for unit in view.spec.units:
+        result = units[unit].result if unit in units else store.load(unit)
+        if result is not None:  # else shares of it are missing
+            check_unit(f"{KIND_OF[type(unit)]}/{unit.key}", unit, result, lengths)
+    check_linears(view.place, view.spec, len(view.provenance.get("linears", ())), lengths)
+
+
+def _write(store: Store, folder: Folder, packs: list[str]) -> None:
+    spec, result, provenance = folder.spec, folder.result, folder.provenance
+    if isinstance(spec, Part):
+        parts.join(store, spec, result, provenance)
+        return
+    here = store.get(spec)
+    if here is None or (here.packs and not packs):
+        store.save(spec, result, provenance, packs)
+    elif folder.is_view and not here.packs:
+        store.mark_again(here)

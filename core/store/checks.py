@@ -1,8 +1,9 @@
-"""Whether the units of a view from elsewhere fit together, and hold numbers where the program always writes some."""
+"""Checks of a stranger's results: arrays are what they claim, units of a view fit together, numbers are numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,19 +11,13 @@ from core.ask.measurements import ProfileSpec
 from core.ask.studies import ZeroShotSpec
 from core.base.spec import Spec, View
 from core.kinds.owl import OUTLIER_THRESHOLDS
-from core.store.results import Array, axes_of
-from core.store.zips import refuse
+from core.store.pack_files import Files, refuse
+from core.store.results import NUMBER, Array, axes_of, header
 
-LAYERS = {"injection": "layer", "read": "layer"}  # axes that are as long as another
-OF_SPEC: dict[str, Callable[[Spec], int]] = {  # axes whose length a spec says
-    "sequence": lambda unit: unit.text.sequences,
-    "window": lambda unit: unit.text.sequences,
-    "probe": lambda unit: unit.windows,
-    "unit": lambda unit: len(unit.below),
-    "pair": lambda unit: len(unit.pairs),
-}
+NUMBERS = 2**24  # in one result
+SAME_LENGTH = {"injection": "layer", "read": "layer"}  # axes that are as long as another
 NO_NUMBER = {"ratio", "ratio_q25", "ratio_q50", "ratio_q75", "orthogonal"}  # where a perturbation changed nothing
-LESS_THAN_ANY = {"log_drift"}  # minus infinity there
+MINUS_INFINITY = {"log_drift"}  # there
 SHORT_SPECTRUM = {"alpha_hill", "alpha_peak"}  # no exponent of a linear whose rank is too small
 UNASKED = {"acc_norm"}  # of a task without it
 COUNTED = {"zeros", "parameters"}  # numbers whatever pruning or half precision breaks
@@ -31,11 +26,43 @@ FRACTIONS = {"flips", "agreement", "zeros", "acc"}
 Lengths = dict[object, tuple[int, str]]  # axis, of a task with the task -> its length, and the unit that has it
 
 
+def check_arrays(folder: str, files: Files, form: type | None) -> None:
+    """Check that files are the arrays of a result and as large as they say, so that reading them takes no more memory.
+
+    Args:
+        folder: `kind/key`, for the refusal.
+        files: name -> content, arrays only.
+        form: the result's dataclass; None for an entry without arrays.
+
+    Raises:
+        UserError: the first thing that was wrong.
+    """
+    fields = axes_of(form) if form else {}
+    expected = {f"{name}.npy" for name in fields}
+    for file in sorted(expected ^ files.keys()):
+        refuse(f"{folder}/{file}", "is missing" if file in expected else "is no file of such a result")
+    numbers = sum(_numbers(f"{folder}/{name}.npy", files[f"{name}.npy"], len(axes)) for name, axes in fields.items())
+    if numbers > NUMBERS:
+        refuse(folder, f"is too large: a result of this program holds at most {NUMBERS} numbers")
+
+
+def _numbers(name: str, data: bytes, axes: int) -> int:
+    try:
+        shape, start = header(data)
+    except ValueError:
+        refuse(name, "is not written as this program writes arrays, in float32 and row by row: make the pack again")
+    if len(shape) != axes or not all(0 < length <= NUMBERS for length in shape):
+        refuse(name, f"has a shape that is not {axes} whole numbers from 1 to {NUMBERS}")
+    if math.prod(shape) * NUMBER.itemsize != len(data) - start:
+        refuse(name, f"claims the shape {shape} and holds more or less than that: copy or make the pack again")
+    return math.prod(shape)
+
+
 def check_unit(place: str, unit: Spec, result: object, known: Lengths) -> None:
     """Check one unit against its spec and against the units before it, whose lengths it adds to.
 
     Args:
-        place: what the refusal calls it, `kind/key`.
+        place: `kind/key`, for the refusal.
 
     Raises:
         UserError: an axis of another length, a number that is none, or one that cannot be.
@@ -43,7 +70,7 @@ def check_unit(place: str, unit: Spec, result: object, known: Lengths) -> None:
     for name, axes in axes_of(type(result)).items():
         array = getattr(result, name)
         for axis, length in zip(axes, array.shape, strict=True):
-            _check_length(place, unit, LAYERS.get(axis, axis), length, known)
+            _check_length(place, unit, SAME_LENGTH.get(axis, axis), length, known)
         _check_numbers(f"{place}/{name}.npy", unit, name, axes, array)
     pruned = getattr(unit, "pruned", None)
     if pruned is not None:
@@ -62,8 +89,8 @@ def check_linears(place: str, view: View, named: int, known: Lengths) -> None:
 
 
 def _check_length(place: str, unit: Spec, axis: str, length: int, known: Lengths) -> None:
-    if axis in OF_SPEC:
-        wanted, where = OF_SPEC[axis](unit), "its spec"
+    if axis in ("sequence", "window"):
+        wanted, where = unit.text.sequences, "its spec"
     elif axis == "threshold":
         wanted, where = len(OUTLIER_THRESHOLDS), "every result"
     else:
@@ -84,7 +111,7 @@ def _check_numbers(file: str, unit: Spec, name: str, axes: tuple[str, ...], arra
 
 
 def _sound(unit: Spec, name: str, axes: tuple[str, ...], array: Array) -> Iterator[bool]:
-    """Whether each kind of hole is one that the program leaves itself."""
+    """Whether each kind of hole in an array is one that the program leaves itself."""
     if axes[:2] == ("injection", "read"):  # below the diagonal nothing is read
         array = array[np.triu_indices(len(array))]
     nothing = np.isnan(array)
@@ -93,7 +120,7 @@ def _sound(unit: Spec, name: str, axes: tuple[str, ...], array: Array) -> Iterat
         array = array[~nothing]
     if name in NO_NUMBER | SHORT_SPECTRUM | UNASKED:
         array = array[~np.isnan(array)]
-    if name in LESS_THAN_ANY:
+    if name in MINUS_INFINITY:
         array = array[array != -np.inf]
     broke = unit.model.dtype != "float32" or getattr(unit, "pruned", None) is not None  # noise or pruning overflows
     yield (broke and name not in COUNTED) or bool(np.isfinite(array).all())
