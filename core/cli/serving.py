@@ -12,12 +12,12 @@ from typing import Annotated
 
 import typer
 
+from core.base import access
 from core.base.errors import UserError
 from core.base.paths import resolved
 from core.cli import app
 from core.cli.options import Cache
 from core.jobs.queue import PROJECT
-from core.store import access
 
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 

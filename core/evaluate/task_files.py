@@ -17,12 +17,12 @@ from typing import Any
 import yaml
 from pyarrow import ArrowException, ArrowInvalid, Schema, ipc, parquet
 
+from core.base import access
 from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.formats import gist
 from core.base.paths import exists, read_text, readable
 from core.models.file_hashes import sha256
-from core.store import access
 
 DECLARING = ("arrow", "parquet")  # those of FORMATS whose files say what a column is opened as
 COLUMN = re.compile(r'"_type": "([^"]*)"')

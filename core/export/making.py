@@ -27,7 +27,7 @@ from core.models.progress import Account, Report
 from core.models.provenance import provenance, relative
 from core.results import evaluations
 from core.store.cache import Entry, Store
-from core.store.public import named
+from core.store.provenance_schema import without_folders
 from core.texts.windows import Windows
 
 Numbers = list[tuple[str, str, str]]  # name, value, protocol
@@ -103,7 +103,7 @@ def _card(
     return Card(
         title=f"{loaded.source.label}, {naming.whole(setting)}",
         base_model=loaded.source.label,
-        base_source=named(relative(request.model)),
+        base_source=without_folders(relative(request.model)),
         licence=licence_of(loaded.source),
         recipe=recipe,
         numbers=numbers,
@@ -153,9 +153,9 @@ def _commands(request: ExportRequest) -> list[str]:
     name, text = Path(request.folder).name, request.calibration
     asked = request.to(
         StudyRequest,
-        model=named(relative(request.model)),
+        model=without_folders(relative(request.model)),
         profile=None,
-        calibration=text.model_copy(update={"source": named(relative(text.source))}),
+        calibration=text.model_copy(update={"source": without_folders(relative(text.source))}),
         settings=(request.setting,),
         evaluation=EvaluationRequest(text=USUAL_EVALUATION.model_copy(update={"length": text.length})),
     )

@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from core.base import access
 from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.paths import json_value, resolved
@@ -13,7 +14,6 @@ from core.export import journal
 from core.export.card import RECIPE
 from core.models.sources import NotHere, locate, outlined
 from core.models.work import BYTES
-from core.store import access
 from core.store.cache import HOME, Store
 from core.store.files import temporary_path
 

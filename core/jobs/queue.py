@@ -16,12 +16,13 @@ from pathlib import Path
 
 from core.ask.jobs import Request
 from core.ask.shares import ShareRequest
+from core.base import access
 from core.base.errors import UserError
 from core.export import journal
 from core.jobs import processes, records
 from core.jobs.records import Job
 from core.jobs.status import Status
-from core.store import access, deleting
+from core.store import deleting
 from core.store.cache import Store
 from core.store.files import discard, write_file
 

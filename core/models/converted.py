@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from core.base import access
 from core.models.file_hashes import file_hash, sha256
 from core.models.sources import Source
-from core.store import access
 from core.store.cache import Store
 from core.store.files import changed, discard, pretty, readable, temporary_prefix
 

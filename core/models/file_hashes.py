@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from core.store import access
+from core.base import access
 from core.store.cache import Store
 from core.store.files import sealed, stamp, unsealed, write_file
 

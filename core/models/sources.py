@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.base import access
 from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.paths import exists, expanded, json_value, readable
@@ -16,7 +17,6 @@ from core.models import hub
 from core.models.file_hashes import combined, file_hash, remembered
 from core.models.foreign_code import refuse_foreign_code, refuse_odd_files
 from core.models.outline import Outline, Shapes, gguf_shapes, outline, safetensors_shapes
-from core.store import access
 from core.store.cache import Entry, Store
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"

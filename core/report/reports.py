@@ -30,7 +30,7 @@ from core.show.figures.style import Chart, Palette
 from core.store import profiles
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from core.store.public import public
+from core.store.provenance_schema import without_folders
 
 KINDS = ("profile", "study", "best")
 PREFERRED = "gaussian:0.3"  # charts of a profile are of this perturbation, where it was measured
@@ -49,7 +49,7 @@ def html(store: Store, entry: Entry) -> str:
 
 def report(store: Store, entry: Entry) -> Report:
     """Everything that is reported of a result; errors as `html`."""
-    entry = replace(entry, provenance=public(entry.provenance))  # a report goes to others
+    entry = replace(entry, provenance=without_folders(entry.provenance))  # a report goes to others
     match entry.path.parent.name:
         case "profile":
             return _profile(profiles.load(store, entry))

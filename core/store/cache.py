@@ -24,11 +24,12 @@ from core.ask.measurements import (
     WeightSpec,
 )
 from core.ask.studies import EvaluatedSpec, ZeroShotSpec
+from core.base import access
 from core.base.errors import UserError
 from core.base.formats import listed
 from core.base.paths import expanded, resolved
 from core.base.spec import Spec, View, key_of
-from core.store import access, results
+from core.store import results
 from core.store.files import Corrupt, Gone, changed, pretty, sealed, stamp, unsealed, verified, write_file, write_folder
 from core.store.results import decode, encode
 from core.store.upgrade import upgraded

@@ -7,9 +7,9 @@ import shutil
 from itertools import chain
 from pathlib import Path
 
+from core.base import access
 from core.base.errors import UserError
 from core.base.spec import Spec
-from core.store import access
 from core.store.cache import KIND_OF, KINDS, UNITS, VIEW_KINDS, Entry, Store, packs_of
 from core.store.files import abandoned, discard, patiently, temporary_path
 

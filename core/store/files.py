@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from core.store import access
+from core.base import access
 
 ATTEMPTS = 10  # at reading a folder that other processes may be replacing
 PATIENCE = 20  # attempts at renaming what a reader has open

@@ -16,16 +16,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.ask.shares import Part, Unfinished
+from core.base import access
 from core.base.errors import UserError
 from core.base.paths import readable
 from core.base.spec import Spec, key_of
-from core.store import access, parts
+from core.store import parts
 from core.store.cache import KIND_OF, KINDS, VIEW_KINDS, Entry, Store, form_of, read_folder
 from core.store.checks import Lengths, check_arrays, check_linears, check_unit
 from core.store.files import Corrupt, hashes, pretty
 from core.store.pack_files import Files, Place, folders, json_object, refuse, zipped
-from core.store.provenance_schema import SCHEMAS, Provenance
-from core.store.public import public
+from core.store.provenance_schema import SCHEMAS, Provenance, without_folders
 from core.store.results import decode, encode
 
 KINDS_THAT_TRAVEL = (*(kind for kind in KINDS if kind != "export"), "part")  # an export is a folder of its machine
@@ -94,7 +94,7 @@ def _whole(entry: Entry, folder: Path) -> dict[str, bytes]:
 
 
 def _members(files: dict[str, bytes], told: dict) -> dict[str, bytes]:
-    files = files | {"provenance.json": pretty(public(told))}
+    files = files | {"provenance.json": pretty(without_folders(told))}
     return dict(sorted({**files, "manifest.json": pretty(hashes(files))}.items()))
 
 

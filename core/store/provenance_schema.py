@@ -1,8 +1,10 @@
-"""Provenance as far as pages and the command line rely on it; a stranger's is checked to be of these types."""
+"""The provenance that pages and commands rely on, which a stranger's is checked by, and what leaves this machine of it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -10,6 +12,7 @@ from core.ask.requests import BestRequest, as_asked_now
 
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # nothing that steers a terminal
 Count = Annotated[int, Field(ge=0)]
+PATH = re.compile(r"(?P<form>(?:random:|file:)*)(?P<path>(?:/|~|[A-Za-z]:[\\/]|\\\\|\.\.?[\\/]).*)", re.DOTALL)
 
 
 def _ordered(span: tuple[int, int]) -> tuple[int, int]:
@@ -84,3 +87,20 @@ class BestProvenance(Provenance):
 
 
 SCHEMAS: dict[str, type[Provenance]] = {"best": BestProvenance}  # by kind; any other: `Provenance`
+
+
+def without_folders(value: Any) -> Any:
+    """JSON that names no folder of this machine: each text that is a path from the root, home or working folder is cut.
+
+    Of such a path its last name stays: `file:/home/me/notes.txt` -> `file:notes.txt`. A path inside the project, which
+    says nothing of this machine, stays whole.
+    """
+    if isinstance(value, dict):
+        return {name: without_folders(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_folders(each) for each in value]
+    path = PATH.fullmatch(value) if isinstance(value, str) else None
+    if path is None:
+        return value
+    form = PureWindowsPath if re.match(r"[A-Za-z]:|\\", path["path"]) else PurePosixPath
+    return path["form"] + form(path["path"]).name

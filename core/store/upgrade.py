@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.store import access
+from core.base import access
 from core.store.files import Corrupt, hashes, pretty, write_file
 from core.store.results import npy
 

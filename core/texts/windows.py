@@ -15,12 +15,12 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from core.ask.texts import TextSpec, WindowRequest
+from core.base import access
 from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.formats import several
 from core.base.paths import MOST, expanded, readable
 from core.models.loading import Loaded, Reader, tokenizer_hash
-from core.store import access
 from core.texts import hub
 
 DEMO = Path(__file__).parent / "demo_text"

@@ -8,10 +8,9 @@ import streamlit as st
 
 from core.ask import naming
 from core.ask.studies import StudySpec
-from core.base import profile_names
+from core.base import access, profile_names
 from core.base.escape import plain
 from core.report import reports
-from core.store import access
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.base import access
 from core.base.errors import UserError
-from core.store import access
 from core.store.cache import VIEW_KINDS, Store
 from core.store.packs import unpack
 from pages.ui import frame

@@ -6,9 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as tried
-from hypothesis import strategies as st
 
 from core.ask.requests import ExportSpec
 from core.results import evaluations
@@ -33,23 +30,6 @@ def test_what_goes_out_comes_back_whole(what: str, as_file: bool, here: Store, e
         assert evaluations.load(empty, entry).complete
     else:
         assert profiles.load(empty, entry).layers == LAYERS
-
-
-@tried(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    layers=st.integers(1, 4),
-    sequences=st.integers(1, 5),
-    seeds=st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True),
-)
-def test_any_profiles_travel_one_by_one(
-    layers: int, sequences: int, seeds: list[int], no_demo: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    one, other = (Store(tmp_path_factory.mktemp("cache")) for _ in range(2))
-    for seed in seeds:
-        synthetic.save_profile(one.root, synthetic.profile_spec(layers, sequences, "quick", seed), layers)
-    for entry in one.entries():
-        unpack(other, pack(one, entry))
-    assert snapshot(other.root) == snapshot(one.root)
 
 
 def test_a_profile_of_eighty_layers_is_a_small_pack(here: Store) -> None:
@@ -161,10 +141,3 @@ def test_units_may_be_in_the_store_instead_of_the_pack(here: Store, there: Store
     rejected(less, key, unit.key)
     there.save(unit, synthetic.perturbed(LAYERS, SEQUENCES, unit.measurement), TOLD)
     assert [entry.key for entry in unpack(there, zipped(less))] == [key]
-
-
-def test_two_views_in_one_pack_come_in_together(here: Store, empty: Store) -> None:
-    keys = {save(here, "profile"), save(here, "study")}
-    both = members(pack(here, here.by_key(min(keys)))) | members(pack(here, here.by_key(max(keys))))
-    assert {entry.key for entry in unpack(empty, zipped(both))} == keys
-    assert snapshot(empty.root) == snapshot(here.root)

@@ -166,16 +166,6 @@ def test_a_path_that_is_no_file_is_refused(path: str, tmp_path: Path, rejected: 
     rejected(tmp_path / path, str(tmp_path / path))
 
 
-@tried(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_a_truncated_zip_is_refused(data: st.DataObject, good: Members, no_demo: Path, tmp_path: Path) -> None:
-    content = zipped(good)
-    cut = data.draw(st.integers(0, len(content) - 1))
-    with pytest.raises(UserError):
-        unpack(Store(tmp_path / "cache"), content[:cut])
-    assert not (tmp_path / "cache").exists()
-
-
 @tried(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_changed_bytes_are_refused_or_change_nothing(

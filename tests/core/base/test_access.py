@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from core.base import access
 from core.cli import serving
 from core.evaluate import task_files
 from core.export import target
@@ -16,7 +17,6 @@ from core.jobs import queue
 from core.jobs.queue import tidy
 from core.jobs.status import Status
 from core.models.sources import locate
-from core.store import access
 from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack

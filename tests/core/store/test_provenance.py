@@ -8,7 +8,7 @@ from core.report import reports
 from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.packs import pack
-from core.store.public import named
+from core.store.provenance_schema import without_folders
 from tests.core.packing import TOLD, members, save
 
 
@@ -21,7 +21,7 @@ from tests.core.packing import TOLD, members, save
     ],
 )  # fmt: skip
 def test_a_path_is_its_last_name(text: str, said: str) -> None:
-    assert named(text) == said
+    assert without_folders(text) == said
 
 
 def test_packs_and_reports_say_no_folder(here: Store) -> None:
