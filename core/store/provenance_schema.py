@@ -1,4 +1,4 @@
-"""The provenance that pages and commands rely on, which a stranger's is checked by, and what leaves this machine of it."""
+"""The provenance that pages and commands rely on, by which a stranger's is checked, without folders where it leaves."""
 
 from __future__ import annotations
 
