@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from core.store.agreement import check_unit
 
 from core.ask import presets
 from core.ask.measurements import MeasureRequest
@@ -19,7 +20,6 @@ from core.report import reports
 from core.results import evaluations, protocols
 from core.show.figures import labels
 from core.store import profiles
-from core.store.agreement import check_unit
 from core.store.cache import KINDS, Store
 from core.store.packs import pack, unpack
 from core.store.results import axes_of
