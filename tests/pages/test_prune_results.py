@@ -331,9 +331,13 @@ def test_what_another_protocol_has_is_named_and_linked(store: Store, detail: str
 
 
 def test_a_setting_that_another_protocol_has_is_linked(store: Store) -> None:
-    other = save(store, family(), text="another text")
+    lower = families.combined([grammar.method("dlp", 0.6)], "wanda", (0,))
+    other = save(store, (*family(), *lower), text="another text")
     here = save(store, families.combined([grammar.method("dlp", 0.7)], "wanda", (0,)))
     app = opened(study=here)
     [said] = [each.value for each in app.info if "has not been evaluated here" in each.value]
-    assert "It was at 70 % zeros, Wanda (another text" in said
+    assert "It was evaluated at 70 % zeros, Wanda (another text" in said
     assert link(app, "Open those results")["study"] == other
+    elsewhere = opened(study=other, within="60 % zeros, Wanda")
+    [said] = [each.value for each in elsewhere.info if "has not been evaluated here" in each.value]
+    assert "another profile" not in said and said.endswith("It was evaluated at 70 % zeros, Wanda.")

@@ -57,7 +57,8 @@ def section(
         st.header("Which layers does each method prune more?", anchor=False)
         groups = stored.groups(profile).values()
         anything = Slice(USUAL, None, target)
-        stored.lacking(plain(race.at(groups, target)), "Methods were measured", anything, None, groups, lambda *_: True)
+        said, but = plain(race.at(groups, target)), "Methods were measured"
+        stored.lacking(said, "", but, anything, None, groups, lambda *_: True)
         frame.show(shown, prefix, "lanes", brief=True)
         return
     dense = found[0].dense.perplexity if found[0].dense else math.nan

@@ -77,7 +77,8 @@ def show(
         _headline(results, part, leading)
         if in_part is None:
             here = partial(_measured, setting, profile)
-            stored.lacking(plain(_lacking(results, setting)), "It was", part, results, groups, here)
+            said, hint = plain(_lacking(results, setting, mine)), "Press Evaluate to measure it."
+            stored.lacking(said, hint, "It was evaluated", part, results, groups, here)
         badge(results, among)
         bars()
     for one in results.settings:
@@ -88,8 +89,8 @@ def show(
     if chart:
         frame.show(chart, f"{prefix}-{part.target:g}", "changes")
     else:
-        said = f"Only uniform has been evaluated at {plain(part.name)}. Evaluate an allocation to compare it."
-        stored.lacking(said, "Others were", part, results, groups, _compares)
+        said, hint = f"Only uniform has been evaluated at {plain(part.name)}.", "Evaluate an allocation to compare it."
+        stored.lacking(said, hint, "Others were evaluated", part, results, groups, _compares)
     _details(Place(results, part), groups, in_part, profile, prefix)
 
 
@@ -112,15 +113,19 @@ def _headline(results: Evaluations, part: Slice, one: EvaluatedSetting) -> None:
         st.warning(f"Too few windows to tell: {windows} were evaluated, {FEWEST_WINDOWS} are needed for an interval.")
 
 
-def _lacking(results: Evaluations, setting: Setting) -> str:
-    """That the setting in view was not measured, told from those that are called alike."""
+def _lacking(results: Evaluations, setting: Setting, mine: EvaluatedSetting | None) -> str:
+    """That the setting in view was not measured, told from those that are called alike.
+
+    Args:
+        mine: it as this profile allocates it, where that was measured in another slice.
+    """
     name = naming.setting(setting, [each.setting for each in results.settings])
     alike = [(each.name, _unlike(each, setting)) for each in results.settings]
     told = [f"{other} here has {listed(words)}" for other, words in alike if words]
     same = results.of(setting)
-    told += [f"{same.name} here looked at another profile"] if same else []
+    told += [f"{same.name} here looked at another profile"] if same and not mine else []
     where = f" ({listed(told)})" if told else ""
-    return f"Your setting ({name}) has not been evaluated here{where}: press Evaluate to measure it."
+    return f"Your setting ({name}) has not been evaluated here{where}."
 
 
 def _looked_alike(results: Evaluations, setting: Setting, profile: Profile) -> bool:
@@ -186,8 +191,12 @@ def _correction(here: Place, among: Sequence[Evaluations], shown: EvaluatedSetti
     results, part = here
     bases = {each.name: each for each in drawing.corrected_bases(results, part)}
     if not bases:
-        said = f"No correction has been evaluated at {plain(part.name)}. Evaluate *this family* to measure one."
-        stored.lacking(said, "One was evaluated", part, results, among, lambda *at: bool(drawing.corrected_bases(*at)))
+        said, hint = (
+            f"No correction has been evaluated at {plain(part.name)}.",
+            "Evaluate *this family* to measure one.",
+        )
+        has = lambda *at: bool(drawing.corrected_bases(*at))  # noqa: E731
+        stored.lacking(said, hint, "One was evaluated", part, results, among, has)
         return
     mine = shown.base.name if shown and shown.base else next(iter(bases))
     name = view.sync("of", list(bases), mine)
@@ -200,8 +209,8 @@ def _zero_shot(here: Place, among: Sequence[Evaluations], shown: EvaluatedSettin
     results, part = here
     options = drawing.tasks_within(results, part)
     if not options:
-        said = f"No zero-shot task has been run at {plain(part.name)}. Name some under Evaluate to see accuracies."
-        stored.lacking(said, "One was run", part, results, among, lambda *at: bool(drawing.tasks_within(*at)))
+        said, hint = f"No zero-shot task has been run at {plain(part.name)}.", "Name some under Evaluate."
+        stored.lacking(said, hint, "One was run", part, results, among, lambda *at: bool(drawing.tasks_within(*at)))
         return
     task = view.sync("task", list(options), next(iter(options)))
     view.switch("Zero-shot task", options, "task")

@@ -52,6 +52,7 @@ def choose(found: dict[str, Evaluations], setting: Setting, drawn: bool) -> Eval
 
 def lacking(
     said: str,
+    hint: str,
     but: str,
     part: Slice,
     results: Evaluations | None,
@@ -61,6 +62,7 @@ def lacking(
     """Say that something was not evaluated, and name and link to where it was, if it was anywhere.
 
     Args:
+        hint: what to do where it was nowhere.
         but: what was, as in `One was evaluated`.
         part: the slice in view.
         results: the protocol in view; None: none is.
@@ -69,7 +71,7 @@ def lacking(
     """
     found = protocols.place(among, part.target, part.treatment.name, has=has)
     if found is None:
-        st.info(said, icon=":material/info:")
+        st.info(f"{said} {hint}".strip(), icon=":material/info:")
         return
     there, other = found
     alike = results is not None and results.entries == there.entries
