@@ -53,10 +53,7 @@ def show(how: Pruning, profile: Profile, run: Run) -> None:
         st.warning(plain(sentence(each)))
     if request:
         count = len(request.points)
-        st.markdown(
-            f"**{count} points**, dense and uniform among them. "
-            + work.words(expected)
-        )
+        st.markdown(f"**{count} points**, dense and uniform among them. " + work.words(expected))
         st.caption("Stored points are not measured again; each new one is saved as soon as it is finished.")
         along(request, how, what)
     if found:

@@ -23,14 +23,14 @@ from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.texts import WindowRequest
 from core.base.errors import UserError
-from core.jobs import experiment
+from core.jobs import bench, experiment
 from core.kinds import Checkpoint, Gaussian
 from core.kinds.lsa import Lsa
 from core.measure import sweep as sweeps
 from core.models import loading
 from core.models.progress import Progress
 from core.plan.spread import allocate
-from core.store import deleting, parts, profiles
+from core.store import deleting, profiles
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from core.store.results import Perturbed
@@ -108,8 +108,8 @@ def test_a_linear_that_every_layer_has_is_measured_whatever_else_they_have(empty
 def test_the_second_time_it_is_found_without_a_model(empty: Store, text: str, engine_calls: list, monkeypatch) -> None:
     first = experiment.get(request(text), empty)
     assert sorted(engine_calls) == sorted(NAMES * 2)
-    monkeypatch.setattr(experiment, "load", lambda *_: pytest.fail("a model was loaded"))
-    monkeypatch.setattr(experiment, "locate", lambda *_: pytest.fail("files were looked at"))
+    monkeypatch.setattr(bench, "load", lambda *_: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(bench, "locate", lambda *_: pytest.fail("files were looked at"))
     again = experiment.get(request(text), empty)
     assert again.key == first.key and again.provenance == first.provenance
     assert len(engine_calls) == 6
@@ -181,7 +181,7 @@ def test_a_model_is_kept_for_the_next_request(empty: Store, text: str, monkeypat
     models: dict = {}
     experiment.get(request(text, "skip"), empty, models=models)
     assert len(models) == 1
-    monkeypatch.setattr(experiment, "load", lambda *_: pytest.fail("it was loaded again"))
+    monkeypatch.setattr(bench, "load", lambda *_: pytest.fail("it was loaded again"))
     experiment.get(request(text, "gaussian:0.3"), empty, models=models)
 
 
@@ -230,21 +230,6 @@ def test_a_random_twin_is_another_model_on_the_same_text(empty: Store, text: str
     assert not np.allclose(*drifts, equal_nan=True)
 
 
-def test_engines_answer_the_same_request(no_demo, tmp_path: Path, text: str) -> None:
-    one, other = (experiment.get(request(text), Store(tmp_path / name), engine=name) for name in ("wavefront", "hooks"))
-    assert one.key == other.key
-    assert (one.provenance["engine"], other.provenance["engine"]) == ("wavefront", "hooks")
-
-
-def test_pruning_a_mixture_of_experts_is_refused_but_noise_is_measured(empty: Store, text: str, refused) -> None:
-    folder = str(tiny.folder("mixtral"))
-    with refused("MixtralDecoderLayer"):
-        experiment.get(request(text, model=folder), empty)
-    profile = found(empty, experiment.get(request(text, "gaussian:0.3", "skip", model=folder), empty))
-    assert profile.weights is None and profile.scores is None
-    assert np.isfinite(profile.seeds("skip")[0].drift[np.triu_indices(tiny.LAYERS)]).all()
-
-
 def test_weights_that_come_to_a_folder_and_are_read_first_make_another_model(
     empty: Store, text: str, tmp_path: Path
 ) -> None:
@@ -265,7 +250,8 @@ def test_weights_that_come_to_a_folder_and_are_read_first_make_another_model(
 CHILD = """
 import sys, time
 from pathlib import Path
-from core import experiment, specs
+from core import experiment
+from core.ask.measurements import MeasureRequest
 from core.store.cache import Store
 
 def report(progress):
@@ -273,7 +259,7 @@ def report(progress):
         print("two parts", flush=True)
         time.sleep(120)
 
-asked = specs.MeasureRequest.model_validate_json(Path(sys.argv[2]).read_text())
+asked = MeasureRequest.model_validate_json(Path(sys.argv[2]).read_text())
 experiment.get(asked, Store(Path(sys.argv[1])), report=report)
 """
 
@@ -356,14 +342,6 @@ def test_committed_results_answer_in_their_cache(no_demo: Path, tmp_path: Path, 
     elsewhere = experiment.get(request(text, "gaussian:0.3"), Store(tmp_path / "elsewhere"))
     assert not elsewhere.committed
     assert len(engine_calls) == 2 * once
-
-
-def test_the_seconds_of_a_profile_are_those_of_all_its_units(empty: Store, text: str) -> None:
-    first = experiment.get(request(text, "gaussian:0.3"), empty).provenance["seconds"]["sweep"]
-    both = experiment.get(request(text, "gaussian:0.3", "skip"), empty)
-    units = [parts.summary(empty, both.spec.unit(each))["seconds"] for each in both.spec.measurements]
-    assert both.provenance["seconds"]["sweep"] == pytest.approx(sum(units), abs=0.02)
-    assert units[0] == pytest.approx(first, abs=0.02)
 
 
 def test_what_is_deleted_with_another_result_meanwhile_is_measured_again(empty: Store, text: str) -> None:

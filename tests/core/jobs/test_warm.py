@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 from core.ask import lab
 from core.base.errors import UserError
 from core.jobs import scheduler, warm
-from core.jobs.scheduler import Task
+from core.jobs.scheduler import Scheduler, Task
 from core.jobs.warm import Warm
 from tests import tiny
 
@@ -111,14 +110,6 @@ class Held:
         self.path.touch()
 
 
-def order_of(futures: dict[str, Future]) -> list[str]:
-    """The names of the futures in the order in which they are answered, filled as they are."""
-    order: list[str] = []
-    for name, future in futures.items():
-        future.add_done_callback(lambda _, name=name: order.append(name))
-    return order
-
-
 def test_it_is_cold_then_loads_and_is_ready(made: Callable[..., Warm]) -> None:
     one = made()
     assert one.state() == "cold"
@@ -129,52 +120,53 @@ def test_it_is_cold_then_loads_and_is_ready(made: Callable[..., Warm]) -> None:
     assert (kind, said, layer) == ("row", "hello", 3) and psutil.pid_exists(pid)
 
 
-def test_rows_come_before_scenes_and_scenes_before_texts(made: Callable[..., Warm], tmp_path: Path) -> None:
-    one = made()
-    held = Held(one, tmp_path / "go")
-    asked = {name: one.ask(task, "a") for name, task in (("text", text("x 1")), ("scene", scene("x 2")))}
-    asked["row"] = one.ask(row("x 3"), "a")
-    assert [one.ahead(asked[name]) for name in ("row", "scene", "text")] == [1, 2, 3]
-    assert one.ahead(held.future) == 0
-    order = order_of(asked)
-    held.let_go()
-    asked["text"].result(SOON)
-    assert order == ["row", "scene", "text"] and one.ahead(asked["text"]) == 0
+def served(scheduler: Scheduler) -> list[str]:
+    """Answer all that waits, each with its words; these in the order of answering."""
+    order = []
+    while ticket := scheduler.next(0):
+        words = ticket.task.asked.prompt if ticket.task.kind == "text" else ticket.task.asked.sentence
+        scheduler.keep(words)
+        ticket.future.set_result(words)
+        order.append(words)
+    return order
 
 
-def test_readers_take_turns(made: Callable[..., Warm], tmp_path: Path) -> None:
+def test_rows_come_before_scenes_and_scenes_before_texts() -> None:
+    one = Scheduler()
+    asked = [one.ask(task, "a") for task in (text("x 1"), scene("x 2"), row("x 3"))]
+    assert [one.ahead(each) for each in asked] == [2, 1, 0]
+    assert served(one) == ["x 3", "x 2", "x 1"] and one.ahead(asked[0]) == 0
+
+
+def test_readers_take_turns() -> None:
     """Who was just answered waits for those who were not, whoever asked first."""
-    one = made()
-    held = Held(one, tmp_path / "go", reader="a")
-    asked = {reader: one.ask(row(f"x {reader}"), reader) for reader in "abc"}
-    order = order_of(asked)
-    held.let_go()
-    asked["a"].result(SOON)
-    assert order == ["b", "c", "a"]
+    one = Scheduler()
+    one.ask(row("x 0"), "a")
+    assert served(one) == ["x 0"]
+    for reader in "abc":
+        one.ask(row(f"x {reader}"), reader)
+    assert served(one) == ["x b", "x c", "x a"]
 
 
-def test_a_newer_question_takes_the_place_of_the_reader_s_older_one(made: Callable[..., Warm], tmp_path: Path) -> None:
-    one = made()
-    held = Held(one, tmp_path / "go")
-    first, other = one.ask(row("x 1"), "a"), one.ask(scene("x 1"), "a")
-    shared = one.ask(row("x 2"), "b")
-    assert one.ask(row("x 2"), "a") is shared, "who asks the same waits together"
-    assert first.cancelled() and not other.cancelled()
-    last = one.ask(row("x 3"), "a")
-    held.let_go()
-    assert [each.result(SOON)[1] for each in (shared, other, last)] == ["2", "1", "3"]
-    assert held.future.result(SOON)[1] == str(tmp_path / "go"), "what is being answered goes on"
+def test_a_newer_question_takes_the_place_of_the_reader_s_older_one() -> None:
+    one = Scheduler()
+    running = one.ask(row("x 0"), "a")
+    ticket = one.next(0)
+    first, other, shared = one.ask(row("x 1"), "a"), one.ask(scene("x 1"), "a"), one.ask(row("x 2"), "b")
+    assert one.ask(row("x 0"), "c") is running and one.ask(row("x 2"), "a") is shared, "who asks the same waits too"
+    assert first.cancelled() and not other.cancelled() and one.ahead(shared) == 1
+    one.ask(row("x 3"), "a")
+    ticket.future.set_result("x 0")
+    assert served(one) == ["x 2", "x 3", "x 1"], "the other reader still waits for what both asked"
 
 
-def test_what_was_answered_is_remembered(made: Callable[..., Warm], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler, "KEPT", 2)
-    one = made()
-    first = one.ask(row("x 1"), "a").result(SOON)
-    again = one.ask(row("x 1"), "b")
-    assert again.done() and again.result() == first
-    for word in ("2", "3"):
-        one.ask(row(f"x {word}"), "a").result(SOON)
-    assert one.ask(row("x 1"), "a").result(SOON)[4] == 4, "the least recently asked was forgotten"
+    one = Scheduler()
+    for words in ("x 1", "x 2", "x 1", "x 3"):
+        one.ask(row(words), "a")
+        served(one)
+    assert one.ask(row("x 1"), "b").done() and not one.ask(row("x 2"), "b").done(), "the least recent is forgotten"
 
 
 def test_a_refusal_and_a_bug_are_told_apart(made: Callable[..., Warm]) -> None:
@@ -276,15 +268,6 @@ def at_once(one: Warm, readers: int, tasks: Callable[[int], list[Task]]) -> dict
     return found
 
 
-def test_twenty_readers_at_once_get_their_answers_from_one_process(made: Callable[..., Warm]) -> None:
-    found = at_once(made(), 20, lambda reader: [row(f"x {reader}", reader), scene(f"x {reader}"), text("x same")])
-    for reader, (of_row, of_scene, of_text) in found.items():
-        assert of_row[:3] == ["row", str(reader), reader]
-        assert of_scene[:2] == ["scene", str(reader)] and of_text[:2] == ["text", "same"]
-    assert len({answer[3] for answers in found.values() for answer in answers}) == 1
-    assert len({tuple(answers[2]) for answers in found.values()}) == 1, "one answer for all who asked the same"
-
-
 def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
     """A tiny model: rows and scenes are those of this process, refusals arrive as such."""
     from core.measure.scenes import Lab
@@ -308,21 +291,6 @@ def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
     one.ask(Task("row", asked[0], 1), "a").result(SOON)
     one.ask(Task("row", lab.question("The end", "skip", model=folder), 1), "a").result(SOON)
     until(lambda: not one.serving)
-
-
-@pytest.mark.slow
-@pytest.mark.bundled
-def test_the_bundled_model_answers_twenty_readers() -> None:
-    one = Warm()
-    asked = [lab.question(words, "gaussian:0.3") for words in tiny.SENTENCES[:4]]
-    try:
-        found = at_once(
-            one, 20, lambda reader: [Task("row", asked[reader % 4], reader), Task("scene", asked[reader % 4])]
-        )
-    finally:
-        ended(one)
-    for reader, (of_row, of_scene) in found.items():
-        assert of_row.layer == reader and of_row.gain == pytest.approx(of_scene.gain[reader], rel=1e-3)
 
 
 def test_no_layer_below_the_first_is_asked() -> None:

@@ -186,25 +186,6 @@ def test_a_second_job_waits_for_the_device(store: Store, start: Callable) -> Non
     assert now(store, second).state == "done"
 
 
-def test_two_followers_see_the_progress_of_one_run(store: Store, held: Callable) -> None:
-    held()
-    heard: list[list] = [[], []]
-    found: list[str] = []
-
-    def follow(mine: list) -> None:
-        found.append(worker.run(store, queue.submit(store, fake.request()), {}, mine.append).key)
-
-    followers = [threading.Thread(target=follow, args=(mine,)) for mine in heard]
-    for follower in followers:
-        follower.start()
-    until(lambda: all(any(status.done == 1 for status in mine) for mine in heard))
-    (store.root / "hold").unlink()
-    for follower in followers:
-        follower.join(PATIENCE)
-    assert found == [store.find(fake.request()).key] * 2
-    assert len(measured(store)) == 6
-
-
 def test_two_processes_that_ask_for_the_same_at_once_compute_it_once(store: Store) -> None:
     asking = [get_context("spawn").Process(target=ask, args=(store.root,)) for _ in range(2)]
     for each in asking:

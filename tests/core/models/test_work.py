@@ -51,9 +51,7 @@ def test_work_is_tokens_times_parameters() -> None:
 def test_a_dense_path_takes_memory_beside_the_pruned_one(tmp_path: Path) -> None:
     calibration = WindowRequest(sequences=64, length=32)
     plain, beside = (
-        StudyRequest(
-            model=str(tiny.folder("llama")), calibration=calibration, settings=(Setting(repair=how),)
-        )
+        StudyRequest(model=str(tiny.folder("llama")), calibration=calibration, settings=(Setting(repair=how),))
         for how in ("refit", "refit_dense")
     )
     one, other = (work.estimate(each, Store(tmp_path)) for each in (plain, beside))

@@ -217,6 +217,4 @@ def test_only_a_request_that_needs_them_is_charged(empty: Store) -> None:
 
 
 def pruned_by(pruner: str) -> MeasureRequest:
-    return MeasureRequest(
-        model=str(tiny.folder("llama")), measurements=(tiny.measurement(f"residual:{pruner}:0.5"),)
-    )
+    return MeasureRequest(model=str(tiny.folder("llama")), measurements=(tiny.measurement(f"residual:{pruner}:0.5"),))
