@@ -83,7 +83,7 @@ def text_name(source: str) -> str:
     """A text as it is called: files by their name."""
     if source in TEXTS:
         return TEXTS[source]
-    return Path(source).name if ":" in source else source
+    return Path(source.removeprefix("file:")).name if ":" in source else source
 
 
 def helped(warnings: Sequence[str], stopped: Sequence[str] = ()) -> str | None:

@@ -21,8 +21,8 @@ from core.cli.studying import export_json, run, say_export
 from core.kinds.treatments import PRUNERS
 from core.models import machine
 from core.results.verdicts import said
+from core.search import text_splits
 from core.search.best import LINEARS, Best, called, commands, export_request, linears_line, load, written
-from core.search.roles import roles
 from core.store.cache import Store
 
 ROWS = 12  # candidates shown to people
@@ -62,7 +62,7 @@ def best_json(found: Best, cache: Path | None) -> dict[str, Any]:
         "sentence": found.sentence,
         "more": found.more_sentences,
         "loss": found.loss_sentence,
-        "roles": roles(found.request),
+        "roles": text_splits.described(found.request),
         "protocol": {
             "selection": protocol_json(found.selection, found.selection.single(found.winner)),
             "final": protocol_json(found.final, found.final.single(found.winner)),
@@ -137,7 +137,7 @@ def _table(found: Best, cache: Path | None) -> None:
         out.print(f"{lost} on the text that selects")
     linears = linears_line(found, cache)
     per_linear = [f"{LINEARS} {linears}"] if linears else []
-    for note in (*found.left_out, *per_linear, roles(found.request), _judge(found)):
+    for note in (*found.left_out, *per_linear, text_splits.described(found.request), _judge(found)):
         out.print(note, markup=False, soft_wrap=True)
     out.print(f"[bold]{found.sentence}[/bold]", soft_wrap=True, highlight=False)
     for each in (*found.more_sentences, found.loss_sentence):

@@ -10,6 +10,7 @@ from pathlib import Path
 from core.ask import naming
 from core.ask.commands import alone, command_line
 from core.ask.grammar import write
+from core.ask.options import Asked
 from core.ask.requests import BestRequest, BestSpec, ExportRequest
 from core.ask.settings import Setting, uniform
 from core.base.errors import UserError
@@ -22,7 +23,7 @@ from core.results.evaluations import Evaluations
 from core.results.verdicts import quoted, sentence
 from core.search.candidates import kept_by_uniform, loss, ranked
 from core.search.plan import final_request, profile_request
-from core.search.roles import uncut
+from core.search.text_splits import unsplit
 from core.store.cache import Entry, Store
 from core.store.provenance_schema import BestProvenance
 
@@ -294,10 +295,7 @@ def whole_line(request: BestRequest, cache: Path | None = None) -> str | None:
         request: as it is stored, with the documents that each role was given.
         cache: what holds the results, where that is not the project's own.
     """
-    try:
-        return command_line(uncut(request), cache=cache)
-    except UserError:
-        return None
+    return _line(unsplit(request), cache)
 
 
 def commands(found: Best, cache: Path | None = None) -> tuple[str, ...]:
@@ -310,13 +308,9 @@ def commands(found: Best, cache: Path | None = None) -> tuple[str, ...]:
         cache: what holds the results, where that is not the project's own.
     """
     request = found.request
-    judged = final_request(request, found.profile, found.winner, found.runner_up, better=found.better)
-    asked = alone(judged, found.answer)
-    try:
-        prune = command_line(asked, cache=cache)
-        return (prune,) if request.profile else (command_line(profile_request(request), cache=cache), prune)
-    except UserError:
-        return ()
+    prune = _line(alone(final_request(request, found.profile, ()), found.answer), cache)
+    lines = (prune,) if request.profile else (_line(profile_request(request), cache), prune)
+    return lines if all(lines) else ()
 
 
 def linears_line(found: Best, cache: Path | None = None) -> str | None:
@@ -326,10 +320,13 @@ def linears_line(found: Best, cache: Path | None = None) -> str | None:
         cache: what holds the results, where that is not the project's own.
     """
     request = found.request
-    alone = (each.perturbation for each in found.spec.profile.measurements if each.perturbation.prunes == "linear")
-    if any(each.pruner == request.pruner for each in alone):
-        return None
+    linears = (each.perturbation for each in found.spec.profile.measurements if each.perturbation.prunes == "linear")
+    measured = any(each.pruner == request.pruner for each in linears)
+    return None if measured else _line(profile_request(request, linears=True), cache)
+
+
+def _line(request: Asked, cache: Path | None) -> str | None:
     try:
-        return command_line(profile_request(request, linears=True), cache=cache)
+        return command_line(request, cache=cache)
     except UserError:
         return None

@@ -1,25 +1,31 @@
-"""What is tried for the best setting, and how one of it is chosen. No torch."""
+"""Settings to be tried, of a search and of a study that a page asks for, and how one is chosen. No torch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+
+import numpy as np
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
 from core.base.errors import UserError
-from core.kinds import BASES, Uniform
+from core.base.spec import checked
+from core.kinds import BASES, METHODS, Uniform
 from core.kinds.allocator import Allocator
-from core.kinds.treatments import USUAL
-from core.plan.spread import spread
+from core.kinds.treatments import Treatment
+from core.plan.spread import linear_parameters, spread
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations
 from core.store.profiles import Profile
 from core.store.results import Array
 
+WHAT = {"alone": "this setting", "family": "this family: the correction and its controls", "methods": "all allocators"}
+CONTROLS = {"reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
+LARGEST_STRENGTH = 0.5
 TARGETS = tuple(round(0.05 * step, 2) for step in range(1, 19))  # what a largest loss is searched on
 
 
@@ -40,51 +46,128 @@ GRIDS = {
 }
 
 
-def candidates(grid: Grid, pruner: str, target: float, layers: int, seed: int) -> tuple[Setting, ...]:
+def candidates(grid: Grid, pruner: str, target: float, layers: int) -> tuple[AllocationRequest, ...]:
     """Uniform, every base of the grid, and the corrections of uniform, each once."""
-    bases = [Uniform()]
-    for base in grid.bases(target, layers):
+    plain = []
+    for base in (Uniform(), *grid.bases(target, layers)):
         curves = {"pruner": pruner} if "pruner" in type(base).model_fields else {}  # that it goes by
-        bases.append(base.model_copy(update=curves))
-    asked = (AllocationRequest(base=base, target=target) for base in bases)
-    plain = [Setting(pruner=pruner, allocation=each, calibration_seed=seed) for each in asked]
-    return tuple(dict.fromkeys([*plain, *corrections(plain[0], grid.strengths)]))
+        plain.append(AllocationRequest(base=base.model_copy(update=curves), target=target))
+    return tuple(dict.fromkeys([*plain, *corrections(plain[0], grid)]))
 
 
-def corrections(setting: Setting, strengths: Iterable[float]) -> tuple[Setting, ...]:
-    """A plain setting with the absorption-aware correction on top, and with its reverse, at some strengths."""
-    corrected = setting.allocation.corrected(strengths, ("none", "reversed"))
-    return tuple(setting.model_copy(update={"allocation": each}) for each in corrected)
+def corrections(plain: AllocationRequest, grid: Grid) -> Iterator[AllocationRequest]:
+    """A base with the absorption-aware correction on top, and with its reverse, at the strengths of the grid."""
+    return plain.corrected(grid.strengths, ("none", "reversed"))
 
 
-def most_candidates(grid: Grid, target: float, layers: int) -> int:
-    """How many there are at most, the corrections of the best base included."""
-    return len(candidates(grid, USUAL, target, layers, 0)) + (2 * len(grid.strengths) if grid.corrects_best else 0)
-
-
-def possible(asked: Sequence[Setting], parameters: Array, profile: Profile) -> tuple[tuple[Setting, ...], list[str]]:
-    """The candidates whose budget can be spread, and a note on each of the others.
+def possible(
+    asked: Iterable[AllocationRequest], parameters: Array, profile: Profile | None
+) -> tuple[list[AllocationRequest], list[str]]:
+    """The allocations whose budget can be spread, and a note on each of the others.
 
     Args:
         parameters: (layers, linears) prunable weights.
     """
     kept, notes = [], []
-    for setting in asked:
+    for each in asked:
         try:
-            spread(setting.allocation, parameters, profile)
+            spread(each, parameters, profile)
         except UserError as reason:
-            notes.append(f"{naming.long(setting.allocation)} is left out: {reason}")
+            notes.append(f"{naming.long(each)} is left out: {reason}")
         else:
-            kept.append(setting)
-    return tuple(kept), notes
+            kept.append(each)
+    return kept, list(dict.fromkeys(notes))
+
+
+def combined(
+    allocations: Iterable[AllocationRequest],
+    pruner: str,
+    seeds: Sequence[int],
+    pattern: str | None = None,
+    true_sequential: bool = False,
+    repair: str | None = None,
+) -> tuple[Setting, ...]:
+    """Every allocation with every calibration seed; a pruner that looks at no text needs but one.
+
+    Raises:
+        UserError: a pattern with an allocation that it does not allow.
+    """
+    used = seeds if Treatment(pruner, repair).reads_text else seeds[:1]
+    how = {"pruner": pruner, "repair": repair, "pattern": pattern, "true_sequential": true_sequential}
+    return tuple(
+        checked(Setting, allocation=allocation, calibration_seed=seed, **how)
+        for allocation in allocations
+        for seed in used
+    )
+
+
+# --- a study of the allocation in view ------------------------------------------------------------------------------
+
+
+def alone(asked: AllocationRequest) -> list[AllocationRequest]:
+    """An allocation, its own base before it where it is corrected."""
+    return [asked.plain, asked] if asked.correction.strength else [asked]
+
+
+def family(
+    asked: AllocationRequest, driver: str, strengths: Sequence[float], controls: Iterable[str], shuffles: int
+) -> list[AllocationRequest]:
+    """The base, and at every strength the correction and the controls beside it.
+
+    Args:
+        asked: its correction's clip is kept.
+        driver: the perturbation whose gain drives the correction.
+        shuffles: how many permutations the shuffled control gets.
+
+    Raises:
+        UserError: an allocation set by hand, which has no correction.
+    """
+    if asked.base.by_hand:
+        raise UserError("an allocation set by hand has no correction: let the layers go, or evaluate this setting")
+    how = {"driver": driver, "clip": asked.correction.clip}
+    return [asked.plain, *asked.corrected(strengths, ("none", *controls), shuffles, **how)]
+
+
+def steps(greatest: float, count: int) -> list[float]:
+    """Strengths from 0 to the greatest, both included.
+
+    Raises:
+        UserError: fewer than two, or a greatest strength outside 0 to 0.5.
+    """
+    if not 0 < greatest <= LARGEST_STRENGTH or count < 2:
+        raise UserError("strengths go from 0 to at most 0.5 in two steps or more, as in 0.1 in 6 steps")
+    return [round(float(each), 6) for each in np.linspace(0, greatest, count)]
+
+
+def methods(
+    asked: AllocationRequest, targets: Iterable[float], profile: Profile
+) -> tuple[list[AllocationRequest], list[str]]:
+    """Every base allocator at every target, the chosen one as set and corrected as set, the others as published.
+
+    Returns:
+        The allocations, and a note on each that this profile or these bounds do not allow.
+    """
+    wanted = []
+    for target in targets:
+        here = asked.model_copy(update={"target": target})
+        for kind, method in METHODS.items():
+            mine = kind == asked.base.kind
+            wanted += alone(here) if mine else [here.plain.model_copy(update={"base": method()})]
+    return possible(wanted, linear_parameters(profile), profile)
 
 
 # --- choosing ------------------------------------------------------------------------------------------------------
 
 
 def ranked(study: Evaluations) -> list[EvaluatedSetting]:
-    """A study's pruned points, the least mean loss first; of equals the one asked first; broken ones are left out."""
+    """A study's pruned points, the least mean loss first; of equals the one asked first; broken ones are left out.
+
+    Raises:
+        UserError: every candidate broke the model.
+    """
     sound = [each for each in study.singles if each.setting is not None and math.isfinite(each.loss)]
+    if not sound:
+        raise UserError("every candidate broke the model: its losses are not finite; ask for a lower target")
     return sorted(sound, key=lambda each: each.loss)
 
 
@@ -92,22 +175,19 @@ def choose(study: Evaluations) -> tuple[Setting, Setting | None]:
     """The winner of a selection study, and the best setting of another base allocator.
 
     Raises:
-        UserError: every candidate broke the model.
+        UserError: as `ranked`.
     """
-    order = [each.setting for each in ranked(study)]
-    if not order:
-        raise UserError("every candidate broke the model: its losses are not finite; ask for a lower target")
-    kind = order[0].allocation.base.kind
-    return order[0], next((each for each in order if each.allocation.base.kind != kind), None)
+    winner, *others = (each.setting for each in ranked(study))
+    kind = winner.allocation.base.kind
+    return winner, next((each for each in others if each.allocation.base.kind != kind), None)
 
 
 def best_base(study: Evaluations) -> Setting:
     """The best setting without a correction.
 
     Raises:
-        UserError: as `choose`.
+        UserError: as `ranked`.
     """
-    choose(study)
     return next(each.setting for each in ranked(study) if not each.setting.allocation.correction.strength)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from core.ask import grammar
+from core.ask.allocations import AllocationRequest
 from core.ask.requests import BestRequest, BestSpec
 from core.ask.settings import Setting, uniform
 from core.ask.texts import WindowRequest
@@ -21,9 +22,8 @@ from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
 from core.results import evaluations
 from core.results.evaluations import Evaluations
-from core.search import candidates, plan
-from core.search.candidates import GRIDS, TARGETS, Grid
-from core.search.roles import ROLES, cut, overlap
+from core.search import candidates, plan, text_splits
+from core.search.candidates import GRIDS, TARGETS
 from core.store.cache import Entry, Request, Store
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -34,7 +34,7 @@ Stage = Callable[[Request, Report], Entry]
 
 @dataclass
 class Relay:
-    """Many stages told as one run: what is done is added up, what is ahead is known at most."""
+    """Progress of many stages as one run: work done adds up, work ahead is known at most."""
 
     report: Report
     ahead: float  # FLOP of stages to come
@@ -60,7 +60,7 @@ class Relay:
 
 @dataclass
 class Run:
-    """A running choice. Every stage is a request of its own, found in the store if it was finished before."""
+    """A running search. Every stage is a request of its own, found in the store if it was finished before."""
 
     asked: BestRequest
     loaded: Loaded
@@ -72,6 +72,7 @@ class Run:
     trials: list[dict] = field(default_factory=list)
     request: BestRequest = field(init=False)  # as asked, every role with its documents
     parameters: Array = field(init=False)  # (layers, linears) prunable weights
+    costs: dict[str, float] = field(init=False)  # FLOP of every stage at most
     profile: Profile = field(init=False)
     relay: Relay = field(init=False)
 
@@ -86,17 +87,16 @@ class Run:
         self.request = with_documents(self.asked)
         texts = texts_of(self.request, self.loaded)
         self.parameters = anatomy.parameters(self.loaded.layers)
-        shares = plan.planned(self.request, self.shape)
+        self.costs = plan.planned(self.request, self.shape)
         tries = plan.trials(self.request)
-        self.relay = Relay(self.report, sum(shares.values()) + (tries - 1) * shares["search"])
-        self.profile = self._profile(shares["profile"], texts)
-        target = self.request.target or self._search(shares["search"], tries)
-        selection = self._select(target, shares)
+        self.relay = Relay(self.report, sum(self.costs.values()) + (tries - 1) * self.costs["search"])
+        self.profile = self._profile(texts)
+        selection = self._select(self.request.target or self._largest_target())
         winner, runner_up = candidates.choose(selection)
-        better = self._better(winner, shares)
-        key, fallback = self.profile.entry.key, self._fallback(winner)
-        asked = plan.final_request(self.request, key, winner, runner_up, fallback, better)
-        final = self._study("final", shares["final"], asked)
+        better = self._repaired(winner)
+        judged = filter(None, (winner, runner_up, self._fallback(winner), *better))
+        asked = plan.final_request(self.request, self.profile.entry.key, judged)
+        final = evaluations.load(self.store, self._run("final", asked))
         spec = BestSpec(
             model=self.loaded.spec,
             profile=self.profile.spec,
@@ -109,113 +109,7 @@ class Run:
         )
         files = list(dict.fromkeys([path for each in texts.values() for path in each.files]))
         self.store.remember(self.asked, spec, [*self.loaded.source.watched, *files])
-        return self.store.entry(self.store.save(spec, None, self._told(files, texts, selection, final)))
-
-    # -- stages -----------------------------------------------------------------------------------------------------
-
-    def _profile(self, share: float, texts: dict[str, Windows]) -> Profile:
-        key = self.request.profile
-        if key is None:
-            asked = plan.profile_request(self.request)
-            key = self.relay.over("profile", share, lambda report: self.stage(asked, report)).key
-        found = profile_of(key, self.loaded.source, self.store)
-        for role in ("selection", "final"):
-            if found.spec.text.content == texts[role].spec.content or _reads(found, getattr(self.request, role)):
-                raise UserError(
-                    f"profile {found.entry.key} has read the {role} text: name a profile of another text, or none"
-                )
-        return found
-
-    def _search(self, share: float, tries: int) -> float:
-        """The largest target whose winner keeps within the loss on the selection text."""
-        grid = GRIDS["quick"]
-        ran: list[float] = []
-
-        def fits(target: float) -> bool:
-            found = self._study(per_cent(target), share, self._asked(self._candidates(grid, target)))
-            ran.append(target)
-            if not candidates.ranked(found):  # every candidate broke the model: there is no loss to tell
-                return False
-            winner, _ = candidates.choose(found)
-            lost, even = (candidates.loss(found, each) for each in (winner, winner.uniform))
-            self.trials.append(
-                {
-                    "target": target,
-                    "allocation": grammar.words(winner.allocation),
-                    "loss": lost,
-                    "uniform": even if math.isfinite(even) else None,  # it may have broken the model
-                }
-            )
-            return lost <= self.request.max_loss
-
-        target = candidates.largest(TARGETS, fits)
-        if target is None:
-            least = min(self.trials, key=lambda each: each["target"], default=None)
-            if least is None:
-                raise UserError(
-                    f"every candidate by {self.request.pruner} broke the model, at {per_cent(min(ran))} too"
-                )
-            raise UserError(
-                f"even {per_cent(least['target'])} sparsity by {self.request.pruner} raises the perplexity by "
-                f"{per_cent(least['loss'])}: allow more than {per_cent(self.request.max_loss)}"
-            )
-        self.relay.ahead -= share * (tries - len(ran))
-        return target
-
-    def _select(self, target: float, shares: dict[str, float]) -> Evaluations:
-        """All candidates on the selection text; then, if the grid says so, the corrections of the best base too."""
-        grid = GRIDS[self.request.effort]
-        self.left_out.clear()  # what the search left out belongs to other targets
-        asked = self._candidates(grid, target)
-        found = self._study("selection", shares["selection"], self._asked(asked))
-        if not grid.corrects_best:
-            return found
-        more = self._possible(candidates.corrections(candidates.best_base(found), grid.strengths))
-        asked = tuple(dict.fromkeys([*asked, *more]))
-        return self._study("corrections", shares["corrections"], self._asked(asked))
-
-    def _better(self, winner: Setting, shares: dict[str, float]) -> tuple[Setting, ...]:
-        """The winner repaired, if that lowers the loss on the selection text; else nothing."""
-        if self.request.repair == NO_REPAIR:
-            return ()
-        repaired = winner.model_copy(update={"repair": self.request.repair})
-        study = self._study("repair", shares["repair"], self._asked((winner, repaired)))
-        if study.single(repaired).loss < study.single(winner).loss:
-            return (repaired,)
-        self.left_out.append("The repair does not lower the loss on the text that selects: it is left out.")
-        return ()
-
-    def _fallback(self, winner: Setting) -> Setting | None:
-        """Uniform where it kept within the loss itself, for the case that the winner does not hold.
-
-        None where no loss is asked, where it did so at no target, and where the winner's twin is the one.
-        """
-        if self.request.max_loss is None:
-            return None
-        target = candidates.kept_by_uniform(self.trials, self.request.max_loss)
-        found = None if target is None else winner.model_copy(update={"allocation": uniform(target)})
-        return None if found == winner.uniform else found
-
-    def _candidates(self, grid: Grid, target: float) -> tuple[Setting, ...]:
-        seed = self.request.seeds[0]
-        return self._possible(candidates.candidates(grid, self.request.pruner, target, len(self.loaded.layers), seed))
-
-    def _possible(self, asked: tuple[Setting, ...]) -> tuple[Setting, ...]:
-        kept, notes = candidates.possible(asked, self.parameters, self.profile)
-        self.left_out += [note for note in notes if note not in self.left_out]
-        return kept
-
-    def _asked(self, asked: tuple[Setting, ...]) -> Request:
-        return plan.selection_request(self.request, self.profile.entry.key, asked)
-
-    def _study(self, name: str, share: float, asked: Request) -> Evaluations:
-        entry = self.relay.over(name, share, lambda report: self.stage(asked, report))
-        return evaluations.load(self.store, entry)
-
-    # -- telling ----------------------------------------------------------------------------------------------------
-
-    def _told(self, files: list, texts: dict[str, Windows], selection: Evaluations, final: Evaluations) -> dict:
-        return provenance(self.loaded, files, self.store, self.loaded.model.device) | {
+        told = provenance(self.loaded, files, self.store, self.loaded.model.device) | {
             "text": texts["final"].label,
             "texts": {role: each.label for role, each in texts.items()},
             "request": public(self.request).model_dump(mode="json"),
@@ -225,22 +119,109 @@ class Run:
             "left_out": self.left_out,
             "trials": self.trials,
         }
+        return self.store.entry(self.store.save(spec, None, told))
+
+    def _profile(self, texts: dict[str, Windows]) -> Profile:
+        key = self.request.profile or self._run("profile", plan.profile_request(self.request)).key
+        found = profile_of(key, self.loaded.source, self.store)
+        for role in ("selection", "final"):
+            if found.spec.text.content == texts[role].spec.content or _reads(found, getattr(self.request, role)):
+                raise UserError(
+                    f"profile {found.entry.key} has read the {role} text: name a profile of another text, or none"
+                )
+        return found
+
+    def _largest_target(self) -> float:
+        """The largest target whose winner keeps within the loss on the selection text."""
+        target = candidates.largest(TARGETS, self._fits)
+        self.relay.ahead = sum(self.costs.values()) - self.costs["profile"] - self.costs["search"]
+        if target:
+            return target
+        if not self.trials:
+            raise UserError(
+                f"every candidate by {self.request.pruner} broke the model, at {per_cent(min(TARGETS))} too"
+            )
+        least = min(self.trials, key=lambda each: each["target"])
+        raise UserError(
+            f"even {per_cent(least['target'])} sparsity by {self.request.pruner} raises the perplexity by "
+            f"{per_cent(least['loss'])}: allow more than {per_cent(self.request.max_loss)}"
+        )
+
+    def _fits(self, target: float) -> bool:
+        """Try a target; what it costs is noted, unless every candidate breaks the model there."""
+        found = self._study(per_cent(target), self._candidates("quick", target), "search")
+        try:
+            winner, _ = candidates.choose(found)
+        except UserError:
+            return False
+        lost, even = (candidates.loss(found, each) for each in (winner, winner.uniform))
+        known = {"loss": lost, "uniform": even if math.isfinite(even) else None}  # uniform may have broken the model
+        self.trials.append({"target": target, "allocation": grammar.words(winner.allocation)} | known)
+        return lost <= self.request.max_loss
+
+    def _select(self, target: float) -> Evaluations:
+        """All candidates on the selection text; then, if the grid says so, the corrections of the best base too."""
+        grid = GRIDS[self.request.effort]
+        self.left_out.clear()  # what the search left out belongs to other targets
+        asked = self._candidates(self.request.effort, target)
+        found = self._study("selection", asked)
+        if not grid.corrects_best:
+            return found
+        more = self._possible(candidates.corrections(candidates.best_base(found).allocation, grid))
+        return self._study("corrections", dict.fromkeys([*asked, *more]))
+
+    def _repaired(self, winner: Setting) -> tuple[Setting, ...]:
+        """The winner repaired, if that lowers the loss on the selection text; else nothing."""
+        if self.request.repair == NO_REPAIR:
+            return ()
+        repaired = winner.model_copy(update={"repair": self.request.repair})
+        study = self._study("repair", (winner, repaired))
+        if study.single(repaired).loss < study.single(winner).loss:
+            return (repaired,)
+        self.left_out.append("The repair does not lower the loss on the text that selects: it is left out.")
+        return ()
+
+    def _fallback(self, winner: Setting) -> Setting | None:
+        """Uniform where it kept within the loss itself, for the case that the winner does not hold.
+
+        None where it did so at no target, and where the winner's twin is the one.
+        """
+        target = candidates.kept_by_uniform(self.trials, self.request.max_loss)
+        found = None if target is None else winner.model_copy(update={"allocation": uniform(target)})
+        return None if found == winner.uniform else found
+
+    def _candidates(self, effort: str, target: float) -> tuple[Setting, ...]:
+        pruner, layers = self.request.pruner, len(self.loaded.layers)
+        return self._possible(candidates.candidates(GRIDS[effort], pruner, target, layers))
+
+    def _possible(self, asked: Iterable[AllocationRequest]) -> tuple[Setting, ...]:
+        kept, notes = candidates.possible(asked, self.parameters, self.profile)
+        self.left_out += [note for note in notes if note not in self.left_out]
+        return candidates.combined(kept, self.request.pruner, self.request.seeds[:1])
+
+    def _study(self, name: str, settings: Iterable[Setting], stage: str | None = None) -> Evaluations:
+        """Settings evaluated on the selection text."""
+        asked = plan.selection_request(self.request, self.profile.entry.key, tuple(settings))
+        return evaluations.load(self.store, self._run(name, asked, stage))
+
+    def _run(self, name: str, asked: Request, stage: str | None = None) -> Entry:
+        """Answer a request as a part of the whole run; `stage` says what it costs where its name does not."""
+        return self.relay.over(name, self.costs[stage or name], lambda report: self.stage(asked, report))
 
 
 def _reads(profile: Profile, text: WindowRequest) -> bool:
     """Whether a profile says that it was drawn from documents of a text."""
     told = profile.provenance
-    return told.get("text_source") == relative(text.source) and overlap(told.get("documents"), text.documents)
+    return told.get("text_source") == relative(text.source) and text_splits.overlap(
+        told.get("documents"), text.documents
+    )
 
 
 def public(request: BestRequest) -> BestRequest:
     """A request whose paths inside the project do not say where the project lies."""
-
-    def shown(text: WindowRequest) -> WindowRequest:
-        return text.model_copy(update={"source": relative(text.source)})
-
-    texts = {role: shown(getattr(request, role)) for role in ROLES}
-    return request.model_copy(update={"model": relative(request.model), **texts})
+    asked = text_splits.texts(request).items()
+    shown = {role: each.model_copy(update={"source": relative(each.source)}) for role, each in asked}
+    return request.model_copy(update={"model": relative(request.model), **shown})
 
 
 # --- at the door ---------------------------------------------------------------------------------------------------
@@ -248,7 +229,7 @@ def public(request: BestRequest) -> BestRequest:
 
 def with_documents(asked: BestRequest) -> BestRequest:
     """The request with documents of its own for every role."""
-    return cut(asked, lambda source: len(read(source).documents))
+    return text_splits.split(asked, lambda source: len(read(source).documents))
 
 
 def texts_of(request: BestRequest, reader: Loaded | Reader) -> dict[str, Windows]:
@@ -258,12 +239,13 @@ def texts_of(request: BestRequest, reader: Loaded | Reader) -> dict[str, Windows
         UserError: a text is too short for its role, or two roles read the same documents.
     """
     found: dict[str, Windows] = {}
-    for role in ROLES:
+    for role, asked in text_splits.texts(request).items():
         try:
-            found[role] = windows(getattr(request, role), reader)
+            text = windows(asked, reader)
         except UserError as reason:
             raise UserError(f"the {role} text: {reason}") from reason
-        first = next((each for each in found if found[each].spec.content == found[role].spec.content), role)
-        if first != role:
+        first = next((name for name, each in found.items() if each.spec.content == text.spec.content), None)
+        if first:
             raise UserError(f"the {first} and the {role} text are the same: nothing may be chosen on its judge")
+        found[role] = text
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
 from core.ask.allocations import Correction
@@ -17,7 +18,7 @@ from core.base.spec import number
 from core.kinds.treatments import NO_REPAIR, Treatment
 from core.models import work
 from core.models.outline import Outline
-from core.search.candidates import GRIDS, TARGETS, candidates, most_candidates
+from core.search.candidates import GRIDS, TARGETS, candidates
 from core.store.cache import Store
 
 MEASURED_SPARSITIES = SPARSITIES
@@ -47,17 +48,9 @@ def selection_request(request: BestRequest, profile: str | None, asked: tuple[Se
     return _study(request, profile, asked, request.selection)
 
 
-def final_request(
-    request: BestRequest, profile: str | None, winner: Setting, runner_up: Setting | None,
-    fallback: Setting | None = None, better: tuple[Setting, ...] = (),
-) -> StudyRequest:  # fmt: skip
-    """Winner, runner-up and uniform with every calibration seed, on the text that judges.
-
-    Args:
-        fallback: uniform at a lower target, judged too.
-        better: the winner repaired, judged too.
-    """
-    chosen = [each for each in (winner, runner_up, fallback, *better) if each is not None]
+def final_request(request: BestRequest, profile: str | None, chosen: Iterable[Setting]) -> StudyRequest:
+    """Settings that were chosen, with every calibration seed, on the text that judges."""
+    chosen = tuple(chosen)
     asked = [
         each.model_copy(update={"calibration_seed": seed})
         for seed in request.seeds
@@ -83,9 +76,9 @@ def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
     """FLOP of every stage at most, by its name; `search` is that of one target."""
     quick, grid = GRIDS["quick"], GRIDS[request.effort]
     target = request.target or 0.5  # where most depth ramps fit
-    trial = len(candidates(quick, request.pruner, target, shape.layers, 0))
-    tried = len(candidates(grid, request.pruner, target, shape.layers, 0))
-    more = most_candidates(grid, target, shape.layers) - tried
+    trial = len(candidates(quick, request.pruner, target, shape.layers))
+    tried = len(candidates(grid, request.pruner, target, shape.layers))
+    more = 2 * len(grid.strengths) * grid.corrects_best
     plain = Treatment(request.pruner)
     repaired = None if request.repair == NO_REPAIR else Treatment(request.pruner, request.repair)
     judged = [plain] * len(drawn(request, plain)) * (3 + bool(request.max_loss))
@@ -120,7 +113,7 @@ def estimate(request: BestRequest, store: Store, device: str = "cpu") -> work.Co
         return None
     stages = planned(request, model[1])
     stages["search"] *= trials(request)
-    judging = final_request(request, None, Setting(pruner=request.pruner), None)
+    judging = final_request(request, None, [Setting(pruner=request.pruner)])
     runs = [judging, *([] if request.profile else [profile_request(request)])]
     costs = [work.estimate(each, store, device) for each in runs]
     memory = max(each.memory for each in costs)

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
-from core.search import families
+from core.search import candidates
 from tests import synthetic
 from tests.e2e.conftest import query, serving, settle, unfold, wait_for_query, working
 
@@ -37,7 +37,7 @@ class Place:
 def study(root: Path, profile: str, asked: list[AllocationRequest], **more: object) -> str:
     """A study of the profile in the cache."""
     spec = synthetic.profile_spec(LAYERS, prunable=True)
-    points = synthetic.study_spec(spec, families.combined(asked, "wanda", (0, 1, 2)), LAYERS, **more)
+    points = synthetic.study_spec(spec, candidates.combined(asked, "wanda", (0, 1, 2)), LAYERS, **more)
     return synthetic.save_study(root, points, LAYERS, profile)
 
 
@@ -46,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A served cache with a study of the correction and its controls."""
     root = tmp_path_factory.mktemp("prune")
     profile = synthetic.save_profile(root, synthetic.profile_spec(LAYERS, prunable=True), LAYERS, "deep model")
-    asked = families.family(OWL, "gaussian:0.3", [0.0, 0.04, 0.08], families.CONTROLS, 5)
+    asked = candidates.family(OWL, "gaussian:0.3", [0.0, 0.04, 0.08], candidates.CONTROLS, 5)
     study(root, profile, asked, tasks=("boolq", "rte"))
     with serving(root) as address:
         yield Place(address, root, profile)

@@ -161,8 +161,8 @@ def _candidates() -> dict[str, list[str]]:
     from core.ask.grammar import write
     from core.search.candidates import GRIDS, candidates
 
-    found = {effort: candidates(grid, "diagonal", 0.5, 4, 0) for effort, grid in GRIDS.items()}
-    return {effort: [write(each.allocation) for each in rows] for effort, rows in found.items()}
+    found = {effort: candidates(grid, "diagonal", 0.5, 4) for effort, grid in GRIDS.items()}
+    return {effort: [write(each) for each in rows] for effort, rows in found.items()}
 
 
 def _glossary() -> dict[str, str]:

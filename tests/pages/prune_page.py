@@ -10,7 +10,7 @@ from core.ask import grammar
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
 from core.models import work
-from core.search import families
+from core.search import candidates
 from core.store.cache import Store
 from tests import synthetic
 from tests.pages.opening import opened_at
@@ -24,9 +24,9 @@ Costs = Callable[[Setting], float]
 
 def family(seeds: tuple[int, ...] = (0,)) -> tuple[Setting, ...]:
     """OWL with its correction and controls at two strengths, and two more allocators."""
-    asked = families.family(OWL, "gaussian:0.3", [0.0, 0.04, 0.08], families.CONTROLS, 5)
+    asked = candidates.family(OWL, "gaussian:0.3", [0.0, 0.04, 0.08], candidates.CONTROLS, 5)
     more = [grammar.method(name, 0.7) for name in ("alphapruning", "depth_ramp")]
-    return families.combined([*asked, *more], "wanda", seeds)
+    return candidates.combined([*asked, *more], "wanda", seeds)
 
 
 def save(

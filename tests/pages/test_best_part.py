@@ -17,8 +17,7 @@ from core.base.errors import UserError
 from core.jobs import queue
 from core.models import work
 from core.results import evaluations
-from core.search import best, candidates, plan
-from core.search.roles import roles
+from core.search import best, candidates, plan, text_splits
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from pages.ui.prune import answering, answers
@@ -90,7 +89,7 @@ def test_an_empty_cache_says_what_to_do_and_what_it_costs(store: Store) -> None:
     app = part()
     assert not app.exception and not app.error and len(app.info) == 1
     told = " ".join(each.value for each in app.markdown)
-    assert work.words(EXPECTED) in told and roles(BestRequest(target=0.7)) in told
+    assert work.words(EXPECTED) in told and text_splits.described(BestRequest(target=0.7)) in told
     assert submitted(app, store) == BestRequest(target=0.7)
 
 
@@ -154,7 +153,7 @@ def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
     assert found.answer == found.winner and found.winner.allocation.base.kind == "owl"
     for sentence in (found.sentence, *found.more_sentences, found.loss_sentence, note):
         assert sentence in said
-    assert any(roles(found.request) == each.value for each in app.caption)
+    assert any(text_splits.described(found.request) == each.value for each in app.caption)
     tried = table(app, "written")
     assert list(tried["perplexity"]) == [each.perplexity for each in found.candidates]
     assert tried["written"][0] == found.winner.name and len(tried) == len(METHODS)

@@ -14,7 +14,7 @@ from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.texts import WindowRequest
 from core.jobs import queue
-from core.search import families
+from core.search import candidates
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
@@ -63,7 +63,7 @@ def test_run_queues_what_was_chosen(store: Store, tmp_path: Path) -> None:
     base = grammar.method("dlp", 0.6)
     fix = Correction(strength=0.03, control="reversed")
     both = (base, base.model_copy(update={"correction": fix}))
-    assert found.settings == families.combined(both, "sparsegpt", (0, 1), None, True)
+    assert found.settings == candidates.combined(both, "sparsegpt", (0, 1), None, True)
     assert found.calibration == WindowRequest(source="allenai/c4", documents=(0, 9), sequences=4, length=32)
     assert found.evaluation == EvaluationRequest(
         text=WindowRequest(source=text, sequences=9, length=64), tasks=("boolq", "rte"), tasks_from=tasks, examples=50
@@ -83,7 +83,7 @@ def test_run_queues_a_family(store: Store) -> None:
 def test_run_queues_all_allocators(store: Store) -> None:
     app = opened(evaluate="methods", targets="0.5, 0.7", part="evaluate")
     kinds = [(each.allocation.target, each.allocation.base.kind) for each in submitted(app, store).settings]
-    assert kinds == [(target, kind) for target in (0.5, 0.7) for kind in families.METHODS if kind != "lsa"]
+    assert kinds == [(target, kind) for target in (0.5, 0.7) for kind in candidates.METHODS if kind != "lsa"]
     assert ["LSA" in each.value for each in app.warning] == [True]  # its profile lacks what that looks at
 
 

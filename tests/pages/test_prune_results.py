@@ -15,7 +15,7 @@ from core.ask.studies import Point, TaskSpec
 from core.base.escape import plain
 from core.results import evaluations, protocols, verdicts
 from core.results.evaluations import labels
-from core.search import families
+from core.search import candidates
 from core.show.figures import of_evaluations as drawing
 from core.store.cache import Store
 from core.store.profiles import load
@@ -64,7 +64,7 @@ def test_not_a_number_is_said_with_its_layer(store: Store) -> None:
 
 def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: Store) -> None:
     asked = [grammar.method(words, target) for words, target in (("owl m=7 lam=0.2", 0.7), ("owl", 0.6))]
-    save(store, families.combined(asked, "wanda", (0,)))
+    save(store, candidates.combined(asked, "wanda", (0,)))
     app = opened(m="5.5")
     assert "**Allocation in view: OWL, m 5.5**, 70 % zeros" in [each.value for each in app.markdown]
     said = "Your setting (OWL, m 5.5, lam 0.08, 70 % zeros, Wanda) has not been evaluated here (OWL here has m 7 and"
@@ -116,8 +116,8 @@ def drawn(group: evaluations.Evaluations) -> set[str]:
 
 
 def test_magnitude_shares_a_chart_with_what_is_calibrated(store: Store) -> None:
-    wanda = save(store, families.combined(families.alone(OWL), "wanda", (0,)))
-    magnitude = save(store, families.combined(families.alone(OWL), "magnitude", (0,)))
+    wanda = save(store, candidates.combined(candidates.alone(OWL), "wanda", (0,)))
+    magnitude = save(store, candidates.combined(candidates.alone(OWL), "magnitude", (0,)))
     [group] = grouped(store).values()
     assert drawn(group) == {"Uniform, Wanda", "OWL, Wanda", "Uniform, magnitude", "OWL, magnitude"}
     said = protocols.badge(group)
@@ -149,8 +149,8 @@ def recalibrated(store: Store, asked: tuple[Setting, ...], windows: int, profile
 
 def test_other_calibrations_stay_apart_and_magnitude_joins_each(store: Store) -> None:
     both = (
-        *families.combined(families.alone(OWL), "wanda", (0,)),
-        *families.combined(families.alone(OWL), "magnitude", (0,)),
+        *candidates.combined(candidates.alone(OWL), "wanda", (0,)),
+        *candidates.combined(candidates.alone(OWL), "magnitude", (0,)),
     )
     few, many = recalibrated(store, both, 4), recalibrated(store, both[:1], 8)
     found = grouped(store)
@@ -166,16 +166,16 @@ def test_other_calibrations_stay_apart_and_magnitude_joins_each(store: Store) ->
 
 
 def test_allocations_that_looked_at_another_profile_do_not_join(store: Store) -> None:
-    recalibrated(store, families.combined(families.alone(OWL), "wanda", (0,)), 16)
-    recalibrated(store, families.combined(families.alone(OWL), "magnitude", (0,)), 16, "another")
+    recalibrated(store, candidates.combined(candidates.alone(OWL), "wanda", (0,)), 16)
+    recalibrated(store, candidates.combined(candidates.alone(OWL), "magnitude", (0,)), 16, "another")
     found = list(grouped(store).values())
     assert sorted(map(len, map(drawn, found))) == [2, 3]  # uniform looks at none, so it joins; OWL does not
 
 
 def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_view(store: Store) -> None:
-    uniform = families.combined([AllocationRequest(target=0.7)], "wanda", (0,))
+    uniform = candidates.combined([AllocationRequest(target=0.7)], "wanda", (0,))
     mine = recalibrated(store, uniform, 16)
-    another = recalibrated(store, families.combined([grammar.method("owl", 0.7)], "wanda", (0,)), 16, "another")
+    another = recalibrated(store, candidates.combined([grammar.method("owl", 0.7)], "wanda", (0,)), 16, "another")
     app = opened(study=mine, detail="all")
     assert "OWL" in set(app.dataframe[-1].value["allocation"])
     other = "Your setting (OWL, 70 % zeros, Wanda) has not been evaluated here (OWL here looked at another profile)"
@@ -209,7 +209,7 @@ def test_estimates_stand_against_what_was_measured(store: Store) -> None:
     app = opened(detail="estimate")
     finding = next(each.value for each in app.markdown if each.value.startswith("Rank correlation"))
     assert re.match(r"Rank correlation -?[\d.]+ over n = \d+ ", finding)
-    save(store, families.combined(families.alone(OWL), "magnitude", (0,)), text="magnitude text")
+    save(store, candidates.combined(candidates.alone(OWL), "magnitude", (0,)), text="magnitude text")
     app = opened(by="magnitude", detail="estimate")
     assert any("magnitude residuals" in each.value for each in app.info)
 
@@ -319,7 +319,7 @@ def test_what_measured_it_is_in_the_badges_help(store: Store) -> None:
 )
 def test_what_another_protocol_has_is_named_and_linked(store: Store, detail: str, lacking: str, but: str) -> None:
     other = save(store, family(), tasks=("rte",), text="another text")
-    here = save(store, families.combined([grammar.method(name, 0.6) for name in ("owl", "dlp")], "wanda", (0,)))
+    here = save(store, candidates.combined([grammar.method(name, 0.6) for name in ("owl", "dlp")], "wanda", (0,)))
     app = opened(study=here, within="60 % zeros, Wanda", detail=detail, base="dlp", target="0.6")
     [said] = [each.value for each in app.info]
     assert said.startswith(f"{lacking} at 60 % zeros, Wanda.")
@@ -331,9 +331,9 @@ def test_what_another_protocol_has_is_named_and_linked(store: Store, detail: str
 
 
 def test_a_setting_that_another_protocol_has_is_linked(store: Store) -> None:
-    lower = families.combined([grammar.method("dlp", 0.6)], "wanda", (0,))
+    lower = candidates.combined([grammar.method("dlp", 0.6)], "wanda", (0,))
     other = save(store, (*family(), *lower), text="another text")
-    here = save(store, families.combined([grammar.method("dlp", 0.7)], "wanda", (0,)))
+    here = save(store, candidates.combined([grammar.method("dlp", 0.7)], "wanda", (0,)))
     app = opened(study=here)
     [said] = [each.value for each in app.info if "has not been evaluated here" in each.value]
     assert "It was evaluated at 70 % zeros, Wanda (another text" in said

@@ -15,7 +15,7 @@ from core.results import protocols, verdicts
 from core.results.evaluated import UNKNOWN, Change, SeedResult
 from core.results.evaluations import Evaluations
 from core.results.study_table import rows_of, study_table
-from core.search import families
+from core.search import candidates
 from core.show import lessons
 from core.show.figures import of_evaluations as drawing
 from core.store.cache import Store
@@ -38,7 +38,7 @@ def test_names_tell_settings_apart() -> None:
     by_hand = [
         AllocationRequest(base=Manual(sparsity=(level,) * 6), target=0.7, unclipped=True) for level in (0.7, 0.700001)
     ]
-    asked = families.combined([plain, other, *by_hand, *families.alone(owl_corrected(0.04))], "wanda", (0,))
+    asked = candidates.combined([plain, other, *by_hand, *candidates.alone(owl_corrected(0.04))], "wanda", (0,))
     names = naming.titles(asked)
     assert len(set(names.values())) == len(set(asked))
     assert {"OWL, corrected 0.04", "set by hand", "set by hand #2", "OWL, m 3"} <= set(names.values())
@@ -50,19 +50,19 @@ def test_a_correction_is_never_read_as_that_of_another_base() -> None:
     drift, plain = (grammar.method(words, 0.7) for words in ("response objective=drift", "response"))
     corrected = plain.model_copy(update={"correction": Correction(strength=0.02)})
     other = drift.model_copy(update={"correction": Correction(strength=0.02)})
-    asked = families.combined([drift, corrected], "wanda", (0,))
+    asked = candidates.combined([drift, corrected], "wanda", (0,))
     assert list(naming.titles(asked).values()) == ["Response, objective drift", "Response, corrected 0.02"]
-    asked = families.combined([plain, other], "wanda", (0,))
+    asked = candidates.combined([plain, other], "wanda", (0,))
     assert list(naming.titles(asked).values()) == ["Response", "Response, objective drift, corrected 0.02"]
     assert list(naming.titles(asked[1:]).values()) == ["Response, corrected 0.02"]  # nothing else to be mistaken for
 
 
 def test_a_setting_is_named_with_what_is_not_usual_or_not_its_neighbours() -> None:
-    mine, other = families.combined([OWL, grammar.method("owl m=7", 0.7)], "wanda", (0,))
+    mine, other = candidates.combined([OWL, grammar.method("owl m=7", 0.7)], "wanda", (0,))
     assert naming.setting(mine) == "OWL, 70 % zeros, Wanda"
     assert naming.setting(other) == "OWL, m 7, 70 % zeros, Wanda"
     assert naming.setting(mine, [other]) == "OWL, m 5, 70 % zeros, Wanda"
-    [elsewhere] = families.combined([grammar.method("owl m=7", 0.6)], "wanda", (0,))
+    [elsewhere] = candidates.combined([grammar.method("owl m=7", 0.6)], "wanda", (0,))
     assert naming.setting(mine, [elsewhere]) == "OWL, 70 % zeros, Wanda", "of another target"
 
 
@@ -74,7 +74,7 @@ def test_merging_keeps_what_either_study_has() -> None:
 
 
 def test_one_pruner_is_drawn_with_names_before_the_others_and_the_lowest_of_all() -> None:
-    asked = [each for by in ("wanda", "sparsegpt") for each in families.combined(families.alone(OWL), by, (0,))]
+    asked = [each for by in ("wanda", "sparsegpt") for each in candidates.combined(candidates.alone(OWL), by, (0,))]
     cost = {("uniform", "wanda"): 4.0, ("owl", "wanda"): 3.5, ("uniform", "sparsegpt"): 3.2, ("owl", "sparsegpt"): 3.0}
     results = study(tuple(asked), costs=lambda each: cost[each.allocation.base.kind, each.pruner])
     part = next(each for each in results.slices if each.pruner == "wanda")
@@ -109,7 +109,7 @@ def test_a_verdict_says_what_calibration_seeds_make_of_it(seeds: tuple[float, ..
     def costs(setting: Setting) -> float:
         return 1.0 + (seeds[setting.calibration_seed] if setting.allocation.base.kind == "owl" else 0.0)
 
-    assert said_of(families.combined([OWL], "wanda", tuple(range(len(seeds)))), costs, windows=windows).endswith(end)
+    assert said_of(candidates.combined([OWL], "wanda", tuple(range(len(seeds)))), costs, windows=windows).endswith(end)
 
 
 @pytest.mark.parametrize(
@@ -126,14 +126,14 @@ def test_a_verdict_says_what_calibration_seeds_make_of_it(seeds: tuple[float, ..
 def test_a_gain_is_the_corrections_own_as_far_as_its_controls_and_seeds_tell(
     corrected: tuple[float, ...], reversed_: float, shuffled: float, said: str
 ) -> None:
-    asked = families.family(OWL, "gaussian:0.3", [0.0, 0.04], ["reversed", "shuffled"], 1)
+    asked = candidates.family(OWL, "gaussian:0.3", [0.0, 0.04], ["reversed", "shuffled"], 1)
 
     def costs(setting: Setting) -> float:
         fix = setting.allocation.correction
         rises = {"none": corrected[setting.calibration_seed], "reversed": reversed_, "shuffled": shuffled}
         return 1.0 + (rises[fix.control] if fix.strength else 0.0)
 
-    found = said_of(families.combined(asked, "wanda", tuple(range(len(corrected)))), costs)
+    found = said_of(candidates.combined(asked, "wanda", tuple(range(len(corrected)))), costs)
     assert all(part in found for part in said.split("|")), found
     assert ("the correction's own" in found) == ("own" in said), found
 
@@ -164,7 +164,7 @@ def test_settings_without_a_seed_in_common_are_not_called_broken() -> None:
     ],
 )
 def test_a_correction_has_a_place_among_shuffles(shuffles: tuple[float, ...], corrected: float, expected: str) -> None:
-    asked = families.family(OWL, "gaussian:0.3", [0.0, 0.04], ["shuffled"], len(shuffles))
+    asked = candidates.family(OWL, "gaussian:0.3", [0.0, 0.04], ["shuffled"], len(shuffles))
 
     def costs(setting: Setting) -> float:
         fix = setting.allocation.correction
@@ -172,7 +172,7 @@ def test_a_correction_has_a_place_among_shuffles(shuffles: tuple[float, ...], co
             return 1.0
         return 1.0 + (corrected if fix.control == "none" else shuffles[fix.seed])
 
-    results = study(families.combined(asked, "wanda", (0,)), 24, costs)
+    results = study(candidates.combined(asked, "wanda", (0,)), 24, costs)
     part = results.slices[0]
     said = " ".join(verdicts.sentences(results, part, None))
     assert expected in said, said
@@ -183,7 +183,7 @@ def test_a_correction_has_a_place_among_shuffles(shuffles: tuple[float, ...], co
 def test_a_correction_of_uniform_is_not_told_twice() -> None:
     plain = AllocationRequest(target=0.7)
     fixed = plain.model_copy(update={"correction": Correction(strength=0.04)})
-    asked = families.combined([plain, fixed], "wanda", (0,))
+    asked = candidates.combined([plain, fixed], "wanda", (0,))
     said = said_of(asked, synthetic.invented_cost, asked[-1])
     assert said.startswith("The correction at strength 0.04") and said.count(" perplexity ") == 1
 

@@ -15,9 +15,8 @@ from core.base.formats import sentence
 from core.models.sources import refuse_fetch
 from core.results import protocols
 from core.results.evaluations import Evaluations, slice_of
-from core.search import best
+from core.search import best, text_splits
 from core.search.best import Best
-from core.search.roles import roles
 from core.store.cache import Entry, Store
 from pages.ui import called, frame, view
 from pages.ui.allocate import settings
@@ -45,7 +44,7 @@ def show(entry: Entry) -> None:
     first, *more = answer.sentences
     st.markdown("\n".join([f"**{plain(first)}**", "", *(f"- {plain(each)}" for each in more)]))
     _use(entry, found)
-    st.caption(plain(roles(found.request)))
+    st.caption(plain(text_splits.described(found.request)))
     _protocol(found)
     if entry.packs:
         st.caption("Imported: these numbers came in a pack and were not measured here.")

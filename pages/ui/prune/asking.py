@@ -22,7 +22,7 @@ from core.kinds.patterns import pattern as read_pattern
 from core.kinds.treatments import REPAIRS, USUAL
 from core.models import machine
 from core.models.sources import refuse_fetch
-from core.search import families
+from core.search import candidates
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import view
@@ -59,7 +59,8 @@ class Pruning:
         return self.settings([self.allocation])[0]
 
     def settings(self, allocations: Sequence[AllocationRequest]) -> tuple[Setting, ...]:
-        return families.combined(allocations, self.pruner, self.seeds, self.pattern, self.true_sequential, self.repair)
+        how = (self.pruner, self.seeds, self.pattern, self.true_sequential, self.repair)
+        return candidates.combined(allocations, *how)
 
     def study(self, asked: tuple[Setting, ...], evaluation: EvaluationRequest) -> StudyRequest:
         return checked(StudyRequest, **self._common(), settings=asked, evaluation=evaluation)

@@ -19,7 +19,7 @@ from core.base.formats import sentence
 from core.base.paths import resolved
 from core.base.spec import checked
 from core.models import work
-from core.search import families
+from core.search import candidates
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import buttons, frame, view
@@ -95,21 +95,21 @@ def repeated(command: Callable[[], str]) -> None:
 
 
 def asked(how: Pruning, profile: Profile) -> tuple[tuple[Setting, ...], str, list[str]]:
-    """Draw what to evaluate: the settings, which of `families.WHAT` they are, and what had to be left out.
+    """Draw what to evaluate: the settings, which of `candidates.WHAT` they are, and what had to be left out.
 
     Raises:
         UserError: something typed cannot be.
     """
-    what = view.sync("evaluate", list(families.WHAT), "alone")
-    view.switch("Evaluate", families.WHAT, "evaluate")
+    what = view.sync("evaluate", list(candidates.WHAT), "alone")
+    view.switch("Evaluate", candidates.WHAT, "evaluate")
     if how.pattern or what == "alone":
         st.caption("Dense and uniform are always evaluated too, and so is the base of a corrected setting.")
-        return how.settings(families.alone(how.allocation)), "alone", []
+        return how.settings(candidates.alone(how.allocation)), "alone", []
     if what == "family":
         return how.settings(_family(how, profile)), what, []
     targets = view.text("targets", "0.5, 0.6, 0.7")
     st.text_input("Target sparsities", key="targets")
-    found, left_out = families.methods(how.allocation, fractions(targets, "targets"), profile)
+    found, left_out = candidates.methods(how.allocation, fractions(targets, "targets"), profile)
     return how.settings(found), what, left_out
 
 
@@ -124,13 +124,13 @@ def _family(how: Pruning, profile: Profile) -> list[AllocationRequest]:
     middle.select_slider("Largest strength", GREATEST, key="greatest", format_func="{:g}".format)
     count = view.whole("steps", 6, 2)
     right.number_input("Number of strengths, including 0", 2, key="steps")
-    controls = view.several("controls", list(families.CONTROLS), families.CONTROLS)
-    named, about = families.CONTROLS.get, settings.ABOUT_CONTROLS
-    st.pills("Controls", families.CONTROLS, selection_mode="multi", key="controls", format_func=named, help=about)
+    controls = view.several("controls", list(candidates.CONTROLS), candidates.CONTROLS)
+    named, about = candidates.CONTROLS.get, settings.ABOUT_CONTROLS
+    st.pills("Controls", candidates.CONTROLS, selection_mode="multi", key="controls", format_func=named, help=about)
     shuffles = view.whole("shuffles", 5, 1, drawn="shuffled" in controls)
     if "shuffled" in controls:
         st.number_input("Shuffles at each strength", 1, key="shuffles", help="Fewer than 5 make a poor range.")
-    return families.family(how.allocation, driver, families.steps(greatest, count), controls, shuffles)
+    return candidates.family(how.allocation, driver, candidates.steps(greatest, count), controls, shuffles)
 
 
 def evaluation() -> EvaluationRequest:

@@ -18,8 +18,7 @@ from core.kinds.treatments import USUAL
 from core.models import machine, work
 from core.models.sources import refuse_fetch
 from core.results.comparison import FEWEST_WINDOWS
-from core.search import plan
-from core.search.roles import roles
+from core.search import plan, text_splits
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import buttons, frame, view
@@ -176,7 +175,7 @@ def _ask(form: Form, profile: Profile, run: Run) -> Entry | None:
     asked, found, store = None, None, Store()
     try:
         asked = request(form, profile)
-        st.markdown(f"{plain(roles(asked))} {SHARED}")
+        st.markdown(f"{plain(text_splits.described(asked))} {SHARED}")
         st.markdown(_cost(asked, plan.estimate(asked, store, form.device)))
         found = store.find(asked)
     except UserError as error:

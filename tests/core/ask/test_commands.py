@@ -25,7 +25,7 @@ from core.base.errors import UserError
 from core.base.spec import Spec
 from core.kinds import Manual
 from core.search.best import whole_line
-from core.search.roles import cut
+from core.search.text_splits import split
 from tests.lines import asked
 from tests.lines import given as options
 
@@ -152,13 +152,13 @@ SEARCHES = {
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_the_line_of_a_search_asks_the_same(name: str) -> None:
-    stored = cut(SEARCHES[name], lambda source: 23)
+    stored = split(SEARCHES[name], lambda source: 23)
     again = asked(whole_line(stored))
-    assert again == SEARCHES[name] and cut(again, lambda source: 23) == stored
+    assert again == SEARCHES[name] and split(again, lambda source: 23) == stored
 
 
 def text(role: str, **how: object) -> BestRequest:
-    stored = cut(SEARCHES["one text"], lambda source: 23)
+    stored = split(SEARCHES["one text"], lambda source: 23)
     return stored.model_copy(update={role: getattr(stored, role).model_copy(update=how)})
 
 

@@ -20,7 +20,7 @@ from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.kinds.skip import Skip
 from core.models.loading import Loaded
-from core.search import roles
+from core.search import text_splits
 from core.texts import windows
 from tests import tiny
 from tests.lines import asked as asked_by
@@ -42,7 +42,7 @@ def reads(request: Asked) -> list[WindowRequest]:
     """Every text that a request reads."""
     if isinstance(request, StudyRequest):
         return [request.calibration, request.evaluation.text]
-    cut = roles.cut(request, lambda source: len(windows.read(source).documents))
+    cut = text_splits.split(request, lambda source: len(windows.read(source).documents))
     return [cut.calibration, cut.selection, cut.final]
 
 

@@ -214,7 +214,7 @@ def test_a_search_that_no_line_can_say_gives_the_study_that_judged(store: Store,
     found = best.load(store, entry)
     (about, file), (_, run) = reports.report(store, entry).commands
     (tmp_path / "study.toml").write_text(file)
-    asked = plan.final_request(found.request, found.profile, found.winner, found.runner_up)
+    asked = plan.final_request(found.request, found.profile, (found.winner, found.runner_up))
     again = read_study(tmp_path / "study.toml")
     assert set(again.settings) == set(asked.settings)
     assert again.evaluation.text == asked.evaluation.text and again.calibration == asked.calibration

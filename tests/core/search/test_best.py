@@ -24,7 +24,7 @@ from core.kinds.owl import Owl
 from core.models.progress import Cancelled, Progress
 from core.results.comparison import Interval
 from core.results.evaluated import UNKNOWN, Change
-from core.search import best, candidates, choosing, roles
+from core.search import best, candidates, choosing, text_splits
 from core.search.candidates import GRIDS
 from core.store.cache import Store
 from core.store.deleting import delete
@@ -68,11 +68,12 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert parts == {
         getattr(found, role).spec.key: f"{role} of best {entry.key[:6]}" for role in ("selection", "final")
     }
-    spans = [getattr(found.request, role).documents for role in roles.ROLES]
+    spans = [getattr(found.request, role).documents for role in text_splits.ROLES]
     assert spans == [(0, 35), (36, 47), (48, 59)]
     contents = {found.spec.profile.text.content, found.spec.selection.text.content, found.spec.final.text.content}
     assert len(contents) == 3
-    assert str(tmp_path) not in roles.roles(found.request) and "documents 48-59" in roles.roles(found.request)
+    told = text_splits.described(found.request)
+    assert str(tmp_path) not in told and "documents 48-59" in told
 
     monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("measured twice"))
     assert experiment.get(asked, empty).key == entry.key
@@ -251,9 +252,9 @@ def test_a_profile_that_has_read_what_selects_or_judges_is_refused(
 
 def test_candidates_that_cannot_be_are_left_out_with_a_note() -> None:
     parameters = np.ones((4, 2))
-    asked = candidates.candidates(grid(Owl(), DepthRamp(), strengths=(0.04,)), "wanda", 0.5, 4, 0)
+    asked = candidates.candidates(grid(Owl(), DepthRamp(), strengths=(0.04,)), "wanda", 0.5, 4)
     kept, notes = candidates.possible(asked, parameters, None)
-    assert [each.allocation.base.kind for each in kept] == ["uniform", "depth_ramp"]
+    assert [each.base.kind for each in kept] == ["uniform", "depth_ramp"]
     assert len(notes) == 3 and all("left out" in note and "profile" in note for note in notes)
 
 
@@ -271,8 +272,8 @@ def test_a_shallow_model_gets_no_more_ramps_than_the_longest_other_grid(monkeypa
     monkeypatch.undo()
 
     def ramps(layers: int, target: float) -> list[float]:
-        asked = candidates.candidates(GRIDS["full"], "wanda", target, layers, 0)
-        return [each.allocation.base.beta for each in asked if each.allocation.base.kind == "depth_ramp"]
+        asked = candidates.candidates(GRIDS["full"], "wanda", target, layers)
+        return [each.base.beta for each in asked if each.base.kind == "depth_ramp"]
 
     shallow = ramps(4, 0.5)
     assert len(set(shallow)) == len(shallow) == len(Owl.full(0.5, 4))
@@ -286,11 +287,10 @@ def test_a_shallow_model_gets_no_more_ramps_than_the_longest_other_grid(monkeypa
 @pytest.mark.parametrize("target", [0.05, 0.5, 0.9])
 def test_every_candidate_reads_back_as_written(effort: str, target: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    asked = candidates.candidates(GRIDS[effort], "sparsegpt", target, 30, 0)
-    assert len(set(asked)) == len(asked) <= candidates.most_candidates(GRIDS[effort], target, 30)
-    for setting in asked:
-        assert grammar.read_allocation(grammar.write(setting.allocation)) == setting.allocation
-    ramps = [each.allocation.base.beta for each in asked if each.allocation.base.kind == "depth_ramp"]
+    asked = candidates.candidates(GRIDS[effort], "sparsegpt", target, 30)
+    assert len(set(asked)) == len(asked)
+    assert [grammar.read_allocation(grammar.write(each)) for each in asked] == [*asked]
+    ramps = [each.base.beta for each in asked if each.base.kind == "depth_ramp"]
     if effort == "full":
         assert all(target - 14.5 * beta >= 0 and target + 14.5 * beta < 1 for beta in ramps)
         steeper = 14.5 * (max(ramps, default=0) + 0.004)

@@ -129,14 +129,14 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
     asked = BestRequest(target=0.5, pruner="magnitude", repair="none")
     wanda = asked.model_copy(update={"pruner": "wanda"})
     winner = Setting(pruner="magnitude", allocation=grammar.method("depth_ramp", 0.5))
-    assert plan.final_request(asked, None, winner, None).settings == (winner,)
-    assert len(plan.final_request(wanda, None, winner.model_copy(update={"pruner": "wanda"}), None).settings) == 3
+    assert plan.final_request(asked, None, [winner]).settings == (winner,)
+    assert len(plan.final_request(wanda, None, [winner.model_copy(update={"pruner": "wanda"})]).settings) == 3
     shape = Outline(layers=4, width=32, vocabulary=64, layer_parameters=4096, parameters=20_000)
     costs = [plan.planned(asked.model_copy(update={"seeds": seeds}), shape)["final"] for seeds in ((0,), (0, 1, 2))]
     assert costs[0] == costs[1] < plan.planned(wanda, shape)["final"]
 
     repaired = winner.model_copy(update={"repair": "refit"})
-    settings = plan.final_request(asked, None, winner, None, better=(repaired,)).settings
+    settings = plan.final_request(asked, None, [winner, repaired]).settings
     assert [(each.repair, each.calibration_seed) for each in settings] == [
         (None, 0), ("refit", 0), ("refit", 1), ("refit", 2)
     ]  # fmt: skip

@@ -1,21 +1,28 @@
-"""Which text calibrates, which selects, which judges: nothing is chosen on what it is judged by. No torch."""
+"""Documents of a text that calibrate, select and judge: nothing is chosen on what it is judged by. No torch."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
+
+import numpy as np
 
 from core.ask.requests import BestRequest
 from core.ask.texts import WindowRequest
 from core.base.errors import UserError
+from core.base.formats import text_name
 from core.base.paths import resolved
 from core.results.comparison import FEWEST_WINDOWS
 
 ROLES = {"calibration": 3, "selection": 1, "final": 1}  # shares of a text's documents: 60, 20, 20% of one for all
 
 
-def cut(request: BestRequest, documents: Callable[[str], int]) -> BestRequest:
+def texts(request: BestRequest) -> dict[str, WindowRequest]:
+    """The text of each role."""
+    return {role: getattr(request, role) for role in ROLES}
+
+
+def split(request: BestRequest, documents: Callable[[str], int]) -> BestRequest:
     """Give every role documents of its own where several read one source without naming any.
 
     Three of every five documents calibrate, one selects, one judges; where only two roles share a source, in the
@@ -32,19 +39,30 @@ def cut(request: BestRequest, documents: Callable[[str], int]) -> BestRequest:
         raise UserError(
             f"{request.final.sequences} windows are too few to judge by: give the final text {FEWEST_WINDOWS} or more"
         )
-    asked: dict[str, WindowRequest] = {role: getattr(request, role) for role in ROLES}
+    asked = texts(request)
     for place in {_place(each) for each in asked.values()}:
         sharing = [role for role, each in asked.items() if _place(each) == place and each.documents is None]
         if len(sharing) > 1:
             source = asked[sharing[0]].source
-            spans = shares(documents(source), [ROLES[role] for role in sharing], source)
-            for role, span in zip(sharing, spans, strict=True):
-                asked[role] = asked[role].model_copy(update={"documents": span})
-    apart(asked.values())
+            ranges = shares(documents(source), [ROLES[role] for role in sharing], source)
+            asked |= {role: _with(asked[role], span) for role, span in zip(sharing, ranges, strict=True)}
+    check_apart(asked.values())
     return request.model_copy(update=asked)
 
 
-def apart(asked: Iterable[WindowRequest]) -> None:
+def unsplit(request: BestRequest) -> BestRequest:
+    """The same without documents, where `split` gives those by itself; else the request as it is."""
+    asked = texts(request)
+    bare = request.model_copy(update={role: _with(each, None) for role, each in asked.items()})
+    last = {_place(each): each.documents[1] for each in asked.values() if each.documents}
+    counts = {each.source: last.get(_place(each), -1) + 1 for each in asked.values()}
+    try:
+        return bare if split(bare, counts.__getitem__) == request else request
+    except UserError:
+        return request
+
+
+def check_apart(asked: Iterable[WindowRequest]) -> None:
     """Check that texts with different roles share no documents.
 
     Raises:
@@ -53,35 +71,13 @@ def apart(asked: Iterable[WindowRequest]) -> None:
     for one, two in combinations(asked, 2):
         if _place(one) == _place(two) and overlap(one.documents, two.documents):
             raise UserError(
-                f"{_text(one)} and {_text(two)} overlap: nothing may be chosen on what it is judged by, so give "
+                f"{_named(one)} and {_named(two)} overlap: nothing may be chosen on what it is judged by, so give "
                 "every role documents of its own"
             )
 
 
-def _place(asked: WindowRequest) -> str:
-    """Where a text lies, however that is written."""
-    name = asked.source.removeprefix("file:")
-    return asked.source if name == asked.source else str(resolved(name))
-
-
-def uncut(request: BestRequest) -> BestRequest:
-    """The same without the documents that `cut` gives by itself; those that were named stay."""
-    asked: dict[str, WindowRequest] = {role: getattr(request, role) for role in ROLES}
-    for place in {_place(each) for each in asked.values()}:
-        sharing = {role: each.documents for role, each in asked.items() if _place(each) == place}
-        spans = list(sharing.values())
-        if len(spans) > 1 and None not in spans and _cut_so(spans, [ROLES[role] for role in sharing]):
-            asked |= {role: asked[role].model_copy(update={"documents": None}) for role in sharing}
-    return request.model_copy(update=asked)
-
-
-def _cut_so(spans: list[tuple[int, int]], weights: Sequence[int]) -> bool:
-    count = spans[-1][1] + 1
-    return count >= len(spans) and spans == shares(count, weights)
-
-
 def shares(count: int, weights: Sequence[int], source: str = "the text") -> list[tuple[int, int]]:
-    """Cut documents 0 .. count - 1 into consecutive ranges, as near to these shares as whole documents allow.
+    """Consecutive ranges of documents 0 .. count - 1, as near to these shares as whole documents allow.
 
     Raises:
         UserError: there are fewer documents than shares.
@@ -92,11 +88,10 @@ def shares(count: int, weights: Sequence[int], source: str = "the text") -> list
             f"{source} has {had} for {len(weights)} roles: give a text of more documents (.jsonl or .parquet), or a "
             "text for each role"
         )
-    ends = [round(count * sum(weights[: index + 1]) / sum(weights)) for index in range(len(weights))]
-    for index in range(len(ends)):  # none is empty: push ends up from the left, then down from the right
-        ends[index] = max(ends[index], ends[index - 1] + 1 if index else 1)
-    for index in reversed(range(len(ends))):
-        ends[index] = min(ends[index], count - (len(ends) - 1 - index))
+    places = np.arange(len(weights))
+    ends = np.rint(count * np.cumsum(weights) / sum(weights)).astype(int)
+    ends = np.maximum.accumulate(np.maximum(ends, 1) - places) + places  # none is empty
+    ends = np.minimum(ends, count - places[::-1]).tolist()
     return [(start, end - 1) for start, end in zip([0, *ends], ends, strict=False)]
 
 
@@ -105,18 +100,26 @@ def overlap(one: tuple[int, int] | None, two: tuple[int, int] | None) -> bool:
     return one is None or two is None or (one[0] <= two[1] and two[0] <= one[1])
 
 
-def roles(request: BestRequest) -> str:
+def described(request: BestRequest) -> str:
     """One sentence: which text has which role."""
-    calibration = _text(request.calibration)
-    profile = f"Calibration and profile: {calibration}"
+    asked = {role: _named(each) for role, each in texts(request).items()}
+    profile = f"Calibration and profile: {asked['calibration']}"
     if request.profile is not None:
-        profile = f"Profile {request.profile}: the text it was measured on; calibration: {calibration}"
-    return f"{profile}; selection: {_text(request.selection)}; final comparison: {_text(request.final)}."
+        profile = f"Profile {request.profile}: the text it was measured on; calibration: {asked['calibration']}"
+    return f"{profile}; selection: {asked['selection']}; final comparison: {asked['final']}."
 
 
-def _text(asked: WindowRequest) -> str:
+def _with(asked: WindowRequest, documents: tuple[int, int] | None) -> WindowRequest:
+    return asked.model_copy(update={"documents": documents})
+
+
+def _place(asked: WindowRequest) -> str:
+    """Where a text lies, however that is written."""
+    name = asked.source.removeprefix("file:")
+    return asked.source if name == asked.source else str(resolved(name))
+
+
+def _named(asked: WindowRequest) -> str:
     known = {"demo": "the demo text's calibration half", "demo:evaluation": "the demo text's evaluation half"}
-    name = known.get(asked.source, asked.source)
-    if asked.source.startswith("file:"):
-        name = re.split(r"[/\\]", asked.source.removeprefix("file:"))[-1]
+    name = known.get(asked.source) or text_name(asked.source)
     return name if asked.documents is None else f"documents {asked.documents[0]}-{asked.documents[1]} of {name}"

@@ -12,22 +12,22 @@ from hypothesis import strategies as st
 from core.ask.requests import BestRequest
 from core.ask.texts import WindowRequest
 from core.base.errors import UserError
-from core.search import roles
+from core.search import text_splits
 
 
 @given(st.integers(3, 5000), st.sampled_from([(3, 1, 1), (1, 1), (3, 1), (1,)]))
 def test_shares_part_the_documents(count: int, weights: tuple[int, ...]) -> None:
-    spans = roles.shares(count, weights)
+    spans = text_splits.shares(count, weights)
     assert [index for first, last in spans for index in range(first, last + 1)] == list(range(count))
     for (first, last), weight in zip(spans, weights, strict=True):
         assert last >= first and abs((last - first + 1) - count * weight / sum(weights)) <= 1
 
 
 def test_the_usual_shares() -> None:
-    assert roles.shares(1000, (3, 1, 1)) == [(0, 599), (600, 799), (800, 999)]
-    cut = roles.cut(BestRequest(target=0.6), lambda _: 10)
+    assert text_splits.shares(1000, (3, 1, 1)) == [(0, 599), (600, 799), (800, 999)]
+    cut = text_splits.split(BestRequest(target=0.6), lambda _: 10)
     assert (cut.calibration.documents, cut.selection.documents, cut.final.documents) == (None, (0, 4), (5, 9))
-    assert roles.cut(cut, lambda _: pytest.fail("nothing is shared any more")) == cut
+    assert text_splits.split(cut, lambda _: pytest.fail("nothing is shared any more")) == cut
 
 
 @given(
@@ -38,14 +38,14 @@ def test_the_usual_shares() -> None:
 def test_no_document_has_two_roles(sources: list[str], spans: list, count: int) -> None:
     asked = {
         role: WindowRequest(source=source, documents=span and tuple(sorted(span)), sequences=8)
-        for role, source, span in zip(roles.ROLES, sources, spans, strict=True)
+        for role, source, span in zip(text_splits.ROLES, sources, spans, strict=True)
     }
     try:
-        cut = roles.cut(BestRequest(target=0.5, **asked), lambda _: count)
+        cut = text_splits.split(BestRequest(target=0.5, **asked), lambda _: count)
     except UserError:
         return
     seen: set[tuple[str, int]] = set()
-    for role in roles.ROLES:
+    for role in text_splits.ROLES:
         text = getattr(cut, role)
         first, last = text.documents or (0, 100)
         mine = {(text.source, index) for index in range(first, last + 1)}
@@ -54,8 +54,8 @@ def test_no_document_has_two_roles(sources: list[str], spans: list, count: int) 
 
 
 def test_the_sentence_says_which_text_has_which_role() -> None:
-    cut = roles.cut(BestRequest(target=0.6), lambda _: 10)
-    measured, named = (roles.roles(cut.model_copy(update={"profile": key})) for key in (None, "abc"))
+    cut = text_splits.split(BestRequest(target=0.6), lambda _: 10)
+    measured, named = (text_splits.described(cut.model_copy(update={"profile": key})) for key in (None, "abc"))
     assert measured.startswith("Calibration and profile: ") and named.startswith("Profile abc: ")
     for each in (measured, named):
         assert "calibration half" in each
@@ -64,7 +64,7 @@ def test_the_sentence_says_which_text_has_which_role() -> None:
 
 def test_one_document_cannot_have_three_roles(refused: Callable) -> None:
     with refused("novel.txt", "one document", "3 roles"):
-        roles.shares(1, (3, 1, 1), "novel.txt")
+        text_splits.shares(1, (3, 1, 1), "novel.txt")
 
 
 def test_one_file_has_one_place_however_its_path_is_written(refused: Callable) -> None:
@@ -73,11 +73,11 @@ def test_one_file_has_one_place_however_its_path_is_written(refused: Callable) -
         for source, span in (("file:texts/a.jsonl", (10, 29)), ("file:texts/../texts/a.jsonl", (12, 31)))
     ]
     with refused("overlap"):
-        roles.apart(asked)
+        text_splits.check_apart(asked)
     same = {"selection": asked[0], "final": asked[1]}
     request = BestRequest(target=0.6).model_copy(
         update={role: each.model_copy(update={"documents": None}) for role, each in same.items()}
     )
-    cut = roles.cut(request, lambda _: 10)
+    cut = text_splits.split(request, lambda _: 10)
     assert (cut.selection.documents, cut.final.documents) == ((0, 4), (5, 9))
-    assert roles.uncut(cut) == request
+    assert text_splits.unsplit(cut) == request
