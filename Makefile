@@ -1,7 +1,7 @@
 # make run: the dashboard.  make test: the tests.  Both install first what is missing.
 # make front: types, style and arithmetic of what browsers run; part of make test where npm is there.
 # make faults: commands killed before every file-system step.  make load: many sessions, many runs.
-# make studies OF=<folder>: the README's tables, measured again.
+# make studies OF=<folder>: the tables of Evidence, measured again.
 # make replay BASE=<commit>: the same requests on that commit and on this tree; every figure that differs.
 PYTHON ?= python3
 PORT ?= 8501
@@ -93,7 +93,7 @@ demo: setup
 	$(MAKE) studies
 	$(PY) -m tests.bench.lab
 
-# The studies of a folder of tests/bench/studies, or of all, and the README's tables of them.
+# The studies of a folder of tests/bench/studies, or of all, and the README's table of them.
 OF ?= *
 studies: setup
 	for study in tests/bench/studies/$(OF)/*.toml; do $(PY) -m core study $$study --cache cache/demo || exit; done

@@ -14,11 +14,12 @@ ICONS = {
     "absorption": "graphic_eq",
     "allocate": "tune",
     "prune": "content_cut",
+    "evidence": "fact_check",
     "runs": "history",
     "help": "terminal",
     "glossary": "menu_book",
 }
-UNPROFILED = ("lab", "", "help", "glossary")  # they show the bundled model, or none
+UNPROFILED = ("lab", "", "evidence", "help", "glossary")  # they show the bundled model, or none
 pages = [
     st.Page(f"{name}.py", title=name.capitalize(), icon=f":material/{icon}:", url_path=name)
     for name, icon in ICONS.items()

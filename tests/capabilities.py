@@ -1,6 +1,6 @@
 """What the program can do with a model, each tried on a tiny model of a family that was written to files and read.
 
-A trial asserts that what came is right, or ends with the sentence that refuses: so a cell of the README's matrix of
+A trial asserts that what came is right, or ends with the sentence that refuses: so a cell of the Evidence page's matrix of
 families and capabilities is yes only where the trial of that cell passes.
 """
 

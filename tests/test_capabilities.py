@@ -1,4 +1,4 @@
-"""Every cell of the README's matrix of families and capabilities, tried."""
+"""Every cell of the Evidence page's matrix of families and capabilities, tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README's tables are those that the program's own tables and the committed studies make."""
+"""What the README says is so: its table, its lines, its Python, its tree."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,14 +21,13 @@ from core.show.lessons import help_lines
 from core.store.cache import Store
 from core.texts import windows
 from tests import tiny
-from tests.bench import kinds, tables
-from tests.bench.marked import README, written
+from tests.bench.tables import README, written
 
 
-@pytest.mark.parametrize(("made", "command"), [(kinds.tables, "kinds"), (tables.tables, "tables")])
-def test_the_tables_are_up_to_date(made: Callable[[], dict[str, str]], command: str) -> None:
+def test_the_table_is_up_to_date_and_the_whole_is_short() -> None:
     text = README.read_text(encoding="utf-8")
-    assert written(text, made()) == text, f"write them anew with python -m tests.bench.{command}"
+    assert written(text) == text, "write it anew with python -m tests.bench.tables"
+    assert len(text.splitlines()) <= 250
 
 
 STUDIES = README.parent / "tests/bench/studies"
@@ -51,12 +49,9 @@ def test_a_table_is_measured_again_by_the_studies_of_its_protocol(question: evid
     assert {(each.evaluation.text.sequences, each.calibration.sequences) for each in asked} == {(*amounts,)}
 
 
-def test_a_text_without_a_place_for_a_table_is_refused() -> None:
-    with pytest.raises(ValueError, match="no place for perturbations"):
-        written("no marks", {"perturbations": ""})
-
-
-LINES = re.findall(r"^python -m core .*", README.read_text(encoding="utf-8"), re.MULTILINE)
+TEXTS = [README, *(README.parent / ".github/docs").glob("*.md")]
+TEXT = "\n".join(path.read_text(encoding="utf-8") for path in TEXTS)
+LINES = re.findall(r"^python -m core .*", TEXT, re.MULTILINE)
 HEAVY = (*help_lines.HEAVY, "study", "export", "serve")
 LATER = "KEY"  # stands for the key that a line before it printed
 
@@ -73,7 +68,7 @@ def is_run(line: str) -> bool:
 
 BLOCKS = [
     found
-    for block in re.findall(r"^```\w*\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    for block in re.findall(r"^```\w*\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
     if (found := re.findall(r"^python -m core .*", block, re.MULTILINE))
 ]
 
@@ -135,17 +130,10 @@ def test_what_is_said_for_python_works(block: int, bundled_store: Store, tmp_pat
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
 
 
-def test_every_room_stands_in_the_tree() -> None:
+def test_the_tree_has_every_room_and_links_lead_somewhere() -> None:
     text = README.read_text(encoding="utf-8")
-    tree = text[text.index("## How it is built") : text.index("A measurement runs in two passes.")]
-    root = README.parent
-    rooms = [path for path in (root / "core").iterdir() if path.is_dir() and path.name != "__pycache__"]
-    rooms += [
-        path for path in (root / "pages/ui").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
-    ]
-    rooms += (root / "pages").glob("*.py")
-    missing = {path.name for path in rooms if path.name not in tree} - {"__init__.py"}
-    assert missing == set()
-    named = set(re.findall(r"\b(\w+\.py)\b", tree))
-    there = {path.name for path in (*root.glob("*.py"), *root.glob("core/**/*.py"), *root.glob("pages/**/*.py"))}
-    assert named - {"test_imports.py"} <= there
+    tree = text[text.index("## How it is built") : text.index("Every formula stands")]
+    named = set(re.findall(r"^ *(\w+)/", tree, re.MULTILINE))
+    rooms = {path.name for path in (README.parent / "core").iterdir() if path.is_dir()} - {"__pycache__"}
+    assert rooms <= named
+    assert all((README.parent / path).is_file() for path in re.findall(r"\]\((\.[^)]+)\)", text))

@@ -1,4 +1,4 @@
-"""What the README says of several machines works: a loop stands in for Slurm, a cache for a workstation."""
+"""What is said of several machines works: a loop stands in for Slurm, a cache for a workstation."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 from core.cli import main
 from core.store.cache import Store
 from tests import tiny
-from tests.bench.marked import README
+from tests.bench.tables import README
 from tests.core.jobs.test_shares import numbers
 
-TEXT = README.read_text(encoding="utf-8")
-LINES = re.findall(r"^(one|two)\$ python -m core (.*)$", TEXT, re.MULTILINE)
-[ARRAY] = re.findall(r"^sbatch .*$", TEXT, re.MULTILINE)
+DOCS = README.parent / ".github/docs/scale-out.md"
+LINES = re.findall(r"^(one|two)\$ python -m core (.*)$", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+[ARRAY] = re.findall(r"^sbatch .*$", README.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 @pytest.fixture

@@ -1,18 +1,24 @@
-"""The questions that the committed studies answer, each with its table: what the Evidence page and the README show."""
+"""The questions that the committed studies and benches answer, each with its table: the Evidence page, the README."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
+
+import pandas as pd
 
 from core.base.formats import digits
-from core.results import protocols, verdicts
+from core.results import checkpoints, protocols, verdicts
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
-from core.results.study_table import UNIFORM, Control, Table, rows_of, study_table
-from core.store.cache import Store
+from core.results.study_table import CHANGE, UNIFORM, Control, Table, rows_of, study_table
+from core.show.figures import benches, evaluation
+from core.show.figures.style import LIGHT, Chart, Palette
+from core.store import profiles
+from core.store.cache import HOME, Store
 
 PROTOCOLS = {  # folder of studies -> the text that judges, as it is called, its windows, and those of calibration
     "plain": ("documents 800-999", 16, 4),
@@ -43,6 +49,28 @@ class Question:
         return f"make studies OF={self.folder}"
 
 
+@dataclass(frozen=True)
+class Bench:
+    """A question that a bench answered once, whose table is committed as `cache/demo/benches/NAME.csv`."""
+
+    title: str
+    about: str
+    command: str  # measures it again
+    bars: str = ""  # the column that is drawn; none: every cell is yes or no
+    made: Callable[[], pd.DataFrame] | None = None  # from stored results; None: from the file
+
+    def table(self, name: str) -> pd.DataFrame:
+        """As it was measured, a row for each name in the first column; no number where nothing was."""
+        return self.made() if self.made else pd.read_csv(bench_file(name)).rename(columns={"Unnamed: 0": "what"})
+
+    def chart(self, name: str, look: Palette = LIGHT) -> Chart:
+        """Bars of one column, or a map of what works."""
+        table = self.table(name)
+        if not self.bars:
+            return benches.works(table, self.title, look)
+        return benches.bars(table, self.bars, self.title, look)
+
+
 @dataclass(frozen=True, eq=False)
 class Answer:
     """A question's table, the studies that it is of, and what is said below it."""
@@ -51,6 +79,24 @@ class Answer:
     found: Evaluations
     table: Table
     sentences: tuple[str, ...]
+
+    @property
+    def protocol(self) -> str:
+        """What was read, and in which precision."""
+        return protocols.line(self.found)
+
+    @property
+    def targets(self) -> list[float]:
+        """Shares of zeros at which a change was measured, ascending."""
+        changed = zip(self.table.rows, self.table.values.get(f"{CHANGE}{self.question.against}", ()), strict=False)
+        return sorted({row.one.setting.allocation.target for row, change in changed if change is not None})
+
+    def chart(self, target: float, look: Palette = LIGHT) -> Chart:
+        """The changes of the settings at one share of zeros, with their intervals."""
+        here = [row for row in self.table.rows if row.one.setting and row.one.setting.allocation.target == target]
+        found = replace(self.table, rows=tuple(here)).changes(self.question.against)
+        rows = {name: change.quoted for name, change in found.items()}
+        return evaluation.changes(rows, None, self.question.against, look, self.question.title)
 
     @property
     def markdown(self) -> str:
@@ -170,10 +216,45 @@ QUESTIONS = {
     "second family": Question("Does it hold for a second family?", "second_family", _every),
 }  # fmt: skip
 
+_PEERS = "make bench"
+BENCHES = {
+    "families": Bench(
+        "Which model families work?",
+        "Each cell is a test on a small random model of the family: yes where it passes, no where it is refused in one "
+        "sentence.",
+        "python -m tests.bench.capabilities",
+    ),
+    "checkpoints": Bench(
+        "Where did a compressed checkpoint go wrong?",
+        "The bundled model beside three quantisations and its own export pruned by Wanda to 50 %, on 8 windows of 64 "
+        "tokens of the demo text. In the Q2_K file only mlp.down_proj has two bits.",
+        "make demo",
+        "KL of the whole, nats",
+        lambda: _checkpoints(),
+    ),
+    "sweeps": Bench(
+        "How fast is a sweep beside other tools?",
+        "Damage at every layer of 4 windows of 64 tokens, with the same drift and harm read by all, on two cores.",
+        _PEERS,
+        "times this product",
+    ),
+    "perplexities": Bench(
+        "How fast is a perplexity beside lm-eval?", "The loss of 8 windows of 512 tokens.", _PEERS, "times this product"
+    ),
+    "pruners": Bench(
+        "Do the pruners agree with llm-compressor's?",
+        "Every layer pruned to 50 % on 8 windows of 512 tokens, once each; the perplexity of 8 others.",
+        _PEERS,
+        "seconds",
+    ),
+    "scaling": Bench("How does a sweep grow?", "By layers, sequences and perturbations.", _PEERS, "seconds"),
+}
+
 
 # --- answers -------------------------------------------------------------------------------------------------------
 
 
+@cache
 def answer(name: str) -> Answer:
     """The answer of the committed studies to a question."""
     question = QUESTIONS[name]
@@ -208,3 +289,18 @@ def _folder(found: Evaluations) -> str:
     text, amounts = found.provenance["text"], (found.spec.text.sequences, found.spec.calibration.sequences)
     [name] = [name for name, (words, *asked) in PROTOCOLS.items() if words in text and (*asked,) == amounts]
     return name
+
+
+def bench_file(name: str) -> Path:
+    """Where a bench writes its table."""
+    return HOME / "demo" / "benches" / f"{name}.csv"
+
+
+def _checkpoints() -> pd.DataFrame:
+    """The committed comparisons, by what the whole checkpoint costs."""
+    store = Store(HOME)
+    entries = [entry for entry in store.entries() if entry.committed and entry.spec.others]
+    found = [checkpoints.compared(profiles.load(store, entry)) for entry in entries]
+    rows = [(each.called, each.whole.kl.mean(), 100 * each.whole.flips.mean(), each.worst) for each in found]
+    heads = ["other checkpoint", "KL of the whole, nats", "next tokens changed, %", "what went wrong"]
+    return pd.DataFrame(sorted(rows, key=lambda row: row[1]), columns=heads)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from core.report import evidence
-from tests.bench.marked import write
+import re
+from pathlib import Path
 
+from core.report import evidence
+
+README = Path(__file__).resolve().parents[2] / "README.md"
 NAME = "the lowest perplexity"
 
 
-def tables() -> dict[str, str]:
-    """Name of the place in the README -> what stands there."""
-    return {NAME: evidence.answer(NAME).markdown}
+def written(text: str) -> str:
+    """A text with what stands between the marks of the table made anew."""
+    first, last = f"<!-- {NAME} -->\n", f"<!-- end of {NAME} -->"
+    return re.sub(f"{first}.*?{last}", lambda _: first + evidence.answer(NAME).markdown + last, text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":
-    write(tables())
+    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")

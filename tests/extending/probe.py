@@ -46,7 +46,6 @@ def _seen(cache: Path) -> dict[str, Any]:
         "currency": _currency(),
         "candidates": _candidates(),
         "glossary": _glossary(),
-        "readme": _readme(),
     }
 
 
@@ -170,12 +169,6 @@ def _glossary() -> dict[str, str]:
 
     page("glossary")
     return {name: term.sentence for name, term in TERMS.items() if name in ("teeth", "shrink", "Diagonal")}
-
-
-def _readme() -> list[str]:
-    from tests.bench import kinds
-
-    return [line for table in kinds.tables().values() for line in table.splitlines()]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Speed beside others, in one run: `python -m tests.bench.peers`; `--write` puts the tables into the README."""
+"""Speed beside others, in one run: `python -m tests.bench.peers`; `--write` keeps them for the Evidence page."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 from torch import Tensor
 
 from core.ask.texts import WindowRequest
 from core.models.loading import Loaded, load
 from core.models.outline import Outline
 from core.models.sources import locate, outlined
+from core.report.evidence import bench_file
+from core.results.study_table import markdown
 from core.store.cache import Store
 from core.texts.windows import windows
-from tests.bench import marked
 from tests.bench.peers import perplexities, pruners, scaling, sweeps
 
 ROUNDS = 3
@@ -31,10 +33,10 @@ def main() -> None:
     source = locate("demo", store)
     for name, measure in _tables(load(source, store=store), outlined(source, store)).items():
         if asked.only in (None, name):
-            made = marked.table(*_split(measure()))
-            print(name, made, sep="\n", flush=True)
+            heads, *rows = measure()
+            print(name, markdown(heads, rows), sep="\n", flush=True)
             if asked.write:
-                marked.write({f"speed: {name}": made})
+                pd.DataFrame(rows, columns=heads).to_csv(bench_file(name), index=False)
 
 
 def _tables(loaded: Loaded, shape: Outline) -> dict[str, Callable[[], list[list[str]]]]:
@@ -47,10 +49,6 @@ def _tables(loaded: Loaded, shape: Outline) -> dict[str, Callable[[], list[list[
         "perplexities": lambda: perplexities.table(loaded, text(8, 512, "demo:evaluation"), ROUNDS),
         "pruners": lambda: pruners.table(loaded, text(8, 512), text(8, 512, "demo:evaluation"), SPARSITY),
     }
-
-
-def _split(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
-    return rows[0], rows[1:]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,41 @@
+"""What was measured? A question at a time: its chart, its table, and the line that measures it again."""
+
+import pandas as pd
+import streamlit as st
+
+from core.base.formats import per_cent
+from core.report import evidence
+from pages.ui import frame, view
+
+st.title("What was measured?", anchor=False)
+st.caption(
+    "Of the bundled model, unless the question says otherwise. Changes are paired over windows; brackets are 95 % "
+    "intervals, over calibration seeds where there are three or more. An interval that holds 0 decides nothing."
+)
+TITLES = {name: each.title for name, each in (evidence.QUESTIONS | evidence.BENCHES).items()}
+name = view.sync("question", list(TITLES), next(iter(TITLES)))
+st.selectbox("Question", list(TITLES), key="question", format_func=TITLES.get)
+
+if name in evidence.BENCHES:
+    bench = evidence.BENCHES[name]
+    frame.show(bench.chart(name, view.look()), "evidence", name)
+    st.caption(bench.about)
+    frame.show_table(bench.table(name), f"All numbers: {bench.title}")
+    command = bench.command
+else:
+    answer = evidence.answer(name)
+    targets = answer.targets
+    usual = targets[-2] if len(targets) > 2 else targets[-1]
+    target = view.sync("zeros", targets, usual, drawn=len(targets) > 1)
+    if len(targets) > 1:
+        st.segmented_control("Zeros", targets, key="zeros", format_func=per_cent, required=True)
+    frame.show(answer.chart(target, view.look()), "evidence", name)
+    for sentence in answer.sentences:
+        st.markdown(sentence)
+    heads, *rows = answer.table.read.texts
+    frame.show_table(pd.DataFrame(rows, columns=heads), f"All settings: {answer.question.title}")
+    st.caption(answer.protocol)
+    st.download_button("Download CSV", answer.table.csv, f"evidence-{name}.csv", "text/csv", on_click="ignore")
+    command = answer.question.command
+st.caption("This line measures it again; what is committed is not measured twice.")
+frame.command(command)
