@@ -1,7 +1,7 @@
 """What the program can do with a model, each tried on a tiny model of a family that was written to files and read.
 
-A trial asserts that what came is right, or ends with the sentence that refuses: so a cell of the Evidence page's matrix of
-families and capabilities is yes only where the trial of that cell passes.
+A trial asserts that what came is right, or ends with the sentence that refuses: so a cell of the Evidence page's matrix
+of families and capabilities is yes only where the trial of that cell passes.
 """
 
 from __future__ import annotations

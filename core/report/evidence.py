@@ -263,7 +263,8 @@ def answer(name: str) -> Answer:
     if question.corrections:
         controls |= {"its base": lambda one: one.base}
     rows = list(question.settings(found))
-    said = [f"The dense model has {digits(found.dense.perplexity, 3)}."] if found.dense not in rows else []
+    dense = f"The dense model has a perplexity of {digits(found.dense.perplexity, 3)}."
+    said = [dense] if found.dense not in rows else []
     if question.corrections:
         said += [text for one in rows for text in verdicts.of_correction(found, one, None)]
     return Answer(question, found, study_table(rows_of(found, rows), controls), tuple(said))

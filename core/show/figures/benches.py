@@ -34,7 +34,7 @@ def works(table: pd.DataFrame, title: str, look: Palette = LIGHT) -> Chart:
     figure = go.Figure(
         go.Heatmap(
             x=heads, y=names, z=yes.astype(int).to_numpy(), text=cells.replace({"yes": "", "no": "×"}).to_numpy(),
-            texttemplate="%{text}", colorscale=[(0, look.hidden), (1, look.absorb)], showscale=False, zmin=0, zmax=1,
+            texttemplate="%{text}", colorscale=[(0, look.hidden), (1, look.family[1])], showscale=False, zmin=0, zmax=1,
             xgap=2, ygap=2, hovertemplate="%{y}, %{x}<extra></extra>",
         )
     )  # fmt: skip
