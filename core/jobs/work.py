@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 from core.ask.jobs import BY_REQUEST, Request
 from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec, expanded, identified, methods_of
@@ -21,66 +22,64 @@ from core.models import anatomy, devices
 from core.models.loading import Loaded, Reader
 from core.models.progress import Report
 from core.models.provenance import provenance, relative
-from core.models.sources import outlined
+from core.models.sources import Source, outlined
 from core.store import parts
-from core.store.cache import Entry
-from core.texts.windows import windows
+from core.store.cache import Entry, Store
+from core.texts.windows import Windows, windows
 
 
 def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -> Entry:
     store = bench.store
-
-    def checked(reader: Reader) -> None:
-        windows(request.text, reader)
-        locate_references(request, reader, store)
-
-    loaded = bench.load(request, checked)
-    text = windows(request.text, loaded)
-    others = locate_references(request, loaded, store)
-    profile = ProfileSpec(
-        model=loaded.spec,
-        text=text.spec,
-        measurements=_of_linears(
-            identified(request.measurements, {typed: other.fingerprint for typed, other in others.items()}), loaded
-        ),
-        prunable=anatomy.is_prunable(loaded.layers),
-        removal=request.removal,
-        methods=methods_of(request.measurements),
-    )
+    loaded = bench.load(request, lambda reader: _located(request, reader, store))
+    text, others = _located(request, loaded, store)
+    profile = _profile(request, loaded, text, others)
     files = [path for source in (loaded.source, *others.values()) for path in source.watched]
     store.remember(request, profile, [*files, *text.files])
     found = store.find(request)  # under another name, or once before this cache knew the request
     if found:
         return found
     devices.place(loaded.model, loaded.layers, bench.device)
-    shape = outlined(loaded.source, store)
+    shape, sweep = outlined(loaded.source, store), None
     beside = {each.fingerprint: load_reference(each, loaded, bench) for each in others.values()}
-
-    def swept() -> Sweep:
+    while sweep is None or (share is None and parts.missing(store, profile)):  # a result that shared a unit was deleted
         sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine, share, beside)
         sweep.run()
-        return sweep
+    origin = {"model_source": relative(request.model), "revision": request.revision}
+    origin |= {"text_source": relative(request.text.source), "documents": request.text.documents}
+    told = _measured(bench, profile, sweep) | origin | {"text": text.label, "seed": request.text.seed}
+    told |= provenance(loaded, text.files, store, sweep.device) | reference_provenance(others, loaded)
+    return parts.save_view(store, profile, told)
 
-    sweep = swept()
-    while share is None and parts.missing(store, profile):  # somebody deleted a result that shared a unit
-        sweep = swept()
-    units = [parts.summary(store, profile.unit(each)) for each in profile.measurements]  # earlier runs included
+
+def _located(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> tuple[Windows, dict[str, Source]]:
+    """The text of a request, and the other checkpoints that it names."""
+    return windows(request.text, mine), locate_references(request, mine, store)
+
+
+def _profile(request: MeasureRequest, loaded: Loaded, text: Windows, others: Mapping[str, Source]) -> ProfileSpec:
+    """The request made exact."""
+    asked = identified(request.measurements, {typed: other.fingerprint for typed, other in others.items()})
+    return ProfileSpec(
+        model=loaded.spec,
+        text=text.spec,
+        measurements=_of_linears(asked, loaded),
+        prunable=anatomy.is_prunable(loaded.layers),
+        removal=request.removal,
+        methods=methods_of(request.measurements),
+    )
+
+
+def _measured(bench: Bench, profile: ProfileSpec, sweep: Sweep) -> dict[str, Any]:
+    """Provenance of a sweep: its engine, warnings, and the seconds of all units, those of earlier runs included."""
+    units = [parts.summary(bench.store, profile.unit(each)) for each in profile.measurements]
     replays = [sweep.replay, *(unit["replay_error"] for unit in units)]
     seconds = {"loading": bench.loading, **sweep.seconds, "sweep": sum(unit["seconds"] for unit in units)}
-    told = provenance(loaded, text.files, store, sweep.device) | {
-        "model_source": relative(request.model),
-        "text": text.label,
-        "revision": request.revision,
-        "text_source": relative(request.text.source),
-        "documents": request.text.documents,
-        "seed": request.text.seed,
-        **reference_provenance(others, loaded),
+    return {
         "engine": sweep.engine,
         "replay_error": max((each for each in replays if each is not None), default=None),
         "warnings": list(dict.fromkeys(text for unit in units for text in unit["warnings"])),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
     }
-    return parts.save_view(store, profile, told)
 
 
 def _of_linears(asked: Iterable[Measurement], loaded: Loaded) -> tuple[Measurement, ...]:
