@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 import streamlit as st
 
@@ -20,21 +22,17 @@ def show(table: Table, alt: str, file: str, key: str) -> None:
     Args:
         file: the name of the downloaded file, without its end.
     """
-    names = table.numbers
-    columns = {
-        name: _change(name) for name in names if name.startswith(CHANGE) or name.endswith((" low", " high", " seeds"))
-    }
-    about = {name: column.about for name, column in table.columns.items() if column.about and name in names}
-    columns |= {name: st.column_config.Column(help=text) for name, text in about.items() if name not in frame.SHARES}
-    columns |= {"allocation": st.column_config.TextColumn(width=170, pinned=True)}
-    frame.show_table(pd.DataFrame(table.numbers), alt, columns, key=key)
+    about = {name: column.about for name, column in table.columns.items() if column.about and name in table.values}
+    helps = {name: st.column_config.Column(help=text) for name, text in about.items() if name not in frame.SHARES}
+    frame.show_table(pd.DataFrame(table.numbers), alt, columns(table.numbers) | helps, key=key)
     st.caption(ABOUT)
     st.download_button(
         "Download CSV", lambda: table.csv, file_name=f"{file}.csv", mime="text/csv", key=f"{key}-csv", on_click="ignore"
     )
 
 
-def _change(name: str) -> object:
-    return st.column_config.NumberColumn(
-        format="%+,.2f", help="Change of perplexity, per cent" if "%" in name else None
-    )
+def columns(heads: Iterable[str]) -> dict[str, object]:
+    """How columns of the table are written: changes with their sign, what a row is always in sight."""
+    change = st.column_config.NumberColumn(format="%+,.2f")
+    changes = [head for head in heads if head.startswith(CHANGE) or head.endswith((" low", " high", " seeds"))]
+    return dict.fromkeys(changes, change) | {"allocation": st.column_config.TextColumn(width=170, pinned=True)}

@@ -20,7 +20,7 @@ from core.results import evaluations
 from core.search import best, candidates, plan, text_splits
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
-from pages.ui.prune import answering, answers
+from pages.ui.prune import answering, searching
 from tests import synthetic
 from tests.pages.opening import link, url
 from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, badges, opened
@@ -343,4 +343,4 @@ def test_without_its_profile_the_answer_cannot_be_used(store: Store) -> None:
 def test_an_answer_that_was_polished_once_is_listed_still(store: Store) -> None:
     entry = save(store)
     older = {"request": entry.provenance["request"] | {"polish": 4}}
-    assert answers.name(replace(entry, provenance=entry.provenance | older)) == answers.name(entry)
+    assert searching.name(replace(entry, provenance=entry.provenance | older)) == searching.name(entry)

@@ -180,10 +180,10 @@ def test_the_last_lesson_names_its_target_and_its_table_has_one_format_a_column(
     assert "at 70 % zeros, “" in text(app)
     assert any("Protocol" in each.value and "70 %" in each.value for each in app.caption)
     shown = app.dataframe[1]
-    assert set(shown.value["zeros"]) == {"70 %"}
+    assert set(shown.value["zeros"]) == {70}
     columns = json.loads(shown.proto.columns)
     formats = {name: column.get("type_config", {}).get("format") for name, column in columns.items()}
-    wanted = {"perplexity": "%,.1f", "against uniform, %": "%+.1f", "estimated harm, nats": "%.3f"}
+    wanted = {"zeros": "%.4g %%", "against uniform, %": "%+,.2f", "estimated harm, nats": "%.3f"}
     assert formats.items() >= wanted.items()
 
 

@@ -37,14 +37,13 @@ def perplexity(
     """Every method over its targets; of corrections that in view alone, for they have a chart of their own.
 
     Args:
-        part: what is compared; curves of other pruners, repairs and patterns are pale. None: all have their names.
+        part: what is compared, over all targets, with the lowest there by whatever pruner; None: everything.
     """
     drawn: dict[tuple[str, bool], list[EvaluatedSetting]] = defaultdict(list)
-    for each in found.settings:
+    for each in _compared(found, part):
         mine = shown is not None and each.name == shown.name
         if each.finite and (mine or not each.strength):
             drawn[each.name, mine].append(each)
-    named = {each.name for each in _named(found, part)}
     curves = [
         Curve(
             name,
@@ -52,7 +51,6 @@ def perplexity(
             shown=mine,
             ends={each.setting.allocation.target: interval(each) for each in settings},
             kind=settings[0].setting.allocation.base.kind,
-            behind=name not in named,
         )
         for (name, mine), settings in drawn.items()
     ]
@@ -63,13 +61,13 @@ def perplexity(
     return figure_of_perplexity(curves, dense, broken, look, few, part and part.target)
 
 
-def _named(found: Evaluations, part: Slice | None) -> list[EvaluatedSetting]:
-    """Settings that are drawn with their names: those compared, over all targets, and the lowest at their target."""
+def _compared(found: Evaluations, part: Slice | None) -> list[EvaluatedSetting]:
+    """What is pruned alike, over all targets, and the method that is lowest at the target by whatever pruner."""
     if part is None:
         return list(found.settings)
-    alike = [each for each in found.settings if slice_of(each.setting).pruned == part.pruned]
     here = [each for each in found.settings if each.finite and each.setting.allocation.target == part.target]
-    return [*alike, *sorted(here, key=lambda each: each.perplexity)[:1]]
+    lowest = {each.name for each in sorted(here, key=lambda each: each.perplexity)[:1]}
+    return [each for each in found.settings if slice_of(each.setting).pruned == part.pruned or each.name in lowest]
 
 
 def against_uniform(

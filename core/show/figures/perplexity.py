@@ -21,7 +21,6 @@ from core.store.results import Array
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "pentagon")
 WIDEST = 16  # characters of a line of a name that a phone has room for
-BEHIND = " Grey lines are pruned another way; point at one to read its name."
 HEIGHT, LINES = 460, 22  # pixels of the chart, and how many lines of names stand one under another in them
 
 
@@ -34,7 +33,6 @@ class Curve:
     shown: bool = False
     ends: Mapping[float, tuple[float, float]] = field(default_factory=dict)  # target -> 95 % interval against uniform
     kind: str | None = None  # of its base allocator, which has its own colour
-    behind: bool = False  # pale and without a name, for comparison alone
 
 
 class End(NamedTuple):
@@ -66,15 +64,11 @@ def perplexity(
     """
     finite = [{target: row for target, row in each.points.items() if np.isfinite(row).all()} for each in curves]
     known = [replace(each, points=points) for each, points in zip(curves, finite, strict=True) if points]
-    named = [each for each in known if not each.behind]
     figure = go.Figure()
-    for each in known:
-        if each.behind:
-            _add_behind(figure, each, look)
-    for index, each in sorted(enumerate(named), key=lambda pair: pair[1].shown):
+    for index, each in sorted(enumerate(known), key=lambda pair: pair[1].shown):
         _add_curve(figure, each, index, look)
     every = [value for each in known for values in each.points.values() for value in values]
-    every += [end for each in named for ends in each.ends.values() for end in ends if math.isfinite(end)]
+    every += [end for each in known for ends in each.ends.values() for end in ends if math.isfinite(end)]
     every += [dense] if math.isfinite(dense) else []
     targets = sorted({target for each in known for target in each.points}) or [0.7]
     first, last = 100 * targets[0], 100 * targets[-1]
@@ -82,7 +76,7 @@ def perplexity(
     low, high = limits(np.array(every))
     if math.isfinite(dense):
         rule(figure, dense, first - 0.06 * span, last, color=look.guide, width=1.5, dash="dot")
-    ends = _ends(named, dense, targets[-1], look)
+    ends = _ends(known, dense, targets[-1], look)
     lines = max(LINES, sum(1 + each.name.count("<br>") for each in ends))
     top = max(high, 1.5 * low)
     _add_labels(figure, ends, last + 0.05 * span, math.log(top / low) / lines, (low, top), look)
@@ -96,8 +90,7 @@ def perplexity(
         yaxis=log_axis(np.array(every), "perplexity (log scale)"),
     )
     said = _finding(known, dense, broken or {}, few, at)
-    said += " Bars are 95 % intervals of the change against uniform." if any(map(_certain, named)) else ""
-    said += BEHIND if len(named) < len(known) else ""
+    said += " Bars are 95 % intervals of the change against uniform." if any(map(_certain, known)) else ""
     layout(figure, height=HEIGHT * lines // LINES, right=8 + LETTER * WIDEST)
     return Chart("perplexity", "Perplexity against target sparsity", figure, said, _table(curves))
 
@@ -133,28 +126,9 @@ def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> No
         y=[value for each in targets for value in curve.points[each]],
         mode="markers",
         marker={"color": hue, "size": 9 if curve.shown else 7, "symbol": symbol, "opacity": 0.85},
-        hovertemplate=_read(curve),
+        hovertemplate=f"{curve.name}, %{{x:g}} %: %{{y:.4g}}<extra></extra>",
         name=curve.name,
     )
-
-
-def _add_behind(figure: go.Figure, curve: Curve, look: Palette) -> None:
-    """Pale, through the mean of each target, with its name under the finger."""
-    targets = sorted(curve.points)
-    figure.add_scatter(
-        x=[100 * each for each in targets],
-        y=[_mean(curve.points[each]) for each in targets],
-        mode="lines+markers",
-        line={"color": look.faint, "width": 1},
-        marker={"color": look.faint, "size": 4},
-        hovertemplate=_read(curve),
-        name=curve.name,
-    )
-
-
-def _read(curve: Curve) -> str:
-    """What is read under the finger."""
-    return f"{curve.name}, %{{x:g}} %: %{{y:.4g}}<extra></extra>"
 
 
 def _hue(curve: Curve, look: Palette) -> str:
@@ -175,12 +149,11 @@ def _bars(curve: Curve, targets: Sequence[float], hue: str) -> dict | None:
 
 
 def _ends(curves: Sequence[Curve], dense: float, last: float, look: Palette) -> list[End]:
-    """Where every line ends and its name there; one that ends before the last target says where it is."""
+    """Where every line ends and its name there."""
     found = [End(last, dense, f"dense {digits(dense, 3)}", look.ink)] if math.isfinite(dense) else []
     for each in curves:
         end = max(each.points)
-        name = wrapped(each.name if end == last else f"{each.name} ({_reach(each)})", WIDEST)
-        name = f"<b>{name}</b>" if each.shown else name
+        name = f"<b>{wrapped(each.name, WIDEST)}</b>" if each.shown else wrapped(each.name, WIDEST)
         found.append(End(end, _mean(each.points[end]), name, _hue(each, look)))
     return found
 
@@ -202,13 +175,6 @@ def _add_labels(
         name="leaders",
     )
     figure.add_trace(labels)
-
-
-def _reach(curve: Curve) -> str:
-    """`50 %`, `50 to 70 %`, never broken: the targets that a curve was measured at."""
-    first, last = min(curve.points), max(curve.points)
-    said = percent(last) if first == last else f"{percent(first).removesuffix(' %')} to {percent(last)}"
-    return said.replace(" ", "\u00a0")
 
 
 def _finding(

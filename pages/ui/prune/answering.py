@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
+import pandas as pd
 import streamlit as st
 
-from core.ask import grammar
+from core.ask import grammar, naming
 from core.ask.allocations import AllocationRequest
+from core.ask.settings import Setting
 from core.ask.typed import whole
 from core.base.errors import UserError
 from core.base.escape import plain
@@ -15,17 +18,20 @@ from core.base.formats import sentence
 from core.models.sources import refuse_fetch
 from core.results import protocols
 from core.results.evaluations import Evaluations, slice_of
+from core.results.study_table import Column, Control, Row, Table, rows_of, study_table
 from core.search import best, text_splits
 from core.search.best import Best
+from core.show.figures import evaluation
 from core.store.cache import Entry, Store
 from pages.ui import called, frame, view
 from pages.ui.allocate import settings
-from pages.ui.prune import answer_numbers, stored
-from pages.ui.prune.answer_numbers import Answer
+from pages.ui.prune import stored
+from pages.ui.study_table import columns
 
 SELECTED = (
     "Measured on the text that selects, where the best of many is better by luck too: only the text that judges counts."
 )
+JUDGED = "Winner and runner-up against uniform, on the text that judges"
 COMMANDS = (
     "`best` looks for the answer again, all candidates and seeds; the others make its profile and the answer alone."
 )
@@ -34,14 +40,12 @@ NO_COMMAND = "No command: its options do not say texts of several lengths, anoth
 
 def show(entry: Entry) -> None:
     """Everything that is known of an answer, and the button that uses it."""
-    try:
-        answer = _read(str(entry.path), entry)
-    except UserError as error:
-        frame.error(error)
+    found = _read(str(entry.path), entry)
+    if not (found.selection.complete and found.final.complete):
+        frame.error("a measurement that this answer rests on is gone from the cache: ask the same again to have it")
         return
-    found = answer.found
     st.header("The answer", anchor=False)
-    first, *more = answer.sentences
+    first, *more = found.sentence, *found.more_sentences, found.loss_sentence
     st.markdown("\n".join([f"**{plain(first)}**", "", *(f"- {plain(each)}" for each in more)]))
     _use(entry, found)
     st.caption(plain(text_splits.described(found.request)))
@@ -50,12 +54,13 @@ def show(entry: Entry) -> None:
         st.caption("Imported: these numbers came in a pack and were not measured here.")
     for each in warnings(found):
         st.warning(plain(each))
-    if answer.rows:
-        frame.show(answer_numbers.chart(answer, view.look()), f"{found.spec.key[:6]}-best", "best-changes")
-    frame.show_table(answer.judged, "Winner, runner-up, uniform and dense on the text that judges")
+    if moved := changes(found):
+        chart = evaluation.changes(moved, next(iter(moved)), "uniform", view.look(), JUDGED)
+        frame.show(chart, f"{found.spec.key[:6]}-best", "best-changes")
+    _table(judged(found), "Winner, runner-up, uniform and dense on the text that judges")
     st.header("All candidates", anchor=False)
     st.caption(SELECTED)
-    frame.show_table(answer.candidates, "Every candidate with its loss on the text that selects")
+    _table(candidates(found), "Every candidate on the text that selects")
     _left_out(found)
     _trials(found)
     _commands(found)
@@ -144,9 +149,13 @@ def warnings(found: Best) -> list[str]:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the answer")
-def _read(path: str, _entry: Entry) -> Answer:
+def _read(path: str, _entry: Entry) -> Best:
     """Read once: a folder's name is the hash of what it means."""
-    return answer_numbers.answered(best.load(Store(), _entry))
+    return best.load(Store(), _entry)
+
+
+def _table(table: Table, alt: str) -> None:
+    frame.show_table(pd.DataFrame(table.numbers), alt, columns(table.numbers))
 
 
 def _left_out(found: Best) -> None:
@@ -162,8 +171,7 @@ def _left_out(found: Best) -> None:
 
 def _trials(found: Best) -> None:
     """Which targets were tried for a greatest loss."""
-    tried = answer_numbers.trials(found)
-    if len(tried):
+    if len(tried := trials(found)):
         with st.expander(f"Targets tried: {len(tried)}"):
             frame.show_table(tried, "Targets that were tried, with the loss of each")
 
@@ -178,3 +186,65 @@ def _commands(found: Best) -> None:
             st.caption(COMMANDS)
         elif not parts:
             st.caption(NO_COMMAND)
+
+
+# --- numbers, pure ------------------------------------------------------------------------------------------------
+
+
+def changes(found: Best) -> dict:
+    """Name -> change of perplexity against uniform on the text that judges, per cent."""
+    contenders = [found.judged(each) for each in (found.winner, found.runner_up) if each not in (None, found.uniform)]
+    table = study_table(rows_of(found.final, contenders), {"uniform": lambda one: found.judged(found.uniform)})
+    return {name: change.windows for name, change in table.changes("uniform").items()}
+
+
+def judged(found: Best) -> Table:
+    """The dense model, the contenders and the answer on the text that judges: what each loses against the dense one."""
+    roles = _roles(found)
+
+    def role(row: Row) -> str:
+        return ", ".join(name for name, setting in roles.items() if row.one is found.judged(setting))
+
+    dense: dict[str, Control] = {"dense": lambda one: found.final.dense}
+    settings = dict.fromkeys(found.judged(setting) for setting in roles.values())
+    table = study_table(rows_of(found.final, settings), dense)
+    table = replace(table, columns={"role": Column(role), **table.columns})
+    return table.only("role", "allocation", "pruner", "zeros", "perplexity", "against dense")
+
+
+def _roles(found: Best) -> dict[str, Setting | None]:
+    """What a setting was in the search -> the setting; None: the dense model."""
+    known = {"winner": found.winner, "runner-up": found.runner_up, "uniform": found.uniform}
+    known |= {"repaired" if each.repair else each.allocation.base.title: each for each in found.better}
+    known |= {"answer": found.answer} if found.answer not in known.values() else {}
+    return {"dense": None} | {role: setting for role, setting in known.items() if setting is not None}
+
+
+def candidates(found: Best) -> Table:
+    """Every candidate on the text that selects against uniform there, the best first."""
+    control: dict[str, Control] = {"uniform": lambda one: found.selection.single(found.uniform)}
+    table = study_table(rows_of(found.selection, found.candidates), control)
+    return table.only("allocation", "zeros", "perplexity", "against uniform", "not a number", "written")
+
+
+def trials(found: Best) -> pd.DataFrame:
+    """A row per target that was tried for a greatest loss, the least first; none where a target was given."""
+    tried = found.trials
+    rows = [
+        {
+            "target": each["target"],
+            "loss, %": 100 * each["loss"],
+            "lowest loss by": _tried(each),
+            "uniform's loss, %": math.nan if each.get("uniform") is None else 100 * each["uniform"],
+        }
+        for each in tried
+    ]
+    return pd.DataFrame(rows).sort_values("target") if rows else pd.DataFrame()
+
+
+def _tried(tried: dict) -> str:
+    """The allocation that lost least, as charts call it; what is none stays as it is."""
+    try:
+        return naming.long(grammar.method(tried["allocation"], tried["target"]))
+    except UserError:
+        return tried["allocation"]

@@ -13,7 +13,7 @@ from core.ask import naming
 from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import listed, sentence
+from core.base.formats import sentence
 from core.kinds.response import OBJECTIVES
 from core.results import protocols, verdicts
 from core.results.comparison import FEWEST_WINDOWS
@@ -114,33 +114,20 @@ def _headline(results: Evaluations, part: Slice, one: EvaluatedSetting) -> None:
 
 
 def _lacking(results: Evaluations, setting: Setting, mine: EvaluatedSetting | None) -> str:
-    """That the setting in view was not measured, told from those that are called alike.
+    """That the setting in view was not measured, with the parameters that tell it from those that were.
 
     Args:
         mine: it as this profile allocates it, where that was measured in another slice.
     """
     name = naming.setting(setting, [each.setting for each in results.settings])
-    alike = [(each.name, _unlike(each, setting)) for each in results.settings]
-    told = [f"{other} here has {listed(words)}" for other, words in alike if words]
-    same = results.of(setting)
-    told += [f"{same.name} here looked at another profile"] if same and not mine else []
-    where = f" ({listed(told)})" if told else ""
-    return f"Your setting ({name}) has not been evaluated here{where}."
+    where = "with this profile" if results.of(setting) and not mine else "here"
+    return f"Your setting ({name}) has not been evaluated {where}."
 
 
 def _looked_alike(results: Evaluations, setting: Setting, profile: Profile) -> bool:
     """Whether a setting is the allocation of this profile where these results have it."""
     asked = setting.allocation
     return not (asked.base.profiled or asked.correction.strength) or profile.entry.key in results.profiles
-
-
-def _unlike(one: EvaluatedSetting, setting: Setting) -> list[str]:
-    """The parameters in which it differs from a setting that it is called like; none for others."""
-    if naming.kind(one.setting) != naming.kind(setting):
-        return []
-    short = [naming.allocation(each.allocation) for each in (one.setting, setting)]
-    words = naming.parameters(one.setting.allocation, [setting.allocation])
-    return words if short[0] == short[1] and not set(words) & set(one.name.split(", ")) else []
 
 
 def _choose_slice(results: Evaluations, setting: Setting) -> Slice:
@@ -215,21 +202,14 @@ def _zero_shot(here: Place, among: Sequence[Evaluations], shown: EvaluatedSettin
     task = view.sync("task", list(options), next(iter(options)))
     view.switch("Zero-shot task", options, "task")
     frame.show(drawing.zero_shot(results, part, task, shown, view.look()), prefix, "zero-shot")
-    corrected = shown if shown and shown.base else None
-    said = [_accuracy_sentence(corrected, results.shared(part)) if corrected else None, _unasked(results, part, task)]
-    st.caption(" ".join(["0-shot accuracy; the protocol says on how many examples.", *map(plain, filter(None, said))]))
+    said = _accuracy_sentence(shown, results.shared(part)) if shown and shown.base else ""
+    st.caption(f"0-shot accuracy; the protocol says on how many examples. {plain(said)}")
 
 
-def _unasked(results: Evaluations, part: Slice, task: str) -> str | None:
-    """Which settings have no bar because the task was not run on them."""
-    lacking = [each.name for each in results.within(part) if task != drawing.MEAN and not each.has(task)]
-    return f"Not evaluated for {', '.join(lacking)}." if lacking else None
-
-
-def _accuracy_sentence(one: EvaluatedSetting, tasks: Sequence[str]) -> str | None:
+def _accuracy_sentence(one: EvaluatedSetting, tasks: Sequence[str]) -> str:
     found = one.accuracy_against(one.base, tasks)
     if found is None or not np.isfinite(found[0]):
-        return None
+        return ""
     value, error = (100 * each for each in found)
     return (
         f"{one.name}: {value:+.2f} ± {error:.2f} points of accuracy against its base, the mean of tasks "

@@ -18,13 +18,13 @@ from core.kinds.treatments import USUAL
 from core.models import machine, work
 from core.models.sources import refuse_fetch
 from core.results.comparison import FEWEST_WINDOWS
-from core.search import plan, text_splits
+from core.search import best, plan, text_splits
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import buttons, frame, view
+from pages.ui import buttons, called, frame, view
 from pages.ui.allocate import settings
 from pages.ui.measure import choose
-from pages.ui.prune import answering, answers, asking
+from pages.ui.prune import answering, asking
 
 AIMS = {"target": "a target sparsity", "loss": "a limit on the loss"}
 EFFORTS = {"quick": "quick, each method once", "full": "full, the published grids"}
@@ -64,14 +64,46 @@ def show(profile: Profile, run: Run) -> None:
     st.caption(ABOUT)
     form = draw()
     found = _ask(form, profile, run)
-    stored = answers.answers(profile)
+    stored = answers(profile)
     if not stored:
         st.info("No search has been run for this model: choose what you want, see the cost, and press Run search.")
         return
-    shown = answers.pick(stored)
+    shown = pick(stored)
     if found and found.key != shown.key:
-        answers.link(found)
+        frame.link("prune.py", "See its answer", view.here("prune.py") | {"part": "best", "best": found.key})
     answering.show(shown)
+
+
+# --- stored answers -----------------------------------------------------------------------------------------------
+
+
+def answers(profile: Profile) -> dict[str, Entry]:
+    """Key -> best setting of the profile's model, the newest first."""
+    mine = profile.spec.model
+    found = [(entry, entry.spec.model) for entry in Store().entries("best")]
+    alike = [entry for entry, its in found if its.weights == mine.weights]
+    return {entry.key: entry for entry in alike}
+
+
+def pick(found: dict[str, Entry]) -> Entry:
+    """The answer that the URL names, else the newest; a picker is drawn where there are several."""
+    asked = st.query_params.get("best")
+    if asked and asked not in found:
+        lacking = plain(repr(asked))
+        view.unheeded(f"The link asks for the best setting {lacking}, which is not of this model or not in this cache.")
+        st.query_params.pop("best")
+    key = view.sync("best", list(found), next(iter(found)))
+    if len(found) > 1:
+        st.selectbox("Answer", list(found), key="best", format_func=lambda each: name(found[each]))
+    return found[key]
+
+
+def name(entry: Entry) -> str:
+    """An answer in a list: what was asked."""
+    asked = best.provenance_of(entry).request
+    aim = f"{100 * asked.target:.4g} %" if asked.target else f"within a loss of {100 * asked.max_loss:.3g} %"
+    words = [aim, PRUNERS[asked.pruner], called.source(asked.final), asked.effort, f"{entry.key[:6]}{entry.mark}"]
+    return " · ".join(words)
 
 
 # --- asking --------------------------------------------------------------------------------------------------------

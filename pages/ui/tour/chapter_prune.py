@@ -12,6 +12,7 @@ from core.ask import grammar
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.results import protocols
+from core.results.study_table import rows_of, study_table
 from core.show import lessons
 from core.show.figures import scales
 from core.show.figures.labels import digits, percent
@@ -20,6 +21,7 @@ from pages.ui import frame, subject, view
 from pages.ui.allocate.settings import TARGETS
 from pages.ui.live import figure
 from pages.ui.prune import stored
+from pages.ui.study_table import ABOUT, columns
 from pages.ui.tour import parts, stage
 
 ASKED = "layer of the guess"
@@ -27,18 +29,7 @@ OPENING = (
     "Pruning sets weights to zero. Prune one layer, leave the others alone, and measure the **harm**: how far the "
     "predictions move from those of the unpruned model."
 )
-FORMATS = {
-    "perplexity": st.column_config.NumberColumn(format="%,.1f"),
-    "setting": st.column_config.TextColumn(pinned=True),
-    **{name: st.column_config.NumberColumn(format="%+.1f") for name in ("against uniform, %", "low", "high")},
-    "estimated harm, nats": st.column_config.NumberColumn(format="%.3f"),
-}
-
-INTERVALS = (
-    "Each change compares a setting with uniform over the calibration seeds that both have. Low and high are the ends "
-    "of the 95 % interval: over seeds where there are three or more, otherwise over windows, which ignores the luck of "
-    "calibration."
-)
+FORMATS = {"estimated harm, nats": st.column_config.NumberColumn(format="%.3f")}
 
 
 def draw(profile: Profile, found: lessons.Alone) -> None:
@@ -145,10 +136,10 @@ class Whole:
         """The numbers, folded away."""
         st.markdown(self.said)
         with st.expander(f"All layers pruned at once to {percent(self.target)} zeros: {self.kind}"):
-            frame.show_table(self.rows, self.said, FORMATS)
+            frame.show_table(self.rows, self.said, columns(self.rows) | FORMATS)
             if self.protocol:
                 stored.stamp(f"{percent(self.target)} zeros · {self.protocol}")
-                st.caption(INTERVALS)
+                st.caption(ABOUT)
 
 
 def _together(profile: Profile) -> Whole | None:
@@ -179,21 +170,9 @@ def for_real(profile: Profile, target: float = lessons.TARGET) -> None:
 
 
 def _measured(found: protocols.Place, profile: Profile) -> pd.DataFrame:
-    """A row for each, the least perplexity first; the interval is that over seeds where it says how many."""
-    rows = []
-    for one, estimate in zip(found.settings, lessons.estimated(found, profile), strict=True):
-        change = one.against_uniform
-        ends = change.quoted if change else None
-        rows.append(
-            {
-                "setting": one.name,
-                "perplexity": one.perplexity,
-                "against uniform, %": ends.value if ends else np.nan,
-                "low": ends.low if ends else np.nan,
-                "high": ends.high if ends else np.nan,
-                "calibration seeds": change.seeds.n if change else len(one.seeds),
-                "estimated harm, nats": estimate,
-                "zeros": percent(found.part.target),
-            }
-        )
-    return pd.DataFrame(rows).sort_values("perplexity")
+    """The table of the study, the least perplexity first, with what each was estimated to harm."""
+    harm = dict(zip(found.settings, lessons.estimated(found, profile), strict=True))
+    ones = sorted(found.settings, key=lambda one: one.perplexity)
+    table = study_table(rows_of(found.evaluations, ones))
+    numbers = table.only("allocation", "zeros", "perplexity", "against uniform", "calibration seeds").numbers
+    return pd.DataFrame(numbers | {"estimated harm, nats": [harm[one] for one in ones]})

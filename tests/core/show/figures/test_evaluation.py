@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from core.results import verdicts
 from core.results.comparison import Interval, rank_correlation
 from core.show.figures import DARK, LIGHT, Chart, Palette, evaluation, of_evaluations
-from core.show.figures import labels as words
 from core.show.figures.estimate import trusted
 from core.show.figures.perplexity import Curve, perplexity
 from tests.core.show.figures.test_charts import trace
@@ -76,27 +74,6 @@ def test_perplexity_draws_every_seed_and_a_line_through_their_mean() -> None:
     assert set(labels) == {"Uniform", "<b>OWL</b>", "LSA", "dense 15.2"}
 
 
-def test_a_curve_that_ends_early_says_where() -> None:
-    found = perplexity([*CURVES, curve("DLP", {0.5: [19.0]})], 15.2)
-    assert f"DLP ({words.percent(0.5)})".replace("P (50 ", "P (50\u00a0") in trace(found.figure, "labels").text
-
-
-def test_a_curve_over_some_targets_says_from_where_to_where() -> None:
-    found = perplexity([*CURVES, curve("DLP", {0.5: [19.0], 0.6: [25.0]})], 15.2)
-    assert "DLP (50 to 60 %)" in [each.replace("\u00a0", " ") for each in trace(found.figure, "labels").text]
-
-
-def test_what_stands_behind_is_pale_and_unnamed_and_is_compared_all_the_same() -> None:
-    behind = [replace(each, behind=each.name == "Uniform") for each in CURVES]
-    chart = perplexity(behind, 15.2, at=0.5)
-    pale = trace(chart.figure, "Uniform")
-    assert pale.line.color == pale.marker.color == LIGHT.faint and "Uniform" in pale.hovertemplate
-    assert set(trace(chart.figure, "labels").text) == {"<b>OWL</b>", "LSA", "dense 15.2"}
-    assert "At 50 % zeros OWL has the lowest perplexity, 18.0; Uniform the highest, 20.0." in chart.finding
-    assert "Grey lines are pruned another way" in chart.finding and len(chart.table) == 5
-    assert "Grey" not in perplexity(CURVES, 15.2).finding
-
-
 def test_too_few_windows_rank_nothing() -> None:
     finding = perplexity(CURVES, 15.2, few=True).finding
     assert re.findall(r"\d+\.\d|\d+ %", finding) == ["15.2", "70 %", "47.4", "65.2"] and "too few windows" in finding
@@ -106,7 +83,7 @@ def test_long_names_are_broken_for_a_phone_and_led_to_from_their_lines() -> None
     long = curve("OWL, m 7, lam 0.2", {0.5: [19.0]}, shown=True)
     figure = perplexity([*CURVES, long], 15.2).figure
     labels, leaders = trace(figure, "labels"), trace(figure, "leaders")
-    assert labels.text[-1].replace("\u00a0", " ") == "<b>OWL, m 7,<br>lam 0.2 (50 %)</b>"
+    assert labels.text[-1].replace("\u00a0", " ") == "<b>OWL, m 7,<br>lam 0.2</b>"
     assert leaders.x[-3:] == (50.0, labels.x[-1], None)
     assert leaders.y[-3:-1] == pytest.approx((19.0, labels.y[-1]))
 
