@@ -7,9 +7,7 @@ file: all of it is checked in memory before anything is written, and it is read 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,9 @@ from core.ask.shares import Part, Unfinished
 from core.base import access
 from core.base.errors import UserError
 from core.base.paths import readable
-from core.base.spec import Spec, key_of
+from core.base.spec import Spec, View, key_of
 from core.store import parts
-from core.store.cache import KIND_OF, KINDS, VIEW_KINDS, Entry, Store, form_of, read_folder
+from core.store.cache import KIND_OF, KINDS, Entry, Store, form_of, read_folder
 from core.store.checks import Lengths, check_arrays, check_linears, check_unit
 from core.store.files import Corrupt, hashes, pretty
 from core.store.pack_files import Files, Place, folders, json_object, refuse, zipped
@@ -101,36 +99,6 @@ def _members(files: dict[str, bytes], told: dict) -> dict[str, bytes]:
 # --- back ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Folder:
-    """A folder of a pack that is what its name, its spec and its provenance say."""
-
-    kind: str
-    spec: Spec
-    files: Files
-
-    @property
-    def place(self) -> str:
-        return f"{self.kind}/{self.spec.key}"
-
-    @property
-    def is_view(self) -> bool:
-        return self.kind in VIEW_KINDS
-
-    @property
-    def form(self) -> type | None:
-        """The class of its result; None for a view."""
-        return form_of(self.spec.unit if isinstance(self.spec, Part) else self.spec)
-
-    @property
-    def result(self) -> Any:
-        return decode(self.files, self.form)
-
-    @property
-    def provenance(self) -> dict:
-        return json.loads(self.files["provenance.json"])
-
-
 def unpack(store: Store, content: bytes | Path, own: bool = False) -> list[Entry]:
     """Put a pack's results into the store; what is there already stays as it is.
 
@@ -151,47 +119,46 @@ def unpack(store: Store, content: bytes | Path, own: bool = False) -> list[Entry
     if access.is_shared():
         raise access.Refused("packs are imported by whoever runs this server, on its command line")
     content = content if isinstance(content, bytes) else readable(content, "pack").read_bytes()
-    found = [_folder(place, files) for place, files in folders(content, KINDS_THAT_TRAVEL).items()]
+    found = [_entry(place, files) for place, files in folders(content, KINDS_THAT_TRAVEL).items()]
     _check_complete(store, found, own)
-    units = {folder.spec: folder for folder in found if not folder.is_view}
-    for folder in found:
-        if folder.is_view:
-            _check_view(store, folder, units)
-        elif isinstance(folder.spec, Part):
-            check_unit(folder.place, folder.spec.alone, folder.result, {})
+    results = {entry.spec: entry.result for entry in found}
+    for entry in found:
+        if isinstance(entry.spec, View):
+            _check_view(store, entry, results)
+        elif isinstance(entry.spec, Part):
+            check_unit(entry.path.as_posix(), entry.spec.alone, entry.result, {})
     packs = [] if own else [hashlib.sha256(content).hexdigest()]
-    for folder in sorted(found, key=lambda each: each.is_view):  # a view never stands before its units
-        _write(store, folder, packs)
-    return [entry for entry in (store.get(folder.spec) for folder in found if folder.is_view) if entry]
+    for entry in sorted(found, key=lambda each: isinstance(each.spec, View)):  # a view never stands before its units
+        _write(store, entry, packs)
+    return [entry for entry in (store.get(each.spec) for each in found if isinstance(each.spec, View)) if entry]
 
 
-def _folder(place: Place, files: Files) -> Folder:
-    """Check that a folder's spec hashes to its name, and that its provenance and arrays are of their kinds."""
+def _entry(place: Place, files: Files) -> Entry:
+    """An entry, its path `kind/key`, of a folder that is what its name, its spec and its provenance say."""
     kind, key = place
     name, form = f"{kind}/{key}/spec.json", Part if kind == "part" else KINDS[kind][0]
     if key_of(form, json_object(name, files.get("spec.json"))) != key:
         refuse(name, "does not hash to its folder's name: this is not the result it claims to be")
     try:
-        spec = form.model_validate_json(files["spec.json"])
+        spec = form.model_validate_json(files.pop("spec.json"))
     except ValidationError:
         spec = None
     if spec is None or spec.key != key:
         refuse(name, "was written by another version of this program: import it there, or measure it again here")
     name = f"{kind}/{key}/provenance.json"
-    json_object(name, files.get("provenance.json"))
+    provenance = json_object(name, files.get("provenance.json"))
     try:
-        SCHEMAS.get(kind, Provenance).model_validate_json(files["provenance.json"])
+        SCHEMAS.get(kind, Provenance).model_validate_json(files.pop("provenance.json"))
     except ValidationError:
         refuse(name, "does not tell what provenance tells: make the pack again")
-    folder = Folder(kind, spec, files)
-    arrays = {file: data for file, data in files.items() if file not in ("spec.json", "provenance.json")}
-    check_arrays(folder.place, arrays, folder.form)
-    return folder
+    result_form = form_of(spec.unit if isinstance(spec, Part) else spec)
+    check_arrays(f"{kind}/{key}", files, result_form)
+    return Entry(Path(kind, key), spec, provenance, decode(files, result_form))
 
 
-def _check_complete(store: Store, found: list[Folder], own: bool) -> None:
+def _check_complete(store: Store, found: list[Entry], own: bool) -> None:
     """Check that every view has its units and every unit its view, or it could neither be opened nor deleted."""
-    views = [folder.spec for folder in found if folder.is_view]
+    views = [entry.spec for entry in found if isinstance(entry.spec, View)]
     if not views:
         raise UserError("the pack holds no profile and no study, so there is nothing to import")
     if not own and any(isinstance(view, Unfinished) for view in views):
@@ -199,7 +166,7 @@ def _check_complete(store: Store, found: list[Folder], own: bool) -> None:
             "the pack holds shares of an unfinished profile or study, which join those that were measured here: if you "
             "measured them yourself, import it with `runs import FILE --own`"
         )
-    given, needed = {folder.spec for folder in found}, set(views)
+    given, needed = {entry.spec for entry in found}, set(views)
     for view in views:
         needed.update(view.units)
         for unit in () if isinstance(view, Unfinished) else view.units:
@@ -207,28 +174,27 @@ def _check_complete(store: Store, found: list[Folder], own: bool) -> None:
                 raise UserError(
                     f"{view.key} lacks its unit {unit.key} in the pack and in the cache: make the pack again"
                 )
-    for folder in found:
-        if (folder.spec.unit if isinstance(folder.spec, Part) else folder.spec) not in needed:
-            refuse(folder.place, "belongs to no profile and no study of the pack: leave it out")
+    for entry in found:
+        if (entry.spec.unit if isinstance(entry.spec, Part) else entry.spec) not in needed:
+            refuse(entry.path.as_posix(), "belongs to no profile and no study of the pack: leave it out")
 
 
-def _check_view(store: Store, view: Folder, units: dict[Spec, Folder]) -> None:
+def _check_view(store: Store, view: Entry, results: dict[Spec, Any]) -> None:
     """Check that the units of a view fit together, including those that are in the store already."""
     lengths: Lengths = {}
     for unit in view.spec.units:
-        result = units[unit].result if unit in units else store.load(unit)
+        result = results[unit] if unit in results else store.load(unit)
         if result is not None:  # else shares of it are missing
             check_unit(f"{KIND_OF[type(unit)]}/{unit.key}", unit, result, lengths)
-    check_linears(view.place, view.spec, len(view.provenance.get("linears", ())), lengths)
+    check_linears(view.path.as_posix(), view.spec, len(view.provenance.get("linears", ())), lengths)
 
 
-def _write(store: Store, folder: Folder, packs: list[str]) -> None:
-    spec, result, provenance = folder.spec, folder.result, folder.provenance
-    if isinstance(spec, Part):
-        parts.join(store, spec, result, provenance)
+def _write(store: Store, entry: Entry, packs: list[str]) -> None:
+    if isinstance(entry.spec, Part):
+        parts.join(store, entry.spec, entry.result, entry.provenance)
         return
-    here = store.get(spec)
+    here = store.get(entry.spec)
     if here is None or (here.packs and not packs):
-        store.save(spec, result, provenance, packs)
-    elif folder.is_view and not here.packs:
+        store.save(entry.spec, entry.result, entry.provenance, packs)
+    elif isinstance(entry.spec, View) and not here.packs:
         store.mark_again(here)

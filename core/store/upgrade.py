@@ -26,23 +26,17 @@ def upgraded(path: Path, files: dict[str, bytes]) -> dict[str, bytes]:
     if not tables:
         return files
     arrays = {name: array for table in tables for name, array in _arrays(table, files[table])}
-    upgraded_files = {name: content for name, content in files.items() if name not in tables} | arrays
+    files = {name: content for name, content in files.items() if name not in tables} | arrays
     try:
-        _rewrite(path, arrays, hashes(upgraded_files))
-        for name in tables:
-            (path / name).unlink(missing_ok=True)
-    except (OSError, access.Refused):
+        status = (path / "manifest.json").stat()
+        for name, content in {**arrays, "manifest.json": pretty(hashes(files))}.items():
+            write_file(path / name, content)
+        os.utime(path / "manifest.json", ns=(status.st_atime_ns, status.st_mtime_ns))  # entries are listed by it
+        for table in tables:
+            (path / table).unlink(missing_ok=True)
+    except (OSError, access.Refused):  # it is read as it is
         pass
-    return upgraded_files
-
-
-def _rewrite(path: Path, arrays: dict[str, bytes], manifest: dict[str, str]) -> None:
-    """Add arrays, then name them in the manifest, which keeps its time, for entries are listed by it."""
-    status = (path / "manifest.json").stat()
-    for name, content in arrays.items():
-        write_file(path / name, content)
-    write_file(path / "manifest.json", pretty(manifest))
-    os.utime(path / "manifest.json", ns=(status.st_atime_ns, status.st_mtime_ns))
+    return files
 
 
 def _arrays(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:

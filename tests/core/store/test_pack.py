@@ -32,14 +32,6 @@ def test_what_goes_out_comes_back_whole(what: str, as_file: bool, here: Store, e
         assert profiles.load(empty, entry).layers == LAYERS
 
 
-def test_a_profile_of_eighty_layers_is_a_small_pack(here: Store) -> None:
-    """The whole standard preset on 16 sequences, small enough for a letter: noise, which these are, packs worst."""
-    layers = 80
-    spec = synthetic.profile_spec(layers, prunable=True)
-    key = synthetic.save_profile(here.root, spec, layers)
-    assert len(pack(here, here.by_key(key))) < 8 * 2**20
-
-
 def test_only_what_an_entry_needs_goes_out(here: Store, empty: Store) -> None:
     keys = [save(here, "profile"), save(here, "study")]
     (here.path(study_spec()) / "notes.txt").write_text("not part of the entry")

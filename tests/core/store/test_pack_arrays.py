@@ -61,7 +61,13 @@ BAD_ARRAYS = {
 def test_an_array_that_is_not_of_its_kind_is_refused_before_it_is_read(
     which: str, good: Members, rejected: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results.np, "frombuffer", lambda *_, **__: pytest.fail("it was read"))
+    read = np.frombuffer
+
+    def unread(content: bytes, *how: object, **more: object) -> np.ndarray:
+        assert content != BAD_ARRAYS[which]
+        return read(content, *how, **more)
+
+    monkeypatch.setattr(results.np, "frombuffer", unread)
     name = first(good, "floor", "drift.npy")
     files = hashed(good | {name: BAD_ARRAYS[which]})
     rejected(files, name.rpartition("/")[0])

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from core.store.agreement import check_unit
 
 from core.ask import presets
 from core.ask.measurements import MeasureRequest
@@ -21,6 +20,7 @@ from core.results import evaluations, protocols
 from core.show.figures import labels
 from core.store import profiles
 from core.store.cache import KINDS, Store
+from core.store.checks import check_unit
 from core.store.packs import pack, unpack
 from core.store.results import axes_of
 from tests import synthetic
