@@ -10,8 +10,10 @@ from core.ask.models import Dtype, OfModel
 from core.ask.perturbations import EACH, perturbation
 from core.ask.settings import Setting, read_setting
 from core.base.errors import UserError
+from core.base.formats import either
 from core.base.spec import Spec, added, checked
 from core.kinds import Perturbation
+from core.kinds.treatments import PRUNERS
 
 MOST_TOKENS = 64  # of a sentence
 MOST_CHARACTERS = 2000  # of a sentence or a prompt: more cannot be meant
@@ -79,8 +81,14 @@ class Prompt(Asked):
         return OfModel(model=self.model, revision=self.revision, dtype=self.dtype)
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _can_be_written(self) -> Self:
         _check_text("prompt", self.prompt)
+        setting = self.setting
+        if setting.repair or setting.pattern or not PRUNERS[setting.pruner].keeps_weights:
+            fast = either(name for name, row in PRUNERS.items() if row.keeps_weights)
+            raise ValueError(
+                f"text is written while you wait by {fast}, without repair or pattern: choose one of these"
+            )
         return self
 
 
@@ -109,7 +117,7 @@ def prompt(text: str, allocation: str, sparsity: float, tokens: int = 40, model:
             the grammar writes it, `depth_ramp beta=0.01`.
 
     Raises:
-        UserError: an empty prompt, an unknown allocation, or a sparsity that cannot be.
+        UserError: an empty prompt, an unknown allocation, a sparsity that cannot be, or a pruner that takes too long.
     """
     written = read_setting(f"{tuned(allocation, sparsity)}:{sparsity:g}")
     return checked(Prompt, prompt=text, setting=written, tokens=tokens, model=model)

@@ -19,9 +19,7 @@ from transformers import GenerationConfig, PreTrainedModel
 
 from core.ask.lab import Prompt
 from core.base.errors import UserError
-from core.base.formats import either
 from core.evaluate.resolving import profile_of, sparsities
-from core.kinds.treatments import PRUNERS
 from core.measure.masks import Masks, masked
 from core.models.loading import Loaded
 from core.store.cache import Store
@@ -42,13 +40,10 @@ class Writer:
         """Continue a prompt with the dense and with the pruned model.
 
         Raises:
-            UserError: a prompt without room to continue, or a setting that cannot be, or not while somebody waits.
+            UserError: a prompt without room to continue, or a setting that cannot be.
         """
         began = time.perf_counter()
         how = asked.setting
-        if how.repair or how.pattern or not PRUNERS[how.pruner].keeps_weights:
-            fast = either(name for name, row in PRUNERS.items() if row.keeps_weights)
-            raise UserError(f"text is written while you wait by {fast}, without repair or pattern: choose one of these")
         base = how.allocation.base
         needed = base.profiled or how.allocation.correction.strength
         profile = profile_of(asked.profile, self.loaded.source, self.store) if needed else None

@@ -218,9 +218,12 @@ def test_the_models_text_stands_beside_the_dense_one(store: Store, model: Warm) 
     assert opened(part="writing", prompt="Twice").button(key="write")
 
 
-@pytest.mark.parametrize(("words", "said"), [("  ", "prompt is empty"), ("so " * 999, "shorten it")])
-def test_nothing_is_written_after_words_that_cannot_be(store: Store, model: Warm, words: str, said: str) -> None:
-    app = opened(part="writing")
+@pytest.mark.parametrize(
+    ("words", "by", "said"),
+    [("  ", "wanda", "prompt is empty"), ("so " * 999, "wanda", "shorten it"), ("Once", "sparsegpt", "at once only")],
+)
+def test_what_cannot_be_written_is_refused(store: Store, model: Warm, words: str, by: str, said: str) -> None:
+    app = opened(part="writing", by=by)
     app.text_area(key="prompt").set_value(words).run()
     assert any(said in each.value for each in app.error)
     assert app.button(key="write").disabled and not model.texts
