@@ -50,7 +50,7 @@ def _tokenizer(writer: gguf.GGUFWriter) -> None:
     writer.add_token_types([1] * tiny.VOCABULARY)
     merges = json.loads(own.backend_tokenizer.to_str())["model"]["merges"]
     writer.add_token_merges([" ".join(pair) for pair in merges])
-    writer.add_bos_token_id(0), writer.add_eos_token_id(0)
+    writer.add_bos_token_id(0), writer.add_eos_token_id(0), writer.add_unk_token_id(0)
 
 
 def _as_stored(family: str, name: str, value: Tensor, config: object) -> Tensor:

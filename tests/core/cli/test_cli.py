@@ -15,7 +15,7 @@ from rich.console import Console
 
 from core.base.formats import digits
 from core.cli import gains_output, main, output, telling
-from core.jobs import experiment
+from core.jobs import bench
 from core.measure import sweep as sweeps
 from core.store import files, profiles
 from core.store.cache import Store
@@ -41,7 +41,7 @@ def test_measuring_twice_is_measuring_once(measure: Callable, tmp_path: Path, mo
     assert first["layers"] == tiny.LAYERS and first["seconds"] >= 0
     assert first["perturbations"] == PERTURB.split(",")
     assert (first["sequences"], first["length"]) == (4, 12)
-    monkeypatch.setattr(experiment, "load", lambda *_: pytest.fail("it was measured again"))
+    monkeypatch.setattr(bench, "load", lambda *_: pytest.fail("it was measured again"))
     again = measure("--json").json
     assert again == first
     assert Store(tmp_path / "cache").profile(first["key"]).key == first["key"]
