@@ -86,7 +86,7 @@ def test_one_token_flips_the_picture_and_a_link_shows_somebody_else_the_same(dem
     red, _, blue = colour(lab, 28, 3)
     assert blue > red, "absorbed"
     few = int(lab.get_attribute("data-flips"))
-    lab.get_by_role("switch").check(force=True)
+    lab.get_by_role("checkbox").check()
     expect(lab.locator(".says")).to_contain_text("amplify")
     wait_for_query(page, first="True")
     rested(lab)
@@ -99,7 +99,7 @@ def test_one_token_flips_the_picture_and_a_link_shows_somebody_else_the_same(dem
     _, other = opened(tab, page.url)
     for part in (".says", ".after"):
         assert other.locator(part).inner_text() == lab.locator(part).inner_text()
-    expect(other.get_by_role("switch")).to_be_checked()
+    expect(other.get_by_role("checkbox")).to_be_checked()
 
 
 def test_a_click_hurts_a_layer_and_the_wave_runs_up(demo: str, tab: Tab) -> None:

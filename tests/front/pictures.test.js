@@ -8,7 +8,7 @@ import { fill, filled } from "../../pages/ui/live/sentences.js"
 function drawn() {
   const marks = []
   const axis = { title: "gain", low: 0, high: 10, ticks: [[0, "0"], [5, "5"]] }
-  const paint = (group, id, tag, attributes, text) => marks.push({ group, id, tag, attributes, text })
+  const paint = (name, tag, attributes, text) => marks.push({ name, tag, attributes, text })
   return { plot: new Plot(paint, axis, 30, 670, 240), marks }
 }
 
@@ -21,9 +21,9 @@ test("the column of a layer holds its middle, and nothing beside the columns is 
 
 test("a bar stands between its two values whichever is higher, and is never too thin to be seen", () => {
   const { plot, marks } = drawn()
-  plot.bar("bars", "up", 3, [2, 8], 0.1, {})
-  plot.bar("bars", "down", 3, [8, 2], 0.1, {})
-  plot.bar("bars", "flat", 3, [5, 5], 0.1, {})
+  plot.bar("bars/up", 3, [2, 8], 0.1, {})
+  plot.bar("bars/down", 3, [8, 2], 0.1, {})
+  plot.bar("bars/flat", 3, [5, 5], 0.1, {})
   const [up, down, flat] = marks.map(({ attributes }) => attributes)
   assert.deepEqual(up, down)
   assert.equal(up.y, plot.y(8))
@@ -40,12 +40,12 @@ test("both axes say their values, every layer has a column, and the strong line 
   assert.equal(marks.filter(({ attributes }) => attributes.class === "column").length, 30)
   const foot = marks.find(({ attributes }) => attributes["data-mark"] === "foot")
   assert.equal(foot?.attributes.y1, plot.y(5))
-  assert.equal(new Set(marks.map(({ group, id }) => `${group}/${id}`)).size, marks.length) // a name for each
+  assert.equal(new Set(marks.map(({ name }) => name)).size, marks.length) // a name for each
 })
 
 test("a line over layers is interrupted where nothing is known", () => {
   const { plot, marks } = drawn()
-  plot.line("lines", "one", [1, 2, null, 4], {})
+  plot.line("lines/one", [1, 2, null, 4], {})
   assert.equal(marks[0].attributes.d.match(/M/g).length, 2)
 })
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -60,7 +61,7 @@ def shown(app: AppTest) -> dict:
     data = given(app, "answers")
     state, kind = data["state"], data["kinds"][data["state"]["kind"]]
     where = str(state["token"]) if state["only"] else "all" if state["first"] or not kind["choosy"] else "after_first"
-    return data["answers"].get(f"{data['sentence']}|{kind['stops'][state['size']]['value']}|{where}", {})
+    return data["answers"].get(f"{data['sentence']}|{list(kind['stops'])[state['size']]}|{where}", {})
 
 
 def test_a_stored_answer_is_on_the_screen_at_once_with_its_twin(stored: None, model: Warm) -> None:
@@ -156,7 +157,7 @@ def test_a_link_carries_the_view(stored: None, model: Warm) -> None:
     app = opened(sentence=OWN, layer="4", token="2", only="True", perturbation="residual:wanda:0.9")
     data = given(app, "answers")
     kind = data["kinds"][data["state"]["kind"]]
-    assert kind["stops"][data["state"]["size"]]["value"] == "residual:wanda:0.9"
+    assert list(kind["stops"])[data["state"]["size"]] == "residual:wanda:0.9"
     assert (data["state"]["layer"], data["state"]["token"], data["state"]["only"]) == (4, 2, True)
     assert list(model.scenes) == [question(OWN, "residual:wanda:0.9", token=2)]
 
@@ -254,6 +255,12 @@ def test_two_texts_are_alike_up_to_a_whole_word(dense: str, other: str, same: in
 def test_every_kind_of_damage_can_be_asked() -> None:
     for word in asking.WORDS:
         assert question(OPENING, word).perturbation.name == word
+
+
+def test_the_picture_has_every_word_that_it_writes_and_no_other() -> None:
+    written = b"".join(live.MODULES[name] for name in ("lab.js", "cells.js")).decode()
+    found = re.findall(r"words\.(\w+)", written) + re.findall(r'step\("(\w+)"', written)
+    assert set(found) == set(grid.WORDS)
 
 
 def test_the_texts_are_of_the_methods_that_are_committed() -> None:

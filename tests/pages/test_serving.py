@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from core.store.files import write_file
-from pages.ui import serving
+from pages.ui import live, serving
 from pages.ui.guard import Guard, welcome
 from pages.ui.serving import KINDS, STATIC, Assets
 from tests.core.store.test_deleting import GONE, by
@@ -50,6 +51,17 @@ def test_a_hashed_file_is_sent_whole_and_kept_for_good(suffix: str) -> None:
     assert b"immutable" in headers[b"cache-control"]
 
 
+@pytest.mark.parametrize("base", ["", "/behind/a/proxy"])
+def test_browsers_load_the_modules_of_live_pictures_as_they_are(base: str) -> None:
+    for file in Path(live.__file__).parent.glob("*.js"):
+        [start, body], passed = ask(f"{base}/live/{live.VERSION}/{file.name}")
+        assert not passed and body["body"] == file.read_bytes()
+        headers = dict(start["headers"])
+        assert headers[b"content-type"].startswith(b"text/javascript") and b"immutable" in headers[b"cache-control"]
+        for asked in re.findall(r'from "\./([^"]+)"', file.read_text("utf-8")):
+            assert asked in live.MODULES
+
+
 def test_streamlit_answers_for_everything_else() -> None:
     known = hashed(".js")
     for path, method in (
@@ -61,6 +73,9 @@ def test_streamlit_answers_for_everything_else() -> None:
         ("/static/js/..%2f..%2fapp.Abcd1234.js", "GET"),
         ("/_stcore/health", "GET"),
         (known, "HEAD"),
+        (f"/live/{live.VERSION}/absent.js", "GET"),
+        (f"/live/{live.VERSION}/../__init__.py", "GET"),
+        ("/live/000000000000/runtime.js", "GET"),
         (known + "/", "GET"),
     ):
         sent, passed = ask(path, method)

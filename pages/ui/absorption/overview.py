@@ -15,11 +15,7 @@ from pages.ui import frame
 from pages.ui.live import figure
 
 WITH, WITHOUT = "with the first token", "without the first token"
-KEY = (
-    figure.Key("amplify", "block", "amplifies"),
-    figure.Key("absorb", "block", "absorbs"),
-    figure.Key("undecided", "block", "undecided"),
-)
+KEY = (*figure.DECIDED, figure.Key("undecided", "block", "undecided"))
 
 
 def gains(profile: Profile, name: str, other: str | None, statistic: str, layer: int) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from core.base.formats import per_cent
 from core.store import scenes
 from core.store.scenes import Scene
 from pages.ui import view
-from pages.ui.live.grid import Kind, State, Stop
+from pages.ui.live.grid import Kind, State
 
 SIZES = ("0.01", "0.03", "0.1", "0.2", "0.3", "0.5", "0.7", "1")
 SHARES = tuple(f"{share:g}" for share in sorted(REMOVED))
@@ -20,7 +20,7 @@ KINDS = (
         "Noise",
         "noise enters here",
         "Size, as a share of each token's vector",
-        [Stop(f"gaussian:{size}", size) for size in SIZES],
+        {f"gaussian:{size}": size for size in SIZES},
         SIZES.index("0.3"),
         choosy=True,
     ),
@@ -28,12 +28,12 @@ KINDS = (
         "Pruned",
         "this layer is pruned",
         "Weights removed by Wanda",
-        [Stop(f"residual:wanda:{share}", per_cent(float(share))) for share in SHARES],
+        {f"residual:wanda:{share}": per_cent(float(share)) for share in SHARES},
         SHARES.index("0.7"),
     ),
-    Kind("Left out", "this layer is left out", "", [Stop("skip", "")], 0),
+    Kind("Left out", "this layer is left out", "", {"skip": ""}, 0),
 )
-WORDS = {stop.value: (at, n) for at, kind in enumerate(KINDS) for n, stop in enumerate(kind.stops)}
+WORDS = {word: (at, n) for at, kind in enumerate(KINDS) for n, word in enumerate(kind.stops)}
 OPENING = "The old clockmaker opened the door of her shop and found the street empty."
 USUAL = "gaussian:0.3"
 LAYERS = 30  # of the bundled model
@@ -103,6 +103,6 @@ def asked(typed: str) -> Asked:
 
 def moved(state: State) -> None:
     """Keep what the picture tells."""
-    word = KINDS[state.kind].stops[state.size].value
+    word = list(KINDS[state.kind].stops)[state.size]
     told = {"perturbation": word, "layer": state.layer, "token": state.token, "first": state.first, "only": state.only}
     st.session_state.update(told)

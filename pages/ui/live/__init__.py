@@ -1,24 +1,28 @@
 """Live pictures: parts of a page that answer in the browser, and tell Python what the reader chose once it is let go.
 
-A picture is a JavaScript module of this folder; browsers load it, and what it imports, as they are.
+A picture is a JavaScript module of this folder; browsers load it, and what it imports, as they are. It exports
+`mounted(...)` of a class over `runtime.js` that builds its elements and draws what `data` and `state` say, as the short
+`texts.js` does. On this side it is a `component` and a call of `draw`, as in `texts.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from core.show.figures import Palette
 
 HERE = Path(__file__).parent
-MODULES = {file.name: file.read_bytes() for file in sorted(HERE.glob("*.js"))}
+MODULES = {file.name: file.read_bytes() for file in HERE.glob("*.js")}
 VERSION = hashlib.sha256(b"".join(MODULES.values())).hexdigest()[:12]  # browsers keep modules for good
 ADDRESS = re.compile(rf"(?:/.+)?/live/{VERSION}/([\w-]+\.js)")
-STYLE = (HERE / "live.css").read_text("utf-8")
 
 
 def component(name: str) -> Callable:
@@ -26,16 +30,15 @@ def component(name: str) -> Callable:
     base = st.get_option("server.baseUrlPath").strip("/")
     module = f"location.origin + '{base and '/'}{base}/live/{VERSION}/{name}.js'"
     script = f"export default async (mount) =>\n(await import({module})).default(mount)"
-    html = f'<div class="live {name}"></div>'
-    return st.components.v2.component(f"absorption_explorer.{name}", html=html, css=STYLE, js=script)
+    html, css = f'<div class="live {name}"></div>', (HERE / "live.css").read_text("utf-8")
+    return st.components.v2.component(f"absorption_explorer.{name}", html=html, css=css, js=script)
 
 
 def draw(
     picture: Callable,
     key: str,
     data: Mapping[str, object],
-    state: Mapping[str, int],
-    choices: Mapping[str, range],
+    choices: Mapping[str, tuple[int, range]],
     look: Palette,
     moved: Callable[[dict[str, int]], None],
     drawn: Callable[[], None] | None = None,
@@ -44,8 +47,7 @@ def draw(
     """Draw a picture.
 
     Args:
-        state: what is chosen, a number for every name.
-        choices: what may be chosen; anything else that a browser sends is passed over.
+        choices: a number for every name, and what else it may be; any other that a browser sends is passed over.
         look: its colours, which styles know by their names.
         moved: called with what the reader chose, once it is let go.
         drawn: called once when the picture stands in the browser.
@@ -58,22 +60,32 @@ def draw(
     def keep() -> None:
         chosen = told("moved")
         known = isinstance(chosen, dict) and chosen.keys() == choices.keys()
-        if known and all(type(at) is int and at in choices[name] for name, at in chosen.items()):
+        if known and all(type(at) is int and at in choices[name][1] for name, at in chosen.items()):
             moved(chosen)
 
+    scale = ", ".join(f"{colour} {place:.0%}" for place, colour in look.diverging)  # as the stops of a gradient
+    colours = {**vars(look), "scale": scale}
+    state = {name: at for name, (at, _) in choices.items()}
     picture(
         key=key,
-        data={**data, "state": dict(state), "colours": colours(look), "waiting": drawn is not None},
+        data={**data, "state": state, "colours": colours, "waiting": drawn is not None},
         on_moved_change=keep,
         on_drawn_change=drawn or (lambda: None),
         on_answered_change=lambda: answered(told("answered")),
     )
 
 
-def colours(look: Palette) -> dict[str, object]:
-    """Colours by meaning; that of absorbing to amplifying also as the stops of a gradient in CSS."""
-    scale = ", ".join(f"{colour} {place:.0%}" for place, colour in look.diverging)
-    return {**vars(look), "scale": scale}
+def plain(value: object, digits: int = 6) -> object:
+    """As it travels: numbers with no more digits than are seen, None for what is not known. Functions stay here."""
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist(), digits)
+    if is_dataclass(value):
+        value = {each.name: getattr(value, each.name) for each in fields(value)}
+    if isinstance(value, dict):
+        return {name: plain(each, digits) for name, each in value.items() if not callable(each)}
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+    return [plain(each, digits) for each in value] if isinstance(value, list | tuple | range) else value
 
 
 THEME = component("theme")

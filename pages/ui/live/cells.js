@@ -70,30 +70,30 @@ export function surroundings(paint, at, { answer, hit, layer }, { token, front, 
   const accent = tone("accent")
   const last = at.layers - 1
   const column = { x: at.x(token) - at.across / 2, width: at.across, y: TOP - 14, height: at.floor - TOP + 16, rx: 3 }
-  paint("back", "column", "rect", { ...column, fill: accent, "fill-opacity": 0.1 })
+  paint("back/column", "rect", { ...column, fill: accent, "fill-opacity": 0.1 })
   const rows = { x: LEFT - 1.5, width: at.edge - LEFT + 3, height: at.row + 3, rx: 3, fill: "none" }
-  paint("rows", "entry", "rect", { ...rows, y: at.y(layer) - at.row / 2 - 1.5, stroke: accent, "stroke-width": 1.5 })
+  paint("rows/entry", "rect", { ...rows, y: at.y(layer) - at.row / 2 - 1.5, stroke: accent, "stroke-width": 1.5 })
   const beside = at.y(layer) + (layer >= 2 ? at.row / 2 + 15 : -at.row / 2 - 6)
-  paint("front", "enters", "text", { class: "enters", x: LEFT + 4, y: beside }, `▲ ${enters}`)
+  paint("front/enters", "text", { class: "enters", x: LEFT + 4, y: beside }, `▲ ${enters}`)
   const wave = { x: LEFT, width: at.edge - LEFT, y: at.y(front) + at.row / 2, height: 2, fill: accent }
-  if (Number.isFinite(front)) paint("front", "wave", "rect", wave)
+  if (Number.isFinite(front)) paint("front/wave", "rect", wave)
 
   hit.flipped.forEach((flipped, t) => { // predictions that change
     const [x, y, size] = [at.x(t), TOP - 7, Math.min(4.5, at.across * 0.42)]
     const d = `M${x} ${y - size} l${size} ${size} l${-size} ${size} l${-size} ${-size}z`
-    if (flipped && front >= last) paint("marks", `flip-${t}`, "path", { d, fill: tone("ink") })
-    else paint("marks", `dot-${t}`, "circle", { cx: x, cy: y, r: 1, fill: tone("undecided") })
+    if (flipped && front >= last) paint(`marks/flip-${t}`, "path", { d, fill: tone("ink") })
+    else paint(`marks/dot-${t}`, "circle", { cx: x, cy: y, r: 1, fill: tone("undecided") })
   })
   const sink = answer.sink && { class: "sink", x: at.x(answer.sink.token) - at.across / 2 + 1, y: 10 }
-  if (sink) paint("front", "sink", "text", sink, words.sink)
+  if (sink) paint("front/sink", "text", sink, words.sink)
 
   for (let k = 0; k < at.layers; k++) { // numbers of layers
     const near = Math.abs(k - layer) * at.row < LINE || (k !== last && (last - k) * at.row < LINE)
     const own = k === layer
     const label = { x: LEFT - 7, y: at.y(k) + 4, "text-anchor": "end", class: own ? "own" : "" }
-    if (own || (!near && (k % 5 === 0 || k === last))) paint("labels", `layer-${k}`, "text", label, k)
+    if (own || (!near && (k % 5 === 0 || k === last))) paint(`labels/layer-${k}`, "text", label, k)
   }
-  paint("labels", "layer", "text", { x: 0, y: at.floor + 14 }, words.layer)
+  paint("labels/layer", "text", { x: 0, y: at.floor + 14 }, words.layer)
 
   const every = at.turn === 90 ? Math.ceil(LINE / at.across) : 1 // words that would lie over one another are left out
   answer.tokens.forEach((word, t) => {
@@ -102,7 +102,7 @@ export function surroundings(paint, at, { answer, hit, layer }, { token, front, 
     const [x, y] = [at.x(t) + (at.turn ? 3 : 0), at.floor + (at.turn ? 11 : 16)]
     const look = { class: own ? "word own" : "word", "font-size": at.turn === 90 ? 11 : 13 }
     const lie = { transform: `translate(${x} ${y}) rotate(${-at.turn})`, "text-anchor": at.turn ? "end" : "middle" }
-    paint("labels", `token-${t}`, "text", { ...look, ...lie }, word)
+    paint(`labels/token-${t}`, "text", { ...look, ...lie }, word)
   })
 }
 
@@ -112,16 +112,16 @@ export function means(paint, at, { hit, layer }, front) {
   const [from, middle] = [at.edge + 10, { "text-anchor": "middle" }]
   const x = (/** @type {number} */ ratio) => from + reach(ratio) * at.strip
   const one = { x1: x(1), x2: x(1), y1: TOP, y2: at.floor, stroke: tone("guide"), "stroke-dasharray": "2 3" }
-  paint("strip", "one", "line", one)
-  paint("labels", "one", "text", { x: x(1), y: at.floor + 14, ...middle }, "1×")
+  paint("strip/one", "line", one)
+  paint("labels/one", "text", { x: x(1), y: at.floor + 14, ...middle }, "1×")
   const shown = hit.mean.slice(0, Math.floor(Math.min(at.layers - 1, front)) - layer + 1)
   const line = { fill: "none", stroke: tone("ink"), "stroke-width": 1.75, "stroke-linejoin": "round" }
   const d = path(shown.map((mean, n) => (mean ? [x(mean), at.y(layer + n)] : null)))
-  paint("strip", "path", "path", { ...line, d })
+  paint("strip/path", "path", { ...line, d })
   const ratio = shown.at(-1)
   if (!ratio) return
   const [y, fill] = [at.y(layer + shown.length - 1), tone(ratio > 1.05 ? "amplify" : ratio < 0.95 ? "absorb" : "ink")]
-  paint("strip", "end", "circle", { cx: x(ratio), cy: y, r: 4, fill })
+  paint("strip/end", "circle", { cx: x(ratio), cy: y, r: 4, fill })
   const end = { class: "end", x: clamp(x(ratio), from + 14, from + at.strip - 10), y: y - 9, ...middle, fill }
-  paint("front", "end", "text", end, `${digits(ratio)}×`)
+  paint("front/end", "text", end, `${digits(ratio)}×`)
 }

@@ -1,7 +1,7 @@
-// Sliders, choices and switches over the stops that Python names; each holds one entry of a picture's state.
+// Sliders, choices and boxes to tick over the stops that Python names; each holds one entry of a picture's state.
 import { make } from "./dom.js"
 /** @import { Picture } from "./runtime.js" */
-/** @typedef {{name: string, label: string, stops: string[], kind?: "slider" | "choice" | "switch",
+/** @typedef {{name: string, label: string, stops: string[], kind?: "slider" | "choice" | "check",
  *   marks?: [number, string][], spoken?: string[], hidden?: boolean, disabled?: boolean, value?: number}} Control
  *   `marks`: stops with a word below the slider; `spoken`: what a screen reader says of a stop, where it says more;
  *   `value`: what is shown instead of the state's */
@@ -52,9 +52,9 @@ export class Controls {
 const MAKERS = {
   slider({ name, label, stops, marks = [] }) {
     const last = stops.length - 1
-    const words = marks.map(([at, textContent]) => {
+    const words = marks.map(([at, text]) => {
       const className = at === 0 ? "first" : at === last ? "last" : ""
-      const word = make("span", { className, textContent, "data-mark": `stop-${name}-${at}` })
+      const word = make("span", { className, "data-mark": `stop-${name}-${at}` }, text)
       word.style.left = `calc(8px + (100% - 16px) * ${at / last})`
       return word
     })
@@ -64,15 +64,14 @@ const MAKERS = {
     return make("div", { className: "control", "data-mark": `control-${name}` }, text, below)
   },
   choice({ name, label, stops }) {
-    const options = stops.map((textContent, value) => {
+    const options = stops.map((text, value) => {
       const input = make("input", { type: "radio", name, value })
-      return make("label", { "data-mark": `stop-${name}-${value}` }, input, make("span", { textContent }))
+      return make("label", { "data-mark": `stop-${name}-${value}` }, input, make("span", {}, text))
     })
     const about = { className: `control ${name}`, "data-mark": `control-${name}` }
-    return make("fieldset", about, make("legend", { textContent: label }), make("div", "options", ...options))
+    return make("fieldset", about, make("legend", {}, label), make("div", "options", ...options))
   },
-  switch({ name, label }) {
-    const input = make("input", { type: "checkbox", className: name, role: "switch" })
-    return make("label", "control switch", input, make("i"), make("span", { textContent: label }))
+  check({ name, label }) {
+    return make("label", "control check", make("input", { type: "checkbox", className: name }), label)
   },
 }

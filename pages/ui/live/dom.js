@@ -2,7 +2,7 @@
 /** @typedef {Record<string, unknown>} Properties */
 /** @typedef {keyof SVGElementTagNameMap} Tag */
 /** @typedef {{element: Element, drawn: Properties}} Part */
-/** @typedef {(group: string, id: string, tag: Tag, attributes: Properties, text?: string | number) => void} Paint */
+/** @typedef {(name: string, tag: Tag, attributes: Properties, text?: string | number) => void} Paint `group/id` */
 
 /** An HTML element with properties or attributes, or a class alone. @template {keyof HTMLElementTagNameMap} Name
  * @param {Name} tag @param {Properties | string} about @param {(Node | string)[]} children */
@@ -38,10 +38,9 @@ export class Painter {
   draw(each) {
     const before = this.#parts
     this.#parts = new Map()
-    each((group, id, tag, attributes, text) => {
-      const name = `${group}/${id}`
+    each((name, tag, attributes, text) => {
       const part = /** @type {Part} */ (before.get(name) ?? { element: vector(tag), drawn: {} })
-      if (!before.delete(name)) this.#groups.get(group)?.append(part.element)
+      if (!before.delete(name)) this.#groups.get(name.split("/")[0])?.append(part.element)
       for (const [key, value] of Object.entries(attributes))
         if (part.drawn[key] !== value) part.element.setAttribute(key, String(value))
       if (part.drawn.text !== text) part.element.textContent = String(text)

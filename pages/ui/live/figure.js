@@ -21,7 +21,6 @@ import { filled, Lights, write } from "./sentences.js"
 
 const ROOM = 60 // px more where type is large
 const GAUGE = 104 // px of the gauge below the plot
-const ARROW = 3 // px, the least shift that is drawn as an arrow
 
 /** @extends {Picture<Data>} */
 class Figure extends Picture {
@@ -59,12 +58,11 @@ class Figure extends Picture {
     for (const [name, is] of Object.entries(looks)) this.root.classList.toggle(name, Boolean(is))
     this.ask.hidden = !ask
     if (!ask) return
-    const [question, disabled] = [make("p", "question"), Boolean(ask.waiting)]
+    const [question, type, disabled] = [make("p", "question"), "button", Boolean(ask.waiting)]
     write(question, ask.question)
-    const answers = Object.entries(ask.options).map(([value, textContent]) =>
-      make("button", { type: "button", textContent, disabled, onclick: () => this.tell("answered", value) }))
-    const waiting = make("p", { className: "waiting", textContent: ask.waiting })
-    this.ask.replaceChildren(question, make("div", "answers", ...answers), waiting)
+    const answers = Object.entries(ask.options).map(([value, text]) =>
+      make("button", { type, disabled, onclick: () => this.tell("answered", value) }, text))
+    this.ask.replaceChildren(question, make("div", "answers", ...answers), make("p", "waiting", ask.waiting))
   }
 
   /** Layer under a pointer. @param {PointerEvent} event */
@@ -98,7 +96,7 @@ class Figure extends Picture {
     this.painter.draw((paint) => {
       this.plot = new Plot(paint, Array.isArray(data.y) ? data.y[frame] : data.y, data.layers, width, tall)
       this.plot.axes(data.x, data.foot)
-      if (this.picked !== null) pin(this.plot, this.picked)
+      if (this.picked !== null) this.plot.pin(this.picked)
       if (data.bars) this.bars(data.bars)
       data.lines.forEach((line, n) => this.line(line, n))
       if (data.gauge) gauge(this.plot, data.gauge, frame, tall)
@@ -115,17 +113,17 @@ class Figure extends Picture {
     const foot = this.data.foot ?? plot.axis.low
     const outline = { fill: tone("faint"), "fill-opacity": 0.35, stroke: tone(edge) }
     values[frame].forEach((value, layer) => {
-      if (base) plot.bar("grid", `base-${layer}`, layer, [foot, base[layer]], 0.06, outline)
+      if (base) plot.bar(`grid/base-${layer}`, layer, [foot, base[layer]], 0.06, outline)
       if (value === null) return
       const fill = tone(tones ? tones[frame][layer] : layer === picked ? "accent" : usual)
       const look = { fill, "fill-opacity": layer === picked || picked === null ? 0.95 : 0.75 }
       const more = { ...look, "data-mark": `layer-${layer} layers` }
-      plot.bar("bars", `now-${layer}`, layer, [foot, value], base ? 0.22 : 0.14, more)
-      if (bound && base) arrow(plot, layer, base[layer], value)
+      plot.bar(`bars/now-${layer}`, layer, [foot, value], base ? 0.22 : 0.14, more)
+      if (bound && base) plot.arrow(layer, base[layer], value)
       const limit = { height: 4, fill: tone("ink") }
-      if (bound?.[frame].includes(layer)) plot.bar("front", `bound-${layer}`, layer, [value, value], 0.02, limit)
+      if (bound?.[frame].includes(layer)) plot.bar(`front/bound-${layer}`, layer, [value, value], 0.02, limit)
       const dot = { cx: plot.x(layer), cy: plot.floor, r: 3, fill: tone("ink") }
-      if (hand.includes(layer)) plot.paint("front", `hand-${layer}`, "circle", dot)
+      if (hand.includes(layer)) plot.paint(`front/hand-${layer}`, "circle", dot)
     })
   }
 
@@ -138,14 +136,14 @@ class Figure extends Picture {
     const shown = apart ? table[first] : table
     for (let layer = 0; bundle && layer <= last; layer++) {
       const thin = { stroke: tone("faint"), "stroke-width": 1, "data-mark": `layer-${layer} layers` }
-      if (layer !== first) plot.line("bundle", `${n}-${layer}`, table[layer], thin)
+      if (layer !== first) plot.line(`bundle/${n}-${layer}`, table[layer], thin)
     }
     const look = { stroke: tone(name), "stroke-dasharray": dash ? "5 5" : "none" }
-    plot.line("lines", `${n}`, shown, { ...look, "data-mark": `${mark} layer-${first} layers` })
+    plot.line(`lines/${n}`, shown, { ...look, "data-mark": `${mark} layer-${first} layers` })
     for (const end of mark ? [0, 1] : [0]) {
       const [id, layer] = [end ? "end" : "start", end ? last : first]
       const [cx, cy, known] = [plot.x(layer), plot.y(shown[layer]), { "data-mark": mark && `${mark}-${id}` }]
-      plot.paint("front", `${n}-${id}`, "circle", { cx, cy, r: 4, fill: tone(name), ...known })
+      plot.paint(`front/${n}-${id}`, "circle", { cx, cy, r: 4, fill: tone(name), ...known })
       const more = { class: "end", ...known }
       if (ends[end]) plot.write(`${n}-${id}`, cx, cy - 10, this.word(ends[end]), end ? "end" : "middle", more)
     }
@@ -197,20 +195,6 @@ class Figure extends Picture {
   }
 }
 
-/** The layer that is picked. @param {Plot} plot @param {number} layer */
-function pin(plot, layer) {
-  plot.column("pick", layer, { fill: tone("accent"), "fill-opacity": 0.14 })
-  plot.paint("front", "pin", "path", { d: `M${plot.x(layer)} ${EDGE.top} l-6 -9 h12 z`, fill: tone("accent") })
-}
-
-/** The way between two values. @param {Plot} plot @param {number} layer @param {number} from @param {number} to */
-function arrow(plot, layer, from, to) {
-  const [start, end] = [plot.y(from), plot.y(to)]
-  const back = Math.sign(start - end) * 4
-  const d = `M${plot.x(layer)} ${start} V${end} m-3 ${back} l3 ${-back} l3 ${back}`
-  if (Math.abs(start - end) >= ARROW) plot.paint("front", `arrow-${layer}`, "path", { class: "arrow", d })
-}
-
 /** The number that the frames lead to, over all frames, with a dot at the one shown.
  * @param {Plot} plot @param {Gauge} gauge @param {number} frame @param {number} tall */
 function gauge(plot, { y: axis, values, zero, points }, frame, tall) {
@@ -220,11 +204,11 @@ function gauge(plot, { y: axis, values, zero, points }, frame, tall) {
   plot.write("gauge", 0, tall + 18, axis.title)
   axis.ticks.forEach(([value, text], n) => plot.tick(`gauge-${n}`, y(value), text))
   const guide = { y1: top, y2: floor, stroke: tone("guide"), "stroke-dasharray": "3 3" }
-  if (zero !== null) plot.paint("grid", "zero", "line", { x1: x(zero), x2: x(zero), ...guide })
+  if (zero !== null) plot.paint("grid/zero", "line", { x1: x(zero), x2: x(zero), ...guide })
   const d = path(values.map((value, n) => [x(n), y(value)]))
-  plot.paint("lines", "gauge", "path", { d, fill: "none", stroke: tone("ink"), "stroke-width": 2 })
+  plot.paint("lines/gauge", "path", { d, fill: "none", stroke: tone("ink"), "stroke-width": 2 })
   const dot = (/** @type {number} */ n, mark = `gauge-${n}`, r = 4, name = "ink") =>
-    plot.paint("front", mark, "circle", { cx: x(n), cy: y(values[n]), r, fill: tone(name), "data-mark": mark })
+    plot.paint(`front/${mark}`, "circle", { cx: x(n), cy: y(values[n]), r, fill: tone(name), "data-mark": mark })
   points.forEach((n) => dot(n))
   dot(frame, "gauge", 7, "accent")
 }

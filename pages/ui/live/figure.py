@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import streamlit as st
 
 from core.show.figures import Palette
@@ -119,11 +117,7 @@ FATES = {
     "absorbs": "the rest of the network absorbs it",
     None: "it is the last layer, so its gain is [1×](foot) by definition",
 }
-VERDICTS = (
-    Key("amplify", "block", "amplifies"),
-    Key("absorb", "block", "absorbs"),
-    Key("undecided", "block", "undecided: within 5 % of 1×, or uncertain"),
-)
+DECIDED = (Key("amplify", "block", "amplifies"), Key("absorb", "block", "absorbs"))
 
 
 def tones(verdicts: Sequence[str | None]) -> list[str]:
@@ -162,10 +156,6 @@ class Figure:
     large: bool = False  # for a room
     first: bool = False  # the picture comes before its words and controls, as that of a chart beside it
 
-    @property
-    def layers(self) -> int:
-        return (self.bars or self.lines[0]).values.shape[-1]
-
 
 def draw(shown: Figure, look: Palette, drawn: Callable[[], None] | None = None) -> None:
     """Draw a figure. On release the picked layer and the value of every control are in the state under their names.
@@ -182,20 +172,11 @@ def draw(shown: Figure, look: Palette, drawn: Callable[[], None] | None = None) 
         if shown.ask and answer in shown.ask.options:
             shown.ask.answered(answer)
 
-    data = _plain(shown) | {"layers": shown.layers, "finding": plain(shown.finding)}
-    state = {name: each.index for name, each in controls.items()}
-    choices = {name: range(len(each.stops)) for name, each in controls.items()}
-    live.draw(COMPONENT, f"figure-{shown.name}", data, state, choices, look, moved, drawn, answered)
+    layers = (shown.bars or shown.lines[0]).values.shape[-1]
+    data = live.plain(shown) | {"layers": layers, "finding": plain(shown.finding)}
+    live.draw(COMPONENT, f"figure-{shown.name}", data, choices(controls.values()), look, moved, drawn, answered)
 
 
-def _plain(value: object) -> object:
-    """As it travels: numbers no longer than is seen, None for what is not known. Functions stay here."""
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if is_dataclass(value):
-        value = {each.name: getattr(value, each.name) for each in fields(value)}
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items() if not callable(each)}
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    return [_plain(each) for each in value] if isinstance(value, list | tuple | range) else value
+def choices(controls: Iterable[Control]) -> dict[str, tuple[int, range]]:
+    """The stop of every control, and how many there are."""
+    return {each.name: (each.index, range(len(each.stops))) for each in controls}

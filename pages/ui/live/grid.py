@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 from core.ask.lab import MOST_TOKENS
@@ -61,21 +60,13 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class Stop:
-    """One strength of a kind of damage."""
-
-    value: str  # as perturbations are written
-    label: str
-
-
-@dataclass(frozen=True)
 class Kind:
     """Something that can be done to a layer."""
 
     label: str
     enters: str  # stands where it enters
     size: str  # what its slider is called
-    stops: Sequence[Stop]
+    stops: Mapping[str, str]  # its strengths as perturbations are written -> as they are shown
     usual: int  # the stop that it begins with
     choosy: bool = False  # the first token may be left out
 
@@ -103,12 +94,11 @@ class Answered:
     @cached_property
     def plain(self) -> dict[str, object]:
         """As it travels."""
-        found = lessons.sink(self.shared.norms)
         return {
             "layers": len(self.shared.norms),
             "tokens": [lessons.shown(token, first=at == 0) for at, token in enumerate(self.shared.tokens)],
             "after": lessons.contexts(self.shared.tokens),
-            "sink": None if found is None else asdict(found),
+            "sink": live.plain(lessons.sink(self.shared.norms)),
             "dense": _words(self.shared.dense),
             "hit": {str(layer): _plain(self.rows[layer], hit) for layer, hit in self.hits.items()},
         }
@@ -140,22 +130,21 @@ def draw(
 
     data = {
         "sentence": sentence,
-        "kinds": [asdict(kind) for kind in kinds],
+        "kinds": live.plain(kinds),
         "answers": {name: answer.plain for name, answer in answers.items()},
         "fallback": fallback,
         "words": WORDS,
         "legend": LEGEND,
     }
     choices = {
-        "layer": range(max(len(each.shared.norms) for each in answers.values())),
-        "token": range(-1, MOST_TOKENS),
-        "kind": range(len(kinds)),
-        "size": range(max(len(kind.stops) for kind in kinds)),
-        "first": range(2),
-        "only": range(2),
+        "layer": (state.layer, range(max(len(each.shared.norms) for each in answers.values()))),
+        "token": (state.token, range(-1, MOST_TOKENS)),
+        "kind": (state.kind, range(len(kinds))),
+        "size": (state.size, range(max(len(kind.stops) for kind in kinds))),
+        "first": (int(state.first), range(2)),
+        "only": (int(state.only), range(2)),
     }
-    numbers = {name: int(value) for name, value in asdict(state).items()}
-    live.draw(COMPONENT, KEY, data, numbers, choices, look, told, drawn)
+    live.draw(COMPONENT, KEY, data, choices, look, told, drawn)
 
 
 def key(sentence: str, word: str, first: bool, token: int | None) -> str:
@@ -165,19 +154,10 @@ def key(sentence: str, word: str, first: bool, token: int | None) -> str:
 
 
 def _plain(row: Row, found: Hit) -> dict[str, object]:
-    return {
-        "ratio": [[_short(each) for each in line] for line in found.ratio.tolist()],
-        "entered": [_short(each) for each in found.entered.tolist()],
-        "mean": [_short(each) for each in found.mean.tolist()],
-        "words": _words(row.perturbed),
-        "flipped": list(row.flipped),
-        "says": found.said,
-    }
+    numbers = {"ratio": found.ratio, "entered": found.entered, "mean": found.mean}
+    words = {"words": _words(row.perturbed), "flipped": row.flipped, "says": found.said}
+    return live.plain(numbers, 3) | words
 
 
 def _words(after: Sequence[Sequence[Word]]) -> list[list[tuple[str, float]]]:
     return [[(lessons.shown(word), round(share, 4)) for word, share in each] for each in after]
-
-
-def _short(value: float) -> float | None:
-    return float(f"{value:.3g}") if math.isfinite(value) else None

@@ -13,7 +13,7 @@ import { fill, write } from "./sentences.js"
 /** @typedef {{layers: number, tokens: string[], after: string[], sink: {token: number} | null, dense: Word[][],
  *   hit: Record<string, Hit>}} Answer */
 /** @typedef {{answer: Answer, hit: Hit, layer: number, fresh: boolean}} Seen what is on the screen */
-/** @typedef {{label: string, enters: string, size: string, stops: {value: string, label: string}[], usual: number,
+/** @typedef {{label: string, enters: string, size: string, stops: Record<string, string>, usual: number,
  *   choosy: boolean}} Kind of damage */
 /** @typedef {import("./runtime.js").Data & {sentence: string, kinds: Kind[], answers: Record<string, Answer>,
  *   fallback: string, legend: string[]}} Data */
@@ -56,7 +56,7 @@ class Grid extends Picture {
 
   build() {
     const { legend, words } = this.data
-    const [title, low, middle, high, ...marks] = legend.map((textContent) => make("span", { textContent }))
+    const [title, low, middle, high, ...marks] = legend.map((text) => make("span", {}, text))
     const key = { className: "legend", ariaHidden: "true" }
     const scale = make("div", key, title, make("span", "scale"), make("span", "ends", low, middle, high), ...marks)
     const step = (/** @type {"back" | "on"} */ name, /** @type {number} */ by) => {
@@ -75,12 +75,10 @@ class Grid extends Picture {
   }
 
   renew() {
-    for (const [key, answer] of Object.entries(this.data.answers)) {
-      answer.hit = { ...this.answers.get(key)?.hit, ...answer.hit }
-      this.answers.delete(key) // the newest stands last
-      this.answers.set(key, answer)
-    }
-    for (const key of [...this.answers.keys()].slice(0, -KEPT)) this.answers.delete(key)
+    const { answers } = this.data
+    for (const [key, answer] of Object.entries(answers)) answer.hit = { ...this.answers.get(key)?.hit, ...answer.hit }
+    const older = [...this.answers].filter(([key]) => !(key in answers))
+    this.answers = new Map([...older, ...Object.entries(answers)].slice(-KEPT))
   }
 
   leave() {
@@ -102,21 +100,18 @@ class Grid extends Picture {
   get asked() {
     const { kind, size, only, first, token } = this.state
     const { choosy, stops } = this.data.kinds[kind]
-    return `${this.data.sentence}|${stops[size].value}|${only ? token : first || !choosy ? "all" : "after_first"}`
+    const where = only ? token : first || !choosy ? "all" : "after_first"
+    return `${this.data.sentence}|${Object.keys(stops)[size]}|${where}`
   }
 
   /** The answer to the question, or the last one, or an example until there is any. @returns {Seen} */
   look() {
-    const answer = this.answers.get(this.asked)
-    const hit = answer?.hit[this.state.layer]
-    if (answer && hit) this.seen = { answer, hit, layer: this.state.layer, fresh: true }
-    else if (this.seen) this.seen = { ...this.seen, fresh: false }
-    else {
-      const example = /** @type {Answer} */ (this.answers.get(this.data.fallback))
-      const layer = Math.min(this.state.layer, example.layers - 1)
-      this.seen = { answer: example, hit: example.hit[layer], layer, fresh: false }
-    }
-    return this.seen
+    const [answer, layer] = [this.answers.get(this.asked), this.state.layer]
+    if (answer?.hit[layer]) return (this.seen = { answer, hit: answer.hit[layer], layer, fresh: true })
+    if (this.seen) return (this.seen = { ...this.seen, fresh: false })
+    const example = this.data.answers[this.data.fallback]
+    const nearest = Math.min(layer, example.layers - 1)
+    return (this.seen = { answer: example, hit: example.hit[nearest], layer: nearest, fresh: false })
   }
 
   /** Token that is marked. */
@@ -217,11 +212,10 @@ class Grid extends Picture {
     this.tip.hidden = this.pointed === null
     if (event && cell?.inside) {
       this.tip.textContent = this.read(cell.layer, cell.token)
-      const box = this.picture.getBoundingClientRect()
-      const [x, far] = [event.clientX - box.left, box.right - event.clientX]
-      const left = x < far
-      const side = { left: left ? `${x + 14}px` : "", right: left ? "" : `${far + 14}px` }
-      Object.assign(this.tip.style, { ...side, top: `${event.clientY - box.top - 34}px` })
+      const { left, top, width } = this.picture.getBoundingClientRect()
+      const [x, y] = [event.clientX - left, event.clientY - top]
+      const translate = x < width / 2 ? "14px -34px" : "calc(-100% - 14px) -34px"
+      Object.assign(this.tip.style, { left: `${x}px`, top: `${y}px`, translate })
     }
     this.list()
   }
@@ -296,13 +290,14 @@ class Grid extends Picture {
   settings({ answer }) {
     const { data: { kinds, words }, state, token } = this
     const { choosy, size, stops } = kinds[state.kind]
+    const sizes = Object.values(stops)
     const only = fill(words.only, { word: answer.tokens[token] })
     const unchosen = { hidden: Boolean(state.only), disabled: !choosy, value: choosy ? state.first : 1 }
     this.controls.show([
       { name: "kind", kind: "choice", label: words.kind, stops: kinds.map(({ label }) => label) },
-      { name: "size", label: size, stops: stops.map(({ label }) => label), hidden: stops.length < 2 },
+      { name: "size", label: size, stops: sizes, hidden: sizes.length < 2 },
       { name: "only", kind: "choice", label: words.tokens, stops: [words.every, only] },
-      { name: "first", kind: "switch", label: words.first, stops: ["", ""], ...unchosen },
+      { name: "first", kind: "check", label: words.first, stops: ["", ""], ...unchosen },
     ])
   }
 
@@ -316,23 +311,19 @@ class Grid extends Picture {
     const [flipped, dense, hurt] = [hit.flipped[token], answer.dense[token], hit.words[token]]
     const after = make("p", "after")
     write(after, fill(words.next, { word: answer.after[token] }))
-    const className = flipped ? "verdict flips" : "verdict"
-    after.append(make("span", { className, textContent: flipped ? words.new : words.same }))
-    this.next.replaceChildren(after, list(words.dense, dense, dense[0][0]), list(words.hurt, hurt, dense[0][0]))
+    after.append(make("span", flipped ? "verdict flips" : "verdict", flipped ? words.new : words.same))
+    const list = (/** @type {string} */ title, /** @type {Word[]} */ found) => {
+      const rows = found.map(([word, share], n) => {
+        const bar = make("i")
+        bar.style.width = `${Math.max(1, 100 * share)}%`
+        const kind = n === 0 ? (word === dense[0][0] ? "top" : "top other") : word === dense[0][0] ? "was" : ""
+        const written = make("span", "share", `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`)
+        return make("li", kind, make("span", "word", word), make("span", {}, bar), written)
+      })
+      return make("div", "list", make("h4", {}, title), make("ol", {}, ...rows))
+    }
+    this.next.replaceChildren(after, list(words.dense, dense), list(words.hurt, hurt))
   }
-}
-
-/** @param {string} title @param {Word[]} words @param {string} best the word without damage */
-function list(title, words, best) {
-  const rows = words.map(([word, share], n) => {
-    const bar = make("i")
-    bar.style.width = `${Math.max(1, 100 * share)}%`
-    const className = n === 0 ? (word === best ? "top" : "top other") : word === best ? "was" : ""
-    const written = `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`
-    return make("li", className, make("span", { className: "word", textContent: word }), make("span", {}, bar),
-      make("span", { className: "share", textContent: written }))
-  })
-  return make("div", "list", make("h4", { textContent: title }), make("ol", {}, ...rows))
 }
 
 export default mounted(Grid)

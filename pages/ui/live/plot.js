@@ -38,13 +38,13 @@ export class Plot {
   /** Words at a place. @param {string} id @param {number} x @param {number} y @param {string | number} text
    * @param {"start" | "middle" | "end"} anchor @param {Properties} more */
   write(id, x, y, text, anchor = "start", more = {}) {
-    this.paint("axes", id, "text", { x, y, "text-anchor": anchor, ...more }, text)
+    this.paint(`axes/${id}`, "text", { x, y, "text-anchor": anchor, ...more }, text)
   }
 
   /** A line across. @param {string} id @param {number} y @param {string} text @param {Properties} more */
   tick(id, y, text, more = {}) {
     const line = { x1: EDGE.left, x2: this.end, y1: y, y2: y, stroke: tone("faint"), "stroke-opacity": 0.45, ...more }
-    this.paint("grid", `line-${id}`, "line", line)
+    this.paint(`grid/line-${id}`, "line", line)
     this.write(`tick-${id}`, EDGE.left - 8, y + 4, text, "end")
   }
 
@@ -66,23 +66,36 @@ export class Plot {
   /** The whole column of a layer. @param {string} id @param {number} layer @param {Properties} more */
   column(id, layer, more) {
     const [x, height] = [this.x(layer) - this.step / 2, this.floor - EDGE.top]
-    this.paint("grid", id, "rect", { x, width: this.step, y: EDGE.top, height, ...more })
+    this.paint(`grid/${id}`, "rect", { x, width: this.step, y: EDGE.top, height, ...more })
+  }
+
+  /** Mark the layer that is picked. @param {number} layer */
+  pin(layer) {
+    this.column("pick", layer, { fill: tone("accent"), "fill-opacity": 0.14 })
+    this.paint("front/pin", "path", { d: `M${this.x(layer)} ${EDGE.top} l-6 -9 h12 z`, fill: tone("accent") })
+  }
+
+  /** The way between two values of a layer, where it can be seen. @param {number} layer @param {number[]} values */
+  arrow(layer, ...values) {
+    const [start, end] = values.map((value) => this.y(value))
+    const back = Math.sign(start - end) * 4
+    const d = `M${this.x(layer)} ${start} V${end} m-3 ${back} l3 ${-back} l3 ${back}`
+    if (Math.abs(start - end) >= 3) this.paint(`front/arrow-${layer}`, "path", { class: "arrow", d })
   }
 
   /** A bar between two values, `inset` being the share of its column that stays free on either side.
-   * @param {string} group @param {string} id @param {number} layer @param {[number, number]} values
-   * @param {number} inset @param {Properties} more */
-  bar(group, id, layer, values, inset, more) {
-    const [a, b] = values.map((value) => this.y(value))
+   * @param {string} name @param {number} layer @param {number[]} ends @param {number} inset @param {Properties} more */
+  bar(name, layer, ends, inset, more) {
+    const [a, b] = ends.map((value) => this.y(value))
     const [x, width] = [this.x(layer) - this.step * (0.5 - inset), this.step * (1 - 2 * inset)]
     const [y, height] = [Math.min(a, b), Math.max(Math.abs(a - b), 1)]
-    this.paint(group, id, "rect", { class: "bar", x, width, y, height, ...more })
+    this.paint(name, "rect", { class: "bar", x, width, y, height, ...more })
   }
 
-  /** A line over layers, interrupted where a value is not known.
-   * @param {string} group @param {string} id @param {(number | null)[]} values @param {Properties} more */
-  line(group, id, values, more) {
+  /** A line, interrupted where nothing is known. @param {string} name @param {(number | null)[]} values
+   * @param {Properties} more */
+  line(name, values, more) {
     const d = path(values.map((value, layer) => (value === null ? null : [this.x(layer), this.y(value)])))
-    this.paint(group, id, "path", { d, fill: "none", "stroke-width": 3, "stroke-linejoin": "round", ...more })
+    this.paint(name, "path", { d, fill: "none", "stroke-width": 3, "stroke-linejoin": "round", ...more })
   }
 }

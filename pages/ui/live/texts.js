@@ -25,10 +25,8 @@ class Texts extends Picture {
 
 /** @param {Card} card */
 function card({ label, prompt, text, same, said }) {
-  const begins = make("span", { className: "prompt", textContent: prompt })
-  const differs = make("mark", { textContent: text.slice(same) })
-  return make("div", "card", make("h4", { textContent: label }), make("p", {}, begins, text.slice(0, same), differs),
-    make("p", { className: "said", textContent: said }))
+  const written = [make("span", "prompt", prompt), text.slice(0, same), make("mark", {}, text.slice(same))]
+  return make("div", "card", make("h4", {}, label), make("p", {}, ...written), make("p", "said", said))
 }
 
 export default mounted(Texts)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import takewhile
 
 from core.base.formats import several
 from core.show.figures import Palette
 from pages.ui import live
-from pages.ui.live.figure import Control
+from pages.ui.live.figure import Control, choices
 
 COMPONENT = live.component("texts")
-KEY = "texts"
-WAITING = {"text": "", "same": 0, "said": ""}  # a text that is not written yet
 
 
 @dataclass(frozen=True)
@@ -49,26 +47,26 @@ def draw(
         Control("zeros", "Weights removed by Wanda", shares, state["zeros"], ()),
     ]
     cards = [[_cards(prompt, methods, at) for at in range(len(zeros))] for prompt in prompts]
-    choices = {each.name: range(len(each.stops)) for each in controls}
-    data = {"controls": [asdict(each) for each in controls], "cards": cards}
-    live.draw(COMPONENT, KEY, data, state, choices, look, told)
+    data = {"controls": live.plain(controls), "cards": cards}
+    live.draw(COMPONENT, "texts", data, choices(controls), look, told)
 
 
 def _cards(prompt: Continued, methods: Mapping[str, str], at: int) -> list[dict[str, object]]:
     """The dense text, and that of every method at a sparsity."""
     dense, waits = prompt.dense or "", "The model writes…" if prompt.own else ""
+    unknown = {"prompt": waits, "text": "", "same": 0, "said": ""}
     texts = {"Dense": prompt.dense} | {label: prompt.written[name][at] for name, label in methods.items()}
     cards: list[dict[str, object]] = []
     for label, text in texts.items():
-        said = _compared(dense, text) if cards else "nothing removed"
-        known = {"prompt": prompt.text, "text": text or " (nothing)", "same": common(dense, text or ""), "said": said}
-        cards.append({"label": label} | (WAITING | {"prompt": waits} if text is None else known))
+        same = common(dense, text or "")
+        said = _compared(dense, text, same) if cards else "nothing removed"
+        known = {"prompt": prompt.text, "text": text or " (nothing)", "same": same, "said": said}
+        cards.append({"label": label} | (unknown if text is None else known))
     return cards
 
 
-def _compared(dense: str, text: str | None) -> str:
+def _compared(dense: str, text: str | None, same: int) -> str:
     """How long a text is the dense model's."""
-    same = common(dense, text or "")
     if not same:
         return "differs from the first word on"
     words = several(len(dense[:same].split()), "word")

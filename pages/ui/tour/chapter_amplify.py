@@ -70,7 +70,7 @@ def picture(
         controls=[what] if what else [],
         pick=figure.pick("Layer", values.shape[1], layer),
         bars=figure.Bars(values, [figure.tones(each.verdicts) for each in shown.values()]),
-        key=figure.VERDICTS,
+        key=[*figure.DECIDED, figure.Key("undecided", "block", "undecided: within 5 % of 1×, or uncertain")],
         foot=1.0,
         x="layer where the damage starts",
         lead=parts.opening(
