@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import importlib
 import re
 import threading
@@ -16,11 +17,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.jobs import processes, queue
 from core.store.cache import Store
-from pages.ui import live
 
 STATIC = Path(st.__file__).parent / "static"
 # Names with a hash of the content in them, and nothing that could lead out of the folder.
 HASHED = re.compile(r"/(static/(?:js|css|media)/[\w-]+(?:\.[\w-]+)*\.[\w-]{8}\.\w+)")
+# Modules of live pictures are served as they are, under a name that changes with them.
+MODULES = {file.name: file.read_bytes() for file in (Path(__file__).parent / "live").glob("*.js")}
+VERSION = hashlib.sha256(b"".join(MODULES.values())).hexdigest()[:12]
+MODULE = re.compile(rf"(?:/.+)?/live/{VERSION}/([\w-]+\.js)")
 FOREVER = {"Cache-Control": "public, immutable, max-age=31536000"}
 KINDS = {  # not guessed: on Windows the registry may call a script plain text, and browsers then refuse it
     ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".wasm": "application/wasm",
@@ -32,6 +36,12 @@ DRAWING = (
     "pages.ui.absorption.sections",
     "core.show.figures.evaluation",
 )  # with them comes all that is slow
+
+
+def address(picture: str) -> str:
+    """Path under which browsers load the module of a live picture."""
+    base = st.get_option("server.baseUrlPath").strip("/")
+    return f"{base and '/'}{base}/live/{VERSION}/{picture}.js"
 
 
 class Assets:
@@ -46,8 +56,8 @@ class Assets:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" and scope["method"] == "GET" else ""
-        module, file = live.ADDRESS.fullmatch(path), HASHED.fullmatch(path)
-        content = live.MODULES.get(module[1]) if module else _read(STATIC / file[1]) if file else None
+        module, file = MODULE.fullmatch(path), HASHED.fullmatch(path)
+        content = MODULES.get(module[1]) if module else _read(STATIC / file[1]) if file else None
         if content is None:
             await self.app(scope, receive, send)
             return

@@ -15,7 +15,7 @@ from core.show.figures import LIGHT
 from core.show.lessons import sentence
 from core.store import scenes
 from core.store.scenes import Generated
-from pages.ui import live
+from pages.ui import live, serving
 from pages.ui.lab import continuing
 from pages.ui.lab import question as asking
 from pages.ui.lab.question import OPENING
@@ -258,7 +258,7 @@ def test_every_kind_of_damage_can_be_asked() -> None:
 
 
 def test_the_picture_has_every_word_that_it_writes_and_no_other() -> None:
-    written = b"".join(live.MODULES[name] for name in ("lab.js", "cells.js")).decode()
+    written = b"".join(serving.MODULES[name] for name in ("lab.js", "cells.js")).decode()
     found = re.findall(r"words\.(\w+)", written) + re.findall(r'step\("(\w+)"', written)
     assert set(found) == set(grid.WORDS)
 

@@ -12,7 +12,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from core.store.files import write_file
-from pages.ui import live, serving
+from pages.ui import serving
 from pages.ui.guard import Guard, welcome
 from pages.ui.serving import KINDS, STATIC, Assets
 from tests.core.store.test_deleting import GONE, by
@@ -53,13 +53,13 @@ def test_a_hashed_file_is_sent_whole_and_kept_for_good(suffix: str) -> None:
 
 @pytest.mark.parametrize("base", ["", "/behind/a/proxy"])
 def test_browsers_load_the_modules_of_live_pictures_as_they_are(base: str) -> None:
-    for file in Path(live.__file__).parent.glob("*.js"):
-        [start, body], passed = ask(f"{base}/live/{live.VERSION}/{file.name}")
+    for file in (Path(serving.__file__).parent / "live").glob("*.js"):
+        [start, body], passed = ask(f"{base}/live/{serving.VERSION}/{file.name}")
         assert not passed and body["body"] == file.read_bytes()
         headers = dict(start["headers"])
         assert headers[b"content-type"].startswith(b"text/javascript") and b"immutable" in headers[b"cache-control"]
         for asked in re.findall(r'from "\./([^"]+)"', file.read_text("utf-8")):
-            assert asked in live.MODULES
+            assert asked in serving.MODULES
 
 
 def test_streamlit_answers_for_everything_else() -> None:
@@ -73,8 +73,8 @@ def test_streamlit_answers_for_everything_else() -> None:
         ("/static/js/..%2f..%2fapp.Abcd1234.js", "GET"),
         ("/_stcore/health", "GET"),
         (known, "HEAD"),
-        (f"/live/{live.VERSION}/absent.js", "GET"),
-        (f"/live/{live.VERSION}/../__init__.py", "GET"),
+        (f"/live/{serving.VERSION}/absent.js", "GET"),
+        (f"/live/{serving.VERSION}/../__init__.py", "GET"),
         ("/live/000000000000/runtime.js", "GET"),
         (known + "/", "GET"),
     ):

@@ -7,9 +7,7 @@ A picture is a JavaScript module of this folder; browsers load it, and what it i
 
 from __future__ import annotations
 
-import hashlib
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -18,20 +16,17 @@ import numpy as np
 import streamlit as st
 
 from core.show.figures import Palette
+from pages.ui.serving import address
 
-HERE = Path(__file__).parent
-MODULES = {file.name: file.read_bytes() for file in HERE.glob("*.js")}
-VERSION = hashlib.sha256(b"".join(MODULES.values())).hexdigest()[:12]  # browsers keep modules for good
-ADDRESS = re.compile(rf"(?:/.+)?/live/{VERSION}/([\w-]+\.js)")
+STYLE = (Path(__file__).parent / "live.css").read_text("utf-8")
 
 
 def component(name: str) -> Callable:
     """A live picture, drawn by the module of that name."""
-    base = st.get_option("server.baseUrlPath").strip("/")
-    module = f"location.origin + '{base and '/'}{base}/live/{VERSION}/{name}.js'"
+    module = f"location.origin + '{address(name)}'"
     script = f"export default async (mount) =>\n(await import({module})).default(mount)"
-    html, css = f'<div class="live {name}"></div>', (HERE / "live.css").read_text("utf-8")
-    return st.components.v2.component(f"absorption_explorer.{name}", html=html, css=css, js=script)
+    html = f'<div class="live {name}"></div>'
+    return st.components.v2.component(f"absorption_explorer.{name}", html=html, css=STYLE, js=script)
 
 
 def draw(

@@ -97,7 +97,7 @@ export class Picture {
       held.pressed = { ...this.state }
     }
     element.onpointermove = (event) => (held ? take(event) : event.pointerType === "mouse" && hover(event))
-    element.onpointerleave = (event) => held || event.pointerType !== "mouse" || hover(null)
+    element.onpointerleave = (event) => held || event.pointerType === "touch" || hover(null)
     element.onpointerup = (event) => {
       if (!held) return
       const { before, pressed } = held
