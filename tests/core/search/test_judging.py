@@ -22,6 +22,7 @@ from core.models.outline import Outline
 from core.results.evaluated import SeedResult
 from core.results.evaluations import Evaluations
 from core.search import best, candidates, plan
+from core.store.provenance_schema import BestProvenance, Trial
 from core.store.results import Evaluated
 
 
@@ -117,10 +118,11 @@ def test_more_lost_than_was_allowed_is_said(trials: list[dict]) -> None:
     points = (dense, invented("uniform", base + np.log(1.25)), invented("owl", base + np.log(1.26)))
     spec = SimpleNamespace(winner=points[2].setting, runner_up=None, better=(), max_loss=0.2)
     study = Evaluations(None, {}, points)
-    found = best.Best(spec, {"trials": trials}, study, study)
+    told = BestProvenance.model_construct(trials=[Trial(allocation="owl:0.3", **each) for each in trials])
+    found = best.Best(spec, told, study, study)
     assert found.answer == found.fallback == found.uniform
     assert re.search(r"; 20 % .* by 5 points, and uniform lost 25 % ", found.loss_sentence)
-    allowing = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": 0.3}), {}, study, study)
+    allowing = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": 0.3}), told, study, study)
     assert re.search(r"; 30 % .*, and uniform lost 25 % ", allowing.loss_sentence)
     assert "exceeds" not in allowing.loss_sentence
 
