@@ -220,7 +220,7 @@ def test_the_models_text_stands_beside_the_dense_one(store: Store, model: Warm) 
 
 @pytest.mark.parametrize(
     ("words", "by", "said"),
-    [("  ", "wanda", "prompt is empty"), ("so " * 999, "wanda", "shorten it"), ("Once", "sparsegpt", "at once only")],
+    [("  ", "wanda", "prompt is empty"), ("so " * 999, "wanda", "shorten it"), ("Once", "sparsegpt", "you wait")],
 )
 def test_what_cannot_be_written_is_refused(store: Store, model: Warm, words: str, by: str, said: str) -> None:
     app = opened(part="writing", by=by)
