@@ -1,4 +1,4 @@
-"""What a server that others use permits: asked wherever something is run, written, deleted, or read by its path.
+"""The permissions of a server that others use, asked wherever something is run, written, deleted, or read by its path.
 
 `python -m core serve` says it in the environment, so that the processes which a server starts are bound by it too.
 Without it the program is its one user's, who may do everything.
@@ -17,7 +17,7 @@ NOTHING = "this server is read-only: nothing can be run, written or deleted here
 
 
 class Refused(UserError):
-    """What this server does not permit."""
+    """An act that this server does not permit."""
 
 
 def is_read_only() -> bool:

@@ -1,1 +1,1 @@
-"""Spec to folder: files, tables, what is answered, packs, profiles read back."""
+"""Spec to folder: results and their arrays, parts of them, packs, profiles read back."""

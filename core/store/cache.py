@@ -69,7 +69,7 @@ class Entry:
 
     @property
     def committed(self) -> bool:
-        """Whether it ships with the project and so cannot be deleted."""
+        """True for what ships with the project, which cannot be deleted."""
         return self.path.parent.parent.resolve() == (HOME / "demo").resolve()
 
     @property
@@ -252,7 +252,7 @@ class Store:
         write_file(self._note(request), sealed(note))
 
     def resolved(self, request: Request) -> View | None:
-        """What a request means, if it was resolved before and nothing has changed since: its local files, a pruner."""
+        """The view that a request was resolved to, or None; also where its local files or a pruner changed since."""
         try:
             note = unsealed(self._note(request))
             if all(stamp(Path(known[0])) == known for known in note["files"]):
@@ -277,7 +277,7 @@ class Store:
 
 
 def largest_committed(profiles: Iterable[Entry]) -> Entry | None:
-    """The committed one of some profiles that was measured on most text, and there by most perturbations, if any is."""
+    """The committed profile on most text, and of those the one with most perturbations; None if none is committed."""
 
     def size(each: Entry) -> tuple[int, int]:
         text = each.spec.text

@@ -111,7 +111,7 @@ def _check_numbers(file: str, unit: Spec, name: str, axes: tuple[str, ...], arra
 
 
 def _sound(unit: Spec, name: str, axes: tuple[str, ...], array: Array) -> Iterator[bool]:
-    """Whether each kind of hole in an array is one that the program leaves itself."""
+    """True for each kind of hole in an array that the program leaves itself, else False."""
     if axes[:2] == ("injection", "read"):  # below the diagonal nothing is read
         array = array[np.triu_indices(len(array))]
     nothing = np.isnan(array)

@@ -214,7 +214,7 @@ def sealed(value: object) -> bytes:
 
 
 def unsealed(path: Path) -> Any | None:
-    """What was sealed in a file; None where there is none, or what it holds is not what was written."""
+    """The value that was sealed in a file; None where there is no file, or it was changed."""
     try:
         found = json.loads(path.read_bytes())
         return found["value"] if found["sha256"] == _seal(found["value"]) else None

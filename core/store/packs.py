@@ -60,7 +60,7 @@ def _files(store: Store, entry: Entry) -> dict[str, bytes]:
 
 
 def _files_of_profile(store: Store, entry: Entry) -> dict[str, bytes]:
-    """The same of the profile that an entry names.
+    """Every file of the profile that an entry names, by its place in a pack.
 
     Nothing where that is committed, so is everywhere, is not whole, or is not of the entry's model: what is named in
     provenance may have come from a stranger.

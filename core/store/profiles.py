@@ -16,8 +16,8 @@ from core.store.results import Activation, Cumulative, Difference, Floor, Pertur
 
 
 @dataclass(frozen=True, eq=False)
-class Beside:
-    """Another checkpoint beside the model: the run of the whole of it, and its weights."""
+class OtherCheckpoint:
+    """Another checkpoint compared with the model: the run of the whole of it, and its weights."""
 
     cumulative: Cumulative
     difference: Difference
@@ -34,7 +34,7 @@ class Profile:
     scores: Scores | None
     perturbed: dict[Measurement, Perturbed]
     removal: Removal | None = None  # where it was asked for
-    others: dict[str, Beside] = field(default_factory=dict)  # perturbation name -> the checkpoint it takes layers from
+    others: dict[str, OtherCheckpoint] = field(default_factory=dict)  # by name of the perturbation that takes its layers
 
     @property
     def spec(self) -> ProfileSpec:
@@ -42,7 +42,7 @@ class Profile:
 
     @property
     def provenance(self) -> dict:
-        """What was typed and where it ran: `model`, `text`, `device`, `dtype`, `versions`, `seconds`, `created`..."""
+        """The request as typed, and where it ran: `model`, `text`, `device`, `dtype`, `versions`, `seconds`..."""
         return self.entry.provenance
 
     @property
@@ -104,7 +104,7 @@ def load(store: Store, entry: Entry) -> Profile:
         {each: found[spec.unit(each)] for each in spec.measurements},
         found.get(spec.removed),
         {
-            name: Beside(found[spec.cumulative(source)], found[spec.difference(source)])
+            name: OtherCheckpoint(found[spec.cumulative(source)], found[spec.difference(source)])
             for name, source in spec.others.items()
         },
     )

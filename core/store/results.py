@@ -142,7 +142,7 @@ class Activation:
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """What the weights alone tell; a layer with fewer linears than others has NaN in their place."""
+    """Statistics of the weights alone; a layer with fewer linears than others has NaN in their place."""
 
     parameters: Array = over("layer", "linear", unit="prunable weights of a linear")
     alpha_hill: Array = over("layer", "linear", unit="power-law exponent of the spectrum, Hill estimator")
@@ -160,14 +160,14 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Removal:
-    """What removing half of a linear's weights would do to its outputs; NaN where a layer has fewer linears."""
+    """Change of a linear's outputs if half of its weights were removed; NaN where a layer has fewer linears."""
 
     error: Array = over("layer", "linear", unit="squared change of the linear's outputs, mean over tokens")
 
 
 @dataclass(frozen=True, eq=False)
 class Floor:
-    """What rounding alone does."""
+    """Drift from rounding alone."""
 
     drift: Array = over("injection", "read", unit="drift after rounding-sized noise, one sequence")
     half_precision: Array = over("read", unit="relative distance of the stream from its float32 run; 0 in float32")
@@ -187,7 +187,7 @@ class Cumulative:
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """How far the weights of another checkpoint differ; 0 and 1 where a layer lacks a tensor that others have."""
+    """Differences of another checkpoint's weights; 0 and 1 where a layer lacks a tensor that others have."""
 
     error: Array = over("layer", "tensor", unit="||W' - W|| / ||W||")
     scale: Array = over("layer", "tensor", unit="<W', W> / <W, W>: 1 where W' is W and what is unlike it")
@@ -196,7 +196,7 @@ class Difference:
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """What a model, dense or pruned, makes of the windows of a text."""
+    """Losses of a model, dense or pruned, on the windows of a text."""
 
     nll: Array = over("window", unit="nats/token, mean over the window's targets")
     kl: Array = over("window", unit="KL(dense || this) of the next token, nats, mean; 0 for the dense model")

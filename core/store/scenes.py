@@ -1,4 +1,4 @@
-"""What the lab answers, and the answers that are committed. Every number has four significant digits."""
+"""Answers of the lab, and those that are committed. Every number has four significant digits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Answer(Spec):
 
 
 class Row(_Answer):
-    """What a perturbation at one layer does to a sentence."""
+    """The effect of a perturbation at one layer on a sentence."""
 
     layer: int
     drift: tuple[Numbers | None, ...]  # (layers, tokens) ||h'_k - h_k|| / ||h_k||; None before the layer
@@ -35,7 +35,7 @@ class Row(_Answer):
 
 
 class Scene(_Answer):
-    """What a perturbation does to a sentence at every layer in turn: each list holds one entry for each layer."""
+    """The effect of a perturbation on a sentence, at every layer in turn: each list holds one entry for each layer."""
 
     drift: tuple[tuple[Numbers | None, ...], ...]
     gain: tuple[float | None, ...]
@@ -48,14 +48,14 @@ class Scene(_Answer):
         return len(self.drift)
 
     def row(self, layer: int) -> Row:
-        """The same for one layer."""
+        """The effect at one layer."""
         of_layer = {name: getattr(self, name)[layer] for name in ("drift", "gain", "perturbed", "flipped", "kl")}
         shared = {name: getattr(self, name) for name in _Answer.model_fields}
         return Row(layer=layer, **shared, **of_layer)
 
 
 class Generated(Spec):
-    """How the dense and a pruned model continue a prompt, likeliest word by likeliest word."""
+    """A prompt continued by the dense and by a pruned model, likeliest word by likeliest word."""
 
     asked: Prompt
     dense: str  # without the prompt
@@ -65,7 +65,7 @@ class Generated(Spec):
 
 
 def folder() -> Path:
-    """Where the committed answers lie."""
+    """The folder of the committed answers."""
     return cache.HOME / "demo" / "lab"
 
 

@@ -13,7 +13,7 @@ from pages.ui.runs import acting
 
 ABOUT = (
     "A pack is a zip of results, written by this page or by `python -m core runs export`. Names, sizes, hashes and "
-    "tables are checked before anything is written. Nothing in it is executed."
+    "arrays are checked before anything is written. Nothing in it is executed."
 )
 
 

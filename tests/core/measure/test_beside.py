@@ -25,7 +25,7 @@ from core.models.loading import Loaded
 from core.models.sources import Source
 from core.results.checkpoints import Compared
 from core.store.cache import Store
-from core.store.profiles import Beside
+from core.store.profiles import OtherCheckpoint
 from core.store.results import Perturbed
 from core.texts.windows import Windows, windows
 from tests import families, tiny
@@ -56,13 +56,13 @@ def at(layer: int, name: str, factor: float) -> Callable[[dict[str, Tensor]], No
 
 def compared(
     of: Loaded, other: Loaded, store: Store, engine: str = "wavefront", text: Windows | None = None
-) -> tuple[Perturbed, Beside]:
+) -> tuple[Perturbed, OtherCheckpoint]:
     """What a sweep measures of two models."""
     text = text or tiny.windows(3, 14)
     profile = tiny.profile(of, text, f"checkpoint:{OTHER}")
     tiny.sweep(of, text, profile, store, engine=engine, **{OTHER: other}).run()
     whole, weights = (store.load(each(OTHER)) for each in (profile.cumulative, profile.difference))
-    return store.load(profile.unit(profile.measurements[0])), Beside(whole, weights)
+    return store.load(profile.unit(profile.measurements[0])), OtherCheckpoint(whole, weights)
 
 
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, tiny.ODD])
