@@ -34,7 +34,7 @@ class Profile:
     scores: Scores | None
     perturbed: dict[Measurement, Perturbed]
     removal: Removal | None = None  # where it was asked for
-    others: dict[str, OtherCheckpoint] = field(default_factory=dict)  # by name of the perturbation that takes its layers
+    others: dict[str, OtherCheckpoint] = field(default_factory=dict)  # by perturbation that takes its layers
 
     @property
     def spec(self) -> ProfileSpec:
