@@ -22,7 +22,7 @@ DRAWING = {
     "huggingface_hub",  # lists what the local Hub cache holds
 }  # fmt: skip
 COMPUTING = {
-    "core.measure", "core.evaluate", "core.texts", "core.jobs.bench", "core.jobs.work", "core.jobs.experiment",
+    "core.measure", "core.evaluate", "core.models.windows", "core.jobs.bench", "core.jobs.work", "core.jobs.experiment",
     "core.jobs.worker", "core.jobs.warm_process", "core.models.loading", "core.models.replay", "core.export.folder",
     "core.export.checking",
 }  # fmt: skip
@@ -34,20 +34,19 @@ ROOMS = {
     "ask": "base kinds",
     "store": "base kinds ask",
     "models": "base kinds ask store",
-    "texts": "base kinds ask store models",
-    "measure": "base kinds ask store models texts",
+    "measure": "base kinds ask store models",
     "plan": "base kinds ask store",
     "results": "base kinds ask store plan",
-    "evaluate": "base kinds ask store models texts measure plan results",
-    "search": "base kinds ask store models texts plan results evaluate",
+    "evaluate": "base kinds ask store models measure plan results",
+    "search": "base kinds ask store models plan results evaluate",
     "show": "base kinds ask store plan results",
-    "export": "base kinds ask store models texts measure plan results evaluate",
+    "export": "base kinds ask store models measure plan results evaluate",
     "report": "base kinds ask store plan results search show export",
-    "jobs": "base kinds ask store models texts measure plan results evaluate search export",
-    "cli": "base kinds ask store models texts measure plan results evaluate search show export report jobs",
+    "jobs": "base kinds ask store models measure plan results evaluate search export",
+    "cli": "base kinds ask store models measure plan results evaluate search show export report jobs",
 }
 FREE_OF_TENSORS = ("base", "kinds", "ask", "store", "plan", "results", "show", "report")
-HIDDEN = {"texts", "measure", "evaluate", "cli"}  # from pages
+HIDDEN = {"measure", "evaluate", "cli"}  # from pages
 MODULE = re.compile(r"(core|pages)(\.\w+)+(:\w+)?")  # a text that names a module, as a table of strings would
 
 

@@ -16,10 +16,10 @@ import typer
 
 from core.ask.study_file import read_study
 from core.cli import app, main
+from core.models import windows
 from core.report import evidence
 from core.show.lessons import help_lines
 from core.store.cache import Store
-from core.texts import windows
 from tests import tiny
 from tests.bench.tables import README, written
 

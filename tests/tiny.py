@@ -26,8 +26,8 @@ from core.models.loading import Loaded, tokenizer_hash
 from core.models.outline import Outline, outline
 from core.models.progress import Report, silent
 from core.models.sources import Source
+from core.models.windows import Windows
 from core.store.cache import Store
-from core.texts.windows import Windows
 from tests import families
 
 gc.freeze()  # what is imported stays: every export collects garbage, and looks for it among the rest alone

@@ -81,7 +81,7 @@ def _tokens(store: Store, entry: Entry, text: str | None, documents: str | None)
     """Token ids; of an imported profile from files at hand alone: a stranger's pack fetches no model and no text."""
     from core.models.loading import load_tokenizer, quick
     from core.models.sources import locate, refuse_fetch
-    from core.texts.windows import tokens
+    from core.models.windows import tokens
 
     told, spec = entry.provenance, entry.spec.text
     source, model = absolute(text) if text else told.get("text_source"), told.get("model_source")

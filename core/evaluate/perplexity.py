@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from core.models.loading import Loaded
-from core.models.logits import by_tokens
-from core.models.replay import Call, hidden, record, tail
+from core.models.replay import Call, by_tokens, hidden, record, tail
 from core.store.results import Array
 
 BATCH = 2048  # tokens per forward

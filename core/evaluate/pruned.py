@@ -13,8 +13,8 @@ from core.measure.pruning_plan import Plan
 from core.measure.walk import walk
 from core.models import anatomy
 from core.models.loading import Loaded
+from core.models.windows import Windows
 from core.store.results import Array
-from core.texts.windows import Windows
 
 
 def prune(

@@ -17,11 +17,11 @@ from core.measure.pruning_plan import check_widths
 from core.models import anatomy
 from core.models.loading import Loaded, Reader
 from core.models.sources import Source
+from core.models.windows import Windows, windows
 from core.plan.spread import linear_parameters, spread
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
-from core.texts.windows import Windows, windows
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from core.kinds.patterns import Pattern
-from core.models import anatomy, devices
-from core.models.by_layers import by_layers
+from core.models import anatomy, placement
+from core.models.layer_files import FOREIGN, by_layers
 from core.models.loading import Loaded, load_tokenizer
-from core.models.saving import FOREIGN
-from core.models.streaming import home_of, pieces, streamed
+from core.models.placement import home_of, pieces, streamed
 from core.store.results import Array
 
 SENTENCE = (
@@ -190,7 +189,7 @@ def _where_alike(loaded: Loaded, model: PreTrainedModel, layers: Sequence[nn.Mod
     """Both models on the CPU; or, where one has homes, the other beside it."""
     where = loaded.model.device
     if any(map(home_of, loaded.layers)):
-        devices.place(model, layers, where)
+        placement.place(model, layers, where)
         yield
         return
     loaded.model.to("cpu")

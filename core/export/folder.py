@@ -16,9 +16,9 @@ from core.export.card import RECIPE, Card, Exported, card_text, recipe_json
 from core.export.checking import Reloaded, count, has_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
 from core.kinds.patterns import pattern
+from core.models.layer_files import save
 from core.models.loading import Loaded
-from core.models.saving import save
-from core.models.streaming import stored
+from core.models.placement import stored
 from core.store.cache import Store
 from core.store.files import pretty, readable, temporary_path, temporary_prefix
 from core.store.results import Array

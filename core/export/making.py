@@ -25,10 +25,10 @@ from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Account, Report
 from core.models.provenance import provenance, relative
+from core.models.windows import Windows
 from core.results import evaluations
 from core.store.cache import Entry, Store
 from core.store.provenance_schema import without_folders
-from core.texts.windows import Windows
 
 Numbers = list[tuple[str, str, str]]  # name, value, protocol
 

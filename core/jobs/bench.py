@@ -13,7 +13,7 @@ from core.ask.measurements import MeasureRequest
 from core.ask.models import OfModel
 from core.base.errors import UserError
 from core.measure.beside import outside, refuse_unlike, tensors
-from core.models import devices
+from core.models import placement
 from core.models.loading import Loaded, Reader, accepted, load
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
@@ -58,7 +58,7 @@ class Bench:
     def placed(self, request: OfModel, check: Callable[[Reader], None] = accepted) -> tuple[Loaded, Outline]:
         """The same on the device where it runs, and its shape."""
         loaded = self.load(request, check)
-        devices.place(loaded.model, loaded.layers, self.device)
+        placement.place(loaded.model, loaded.layers, self.device)
         return loaded, outlined(loaded.source, self.store)
 
 
@@ -90,7 +90,7 @@ def load_reference(source: Source, mine: Loaded, bench: Bench) -> Loaded:
     bench.report(Progress(f"loading {source.label}"))
     other = load(source, mine.spec.dtype, bench.store)
     refuse_unlike(mine, other)
-    devices.place(other.model, other.layers, bench.device)
+    placement.place(other.model, other.layers, bench.device)
     return other
 
 

@@ -8,7 +8,7 @@ from core.ask.jobs import Request
 from core.jobs.bench import Bench
 from core.jobs.work import run
 from core.measure.engines import ENGINES
-from core.models import devices
+from core.models import placement
 from core.models.loading import Loaded
 from core.models.progress import Report, silent
 from core.store.cache import Entry, Store
@@ -40,5 +40,5 @@ def get(
     found = store.find(request)
     if found:
         return found
-    bench = Bench(store, devices.device(device), report, {} if models is None else models, engine)
+    bench = Bench(store, placement.device(device), report, {} if models is None else models, engine)
     return run(request, bench)

@@ -86,7 +86,7 @@ class Desk:
 
     def __init__(self, model: str):
         from core.jobs.bench import Bench
-        from core.models.devices import device
+        from core.models.placement import device
         from core.models.progress import silent
         from core.store.cache import Store
 
@@ -97,7 +97,7 @@ class Desk:
     def _at(self, model: OfModel) -> None:
         from core.evaluate.writing import Writer
         from core.measure.scenes import Lab
-        from core.models.streaming import streamed
+        from core.models.placement import streamed
 
         loaded = self.bench.load(model)
         if streamed(loaded.layers):

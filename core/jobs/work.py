@@ -18,14 +18,14 @@ from core.evaluate.resolving import check, resolve
 from core.evaluate.running import Run
 from core.jobs.bench import Bench, load_reference, locate_references, reference_provenance
 from core.measure.sweep import Sweep
-from core.models import anatomy, devices
+from core.models import anatomy, placement
 from core.models.loading import Loaded, Reader
 from core.models.progress import Report
 from core.models.provenance import provenance, relative
 from core.models.sources import Source, outlined
+from core.models.windows import Windows, windows
 from core.store import parts
 from core.store.cache import Entry, Store
-from core.texts.windows import Windows, windows
 
 
 def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -> Entry:
@@ -38,7 +38,7 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
     found = store.find(request)  # under another name, or once before this cache knew the request
     if found:
         return found
-    devices.place(loaded.model, loaded.layers, bench.device)
+    placement.place(loaded.model, loaded.layers, bench.device)
     shape, sweep = outlined(loaded.source, store), None
     beside = {each.fingerprint: load_reference(each, loaded, bench) for each in others.values()}
     while sweep is None or (share is None and parts.missing(store, profile)):  # a result that shared a unit was deleted
@@ -108,7 +108,7 @@ def evaluate(request: StudyRequest, bench: Bench, share: Share | None = None) ->
     found = bench.store.find(request)
     if found:
         return found
-    devices.place(loaded.model, loaded.layers, bench.device)
+    placement.place(loaded.model, loaded.layers, bench.device)
     shape = outlined(loaded.source, bench.store)
     return Run(loaded, request, resolved, bench.store, shape, bench.report, share).run()
 

@@ -15,8 +15,8 @@ from core.base.errors import UserError
 from core.base.formats import several
 from core.measure.reading import Dense, Reader, harm_tokens
 from core.models.loading import Loaded
+from core.models.placement import at_hand, pieces
 from core.models.replay import record, tail
-from core.models.streaming import at_hand, pieces
 from core.store.results import Cumulative, Difference
 
 Step = Callable[[int], None]

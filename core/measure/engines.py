@@ -11,8 +11,8 @@ from core.ask.measurements import Measurement
 from core.measure.group import Group, Step
 from core.measure.perturb import perturbed
 from core.measure.reading import Reader
+from core.models.placement import at_hand
 from core.models.replay import hidden, with_hidden
-from core.models.streaming import at_hand
 from core.store.results import Perturbed
 
 

@@ -20,8 +20,8 @@ from core.models import work
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Account
+from core.models.windows import Windows
 from core.store.cache import Store
-from core.texts.windows import Windows
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from transformers import PreTrainedModel
 from core.measure.perturb import Moments
 from core.measure.reading import Dense, harm_tokens
 from core.models.loading import Loaded
+from core.models.placement import at_hand
 from core.models.replay import Call, record, replay_error, tail
-from core.models.streaming import at_hand
 from core.store.results import Array
 
 Step = Callable[[int], None]  # told the layer that was just run; may raise Cancelled

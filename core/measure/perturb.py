@@ -16,8 +16,8 @@ from core.base.spec import Positions
 from core.kinds.treatments import Statistic, Treatment
 from core.measure.linear import Statistics, pruned
 from core.models import anatomy
+from core.models.placement import at_hand
 from core.models.replay import Call
-from core.models.streaming import at_hand
 
 Stream = Tensor  # (sequences, tokens, width)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.models.logits import by_tokens
+from core.models.replay import by_tokens
 from core.store.results import Array, Perturbed, axes_of
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.models.streaming import at_hand
+from core.models.placement import at_hand
 from core.store.results import Array, Removal
 
 BLOCK = 128  # input columns that lose half of their weights each

@@ -15,8 +15,7 @@ from core.measure.masks import Masks
 from core.measure.perturb import Injection, Moments, Stream
 from core.measure.reading import Dense
 from core.models.loading import Loaded
-from core.models.logits import by_tokens
-from core.models.replay import REPLAY_TOLERANCE, Call, record, tail
+from core.models.replay import REPLAY_TOLERANCE, Call, by_tokens, record, tail
 
 HEAD_ROWS = 128  # tokens whose logits are held at once: more would not stay in the processor's cache
 

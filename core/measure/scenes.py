@@ -21,8 +21,8 @@ from core.measure.scene import Clean, Hits
 from core.measure.statistics import statistics
 from core.models.anatomy import prunable
 from core.models.loading import Loaded
+from core.models.windows import windows
 from core.store.scenes import Row, Scene, Word
-from core.texts.windows import windows
 
 CALIBRATION = WindowRequest(source="demo", sequences=8, length=128)  # what pruning in the lab looks at
 SENTENCES = 16  # whose undisturbed runs are kept

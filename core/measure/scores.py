@@ -11,7 +11,7 @@ from torch import Tensor
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.models.streaming import at_hand
+from core.models.placement import at_hand
 from core.store.results import Scores
 
 

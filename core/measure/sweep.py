@@ -22,15 +22,15 @@ from core.measure.group import Group, half_precision_distance, largest_replay_er
 from core.measure.perturb import Moments
 from core.measure.sharing import Mine, mine
 from core.models import work
-from core.models.devices import free_memory, release
 from core.models.loading import Loaded
 from core.models.machine import HEADROOM
 from core.models.outline import Outline
+from core.models.placement import free_memory, release
 from core.models.progress import Account, Report
 from core.models.replay import REPLAY_TOLERANCE
+from core.models.windows import Windows
 from core.store import parts, results
 from core.store.cache import Store
-from core.texts.windows import Windows
 
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 

@@ -21,8 +21,8 @@ from core.measure.pruning_plan import Plan, check, check_widths
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
+from core.models.placement import at_hand, forget
 from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
-from core.models.streaming import at_hand, forget
 from core.models.work import WALK_BATCH
 from core.store.results import Array
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.models.streaming import at_hand
+from core.models.placement import at_hand
 from core.store.results import Array, Weights
 
 BINS = 100

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from core.base.errors import UserError
-from core.models.streaming import at_hand
+from core.models.placement import at_hand
 from core.store.results import Array
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ OTHER_WEIGHTS = "transformers_weights"  # a path, which leads anywhere
 IMPLEMENTATION = "_implementation"  # of attention or experts: "sdpa" ships with transformers, "owner/kernel" is fetched
 WHOLE = ("", ".jinja", ".json", ".md", ".model", ".spm", ".tiktoken", ".txt")  # endings of files that are read whole
 COUNTS = ("num_", "n_")  # the beginning of a setting that counts something, which may be made one by one
+MEMORY = 2**32  # bytes that a process may take which tries a tokenizer
 MOST = 1_000_000  # of anything: no model has as many labels, layers or heads
 
 
@@ -91,3 +93,14 @@ def _entries(value: Any) -> Iterator[tuple[str, Any]]:
                 left += each.values()
             case list() as each:
                 left += each
+
+
+if __name__ == "__main__":  # a process of its own: a tokenizer.json may make a word grow without end
+    from tokenizers import Tokenizer
+
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    sys.stdin.reconfigure(encoding="utf-8")
+    Tokenizer.from_file(sys.argv[1]).encode(sys.stdin.read())

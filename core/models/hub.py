@@ -1,10 +1,13 @@
-"""The Hub of models and datasets: it is asked once whether it answers, before a library waits for it without end."""
+"""The Hub of models and datasets. It is asked once whether it answers, before a library waits for it without end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from itertools import islice
+from typing import Any, Literal
+
+from core.base.errors import UserError
 
 PATIENCE = 10.0  # seconds that its first answer may take
 
@@ -43,3 +46,57 @@ def offline() -> Iterator[None]:
         yield
     finally:
         datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE = before
+
+
+DOCUMENTS = 1000  # of a dataset, unless others are asked for
+# Without the name of C4's configuration, which together with a shard asks for all other shards too.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "allenai/c4": {"data_files": {"train": "en/c4-train.00000-of-01024.json.gz"}, "split": "train"},
+    "Salesforce/wikitext": {"name": "wikitext-2-raw-v1", "split": "test"},
+}
+WHOLE = ("Salesforce/wikitext",)  # one text, whose rows are its lines
+
+
+def documents(name: str, last: int | None = None) -> tuple[str, tuple[str, ...]]:
+    """What to call the documents of a dataset, and those from the first on.
+
+    Args:
+        last: the last document that is wanted.
+
+    Raises:
+        UserError: it is neither here nor to be had, or has no column of texts.
+    """
+    most = None if name in WHOLE else DOCUMENTS if last is None else last + 1
+    found = tuple(_texts(name, islice(_rows(name, most), most)))
+    cut = most is not None and last is None and len(found) == most
+    split = OPTIONS.get(name, {}).get("split", "train")
+    return f"{name} ({split}{f', first {most:,} documents' if cut else ''})", found
+
+
+def _rows(name: str, most: int | None) -> Iterable[dict[str, Any]]:
+    """The rows of a dataset: streamed where only some are wanted, from this machine where the Hub does not answer."""
+    from datasets import load_dataset
+
+    options = {"split": "train"} | OPTIONS.get(name, {})
+    try:
+        ask(name, "dataset")
+        if most is None:
+            return load_dataset(name, **options)
+        return list(islice(load_dataset(name, **options, streaming=True), most))
+    except Exception:  # of the network, of whoever answers in place of the Hub, of the files of the dataset
+        pass
+    try:
+        with offline():
+            return load_dataset(name, **options)
+    except Exception as error:
+        raise UserError(
+            f"the dataset {name} is neither in the local cache nor to be had from the Hub: check the name, go online, "
+            "or give file:PATH"
+        ) from error
+
+
+def _texts(name: str, rows: Iterable[dict[str, Any]]) -> Iterable[str]:
+    for row in rows:
+        if not isinstance(row.get("text"), str):
+            raise UserError(f"the dataset {name} has no column named text that holds one in every row")
+        yield row["text"]

@@ -27,13 +27,11 @@ from core.ask.shortages import out_of_memory
 from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.formats import gist
-from core.models import anatomy, converted, devices, machine, replay
-from core.models.by_layers import by_layers, refuse_incomplete
-from core.models.gguf_header import parsed_once
-from core.models.outline import safetensors_shapes
-from core.models.saving import save
+from core.models import anatomy, layer_files, machine, placement, replay
+from core.models.layer_files import by_layers, refuse_incomplete, save
+from core.models.outline import parsed_once, safetensors_shapes
+from core.models.placement import pieces
 from core.models.sources import Source, shapes_of
-from core.models.streaming import pieces
 from core.models.work import BYTES, refuse_too_large
 from core.store.cache import Store
 from core.store.files import stamp
@@ -136,7 +134,7 @@ def _try_apart(path: str, *_: object) -> None:
     Raises:
         ValueError: it takes too long or too much memory, or fails.
     """
-    command = [sys.executable, "-m", "core.models.tokenizer_trial", path]
+    command = [sys.executable, "-m", "core.models.foreign_code", path]
     try:
         subprocess.run(command, cwd=PROJECT, input=SIGNS.encode(), capture_output=True, timeout=PATIENCE, check=True)
     except subprocess.SubprocessError as error:
@@ -186,17 +184,17 @@ def _load(source: Source, dtype: Dtype, store: Store | None, check: Callable[[Re
 
 def quick(source: Source, store: Store | None) -> Source:
     """The files that are fastest to read: the converted copy of a GGUF where there is one, else the source's own."""
-    copy = converted.find(source, store) if store else None
+    copy = layer_files.kept_copy(source, store) if store else None
     return replace(source, folder=copy, gguf=None) if copy else source
 
 
 def _keep(loaded: Loaded, store: Store) -> None:
     """Write a converted copy that reads back the same, bit by bit; nothing where the cache cannot take it."""
     size = sum(value.numel() * value.element_size() for value in loaded.model.parameters())
-    if not converted.room(store, size):
+    if not layer_files.room_for_copy(store, size):
         return
     try:
-        with converted.writing(loaded.source, store) as folder:
+        with layer_files.writing_copy(loaded.source, store) as folder:
             save(loaded.model, loaded.layers, loaded.tokenizer, folder)
             if not _same(loaded, replace(loaded.source, folder=folder, gguf=None)):
                 raise OSError(f"the copy of {loaded.source.label} is not what was read")
@@ -260,7 +258,7 @@ def read(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreT
     if source.gguf is None:
         shapes = [safetensors_shapes(path) for path in source.weights]
         size = BYTES[dtype] * sum(math.prod(shape) for file in shapes for shape in file.values())
-        if size > machine.HEADROOM * devices.free_memory(torch.device("cpu")):
+        if size > machine.HEADROOM * placement.free_memory(torch.device("cpu")):
             return by_layers(source, config, getattr(torch, dtype), store)
     return _trained(source, dtype)
 

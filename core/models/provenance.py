@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from core.models import anatomy, devices
+from core.models import anatomy, placement
 from core.models.file_hashes import file_hash
 from core.models.loading import Loaded
 from core.store.cache import Store
@@ -28,7 +28,7 @@ def provenance(loaded: Loaded, files: Iterable[Path], store: Store, device: torc
         "model": loaded.source.label,
         "family": loaded.model.config.get_text_config().model_type,
         "files": {path.name: file_hash(store, path) for path in (*loaded.source.files, *files)},
-        "device": devices.describe(device),
+        "device": placement.describe(device),
         "dtype": loaded.spec.dtype,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions().copy(),

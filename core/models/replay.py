@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from transformers import PreTrainedModel
@@ -172,3 +173,27 @@ def each_tensor(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, dict):
         return {key: each_tensor(each, change) for key, each in value.items()}
     return value
+
+
+CACHED = 2**18  # logits whose arrays stay in the caches of a processor's core
+
+
+def by_tokens(read: Callable[..., Iterable[Tensor]], *each: Tensor) -> tuple[Tensor, ...]:
+    """What is read of every token by itself, with the same numbers as read of all at once.
+
+    Args:
+        read: (tokens, ...) of each -> (tokens, ...) of whatever it finds.
+        each: (sequences, tokens, ...); the first are logits, (sequences, tokens, vocabulary).
+
+    Returns:
+        (sequences, tokens, ...) each.
+    """
+    shape = each[0].shape[:2]
+    parts = max(1, shape.numel() // _few(each[0]))
+    split = zip(*(one.flatten(0, 1).tensor_split(parts) for one in each), strict=True)
+    return tuple(torch.cat(found).unflatten(0, shape) for found in zip(*(read(*part) for part in split), strict=True))
+
+
+def _few(logits: Tensor) -> int:
+    """Tokens at once: all of them where memory is fast; at least two, for a lone row is summed in another order."""
+    return max(2, CACHED // logits.shape[-1]) if logits.device.type == "cpu" else logits.shape[:2].numel()

@@ -19,7 +19,6 @@ from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.base.formats import duration
 from core.kinds.treatments import PRUNERS, Treatment
-from core.models import converted
 from core.models.machine import HEADROOM, chosen, free_memory
 from core.models.outline import Outline
 from core.models.sources import NotHere, Source, locate, outlined
@@ -38,7 +37,7 @@ ROUGH = {"cpu": 60e9 * (os.cpu_count() or 1), "cuda": 20e12, "mps": 2e12}  # FLO
 WORKED_ON = 5  # times a layer's weights, while it is read and pruned
 PROCESS = 600_000_000  # bytes that Python and its libraries take before any model is there
 START = 6.0  # seconds that they take to start
-READ, CONVERTED = 500e6, 50e6  # bytes of weights a second, from safetensors and from a GGUF file
+READ = 500e6  # bytes of weights a second
 
 
 # --- work, in FLOP -------------------------------------------------------------------------------------------------
@@ -223,8 +222,7 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
             treatment, parts = request.setting.treatment, shape.layers
             flop = pruning(shape, request.calibration, treatment)
             memory = _walking(shape, request, weights, [treatment])
-    slow = bool(source.gguf) and not (converted.address(source, store) / "manifest.json").is_file()
-    loading = START + 4 * shape.parameters / (CONVERTED if slow else READ)
+    loading = START + 4 * shape.parameters / READ
     known, rough = _rate(store, device, shape, request.dtype), ROUGH.get(_kind(device), ROUGH["cpu"])
     return Cost(flop, int(memory) + PROCESS, parts, loading, known or rough, known is None)
 

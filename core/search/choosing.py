@@ -20,6 +20,7 @@ from core.models.loading import Loaded, Reader
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
+from core.models.windows import Windows, read, windows
 from core.results import evaluations
 from core.results.evaluations import Evaluations
 from core.search import candidates, plan, text_splits
@@ -27,7 +28,6 @@ from core.search.candidates import GRIDS, TARGETS
 from core.store.cache import Entry, Request, Store
 from core.store.profiles import Profile
 from core.store.results import Array
-from core.texts.windows import Windows, read, windows
 
 Stage = Callable[[Request, Report], Entry]
 

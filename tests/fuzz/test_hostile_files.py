@@ -21,10 +21,9 @@ from core.ask.typed import numbers, span
 from core.base.errors import UserError
 from core.evaluate import task_files
 from core.kinds.patterns import pattern
-from core.models import loading
+from core.models import loading, windows
 from core.models.sources import locate
 from core.store.cache import Store
-from core.texts import windows
 from tests import gguf_files, tiny
 from tests.fuzz.judging import SECONDS, bounded, judge
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.models import windows
 from core.models.loading import load
 from core.models.sources import locate, outlined
 from core.store.cache import Store
-from core.texts import windows
 from tests import tiny
 from tests.fuzz.hub import Answer, Hub, Twist, believed
 from tests.fuzz.judging import answered, fuzz

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.texts import windows
+from core.models import windows
 from tests.fuzz.judging import answered, fuzz
 from tests.fuzz.values import odd
 

@@ -14,10 +14,10 @@ from core.ask.texts import WindowRequest
 from core.models.loading import Loaded, load
 from core.models.outline import Outline
 from core.models.sources import locate, outlined
+from core.models.windows import windows
 from core.report.evidence import bench_file
 from core.results.study_table import markdown
 from core.store.cache import Store
-from core.texts.windows import windows
 from tests.bench.peers import perplexities, pruners, scaling, sweeps
 
 ROUNDS = 3

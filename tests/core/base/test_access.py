@@ -91,7 +91,7 @@ def test_readers_of_a_shared_server_import_no_packs(empty: Store, mode: Callable
 def test_paths_lead_nowhere_else(
     empty: Store, tmp_path: Path, mode: Callable, refused: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.texts import windows
+    from core.models import windows
 
     monkeypatch.chdir(tmp_path)
 

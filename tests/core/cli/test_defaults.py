@@ -19,9 +19,9 @@ from core.ask.study_file import read_study
 from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.kinds.skip import Skip
+from core.models import windows
 from core.models.loading import Loaded
 from core.search import text_splits
-from core.texts import windows
 from tests import tiny
 from tests.lines import asked as asked_by
 

@@ -28,11 +28,11 @@ from core.measure.pruning_plan import Plan
 from core.measure.walk import restored, walk
 from core.models import anatomy
 from core.models.progress import Cancelled, Progress
+from core.models.windows import windows
 from core.plan.spread import spread
 from core.results import evaluations
 from core.search.candidates import choose, ranked
 from core.store.cache import Store
-from core.texts.windows import windows
 from tests import tiny
 from tests.core.breaking import spoiling
 from tests.core.evaluate.test_zeroshot import folder as tasks_in

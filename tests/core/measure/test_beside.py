@@ -23,11 +23,11 @@ from core.measure import beside
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.sources import Source
+from core.models.windows import Windows, windows
 from core.results.checkpoints import Compared
 from core.store.cache import Store
 from core.store.profiles import OtherCheckpoint
 from core.store.results import Perturbed
-from core.texts.windows import Windows, windows
 from tests import families, tiny
 from tests.faulty import FAULTS, rounded
 

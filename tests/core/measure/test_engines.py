@@ -19,8 +19,8 @@ from core.measure.reading import harm_tokens
 from core.measure.statistics import statistics
 from core.models import anatomy
 from core.models.loading import Loaded
+from core.models.windows import Windows
 from core.store.results import Perturbed
-from core.texts.windows import Windows
 from tests import tiny
 
 pytestmark = pytest.mark.usefixtures("inference")

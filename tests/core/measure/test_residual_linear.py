@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from core.models import anatomy
+from core.models.windows import Windows
 from core.store.cache import Store
 from core.store.results import Perturbed
-from core.texts.windows import Windows
 from tests import tiny
 
 SPARSITY = 0.6

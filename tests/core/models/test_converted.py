@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.models import converted, loading, sources
+from core.models import layer_files, loading, sources
 from core.models.loading import Loaded
 from core.models.sources import Source, locate
 from core.store.cache import Store
@@ -45,7 +45,7 @@ def copies(store: Store) -> list[Path]:
 
 def put(source: Source, store: Store) -> None:
     """A copy of no meaning, which is found as any other."""
-    with converted.writing(source, store) as folder:
+    with layer_files.writing_copy(source, store) as folder:
         for name in ("model.safetensors", "tokenizer.json"):
             (folder / name).write_bytes(b"copied" * 20)
 
@@ -86,7 +86,7 @@ def assert_meant(path: Path, meant: dict[str, np.ndarray], store: Store) -> None
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_copy_is_what_the_file_gives(dtype: str, source: Source, empty: Store) -> None:
     loading.load(source, "float32", empty)
-    folder = converted.find(source, empty)
+    folder = layer_files.kept_copy(source, empty)
     assert copies(empty) == [folder]
     assert loading.quick(source, empty).folder == folder
     assert_same(loading.load(source, dtype, empty), loading.load(source, dtype))
@@ -120,28 +120,28 @@ def _flipped(file: Path) -> None:
 @pytest.mark.parametrize("damage", [Path.unlink, _shortened, _flipped])
 def test_a_damaged_copy_is_none(damage: Callable[[Path], object], name: str, source: Source, empty: Store) -> None:
     put(source, empty)
-    damage(converted.find(source, empty) / name)
-    assert converted.find(source, empty) is None and copies(empty) == []
+    damage(layer_files.kept_copy(source, empty) / name)
+    assert layer_files.kept_copy(source, empty) is None and copies(empty) == []
 
 
 def test_a_lost_copy_is_made_again(source: Source, empty: Store) -> None:
     loading.load(source, "float32", empty)
-    weights = converted.find(source, empty) / "model.safetensors"
+    weights = layer_files.kept_copy(source, empty) / "model.safetensors"
     before = weights.read_bytes()
     _flipped(weights)
     assert_same(loading.load(source, "float32", empty), loading.load(source))
-    assert (converted.find(source, empty) / "model.safetensors").read_bytes() == before
+    assert (layer_files.kept_copy(source, empty) / "model.safetensors").read_bytes() == before
 
 
 def test_a_file_exchanged_within_its_time_is_noticed(source: Source, empty: Store) -> None:
     """Same size, same time of change: its inode tells."""
     put(source, empty)
-    file = converted.find(source, empty) / "model.safetensors"
+    file = layer_files.kept_copy(source, empty) / "model.safetensors"
     status, other = file.stat(), file.with_name("other")
     other.write_bytes(bytes(status.st_size))
     os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
     os.replace(other, file)
-    assert converted.find(source, empty) is None
+    assert layer_files.kept_copy(source, empty) is None
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(path: Path, source: Source, tmp_path: Path) -> None:
@@ -150,46 +150,47 @@ def test_a_cache_that_cannot_be_written_is_done_without(path: Path, source: Sour
     assert_same(loading.load(locate(str(path), barred), "float32", barred), loading.load(source))
 
 
-@pytest.mark.parametrize("spoilt", ["room", "_same"])
+@pytest.mark.parametrize("spoilt", ["room_for_copy", "_same"])
 def test_no_copy_is_kept_without_room_or_where_it_differs(
     spoilt: str, source: Source, empty: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(converted if spoilt == "room" else loading, spoilt, lambda *_: False)
+    monkeypatch.setattr(layer_files if spoilt == "room_for_copy" else loading, spoilt, lambda *_: False)
     loading.load(source, "float32", empty)
     assert copies(empty) == []
 
 
 def test_copies_of_other_files_are_swept(tmp_path: Path, empty: Store) -> None:
-    files = [tmp_path / f"{seed}.gguf" for seed in range(converted.KEPT + 2)]
+    files = [tmp_path / f"{seed}.gguf" for seed in range(layer_files.KEPT + 2)]
     for seed, file in enumerate(files):
         gguf_files.write(file, seed=seed)
     found = [locate(str(file), empty) for file in files]
     for each in found:
         put(each, empty)
-    assert [converted.find(each, empty) is not None for each in found] == [False, *[True] * (converted.KEPT + 1)]
+    kept = [layer_files.kept_copy(each, empty) is not None for each in found]
+    assert kept == [False, *[True] * (layer_files.KEPT + 1)]
 
 
 def test_a_method_or_library_of_another_number_is_another_copy(
     source: Source, empty: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = converted.address(source, empty)
-    monkeypatch.setattr(converted, "METHOD", 2)
-    assert converted.address(source, empty) != here
+    here = layer_files.copy_address(source, empty)
+    monkeypatch.setattr(layer_files, "METHOD", 2)
+    assert layer_files.copy_address(source, empty) != here
     monkeypatch.undo()
-    monkeypatch.setattr(converted.importlib.metadata, "version", lambda _: "0")
-    assert converted.address(source, empty) != here
+    monkeypatch.setattr(layer_files.importlib.metadata, "version", lambda _: "0")
+    assert layer_files.copy_address(source, empty) != here
 
 
 def test_of_two_writers_at_once_the_first_to_end_counts(source: Source, empty: Store) -> None:
-    with converted.writing(source, empty) as folder:
+    with layer_files.writing_copy(source, empty) as folder:
         (folder / "slow").write_bytes(b"")
         put(source, empty)
     [found] = copies(empty)
-    assert found == converted.find(source, empty) and not (found / "slow").exists()
+    assert found == layer_files.kept_copy(source, empty) and not (found / "slow").exists()
 
 
 @pytest.mark.bundled
 def test_the_bundled_model_s_copy(bundled: Loaded, bundled_store: Store) -> None:
-    assert converted.find(bundled.source, bundled_store) is not None
+    assert layer_files.kept_copy(bundled.source, bundled_store) is not None
     assert_same(loading.load(bundled.source, "float32", bundled_store), bundled)
     assert "dequantised Q4_1" in bundled.source.label and sources.bundled() in bundled.source.files

@@ -11,11 +11,9 @@ import datasets
 import huggingface_hub
 import pytest
 
-from core.models import hub, sources
+from core.models import hub, sources, windows
 from core.models.sources import locate, outlined
 from core.store.cache import Store
-from core.texts import hub as texts
-from core.texts import windows
 from tests import tiny
 from tests.fuzz.hub import COMMIT, Answer, Hub, believed
 
@@ -120,7 +118,7 @@ def test_the_cache_tells_its_models_from_its_datasets(tmp_path: Path, monkeypatc
 
 
 def test_no_more_of_a_dataset_is_read_than_is_asked_for(here: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "DOCUMENTS", 10)
+    monkeypatch.setattr(hub, "DOCUMENTS", 10)
     some, all_of_them = windows.read("org/data"), windows.read("org/data", (0, ROWS - 1))
     assert some.documents == all_of_them.documents[:10] and len(all_of_them.documents) == ROWS
     assert some.label == "org/data (train, first 10 documents)"
@@ -143,7 +141,7 @@ def test_a_shard_of_c4_is_asked_for_without_the_name_of_a_configuration(monkeypa
 
     monkeypatch.setattr(hub, "ask", lambda *_: None)
     monkeypatch.setattr(datasets, "load_dataset", streamed)
-    assert len(windows.read("allenai/c4").documents) == texts.DOCUMENTS
+    assert len(windows.read("allenai/c4").documents) == hub.DOCUMENTS
     assert windows.read("allenai/c4", (0, 3)).documents[-1] == "Page 3."
     [shard] = asked["allenai/c4"].pop("data_files").values()
     assert asked == {"allenai/c4": {"split": "train", "streaming": True}} and shard.endswith("00000-of-01024.json.gz")

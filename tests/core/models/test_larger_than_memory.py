@@ -27,7 +27,7 @@ from core.base.spec import Spec
 from core.export.checking import load_back
 from core.jobs import experiment
 from core.jobs.warm_process import Desk
-from core.models import devices
+from core.models import placement
 from core.store.cache import Store
 from tests import tiny
 from tests.faulty import rewritten
@@ -76,7 +76,7 @@ def test_the_numbers_and_the_export_are_those_of_a_model_that_fits(
     for free in (None, 1):
         store = Store(tmp_path / f"cache {free}")
         if free:
-            monkeypatch.setattr(devices, "free_memory", lambda _: 1)
+            monkeypatch.setattr(placement, "free_memory", lambda _: 1)
         profile = experiment.get(measure, store)
         units.append([store.load(unit) for unit in profile.spec.units])
         folders.append(tmp_path / f"export {free}")
@@ -90,7 +90,7 @@ def test_the_numbers_and_the_export_are_those_of_a_model_that_fits(
 
 
 def test_the_lab_refuses_it(no_demo: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable) -> None:
-    monkeypatch.setattr(devices, "free_memory", lambda _: 1)
+    monkeypatch.setattr(placement, "free_memory", lambda _: 1)
     with refused("larger than the memory", "lab"):
         Desk(str(tiny.folder("llama")))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.models.logits import CACHED, by_tokens
+from core.models.replay import CACHED, by_tokens
 
 
 def read(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,13 +25,12 @@ from core.measure.inputs import Sums
 from core.measure.pruning_plan import Plan
 from core.measure.statistics import statistics
 from core.measure.walk import restored, walk
-from core.models import anatomy, devices, loading, machine
-from core.models.by_layers import by_layers
+from core.models import anatomy, loading, machine, placement
+from core.models.layer_files import by_layers, save
 from core.models.loading import Loaded
+from core.models.placement import Home, at_hand, home_of, pieces, settle, streamed
 from core.models.replay import record, tail
-from core.models.saving import save
 from core.models.sources import locate
-from core.models.streaming import Home, at_hand, home_of, pieces, settle, streamed
 from core.store.cache import Store
 from core.store.results import Perturbed
 from tests import families, tiny
@@ -220,7 +219,7 @@ def test_only_a_model_that_memory_does_not_hold_is_streamed(monkeypatch: pytest.
     source = locate(str(tiny.folder("llama")), empty)
     need = sum(each.nbytes for each in tiny.loaded("llama").model.parameters()) / machine.HEADROOM
     for free, expected in ((need + 2, False), (need - 2, True)):
-        monkeypatch.setattr(devices, "free_memory", lambda _, free=free: free)
+        monkeypatch.setattr(placement, "free_memory", lambda _, free=free: free)
         found = loading.load(source, store=empty)
         assert streamed(found.layers) == expected
         assert bool(list((empty.root / "converted").glob(".layers-*"))) == expected
@@ -242,7 +241,7 @@ def test_weights_that_transformers_leaves_alone_are_not_read(
     own = plain.state_dict()
     assert all(torch.equal(value, own[name]) for name, value in weights(in_files(folder)).items())
     need = sum(each.nbytes for each in plain.parameters()) / machine.HEADROOM
-    monkeypatch.setattr(devices, "free_memory", lambda _: need + 2)
+    monkeypatch.setattr(placement, "free_memory", lambda _: need + 2)
     whole = loading.load(locate(str(folder), empty), store=empty)
     assert not streamed(whole.layers) and torch.equal(whole.model.lm_head.weight, own["lm_head.weight"])
 
@@ -254,11 +253,11 @@ def test_no_more_is_free_than_a_limit_leaves() -> None:
     used = psutil.Process().memory_info().data
     resource.setrlimit(resource.RLIMIT_DATA, (used + room, before[1]))
     try:
-        limited = devices.free_memory(CPU)
+        limited = placement.free_memory(CPU)
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, before)
     assert 0.9 * room < limited <= room
-    assert devices.free_memory(CPU) > 2 * room
+    assert placement.free_memory(CPU) > 2 * room
 
 
 # --- devices -------------------------------------------------------------------------------------------------------
@@ -272,7 +271,7 @@ def test_layers_on_several_devices_are_called_where_they_lie(family: str) -> Non
         model = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
         layers = anatomy.decoder_layers(model)
         main, other = torch.device("cpu"), torch.device("cpu", 1)
-        devices.spread(model, layers, [main, other, None, other], main)
+        placement.spread(model, layers, [main, other, None, other], main)
         assert model.device == main and next(layers[1].parameters()).device == other
         ids = torch.zeros(2, 8, dtype=torch.long)
         calls, last = record(model, layers, ids)
@@ -290,7 +289,7 @@ def test_layers_fill_the_first_device_then_the_others_and_what_remains_is_stream
     layer = sum(each.nbytes for each in layers[0].parameters())
     rest = sum(each.nbytes for each in model.parameters()) - len(layers) * layer
     one, two = torch.device("cuda", 1), torch.device("cuda", 0)
-    found = devices.homes(model, layers, {one: rest + int(2.5 * layer), two: int(1.5 * layer)})
+    found = placement.homes(model, layers, {one: rest + int(2.5 * layer), two: int(1.5 * layer)})
     assert found[0] == one and two in found and found[-1] is None
 
 
@@ -299,7 +298,7 @@ def test_the_dense_path_goes_beside_layers_on_several_devices() -> None:
         model = AutoModelForCausalLM.from_config(families.config("llama", tiny.LAYERS, tiny.WIDTH)).eval()
         layers = anatomy.decoder_layers(model)
         main, other = torch.device("cpu"), torch.device("cpu", 1)
-        devices.spread(model, layers, [main, other, None, other], main)
+        placement.spread(model, layers, [main, other, None, other], main)
         call = record(model, layers, torch.zeros(2, 8, dtype=torch.long))[0][1]
         stack = anatomy.prunable(layers[1])
         with at_hand(layers[1]):

@@ -20,8 +20,8 @@ from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.formats import several
 from core.base.paths import MOST, expanded, readable
+from core.models import hub
 from core.models.loading import Loaded, Reader, tokenizer_hash
-from core.texts import hub
 
 DEMO = Path(__file__).parent / "demo_text"
 LARGEST, MOST_ENCODED = MOST["text table"], MOST["text file"]  # bytes of a text, and signs that are encoded at once
@@ -251,7 +251,7 @@ READERS = {
 
 
 def _hub(name: str, documents: tuple[int, int] | None) -> Text:
-    label, found = hub.read(name, documents and documents[1])
+    label, found = hub.documents(name, documents and documents[1])
     if name in hub.WHOLE:
         return Text(label, ("\n\n".join(found),), "joined")
     return Text(label, found, "document")

@@ -15,9 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.ask.texts import WindowRequest
-from core.models import hub
+from core.models import hub, windows
 from core.models.loading import Loaded
-from core.texts import windows
 from tests import tiny
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
