@@ -43,7 +43,7 @@ class FirstPass:
         """FLOP of everything that it will measure."""
         lacks, profile, shape = self.lacks, self.profile, self.shape
         runs = 1 + 2 * sum(map(lacks, map(profile.cumulative, self.others)))
-        looked = sum(map(lacks, (profile.scores, profile.weights))) * work.looks(shape)
+        looked = lacks(profile.scores) * work.looks(shape) + lacks(profile.weights) * work.spectra(shape)
         return runs * self._clean + looked + lacks(profile.removed) * work.removing(shape)
 
     @property
@@ -87,7 +87,7 @@ class FirstPass:
 
     def _weights(self) -> None:
         if self.lacks(self.profile.weights):
-            step = self._by_layer("spectra of the weights", work.looks(self.shape))
+            step = self._by_layer("spectra of the weights", work.spectra(self.shape))
             self.store.save(self.profile.weights, weights(self.loaded, step), {})
 
     def _compare(self) -> None:

@@ -45,7 +45,7 @@ def mine(profile: ProfileSpec, shape: Outline, share: Share | None) -> Mine:
 def _units(profile: ProfileSpec, shape: Outline) -> Iterator[Piece]:
     """Units beside the perturbed ones."""
     took = {
-        profile.weights: work.looks(shape),
+        profile.weights: work.spectra(shape),
         profile.scores: work.looks(shape),
         profile.removed: work.removing(shape),
         **{

@@ -54,6 +54,11 @@ def looks(shape: Outline, treatment: Treatment | None = None) -> float:
     return forward(shape, LOOK + SOLVING * shape.width * (solved or 0))
 
 
+def spectra(shape: Outline) -> float:
+    """The eigenvalues of every linear."""
+    return removing(shape) / 4
+
+
 def removing(shape: Outline) -> float:
     """Trying which weights of every linear can go."""
     return forward(shape, SOLVING * shape.width)
@@ -77,7 +82,7 @@ def measuring(shape: Outline, request: MeasureRequest, groups: int = 1) -> float
     tokens = request.text.sequences * request.text.length
     clean = 2 + 2 * sum(each.perturbation.compares for each in request.measurements)
     swept = groups * sum(measurement(shape, each, tokens / groups) for each in request.measurements)
-    return clean * forward(shape, tokens) + 2 * looks(shape) + request.removal * removing(shape) + swept
+    return clean * forward(shape, tokens) + looks(shape) + spectra(shape) + request.removal * removing(shape) + swept
 
 
 def pruning(shape: Outline, calibration: WindowRequest, treatment: Treatment) -> float:
