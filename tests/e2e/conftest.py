@@ -41,7 +41,7 @@ REDRAWS = """slider => {
     for (const value of [...Array(Number(slider.max) + 1).keys(), began]) {
         const start = performance.now()
         slider.value = value
-        slider.dispatchEvent(new Event("input"))
+        slider.dispatchEvent(new Event("input", { bubbles: true }))
         root.getBoundingClientRect()
         times.push(performance.now() - start)
     }

@@ -56,7 +56,7 @@ TOPS = """slider => {
     const picture = slider.closest(".figure").querySelector("svg")
     return [...Array(Number(slider.max) + 1).keys()].map(value => {
         slider.value = value
-        slider.dispatchEvent(new Event("input"))
+        slider.dispatchEvent(new Event("input", { bubbles: true }))
         return Math.round(picture.getBoundingClientRect().y)
     })
 }"""

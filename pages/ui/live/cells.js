@@ -41,17 +41,21 @@ export function cellAt(at, x, y) {
  * @param {Record<string, any>} colours */
 export function cells(canvas, at, { hit, layer }, front, colours) {
   const [sharp, tall] = [window.devicePixelRatio || 1, at.floor + 2]
-  Object.assign(canvas, { width: Math.round(at.width * sharp), height: Math.round(tall * sharp) }) // empties it
+  const [width, height] = [at.width, tall].map((length) => Math.round(length * sharp))
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height })
   canvas.style.height = `${tall}px`
   const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"))
-  pen.scale(sharp, sharp)
+  pen.setTransform(sharp, 0, 0, sharp, 0, 0)
+  pen.clearRect(0, 0, at.width, tall)
   for (let k = 0; k < at.layers; k++)
     for (let t = 0; t < at.tokens; t++) {
       const ratio = k < layer ? null : hit.ratio[k - layer][t]
       const shown = ratio ? clamp(front - k + 1, 0, 1) : 0
       const [x, y] = [at.x(t), at.y(k)]
-      Object.assign(pen, { globalAlpha: 0.55, fillStyle: colours.faint })
-      if (shown < 1) pen.fillRect(x - 0.75, y - 0.75, 1.5, 1.5)
+      if (shown < 1) {
+        Object.assign(pen, { globalAlpha: 0.55, fillStyle: colours.faint })
+        pen.fillRect(x - 0.75, y - 0.75, 1.5, 1.5)
+      }
       if (!ratio || !shown) continue
       const size = (0.3 + 0.7 * clamp((Math.log2(ratio) + 3) / 3, 0, 1)) * (0.4 + 0.6 * shown)
       const [wide, high] = [at.across, at.row].map((room) => Math.max(2, (room - 1.5) * size))

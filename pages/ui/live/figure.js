@@ -38,6 +38,7 @@ class Figure extends Picture {
   /** @type {Plot} */ plot
   /** @type {number | null} */ pointed = null // layer under a mouse that is not pressed: nothing is picked by that
   reserved = ""
+  legend = ""
 
   build() {
     this.root.append(this.lead, make("div", "stage", this.picture, make("div", "notes", this.ask, this.told)))
@@ -149,8 +150,6 @@ class Figure extends Picture {
     }
   }
 
-  // --- words ---
-
   /** What a slot says now. @param {string} name */
   word = (name) => String(name === "layer" ? this.layer : this.said(this.data.slots[name]))
 
@@ -163,12 +162,13 @@ class Figure extends Picture {
   /** All words but the sentence, for which room is made. @param {number} width */
   write(width) {
     const { lead, key, notes } = this.data
-    const entries = key.map(([name, shape, text]) => {
-      const [sample, said] = [make("i", `sample ${shape}`), text.replace(/\{(\w+)\}/g, (_, slot) => this.word(slot))]
+    const texts = key.map(([, , text]) => text.replace(/\{(\w+)\}/g, (_, slot) => this.word(slot)))
+    if (this.legend !== JSON.stringify([key, texts])) this.key.replaceChildren(...key.map(([name, shape], n) => {
+      const sample = make("i", `sample ${shape}`)
       sample.style.color = tone(name)
-      return make("span", { hidden: !said }, sample, said)
-    })
-    this.key.replaceChildren(...entries)
+      return make("span", { hidden: !texts[n] }, sample, texts[n])
+    }))
+    this.legend = JSON.stringify([key, texts])
     write(this.lead, filled(lead, this.word))
     while (this.told.childElementCount > notes.length) this.told.lastElementChild?.remove()
     while (this.told.childElementCount < notes.length) this.told.append(make("p"))

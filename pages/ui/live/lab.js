@@ -89,12 +89,9 @@ class Grid extends Picture {
   move(change) {
     if ("kind" in change) change.size = this.data.kinds[change.kind].usual
     if ("only" in change) change.token = this.token
-    this.stop()
-    this.front = Infinity
+    this.finish()
     super.move(change)
   }
-
-  // --- questions and answers ---
 
   /** Name of the question. */
   get asked() {
@@ -119,8 +116,6 @@ class Grid extends Picture {
     const last = this.look().answer.tokens.length - 1
     return this.state.token < 0 || this.state.token > last ? last : this.state.token
   }
-
-  // --- the wave ---
 
   play() {
     const { layer, answer } = this.look()
@@ -163,8 +158,6 @@ class Grid extends Picture {
     if (this.front >= answer.layers - 1) this.finish()
     this.draw()
   }
-
-  // --- finger, mouse and keys ---
 
   get place() {
     const { layers, tokens } = this.look().answer
@@ -232,8 +225,6 @@ class Grid extends Picture {
     if (!ratio) return fill(words.untouched, { word, layer: at })
     return fill(words.drift, { word, layer: at, drift: digits(ratio * hit.entered[token]), ratio: digits(ratio) })
   }
-
-  // --- all of it ---
 
   draw() {
     if (!this.root.clientWidth) return

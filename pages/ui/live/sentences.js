@@ -42,6 +42,7 @@ function pieces(said) {
 export class Lights {
   /** @type {string[]} */ #marks = []
   /** @type {Element | null} */ #word = null
+  #lit = false
   #root
 
   /** @param {HTMLElement} root @param {(event: PointerEvent) => number} column layer under a pointer */
@@ -80,6 +81,8 @@ export class Lights {
 
   /** Light what was drawn since. */
   again() {
+    if (!this.#marks.length && !this.#lit) return
+    this.#lit = this.#marks.length > 0
     for (const each of this.#root.querySelectorAll("[data-mark]")) {
       const shares = named(each).some((mark) => this.#marks.includes(mark))
       each.classList.toggle("lit", each === this.#word || (shares && !(this.#word && each.classList.contains("ref"))))
