@@ -1,22 +1,27 @@
-"""What does pruning cost? Choose a setting, see its cost, export the pruned model."""
+"""What does pruning cost? See a setting's cost, evaluate others, search the best one, export the pruned model."""
 
 import streamlit as st
 
 from core.base.errors import UserError
 from core.plan.spread import layer_parameters
 from core.results import protocols
-from core.store.cache import Store
-from pages.ui import frame, subject, view, watch
+from pages.ui import frame, studies, subject, view, watch
 from pages.ui.lab import continuing
-from pages.ui.prune import asking, evaluating, exporting, inview, results, searching, steps, stored
+from pages.ui.prune import evaluate, export, pruning, results, search
 
-store = Store()
 TERMS = ("budget", "correction", "control", "response", "harm", "perplexity", "nats", "rank correlation")
+TABS = {
+    "results": "Results",
+    "evaluate": "Evaluate",
+    "best": "Best setting",
+    "writing": "Generated text",
+    "export": "Export",
+}
 
 
 def bars() -> None:
     """The allocation in view; a page that is still opening ends with it."""
-    numbers = inview.show(in_view)
+    numbers = pruning.show(in_view)
     if frame.is_first_paint():
         view.end()
     frame.numbers(numbers, "sparsity of each layer", frame.file(profile.entry.key[:6], "allocation-in-view"), "in-view")
@@ -26,38 +31,35 @@ profile = subject.profile()
 subject.heading("What does pruning cost?", profile, TERMS)
 try:
     layer_parameters(profile)
-    in_view = inview.read(profile)
+    in_view = pruning.allocation_in_view(profile)
 except UserError as error:
     frame.error(error)
     st.page_link("allocate.py", label="Change the allocation", icon=":material/tune:")
     view.end()
-job = watch.watched()
-if job:
+if job := watch.watched():
     watch.panel(job)
-groups = stored.groups(profile)
-part = steps.choose("results" if groups else "choose")
+groups = studies.groups(profile)
+part = view.sync("part", list(TABS), "results" if groups else "evaluate", {"choose": "evaluate"})
+st.segmented_control("Part", list(TABS), key="part", format_func=TABS.get, required=True, label_visibility="collapsed")
 if part == "best":  # looks for an allocation of its own, so the one in view is not drawn
-    searching.show(profile, watch.begin)
+    search.show(profile)
     view.end()
-upper, lower = st.container(), st.container()
-with lower:
-    how = asking.pruning(profile, in_view.request, opened=part == "choose")
+upper = st.container()
+how = pruning.draw(profile, in_view.request, opened=part == "evaluate")
 if how.wrong:
     frame.error(how.wrong)
 shown = groups and part in ("results", "export")
-group = stored.choose(groups, how.setting, drawn=part == "results") if shown else None
+group = studies.choose(groups, how.setting, drawn=part == "results") if shown else None
 if part == "results" and group:
-    results.show(group, groups, profile, how.setting, upper, lower, bars)
+    results.show(group, groups, profile, how.setting, upper, bars)
 else:
     with upper:
         bars()
     if part == "results":
         st.info("Nothing has been evaluated for this model yet: open Evaluate, see the cost, and press Run evaluation.")
     elif part == "evaluate":
-        evaluating.show(how, profile, watch.begin)
+        evaluate.show(how, profile)
     elif part == "writing" and not how.wrong:
         continuing.under(how.setting, how.prompt)
     elif part == "export" and not how.wrong:
-        holding = (protocols.holding(each, how.setting) for each in (group, *groups.values()) if each)
-        exporting.show(how, profile, next(filter(None, holding), None), watch.begin)
-steps.onward(part)
+        export.show(how, profile, group and protocols.holding(group, how.setting), watch.begin)

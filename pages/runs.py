@@ -9,14 +9,12 @@ from core.base import profile_names
 from core.base.escape import plain
 from core.base.formats import sentence
 from core.jobs import queue
-from core.store.cache import Entry, Store
+from core.store.cache import Store
 from pages.ui import buttons, called, frame, glossary, view, watch
-from pages.ui.prune import exporting
-from pages.ui.runs import acting, evaluations, gallery, importing, overlay
+from pages.ui.runs import actions, evaluations, profiles
 
 store = Store()
-AT_ONCE = 30  # runs that are listed before more are asked for
-CREATED = st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")
+LISTED = 30  # of the runs, the newest
 MARKS = {
     "queued": "gray",
     "running": "blue",
@@ -27,50 +25,32 @@ MARKS = {
 }
 
 
-def profiles() -> None:
-    """A card for every profile, and what can be done with one."""
-    entries = {entry.key: entry for entry in store.entries()}
-    if not entries:
-        said = "Nothing has been measured yet: choose a model and run a measurement."
-        frame.nothing(said, "measure.py", "Measure a model")
-        return
-    gallery.show(store, list(entries.values()))
-    acting.one_of(store, entries, "Profile to act on", "picked")
-
-
-def _model(entry: Entry) -> str:
-    return profile_names.short(entry.provenance.get("model", entry.spec.model.content))
-
-
 def exports() -> None:
     """Every folder that a pruned model was written to."""
     entries = {entry.key: entry for entry in store.entries("export")}
     if not entries:
-        said = "Nothing has been exported yet: open step 3 of the Prune page and name a folder."
+        said = "Nothing has been exported yet: open the last tab of the Prune page and name a folder."
         frame.nothing(said, "prune.py", "Export a pruned model", {"part": "export"})
         return
-    rows = [{"model": _model(entry), **exporting.row(entry)} for entry in entries.values()]
+    told = pd.DataFrame([{"folder": entry.spec.folder, **entry.provenance} for entry in entries.values()])
+    told["model"] = told["model"].map(profile_names.short)
+    told["setting"] = told["setting"].map(called.setting)
+    told = told.reindex(columns=["model", "setting", "folder", "bytes", "dense_bytes", "created"])
     size = st.column_config.NumberColumn(format="localized")
-    columns = {"bytes": size, "dense bytes": size, "created": CREATED}
-    frame.show_table(pd.DataFrame(rows), "Exports: model, setting, folder, bytes", columns)
-    acting.one_of(store, entries, "Export to act on", "picked-export")
+    frame.show_table(told, "Exports: model, setting, folder, bytes", {"bytes": size, "dense_bytes": size})
+    actions.one_of(store, entries, "Export to act on", "picked-export")
 
 
 def runs() -> None:
-    """Every job with its state and what can be done about it."""
-    if found := queue.jobs(store):
+    """The newest jobs with their state and what can be done about each."""
+    found = queue.jobs(store)
+    if found:
         st.header("Runs", anchor=False)
-    shown = st.session_state.get("runs shown", AT_ONCE)
-    for job in found[:shown]:
+    for job in found[:LISTED]:
         with st.container(border=True):
             line(job)
-    if len(found) > shown:
-        st.button(f"Show more of {len(found)} runs", on_click=more, args=[shown])
-
-
-def more(shown: int) -> None:
-    """As many runs again below those that are shown."""
-    st.session_state["runs shown"] = shown + AT_ONCE
+    if len(found) > LISTED:
+        st.caption(f"{len(found) - LISTED} older runs are listed once newer ones are forgotten.")
 
 
 def line(job: queue.Job) -> None:
@@ -90,17 +70,15 @@ def line(job: queue.Job) -> None:
             return
         if job.state != "done" and not job.status.bad_request:
             buttons.button("Resume", watch.resume, [job], key=f"resume-{job.key}")
-        buttons.button("Forget", watch.forget, [job], key=f"forget-{job.key}", help="Results stay.")
-    if job.state == "failed":
-        watch.log(job)
+        buttons.button("Forget", queue.delete, [job], key=f"forget-{job.key}", help="Results stay.")
 
 
 PARTS = {
-    "profiles": ("Profiles", profiles),
+    "profiles": ("Profiles", partial(profiles.gallery, store)),
     "evaluations": ("Evaluations", partial(evaluations.show, store)),
-    "overlay": ("Compare curves", partial(overlay.show, store)),
+    "overlay": ("Compare curves", partial(profiles.overlay, store)),
     "exports": ("Exports", exports),
-    "import": ("Import", partial(importing.show, store)),
+    "import": ("Import", partial(actions.importing, store)),
 }
 
 st.title("What has been computed?", anchor=False)

@@ -20,7 +20,7 @@ class EvaluationRequest(Spec):
     text: WindowRequest = USUAL_EVALUATION
     tasks: tuple[str, ...] = Field((), description="zero-shot tasks by name")
     tasks_from: str | None = Field(None, description="folder of task files; None: the harness's own")
-    examples: int | None = Field(200, ge=1, description="seeded sample per task; None: all")
+    examples: int | None = Field(200, title="Examples", ge=1, description="seeded sample per task; None: all")
     seed: int = Field(0, ge=0, description="draws the examples")
 
 

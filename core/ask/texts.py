@@ -33,8 +33,8 @@ class WindowRequest(Spec):
 
     source: str = Field("demo", description="demo, demo:evaluation, file:PATH, or a Hub dataset")
     documents: tuple[int, int] | None = Field(None, description="first and last document, counted from 0, inclusive")
-    sequences: int = Field(8, ge=1, le=MOST)
-    length: int = Field(64, ge=8, description="tokens per sequence")
+    sequences: int = Field(8, title="Windows", ge=1, le=MOST, description="how many; intervals need 8 or more")
+    length: int = Field(64, title="Tokens in each", ge=8, description="tokens per sequence")
     seed: int = Field(0, ge=0, description="draws the windows")
     packing: Literal["joined", "document"] | None = Field(None, description="None: as suits the source")
     bos: Literal["protocol", "every"] = "protocol"

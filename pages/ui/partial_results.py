@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import streamlit as st
 
 from core.ask.measurements import Measurement, ProfileSpec
-from core.base.errors import UserError
 from core.base.escape import plain
 from core.jobs.records import Job
-from core.models import work
 from core.results import evaluations, precision, protocols
-from core.results.evaluations import Evaluations
 from core.show import figures
 from core.show.figures import Chart, labels, of_evaluations
 from core.store.cache import Store
 from core.store.parts import finished, partial
-from core.store.results import Perturbed
 from pages.ui import called, frame, subject, view
+
+FIRST = "The first picture comes with the first part that is finished."
 
 
 def perplexities(store: Store, job: Job) -> None:
     """Perplexity against target of the points that are finished."""
     spec = store.resolved(job.request)
-    study = _study(spec.key, job.status.parts, job.status.started, store, spec) if spec else None
+    study = spec and _new(spec.key, job, lambda: evaluations.read(store, spec))
     done = study.singles if study else ()
     if not done:
-        _first(len(job.request.points))
+        st.caption(FIRST)
         return
     read = f"{called.source(job.request.evaluation.text)} · {protocols.badge(study)}"
     points = f"{len(done)} of {len(study.points)} points finished."
@@ -35,15 +36,15 @@ def perplexities(store: Store, job: Job) -> None:
 def matrix(store: Store, job: Job) -> None:
     """The drift matrix of what is finished."""
     profile = store.resolved(job.request)
-    begun = _begun(job.key, job.status.parts, job.status.started, store, profile) if profile else {}
+    begun = profile and _new(job.key, job, lambda: _begun(store, profile))
     if not begun:
-        _first(_parts(store, job))
+        st.caption(FIRST)
         return
     name = st.selectbox(
         "Perturbation measured so far", list(begun), key="live", format_func=lambda name: _label(begun[name])
     )
     unit = profile.unit(begun[name])
-    found = _partial(unit.key, job.status.parts, job.status.started, store, unit)
+    found = _new(unit.key, job, lambda: partial(store, unit))
     amount = f"From {found.sequences} of {job.request.text.sequences} sequences."
     _show(figures.heatmap([found], None, None, view.look()), job, "live-matrix", amount, finding=False)
 
@@ -76,39 +77,21 @@ def _show(chart: Chart, job: Job, key: str, about: str, finding: bool = True, re
     frame.numbers(chart.table, chart.title, frame.file(job.key[:6], chart.name), key)
 
 
-def _first(count: int | None) -> None:
-    """When there will be something to see; nothing is drawn in its place until then."""
-    st.caption("The first picture comes with part 1" + (f" of {count}." if count else "."))
-
-
-def _parts(store: Store, job: Job) -> int | None:
-    """How many parts a measurement has; None where its files tell no more."""
-    try:
-        expected = work.estimate(job.request, store, job.device)
-    except UserError:
-        return None
-    return expected.parts if expected else None
-
-
 def _label(measurement: Measurement) -> str:
     return labels.perturbation(measurement.perturbation) + (f", seed {measurement.seed}" if measurement.seed else "")
 
 
-# --- read again only when a part was added -------------------------------------------------------------------------
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _once(key: str, parts: int, started: float, _read: Callable[[], Any]) -> Any:
+    """What is read, again only when a part was added."""
+    return _read()
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _study(key: str, parts: int, started: float, _store: Store, _spec: object) -> Evaluations:
-    return evaluations.read(_store, _spec)
+def _new(key: str, job: Job, read: Callable[[], Any]) -> Any:
+    return _once(key, job.status.parts, job.status.started, read)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _partial(key: str, parts: int, started: float, _store: Store, _unit: object) -> Perturbed | None:
-    return partial(_store, _unit)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _begun(job: str, parts: int, started: float, _store: Store, _profile: ProfileSpec) -> dict[str, Measurement]:
+def _begun(store: Store, profile: ProfileSpec) -> dict[str, Measurement]:
     """Measurements of which something is finished, by name."""
-    units = {each: _profile.unit(each) for each in _profile.measurements}
-    return {each.name: each for each, unit in units.items() if _store.measured(unit) or finished(_store, unit)}
+    units = {each: profile.unit(each) for each in profile.measurements}
+    return {each.name: each for each, unit in units.items() if store.measured(unit) or finished(store, unit)}

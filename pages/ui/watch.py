@@ -17,7 +17,7 @@ from core.jobs.records import Job
 from core.show.figures.charts import COMPARED
 from core.store.cache import Entry, Store
 from pages.ui import buttons, called, frame, partial_results, view
-from pages.ui.prune import exporting
+from pages.ui.prune import export
 
 LISTED = 5  # active runs in the sidebar
 WHOLE_NAMES = "[data-testid=stSidebar] [data-testid=stPageLink-NavLink] * { white-space: normal }"
@@ -86,13 +86,11 @@ def panel(job: Job) -> None:
 
 def _live(key: str) -> None:
     store = Store()
-    job = followed(store, key)
-    _bar(store, job)
+    job = _standing(key)
     with st.container(horizontal=True, vertical_alignment="center"):
         cancel(job, "cancel")
         if job.state == "queued" and not queue.worker_alive(store, job.device):
             buttons.button("Start the worker", queue.ensure_worker, [store, job.device], key="start")
-        st.caption(plain(_details(job)))
     st.caption("You may close this tab: the run goes on, and any tab that opens this address can watch it.")
     if isinstance(job.request, StudyRequest):
         with st.container(height=HEIGHT, border=False):
@@ -103,7 +101,7 @@ def cancel(job: Job, key: str) -> None:
     """The button that stops a job, and says that it was pressed until the job has ended."""
     stopping = job.cancelling
     label = "Cancelling" if stopping else "Cancel"
-    buttons.button(label, stop, [job], key=key, disabled=stopping)
+    buttons.button(label, queue.cancel, [job], key=key, disabled=stopping)
 
 
 def standing(job: Job) -> None:
@@ -111,19 +109,13 @@ def standing(job: Job) -> None:
     st.fragment(run_every=2.0)(_standing)(job.key)
 
 
-def _standing(key: str) -> None:
+def _standing(key: str) -> Job:
+    """How far a job is, and what it is doing."""
     store = Store()
     job = followed(store, key)
-    _bar(store, job)
-    st.caption(plain(_details(job)))
-
-
-def _bar(store: Store, job: Job) -> None:
     st.progress(job.status.fraction, text=plain(queue.standing(store, job).headline))
-
-
-def _details(job: Job) -> str:
-    return " · ".join(filter(None, [job.status.details, job.device]))
+    st.caption(plain(" · ".join(filter(None, [job.status.details, job.device]))))
+    return job
 
 
 def picture(job: Job) -> None:
@@ -187,7 +179,7 @@ def open_result(job: Job, on_page: bool = False) -> None:
             open_profile(key, "Open on the Absorption page" if on_page else "Open")
     elif isinstance(job.request, ExportRequest):
         with st.container(key=f"whole-line-{job.key}"):
-            exporting.finished(entry)
+            export.finished(entry)
     elif not row.opens:
         st.caption(f"Stored as {row.kind} {entry.key}.")
     else:
@@ -218,16 +210,6 @@ def resume(job: Job) -> None:
     store = Store()
     queue.resume(store, job)
     queue.ensure_worker(store, job.device)
-
-
-def stop(job: Job) -> None:
-    """Ask a job to stop."""
-    queue.cancel(job)
-
-
-def forget(job: Job) -> None:
-    """Delete a job that ended."""
-    queue.delete(job)
 
 
 def log(job: Job) -> None:

@@ -105,7 +105,7 @@ def prune(page: Page) -> None:
 
 def export(page: Page, folder: Path) -> None:
     """The pruned model as a folder."""
-    page.get_by_test_id("stMain").get_by_role("radio", name="3 · Export").click()
+    page.get_by_test_id("stMain").get_by_role("radio", name="Export", exact=True).click()
     type_into(page, "export-folder", str(folder))
     button = page.locator(".st-key-export button")
     expect(button).to_be_enabled()

@@ -96,20 +96,14 @@ def test_a_cold_link_shows_verdict_charts_and_protocol(place: Place, tab: Tab) -
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_the_three_steps_are_walked_and_a_link_opens_at_one(place: Place, tab: Tab) -> None:
+def test_the_tabs_are_walked_and_a_link_opens_at_one(place: Place, tab: Tab) -> None:
     page = tab(place.page)
     expect(page.get_by_role("heading", name=re.compile(r"^\d.* %.* 70 %$"))).to_be_visible()
-    page.get_by_text("1 · Choose", exact=True).click()
-    expect(page.get_by_text("Step 1 of 3")).to_be_visible()
-    for step, there in (("2", page.get_by_role("heading", name="Details")), ("3", page.get_by_label("Folder").first)):
-        settle(page)  # a button that is drawn anew does not feel a click
-        page.get_by_role("button", name="Next:").click()
-        expect(page.get_by_text(f"Step {step} of 3")).to_be_visible()
-        expect(there).to_be_visible()
+    page.get_by_test_id("stButtonGroup").get_by_text("Export", exact=True).click()
+    expect(page.get_by_label("Folder").first).to_be_visible()
     wait_for_query(page, part="export")
     page.reload()
-    expect(page.get_by_text("Step 3 of 3")).to_be_visible()
-    expect(page.get_by_role("radio", name="3 · Export")).to_be_checked()
+    expect(page.get_by_label("Folder").first).to_be_visible()
 
 
 def test_the_allocation_follows_from_its_page_and_back(place: Place, tab: Tab) -> None:
@@ -124,8 +118,7 @@ def test_the_allocation_follows_from_its_page_and_back(place: Place, tab: Tab) -
 
 def test_after_best_setting_the_other_parts_are_as_they_were(place: Place, tab: Tab) -> None:
     page = tab(f"{place.page}&part=evaluate&calibration_windows=7")
-    choose, cost = ("1 · Choose", "Search for the best setting"), "2 · Cost"
-    for part in (*choose, cost, "Generated text", *choose, cost, "Evaluate"):
+    for part in ("Best setting", "Results", "Generated text", "Best setting", "Evaluate"):
         page.get_by_test_id("stButtonGroup").get_by_text(part, exact=True).click()
         settle(page)
     wait_for_query(page, part="evaluate", calibration_windows="7")

@@ -23,9 +23,8 @@ from core.kinds.response import Response
 from core.show.figures import LIGHT, Estimate, agreement, estimates, methods, of_evaluations
 from core.store.cache import Store
 from core.store.results import Perturbed
-from pages.ui import subject
+from pages.ui import studies, subject
 from pages.ui.allocate import estimating as folded
-from pages.ui.prune import stored
 from tests import synthetic
 from tests.pages.allocate_page import chart, estimates_shown, estimating, lanes, opened
 from tests.pages.opening import live, numbers, url
@@ -188,7 +187,7 @@ def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measure
     dots = chart(app, "What does each method cost?")["data"]
     assert [each["name"] for each in dots] == [*names, "labels"]
     profile = subject.load(studied)
-    [group] = stored.groups(profile).values()
+    [group] = studies.groups(profile).values()
     owl = next(each for each in group.settings if each.name == "OWL" and each.setting.allocation.target == 0.7)
     drawn = next(numbers(each["x"]) for each in dots if each["name"] == "OWL")
     assert drawn == pytest.approx([owl.perplexity])
@@ -205,7 +204,7 @@ def test_where_nothing_was_measured_the_methods_stand_without_numbers(studied: s
 
 def test_the_allocation_in_view_is_marked_where_it_was_measured(studied: str) -> None:
     profile = subject.load(studied)
-    [group] = stored.groups(profile).values()
+    [group] = studies.groups(profile).values()
     part = next(each for each in group.slices if each.target == 0.7)
     owl = next(each for each in group.within(part) if each.name == "OWL")
     figure = of_evaluations.trust(group, part, profile, "drift", None, now=owl.planned).figure

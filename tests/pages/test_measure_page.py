@@ -236,7 +236,7 @@ def test_before_the_first_part_it_is_said_when_the_picture_comes(store: Store) -
     job.write(Status(state="running", line="layer 3", done=1, total=60))
     with processes.take(job.lock):
         app = opened(job=job.key)
-    assert len([each for each in app.caption if "part 1 of 6" in each.value]) == 1
+    assert len([each for each in app.caption if each.value == partial_results.FIRST]) == 1
     assert not app.get("skeleton") and not [each for each in app.selectbox if each.key == "live"]
 
 

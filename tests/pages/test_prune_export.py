@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.ask import grammar
-from core.ask.allocations import Correction
 from core.ask.requests import ExportRequest, ExportSpec
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
@@ -26,36 +23,13 @@ from core.models.sources import Source
 from core.store.cache import Store
 from core.store.profiles import load
 from core.store.scenes import Generated
-from pages.ui.prune import exporting
-from pages.ui.prune.asking import Pruning
+from pages.ui.prune import export
+from pages.ui.prune.pruning import Pruning
 from tests import synthetic
 from tests.fake_warm import Warm
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save
 
 ESTIMATE = work.estimate  # which the store of other tests invents
-
-# --- the command and the study file --------------------------------------------------------------------------------
-
-
-def command_options(line: str) -> dict[str, str]:
-    words = shlex.split(line)
-    assert words[:4] == ["python", "-m", "core", "prune"]
-    return dict(zip(words[4::2], words[5::2], strict=True))
-
-
-def test_the_command_says_the_setting(store: Store) -> None:
-    app = opened(part="evaluate", strength="0.04", target="0.6", windows="9")
-    options = command_options(app.code[0].value)
-    asked = grammar.read_allocation(options["--allocation"])
-    assert asked == grammar.method("owl", 0.6).model_copy(update={"correction": Correction(strength=0.04)})
-    assert options.items() >= {"--windows": "9", "--profile": PROFILE.key, "--sequences": "16"}.items()
-
-
-def test_two_lengths_have_no_command_but_a_file(store: Store) -> None:
-    app = opened(part="evaluate", length="64")
-    assert any("one length" in each.value for each in app.caption)
-    assert app.code[0].value.startswith("python -m core study ")
-
 
 # --- exporting -----------------------------------------------------------------------------------------------------
 
@@ -68,7 +42,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_export_refuses_before_it_runs(store: Store, outside: Path) -> None:
     app = opened(part="export")
-    assert exporting.HONEST in {each.value for each in app.markdown} and app.button(key="export").disabled
+    assert export.HONEST in {each.value for each in app.markdown} and app.button(key="export").disabled
     (outside / "notes.txt").write_text("mine")
     app.text_input(key="export-folder").set_value(str(outside)).run()
     assert "notes.txt" in app.error[0].value
@@ -125,14 +99,13 @@ def test_a_model_that_is_not_here_has_no_cost_yet(store: Store, monkeypatch: pyt
 
 
 def test_numbers_of_another_calibration_are_not_the_exports(store: Store, located: None, outside: Path) -> None:
-    key = save(store, family())
+    save(store, family())
     app = opened(part="export")
-    assert any(key in each.value and "another calibration" in each.value for each in app.caption)
+    assert any("No study measured this setting with this calibration" in each.value for each in app.caption)
     app.text_input(key="export-folder").set_value(str(outside / "pruned")).run()
     app.button(key="export").click().run()
     (job,) = queue.jobs(store)
     assert job.request.study is None
-    assert any("has not been evaluated yet" in each.value for each in opened(part="export", target="0.55").caption)
 
 
 def test_a_study_whose_request_is_known_is_matched_by_it(store: Store) -> None:
@@ -146,10 +119,12 @@ def test_a_study_whose_request_is_known_is_matched_by_it(store: Store) -> None:
         store.save(spec, None, {"profile": PROFILE.key, "request": request.model_dump(mode="json")})
         keys[synthetic.save_study(store.root, spec, LAYERS, PROFILE.key)] = window
     for key, window in keys.items():
-        how = Pruning("demo", None, "float32", PROFILE.key, OWL, "wanda", None, None, False, (0,), window, "cpu")
-        assert exporting.measuring(profile, how, next(iter(keys))) == key
-        assert exporting.measuring(profile, replace(how, seeds=(1,))) is None
-        assert exporting.measuring(profile, replace(how, dtype="bfloat16")) is None
+        request = StudyRequest(profile=PROFILE.key, calibration=window, settings=settings_)
+        reseeded = (settings_[0].model_copy(update={"calibration_seed": 1}),)
+        others = ({"settings": reseeded}, {"dtype": "bfloat16"})
+        assert export.measuring(profile, Pruning(request, "cpu"), next(iter(keys))) == key
+        for other in others:
+            assert export.measuring(profile, Pruning(request.model_copy(update=other), "cpu")) is None
 
 
 def test_export_submits_the_setting_with_its_study(store: Store, located: None, outside: Path) -> None:
@@ -173,23 +148,22 @@ def test_a_finished_export_tells_its_bytes(store: Store, tmp_path: Path) -> None
     request = ExportRequest(setting=setting, folder=str(tmp_path / "pruned"))
     job = queue.submit(store, request)
     pruned = synthetic.study_spec(PROFILE, [setting], LAYERS).points[-1].pruned
-    told = {"folder": request.folder, "bytes": 1_000_400, "dense_bytes": 1_000_000, "difference": 0.0, "sparsity": 0.7}
+    told = {"folder": request.folder, "size": "The weight files have 9 bytes.", "difference": 0.0, "sparsity": 0.7}
     spec = ExportSpec(model=PROFILE.model, pruned=pruned, folder=request.folder)
     store.save(spec, None, told | {"setting": setting.name})
     job.write(Status(state="done", result=spec.key, started=1.0, updated=61.0))
     app = opened(job=job.key, part="export")
     assert not app.exception
-    said = [each.value for each in app.caption if re.search("1,000,400 .* 100.0 % .* 1,000,000", each.value)]
-    assert len(said) == 2 and any(setting.name in each for each in said), "of the job, and of the newest export"
-    assert any("70.0 % zeros" in each.value for each in app.caption)
+    [said] = [each.value for each in app.caption if "70.0 % zeros" in each.value]
+    assert "identical" in said and said.endswith("The weight files have 9 bytes.")
     shown = {each.language: each.value for each in app.code}
     assert f"from_pretrained({request.folder!r})" in shown["python"]
     assert shlex.split(shown["bash"]) == ["vllm", "serve", request.folder]
 
 
 def test_logits_that_differ_are_told_in_per_cent() -> None:
-    [said] = exporting.compared({"difference": 4e-7})
-    assert "0.000040 %" in said and not exporting.compared({})
+    [said] = export.compared({"difference": 4e-7})
+    assert "0.000040 %" in said and not export.compared({})
 
 
 def test_a_folder_is_shown_whole(store: Store, located: None, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:

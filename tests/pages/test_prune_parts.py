@@ -8,25 +8,17 @@ from streamlit.testing.v1 import AppTest
 from core.ask.texts import USUAL_CALIBRATION
 from core.jobs import queue
 from core.store.cache import Store
-from pages.ui.prune import steps
 from tests.pages.opening import ROOT, url
 from tests.pages.prune_page import opened
 
 
 def to(app: AppTest, part: str) -> AppTest:
-    """Another view of the page, by its step and then by its own name."""
-    step = steps.STEP_OF[part]
-    app = app if app.session_state["step"] == step else clicked(app, "step", step)
-    return app if app.session_state["part"] == part else clicked(app, "part", part)
-
-
-def clicked(app: AppTest, key: str, value: str) -> AppTest:
-    """A choice made in a browser that has forgotten every widget which is not drawn.
+    """Another tab of the page, in a browser that has forgotten every widget which is not drawn.
 
     Such a browser shows a widget at its default unless it is told a value, and answers so with the next click.
     """
     before = {each.key for each in (*app.text_input, *app.number_input)}
-    app.button_group(key=key).set_value(value).run()
+    app.button_group(key="part").set_value(part).run()
     for each in (*app.text_input, *app.number_input):
         if each.key not in before:
             each.set_value(each.proto.value if each.proto.set_value else each.proto.default)

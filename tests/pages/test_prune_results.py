@@ -19,7 +19,7 @@ from core.search import candidates
 from core.show.figures import of_evaluations as drawing
 from core.store.cache import Store
 from core.store.profiles import load
-from pages.ui.prune import stored
+from pages.ui import studies
 from pages.ui.prune.results import HEADLINE
 from tests import synthetic
 from tests.pages.opening import figures, link, url
@@ -100,14 +100,11 @@ def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
     assert json.dumps(figures(app)[1]) != drawn
     [line] = badges(opened(study=second, windows="9"))
     assert "another text" in line
-    for study in (first, second):
-        app = opened(study=study, part="export")
-        assert not badges(app) and any(f"Study {study} measured" in each.value for each in app.caption)
 
 
 def grouped(store: Store) -> dict[str, evaluations.Evaluations]:
     """The profile's studies, those of one protocol together."""
-    return stored.groups(load(store, store.profile(PROFILE.key)))
+    return studies.groups(load(store, store.profile(PROFILE.key)))
 
 
 def drawn(group: evaluations.Evaluations) -> set[str]:
@@ -193,25 +190,14 @@ def test_a_link_to_a_study_that_is_not_here_says_so(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"), [(None, "Evaluate"), ((), "dense"), ((Setting(allocation=AllocationRequest()),), "uniform")]
+    ("asked", "told"), [(None, "Evaluate"), ((), "Evaluate"), ((Setting(allocation=AllocationRequest()),), "uniform")]
 )
 def test_too_little_to_compare_says_what_to_do(store: Store, asked: tuple[Setting, ...] | None, told: str) -> None:
     if asked is not None:
         save(store, asked)
     app = opened(part="results", detail="correction")
     assert any(told in each.value for each in app.info) and not app.exception
-    assert bool(app.metric) == (asked == ()), "the dense model's number, where there is no other"
     assert any("family" in each.value for each in app.info) == bool(asked)
-
-
-def test_estimates_stand_against_what_was_measured(store: Store) -> None:
-    save(store, family())
-    app = opened(detail="estimate")
-    finding = next(each.value for each in app.markdown if each.value.startswith("Rank correlation"))
-    assert re.match(r"Rank correlation -?[\d.]+ over n = \d+ ", finding)
-    save(store, candidates.combined(candidates.alone(OWL), "magnitude", (0,)), text="magnitude text")
-    app = opened(by="magnitude", detail="estimate")
-    assert any("magnitude residuals" in each.value for each in app.info)
 
 
 # --- zero-shot -----------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from core.show import lessons
 from core.show.figures import of_evaluations as drawing
 from core.store.cache import Store
 from core.store.profiles import load
-from pages.ui.prune import stored
+from pages.ui import studies
 from pages.ui.tour import chapter_prune
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, family, owl_corrected
@@ -190,7 +190,7 @@ def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:
     """On the committed results, where settings share some of their calibration seeds with uniform."""
     store = Store(tmp_path)
     profile = load(store, store.demo())
-    groups = tuple(stored.groups(profile).values())
+    groups = tuple(studies.groups(profile).values())
     group = protocols.across_profiles(groups[0], groups)
     told = chapter_prune._measured(lessons.measured(groups), profile).set_index("allocation")["against uniform, %"]
     part = next(each for each in group.slices if each.target == 0.7)

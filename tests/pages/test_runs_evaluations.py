@@ -5,13 +5,10 @@ from __future__ import annotations
 import pytest
 
 from core.ask import naming
-from core.ask.allocations import AllocationRequest
-from core.kinds.owl import Owl
 from core.store.cache import Store
-from pages.ui.runs import evaluations
 from tests import synthetic
 from tests.pages.opening import links, opened_at, url
-from tests.pages.runs_page import LAYERS, OWL, part, protocols, row, said, shown, study
+from tests.pages.runs_page import LAYERS, OWL, part, protocols, row, said, study
 
 
 def test_every_setting_of_every_study_is_a_row(bare: Store) -> None:
@@ -32,7 +29,7 @@ def test_every_setting_of_every_study_is_a_row(bare: Store) -> None:
 def test_a_broken_setting_says_where_it_broke(bare: Store) -> None:
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), (OWL,), LAYERS)
     key = synthetic.save_study(bare.root, spec, LAYERS, broken={OWL: 2})
-    app = part("evaluations", compared=[f"{key}-0", f"{key}-2"])
+    app = part("evaluations", compare=[f"{key[:6]}-0", f"{key[:6]}-2"])
     trouble = row(bare, key).one.trouble
     assert list(app.dataframe[0].value["not a number"]) == ["", "", trouble] and "layer 2 " in trouble
     assert trouble.partition(", ")[2] in said(app) and not app.exception
@@ -42,7 +39,7 @@ def test_picked_rows_are_compared_with_the_first(bare: Store) -> None:
     key = study(bare)
     app = part("evaluations")
     for index in (1, 2):
-        app.selectbox(key="compared-add").set_value(f"{key}-{index}").run()
+        app.selectbox(key="compare-add").set_value(f"{key[:6]}-{index}").run()
     table = app.dataframe[1].value
     change = row(bare, key).one.against(row(bare, key, 1).one).windows
     assert table["against the first, %"][1] == pytest.approx(change.value)
@@ -53,10 +50,10 @@ def test_picked_rows_are_compared_with_the_first(bare: Store) -> None:
 
 def test_what_is_compared_stands_under_its_protocol(bare: Store) -> None:
     key, other = study(bare), study(bare, (OWL,), text="another text")
-    [line] = protocols(part("evaluations", compared=[f"{key}-0", f"{key}-1", f"{key}-2"]))
+    [line] = protocols(part("evaluations", compare=[f"{key[:6]}-0", f"{key[:6]}-1", f"{key[:6]}-2"]))
     for word in ("24 × 512 tokens", "calibrated on invented calibration text, 16 × 64", "float32"):
         assert word in line
-    app = part("evaluations", compared=[f"{key}-1", f"{key}-2", f"{other}-2"])
+    app = part("evaluations", compare=[f"{key[:6]}-1", f"{key[:6]}-2", f"{other[:6]}-2"])
     assert len(protocols(app)) == 2 and all(
         "versions" in each.help for each in app.caption if "Protocol:" in each.value
     )
@@ -67,25 +64,10 @@ def test_what_pruning_was_helped_along_with_is_said(bare: Store) -> None:
     told = {"warnings": ["damping was raised to 0.1 in layer 2"], "broken": None}
     bare.save(spec.evaluated(spec.points[-1]), synthetic.evaluated(spec.points[-1], 24, LAYERS), told)
     key = synthetic.save_study(bare.root, spec, LAYERS)
-    app = part("evaluations", compared=[f"{key}-1", f"{key}-2"])
+    app = part("evaluations", compare=[f"{key[:6]}-1", f"{key[:6]}-2"])
     helped = row(bare, key).one.helped
     assert list(app.dataframe[0].value["while pruning"])[-1] == helped and told["warnings"][0] in helped
     assert [each.value for each in app.warning] == [f"{naming.setting(OWL)}. {helped}"]
-
-
-def test_words_of_a_row_find_it(bare: Store) -> None:
-    half = OWL.model_copy(update={"allocation": AllocationRequest(base=Owl(), target=0.5)})
-    by_magnitude = OWL.model_copy(update={"pruner": "magnitude"})
-    study(bare, (OWL, half, by_magnitude))
-    app = part("evaluations")
-    for words, expected in (("wanda", 4), ("WANDA 50 %", 2), ("owl lam=0.08 magnitude", 1)):
-        app.text_input(key=evaluations.WORDS).set_value(words).run()
-        assert len(shown(app)) == expected, words
-    assert any(each.value.startswith("1 of 7 evaluated settings.") for each in app.caption)
-    again = opened_at("runs", **url(app))
-    assert len(shown(again)) == 1 and not again.exception
-    app.text_input(key=evaluations.WORDS).set_value("nonsense").run()
-    assert [each.value for each in app.info] == [evaluations.NO_FIT] and not app.dataframe and not app.exception
 
 
 def test_a_comparison_is_in_the_link_and_back_takes_it_back(bare: Store) -> None:
@@ -93,16 +75,16 @@ def test_a_comparison_is_in_the_link_and_back_takes_it_back(bare: Store) -> None
     app = part("evaluations")
     assert "compare" not in app.query_params
     for index in (1, 2):
-        app.selectbox(key="compared-add").set_value(f"{key}-{index}").run()
+        app.selectbox(key="compare-add").set_value(f"{key[:6]}-{index}").run()
     assert url(app)["compare"] == f"{key[:6]}-1,{key[:6]}-2"
     again = opened_at("runs", **url(app))
-    assert again.session_state["compared"] == [f"{key}-1", f"{key}-2"] and len(again.dataframe[1].value) == 2
+    assert again.session_state["compare"] == [f"{key[:6]}-1", f"{key[:6]}-2"] and len(again.dataframe[1].value) == 2
     app.query_params["compare"] = f"{key[:6]}-1"  # as the back button does
     app.run()
-    assert app.session_state["compared"] == [f"{key}-1"]
+    assert app.session_state["compare"] == [f"{key[:6]}-1"]
     app.query_params.pop("compare")
     app.run()
-    assert app.session_state["compared"] == [] and "compare" not in app.query_params
+    assert app.session_state["compare"] == [] and "compare" not in app.query_params
     assert not app.exception and not app.warning
 
 
@@ -111,7 +93,7 @@ def test_what_a_link_compares_and_is_not_here_is_said(bare: Store) -> None:
     app = opened_at("runs", show="evaluations", compare=f"{key[:6]}-4,012345-3,nonsense")
     [warned] = [each.value for each in app.warning]
     assert "012345-3, nonsense," in warned and key[:6] not in warned
-    assert app.session_state["compared"] == [f"{key}-2"], "a point of another seed is the setting over its seeds"
+    assert app.session_state["compare"] == [f"{key[:6]}-2"], "a point of another seed is the setting over its seeds"
     app.run()
     assert url(app)["compare"] == f"{key[:6]}-2" and not app.warning
 
@@ -123,33 +105,20 @@ def test_answers_to_other_examples_have_a_column_of_their_own(bare: Store) -> No
         [task] = spec.tasks
         spec = spec.model_copy(update={"tasks": (task.model_copy(update={"examples": examples}),)})
         keys.append(synthetic.save_study(bare.root, spec, LAYERS))
-    app = part("evaluations", compared=[f"{key}-2" for key in keys])
+    app = part("evaluations", compare=[f"{key[:6]}-2" for key in keys])
     for each in app.dataframe[:2]:
         assert {"boolq (200 examples)", "boolq (50 examples)"} <= set(each.value) and "boolq" not in each.value
 
 
 def test_a_compared_row_is_taken_away_again_and_names_are_told_apart(bare: Store) -> None:
     key = study(bare)
-    app = part("evaluations", compared=[f"{key}-1", f"{key}-2"])
-    assert f"{key}-1" not in app.selectbox(key="compared-add").options
-    app.button_group(key="compared-kept").set_value([f"{key}-2"]).run()
-    assert app.session_state["compared"] == [f"{key}-2"]
-    app = part("evaluations", compared=[f"{key}-2", f"{study(bare, text='another text')}-2"])
-    assert len(set(app.button_group(key="compared-kept").options)) == 2  # two alike would be taken for one
+    app = part("evaluations", compare=[f"{key[:6]}-1", f"{key[:6]}-2"])
+    assert f"{key[:6]}-1" not in app.selectbox(key="compare-add").options
+    app.button_group(key="compare-kept").set_value([f"{key[:6]}-2"]).run()
+    assert app.session_state["compare"] == [f"{key[:6]}-2"]
+    app = part("evaluations", compare=[f"{key[:6]}-2", f"{study(bare, text='another text')[:6]}-2"])
+    assert len(set(app.button_group(key="compare-kept").options)) == 2  # two alike would be taken for one
     assert not app.exception
-
-
-def test_other_protocols_are_not_compared_and_it_says_why(bare: Store) -> None:
-    first = row(bare, study(bare))
-    others = {
-        "other text": row(bare, study(bare, text="another text")),
-        "24 × 256": row(bare, study(bare, length=256)),
-        "12 × 512": row(bare, study(bare, windows=12)),
-        "different models": row(bare, study(bare, seed=1)),
-    }
-    for why, other in others.items():
-        assert why in other.against(first) and "cannot be compared" in other.against(first)
-    assert not first.apart(first)
 
 
 def test_a_study_tells_where_it_is_from_and_is_opened_with_a_profile_of_its_model(bare: Store) -> None:
@@ -165,10 +134,10 @@ def test_a_study_tells_where_it_is_from_and_is_opened_with_a_profile_of_its_mode
 
 def test_a_deleted_study_is_compared_no_more(bare: Store) -> None:
     kept, gone = study(bare), study(bare, text="another text")
-    app = part("evaluations", compared=[f"{kept}-1", f"{gone}-1"])
+    app = part("evaluations", compare=[f"{kept[:6]}-1", f"{gone[:6]}-1"])
     app.selectbox(key="picked-study").set_value(gone).run()
     app.button(key=f"delete-{gone}").click().run()
     next(button for button in app.button if button.label == "Delete it").click().run()
     assert [entry.key for entry in bare.entries("study")] == [kept]
-    assert app.session_state["compared"] == [f"{kept}-1"]
+    assert app.session_state["compare"] == [f"{kept[:6]}-1"]
     assert not app.exception

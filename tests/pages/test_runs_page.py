@@ -20,11 +20,11 @@ from core.store import profiles
 from core.store.cache import Store
 from core.store.packs import pack
 from pages.ui import called
-from pages.ui.runs import gallery
+from pages.ui.runs import profiles as shown_profiles
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.opening import links
-from tests.pages.runs_page import LAYERS, OWL, RESEEDED, opened, part, said, study
+from tests.pages.runs_page import LAYERS, OWL, opened, part, said, study
 
 NOISE = "Gaussian noise, size 0.3"
 
@@ -42,7 +42,7 @@ def test_an_empty_cache_says_what_to_do(bare: Store, shows: str) -> None:
 def test_every_profile_has_a_card_that_says_what_was_found_and_opens_it(filled_cache: dict[str, str]) -> None:
     app = opened()
     store = Store()
-    cards = [gallery.told(key, str(store.root)) for key in filled_cache.values()]
+    cards = [shown_profiles.card(key, str(store.root)) for key in filled_cache.values()]
     assert {(len(card.gains.value), card.perturbation) for card in cards} == {(30, NOISE), (4, NOISE)}
     said = [each.value for each in app.caption]
     for key, card in zip(filled_cache.values(), cards, strict=True):
@@ -52,26 +52,24 @@ def test_every_profile_has_a_card_that_says_what_was_found_and_opens_it(filled_c
         assert f"{card.finding}: {card.perturbation}." in said and any(card.size in each for each in said)
     opens = [each["profile"] for each in links(app) if "profile" in each]
     assert opens[:3] == [filled_cache[each] for each in ("deep", "twin", "shallow")], "what holds most comes first"
-    assert {"show": "import"} in links(app)
 
 
-def test_bundled_cards_come_first_and_the_ways_to_another_last(bare: Store) -> None:
+def test_bundled_cards_come_first(bare: Store) -> None:
     """The own profile holds more than the bundled one, and was made later."""
     demo = synthetic.save_profile(bare.root / "home" / "demo", synthetic.profile_spec(4, 8, "quick", 21), 4)
     own = synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, seed=22), 4, "of my own", "my text")
     app = opened()
     labels = [each.proto.label for each in app.main.get("page_link")]
     cards = [(label, at) for label, at in zip(labels, links(app), strict=True) if label.startswith("**")]
-    assert [at.get("profile") for _, at in cards] == [demo, own, None, None]
+    assert [at.get("profile") for _, at in cards] == [demo, own]
     assert "invented" in cards[0][0] and "of my own · my text" in cards[1][0]
-    assert [label for label, _ in cards[2:]] == ["**Open yours**", "**Import a pack**"]
     pictures = [image.url for each in app.main.get("image") for image in each.proto.imgs]
     assert len(pictures) == len({*pictures}) == 2
 
 
 def test_every_committed_card_tells_its_family_and_two_families_stand_side_by_side() -> None:
     store = Store()
-    told = {entry.key: gallery.told(entry.key, str(store.root)) for entry in store.entries() if entry.committed}
+    told = {entry.key: shown_profiles.card(entry.key, str(store.root)) for entry in store.entries() if entry.committed}
     families = {card.size.split(" · ")[0] for card in told.values()}
     assert families == {"llama", "gemma3_text"} and all(card.finding for card in told.values())
 
@@ -96,14 +94,6 @@ def test_delete_asks_first(bare: Store) -> None:
     next(button for button in app.button if button.label == "Delete it").click().run()
     assert not list(bare.entries())
     assert not app.exception
-
-
-def test_the_committed_demo_cannot_be_deleted(bare: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    demo = bare.root / "home" / "demo"
-    synthetic.save_profile(demo, synthetic.profile_spec(4, 8, "quick"), 4)
-    app = opened()
-    assert next(button for button in app.button if button.label == "Delete").disabled
-    assert any("bundled" in each.value for each in app.caption)
 
 
 def test_a_corrupt_entry_is_reported(bare: Store) -> None:
@@ -150,12 +140,6 @@ def test_a_running_job_says_how_far_it_is_and_how_long_it_takes(bare: Store) -> 
     assert any(each.value.startswith("layer 3 · ") for each in app.caption)
 
 
-def test_studies_of_one_model_are_told_apart_in_the_sidebar() -> None:
-    one, two = (StudyRequest(settings=asked) for asked in ((OWL,), (OWL, RESEEDED)))
-    assert called.brief(one).startswith("evaluation · OWL · ")
-    assert called.brief(two).startswith("evaluation · 2 settings · ")
-
-
 def test_resume_and_forget(bare: Store) -> None:
     job = queue.submit(bare, fake.request())
     job.write(Status(state="running"))
@@ -185,7 +169,6 @@ def test_at_first_only_profiles_of_one_text_are_overlaid(bare: Store, alike: boo
     one, two = (synthetic.save_profile(bare.root, each, 4, f"model {each.model.content}") for each in (spec, other))
     app = part("overlay", profile=one)
     assert app.session_state["overlaid"] == ([one, two] if alike else [one]) and not app.warning
-    assert (len([each for each in app.get("download_button") if "comparison" in each.proto.label]) == 1) == alike
     finding = " ".join(each.value for each in part("overlay", overlaid=[one, two]).markdown)
     assert ("They read different texts" in finding) == (not alike)
 
@@ -201,15 +184,6 @@ def test_what_has_nothing_to_be_laid_over_says_what_to_do(bare: Store, profiles:
     assert not app.get("plotly_chart") and not app.exception
 
 
-def test_curves_of_one_model_are_called_by_what_tells_them_apart(bare: Store) -> None:
-    spec = synthetic.profile_spec(4, 8, "quick", seed=9)
-    shorter = spec.model_copy(update={"text": spec.text.model_copy(update={"length": spec.text.length // 2})})
-    keys = [synthetic.save_profile(bare.root, each, 4) for each in (spec, shorter)]
-    figure = json.loads(part("overlay", overlaid=keys).get("plotly_chart")[0].proto.spec)
-    names = {f"{each.text.sequences} × {each.text.length}" for each in (spec, shorter)}
-    assert names <= {each.get("name") for each in figure["data"]}
-
-
 def test_a_pack_is_imported_and_linked(bare: Store, tmp_path_factory: pytest.TempPathFactory) -> None:
     there = Store(tmp_path_factory.mktemp("there"))
     profile = synthetic.save_profile(there.root, synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
@@ -219,7 +193,7 @@ def test_a_pack_is_imported_and_linked(bare: Store, tmp_path_factory: pytest.Tem
     assert profile in [each.get("profile") for each in links(app)]
     app.file_uploader(key="pack").set_value(("b.zip", pack(there, there.by_key(study(there))), "application/zip")).run()
     assert len(list(bare.entries("study"))) == 1
-    assert "study" in said(app) and not app.exception
+    assert "points" in said(app) and not app.exception
 
 
 def test_a_pack_that_is_none_is_refused(bare: Store) -> None:

@@ -59,7 +59,7 @@ VIEWS = (
     ("learn", {"chapter": "prune"}),
     *(("runs", {"show": each}) for each in ("profiles", "evaluations", "overlay", "exports", "import")),
     *(("prune", {"part": each}) for each in ("results", "writing", "export", "best", "evaluate")),
-    *(("prune", {"part": "results", "detail": each}) for each in ("correction", "tasks", "estimate", "all")),
+    *(("prune", {"part": "results", "detail": each}) for each in ("correction", "tasks", "all")),
 )
 
 
@@ -124,7 +124,7 @@ def test_a_name_is_text(stranger: Store, page: str, view: dict[str, str]) -> Non
     check(app, page)
     if "show" in view:
         app.session_state["overlaid"] = [PROFILE.key]
-        app.session_state[evaluations.PICKED] = [each.key for each in _rows(stranger)[:3]]
+        app.session_state[evaluations.COMPARED] = [evaluations._short(each.key) for each in _rows(stranger)[:3]]
         check(app.run(), page)
 
 

@@ -21,8 +21,7 @@ from core.show.figures import of_evaluations
 from core.show.figures import race as drawn
 from core.store.profiles import Profile
 from core.store.results import Array
-from pages.ui import frame, view
-from pages.ui.prune import stored
+from pages.ui import frame, studies, view
 
 TITLE = "Estimate against measured"
 FEWEST = 3  # allocations a rank correlation needs
@@ -34,12 +33,12 @@ LACKING = (
 
 def place(profile: Profile, target: float, pruner: str) -> Place | None:
     """Where the methods were measured at a target, in one protocol; None where they were not."""
-    return race.where(stored.groups(profile).values(), target, pruner)
+    return race.where(studies.groups(profile).values(), target, pruner)
 
 
 def corrected(request: AllocationRequest, profile: Profile, pruner: str) -> str:
     """What the correction was measured to do, in whichever protocol it was tried on what is most like this base."""
-    return race.corrected(stored.groups(profile).values(), request, pruner)
+    return race.corrected(studies.groups(profile).values(), request, pruner)
 
 
 def section(
@@ -55,10 +54,10 @@ def section(
     shown = drawn.lanes([this, *runners], target, look)
     if found is None:
         st.header("Which layers does each method prune more?", anchor=False)
-        groups = stored.groups(profile).values()
+        groups = studies.groups(profile).values()
         anything = Slice(USUAL, None, target)
         said, but = plain(race.at(groups, target)), "Methods were measured"
-        stored.lacking(said, "", but, anything, None, groups, lambda *_: True)
+        studies.lacking(said, "", but, anything, None, groups, lambda *_: True)
         frame.show(shown, prefix, "lanes", brief=True)
         return
     dense = found[0].dense.perplexity if found[0].dense else math.nan
@@ -68,7 +67,7 @@ def section(
         frame.show(drawn.finish([this, *runners], dense, look), prefix, "finish", brief=True)
     with right:
         frame.show(shown, prefix, "lanes", brief=True)
-    stored.badge(found[0])
+    studies.badge(found[0])
 
 
 def trust(profile: Profile, request: AllocationRequest, now: Array, judge: Judge, prefix: str) -> None:
@@ -78,7 +77,7 @@ def trust(profile: Profile, request: AllocationRequest, now: Array, judge: Judge
         now: (layers,) or (layers, linears) on screen, marked among allocations of its target.
     """
     place, chart, lacking = (
-        protocols.place(stored.groups(profile).values(), request.target, judge.pruner),
+        protocols.place(studies.groups(profile).values(), request.target, judge.pruner),
         None,
         LACKING,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,28 +10,28 @@ import streamlit as st
 
 from core.ask import presets
 from core.ask.measurements import MeasureRequest
+from core.ask.texts import WindowRequest
 from core.ask.typed import build
 from core.base.errors import UserError
 from core.base.formats import capital
 from core.kinds import FORMS
 from core.models import hub, machine
 from core.show.figures import labels
-from pages.ui import view
-from pages.ui.measure import several
+from pages.ui import form, view
 
 OWN = "own list"
 MODELS = {"demo": "SmolLM2-135M-Instruct, dequantised Q4_1"}
-TEXTS = {
-    "demo": "Demo text, written for this project",
-    "allenai/c4": "allenai/c4, from the Hub",
-    "Salesforce/wikitext": "Salesforce/wikitext, from the Hub",
-}
 _in_cache = st.cache_data(ttl=60, show_spinner=False)(hub.cached)
 DEVICE = r"cpu|mps|cuda(:\d+)?"
 AUTOMATIC = "as suits the text"
-PACKINGS = [AUTOMATIC, "joined", "document"]
 STARTS = {"protocol": "as the tokenizer does", "every": "before every window"}
 NAMES = list(dict.fromkeys(each.perturbation.name for each in presets.STANDARD))
+ABOUT_MODEL = (
+    "Choose one, or type a Hub id (organisation/name), a folder with config.json and .safetensors files, or a .gguf "
+    "file."
+)
+ABOUT_TWIN = "The same architecture, never trained: what it shows too was not learned."
+ABOUT_HOOKS = "hooks runs one full forward pass per layer: slower, for checking."
 
 
 @dataclass(frozen=True)
@@ -50,163 +49,111 @@ def measurement() -> Choice:
     Raises:
         UserError: something chosen cannot be, said in one sentence; every widget keeps its value.
     """
-    chosen = _chosen()
     left, right = st.columns(2, gap="large")
     with left:
-        _model()
+        asked, device = _model()
     with right:
-        _text()
-    _perturbations()
+        known = form.TEXTS | _alike(_in_cache("dataset"))
+        asked["text"] = form.source("Text", known, _key("text"), "demo")
+        about = "First and last, from 0, as in 0-599."
+        asked["documents"] = form.words("Documents", _key("documents"), placeholder="all of them", help=about)
+    asked |= _perturbations()
     with st.expander("More settings"):
-        _more()
-    return _checked(chosen)
+        more, engine = _more()
+    if asked["preset"] == OWN and not asked["perturb"]:
+        raise UserError("choose at least one perturbation, as in gaussian:0.3")
+    for name, typed in {"model": asked["model"], "text": asked["text"], "device": device}.items():
+        if not (typed or "").strip():
+            raise UserError(f"the {name} is empty: choose or type one")
+    if not re.fullmatch(DEVICE, device.strip()):
+        raise UserError(f"there is no device {device.strip()!r}: give cpu, cuda, cuda:1 or mps")
+    untrained = "random:" if asked.pop("untrained") else ""
+    typed = {"model": untrained + asked["model"].strip(), "text": asked["text"].strip()}
+    typed["preset"] = "quick" if asked["preset"] == OWN else asked["preset"]
+    typed["documents"] = asked["documents"].strip() or None
+    return Choice(build(**asked | more | typed), device.strip(), engine)
 
 
-def _model() -> None:
-    st.selectbox(
-        "Model",
-        _with_typed([*MODELS, *_in_cache("model")], "model"),
-        key=_key("model"),
-        format_func=lambda typed: MODELS.get(typed, typed),
-        accept_new_options=True,
-        help="Choose one, or type a Hub id (organisation/name), a folder with config.json and .safetensors files, "
-        "or a .gguf file.",
-    )
+def _model() -> tuple[dict[str, Any], str]:
+    """Draw the model; what was chosen of it, and the device."""
+    model = form.source("Model", MODELS | _alike(_in_cache("model")), _key("model"), "demo", help=ABOUT_MODEL)
     with st.container(horizontal=True):
-        st.selectbox(
-            "Device",
-            _with_typed(machine.devices(), "device"),
-            key=_key("device"),
-            accept_new_options=True,
-            help="cpu, cuda, cuda:1 or mps.",
-        )
-        st.selectbox("Precision", ["float32", "bfloat16", "float16"], key=_key("dtype"))
-    st.checkbox(
-        "Use random weights instead",
-        key=_key("untrained"),
-        help="The same architecture, never trained: what it shows too was not learned.",
-    )
+        known = _alike(machine.devices())
+        device = form.source("Device", known, _key("device"), next(iter(known)), help="cpu, cuda, cuda:1 or mps.")
+        dtype = form.choice("Precision", _alike(["float32", "bfloat16", "float16"]), _key("dtype"), "float32")
+    untrained = form.checkbox("Use random weights instead", _key("untrained"), help=ABOUT_TWIN)
+    return {"model": model, "dtype": dtype, "untrained": untrained}, device
 
 
-def _text() -> None:
-    st.selectbox(
-        "Text",
-        _with_typed([*TEXTS, *_in_cache("dataset")], "text"),
-        key=_key("text"),
-        format_func=lambda typed: TEXTS.get(typed, typed),
-        accept_new_options=True,
-        help="Choose one, or type file:PATH (.txt, .raw, .jsonl, .parquet) or the id of a Hub dataset.",
-    )
-    st.text_input(
-        "Documents", key=_key("documents"), placeholder="all of them", help="First and last, from 0, as in 0-599."
-    )
-
-
-def _perturbations() -> None:
-    st.segmented_control(
-        "What is done to each layer",
-        [*presets.PRESETS, OWN],
-        key=_key("preset"),
-        required=True,
-        on_change=_fill,
-    )
-    own = st.session_state[_key("preset")] == OWN
+def _perturbations() -> dict[str, Any]:
+    """Draw what is done to each layer, and to how much text."""
+    before = st.session_state.get(_key("preset"))
+    preset = view.sync(_key("preset"), [*presets.PRESETS, OWN], "quick")
+    if before not in (None, preset):  # picked by a link or the back button
+        _fill()
+    own, label = preset == OWN, "What is done to each layer"
+    usual = _amounts("quick" if own else preset)
+    st.segmented_control(label, [*presets.PRESETS, OWN], key=_key("preset"), required=True, on_change=_fill)
+    perturbed = view.several(_key("perturbations"), usual["perturbations"], drawn=own)
     if own:
-        several.pick(
+        form.pick(
             "Perturbations",
             NAMES,
             _key("perturbations"),
             typed=True,
             placeholder="Pick one more, or type as in gaussian:0.25",
-            help=f"Written {', '.join(form.example for form in FORMS.values())}; "
+            help=f"Written {', '.join(each.example for each in FORMS.values())}; "
             "@all after a noise disturbs the first token too.",
         )
     else:
-        _preset(presets.PRESETS[st.session_state[_key("preset")]])
+        known = presets.PRESETS[preset]
+        listed = dict.fromkeys(each.perturbation.label for each in known.measurements)
+        st.caption(f"{capital(known.about)}.", help="\n".join(f"- {label}" for label in listed))
     with st.container(horizontal=True):
-        st.number_input("Sequences", 1, key=_key("sequences"), help="Verdicts need 8 or more.")
-        st.number_input("Tokens in each", 8, key=_key("length"), step=8)
-        if own:
-            _noise()
+        how = {"label": "Sequences", "help": "Verdicts need 8 or more."}
+        sequences = form.number(WindowRequest, "sequences", _key("sequences"), usual["sequences"], **how)
+        length = form.number(WindowRequest, "length", _key("length"), usual["length"])
+        seeds, positions = _noise() if own else (None, None)
+    asked = {"preset": preset, "perturb": perturbed if own else []}
+    return asked | {"sequences": sequences, "length": length, "seeds": seeds, "positions": positions}
 
 
-def _preset(preset: presets.Preset) -> None:
-    """What a preset measures."""
-    labels = dict.fromkeys(each.perturbation.label for each in preset.measurements)
-    st.caption(f"{capital(preset.about)}.", help="\n".join(f"- {label}" for label in labels))
+def _noise() -> tuple[str, str]:
+    """What is said of noise in an own list, its seeds and its positions; a preset says it itself."""
+    seeds = form.words("Noise seeds", _key("seeds"), "0", help="Whole numbers, as in 0,1.")
+    about = "For perturbations that do not say it themselves."
+    key, label = _key("positions"), "Tokens disturbed by noise"
+    return seeds, form.choice(label, labels.POSITIONS, key, "after_first", help=about)
 
 
-def _noise() -> None:
-    """What is said of noise in an own list; a preset says it itself."""
-    st.text_input("Noise seeds", key=_key("seeds"), help="Whole numbers, as in 0,1.")
-    st.selectbox(
-        "Tokens disturbed by noise",
-        list(labels.POSITIONS),
-        key=_key("positions"),
-        format_func=labels.POSITIONS.get,
-        help="For perturbations that do not say it themselves.",
-    )
-
-
-def _more() -> None:
+def _more() -> tuple[dict[str, Any], str]:
+    """Draw what is seldom changed; what was chosen of it, and the engine."""
     first, second, third = st.columns(3)
-    first.text_input("Revision", key=_key("revision"), placeholder="newest", help="Branch, tag or commit on the Hub.")
-    second.number_input("Seed of the windows", 0, key=_key("seed"))
-    third.selectbox(
-        "Engine",
-        ["wavefront", "hooks"],
-        key=_key("engine"),
-        help="hooks runs one full forward pass per layer: slower, for checking.",
-    )
-    first.selectbox("Packing", PACKINGS, key=_key("packing"))
-    second.selectbox("Start token", list(STARTS), key=_key("bos"), format_func=STARTS.get)
-    third.checkbox("Errors of removed weights", key=_key("removal"), help="What the allocation LSA looks at.")
-
-
-# --- state -> request ----------------------------------------------------------------------------------------------
-
-
-def _checked(chosen: dict[str, Any]) -> Choice:
-    own = chosen["preset"] == OWN
-    if own and not chosen["perturbations"]:
-        raise UserError("choose at least one perturbation, as in gaussian:0.3")
-    for name in ("model", "text", "device"):
-        if not (chosen[name] or "").strip():
-            raise UserError(f"the {name} is empty: choose or type one")
-    device = chosen["device"].strip()
-    if not re.fullmatch(DEVICE, device):
-        raise UserError(f"there is no device {device!r}: give cpu, cuda, cuda:1 or mps")
-    request = build(
-        model=("random:" if chosen["untrained"] else "") + chosen["model"].strip(),
-        revision=chosen["revision"].strip() or None,
-        text=chosen["text"].strip(),
-        documents=chosen["documents"].strip() or None,
-        preset="quick" if own else chosen["preset"],
-        perturb=chosen["perturbations"] if own else [],
-        sequences=chosen["sequences"],
-        length=chosen["length"],
-        seeds=chosen["seeds"] if own else None,
-        positions=chosen["positions"] if own else None,
-        dtype=chosen["dtype"],
-        seed=chosen["seed"],
-        packing=None if chosen["packing"] == AUTOMATIC else chosen["packing"],
-        bos=chosen["bos"],
-        removal=chosen["removal"],
-    )
-    return Choice(request, device, chosen["engine"])
+    about = "Branch, tag or commit on the Hub."
+    revision = form.words("Revision", _key("revision"), "", first, placeholder="newest", help=about)
+    seed = form.number(WindowRequest, "seed", _key("seed"), 0, second, label="Seed of the windows")
+    engines = _alike(["wavefront", "hooks"])
+    engine = form.choice("Engine", engines, _key("engine"), "wavefront", third, help=ABOUT_HOOKS)
+    packing = form.choice("Packing", _alike([AUTOMATIC, "joined", "document"]), _key("packing"), AUTOMATIC, first)
+    bos = form.choice("Start token", STARTS, _key("bos"), "protocol", second)
+    about = "What the allocation LSA looks at."
+    removal = form.checkbox("Errors of removed weights", _key("removal"), third, help=about)
+    packed = None if packing == AUTOMATIC else packing
+    return {
+        "revision": revision.strip() or None, "seed": seed, "packing": packed, "bos": bos, "removal": removal
+    }, engine  # fmt: skip
 
 
 def _key(name: str) -> str:
     return f"measure-{name}"
 
 
-def _with_typed(options: Iterable[str], key: str) -> list[str]:
-    """The options, and what was typed beside them."""
-    current = st.session_state[_key(key)] or []
-    return list(dict.fromkeys([*options, *([current] if isinstance(current, str) else current)]))
+def _alike(options: Any) -> dict[str, str]:
+    """Options that are called what they are."""
+    return {each: each for each in options}
 
 
-def _amounts(name: str) -> dict[str, object]:
+def _amounts(name: str) -> dict[str, Any]:
     """What a preset fills in."""
     preset = presets.PRESETS[name]
     names = list(dict.fromkeys(each.perturbation.name for each in preset.measurements))
@@ -219,32 +166,3 @@ def _fill() -> None:
     if chosen in presets.PRESETS:
         for key, value in _amounts(chosen).items():
             st.session_state[_key(key)] = value
-
-
-def _chosen() -> dict[str, Any]:
-    """Every choice, held equal to the URL; the widgets follow."""
-    before = st.session_state.get(_key("preset"))
-    preset = view.sync(_key("preset"), [*presets.PRESETS, OWN], "quick")
-    if before not in (None, preset):  # picked by a link or the back button
-        _fill()
-    own, usual = preset == OWN, _amounts("quick" if preset == OWN else preset)
-    closed = {
-        "untrained": [False, True],
-        "removal": [False, True],
-        "dtype": ["float32", "bfloat16", "float16"],
-        "packing": PACKINGS,
-        "bos": list(STARTS),
-        "engine": ["wavefront", "hooks"],
-    }
-    typed = {"model": "demo", "text": "demo", "device": machine.devices()[0], "revision": "", "documents": ""}
-    return {
-        "preset": preset,
-        "perturbations": view.several(_key("perturbations"), usual["perturbations"], drawn=own),
-        "sequences": view.whole(_key("sequences"), usual["sequences"], 1),
-        "length": view.whole(_key("length"), usual["length"], 8),
-        "seed": view.whole(_key("seed"), 0, 0),
-        "seeds": view.text(_key("seeds"), "0", drawn=own),
-        "positions": view.sync(_key("positions"), list(labels.POSITIONS), "after_first", drawn=own),
-        **{name: view.sync(_key(name), options, options[0]) for name, options in closed.items()},
-        **{name: view.text(_key(name), usual) for name, usual in typed.items()},
-    }

@@ -17,11 +17,9 @@ from core.show import lessons
 from core.show.figures import scales
 from core.show.figures.labels import digits, percent
 from core.store.profiles import Profile
-from pages.ui import frame, subject, view
+from pages.ui import frame, studies, subject, view
 from pages.ui.allocate.settings import TARGETS
 from pages.ui.live import figure
-from pages.ui.prune import stored
-from pages.ui.study_table import ABOUT, columns
 from pages.ui.tour import parts, stage
 
 ASKED = "layer of the guess"
@@ -136,15 +134,15 @@ class Whole:
         """The numbers, folded away."""
         st.markdown(self.said)
         with st.expander(f"All layers pruned at once to {percent(self.target)} zeros: {self.kind}"):
-            frame.show_table(self.rows, self.said, columns(self.rows) | FORMATS)
+            frame.show_table(self.rows, self.said, studies.columns(self.rows) | FORMATS)
             if self.protocol:
-                stored.stamp(f"{percent(self.target)} zeros · {self.protocol}")
-                st.caption(ABOUT)
+                studies.stamp(f"{percent(self.target)} zeros · {self.protocol}")
+                st.caption(studies.ABOUT)
 
 
 def _together(profile: Profile) -> Whole | None:
     """What was measured of whole allocations; where nothing was, what the sums over layers estimate."""
-    found = lessons.measured(stored.groups(profile).values())
+    found = lessons.measured(studies.groups(profile).values())
     if found:
         said, badge = lessons.measured_said(found, profile), protocols.badge(found.evaluations)
         return Whole(found.part.target, "measured", said, _measured(found, profile), badge)

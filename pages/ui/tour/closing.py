@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.show import lessons
 from core.store.profiles import Profile
-from pages.ui.prune import stored
+from pages.ui import studies
 from pages.ui.tour import stage
 from pages.ui.tour.parts import real
 
@@ -30,7 +30,7 @@ def draw(profile: Profile, titles: dict[str, str]) -> None:
         with column:
             for chapter, said in part:
                 _row(chapter, titles[chapter], said)
-    whole = lessons.measured(stored.groups(profile).values())
+    whole = lessons.measured(studies.groups(profile).values())
     if whole:
         _say(f"**All layers at once.** {lessons.ranked(whole)}")
     if not stage.presenting():

@@ -1,28 +1,35 @@
-"""Stored studies of the model in view, put together where their protocol is the same."""
+"""Stored studies of the model in view: put together where their protocol is the same, their protocol and table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+import pandas as pd
 import streamlit as st
 
 from core.ask.settings import Setting
 from core.base.escape import plain
-from core.results import evaluations, protocols
-from core.results.evaluations import Evaluations, Slice
+from core.results import protocols
+from core.results.evaluations import Evaluations, Slice, profile_key
+from core.results.study_table import CHANGE, Table
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import frame, view
 
+ABOUT = (
+    "A perplexity is the mean over a setting's calibration seeds; a change uses only the seeds that both settings "
+    "share. Intervals are 95 %, paired over windows."
+)
 PICK = "Choose a protocol. Numbers of unlike protocols never share a chart."
 
 
 def groups(profile: Profile) -> dict[str, Evaluations]:
-    """The studies of the profile's model by protocol, the newest first."""
+    """The studies of the profile's model by protocol, the newest first, without those of the dense model alone."""
     entries = protocols.of_model(Store(), profile.spec.model)
     looked_at = [each.provenance.get("profile") for each in entries]
-    keys = {typed: profile_key(typed) for typed in set(looked_at)}
-    return _groups([(str(each.path), keys[typed]) for each, typed in zip(entries, looked_at, strict=True)], entries)
+    keys = {typed: profile_key(Store(), typed) for typed in set(looked_at)}
+    found = _groups([(str(each.path), keys[typed]) for each, typed in zip(entries, looked_at, strict=True)], entries)
+    return {key: each for key, each in found.items() if each.settings}
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading studies")
@@ -42,7 +49,8 @@ def choose(found: dict[str, Evaluations], setting: Setting, drawn: bool) -> Eval
     homes |= {entry.key: key for key, each in found.items() for entry in each.entries}
     home = homes.get(asked)
     if asked and home is None:
-        view.unheeded(f"The link asks for study {plain(repr(asked))}, which is not in this cache or of another model.")
+        why = "not in this cache, of another model, or of the dense model alone"
+        view.unheeded(f"The link asks for study {plain(repr(asked))}, which is {why}.")
         st.query_params.pop("study")
     target, pruner = setting.allocation.target, setting.treatment.name
     place = protocols.place(found.values(), target, pruner, setting)
@@ -81,11 +89,6 @@ def lacking(
     frame.link("prune.py", "Open those results", query)
 
 
-def profile_key(typed: str | None) -> str | None:
-    """A profile by its whole key, however it was named."""
-    return evaluations.profile_key(Store(), typed)
-
-
 def stamp(said: str, told: str = "") -> None:
     """The protocol under a number, a chart or a table; what measured it is in its help."""
     st.caption(f"**Protocol:** {plain(said)}", help=plain(told) or None)
@@ -105,3 +108,28 @@ def badge(found: Evaluations, among: Mapping[str, Evaluations] | None = None) ->
         below = [plain(protocols.under_line(each)) for each in among.values()]
         named = lambda key: plain(protocols.line(among[key]))  # noqa: E731
         st.radio(PICK, list(among), key="study", format_func=named, captions=below)
+
+
+# --- their table ---------------------------------------------------------------------------------------------------
+
+
+def show_table(table: Table, alt: str, file: str, key: str) -> None:
+    """Draw a table: what a row is stays in sight, and changes have two decimals.
+
+    Args:
+        file: the name of the downloaded file, without its end.
+    """
+    about = {name: column.about for name, column in table.columns.items() if column.about and name in table.values}
+    helps = {name: st.column_config.Column(help=text) for name, text in about.items() if name not in frame.SHARES}
+    frame.show_table(pd.DataFrame(table.numbers), alt, columns(table.numbers) | helps, key=key)
+    st.caption(ABOUT)
+    st.download_button(
+        "Download CSV", lambda: table.csv, file_name=f"{file}.csv", mime="text/csv", key=f"{key}-csv", on_click="ignore"
+    )
+
+
+def columns(heads: Iterable[str]) -> dict[str, object]:
+    """How columns of the table are written: changes with their sign, what a row is always in sight."""
+    change = st.column_config.NumberColumn(format="%+,.2f")
+    changes = [head for head in heads if head.startswith(CHANGE) or head.endswith((" low", " high", " seeds"))]
+    return dict.fromkeys(changes, change) | {"allocation": st.column_config.TextColumn(width=170, pinned=True)}

@@ -1,0 +1,180 @@
+"""Widgets of requests, each held equal to the URL. Labels, helps and least values are those of the request's fields."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.ask.texts import WindowRequest
+from core.ask.typed import absolute, span
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import capital
+from core.base.spec import Spec, checked
+from core.models import machine
+from pages.ui import view
+
+TEXTS = {
+    "demo": "Demo text, written for this project",
+    "allenai/c4": "allenai/c4, from the Hub",
+    "Salesforce/wikitext": "Salesforce/wikitext, from the Hub",
+}
+TYPED = "Choose one, or type file:PATH (.txt, .raw, .jsonl, .parquet) or the id of a Hub dataset."
+
+
+def number(of: type[Spec], name: str, key: str, usual: int, place: Any = st, **more: Any) -> int:
+    """A whole number of a request.
+
+    Args:
+        of: the request.
+        name: its field, which tells the label, the help and the least value.
+        more: what takes the place of these, as `st.number_input` calls it.
+    """
+    field = of.model_fields[name]
+    least = next(each.ge for each in field.metadata if hasattr(each, "ge"))
+    how = {"label": field.title, "min_value": least, "step": max(least, 1), "help": capital(field.description)} | more
+    found = view.whole(key, usual, how["min_value"])
+    place.number_input(key=key, **how)
+    return found
+
+
+def words(label: str, key: str, usual: str = "", place: Any = st, **more: Any) -> str:
+    """A line of text, as typed."""
+    typed = view.text(key, usual)
+    place.text_input(label, key=key, **more)
+    return typed
+
+
+def switch(label: str, options: Mapping[str, str], key: str, usual: str, **more: Any) -> str:
+    """One of a few, all in sight."""
+    chosen = view.sync(key, list(options), usual)
+    view.switch(label, options, key, **more)
+    return chosen
+
+
+def checkbox(label: str, key: str, place: Any = st, **more: Any) -> bool:
+    """A box, empty at first."""
+    ticked = view.sync(key, [False, True], False)
+    place.checkbox(label, key=key, **more)
+    return ticked
+
+
+def choice(label: str, options: Mapping[str, str], key: str, usual: str, place: Any = st, **more: Any) -> str:
+    """One of a list that opens."""
+    chosen = view.sync(key, list(options), usual)
+    place.selectbox(label, list(options), key=key, format_func=options.get, **more)
+    return chosen
+
+
+def device(place: Any = st) -> str:
+    """One of this machine's devices."""
+    known = machine.devices()
+    return choice("Device", dict(zip(known, known, strict=True)), "device", known[0], place)
+
+
+def source(label: str, known: Mapping[str, str], key: str, usual: str, place: Any = st, help: str = TYPED) -> str:
+    """A text: one of those known, or another as typed."""
+    typed = view.text(key, usual)
+    named = lambda each: known.get(each, each)  # noqa: E731
+    options = list(dict.fromkeys([*known, typed]))
+    place.selectbox(label, options, key=key, format_func=named, accept_new_options=True, help=help)
+    return typed
+
+
+def windows(
+    label: str, known: Mapping[str, str], key: str, prefix: str, usual: WindowRequest
+) -> Callable[[], WindowRequest]:
+    """A text and how much of it; what was typed is read when it is called, so that a mistake hides no widget.
+
+    Args:
+        prefix: begins the keys of its amounts.
+    """
+    text = source(label, known, key, usual.source)
+    left, middle, right = st.columns(3)
+    documents = words("Documents", f"{prefix}documents", "", left, placeholder="all of them", help="As in 0-599.")
+    count = number(WindowRequest, "sequences", f"{prefix}windows", usual.sequences, middle)
+    length = number(WindowRequest, "length", f"{prefix}length", usual.length, right)
+    return lambda: window(text, documents, count, length)
+
+
+def window(text: str | None, documents: str, count: int, length: int) -> WindowRequest:
+    """A text as typed.
+
+    Raises:
+        UserError: no text, or no such range of documents.
+    """
+    if not (text or "").strip():
+        raise UserError("the text is empty: choose or type one")
+    chosen = span(documents.strip() or None)
+    return checked(WindowRequest, source=absolute(text.strip()), documents=chosen, sequences=count, length=length)
+
+
+# --- several of many ------------------------------------------------------------------------------------------------
+
+
+def pick(
+    label: str,
+    options: Sequence[str],
+    key: str,
+    *,
+    named: Callable[[str], str] = str,
+    briefly: Callable[[str], str] | None = None,
+    typed: bool = False,
+    placeholder: str,
+    help: str | None = None,
+) -> None:
+    """A list to pick from and what is picked below it, each taken away by a click; the state under `key` holds it.
+
+    Not a multiselect, whose white words on the dark theme's accent cannot be read.
+
+    Args:
+        named: an option as the list shows it; no two alike.
+        briefly: as it is shown once picked, where that tells the picked ones apart.
+        typed: whether anything else may be typed too.
+    """
+    picked = st.session_state[key]
+    st.selectbox(
+        label,
+        [each for each in options if each not in picked],
+        index=None,
+        key=f"{key}-add",
+        on_change=_add,
+        args=[key],
+        format_func=named,
+        accept_new_options=typed,
+        placeholder=placeholder,
+        help=help,
+    )
+    st.session_state[f"{key}-kept"] = picked
+    if picked:
+        shown = _shown(picked, named, briefly or named)
+        st.pills(
+            f"{label}: picked",
+            picked,
+            selection_mode="multi",
+            key=f"{key}-kept",
+            on_change=_keep,
+            args=[key],
+            format_func=lambda each: f":material/close: {plain(shown[each])}",
+            label_visibility="collapsed",
+        )
+
+
+def _shown(picked: Sequence[str], named: Callable[[str], str], briefly: Callable[[str], str]) -> dict[str, str]:
+    """A name for each; the browser answers with names, so no two may be alike."""
+    brief = Counter(map(briefly, picked))
+    return {each: briefly(each) if brief[briefly(each)] == 1 else named(each) for each in picked}
+
+
+def _add(key: str) -> None:
+    added = st.session_state[f"{key}-add"]
+    if added and added not in st.session_state[key]:
+        st.session_state[key] = [*st.session_state[key], added]
+    st.session_state[f"{key}-add"] = None
+
+
+def _keep(key: str) -> None:
+    st.session_state[key] = [each for each in st.session_state[key] if each in st.session_state[f"{key}-kept"]]

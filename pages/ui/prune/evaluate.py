@@ -1,0 +1,125 @@
+"""The Evaluate tab of the Prune page: what is measured, what it costs, what repeats it elsewhere, and Run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.ask.allocations import AllocationRequest
+from core.ask.commands import Studying, command_line
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.study_file import STUDY_FILE, write_study
+from core.ask.texts import USUAL_EVALUATION
+from core.ask.typed import fractions
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import sentence
+from core.base.paths import resolved
+from core.base.spec import checked
+from core.models import work
+from core.search import candidates
+from core.store.cache import Store
+from core.store.profiles import Profile
+from pages.ui import buttons, form, frame, view, watch
+from pages.ui.allocate import settings
+from pages.ui.prune.pruning import Pruning
+
+TEXTS = {"demo:evaluation": "Demo text, evaluation half", **form.TEXTS, "demo": "Demo text, calibration half"}
+GREATEST = settings.steps(0.01, 0.3, 0.01)
+
+
+def show(how: Pruning, profile: Profile) -> None:
+    """The form, what it costs, what repeats it elsewhere, and Run."""
+    request, found = None, None
+    asked, judged = _settings(how, profile), _evaluation()
+    try:
+        allocations, left_out = asked()
+        for each in left_out:
+            st.warning(plain(sentence(each)))
+        evaluation = judged()
+        if not how.wrong:
+            request = how.request.to(StudyRequest, settings=how.settings(allocations), evaluation=evaluation)
+            expected, found = work.estimate(request, Store(), how.device), Store().find(request)
+            st.markdown(f"**{len(request.points)} points**, dense and uniform among them. {work.words(expected)}")
+            _command(request, how.device)
+    except UserError as error:
+        request = None
+        frame.error(error)
+    if found:
+        st.success("Already evaluated.")
+        query = view.here("prune.py") | {"study": found.key, "part": "results"}
+        frame.link("prune.py", "See the results", query)
+    else:
+        run, off = [request, how.device], request is None
+        buttons.button("Run evaluation", watch.begin, run, icon=":material/play_arrow:", disabled=off, key="run")
+        st.caption("Stored points are not measured again; each new one is saved as soon as it is finished.")
+
+
+def _command(request: StudyRequest, device: str) -> None:
+    """The study file and its command."""
+    with st.expander("The same on the command line"):
+        try:
+            text = write_study(request)
+        except UserError as error:
+            st.caption(f"No study file: {plain(error)}.")
+            return
+        frame.command(command_line(Studying(file=STUDY_FILE), device, Store().elsewhere))
+        st.download_button(STUDY_FILE, text, STUDY_FILE, "application/toml", on_click="ignore", key="toml")
+
+
+Asked = Callable[[], tuple[list[AllocationRequest], list[str]]]
+
+
+def _settings(how: Pruning, profile: Profile) -> Asked:
+    """Draw what to evaluate; what is returned tells the allocations, and what had to be left out."""
+    what = form.switch("Evaluate", candidates.WHAT, "evaluate", "alone")
+    here = how.setting.allocation
+    if how.setting.pattern or what == "alone":
+        st.caption("Dense and uniform are always evaluated too, and so is the base of a corrected setting.")
+        return lambda: (candidates.alone(here), [])
+    if what == "family":
+        return _family(here, profile)
+    targets = form.words("Target sparsities", "targets", "0.5, 0.6, 0.7")
+    return lambda: candidates.methods(here, fractions(targets, "targets"), profile)
+
+
+def _family(here: AllocationRequest, profile: Profile) -> Asked:
+    st.caption("Dense, uniform and the uncorrected base are always evaluated too.")
+    names = list(profile.by_name)
+    usual = "gaussian:0.3" if "gaussian:0.3" in names else names[0]
+    driver = view.sync("driver", names, usual, word=settings.ALLOCATION)
+    left, middle, right = st.columns(3)
+    left.selectbox("Gains to correct by", names, key="driver", format_func=lambda n: settings.disturbance(profile, n))
+    greatest = view.sync("greatest", GREATEST, 0.1)
+    middle.select_slider("Largest strength", GREATEST, key="greatest", format_func="{:g}".format)
+    count = view.whole("steps", 6, 2)
+    right.number_input("Number of strengths, including 0", 2, key="steps")
+    controls = view.several("controls", list(candidates.CONTROLS), candidates.CONTROLS)
+    named, about = candidates.CONTROLS.get, settings.ABOUT_CONTROLS
+    st.pills("Controls", candidates.CONTROLS, selection_mode="multi", key="controls", format_func=named, help=about)
+    shuffles = view.whole("shuffles", 5, 1, drawn="shuffled" in controls)
+    if "shuffled" in controls:
+        st.number_input("Shuffles at each strength", 1, key="shuffles", help="Fewer than 5 make a poor range.")
+    return lambda: (candidates.family(here, driver, candidates.steps(greatest, count), controls, shuffles), [])
+
+
+def _evaluation() -> Callable[[], EvaluationRequest]:
+    """Draw what the pruned models are judged by."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        text = form.windows("Evaluation text", TEXTS, "text", "", USUAL_EVALUATION)
+    with right:
+        about = "Names with commas between, as in boolq, rte."
+        names = form.words("Zero-shot tasks", "tasks", placeholder="none", help=about)
+        one, two = st.columns([2, 1])
+        folder = one.text_input(  # never from a link: task files are code of a kind
+            "Folder of task files",
+            key="tasks-folder",
+            placeholder="the harness's own, from the Hub",
+            help="As lm-eval's.",
+        )
+        examples = form.number(EvaluationRequest, "examples", "examples", 200, two)
+    tasks = tuple(dict.fromkeys(filter(None, (each.strip() for each in names.split(",")))))
+    where = str(resolved(folder.strip())) if tasks and (folder or "").strip() else None
+    return lambda: checked(EvaluationRequest, text=text(), tasks=tasks, tasks_from=where, examples=examples)

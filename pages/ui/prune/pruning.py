@@ -1,0 +1,170 @@
+"""How the model in view is pruned: the allocation of the Allocate page, and the pruner and its calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from core.ask import naming
+from core.ask.allocations import AllocationRequest, Correction
+from core.ask.lab import Prompt
+from core.ask.naming import PRUNERS
+from core.ask.settings import Setting, uniform
+from core.ask.studies import StudyRequest
+from core.ask.texts import USUAL_CALIBRATION, WindowRequest
+from core.ask.typed import absolute, numbers
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import per_cent
+from core.kinds.patterns import pattern as read_pattern
+from core.kinds.treatments import REPAIRS, USUAL
+from core.models.sources import refuse_fetch
+from core.plan.spread import Allocation, allocate
+from core.search import candidates
+from core.store.cache import Store
+from core.store.profiles import Profile
+from core.store.results import Array
+from pages.ui import form, frame
+from pages.ui.absorption import overview
+from pages.ui.allocate import hand, settings, spread
+
+UNCLIPPED = "The reference code's unclipped numbers are for comparison: here the allocation is kept inside its bounds."
+CALIBRATION_TEXTS = {**form.TEXTS, "demo": "Demo text, calibration half"}
+NONE = {"none": "none"}
+SEEDS = "Each draws other windows; three or more show the spread, as in 0,1,2."
+
+# --- the allocation in view ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class InView:
+    """What the Allocate page shows, and what it gives each layer."""
+
+    request: AllocationRequest
+    sparsity: Array  # (layers,) mean over a layer's weights
+    problem: str | None = None  # why what is set on the Allocate page is not followed
+
+
+def allocation_in_view(profile: Profile) -> InView:
+    """The settings of the Allocate page, layers set by hand included where the budget allows them.
+
+    Raises:
+        UserError: the settings cannot be met on this profile.
+    """
+    chosen = settings.read(profile, drawn=False)
+    asked = chosen.model_copy(update={"unclipped": False})
+    if not chosen.correction.strength:  # there is no correction, whatever would have driven it
+        asked = asked.model_copy(update={"correction": Correction()})
+    allocation = allocate(asked, profile)
+    if chosen.unclipped:
+        return InView(asked, allocation.sparsity, UNCLIPPED)
+    held = hand.chosen(profile.layers) if hand.allowed(asked) else {}
+    try:
+        return _by_hand(allocation, held) if held else InView(asked, allocation.sparsity)
+    except UserError as error:
+        return InView(asked, allocation.sparsity, f"{error}; the layers set by hand are left out")
+
+
+def _by_hand(allocation: Allocation, held: dict[int, float]) -> InView:
+    [now] = spread.held_by_hand(allocation.sparsity[None], held, allocation)
+    return InView(spread.as_manual(allocation, now).request, now)
+
+
+def show(found: InView) -> pd.DataFrame:
+    """One line, a bar per layer, and the way back; returns the numbers of the bars."""
+    if found.problem:
+        frame.error(found.problem)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        name = plain(naming.long(found.request))
+        st.markdown(f"**Allocation in view: {name}**, {per_cent(found.request.target)} zeros")
+        st.page_link("allocate.py", label="Change it", icon=":material/tune:")
+    return overview.sparsities(found.sparsity, found.request.target)
+
+
+# --- the pruner and its calibration --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """What a study, an export and a prompt have in common."""
+
+    request: StudyRequest  # of the setting in view, with each calibration seed
+    device: str
+    wrong: str | None = None  # what was typed and cannot be; the usual stands in its place, and nothing may run
+
+    @property
+    def setting(self) -> Setting:
+        """The setting in view."""
+        return self.request.settings[0]
+
+    def settings(self, allocations: Iterable[AllocationRequest]) -> tuple[Setting, ...]:
+        """Allocations, each pruned so with every calibration seed."""
+        seeded = self.request.settings
+        return tuple(each.model_copy(update={"allocation": asked}) for asked in allocations for each in seeded)
+
+    def prompt(self, words: str) -> Prompt:
+        return self.request.to(Prompt, setting=self.setting, prompt=words)
+
+
+def draw(profile: Profile, in_view: AllocationRequest, opened: bool) -> Pruning:
+    """Draw how the model in view is to be pruned; every widget keeps its value, also one that cannot be.
+
+    Args:
+        opened: whether the choices are unfolded.
+    """
+    repairs = {name: row.label for name, row in REPAIRS.items()}
+    about = " ".join(row.about for row in REPAIRS.values())
+    with st.expander("Pruner, calibration and device", expanded=opened):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            pruner = form.switch("Pruner", PRUNERS, "by", USUAL)
+            repair = form.switch("Repair", NONE | repairs, "repair", "none", help=about)
+            patterns = NONE | {"2:4": "2:4", "4:8": "4:8"}
+            about = "N of every M weights in a row stay, as in 2:4."
+            pattern = form.switch("N:M pattern", patterns, "pattern", "none", help=about)
+        calibration = form.windows(
+            "Calibration text", CALIBRATION_TEXTS, "calibration", "calibration_", USUAL_CALIBRATION
+        )
+        left, middle, right = st.columns(3)
+        seeds = form.words("Calibration seeds", "seeds", "0", left, help=SEEDS)
+        device = form.device(middle)
+        about = "Prune each layer group by group, which is slower."
+        sequential = form.checkbox("True-sequential", "sequential", right, help=about)
+    windows, drawn, wrong = _read(calibration, seeds)
+    if pattern != "none":
+        in_view = uniform(read_pattern(pattern).sparsity)
+        st.info(
+            f"The pattern {pattern} sets {100 * in_view.target:.0f} % of every layer to zero, so the uniform "
+            "allocation replaces the one in view."
+        )
+    how = {name: None if value == "none" else value for name, value in (("pattern", pattern), ("repair", repair))}
+    asked = candidates.combined([in_view], pruner, drawn, true_sequential=sequential, **how)
+    request = StudyRequest(**of_model(profile), profile=profile.entry.key, calibration=windows, settings=asked)
+    return Pruning(request, device, wrong or _away(profile))
+
+
+def _read(calibration: Callable[[], WindowRequest], seeds: str) -> tuple[WindowRequest, tuple[int, ...], str | None]:
+    """Calibration windows and seeds; where they cannot be, the usual ones and what is wrong."""
+    try:
+        return calibration(), numbers(seeds), None
+    except UserError as error:
+        return USUAL_CALIBRATION, (0,), str(error)
+
+
+def of_model(profile: Profile) -> dict[str, str | None]:
+    """What a request says of the model in view, as its profile names it."""
+    told = profile.provenance
+    model = absolute(str(told.get("model_source", "demo")))
+    return {"model": model, "revision": told.get("revision"), "dtype": profile.spec.model.dtype}
+
+
+def _away(profile: Profile) -> str | None:
+    """Why the model in view may not be used: only a pack names it, and it is not on this machine."""
+    asked = of_model(profile)
+    try:
+        refuse_fetch(profile.entry, Store(), asked["model"], asked["revision"])
+    except UserError as error:
+        return str(error)
+    return None

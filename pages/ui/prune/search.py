@@ -1,0 +1,290 @@
+"""The Search tab of the Prune page: what is wanted, what finding it costs, and the stored answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+from core.ask import grammar
+from core.ask.naming import PRUNERS
+from core.ask.requests import BestRequest
+from core.ask.settings import Setting
+from core.ask.texts import WindowRequest
+from core.ask.typed import fraction, numbers, whole
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import per_cent, sentence
+from core.base.spec import checked
+from core.kinds.treatments import USUAL
+from core.models import work
+from core.models.sources import refuse_fetch
+from core.report import remake
+from core.results.comparison import FEWEST_WINDOWS
+from core.results.evaluations import slice_of
+from core.results.study_table import Column, Control, Row, Table, rows_of, study_table
+from core.search import best, plan, text_splits
+from core.search.best import Best
+from core.show.figures import evaluation
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from pages.ui import buttons, called, form, frame, studies, view, watch
+from pages.ui.allocate import settings
+from pages.ui.prune import pruning
+
+AIMS = {"target": "a target sparsity", "loss": "a limit on the loss"}
+EFFORTS = {"quick": "quick, each method once", "full": "full, the published grids"}
+TARGETS = settings.steps(0.05, 0.95, 0.01)
+TEXTS = {**form.TEXTS, "demo": "Demo text: one half calibrates, the other selects and judges"}
+ABOUT = (
+    "Every method is pruned and evaluated on one text. The best of them, the best of another method and uniform are "
+    "then judged on another text: the answer is the best one only if it is certainly better than uniform there."
+)
+SHARED = (
+    "Roles that share a text read documents of their own, calibration three times as many as any other role: nothing "
+    "is chosen on what it is judged by."
+)
+LOOKS = "Else one is measured on the calibration text. It may not have read the text that selects or judges."
+SELECTED = (
+    "Measured on the text that selects, where the best of many is better by luck too: only the text that judges counts."
+)
+JUDGED = "Winner and runner-up against uniform, on the text that judges"
+
+
+def show(profile: Profile) -> None:
+    """The form with its cost and Run, then the stored answer that was picked."""
+    st.caption(ABOUT)
+    found = _ask(profile, *_draw(profile))
+    weights = profile.spec.model.weights
+    known = {entry.key: entry for entry in Store().entries("best") if entry.spec.model.weights == weights}
+    if known:
+        _answer(_pick(known, found.key if found and found.key in known else next(iter(known))))
+    else:
+        st.info("No search has been run for this model: choose what you want, see the cost, and press Run search.")
+
+
+# --- asking --------------------------------------------------------------------------------------------------------
+
+
+def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
+    """Draw the widgets; what is returned tells what they ask, and the device."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        aim = form.switch("The best setting for", AIMS, "best_for", "target")
+        pruner = form.switch("Pruned by", PRUNERS, "by", USUAL)
+        about = "Full tries many settings of every method: far slower."
+        effort = form.switch("Effort", EFFORTS, "best_effort", "quick", help=about)
+    left, middle, right = st.columns([1, 2, 1])
+    wanted = _aim(aim, left)
+    text = form.source("Text", TEXTS, "best_text", "demo", middle, f"{form.TYPED} It needs 3 documents.")
+    about = "Of the final comparison; the first one selects."
+    seeds = form.words("Calibration seeds", "best_seeds", "0,1,2", right, help=about)
+    with st.expander("Amount of text, profile, device"):
+        left, middle, right = st.columns(3)
+        amount = WindowRequest, "sequences"
+        count = form.number(*amount, "best_sequences", 16, left, label="Calibration windows")
+        label = "Windows to select on, and to judge on"
+        judged = form.number(*amount, "best_windows", 12, middle, label=label, min_value=FEWEST_WINDOWS)
+        length = form.number(WindowRequest, "length", "best_length", 256, right)
+        looks = form.checkbox("Look at the profile in view", "best_looks", left, help=LOOKS)
+        device = form.device(middle)
+
+    def asked() -> BestRequest:
+        calibration = form.window(text, "", count, length)
+        judging = form.window("demo:evaluation" if text == "demo" else text, "", judged, length)
+        roles = {"calibration": calibration, "selection": judging, "final": judging}
+        of = pruning.of_model(profile) | wanted() | roles
+        refuse_fetch(profile.entry, Store(), of["model"], of["revision"])
+        key = profile.entry.key if looks else None
+        return checked(BestRequest, **of, pruner=pruner, profile=key, seeds=numbers(seeds), effort=effort)
+
+    return asked, device
+
+
+def _aim(aim: str, place: st.delta_generator.DeltaGenerator) -> Callable[[], dict[str, float]]:
+    """Draw the number that belongs to the aim; what is returned reads it."""
+    if aim == "target":
+        target = view.sync("best_target", TARGETS, 0.7)
+        place.select_slider("Target sparsity", TARGETS, key="best_target", format_func=per_cent)
+        return lambda: {"target": target}
+    about = "Against the dense model, as in 20%. The largest target within it is searched in steps of 5 %."
+    loss = form.words("Greatest rise of the perplexity", "best_loss", "20%", place, help=about)
+    return lambda: {"max_loss": fraction(loss)}
+
+
+def _ask(profile: Profile, request: Callable[[], BestRequest], device: str) -> Entry | None:
+    """Roles, cost and Run; returns the answer if it is stored already."""
+    asked, found, store = None, None, Store()
+    try:
+        asked = request()
+        st.markdown(f"{plain(text_splits.described(asked))} {SHARED}")
+        st.markdown(_cost(asked, plan.estimate(asked, store, device)))
+        found = store.find(asked)
+    except UserError as error:
+        frame.error(error)
+        asked = None
+    if found:
+        st.success("Already answered.")
+    else:
+        run, off = [asked, device], asked is None
+        buttons.button("Run search", watch.begin, run, icon=":material/play_arrow:", disabled=off, key="best-run")
+    return found
+
+
+def _cost(asked: BestRequest, expected: work.Cost | None) -> str:
+    if expected is None:
+        return work.words(None)
+    tries = f" Up to {plan.trials(asked)} targets are tried." if asked.max_loss else ""
+    return f"**At most, as a rough guess:** {work.words(expected)}{tries} Stored parts are not measured again."
+
+
+# --- the answer ----------------------------------------------------------------------------------------------------
+
+
+def _pick(known: dict[str, Entry], usual: str) -> Entry:
+    """The answer that the URL names, else the usual one; a picker is drawn where there are several."""
+    key = view.sync("best", list(known), usual)
+    if len(known) > 1:
+        st.selectbox("Answer", list(known), key="best", format_func=lambda each: name(known[each]))
+    return known[key]
+
+
+def name(entry: Entry) -> str:
+    """An answer in a list: what was asked."""
+    asked = best.provenance_of(entry).request
+    aim = per_cent(asked.target) if asked.target else f"within a loss of {per_cent(asked.max_loss)}"
+    words = [aim, PRUNERS[asked.pruner], called.source(asked.final), asked.effort, f"{entry.key[:6]}{entry.mark}"]
+    return " · ".join(words)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the answer")
+def _read(path: str, _entry: Entry) -> Best:
+    """Read once: a folder's name is the hash of what it means."""
+    return best.load(Store(), _entry)
+
+
+def _answer(entry: Entry) -> None:
+    """The answer in a sentence, what it rests on, and the button that uses it."""
+    found = _read(str(entry.path), entry)
+    if not (found.selection.complete and found.final.complete):
+        frame.error("a measurement that this answer rests on is gone from the cache: ask the same again to have it")
+        return
+    st.header("The answer", anchor=False)
+    more = [*found.more_sentences, found.loss_sentence]
+    st.markdown("\n".join([f"**{plain(found.sentence)}**", "", *(f"- {plain(each)}" for each in more)]))
+    _use(entry, found)
+    st.caption(plain(text_splits.described(found.request)))
+    texts = {"text": called.source(found.request.final), **found.provenance.texts}
+    texts["text"] = texts.pop("final", texts["text"])
+    studies.badge(replace(found.final, provenance=found.final.provenance | texts))
+    if entry.packs:
+        st.caption("Imported: these numbers came in a pack and were not measured here.")
+    points = [each for study in (found.final, found.selection) for each in study.singles if each.helped]
+    for warning in dict.fromkeys(f"{each.name}. {each.helped}" for each in points):
+        st.warning(plain(warning))
+    if moved := changes(found):
+        chart = evaluation.changes(moved, next(iter(moved)), "uniform", view.look(), JUDGED)
+        frame.show(chart, f"{found.spec.key[:6]}-best", "best-changes")
+    _table(_judged(found), "Winner, runner-up, uniform and dense on the text that judges")
+    st.header("All candidates", anchor=False)
+    st.caption(SELECTED)
+    _table(_candidates(found), "Every candidate on the text that selects")
+    if found.left_out:
+        with st.expander(f"Left out: {len(found.left_out)}"):
+            st.markdown("\n".join(f"- {plain(sentence(each))}" for each in found.left_out))
+            if line := best.linears_line(found, Store().elsewhere):
+                st.caption(best.LINEARS)
+                frame.command(line)
+    with st.expander("The same on the command line"):
+        for about, line in remake.best(found):
+            st.caption(about)
+            frame.command(line)
+
+
+def _use(entry: Entry, found: Best) -> None:
+    """The button that brings the answer into view, so that the other tabs show and export it."""
+    try:
+        query = view.here("prune.py") | in_view(entry, found)
+    except UserError as error:
+        st.caption(f"It cannot be used on this page: {plain(error)}.")
+        return
+    icon = ":material/arrow_forward:"
+    st.button(
+        "Use this setting", on_click=st.query_params.from_dict, args=[query], type="primary", icon=icon, key="use"
+    )
+
+
+def in_view(entry: Entry, found: Best) -> dict[str, str]:
+    """What the URL must say so that the answer is what is in view, defaults included: what is left out would stay.
+
+    Raises:
+        UserError: the page has no choice for it, or only a pack names what it needs.
+    """
+    asked = best.export_request(found, whole(found.request), "", overwrite=False)
+    setting, text = asked.setting, asked.calibration
+    refuse_fetch(entry, Store(), asked.model, asked.revision, text.source)
+    if Store().path(found.spec.profile) is None:
+        raise UserError("the profile that the candidates looked at was deleted, and others give other sparsities")
+    if (text.seed, text.packing, text.bos) != (0, None, "protocol"):
+        raise UserError("the page has no choice for the windows of its calibration text: use the command line below")
+    return {
+        settings.ALLOCATION.key: grammar.write(setting.allocation),
+        "hand": "",
+        "profile": found.profile,
+        "by": setting.pruner,
+        "repair": setting.repair or "none",
+        "pattern": setting.pattern or "none",
+        "sequential": str(setting.true_sequential),
+        "seeds": str(setting.calibration_seed),
+        "calibration": text.source,
+        "calibration_documents": "-".join(map(str, text.documents or ())),
+        "calibration_windows": str(text.sequences),
+        "calibration_length": str(text.length),
+        "within": slice_of(setting).name,
+        "part": "results",
+        **({"study": found.final.spec.key} if Store().path(found.final.spec) else {}),
+    }
+
+
+# --- its numbers ---------------------------------------------------------------------------------------------------
+
+
+def changes(found: Best) -> dict:
+    """Name -> change of perplexity against uniform on the text that judges, per cent."""
+    contenders = [found.judged(each) for each in (found.winner, found.runner_up) if each not in (None, found.uniform)]
+    table = study_table(rows_of(found.final, contenders), {"uniform": lambda one: found.judged(found.uniform)})
+    return {name: change.windows for name, change in table.changes("uniform").items()}
+
+
+def _judged(found: Best) -> Table:
+    """The dense model, the contenders and the answer on the text that judges: what each loses against the dense one."""
+    roles = _roles(found)
+
+    def role(row: Row) -> str:
+        return ", ".join(name for name, setting in roles.items() if row.one is found.judged(setting))
+
+    dense: dict[str, Control] = {"dense": lambda one: found.final.dense}
+    settings = dict.fromkeys(found.judged(setting) for setting in roles.values())
+    table = study_table(rows_of(found.final, settings), dense)
+    table = replace(table, columns={"role": Column(role), **table.columns})
+    return table.only("role", "allocation", "pruner", "zeros", "perplexity", "against dense")
+
+
+def _roles(found: Best) -> dict[str, Setting | None]:
+    """What a setting was in the search -> the setting; None: the dense model."""
+    known = {"winner": found.winner, "runner-up": found.runner_up, "uniform": found.uniform}
+    known |= {"repaired" if each.repair else each.allocation.base.title: each for each in found.better}
+    known |= {"answer": found.answer} if found.answer not in known.values() else {}
+    return {"dense": None} | {role: setting for role, setting in known.items() if setting is not None}
+
+
+def _candidates(found: Best) -> Table:
+    """Every candidate on the text that selects against uniform there, the best first."""
+    control: dict[str, Control] = {"uniform": lambda one: found.selection.single(found.uniform)}
+    table = study_table(rows_of(found.selection, found.candidates), control)
+    return table.only("allocation", "zeros", "perplexity", "against uniform", "not a number", "written")
+
+
+def _table(table: Table, alt: str) -> None:
+    frame.show_table(pd.DataFrame(table.numbers), alt, studies.columns(table.numbers))

@@ -1,0 +1,138 @@
+"""What can be done with a stored result: open, carry away, report, delete; and packs of results that come in."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from core.ask import naming
+from core.base import access, profile_names
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.report import reports
+from core.store.cache import Entry, Store
+from core.store.deleting import delete
+from core.store.packs import pack, unpack
+from pages.ui import buttons, called, frame, subject, watch
+
+KEPT = {
+    "profile": "Its measurements are deleted too, except those shared with other profiles. You can measure it again.",
+    "study": "Its evaluations are deleted too, except those shared with other studies. You can evaluate them again.",
+    "export": "Only this record is deleted; the exported folder stays.",
+}
+PACK = "Everything that it rests on, as a zip to import on another machine."
+REPORT = "One HTML file, about 5 MB: charts, numbers, their origin, and the command that measures them again."
+IMPORT = (
+    "A pack is a zip of results, written by this page or by `python -m core runs export`. Names, sizes, hashes and "
+    "tables are checked before anything is written. Nothing in it is executed."
+)
+
+
+def one_of(store: Store, entries: dict[str, Entry], label: str, key: str) -> None:
+    """Pick a result, and what can be done with it."""
+    if st.session_state.get(key) not in entries:
+        shown = st.session_state.get("profile")
+        st.session_state[key] = shown if shown in entries else next(iter(entries))
+    st.selectbox(label, list(entries), key=key, format_func=lambda each: title(entries[each]))
+    _actions(store, entries[st.session_state[key]])
+
+
+def _actions(store: Store, entry: Entry) -> None:
+    """Open, download, report, delete, provenance."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        link(store, entry)
+        if entry.path.parent.name != "export":
+            _download("pack", PACK, partial(pack, store, entry), f"absorption-{entry.key}.zip")
+            _download("report", REPORT, partial(reports.html, store, entry), f"absorption-report-{entry.key}.html")
+        about = "Part of the committed demo." if entry.committed else None
+        barred = access.NOTHING if access.is_read_only() else about
+        if st.button("Delete", key=f"delete-{entry.key}", disabled=bool(barred), help=barred):
+            confirm(store, entry)
+    with st.expander("Provenance"):
+        spec = entry.spec.model_dump(mode="json", exclude_none=True)
+        told = {name: each for name, each in entry.provenance.items() if each is not None}
+        st.json({"key": entry.key, **told, "spec": spec}, expanded=1)
+
+
+def _download(what: str, about: str, make: partial, name: str) -> None:
+    """A file to take along, made when it is asked for."""
+    st.download_button(f"Download {what}", make, name, key=f"{what}-{name}", on_click="ignore", help=about)
+
+
+def link(store: Store, entry: Entry) -> None:
+    """Where a result is shown. The Prune page shows studies of the model in view, so a profile of it goes along."""
+    kind = entry.path.parent.name
+    if kind == "profile":
+        watch.open_profile(entry.key)
+        return
+    if kind == "export":
+        st.markdown(f"In {plain(entry.provenance.get('folder', entry.spec.folder))}")
+        return
+    study = getattr(entry.spec, "final", entry.spec)
+    alike = [each.key for each in store.entries() if each.spec.model.weights == study.model.weights]
+    if not alike:
+        st.caption("The Prune page shows it once a profile of its model is here: import or measure one.")
+        return
+    shown = st.session_state.get("profile")
+    profile = shown if shown in alike else alike[0]
+    frame.link("prune.py", "Open on the Prune page", {"study": study.key, "part": "results", "profile": profile})
+
+
+@st.dialog("Delete this?")
+def confirm(store: Store, entry: Entry) -> None:
+    """Ask before deleting."""
+    kind = entry.path.parent.name
+    st.write(f"The {kind} {plain(title(entry))}")
+    st.write(KEPT[kind])
+    with st.container(horizontal=True):
+        kept = st.button("Keep it")
+        if buttons.button("Delete it", delete, [store, entry], icon=":material/delete:") or kept:
+            st.rerun()
+
+
+def title(entry: Entry) -> str:
+    """A result in a list."""
+    told, spec = entry.provenance, entry.spec
+    match entry.path.parent.name:
+        case "profile":
+            return subject.name(entry)
+        case "study":
+            amount = f"{spec.text.sequences} × {spec.text.length}"
+            said = f"{profile_names.text(told.get('text', '?'))} · {amount} · {len(spec.points)} points"
+        case "best":
+            said = f"best setting: {naming.whole(spec.winner)}"
+        case _:
+            said = called.setting(told.get("setting", "?"))
+    return f"{profile_names.short(told.get('model', '?'))} · {said} · {entry.key[:6]}{entry.mark}"
+
+
+# --- packs that come in --------------------------------------------------------------------------------------------
+
+
+def importing(store: Store) -> None:
+    """The upload, and links to what was imported."""
+    if access.is_read_only() or access.is_shared():
+        st.info("Packs are imported by whoever runs this server, on its command line.")
+        return
+    st.markdown(IMPORT)
+    label = f"A pack, up to {st.get_option('server.maxUploadSize')} MB"
+    about = "Larger ones: python -m core runs import FILE.zip"
+    st.file_uploader(label, type="zip", key="pack", help=about, on_change=_take_in, args=[store])
+    found = st.session_state.get("imported", [])
+    if isinstance(found, str):
+        frame.error(found)
+        return
+    for entry in found:
+        with st.container(border=True):
+            st.markdown(f":green-badge[imported] {plain(title(entry))}")
+            link(store, entry)
+
+
+def _take_in(store: Store) -> None:
+    """Unpack what was uploaded: the state holds the entries, or one sentence on what is wrong."""
+    uploaded = st.session_state["pack"]
+    try:
+        st.session_state["imported"] = unpack(store, uploaded.getvalue()) if uploaded else []
+    except UserError as error:
+        st.session_state["imported"] = str(error)

@@ -1,0 +1,128 @@
+"""Profiles on the Runs page: a card for each with its gains at a glance, and the gains of several on one axis."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import streamlit as st
+
+from core.ask.perturbations import in_order
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import sentence, several
+from core.plan.gains import gains_of
+from core.results import findings
+from core.show import figures
+from core.show.figures import labels
+from core.show.figures import overlay as compared
+from core.show.figures.thumbnail import thumbnail
+from core.store.cache import Entry, Store
+from pages.ui import frame, subject, view, watch
+from pages.ui.runs import actions
+
+ACROSS, NARROWEST = 3, 230  # cards beside each other on a laptop; px of a card: one fills a phone
+MANY = 6  # lines that can still be told from each other
+FROM = {"committed": "bundled", "": "yours", "imported": "imported"}
+
+
+class Card(NamedTuple):
+    """What a card says of a profile."""
+
+    perturbation: str  # what the gains are of, in words
+    finding: str
+    size: str
+    gains: figures.Line
+
+
+def gallery(store: Store) -> None:
+    """The cards, the bundled profiles first and of them the largest, and what can be done with a profile."""
+    entries = {entry.key: entry for entry in store.entries()}
+    if not entries:
+        said = "Nothing has been measured yet: choose a model and run a measurement."
+        frame.nothing(said, "measure.py", "Measure a model")
+        return
+    called = subject.names(entries.values())
+    with st.grid(ACROSS, min_column_width=NARROWEST):
+        for entry in sorted(entries.values(), key=lambda each: (not each.committed, -len(each.spec.names))):
+            with st.container(border=True, height="stretch", gap="xsmall", key=f"card-{entry.key}"):
+                watch.open_profile(entry.key, f"**{plain(called[entry.key])}**")
+                _tell(store, entry)
+    frame.link("measure.py", "Measure a model of your own")
+    actions.one_of(store, entries, "Profile to act on", "picked")
+
+
+def _tell(store: Store, entry: Entry) -> None:
+    try:
+        found = card(entry.key, str(store.root))
+    except UserError as error:
+        st.caption(sentence(error))
+        return
+    st.image(thumbnail(found.gains, view.look()), width="stretch", alt=f"Gain of each layer. {found.finding}.")
+    st.caption(plain(f"{found.finding}: {found.perturbation}."))
+    st.caption(plain(f"{FROM[entry.standing]} · {found.size}"))
+
+
+@lru_cache(maxsize=256)
+def card(key: str, root: str) -> Card:
+    """The card of a profile, from the units of one perturbation alone.
+
+    Raises:
+        UserError: one of them is missing.
+    """
+    store = Store(Path(root))
+    entry = store.profile(key)
+    spec = entry.spec
+    known = {each.name: each for each in in_order(each.perturbation for each in spec.measurements)}
+    name = subject.PREFERRED if subject.PREFERRED in known else next(iter(known))
+    seeds = [store.load(spec.unit(each)) for each in spec.measurements if each.perturbation.name == name]
+    if None in seeds:
+        raise UserError("parts of this profile are missing: measure it again")
+    size = [entry.provenance.get("family"), several(len(seeds[0].ratio), "layer"), several(len(known), "perturbation")]
+    label = known[name].told(entry.provenance).label
+    return Card(label, findings.headline(gains_of(seeds)), " · ".join(filter(None, size)), figures.line(name, seeds))
+
+
+# --- curves over each other ----------------------------------------------------------------------------------------
+
+
+def overlay(store: Store) -> None:
+    """Pick profiles and a perturbation they all hold; see their gains."""
+    entries = {entry.key: entry for entry in store.entries()}
+    if len(entries) < 2:
+        said = "Comparing needs two profiles: measure another model, or import a pack."
+        frame.nothing(said, "measure.py", "Measure a model")
+        return
+    picked = view.several("overlaid", _usual(entries), list(entries))
+    called = subject.names(entries.values())
+    # Not a multiselect, whose white words on the dark theme's accent cannot be read.
+    named = lambda key: plain(called[key])  # noqa: E731
+    st.pills("Profiles", list(entries), key="overlaid", selection_mode="multi", format_func=named)
+    if not 1 <= len(picked) <= MANY:
+        st.info(f"Pick one to {MANY} profiles: more cannot be told apart in one picture.")
+        return
+    try:
+        loaded = [subject.load(key) for key in picked]
+    except UserError as error:
+        frame.error(error)
+        return
+    names = [name for name in loaded[0].by_name if all(name in other.by_name for other in loaded)]
+    if not names:
+        st.info("These profiles share no perturbation: measure the same one on each, for instance gaussian:0.3.")
+        return
+    name = view.sync("overlay", names, subject.PREFERRED if subject.PREFERRED in names else names[0])
+    words = {each: labels.perturbation(asked) for each, asked in loaded[0].perturbations.items()}
+    st.selectbox("What is done to each layer", names, key="overlay", format_func=words.get, width=420)
+    frame.show(compared.of_profiles(loaded, name, look=view.look()), name, "overlay-chart")
+    titles = zip(labels.beside_curves(loaded), loaded, strict=True)
+    sources = " ".join(plain(f"{title}: {labels.source(found)}.") for title, found in titles)
+    st.caption(f"Bands are 95 % intervals over sequences. {sources}")
+
+
+def _usual(entries: dict[str, Entry]) -> list[str]:
+    """The profile in view and the newest other one of the same text."""
+    shown = st.session_state.get("profile")
+    first = shown if shown in entries else next(iter(entries))
+    alike = [key for key in entries if key != first and entries[key].spec.text == entries[first].spec.text]
+    return [first, *alike[:1]]
