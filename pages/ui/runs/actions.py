@@ -25,7 +25,7 @@ PACK = "Everything that it rests on, as a zip to import on another machine."
 REPORT = "One HTML file, about 5 MB: charts, numbers, their origin, and the command that measures them again."
 IMPORT = (
     "A pack is a zip of results, written by this page or by `python -m core runs export`. Names, sizes, hashes and "
-    "tables are checked before anything is written. Nothing in it is executed."
+    "arrays are checked before anything is written. Nothing in it is executed."
 )
 
 
