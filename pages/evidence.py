@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core.base.formats import per_cent
-from core.report import evidence
+from core.report import questions
 from pages.ui import frame, view
 
 st.title("What was measured?", anchor=False)
@@ -12,18 +12,18 @@ st.caption(
     "Of the bundled model, unless the question says otherwise. Changes are paired over windows; brackets are 95 % "
     "intervals, over calibration seeds where there are three or more. An interval that holds 0 decides nothing."
 )
-TITLES = {name: each.title for name, each in (evidence.QUESTIONS | evidence.BENCHES).items()}
+TITLES = {name: each.title for name, each in (questions.QUESTIONS | questions.BENCHES).items()}
 name = view.sync("question", list(TITLES), next(iter(TITLES)))
 st.selectbox("Question", list(TITLES), key="question", format_func=TITLES.get)
 
-if name in evidence.BENCHES:
-    bench = evidence.BENCHES[name]
+if name in questions.BENCHES:
+    bench = questions.BENCHES[name]
     frame.show(bench.chart(name, view.look()), "evidence", name)
     st.caption(bench.about)
     frame.show_table(bench.table(name), f"All numbers: {bench.title}")
     command = bench.command
 else:
-    answer = evidence.answer(name)
+    answer = questions.answer(name)
     targets = answer.targets
     usual = targets[-2] if len(targets) > 2 else targets[-1]
     target = view.sync("zeros", targets, usual, drawn=len(targets) > 1)

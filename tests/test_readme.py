@@ -17,7 +17,7 @@ import typer
 from core.ask.study_file import read_study
 from core.cli import app, main
 from core.models import windows
-from core.report import evidence
+from core.report import questions
 from core.show.lessons import help_lines
 from core.store.cache import Store
 from tests import tiny
@@ -35,17 +35,17 @@ STUDIES = README.parent / "tests/bench/studies"
 
 def test_every_folder_of_studies_answers_a_question() -> None:
     folders = {path.name for path in STUDIES.iterdir()}
-    assert folders == {each.folder for each in evidence.QUESTIONS.values()} == evidence.PROTOCOLS.keys()
+    assert folders == {each.folder for each in questions.QUESTIONS.values()} == questions.PROTOCOLS.keys()
 
 
-@pytest.mark.parametrize("question", evidence.QUESTIONS.values(), ids=evidence.QUESTIONS)
-def test_a_table_is_measured_again_by_the_studies_of_its_protocol(question: evidence.Question) -> None:
+@pytest.mark.parametrize("question", questions.QUESTIONS.values(), ids=questions.QUESTIONS)
+def test_a_table_is_measured_again_by_the_studies_of_its_protocol(question: questions.Question) -> None:
     line = [*question.command.split(), "--dry-run"]
     run = subprocess.run(line, cwd=README.parent, capture_output=True, text=True, check=True)
     [found] = re.findall(r"for study in (\S+);", run.stdout)
     asked = list(map(read_study, README.parent.glob(found)))
     assert asked and all(each.model and each.settings for each in asked)
-    _, *amounts = evidence.PROTOCOLS[question.folder]
+    _, *amounts = questions.PROTOCOLS[question.folder]
     assert {(each.evaluation.text.sequences, each.calibration.sequences) for each in asked} == {(*amounts,)}
 
 

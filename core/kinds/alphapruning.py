@@ -8,8 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from core.base.spec import Array
-from core.kinds.allocator import Allocator, Evidence, Parameter, steps
-from core.kinds.band import unit
+from core.kinds.allocator import Allocator, Evidence, Parameter, steps, unit
 
 ESTIMATORS = {"peak": "best tail", "hill": "Hill"}
 

@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core.kinds.damping import damped
 from core.kinds.patterns import Pattern
-from core.kinds.refit import solved
+from core.kinds.refit import damped, solved
 from core.kinds.selection import least, least_of_groups
 
 if TYPE_CHECKING:

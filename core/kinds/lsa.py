@@ -9,8 +9,7 @@ from pydantic import Field
 
 from core.base.errors import UserError
 from core.base.spec import Array
-from core.kinds.allocator import Allocator, Evidence, Parameter, steps
-from core.kinds.band import band, unit
+from core.kinds.allocator import Allocator, Evidence, Parameter, band, steps, unit
 
 GRANULARITIES = {"layer": "one per layer", "half": "attention and FFN apart"}
 BUDGET = Parameter("Budget", tuple(GRANULARITIES), "budget", GRANULARITIES, titles={"half": "per half"})

@@ -7,8 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from core.base.spec import Array
-from core.kinds.allocator import Allocator, Evidence, Parameter, steps
-from core.kinds.band import band
+from core.kinds.allocator import Allocator, Evidence, Parameter, band, steps
 
 OUTLIER_THRESHOLDS = tuple(2 + step / 2 for step in range(21))  # M: 2 to 12
 

@@ -1,4 +1,4 @@
-"""What every perturbation says of itself, in one file of its own; `core.ask.perturbations` has the table."""
+"""What every perturbation says of itself, in a file of its own; `core.kinds` has the table."""
 
 from __future__ import annotations
 

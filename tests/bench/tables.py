@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from core.report import evidence
+from core.report import questions
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 NAME = "the lowest perplexity"
@@ -14,7 +14,7 @@ NAME = "the lowest perplexity"
 def written(text: str) -> str:
     """A text with what stands between the marks of the table made anew."""
     first, last = f"<!-- {NAME} -->\n", f"<!-- end of {NAME} -->"
-    return re.sub(f"{first}.*?{last}", lambda _: first + evidence.answer(NAME).markdown + last, text, flags=re.DOTALL)
+    return re.sub(f"{first}.*?{last}", lambda _: first + questions.answer(NAME).markdown + last, text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":

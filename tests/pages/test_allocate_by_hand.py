@@ -18,8 +18,7 @@ from core.cli import main
 from core.kinds.dlp import Dlp
 from core.kinds.owl import Owl
 from core.kinds.response import Response
-from core.plan.budget import Bounds, met
-from core.plan.by_hand import pinned
+from core.plan.budget import Bounds, met, pinned
 from core.plan.estimates import estimates as sums
 from core.plan.spread import allocate
 from core.show.figures.allocation import unclipped

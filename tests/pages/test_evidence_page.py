@@ -8,24 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from core.report import evidence
+from core.report import questions
 from tests.pages.opening import shell
 
 
-@pytest.mark.parametrize("name", [*evidence.QUESTIONS, *evidence.BENCHES])
+@pytest.mark.parametrize("name", [*questions.QUESTIONS, *questions.BENCHES])
 def test_a_question_is_answered_by_its_link(name: str, empty_cache: Path) -> None:
     app = shell().run()
     app.query_params["question"] = name
     app.switch_page("evidence.py").run()
     assert not app.exception
-    asked = (evidence.QUESTIONS | evidence.BENCHES)[name]
+    asked = (questions.QUESTIONS | questions.BENCHES)[name]
     assert [each.value for each in app.header] == [asked.title]
     assert [each.value for each in app.code] == [asked.command]
     assert len(app.get("plotly_chart")) == 1 and app.dataframe
 
 
 def test_the_table_of_a_question_has_an_interval_and_its_csv_every_number() -> None:
-    found = evidence.answer("correction")
+    found = questions.answer("correction")
     rows = list(csv.DictReader(io.StringIO(found.table.csv)))
     assert len(rows) == len(found.table.rows) and {"perplexity", "calibration seeds", "study"} <= rows[0].keys()
     assert any("[" in cell for row in found.table.read.texts for cell in row)
@@ -33,5 +33,5 @@ def test_the_table_of_a_question_has_an_interval_and_its_csv_every_number() -> N
 
 
 def test_benches_are_read_as_they_were_written() -> None:
-    found = evidence.BENCHES["families"].table("families")
+    found = questions.BENCHES["families"].table("families")
     assert set(found.iloc[:, 1:].to_numpy().ravel()) == {"yes", "no"}

@@ -13,8 +13,7 @@ from core.base.escape import plain
 from core.base.formats import sentence
 from core.kinds import BASE_LABELS, Manual
 from core.plan import responses
-from core.plan.budget import Bounds, binding
-from core.plan.by_hand import pinned
+from core.plan.budget import Bounds, binding, pinned
 from core.plan.estimates import estimates
 from core.plan.responses import Judge
 from core.plan.spread import Allocation, bounds_of, exact_family, layer_means, linear_parameters

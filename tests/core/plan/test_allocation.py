@@ -23,8 +23,7 @@ from core.kinds.lsa import Lsa, apart, lsa
 from core.kinds.owl import Owl, owl
 from core.kinds.response import Response
 from core.plan import correction
-from core.plan.budget import Bounds, met, project
-from core.plan.by_hand import pinned
+from core.plan.budget import Bounds, met, pinned, project
 from core.plan.spread import allocate, exact_family, family
 from tests.core.allocating import PER_LINEAR, SEEING, of_linears, permuted, profile, quick
 

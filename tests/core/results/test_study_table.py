@@ -11,7 +11,7 @@ import pytest
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
 from core.kinds.owl import Owl
-from core.report import evidence
+from core.report import questions
 from core.results.evaluations import load
 from core.results.study_table import MEAN, Table, rows_of, study_table
 from core.store.cache import Store
@@ -72,19 +72,19 @@ def test_compared_rows_keep_only_what_differs(empty: Store) -> None:
 # --- the committed studies -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", evidence.QUESTIONS)
+@pytest.mark.parametrize("name", questions.QUESTIONS)
 def test_a_question_is_answered_by_one_protocol_with_its_control(name: str) -> None:
-    answer = evidence.answer(name)
+    answer = questions.answer(name)
     assert len(answer.table.rows) > 1 and len(set(answer.table.numbers["protocol"])) == 1
     assert f"against {answer.question.against}" in answer.markdown and answer.question.command in answer.markdown
 
 
 def test_the_lowest_perplexity_stands_beside_owl() -> None:
-    text = evidence.answer("the lowest perplexity").markdown
+    text = questions.answer("the lowest perplexity").markdown
     assert "| ALPS + refit to dense | 70 % | 96.80 | -82 % [-86, -77] over 3 calibration seeds |" in text
 
 
 def test_a_correction_is_judged_among_its_shuffles() -> None:
-    answer = evidence.answer("correction")
+    answer = questions.answer("correction")
     assert any("Among 5 shuffles" in each for each in answer.sentences)
     assert not any("shuffled" in name for name in answer.table.numbers["allocation"])
