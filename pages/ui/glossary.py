@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -160,7 +161,7 @@ def formula(known: Term) -> str:
     return ", ".join(rf"$\displaystyle {part}$" for part in re.split(r",\s*\\quad\s*", known.formula))
 
 
-def words(terms: tuple[str, ...]) -> None:
+def words(terms: Iterable[str]) -> None:
     """The words of a page, folded into a button, and the way to all of them."""
     with st.popover("Words used here", icon=":material/menu_book:"):
         for term in terms:

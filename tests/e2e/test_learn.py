@@ -232,28 +232,3 @@ def test_next_stays_where_it_is(lesson: str, tab: Tab) -> None:
     expect(after).to_be_disabled()
     look()
     assert len(places) == 2
-
-
-def test_before_a_room_the_arrow_keys_turn_the_chapters(lesson: str, tab: Tab) -> None:
-    page = tab(f"{lesson}&chapter=perturb")
-    page.locator(".st-key-present label").click()
-    wait_for_query(page, present="on")
-    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
-    for key, chapter in (("ArrowRight", "drift"), ("PageDown", "amplify"), ("ArrowLeft", "drift"), ("PageUp", None)):
-        page.keyboard.press(key)
-        wait_for_query(page, chapter=chapter) if chapter else page.wait_for_url(lambda url: "chapter=" not in url)
-        settle(page)
-    sliders(page).first.focus()
-    page.keyboard.press("ArrowRight")
-    expect(says(page)).to_contain_text("after layer 11")
-    wait_for_query(page, layer="11")
-    page.keyboard.press("Escape")
-    page.keyboard.press("ArrowRight")
-    wait_for_query(page, chapter="drift")
-    page.locator(".st-key-present label").click()
-    expect(page.get_by_test_id("stSidebar")).to_be_visible()
-    settle(page)
-    page.locator("h1").click()
-    page.keyboard.press("ArrowRight")
-    settle(page)
-    assert "chapter=drift" in page.url, "outside the mode the keys are the browser's"

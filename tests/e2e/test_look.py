@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from pages.ui import brand
-from tests.e2e.conftest import ROOT, first_chart, hosts, serving, settle, wait_for_query
+from tests.e2e.conftest import ROOT, first_chart, hosts, serving, settle
 
 Tab = Callable[..., Page]
 Record = Callable[[str, object], None]
@@ -28,11 +28,6 @@ VIEWS = (
 CHAPTERS = (
     "perturb", "drift", "amplify", "amplify&sink=stay", "absorb", "allocate", "prune", "prune&worst=2", "summary"
 )  # fmt: skip
-OUTSIDE = """() => {
-    const main = document.querySelector("[data-testid=stMain]")
-    const tour = document.querySelector("[data-testid=stMainBlockContainer]").getBoundingClientRect()
-    return [main.scrollHeight - main.clientHeight, main.scrollWidth - main.clientWidth, Math.max(0, tour.bottom - 720)]
-}"""
 UNLIT = """tour => {
     const shown = (choice) => [...tour.querySelectorAll(choice)].filter((each) => each.getClientRects().length)
     const point = ([clientX, clientY]) => tour.getRootNode().elementFromPoint(clientX, clientY)?.dispatchEvent(
@@ -119,30 +114,16 @@ def test_every_part_of_a_page_in_the_dark_and_narrow(view: str, demo: str, tab: 
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_chapter_on_a_laptop_before_a_room_and_on_a_phone(
-    chapter: str, demo: str, tab: Tab, record_property: Record
-) -> None:
+def test_a_chapter_on_a_laptop_and_on_a_phone(chapter: str, demo: str, tab: Tab, record_property: Record) -> None:
     page = tab(f"{demo}/learn?chapter={chapter}", 1280, "dark")
     first_chart(page, record_property)
     seen(page, f"learn?chapter={chapter}-dark", 1280)
     if chapter != "summary":
         assert_one_screen(page)
         assert_numbers_light_marks(page)
-    assert_fits_a_room(page)
     seen(page, f"learn?chapter={chapter}-narrow", 390, read=False)
     for slider in page.locator(".figure input[type=range]").all():
         assert len(set(slider.evaluate(TOPS))) == 1, "the picture moves under a narrow sentence"
-
-
-def test_turned_by_the_keys_every_chapter_still_fits_a_room(demo: str, tab: Tab) -> None:
-    page = tab(f"{demo}/learn?present=on", 1280)
-    page.set_viewport_size({"width": 1280, "height": 720})
-    for chapter in ("drift", "amplify", "absorb", "allocate", "prune"):
-        page.keyboard.press("ArrowRight")
-        wait_for_query(page, chapter=chapter)
-        expect(page.locator(".figure svg")).to_be_visible()
-        settle(page)
-        assert page.evaluate(OUTSIDE) == [0, 0, 0], chapter
 
 
 def assert_one_screen(page: Page) -> None:
@@ -166,16 +147,3 @@ def assert_numbers_light_marks(page: Page) -> None:
         expect(lit.first).to_be_attached()
         page.mouse.move(2, 2)
         expect(lit).to_have_count(0)
-
-
-def assert_fits_a_room(page: Page) -> None:
-    """Before a room a chapter is one screen, also where that is small; then as before."""
-    page.locator(".st-key-present label").click()
-    wait_for_query(page, present="on")
-    page.set_viewport_size({"width": 1280, "height": 720})
-    expect(page.locator(".figure svg, .st-key-again-prune").first).to_be_visible()
-    settle(page)
-    assert page.evaluate(OUTSIDE) == [0, 0, 0]
-    page.locator(".st-key-present label").click()
-    page.wait_for_url(lambda url: "present=" not in url)
-    settle(page)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from pathlib import Path
@@ -43,8 +42,6 @@ def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter: str, cach
     assert figure["title"] and figure["layers"] == 30 and figure["finding"] == lessons.plain(said)
     assert "Try:" in text(app) and lessons.plain(said) in text(app)
     assert links(app)[0]["profile"] == cache["deep"]
-    assert next(each.label for each in app.expander) == "Numbers" and app.get("download_button")
-    assert any(each.key == "again" for each in app.button) == (chapter == "perturb")  # measured again
     for each in (figure, live(opened(profile=cache["deep"], chapter=chapter))):  # after a guess and before it
         assert_every_frame_has_its_words_and_numbers(each)
         assert_every_number_refers_to_a_mark(each)
@@ -97,19 +94,10 @@ def test_the_tour_ends_with_what_each_chapter_taught_and_the_ways_back(cache: Ca
     app = opened(profile=cache["deep"], chapter="summary")
     assert not app.exception
     for said in lessons.closing(stored(cache["deep"])).values():
-        assert said.replace(" %", "\u00a0%") in text(app)
+        assert said in text(app)
     assert {each["profile"] for each in links(app)} == {cache["deep"]}
     app.button(key="again-absorb").click().run()
     assert app.session_state["chapter"] == "absorb" and live(app)["name"].startswith("absorb")
-
-
-def test_before_a_room_a_chapter_is_its_picture_alone(cache: Cache) -> None:
-    app = opened(profile=cache["deep"], chapter="drift", present="on")
-    assert live(app)["large"] and not app.title and not app.expander and not links(app)
-    app.button(key="next").click().run()
-    assert live(app)["large"] and app.session_state["chapter"] == "amplify"
-    app.toggle(key="present").set_value(False).run()
-    assert not live(app)["large"] and app.title and links(app) and "present" not in app.query_params
 
 
 def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
@@ -120,21 +108,19 @@ def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
     assert "by definition" in live(app)["slots"]["verdict"]["table"][0][-1]
     assert any("undecided" in text and "5 %" in text for *_, text in live(app)["key"])
     assert list(live(app)["ask"]["options"]) == list(lessons.GUESSES)
-    assert "gain with it" not in app.dataframe[0].value
     answer(app, sink="rise")
     assert live(app)["bars"]["values"][1] == pytest.approx(found.including.value, rel=1e-4)
     assert live(app)["controls"][0]["index"] == 1
     assert live(app)["bars"]["values"][2] == pytest.approx(found.skipped.value, rel=1e-4)
     assert lessons.plain(found.said) in text(app) and not live(app)["ask"]
     assert lessons.plain(lessons.judged("rise", found)) in text(app)
-    assert {"gain with it", "gain skipped"} <= set(app.dataframe[0].value)
 
 
 def test_the_worst_layer_is_shown_after_a_prediction_only(cache: Cache) -> None:
     app = opened(profile=cache["deep"], chapter="prune")
     found = lessons.prune(stored(cache["deep"]))
     assert set(live(app)["bars"]["values"][0]) == {None}
-    assert not app.dataframe and lessons.plain(found.said) not in text(app) and not live(app)["finding"]
+    assert lessons.plain(found.said) not in text(app) and not live(app)["finding"]
     assert live(app)["ask"]["waiting"]  # the marker in the middle is no guess
     middle = live(app)["pick"]["index"]
     said = live(app)["slots"]["guess"]["table"]
@@ -153,38 +139,22 @@ def test_the_worst_layer_is_shown_after_a_prediction_only(cache: Cache) -> None:
     assert lessons.plain(found.said) in text(app), "the answer is remembered"
 
 
-def test_a_table_holds_all_that_its_figure_shows(cache: Cache) -> None:
-    app = opened(profile=cache["deep"], chapter="drift")
-    assert_the_axis_shows_the_fall(live(app))
-    drift = app.dataframe[0].value
-    assert len(drift) == 30 * 31 // 2 and drift["noise after layer"].nunique() == 30
-    amplify = opened(profile=cache["deep"], chapter="amplify", **GUESSED).dataframe[0].value
-    verdicts = amplify["verdict with it"].tolist()
-    assert set(verdicts[:-1]) <= {"amplifies", "absorbs", "undecided"} and "by definition" in verdicts[-1]
-
-
-def assert_the_axis_shows_the_fall(figure: dict) -> None:
+def test_the_axis_of_drift_shows_the_fall(cache: Cache) -> None:
     """What the lines of all sizes span takes most of the height, and none of it is cut."""
+    figure = live(opened(profile=cache["deep"], chapter="drift"))
     shown = np.array([each for frame in figure["lines"][0]["values"] for row in frame for each in row], float)
     low, high = np.nanmin(shown), np.nanmax(shown)
     assert figure["y"]["low"] <= low and high <= figure["y"]["high"]
     assert np.log(high / low) > 0.8 * np.log(figure["y"]["high"] / figure["y"]["low"])
 
 
-def test_the_last_lesson_names_its_target_and_its_table_has_one_format_a_column(empty_cache: Path) -> None:
+def test_the_last_lesson_names_its_target(empty_cache: Path) -> None:
     spec = synthetic.profile_spec(8, seed=7, prunable=True)
     key = synthetic.save_profile(empty_cache, spec, 8, "a model")
     ramp = Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.002)))
     synthetic.save_study(empty_cache, synthetic.study_spec(spec, [ramp], 8), 8)
     app = opened(profile=key, chapter="prune", **GUESSED)
     assert "at 70 % zeros, “" in text(app)
-    assert any("Protocol" in each.value and "70 %" in each.value for each in app.caption)
-    shown = app.dataframe[1]
-    assert set(shown.value["zeros"]) == {70}
-    columns = json.loads(shown.proto.columns)
-    formats = {name: column.get("type_config", {}).get("format") for name, column in columns.items()}
-    wanted = {"zeros": "%.4g %%", "against uniform, %": "%+,.2f", "estimated harm, nats": "%.3f"}
-    assert formats.items() >= wanted.items()
 
 
 def test_a_turn_of_chapter_goes_to_the_top_and_nothing_else_does(cache: Cache) -> None:
@@ -276,7 +246,7 @@ def test_the_glossary_has_every_word_that_results_are_told_in() -> None:
 
 
 def test_every_word_of_a_chapter_is_in_the_glossary(cache: Cache) -> None:
-    used = {term for chapter in CHAPTERS.values() for term in chapter.terms}
+    used = {term for chapter in CHAPTERS.values() for term in chapter.terms.split(", ")}
     assert used <= set(glossary.TERMS)
     app = opened_at("glossary")
     assert not app.exception

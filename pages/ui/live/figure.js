@@ -17,9 +17,8 @@ import { filled, Lights, write } from "./sentences.js"
 /** @typedef {import("./runtime.js").Data & {layers: number, title: string, finding: string, says: string, idle: string,
  *   lead: string, notes: Slot[], slots: Record<string, Slot>, y: Axis | Axis[], x: string, foot: number | null,
  *   height: number, pick: Control | null, controls: Control[], bars: Bars | null, lines: Line[], gauge: Gauge | null,
- *   key: [string, string, string][], ask: Ask | null, large: boolean, first: boolean}} Data */
+ *   key: [string, string, string][], ask: Ask | null, first: boolean}} Data */
 
-const ROOM = 60 // px more where type is large
 const GAUGE = 104 // px of the gauge below the plot
 
 /** @extends {Picture<Data>} */
@@ -53,9 +52,9 @@ class Figure extends Picture {
   }
 
   renew() {
-    const { ask, large, first, notes, pick } = this.data
+    const { ask, first, notes, pick } = this.data
     this.reserved = ""
-    const looks = { large, first, noted: !first && (notes.length > 0 || ask), picks: pick }
+    const looks = { first, noted: !first && (notes.length > 0 || ask), picks: pick }
     for (const [name, is] of Object.entries(looks)) this.root.classList.toggle(name, Boolean(is))
     this.ask.hidden = !ask
     if (!ask) return
@@ -90,17 +89,16 @@ class Figure extends Picture {
     const width = this.picture.clientWidth
     if (!width) return
     if (data.pick) this.pointed = null
-    const tall = data.height + (data.large ? ROOM : 0)
-    const height = tall + (data.gauge ? GAUGE : 0)
+    const height = data.height + (data.gauge ? GAUGE : 0)
     this.svg.style.height = `${height}px`
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`)
     this.painter.draw((paint) => {
-      this.plot = new Plot(paint, Array.isArray(data.y) ? data.y[frame] : data.y, data.layers, width, tall)
+      this.plot = new Plot(paint, Array.isArray(data.y) ? data.y[frame] : data.y, data.layers, width, data.height)
       this.plot.axes(data.x, data.foot)
       if (this.picked !== null) this.plot.pin(this.picked)
       if (data.bars) this.bars(data.bars)
       data.lines.forEach((line, n) => this.line(line, n))
-      if (data.gauge) gauge(this.plot, data.gauge, frame, tall)
+      if (data.gauge) gauge(this.plot, data.gauge, frame, data.height)
     })
     this.controls.show(data.pick ? [data.pick, ...data.controls] : data.controls)
     this.write(width)

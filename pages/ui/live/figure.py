@@ -153,7 +153,6 @@ class Figure:
     idle: str = ""  # the sentence above where no layer is picked or pointed at
     notes: Sequence[Slot] = ()  # what stands beside the picture, or below it where there is no room
     ask: Ask | None = None
-    large: bool = False  # for a room
     first: bool = False  # the picture comes before its words and controls, as that of a chart beside it
 
 

@@ -1,0 +1,93 @@
+"""Chapters 1 and 2: noise after one layer changes predictions, and its damage runs through the later layers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.show import lessons
+from core.show.figures import scales
+from core.show.figures.labels import changed, digits, percent
+from core.store.profiles import Profile
+from pages.ui import subject
+from pages.ui.live import figure
+from pages.ui.tour import parts
+
+
+def perturb(profile: Profile, found: lessons.Noise) -> parts.Screen:
+    """Share of changed predictions over the layer where noise enters, under a noise slider."""
+    layer, noise = subject.layer(profile), parts.noise(found.sizes)
+    link = parts.noise_link(profile, found.sizes, noise.index, layer)
+    return parts.Screen(_flips(found, layer, noise), [link], profile)
+
+
+def _flips(found: lessons.Noise, layer: int, noise: figure.Control) -> figure.Figure:
+    several = len(found.sizes.measured) > 1
+    return figure.Figure(
+        name="perturb",
+        title="Share of next-token predictions that change, by the layer where noise enters",
+        finding=found.said,
+        says="Noise of size [{size}](control-noise) after layer [{layer}](layer-{layer}) changes "
+        "[{flips}](layer-{layer}) of the next-token predictions ({origin}).",
+        slots={
+            "size": figure.Slot("frame", noise.stops),
+            "flips": figure.written(lambda share: percent(share, 1), found.flips),
+            "origin": parts.origin(found.sizes),
+        },
+        y=scales.linear_axis("predictions changed", 0, float(found.flips.max()) * 1.04, percent),
+        controls=[noise],
+        pick=figure.pick("Noise after layer", found.flips.shape[1], layer),
+        bars=figure.Bars(found.flips),
+        key=parts.bars_of("noise after layer {layer}", "noise after another layer"),
+        foot=0.0,
+        x="layer where the noise enters",
+        lead=parts.opening(
+            f"A language model is a stack of {lessons.ref(found.flips.shape[1], lessons.EVERY)} layers. Each reads a "
+            "shared **stream** of numbers and adds to it. **Perturbing** means adding noise after one layer, then "
+            "letting the model continue.",
+            "click a layer, then " + ("drag the noise size." if several else "click another one to compare."),
+        ),
+        notes=[figure.Slot("frame", found.notes), figure.fixed(found.faint)],
+    )
+
+
+def drift(profile: Profile, found: lessons.Spread) -> parts.Screen:
+    """Drift curves of all injection layers, one picked, under a noise slider."""
+    layer, noise = subject.layer(profile), parts.noise(found.sizes)
+    link = parts.noise_link(profile, found.sizes, noise.index, layer)
+    return parts.Screen(_curves(found, layer, noise), [link], profile)
+
+
+def _curves(found: lessons.Spread, layer: int, noise: figure.Control) -> figure.Figure:
+    """A curve from every injection layer to the end, as a multiple of where it starts: so all sizes share an axis."""
+    start, end = np.diagonal(found.drift, axis1=1, axis2=2), found.drift[:, :, -1]
+    several = len(found.sizes.measured) > 1
+    return figure.Figure(
+        name="drift",
+        title="Drift remaining after each layer",
+        finding=found.said,
+        says="Noise of size [{size}](control-noise) after layer [{layer}](curve-start): the drift starts at "
+        "[{start}](curve-start) and ends at [{end}](curve-end). It [{fate}](curve-end) ({origin}).",
+        slots={
+            "size": figure.Slot("frame", noise.stops),
+            "start": figure.written(digits, start),
+            "end": figure.written(digits, end),
+            "fate": figure.written(changed, end / start),
+            "origin": parts.origin(found.sizes),
+        },
+        y=scales.ratio_axis("drift, as a multiple of where it starts (log scale)", found.remaining),
+        controls=[noise],
+        pick=figure.pick("Noise after layer", end.shape[1], layer),
+        lines=[figure.Line(found.remaining, "accent", bundle=True, mark="curve", ends=("start", "end"))],
+        key=[
+            figure.Key("accent", "line", "noise after layer {layer}"),
+            figure.Key("faint", "line", "noise after another layer"),
+        ],
+        foot=1.0,
+        x="layer after which the drift is read",
+        lead=parts.opening(
+            "Run the model twice: once normally, once with noise. After each layer, take the distance between the two "
+            "streams and divide it by the length of the normal one. That is the **drift**.",
+            "click another layer" + ("; then drag the noise size." if several else " and watch where its curve ends."),
+        ),
+        notes=[figure.Slot("frame", found.notes)],
+    )

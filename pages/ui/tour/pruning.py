@@ -1,0 +1,208 @@
+"""Chapters 5 and 6: spread a sparsity budget by absorption or against it; guess the layer that hurts most."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from core.ask import grammar
+from core.ask.allocations import Correction
+from core.show import lessons
+from core.show.figures import scales
+from core.show.figures.labels import digits, percent
+from core.store.profiles import Profile
+from pages.ui import studies, subject, view
+from pages.ui.allocate.settings import TARGETS
+from pages.ui.live import figure
+from pages.ui.tour import parts
+
+START = 0.04
+CAVEAT = "The estimate adds up the harm of layers pruned alone. Measure a correction before you trust it."
+ASKED = "layer of the guess"
+OPENING = (
+    "Pruning sets weights to zero. Prune one layer, leave the others alone, and measure the **harm**: how far the "
+    "predictions move from those of the unpruned model."
+)
+
+
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})
+def correction(profile: Profile) -> lessons.Push:
+    """OWL's allocation under a correction of every strength; kept, for it takes a while.
+
+    Raises:
+        UserError: as `lessons.correction`.
+    """
+    return lessons.correction(profile)
+
+
+def allocate(profile: Profile, found: lessons.Push) -> parts.Screen:
+    """OWL's allocation under a correction that is dragged either way."""
+    stops = {f"{strength:g}": _named(strength) for strength in found.strengths}
+    ends = [(0, "reversed"), (len(stops) // 2, "none"), (len(stops) - 1, "correction")]
+    label = "Correction strength (our parameter), in units of sparsity"
+    push = parts.control("push", label, stops, f"{START:g}", marks=ends)
+    asked = _allocation(found, float(found.strengths[push.index]))
+    links = [
+        parts.link("allocate.py", "Try every method on Allocate", profile, **asked, judge="kl"),
+        parts.link("prune.py", "Prune with this allocation", profile, **asked),
+    ]
+    return parts.Screen(_corrected(found, push), links, profile)
+
+
+def _allocation(found: lessons.Push, strength: float) -> dict[str, object]:
+    """The allocation shown, as the URLs of other pages say it."""
+    push = Correction(strength=abs(strength), driver=lessons.DRIVER, control="reversed" if strength < 0 else "none")
+    asked = found.request.model_copy(update={"correction": push})
+    return {"allocation": grammar.write(asked), "hand": ""}  # else what was last chosen there would stay
+
+
+def _corrected(found: lessons.Push, push: figure.Control) -> figure.Figure:
+    """A bar per layer around the target, and the estimated harm below."""
+    middle = len(found.harm) // 2
+    low, high = float(found.rows.min()), float(found.rows.max())
+    room = 0.05 * (high - low)
+    return figure.Figure(
+        name="allocate",
+        title="Sparsity per layer, base and corrected, with the estimated harm",
+        finding=found.said,
+        says="Layer [{most}](layer-{most}) loses most ([{high}](layer-{most})), layer [{least}](layer-{least}) least "
+        "([{low}](layer-{least})). Estimated harm: [{harm}{change}](gauge).",
+        slots={
+            "most": figure.Slot("frame", [int(row.argmax()) for row in found.rows]),
+            "least": figure.Slot("frame", [int(row.argmin()) for row in found.rows]),
+            "high": figure.Slot("frame", [percent(row.max(), 1) for row in found.rows]),
+            "low": figure.Slot("frame", [percent(row.min(), 1) for row in found.rows]),
+            "harm": figure.Slot("frame", [digits(float(each), 3) for each in found.harm]),
+            "change": figure.Slot("frame", [_change(each, found.harm[middle]) for each in found.harm]),
+        },
+        y=scales.linear_axis("sparsity of the layer", low - room, high + room, percent),
+        controls=[push],
+        bars=figure.Bars(found.rows, base=found.base, tone="accent"),
+        gauge=_gauge(found, middle) if np.isfinite(found.harm).all() else None,
+        key=[figure.Key("guide", "outline", "OWL alone"), figure.Key("accent", "block", "with the correction")],
+        foot=found.request.target,
+        height=200,
+        lead=parts.opening(
+            f"Prune to a **budget** of {lessons.ref(percent(found.request.target), lessons.FOOT)} zeros: which layers "
+            "should lose more weights? **OWL** spares layers with many outliers. The **correction** then takes more "
+            "from layers that absorb and spares those that amplify.",
+            "drag its strength; to the left of the middle it does the opposite.",
+        ),
+        notes=[figure.fixed(found.said), figure.fixed(CAVEAT)],
+    )
+
+
+def _named(strength: float) -> str:
+    if strength == 0:
+        return "no correction"
+    return f"the correction at {strength:g}" if strength > 0 else f"the reverse at {-strength:g}"
+
+
+def _change(harm: float, without: float) -> str:
+    """The unit of the harm, and its difference from no correction; nothing where it is not known."""
+    change = harm / without - 1
+    if not np.isfinite(change):
+        return " nats" if np.isfinite(harm) else ""
+    far = abs(change) >= 5e-4
+    return " nats" + (f", {percent(abs(change), 1)} {'more' if change > 0 else 'less'} than without" if far else "")
+
+
+def _gauge(found: lessons.Push, zero: int) -> figure.Gauge:
+    harm = found.harm
+    room = 0.12 * (float(np.ptp(harm)) or 1.0)
+    low, high = float(harm.min()) - room, float(harm.max()) + room
+    axis = scales.linear_axis("estimated harm at each strength, in nats of KL divergence", low, high)
+    few = replace(axis, ticks=axis.ticks[:: -(-len(axis.ticks) // 3)])
+    points = sorted({0, zero, len(harm) - 1, found.best})
+    return figure.Gauge(few, harm, zero, points)
+
+
+def prune(profile: Profile, found: lessons.Alone) -> parts.Screen:
+    """Equal bars to guess on, then the measured harm of each layer pruned alone."""
+    guess = view.sync("worst", [None, *range(profile.layers)], None)
+    if guess is None:
+        return parts.Screen(_blank(profile.layers, found), _pruning(profile, lessons.TARGET), profile)
+    scale, layer = found.sparsities, subject.layer(profile)
+    zeros = parts.slider("zeros", "Share of zeros", scale, lessons.TARGET, percent)
+    noise = f"residual:wanda:{scale.values[scale.nearest(zeros.index)]:g}"
+    label = "See drift beside harm on Absorption"
+    links = [parts.link("absorption.py", label, profile, perturbation=noise, layer=layer)]
+    links += _pruning(profile, round(float(scale.values[zeros.index]), 2))
+    whole = lessons.measured(studies.groups(profile).values())
+    below = lessons.measured_said(whole, profile) if whole else ""
+    return parts.Screen(_alone(found, layer, zeros, guess), links, profile, below)
+
+
+def _pruning(profile: Profile, target: float) -> list[parts.Link]:
+    """The link to Prune where the model can be pruned; to 70 % where that page lacks the target."""
+    target = target if target in TARGETS else lessons.TARGET
+    allocation = grammar.write(grammar.method("response", target))
+    label = f"Prune all layers to {percent(target)} zeros"
+    link = parts.link("prune.py", label, profile, allocation=allocation, by="wanda", hand="")
+    return [] if profile.weights is None else [link]
+
+
+def _blank(layers: int, found: lessons.Alone) -> figure.Figure:
+    """A row of equal bars; the marker stands in the middle until a layer is picked, which is no guess."""
+    picked, middle = st.session_state.get(ASKED), layers // 2
+    picked = picked if picked in range(layers) else None
+    guesses = [f"Your guess: layer {lessons.of(layer)}." for layer in range(layers)]
+    if picked is None:
+        guesses[middle] = "No layer is picked yet."
+    return figure.Figure(
+        name="prune",
+        title="A row of layers to choose from",
+        says="{guess}",
+        slots={"guess": figure.Slot("layer", guesses)},
+        y=scales.Axis("harm, not shown yet", 0, 1, [(0.0, "0")]),
+        bars=figure.Bars(np.full((1, layers), np.nan), base=np.ones(layers)),
+        key=[figure.Key("guide", "outline", "Pick a layer; the bars are placeholders.")],
+        pick=figure.pick("Layer", layers, middle if picked is None else picked, ASKED),
+        foot=0.0,
+        x="layer that is pruned",
+        lead=parts.opening(OPENING, "click the layer that you think hurts most, then see."),
+        ask=_ask(picked, found),
+    )
+
+
+def _ask(picked: int | None, found: lessons.Alone) -> figure.Ask:
+    def answered(_: str) -> None:
+        st.session_state.update({"worst": picked, "layer": found.worst})
+
+    zeros = lessons.ref(percent(found.sparsities.values[found.at]), lessons.EVERY)
+    return figure.Ask(
+        f"**Guess.** Each layer in turn is pruned alone to {zeros} zeros. Which one hurts most? Click it, or use the "
+        "slider.",
+        {"show": "Show the answer"},
+        answered,
+        "Make a guess to unlock the answer." if picked is None else "",
+    )
+
+
+def _alone(found: lessons.Alone, layer: int, zeros: figure.Control, guess: int) -> figure.Figure:
+    """A bar per layer; the axis grows with the harm."""
+    ranks = [[lessons.rank(row, each) for each in range(len(row))] for row in found.harm]
+    return figure.Figure(
+        name="prune",
+        title="Harm of each layer pruned alone",
+        finding=found.said,
+        says="Pruned alone to [{zeros}](control-zeros) zeros, layer [{layer}](layer-{layer}) does "
+        "[{harm}](layer-{layer}) nats of harm ({origin}) and ranks [{rank}](layer-{layer}).",
+        slots={
+            "zeros": figure.Slot("frame", [percent(value) for value in found.sparsities.values]),
+            "harm": figure.written(digits, found.harm),
+            "rank": figure.Slot("both", ranks),
+            "origin": parts.origin(found.sparsities),
+        },
+        y=[scales.linear_axis("harm, nats of KL divergence", 0, 1.05 * float(row.max())) for row in found.harm],
+        controls=[zeros],
+        pick=figure.pick("Layer pruned", found.harm.shape[1], layer),
+        bars=figure.Bars(found.harm),
+        key=parts.bars_of("layer {layer}, pruned alone", "another layer, pruned alone"),
+        foot=0.0,
+        x="layer that is pruned",
+        lead=parts.opening(OPENING, "drag the sparsity, and click layers to compare."),
+        notes=[figure.Slot("frame", found.judged(guess)), figure.Slot("frame", found.notes)],
+    )
