@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core.base.formats import per_cent
-from core.report import questions
+from core.show.report import questions
 from pages.ui import frame, view
 
 st.title("What was measured?", anchor=False)

@@ -39,13 +39,12 @@ ROOMS = {
     "results": "base kinds ask store plan",
     "evaluate": "base kinds ask store models measure plan results",
     "search": "base kinds ask store models plan results evaluate",
-    "show": "base kinds ask store plan results",
+    "show": "base kinds ask store plan results search",
     "export": "base kinds ask store models measure plan results evaluate",
-    "report": "base kinds ask store plan results search show export",
     "jobs": "base kinds ask store models measure plan results evaluate search export",
-    "cli": "base kinds ask store models measure plan results evaluate search show export report jobs",
+    "cli": "base kinds ask store models measure plan results evaluate search show export jobs",
 }
-FREE_OF_TENSORS = ("base", "kinds", "ask", "store", "plan", "results", "show", "report")
+FREE_OF_TENSORS = ("base", "kinds", "ask", "store", "plan", "results", "show")
 HIDDEN = {"measure", "evaluate", "cli"}  # from pages
 MODULE = re.compile(r"(core|pages)(\.\w+)+(:\w+)?")  # a text that names a module, as a table of strings would
 

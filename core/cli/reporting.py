@@ -24,7 +24,7 @@ def report(
     json: Json = False,
 ) -> None:
     """Write one HTML file that opens offline: charts, numbers, where they come from, and commands."""
-    from core.report.reports import KINDS, html
+    from core.show.report.reports import KINDS, html
 
     store = Store(cache)
     entry = store.by_key(key, (*KINDS, "export"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from core.report import questions
+from core.show.report import questions
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 NAME = "the lowest perplexity"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core.report.reports import html
+from core.show.report.reports import html
 from core.store.cache import Store
 from tests import synthetic
 

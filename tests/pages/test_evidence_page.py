@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.report import questions
+from core.show.report import questions
 from tests.pages.opening import shell
 
 

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.models import work
-from core.report import reports
+from core.show.report import reports
 from core.store.cache import Store
 from core.store.packs import pack, unpack
 from tests import synthetic

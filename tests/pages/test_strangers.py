@@ -19,8 +19,8 @@ from core.base.errors import UserError
 from core.jobs import queue
 from core.jobs.status import Status
 from core.models import work
-from core.report import reports
 from core.show.figures.charts import COMPARED
+from core.show.report import reports
 from core.store.cache import VIEW_KINDS, Store
 from core.store.packs import pack, unpack
 from pages.ui.runs import evaluations

@@ -15,9 +15,9 @@ from core.base.spec import checked
 from core.kinds import Checkpoint
 from core.models import machine, work
 from core.models.sources import text_is_here
-from core.report import remake
 from core.show.figures import labels
 from core.show.figures.charts import COMPARED
+from core.show.report import remake
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import buttons, frame, view, watch

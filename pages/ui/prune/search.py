@@ -21,13 +21,13 @@ from core.base.spec import checked
 from core.kinds.treatments import USUAL
 from core.models import work
 from core.models.sources import refuse_fetch
-from core.report import remake
 from core.results.comparison import FEWEST_WINDOWS
 from core.results.evaluations import slice_of
 from core.results.study_table import Column, Control, Row, Table, rows_of, study_table
 from core.search import best, plan, text_splits
 from core.search.best import Best
 from core.show.figures import evaluation
+from core.show.report import remake
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import buttons, called, form, frame, studies, view, watch

@@ -10,7 +10,7 @@ from core.ask import naming
 from core.base import access, profile_names
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.report import reports
+from core.show.report import reports
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack

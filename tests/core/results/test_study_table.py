@@ -11,9 +11,9 @@ import pytest
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
 from core.kinds.owl import Owl
-from core.report import questions
 from core.results.evaluations import load
 from core.results.study_table import MEAN, Table, rows_of, study_table
+from core.show.report import questions
 from core.store.cache import Store
 from tests import synthetic
 

@@ -15,9 +15,9 @@ from core.ask import presets
 from core.ask.measurements import MeasureRequest
 from core.base.errors import UserError
 from core.base.spec import key_of
-from core.report import reports
 from core.results import evaluations, protocols
 from core.show.figures import labels
+from core.show.report import reports
 from core.store import profiles
 from core.store.cache import KINDS, Store
 from core.store.checks import check_unit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.report import reports
+from core.show.report import reports
 from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.packs import pack

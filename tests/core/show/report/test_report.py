@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.report import page as report
-from core.report.page import Exhibit, Report, Table
+from core.show.report import page as report
+from core.show.report.page import Exhibit, Report, Table
 
 LIBRARY = "var Plotly = {react() { return '<' + '/p>'; }};\r\n// done"
 EVIL = [

@@ -16,15 +16,15 @@ from core.base.errors import UserError
 from core.kinds import Manual
 from core.kinds.alphapruning import AlphaPruning
 from core.kinds.owl import Owl
-from core.report import remake, reports
 from core.results import evaluations, precision, verdicts
 from core.results.study_table import rows_of, study_table
 from core.search import best, plan
 from core.show.figures.charts import CHARTS, COMPARED
+from core.show.report import remake, reports
 from core.store import profiles
 from core.store.cache import Entry, Store
 from tests import synthetic
-from tests.core.report.test_report import Reader
+from tests.core.show.report.test_report import Reader
 from tests.lines import asked as asked_by
 from tests.pages import test_best_part
 

@@ -15,8 +15,6 @@ from core.base.errors import UserError
 from core.kinds.treatments import OF_ONE_LAYER
 from core.plan import responses
 from core.plan.gains import gains_of
-from core.report import remake
-from core.report.page import Exhibit, Report, exhibit, page, table
 from core.results import evaluations, precision, protocols, verdicts
 from core.results.checkpoints import compared
 from core.results.evaluations import Evaluations
@@ -27,6 +25,8 @@ from core.show.figures import of_evaluations as drawing
 from core.show.figures.charts import CHARTS, COMPARED, ChartRow, InView
 from core.show.figures.responses import responses as draw_responses
 from core.show.figures.style import Chart, Palette
+from core.show.report import remake
+from core.show.report.page import Exhibit, Report, exhibit, page, table
 from core.store import profiles
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
