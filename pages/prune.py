@@ -21,10 +21,9 @@ TABS = {
 
 def bars() -> None:
     """The allocation in view; a page that is still opening ends with it."""
-    numbers = pruning.show(in_view)
+    pruning.show(in_view)
     if frame.is_first_paint():
         view.end()
-    frame.numbers(numbers, "sparsity of each layer", frame.file(profile.entry.key[:6], "allocation-in-view"), "in-view")
 
 
 profile = subject.profile()

@@ -2,10 +2,8 @@
 
 from functools import partial
 
-import pandas as pd
 import streamlit as st
 
-from core.base import profile_names
 from core.base.escape import plain
 from core.base.formats import sentence
 from core.jobs import queue
@@ -32,12 +30,6 @@ def exports() -> None:
         said = "Nothing has been exported yet: open the last tab of the Prune page and name a folder."
         frame.nothing(said, "prune.py", "Export a pruned model", {"part": "export"})
         return
-    told = pd.DataFrame([{"folder": entry.spec.folder, **entry.provenance} for entry in entries.values()])
-    told["model"] = told["model"].map(profile_names.short)
-    told["setting"] = told["setting"].map(called.setting)
-    told = told.reindex(columns=["model", "setting", "folder", "bytes", "dense_bytes", "created"])
-    size = st.column_config.NumberColumn(format="localized")
-    frame.show_table(told, "Exports: model, setting, folder, bytes", {"bytes": size, "dense_bytes": size})
     actions.one_of(store, entries, "Export to act on", "picked-export")
 
 

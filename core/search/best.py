@@ -276,15 +276,6 @@ def load(store: Store, entry: Entry) -> Best:
     return Best(spec, provenance_of(entry), selection, final)
 
 
-def stages(store: Store) -> dict[str, str]:
-    """Key of each study that chose or judged a best setting -> its role in that."""
-    return {
-        getattr(entry.spec, role).key: f"{role} of best {entry.key[:6]}"
-        for entry in store.entries("best")
-        for role in ("selection", "final")
-    }
-
-
 def whole_line(request: BestRequest, cache: Path | None = None) -> str | None:
     """`python -m core best ...`: profile, selection and judgement of every contender with all calibration seeds.
 

@@ -42,6 +42,7 @@ GAIN_AT = "gain at "  # begins heads whose size says enough
 # A script takes no room, nor what waits for another theme.
 # What is told in several lines has nothing beside it.
 # A button that is a sentence is set as one.
+# What is picked of many is written in the page's own colours: the accent's are too pale on the dark theme.
 # What a narrow field cuts off is seen to go on; the name on a card is never cut off.
 # A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
 STYLE = """
@@ -54,6 +55,8 @@ STYLE = """
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-whole-line-"]) { flex-basis: 100%; }
 [data-testid="stPopoverButton"] p { text-align: left; }
 [data-testid="stTextInput"] input { text-overflow: ellipsis; }
+[data-testid="stMultiSelect"] [data-tag] { color: inherit; border: 1px solid; max-width: 100%; }
+[data-testid="stMultiSelect"] [data-tag] { background: color-mix(in srgb, currentColor 8%, transparent); }
 [class*="st-key-card-"] [data-testid="stPageLink"] * { white-space: normal; }
 [data-testid="stCode"] .token { color: inherit !important; }
 [data-testid="stCode"] .token.parameter { white-space: nowrap; }

@@ -58,14 +58,6 @@ def own(app: AppTest, *perturbations: str) -> AppTest:
     return app.run()
 
 
-def test_an_own_list_grows_by_what_is_picked_and_loses_what_is_taken_away(store: Store) -> None:
-    app = own(opened(), "skip", "gaussian:0.3")
-    app.selectbox(key="measure-perturbations-add").set_value("gaussian:0.1").run()
-    assert perturbed(app) == ["skip", "gaussian:0.3", "gaussian:0.1"]
-    app.button_group(key="measure-perturbations-kept").set_value(["skip", "gaussian:0.1"]).run()
-    assert perturbed(app) == ["skip", "gaussian:0.1"]
-
-
 def test_the_first_view_is_ready_to_run(store: Store) -> None:
     app = opened()
     assert shown(app).startswith("python -m core measure ") and "--preset quick" in shown(app)

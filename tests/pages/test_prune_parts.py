@@ -84,16 +84,6 @@ def test_a_target_survives_a_look_at_the_other_aim(store: Store) -> None:
     assert app.select_slider(key="best_target").value == 0.5 and url(app)["best_target"] == "0.5"
 
 
-def test_a_driver_survives_a_look_at_a_single_setting(store: Store) -> None:
-    app = opened(part="evaluate")
-    app.button_group(key="evaluate").set_value("family").run()
-    app.selectbox(key="driver").set_value("skip").run()
-    app.button_group(key="evaluate").set_value("alone").run()
-    app.run()
-    app.button_group(key="evaluate").set_value("family").run()
-    assert app.selectbox(key="driver").value == "skip" and "driver=skip" in url(app)["allocation"]
-
-
 def test_no_page_ends_in_a_way_that_keeps_what_the_browser_forgets() -> None:
     pages = sorted((ROOT / "pages").rglob("*.py"))
     stopping = [path.name for path in pages if "st.stop(" in path.read_text(encoding="utf-8")]

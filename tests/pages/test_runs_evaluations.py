@@ -38,8 +38,7 @@ def test_a_broken_setting_says_where_it_broke(bare: Store) -> None:
 def test_picked_rows_are_compared_with_the_first(bare: Store) -> None:
     key = study(bare)
     app = part("evaluations")
-    for index in (1, 2):
-        app.selectbox(key="compare-add").set_value(f"{key[:6]}-{index}").run()
+    app.multiselect(key="compare").set_value([f"{key[:6]}-1", f"{key[:6]}-2"]).run()
     table = app.dataframe[1].value
     change = row(bare, key).one.against(row(bare, key, 1).one).windows
     assert table["against the first, %"][1] == pytest.approx(change.value)
@@ -74,8 +73,7 @@ def test_a_comparison_is_in_the_link_and_back_takes_it_back(bare: Store) -> None
     key = study(bare)
     app = part("evaluations")
     assert "compare" not in app.query_params
-    for index in (1, 2):
-        app.selectbox(key="compare-add").set_value(f"{key[:6]}-{index}").run()
+    app.multiselect(key="compare").set_value([f"{key[:6]}-1", f"{key[:6]}-2"]).run()
     assert url(app)["compare"] == f"{key[:6]}-1,{key[:6]}-2"
     again = opened_at("runs", **url(app))
     assert again.session_state["compare"] == [f"{key[:6]}-1", f"{key[:6]}-2"] and len(again.dataframe[1].value) == 2
@@ -96,29 +94,6 @@ def test_what_a_link_compares_and_is_not_here_is_said(bare: Store) -> None:
     assert app.session_state["compare"] == [f"{key[:6]}-2"], "a point of another seed is the setting over its seeds"
     app.run()
     assert url(app)["compare"] == f"{key[:6]}-2" and not app.warning
-
-
-def test_answers_to_other_examples_have_a_column_of_their_own(bare: Store) -> None:
-    keys = []
-    for examples in (200, 50):
-        spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), (OWL,), LAYERS, tasks=("boolq",))
-        [task] = spec.tasks
-        spec = spec.model_copy(update={"tasks": (task.model_copy(update={"examples": examples}),)})
-        keys.append(synthetic.save_study(bare.root, spec, LAYERS))
-    app = part("evaluations", compare=[f"{key[:6]}-2" for key in keys])
-    for each in app.dataframe[:2]:
-        assert {"boolq (200 examples)", "boolq (50 examples)"} <= set(each.value) and "boolq" not in each.value
-
-
-def test_a_compared_row_is_taken_away_again_and_names_are_told_apart(bare: Store) -> None:
-    key = study(bare)
-    app = part("evaluations", compare=[f"{key[:6]}-1", f"{key[:6]}-2"])
-    assert f"{key[:6]}-1" not in app.selectbox(key="compare-add").options
-    app.button_group(key="compare-kept").set_value([f"{key[:6]}-2"]).run()
-    assert app.session_state["compare"] == [f"{key[:6]}-2"]
-    app = part("evaluations", compare=[f"{key[:6]}-2", f"{study(bare, text='another text')[:6]}-2"])
-    assert len(set(app.button_group(key="compare-kept").options)) == 2  # two alike would be taken for one
-    assert not app.exception
 
 
 def test_a_study_tells_where_it_is_from_and_is_opened_with_a_profile_of_its_model(bare: Store) -> None:

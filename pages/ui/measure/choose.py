@@ -30,6 +30,7 @@ ABOUT_MODEL = (
     "Choose one, or type a Hub id (organisation/name), a folder with config.json and .safetensors files, or a .gguf "
     "file."
 )
+ABOUT_ALL = "@all after a noise disturbs the first token too."
 ABOUT_TWIN = "The same architecture, never trained: what it shows too was not learned."
 ABOUT_HOOKS = "hooks runs one full forward pass per layer: slower, for checking."
 
@@ -96,14 +97,13 @@ def _perturbations() -> dict[str, Any]:
     st.segmented_control(label, [*presets.PRESETS, OWN], key=_key("preset"), required=True, on_change=_fill)
     perturbed = view.several(_key("perturbations"), usual["perturbations"], drawn=own)
     if own:
-        form.pick(
+        st.multiselect(
             "Perturbations",
-            NAMES,
-            _key("perturbations"),
-            typed=True,
-            placeholder="Pick one more, or type as in gaussian:0.25",
-            help=f"Written {', '.join(each.example for each in FORMS.values())}; "
-            "@all after a noise disturbs the first token too.",
+            list(dict.fromkeys([*NAMES, *perturbed])),
+            key=_key("perturbations"),
+            accept_new_options=True,
+            placeholder="Pick some, or type as in gaussian:0.25",
+            help=f"Written {', '.join(each.example for each in FORMS.values())}; {ABOUT_ALL}",
         )
     else:
         known = presets.PRESETS[preset]

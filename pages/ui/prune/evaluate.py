@@ -26,6 +26,7 @@ from pages.ui.allocate import settings
 from pages.ui.prune.pruning import Pruning
 
 TEXTS = {"demo:evaluation": "Demo text, evaluation half", **form.TEXTS, "demo": "Demo text, calibration half"}
+SHUFFLES = 5  # at each strength: fewer make a poor range
 GREATEST = settings.steps(0.01, 0.3, 0.01)
 
 
@@ -85,23 +86,17 @@ def _settings(how: Pruning, profile: Profile) -> Asked:
 
 
 def _family(here: AllocationRequest, profile: Profile) -> Asked:
-    st.caption("Dense, uniform and the uncorrected base are always evaluated too.")
-    names = list(profile.by_name)
-    usual = "gaussian:0.3" if "gaussian:0.3" in names else names[0]
-    driver = view.sync("driver", names, usual, word=settings.ALLOCATION)
-    left, middle, right = st.columns(3)
-    left.selectbox("Gains to correct by", names, key="driver", format_func=lambda n: settings.disturbance(profile, n))
+    st.caption("Dense, uniform and the uncorrected base are always evaluated too; Allocate sets whose gains correct.")
+    driver = settings.read(profile, drawn=False).correction.driver
+    left, right = st.columns(2)
     greatest = view.sync("greatest", GREATEST, 0.1)
-    middle.select_slider("Largest strength", GREATEST, key="greatest", format_func="{:g}".format)
+    left.select_slider("Largest strength", GREATEST, key="greatest", format_func="{:g}".format)
     count = view.whole("steps", 6, 2)
     right.number_input("Number of strengths, including 0", 2, key="steps")
     controls = view.several("controls", list(candidates.CONTROLS), candidates.CONTROLS)
     named, about = candidates.CONTROLS.get, settings.ABOUT_CONTROLS
     st.pills("Controls", candidates.CONTROLS, selection_mode="multi", key="controls", format_func=named, help=about)
-    shuffles = view.whole("shuffles", 5, 1, drawn="shuffled" in controls)
-    if "shuffled" in controls:
-        st.number_input("Shuffles at each strength", 1, key="shuffles", help="Fewer than 5 make a poor range.")
-    return lambda: (candidates.family(here, driver, candidates.steps(greatest, count), controls, shuffles), [])
+    return lambda: (candidates.family(here, driver, candidates.steps(greatest, count), controls, SHUFFLES), [])
 
 
 def _evaluation() -> Callable[[], EvaluationRequest]:

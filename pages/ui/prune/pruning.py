@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import pandas as pd
 import streamlit as st
 
 from core.ask import naming
@@ -73,15 +72,15 @@ def _by_hand(allocation: Allocation, held: dict[int, float]) -> InView:
     return InView(spread.as_manual(allocation, now).request, now)
 
 
-def show(found: InView) -> pd.DataFrame:
-    """One line, a bar per layer, and the way back; returns the numbers of the bars."""
+def show(found: InView) -> None:
+    """One line, a bar per layer, and the way back."""
     if found.problem:
         frame.error(found.problem)
     with st.container(horizontal=True, vertical_alignment="center"):
         name = plain(naming.long(found.request))
         st.markdown(f"**Allocation in view: {name}**, {per_cent(found.request.target)} zeros")
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
-    return overview.sparsities(found.sparsity, found.request.target)
+    overview.sparsities(found.sparsity, found.request.target)
 
 
 # --- the pruner and its calibration --------------------------------------------------------------------------------

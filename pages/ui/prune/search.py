@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import pandas as pd
 import streamlit as st
 
 from core.ask import grammar
 from core.ask.naming import PRUNERS
 from core.ask.requests import BestRequest
-from core.ask.settings import Setting
 from core.ask.texts import WindowRequest
 from core.ask.typed import fraction, numbers, whole
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import per_cent, sentence
+from core.base.formats import capital, per_cent, sentence
 from core.base.spec import checked
 from core.kinds.treatments import USUAL
 from core.models import work
 from core.models.sources import refuse_fetch
-from core.results.comparison import FEWEST_WINDOWS
+from core.results.comparison import FEWEST_WINDOWS, Interval
 from core.results.evaluations import slice_of
-from core.results.study_table import Column, Control, Row, Table, rows_of, study_table
+from core.results.study_table import rows_of, study_table
 from core.search import best, plan, text_splits
 from core.search.best import Best
 from core.show.figures import evaluation
@@ -47,9 +45,7 @@ SHARED = (
     "is chosen on what it is judged by."
 )
 LOOKS = "Else one is measured on the calibration text. It may not have read the text that selects or judges."
-SELECTED = (
-    "Measured on the text that selects, where the best of many is better by luck too: only the text that judges counts."
-)
+SELECTED = "On the text that selects, the best of many is better by luck too: only the text that judges counts."
 JUDGED = "Winner and runner-up against uniform, on the text that judges"
 
 
@@ -153,9 +149,7 @@ def _pick(known: dict[str, Entry], usual: str) -> Entry:
 def name(entry: Entry) -> str:
     """An answer in a list: what was asked."""
     asked = best.provenance_of(entry).request
-    aim = per_cent(asked.target) if asked.target else f"within a loss of {per_cent(asked.max_loss)}"
-    words = [aim, PRUNERS[asked.pruner], called.source(asked.final), asked.effort, f"{entry.key[:6]}{entry.mark}"]
-    return " · ".join(words)
+    return f"{capital(asked.title)} · {asked.effort} · {entry.key[:6]}{entry.mark}"
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the answer")
@@ -186,10 +180,11 @@ def _answer(entry: Entry) -> None:
     if moved := changes(found):
         chart = evaluation.changes(moved, next(iter(moved)), "uniform", view.look(), JUDGED)
         frame.show(chart, f"{found.spec.key[:6]}-best", "best-changes")
-    _table(_judged(found), "Winner, runner-up, uniform and dense on the text that judges")
-    st.header("All candidates", anchor=False)
+    for study, label in ((found.final.spec, "All that was judged"), (found.selection.spec, "All candidates")):
+        if Store().path(study):
+            query = view.here("prune.py") | {"study": study.key, "part": "results", "detail": "all"}
+            frame.link("prune.py", label, query)
     st.caption(SELECTED)
-    _table(_candidates(found), "Every candidate on the text that selects")
     if found.left_out:
         with st.expander(f"Left out: {len(found.left_out)}"):
             st.markdown("\n".join(f"- {plain(sentence(each))}" for each in found.left_out))
@@ -247,44 +242,8 @@ def in_view(entry: Entry, found: Best) -> dict[str, str]:
     }
 
 
-# --- its numbers ---------------------------------------------------------------------------------------------------
-
-
-def changes(found: Best) -> dict:
+def changes(found: Best) -> dict[str, Interval]:
     """Name -> change of perplexity against uniform on the text that judges, per cent."""
     contenders = [found.judged(each) for each in (found.winner, found.runner_up) if each not in (None, found.uniform)]
     table = study_table(rows_of(found.final, contenders), {"uniform": lambda one: found.judged(found.uniform)})
     return {name: change.windows for name, change in table.changes("uniform").items()}
-
-
-def _judged(found: Best) -> Table:
-    """The dense model, the contenders and the answer on the text that judges: what each loses against the dense one."""
-    roles = _roles(found)
-
-    def role(row: Row) -> str:
-        return ", ".join(name for name, setting in roles.items() if row.one is found.judged(setting))
-
-    dense: dict[str, Control] = {"dense": lambda one: found.final.dense}
-    settings = dict.fromkeys(found.judged(setting) for setting in roles.values())
-    table = study_table(rows_of(found.final, settings), dense)
-    table = replace(table, columns={"role": Column(role), **table.columns})
-    return table.only("role", "allocation", "pruner", "zeros", "perplexity", "against dense")
-
-
-def _roles(found: Best) -> dict[str, Setting | None]:
-    """What a setting was in the search -> the setting; None: the dense model."""
-    known = {"winner": found.winner, "runner-up": found.runner_up, "uniform": found.uniform}
-    known |= {"repaired" if each.repair else each.allocation.base.title: each for each in found.better}
-    known |= {"answer": found.answer} if found.answer not in known.values() else {}
-    return {"dense": None} | {role: setting for role, setting in known.items() if setting is not None}
-
-
-def _candidates(found: Best) -> Table:
-    """Every candidate on the text that selects against uniform there, the best first."""
-    control: dict[str, Control] = {"uniform": lambda one: found.selection.single(found.uniform)}
-    table = study_table(rows_of(found.selection, found.candidates), control)
-    return table.only("allocation", "zeros", "perplexity", "against uniform", "not a number", "written")
-
-
-def _table(table: Table, alt: str) -> None:
-    frame.show_table(pd.DataFrame(table.numbers), alt, studies.columns(table.numbers))

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import streamlit as st
 
 from core.base.escape import plain
 from core.results import evaluations, protocols
-from core.results.study_table import FIRST, SHORT, Column, Row, beside_first, names, rows_of, study_table
-from core.search import best
-from core.show.figures import evaluation
+from core.results.study_table import SHORT, Row, beside_first, names, rows_of, study_table
 from core.store.cache import Entry, Store
 from core.store.files import changed
-from pages.ui import form, frame, studies, view
+from pages.ui import frame, studies, view
 from pages.ui.runs import actions
 
 NOTHING = (
@@ -32,9 +29,7 @@ def show(store: Store) -> None:
     if not rows:
         frame.nothing(NOTHING, "prune.py", "Prune and evaluate")
         return
-    stages, table = best.stages(store), study_table(rows.values())
-    part_of = Column(lambda row: stages.get(row.study.spec.key))
-    table = replace(table, columns={**table.columns, "part of": part_of})
+    table = study_table(rows.values())
     studies.show_table(table, "Every evaluated setting with all that was measured of it", "evaluations", "evaluations")
     compared = _picked(rows)
     if len(compared) > 1:
@@ -58,14 +53,7 @@ def _picked(rows: Mapping[str, Row]) -> list[Row]:
         st.warning(f"The link compares {plain(', '.join(lacking))}, which is not in this cache; the others are shown.")
     picked = st.session_state[COMPARED] = list(dict.fromkeys(seeds[each] for each in asked if each in seeds))
     named = dict(zip(rows, names(list(rows.values())), strict=True))
-    form.pick(
-        "Compared settings (the first is the reference)",
-        list(rows),
-        COMPARED,
-        named=named.get,  # all differ: the browser answers with names
-        briefly=lambda key: rows[key].called,
-        placeholder="Add a setting",
-    )
+    st.multiselect("Compared settings (the first is the reference)", list(rows), key=COMPARED, format_func=named.get)
     return [rows[key] for key in picked]
 
 
@@ -85,9 +73,5 @@ def _compare(rows: Sequence[Row]) -> None:
     for row in rows:
         if row.one.helped:
             st.warning(plain(f"{row.called}. {row.one.helped}"))
-    changes = {name: each.windows for name, each in table.changes(FIRST).items()}
-    if changes:
-        chart = evaluation.changes(changes, None, first.called, view.look(), "Against the first picked")
-        frame.show(chart, "compared", "compared-changes")
     for study in {(row.study.spec.text.key, protocols.line(row.study)): row.study for row in rows}.values():
         studies.badge(study)

@@ -96,9 +96,7 @@ def overlay(store: Store) -> None:
         return
     picked = view.several("overlaid", _usual(entries), list(entries))
     called = subject.names(entries.values())
-    # Not a multiselect, whose white words on the dark theme's accent cannot be read.
-    named = lambda key: plain(called[key])  # noqa: E731
-    st.pills("Profiles", list(entries), key="overlaid", selection_mode="multi", format_func=named)
+    st.multiselect("Profiles", list(entries), key="overlaid", format_func=called.get)
     if not 1 <= len(picked) <= MANY:
         st.info(f"Pick one to {MANY} profiles: more cannot be told apart in one picture.")
         return

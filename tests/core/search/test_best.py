@@ -64,10 +64,6 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert (found.answer == found.winner) == (found.against_uniform.windows.high < 0)
     assert found.sentence.startswith(f"Use {best.called(found.answer)}: ")
 
-    parts = best.stages(empty)
-    assert parts == {
-        getattr(found, role).spec.key: f"{role} of best {entry.key[:6]}" for role in ("selection", "final")
-    }
     spans = [getattr(found.request, role).documents for role in text_splits.ROLES]
     assert spans == [(0, 35), (36, 47), (48, 59)]
     contents = {found.spec.profile.text.content, found.spec.selection.text.content, found.spec.final.text.content}
