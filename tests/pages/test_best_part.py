@@ -11,7 +11,6 @@ from streamlit.testing.v1 import AppTest
 from core.ask import grammar
 from core.ask.requests import BestRequest, BestSpec
 from core.ask.settings import Setting
-from core.ask.studies import Point
 from core.ask.texts import WindowRequest
 from core.jobs import queue
 from core.models import work
@@ -236,20 +235,6 @@ def test_every_number_of_the_answer_stands_under_its_protocol(store: Store) -> N
     assert study.text.content[:6] in judges and f"study {study.key[:6]}" in judges and "seeds 0, 1, 2" in judges
     save(store, request=ANSWERED.model_copy(update={"effort": "full"}))
     assert any("demo text, evaluation half, 12 × 256" in each for each in badges(part())), "named as it was asked for"
-
-
-def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
-    entry = save(store)
-    found = best.load(store, entry)
-    result = found.final.single(found.winner).result
-    helped = Point(setting=result.setting, pruned=result.pruned)
-    unit = entry.spec.final.evaluated(helped)
-    gone(store, unit)
-    told = {"warnings": ["damping was raised to 0.1 in layer 2"], "broken": None}
-    store.save(unit, synthetic.evaluated(helped, 12, LAYERS), told)
-    [said] = [each.value for each in part().warning]
-    again = best.load(store, entry)
-    assert said == f"{again.final.single(found.winner).name}. {again.judged(found.winner).helped}"
 
 
 # --- from the answer on --------------------------------------------------------------------------------------------

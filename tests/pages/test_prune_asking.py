@@ -17,7 +17,6 @@ from core.jobs import queue
 from core.search import candidates
 from core.store.cache import Store
 from tests import fake_experiment as fake
-from tests import synthetic
 from tests.pages.opening import url
 from tests.pages.prune_page import OWL, PROFILE, opened
 
@@ -123,14 +122,6 @@ def test_the_url_restores_the_view(chosen: dict[str, str], store: Store) -> None
     assert submitted(again, store) == request
 
 
-def test_choices_survive_a_visit_to_another_page(store: Store) -> None:
-    app = opened(part="evaluate", windows="9", seeds="0,1")
-    app.switch_page("runs.py").run()
-    app.switch_page("prune.py").run()
-    assert app.number_input(key="windows").value == 9
-    assert app.text_input(key="seeds").value == "0,1"
-
-
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
@@ -157,14 +148,6 @@ def test_a_calibration_that_cannot_be_hides_nothing_of_the_form(store: Store, ke
     assert app.button(key="run").disabled and not whole.button(key="run").disabled
     app.text_input(key=key).set_value("0" if key == "seeds" else "0-1").run()
     assert not app.error and not app.button(key="run").disabled
-
-
-def test_an_allocator_that_is_not_possible_is_left_out_and_said(store: Store) -> None:
-    quick = synthetic.profile_spec(4, 8, "quick", prunable=True)
-    synthetic.save_profile(store.root, quick, 4, "shallow")
-    app = opened(profile=quick.key, evaluate="methods", targets="0.7", part="evaluate")
-    assert any("Response is left out: " in each.value for each in app.warning)
-    assert not app.button(key="run").disabled
 
 
 def test_what_is_evaluated_already_is_linked_not_run(store: Store) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from pathlib import Path
 
@@ -69,28 +68,6 @@ def located(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (work, target):
         monkeypatch.setattr(module, "locate", lambda *_, **__: source)
         monkeypatch.setattr(module, "outlined", lambda *_: shape)
-
-
-def test_an_export_onto_the_model_itself_is_refused_before_it_runs(
-    store: Store, located: None, outside: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(target, "locate", lambda *_, **__: Source("its own", outside, None, "its own", None))
-    app = opened(part="export")
-    app.text_input(key="export-folder").set_value(str(outside)).run()
-    assert str(outside) in app.error[0].value and app.button(key="export").disabled
-
-
-def test_what_pruning_once_costs_stands_before_it_runs(
-    store: Store, located: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(work, "estimate", ESTIMATE)
-    told = []
-    for more in ({}, {"calibration_windows": "160"}):
-        app = opened(part="export", **more)
-        told += [each.value for each in app.markdown if "Pruning it once" in each.value]
-        assert not app.error and not app.exception
-    one, ten = (float(re.search(r"([\d.]+) TFLOP, about \d+ s", each)[1]) for each in told)
-    assert 4 < ten / one < 10  # weights are looked at once, whatever the amount
 
 
 def test_a_model_that_is_not_here_has_no_cost_yet(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,11 +136,6 @@ def test_a_finished_export_tells_its_bytes(store: Store, tmp_path: Path) -> None
     shown = {each.language: each.value for each in app.code}
     assert f"from_pretrained({request.folder!r})" in shown["python"]
     assert shlex.split(shown["bash"]) == ["vllm", "serve", request.folder]
-
-
-def test_logits_that_differ_are_told_in_per_cent() -> None:
-    [said] = export.compared({"difference": 4e-7})
-    assert "0.000040 %" in said and not export.compared({})
 
 
 def test_a_folder_is_shown_whole(store: Store, located: None, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,23 +47,6 @@ def test_after_best_setting_run_queues_what_was_chosen(store: Store) -> None:
     assert job.request.evaluation.text.sequences == 9
 
 
-def test_after_best_setting_ran(store: Store) -> None:
-    app = opened(part="evaluate")
-    to(app, "best").button(key="best-run").click().run()
-    assert len(queue.jobs(store)) == 1
-    app = to(app, "evaluate")
-    assert not app.error and app.text_input(key="seeds").value == "0"
-
-
-def test_the_address_names_the_part_that_is_shown(store: Store) -> None:
-    app = to(opened(part="evaluate"), "best")
-    assert url(app)["part"] == "best"
-    app.select_slider(key="best_target").set_value(0.5).run()
-    assert url(app)["best_target"] == "0.5"
-    again = opened(**url(app))
-    assert again.select_slider(key="best_target").value == 0.5
-
-
 def test_what_a_refusal_hides_comes_back_as_it_was(store: Store) -> None:
     app = opened(part="writing")
     prompt = app.text_area(key="prompt").value

@@ -14,7 +14,6 @@ from core.ask.settings import Setting
 from core.ask.studies import Point, TaskSpec
 from core.base.escape import plain
 from core.results import evaluations, protocols, verdicts
-from core.results.evaluations import labels
 from core.search import candidates
 from core.show.figures import of_evaluations as drawing
 from core.store.cache import Store
@@ -49,17 +48,6 @@ def test_the_verdict_is_that_of_the_setting_in_view(store: Store) -> None:
     assert not opened(strength="0.04", detail="correction").exception
     said = verdict(opened(strength="0.04"))
     assert all(plain(each) in said for each in verdicts.sentences(group, group.slices[0], group.of(shown)))
-
-
-def test_not_a_number_is_said_with_its_layer(store: Store) -> None:
-    asked = family()
-    save(store, asked, broken={each: 3 for each in asked if each.allocation.base.kind == "depth_ramp"})
-    app = opened()
-    assert not app.exception
-    [said] = verdicts.not_a_number({"Depth ramp": 3})
-    assert said in verdict(app) and said.replace("ramp", "ramp at 70 %") in " ".join(
-        each.value for each in app.markdown
-    )
 
 
 def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: Store) -> None:
@@ -162,13 +150,6 @@ def test_other_calibrations_stay_apart_and_magnitude_joins_each(store: Store) ->
     assert protocols.holding(found[many], both[-1]) == few and protocols.holding(found[many], both[0]) == many
 
 
-def test_allocations_that_looked_at_another_profile_do_not_join(store: Store) -> None:
-    recalibrated(store, candidates.combined(candidates.alone(OWL), "wanda", (0,)), 16)
-    recalibrated(store, candidates.combined(candidates.alone(OWL), "magnitude", (0,)), 16, "another")
-    found = list(grouped(store).values())
-    assert sorted(map(len, map(drawn, found))) == [2, 3]  # uniform looks at none, so it joins; OWL does not
-
-
 def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_view(store: Store) -> None:
     uniform = candidates.combined([AllocationRequest(target=0.7)], "wanda", (0,))
     mine = recalibrated(store, uniform, 16)
@@ -239,35 +220,7 @@ def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
     assert [each.tasks for each in again.points] == [each.tasks for each in group.points]
 
 
-@pytest.mark.parametrize("other", [{"content": "boolq, changed"}, {"seed": 3}])
-def test_another_version_or_sample_of_a_task_is_another_task(store: Store, other: dict) -> None:
-    sampled(store, family()[:2], 20)
-    sampled(store, family()[:3], 20, **other)
-    [group] = grouped(store).values()
-    assert len(group.tasks) == 2
-    tasks = group.spec.tasks
-    assert len(tasks) == 2 and len(set(labels(tasks).values())) == 2
-
-
-def test_a_study_without_tasks_does_not_hide_those_of_another(store: Store) -> None:
-    save(store, family()[:1])
-    save(store, family()[:3], tasks=("boolq",))
-    [group] = grouped(store).values()
-    assert group.tasks == ("boolq",)
-
-
 # --- the badge -----------------------------------------------------------------------------------------------------
-
-
-def test_the_badge_names_the_studies_and_the_seeds_of_each_and_unlike_ones_are_explained(store: Store) -> None:
-    keys = [save(store, family((0, 1, 2))[:3])]
-    keys.append(save(store, family()[1:4]))
-    app = opened(detail="all")
-    [badge] = set(badges(app))
-    assert {key[:6] for key in keys} == set(badge.rpartition("studies ")[2].partition(".")[0].split(", "))
-    assert "seeds 0, 1, 2 · " in badge
-    assert "study" not in {each.key for each in app.selectbox}  # studies of one protocol are one
-    assert list(app.dataframe[-1].value["allocation"]).count("Uniform") == 1
 
 
 def test_the_table_begins_with_what_matters_and_keeps_what_a_row_is_in_sight(store: Store) -> None:
@@ -281,16 +234,6 @@ def test_the_table_begins_with_what_matters_and_keeps_what_a_row_is_in_sight(sto
     assert {columns[each]["type_config"]["format"] for each in first[4:]} == {"%+,.2f"}
     seeds = shown.value.set_index("allocation")["calibration seeds"]
     assert seeds["OWL"] == "0, 2" and seeds["dense"] == ""
-
-
-def test_what_measured_it_is_in_the_badges_help(store: Store) -> None:
-    spec = synthetic.study_spec(PROFILE, family()[:1], LAYERS)
-    for point in spec.points[:2]:
-        told = {"versions": {"python": "3", "torch": "2.9", "transformers": "5.20"}}
-        store.save(spec.evaluated(point), synthetic.evaluated(point, 24, LAYERS), told)
-    synthetic.save_study(store.root, spec, LAYERS, PROFILE.key)
-    assert "torch 2.9, transformers 5.20" in badges(opened())[0]
-    assert "not noted" in protocols.versions(evaluations.read(store, spec).points[2:])
 
 
 # --- what was evaluated elsewhere ------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui import studies
 from tests import synthetic
-from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, family, owl_corrected
+from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, owl_corrected
 
 
 def study(asked: tuple[Setting, ...], windows: int = 24, costs: Costs = synthetic.invented_cost) -> Evaluations:
@@ -53,35 +52,6 @@ def test_a_correction_is_never_read_as_that_of_another_base() -> None:
     asked = candidates.combined([plain, other], "wanda", (0,))
     assert list(naming.titles(asked).values()) == ["Response", "Response, objective drift, corrected 0.02"]
     assert list(naming.titles(asked[1:]).values()) == ["Response, corrected 0.02"]  # nothing else to be mistaken for
-
-
-def test_a_setting_is_named_with_what_is_not_usual_or_not_its_neighbours() -> None:
-    mine, other = candidates.combined([OWL, grammar.method("owl m=7", 0.7)], "wanda", (0,))
-    assert naming.setting(mine) == "OWL, 70 % zeros, Wanda"
-    assert naming.setting(other) == "OWL, m 7, 70 % zeros, Wanda"
-    assert naming.setting(mine, [other]) == "OWL, m 5, 70 % zeros, Wanda"
-    [elsewhere] = candidates.combined([grammar.method("owl m=7", 0.6)], "wanda", (0,))
-    assert naming.setting(mine, [elsewhere]) == "OWL, 70 % zeros, Wanda", "of another target"
-
-
-def test_merging_keeps_what_either_study_has() -> None:
-    one, two = study(family()[:2]), study(family()[1:4])
-    whole = protocols.merged([one, two])
-    assert {each.name for each in whole.points} == {each.name for found in (one, two) for each in found.points}
-    assert len(whole.points) == len({(each.setting, each.pruned) for each in whole.points})
-
-
-def test_one_pruner_is_drawn_with_names_before_the_others_and_the_lowest_of_all() -> None:
-    asked = [each for by in ("wanda", "sparsegpt") for each in candidates.combined(candidates.alone(OWL), by, (0,))]
-    cost = {("uniform", "wanda"): 4.0, ("owl", "wanda"): 3.5, ("uniform", "sparsegpt"): 3.2, ("owl", "sparsegpt"): 3.0}
-    results = study(tuple(asked), costs=lambda each: cost[each.allocation.base.kind, each.pruner])
-    part = next(each for each in results.slices if each.pruner == "wanda")
-    chart = drawing.perplexity(results, None, part=part)
-    [named] = (set(each.text) for each in chart.figure.data if each.name == "labels")
-    plain = {re.sub(r"<br>| ", " ", each) for each in named}
-    assert {each for each in plain if "dense" not in each} == {"Uniform, Wanda", "OWL, Wanda", "OWL, SparseGPT"}
-    assert "At 70 % zeros OWL (SparseGPT) has the lowest perplexity" in chart.finding
-    assert len(drawing.perplexity(results, None).table) == 4 > len(chart.table)
 
 
 def said_of(asked: tuple[Setting, ...], costs: Costs, shown: Setting | None = None, windows: int = 24) -> str:
@@ -134,13 +104,6 @@ def test_a_gain_is_the_corrections_own_as_far_as_its_controls_and_seeds_tell(
     assert ("the correction's own" in found) == ("own" in said), found
 
 
-def test_the_strength_spoken_of_is_the_one_in_view_else_the_largest() -> None:
-    asked = family()
-    shown = next(each for each in asked if each.allocation == owl_corrected(0.04))
-    for strength, setting in (("0.04", shown), ("0.08", None)):
-        assert f"correction at strength {strength}" in said_of(asked, synthetic.invented_cost, setting)
-
-
 def test_settings_without_a_seed_in_common_are_not_called_broken() -> None:
     said = verdicts.against("OWL", "uniform", Change(UNKNOWN, UNKNOWN))
     assert "no calibration seed" in said and "not compared" in said
@@ -174,14 +137,6 @@ def test_a_correction_has_a_place_among_shuffles(shuffles: tuple[float, ...], co
     assert expected in said, said
     [base] = drawing.corrected_bases(results, part)
     assert expected in drawing.correction(results, base, None).finding, "the chart says the same"
-
-
-def test_a_correction_of_uniform_is_not_told_twice() -> None:
-    plain = AllocationRequest(target=0.7)
-    fixed = plain.model_copy(update={"correction": Correction(strength=0.04)})
-    asked = candidates.combined([plain, fixed], "wanda", (0,))
-    said = said_of(asked, synthetic.invented_cost, asked[-1])
-    assert said.startswith("The correction at strength 0.04") and said.count(" perplexity ") == 1
 
 
 def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:

@@ -26,15 +26,6 @@ def test_every_setting_of_every_study_is_a_row(bare: Store) -> None:
     assert not app.exception
 
 
-def test_a_broken_setting_says_where_it_broke(bare: Store) -> None:
-    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), (OWL,), LAYERS)
-    key = synthetic.save_study(bare.root, spec, LAYERS, broken={OWL: 2})
-    app = part("evaluations", compare=[f"{key[:6]}-0", f"{key[:6]}-2"])
-    trouble = row(bare, key).one.trouble
-    assert list(app.dataframe[0].value["not a number"]) == ["", "", trouble] and "layer 2 " in trouble
-    assert trouble.partition(", ")[2] in said(app) and not app.exception
-
-
 def test_picked_rows_are_compared_with_the_first(bare: Store) -> None:
     key = study(bare)
     app = part("evaluations")

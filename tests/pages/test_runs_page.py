@@ -11,7 +11,6 @@ from streamlit.testing.v1 import AppTest
 from core.ask import naming
 from core.ask.models import ModelSpec
 from core.ask.requests import ExportRequest, ExportSpec
-from core.ask.studies import StudyRequest
 from core.jobs import processes, queue
 from core.jobs.status import Status
 from core.plan.gains import gains_of
@@ -65,13 +64,6 @@ def test_bundled_cards_come_first(bare: Store) -> None:
     assert "invented" in cards[0][0] and "of my own · my text" in cards[1][0]
     pictures = [image.url for each in app.main.get("image") for image in each.proto.imgs]
     assert len(pictures) == len({*pictures}) == 2
-
-
-def test_every_committed_card_tells_its_family_and_two_families_stand_side_by_side() -> None:
-    store = Store()
-    told = {entry.key: shown_profiles.card(entry.key, str(store.root)) for entry in store.entries() if entry.committed}
-    families = {card.size.split(" · ")[0] for card in told.values()}
-    assert families == {"llama", "gemma3_text"} and all(card.finding for card in told.values())
 
 
 def test_a_card_of_what_is_gone_says_so_and_the_others_stand(bare: Store) -> None:
@@ -213,12 +205,3 @@ def test_exports_are_listed_with_their_folder(bare: Store) -> None:
     job = queue.submit(bare, ExportRequest(setting=OWL, folder="/some/where"))
     job.write(Status(state="done", result=spec.key))
     assert "/some/where" in said(part("profiles"))
-
-
-def test_a_study_is_watched_and_opened_on_the_prune_page(bare: Store) -> None:
-    job = queue.submit(bare, StudyRequest(settings=(OWL,)))
-    for done, asked in ((False, f"job={job.key}"), (True, f"study={study(bare)}")):
-        if done:
-            job.write(Status(state="done", result=asked.removeprefix("study=")))
-        links = [link.proto for link in opened().get("page_link")]
-        assert any(asked in link.query_string and link.page == "prune" for link in links)
