@@ -28,8 +28,6 @@ from tests import synthetic
 from tests.fake_warm import Warm
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save
 
-ESTIMATE = work.estimate  # which the store of other tests invents
-
 # --- exporting -----------------------------------------------------------------------------------------------------
 
 
