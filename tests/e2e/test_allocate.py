@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import drag, enter, redraws, settle, still, unfold, wait_for_query
+from tests.e2e.conftest import drag, redraws, settle, wait_for_query
 
 Tab = Callable[..., Page]
 WORD = "owl m=5 lam=0.08 strength={} driver=gaussian:0.3:0.7"
@@ -54,23 +54,14 @@ def test_arrow_keys_move_the_strength_and_back_takes_it_back(spread: str, tab: T
     expect(slider(page)).to_have_value("20")
 
 
-def test_a_layer_set_by_hand_in_the_table(spread: str, tab: Tab) -> None:
+def test_a_layer_is_set_by_hand_and_back_takes_it_back(spread: str, tab: Tab) -> None:
     page = tab(spread)
     command = page.get_by_test_id("stCode")
-    section = unfold(page, "Set single layers by hand")
-
-    def first_cell() -> None:
-        box = still(section.get_by_test_id("data-grid-canvas"))
-        page.mouse.dblclick(box["x"] + box["width"] - 40, box["y"] + 52)
-
-    enter(page, "0.5", first_cell)
-    expect(command).to_contain_text("--base manual --target 0.7 --sparsity 0.5,")
-    wait_for_query(page, hand="0:0.5")
-    enter(page, "0.6", lambda: page.keyboard.press("Enter"))  # the next cell has the focus
+    field = page.get_by_label("Layers set by hand")
+    field.fill("0:0.5, 1:0.6")
+    field.press("Enter")
     expect(command).to_contain_text("--base manual --target 0.7 --sparsity 0.5,0.6,")
-    wait_for_query(page, hand="0:0.5,1:0.6")
-    for before in ("--sparsity 0.5,", "--allocation 'owl m=5"):
-        section.get_by_role("button", name="Undo").click()
-        expect(command).not_to_contain_text("--sparsity 0.5,0.6,")
-        expect(command).to_contain_text(before)
-        settle(page)
+    settle(page)
+    page.go_back()
+    expect(command).to_contain_text("--allocation 'owl m=5")
+    expect(field).to_have_value("")

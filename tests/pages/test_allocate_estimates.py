@@ -24,10 +24,9 @@ from core.show.figures import LIGHT, Estimate, agreement, estimates, methods, of
 from core.store.cache import Store
 from core.store.results import Perturbed
 from pages.ui import studies, subject
-from pages.ui.allocate import estimating as folded
 from tests import synthetic
 from tests.pages.allocate_page import chart, estimates_shown, estimating, lanes, opened
-from tests.pages.opening import live, numbers, url
+from tests.pages.opening import live, numbers
 
 Cache = dict[str, str]
 
@@ -100,30 +99,10 @@ def test_beyond_the_largest_sparsity_of_layers_or_linears_the_page_says_what_it_
     assert not app.exception and any(f"go beyond {largest}" in each.value for each in app.info)
 
 
-def test_the_judge_can_be_another_pruner(store: Store) -> None:
-    both = [f"residual:{pruner}:{level}" for pruner in ("wanda", "sparsegpt") for level in (0.5, 0.9)]
-    measured = measurements([perturbation(name) for name in ("gaussian:0.3", *both)])
-    spec = synthetic.profile_spec(12, 8, prunable=True).model_copy(update={"measurements": measured})
-    app = estimating(profile=synthetic.save_profile(store.root, spec, 12))
-    assert "--judge-pruner" not in app.code[0].value
-    app.segmented_control(key="judge_pruner").set_value("sparsegpt").run()
-    assert "--judge-pruner sparsegpt" in app.code[0].value
-    assert url(app)["judge_pruner"] == "sparsegpt"
-
-
 def test_the_controls_stand_beside_the_correction(cache: Cache) -> None:
     app = estimating(profile=cache["deep"], strength="0.04")
     controls = ["reversed", "median of 5 shuffles", "ramp control"]
     assert list(estimates_shown(app)) == ["this allocation", "without correction", *controls, "uniform"]
-
-
-def test_why_a_method_has_no_estimate_is_said(cache: Cache) -> None:
-    app = estimating(profile=cache["deep"], target="0.85", strength="0")
-    table = next(each.value for each in app.dataframe if folded.COST in each.value)
-    lacking = table.index[table[folded.COST].isna()]
-    assert 0 < len(lacking) < len(table)
-    [said] = [each.value for each in app.caption if "0.9, the largest sparsity measured" in each.value]
-    assert all(name in said for name in lacking[1:])
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_the_page_answers_with_every_part_and_draws_estimates_once_they_are_open
     assert len(figures(app)) == 2
     assert not app.exception and not app.error
     assert len({each.value for each in app.header}) == 5
-    assert len([each for each in app.expander if not each.label.startswith("Numbers")]) == 3
+    assert len([each for each in app.expander if not each.label.startswith("Numbers")]) == 2
     assert all(each.proto.alt for each in app.get("plotly_chart"))
     assert any(each.value.startswith("There are no measurements to compare") for each in app.caption)
     [whose] = [each.help for each in app.caption if each.help]
@@ -84,7 +84,6 @@ VIEWS = [
     {"base": "response", "objective": "kl", "driver": "gaussian:0.3@all", "strength": "0.01", "target": "0.55"},
     {"base": "uniform", "strength": "0.05", "clip": str(np.log(2))},
     {"base": "owl", "hand": "3:0.55,12:0.8", "strength": "0.01"},
-    {"base": "dlp", "scores": "median", "unclipped": "True", "target": "0.7"},
 ]
 
 
@@ -101,11 +100,7 @@ def test_the_url_restores_the_view_and_the_command_repeats_it(
     assert main([*words[3:], "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["sparsity"] == pytest.approx(on_screen(app), abs=1e-12)
-    if "unclipped" in chosen:
-        assert "unclipped=yes" in words[7]
-        assert abs(told["budget"] - 0.7) > 1e-6
-    else:
-        assert told["budget"] == round(float(chosen.get("target", 0.7)), 9), "as its uniform twin is called"
+    assert told["budget"] == round(float(chosen.get("target", 0.7)), 9), "as its uniform twin is called"
 
 
 CORRECTED = "owl m=7 lam=0.08 strength=0.04 driver=skip control=shuffled seed=3 high=0.8:0.6"
@@ -152,7 +147,7 @@ def test_what_a_link_leaves_out_is_as_usual(cache: Cache) -> None:
 @pytest.mark.parametrize(
     ("word", "named"),
     [("magic:0.7", "no allocator 'magic'"), ("owl", "METHOD:TARGET"), ("/etc/passwd", "METHOD:TARGET"),
-     ("dlp unclipped=yes strength=0.1:0.7", "not both")],
+     ("dlp unclipped=yes strength=0.1:0.7", "not both"), ("dlp unclipped=yes:0.7", "core allocate")],
 )  # fmt: skip
 def test_a_word_that_does_not_read_is_said_and_dropped(word: str, named: str, cache: Cache) -> None:
     app = opened(profile=cache["deep"], allocation=word)
@@ -169,8 +164,7 @@ def test_only_the_parameters_that_apply_are_asked(cache: Cache) -> None:
     assert app.query_params.get("base") is None  # the default
 
 
-NONSENSE = {"base": "magic", "target": "1.4", "strength": "9", "driver": "x", "hand": "3:2",
-    "unclipped": "perhaps"}  # fmt: skip
+NONSENSE = {"base": "magic", "target": "1.4", "strength": "9", "driver": "x"}
 
 
 @pytest.mark.parametrize("key, value", NONSENSE.items())
@@ -200,5 +194,3 @@ def test_the_way_to_prune_carries_the_view(cache: Cache) -> None:
     app = opened(profile=cache["deep"], base="dlp", target="0.6", strength="0.03")
     words = "dlp alpha=0.15 strength=0.03 driver=gaussian:0.3:0.6"
     assert link(app, "Prune with this allocation") == {"profile": cache["deep"], "allocation": words}
-    loose = opened(profile=cache["deep"], base="dlp", unclipped="True")
-    assert not [each for each in loose.get("page_link") if each.proto.label == "Prune with this allocation"]

@@ -206,7 +206,7 @@ def test_the_layer_stays_with_other_pages(cache: Cache) -> None:
 
 
 def test_allocate_opens_as_the_tour_left_it_whatever_was_set_there(cache: Cache) -> None:
-    app = opened_at("allocate", profile=cache["deep"], hand="3:0.5", clip=str(float(np.log(1.5))), unclipped="True")
+    app = opened_at("allocate", profile=cache["deep"], hand="3:0.5", clip=str(float(np.log(1.5))))
     app.query_params.update(chapter="allocate", push="0.02")
     app.switch_page("learn.py").run()
     tour = live(app)

@@ -156,9 +156,3 @@ def test_what_is_evaluated_already_is_linked_not_run(store: Store) -> None:
     app = opened(part="evaluate")
     assert "Already evaluated" in app.success[0].value
     assert not [each for each in app.button if each.key == "run"]
-
-
-def test_unclipped_numbers_are_not_taken_over_and_the_page_says_so(store: Store) -> None:
-    app = opened(base="alphapruning", unclipped="True")
-    assert any("for comparison" in each.value for each in app.error)
-    assert not app.exception

@@ -1,14 +1,15 @@
-"""Widgets -> an allocation request. Every setting is held equal to the URL."""
+"""Widgets -> an allocation request. Every setting is held equal to the URL, where the allocation is one parameter."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
 
+from core.ask import grammar
 from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
 from core.base.formats import per_cent
@@ -16,14 +17,12 @@ from core.base.spec import checked
 from core.kinds import BASE_LABELS, METHODS
 from core.kinds.allocator import Allocator, Parameter, steps
 from core.kinds.response import OBJECTIVES
-from core.kinds.treatments import PRUNER_LABELS
 from core.plan.correction import CLIP, direction_of
 from core.plan.estimates import judge_of
-from core.plan.responses import Judge, pruners
+from core.plan.responses import Judge
 from core.show.figures import labels
 from core.store.profiles import Profile
 from pages.ui import view
-from pages.ui.allocate.word import ALLOCATION
 
 STRENGTHS = steps(0, 0.1, 0.001)
 TARGETS = steps(0, 0.95, 0.01)
@@ -40,13 +39,7 @@ WHOSE = (
     "shift, which protects layers that amplify. Ours: the geometric mean instead of the mean of ratios, the noise that "
     "drives it and its tokens, the strength, and how the budget is restored."
 )
-ABOUT_UNCLIPPED = (
-    "For comparison: the numbers that the authors' code computes. OWL's code then prunes 0.01 where they reach 0 or "
-    "less, and NeuroAL's keeps them within 0.01 and 0.99. Switched off, they are shifted together and kept within the "
-    "bounds, so that the budget is met exactly."
-)
-LOOSE = "The correction and layers set by hand need an exact budget within bounds, so both are off."
-
+ABOUT_HAND = "A layer and its sparsity, several with commas. The others move together, so that the budget is kept."
 
 Option = TypeVar("Option")
 
@@ -58,7 +51,7 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
         drawn: `draw` follows.
     """
 
-    def chosen(key: str, options: Sequence[Option], default: Option, drawn: bool = drawn) -> Option:
+    def chosen(key: str, options: Sequence[Option], default: Option) -> Option:
         return view.sync(key, options, default, drawn=drawn, word=ALLOCATION)
 
     method = METHODS[chosen("base", list(METHODS), "owl")]
@@ -67,12 +60,9 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
         each.name: chosen(each.key or each.name, each.options, getattr(usual, each.name))
         for each in method.parameters()
     }
-    loose = method.reference and chosen("unclipped", [False, True], False)
-    spent = {"target": chosen("target", TARGETS, 0.7)}
-    for key, default in (("low", 0.0), ("high", 0.95)):
-        spent[key] = chosen(key, TARGETS, default, drawn and not loose)
-    shifted = Correction() if loose else _correction(profile, chosen, opens=drawn)
-    return checked(AllocationRequest, base=checked(method, **own), correction=shifted, unclipped=loose, **spent)
+    budget = {key: chosen(key, TARGETS, usual) for key, usual in (("target", 0.7), ("low", 0.0), ("high", 0.95))}
+    shifted = _correction(profile, chosen, opens=drawn)
+    return checked(AllocationRequest, base=checked(method, **own), correction=shifted, **budget)
 
 
 def _correction(profile: Profile, chosen: Callable[..., Any], opens: bool) -> Correction:
@@ -97,6 +87,11 @@ def _can_drive(driver: str, profile: Profile) -> bool:
     return True
 
 
+def by_hand(asked: AllocationRequest) -> str:
+    """Layers set by hand, as typed; none where each linear has a budget of its own."""
+    return "" if asked.base.per_linear else view.text("hand", "")
+
+
 def draw(asked: AllocationRequest, profile: Profile) -> None:
     """The widget of every setting but the strength, which is dragged in the live chart."""
     method = METHODS[asked.base.kind]
@@ -105,30 +100,22 @@ def draw(asked: AllocationRequest, profile: Profile) -> None:
     st.selectbox("Method", list(METHODS), key="base", format_func=BASE_LABELS.get, help=method.caption)
     for each in method.parameters():
         _parameter(each)
-    if asked.unclipped:
-        _unclipped(method)
-        st.caption(LOOSE)
-        return
     st.selectbox("Correction or control", list(CONTROLS), key="control", format_func=CONTROLS.get, help=ABOUT_CONTROLS)
     if asked.correction.control == "shuffled":
         st.select_slider("Shuffle", range(10), key="shuffle")
     with st.expander("More settings"):
-        _more(method, profile)
+        _more(profile)
+    if not asked.base.per_linear:
+        st.text_input("Layers set by hand", key="hand", placeholder="3:0.55, 7:0.9", help=ABOUT_HAND)
 
 
-def _more(method: type[Allocator], profile: Profile) -> None:
-    """What is seldom changed: the bounds, what drives the correction, the reference code's numbers."""
+def _more(profile: Profile) -> None:
+    """What is seldom changed: the bounds, and what drives the correction."""
     for key, label in (("low", "Minimum"), ("high", "Maximum")):
         st.select_slider(f"{label} sparsity per layer", TARGETS, key=key, format_func=per_cent)
     said = partial(disturbance, profile)
     st.selectbox("Correction driven by the gain of", list(profile.by_name), key="driver", format_func=said)
     st.select_slider("Cap gains at", list(CLIPS), key="clip", format_func=CLIPS.get)
-    _unclipped(method)
-
-
-def _unclipped(method: type[Allocator]) -> None:
-    if method.reference:
-        st.toggle("Unclipped reference numbers", key="unclipped", help=ABOUT_UNCLIPPED)
 
 
 def _parameter(asked: Parameter) -> None:
@@ -145,29 +132,56 @@ def disturbance(profile: Profile, name: str) -> str:
 
 
 def judge(request: AllocationRequest, profile: Profile) -> Judge:
-    """By what the additive estimates are made; the switches are drawn elsewhere, once the estimates are opened."""
-    known = pruners(profile, request.base.per_linear)
-    usual = judge_of(request, profile)
+    """By what the additive estimates are made; the switch is drawn elsewhere, once the estimates are opened."""
     drawn = view.sync("estimates", [False, True], False)
-    by = view.sync("judge_pruner", list(dict.fromkeys([usual, *known])), usual, drawn=drawn and len(known) > 1)
-    return Judge(view.sync("judge", list(OBJECTIVES), "drift", drawn=drawn), by)
+    return Judge(view.sync("judge", list(OBJECTIVES), "drift", drawn=drawn), judge_of(request, profile))
 
 
-def judge_switches(request: AllocationRequest, profile: Profile) -> None:
-    """Which harm the estimates sum and, where several pruners were measured alone, whose."""
-    with st.container(horizontal=True):
-        view.switch("Estimate harm by", OBJECTIVES, "judge")
-        known = pruners(profile, request.base.per_linear)
-        if len(known) > 1:
-            view.switch("Layers pruned by", {each: PRUNER_LABELS[each] for each in known}, "judge_pruner")
+def judge_switch() -> None:
+    """Which harm the estimates sum."""
+    view.switch("Estimate harm by", OBJECTIVES, "judge")
 
 
-def keys(asked: AllocationRequest) -> list[str]:
-    """The settings in use: what undo takes back. Those of other allocators keep their values unseen."""
-    method = METHODS[asked.base.kind]
-    own = [each.key or each.name for each in method.parameters()]
-    loose = ["unclipped"] if method.reference else []
-    fix = [] if asked.unclipped else ["driver", "control", "clip", "strength"]
-    shuffled = ["shuffle"] if asked.correction.control == "shuffled" else []
-    held = [] if asked.unclipped or asked.base.per_linear else ["hand"]
-    return ["base", "target", "low", "high", "judge", "judge_pruner", *held, *own, *loose, *fix, *shuffled]
+# --- the allocation in the URL: `owl m=5 lam=0.08:0.7` --------------------------------------------------------------
+
+
+def _keys(method: type[Allocator]) -> dict[str, str]:
+    """Field of an allocator -> key of its widget."""
+    return {each.name: each.key or each.name for each in method.parameters()}
+
+
+OF_CORRECTION = {each: "shuffle" if each == "seed" else each for each in Correction.model_fields}  # field -> key
+BOUNDS = ("low", "high")
+
+
+def _decoded(text: str) -> dict[str, str]:
+    """An allocation as the grammar writes it -> the text of each choice; of a correction, strength and what is said.
+
+    Raises:
+        UserError: it does not read so, or asks for numbers that keep no budget.
+    """
+    words, target = grammar.split(text)
+    kind, given = grammar.parts(words)
+    asked = grammar.built(kind, given, target)
+    if asked.unclipped:
+        raise UserError("the reference code's unclipped numbers are printed by `python -m core allocate` only")
+    found = {"base": kind, "target": str(asked.target)}
+    found |= {key: str(getattr(asked.base, name)) for name, key in _keys(METHODS[kind]).items()}
+    found |= {key: str(getattr(asked, key)) for key in BOUNDS}
+    said = {"strength", *given}
+    return found | {key: str(getattr(asked.correction, name)) for name, key in OF_CORRECTION.items() if name in said}
+
+
+def _encoded(chosen: Mapping[str, object]) -> str:
+    """An allocation as the grammar writes it, from the choices."""
+    kind = str(chosen["base"])
+    keys = _keys(METHODS[kind]) | {key: key for key in BOUNDS} | OF_CORRECTION
+    if chosen.get("control") != "shuffled":
+        del keys["seed"]
+    given = {name: chosen[key] for name, key in keys.items() if key in chosen}
+    return grammar.write(grammar.built(kind, given, chosen["target"]))
+
+
+OF_METHODS = [key for method in METHODS.values() for key in _keys(method).values()]
+PARTS = ("base", "target", *BOUNDS, *OF_CORRECTION.values(), *OF_METHODS)
+ALLOCATION = view.Word("allocation", PARTS, _decoded, _encoded)

@@ -21,16 +21,15 @@ from core.base.formats import per_cent
 from core.kinds.patterns import pattern as read_pattern
 from core.kinds.treatments import REPAIRS, USUAL
 from core.models.sources import refuse_fetch
-from core.plan.spread import Allocation, allocate
+from core.plan.spread import allocate
 from core.search import candidates
 from core.store.cache import Store
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import form, frame
 from pages.ui.absorption import overview
-from pages.ui.allocate import hand, settings, spread
+from pages.ui.allocate import settings, spread
 
-UNCLIPPED = "The reference code's unclipped numbers are for comparison: here the allocation is kept inside its bounds."
 CALIBRATION_TEXTS = {**form.TEXTS, "demo": "Demo text, calibration half"}
 NONE = {"none": "none"}
 SEEDS = "Each draws other windows; three or more show the spread, as in 0,1,2."
@@ -53,23 +52,16 @@ def allocation_in_view(profile: Profile) -> InView:
     Raises:
         UserError: the settings cannot be met on this profile.
     """
-    chosen = settings.read(profile, drawn=False)
-    asked = chosen.model_copy(update={"unclipped": False})
-    if not chosen.correction.strength:  # there is no correction, whatever would have driven it
+    asked = settings.read(profile, drawn=False)
+    if not asked.correction.strength:  # there is no correction, whatever would have driven it
         asked = asked.model_copy(update={"correction": Correction()})
     allocation = allocate(asked, profile)
-    if chosen.unclipped:
-        return InView(asked, allocation.sparsity, UNCLIPPED)
-    held = hand.chosen(profile.layers) if hand.allowed(asked) else {}
     try:
-        return _by_hand(allocation, held) if held else InView(asked, allocation.sparsity)
+        held = spread.read_hand(settings.by_hand(asked), profile.layers)
+        [now] = spread.pinned_rows(allocation.sparsity[None], held, allocation)
     except UserError as error:
         return InView(asked, allocation.sparsity, f"{error}; the layers set by hand are left out")
-
-
-def _by_hand(allocation: Allocation, held: dict[int, float]) -> InView:
-    [now] = spread.held_by_hand(allocation.sparsity[None], held, allocation)
-    return InView(spread.as_manual(allocation, now).request, now)
+    return InView(spread.as_manual(allocation, now).request if held else asked, now)
 
 
 def show(found: InView) -> None:

@@ -1,0 +1,86 @@
+"""Actions on an allocation: prune with it, repeat it elsewhere, measure what it lacks."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from core.ask import grammar
+from core.ask.allocations import AllocationRequest
+from core.ask.commands import Allocating, command_line
+from core.ask.measurements import measurements
+from core.ask.perturbations import EACH
+from core.ask.typed import absolute
+from core.base.errors import UserError
+from core.export import recipes
+from core.kinds import BASE_LABELS, ResidualLinear
+from core.kinds.treatments import PRUNERS
+from core.plan import responses
+from core.plan.responses import Judge
+from core.plan.spread import Allocation
+from core.report import remake
+from core.show.figures import labels
+from core.store.cache import Store
+from core.store.profiles import Profile
+from pages.ui import frame, view
+from pages.ui.allocate import settings
+from pages.ui.allocate.spread import judged
+
+MEASURED_ALONE = (0.5, 0.7, 0.9)
+
+
+def section(allocation: Allocation, request: AllocationRequest, profile: Profile, judge: Judge, prefix: str) -> None:
+    """The link to Prune, the command that prints the same numbers, and files for other tools.
+
+    Args:
+        allocation: as on screen, with layers set by hand.
+        request: as it was chosen.
+    """
+    st.header("Export allocation", anchor=False)
+    query = view.url() | {settings.ALLOCATION.key: grammar.write(request)}
+    st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=query)
+    st.caption("This command prints the same numbers.")
+    asked = Allocating(profile=profile.entry.key, allocation=allocation.request, judge=judge.harm)
+    frame.command(command_line(asked, cache=Store().elsewhere))
+    with st.container(horizontal=True):
+        _files(allocation, profile, judge, prefix)
+
+
+def _files(allocation: Allocation, profile: Profile, judge: Judge, prefix: str) -> None:
+    """Buttons that download the allocation and its recipes."""
+    found = judged(allocation.exact[None], profile, judge)
+    estimate = None if found is None or np.isnan(found[0]) else float(found[0])
+    content = recipes.as_json(allocation, profile, {judge.harm: estimate, "pruner": judge.pruner})
+    _download("JSON", content, f"{prefix}-allocation.json", "application/json")
+    about = f"{labels.source(profile)}: {BASE_LABELS[allocation.request.base.kind]}, budget {allocation.budget:.6f}"
+    names = profile.provenance.get("linears", []) if allocation.linears is not None else []
+    for pruner, row in PRUNERS.items():
+        if row.modifier:
+            recipe = recipes.llm_compressor(allocation.exact, row.modifier, about, names)
+            file = f"{prefix}-recipe-{pruner}.yaml"
+            _download(f"llm-compressor recipe, {row.label}", recipe, file, "application/yaml")
+
+
+def _download(label: str, content: str, file: str, mime: str) -> None:
+    st.download_button(label, content, file, mime, key=f"download-{label}", on_click="ignore")
+
+
+def measure_linears(request: AllocationRequest, profile: Profile) -> None:
+    """The command that measures each linear alone, where a budget per linear lacks that."""
+    if not request.base.per_linear or "text_source" not in profile.provenance:
+        return
+    try:
+        responses.measured_linears(profile, request.base.pruner, request.base.objective)
+    except UserError:
+        st.caption("This command measures each linear alone, and whatever else of this profile is not stored yet.")
+        frame.command(measuring(profile, request.base.pruner))
+
+
+def measuring(profile: Profile, pruner: str) -> str:
+    """`python -m core measure ...`: everything that the profile holds, and each linear pruned alone."""
+    asked = remake.as_told(profile.entry)
+    alone = [ResidualLinear(pruner=pruner, sparsity=sparsity, linear=EACH) for sparsity in MEASURED_ALONE]
+    text = asked.text.model_copy(update={"source": absolute(asked.text.source)})
+    both = (*asked.measurements, *measurements(alone))
+    request = asked.model_copy(update={"model": absolute(asked.model), "text": text, "measurements": both})
+    return command_line(request, "auto", Store().elsewhere)
