@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import streamlit as st
+from core.report import remake
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
@@ -18,7 +19,6 @@ from core.kinds.treatments import PRUNERS
 from core.plan import responses
 from core.plan.responses import Judge
 from core.plan.spread import Allocation
-from core.report import remake
 from core.show.figures import labels
 from core.store.cache import Store
 from core.store.profiles import Profile
