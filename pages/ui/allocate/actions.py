@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import streamlit as st
-from core.report import remake
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
@@ -20,6 +19,7 @@ from core.plan import responses
 from core.plan.responses import Judge
 from core.plan.spread import Allocation
 from core.show.figures import labels
+from core.show.report import remake
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, view
