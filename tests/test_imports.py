@@ -36,13 +36,12 @@ ROOMS = {
     "models": "base kinds ask store",
     "measure": "base kinds ask store models",
     "plan": "base kinds ask store",
-    "results": "base kinds ask store plan",
+    "results": "base kinds ask store models plan",
     "evaluate": "base kinds ask store models measure plan results",
-    "search": "base kinds ask store models plan results evaluate",
-    "show": "base kinds ask store plan results search",
+    "show": "base kinds ask store plan results",
     "export": "base kinds ask store models measure plan results evaluate",
-    "jobs": "base kinds ask store models measure plan results evaluate search export",
-    "cli": "base kinds ask store models measure plan results evaluate search show export jobs",
+    "jobs": "base kinds ask store models measure plan results evaluate export",
+    "cli": "base kinds ask store models measure plan results evaluate show export jobs",
 }
 FREE_OF_TENSORS = ("base", "kinds", "ask", "store", "plan", "results", "show")
 HIDDEN = {"measure", "evaluate", "cli"}  # from pages

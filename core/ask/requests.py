@@ -45,7 +45,7 @@ class BestRequest(OfModel):
     """The best setting for a target sparsity, or for a loss that may not be exceeded.
 
     The three texts have three roles: calibrate and profile, select, judge. Roles that read one source without naming
-    documents share it, none reading what another reads; see `core.search.text_splits.split`.
+    documents share it, none reading what another reads; see `core.results.text_splits.split`.
     """
 
     identity = "BestRequest"

@@ -20,9 +20,9 @@ from core.cli.study_output import change_json, interval_json, protocol_json, see
 from core.cli.studying import export_json, run, say_export
 from core.kinds.treatments import PRUNERS
 from core.models import machine
+from core.results import text_splits
+from core.results.best import LINEARS, Best, called, commands, export_request, linears_line, load, written
 from core.results.verdicts import said
-from core.search import text_splits
-from core.search.best import LINEARS, Best, called, commands, export_request, linears_line, load, written
 from core.store.cache import Store
 
 ROWS = 12  # candidates shown to people

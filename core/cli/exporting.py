@@ -24,9 +24,8 @@ from core.cli.studying import run
 from core.export import check_early
 from core.models import machine
 from core.models.sources import refuse_fetch
-from core.results import evaluations
+from core.results import best, evaluations
 from core.results.evaluations import Evaluations
-from core.search import best
 from core.store.cache import Entry, Store
 
 

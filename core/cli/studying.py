@@ -21,7 +21,7 @@ from core.cli.telling import progress_bar
 from core.jobs import queue
 from core.models import machine, work
 from core.results import evaluations
-from core.search.plan import estimate
+from core.results.search_plan import estimate
 from core.store.cache import Entry, Store
 
 

@@ -126,14 +126,15 @@ def export(request: ExportRequest, bench: Bench) -> Entry:
 
 
 def search(request: BestRequest, bench: Bench) -> Entry:
-    from core.search import choosing
+    from core.evaluate.search import Run as Search
+    from core.evaluate.search import texts_of, with_documents
 
     def stage(asked: Request, report: Report) -> Entry:
         return bench.store.find(asked) or run(asked, replace(bench, report=report))
 
-    loaded = bench.load(request, lambda reader: choosing.texts_of(choosing.with_documents(request), reader))
+    loaded = bench.load(request, lambda reader: texts_of(with_documents(request), reader))
     shape = outlined(loaded.source, bench.store)
-    return choosing.Run(request, loaded, bench.store, shape, bench.report, stage).run()
+    return Search(request, loaded, bench.store, shape, bench.report, stage).run()
 
 
 def _checked(request: StudyRequest | ExportRequest, bench: Bench) -> Callable[[Reader], None]:

@@ -30,7 +30,7 @@ from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.texts import WindowRequest
 from core.base.spec import Spec
 from core.models import work
-from core.search.plan import estimate
+from core.results.search_plan import estimate
 from core.store.cache import Store
 from tests import tiny
 

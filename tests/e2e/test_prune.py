@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
-from core.search import candidates
+from core.results import candidates
 from tests import synthetic
 from tests.e2e.conftest import query, serving, settle, unfold, wait_for_query, working
 

@@ -158,7 +158,7 @@ def _currency() -> list[float]:
 
 def _candidates() -> dict[str, list[str]]:
     from core.ask.grammar import write
-    from core.search.candidates import GRIDS, candidates
+    from core.results.candidates import GRIDS, candidates
 
     found = {effort: candidates(grid, "diagonal", 0.5, 4) for effort, grid in GRIDS.items()}
     return {effort: [write(each) for each in rows] for effort, rows in found.items()}

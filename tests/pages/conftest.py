@@ -9,7 +9,6 @@ import pytest
 
 from core.jobs import queue, warm
 from core.models import work
-from core.search import plan
 from core.store.cache import Store
 from tests import synthetic
 from tests.fake_warm import Warm

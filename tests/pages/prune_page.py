@@ -10,7 +10,7 @@ from core.ask import grammar
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
 from core.models import work
-from core.search import candidates
+from core.results import candidates
 from core.store.cache import Store
 from tests import synthetic
 from tests.pages.opening import opened_at

@@ -14,8 +14,7 @@ from core.ask.settings import Setting
 from core.ask.texts import WindowRequest
 from core.jobs import queue
 from core.models import work
-from core.results import evaluations
-from core.search import best, candidates, plan, text_splits
+from core.results import best, candidates, evaluations, search_plan, text_splits
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from pages.ui.prune import search
@@ -120,7 +119,7 @@ def test_a_greatest_loss_takes_the_place_of_the_target(store: Store) -> None:
     app = part(best_for="loss")
     assert not [each for each in app.select_slider if each.key == "best_target"]
     app.text_input(key="best_loss").set_value("12.5%").run()
-    assert any(f"{plan.trials(BestRequest(max_loss=0.125))} targets" in each.value for each in app.markdown)
+    assert any(f"{search_plan.trials(BestRequest(max_loss=0.125))} targets" in each.value for each in app.markdown)
     assert submitted(app, store) == BestRequest(max_loss=0.125)
 
 

@@ -14,7 +14,7 @@ from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.texts import WindowRequest
 from core.jobs import queue
-from core.search import candidates
+from core.results import candidates
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests.pages.opening import url

@@ -13,8 +13,7 @@ from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
 from core.ask.studies import Point, TaskSpec
 from core.base.escape import plain
-from core.results import evaluations, protocols, verdicts
-from core.search import candidates
+from core.results import candidates, evaluations, protocols, verdicts
 from core.show.figures import of_evaluations as drawing
 from core.store.cache import Store
 from core.store.profiles import load

@@ -10,11 +10,10 @@ from core.ask import grammar, naming
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
 from core.kinds import Manual
-from core.results import protocols, verdicts
+from core.results import candidates, protocols, verdicts
 from core.results.evaluated import UNKNOWN, Change, SeedResult
 from core.results.evaluations import Evaluations
 from core.results.study_table import rows_of, study_table
-from core.search import candidates
 from core.show.figures import of_evaluations as drawing
 from core.store.cache import Store
 from core.store.profiles import load

@@ -8,10 +8,10 @@ from core.ask.studies import StudyRequest
 from core.ask.study_file import STUDY_FILE, write_study
 from core.ask.texts import WindowRequest
 from core.base.errors import UserError
+from core.results import best as bests
+from core.results.best import Best
 from core.results.evaluations import Evaluations
-from core.search import best as bests
-from core.search.best import Best
-from core.search.plan import final_request
+from core.results.search_plan import final_request
 from core.store.cache import Entry
 
 Command = tuple[str, str]  # what it does, and its text

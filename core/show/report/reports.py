@@ -15,11 +15,11 @@ from core.base.errors import UserError
 from core.kinds.treatments import OF_ONE_LAYER
 from core.plan import responses
 from core.plan.gains import gains_of
+from core.results import best as bests
 from core.results import evaluations, precision, protocols, verdicts
 from core.results.checkpoints import compared
 from core.results.evaluations import Evaluations
 from core.results.study_table import rows_of, study_table
-from core.search import best as bests
 from core.show.figures import labels
 from core.show.figures import of_evaluations as drawing
 from core.show.figures.charts import CHARTS, COMPARED, ChartRow, InView

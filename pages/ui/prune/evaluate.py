@@ -18,7 +18,7 @@ from core.base.formats import sentence
 from core.base.paths import resolved
 from core.base.spec import checked
 from core.models import work
-from core.search import candidates
+from core.results import candidates
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import buttons, form, frame, view, watch

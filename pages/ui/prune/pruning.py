@@ -22,7 +22,7 @@ from core.kinds.patterns import pattern as read_pattern
 from core.kinds.treatments import REPAIRS, USUAL
 from core.models.sources import refuse_fetch
 from core.plan.spread import allocate
-from core.search import candidates
+from core.results import candidates
 from core.store.cache import Store
 from core.store.profiles import Profile
 from core.store.results import Array

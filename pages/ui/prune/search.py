@@ -19,11 +19,11 @@ from core.base.spec import checked
 from core.kinds.treatments import USUAL
 from core.models import work
 from core.models.sources import refuse_fetch
+from core.results import best, search_plan, text_splits
+from core.results.best import Best
 from core.results.comparison import FEWEST_WINDOWS, Interval
 from core.results.evaluations import slice_of
 from core.results.study_table import rows_of, study_table
-from core.search import best, plan, text_splits
-from core.search.best import Best
 from core.show.figures import evaluation
 from core.show.report import remake
 from core.store.cache import Entry, Store
@@ -115,7 +115,7 @@ def _ask(profile: Profile, request: Callable[[], BestRequest], device: str) -> E
     try:
         asked = request()
         st.markdown(f"{plain(text_splits.described(asked))} {SHARED}")
-        st.markdown(_cost(asked, plan.estimate(asked, store, device)))
+        st.markdown(_cost(asked, search_plan.estimate(asked, store, device)))
         found = store.find(asked)
     except UserError as error:
         frame.error(error)
@@ -131,7 +131,7 @@ def _ask(profile: Profile, request: Callable[[], BestRequest], device: str) -> E
 def _cost(asked: BestRequest, expected: work.Cost | None) -> str:
     if expected is None:
         return work.words(None)
-    tries = f" Up to {plan.trials(asked)} targets are tried." if asked.max_loss else ""
+    tries = f" Up to {search_plan.trials(asked)} targets are tried." if asked.max_loss else ""
     return f"**At most, as a rough guess:** {work.words(expected)}{tries} Stored parts are not measured again."
 
 

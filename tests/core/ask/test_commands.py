@@ -24,8 +24,8 @@ from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.base.spec import Spec
 from core.kinds import Manual
-from core.search.best import whole_line
-from core.search.text_splits import split
+from core.results.best import whole_line
+from core.results.text_splits import split
 from tests.lines import asked
 from tests.lines import given as options
 

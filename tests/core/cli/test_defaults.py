@@ -21,7 +21,7 @@ from core.base.errors import UserError
 from core.kinds.skip import Skip
 from core.models import windows
 from core.models.loading import Loaded
-from core.search import text_splits
+from core.results import text_splits
 from tests import tiny
 from tests.lines import asked as asked_by
 

@@ -31,7 +31,7 @@ from core.models.progress import Cancelled, Progress
 from core.models.windows import windows
 from core.plan.spread import spread
 from core.results import evaluations
-from core.search.candidates import choose, ranked
+from core.results.candidates import choose, ranked
 from core.store.cache import Store
 from tests import tiny
 from tests.core.breaking import spoiling

@@ -13,7 +13,7 @@ from core.kinds import Manual
 from core.plan.budget import met
 from core.plan.estimates import estimate, estimates
 from core.plan.spread import allocate, layer_means, spread
-from core.search import candidates
+from core.results import candidates
 from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
 
 

@@ -16,9 +16,8 @@ from core.base.errors import UserError
 from core.kinds import Manual
 from core.kinds.alphapruning import AlphaPruning
 from core.kinds.owl import Owl
-from core.results import evaluations, precision, verdicts
+from core.results import best, evaluations, precision, search_plan, verdicts
 from core.results.study_table import rows_of, study_table
-from core.search import best, plan
 from core.show.figures.charts import CHARTS, COMPARED
 from core.show.report import remake, reports
 from core.store import profiles
@@ -214,7 +213,7 @@ def test_a_search_that_no_line_can_say_gives_the_study_that_judged(store: Store,
     found = best.load(store, entry)
     (about, file), (_, run) = reports.report(store, entry).commands
     (tmp_path / "study.toml").write_text(file)
-    asked = plan.final_request(found.request, found.profile, (found.winner, found.runner_up))
+    asked = search_plan.final_request(found.request, found.profile, (found.winner, found.runner_up))
     again = read_study(tmp_path / "study.toml")
     assert set(again.settings) == set(asked.settings)
     assert again.evaluation.text == asked.evaluation.text and again.calibration == asked.calibration

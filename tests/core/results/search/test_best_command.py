@@ -12,11 +12,11 @@ import pytest
 from core.evaluate import pruned as walking
 from core.jobs import worker
 from core.kinds.response import Response
-from core.search import best
-from core.search.candidates import GRIDS
+from core.results import best
+from core.results.candidates import GRIDS
 from core.store.cache import Store
 from tests import tiny
-from tests.core.search.asking import LENGTH, asking, grid
+from tests.core.results.search.asking import LENGTH, asking, grid
 
 pytestmark = pytest.mark.usefixtures("few")
 

@@ -21,10 +21,9 @@ from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
 from core.models.windows import Windows, read, windows
-from core.results import evaluations
+from core.results import candidates, evaluations, search_plan, text_splits
+from core.results.candidates import GRIDS, TARGETS
 from core.results.evaluations import Evaluations
-from core.search import candidates, plan, text_splits
-from core.search.candidates import GRIDS, TARGETS
 from core.store.cache import Entry, Request, Store
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -87,15 +86,15 @@ class Run:
         self.request = with_documents(self.asked)
         texts = texts_of(self.request, self.loaded)
         self.parameters = anatomy.parameters(self.loaded.layers)
-        self.costs = plan.planned(self.request, self.shape)
-        tries = plan.trials(self.request)
+        self.costs = search_plan.planned(self.request, self.shape)
+        tries = search_plan.trials(self.request)
         self.relay = Relay(self.report, sum(self.costs.values()) + (tries - 1) * self.costs["search"])
         self.profile = self._profile(texts)
         selection = self._select(self.request.target or self._largest_target())
         winner, runner_up = candidates.choose(selection)
         better = self._repaired(winner)
         judged = filter(None, (winner, runner_up, self._fallback(winner), *better))
-        asked = plan.final_request(self.request, self.profile.entry.key, judged)
+        asked = search_plan.final_request(self.request, self.profile.entry.key, judged)
         final = evaluations.load(self.store, self._run("final", asked))
         spec = BestSpec(
             model=self.loaded.spec,
@@ -122,7 +121,7 @@ class Run:
         return self.store.entry(self.store.save(spec, None, told))
 
     def _profile(self, texts: dict[str, Windows]) -> Profile:
-        key = self.request.profile or self._run("profile", plan.profile_request(self.request)).key
+        key = self.request.profile or self._run("profile", search_plan.profile_request(self.request)).key
         found = profile_of(key, self.loaded.source, self.store)
         for role in ("selection", "final"):
             if found.spec.text.content == texts[role].spec.content or _reads(found, getattr(self.request, role)):
@@ -201,7 +200,7 @@ class Run:
 
     def _study(self, name: str, settings: Iterable[Setting], stage: str | None = None) -> Evaluations:
         """Settings evaluated on the selection text."""
-        asked = plan.selection_request(self.request, self.profile.entry.key, tuple(settings))
+        asked = search_plan.selection_request(self.request, self.profile.entry.key, tuple(settings))
         return evaluations.load(self.store, self._run(name, asked, stage))
 
     def _run(self, name: str, asked: Request, stage: str | None = None) -> Entry:

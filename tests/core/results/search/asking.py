@@ -7,7 +7,7 @@ from core.ask.texts import WindowRequest
 from core.kinds.allocator import Allocator
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.response import Response
-from core.search.candidates import Grid
+from core.results.candidates import Grid
 from tests import tiny
 
 LENGTH = 12

@@ -18,20 +18,21 @@ from core.ask.texts import WindowRequest
 from core.ask.typed import fraction
 from core.base.spec import checked
 from core.evaluate import pruned as walking
+from core.evaluate import search
 from core.jobs import experiment, records, work
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.owl import Owl
 from core.models.progress import Cancelled, Progress
+from core.results import best, candidates, text_splits
+from core.results.candidates import GRIDS
 from core.results.comparison import Interval
 from core.results.evaluated import UNKNOWN, Change
-from core.search import best, candidates, choosing, text_splits
-from core.search.candidates import GRIDS
 from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from tests import tiny
 from tests.core.breaking import breaking
-from tests.core.search.asking import LENGTH, asking, grid, request
+from tests.core.results.search.asking import LENGTH, asking, grid, request
 
 pytestmark = pytest.mark.usefixtures("few")
 
@@ -330,7 +331,7 @@ def test_where_uniform_breaks_the_winner_answers(empty: Store, text: str, monkey
 
 def test_a_target_at_which_all_breaks_does_not_fit(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.mean(plan.sparsity) > 0.4))
-    monkeypatch.setattr(choosing, "TARGETS", (0.2, 0.3, 0.5))
+    monkeypatch.setattr(search, "TARGETS", (0.2, 0.3, 0.5))
     found = best.load(empty, experiment.get(request(text, None, max_loss=1e6), empty))
     assert found.answer.allocation.target == 0.3
 
@@ -344,7 +345,7 @@ def test_every_unit_of_the_view_is_named_once(empty: Store, text: str, monkeypat
 
 def test_stages_told_as_one_run_say_what_was_computed() -> None:
     told: list[Progress] = []
-    relay = choosing.Relay(told.append, 40e6)
+    relay = search.Relay(told.append, 40e6)
 
     def stage(*steps: Progress) -> Callable:
         return lambda report: [report(each) for each in steps]

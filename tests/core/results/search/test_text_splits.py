@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.ask.requests import BestRequest
 from core.ask.texts import WindowRequest
 from core.base.errors import UserError
-from core.search import text_splits
+from core.results import text_splits
 
 
 @given(st.integers(3, 5000), st.sampled_from([(3, 1, 1), (1, 1), (3, 1), (1,)]))

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core.search import plan
-from core.search.candidates import GRIDS
+from core.results.candidates import GRIDS
 from tests import tiny
-from tests.core.search.asking import DOCUMENTS, SMALL
+from tests.core.results.search.asking import DOCUMENTS, SMALL
 
 
 @pytest.fixture

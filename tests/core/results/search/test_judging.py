@@ -19,9 +19,9 @@ from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.kinds import Manual
 from core.models.outline import Outline
+from core.results import best, candidates, search_plan
 from core.results.evaluated import SeedResult
 from core.results.evaluations import Evaluations
-from core.search import best, candidates, plan
 from core.store.provenance_schema import BestProvenance, Trial
 from core.store.results import Evaluated
 
@@ -36,7 +36,7 @@ def test_bisection_finds_the_largest_target_that_fits(last: int) -> None:
 
     found = candidates.largest(candidates.TARGETS, fits)
     assert found == (None if last < 0 else candidates.TARGETS[last])
-    assert len(tried) == len(set(tried)) <= plan.trials(BestRequest(max_loss=0.2))
+    assert len(tried) == len(set(tried)) <= search_plan.trials(BestRequest(max_loss=0.2))
 
 
 def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5, pruner: str = "wanda") -> SeedResult:
@@ -131,20 +131,20 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
     asked = BestRequest(target=0.5, pruner="magnitude", repair="none")
     wanda = asked.model_copy(update={"pruner": "wanda"})
     winner = Setting(pruner="magnitude", allocation=grammar.method("depth_ramp", 0.5))
-    assert plan.final_request(asked, None, [winner]).settings == (winner,)
-    assert len(plan.final_request(wanda, None, [winner.model_copy(update={"pruner": "wanda"})]).settings) == 3
+    assert search_plan.final_request(asked, None, [winner]).settings == (winner,)
+    assert len(search_plan.final_request(wanda, None, [winner.model_copy(update={"pruner": "wanda"})]).settings) == 3
     shape = Outline(layers=4, width=32, vocabulary=64, layer_parameters=4096, parameters=20_000)
-    costs = [plan.planned(asked.model_copy(update={"seeds": seeds}), shape)["final"] for seeds in ((0,), (0, 1, 2))]
-    assert costs[0] == costs[1] < plan.planned(wanda, shape)["final"]
+    costs = [search_plan.planned(asked.model_copy(update={"seeds": seeds}), shape)["final"] for seeds in ((0,), (0, 1, 2))]
+    assert costs[0] == costs[1] < search_plan.planned(wanda, shape)["final"]
 
     repaired = winner.model_copy(update={"repair": "refit"})
-    settings = plan.final_request(asked, None, [winner, repaired]).settings
+    settings = search_plan.final_request(asked, None, [winner, repaired]).settings
     assert [(each.repair, each.calibration_seed) for each in settings] == [
         (None, 0), ("refit", 0), ("refit", 1), ("refit", 2)
     ]  # fmt: skip
     mended = asked.model_copy(update={"repair": "refit", "seeds": (0,)})
     more = mended.model_copy(update={"seeds": (0, 1, 2)})
-    assert plan.planned(mended, shape)["final"] < plan.planned(more, shape)["final"]
+    assert search_plan.planned(mended, shape)["final"] < search_plan.planned(more, shape)["final"]
 
     final = tuple(invented(words, np.full(8, 3.0), pruner="magnitude") for words in ("uniform", "depth_ramp"))
     spec = SimpleNamespace(winner=winner, runner_up=None, better=(), max_loss=None)
@@ -152,5 +152,5 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
 
 
 def test_linears_are_measured_by_the_preset_that_perturbs_them() -> None:
-    line = command_line(plan.profile_request(BestRequest(target=0.5), linears=True))
+    line = command_line(search_plan.profile_request(BestRequest(target=0.5), linears=True))
     assert line.startswith("python -m core measure --model demo ") and " --preset linears" in line

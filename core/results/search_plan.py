@@ -18,7 +18,7 @@ from core.base.spec import number
 from core.kinds.treatments import NO_REPAIR, Treatment
 from core.models import work
 from core.models.outline import Outline
-from core.search.candidates import GRIDS, TARGETS, candidates
+from core.results.candidates import GRIDS, TARGETS, candidates
 from core.store.cache import Store
 
 MEASURED_SPARSITIES = SPARSITIES

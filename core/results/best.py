@@ -17,13 +17,13 @@ from core.base.errors import UserError
 from core.base.formats import capital, per_cent
 from core.kinds.treatments import REPAIRS
 from core.results import evaluations
+from core.results.candidates import kept_by_uniform, loss, ranked
 from core.results.comparison import Interval
 from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations
+from core.results.search_plan import final_request, profile_request
+from core.results.text_splits import unsplit
 from core.results.verdicts import quoted, sentence
-from core.search.candidates import kept_by_uniform, loss, ranked
-from core.search.plan import final_request, profile_request
-from core.search.text_splits import unsplit
 from core.store.cache import Entry, Store
 from core.store.provenance_schema import BestProvenance
 

@@ -1,1 +1,0 @@
-"""The best setting of a model: candidates, stages, answer."""
