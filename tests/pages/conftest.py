@@ -43,7 +43,7 @@ def one_profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(bare: Store, one_profile: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A cache with one profile that can be pruned; the cost is invented and no worker starts."""
     monkeypatch.setattr(work, "estimate", lambda *_: EXPECTED)
-    monkeypatch.setattr(plan, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(search_plan, "estimate", lambda *_: EXPECTED)
     shutil.copytree(one_profile, bare.root, dirs_exist_ok=True)
     return bare
 

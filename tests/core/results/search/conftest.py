@@ -16,7 +16,7 @@ from tests.core.results.search.asking import DOCUMENTS, SMALL
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few candidates, and a profile of two sparsities."""
     monkeypatch.setitem(GRIDS, "quick", SMALL)
-    monkeypatch.setattr(plan, "MEASURED_SPARSITIES", (0.3, 0.7))
+    monkeypatch.setattr(search_plan, "MEASURED_SPARSITIES", (0.3, 0.7))
 
 
 @pytest.fixture

@@ -134,7 +134,8 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
     assert search_plan.final_request(asked, None, [winner]).settings == (winner,)
     assert len(search_plan.final_request(wanda, None, [winner.model_copy(update={"pruner": "wanda"})]).settings) == 3
     shape = Outline(layers=4, width=32, vocabulary=64, layer_parameters=4096, parameters=20_000)
-    costs = [search_plan.planned(asked.model_copy(update={"seeds": seeds}), shape)["final"] for seeds in ((0,), (0, 1, 2))]
+    several = [asked.model_copy(update={"seeds": seeds}) for seeds in ((0,), (0, 1, 2))]
+    costs = [search_plan.planned(each, shape)["final"] for each in several]
     assert costs[0] == costs[1] < search_plan.planned(wanda, shape)["final"]
 
     repaired = winner.model_copy(update={"repair": "refit"})
