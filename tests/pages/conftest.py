@@ -9,6 +9,7 @@ import pytest
 
 from core.jobs import queue, warm
 from core.models import work
+from core.results import search_plan
 from core.store.cache import Store
 from tests import synthetic
 from tests.fake_warm import Warm

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.results import search_plan
 from core.results.candidates import GRIDS
 from tests import tiny
 from tests.core.results.search.asking import DOCUMENTS, SMALL
