@@ -44,7 +44,7 @@ if part == "best":  # looks for an allocation of its own, so the one in view is 
     search.show(profile)
     view.end()
 upper = st.container()
-how = pruning.draw(profile, in_view.request, opened=part == "evaluate")
+how = pruning.draw(profile, in_view.request)
 if how.wrong:
     frame.error(how.wrong)
 shown = groups and part in ("results", "export")

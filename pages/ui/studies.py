@@ -44,14 +44,8 @@ def choose(found: dict[str, Evaluations], setting: Setting, drawn: bool) -> Eval
     Args:
         drawn: `badge` draws the choice in this run.
     """
-    asked = st.query_params.get("study")
     homes = {entry.key: key for key, each in reversed(found.items()) for entry in each.guests}
     homes |= {entry.key: key for key, each in found.items() for entry in each.entries}
-    home = homes.get(asked)
-    if asked and home is None:
-        why = "not in this cache, of another model, or of the dense model alone"
-        view.unheeded(f"The link asks for study {plain(repr(asked))}, which is {why}.")
-        st.query_params.pop("study")
     target, pruner = setting.allocation.target, setting.treatment.name
     place = protocols.place(found.values(), target, pruner, setting)
     first = place.evaluations.entries[-1].key if place else next(iter(found))
@@ -89,11 +83,6 @@ def lacking(
     frame.link("prune.py", "Open those results", query)
 
 
-def stamp(said: str, told: str = "") -> None:
-    """The protocol under a number, a chart or a table; what measured it is in its help."""
-    st.caption(f"**Protocol:** {plain(said)}", help=plain(told) or None)
-
-
 def badge(found: Evaluations, among: Mapping[str, Evaluations] | None = None) -> None:
     """The protocol of some evaluations, once a page; all of it is in its help.
 
@@ -102,7 +91,7 @@ def badge(found: Evaluations, among: Mapping[str, Evaluations] | None = None) ->
     """
     said, told = protocols.line(found), f"{protocols.badge(found)}. {protocols.versions(found.points)}"
     if among is None or len(among) < 2:
-        stamp(said, told)
+        st.caption(f"**Protocol:** {plain(said)}", help=plain(told))
         return
     with st.popover(f"**Protocol:** {plain(said)}", type="tertiary", help=plain(told), wrap=True):
         below = [plain(protocols.under_line(each)) for each in among.values()]
@@ -114,22 +103,18 @@ def badge(found: Evaluations, among: Mapping[str, Evaluations] | None = None) ->
 
 
 def show_table(table: Table, alt: str, file: str, key: str) -> None:
-    """Draw a table: what a row is stays in sight, and changes have two decimals.
+    """Draw a table: what a row is stays in sight, and changes have their sign and two decimals.
 
     Args:
         file: the name of the downloaded file, without its end.
     """
     about = {name: column.about for name, column in table.columns.items() if column.about and name in table.values}
     helps = {name: st.column_config.Column(help=text) for name, text in about.items() if name not in frame.SHARES}
-    frame.show_table(pd.DataFrame(table.numbers), alt, columns(table.numbers) | helps, key=key)
+    change = st.column_config.NumberColumn(format="%+,.2f")
+    changes = [head for head in table.numbers if head.startswith(CHANGE) or head.endswith((" low", " high", " seeds"))]
+    columns = dict.fromkeys(changes, change) | {"allocation": st.column_config.TextColumn(width=170, pinned=True)}
+    frame.show_table(pd.DataFrame(table.numbers), alt, columns | helps, key=key)
     st.caption(ABOUT)
     st.download_button(
         "Download CSV", lambda: table.csv, file_name=f"{file}.csv", mime="text/csv", key=f"{key}-csv", on_click="ignore"
     )
-
-
-def columns(heads: Iterable[str]) -> dict[str, object]:
-    """How columns of the table are written: changes with their sign, what a row is always in sight."""
-    change = st.column_config.NumberColumn(format="%+,.2f")
-    changes = [head for head in heads if head.startswith(CHANGE) or head.endswith((" low", " high", " seeds"))]
-    return dict.fromkeys(changes, change) | {"allocation": st.column_config.TextColumn(width=170, pinned=True)}

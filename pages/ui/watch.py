@@ -151,7 +151,7 @@ def _ended(job: Job) -> None:
         st.warning(f"{job.state.capitalize()} at {status.percent}. {kept}")
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.state == "done":
-            open_result(job, on_page=True)
+            open_result(job)
         elif not status.bad_request:
             buttons.button("Resume", resume, [job], key="resume")
         st.button("Close", on_click=st.query_params.pop, args=["job", None], key="close")
@@ -162,13 +162,12 @@ def open_profile(key: str, label: str = "Open", **view: str) -> None:
     frame.link("absorption.py", label, {"profile": key} | view)
 
 
-def open_result(job: Job, on_page: bool = False) -> None:
-    """A link to what a finished job computed, with its page named where asked; an export is said in words."""
-    key = job.status.result
+def open_result(job: Job) -> None:
+    """A link to what a finished job computed; an export is said in words."""
+    key, row = job.status.result, BY_REQUEST[type(job.request)]
     if isinstance(job.request, ShareRequest):
         st.caption(f"Stored in {key}.")  # the whole, or as much of it as there is
         return
-    row = BY_REQUEST[type(job.request)]
     entry = _entry(key, row.kind)
     if entry is None:
         st.caption("Its result was deleted.")
@@ -176,18 +175,16 @@ def open_result(job: Job, on_page: bool = False) -> None:
         if any(each.perturbation.compares for each in job.request.measurements):
             open_profile(key, "Open the comparison", group=COMPARED)
         else:
-            open_profile(key, "Open on the Absorption page" if on_page else "Open")
+            open_profile(key, "Open on the Absorption page")
     elif isinstance(job.request, ExportRequest):
         with st.container(key=f"whole-line-{job.key}"):
             export.finished(entry)
     elif not row.opens:
         st.caption(f"Stored as {row.kind} {entry.key}.")
     else:
-        label = "Open on the Prune page" if on_page else "Open"
         query = view.here("prune.py") | {name: value.format(key=entry.key) for name, value in row.opens}
-        asked = getattr(job.request, "profile", None)
-        query |= {"profile": asked} if asked else {}
-        frame.link("prune.py", label, query)
+        query |= {"profile": job.request.profile} if job.request.profile else {}
+        frame.link("prune.py", "Open on the Prune page", query)
 
 
 def _entry(key: str | None, kind: str) -> Entry | None:

@@ -89,7 +89,7 @@ def test_a_cold_link_shows_verdict_charts_and_protocol(place: Place, tab: Tab) -
     page = tab(f"{place.page}&strength=0.04&detail=correction")
     for title in (re.compile(r"^\d.* %.* 70 %$"), "Perplexity against target", "The correction beside its controls"):
         expect(page.get_by_role("heading", name=title)).to_be_visible()
-    expect(page.locator(".st-key-correction .textpoint", has_text="shuffled")).to_be_visible()
+    expect(page.locator(".st-key-correction .ytick", has_text="shuffled").first).to_be_visible()
     expect(page.get_by_text("Protocol:").locator("visible=true")).to_have_count(1)
     page.get_by_text("Verdicts", exact=True).click()
     expect(page.get_by_role("listitem").filter(has_text=re.compile(r"0\.04 .*\d %")).first).to_be_visible()

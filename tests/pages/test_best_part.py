@@ -32,19 +32,14 @@ ANSWERED = BestRequest(
 
 def save(
     store: Store, costs: synthetic.Callable = synthetic.invented_cost, request: BestRequest = ANSWERED,
-    methods: tuple[str, ...] = METHODS, lower: str = "", **told: object,
+    methods: tuple[str, ...] = METHODS, **told: object,
 ) -> Entry:  # fmt: skip
-    """An answer of the profile's model: its selection, its final comparison, and the view over both.
-
-    Args:
-        lower: an allocation that is judged too.
-    """
+    """An answer of the profile's model: its selection, its final comparison, and the view over both."""
     target = request.target or 0.7
     tried = [Setting(pruner=request.pruner, allocation=grammar.read_allocation(f"{each}:{target}")) for each in methods]
     selection = _study(store, tried, costs, f"selects {request.key}")
     winner, runner_up = candidates.choose(selection)
     contenders = [each for each in (winner, runner_up) if each]
-    contenders += [winner.model_copy(update={"allocation": grammar.read_allocation(lower)})] if lower else []
     seeded = [each.model_copy(update={"calibration_seed": seed}) for seed in request.seeds for each in contenders]
     final = _study(store, seeded, costs, f"judges {request.key}")
     spec = BestSpec(
@@ -170,24 +165,6 @@ def test_uniform_is_the_answer_where_nothing_is_better(store: Store) -> None:
     assert url(app.button(key="use").click().run())["allocation"].startswith("uniform")
 
 
-def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_the_loss(store: Store) -> None:
-    trials = [
-        {"target": 0.7, "loss": 0.15, "allocation": "owl", "uniform": 0.25},
-        {"target": 0.45, "loss": 0.1, "allocation": "owl", "uniform": 0.125},
-    ]
-    request = ANSWERED.model_copy(update={"target": None, "max_loss": 0.2})
-
-    def costs(setting: Setting) -> float:
-        return 0.3 * setting.allocation.target
-
-    found = best.load(store, save(store, costs, request, ("uniform", "owl"), "uniform:0.45", trials=trials))
-    app = part()
-    assert not app.exception
-    assert found.answer.allocation == grammar.read_allocation("uniform:0.45")
-    assert any(found.sentence in each.value and found.loss_sentence in each.value for each in app.markdown)
-    assert url(app.button(key="use").click().run())["allocation"] == "uniform:0.45"
-
-
 def gone(store: Store, unit: object) -> None:
     """Take a measurement out of the cache."""
     folder = store.path(unit)
@@ -222,18 +199,6 @@ def test_what_is_answered_already_is_not_run_again(store: Store) -> None:
     assert "Already answered" in app.success[0].value
     assert "best-run" not in {each.key for each in app.button}
     assert app.selectbox(key="best").value == newer.key and part().selectbox(key="best").value == entry.key
-
-
-def test_every_number_of_the_answer_stands_under_its_protocol(store: Store) -> None:
-    texts = {"calibration": "a text", "selection": "text that selects", "final": "text that judges"}
-    entry = save(store, texts=texts)
-    app = part()
-    [judges] = badges(app)
-    study = entry.spec.final
-    assert "text that judges, 12 × 256 tokens" in judges and "calibrated on a text, 16 × 64" in judges
-    assert study.text.content[:6] in judges and f"study {study.key[:6]}" in judges and "seeds 0, 1, 2" in judges
-    save(store, request=ANSWERED.model_copy(update={"effort": "full"}))
-    assert any("demo text, evaluation half, 12 × 256" in each for each in badges(part())), "named as it was asked for"
 
 
 # --- from the answer on --------------------------------------------------------------------------------------------

@@ -138,18 +138,6 @@ def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, val
     assert kept(app, key) == value
 
 
-@pytest.mark.parametrize(("key", "value"), [("seeds", "a,b"), ("calibration_documents", "599")])
-def test_a_calibration_that_cannot_be_hides_nothing_of_the_form(store: Store, key: str, value: str) -> None:
-    whole = opened(part="evaluate", evaluate="methods")
-    app = opened(part="evaluate", evaluate="methods", **{key: value})
-    (error,) = app.error
-    assert value in error.value and "--" not in error.value
-    assert {each.key for each in app.text_input} == {each.key for each in whole.text_input} > {"targets", "tasks"}
-    assert app.button(key="run").disabled and not whole.button(key="run").disabled
-    app.text_input(key=key).set_value("0" if key == "seeds" else "0-1").run()
-    assert not app.error and not app.button(key="run").disabled
-
-
 def test_what_is_evaluated_already_is_linked_not_run(store: Store) -> None:
     request = StudyRequest(profile=PROFILE.key, settings=(Setting(allocation=OWL),))
     fake.get(request, store)

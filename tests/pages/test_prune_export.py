@@ -73,16 +73,6 @@ def test_a_model_that_is_not_here_has_no_cost_yet(store: Store, monkeypatch: pyt
     assert any("not known before" in each.value for each in opened(part="export").markdown)
 
 
-def test_numbers_of_another_calibration_are_not_the_exports(store: Store, located: None, outside: Path) -> None:
-    save(store, family())
-    app = opened(part="export")
-    assert any("No study measured this setting with this calibration" in each.value for each in app.caption)
-    app.text_input(key="export-folder").set_value(str(outside / "pruned")).run()
-    app.button(key="export").click().run()
-    (job,) = queue.jobs(store)
-    assert job.request.study is None
-
-
 def test_a_study_whose_request_is_known_is_matched_by_it(store: Store) -> None:
     settings_ = (Setting(allocation=OWL),)
     profile = load(store, store.profile(PROFILE.key))
@@ -134,15 +124,6 @@ def test_a_finished_export_tells_its_bytes(store: Store, tmp_path: Path) -> None
     shown = {each.language: each.value for each in app.code}
     assert f"from_pretrained({request.folder!r})" in shown["python"]
     assert shlex.split(shown["bash"]) == ["vllm", "serve", request.folder]
-
-
-def test_a_folder_is_shown_whole(store: Store, located: None, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(outside)
-    app = opened(part="export")
-    app.text_input(key="export-folder").set_value("pruned2").run()
-    assert f"The export goes to {outside / 'pruned2'}." in [each.value for each in app.caption]
-    app.text_input(key="export-folder").set_value(str(outside / "pruned3")).run()
-    assert not any(each.value.startswith("The export goes to") for each in app.caption)
 
 
 # --- what both models write ----------------------------------------------------------------------------------------

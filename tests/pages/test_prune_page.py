@@ -11,7 +11,7 @@ from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.opening import figures, named
-from tests.pages.prune_page import LAYERS, PROFILE, badges, family, opened, verdict
+from tests.pages.prune_page import LAYERS, PROFILE, badges, family, opened
 
 # --- watching ------------------------------------------------------------------------------------------------------
 
@@ -42,14 +42,3 @@ def test_a_running_study_fills_its_chart(store: Store) -> None:
     assert "16 × 512 tokens" in amount.help and not badges(app), "one protocol line a page"
     [link] = app.sidebar.get("page_link")
     assert job.key in link.proto.query_string and "evaluation · 4 settings" in link.proto.label
-
-
-def test_a_finished_study_leads_to_its_results(store: Store) -> None:
-    request = StudyRequest(profile=PROFILE.key, settings=family()[:4])
-    job = queue.submit(store, request)
-    key = fake.get(request, store).key
-    job.write(Status(state="done", result=key, started=1.0, updated=61.0))
-    app = opened(job=job.key)
-    assert "60 s" in app.success[0].value
-    assert any(key in link.proto.query_string for link in app.get("page_link"))
-    assert "against uniform" in verdict(app)

@@ -6,7 +6,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.ask.texts import USUAL_CALIBRATION
-from core.jobs import queue
 from core.store.cache import Store
 from tests.pages.opening import ROOT, url
 from tests.pages.prune_page import opened
@@ -32,19 +31,6 @@ def test_after_best_setting_the_calibration_is_what_it_was(store: Store, part: s
     assert app.text_input(key="seeds").value == "0"
     assert app.number_input(key="calibration_windows").value == USUAL_CALIBRATION.sequences
     assert app.number_input(key="calibration_length").value == USUAL_CALIBRATION.length
-
-
-def test_after_best_setting_run_queues_what_was_chosen(store: Store) -> None:
-    app = opened(part="evaluate")
-    app.text_input(key="seeds").set_value("0,1")
-    app.number_input(key="calibration_windows").set_value(7)
-    app.number_input(key="windows").set_value(9).run()
-    app = to(to(app, "best"), "evaluate")
-    app.button(key="run").click().run()
-    [job] = queue.jobs(store)
-    assert job.request.calibration == USUAL_CALIBRATION.model_copy(update={"sequences": 7})
-    assert [each.calibration_seed for each in job.request.settings] == [0, 1]
-    assert job.request.evaluation.text.sequences == 9
 
 
 def test_what_a_refusal_hides_comes_back_as_it_was(store: Store) -> None:

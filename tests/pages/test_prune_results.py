@@ -99,24 +99,6 @@ def drawn(group: evaluations.Evaluations) -> set[str]:
     return set(drawing.perplexity(group, None).table["method"])
 
 
-def test_magnitude_shares_a_chart_with_what_is_calibrated(store: Store) -> None:
-    wanda = save(store, candidates.combined(candidates.alone(OWL), "wanda", (0,)))
-    magnitude = save(store, candidates.combined(candidates.alone(OWL), "magnitude", (0,)))
-    [group] = grouped(store).values()
-    assert drawn(group) == {"Uniform, Wanda", "OWL, Wanda", "Uniform, magnitude", "OWL, magnitude"}
-    said = protocols.badge(group)
-    assert ", 16 × 64 · " in said and " · calibration seed 0 · " in said
-    keys = f"studies {wanda[:6]}, {magnitude[:6]}"
-    assert said.endswith(keys)
-    below = protocols.under_line(group)
-    assert below.startswith("4 settings · calibration seed 0 · text ") and below.endswith(keys)
-    app = opened(study=magnitude, by="magnitude", detail="all")
-    assert not app.warning and not app.exception and app.session_state["study"] == wanda
-    assert len({*badges(app)}) == 1 and "magnitude" in set(app.dataframe[-1].value["pruner"])
-    assert protocols.holding(group, Setting(pruner="magnitude", allocation=OWL)) == magnitude
-    assert protocols.holding(group, Setting(pruner="wanda", allocation=OWL)) == wanda
-
-
 def recalibrated(store: Store, asked: tuple[Setting, ...], windows: int, profile: str | None = PROFILE.key) -> str:
     """A study calibrated on so many windows."""
     spec = synthetic.study_spec(PROFILE, asked, LAYERS)
@@ -219,22 +201,6 @@ def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
     assert [each.tasks for each in again.points] == [each.tasks for each in group.points]
 
 
-# --- the badge -----------------------------------------------------------------------------------------------------
-
-
-def test_the_table_begins_with_what_matters_and_keeps_what_a_row_is_in_sight(store: Store) -> None:
-    save(store, family((0, 2)))
-    shown = opened(detail="all").dataframe[-1]
-    first = ["allocation", "pruner", "zeros", "perplexity", "against uniform, %", "uniform low", "uniform high"]
-    assert list(shown.value.columns)[:7] == first
-    columns = json.loads(shown.proto.columns)
-    assert columns["allocation"]["pinned"]
-    assert columns["zeros"]["type_config"]["format"] == "%.4g %%"
-    assert {columns[each]["type_config"]["format"] for each in first[4:]} == {"%+,.2f"}
-    seeds = shown.value.set_index("allocation")["calibration seeds"]
-    assert seeds["OWL"] == "0, 2" and seeds["dense"] == ""
-
-
 # --- what was evaluated elsewhere ------------------------------------------------------------------------------------
 
 
@@ -256,16 +222,3 @@ def test_what_another_protocol_has_is_named_and_linked(store: Store, detail: str
     app.run()
     assert url(app)["study"] == other and not app.exception
     assert not any(each.value.startswith("No ") for each in app.info)
-
-
-def test_a_setting_that_another_protocol_has_is_linked(store: Store) -> None:
-    lower = candidates.combined([grammar.method("dlp", 0.6)], "wanda", (0,))
-    other = save(store, (*family(), *lower), text="another text")
-    here = save(store, candidates.combined([grammar.method("dlp", 0.7)], "wanda", (0,)))
-    app = opened(study=here)
-    [said] = [each.value for each in app.info if "has not been evaluated here" in each.value]
-    assert "It was evaluated at 70 % zeros, Wanda (another text" in said
-    assert link(app, "Open those results")["study"] == other
-    elsewhere = opened(study=other, within="60 % zeros, Wanda")
-    [said] = [each.value for each in elsewhere.info if "has not been evaluated here" in each.value]
-    assert "another profile" not in said and said.endswith("It was evaluated at 70 % zeros, Wanda.")

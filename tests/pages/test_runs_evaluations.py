@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from core.ask import naming
 from core.store.cache import Store
 from tests import synthetic
 from tests.pages.opening import links, opened_at, url
@@ -47,17 +46,6 @@ def test_what_is_compared_stands_under_its_protocol(bare: Store) -> None:
     assert len(protocols(app)) == 2 and all(
         "versions" in each.help for each in app.caption if "Protocol:" in each.value
     )
-
-
-def test_what_pruning_was_helped_along_with_is_said(bare: Store) -> None:
-    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), (OWL,), LAYERS)
-    told = {"warnings": ["damping was raised to 0.1 in layer 2"], "broken": None}
-    bare.save(spec.evaluated(spec.points[-1]), synthetic.evaluated(spec.points[-1], 24, LAYERS), told)
-    key = synthetic.save_study(bare.root, spec, LAYERS)
-    app = part("evaluations", compare=[f"{key[:6]}-1", f"{key[:6]}-2"])
-    helped = row(bare, key).one.helped
-    assert list(app.dataframe[0].value["while pruning"])[-1] == helped and told["warnings"][0] in helped
-    assert [each.value for each in app.warning] == [f"{naming.setting(OWL)}. {helped}"]
 
 
 def test_a_comparison_is_in_the_link_and_back_takes_it_back(bare: Store) -> None:

@@ -9,9 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.ask import naming
-from core.ask.models import ModelSpec
 from core.ask.requests import ExportRequest, ExportSpec
-from core.jobs import processes, queue
+from core.jobs import queue
 from core.jobs.status import Status
 from core.plan.gains import gains_of
 from core.results import findings
@@ -51,19 +50,6 @@ def test_every_profile_has_a_card_that_says_what_was_found_and_opens_it(filled_c
         assert f"{card.finding}: {card.perturbation}." in said and any(card.size in each for each in said)
     opens = [each["profile"] for each in links(app) if "profile" in each]
     assert opens[:3] == [filled_cache[each] for each in ("deep", "twin", "shallow")], "what holds most comes first"
-
-
-def test_bundled_cards_come_first(bare: Store) -> None:
-    """The own profile holds more than the bundled one, and was made later."""
-    demo = synthetic.save_profile(bare.root / "home" / "demo", synthetic.profile_spec(4, 8, "quick", 21), 4)
-    own = synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, seed=22), 4, "of my own", "my text")
-    app = opened()
-    labels = [each.proto.label for each in app.main.get("page_link")]
-    cards = [(label, at) for label, at in zip(labels, links(app), strict=True) if label.startswith("**")]
-    assert [at.get("profile") for _, at in cards] == [demo, own]
-    assert "invented" in cards[0][0] and "of my own · my text" in cards[1][0]
-    pictures = [image.url for each in app.main.get("image") for image in each.proto.imgs]
-    assert len(pictures) == len({*pictures}) == 2
 
 
 def test_a_card_of_what_is_gone_says_so_and_the_others_stand(bare: Store) -> None:
@@ -123,15 +109,6 @@ def test_a_run_whose_profile_was_deleted_says_so_in_place_of_a_link(bare: Store)
     assert {"profile": key} not in links(app) and not app.exception
 
 
-def test_a_running_job_says_how_far_it_is_and_how_long_it_takes(bare: Store) -> None:
-    job = queue.submit(bare, fake.request())
-    job.write(Status(state="running", line="layer 3", done=1, total=4, seconds_left=95))
-    with processes.take(job.lock):
-        app = opened()
-    assert [each.proto.text for each in app.get("progress")] == ["25 %, about 95 s left"]
-    assert any(each.value.startswith("layer 3 · ") for each in app.caption)
-
-
 def test_resume_and_forget(bare: Store) -> None:
     job = queue.submit(bare, fake.request())
     job.write(Status(state="running"))
@@ -163,17 +140,6 @@ def test_at_first_only_profiles_of_one_text_are_overlaid(bare: Store, alike: boo
     assert app.session_state["overlaid"] == ([one, two] if alike else [one]) and not app.warning
     finding = " ".join(each.value for each in part("overlay", overlaid=[one, two]).markdown)
     assert ("They read different texts" in finding) == (not alike)
-
-
-@pytest.mark.parametrize("profiles", [1, 2])
-def test_what_has_nothing_to_be_laid_over_says_what_to_do(bare: Store, profiles: int) -> None:
-    quick = synthetic.profile_spec(4, 8, "quick", seed=9)
-    alone = ((name, quick.measurements[at : at + 1]) for at, name in enumerate("ab"[:profiles]))
-    changed = ({"measurements": measured, "model": ModelSpec(content=name)} for name, measured in alone)
-    keys = [synthetic.save_profile(bare.root, quick.model_copy(update=each), 4) for each in changed]
-    app = part("overlay", overlaid=keys)
-    assert ("share no perturbation" in app.info[0].value) == (profiles == 2)
-    assert not app.get("plotly_chart") and not app.exception
 
 
 def test_a_pack_is_imported_and_linked(bare: Store, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -100,15 +100,11 @@ class Pruning:
         return self.request.to(Prompt, setting=self.setting, prompt=words)
 
 
-def draw(profile: Profile, in_view: AllocationRequest, opened: bool) -> Pruning:
-    """Draw how the model in view is to be pruned; every widget keeps its value, also one that cannot be.
-
-    Args:
-        opened: whether the choices are unfolded.
-    """
+def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
+    """Draw how the model in view is to be pruned; every widget keeps its value, also one that cannot be."""
     repairs = {name: row.label for name, row in REPAIRS.items()}
     about = " ".join(row.about for row in REPAIRS.values())
-    with st.expander("Pruner, calibration and device", expanded=opened):
+    with st.expander("Pruner, calibration and device"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             pruner = form.switch("Pruner", PRUNERS, "by", USUAL)
             repair = form.switch("Repair", NONE | repairs, "repair", "none", help=about)
