@@ -8,10 +8,10 @@ import streamlit as st
 from core.base.escape import plain
 from core.base.formats import pruned_before
 from core.plan.gains import gains_of
-from core.results import findings, precision
-from core.show.figures import labels
+from core.results import findings
+from core.show import words
 from core.show.figures.charts import COMPARED, GLANCE, GROUPS
-from core.show.figures.in_view import InView
+from core.show.figures.style import InView
 from core.store.profiles import Profile
 from pages.ui import frame, glossary, subject, view
 from pages.ui.absorption import overview, sections
@@ -33,7 +33,7 @@ STILL = "This perturbation changes nothing at any layer, so there is no drift to
 
 def choose(profile: Profile) -> tuple[str, str | None]:
     """The perturbation in view and the same at the other positions, where it was measured there; held in the URL."""
-    bases = labels.by_positions(profile)
+    bases = words.by_positions(profile)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first = subject.PREFERRED if subject.PREFERRED in bases else next(iter(bases))
         base = view.sync("perturbation", list(bases), first)
@@ -48,7 +48,7 @@ def choose(profile: Profile) -> tuple[str, str | None]:
         positions = where[0]
         if len(where) > 1:
             positions = view.sync("positions", where, "after_first")
-            view.switch("Applied to", labels.POSITIONS, "positions")
+            view.switch("Applied to", words.POSITIONS, "positions")
         glossary.words(TERMS)
     others = [name for at, name in bases[base].items() if at != positions]
     return bases[base][positions], next(iter(others), None)
@@ -70,7 +70,7 @@ name, other = choose(profile)
 gains = gains_of(profile.seeds(name))
 st.header(plain(headline(profile, name, other)), anchor=False, help=findings.RULE)
 unit = next(profile.spec.unit(each) for each in profile.spec.measurements if each.perturbation.name == name)
-for caveat in filter(None, (precision.rounding(profile), pruned_before(unit.earlier))):
+for caveat in filter(None, (findings.rounding(profile), pruned_before(unit.earlier))):
     st.caption(plain(caveat))
 if not any(map(math.isfinite, gains.value[:-1])):
     if profile.layers > 1:  # of a single one the headline says why

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.show.lessons import help_lines
+from core.show import help_lines
 from pages.ui import frame
 
 st.title("How do I do this on the command line?", anchor=False)

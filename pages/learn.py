@@ -7,8 +7,7 @@ import streamlit as st
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import sentence
-from core.show import lessons
-from core.show.figures import labels
+from core.show import lessons, words
 from core.store.profiles import Profile
 from pages.ui import frame, glossary, studies, subject, tour, view
 from pages.ui.tour import CHAPTERS
@@ -63,7 +62,7 @@ def show(chapter: str, profile: Profile) -> None:
     with st.container(horizontal=True):
         for link in screen.links:
             frame.link(*link)
-    st.caption(plain(labels.source(screen.profile)))
+    st.caption(plain(words.source(screen.profile)))
     if screen.below:
         st.markdown(screen.below)
     glossary.words(CHAPTERS[chapter].terms.split(", "))

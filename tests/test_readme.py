@@ -17,7 +17,7 @@ import typer
 from core.ask.study_file import read_study
 from core.cli import app, main
 from core.models import windows
-from core.show.lessons import help_lines
+from core.show import help_lines
 from core.show.report import questions
 from core.store.cache import Store
 from tests import tiny

@@ -64,9 +64,32 @@ def gist(error: BaseException) -> str:
     return legible(textwrap.shorten(first, 160, placeholder="…")) or type(error).__name__
 
 
-def per_cent(fraction: float) -> str:
-    """`60 %`, `62.5 %`."""
-    return f"{100 * fraction:.3g} %"
+def per_cent(fraction: float, decimals: int | None = None) -> str:
+    """`60 %`, `62.5 %`, `1,250 %`: three significant digits, or so many decimals."""
+    value = 100 * fraction
+    return f"{value:.3g} %" if decimals is None and abs(value) < 999.5 else f"{value:,.{decimals or 0}f} %"
+
+
+def times(factor: float, count: int = 2) -> str:
+    """A ratio with two digits: `0.57×`, `3.1×`, `120×`."""
+    return f"{digits(factor, count)}×" if math.isfinite(factor) else digits(factor)
+
+
+def gain(value: float) -> str:
+    """A gain, near 1 with two decimals, so that the 5% band shows: `0.57×`, `1.07×`, `12×`."""
+    return f"{ratio(value)}×" if math.isfinite(value) else digits(value)
+
+
+def ratio(value: float) -> str:
+    """The same without its sign, for the ends of an interval."""
+    return f"{value:.2f}" if 0.1 <= value < 10 else digits(value)
+
+
+def changed(factor: float) -> str:
+    """A ratio as a verb: `grows 3.1×`, `shrinks to 0.57×`; `stays as large` where two digits show no change."""
+    if times(factor) == times(1):
+        return "stays as large"
+    return f"grows {times(factor)}" if factor >= 1 else f"shrinks to {times(factor)}"
 
 
 def model_name(typed: str, bundled: str = "SmolLM2-135M-Instruct") -> str:

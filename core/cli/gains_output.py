@@ -13,7 +13,7 @@ from core.base.errors import UserError
 from core.base.formats import digits, pruned_before, ranges
 from core.cli import output
 from core.plan.gains import gains_of
-from core.results import findings, precision, propagation
+from core.results import findings, propagation
 from core.store.profiles import Profile
 
 CELL, MARGIN = 25, 9  # columns of the terminal: a gain with its interval, and the layer's number
@@ -36,8 +36,8 @@ def gains_json(found: Profile) -> list[dict[str, Any]]:
                 "interval": np.stack([gains.low, gains.high], axis=1),
                 "verdict": list(gains.verdicts),
                 "verdict_without_correction": list(gains.uncorrected),
-                "finding": precision.finding(found, name),
-                "below_floor": precision.drowned(found, name),
+                "finding": findings.of_perturbation(found, name),
+                "below_floor": findings.drowned(found, name),
                 "mean_ratio": gains.mean_ratio,
                 "median": gains.median,
                 "drift": gains.drift,
@@ -61,7 +61,7 @@ def overview(found: Profile) -> None:
     amount = f"{text.sequences} × {text.length} tokens"
     out.print(f"{told.get('model')} on {told.get('text')}, {amount}{found.entry.mark}", markup=False, soft_wrap=True)
     out.print(f"[bold]{escape(lead['name'])}[/bold]: {escape(lead['finding'])}", soft_wrap=True, highlight=False)
-    for caveat in filter(None, (precision.rounding(found), pruned_before(found.spec.earlier))):
+    for caveat in filter(None, (findings.rounding(found), pruned_before(found.spec.earlier))):
         out.print(caveat, soft_wrap=True, highlight=False, markup=False)
     table = Table()
     table.add_column("perturbation", no_wrap=True)

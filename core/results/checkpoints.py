@@ -89,13 +89,13 @@ class Compared:
         if not odd:
             return (
                 f"No layer's weights stand out. Layer {layer} does the most harm: {cost}; its largest error is "
-                f"{_share(error)}, of {name}."
+                f"{per_cent(error)}, of {name}."
             )
         lead = f"Layer {layer} stands out"
         if len(odd) > 1:
             lead = f"{capital(named(odd))} stand out, and layer {layer} does the most harm of them"
-        usual = f"where the median layer's differs by {_share(self.usual[tensor])}"
-        return f"{lead}: its {name} differs by {_share(error)}, {usual}; {cost}."
+        usual = f"where the median layer's differs by {per_cent(self.usual[tensor])}"
+        return f"{lead}: its {name} differs by {per_cent(error)}, {usual}; {cost}."
 
     def _cost(self, layer: int) -> str:
         """What a layer alone costs, beside the median one."""
@@ -133,13 +133,14 @@ class Compared:
         """How far the weights differ, inside and outside the layers."""
         layer, tensor = np.unravel_index(self.weights.error.argmax(), self.weights.error.shape)
         said = (
-            f"The largest error is {_share(self.weights.error[layer, tensor])}, of {self.tensors[tensor]} in layer "
-            f"{layer}; in the median layer it is {_share(self.usual[tensor])}."
+            f"The largest error is {per_cent(self.weights.error[layer, tensor])}, of {self.tensors[tensor]} in layer "
+            f"{layer}; in the median layer it is {per_cent(self.usual[tensor])}."
         )
         if not self.weights.outside.any():
             return f"{said} Outside the layers nothing differs."
         most = int(self.weights.outside.argmax())
-        return f"{said} Outside the layers {self.outside[most]} differs most, by {_share(self.weights.outside[most])}."
+        error = per_cent(self.weights.outside[most])
+        return f"{said} Outside the layers {self.outside[most]} differs most, by {error}."
 
 
 def compared(profile: Profile, name: str | None = None) -> Compared:
@@ -171,7 +172,3 @@ def _spreads(values: Array, least: float) -> Array:
     """By how many spreads each value lies above the median of its column; a spread is a scaled median deviation."""
     above = values - np.median(values, axis=0)
     return above / np.maximum(1.4826 * np.median(np.abs(above), axis=0), least)
-
-
-def _share(error: float) -> str:
-    return f"{digits(100 * error)} %"

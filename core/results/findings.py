@@ -1,12 +1,17 @@
-"""Verdicts in a sentence: which layers amplify, which absorb, which are undecided."""
+"""Verdicts in a sentence: which layers amplify, absorb or are undecided, and which drown in rounding."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
-from core.base.formats import capital, ranges, several
-from core.plan.gains import FEWEST_SEQUENCES, Gains
+import numpy as np
+
+from core.base.formats import capital, digits, per_cent, ranges, several
+from core.plan.gains import FEWEST_SEQUENCES, Gains, gains_of
+from core.results import propagation
+from core.store.profiles import Profile
+from core.store.results import Array
 
 DIRECTIONS = {"amplifies": "amplify", "absorbs": "absorb"}  # of one layer, of several
 PHRASES = {word: (word, many) for word, many in DIRECTIONS.items()} | {"undecided": ("is undecided", "are undecided")}
@@ -70,3 +75,39 @@ def clause(layers: Sequence[int], one: str, many: str) -> str:
 def named(layers: Sequence[int]) -> str:
     """`layer 3`, `layers 3 to 5 and 7`."""
     return f"layer{'' if len(layers) == 1 else 's'} {ranges(layers)}"
+
+
+# --- with the noise floor ------------------------------------------------------------------------------------------
+
+
+def of_perturbation(profile: Profile, name: str) -> str:
+    """The finding on one perturbation, and which of its layers drown in rounding.
+
+    Args:
+        name: a perturbation that was measured, as `gaussian:0.3`.
+    """
+    layers = np.flatnonzero(drowned(profile, name)[:-1]).tolist()
+    said = finding(gains_of(profile.seeds(name)))
+    if not layers:
+        return said
+    what = "of every layer" if len(layers) == profile.layers - 1 else f"of {named(layers)}"
+    return (
+        f"{said} The drift {what} is below {propagation.FLOOR_MARGIN} times the noise floor: it may be rounding alone."
+    )
+
+
+def drowned(profile: Profile, name: str) -> Array:
+    """Whether the drift at the last layer is under ten times what rounding alone does there: (layers,) bool."""
+    return propagation.below_floor(profile.seeds(name), profile.floor.drift)[:, -1]
+
+
+def rounding(profile: Profile) -> str:
+    """What rounding alone does in half precision, in a sentence; empty in float32."""
+    dtype, floor = profile.spec.model.dtype, profile.floor
+    if dtype == "float32":
+        return ""
+    drift, distance = np.nanmedian(floor.drift[:, -1]), floor.half_precision[-1]
+    return (
+        f"In {dtype} rounding alone makes a drift of {digits(drift)} at the last layer (the noise floor, median over "
+        f"layers), and the clean stream there is {per_cent(distance)} away from its float32 run."
+    )

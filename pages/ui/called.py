@@ -11,8 +11,7 @@ from core.ask.studies import StudyRequest
 from core.ask.texts import WindowRequest
 from core.base import profile_names
 from core.base.errors import UserError
-from core.base.formats import capital, model_name, text_name
-from core.show.figures import labels
+from core.base.formats import capital, model_name, per_cent, text_name
 from pages.ui.measure.choose import MODELS
 
 
@@ -46,7 +45,7 @@ def brief(request: Request) -> str:
         case ExportRequest():
             said = ["export", naming.allocation(request.setting.allocation)]
         case BestRequest():
-            said = ["best setting", labels.percent(request.target) if request.target else "within a loss"]
+            said = ["best setting", per_cent(request.target) if request.target else "within a loss"]
         case _:
             return request.title
     return " · ".join([*said, profile_names.narrow(model_name(request.model))])

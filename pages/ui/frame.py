@@ -12,7 +12,8 @@ import streamlit as st
 from core.ask.shortages import shortage
 from core.base.escape import plain
 from core.base.formats import sentence
-from core.show.figures import Chart, labels
+from core.show import words
+from core.show.figures import Chart
 from pages.ui import view
 from pages.ui.live import figure
 
@@ -142,7 +143,7 @@ def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **mor
         brief = _brief(name)
         about = {} if brief == name else {"label": brief, "help": name}
         if name in numeric:
-            written = PER_CENT if name in SHARES else labels.column(table[name].to_numpy())
+            written = PER_CENT if name in SHARES else words.column(table[name].to_numpy())
             formats[name] = st.column_config.NumberColumn(format=written, **about)
         elif about:
             formats[name] = st.column_config.Column(**about)

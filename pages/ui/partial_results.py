@@ -10,9 +10,9 @@ import streamlit as st
 from core.ask.measurements import Measurement, ProfileSpec
 from core.base.escape import plain
 from core.jobs.records import Job
-from core.results import evaluations, precision, protocols
-from core.show import figures
-from core.show.figures import Chart, labels, of_evaluations
+from core.results import evaluations, findings, protocols
+from core.show import figures, words
+from core.show.figures import Chart, perplexity
 from core.store.cache import Store
 from core.store.parts import finished, partial
 from pages.ui import called, frame, subject, view
@@ -30,7 +30,7 @@ def perplexities(store: Store, job: Job) -> None:
         return
     read = f"{called.source(job.request.evaluation.text)} · {protocols.badge(study)}"
     points = f"{len(done)} of {len(study.points)} points finished."
-    _show(of_evaluations.perplexity(study, None, view.look()), job, "live-study", points, read=read)
+    _show(perplexity.of_evaluations(study, None, view.look()), job, "live-study", points, read=read)
 
 
 def matrix(store: Store, job: Job) -> None:
@@ -54,12 +54,12 @@ def whole(key: str, job: Job) -> None:
     profile = subject.load(key)
     known = profile.perturbations
     name = st.selectbox(
-        "Perturbation", list(known), key="live", format_func=lambda each: labels.perturbation(known[each])
+        "Perturbation", list(known), key="live", format_func=lambda each: words.perturbation(known[each])
     )
-    st.header(precision.finding(profile, name), anchor=False)
+    st.header(findings.of_perturbation(profile, name), anchor=False)
     chart = figures.heatmap(profile.seeds(name), profile.floor.drift, None, view.look())
     _show(chart, job, "live-matrix", f"From all {profile.sequences} sequences.", finding=False)
-    asked = {"profile": key, "perturbation": labels.at_positions(known[name], "after_first")}
+    asked = {"profile": key, "perturbation": words.at_positions(known[name], "after_first")}
     asked |= {"positions": known[name].positions} if hasattr(known[name], "positions") else {}
     frame.link("absorption.py", "See it on the Absorption page", asked)
 
@@ -78,7 +78,7 @@ def _show(chart: Chart, job: Job, key: str, about: str, finding: bool = True, re
 
 
 def _label(measurement: Measurement) -> str:
-    return labels.perturbation(measurement.perturbation) + (f", seed {measurement.seed}" if measurement.seed else "")
+    return words.perturbation(measurement.perturbation) + (f", seed {measurement.seed}" if measurement.seed else "")
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

@@ -11,7 +11,7 @@ from core.base import profile_names
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import helped, sentence
-from core.show.figures import labels
+from core.show import words
 from core.store import profiles
 from core.store.cache import Entry, Store, largest_committed
 from core.store.profiles import Profile
@@ -51,13 +51,13 @@ def _resolved(asked: str) -> dict[str, str]:
 def names(entries: Iterable[Entry]) -> dict[str, str]:
     """Key -> name of each profile in a list, no two alike."""
     known = list(entries)
-    named = zip(known, profile_names.profiles(map(labels.described, known)), strict=True)
+    named = zip(known, profile_names.profiles(map(words.described, known)), strict=True)
     return {each.key: f"{name}{each.mark}" for each, name in named}
 
 
 def name(entry: Entry) -> str:
     """A profile by itself, with the beginning of its key."""
-    return f"{profile_names.profile(labels.described(entry))} · {entry.key[:6]}{entry.mark}"
+    return f"{profile_names.profile(words.described(entry))} · {entry.key[:6]}{entry.mark}"
 
 
 def profile() -> Profile:
@@ -94,7 +94,7 @@ def others() -> dict[str, str]:
 def heading(title: str, shown: Profile, terms: tuple[str, ...] = ()) -> None:
     """The page's question, what it is answered from, and the words it uses."""
     st.title(title, anchor=False)
-    st.caption(plain(labels.source(shown)))
+    st.caption(plain(words.source(shown)))
     if terms:
         glossary.words(terms)
     warn(shown)

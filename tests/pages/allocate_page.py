@@ -30,7 +30,7 @@ def chart(app: AppTest, title: str) -> dict:
 def lanes(app: AppTest) -> dict[str, np.ndarray]:
     """Name -> sparsity per layer, as the strips of bars show it."""
     drawn = chart(app, "Which layers does each method prune more?")["data"]
-    return {each["name"]: numbers(each["customdata"]) / 100 for each in drawn}
+    return {each["name"]: numbers(each["customdata"]) / 100 for each in drawn if each["type"] == "bar"}
 
 
 def on_screen(app: AppTest) -> np.ndarray:

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.ask.perturbations import in_order
 from core.plan.gains import gains_of
-from core.results import findings, precision
+from core.results import findings
 from core.show.figures.charts import CHARTS, CHECKS, COMPARED, DRIFT, GAIN, GROUPS, ChartRow
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -176,7 +176,7 @@ def test_half_precision_shows_its_noise_floor(dtype: str, bare: Store) -> None:
     key = synthetic.save_profile(bare.root, spec, 4)
     app = opened(profile=key)
     shown = [each.value for each in app.caption if "the noise floor" in each.value]
-    assert shown == ([] if dtype == "float32" else [precision.rounding(subject.load(key))])
+    assert shown == ([] if dtype == "float32" else [findings.rounding(subject.load(key))])
 
 
 def test_of_a_model_of_one_layer_the_headline_says_that_nothing_follows(bare: Store) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from core.cli import app as cli
 from core.cli import main
-from core.show.lessons import help_lines
+from core.show import help_lines
 from tests.pages.opening import shell
 
 LINES = [line for lines in help_lines.GROUPS.values() for line in lines]

@@ -15,7 +15,7 @@ from core.ask.settings import Setting
 from core.kinds.depth_ramp import DepthRamp
 from core.results import findings
 from core.show import lessons
-from core.show.lessons.marks import REFERENCE
+from core.show.lessons.shared import REFERENCE
 from pages.ui import glossary
 from pages.ui.tour import CHAPTERS
 from tests import synthetic

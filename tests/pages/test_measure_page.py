@@ -15,7 +15,7 @@ from core.base.errors import UserError
 from core.jobs import processes, queue
 from core.jobs.status import Status
 from core.models import work
-from core.results import precision
+from core.results import findings
 from core.store import profiles
 from core.store.cache import Store
 from pages.ui import called, partial_results
@@ -276,7 +276,7 @@ def test_a_finished_job_leads_to_its_profile(store: Store) -> None:
     assert any(key in link.proto.query_string for link in app.get("page_link"))
     profile = profiles.load(store, store.profile(key))
     name = next(iter(profile.by_name))
-    assert [each.value for each in app.header] == [precision.finding(profile, name)]
+    assert [each.value for each in app.header] == [findings.of_perturbation(profile, name)]
     assert len(app.get("plotly_chart")) == 1, "the map stays"
 
 

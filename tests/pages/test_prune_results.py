@@ -14,7 +14,8 @@ from core.ask.settings import Setting
 from core.ask.studies import Point, TaskSpec
 from core.base.escape import plain
 from core.results import candidates, evaluations, protocols, verdicts
-from core.show.figures import of_evaluations as drawing
+from core.show.figures import evaluation as drawing
+from core.show.figures import perplexity
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui import studies
@@ -96,7 +97,7 @@ def grouped(store: Store) -> dict[str, evaluations.Evaluations]:
 
 def drawn(group: evaluations.Evaluations) -> set[str]:
     """Names of the curves of perplexity against target."""
-    return set(drawing.perplexity(group, None).table["method"])
+    return set(perplexity.of_evaluations(group, None).table["method"])
 
 
 def recalibrated(store: Store, asked: tuple[Setting, ...], windows: int, profile: str | None = PROFILE.key) -> str:

@@ -14,7 +14,7 @@ from core.results import candidates, protocols, verdicts
 from core.results.evaluated import UNKNOWN, Change, SeedResult
 from core.results.evaluations import Evaluations
 from core.results.study_table import rows_of, study_table
-from core.show.figures import of_evaluations as drawing
+from core.show.figures import evaluation as drawing
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui import studies

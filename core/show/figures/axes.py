@@ -1,68 +1,114 @@
-"""Axes: of layers, of ratios, of plain numbers on a log scale, of named rows; and what lies along them."""
+"""Axes with round ticks: of layers, of ratios, of plain numbers on a log scale, of named rows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from core.show.figures.labels import digits
-from core.show.figures.marks import wrapped
-from core.show.figures.scales import limits, log_ticks
+from core.base.formats import digits
+from core.show.figures.style import wrapped
 from core.store.results import Array
 
+TICKS = 7
+FEWEST_TICKS = 3  # of a log axis, where round values allow it
+APART = 0.1  # of the axis, the least between two ticks: a line of text on the lowest figure
+# Round values of a decade, from few to many: an axis takes the first that give it enough ticks.
+EVEN = [[n / parts for n in range(parts, 10 * parts)] for parts in (1, 2, 5, 10)]
+ROUND = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.7, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), *EVEN)
+RATIOS = ((1,), (1, 2, 5), (1, 2, 3, 5), (1, 1.25, 1.5, 2, 3, 5, 6, 8))
 
-def layer_axis(layers: int, title: str) -> dict:
-    """A linear axis of layer numbers with whole ticks."""
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis: its ends, and the values that are written at it."""
+
+    title: str
+    low: float
+    high: float
+    ticks: Sequence[tuple[float, str]]
+    log: bool = False
+
+    @property
+    def drawn(self) -> dict:
+        """A log axis as plotly takes it."""
+        values, texts = zip(*self.ticks, strict=True) if self.ticks else ((), ())
+        ends = [math.log10(self.low), math.log10(self.high)]
+        return {"title": self.title, "type": "log", "range": ends, "tickvals": values, "ticktext": texts}
+
+
+def limits(*values: Array) -> tuple[float, float]:
+    """Smallest and largest positive finite value; 0.1 and 10 where there is none."""
+    every = np.concatenate([np.asarray(each, float).ravel() for each in values])
+    usable = every[np.isfinite(every) & (every > 0)]
+    return (float(usable.min()), float(usable.max())) if usable.size else (0.1, 10.0)
+
+
+def log_axis(title: str, *values: Array) -> Axis:
+    """A log axis around positive values."""
+    low, high = limits(*values)
+    low, high = low / 1.15, high * 1.15
+    return Axis(title, low, high, [(each, _tick(each)) for each in log_ticks(low, high)], log=True)
+
+
+def ratio_axis(title: str, *values: Array) -> Axis:
+    """A log axis of ratios with 1 in it."""
+    low, high = limits(*values, np.ones(1))
+    low, high = min(0.8, low / 1.08), max(1.25, high * 1.08)
+    return Axis(title, low, high, [(each, f"{_tick(each)}×") for each in log_ticks(low, high, RATIOS)], log=True)
+
+
+def log_ticks(low: float, high: float, choices: Sequence[Sequence[float]] = ROUND) -> list[float]:
+    """Round values in a log axis, of which no two are so near that their words touch.
+
+    Args:
+        choices: round values of a decade, from few to many; the first that give enough ticks are taken, else those
+            that give most.
+    """
+    span = math.log10(high / low)
+    stride = max(1, math.ceil(APART * span))
+    decades = [e for e in range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1) if e % stride == 0]
+    found = []
+    for choice in choices:
+        every = [float(f"{m}e{e}") for e in decades for m in choice]
+        ticks = [each for each in every if low <= each <= high]
+        if all(math.log10(above / below) >= APART * span - 1e-9 for below, above in pairwise(ticks)):
+            found = max(found, ticks, key=len)
+        if len(found) >= FEWEST_TICKS:
+            break
+    return found
+
+
+def _tick(value: float) -> str:
+    """A tick with as few digits as it has: `1.25`, `0.6`, `1,000`."""
+    return next(text for count in (1, 2, 3) if float((text := digits(value, count)).replace(",", "")) == value)
+
+
+def linear_axis(title: str, low: float, high: float, write: Callable[[float], str] = "{:g}".format) -> Axis:
+    """A linear axis with round ticks."""
+    span = high - low
+    step = next(m * 10.0**e for e in range(-8, 9) for m in (1, 2, 5) if span / (m * 10.0**e) <= TICKS)
+    steps = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+    values = [float(f"{step * n:.6g}") for n in steps]
+    return Axis(title, low, high, [(value, write(value)) for value in values])
+
+
+def layer_axis(layers: int, title: str, room: float = 0.0) -> dict:
+    """A linear axis of layer numbers with whole ticks, and room for names right of it, in layers."""
     step = next(s for s in (1, 2, 5, 10, 20, 50) if layers / s <= 8)
-    ticks = list(range(0, layers, step))
-    return {"title": title, "tickvals": ticks, "range": [-0.6, layers - 0.4], "showgrid": False}
+    ends = [-0.6, layers - 0.4 + room]
+    return {"title": title, "tickvals": list(range(0, layers, step)), "range": ends, "showgrid": False}
 
 
-def factor_axis(values: Array, title: str) -> dict:
-    """A log axis of ratios around 1× with ticks at powers of two, closer or wider where the range asks for it."""
-    low, high = limits(values)
-    low, high = min(low, 1 / 1.5), max(high, 1.5)
-    base = math.sqrt(2) if high / low < 6 else 2 if high / low < 200 else 10
-    powers = np.arange(math.floor(math.log(low, base)), math.ceil(math.log(high, base)) + 1)
-    every = max(1, math.ceil(len(powers) / 9))
-    ticks = [p for p in powers if p % every == 0]
-    return {
-        "title": title,
-        "type": "log",
-        "range": padded(low, high),
-        "tickvals": [float(base) ** p for p in ticks],
-        "ticktext": [factor(float(base) ** p) for p in ticks],
-    }
-
-
-def log_axis(values: Array, title: str) -> dict:
-    """A log axis of plain numbers with round ticks."""
-    low, high = limits(values)
-    room = padded(low, high)
-    ticks = log_ticks(*(10.0**end for end in room))
-    return {
-        "title": title,
-        "type": "log",
-        "range": room,
-        "tickvals": ticks,
-        "ticktext": [f"{tick:,g}" for tick in ticks],
-    }
-
-
-def padded(low: float, high: float) -> list[float]:
-    """The range of a log axis, in log10, with a little room at both ends."""
-    room = 0.06 * math.log10(high / low) + 0.01
-    return [math.log10(low) - room, math.log10(high) + room]
-
-
-def factor(value: float) -> str:
-    """A tick of a ratio: `1/4×`, `1×`, `2×`, `1.4×`."""
-    inverse = 1 / value
-    if value < 1 and abs(inverse - round(inverse)) < 1e-6:
-        return f"1/{round(inverse):,}×"
-    return f"{round(value):,}×" if abs(value - round(value)) < 1e-6 else f"{digits(value)}×"
+def share_axis(title: str, shares: Sequence[float] | Array, left: float, right: float) -> dict:
+    """An axis of per cents at some shares, with room beside them as parts of their span."""
+    first, last = 100 * float(shares[0]), 100 * float(shares[-1])
+    span = max(last - first, 5.0)
+    ticks = [round(100 * float(each), 6) for each in shares]
+    return {"title": title, "tickvals": ticks, "range": [first - left * span, last + right * span], "showgrid": False}
 
 
 def row_axis(names: Sequence[str]) -> dict:

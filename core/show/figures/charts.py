@@ -1,13 +1,94 @@
-"""The charts of a profile: a row each, read by the Absorption page, the report and the README."""
+"""The charts of a profile: a row each, read by the Absorption page, the report and the README; and what each is of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from core.show.figures import checkpoints, of_profile
-from core.show.figures.in_view import REPAIRED, InView
-from core.show.figures.style import Chart
+import numpy as np
+
+from core.base.errors import UserError
+from core.base.formats import times
+from core.kinds.treatments import Treatment
+from core.plan.gains import gains_of
+from core.results import findings, propagation
+from core.show import words
+from core.show.figures import checkpoints, drift, gain, maps, why
+from core.show.figures.style import PRUNED, REPAIRED, Chart, InView
+from core.store.profiles import Profile
+
+
+def gains(asked: InView) -> Chart:
+    """Gains at every strength of the perturbation; beside another profile's, where one that holds it is compared."""
+    profile, name = asked.profile, asked.name
+    if asked.twin and name in asked.twin.by_name:
+        return gain.of_profiles([profile, asked.twin], name, asked.statistic, asked.look)
+    names = words.family(profile, name)
+    lines = [gain.line(profile.perturbations[each].short, profile.seeds(each), asked.statistic) for each in names]
+    finding = findings.of_perturbation(asked.profile, asked.name)
+    return gain.gains(lines, finding, look=asked.look, shown=names.index(name), layer=asked.layer)
+
+
+def sizes(asked: InView) -> Chart:
+    """Gain over size and layer of gaussian noise, at the positions in view where two sizes are measured there."""
+    positions = getattr(asked.profile.perturbations[asked.name], "positions", "after_first")
+    here, usual = asked.profile.noise(positions), asked.profile.noise()
+    found = here if len(here) > 1 else usual
+    if len(found) < 2:
+        raise UserError(
+            "measure gaussian noise at two or more sizes (for instance 0.03 and 0.3) to see where absorption begins"
+        )
+    lines = [gain.line(name, asked.profile.seeds(name), asked.statistic) for name in found.values()]
+    return maps.size_map(list(found), lines, asked.layer, asked.look)
+
+
+def matched(asked: InView) -> Chart:
+    """Real pruning against gaussian noise of the same measured drift."""
+    profile = asked.profile
+    found = profile.noise()
+    residuals = [name for name, each in profile.perturbations.items() if each.prunes == "layer"]
+    if len(found) < 2 or not residuals:
+        raise UserError("measure gaussian noise at two or more sizes, and residual:wanda:0.7, to compare them")
+    real = next((each for each in (asked.name, PRUNED) if each in residuals), residuals[0])
+    noise = [gains_of(profile.seeds(each)) for each in found.values()]
+    target = gains_of(profile.seeds(real)).drift
+    logs = propagation.at_drift(target, np.array([n.drift for n in noise]), np.log([n.value for n in noise]))
+    unknown = np.full(profile.layers, np.nan)
+    lines = (
+        gain.line("pruning", profile.seeds(real)),
+        gain.Line("noise", np.exp(logs), unknown, unknown, *[("not tested",) * profile.layers] * 2),
+    )
+    between = f"{profile.perturbations[real].label}: a lower gain than noise of the same measured drift"
+    return gain.compared(*lines, asked.layer, "Noise against real pruning", between, asked.look)
+
+
+def repaired(asked: InView) -> Chart:
+    """The damage of pruning a layer with its repair against the same without it, at one sparsity."""
+    profile = asked.profile
+    pairs = _repaired(profile)
+    if not pairs:
+        raise UserError(f"measure {' and '.join(REPAIRED)} to see what a repair changes")
+    found = (pair for name in (asked.name, PRUNED) for pair in pairs if name in pair)
+    plain, mended = next(found, pairs[0])
+    before, after = (gains_of(profile.seeds(name)) for name in (plain, mended))
+    size = float(np.nanmedian(after.drift / before.drift))
+    between = f"{profile.perturbations[mended].label}: a lower gain than without the repair"
+    lines = gain.line("repaired", profile.seeds(mended)), gain.line("pruned", profile.seeds(plain))
+    chart = gain.compared(*lines, asked.layer, "Repaired damage against damage", between, asked.look)
+    said = f"{chart.finding} Where it arises, the repaired damage is {times(size)} as large in the median layer."
+    return replace(chart, finding=said)
+
+
+def _repaired(profile: Profile) -> list[tuple[str, str]]:
+    """Names of each pruning of a layer that was measured without and with a repair."""
+    layers = {name: each for name, each in profile.perturbations.items() if each.prunes == "layer"}
+    return [
+        (plain, mended)
+        for plain, one in layers.items()
+        for mended, other in layers.items()
+        if other.treatment.repair
+        and (one.treatment, one.sparsity) == (Treatment(other.treatment.pruner), other.sparsity)
+    ]
 
 
 @dataclass(frozen=True)
@@ -24,16 +105,20 @@ class ChartRow:
 GLANCE, DRIFT, GAIN = "At a glance", "Drift from layer to layer", "Gain by size"  # as tabs call them
 WHY, CHECKS, COMPARED = "Dilution and harm", "Noise against pruning", "Compare checkpoints"
 CHARTS = (
-    ChartRow("matrix", GLANCE, "How much drift remains after each layer?", of_profile.matrix),
-    ChartRow("curves", DRIFT, "How does drift grow or shrink, layer by layer?", of_profile.curves),
-    ChartRow("direction", DRIFT, "Which way does damage point?", of_profile.direction),
-    ChartRow("gains", GAIN, "Which layers amplify, which absorb?", of_profile.gains),
-    ChartRow("sizes", GAIN, "Does the size of the noise matter?", of_profile.sizes),
-    ChartRow("dilution", WHY, "Is the gain only dilution?", of_profile.dilution),
-    ChartRow("harm", WHY, "What happens to the output?", of_profile.harm),
-    ChartRow("matched", CHECKS, "Does real pruning behave like noise?", of_profile.matched),
+    ChartRow("matrix", GLANCE, "How much drift remains after each layer?",
+             lambda it: maps.heatmap(it.seeds, it.profile.floor.drift, it.layer, it.look)),
+    ChartRow("curves", DRIFT, "How does drift grow or shrink, layer by layer?",
+             lambda it: drift.curves(it.seeds, it.layer, it.look)),
+    ChartRow("direction", DRIFT, "Which way does damage point?",
+             lambda it: drift.direction(it.seeds, it.layer, it.look)),
+    ChartRow("gains", GAIN, "Which layers amplify, which absorb?", gains),
+    ChartRow("sizes", GAIN, "Does the size of the noise matter?", sizes),
+    ChartRow("dilution", WHY, "Is the gain only dilution?",
+             lambda it: why.dilution(it.seeds, it.profile.activation, it.layer, it.look)),
+    ChartRow("harm", WHY, "What happens to the output?", lambda it: why.harm(it.seeds, it.layer, it.look)),
+    ChartRow("matched", CHECKS, "Does real pruning behave like noise?", matched),
     ChartRow(
-        "repaired", CHECKS, "Does absorption change when the damage is repaired?", of_profile.repaired,
+        "repaired", CHECKS, "Does absorption change when the damage is repaired?", repaired,
         needs=REPAIRED,
     ),
     ChartRow("checkpoint-harm", COMPARED, "Which layers went wrong?", checkpoints.harm),

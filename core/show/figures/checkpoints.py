@@ -8,14 +8,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.base.formats import digits
 from core.plan.gains import gains_of
 from core.results.checkpoints import compared
 from core.show.figures.axes import layer_axis, log_axis
-from core.show.figures.in_view import InView
-from core.show.figures.labels import digits
-from core.show.figures.linears import SCALE
-from core.show.figures.marks import colour_bar, curve, here
-from core.show.figures.style import Chart, Palette, layout
+from core.show.figures.maps import by_layer, layer_table
+from core.show.figures.style import Chart, InView, colour_bar, curve, heat, here, layout
 from core.store.results import Array
 
 KL_AXIS = {"title": "KL, nats", "rangemode": "tozero", "exponentformat": "none"}
@@ -50,31 +48,14 @@ def weights(asked: InView) -> Chart:
     """Relative error of every tensor of every layer."""
     found = compared(asked.profile, asked.name)
     error = found.weights.error
-    layers, count = error.shape
     known = np.where(error > 0, 100 * error, np.nan)
-    called = [escape(name.removesuffix(".weight")) for name in found.tensors]
-    figure = go.Figure(
-        go.Heatmap(
-            z=np.log10(known.T),
-            x=np.arange(layers),
-            y=np.arange(count),
-            customdata=np.stack([np.repeat(np.array(called)[:, None], layers, 1), known.T], axis=-1),
-            colorscale=SCALE,
-            xgap=0.5,
-            ygap=1.5,
-            hovertemplate="layer %{x}, %{customdata[0]}: %{customdata[1]:.3g} %<extra></extra>",
-            colorbar=colour_bar("relative error of the weights", **_percent_ticks(known)),
-            name="error",
-        )
-    )
+    names = [name.removesuffix(".weight") for name in found.tensors]
+    bar = colour_bar("relative error of the weights", **_percent_ticks(known))
+    said = "layer %{x}, %{customdata[0]}: %{customdata[1]:.3g} %"
+    figure = by_layer(np.log10(known), names, said, bar, known)
     here(figure, asked.layer, asked.look)
-    names = [name.rpartition(".")[-1] for name in called]
-    rows = {"tickvals": np.arange(count), "ticktext": names, "range": [count - 0.4, -0.6], "showgrid": False}
-    figure.update_layout(xaxis=layer_axis(layers, "layer"), yaxis=rows)
-    table = pd.DataFrame(error, columns=list(found.tensors))
-    table.insert(0, "layer", np.arange(layers))
-    drawn = layout(figure, height=110 + 30 * count)
-    return Chart("checkpoint-weights", "Which weights differ?", drawn, found.weighed, table)
+    table = layer_table(error, found.tensors)
+    return Chart("checkpoint-weights", "Which weights differ?", figure, found.weighed, table)
 
 
 def _percent_ticks(known: Array) -> dict:
@@ -96,7 +77,7 @@ def parting(asked: InView) -> Chart:
         figure.add_trace(curve(layers, known, name, said, colour, marker=DOTS))
     here(figure, asked.layer, look)
     every = np.concatenate([values for _, values, _ in lines])
-    figure.update_layout(xaxis=layer_axis(len(layers), "after layer"), yaxis=log_axis(every, "drift"))
+    figure.update_layout(xaxis=layer_axis(len(layers), "after layer"), yaxis=log_axis("drift", every).drawn)
     table = pd.DataFrame({"layer": layers, "drift of the whole": found.drift, "drift of the layer alone": alone})
     drawn = layout(figure, legend=True, top=28)
     return Chart("checkpoint-drift", "Where do the two checkpoints part?", drawn, found.parting, table)
@@ -108,20 +89,14 @@ def tokens(asked: InView) -> Chart:
     kl, flips = found.whole.kl, found.whole.flips > 0
     sequences, count = kl.shape
     position = np.arange(1, count + 1)
-    figure = go.Figure(
-        go.Heatmap(
-            z=kl,
-            x=position,
-            y=np.arange(sequences),
-            colorscale=SCALE,
-            hovertemplate="sequence %{y}, position %{x}: KL %{z:.3g} nats<extra></extra>",
-            colorbar=colour_bar("KL, nats"),
-            zmin=0,
-            zmax=max(float(np.quantile(kl, 0.98)), 1e-9),
-            name="KL",
-        )
+    said, most = "sequence %{y}, position %{x}: KL %{z:.3g} nats", max(float(np.quantile(kl, 0.98)), 1e-9)
+    bar = colour_bar("KL, nats")
+    figure = go.Figure(heat(kl, position, np.arange(sequences), said, bar, zmin=0, zmax=most, xgap=0, ygap=0))
+    changed, at = np.nonzero(flips)
+    marker = {"color": look.amplify, "size": 5}
+    figure.add_scatter(
+        x=position[at], y=changed, mode="markers", marker=marker, hoverinfo="skip", name="likeliest token changed"
     )
-    figure.add_trace(_flipped(flips, position, look))
     figure.update_layout(
         xaxis={"title": "position; red: the likeliest next token changed", "showgrid": False},
         yaxis={"title": "sequence", "range": [sequences - 0.4, -0.6], "showgrid": False},
@@ -130,12 +105,3 @@ def tokens(asked: InView) -> Chart:
     columns = {"sequence": sequence, "position": at + 1, "KL, nats": kl.ravel(), "flipped": flips.ravel()}
     drawn = layout(figure, height=160 + 18 * min(sequences, 32))
     return Chart("checkpoint-tokens", "Which tokens change?", drawn, found.cost, pd.DataFrame(columns))
-
-
-def _flipped(flips: Array, position: Array, look: Palette) -> go.Scatter:
-    """A dot where the likeliest next token is another."""
-    sequence, at = np.nonzero(flips)
-    marker = {"color": look.amplify, "size": 5}
-    return go.Scatter(
-        x=position[at], y=sequence, mode="markers", marker=marker, hoverinfo="skip", name="likeliest token changed"
-    )

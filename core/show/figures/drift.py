@@ -8,12 +8,25 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.base.formats import digits, gain, per_cent
 from core.plan.gains import gains_of
 from core.results import propagation
 from core.show.figures.axes import layer_axis, log_axis
-from core.show.figures.labels import digits, gain, percent
-from core.show.figures.marks import apart, band, curve, line_gap, line_labels, see_through, verdict_key, words
-from core.show.figures.style import LIGHT, Chart, Palette, layout
+from core.show.figures.style import (
+    LIGHT,
+    Chart,
+    Palette,
+    apart,
+    band,
+    curve,
+    labels,
+    layout,
+    line_gap,
+    line_labels,
+    see_through,
+    verdict_colour,
+    verdict_key,
+)
 from core.store.results import Array, Perturbed
 
 
@@ -36,11 +49,9 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
         if first[-1] > 0:
             names, ends, colours = [*names, "first token"], [*ends, first[-1]], [*colours, look.ink]
     every = np.concatenate([np.ravel(values) for values in shown])
-    figure.add_trace(line_labels(layers - 0.5, ends, names, colours, line_gap(every, 0.05, 0.4)))
-    figure.update_layout(
-        xaxis=layer_axis(layers, "after layer"),
-        yaxis=log_axis(every, "drift, relative to the stream"),
-    )
+    figure.add_trace(line_labels(layers - 0.5, ends, names, colours, line_gap(every, 0.05, 0.4), look))
+    rows = log_axis("drift, relative to the stream", every).drawn
+    figure.update_layout(xaxis=layer_axis(layers, "after layer"), yaxis=rows)
     verdict_key(figure, look)
     return Chart(
         f"drift-after-layer-{layer}",
@@ -53,18 +64,16 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
 
 def _bundle(value: Array, verdicts: Sequence[str | None], layer: int, look: Palette) -> list[go.Scatter]:
     """All other injection layers, one trace for each verdict, the lines kept apart by gaps."""
-    layers, colours = len(value), {"absorbs": look.absorb, "amplifies": look.amplify, None: look.undecided}
-    found = []
-    for verdict, colour in colours.items():
-        others = [i for i in range(layers) if i != layer and verdicts[i] == verdict]
-        if verdict is None:
-            others = [i for i in range(layers) if i != layer and verdicts[i] not in ("absorbs", "amplifies")]
+    layers, found = len(value), []
+    sure = [verdict if verdict in ("absorbs", "amplifies") else "undecided" for verdict in verdicts]
+    for verdict in ("absorbs", "amplifies", "undecided"):
+        others = [i for i in range(layers) if i != layer and sure[i] == verdict]
         x = [k for i in others for k in (*range(i, layers), None)]
         y = [r for i in others for r in (*value[i, i:], None)]
         injected = [i for i in others for _ in range(layers - i + 1)]
         said = "perturbed layer %{customdata}, after layer %{x}: drift %{y:.3g}"
-        name = f"other layers, {verdict or 'undecided'}"
-        found.append(curve(x, y, name, said, see_through(colour, 0.5), 1, customdata=injected))
+        hue = see_through(verdict_colour(verdict, look), 0.5)
+        found.append(curve(x, y, f"other layers, {verdict}", said, hue, 1, customdata=injected))
     return found
 
 
@@ -120,26 +129,25 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
     cosine = np.mean([each.cosine[layer] for each in seeds], axis=0)
     across = np.mean([each.orthogonal[layer] for each in seeds], axis=0)
     layers = len(cosine)
-    lines = (("perpendicular share", across, look.accent), ("cosine", cosine, look.ink))
+    lines = {"perpendicular share": (across, look.accent), "cosine": (cosine, look.ink)}
     figure = go.Figure(
         [
-            curve(np.arange(layers), values, name, f"{name}, after layer %{{x}}: %{{y:.3f}}", colour, 2.5)
-            for name, values, colour in lines
+            curve(np.arange(layers), values, name, f"{name}, after layer %{{x}}: %{{y:.3f}}", hue, 2.5)
+            for name, (values, hue) in lines.items()
         ]
     )
     low, high = float(np.nanmin([cosine, across])), float(np.nanmax([cosine, across]))
     room = max(0.02, 0.15 * (high - low))
     low, high = low - room, min(high + room, 1 + 0.1 * room)  # neither can be above 1
-    heights = apart(np.array([values[-1] for _, values, _ in lines]), 0.07 * (high - low))
-    names, _, colours = zip(*lines, strict=True)
-    figure.add_trace(words([layers - 0.4] * len(lines), heights, names, colours))
+    heights = apart(np.array([across[-1], cosine[-1]]), 0.07 * (high - low))
+    figure.add_trace(labels([layers - 0.4] * 2, heights, list(lines), [hue for _, hue in lines.values()], look))
     figure.update_layout(
         xaxis=layer_axis(layers, "after layer"),
         yaxis={"title": "cosine, share of length", "range": [low, high]},
     )
     finding = left_alone(seeds, layer) or (
-        f"{percent(across[-1])} of the damage from layer {layer} is perpendicular to the stream at the last layer; the "
-        f"perturbed stream keeps a cosine of {cosine[-1]:.3f} to the clean one."
+        f"{per_cent(across[-1], 0)} of the damage from layer {layer} is perpendicular to the stream at the last layer; "
+        f"the perturbed stream keeps a cosine of {cosine[-1]:.3f} to the clean one."
     )
     columns = {"read layer": np.arange(layers), "cosine": cosine, "share of length across": across}
     table = pd.DataFrame(columns).dropna()

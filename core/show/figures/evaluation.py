@@ -1,20 +1,21 @@
-"""Settings as rows: changes of perplexity with their intervals, accuracies with their standard errors."""
+"""Settings as rows of dots: changes of perplexity with their intervals, accuracies with their standard errors."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
-from core.base.formats import capital
+from core.base.formats import capital, digits, listed
+from core.results import verdicts
 from core.results.comparison import Interval
-from core.results.verdicts import counted, said
+from core.results.evaluated import EvaluatedSetting
+from core.results.evaluations import Evaluations, Slice
 from core.show.figures.axes import row_axis
-from core.show.figures.marks import margin, whiskers, words
-from core.show.figures.style import LIGHT, Chart, Palette, layout
+from core.show.figures.style import LIGHT, Chart, Palette, dots
 from core.store.results import Array
 
 PAPER_PERPLEXITY, PAPER_ACCURACY = -7.13, 1.02
@@ -22,6 +23,8 @@ PAPER = "paper, second-hand; other models"
 TICKS = (-99, -95, -90, -80, -70, -60, -50, -40, -30, -20, -15, -10, -5, -2, -1, 0, 1, 2, 5, 10, 15, 20, 30, 50, 75)
 BIG_TICKS = (100, 150, 200, 300, 500, 900, 1900, 4900, 9900, 99_900, 999_900)
 FEW_TICKS = 4  # that a phone has room for beside names and numbers
+FEW_ROWS = 12  # up to this many, corrections at every strength stand among the methods
+MEAN = "mean of tasks"
 
 
 def changes(
@@ -37,20 +40,18 @@ def changes(
     known = {name: each for name, each in rows.items() if math.isfinite(each.value)}
     names = sorted(known, key=lambda name: known[name].value)
     values = np.array([_in_logs(known[name]) for name in names]).reshape(-1, 3)
-    figure = _dots("change", names, values, [said(known[name]) for name in names], shown, look)
+    told = [verdicts.said(known[name]) for name in names]
+    figure = dots("change", names, values, told, _hues(names, shown, look), look)
     figure.add_vline(x=0, line={"color": look.guide, "width": 1.5})
-    figure.update_layout(xaxis=_change_axis(values, f"change of perplexity against {against}, %") | {"tickangle": 0})
+    axis = _change_axis(values, f"change of perplexity against {against}, %")
+    figure.update_layout(xaxis=axis | {"tickangle": 0}, yaxis=row_axis(names))
     cells = [(name, each.value, each.low, each.high, each.n) for name, each in rows.items()]
     table = pd.DataFrame(cells, columns=["setting", "change, %", "low", "high", "windows or seeds"])
-    return Chart("changes", title or f"Change of perplexity against {against}", figure, counted(rows, against), table)
+    title = title or f"Change of perplexity against {against}"
+    return Chart("changes", title, figure, verdicts.counted(rows, against), table)
 
 
-def accuracies(
-    rows: Mapping[str, tuple[float, float]],
-    shown: str | None,
-    what: str,
-    look: Palette = LIGHT,
-) -> Chart:
+def accuracies(rows: Mapping[str, tuple[float, float]], shown: str | None, what: str, look: Palette = LIGHT) -> Chart:
     """Accuracy with its standard error, a row per setting, in the order given.
 
     Args:
@@ -60,40 +61,29 @@ def accuracies(
     known = {name: each for name, each in rows.items() if np.isfinite(each[0])}
     told = {name: _percents(*each) for name, each in known.items()}
     values = np.array([(mean, mean - error, mean + error) for mean, error in known.values()]).reshape(-1, 3)
-    figure = _dots("accuracy", list(known), 100 * values, list(told.values()), shown, look)
-    figure.update_layout(xaxis={"title": f"accuracy, %: {what}", "rangemode": "tozero"})
+    names = list(known)
+    figure = dots("accuracy", names, 100 * values, list(told.values()), _hues(names, shown, look), look)
+    figure.update_layout(xaxis={"title": f"accuracy, %: {what}", "rangemode": "tozero"}, yaxis=row_axis(names))
     lacking = [f"{name} has no accuracy: its outputs are not finite." for name in rows if name not in known]
-    finding = " ".join([*_finding(known, told), *lacking])
-    table = pd.DataFrame(
-        [(name, *each) for name, each in rows.items()], columns=["setting", "accuracy", "standard error"]
-    )
-    return Chart("zero-shot", "Zero-shot accuracy", figure, finding, table)
+    cells = [(name, *each) for name, each in rows.items()]
+    table = pd.DataFrame(cells, columns=["setting", "accuracy", "standard error"])
+    return Chart("zero-shot", "Zero-shot accuracy", figure, " ".join([*_most_right(known, told), *lacking]), table)
 
 
-def _dots(
-    of: str, names: Sequence[str], values: Array, told: Sequence[str], shown: str | None, look: Palette
-) -> go.Figure:
-    """A dot with its interval in each row, and right of all of them what it says.
+def bench(table: pd.DataFrame, column: str, title: str, look: Palette = LIGHT) -> Chart:
+    """A dot for each row that has a number in the column; the first column names it."""
+    known = table.dropna(subset=[column])
+    names, values = known.iloc[:, 0].tolist(), known[column].to_numpy(float)
+    texts = [digits(each, 3) for each in values]
+    rows = np.stack([values, *np.full((2, len(values)), np.nan)], axis=1)
+    figure = dots("bench", names, rows, texts, [look.ink] * len(names), look)
+    figure.update_layout(xaxis={"title": column, "rangemode": "tozero"}, yaxis=row_axis(names))
+    finding = f"{capital(column)}: {listed(f'{name} {text}' for name, text in zip(names, texts, strict=True))}."
+    return Chart("bench", title, figure, finding, table)
 
-    Args:
-        values: (names, 3) values and ends on the axis; ends may be NaN.
-    """
-    colours = [look.accent if name == shown else look.ink for name in names]
-    dots = go.Scatter(
-        x=values[:, 0],
-        y=list(names),
-        error_x=whiskers(*values.T, look.undecided),
-        mode="markers",
-        marker={"size": 10, "color": colours},
-        customdata=list(told),
-        hovertemplate="%{y}: %{customdata}<extra></extra>",
-        name=of,
-    )
-    right = max(float(np.nanmax(values)), 0.0) if len(values) else 0.0
-    texts = [f"   {text}" for text in told]
-    figure = go.Figure([dots, words([right] * len(names), list(names), texts, colours)])
-    figure.update_layout(yaxis=row_axis(list(names)))
-    return layout(figure, height=110 + 34 * len(names), right=margin(texts))
+
+def _hues(names: Sequence[str], shown: str | None, look: Palette) -> list[str]:
+    return [look.accent if name == shown else look.ink for name in names]
 
 
 def _percents(mean: float, error: float) -> str:
@@ -101,7 +91,7 @@ def _percents(mean: float, error: float) -> str:
     return f"{100 * mean:.1f} ± {100 * error:.1f}" if np.isfinite(error) else f"{100 * mean:.1f}"
 
 
-def _finding(known: Mapping[str, tuple[float, float]], told: Mapping[str, str]) -> list[str]:
+def _most_right(known: Mapping[str, tuple[float, float]], told: Mapping[str, str]) -> list[str]:
     """Who answers most and least right."""
     if not known:
         return ["No setting has an accuracy."]
@@ -112,8 +102,7 @@ def _finding(known: Mapping[str, tuple[float, float]], told: Mapping[str, str]) 
 
 def _change_axis(values: Array, title: str) -> dict:
     """An axis of `ln(1 + per cent / 100)`: twice and half lie equally far from nothing; ticks in per cent."""
-    usable = values[np.isfinite(values)]
-    low, high = min(usable.min(initial=0.0), -0.02), max(usable.max(initial=0.0), 0.02)
+    low, high = np.nanmin(values, initial=-0.02), np.nanmax(values, initial=0.02)
     room = 0.06 * (high - low)
     low, high = low - room, high + room
     inside = [each for each in (*TICKS, *BIG_TICKS) if low <= math.log1p(each / 100) <= high]
@@ -133,3 +122,64 @@ def _in_logs(found: Interval) -> list[float]:
     """A change in per cent and the ends of its interval, on that axis; NaN where they are not finite."""
     ends = (found.value, found.low, found.high)
     return [math.log1p(each / 100) if math.isfinite(each) else math.nan for each in ends]
+
+
+# --- of a slice ---------------------------------------------------------------------------------------------------
+
+
+def against_uniform(
+    found: Evaluations, part: Slice, shown: EvaluatedSetting | None, look: Palette = LIGHT
+) -> Chart | None:
+    """The methods of a slice against its uniform setting; None where there is nothing but uniform."""
+    asked = _few([each for each in found.within(part) if each.uniform], shown)
+    rows = {each.name: each.against_uniform.quoted for each in asked}
+    if not any(np.isfinite(each.value) for each in rows.values()):
+        return None
+    return changes(rows, shown.name if shown else None, "uniform", look)
+
+
+def _few(settings: list[EvaluatedSetting], shown: EvaluatedSetting | None) -> list[EvaluatedSetting]:
+    """Settings as rows; where they are many, without the corrections that are not in view."""
+    return [each for each in settings if len(settings) <= FEW_ROWS or not each.strength or each is shown]
+
+
+def corrected_bases(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:
+    """Settings that a correction was measured of, in order."""
+    return [each for each in found.within(part) if found.corrections(each)]
+
+
+def correction(
+    found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting | None, look: Palette = LIGHT
+) -> Chart:
+    """The correction of a base at every strength, and its controls, each against the base."""
+    changed = {each: each.against(base).windows for each in found.corrections(base)}
+    mine = shown.name if shown else None
+    rows = {each.name: change for each, change in changed.items()}
+    chart = changes(rows, mine, base.name, look, "The correction beside its controls")
+    own = {each.strength: change for each, change in changed.items() if each.control == "none"}
+    spoken_of = verdicts.in_view(found, base, shown)
+    said = [verdicts.over_strengths(own, base.name), verdicts.among_shuffles(found, spoken_of) if spoken_of else ""]
+    return replace(chart, name="correction", finding=" ".join(filter(None, said)))
+
+
+def zero_shot(
+    found: Evaluations, part: Slice, task: str, shown: EvaluatedSetting | None, look: Palette = LIGHT
+) -> Chart:
+    """Accuracy of the dense model and every setting of a slice, at one task or as the mean of those that all share."""
+    tasks = found.shared(part) if task == MEAN else (task,)
+    asked = [*([found.dense] if found.dense else []), *_few(found.within(part), shown)]
+    rows = {each.name: accuracy(each, tasks) for each in asked if all(map(each.has, tasks))}
+    what = f"{MEAN} ({', '.join(tasks)})" if task == MEAN else task
+    return accuracies(rows, shown.name if shown else None, what, look)
+
+
+def tasks_within(found: Evaluations, part: Slice) -> dict[str, str]:
+    """What can be chosen for that chart, value -> words: the mean where there is one, and each task asked there."""
+    asked = {name: name for name in found.tasks if any(each.has(name) for each in found.within(part))}
+    return ({MEAN: MEAN} if found.shared(part) else {}) | asked
+
+
+def accuracy(one: EvaluatedSetting, tasks: Sequence[str]) -> tuple[float, float]:
+    """Mean accuracy over some tasks and its standard error; tasks are independent."""
+    each = np.array([one.accuracy(name)[:2] for name in tasks])
+    return float(each[:, 0].mean()), float(np.sqrt((each[:, 1] ** 2).sum()) / len(each))

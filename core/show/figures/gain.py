@@ -1,22 +1,50 @@
-"""Gain per layer: by size, against another model, against another way of disturbing."""
+"""Gain per layer: by size, against another model or another way of disturbing, and as a picture for a card."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import escape
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.base import profile_names
+from core.base.formats import per_cent, times
 from core.plan.gains import Gains, gains_of, student
-from core.show.figures.axes import factor_axis, layer_axis
-from core.show.figures.labels import times
-from core.show.figures.marks import curve, here, line_gap, line_labels, rule, see_through, verdict_key, whiskers
-from core.show.figures.style import LIGHT, Chart, Palette, layout, shades
+from core.results.comparison import spearman
+from core.show.figures.axes import layer_axis, ratio_axis
+from core.show.figures.style import (
+    DASHES,
+    LIGHT,
+    Chart,
+    Palette,
+    band,
+    curve,
+    here,
+    layout,
+    line_gap,
+    line_labels,
+    margin,
+    rule,
+    see_through,
+    shades,
+    verdict_colour,
+    verdict_key,
+    whiskers,
+    wrapped,
+)
+from core.show.words import beside_curves, described, perturbation
+from core.store.profiles import Profile
 from core.store.results import Array, Perturbed
 
 STATISTICS = {"geometric": "geometric mean", "ratio": "mean of ratios", "median": "median"}
+GREEN, YELLOW, PINK = "#009E73", "#E69F00", "#CC79A7"  # of Okabe and Ito's, those that mean nothing on other charts
+LONGEST, WIDEST = 36, 14  # characters of a name beside its curve, and of a line of it: a phone has room for no more
+STEPS = 101  # points at which models of different depth are compared
+WIDE, HIGH = 240, 56  # px of a thumbnail
+TOP = 2.0  # the least gain, and its inverse, that reach its edge: a small change looks small on every card
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,69 +75,97 @@ def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") ->
 
 def gains(
     lines: Sequence[Line],
-    shown: int,
-    layer: int,
     finding: str,
     title: str = "Gain of each layer",
     look: Palette = LIGHT,
+    shown: int | None = None,
+    layer: int | None = None,
 ) -> Chart:
-    """Gain over injection layers; one line carries its verdicts in colour, the others are there to compare.
+    """Gain over injection layers with 95% intervals, over relative depth where models are not equally deep.
 
     Args:
-        shown: index of the line with verdicts.
+        shown: index of the line that carries its verdicts in colour, the others being of its family; None: of none.
         layer: the highlighted injection layer.
     """
-    layers = len(lines[shown].value)
+    relative = len({len(each.value) for each in lines}) > 1
     values = np.concatenate([each.value for each in lines])
-    room = layers * 0.028 * max(len(each.name) for each in lines)
+    colours = [look.ink, look.accent, GREEN, YELLOW, PINK] * len(lines) if shown is None else shades(len(lines), look)
+    dashes = DASHES * len(lines) if shown is None else ("solid",) * len(lines)
     figure = go.Figure()
-    colours = shades(len(lines), look)
     for index, each in enumerate(lines):
         if index != shown:
-            figure.add_traces(_other(each, colours[index]))
-    figure.add_traces(_main(lines[shown], look))
-    rule(figure, 1, 0, layers - 0.4, color=look.guide, width=1)
-    here(figure, layer, look)
-    verdict_key(figure, look)
-    figure.add_trace(_names(lines, shown, values, look))
-    figure.update_layout(
-        xaxis=layer_axis(layers, "perturbed layer") | {"range": [-0.6 - room, layers - 0.4]},
-        yaxis=factor_axis(values, "gain: drift at the end ÷ where it began"),
-    )
-    return Chart("gain-per-layer", title, layout(figure, height=420, top=28), finding, table(lines))
+            figure.add_traces(_other(each, _places(each, relative), colours[index], dashes[index]))
+    if shown is not None:
+        colours[shown] = look.ink
+        figure.add_traces(_main(lines[shown], look))
+        verdict_key(figure, look)
+    axis = _depth_axis() if relative else layer_axis(len(lines[0].value), "perturbed layer")
+    rule(figure, 1, 0, axis["range"][1], color=look.guide, width=1)
+    figure.update_layout(xaxis=axis, yaxis=ratio_axis("gain: drift at the end ÷ where it began", values).drawn)
+    layout(figure, height=440, top=28)
+    if layer is not None:
+        here(figure, layer, look)
+    if len(lines) > 1:
+        _name(figure, lines, values, colours, shown, look)
+    return Chart("gain-per-layer", title, figure, finding, table(lines))
 
 
 def _main(each: Line, look: Palette) -> list[go.Scatter]:
-    colours = {"amplifies": look.amplify, "absorbs": look.absorb}
-    verdicts = [verdict or "by definition 1" for verdict in each.verdicts]
-    x, said = np.arange(len(each.value)), f"{each.name}, layer %{{x}}: %{{y:.3g}}×, %{{text}}"
-    marker = {"size": 9, "color": [colours.get(verdict, look.undecided) for verdict in verdicts]}
-    line = curve(x, each.value, each.name, said, look.ink, marker=marker, text=verdicts)
-    return [_bars(x, each, see_through(look.ink, 0.55)), line]
-
-
-def _other(each: Line, colour: str) -> list[go.Scatter]:
-    x, said = np.arange(len(each.value)), f"{each.name}, layer %{{x}}: %{{y:.3g}}×"
-    line = curve(x, each.value, each.name, said, colour)
-    return [_bars(x, each, see_through(colour, 0.5)), line]
-
-
-def _bars(x: Array, each: Line, colour: str) -> go.Scatter:
-    """The intervals alone, so that they lie under the markers."""
-    y = np.where(np.isfinite(each.high), each.value, np.nan)
-    bars = whiskers(each.value, each.low, each.high, colour, 1)
-    return go.Scatter(
-        x=x, y=y, error_y=bars, mode="markers", marker={"opacity": 0}, hoverinfo="skip", name="95% interval"
+    """The line over its intervals, each marker in the colour of its verdict."""
+    x = np.arange(len(each.value))
+    colours = [verdict_colour(verdict, look) for verdict in each.verdicts]
+    bars = go.Scatter(
+        x=x,
+        y=np.where(np.isfinite(each.high), each.value, np.nan),
+        error_y=whiskers(each.value, each.low, each.high, see_through(look.ink, 0.55), 1),
+        mode="markers",
+        marker={"opacity": 0},
+        hoverinfo="skip",
+        name="95% interval",
     )
+    return [bars, _curve(each, x, look.ink, {"size": 9, "color": colours})]
 
 
-def _names(lines: Sequence[Line], shown: int, values: Array, look: Palette) -> go.Scatter:
-    """Names at the left ends of the lines: at the right all meet at 1."""
+def _other(each: Line, x: Array, colour: str, dash: str) -> list[go.Scatter]:
+    return [band(x, each.low, each.high, colour, 0.15), _curve(each, x, colour, {"size": 5}, dash)]
+
+
+def _curve(each: Line, x: Array, colour: str, marker: dict, dash: str | None = None) -> go.Scatter:
+    name, count = escape(each.name), len(each.value)
+    told = [f"layer {layer} of {count}, {verdict or 'by definition 1'}" for layer, verdict in enumerate(each.verdicts)]
+    return curve(x, each.value, name, f"{name}, %{{text}}: %{{y:.3g}}×", colour, 1.5, dash, marker, text=told)
+
+
+def _name(
+    figure: go.Figure, lines: Sequence[Line], values: Array, colours: Sequence[str], shown: int | None, look: Palette
+) -> None:
+    """Names in the left margin, for at the right all lines meet at 1."""
     heights = [next(iter(each.value[np.isfinite(each.value)]), 1.0) for each in lines]
-    shaded = shades(len(lines), look)
-    colours = [look.ink if index == shown else shaded[index] for index in range(len(lines))]
-    names = [f"<b>{each.name}</b>" if index == shown else each.name for index, each in enumerate(lines)]
-    return line_labels(-0.4, heights, names, colours, line_gap(values), side="left")
+    names = [wrapped(short(each.name), WIDEST) for each in lines]
+    names = [f"<b>{name}</b>" if index == shown else name for index, name in enumerate(names)]
+    first = figure.layout.xaxis.range[0]
+    figure.add_trace(line_labels(first, heights, names, colours[: len(lines)], line_gap(values), look, "left"))
+    figure.update_layout(margin_l=margin(names), yaxis_side="right")
+
+
+def short(name: str) -> str:
+    """A name that leaves room for its curve: its beginning and its end, which tells twins apart."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 10]}…{name[-9:]}"
+
+
+def _depth_axis() -> dict:
+    title = "relative depth of the injection layer: layer / (layers - 1)"
+    return {"title": title, "tickvals": [0, 0.25, 0.5, 0.75, 1], "range": [-0.02, 1.02], "showgrid": False}
+
+
+def _places(each: Line, relative: bool) -> Array:
+    return depth(each) if relative else np.arange(len(each.value))
+
+
+def depth(line: Line) -> Array:
+    """`layer / (layers - 1)`, 0 at the first layer and 1 at the last."""
+    layers = len(line.value)
+    return np.arange(layers) / max(1, layers - 1)
 
 
 def table(lines: Sequence[Line], named: str = "line") -> pd.DataFrame:
@@ -132,21 +188,91 @@ def columns(found: Gains | Line) -> dict[str, object]:
     return {"gain": found.value, "95% low": found.low, "95% high": found.high} | verdicts
 
 
+# --- one line against another -------------------------------------------------------------------------------------
+
+
 def compared(first: Line, second: Line, layer: int, title: str, between: str, look: Palette = LIGHT) -> Chart:
     """Two lines over the same layers, and in how many layers the first is absorbed more.
 
     Args:
         between: what is compared, as the beginning of the sentence `... in 3 of 29 layers`.
     """
-    known = np.isfinite(first.value[:-1]) & np.isfinite(second.value[:-1])
+    return gains([first, second], against(first, second, between), title, look, 0, layer)
+
+
+def against(first: Line, other: Line, between: str) -> str:
+    """How alike two lines are: layer by layer, or at equal relative depths where one model is deeper.
+
+    The last layer, 1 by definition, is left out.
+    """
+    layers = len(first.value) == len(other.value)
+    at = depth(first)[:-1] if layers else np.linspace(0, 1, STEPS)[:-1]
+    logs = [np.log(each.value) for each in (first, other)]
+    logs = [
+        row[:-1] if layers else np.interp(at, depth(each), row) for each, row in zip((first, other), logs, strict=True)
+    ]
+    known = np.isfinite(logs[0]) & np.isfinite(logs[1])
     if not known.any():
-        finding = f"Nothing can be compared: no layer has both {first.name} and {second.name}."
-        return gains([first, second], 0, layer, finding, title, look)
-    lower = int((first.value[:-1] < second.value[:-1])[known].sum())
-    apart = np.where(known, np.abs(np.log(first.value[:-1] / second.value[:-1])), np.nan)
-    most = int(np.nanargmax(apart))
-    finding = (
-        f"{between} in {lower} of {known.sum()} layers. The largest gap is at layer {most}: "
-        f"{times(first.value[most])} against {times(second.value[most])}."
-    )
-    return gains([first, second], 0, layer, finding, title, look)
+        return f"Nothing can be compared: no layer has both {first.name} and {other.name}."
+    most = int(np.where(known, np.abs(logs[0] - logs[1]), -1).argmax())
+    lower = (logs[0] < logs[1])[known]
+    if layers:
+        where, widest = f"in {lower.sum()} of {lower.size} layers", f"at layer {most}"
+    else:
+        where, widest = (
+            f"over {per_cent(float(lower.mean()), 0)} of the depth",
+            f"at {per_cent(at[most], 0)} of the depth",
+        )
+    alike = spearman(*logs)
+    rank = f" Their rank correlation along depth is {alike:.2f}." if np.isfinite(alike) else ""
+    gaps = " against ".join(times(float(np.exp(row[most]))) for row in logs)
+    return f"{between} {where}. The largest gap is {widest}: {gaps}.{rank}"
+
+
+def overlay(lines: Sequence[Line], what: str, look: Palette = LIGHT) -> Chart:
+    """Gain over injection layers, a line per model.
+
+    Args:
+        lines: one per model; all names differ.
+        what: the perturbation, in words.
+    """
+    first, *others = lines
+    told = [against(first, each, f"The gain of {first.name} is lower than that of {each.name}") for each in others] or [
+        "One model: pick another to compare it with."
+    ]
+    found = table(lines, "model")
+    found.insert(2, "relative depth", np.concatenate([depth(each) for each in lines]))
+    return replace(gains(lines, " ".join([f"{what}.", *told]), look=look), name="overlay", table=found)
+
+
+def of_profiles(profiles: Sequence[Profile], name: str, statistic: str = "geometric", look: Palette = LIGHT) -> Chart:
+    """Gains under one perturbation in several profiles, each named; unlike texts are marked, and said."""
+    titles = beside_curves(profiles)
+    lines = [line(title, each.seeds(name), statistic) for title, each in zip(titles, profiles, strict=True)]
+    chart = overlay(lines, perturbation(profiles[0].perturbations[name]), look)
+    return replace(chart, finding=f"{chart.finding} {_texts(profiles)}".strip())
+
+
+def _texts(profiles: Sequence[Profile]) -> str:
+    """That profiles read different texts, and which; empty where they did not."""
+    if len({(text.content, text.sequences, text.length) for text in (each.spec.text for each in profiles)}) == 1:
+        return ""
+    known = [described(each.entry) for each in profiles]
+    told = [f"{profile_names.text(each.text)}, {each.sequences} × {each.length} tokens" for each in known]
+    return f"They read different texts ({'; '.join(told)}), so a difference may come from the text."
+
+
+def thumbnail(line: Line, look: Palette = LIGHT) -> str:
+    """A bar per layer from 1×, coloured by verdict, upward where the rest of the network amplifies; as SVG."""
+    logs = np.nan_to_num(np.log(line.value), posinf=0.0, neginf=0.0)
+    edge = max(np.log(TOP), float(np.abs(logs).max()))
+    step, middle = WIDE / len(logs), HIGH / 2
+    bars = []
+    for layer, (value, verdict) in enumerate(zip(logs, line.verdicts, strict=True)):
+        high = abs(value) / edge * middle
+        place = f"x='{layer * step:.2f}' y='{middle - max(value, 0) / edge * middle:.2f}'"
+        tone = verdict_colour(verdict, look)
+        bars.append(f"<rect {place} width='{0.8 * step:.2f}' height='{high:.2f}' fill='{tone}'/>")
+    guide = f"<path d='M0 {middle}H{WIDE}' stroke='{look.guide}'/>"
+    size = f"width='{WIDE}' height='{HIGH}' viewBox='0 0 {WIDE} {HIGH}'"
+    return f"<svg xmlns='http://www.w3.org/2000/svg' {size}>{''.join(bars)}{guide}</svg>"

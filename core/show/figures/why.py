@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,15 +10,23 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from core.base.formats import several
+from core.base.formats import changed, digits, several, times
 from core.plan.gains import gains_of, student
 from core.results import propagation
 from core.results.comparison import spearman
-from core.show.figures.axes import factor_axis, layer_axis, log_axis
+from core.show.figures.axes import layer_axis, log_axis, ratio_axis
 from core.show.figures.drift import left_alone, unknown
-from core.show.figures.labels import changed, digits, times
-from core.show.figures.marks import above, curve, here, whiskers
-from core.show.figures.style import LIGHT, Chart, Palette, layout
+from core.show.figures.style import (
+    LIGHT,
+    Chart,
+    Palette,
+    above,
+    curve,
+    here,
+    layout,
+    verdict_colour,
+    whiskers,
+)
 from core.store.results import Activation, Array, Perturbed
 
 
@@ -29,77 +37,31 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
         damage = np.exp(np.nansum(found.absolute, axis=1) / np.isfinite(found.absolute).sum(1))
     stream = np.exp(found.growth.mean(1))
     gain, frozen = damage / stream, 1 / stream
-    layers = len(damage)
-    x = np.arange(layers)
-    every = np.concatenate([damage, stream, gain, frozen])
-    figure = go.Figure()
-    pale, strong = look.family
-    for name, values, colour in (("damage grows", damage, strong), ("stream grows", stream, pale)):
-        figure.add_trace(_factor_bar(x, values, name, colour))
-    figure.add_trace(_frozen(x, frozen, look))
-    figure.add_traces(_net(gain, gains_of(seeds).verdicts, look))
+    lines = {"damage grows": damage, "stream grows": stream, "gain": gain, "gain if frozen": frozen}
+    x, figure = np.arange(len(damage)), go.Figure()
+    figure.add_traces(_factors(lines, gains_of(seeds).verdicts, look))
     here(figure, layer, look)
-    figure.update_layout(
-        barmode="group",
-        bargap=0.25,
-        xaxis=layer_axis(layers, "perturbed layer"),
-        yaxis=_log2_axis(every),
-    )
+    rows = ratio_axis("factor up to the last layer", *lines.values()).drawn
+    figure.update_layout(xaxis=layer_axis(len(x), "perturbed layer"), yaxis=rows)
     layout(figure, height=420, legend=True)
-    table = pd.DataFrame(
-        {"injection layer": x, "damage grows": damage, "stream grows": stream, "gain": gain, "gain if frozen": frozen}
-    )
-    finding = _dilution_finding(damage, stream, layer, left_alone(seeds, layer))
+    finding = dilution_said(damage, stream, layer, left_alone(seeds, layer))
+    table = pd.DataFrame({"injection layer": x} | lines)
     return Chart("dilution", "Is the gain only dilution?", figure, finding, table)
 
 
-def _factor_bar(x: Array, values: Array, name: str, colour: str) -> go.Bar:
-    return go.Bar(
-        x=x,
-        y=np.log2(values),
-        marker={"color": colour},
-        customdata=values,
-        hovertemplate=f"layer %{{x}}: {name} %{{customdata:.3g}}×<extra></extra>",
-        name=name,
-    )
+def _factors(lines: Mapping[str, Array], verdicts: Sequence[str | None], look: Palette) -> list[go.Scatter]:
+    """A line for each factor; the markers of the gain have the colours of its verdicts."""
+    pale, strong = look.family
+    net = {"size": 9, "symbol": "diamond", "color": [verdict_colour(each, look) for each in verdicts]}
+    drawn = ((strong, 2, None, None), (pale, 2, None, None), (look.ink, 1, None, net), (look.guide, 2, "dot", None))
+    x = np.arange(len(verdicts))
+    return [
+        curve(x, values, name, f"layer %{{x}}: {name} %{{y:.3g}}×", *style)
+        for (name, values), style in zip(lines.items(), drawn, strict=True)
+    ]
 
 
-def _net(gain: Array, verdicts: Sequence[str | None], look: Palette) -> list[go.Scatter]:
-    """A diamond per layer in the colour of its verdict, a trace for each verdict found; the last layer has none."""
-    colours = {"amplifies": look.amplify, "absorbs": look.absorb, "undecided": look.undecided}
-    found = []
-    for word, colour in colours.items():
-        x = np.array([i for i, verdict in enumerate(verdicts) if verdict and verdict.startswith(word)], int)
-        found += [_diamonds(x, gain[x], colour, f"gain: {word}", look)] if x.size else []
-    return found
-
-
-def _diamonds(x: Array, gain: Array, colour: str, name: str, look: Palette) -> go.Scatter:
-    return go.Scatter(
-        x=x,
-        y=np.log2(gain),
-        mode="markers",
-        marker={"size": 9, "color": colour, "symbol": "diamond", "line": {"color": look.ink, "width": 0.5}},
-        customdata=gain,
-        hovertemplate="layer %{x}: gain %{customdata:.3g}×<extra></extra>",
-        name=name,
-    )
-
-
-def _frozen(x: Array, frozen: Array, look: Palette) -> go.Scatter:
-    name = "gain if the damage stayed constant"
-    said = f"layer %{{x}}: {name} %{{customdata:.3g}}×"
-    return curve(x, np.log2(frozen), name, said, look.guide, 2, "dot", customdata=frozen)
-
-
-def _log2_axis(factors: Array) -> dict:
-    """A linear axis of log2 with the factors written at it: bars of a log axis have no foot."""
-    axis = factor_axis(factors, "factor up to the last layer")
-    span = [edge / np.log10(2) for edge in axis["range"]]
-    return {"title": axis["title"], "range": span, "tickvals": np.log2(axis["tickvals"]), "ticktext": axis["ticktext"]}
-
-
-def _dilution_finding(damage: Array, stream: Array, layer: int, still: str = "") -> str:
+def dilution_said(damage: Array, stream: Array, layer: int, still: str = "") -> str:
     if len(damage) == 1:
         return "The model has one layer: nothing follows it that could dilute its drift."
     inner = slice(0, len(damage) - 1)
@@ -136,7 +98,7 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
     axis = layer_axis(layers, "perturbed layer")
     layout(figure, height=520, top=28).update_xaxes(**(axis | {"title": None}))
     figure.update_xaxes(title=axis["title"], row=3, col=1)
-    figure.update_yaxes(**(log_axis(final[0], "")), row=1, col=1)
+    figure.update_yaxes(**log_axis("", final[0]).drawn, row=1, col=1)
     figure.update_yaxes(rangemode="tozero", row=2, col=1)
     figure.update_yaxes(rangemode="tozero", row=3, col=1)
     columns = {"injection layer": np.arange(layers), "final drift": final[0], "KL, nats": kl[0]}

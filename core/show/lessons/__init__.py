@@ -5,14 +5,59 @@ story it says so. Between two measured strengths a figure is read off by straigh
 which of its steps were measured.
 """
 
-from core.show.lessons.absorb import Growth, absorb, learned, twins
-from core.show.lessons.again import compared
-from core.show.lessons.allocate import Push, correction
-from core.show.lessons.amplify import GUESSES, SKIPPED, Sink, amplify, judged, skipping
-from core.show.lessons.closing import closing
-from core.show.lessons.drift import Spread, drift, misjudged
-from core.show.lessons.marks import EVERY, FOOT, of, plain, ref
-from core.show.lessons.measured import estimated, measured, measured_said, ranked
-from core.show.lessons.perturb import Noise, perturb
-from core.show.lessons.prune import Alone, methods, methods_said, prune, rank
-from core.show.lessons.shared import DRIVER, PRUNED, SIZE, TARGET, Scale, between, noise, scale
+from contextlib import suppress
+
+from core.base.errors import UserError
+from core.show.lessons.budgets import (
+    Alone,
+    Push,
+    correction,
+    estimated,
+    measured,
+    measured_said,
+    methods,
+    methods_said,
+    prune,
+    rank,
+    ranked,
+)
+from core.show.lessons.damage import Noise, Spread, drift, misjudged, perturb
+from core.show.lessons.gain import (
+    GUESSES,
+    SKIPPED,
+    Growth,
+    Sink,
+    absorb,
+    amplify,
+    compared,
+    judged,
+    learned,
+    skipping,
+    twins,
+)
+from core.show.lessons.shared import (
+    DRIVER,
+    EVERY,
+    FOOT,
+    PRUNED,
+    SIZE,
+    TARGET,
+    Scale,
+    between,
+    noise,
+    of,
+    plain,
+    ref,
+    scale,
+)
+from core.store.profiles import Profile
+
+
+def closing(profile: Profile) -> dict[str, str]:
+    """Chapter -> what it taught of this profile; a chapter that the profile cannot show is left out."""
+    taught = {"perturb": perturb, "drift": drift, "amplify": amplify, "absorb": absorb, "allocate": correction}
+    found = {}
+    for chapter, lesson in (taught | {"prune": prune}).items():
+        with suppress(UserError):
+            found[chapter] = plain(lesson(profile).said)
+    return found

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from core.ask.lab import Question
-from core.base.formats import digits
-from core.show.lessons.amplify import SINK
+from core.base.formats import digits, gain, per_cent
+from core.plan.gains import BAND
+from core.show.lessons.gain import SINK
 from core.store.results import Array
 from core.store.scenes import Row
 
 ROUNDING = 1e-6  # drift that rounding alone brings about: nothing has arrived
-SAME = 0.05  # gains this near to 1 are called neither way, as verdicts are
 CONTEXT = 5  # tokens that are quoted where the next word is asked for
 
 
@@ -108,11 +109,9 @@ def _fate(question: Question, row: Row, entered: Array) -> str:
         rest = _geometric(np.array(row.drift[-1], float)[1:])
         ends = f"the others end with a drift of **{digits(rest)}**" if rest == rest else "there are no others"
         return f"Only the first token is damaged, after layer {row.layer}: {ends}."
-    ends = f"{enters} ends at **{_gain(row.gain)}** its size."
-    if row.gain < 1 - SAME:
-        return f"Later layers **absorb** {what}: {ends}"
-    if row.gain > 1 + SAME:
-        return f"Later layers **amplify** {what}: {ends}"
+    ends = f"{enters} ends at **{gain(row.gain)}** its size."
+    if abs(math.log(row.gain)) > BAND:
+        return f"Later layers **{'absorb' if row.gain < 1 else 'amplify'}** {what}: {ends}"
     return f"Later layers leave {what} **about as large**: {ends}"
 
 
@@ -124,8 +123,8 @@ def _entry(question: Question, row: Row, entered: Array) -> tuple[str, str]:
         return "the noise", f"it enters{where} after layer {row.layer} and"
     does = f"leaving layer {row.layer} out"
     if asked.kind != "skip":
-        does = f"pruning {_per_cent(asked.strength)} of layer {row.layer}"
-    return "the damage", f"{does}{where} moves the stream by {_per_cent(_geometric(entered))}, and that"
+        does = f"pruning {per_cent(asked.strength)} of layer {row.layer}"
+    return "the damage", f"{does}{where} moves the stream by {per_cent(_geometric(entered))}, and that"
 
 
 def _compared(question: Question, row: Row, gains: Iterable[float | None], twin: Row | None) -> str:
@@ -135,17 +134,9 @@ def _compared(question: Question, row: Row, gains: Iterable[float | None], twin:
     if twin is not None and twin.gain is not None:
         first = getattr(question.perturbation, "positions", "all") == "all"
         other = "Without the first token" if first else "With the first token damaged too"
-        return f"{other}: **{_gain(twin.gain)}** and **{sum(twin.flipped)} of {len(twin.flipped)}**."
+        return f"{other}: **{gain(twin.gain)}** and **{sum(twin.flipped)} of {len(twin.flipped)}**."
     known = [each for each in gains if each is not None]
-    return f"The median layer ends at {_gain(float(np.median(known)))}." if len(known) > 1 else ""
-
-
-def _gain(value: float) -> str:
-    return f"{value:.2f}×" if 0.095 <= value < 9.95 else f"{digits(value)}×"
-
-
-def _per_cent(share: float) -> str:
-    return f"{digits(100 * share)} %"
+    return f"The median layer ends at {gain(float(np.median(known)))}." if len(known) > 1 else ""
 
 
 # --- numbers to take away -------------------------------------------------------------------------------------------

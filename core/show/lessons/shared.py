@@ -1,9 +1,15 @@
-"""What the chapters share: the strengths of a slider, the noise measured, means over seeds."""
+"""What the chapters share: strengths of a slider, the noise measured, references from a sentence to the picture.
+
+A sentence refers to things in the picture by marks, as in `ends at [0.19](curve-end)`: `layer-7` and all `layers`, the
+`foot` that bars stand on, a `curve` with its `curve-start` and `curve-end`, the `gauge` and its `gauge-50`, a
+`control-noise` and its `stop-noise-0`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,6 +18,31 @@ import numpy as np
 from core.base.errors import UserError
 from core.store.profiles import Profile
 from core.store.results import Array, Perturbed
+
+REFERENCE = re.compile(r"\[([^\[\]]+)\]\(([^()]+)\)")
+EVERY = "layers"
+FOOT = "foot"
+
+
+def ref(text: object, *marks: str) -> str:
+    """Words that light up these marks when they are pointed at."""
+    return f"[{text}]({' '.join(marks)})"
+
+
+def of(layer: int, text: object = None) -> str:
+    """A number that belongs to a layer, by default that of the layer itself."""
+    return ref(layer if text is None else text, f"layer-{layer}")
+
+
+def among(layers: Iterable[int], text: object) -> str:
+    """Words that speak of several layers."""
+    return ref(text, *(f"layer-{each}" for each in layers))
+
+
+def plain(said: str) -> str:
+    """The sentence without its references and without bold words."""
+    return REFERENCE.sub(r"\1", said).replace("**", "")
+
 
 BETWEEN = 5  # steps of a slider between two measured strengths
 SIZE = 0.3  # the noise that most sentences speak of

@@ -15,7 +15,7 @@ from core.results import checkpoints, protocols, verdicts
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
 from core.results.study_table import CHANGE, UNIFORM, Control, Table, rows_of, study_table
-from core.show.figures import benches, evaluation
+from core.show.figures import evaluation, maps
 from core.show.figures.style import LIGHT, Chart, Palette
 from core.store import profiles
 from core.store.cache import HOME, Store
@@ -64,11 +64,11 @@ class Bench:
         return self.made() if self.made else pd.read_csv(bench_file(name)).rename(columns={"Unnamed: 0": "what"})
 
     def chart(self, name: str, look: Palette = LIGHT) -> Chart:
-        """Bars of one column, or a map of what works."""
+        """Dots of one column, or a map of what works."""
         table = self.table(name)
         if not self.bars:
-            return benches.works(table, self.title, look)
-        return benches.bars(table, self.bars, self.title, look)
+            return maps.works(table, self.title, look)
+        return evaluation.bench(table, self.bars, self.title, look)
 
 
 @dataclass(frozen=True, eq=False)

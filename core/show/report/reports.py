@@ -16,14 +16,15 @@ from core.kinds.treatments import OF_ONE_LAYER
 from core.plan import responses
 from core.plan.gains import gains_of
 from core.results import best as bests
-from core.results import evaluations, precision, protocols, verdicts
+from core.results import evaluations, findings, protocols, verdicts
 from core.results.checkpoints import compared
 from core.results.evaluations import Evaluations
 from core.results.study_table import rows_of, study_table
-from core.show.figures import labels
-from core.show.figures import of_evaluations as drawing
+from core.show import words
+from core.show.figures import evaluation as drawing
+from core.show.figures import perplexity
 from core.show.figures.charts import CHARTS, COMPARED, ChartRow, InView
-from core.show.figures.responses import responses as draw_responses
+from core.show.figures.estimate import responses as draw_responses
 from core.show.figures.style import Chart, Palette
 from core.show.report import remake
 from core.show.report.page import Exhibit, Report, exhibit, page, table
@@ -77,17 +78,17 @@ def _origin(entry: Entry) -> tuple[tuple[str, str], ...]:
 
 def _profile(found: Profile) -> Report:
     shown = [PREFERRED if PREFERRED in found.by_name else next(iter(found.by_name)), *found.others]
-    called = {name: labels.perturbation(each) for name, each in found.perturbations.items()}
-    findings = {name: precision.finding(found, name) for name in found.by_name}
+    called = {name: words.perturbation(each) for name, each in found.perturbations.items()}
+    told = {name: findings.of_perturbation(found, name) for name in found.by_name}
     return Report(
-        title=f"{called[shown[0]]}: {findings[shown[0]]}",
+        title=f"{called[shown[0]]}: {told[shown[0]]}",
         sentences=(
-            f"{labels.source(found)}.",
+            f"{words.source(found)}.",
             *(compared(found, name).worst for name in found.others),
-            *filter(None, [precision.rounding(found)]),
+            *filter(None, [findings.rounding(found)]),
         ),
         exhibits=(*(each for name in dict.fromkeys(shown) for each in _charts(found, name)), *_responses(found)),
-        table=table(("perturbation", "verdict"), [(called[name], said) for name, said in findings.items()]),
+        table=table(("perturbation", "verdict"), [(called[name], said) for name, said in told.items()]),
         origin=_origin(found.entry),
         commands=tuple(remake.profile(found.entry)),
     )
@@ -97,8 +98,8 @@ def _charts(found: Profile, name: str) -> Iterator[Exhibit]:
     """The charts of the Absorption page, as far as the profile has what they draw."""
     gains = np.nan_to_num(gains_of(found.seeds(name)).value[:-1], nan=-np.inf)
     asked = InView(found, name, int(gains.argmax()) if gains.size else 0)
-    label = labels.perturbation(found.perturbations[name])
-    note = f"{label}; the marked layer, {asked.layer}, has the greatest gain · {labels.source(found)}"
+    label = words.perturbation(found.perturbations[name])
+    note = f"{label}; the marked layer, {asked.layer}, has the greatest gain · {words.source(found)}"
 
     def draw(row: ChartRow, look: Palette) -> Chart:
         return row.draw(replace(asked, look=look))
@@ -119,7 +120,7 @@ def _responses(found: Profile) -> Iterator[Exhibit]:
         except UserError:
             continue
         draw = partial(draw_responses, sparsities, harm, responses.NAMES["kl"], title)
-        yield exhibit(draw, labels.source(found), found.entry.key[:6], title)
+        yield exhibit(draw, words.source(found), found.entry.key[:6], title)
 
 
 # --- studies -------------------------------------------------------------------------------------------------------
@@ -159,7 +160,7 @@ def _pictures(found: Evaluations) -> Iterator[Exhibit]:
     """Perplexity over targets of each way of pruning; then each target's changes and corrections."""
     note, prefix = protocols.badge(found), found.spec.key[:6]
     for part in {each.pruned: each for each in found.slices}.values():
-        yield exhibit(partial(drawing.perplexity, found, None, part=part), note, prefix, part.pruned)
+        yield exhibit(partial(perplexity.of_evaluations, found, None, part=part), note, prefix, part.pruned)
     for part in found.slices:
         draws: list[Draw] = []
         if drawing.against_uniform(found, part, None):

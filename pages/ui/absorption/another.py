@@ -15,7 +15,7 @@ from core.base.spec import checked
 from core.kinds import Checkpoint
 from core.models import machine, work
 from core.models.sources import text_is_here
-from core.show.figures import labels
+from core.show import words
 from core.show.figures.charts import COMPARED
 from core.show.report import remake
 from core.store.cache import Store
@@ -90,5 +90,5 @@ def offer_stored(profile: Profile) -> bool:
     if found:
         st.caption("Stored comparisons of this model")
     for entry in found:
-        watch.open_profile(entry.key, plain(profile_names.comparison(labels.described(entry))), group=COMPARED)
+        watch.open_profile(entry.key, plain(profile_names.comparison(words.described(entry))), group=COMPARED)
     return bool(found)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from core.base.formats import capital
-from core.results import precision
+from core.base.formats import capital, gain, per_cent, ratio
+from core.results import findings
 from core.show import figures
-from core.show.figures import gain, labels, scales
+from core.show.figures import axes
+from core.show.figures.gain import columns
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame
@@ -32,7 +33,7 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
     beside = None
     if other is not None:
         beside = figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic)
-    found = precision.finding(profile, name)
+    found = findings.of_perturbation(profile, name)
     frame.live(gain_bars(line, figures.STATISTICS[statistic], layer, found, beside))
     table = _table(line)
     if beside is not None:
@@ -42,7 +43,7 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
 
 
 def _table(line: figures.Line) -> pd.DataFrame:
-    return pd.DataFrame({"layer": np.arange(len(line.value)), **gain.columns(line)})
+    return pd.DataFrame({"layer": np.arange(len(line.value)), **columns(line)})
 
 
 def gain_bars(
@@ -55,15 +56,15 @@ def gain_bars(
         finding: what the bars show, in a sentence.
         beside: gains at the other positions, as a line over the bars.
     """
-    intervals = [f"[{labels.ratio(low)}, {labels.ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
+    intervals = [f"[{ratio(low)}, {ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
     slots = {
-        "gain": figure.Slot("layer", [labels.gain(each) for each in line.value]),
+        "gain": figure.Slot("layer", [gain(each) for each in line.value]),
         "interval": figure.Slot("layer", intervals),
         "verdict": figure.Slot("layer", figure.fates(line.verdicts)),
     }
     says, values = "Layer {layer}: gain {gain} {interval}; {verdict}.", [line.value]
     if beside is not None:
-        slots["beside"] = figure.Slot("layer", [labels.gain(each) for each in beside.value])
+        slots["beside"] = figure.Slot("layer", [gain(each) for each in beside.value])
         says, values = f"{says} {capital(beside.name)}: {{beside}}.", [line.value, beside.value]
     return figure.Figure(
         name="gains",
@@ -71,7 +72,7 @@ def gain_bars(
         finding=finding,
         says=says,
         slots=slots,
-        y=scales.ratio_axis(f"gain, {statistic}", *values),
+        y=axes.ratio_axis(f"gain, {statistic}", *values),
         pick=figure.pick("Highlighted layer", len(line.value), layer),
         bars=figure.Bars(line.value[None], [figure.tones(line.verdicts)]),
         lines=[figure.Line(beside.value[None], "ink")] if beside is not None else [],
@@ -106,11 +107,11 @@ def sparsity_bars(sparsity: Array, target: float) -> figure.Figure:
         title="Sparsity of each layer",
         says="All layers alike: {target} zeros." if alike else SPREAD,
         slots={
-            "target": figure.Slot("frame", [labels.percent(target, 1)]),
-            "low": figure.Slot("frame", [labels.percent(sparsity.min(), 1)]),
-            "high": figure.Slot("frame", [labels.percent(sparsity.max(), 1)]),
+            "target": figure.Slot("frame", [per_cent(target, 1)]),
+            "low": figure.Slot("frame", [per_cent(sparsity.min(), 1)]),
+            "high": figure.Slot("frame", [per_cent(sparsity.max(), 1)]),
         },
-        y=scales.linear_axis("sparsity", max(0.0, low - room), high + room, labels.percent),
+        y=axes.linear_axis("sparsity", max(0.0, low - room), high + room, per_cent),
         bars=figure.Bars(sparsity[None]),
         key=[figure.Key("undecided", "block", "difference from target")],
         foot=target,

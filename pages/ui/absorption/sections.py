@@ -12,12 +12,12 @@ import streamlit as st
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import sentence
-from core.results import precision
-from core.show import figures
-from core.show.figures import Chart, labels
+from core.results import findings
+from core.show import figures, words
+from core.show.figures import Chart
 from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, ChartRow
 from core.show.figures.charts import GROUPS as CHARTED
-from core.show.figures.in_view import InView
+from core.show.figures.style import InView
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, subject, view
@@ -131,7 +131,7 @@ def compare_with(name: str) -> Profile | None:
 def verdicts(profile: Profile) -> pd.DataFrame:
     """One sentence per perturbation, by kind and size."""
     found = profile.perturbations
-    rows = [(labels.perturbation(asked), precision.finding(profile, name)) for name, asked in found.items()]
+    rows = [(words.perturbation(asked), findings.of_perturbation(profile, name)) for name, asked in found.items()]
     return pd.DataFrame(rows, columns=["perturbation", "verdict"])
 
 

@@ -18,7 +18,7 @@ from core.kinds.treatments import PRUNERS
 from core.plan import responses
 from core.plan.responses import Judge
 from core.plan.spread import Allocation
-from core.show.figures import labels
+from core.show import words
 from core.show.report import remake
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -52,7 +52,7 @@ def _files(allocation: Allocation, profile: Profile, judge: Judge, prefix: str) 
     estimate = None if found is None or np.isnan(found[0]) else float(found[0])
     content = recipes.as_json(allocation, profile, {judge.harm: estimate, "pruner": judge.pruner})
     _download("JSON", content, f"{prefix}-allocation.json", "application/json")
-    about = f"{labels.source(profile)}: {BASE_LABELS[allocation.request.base.kind]}, budget {allocation.budget:.6f}"
+    about = f"{words.source(profile)}: {BASE_LABELS[allocation.request.base.kind]}, budget {allocation.budget:.6f}"
     names = profile.provenance.get("linears", []) if allocation.linears is not None else []
     for pruner, row in PRUNERS.items():
         if row.modifier:

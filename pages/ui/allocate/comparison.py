@@ -23,7 +23,8 @@ from core.results.evaluations import Slice
 from core.results.leaderboard import Runner
 from core.results.protocols import Place
 from core.show import figures
-from core.show.figures import of_evaluations, race
+from core.show.figures import allocation as race
+from core.show.figures import estimate
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, studies, view
@@ -196,7 +197,7 @@ def _trust(profile: Profile, request: AllocationRequest, now: Array, judge: Judg
     if place and sum(each.finite for each in place.settings) >= FEWEST:
         mine = now if abs(place.part.target - request.target) < 1e-9 else None
         try:
-            chart = of_evaluations.trust(*place, profile, judge.harm, None, view.look(), mine)
+            chart = estimate.trust(*place, profile, judge.harm, mine, view.look())
         except UserError as error:
             lacking = f"The estimate cannot be compared with measurements: {error}."
         else:

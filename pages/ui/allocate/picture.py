@@ -6,12 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from core.base.formats import per_cent, ranges
+from core.base.formats import digits, per_cent, ranges
 from core.kinds import BASE_LABELS
 from core.plan.budget import TOLERANCE, met
 from core.plan.spread import Allocation
-from core.show.figures import Palette, scales
-from core.show.figures.labels import digits, percent
+from core.show.figures import Palette, axes
 from core.show.figures.style import colour
 from core.store.results import Array
 from pages.ui.live import figure
@@ -51,12 +50,12 @@ def picture(
         title=f"Sparsity per layer: {name} and this allocation",
         says=f"Layer {{layer}}: {{now}} zeros; {name} alone {{base}}.",
         slots={
-            "now": figure.written(lambda share: percent(share, 1), rows),
-            "base": figure.Slot("layer", [percent(share, 1) for share in base]),
+            "now": figure.written(lambda share: per_cent(share, 1), rows),
+            "base": figure.Slot("layer", [per_cent(share, 1) for share in base]),
             "lose": figure.Slot("frame", [_lose(row) for row in rows]),
             "bound": figure.Slot("frame", ["on a bound" if on else "" for on in found]),
         },
-        y=scales.linear_axis("sparsity", *_limits(base, rows, request.target), percent),
+        y=axes.linear_axis("sparsity", *_limits(base, rows, request.target), per_cent),
         controls=[figure.Control("strength", STRENGTH, stops, at, strengths, spoken=spoken)],
         bars=figure.Bars(rows, base=base, tone="accent", edge=own, bound=found, hand=sorted(hand)),
         key=[
@@ -87,7 +86,7 @@ def beside(estimates: Array | None, others: Mapping[str, float], unit: str) -> l
 
 
 def _lose(row: Array) -> str:
-    low, high = percent(row.min(), 1), percent(row.max(), 1)
+    low, high = per_cent(row.min(), 1), per_cent(row.max(), 1)
     alike = row.max() - row.min() <= TOLERANCE
     return f"Every layer loses {low} of its weights." if alike else f"Layers lose {low} to {high} of their weights."
 

@@ -20,7 +20,7 @@ from core.kinds.response import OBJECTIVES
 from core.plan.correction import CLIP, direction_of
 from core.plan.estimates import judge_of
 from core.plan.responses import Judge
-from core.show.figures import labels
+from core.show import words
 from core.store.profiles import Profile
 from pages.ui import view
 
@@ -128,7 +128,7 @@ def _parameter(asked: Parameter) -> None:
 
 def disturbance(profile: Profile, name: str) -> str:
     """A perturbation and its positions, in one line."""
-    return labels.perturbation(profile.perturbations[name])
+    return words.perturbation(profile.perturbations[name])
 
 
 def judge(request: AllocationRequest, profile: Profile) -> Judge:

@@ -17,7 +17,7 @@ from core.plan.budget import Bounds, binding, pinned
 from core.plan.estimates import estimates
 from core.plan.responses import Judge
 from core.plan.spread import Allocation, bounds_of, exact_family, layer_means, linear_parameters
-from core.show.figures.linears import linears
+from core.show.figures.maps import linears
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view

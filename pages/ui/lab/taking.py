@@ -11,7 +11,7 @@ import streamlit as st
 from core.ask.lab import Question
 from core.ask.perturbations import perturbation
 from core.base.errors import UserError
-from core.show.figures import labels
+from core.show import words
 from core.show.lessons import sentence
 from core.store.cache import Store
 from pages.ui import frame, subject
@@ -26,7 +26,7 @@ def on_absorption(asked: Asked) -> None:
     except UserError:
         return
     query = {"profile": profile.entry.key, "layer": str(asked.state.layer)}
-    measured = labels.by_positions(profile)
+    measured = words.by_positions(profile)
     wanted = perturbation(asked.word)
     kin = [name for name in measured if perturbation(name).is_kin(wanted)]
     if kin:

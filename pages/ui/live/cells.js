@@ -112,7 +112,7 @@ export function surroundings(paint, at, { answer, hit, layer }, { token, front, 
 
 /** The mean over damaged tokens, beside the rows that it is of.
  * @param {Paint} paint @param {Place} at @param {Seen} seen @param {number} front */
-export function means(paint, at, { hit, layer }, front) {
+export function means(paint, at, { answer, hit, layer }, front) {
   const [from, middle] = [at.edge + 10, { "text-anchor": "middle" }]
   const x = (/** @type {number} */ ratio) => from + reach(ratio) * at.strip
   const one = { x1: x(1), x2: x(1), y1: TOP, y2: at.floor, stroke: tone("guide"), "stroke-dasharray": "2 3" }
@@ -124,7 +124,8 @@ export function means(paint, at, { hit, layer }, front) {
   paint("strip/path", "path", { ...line, d })
   const ratio = shown.at(-1)
   if (!ratio) return
-  const [y, fill] = [at.y(layer + shown.length - 1), tone(ratio > 1.05 ? "amplify" : ratio < 0.95 ? "absorb" : "ink")]
+  const sure = Math.abs(Math.log(ratio)) > answer.band
+  const [y, fill] = [at.y(layer + shown.length - 1), tone(sure ? (ratio > 1 ? "amplify" : "absorb") : "ink")]
   paint("strip/end", "circle", { cx: x(ratio), cy: y, r: 4, fill })
   const end = { class: "end", x: clamp(x(ratio), from + 14, from + at.strip - 10), y: y - 9, ...middle, fill }
   paint("front/end", "text", end, `${digits(ratio)}×`)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import streamlit as st
 
 from core.show.figures import Palette
-from core.show.figures.scales import Axis
-from core.show.lessons.marks import plain
+from core.show.figures.axes import Axis
+from core.show.lessons.shared import plain
 from core.store.results import Array
 from pages.ui import live
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from core.ask.lab import MOST_TOKENS
+from core.plan.gains import BAND
 from core.show.figures import Palette
 from core.show.lessons import sentence as lessons
 from core.show.lessons.sentence import Hit
@@ -100,6 +101,7 @@ class Answered:
             "after": lessons.contexts(self.shared.tokens),
             "sink": live.plain(lessons.sink(self.shared.norms)),
             "dense": _words(self.shared.dense),
+            "band": BAND,
             "hit": {str(layer): _plain(self.rows[layer], hit) for layer, hit in self.hits.items()},
         }
 

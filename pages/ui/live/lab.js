@@ -11,7 +11,7 @@ import { fill, write } from "./sentences.js"
 /** @typedef {{ratio: (number | null)[][], entered: number[], mean: (number | null)[], words: Word[][],
  *   flipped: boolean[], says: string}} Hit what damage of one layer does */
 /** @typedef {{layers: number, tokens: string[], after: string[], sink: {token: number} | null, dense: Word[][],
- *   hit: Record<string, Hit>}} Answer */
+ *   band: number, hit: Record<string, Hit>}} Answer */
 /** @typedef {{answer: Answer, hit: Hit, layer: number, fresh: boolean}} Seen what is on the screen */
 /** @typedef {{label: string, enters: string, size: string, stops: Record<string, string>, usual: number,
  *   choosy: boolean}} Kind of damage */

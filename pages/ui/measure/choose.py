@@ -16,7 +16,7 @@ from core.base.errors import UserError
 from core.base.formats import capital
 from core.kinds import FORMS
 from core.models import hub, machine
-from core.show.figures import labels
+from core.show import words
 from pages.ui import form, view
 
 OWN = "own list"
@@ -123,7 +123,7 @@ def _noise() -> tuple[str, str]:
     seeds = form.words("Noise seeds", _key("seeds"), "0", help="Whole numbers, as in 0,1.")
     about = "For perturbations that do not say it themselves."
     key, label = _key("positions"), "Tokens disturbed by noise"
-    return seeds, form.choice(label, labels.POSITIONS, key, "after_first", help=about)
+    return seeds, form.choice(label, words.POSITIONS, key, "after_first", help=about)
 
 
 def _more() -> tuple[dict[str, Any], str]:

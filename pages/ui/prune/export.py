@@ -16,12 +16,11 @@ from core.ask.texts import TextSpec
 from core.ask.typed import whole
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import sentence
+from core.base.formats import per_cent, sentence
 from core.base.paths import resolved
 from core.export import HoldsExport, check_early
 from core.models import work
 from core.results import evaluations
-from core.show.figures.labels import percent
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import buttons, frame
@@ -105,7 +104,7 @@ def compared(told: Mapping[str, Any]) -> list[str]:
     zeros, apart = told.get("sparsity"), told.get("difference")
     found = [] if zeros is None else [f"{100 * zeros:.1f} % zeros in the linears, every linear as planned."]
     if apart is not None:
-        said = f"Logits after reloading differ by at most {percent(apart, 6)} of the largest one."
+        said = f"Logits after reloading differ by at most {per_cent(apart, 6)} of the largest one."
         found.append(said if apart else "Logits identical after reloading.")
     return found
 

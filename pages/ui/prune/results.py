@@ -17,8 +17,8 @@ from core.results.comparison import FEWEST_WINDOWS
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
 from core.results.study_table import rows_of, study_table
-from core.show.figures import Chart
-from core.show.figures import of_evaluations as drawing
+from core.show.figures import Chart, perplexity
+from core.show.figures import evaluation as drawing
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.store.profiles import Profile
 from pages.ui import frame, studies, view
@@ -82,7 +82,7 @@ def show(
     for each in results.settings:
         if each.helped:
             st.warning(plain(f"{each.name}. {each.helped}"))
-    shown.draw(drawing.perplexity(results, leading, view.look(), part), "perplexity")
+    shown.draw(perplexity.of_evaluations(results, leading, view.look(), part), "perplexity")
     chart = drawing.against_uniform(results, part, leading, view.look())
     if chart:
         shown.draw(chart, "changes")

@@ -14,10 +14,8 @@ from core.base.escape import plain
 from core.base.formats import sentence, several
 from core.plan.gains import gains_of
 from core.results import findings
-from core.show import figures
-from core.show.figures import labels
-from core.show.figures import overlay as compared
-from core.show.figures.thumbnail import thumbnail
+from core.show import figures, words
+from core.show.figures.gain import of_profiles, thumbnail
 from core.store.cache import Entry, Store
 from pages.ui import frame, subject, view, watch
 from pages.ui.runs import actions
@@ -110,11 +108,11 @@ def overlay(store: Store) -> None:
         st.info("These profiles share no perturbation: measure the same one on each, for instance gaussian:0.3.")
         return
     name = view.sync("overlay", names, subject.PREFERRED if subject.PREFERRED in names else names[0])
-    words = {each: labels.perturbation(asked) for each, asked in loaded[0].perturbations.items()}
-    st.selectbox("What is done to each layer", names, key="overlay", format_func=words.get, width=420)
-    frame.show(compared.of_profiles(loaded, name, look=view.look()), name, "overlay-chart")
-    titles = zip(labels.beside_curves(loaded), loaded, strict=True)
-    sources = " ".join(plain(f"{title}: {labels.source(found)}.") for title, found in titles)
+    called = {each: words.perturbation(asked) for each, asked in loaded[0].perturbations.items()}
+    st.selectbox("What is done to each layer", names, key="overlay", format_func=called.get, width=420)
+    frame.show(of_profiles(loaded, name, look=view.look()), name, "overlay-chart")
+    titles = zip(words.beside_curves(loaded), loaded, strict=True)
+    sources = " ".join(plain(f"{title}: {words.source(found)}.") for title, found in titles)
     st.caption(f"Bands are 95 % intervals over sequences. {sources}")
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from core.base.formats import changed, gain, times
 from core.plan.gains import Gains
 from core.results import findings
-from core.show import lessons
-from core.show.figures import labels, scales
-from core.show.figures.labels import changed, gain, times
+from core.show import lessons, words
+from core.show.figures import axes
 from core.store.cache import Store
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -61,7 +61,7 @@ def _gains(
             "gain": figure.written(gain, values),
             "verdict": figure.Slot("both", [figure.fates(each.verdicts) for each in shown.values()]),
         },
-        y=scales.ratio_axis("gain (log scale)", values),
+        y=axes.ratio_axis("gain (log scale)", values),
         controls=[what] if what else [],
         pick=figure.pick("Layer", values.shape[1], layer),
         bars=figure.Bars(values, [figure.tones(each.verdicts) for each in shown.values()]),
@@ -107,7 +107,7 @@ def absorb(profile: Profile, found: lessons.Growth) -> parts.Screen:
 
 def _named(profiles: Sequence[Profile]) -> list[str]:
     """Weights and amount of text of each; the text too where these do not tell them apart."""
-    return labels.telling_apart([(f"{_weights(each)}, {_amount(each)}", _text(each)) for each in profiles])
+    return words.telling_apart([(f"{_weights(each)}, {_amount(each)}", _text(each)) for each in profiles])
 
 
 def _weights(profile: Profile) -> str:
@@ -161,7 +161,7 @@ def _lengths(
             "fate": figure.written(changed, [each.gain for each in found]),
             "frozen": figure.written(times, [1 / each.around for each in found]),
         },
-        y=[scales.log_axis("length of the vectors (log scale)", each.stream, each.damage) for each in found],
+        y=[axes.log_axis("length of the vectors (log scale)", each.stream, each.damage) for each in found],
         controls=[weights] if several else [],
         height=220,
         pick=figure.pick("Noise after layer", damage.shape[1], layer),

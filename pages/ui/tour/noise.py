@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from core.base.formats import changed, digits, per_cent
 from core.show import lessons
-from core.show.figures import scales
-from core.show.figures.labels import changed, digits, percent
+from core.show.figures import axes
 from core.store.profiles import Profile
 from pages.ui import subject
 from pages.ui.live import figure
@@ -30,10 +30,10 @@ def _flips(found: lessons.Noise, layer: int, noise: figure.Control) -> figure.Fi
         "[{flips}](layer-{layer}) of the next-token predictions ({origin}).",
         slots={
             "size": figure.Slot("frame", noise.stops),
-            "flips": figure.written(lambda share: percent(share, 1), found.flips),
+            "flips": figure.written(lambda share: per_cent(share, 1), found.flips),
             "origin": parts.origin(found.sizes),
         },
-        y=scales.linear_axis("predictions changed", 0, float(found.flips.max()) * 1.04, percent),
+        y=axes.linear_axis("predictions changed", 0, float(found.flips.max()) * 1.04, per_cent),
         controls=[noise],
         pick=figure.pick("Noise after layer", found.flips.shape[1], layer),
         bars=figure.Bars(found.flips),
@@ -74,7 +74,7 @@ def _curves(found: lessons.Spread, layer: int, noise: figure.Control) -> figure.
             "fate": figure.written(changed, end / start),
             "origin": parts.origin(found.sizes),
         },
-        y=scales.ratio_axis("drift, as a multiple of where it starts (log scale)", found.remaining),
+        y=axes.ratio_axis("drift, as a multiple of where it starts (log scale)", found.remaining),
         controls=[noise],
         pick=figure.pick("Noise after layer", end.shape[1], layer),
         lines=[figure.Line(found.remaining, "accent", bundle=True, mark="curve", ends=("start", "end"))],

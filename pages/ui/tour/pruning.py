@@ -9,9 +9,9 @@ import streamlit as st
 
 from core.ask import grammar
 from core.ask.allocations import Correction
+from core.base.formats import digits, per_cent
 from core.show import lessons
-from core.show.figures import scales
-from core.show.figures.labels import digits, percent
+from core.show.figures import axes
 from core.store.profiles import Profile
 from pages.ui import studies, subject, view
 from pages.ui.allocate.settings import TARGETS
@@ -72,12 +72,12 @@ def _corrected(found: lessons.Push, push: figure.Control) -> figure.Figure:
         slots={
             "most": figure.Slot("frame", [int(row.argmax()) for row in found.rows]),
             "least": figure.Slot("frame", [int(row.argmin()) for row in found.rows]),
-            "high": figure.Slot("frame", [percent(row.max(), 1) for row in found.rows]),
-            "low": figure.Slot("frame", [percent(row.min(), 1) for row in found.rows]),
+            "high": figure.Slot("frame", [per_cent(row.max(), 1) for row in found.rows]),
+            "low": figure.Slot("frame", [per_cent(row.min(), 1) for row in found.rows]),
             "harm": figure.Slot("frame", [digits(float(each), 3) for each in found.harm]),
             "change": figure.Slot("frame", [_change(each, found.harm[middle]) for each in found.harm]),
         },
-        y=scales.linear_axis("sparsity of the layer", low - room, high + room, percent),
+        y=axes.linear_axis("sparsity of the layer", low - room, high + room, per_cent),
         controls=[push],
         bars=figure.Bars(found.rows, base=found.base, tone="accent"),
         gauge=_gauge(found, middle) if np.isfinite(found.harm).all() else None,
@@ -85,7 +85,7 @@ def _corrected(found: lessons.Push, push: figure.Control) -> figure.Figure:
         foot=found.request.target,
         height=200,
         lead=parts.opening(
-            f"Prune to a **budget** of {lessons.ref(percent(found.request.target), lessons.FOOT)} zeros: which layers "
+            f"Prune to a **budget** of {lessons.ref(per_cent(found.request.target), lessons.FOOT)} zeros: which layers "
             "should lose more weights? **OWL** spares layers with many outliers. The **correction** then takes more "
             "from layers that absorb and spares those that amplify.",
             "drag its strength; to the left of the middle it does the opposite.",
@@ -106,14 +106,14 @@ def _change(harm: float, without: float) -> str:
     if not np.isfinite(change):
         return " nats" if np.isfinite(harm) else ""
     far = abs(change) >= 5e-4
-    return " nats" + (f", {percent(abs(change), 1)} {'more' if change > 0 else 'less'} than without" if far else "")
+    return " nats" + (f", {per_cent(abs(change), 1)} {'more' if change > 0 else 'less'} than without" if far else "")
 
 
 def _gauge(found: lessons.Push, zero: int) -> figure.Gauge:
     harm = found.harm
     room = 0.12 * (float(np.ptp(harm)) or 1.0)
     low, high = float(harm.min()) - room, float(harm.max()) + room
-    axis = scales.linear_axis("estimated harm at each strength, in nats of KL divergence", low, high)
+    axis = axes.linear_axis("estimated harm at each strength, in nats of KL divergence", low, high)
     few = replace(axis, ticks=axis.ticks[:: -(-len(axis.ticks) // 3)])
     points = sorted({0, zero, len(harm) - 1, found.best})
     return figure.Gauge(few, harm, zero, points)
@@ -125,7 +125,7 @@ def prune(profile: Profile, found: lessons.Alone) -> parts.Screen:
     if guess is None:
         return parts.Screen(_blank(profile.layers, found), _pruning(profile, lessons.TARGET), profile)
     scale, layer = found.sparsities, subject.layer(profile)
-    zeros = parts.slider("zeros", "Share of zeros", scale, lessons.TARGET, percent)
+    zeros = parts.slider("zeros", "Share of zeros", scale, lessons.TARGET, per_cent)
     noise = f"residual:wanda:{scale.values[scale.nearest(zeros.index)]:g}"
     label = "See drift beside harm on Absorption"
     links = [parts.link("absorption.py", label, profile, perturbation=noise, layer=layer)]
@@ -139,7 +139,7 @@ def _pruning(profile: Profile, target: float) -> list[parts.Link]:
     """The link to Prune where the model can be pruned; to 70 % where that page lacks the target."""
     target = target if target in TARGETS else lessons.TARGET
     allocation = grammar.write(grammar.method("response", target))
-    label = f"Prune all layers to {percent(target)} zeros"
+    label = f"Prune all layers to {per_cent(target)} zeros"
     link = parts.link("prune.py", label, profile, allocation=allocation, by="wanda", hand="")
     return [] if profile.weights is None else [link]
 
@@ -156,7 +156,7 @@ def _blank(layers: int, found: lessons.Alone) -> figure.Figure:
         title="A row of layers to choose from",
         says="{guess}",
         slots={"guess": figure.Slot("layer", guesses)},
-        y=scales.Axis("harm, not shown yet", 0, 1, [(0.0, "0")]),
+        y=axes.Axis("harm, not shown yet", 0, 1, [(0.0, "0")]),
         bars=figure.Bars(np.full((1, layers), np.nan), base=np.ones(layers)),
         key=[figure.Key("guide", "outline", "Pick a layer; the bars are placeholders.")],
         pick=figure.pick("Layer", layers, middle if picked is None else picked, ASKED),
@@ -171,7 +171,7 @@ def _ask(picked: int | None, found: lessons.Alone) -> figure.Ask:
     def answered(_: str) -> None:
         st.session_state.update({"worst": picked, "layer": found.worst})
 
-    zeros = lessons.ref(percent(found.sparsities.values[found.at]), lessons.EVERY)
+    zeros = lessons.ref(per_cent(found.sparsities.values[found.at]), lessons.EVERY)
     return figure.Ask(
         f"**Guess.** Each layer in turn is pruned alone to {zeros} zeros. Which one hurts most? Click it, or use the "
         "slider.",
@@ -191,12 +191,12 @@ def _alone(found: lessons.Alone, layer: int, zeros: figure.Control, guess: int) 
         says="Pruned alone to [{zeros}](control-zeros) zeros, layer [{layer}](layer-{layer}) does "
         "[{harm}](layer-{layer}) nats of harm ({origin}) and ranks [{rank}](layer-{layer}).",
         slots={
-            "zeros": figure.Slot("frame", [percent(value) for value in found.sparsities.values]),
+            "zeros": figure.Slot("frame", [per_cent(value) for value in found.sparsities.values]),
             "harm": figure.written(digits, found.harm),
             "rank": figure.Slot("both", ranks),
             "origin": parts.origin(found.sparsities),
         },
-        y=[scales.linear_axis("harm, nats of KL divergence", 0, 1.05 * float(row.max())) for row in found.harm],
+        y=[axes.linear_axis("harm, nats of KL divergence", 0, 1.05 * float(row.max())) for row in found.harm],
         controls=[zeros],
         pick=figure.pick("Layer pruned", found.harm.shape[1], layer),
         bars=figure.Bars(found.harm),

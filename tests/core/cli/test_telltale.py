@@ -12,7 +12,7 @@ import pytest
 
 from core.export import recipes
 from core.models.sources import refuse_fetch
-from core.show.figures import labels
+from core.show import words
 from core.store import profiles
 from core.store.cache import Store
 from core.store.packs import unpack
@@ -49,7 +49,7 @@ def test_what_leaves_the_machine_names_files_and_hashes(say: Callable, home: Pat
     loaded = profiles.load(store, store.profile(profile["key"]))
     left["allocation"] = say("allocate", "--profile", profile["key"], "--target", "0.5", "--json").out.encode()
     half = np.full(loaded.layers, 0.5)
-    left["recipe"] = recipes.llm_compressor(half, "WandaPruningModifier", labels.source(loaded)).encode()
+    left["recipe"] = recipes.llm_compressor(half, "WandaPruningModifier", words.source(loaded)).encode()
     assert {"README.md", "recipe.json", "config.json", "recipe", "allocation"} <= left.keys()
     assert [name for name, data in left.items() if TELLTALE in data or str(tmp_path).encode() in data] == []
     weights = hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest().encode()

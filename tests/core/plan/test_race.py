@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import combinations, pairwise
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from core.plan.spread import allocate
 from core.results import leaderboard as race
 from core.results import protocols
 from core.results.evaluations import Evaluations
-from core.show.figures.race import UNKNOWN, finish, lanes
+from core.show.figures.allocation import UNKNOWN, finish, lanes
 from core.show.figures.style import DARK, LIGHT, Palette, colour
 from core.store import profiles
 from core.store.cache import Store
@@ -205,31 +205,26 @@ def test_its_reverse_is_that_of_the_same_correction_and_follows_it(
     assert said.startswith("Measured on OWL (") and said.count("Its reverse") == reverses
 
 
-def test_a_strip_of_bars_is_a_sparsity_around_the_target_in_the_colour_of_its_method(measured: tuple) -> None:
+def test_a_lane_of_bars_is_a_sparsity_around_the_target_in_the_colour_of_its_method(measured: tuple) -> None:
+    """On one scale, up where a layer loses more, and never into the next lane."""
     runners = run(measured)
-    figure = lanes(runners, TARGET).figure
-    assert [each.name for each in figure.data] == [each.name for each in runners]
-    for bars, one in zip(figure.data, runners, strict=True):
-        np.testing.assert_allclose(bars.y, one.sparsity - TARGET)
-        assert bars.marker.color == colour(one.kind, LIGHT)
-
-
-@pytest.mark.parametrize("count", range(1, 13))
-def test_lanes_fill_the_picture_from_top_to_foot_and_never_touch(measured: tuple, count: int) -> None:
-    figure = lanes((run(measured) * count)[:count], TARGET).figure
-    spans = [figure.layout[f"yaxis{place if place > 1 else ''}"].domain for place in range(1, count + 1)]
-    assert spans[0][1] == pytest.approx(1) and spans[-1][0] == pytest.approx(0)
-    assert all(lower[1] < upper[0] for upper, lower in pairwise(spans))
+    *lines, heads = lanes(runners, TARGET).figure.data
+    assert [each.name for each in lines] == [each.name for each in runners] and len(heads.text) == len(runners)
+    scale = min(bars.y.min() for bars in lines) / max((one.sparsity - TARGET).max() for one in runners)
+    for lane, (bars, one) in enumerate(zip(lines, runners, strict=True)):
+        np.testing.assert_allclose(bars.y, scale * (one.sparsity - TARGET), atol=1e-12)
+        assert bars.base == lane and np.abs(bars.y).max() < 0.42 and bars.marker.color == colour(one.kind, LIGHT)
+    assert scale < 0
 
 
 def test_every_method_has_a_row_and_only_measured_ones_a_dot(measured: tuple) -> None:
     runners = run(measured)
     chart = finish(runners, 12.0)
     assert chart.table["method"].tolist() == [each.name for each in runners]
-    dots = {each.name: float(each.x[0]) for each in chart.figure.data if each.name != "labels"}
+    points, words = chart.figure.data
+    dots, texts = dict(zip(points.y, points.x, strict=True)), words.text
     assert {name for name, value in dots.items() if math.isfinite(value)} == {r.name for r in runners if r.measured}
     assert all(dots[each.name] == pytest.approx(each.perplexity) for each in runners if each.measured)
-    texts = next(each.text for each in chart.figure.data if each.name == "labels")
     assert [UNKNOWN in text for text in texts] == [each.measured is None for each in runners]
     assert "12.0" in chart.finding and runners[0].told in chart.finding
     assert ("not certainly" in chart.finding) == race.tied(*runners[:2])
@@ -247,8 +242,8 @@ def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(
     groups = [*protocols.together(store, protocols.of_model(store, spec.model)).values()]
     runners = run((profiles.load(store, store.profile(key)), groups))
     chart = finish(runners, 12.0)
-    labels = next(each.text for each in chart.figure.data if each.name == "labels")
-    [flat] = (text for text in labels if "Uniform" in text)
+    words = chart.figure.data[1]
+    labels, flat = words.text, dict(zip(words.y, words.text, strict=True))["Uniform"]
     assert "not a number" in flat and not any("nan" in text for text in labels)
     assert "not compare with uniform's, which is not a number" in race.winner(runners, TARGET)
 

@@ -15,7 +15,7 @@ from scipy import stats
 from core.base.formats import ranges
 from core.plan.gains import BAND, FEWEST_SEQUENCES, gains_of, log_gain
 from core.results import findings, propagation
-from core.store.results import Activation, Perturbed, axes_of
+from core.store.results import Perturbed, axes_of
 from tests import synthetic
 
 LAYERS = 5
@@ -87,12 +87,6 @@ def test_seeds_are_averaged_before_anything_else() -> None:
     assert both.value[0] == pytest.approx(math.exp(0.3))
     paired = (log_gain([one]) + log_gain([other])) / 2
     np.testing.assert_allclose(log_gain([one, other]), paired)
-
-
-def test_the_mean_ratio_and_the_quartiles_are_beside_it(some: list[Perturbed]) -> None:
-    found = gains_of(some)
-    np.testing.assert_allclose(found.mean_ratio, np.mean([each.ratio.mean(1) for each in some], axis=0))
-    assert (found.quartiles[:, 0] <= found.median).all() and (found.median <= found.quartiles[:, 1]).all()
 
 
 @pytest.mark.filterwarnings("error")
@@ -234,11 +228,6 @@ def test_a_crossing_is_interpolated_in_the_log_of_the_size() -> None:
     assert np.isnan(found[2:]).all()  # always amplified, always absorbed, and the last layer
 
 
-def test_of_several_crossings_the_largest_counts() -> None:
-    found = crossings([0.01, 0.1, 1.0, 10.0], [1.0, -1.0, 1.0, -1.0])
-    assert found[0] == pytest.approx(math.sqrt(10))
-
-
 @given(st.lists(st.floats(-3, 3), min_size=3, max_size=6))
 def test_a_crossing_lies_within_the_sizes(gains: list[float]) -> None:
     sizes = [10.0**k for k in range(len(gains))]
@@ -256,17 +245,3 @@ def test_matched_drift_is_interpolated_in_its_log_and_never_extrapolated(wanted:
         assert found == pytest.approx(np.interp(math.log(wanted), np.log([0.01, 0.1, 0.7]), [1.0, 0.5, -1.0]))
     else:
         assert np.isnan(found)
-
-
-def test_activation_of_one_layer_alone_is_enough() -> None:
-    one = constant()
-    assert gains_of([one]).value.tolist() == [1.0] and gains_of([one]).verdicts == (None,)
-    activation = Activation(*(np.ones((1, 12)) for _ in range(4)), nll=np.ones(12))
-    assert (propagation.dilution([one], activation).absolute == 0).all()
-
-
-def test_gains_of_every_kind_of_perturbation() -> None:
-    spec = synthetic.profile_spec(LAYERS, 8, "standard")
-    for each in spec.measurements:
-        found = gains_of([synthetic.perturbed(LAYERS, 8, each)])
-        assert np.isfinite(found.value).all() and (found.low <= found.value).all() and (found.value <= found.high).all()

@@ -81,14 +81,6 @@ def test_seeds_that_only_one_has_are_left_out(one: dict, other: dict) -> None:
     assert whole.value == pytest.approx(whole.seeds.value, abs=1e-9)
 
 
-def test_per_cents_are_pooled_as_factors() -> None:
-    uniform = of(*several("uniform", {0: 0.0, 1: 0.0, 2: 0.0}, noise=0))
-    owl = of(*several("owl", {seed: math.log(1 - share) for seed, share in enumerate((0.1, 0.2, 0.7))}, noise=0))
-    found = owl.against(uniform)
-    assert round(found.value) == -40 and found.value == pytest.approx(100 * ((0.9 * 0.8 * 0.3) ** (1 / 3) - 1))
-    assert owl.perplexity / uniform.perplexity == pytest.approx(1 + found.value / 100)
-
-
 def test_windows_are_paired_after_seeds_are_averaged_and_seeds_are_spread_in_logarithms() -> None:
     a, b = several("owl", {2: -0.3, 0: -0.1, 1: -0.2}), several("uniform", {0: 0.0, 1: 0.1, 2: 0.2})
     found = of(*a).against(of(*b))
@@ -107,12 +99,6 @@ def test_what_draws_no_windows_stands_beside_every_seed_and_has_no_spread() -> N
     magnitude = of(*several("owl", {0: 0.1, 1: 0.1}, pruner="magnitude"))
     assert len(magnitude.results) == 1 and magnitude.seeds == ()
     assert magnitude.against(dense).seeds.n == 0 and owl.against(owl).value == 0
-
-
-def test_single_results_are_compared_whatever_their_seeds() -> None:
-    one, other = (alone(each) for each in several("owl", {0: 0.1, 1: 0.3}, noise=0))
-    assert one.against(other).value == pytest.approx(100 * math.expm1(-0.2))
-    assert one.against(other).seeds.n == 0
 
 
 def test_trouble_is_said_with_the_first_layer_over_the_seeds() -> None:

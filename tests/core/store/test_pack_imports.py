@@ -16,7 +16,7 @@ from core.ask.measurements import MeasureRequest
 from core.base.errors import UserError
 from core.base.spec import key_of
 from core.results import evaluations, protocols
-from core.show.figures import labels
+from core.show import words
 from core.show.report import reports
 from core.store import profiles
 from core.store.cache import KINDS, Store
@@ -113,8 +113,8 @@ def test_the_word_stands_where_numbers_do(here: Store, empty: Store) -> None:
     rows = dict(reports.report(empty, entry).origin)
     assert [rows["imported in a pack, SHA-256"]] == list(entry.packs) and len(entry.packs[0]) == 64
     assert rows["device"] == TOLD["device"]  # who measured it, as the pack says
-    assert all("imported" in each for each in (labels.source(found), protocols.line(study), protocols.badge(study)))
-    assert "imported" not in labels.source(profiles.load(here, next(here.entries())))
+    assert all("imported" in each for each in (words.source(found), protocols.line(study), protocols.badge(study)))
+    assert "imported" not in words.source(profiles.load(here, next(here.entries())))
 
 
 def test_runs_and_show_say_so(here: Store, say: Callable, tmp_path: Path) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.show.figures.in_view import InView
-from core.show.figures.style import Chart
+from core.show.figures.style import Chart, InView
 
 
 def influence(asked: InView) -> Chart:

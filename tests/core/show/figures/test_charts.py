@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,7 +17,12 @@ from core.ask.perturbations import perturbation
 from core.plan.gains import gains_of
 from core.results import propagation
 from core.show import figures
-from core.show.figures import matrix, responses, sizes, why
+from core.show.figures import charts, estimate, maps, why
+from core.show.figures.gain import HIGH, WIDE, thumbnail
+from core.show.figures.style import InView, labels
+from core.store import profiles
+from core.store.cache import Store
+from core.store.profiles import Profile
 from core.store.results import Perturbed
 from tests import synthetic
 
@@ -37,7 +46,7 @@ def all_charts(layer: int, layers: int = LAYERS, look: figures.Palette = figures
     return [
         figures.curves(found, layer, look),
         figures.heatmap(found, synthetic.floor(layers).drift, layer, look),
-        figures.gains(lines, 1, layer, "said", look=look),
+        figures.gains(lines, "said", look=look, shown=1, layer=layer),
         figures.size_map([0.01, 0.1, 1], lines, layer, look),
         figures.dilution(found, synthetic.activation(layers, SEQUENCES), layer, look),
         figures.direction(found, layer, look),
@@ -82,22 +91,12 @@ def test_a_divergence_that_rounding_makes_is_grey_and_said() -> None:
     assert "no layer" in figures.harm([dataclasses.replace(found[0], kl=kl * 0)], 3).finding
 
 
-def test_curves_keep_the_first_token_apart() -> None:
-    assert "not perturbed" in figures.curves(seeds("gaussian:0.3"), 3).finding
-    chart = figures.curves(seeds("gaussian:0.3@all"), 3)
-    assert "At the first token" in chart.finding
-    assert trace(chart.figure, "first token").line.dash == "dot"
-
-
 def test_the_matrix_is_log2_neutral_at_one_and_empty_below_the_diagonal() -> None:
     found = seeds()
-    figure = figures.heatmap(found, None, 3).figure
-    cells = figure.data[0]
+    cells = figures.heatmap(found, None, 3).figure.data[0]
     np.testing.assert_allclose(cells.z, np.log2(propagation.relative(found)))
-    assert np.isnan(np.tril(cells.z, -1)[np.tril_indices(LAYERS, -1)]).all()
-    assert np.diag(cells.z) == pytest.approx(0)
+    assert np.isnan(cells.z[np.tril_indices(LAYERS, -1)]).all() and np.diag(cells.z) == pytest.approx(0)
     assert (cells.zmid, cells.zmin) == (0, -cells.zmax)
-    assert cells.hoverinfo == "skip"
 
 
 def test_every_cell_can_be_clicked_and_says_which_it_is() -> None:
@@ -126,10 +125,12 @@ def test_a_half_measured_matrix_can_be_drawn() -> None:
 
 def test_markers_carry_the_verdicts_and_the_last_layer_none() -> None:
     found = figures.line("0.3", seeds())
-    markers = trace(figures.gains([found], 0, 2, "said").figure, "0.3").marker.color
+    markers = trace(figures.gains([found], "said", shown=0, layer=2).figure, "0.3").marker.color
     wanted = {"amplifies": figures.LIGHT.amplify, "absorbs": figures.LIGHT.absorb}
     assert list(markers) == [wanted.get(verdict, figures.LIGHT.undecided) for verdict in found.verdicts]
     assert markers[-1] == figures.LIGHT.undecided
+    bars = figures.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2).figure
+    assert trace(bars, "gain").marker.color == markers
 
 
 @pytest.mark.parametrize("statistic", figures.STATISTICS)
@@ -165,7 +166,7 @@ def test_the_size_map_marks_the_crossing() -> None:
     ],
 )
 def test_the_size_map_claims_no_turn_beyond_verdicts(firm: list[list[str]], cross: list[float], said: str) -> None:
-    told = sizes._finding(firm, np.array(cross))
+    told = maps.crossing_said(firm, np.array(cross))
     assert told.startswith(f"Gaussian noise: {said}")
 
 
@@ -177,79 +178,23 @@ def test_what_lies_across_the_stream_is_a_share_of_length() -> None:
     assert "length" in chart.figure.layout.yaxis.title.text
 
 
-@pytest.mark.parametrize("look", [figures.LIGHT, figures.DARK])
-def test_the_scale_of_a_direction_shows_its_lines_and_no_more(look: figures.Palette) -> None:
-    chart = figures.direction(seeds(), 2, look)
-    values = chart.table[["cosine", "share of length across"]].to_numpy()
-    low, high = chart.figure.layout.yaxis.range
-    assert low < values.min() and values.max() < high <= 1.1
-    assert high - low <= max(2 * np.ptp(values), 0.06)
-
-
-def test_size_borders_lie_between_the_sizes() -> None:
-    borders = sizes.edges(np.array([0.01, 0.1, 1]))
-    np.testing.assert_allclose(borders, 10.0 ** np.array([-2.5, -1.5, -0.5, 0.5]))
-
-
-def test_no_line_through_a_layer_crosses_what_the_colours_say() -> None:
-    figure = figures.gains([figures.line("0.3", seeds())], 0, 2, "said").figure
-    (key,) = [each for each in figure.layout.annotations if "amplifies" in each.text]
-    assert (key.y, key.yref, key.yanchor) == (1, "paper", "bottom") and figure.layout.margin.t >= 28
-    assert all(word in key.text for word in ("undecided", "absorbs"))
-
-
 def test_damage_over_stream_is_the_gain() -> None:
     chart = figures.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2)
     np.testing.assert_allclose(chart.table["damage grows"] / chart.table["stream grows"], chart.table["gain"])
     np.testing.assert_allclose(chart.table["gain"], gains_of(seeds()).value)
 
 
-def test_the_gain_beside_its_dilution_has_the_colour_of_its_verdict() -> None:
-    found, look = seeds(), figures.LIGHT
-    figure = figures.dilution(found, synthetic.activation(LAYERS, SEQUENCES), 2).figure
-    colours = {"amplifies": look.amplify, "absorbs": look.absorb, "undecided": look.undecided}
-    drawn = {int(x): each.marker.color for each in figure.data if each.name.startswith("gain: ") for x in each.x}
-    verdicts = gains_of(found).verdicts[:-1]
-    assert drawn == {layer: colours[verdict] for layer, verdict in enumerate(verdicts)}
-
-
-def test_a_gain_above_one_that_is_undecided_is_grey() -> None:
-    found = [synthetic.perturbed(LAYERS, 3, Measurement(perturbation=perturbation("gaussian:0.3")))]
-    figure = figures.dilution(found, synthetic.activation(LAYERS, 3), 2).figure
-    gains = [each for each in figure.data if each.name.startswith("gain: ")]
-    assert [(each.name, each.marker.color) for each in gains] == [("gain: undecided", figures.LIGHT.undecided)]
-
-
-@pytest.mark.parametrize(("title", "alt"), [("Which way?", "Which way? So."), ("Drift left", "Drift left. So.")])
-def test_a_text_alternative_is_two_sentences(title: str, alt: str) -> None:
-    found = all_charts(2)[0]
-    assert dataclasses.replace(found, title=title, finding="So.").alt == alt
-
-
-@pytest.mark.parametrize(
-    ("damage", "said"), [(2.0, "in none does the damage itself shrink. "), (0.5, "in 2 the damage itself shrinks. ")]
-)
-def test_what_became_of_the_damage_is_said_in_whole_sentences(damage: float, said: str) -> None:
-    assert said in why._dilution_finding(np.array([damage, damage, 1]), np.array([3.0, 2.0, 1]), 0)
-
-
 @pytest.mark.parametrize(("stream", "said"), [(2.0, "would fall to 0.50×"), (0.5, "would rise to 2.0×")])
 def test_what_a_constant_damage_would_do_is_said_the_right_way(stream: float, said: str) -> None:
     damage, streams = np.array([0.5, 0.6, 1.0]), np.array([stream, 0.9, 1.0])
-    assert said in why._dilution_finding(damage, streams, 0)
-    assert why._dilution_finding(damage, streams, 2).endswith("Nothing follows layer 2.")
+    assert said in why.dilution_said(damage, streams, 0)
+    assert why.dilution_said(damage, streams, 2).endswith("Nothing follows layer 2.")
 
 
 def test_the_only_layer_is_said_to_be_the_only_one() -> None:
     found = [synthetic.perturbed(1, 3, Measurement(perturbation=perturbation("gaussian:0.3")))]
     drawn = figures.dilution(found, synthetic.activation(1, 3), 0), figures.heatmap(found, synthetic.floor(1).drift, 0)
     assert all(each.finding.startswith("The model has one layer: nothing follows it") for each in drawn)
-
-
-def test_a_layer_that_does_no_harm_is_not_passed_over() -> None:
-    harm = np.array([[0.2, 0.4], [0.02, 0.03], [-0.002, -0.004]])
-    said = responses.responses(np.array([0.5, 0.9]), harm, "nats", "Wanda").finding
-    assert "layer 0 alone does most" in said and "of those that do measurable harm layer 1 least" in said
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -265,16 +210,74 @@ def test_a_layer_without_drift_is_said_to_have_none(whole: bool) -> None:
     assert not any(word in each.finding for each in charts for word in ("nan ", "shrinks to not"))
 
 
-def test_colour_reaches_do_not_follow_one_outlier() -> None:
-    logs = np.zeros((30, 30))
-    logs[0, 0] = 9
-    assert matrix.bound(logs) == 1
+@pytest.mark.parametrize("look", [figures.LIGHT, figures.DARK])
+@pytest.mark.parametrize("most", [1.0, 1.3, 50.0])
+def test_every_layer_has_a_bar_on_its_side_of_one_and_in_its_colour(look: object, most: float) -> None:
+    value = np.array([1 / most, most, 1.0, np.nan])
+    drawn = thumbnail(
+        figures.Line("any", value, value, value, *[("absorbs", "amplifies", "undecided", None)] * 2), look
+    )
+    bars = re.findall(r"<rect x='([\d.]+)' y='([\d.]+)' width='([\d.]+)' height='([\d.]+)' fill='(#\w+)'", drawn)
+    assert [each[-1] for each in bars] == [look.absorb, look.amplify, look.undecided, look.undecided]
+    down, up, *none = [tuple(map(float, each[:4])) for each in bars]
+    assert down[1] == HIGH / 2 == up[1] + up[3] and down[3] == up[3] and all(each[3] == 0 for each in none)
+    assert all(x >= 0 and x + wide <= WIDE and y >= 0 and y + high <= HIGH for x, y, wide, high in (down, up, *none))
 
 
-@pytest.mark.parametrize("layers", [LAYERS, 80])
-def test_the_map_of_a_deep_model_has_no_lines_between_its_cells(layers: int) -> None:
-    figure = figures.heatmap(seeds(layers=layers), np.ones((layers, layers)), None).figure
-    maps = [each for each in figure.data if each.type == "heatmap"]
-    assert len(maps) == 2
-    assert {(each.xgap > 0, each.ygap > 0) for each in maps} == {(layers == LAYERS,) * 2}
-    assert len(figure.layout.yaxis.tickvals) <= 8
+@pytest.fixture
+def measured(tmp_path: Path) -> Callable[..., Profile]:
+    """A profile of some perturbations, the first by which name a chart is asked for."""
+
+    def make(*names: str) -> Profile:
+        asked = tuple(Measurement(perturbation=perturbation(name)) for name in names)
+        spec = synthetic.profile_spec(LAYERS, 8, "quick").model_copy(update={"measurements": asked})
+        store = Store(tmp_path)
+        return profiles.load(store, store.profile(synthetic.save_profile(tmp_path, spec, LAYERS)))
+
+    return make
+
+
+def test_a_repair_stands_against_the_same_pruning_without_it(measured: Callable, refused: Callable) -> None:
+    """At the same sparsity, the one in view where there are several."""
+    several = [f"residual:{pruner}:{sparsity}" for sparsity in (0.7, 0.5) for pruner in ("wanda", "wanda+refit")]
+    profile = measured(*several, "residual:magnitude:0.5", "skip")
+    for name, pair in (("skip", several[:2]), (several[2], several[2:]), (several[3], several[2:])):
+        chart = charts.repaired(InView(profile, name, 1))
+        gains = [gains_of(profile.seeds(each)).value for each in pair]
+        for line, expected in (("pruned", gains[0]), ("repaired", gains[1])):
+            rows = chart.table[chart.table["line"] == line]
+            np.testing.assert_allclose(rows["gain"], expected)
+        assert "median layer" in chart.finding
+    for lacking in (several[:1], [several[0], several[3]], ["residual:wanda:0.5", "residual:sparsegpt+refit:0.5"]):
+        with refused("refit"):
+            charts.repaired(InView(measured(*lacking), lacking[0], 1))
+
+
+@pytest.mark.parametrize("look", [figures.LIGHT, figures.DARK])
+def test_responses_draw_every_layer_and_name_the_extremes(look: object) -> None:
+    sparsities, harm = np.array([0.5, 0.7, 0.9]), np.outer(np.arange(1, 9), [0.1, 0.4, 2.0])
+    chart = estimate.responses(sparsities, harm, "nats", "Wanda", look)
+    assert "layer 7 alone does most" in chart.finding and "layer 0 least" in chart.finding
+    labels = next(each for each in chart.figure.data if each.name == "labels")
+    assert list(labels.text) == [f"layer {each}" for each in (7, 6, 5, 2, 1, 0)]
+    assert len(chart.figure.data) == 9 and chart.table.shape == (8, 4)
+    harm[0] = -0.002
+    among = estimate.responses(sparsities, harm, "nats", "Wanda", look).finding
+    assert "of those that do measurable harm layer 1 least" in among
+    nothing = estimate.responses(sparsities, np.zeros((8, 3)), "nats", "Wanda", look)
+    assert nothing.finding.startswith("No layer")
+
+
+@pytest.mark.parametrize("look", [figures.LIGHT, figures.DARK])
+def test_words_in_a_picture_stand_out_from_the_page(look: figures.Palette) -> None:
+    """By 4.5 : 1, whatever the colour of what they name."""
+
+    def light(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+    colours = ["#{:02x}{:02x}{:02x}".format(*each) for each in product((0, 64, 128, 192, 255), repeat=3)]
+    for tone in labels([0] * len(colours), [0] * len(colours), colours, colours, look).textfont.color:
+        dark, bright = sorted(light(each) + 0.05 for each in (tone, look.page))
+        assert bright / dark > 4.45

@@ -12,7 +12,7 @@ from core.ask.perturbations import perturbation
 from core.results.checkpoints import compared
 from core.show.figures import DARK, LIGHT, checkpoints
 from core.show.figures.charts import COMPARED, GROUPS
-from core.show.figures.in_view import InView
+from core.show.figures.style import InView
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core.ask.allocations import AllocationRequest, Correction
+from core.ask.allocations import AllocationRequest
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import Point, StudySpec
 from core.kinds.depth_ramp import DepthRamp
@@ -87,19 +86,6 @@ def test_one_allocation_has_nothing_to_be_compared_with(store: Store, standard: 
     assert "nothing to compare" in lessons.measured_said(measured(store, standard), standard)
 
 
-def test_the_value_over_all_seeds_is_quoted_with_their_spread(store: Store, standard: Profile) -> None:
-    ramp = Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.02)))
-    cost = {each.model_copy(update={"calibration_seed": seed}): perplexity for each, several in
-            ((ramp.uniform, (40.0, 40.0, 40.0)), (ramp, (36.0, 32.0, 12.0)))
-            for seed, perplexity in enumerate(several)}  # fmt: skip
-    study(store, standard, cost, calibrated=True)
-    found = measured(store, standard)
-    change = found.settings[1].against_uniform
-    assert round(change.value) == -40 and change.quoted == change.seeds and change.seeds.n == 3
-    assert "no different from uniform: -40 % [" in lessons.measured_said(found, standard)
-    assert "over 3 calibration seeds" in lessons.measured_said(found, standard)
-
-
 def test_the_study_is_chosen_by_target_then_methods_then_settings(store: Store, standard: Profile) -> None:
     def at_target(target: float, *betas: float) -> list[Setting]:
         plain = AllocationRequest(target=target)
@@ -125,25 +111,6 @@ def test_the_study_is_chosen_by_target_then_methods_then_settings(store: Store, 
     assert found() == (0.7, 74)  # three methods before two that are as many settings
 
 
-def test_studies_of_one_protocol_are_put_together_without_their_shuffles(store: Store, standard: Profile) -> None:
-    uniform = Setting()
-    ramp = Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.02)))
-    corrected, shuffled = (
-        Setting(allocation=AllocationRequest(correction=Correction(strength=0.04, control=control)))
-        for control in ("none", "shuffled")
-    )
-    study(store, standard, {uniform: 40.0, ramp: 10.0})
-    study(store, standard, {uniform: 40.0, corrected: 50.0, shuffled: 5.0}, "2026-02-02")
-    study(store, standard, {uniform: 30.0, ramp: 9.0}, seed=1)
-    study(store, standard, {uniform: 40.0, ramp.model_copy(update={"pruner": "magnitude"}): 8.0})
-    found = measured(store, standard)
-    assert {each.setting for each in found.settings} == {uniform, ramp, corrected}
-    assert len(found.evaluations.entries) == 3
-    told = lessons.measured_said(found, standard)
-    assert re.search(r"best \(\w+ 10\.0: 75\.0 % \[.*\] below", told)
-    assert re.search(r"worst \(\w+ 50\.0: 25\.0+ % \[.*\] above", told)
-
-
 def test_the_tour_and_the_race_name_the_same_best_whichever_profile_led_to_it(store: Store, standard: Profile) -> None:
     ramp, owl = (Setting(allocation=AllocationRequest(base=each)) for each in (DepthRamp(beta=0.02), Owl(m=5)))
     study(store, standard, {ramp.uniform: 40.0, ramp: 30.0}, looked_at="a" * 16)
@@ -155,11 +122,3 @@ def test_the_tour_and_the_race_name_the_same_best_whichever_profile_led_to_it(st
     assert [each.name for each in found.settings] == [each.name for each in raced.within(part)]
     assert re.search(r"“OWL” is best \(perplexity 20\.0: 50\.0 % \[", lessons.ranked(found))
     assert set(found.evaluations.profiles) == {"a" * 16, "b" * 16}
-
-
-def test_a_study_of_the_untrained_twin_is_another_models(no_demo: Path, store: Store, standard: Profile) -> None:
-    spec = standard.spec
-    twin = replace(standard, entry=replace(standard.entry, spec=spec.model_copy(
-        update={"model": spec.model.model_copy(update={"initialised": 0})})))  # fmt: skip
-    study(store, twin, {Setting(): 40.0})
-    assert measured(store, standard) is None and measured(store, twin) is not None

@@ -16,7 +16,7 @@ from core.base.errors import UserError
 from core.kinds import Manual
 from core.kinds.alphapruning import AlphaPruning
 from core.kinds.owl import Owl
-from core.results import best, evaluations, precision, search_plan, verdicts
+from core.results import best, evaluations, findings, search_plan, verdicts
 from core.results.study_table import rows_of, study_table
 from core.show.figures.charts import CHARTS, COMPARED
 from core.show.report import remake, reports
@@ -94,7 +94,7 @@ def test_a_profile_is_reported_with_the_charts_of_its_page(store: Store) -> None
     assert all(len(looks["light"]["data"]) == len(looks["dark"]["data"]) > 0 for looks in found.figures)
     told = ("invented text", entry.key, entry.spec.text.content, "float32", "2026-11-01", "torch")
     assert all(text in found.text for text in told)
-    assert all(precision.finding(profile, name) in found.text for name in profile.by_name)
+    assert all(findings.of_perturbation(profile, name) in found.text for name in profile.by_name)
 
 
 def test_the_whole_file_stays_small(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""How measured things are called on screen, and how numbers are written."""
+"""How measured things are called on screen: perturbations, profiles, columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.base import profile_names
-from core.base.formats import digits, listed, model_name
+from core.base.formats import listed, model_name
 from core.base.profile_names import UNTRAINED
 from core.base.spec import Positions
 from core.kinds import Perturbation
@@ -48,11 +48,6 @@ def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
     return found
 
 
-def percent(share: float, decimals: int = 0) -> str:
-    """A share in per cent, thousands set apart: `70 %`."""
-    return f"{100 * share:,.{decimals}f} %"
-
-
 def column(values: Array) -> str:
     """How a table writes a column: as many decimals in each row, thousands set apart, four digits in a middling one.
 
@@ -71,28 +66,6 @@ def column(values: Array) -> str:
 def _decimals(value: float, count: int) -> int:
     """Behind the point, for so many significant digits."""
     return max(0, count - 1 - math.floor(math.log10(value)))
-
-
-def times(factor: float, count: int = 2) -> str:
-    """A ratio with two digits: `0.57×`, `3.1×`, `120×`."""
-    return f"{digits(factor, count)}×" if math.isfinite(factor) else digits(factor)
-
-
-def gain(value: float) -> str:
-    """A gain, near 1 with two decimals, so that the 5% band shows: `0.57×`, `1.07×`, `12×`."""
-    return f"{ratio(value)}×" if math.isfinite(value) else digits(value)
-
-
-def ratio(value: float) -> str:
-    """The same without its sign, for the ends of an interval."""
-    return f"{value:.2f}" if 0.1 <= value < 10 else digits(value)
-
-
-def changed(factor: float) -> str:
-    """A ratio as a verb: `grows 3.1×`, `shrinks to 0.57×`; `stays as large` where two digits show no change."""
-    if times(factor) == times(1):
-        return "stays as large"
-    return f"grows {times(factor)}" if factor >= 1 else f"shrinks to {times(factor)}"
 
 
 def weights(model: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Chapter 2: drift on its way through the network, and that it is not harm."""
+"""Chapters 1 and 2: what noise at one layer does to the predictions, and its drift through the network."""
 
 from __future__ import annotations
 
@@ -7,13 +7,60 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.base.formats import per_cent, times
 from core.results import propagation
 from core.results.comparison import spearman
-from core.show.figures.labels import percent, times
-from core.show.lessons.marks import EVERY, among, of, ref
-from core.show.lessons.shared import Scale, between, mean, noise, scale, usual
+from core.show.lessons.shared import EVERY, Scale, among, between, mean, noise, of, ref, scale, usual
 from core.store.profiles import Profile
 from core.store.results import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """What noise at one layer does to the model's predictions."""
+
+    sizes: Scale
+    flips: Array  # (steps, layers) fraction of next-token predictions that change
+    notes: tuple[str, ...]  # (steps) which layers matter most and least
+    faint: str  # what the weakest noise does
+    at: int  # the step of the usual size
+
+    @property
+    def said(self) -> str:
+        return self.notes[self.at]
+
+
+def perturb(profile: Profile) -> Noise:
+    """Noise of every size at every layer.
+
+    Raises:
+        UserError: no noise was measured.
+    """
+    measured = noise(profile)
+    flips = np.stack([mean(profile.seeds(name), "flips") for name in measured.values()])
+    sizes = scale(list(measured), logarithmic=True)
+    table = between(sizes, flips)
+    notes = tuple(_where(size, row) for size, row in zip(sizes.values, table, strict=True))
+    return Noise(sizes, table, notes, _faint(sizes, flips[0]), sizes.measured[usual(list(measured))])
+
+
+def _where(size: float, flips: Array) -> str:
+    most, least, at = int(flips.argmax()), int(flips.argmin()), ref(f"{size:.2g}", "control-noise")
+    if per_cent(flips[most]) == per_cent(flips[least]):
+        return f"At size {at}, noise changes {of(most, per_cent(flips[most]))} of the predictions wherever it enters."
+    return (
+        f"Where the noise enters matters. At size {at}, it changes "
+        f"{of(most, per_cent(flips[most]))} of the predictions after layer {of(most)}, but "
+        f"{of(least, per_cent(flips[least]))} after layer {of(least)}."
+    )
+
+
+def _faint(sizes: Scale, flips: Array) -> str:
+    """Empty where one size alone was measured."""
+    if len(sizes.measured) == 1:
+        return ""
+    least, most = (ref(each, "stop-noise-0") for each in (f"{sizes.values[0]:g}", per_cent(flips.max(), 1)))
+    return f"At size {least}, no layer changes more than {most} of them."
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +112,7 @@ def drift_is_not_harm(profile: Profile, size: float, name: str) -> str:
     if pair is None:
         return f"{said} In this profile, more drift at the end always comes with more harm."
     loud, quiet = pair
-    compared = times(final[loud] / final[quiet]), percent(1 - harm[loud] / harm[quiet])
+    compared = times(final[loud] / final[quiet]), per_cent(1 - harm[loud] / harm[quiet])
     more, less = (among((loud, quiet), each) for each in compared)
     return (
         f"{said} Noise after layer {of(loud)} ends with {more} the drift of noise after layer {of(quiet)}, "

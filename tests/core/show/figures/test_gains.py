@@ -1,33 +1,19 @@
-"""Curves of several models laid over each other, and the responses of layers to pruning."""
+"""Gains of several models laid over each other."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from core.ask.measurements import Measurement
 from core.ask.perturbations import perturbation
-from core.show.figures import DARK, LIGHT, line
-from core.show.figures.overlay import LONGEST, WIDEST, depth, label, of_profiles, overlay
-from core.show.figures.responses import responses
+from core.show.figures import DARK, line
+from core.show.figures.gain import LONGEST, WIDEST, depth, of_profiles, overlay
 from core.store import profiles
 from core.store.cache import Store
 from tests import synthetic
-
-
-@pytest.mark.parametrize("look", [LIGHT, DARK])
-def test_responses_draw_every_layer_and_name_the_extremes(look: object) -> None:
-    sparsities, harm = np.array([0.5, 0.7, 0.9]), np.outer(np.arange(1, 9), [0.1, 0.4, 2.0])
-    chart = responses(sparsities, harm, "nats", "Wanda", look)
-    assert "layer 7 alone does most" in chart.finding and "layer 0 least" in chart.finding
-    labels = next(each for each in chart.figure.data if each.name == "labels")
-    assert list(labels.text) == [f"layer {each}" for each in (7, 6, 5, 2, 1, 0)]
-    assert len(chart.figure.data) == 9 and chart.table.shape == (8, 4)
-    nothing = responses(sparsities, np.zeros((8, 3)), "nats", "Wanda", look)
-    assert nothing.finding.startswith("No layer")
 
 
 def curve(layers: int, name: str, kind: str = "gaussian:0.3") -> object:
@@ -52,12 +38,6 @@ def test_different_depths_are_laid_over_relative_depth() -> None:
     assert len(chart.table) == 12 + 5 + 2
 
 
-def test_a_curve_laid_over_itself_is_nowhere_lower() -> None:
-    chart = overlay([curve(9, "a"), curve(9, "a again")], "Noise")
-    assert "along depth is 1.00" in chart.finding
-    assert "in 0 of 8 layers" in chart.finding
-
-
 def test_models_of_one_depth_are_furthest_apart_at_a_layer() -> None:
     lines = [curve(9, "a"), curve(9, "b")]
     value = lines[1].value.copy()
@@ -65,10 +45,6 @@ def test_models_of_one_depth_are_furthest_apart_at_a_layer() -> None:
     chart = overlay([lines[0], replace(lines[1], value=value)], "Noise")
     assert "gap is at layer 5: " in chart.finding
     assert "% of the depth:" in overlay([lines[0], curve(5, "c")], "Noise").finding
-
-
-def test_names_beside_curves_are_broken_between_words() -> None:
-    assert label("c4_en_train_first1000.jsonl") == "c4_en_train_<br>first1000"
 
 
 def test_long_names_are_cut_beside_their_curves_and_whole_elsewhere() -> None:

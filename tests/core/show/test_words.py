@@ -1,4 +1,4 @@
-"""How values, names and axes are written, and where names are placed."""
+"""How values, names and axes are written."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.base import profile_names
-from core.show.figures import axes, marks, placing
-from core.show.figures import labels as words
+from core.base import formats, profile_names
+from core.show import words
+from core.show.figures import axes, style
 from tests import synthetic
 
 
 @pytest.mark.parametrize(
     ("write", "value", "said"),
     [
-        *((words.digits, *each) for each in ((0.5678, "0.57"), (12.34, "12"), (1234.0, "1,200"), (0, "0"),
+        *((formats.digits, *each) for each in ((0.5678, "0.57"), (12.34, "12"), (1234.0, "1,200"), (0, "0"),
                                              (0.05, "0.050"), (0.999, "1.0"))),
-        *((words.gain, *each) for each in ((0.567, "0.57×"), (1.07, "1.07×"), (1.996, "2.00×"), (12.34, "12×"),
+        *((formats.gain, *each) for each in ((0.567, "0.57×"), (1.07, "1.07×"), (1.996, "2.00×"), (12.34, "12×"),
                                            (0.0123, "0.012×"))),
-        *((words.changed, *each) for each in ((3.14, "grows 3.1×"), (0.57, "shrinks to 0.57×"),
+        *((formats.changed, *each) for each in ((3.14, "grows 3.1×"), (0.57, "shrinks to 0.57×"),
                                               (1.04, "stays as large"), (1, "stays as large"))),
-        *((axes.factor, *each) for each in ((0.25, "1/4×"), (1, "1×"), (2, "2×"), (2**0.5, "1.4×"),
-                                             (2**-0.5, "0.71×"), (0.1, "1/10×"))),
+        *((formats.per_cent, *each) for each in ((0.7, "70 %"), (0.6254, "62.5 %"), (12.5, "1,250 %"))),
     ],
 )  # fmt: skip
 def test_a_value_is_written_as_it_is_read(write: Callable[[float], str], value: float, said: str) -> None:
@@ -42,12 +41,7 @@ def test_a_value_is_written_as_it_is_read(write: Callable[[float], str], value: 
     ],
 )
 def test_names_are_broken_where_they_may_be(name: str, lines: list[str]) -> None:
-    assert marks.wrapped(name, 14).replace("\u00a0", " ").split("<br>") == lines
-
-
-def test_names_over_several_lines_get_more_room() -> None:
-    placed = np.log(marks.line_labels(0, [1.0, 1.0, 1.0], ["a", "b<br>b<br>b", "c"], ["#000"] * 3, 0.1).y)
-    assert np.diff(placed) == pytest.approx([0.2, 0.2])
+    assert style.wrapped(name, 14).replace("\u00a0", " ").split("<br>") == lines
 
 
 @pytest.mark.parametrize(
@@ -87,20 +81,20 @@ def test_models_in_a_list_say_whether_they_were_trained() -> None:
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=9), st.floats(0.01, 2))
 def test_labels_never_overlap_and_keep_their_order(wanted: list[float], gap: float) -> None:
-    placed = marks.apart(np.array(wanted), gap)
+    placed = style.apart(np.array(wanted), gap)
     assert (np.diff(np.sort(placed)) >= gap - 1e-9).all()
     order = np.argsort(wanted, kind="stable")
     assert (np.diff(placed[order]) > 0).all()
-    lifted = marks.apart(np.array(wanted), gap, 50.0)
+    lifted = style.apart(np.array(wanted), gap, 50.0)
     assert (lifted >= 50 + gap / 2 - 1e-9).all() and (np.diff(np.sort(lifted)) >= gap - 1e-9).all()
-    between = marks.apart(np.array(wanted), gap, -50, -50 + gap * len(wanted))
+    between = style.apart(np.array(wanted), gap, -50, -50 + gap * len(wanted))
     assert np.sort(between) == pytest.approx(-50 + gap * (np.arange(len(wanted)) + 0.5))
 
 
 @given(st.floats(1e-4, 1e4), st.floats(1, 1e4))
 def test_axes_have_a_few_ticks_in_range(low: float, spread: float) -> None:
     values = np.array([low, low * spread])
-    for axis in (axes.log_axis(values, ""), axes.factor_axis(values, "")):
+    for axis in (axes.log_axis("", values).drawn, axes.ratio_axis("", values).drawn):
         inside = [t for t in axis["tickvals"] if axis["range"][0] <= np.log10(t) <= axis["range"][1]]
         assert 1 <= len(inside) <= 14 or spread < 1.5
 
@@ -109,22 +103,3 @@ def test_every_perturbation_of_the_presets_has_words() -> None:
     names = [asked.perturbation for asked in synthetic.profile_spec().measurements]
     spoken = {(asked.label, getattr(asked, "positions", "")) for asked in names}
     assert len(spoken) == len({asked.name for asked in names})
-
-
-@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=9), st.integers(1, 20))
-def test_every_point_has_a_side_for_its_name(places: list, letters: int) -> None:
-    x, y = np.array(places).T
-    found = placing.sides(x, y, ["n" * letters] * len(x))
-    assert len(found) == len(x) and set(found) <= set(placing.SIDES)
-
-
-@given(st.tuples(st.floats(0, 1), st.floats(0, 1)), st.integers(2, 20))
-def test_names_at_the_edges_lie_inward(heights: tuple[float, float], letters: int) -> None:
-    low, high = placing.sides(np.array([0.0, 1.0]), np.array(heights), ["n" * letters] * 2)
-    assert low.endswith("right") and high.endswith("left")
-
-
-def test_names_of_neighbours_do_not_lie_on_each_other() -> None:
-    x, y = np.array([0.0, 0.50, 0.51, 0.52, 1.0]), np.array([0.0, 0.5, 0.5, 0.52, 1.0])
-    found = placing.sides(x, y, ["a", "Response", "Response reversed", "Uniform", "b"])
-    assert len(set(found[1:4])) == 3

@@ -1,0 +1,254 @@
+"""Heat maps: drift left of layer by layer, gain of size by layer, budgets of linear by layer, and what works."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from core.base.formats import digits, times
+from core.base.spec import number
+from core.plan.budget import Bounds, binding
+from core.plan.spread import layer_means
+from core.results import propagation
+from core.results.findings import named
+from core.show.figures.axes import layer_axis, row_axis
+from core.show.figures.gain import Line
+from core.show.figures.style import LIGHT, Chart, Palette, cells, colour_bar, curve, heat, here, labels, layout
+from core.store.results import Array, Perturbed
+
+
+def diverging(shown: Array, x: Array, y: Array, look: Palette, title: str) -> go.Heatmap:
+    """A heatmap of log2 ratios, neutral at 1×, with the ratios written at the colour bar."""
+    reach = bound(shown)
+    ticks = np.arange(-reach, reach + 1)
+    written = {"tickvals": ticks, "ticktext": [times(2.0**tick) for tick in ticks], "x": 0.5, "len": 1.0}
+    bar = colour_bar(f"{title}: absorbed (blue), amplified (red)", **written)
+    scale = [list(stop) for stop in look.diverging]
+    return heat(shown, x, y, None, bar, zmin=-reach, zmax=reach, zmid=0, colorscale=scale)
+
+
+def bound(logs: Array) -> int:
+    """Largest absolute value to colour, whole: from the 98th percentile, so that one cell does not fade the rest."""
+    usable = np.abs(logs[np.isfinite(logs)])
+    return max(1, math.ceil(np.percentile(usable, 98) - 0.25)) if usable.size else 1
+
+
+# --- drift --------------------------------------------------------------------------------------------------------
+
+
+def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, look: Palette = LIGHT) -> Chart:
+    """`log2(R[i,k] / R[i,i])`, blue where drift shrank and red where it grew; cells drowned in rounding are grey.
+
+    Args:
+        seeds: the noise seeds of one perturbation; layers not measured yet may be NaN.
+        floor: (injection, read) drift of rounding alone; None while it is not known.
+        layer: the injection layer to outline.
+    """
+    left = propagation.relative(seeds)
+    layers, x = len(left), np.arange(len(left))
+    drowned = np.isfinite(left) & (propagation.below_floor(seeds, floor) if floor is not None else False)
+    figure = go.Figure(diverging(np.where(drowned, np.nan, np.log2(left)), x, x, look, "drift remaining"))
+    if drowned.any():
+        hidden, grey = np.where(drowned, 0.0, np.nan), [[0, look.hidden], [1, look.hidden]]
+        figure.add_trace(heat(hidden, x, x, None, None, colorscale=grey, name="below the noise floor"))
+    figure.add_trace(_targets(left, drowned))
+    if layer is not None:
+        edges = {"x0": layer - 0.5, "x1": layers - 0.5, "y0": layer - 0.5, "y1": layer + 0.5}
+        figure.add_shape(type="rect", line={"color": look.accent, "width": 2.5}, **edges)
+    rows = layer_axis(layers, "perturbed layer") | {"range": [layers - 0.4, -0.6]}
+    figure.update_layout(xaxis=layer_axis(layers, "after layer"), yaxis=rows)
+    layout(figure, height=460)
+    i, k = np.nonzero(np.isfinite(left))
+    columns = {"injection layer": i, "read layer": k, "drift left": left[i, k], "below noise floor": drowned[i, k]}
+    finding = _left_said(left, drowned)
+    return Chart("drift-matrix", "Drift remaining after each layer", figure, finding, pd.DataFrame(columns))
+
+
+def _targets(left: Array, drowned: NDArray[np.bool_]) -> go.Scatter:
+    """Invisible squares over the cells, which can be hovered and clicked; `customdata` is (injection, read)."""
+    i, k = np.nonzero(np.isfinite(left))
+    parts = zip(left[i, k], drowned[i, k], strict=True)
+    return cells(
+        k,
+        i,
+        "perturbed layer %{y}, after layer %{x}: %{text}",
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=np.stack([i, k], axis=1).tolist(),  # as lists: a selection reports packed arrays as dictionaries
+        text=["below the noise floor" if hidden else times(part) for part, hidden in parts],
+    )
+
+
+def _left_said(left: Array, drowned: NDArray[np.bool_]) -> str:
+    if len(left) == 1:
+        return "The model has one layer: nothing follows it that could absorb its drift."
+    ends = np.where(drowned[:-1, -1], np.nan, left[:-1, -1])
+    known = np.isfinite(ends)
+    if not known.any():
+        return "No drift is above the noise floor yet."
+    shrunk = int((ends[known] < 1).sum()) or "none"
+    strongest, weakest = int(np.nanargmax(ends)), int(np.nanargmin(ends))
+    said = (
+        f"By the last layer, the drift from {shrunk} of {known.sum()} layers has shrunk. Least is left from "
+        f"layer {weakest} ({times(ends[weakest])}), most from layer {strongest} ({times(ends[strongest])})."
+    )
+    return f"{said} {drowned.sum()} grey cells are below the noise floor." if drowned.any() else said
+
+
+# --- size of the noise --------------------------------------------------------------------------------------------
+
+
+def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int, look: Palette = LIGHT) -> Chart:
+    """Gain of gaussian noise over injection layers and sizes, the crossing size of each layer marked.
+
+    Args:
+        sizes: ascending, at least two.
+        lines: gains of each size.
+    """
+    sizes, logs = np.asarray(sizes, float), np.log([each.value for each in lines])
+    x, borders, texts = np.arange(logs.shape[1]), edges(sizes), [number(size) for size in sizes]
+    cross = propagation.crossing(sizes, logs)
+    at_layer, at_size = np.meshgrid(x, sizes)
+    said, gains = "layer %{x}, size %{y}: gain %{customdata:.3g}×", np.exp(logs).ravel()
+    crosses, diamond = "layer %{x}: gain crosses 1 at size %{y:.2g}", {"size": 7, "symbol": "diamond"}
+    figure = go.Figure(
+        [
+            diverging(logs / np.log(2), np.arange(len(x) + 1) - 0.5, borders, look, "gain"),
+            cells(at_layer.ravel(), at_size.ravel(), said, customdata=gains),
+            curve(x, cross, "crossing size", crosses, look.ink, 2, marker=diamond),
+        ]
+    )
+    here(figure, layer, look)
+    ticks = {"tickvals": sizes, "ticktext": texts, "range": list(np.log10(borders[[0, -1]])), "showgrid": False}
+    rows = {"title": "size of the noise", "type": "log"} | ticks
+    figure.update_layout(xaxis=layer_axis(len(x), "perturbed layer"), yaxis=rows)
+    table = pd.DataFrame(np.exp(logs).T, columns=[f"gain at {size}" for size in texts])
+    table.insert(0, "injection layer", x)
+    table["crossing size"] = cross
+    finding = crossing_said([each.verdicts for each in lines], cross)
+    return Chart("gain-by-size", "Does the size of the noise matter?", layout(figure, height=400), finding, table)
+
+
+def edges(sizes: Array) -> Array:
+    """Borders between neighbouring sizes, halfway in ln; (sizes + 1,)."""
+    logs = np.log(sizes)
+    middles = (logs[1:] + logs[:-1]) / 2
+    return np.exp(np.concatenate([[2 * logs[0] - middles[0]], middles, [2 * logs[-1] - middles[-1]]]))
+
+
+def crossing_said(verdicts: Sequence[Sequence[str | None]], cross: Array) -> str:
+    """What verdicts carry, and where the mean alone would have a turn.
+
+    Args:
+        verdicts: (sizes, layers), sizes ascending.
+        cross: (layers,) crossing sizes of the mean; NaN without one.
+    """
+    layers = list(zip(*verdicts, strict=True))[:-1]
+    crossing = [i for i in range(len(layers)) if np.isfinite(cross[i])]
+    turning = [i for i in crossing if _turns(layers[i])]
+    unsure = [i for i in crossing if i not in turning]
+    said = []
+    for verdict, verb in (("absorbs", "absorbed"), ("amplifies", "amplified")):
+        always = [i for i, every in enumerate(layers) if set(every) == {verdict}]
+        said += [f"every measured size is {verb} at {named(always)}"] if always else []
+    if turning:
+        said.append(
+            f"small sizes are amplified and large ones absorbed at {named(turning)}, switching {_at(cross[turning])}"
+        )
+    if unsure:
+        crosses = f"at {named(unsure)} the gain crosses 1, {_at(cross[unsure])}"
+        said.append(f"{crosses}, but no crossing is statistically certain")
+    return f"Gaussian noise: {'; '.join(said) or 'no layer certainly switches from amplifying to absorbing'}."
+
+
+def _turns(verdicts: Sequence[str]) -> bool:
+    """Whether a small size is amplified for certain and a larger one absorbed."""
+    return "amplifies" in verdicts and "absorbs" in verdicts[verdicts.index("amplifies") :]
+
+
+def _at(sizes: Array) -> str:
+    low, high = digits(sizes.min()), digits(sizes.max())
+    return f"at size {low}" if low == high else f"at sizes between {low} and {high}"
+
+
+# --- tensors of layers --------------------------------------------------------------------------------------------
+
+
+def by_layer(z: Array, names: Sequence[str], said: str, bar: dict, written: Array | None = None) -> go.Figure:
+    """A row for each tensor of a layer, a column for each layer.
+
+    Args:
+        z: (layers, tensors).
+        said: of `%{customdata[0]}`, the tensor, and `%{customdata[1]}`, the value as it is written.
+        written: (layers, tensors) instead of z; None: that itself.
+    """
+    layers, count = z.shape
+    called = [escape(name) for name in names]
+    told = np.repeat(np.array(called)[:, None], layers, 1), (z if written is None else written).T
+    figure = go.Figure(
+        heat(z.T, np.arange(layers), np.arange(count), said, bar, customdata=np.stack(told, axis=-1), ygap=1.5)
+    )
+    last = [name.rpartition(".")[-1] for name in called]
+    rows = {"tickvals": np.arange(count), "ticktext": last, "range": [count - 0.4, -0.6], "showgrid": False}
+    figure.update_layout(xaxis=layer_axis(layers, "layer"), yaxis=rows)
+    return layout(figure, height=110 + 32 * count)
+
+
+def layer_table(values: Array, names: Sequence[str]) -> pd.DataFrame:
+    """The same numbers, a row for each layer."""
+    return pd.DataFrame(values, columns=list(names)).rename_axis("layer").reset_index()
+
+
+def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bounds, look: Palette = LIGHT) -> Chart:
+    """Sparsity of every linear, its mean over layers beside its row.
+
+    Args:
+        sparsity, parameters: (layers, linears); the weights of a linear count in the means.
+        names: of the linears.
+    """
+    layers, count = sparsity.shape
+    means = layer_means(sparsity.T, parameters.T)
+    bar = colour_bar("sparsity (fraction of zeros)", tickformat=".2f")
+    figure = by_layer(sparsity, names, "layer %{x}, %{customdata[0]}: %{z:.4f}", bar)
+    beside = [f"{each:.2f}" for each in means]
+    figure.add_trace(labels([layers - 0.3] * count, np.arange(count), beside, look.ink, look))
+    figure.update_layout(xaxis=layer_axis(layers, "layer", 0.11 * layers))
+    table = layer_table(sparsity, names)
+    table.insert(1, "mean of the layer", layer_means(sparsity, parameters))
+    finding = _spared_said(sparsity, means, names, int(binding(sparsity, bounds).sum()))
+    return Chart("linears", "Sparsity per linear", figure, finding, table)
+
+
+def _spared_said(sparsity: Array, means: Array, names: Sequence[str], bound: int) -> str:
+    most, least = int(means.argmax()), int(means.argmin())
+    widest = int(np.ptp(sparsity, axis=1).argmax())
+    low, high = sparsity[widest].min(), sparsity[widest].max()
+    if np.ptp(sparsity) < 1e-9:
+        return f"Every linear gets {means[0]:.3f}."
+    how_many = f"{bound} of {sparsity.size} linears sit on a bound" if bound else "no linear sits on a bound"
+    return (
+        f"{names[least]} is spared most (mean {means[least]:.3f}, at the right of its row), {names[most]} is pruned "
+        f"most ({means[most]:.3f}); inside a layer they differ most in layer {widest}, from {low:.3f} to {high:.3f}; "
+        f"{how_many}."
+    )
+
+
+# --- families -----------------------------------------------------------------------------------------------------
+
+
+def works(table: pd.DataFrame, title: str, look: Palette = LIGHT) -> Chart:
+    """A cell for each row and column: filled where it says yes, crossed where it says no."""
+    names, heads = table.iloc[:, 0].tolist(), list(table.columns[1:])
+    yes = table.iloc[:, 1:].eq("yes")
+    crosses = {"text": np.where(yes, "", "×"), "texttemplate": "%{text}", "xgap": 2, "ygap": 2}
+    scale = {"colorscale": [(0, look.hidden), (1, look.family[1])], "zmin": 0, "zmax": 1}
+    figure = go.Figure(heat(yes.astype(int).to_numpy(), heads, names, "%{y}, %{x}", None, **crosses, **scale))
+    figure.update_layout(xaxis={"side": "top"}, yaxis=row_axis(names))
+    finding = f"{yes.all(axis=1).sum()} of {len(names)} families can do everything; × marks what is refused."
+    return Chart("works", title, layout(figure, height=90 + 22 * len(names), top=40), finding, table)

@@ -1,0 +1,250 @@
+"""Chapters 3 and 4: what amplifies, and what of a falling drift is dilution and what is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.base.errors import UserError
+from core.base.formats import changed, digits, gain, several, times
+from core.plan.gains import Gains, gains_of, verdicts_of
+from core.results import findings, propagation
+from core.show.lessons.shared import DRIVER, EVERY, PRUNED, among, check_several, noise, of, ref, usual
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from core.store.results import Array
+
+SINK = 5.0  # times the others' length; a token that draws attention to itself stands out by far more
+STAYS = 1.2  # a gain that changes by less than this factor hardly changes
+SKIPPED = "skip"
+GUESSES = {"fall": "it falls", "stay": "it hardly changes", "rise": "it rises"}
+OUTCOMES = {"fall": "It falls", "stay": "It hardly changes", "rise": "It rises"}
+
+
+@dataclass(frozen=True, eq=False)
+class Sink:
+    """Gains of the same noise with and without the first token, and of every layer skipped."""
+
+    size: float
+    without: Gains
+    including: Gains
+    skipped: Gains | None  # None where skipping was not measured
+    flipped: tuple[int, ...]  # layers that absorb without it and amplify with it
+    said: str  # which those are
+    why: str  # what the first token is
+
+    @property
+    def change(self) -> float:
+        """Factor by which including the first token changes the gain: its median over layers."""
+        return float(np.nanmedian((self.including.value / self.without.value)[:-1]))
+
+    @property
+    def answer(self) -> str:
+        """What the gain of the median layer does: `fall`, `rise`, or `stay` within a factor of 1.2."""
+        return "stay" if 1 / STAYS < self.change < STAYS else "rise" if self.change > 1 else "fall"
+
+    @property
+    def most(self) -> int:
+        """The layer whose gain the first token changes most."""
+        return int(np.nanargmax(np.abs(np.log(self.including.value / self.without.value))[:-1]))
+
+
+def amplify(profile: Profile) -> Sink:
+    """The noise of usual size at both kinds of positions, and skipped layers.
+
+    Raises:
+        UserError: no size was measured at both, or the model has one layer.
+    """
+    check_several(profile)
+    apart, everywhere = noise(profile), noise(profile, "all")
+    both = [size for size in apart if size in everywhere]
+    if not both:
+        raise UserError(
+            "no noise size was measured both with and without the first token: measure gaussian:0.3@all too"
+        )
+    size = both[usual(both)]
+    without, including = (gains_of(profile.seeds(names[size])) for names in (apart, everywhere))
+    skipped = gains_of(profile.seeds(SKIPPED)) if SKIPPED in profile.by_name else None
+    amplified = [layer for layer, verdict in enumerate(including.verdicts) if verdict == "amplifies"]
+    flipped = [layer for layer in amplified if without.verdicts[layer] == "absorbs"]
+    said = _flip_said(flipped, amplified, profile.layers)
+    return Sink(size, without, including, skipped, tuple(flipped), said, _sink_said(profile))
+
+
+def judged(guess: str, found: Sink) -> str:
+    """What is said to a guess of what the first token does to the gain of a typical layer."""
+    verdict = "**Right.**" if guess == found.answer else f"**Wrong.** You said {GUESSES[guess]}."
+    return (
+        f"{verdict} {OUTCOMES[found.answer]}: with noise on the first token too, the median layer has "
+        f"{ref(gain(found.change), EVERY)} the gain it had."
+    )
+
+
+def _flip_said(flipped: list[int], amplified: list[int], layers: int) -> str:
+    """Which layers the first token flips, among those that amplify with it."""
+    if not flipped:
+        return "With the first token included, no layer flips for certain from absorbing to amplifying."
+    many, some = (len(each) > 1 for each in (amplified, flipped))
+    return (
+        f"One token flips the picture. With it, {among(amplified, len(amplified))} of {ref(layers - 1, EVERY)} layers "
+        f"{'amplify' if many else 'amplifies'}; without it, {among(flipped, len(flipped))} of these "
+        f"{'absorb' if some else 'absorbs'}: {among(flipped, findings.named(flipped))}."
+    )
+
+
+def _sink_said(profile: Profile) -> str:
+    """How far the first token stands out where it does so most."""
+    stream = profile.activation
+    longer = (stream.norm_first / stream.norm).mean(1)
+    most = int(longer.argmax())
+    role = "an **attention sink**" if longer[most] > SINK else "no attention sink here"
+    return (
+        f"The first token is {role}: after layer {of(most)}, its vector is {of(most, f'{digits(longer[most])}×')} as "
+        "long as the other tokens' on average."
+    )
+
+
+def skipping(found: Sink) -> str:
+    """Which skipped layer amplifies most; empty where none was skipped."""
+    if found.skipped is None:
+        return ""
+    gains = found.skipped.value[:-1]
+    most = int(np.nanargmax(gains))
+    said = "A skipped layer can amplify too." if gains[most] > 1 else "Skipping a layer amplifies nowhere."
+    return f"{said} Without layer {of(most)}, the drift {of(most, changed(float(gains[most])))} by the last layer."
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """The damage and the stream around it, in the units of the residual stream."""
+
+    stream: Array  # (layers,) ||h_k||, geometric mean
+    damage: Array  # (injection, read) ||h'_k - h_k||, the same; NaN below the diagonal
+    gain: Array  # (layers,) of the relative drift
+    grown: Array  # (layers,) factor by which the damage grows to the last layer
+    around: Array  # (layers,) factor by which the stream does
+    said: str
+
+
+def absorb(profile: Profile) -> Growth:
+    """How much of a falling drift is dilution, for noise of the usual size.
+
+    Raises:
+        UserError: no noise was measured.
+    """
+    measured = noise(profile)
+    seeds = profile.seeds(measured[list(measured)[usual(list(measured))]])
+    stream = profile.activation.log_norm
+    logs = np.mean([each.log_drift for each in seeds], axis=0) + stream[None]
+    split = propagation.dilution(seeds, profile.activation)
+    grown, around = np.exp(split.absolute.mean(1)), np.exp(split.growth.mean(1))
+    gains = gains_of(seeds)
+    absorbing = _all("absorbs", gains.verdicts)
+    diluted = [layer for layer in _all("amplifies", verdicts_of(split.absolute)) if layer in absorbing]
+    undecided = findings.no_verdict(gains)
+    said = f"{undecided}." if undecided else _diluted_said(absorbing, diluted, grown, around)
+    return Growth(np.exp(stream.mean(1)), np.exp(logs.mean(-1)), grown / around, grown, around, said)
+
+
+def _all(word: str, verdicts: Sequence[str]) -> list[int]:
+    return [layer for layer, verdict in enumerate(verdicts) if verdict == word]
+
+
+def _diluted_said(absorbing: list[int], diluted: list[int], grown: Array, around: Array) -> str:
+    """Of the layers that absorb for certain, those where the damage itself grows for certain."""
+    if not absorbing:
+        return "In this profile no layer absorbs for certain, so there is no fall to explain by dilution."
+    if not diluted:
+        return "At no layer that absorbs does the damage itself grow for certain: no fall is shown to be dilution."
+    most = max(diluted, key=lambda layer: grown[layer])
+    some, count = (among(each, len(each)) for each in (diluted, absorbing))
+    every = f"all {count} layers that absorb" if len(absorbing) > 1 else "the one layer that absorbs"
+    where = every if len(diluted) == len(absorbing) else f"{some} of the {count} layers that absorb"
+    return (
+        f"Falling drift can be mere dilution: at {where}, the damage itself grows. After layer {of(most)} it grows "
+        f"{of(most, times(grown[most]))} and the stream {of(most, times(around[most]))}."
+    )
+
+
+def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
+    """A profile of this model and one of its randomly initialised twin on the same text: (trained, twin), or None.
+
+    Both hold noise. A pair with the profile itself comes first, then the one that was measured last.
+    """
+    content = profile.spec.model.content
+    entries = [each for each in store.entries("profile") if each.spec.model.content == content and _noisy(each)]
+    trained = [each for each in entries if each.spec.model.initialised is None]
+    random = [each for each in entries if each.spec.model.initialised is not None]
+    pairs = ((one, other) for one in trained for other in random if one.spec.text == other.spec.text)
+    return max(pairs, key=lambda pair: _near(pair, profile), default=None)
+
+
+def _noisy(entry: Entry) -> bool:
+    asked = (each.perturbation for each in entry.spec.measurements)
+    return any(each.isotropic and each.positions == "after_first" for each in asked)
+
+
+def _near(pair: tuple[Entry, Entry], profile: Profile) -> tuple[bool, list[str]]:
+    made = [str(each.provenance.get("created", "")) for each in reversed(pair)]
+    return profile.entry.key in {each.key for each in pair}, made
+
+
+def learned(trained: Profile, twin: Profile, marks: tuple[str, str] = (EVERY, EVERY)) -> str:
+    """What training has to do with it: noise and real pruning damage, in the model and in its untrained twin.
+
+    Args:
+        marks: of the model and of its twin in the picture.
+    """
+    kinds = [name for name in (DRIVER, PRUNED) if name in trained.by_name and name in twin.by_name]
+    if not kinds:
+        return f"The model and its twin have neither {DRIVER} nor {PRUNED} in common: measure one on both to compare."
+    if findings.no_verdict(gains_of(trained.seeds(kinds[0]))):  # nor of the twin, which read the same text
+        return "An untrained twin shows what training adds, but without verdicts the two cannot be compared."
+    told = [_absorbing(name, trained, twin, marks) for name in kinds]
+    return "An untrained twin shows what training adds. " + " ".join(told)
+
+
+def _absorbing(name: str, trained: Profile, twin: Profile, marks: tuple[str, str]) -> str:
+    what = "Noise" if name == DRIVER else "Real pruning damage"
+    here, there = (gains_of(each.seeds(name)).verdicts.count("absorbs") for each in (trained, twin))
+    if not here:
+        verdict = "so there is no absorption to explain"
+    elif there >= here:
+        verdict = "so training does not explain this fall"
+    elif there < here / 2:
+        verdict = "so the model learned to absorb it"
+    else:
+        verdict = "so training explains part of it"
+    ours, theirs = (ref(count, mark) for count, mark in zip((here, there), marks, strict=True))
+    return (
+        f"{what} is absorbed after {ours} of {ref(trained.layers - 1, EVERY)} layers in the trained model and after "
+        f"{theirs} in the twin, {verdict}."
+    )
+
+
+ROUNDING = 1e-3  # relative; what other processors and thread counts make of the same float32 arithmetic
+
+
+def compared(fresh: Profile, cached: Profile, name: str) -> str:
+    """How far a measurement made now differs from the cached one of the same text.
+
+    Raises:
+        UserError: one of them lacks the perturbation.
+    """
+    new, old = (gains_of(each.seeds(name)).value for each in (fresh, cached))
+    if new.shape != old.shape:
+        return (
+            f"The two cannot be compared: the new profile has {several(len(new), 'layer')}, the stored one {len(old)}."
+        )
+    apart = float(np.nanmax(np.abs(new / old - 1)))
+    if apart == 0:
+        return "The gains measured just now equal the stored ones to the last digit."
+    if apart < ROUNDING:
+        bound = "millionth" if apart < 1e-6 else "thousandth"
+        return f"The gains measured just now differ from the stored ones by less than a {bound}, which is rounding."
+    return (
+        f"The gains measured just now differ from the stored ones by up to {digits(100 * apart)} %. That is more than "
+        "rounding: the processor, a library or the model file may differ."
+    )
