@@ -25,9 +25,8 @@ from core.export import Card
 from core.export.folder import export as write
 from core.kinds.owl import Owl
 from core.kinds.refit import errors
-from core.measure import beside
-from core.measure.pruning_plan import Plan
-from core.measure.walk import walk
+from core.measure import checkpoint_diff
+from core.measure.pruning import Plan, walk
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.sources import locate
@@ -142,8 +141,8 @@ def compare(of: Trial) -> None:
     other = of.copy
     for value in other.layers[-1].parameters():
         value.mul_(1.5)
-    error = beside.difference(of.loaded, other, lambda _: None).error
-    drift = beside.cumulative(of.loaded, other, TEXT.tokens, lambda _: None).log_drift
+    error = checkpoint_diff.difference(of.loaded, other, lambda _: None).error
+    drift = checkpoint_diff.cumulative(of.loaded, other, TEXT.tokens, lambda _: None).log_drift
     assert not error[:-1].any() and np.isclose(error[-1][error[-1] > 0], 0.5, rtol=1e-4).all()
     assert np.isneginf(drift[:-1]).all() and np.isfinite(drift[-1]).all()
 

@@ -19,7 +19,7 @@ from core.ask.measurements import Measurement, ProfileSpec, methods_of
 from core.ask.models import ModelSpec
 from core.ask.perturbations import perturbation
 from core.ask.texts import TextSpec
-from core.measure.inputs import Sums
+from core.measure.linears import Sums
 from core.measure.sweep import Sweep
 from core.models import anatomy
 from core.models.loading import Loaded, tokenizer_hash

@@ -1,11 +1,13 @@
-"""From what is asked of settings to the exact weights, texts and tasks that it means."""
+"""From what is asked of settings to the exact weights, texts and tasks that it means, and the pruned model."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from core.ask.requests import ExportRequest
 from core.ask.settings import PrunedSpec, Setting, Sparsity
@@ -13,7 +15,7 @@ from core.ask.studies import EvaluationRequest, Point, StudyRequest, StudySpec, 
 from core.base.errors import UserError
 from core.evaluate import zeroshot
 from core.kinds.patterns import pattern
-from core.measure.pruning_plan import check_widths
+from core.measure.pruning import Plan, check_widths, walk
 from core.models import anatomy
 from core.models.loading import Loaded, Reader
 from core.models.sources import Source
@@ -22,6 +24,7 @@ from core.plan.spread import linear_parameters, spread
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
+from core.store.results import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,3 +160,32 @@ def sparsities(setting: Setting, loaded: Loaded, profile: Profile | None) -> Spa
     """
     found = spread(setting.allocation, anatomy.parameters(loaded.layers), profile).exact.round(12)
     return tuple(map(tuple, found.tolist())) if found.ndim == 2 else tuple(found.tolist())
+
+
+def prune(
+    loaded: Loaded,
+    pruned: PrunedSpec,
+    calibration: dict[str, Windows],
+    step: Callable[[int], None],
+    warn: Callable[[str], None],
+) -> Array:
+    """Prune in place as the spec says; achieved sparsity, (layers, linears).
+
+    Raises:
+        UserError: the model cannot be pruned so.
+        Broken: it broke half way.
+    """
+    no_text = torch.zeros(1, 2, dtype=torch.long)  # the pruner looks at none: any token will do to walk with
+    tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else no_text
+    return walk(loaded, tokens, plan(pruned), step, warn)
+
+
+def plan(pruned: PrunedSpec) -> Plan:
+    """What the walk is told to do."""
+    found = pattern(pruned.pattern) if pruned.pattern else None
+    return Plan(pruned.pruner, np.array(pruned.sparsity), found, pruned.true_sequential, pruned.repair)
+
+
+def count_zeros(loaded: Loaded) -> Array:
+    """Fraction of zeros in every linear, (layers, linears)."""
+    return anatomy.of_each(loaded.layers, lambda weight: float((weight == 0).float().mean()), anatomy.linears)

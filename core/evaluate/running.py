@@ -16,9 +16,8 @@ from core.ask.shares import Share, cut
 from core.ask.studies import Point, StudyRequest, StudySpec, ZeroShotSpec
 from core.base.errors import Broken
 from core.evaluate import perplexity, zeroshot
-from core.evaluate.pruned import count_zeros, prune
-from core.evaluate.resolving import Resolved
-from core.measure.walk import restored
+from core.evaluate.resolving import Resolved, count_zeros, prune
+from core.measure.pruning import restored
 from core.models import work
 from core.models.loading import Loaded
 from core.models.outline import Outline

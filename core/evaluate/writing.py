@@ -1,7 +1,7 @@
 """What a dense and a pruned model write after a prompt, while somebody waits.
 
 The model is pruned by masks that are kept, not layer after layer: Wanda's scores are those of the dense model's inputs,
-whatever was pruned before a layer. That takes seconds where the walk of `core.measure.walk`, by which models are
+whatever was pruned before a layer. That takes seconds where the walk of `core.measure.pruning`, by which models are
 evaluated and exported, takes a minute.
 """
 
@@ -20,7 +20,7 @@ from transformers import GenerationConfig, PreTrainedModel
 from core.ask.lab import Prompt
 from core.base.errors import UserError
 from core.evaluate.resolving import profile_of, sparsities
-from core.measure.masks import Masks, masked
+from core.measure.linears import Masks, masked
 from core.models.loading import Loaded
 from core.store.cache import Store
 from core.store.scenes import Generated

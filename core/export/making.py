@@ -13,13 +13,11 @@ from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.texts import USUAL_EVALUATION
 from core.base.errors import UserError
 from core.base.formats import several
-from core.evaluate.pruned import plan, prune
-from core.evaluate.resolving import point
+from core.evaluate.resolving import plan, point, prune
 from core.export import RECIPE, Card, Exported, check_target, journal, licence_of, recipe_json, size_words, space_needed
 from core.export.checking import count
 from core.export.folder import export
-from core.measure.pruning_plan import check
-from core.measure.walk import restored
+from core.measure.pruning import check, restored
 from core.models import work
 from core.models.loading import Loaded
 from core.models.outline import Outline

@@ -12,7 +12,7 @@ import torch
 from core.ask.measurements import MeasureRequest
 from core.ask.models import OfModel
 from core.base.errors import UserError
-from core.measure.beside import outside, refuse_unlike, tensors
+from core.measure.checkpoint_diff import outside, refuse_unlike, tensors
 from core.models import placement
 from core.models.loading import Loaded, Reader, accepted, load
 from core.models.outline import Outline

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import torch
 from torch import Tensor
 
-from core.measure.inputs import Enough, Names, watched
+from core.measure.linears import Enough, Names, watched
 from core.models.anatomy import Linear
 from core.models.replay import Call
 

@@ -2,26 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from core.ask.measurements import ProfileSpec
+from core.base.errors import UserError
 from core.base.spec import Spec
 from core.kinds import Perturbation
-from core.measure import beside
+from core.kinds.treatments import Statistic
+from core.measure import checkpoint_diff
+from core.measure.linears import Sums, watched
 from core.measure.perturb import Moments
-from core.measure.removal import removal
-from core.measure.scores import scores
-from core.measure.statistics import statistics
-from core.measure.weights import weights
-from core.models import work
+from core.measure.weights import removal, scores, weights
+from core.models import anatomy, work
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Account
+from core.models.replay import Call, record, tail
 from core.models.windows import Windows
 from core.store.cache import Store
+from core.store.results import Activation
+
+
+def statistics(
+    loaded: Loaded,
+    tokens: Tensor,
+    wanted: Collection[Statistic],
+    needs_covariance: bool,
+    step: Callable[[int], None],
+    warn: Callable[[str], object] = warnings.warn,
+) -> tuple[Activation, Moments]:
+    """Run the clean model over every sequence.
+
+    Args:
+        tokens: (sequences, length).
+        wanted: what the pruners of residuals look at of the linears' inputs; second moments are kept on the CPU. With
+            `none` nothing is collected, but the layers must be such as can be pruned.
+        needs_covariance: collect the residual stream's covariance, for covariance noise.
+        step: told the sequence that was just run.
+        warn: handed on to whoever prunes by these moments.
+
+    Raises:
+        UserError: a statistic is wanted and the layers cannot be pruned; or the clean run is not finite.
+    """
+    layers = list(loaded.layers)
+    home = torch.device("cpu")
+    watching = [(layer, anatomy.prunable(layer), Sums(wanted, home)) for layer in layers] if wanted else []
+    spread = _Spread() if needs_covariance else None
+    rows: dict[str, list[np.ndarray]] = defaultdict(list)
+    for index, row in enumerate(tokens):
+        ids = row[None].to(loaded.model.device)
+        with ExitStack() as hooks:
+            for layer, stack, sums in watching:
+                hooks.enter_context(watched(layer, stack, sums.add))
+            calls, last = record(loaded.model, layers, ids)
+        for name, values in _stream_numbers(calls).items():
+            rows[name].append(values)
+        logits = tail(loaded.model, calls, ids, last)[0, :-1].float()
+        rows["nll"].append(np.array([float(cross_entropy(logits, ids[0, 1:]))]))
+        if spread:
+            spread.add([call.exit[0, 1:] for call in calls])
+        step(index)
+    _check(rows["norm"], loaded)
+    activation = Activation(
+        **{name: np.stack(values, axis=-1) for name, values in rows.items() if name != "nll"},
+        nll=np.concatenate(rows["nll"]),
+    )
+    return activation, Moments(
+        input_norm=tuple(sums.norms() for *_, sums in watching) if "norm" in wanted else (),
+        second_moment=tuple(sums.second_moments() for *_, sums in watching) if "second_moment" in wanted else (),
+        root=spread.roots() if spread else (),
+        warn=warn,
+    )
+
+
+def _check(norms: list[np.ndarray], loaded: Loaded) -> None:
+    broken = ~np.isfinite(norms).all(0)
+    if broken.any():
+        raise UserError(
+            f"the clean run of {loaded.source.label} is not finite from layer {int(broken.argmax())} on: "
+            f"in {loaded.spec.dtype} it overflows; use float32"
+        )
+
+
+def _stream_numbers(calls: Sequence[Call]) -> dict[str, np.ndarray]:
+    """Numbers of one sequence, each (layers,)."""
+    numbers: dict[str, list[float]] = defaultdict(list)
+    for call in calls:
+        before, after = call.entry[0].float(), call.exit[0].float()
+        norm = after.norm(dim=-1)
+        cosine = torch.nn.functional.cosine_similarity(before, after, dim=-1)
+        numbers["norm"].append(float(norm[1:].mean()))
+        numbers["log_norm"].append(float(norm[1:].cpu().double().log().mean()))
+        numbers["norm_first"].append(float(norm[0]))
+        numbers["block_influence"].append(float(1 - cosine[1:].mean()))
+    return {name: np.array(values) for name, values in numbers.items()}
+
+
+class _Spread:
+    """Covariance of the residual stream at every layer, without position 0, centred."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total: list[Tensor] = []
+        self.products: list[Tensor] = []
+
+    def add(self, streams: list[Tensor]) -> None:
+        """streams: per layer (tokens, width)."""
+        streams = [stream.float().cpu().double() for stream in streams]
+        if not self.total:
+            self.total = [torch.zeros_like(stream[0]) for stream in streams]
+            self.products = [stream.new_zeros(stream.shape[1], stream.shape[1]) for stream in streams]
+        self.count += len(streams[0])
+        for total, products, stream in zip(self.total, self.products, streams, strict=True):
+            total += stream.sum(0)
+            products.addmm_(stream.T, stream)
+
+    def roots(self) -> tuple[Tensor, ...]:
+        """The symmetric square root of each covariance: unique, unlike its eigenvectors' signs."""
+        return tuple(_root(*each, self.count) for each in zip(self.products, self.total, strict=True))
+
+
+def _root(products: Tensor, total: Tensor, count: int) -> Tensor:
+    mean = total / count
+    covariance = products / count - torch.outer(mean, mean)
+    values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
+    scale = math.sqrt(max(float(values[-1]), 1e-300))  # only the direction of the noise counts: keep float32 in range
+    return ((vectors * (values.clamp(min=0).sqrt() / scale)) @ vectors.T).float()
 
 
 @dataclass(frozen=True)
@@ -96,10 +212,10 @@ class FirstPass:
             weighed, run = self.profile.difference(name), self.profile.cumulative(name)
             if self.lacks(weighed):
                 step = self._by_layer("differences of the weights", 0)
-                self.store.save(weighed, beside.difference(self.loaded, other, step), {})
+                self.store.save(weighed, checkpoint_diff.difference(self.loaded, other, step), {})
             if self.lacks(run):
                 step = self._by_sequence("the whole other checkpoint", 2 * self._clean)
-                self.store.save(run, beside.cumulative(self.loaded, other, self.windows.tokens, step), {})
+                self.store.save(run, checkpoint_diff.cumulative(self.loaded, other, self.windows.tokens, step), {})
 
     def _by_layer(self, what: str, took: float) -> Callable[[int], None]:
         return self.account.by_layer(f"{what}:", self.shape.layers, took)

@@ -14,7 +14,7 @@ from core.ask.measurements import Measurement
 from core.base.errors import UserError
 from core.base.spec import Positions
 from core.kinds.treatments import Statistic, Treatment
-from core.measure.linear import Statistics, pruned
+from core.measure.linears import Statistics, pruned
 from core.models import anatomy
 from core.models.placement import at_hand
 from core.models.replay import Call

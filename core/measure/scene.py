@@ -11,7 +11,7 @@ from torch import Tensor
 from core.ask.lab import MOST_TOKENS, WORDS, Question
 from core.base.errors import UserError
 from core.kinds.treatments import Treatment
-from core.measure.masks import Masks
+from core.measure.linears import Masks
 from core.measure.perturb import Injection, Moments, Stream
 from core.measure.reading import Dense
 from core.models.loading import Loaded

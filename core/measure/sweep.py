@@ -10,17 +10,15 @@ import numpy as np
 import torch
 
 from core.ask.measurements import Measurement, ProfileSpec
-from core.ask.shares import Share
+from core.ask.shares import Share, cut
 from core.ask.shortages import out_of_memory
 from core.base.errors import UserError
 from core.base.formats import runs
 from core.base.spec import Spec
 from core.kinds import Gaussian
-from core.measure.engines import ENGINES
+from core.measure.engines import ENGINES, Group, half_precision_distance, largest_replay_error, prepare
 from core.measure.first_pass import FirstPass
-from core.measure.group import Group, half_precision_distance, largest_replay_error, prepare
 from core.measure.perturb import Moments
-from core.measure.sharing import Mine, mine
 from core.models import work
 from core.models.loading import Loaded
 from core.models.machine import HEADROOM
@@ -31,6 +29,63 @@ from core.models.replay import REPLAY_TOLERANCE
 from core.models.windows import Windows
 from core.store import parts, results
 from core.store.cache import Store
+
+Piece = tuple[Spec, list[int], float]  # a unit, or a measurement with some sequences; and its work, as FLOP
+
+
+@dataclass(frozen=True)
+class Mine:
+    """Units that are measured whole, and the sequences of each measurement."""
+
+    units: frozenset[Spec]
+    sequences: dict[Measurement, list[int]]
+
+
+def mine(profile: ProfileSpec, shape: Outline, share: Share | None) -> Mine:
+    """What a share holds; everything where none is named.
+
+    Pass 1 belongs to every share, and so does what it alone tells. Sequences are dealt out in groups as large as a
+    machine takes that has memory enough, so that the parts are those of an undivided run.
+    """
+    every = list(range(profile.text.sequences))
+    if share is None:
+        perturbed = {profile.unit(each) for each in profile.measurements}
+        return Mine(frozenset(profile.units) - perturbed, dict.fromkeys(profile.measurements, every))
+    pieces = [*_units(profile, shape), *_parts(profile, shape)]
+    falls = zip(cut([took for *_, took in pieces], share.of), pieces, strict=True)
+    own = [(what, group) for part, (what, group, _) in falls if part == share.part]
+    sequences: dict[Measurement, list[int]] = {}
+    for what, group in own:
+        if group:
+            sequences.setdefault(what, []).extend(group)
+    return Mine(frozenset({profile.activation, *(what for what, group in own if not group)}), sequences)
+
+
+def _units(profile: ProfileSpec, shape: Outline) -> Iterator[Piece]:
+    """Units beside the perturbed ones."""
+    took = {
+        profile.weights: work.spectra(shape),
+        profile.scores: work.looks(shape),
+        profile.removed: work.removing(shape),
+        **{
+            profile.cumulative(other): 2 * work.forward(shape, profile.text.sequences * profile.text.length)
+            for other in profile.others.values()
+        },
+        **{profile.difference(other): 0.0 for other in profile.others.values()},
+        profile.floor: work.measurement(shape, profile.measurements[0], profile.text.length),
+    }
+    return ((unit, [], each) for unit, each in took.items() if unit in profile.units)
+
+
+def _parts(profile: ProfileSpec, shape: Outline) -> Iterator[Piece]:
+    """Every measurement of one group after another."""
+    count, length = profile.text.sequences, profile.text.length
+    size = work.group_size(shape, count, length, profile.model.dtype, None)
+    for first in range(0, count, size):
+        group = list(range(first, min(first + size, count)))
+        for each in profile.measurements:
+            yield each, group, work.measurement(shape, each, len(group) * length)
+
 
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from core.measure.pruning_plan import Plan
+from core.measure.pruning import Plan
 from core.models.loading import Loaded
 from core.store.results import Array
 

@@ -16,9 +16,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from core.evaluate.perplexity import evaluate
-from core.evaluate.pruned import count_zeros
-from core.measure.pruning_plan import Plan
-from core.measure.walk import walk
+from core.evaluate.resolving import count_zeros
+from core.measure.pruning import Plan, walk
 from core.models.loading import Loaded
 from tests.bench.peers.timing import Ran
 

@@ -12,8 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from core.ask.measurements import Measurement
 from core.kinds import Gaussian
-from core.measure.engines import wavefront
-from core.measure.group import prepare
+from core.measure.engines import prepare, wavefront
 from core.measure.perturb import Moments
 from core.models.loading import Loaded
 from core.models.work import HARM_STRIDE

@@ -22,8 +22,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from core.ask.measurements import Measurement
 from core.kinds import Gaussian
-from core.measure.engines import wavefront
-from core.measure.group import Group, prepare
+from core.measure.engines import Group, prepare, wavefront
 from core.measure.perturb import Moments, perturbed
 from core.measure.reading import Reader
 from core.models import work

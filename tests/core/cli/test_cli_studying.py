@@ -16,7 +16,7 @@ from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.cli import output, studying
-from core.evaluate import pruned as walking
+from core.evaluate import resolving as walking
 from core.jobs import experiment, worker
 from core.kinds import Manual
 from core.store.cache import Store

@@ -18,14 +18,13 @@ from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.texts import WindowRequest
 from core.base.errors import Broken
-from core.evaluate import pruned as walking
+from core.evaluate import resolving as walking
 from core.evaluate import running
 from core.evaluate.perplexity import evaluate
 from core.export import making as remake
 from core.jobs import experiment
 from core.kinds import Manual
-from core.measure.pruning_plan import Plan
-from core.measure.walk import restored, walk
+from core.measure.pruning import Plan, restored, walk
 from core.models import anatomy
 from core.models.progress import Cancelled, Progress
 from core.models.windows import windows

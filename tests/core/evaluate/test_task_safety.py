@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from core.base.errors import UserError
 from core.evaluate import harness, zeroshot
-from core.evaluate.sandbox import sandboxed
+from core.evaluate.harness import sandboxed
 from core.evaluate.task_files import FORMATS
 from tests import tiny
 from tests.core.evaluate.test_zeroshot import SHARED, folder, task

@@ -9,9 +9,9 @@ import torch
 from core.ask import lab
 from core.evaluate.writing import Writer, continuation
 from core.kinds.treatments import Treatment
-from core.measure.linear import pruned
-from core.measure.scenes import Lab
-from core.measure.walk import restored
+from core.measure.lab import Lab
+from core.measure.linears import pruned
+from core.measure.pruning import restored
 from core.models import anatomy
 from core.store.cache import Store
 from tests import tiny

@@ -20,7 +20,7 @@ from core import export as folders
 from core.ask.models import Dtype
 from core.export import check_target, checking, journal, licence_of, size_words
 from core.export.folder import export
-from core.measure.walk import restored
+from core.measure.pruning import restored
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.progress import Cancelled

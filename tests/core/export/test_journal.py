@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.ask.requests import ExportSpec
-from core.evaluate import pruned as walking
+from core.evaluate import resolving as walking
 from core.export import journal
 from core.jobs import experiment
 from core.jobs.queue import tidy

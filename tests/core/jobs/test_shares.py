@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.ask.shares import Share, ShareRequest, Unfinished, cut
 from core.jobs import experiment, queue, worker
-from core.measure.sharing import mine
+from core.measure.sweep import mine
 from core.models.progress import Cancelled, Progress
 from core.store.cache import Store
 from core.store.parts import missing

@@ -12,11 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.measure.engines import hooks, wavefront
-from core.measure.group import Group, prepare
+from core.measure.engines import Group, hooks, prepare, wavefront
+from core.measure.first_pass import statistics
 from core.measure.perturb import Moments, normal
 from core.measure.reading import harm_tokens
-from core.measure.statistics import statistics
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.windows import Windows

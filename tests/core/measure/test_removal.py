@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.measure import removal as removing
-from core.measure.removal import error, removal
+from core.measure import weights as removing
+from core.measure.weights import error, removal
 from core.models import anatomy
 from tests import tiny
 

@@ -14,13 +14,12 @@ from core.ask.measurements import MeasureRequest, ProfileSpec, measurements
 from core.ask.perturbations import perturbation
 from core.ask.texts import WindowRequest
 from core.jobs import experiment
-from core.measure import masks
+from core.measure import lab as scenes_of
+from core.measure import linears
 from core.measure import scene as scenes
-from core.measure import scenes as scenes_of
-from core.measure.engines import wavefront
-from core.measure.group import prepare
+from core.measure.engines import prepare, wavefront
+from core.measure.lab import Lab, gain
 from core.measure.perturb import Moments
-from core.measure.scenes import Lab, gain
 from core.models.loading import Loaded
 from core.store import profiles
 from core.store.cache import Store
@@ -93,7 +92,7 @@ def test_masks_that_were_found_ahead_are_those_found_when_asked(llama: Lab, monk
     question = lab.question(SENTENCE, "residual:wanda:0.9")
     expected, ready = llama.scene(question), Lab(llama.loaded)
     assert len(list(ready.ahead())) == scenes_of.CALIBRATION.sequences + len(lab.REMOVED) * tiny.LAYERS
-    monkeypatch.setattr(masks, "pruned", lambda *_: pytest.fail("it was found ahead"))
+    monkeypatch.setattr(linears, "pruned", lambda *_: pytest.fail("it was found ahead"))
     assert ready.scene(question).model_copy(update={"seconds": expected.seconds}) == expected
 
 

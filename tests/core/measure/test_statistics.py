@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import cosine_similarity
 
 from core.measure import weights
-from core.measure.statistics import statistics
+from core.measure.first_pass import statistics
 from core.models import replay
 from tests import tiny
 

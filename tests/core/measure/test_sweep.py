@@ -14,7 +14,7 @@ import torch
 from core.ask.measurements import Measurement, PerturbedSpec, ProfileSpec
 from core.ask.shortages import shortage
 from core.measure import sweep as sweeps
-from core.measure.group import Group
+from core.measure.engines import Group
 from core.measure.sweep import Sweep
 from core.models import work
 from core.models.progress import Cancelled, Progress, Report, silent

@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 
-from core.measure.group import largest_replay_error, prepare
+from core.measure.engines import largest_replay_error, prepare
 from core.measure.perturb import Moments
 from core.models import replay
 from tests import tiny

@@ -19,12 +19,10 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from core.export.checking import load_back
 from core.measure import dense_path
-from core.measure.engines import hooks, wavefront
-from core.measure.group import largest_replay_error, prepare
-from core.measure.inputs import Sums
-from core.measure.pruning_plan import Plan
-from core.measure.statistics import statistics
-from core.measure.walk import restored, walk
+from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
+from core.measure.first_pass import statistics
+from core.measure.linears import Sums
+from core.measure.pruning import Plan, restored, walk
 from core.models import anatomy, loading, machine, placement
 from core.models.layer_files import by_layers, save
 from core.models.loading import Loaded

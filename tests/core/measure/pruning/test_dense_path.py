@@ -11,8 +11,7 @@ from torch import Tensor
 
 from core.measure import dense_path
 from core.measure.dense_path import BACK, DensePath, added
-from core.measure.pruning_plan import Plan
-from core.measure.walk import walk
+from core.measure.pruning import Plan, walk
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded

@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from core.kinds.patterns import Pattern, pattern
 from core.kinds.treatments import PRUNERS
-from core.measure.inputs import Sums
+from core.measure.linears import Sums
 
 OUT, IN = 64, 256
 ACCELERATORS = ("cuda", "mps")

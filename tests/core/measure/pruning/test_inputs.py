@@ -12,13 +12,11 @@ from torch import Tensor, nn
 from core.ask.measurements import MeasureRequest
 from core.kinds.sparsegpt import sparsegpt
 from core.kinds.treatments import TREATMENTS
-from core.measure.engines import hooks, wavefront
-from core.measure.group import prepare
-from core.measure.inputs import Enough, Names, Sums, watched
+from core.measure.engines import hooks, prepare, wavefront
+from core.measure.first_pass import statistics
+from core.measure.linears import Enough, Names, Sums, watched
 from core.measure.perturb import Moments, perturbed
-from core.measure.pruning_plan import Plan
-from core.measure.statistics import statistics
-from core.measure.walk import walk
+from core.measure.pruning import Plan, walk
 from core.models import anatomy, replay, work
 from core.store.cache import Store
 from tests import tiny

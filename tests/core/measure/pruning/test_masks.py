@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from core.kinds.treatments import Treatment
-from core.measure import masks as kept
-from core.measure.linear import pruned
-from core.measure.masks import Masks, masked
+from core.measure import linears as kept
+from core.measure.linears import Masks, masked, pruned
 from core.models import anatomy
 from tests import tiny
 

@@ -16,7 +16,7 @@ from core.kinds.patterns import Pattern
 from core.kinds.sparsegpt import BLOCK, inverse_factor, sparsegpt
 from core.kinds.treatments import Treatment
 from core.kinds.wanda import wanda
-from core.measure.linear import pruned
+from core.measure.linears import pruned
 from core.models import anatomy
 from tests import tiny
 

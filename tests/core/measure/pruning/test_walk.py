@@ -16,9 +16,8 @@ from core.kinds import refit as mending
 from core.kinds.patterns import Pattern
 from core.kinds.refit import refit
 from core.kinds.treatments import PRUNERS
-from core.measure import walk as walking
-from core.measure.pruning_plan import Plan
-from core.measure.walk import restored, walk
+from core.measure import pruning as walking
+from core.measure.pruning import Plan, restored, walk
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.replay import hidden

@@ -17,7 +17,7 @@ from core.ask.requests import BestRequest
 from core.ask.texts import WindowRequest
 from core.ask.typed import fraction
 from core.base.spec import checked
-from core.evaluate import pruned as walking
+from core.evaluate import resolving as walking
 from core.evaluate import search
 from core.jobs import experiment, records, work
 from core.kinds.depth_ramp import DepthRamp

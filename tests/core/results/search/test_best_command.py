@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.evaluate import pruned as walking
+from core.evaluate import resolving as walking
 from core.jobs import worker
 from core.kinds.response import Response
 from core.results import best

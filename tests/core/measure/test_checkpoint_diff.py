@@ -19,7 +19,7 @@ from core.ask.perturbations import perturbation
 from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.kinds.checkpoint import Checkpoint
-from core.measure import beside
+from core.measure import checkpoint_diff
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.sources import Source
@@ -101,7 +101,7 @@ def test_a_change_outside_the_layers_is_told_apart(empty: Store, inference: None
     other = changed(of, lambda found: found["model.embed_tokens.weight"].mul_(1.1))
     single, its = compared(of, other, empty)
     assert (single.kl < ROUNDING).all() and not its.difference.error.any()
-    errors = dict(zip(beside.outside(of), its.difference.outside, strict=True))
+    errors = dict(zip(checkpoint_diff.outside(of), its.difference.outside, strict=True))
     assert errors.pop("model.embed_tokens.weight") == pytest.approx(0.1, rel=1e-5) and not any(errors.values())
     np.testing.assert_allclose(its.cumulative.entry, 0.1, rtol=1e-5)
     assert its.cumulative.kl.mean() > 0
@@ -109,7 +109,7 @@ def test_a_change_outside_the_layers_is_told_apart(empty: Store, inference: None
 
 def test_a_tensor_of_zeros_that_is_no_longer_differs_wholly() -> None:
     zero, one = Tensor([0.0, 0.0]), Tensor([3.0, 4.0])
-    told = beside.error_and_scale
+    told = checkpoint_diff.error_and_scale
     assert told(zero, one) == (1, 1) and told(zero, zero) == (0, 1)
     assert (
         told(one, zero) == (1, 0)
@@ -136,13 +136,13 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(refused) -> None:
         (changed(of, lambda _: None), "equal", "nothing to compare"),
     ):
         with refused(*named):
-            beside.refuse_unlike(of, other)
+            checkpoint_diff.refuse_unlike(of, other)
     told = json.loads(of.tokenizer.backend_tokenizer.to_str())
     words = told["model"]["vocab"]
     words["a"], words["b"] = words["b"], words["a"]
     swapped = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(told)))
     with refused("another vocabulary"):
-        beside.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=swapped))
+        checkpoint_diff.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=swapped))
 
 
 def test_words_that_no_embedding_stands_for_do_not_count() -> None:
@@ -150,7 +150,7 @@ def test_words_that_no_embedding_stands_for_do_not_count() -> None:
     words = copy.deepcopy(of.tokenizer)
     words.add_tokens(["heron-like"])
     assert words.get_vocab()["heron-like"] == tiny.VOCABULARY
-    beside.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=words))
+    checkpoint_diff.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=words))
 
 
 TRIALS = 20
@@ -177,7 +177,7 @@ def test_a_fault_planted_in_the_bundled_model_is_named_first(
 
     text = windows(WindowRequest(sequences=2, length=24), bundled)
     single, its = compared(bundled, changed(bundled, spoil), empty, text=text)
-    names = tuple(beside.tensors(bundled.layers))
+    names = tuple(checkpoint_diff.tensors(bundled.layers))
     found = Compared("faulty", names, (), single, its.cumulative, its.difference)
     first = found.ranking[0]
     assert (first, names[found.tensor(first)]) == (layer, tensor), f"{fault} on {bits or 'full'} bits: {found.worst}"

@@ -1,4 +1,4 @@
-"""What the lab answers with a model in memory: scenes and rows. What serves several questions is kept."""
+"""Answers of the lab with a model in memory: scenes and rows. What serves several questions is kept."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from torch import Tensor
 from core.ask.lab import REMOVED, Question, check_layer
 from core.ask.texts import WindowRequest
 from core.measure import scene
-from core.measure.inputs import Sums, watched
-from core.measure.masks import Masks
+from core.measure.first_pass import statistics
+from core.measure.linears import Masks, Sums, watched
 from core.measure.perturb import Moments
 from core.measure.scene import Clean, Hits
-from core.measure.statistics import statistics
 from core.models.anatomy import prunable
 from core.models.loading import Loaded
 from core.models.windows import windows

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,11 +13,10 @@ from torch import Tensor
 
 from core.base.errors import UserError
 from core.base.formats import either
-from core.kinds.treatments import WITHOUT_TEXT, Statistic
+from core.kinds.patterns import Pattern
+from core.kinds.treatments import WITHOUT_TEXT, Statistic, Treatment, treatment
 from core.measure.dense_path import DensePath
-from core.measure.inputs import Sums, watched
-from core.measure.linear import Statistics, pruned
-from core.measure.pruning_plan import Plan, check, check_widths
+from core.measure.linears import Statistics, Sums, pruned, watched
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
@@ -25,6 +24,59 @@ from core.models.placement import at_hand, forget
 from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
 from core.models.work import WALK_BATCH
 from core.store.results import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How much goes where, and by which pruner."""
+
+    pruner: str
+    sparsity: Array  # (layers,) one for all linears of a layer, or (layers, linears)
+    pattern: Pattern | None = None
+    true_sequential: bool = False  # linears of a layer in turn, each judged on what the pruned ones before it give
+    repair: str | None = None  # what is done to the weights that stay
+
+    @property
+    def treatment(self) -> Treatment:
+        return treatment(self.pruner, self.repair)
+
+
+def check(plan: Plan, layers: int, linears: int) -> Array:
+    """The sparsity of every linear, (layers, linears).
+
+    Raises:
+        UserError: a sparsity for another number of layers or linears, outside [0, 1), or not the pattern's own.
+    """
+    given = np.asarray(plan.sparsity, dtype=float)
+    if given.shape not in ((layers,), (layers, linears)):
+        raise UserError(
+            f"the plan has sparsities of shape {given.shape} for a model of {layers} layers with {linears} linears: "
+            f"give one for every layer, or one for every layer and linear"
+        )
+    wanted = np.broadcast_to(given if given.ndim == 2 else given[:, None], (layers, linears))
+    wrong = ~((wanted >= 0) & (wanted < 1))  # NaN is wrong too
+    if wrong.any():
+        layer, linear = np.argwhere(wrong)[0]
+        raise UserError(f"the sparsity of layer {layer} is {wanted[layer, linear]:g}: it must lie from 0 to below 1")
+    if plan.pattern and not np.allclose(wanted, plan.pattern.sparsity, rtol=0, atol=1e-9):
+        layer, linear = np.argwhere(~np.isclose(wanted, plan.pattern.sparsity, rtol=0, atol=1e-9))[0]
+        name, fixed = plan.pattern.name, plan.pattern.sparsity
+        raise UserError(
+            f"{name} fixes every layer's sparsity at {fixed:g}: the plan has {wanted[layer, linear]:g} in layer {layer}"
+        )
+    return wanted
+
+
+def check_widths(pattern: Pattern, layers: Iterable[Iterable[Linear]]) -> None:
+    """Whether a pattern fits every linear of every layer.
+
+    Raises:
+        UserError: a linear's inputs do not fall into whole groups.
+    """
+    for index, linears in enumerate(layers):
+        for linear in linears:
+            pattern.check_width(linear.weight.shape[1], f"{linear.name} of layer {index}")
+
 
 CHECKED = 64  # tokens of one sequence on which every layer is first run apart from its model
 

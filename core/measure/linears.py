@@ -1,0 +1,221 @@
+"""Linears of a layer: sums over their inputs, pruning one of them, and masks that are kept."""
+
+from __future__ import annotations
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.base.errors import Broken, UserError
+from core.base.formats import either
+from core.base.spec import Array
+from core.kinds.patterns import Pattern
+from core.kinds.treatments import PRUNERS, REPAIRS, WITHOUT_TEXT, Statistic, Treatment
+from core.models.anatomy import Linear, prunable
+from core.models.loading import Loaded
+
+Names = tuple[str, ...]  # linears that read the very same input, in the order of their calls
+
+
+class Enough(Exception):
+    """Breaks off a run of a layer once all that is looked at in it has arisen."""
+
+
+@contextmanager
+def watched(
+    layer: nn.Module,
+    linears: Collection[Linear],
+    see: Callable[[Names, Tensor], None],
+    whole: bool = True,
+) -> Iterator[None]:
+    """While inside, every run of the layer ends with `see(names, input)` for each distinct input, in order of arising.
+
+    A run that need not be whole ends by raising `Enough` when each of the linears has been called.
+
+    Projections that read the same tensor (query, key and value; gate and up) are told from the tensors themselves, not
+    from names. A run's inputs are kept until it ends: else a later one could take an earlier one's place in memory and
+    be mistaken for it.
+    """
+    run: dict[tuple, tuple[Tensor, list[str]]] = {}
+    called: set[str] = set()
+
+    def note(name: str) -> Callable:
+        def hook(_: nn.Module, args: tuple) -> None:
+            given = args[0]
+            place = (given.data_ptr(), given.shape, given.stride(), given.dtype)
+            names = run.setdefault(place, (given, []))[1]
+            if name not in names:
+                names.append(name)
+            called.add(name)
+            if not whole and len(called) == len(linears):
+                end()
+                raise Enough
+
+        return hook
+
+    def end(*_: object) -> None:
+        for given, names in run.values():
+            see(tuple(names), given.detach())
+        run.clear()
+        called.clear()
+
+    with ExitStack() as hooks:
+        for linear in linears:
+            hooks.callback(linear.module.register_forward_pre_hook(note(linear.name)).remove)
+        hooks.callback(layer.register_forward_hook(end).remove)
+        yield
+
+
+class Sums:
+    """Statistics of one layer's inputs over all tokens seen, in float32 or better whatever the model's dtype."""
+
+    def __init__(self, wanted: Iterable[Statistic], home: torch.device | None = None):
+        """`home` is where second moments are kept; None: on the device where they arise."""
+        self.wanted, self.home = frozenset(wanted), home
+        self.squares: dict[Names, Tensor] = {}
+        self.products: dict[Names, Tensor] = {}
+
+    def add(self, names: Names, given: Tensor) -> None:
+        """Add the tokens of an input, (..., in), that some linears read."""
+        rows = given.float().flatten(0, -2)
+        if "norm" in self.wanted:
+            self.squares[names] = self.squares.get(names, 0) + (rows * rows).sum(0).cpu().double()
+        if "second_moment" in self.wanted:
+            if names not in self.products:
+                self.products[names] = rows.new_zeros(rows.shape[1], rows.shape[1], device=self.home)
+            total = self.products[names]
+            if total.device == rows.device:
+                total.addmm_(rows.T, rows)
+            else:
+                total += (rows.T @ rows).to(total.device)
+
+    def norms(self) -> dict[str, Tensor]:
+        """Linear -> (in,) L2 norm of its inputs, float32, on the CPU."""
+        return {name: total.sqrt().float() for name, total in _each(self.squares).items()}
+
+    def second_moments(self) -> dict[str, Tensor]:
+        """Linear -> (in, in) sum of x x^T, float32; the same tensor for linears that share their input."""
+        return _each(self.products)
+
+    def of(self, statistic: Statistic) -> dict[str, Tensor]:
+        """One of the two, by name."""
+        return self.norms() if statistic == "norm" else self.second_moments()
+
+
+def _each(sums: dict[Names, Tensor]) -> dict[str, Tensor]:
+    """Per linear the total of what it read; a linear that was run on two inputs has both."""
+    found: dict[str, Tensor] = {}
+    for names, total in sums.items():
+        for name in names:
+            found[name] = found[name] + total if name in found else total
+    return found
+
+
+Statistics = Mapping[Statistic, Mapping[str, Tensor]]  # statistic -> linear -> what its inputs sum up to
+
+
+def pruned(
+    linear: Linear,
+    layer: int,
+    treatment: Treatment,
+    statistics: Statistics,
+    sparsity: float,
+    pattern: Pattern | None = None,
+    warn: Callable[[str], object] = warnings.warn,
+) -> Tensor:
+    """The linear's weight pruned and, where that is part of the treatment, repaired, as its module stores it.
+
+    Args:
+        layer: its index, for messages.
+        statistics: each that is looked at, by linear.
+        warn: told in a sentence what had to be helped along.
+
+    Raises:
+        UserError: there is no statistic of this linear, or the kernel cannot work with it.
+        Broken: the statistic is not finite, or has no inverse.
+    """
+    where = f"layer {layer}, {linear.name}"
+    seen = {each: _seen(statistics[each], linear, layer, each) for each in treatment.statistics}
+    row = PRUNERS[treatment.pruner]
+
+    def tell(text: str) -> None:
+        warn(f"{where}: {text}")
+
+    try:
+        found = row.prune(linear.weight, seen.get(row.statistic), sparsity, pattern, tell)
+        if treatment.repair:
+            found = REPAIRS[treatment.repair].mend(linear.weight, found, seen["second_moment"], tell, seen.get("pull"))
+    except Broken as broken:
+        raise Broken(f"{where}: {broken}", layer) from broken
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    return linear.stored(found)
+
+
+def _seen(found: Mapping[str, Tensor], linear: Linear, layer: int, statistic: Statistic) -> Tensor:
+    where = f"layer {layer}, {linear.name}"
+    if linear.name not in found:
+        use = either(WITHOUT_TEXT)
+        raise UserError(f"{where}: it is never run, so there is no {statistic} of its inputs: use {use}")
+    if not found[linear.name].isfinite().all():
+        raise Broken(f"{where}: its inputs are not finite: prune less before it, or use float32", layer)
+    return found[linear.name].to(linear.weight.device)
+
+
+KEPT = 10 * 30 * 7  # masks, a bit for each weight: ten sparsities of a model like the bundled one take 130 MB
+Key = tuple[int, str, str, float]  # layer, linear, pruner, sparsity
+
+
+@dataclass(eq=False)
+class Masks:
+    """The last masks of a model's linears, a bit for each weight."""
+
+    norms: Callable[[int], Mapping[str, Tensor]]  # of a layer: linear -> (in,) L2 norm of its inputs in the dense model
+    kept: OrderedDict[Key, np.ndarray] = field(default_factory=OrderedDict)
+
+    def weight(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> Tensor:
+        """The linear's pruned weight as its module stores it; the module keeps its own."""
+        whole = linear.module.weight
+        bits = np.unpackbits(self.find(linear, layer, pruner, sparsity), count=whole.numel())
+        return whole * torch.from_numpy(bits).view_as(whole)  # three times faster than filling by a mask
+
+    def find(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> np.ndarray:
+        """Which weights stay: a bit each, in the order of storage."""
+        key = layer, linear.name, pruner, sparsity
+        if key not in self.kept:
+            how = Treatment(pruner)
+            found = pruned(linear, layer, how, {each: self.norms(layer) for each in how.statistics}, sparsity)
+            self.kept[key] = np.packbits((found != 0).numpy())
+            while len(self.kept) > KEPT:
+                self.kept.popitem(last=False)
+        self.kept.move_to_end(key)
+        return self.kept[key]
+
+
+@contextmanager
+def masked(loaded: Loaded, pruner: str, sparsity: Array, masks: Masks) -> Iterator[float]:
+    """While inside, the model has its pruned weights; afterwards the very tensors it had. Gives the share of zeros.
+
+    Args:
+        sparsity: (layers,) or (layers, linears).
+    """
+    own: list[tuple[Linear, Tensor]] = []
+    zeros = total = 0
+    try:
+        for index, layer in enumerate(loaded.layers):
+            for column, linear in enumerate(prunable(layer)):
+                share = float(sparsity[index] if sparsity.ndim == 1 else sparsity[index, column])
+                weight = masks.weight(linear, index, pruner, share)
+                own.append((linear, linear.module.weight.data))
+                linear.module.weight.data = weight
+                zeros, total = zeros + weight.numel() - int(weight.count_nonzero()), total + weight.numel()
+        yield zeros / total
+    finally:
+        for linear, weight in own:
+            linear.module.weight.data = weight
