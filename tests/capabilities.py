@@ -26,7 +26,7 @@ from core.export.folder import export as write
 from core.kinds.owl import Owl
 from core.kinds.refit import errors
 from core.measure import checkpoint_diff
-from core.measure.pruning import Plan, walk
+from core.measure.pruning import Plan, prune_layers
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.sources import locate
@@ -54,7 +54,7 @@ class Trial:
     def pruned(self, pruner: str, repair: str | None = None) -> Loaded:
         """The model with half of every linear gone."""
         found = self.copy
-        achieved = walk(found, TEXT.tokens, Plan(pruner, np.full(LAYERS, TARGET), repair=repair))
+        achieved = prune_layers(found, TEXT.tokens, Plan(pruner, np.full(LAYERS, TARGET), repair=repair))
         assert np.isclose(achieved, TARGET, rtol=0, atol=1e-12).all() and _logits(found).isfinite().all()
         return found
 

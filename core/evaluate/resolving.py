@@ -15,7 +15,7 @@ from core.ask.studies import EvaluationRequest, Point, StudyRequest, StudySpec, 
 from core.base.errors import UserError
 from core.evaluate import zeroshot
 from core.kinds.patterns import pattern
-from core.measure.pruning import Plan, check_widths, walk
+from core.measure.pruning import Plan, check_widths, prune_layers
 from core.models import anatomy
 from core.models.loading import Loaded, Reader
 from core.models.sources import Source
@@ -177,7 +177,7 @@ def prune(
     """
     no_text = torch.zeros(1, 2, dtype=torch.long)  # the pruner looks at none: any token will do to walk with
     tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else no_text
-    return walk(loaded, tokens, plan(pruned), step, warn)
+    return prune_layers(loaded, tokens, plan(pruned), step, warn)
 
 
 def plan(pruned: PrunedSpec) -> Plan:

@@ -14,7 +14,7 @@ from core.ask.measurements import Measurement
 from core.measure.perturb import Moments, perturbed
 from core.measure.reading import Dense, Reader, harm_tokens
 from core.models.loading import Loaded
-from core.models.placement import at_hand
+from core.models.placement import at_hand, walk
 from core.models.replay import Call, hidden, record, replay_error, tail, with_hidden
 from core.store.results import Array, Perturbed
 
@@ -89,14 +89,15 @@ def wavefront(group: Group, measurement: Measurement, step: Step) -> Perturbed:
     """
     reader = Reader(len(group.calls), len(group.sequences), group.ids.device)
     streams: list[Tensor] = []
-    for index, call in enumerate(group.calls):
-        with at_hand(call.layer):
-            for injection, stream in enumerate(streams):  # one by one in place: two whole sets would not fit
-                streams[injection] = call(stream)
-            streams.append(perturbed(measurement, index, call, group.sequences, group.moments))
+
+    def join(index: int) -> None:
+        call = group.calls[index]
+        streams.append(perturbed(measurement, index, call, group.sequences, group.moments))
         for injection, stream in enumerate(streams):
             reader.read(injection, index, stream, call.exit)
         step(index)
+
+    walk([call.layer for call in group.calls], [[call] for call in group.calls], streams, join)
     for injection, stream in enumerate(streams):
         reader.harm(injection, group.logits(stream), group.dense)
         step(len(group.calls) - 1)

@@ -20,7 +20,7 @@ from core.measure.linears import Statistics, Sums, pruned, watched
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
-from core.models.placement import at_hand, forget
+from core.models.placement import at_hand, forget, walk
 from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
 from core.models.work import WALK_BATCH
 from core.store.results import Array
@@ -82,7 +82,7 @@ CHECKED = 64  # tokens of one sequence on which every layer is first run apart f
 
 
 @torch.inference_mode()
-def walk(
+def prune_layers(
     loaded: Loaded,
     tokens: Tensor,
     plan: Plan,
@@ -124,23 +124,27 @@ def walk(
         batches, streams = _recorded(loaded, tokens, alike)
         path = _dense_path(loaded, tokens, batches, streams, alike) if "pull" in treatment.statistics else None
     achieved = np.full(wanted.shape, np.nan)
-    for index, stack in enumerate(stacks):
-        runs = [calls[index] for calls in batches]
+    runs = [[calls[index] for calls in batches] for index in range(len(stacks))]
+
+    def enter(index: int) -> None:
+        stack = stacks[index]
         sparsity = {linear.name: float(wanted[index, column]) for column, linear in enumerate(stack)}
-        with at_hand(loaded.layers[index], keep=True):
-            if path:
-                path.enter(index, stack)
-            for group in _groups(stack, runs, streams) if in_turn and runs else [stack]:
-                statistics = _statistics(group, runs, streams, treatment.statistics, path)
-                for linear in group:
-                    share = sparsity[linear.name]
-                    weight = pruned(linear, index, treatment, statistics, share, plan.pattern, warn)
-                    linear.module.weight.copy_(weight)
-            achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
-            streams = [call(stream) for call, stream in zip(runs, streams, strict=True)]
-            if path:
-                path.leave()
+        if path:
+            path.enter(index, stack)
+        for group in _groups(stack, runs[index], streams) if in_turn and batches else [stack]:
+            statistics = _statistics(group, runs[index], streams, treatment.statistics, path)
+            for linear in group:
+                share = sparsity[linear.name]
+                weight = pruned(linear, index, treatment, statistics, share, plan.pattern, warn)
+                linear.module.weight.copy_(weight)
+        achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
+
+    def leave(index: int) -> None:
+        if path:
+            path.leave()
         step(index)
+
+    walk(loaded.layers, runs, streams, leave, enter, keep=True)
     return achieved
 
 

@@ -15,6 +15,7 @@ from core.measure.linears import Masks
 from core.measure.perturb import Injection, Moments, Stream
 from core.measure.reading import Dense
 from core.models.loading import Loaded
+from core.models.placement import walk
 from core.models.replay import REPLAY_TOLERANCE, Call, by_tokens, record, tail
 
 HEAD_ROWS = 128  # tokens whose logits are held at once: more would not stay in the processor's cache
@@ -111,8 +112,6 @@ def hits(
 ) -> Hits:
     """Perturb the sentence at some layers, each by itself, and follow every stream to the end.
 
-    At layer l the streams that were perturbed before it are run through it, then the one perturbed here joins them.
-
     Args:
         layers: ascending.
         batched: run streams through a layer together.
@@ -121,16 +120,19 @@ def hits(
         UserError: a token that the sentence has not, or numbers that overflow.
     """
     drift = torch.full((len(layers), len(run.calls), run.tokens), torch.nan)
-    streams = run.calls[0].exit[:0]
-    for index in range(layers[0], len(run.calls)):
-        call = run.calls[index]
-        if len(streams):
-            streams = call(streams) if batched else torch.cat([call(stream[None]) for stream in streams])
-        if index in layers:
-            at = Pruning(0, index, call, [0], moments, masks)  # seed and sequence of a measurement of this text alone
-            streams = torch.cat([streams, _perturbed(question, at)])
-        drift[: len(streams), index] = _drift(streams, call.exit)
-    parts = [_told(run, part) for part in streams.split(max(1, HEAD_ROWS // run.tokens))]
+    streams: list[Stream] = []
+
+    def join(index: int) -> None:
+        if index in layers:  # with the seed and the sequence of a measurement of this text alone
+            streams.append(_perturbed(question, Pruning(0, index, run.calls[index], [0], moments, masks)))
+        if streams:
+            rows = torch.cat(streams)
+            drift[: len(rows), index] = _drift(rows, run.calls[index].exit)
+            if batched:
+                streams[:] = [rows]
+
+    walk(run.loaded.layers, [[call] for call in run.calls], streams, join)
+    parts = [_told(run, part) for part in torch.cat(streams).split(max(1, HEAD_ROWS // run.tokens))]
     ids, probability, kl = (torch.cat(each) for each in zip(*parts, strict=True))
     if not (kl.isfinite().all() and drift[:, -1].isfinite().all()):
         raise UserError(f"the numbers overflow with {question.perturbation.name}: choose a smaller size")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import torch
@@ -23,7 +24,7 @@ from transformers import PreTrainedModel
 from core.base.errors import UserError
 from core.models import machine
 from core.models.machine import HEADROOM
-from core.models.replay import each_tensor
+from core.models.replay import Call, each_tensor
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,31 @@ def at_hand(layer: nn.Module, keep: bool = False) -> Iterator[None]:
         home.open = False
         for held, leaf, empty in away:
             held[leaf] = empty
+
+
+def walk(
+    layers: Iterable[nn.Module],
+    runs: Iterable[Sequence[Call]],
+    streams: list[Tensor],
+    leave: Callable[[int], None],
+    enter: Callable[[int], None] = lambda _: None,
+    keep: bool = False,
+) -> None:
+    """Run streams through layers, one layer after another, in place; the weights of each layer are brought once.
+
+    Args:
+        runs: the calls of every layer: one for all streams, or one for each.
+        streams: (sequences, tokens, width) each; `leave` may add to them, and ends with what the last layer gives.
+        leave: called with a layer's index once the streams have passed it, while its weights are at hand.
+        enter: the same before they do.
+        keep: as for `at_hand`.
+    """
+    for index, (layer, calls) in enumerate(zip(layers, runs, strict=True)):
+        with at_hand(layer, keep):
+            enter(index)
+            for place, (stream, call) in enumerate(zip(streams, cycle(calls), strict=False)):
+                streams[place] = call(stream)  # one by one: two whole sets would not fit
+            leave(index)
 
 
 def forget(layers: Iterable[nn.Module]) -> None:

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from core.evaluate.perplexity import evaluate
 from core.evaluate.resolving import count_zeros
-from core.measure.pruning import Plan, walk
+from core.measure.pruning import Plan, prune_layers
 from core.models.loading import Loaded
 from tests.bench.peers.timing import Ran
 
@@ -36,7 +36,7 @@ def table(loaded: Loaded, calibration: Tensor, windows: Tensor, sparsity: float)
 
 def _rows(loaded: Loaded, calibration: Tensor, windows: Tensor, sparsity: float, pruner: str) -> Iterator[list[str]]:
     plan = Plan(pruner, np.full(len(loaded.layers), sparsity))
-    own = _timed(loaded, lambda pruned: walk(pruned, calibration, plan))
+    own = _timed(loaded, lambda pruned: prune_layers(pruned, calibration, plan))
     theirs = _timed(loaded, lambda pruned: _oneshot(pruned, calibration, sparsity, pruner))
     for name, each in (("this product", own), ("llm-compressor", theirs)):
         times, shared = each.median / own.median, _shared(each.found, own.found)

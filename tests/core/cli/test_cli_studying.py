@@ -299,7 +299,7 @@ def test_an_export_that_cannot_be_is_refused_before_anything_runs(
 
 
 def test_what_breaks_is_told_and_not_exported(prune: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.std(plan.sparsity) > 0))
+    monkeypatch.setattr(walking, "prune_layers", breaking(walking.prune_layers, lambda plan: np.std(plan.sparsity) > 0))
     ramp = "depth_ramp beta=0.05:0.5"
     found = prune("--json", by=ramp).json
     assert found["evaluation"]["perplexity"] is None and found["evaluation"]["broken_at_layer"] == 1
@@ -359,7 +359,7 @@ def assert_told(points: dict[str, dict]) -> None:
 
 
 def test_an_export_tells_of_help(studied: dict, run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = walking.walk
-    monkeypatch.setattr(walking, "walk", lambda *args: args[4]("layer 2: damping raised") or real(*args))
+    real = walking.prune_layers
+    monkeypatch.setattr(walking, "prune_layers", lambda *args: args[4]("layer 2: damping raised") or real(*args))
     told = run("export", studied["key"], "--setting", "2:4", "--to", tmp_path / "out")
     assert told.code == 0 and "along: layer 2: damping raised." in told.out

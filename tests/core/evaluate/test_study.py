@@ -24,7 +24,7 @@ from core.evaluate.perplexity import evaluate
 from core.export import making as remake
 from core.jobs import experiment
 from core.kinds import Manual
-from core.measure.pruning import Plan, restored, walk
+from core.measure.pruning import Plan, prune_layers, restored
 from core.models import anatomy
 from core.models.progress import Cancelled, Progress
 from core.models.windows import windows
@@ -87,7 +87,7 @@ def test_a_study_measures_what_a_plain_walk_and_loop_give(empty: Store, text: st
     assert np.allclose(found.dense.result.evaluated.nll, evaluate(loaded, read, None).nll, rtol=1e-5)
     assert abs(found.dense.kl) < 1e-6 and found.dense.agreement == 1
     with restored(loaded):
-        achieved = walk(loaded, calibration, Plan("wanda", 0.5 + 0.05 * (np.arange(4) - 1.5)))
+        achieved = prune_layers(loaded, calibration, Plan("wanda", 0.5 + 0.05 * (np.arange(4) - 1.5)))
         plain = evaluate(loaded, read, None).nll
     assert np.allclose(found.singles[2].result.evaluated.nll, plain, rtol=1e-5)
     assert np.allclose(found.singles[2].result.evaluated.zeros, achieved, atol=1e-6)
@@ -97,8 +97,8 @@ def test_what_is_measured_is_found_again_and_shared(empty: Store, text: str, mon
     first = experiment.get(request(text, setting()), empty)
     assert experiment.get(request(text, setting()), empty).key == first.key
     walks: list[str] = []
-    real = walking.walk
-    monkeypatch.setattr(walking, "walk", lambda *args: walks.append("walk") or real(*args))
+    real = walking.prune_layers
+    monkeypatch.setattr(walking, "prune_layers", lambda *args: walks.append("walk") or real(*args))
     more = experiment.get(request(text, setting(), setting("depth_ramp beta=0.05")), empty)
     assert more.key != first.key
     assert walks == ["walk"]  # only the new setting is pruned
@@ -162,7 +162,7 @@ def test_a_stopped_study_knows_the_first_broken_layer(empty: Store, text: str, m
         if progress.line.startswith("Uniform") and progress.line.endswith("saved 20 of 20 windows"):
             raise Cancelled
 
-    monkeypatch.setattr(walking, "walk", spoiling(walking.walk, layer=2))
+    monkeypatch.setattr(walking, "prune_layers", spoiling(walking.prune_layers, layer=2))
     asked = request(text, setting())
     with pytest.raises(Cancelled):
         experiment.get(asked, empty, report=stop)
@@ -179,7 +179,7 @@ def test_a_stopped_study_knows_the_first_broken_layer(empty: Store, text: str, m
 @pytest.fixture
 def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
     """At 60% the linears of layer 1 get inputs that are not finite."""
-    real = walking.walk
+    real = walking.prune_layers
 
     def broken(loaded, tokens, plan, step, warn, *rest):
         def spoil(layer: int) -> None:
@@ -190,7 +190,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
         warn("layer 0, mlp.up_proj: the damping was raised")
         return real(loaded, tokens, plan, spoil, warn, *rest)
 
-    monkeypatch.setattr(walking, "walk", broken)
+    monkeypatch.setattr(walking, "prune_layers", broken)
 
 
 def test_what_cannot_be_pruned_is_no_number_and_the_others_go_on(empty: Store, text: str, breaking: None) -> None:
@@ -294,7 +294,7 @@ def test_an_export_in_the_way_is_refused_before_anything_runs_unless_it_may_be_r
     experiment.get(exporting(text, tmp_path / "out"), empty)
     asked = exporting(text, tmp_path / "out").model_copy(update={"setting": setting("depth_ramp beta=0.02")})
     with monkeypatch.context() as patch, refused("out"):
-        patch.setattr(walking, "walk", lambda *_: pytest.fail("the model was pruned"))
+        patch.setattr(walking, "prune_layers", lambda *_: pytest.fail("the model was pruned"))
         experiment.get(asked, empty)
     made = experiment.get(asked.model_copy(update={"overwrite": True}), empty)
     assert made.provenance["difference"] <= 1e-6
@@ -307,7 +307,7 @@ def test_an_export_gives_no_numbers_that_are_not_its_own(
     entry = experiment.get(request(text, setting("depth_ramp beta=0.05")), empty)
     path = Path(text.removeprefix("file:"))
     path.write_text(path.read_text()[7:])
-    monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("the model was pruned"))
+    monkeypatch.setattr(walking, "prune_layers", lambda *_: pytest.fail("the model was pruned"))
     with refused(entry.key, "calibration text"):
         experiment.get(exporting(text, tmp_path / "out", study=entry.key), empty)
 

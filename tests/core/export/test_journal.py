@@ -34,7 +34,7 @@ def test_an_export_that_was_killed_before_it_was_recorded_is_done(
         patch.setattr(Store, "save", killed)
         experiment.get(asked, empty)
     assert (tmp_path / "out" / "recipe.json").is_file() and not list(empty.entries("export"))
-    monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("the model was pruned again"))
+    monkeypatch.setattr(walking, "prune_layers", lambda *_: pytest.fail("the model was pruned again"))
     if start == "any start":
         tidy(empty)
     else:

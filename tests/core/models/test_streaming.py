@@ -22,7 +22,7 @@ from core.measure import dense_path
 from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
 from core.measure.first_pass import statistics
 from core.measure.linears import Sums
-from core.measure.pruning import Plan, restored, walk
+from core.measure.pruning import Plan, prune_layers, restored
 from core.models import anatomy, loading, machine, placement
 from core.models.layer_files import by_layers, save
 from core.models.loading import Loaded
@@ -125,7 +125,7 @@ def test_it_is_pruned_and_repaired_alike_and_comes_back(family: str, repair: str
     plan = Plan("wanda", np.full(tiny.LAYERS, 0.5), repair=repair)
     before = weights(of)
     with restored(of):
-        np.testing.assert_array_equal(walk(of, TEXT.tokens, plan), walk(plain, TEXT.tokens, plan))
+        np.testing.assert_array_equal(prune_layers(of, TEXT.tokens, plan), prune_layers(plain, TEXT.tokens, plan))
         own = plain.model.state_dict()
         assert all(torch.equal(value, own[name]) for name, value in weights(of).items())
         logits = [each.model(input_ids=TEXT.tokens, use_cache=False).logits for each in (of, plain)]
@@ -141,7 +141,7 @@ def test_a_model_of_which_some_layers_are_streamed_comes_back_too() -> None:
     settle(layer, Home(CPU, {name: each.data for name, each in layer.named_parameters()}))
     before = weights(of)
     with restored(of):
-        walk(of, TEXT.tokens, Plan("wanda", np.full(tiny.LAYERS, 0.5)))
+        prune_layers(of, TEXT.tokens, Plan("wanda", np.full(tiny.LAYERS, 0.5)))
         assert all(not torch.equal(value, before[name]) for name, value in weights(of).items() if "mlp" in name)
     after = weights(of)
     assert all(torch.equal(after[name], before[name]) for name in before)

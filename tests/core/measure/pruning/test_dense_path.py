@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.measure import dense_path
 from core.measure.dense_path import BACK, DensePath, added
-from core.measure.pruning import Plan, walk
+from core.measure.pruning import Plan, prune_layers
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
@@ -135,7 +135,7 @@ def test_a_walk_ends_nearer_to_the_dense_model_than_by_refit(family: str) -> Non
     left = {}
     for repair_name in ("refit", "refit_dense"):
         of = fresh(family)
-        walk(of, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, True, repair_name))
+        prune_layers(of, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, True, repair_name))
         left[repair_name] = drift(of, dense)
     assert left["refit_dense"] < left["refit"]
 
@@ -143,7 +143,7 @@ def test_a_walk_ends_nearer_to_the_dense_model_than_by_refit(family: str) -> Non
 def test_without_a_share_of_the_way_back_it_is_refit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense_path, "BACK", 0.0)
     one, other = fresh("llama"), fresh("llama")
-    walk(one, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, True, "refit"))
-    walk(other, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, False, "refit_dense"))
+    prune_layers(one, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, True, "refit"))
+    prune_layers(other, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, False, "refit_dense"))
     for name, value in one.model.state_dict().items():
         torch.testing.assert_close(other.model.state_dict()[name], value, rtol=1e-5, atol=1e-6)

@@ -16,7 +16,7 @@ from core.measure.engines import hooks, prepare, wavefront
 from core.measure.first_pass import statistics
 from core.measure.linears import Enough, Names, Sums, watched
 from core.measure.perturb import Moments, perturbed
-from core.measure.pruning import Plan, walk
+from core.measure.pruning import Plan, prune_layers
 from core.models import anatomy, replay, work
 from core.store.cache import Store
 from tests import tiny
@@ -163,7 +163,7 @@ def test_a_residual_is_what_the_walk_makes_of_the_first_layer(family: str, name:
     stream = perturbed(tiny.measurement(f"residual:{name}:0.7"), 0, call, range(4), found)
     there = replace(of, model=tiny.built(family))
     how = TREATMENTS[name]
-    walk(there, TEXT.tokens, Plan(how.pruner, np.full(tiny.LAYERS, 0.7), repair=how.repair))
+    prune_layers(there, TEXT.tokens, Plan(how.pruner, np.full(tiny.LAYERS, 0.7), repair=how.repair))
     [other, *_], _ = replay.record(there.model, there.layers, TEXT.tokens)
     scale = float((stream - call.exit).norm(dim=-1).mean())
     torch.testing.assert_close(stream, other.exit, rtol=0, atol=0.02 * scale)

@@ -17,7 +17,7 @@ from core.kinds.patterns import Pattern
 from core.kinds.refit import refit
 from core.kinds.treatments import PRUNERS
 from core.measure import pruning as walking
-from core.measure.pruning import Plan, restored, walk
+from core.measure.pruning import Plan, prune_layers, restored
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.replay import hidden
@@ -65,7 +65,7 @@ def test_achieved_is_counted_and_is_the_plan_to_one_weight(family: str, pruner: 
     stack = anatomy.prunable(of.layers[0])
     wanted = np.random.default_rng(1).uniform(0.1, 0.9, (tiny.LAYERS, len(stack)))
     before = tiny.state(of.model)
-    achieved = walk(of, TOKENS, plan(pruner, wanted))
+    achieved = prune_layers(of, TOKENS, plan(pruner, wanted))
     pruned = weights(of)
     for index in range(tiny.LAYERS):
         for column, linear in enumerate(stack):
@@ -89,7 +89,7 @@ def _assert_only_linears_changed(of: Loaded, before: dict[str, Tensor], tied: bo
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_a_pattern_holds_in_every_row_of_every_linear(family: str, kept: Pattern, pruner: str) -> None:
     of = fresh(family)
-    achieved = walk(of, TOKENS, plan(pruner, kept.sparsity, pattern=kept))
+    achieved = prune_layers(of, TOKENS, plan(pruner, kept.sparsity, pattern=kept))
     np.testing.assert_allclose(achieved, kept.sparsity, rtol=0, atol=1e-12)
     for weight in weights(of).values():
         assert ((weight != 0).view(len(weight), -1, kept.of).sum(-1) == kept.kept).all()
@@ -98,7 +98,7 @@ def test_a_pattern_holds_in_every_row_of_every_linear(family: str, kept: Pattern
 @every_pruner
 def test_bfloat16_stays_bfloat16(pruner: str) -> None:
     of = fresh("llama", torch.bfloat16)
-    achieved = walk(of, TOKENS, plan(pruner, 0.6))
+    achieved = prune_layers(of, TOKENS, plan(pruner, 0.6))
     assert {value.dtype for value in of.model.parameters()} == {torch.bfloat16}
     assert (abs(achieved - 0.6) < 1 / 32).all()
     assert of.model(input_ids=TOKENS).logits.isfinite().all()
@@ -111,7 +111,7 @@ def test_a_repair_keeps_the_zeros_and_comes_nearer_to_the_dense_model(family: st
     far, zeros = [], []
     for repair in (None, "refit"):
         of = fresh(family)
-        zeros.append(walk(of, TOKENS, plan(pruner, 0.5, repair=repair)))
+        zeros.append(prune_layers(of, TOKENS, plan(pruner, 0.5, repair=repair)))
         far.append(float((of.model(input_ids=TOKENS).logits - dense).norm()))
     np.testing.assert_allclose(*zeros, rtol=0, atol=1e-12)
     assert far[1] < far[0] * (1.05 if pruner in ("sparsegpt", "alps") else 1)  # these make up for what goes themselves
@@ -119,7 +119,7 @@ def test_a_repair_keeps_the_zeros_and_comes_nearer_to_the_dense_model(family: st
 
 def test_a_repair_keeps_a_pattern_and_half_precision() -> None:
     of = fresh("llama", torch.float16)
-    walk(of, TOKENS, plan("wanda", 0.5, pattern=Pattern(2, 4), repair="refit"))
+    prune_layers(of, TOKENS, plan("wanda", 0.5, pattern=Pattern(2, 4), repair="refit"))
     for weight in weights(of).values():
         assert weight.dtype == torch.float16
         assert ((weight != 0).view(len(weight), -1, 4).sum(-1) == 2).all()
@@ -136,7 +136,7 @@ def test_a_repaired_layer_is_run_no_more_often() -> None:
             runs[repair] += 1
 
         of.layers[1].register_forward_hook(count)
-        walk(of, TOKENS, plan("wanda", repair=repair))
+        prune_layers(of, TOKENS, plan("wanda", repair=repair))
     assert runs["refit"] == runs[None]
 
 
@@ -144,14 +144,14 @@ def test_restored_brings_everything_back_bit_for_bit() -> None:
     of = fresh("gpt2")
     before = tiny.state(of.model)
     with pytest.raises(ZeroDivisionError), restored(of):
-        walk(of, TOKENS, plan("sparsegpt"))
+        prune_layers(of, TOKENS, plan("sparsegpt"))
         raise ZeroDivisionError
     tiny.assert_untouched(of.model, before)
 
 
 def test_steps_are_told_in_order() -> None:
     told: list[int] = []
-    walk(fresh("llama"), TOKENS, plan("wanda"), told.append)
+    prune_layers(fresh("llama"), TOKENS, plan("wanda"), told.append)
     assert told == list(range(tiny.LAYERS))
 
 
@@ -208,7 +208,7 @@ def test_statistics_come_from_the_dense_layer_fed_by_pruned_ones(
     kernel, _, repair = pruner.partition("+")
     expected = by_plain_forwards(fresh(family), kernel, 0.6, groups, bool(repair))
     of = fresh(family)
-    walk(of, TOKENS, plan(kernel, 0.6, true_sequential=true_sequential, repair=repair or None))
+    prune_layers(of, TOKENS, plan(kernel, 0.6, true_sequential=true_sequential, repair=repair or None))
     _assert_alike(weights(of), expected)
 
 
@@ -224,7 +224,7 @@ def _assert_alike(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None
 
 @pytest.mark.parametrize("family", tiny.PRUNABLE)
 def test_true_sequential_prunes_every_linear_of_every_family(family: str) -> None:
-    achieved = walk(fresh(family), TOKENS, plan("wanda", 0.5, true_sequential=True))
+    achieved = prune_layers(fresh(family), TOKENS, plan("wanda", 0.5, true_sequential=True))
     np.testing.assert_allclose(achieved, 0.5, rtol=0, atol=1e-12)
 
 
@@ -234,7 +234,7 @@ def test_one_recording_serves_all_batches_of_a_shape(family: str, monkeypatch: p
     monkeypatch.setattr(walking, "record", lambda *given: told.append(given[2].shape) or record(*given))
     monkeypatch.setattr(walking, "entry", lambda *given: told.append("entry") or entry(*given))
     monkeypatch.setattr(walking, "WALK_BATCH", 2 * TOKENS.shape[1])
-    walk(fresh(family), TOKENS, plan("wanda"))
+    prune_layers(fresh(family), TOKENS, plan("wanda"))
     assert told.count((2, 16)) == 1 and told.count("entry") == 2
 
 
@@ -243,8 +243,8 @@ def test_one_recording_serves_all_batches_of_a_shape(family: str, monkeypatch: p
 def test_an_accelerator_prunes_as_the_cpu_does(device: str, pruner: str) -> None:
     there, here = fresh("llama"), fresh("llama")
     there.model.to(device)
-    achieved = walk(there, TOKENS, plan(pruner, 0.6))
-    np.testing.assert_allclose(achieved, walk(here, TOKENS, plan(pruner, 0.6)), rtol=0, atol=1e-12)
+    achieved = prune_layers(there, TOKENS, plan(pruner, 0.6))
+    np.testing.assert_allclose(achieved, prune_layers(here, TOKENS, plan(pruner, 0.6)), rtol=0, atol=1e-12)
     there.model.to("cpu")
     _assert_alike(weights(there), weights(here))
 
@@ -253,7 +253,7 @@ def test_magnitude_runs_nothing() -> None:
     no_tokens = torch.full((1, 4), 10**6)
     of = fresh("llama")
     dense = weights(of)
-    walk(of, no_tokens, plan("magnitude"))
+    prune_layers(of, no_tokens, plan("magnitude"))
     for name, weight in weights(of).items():
         assert torch.equal(weight, PRUNERS["magnitude"].prune(dense[name], None, 0.5))
 
@@ -265,7 +265,7 @@ def test_a_mixture_of_experts_is_refused_in_a_sentence(refused) -> None:
     of = tiny.loaded("mixtral")
     before = tiny.state(of.model)
     with refused("MixtralDecoderLayer"):
-        walk(of, TOKENS, plan("magnitude"))
+        prune_layers(of, TOKENS, plan("magnitude"))
     tiny.assert_untouched(of.model, before)
 
 
@@ -287,7 +287,7 @@ def test_a_plan_that_does_not_fit_is_refused_before_any_work(asked: Plan, names:
     of = fresh("llama")
     before = tiny.state(of.model)
     with refused(*names):
-        walk(of, TOKENS, asked)
+        prune_layers(of, TOKENS, asked)
     tiny.assert_untouched(of.model, before)
 
 
@@ -295,11 +295,11 @@ def test_a_weight_that_is_shared_is_refused(refused) -> None:
     of = fresh("llama")
     of.layers[2].mlp.up_proj.weight = of.layers[1].mlp.up_proj.weight
     with refused("mlp.up_proj of layer 1", "mlp.up_proj of layer 2"):
-        walk(of, TOKENS, plan("magnitude"))
+        prune_layers(of, TOKENS, plan("magnitude"))
     of = fresh("llama")
     of.model.model.embed_tokens.weight = of.layers[3].mlp.up_proj.weight
     with refused("mlp.up_proj of layer 3", "embed_tokens"):
-        walk(of, TOKENS, plan("magnitude"))
+        prune_layers(of, TOKENS, plan("magnitude"))
 
 
 @pytest.mark.parametrize("alone", [lambda given: given + 1, lambda given: {}["state"]], ids=["other", "fails"])
@@ -312,9 +312,9 @@ def test_layers_that_need_their_models_forward_are_refused(alone: Callable, refu
     of.layers[1].forward = lambda given, *args, **kwargs: plain(given if inside else alone(given), *args, **kwargs)
     before = tiny.state(of.model)
     with refused("layer 1", "by itself", "magnitude"):
-        walk(of, TOKENS, plan("wanda"))
+        prune_layers(of, TOKENS, plan("wanda"))
     assert all(torch.equal(value, before[name]) for name, value in of.model.state_dict().items())
-    walk(of, TOKENS, plan("magnitude"))
+    prune_layers(of, TOKENS, plan("magnitude"))
 
 
 def test_layers_that_are_told_what_earlier_ones_computed_are_refused(refused) -> None:
@@ -332,7 +332,7 @@ def test_layers_that_are_told_what_earlier_ones_computed_are_refused(refused) ->
     of.layers[2].register_forward_pre_hook(told, with_kwargs=True)
     dense = weights(of)
     with refused("layer 2", "earlier layers", "magnitude"):
-        walk(of, TOKENS, plan("wanda"))
+        prune_layers(of, TOKENS, plan("wanda"))
     assert all(torch.equal(weight, dense[name]) for name, weight in weights(of).items())
 
 
@@ -341,7 +341,7 @@ def test_a_run_that_is_not_finite_is_refused(pruner: str, refused) -> None:
     of = fresh("llama")
     of.layers[1].input_layernorm.weight.fill_(float("inf"))
     with refused("layer 1", "self_attn.q_proj", "not finite", error=Broken) as said:
-        walk(of, TOKENS, plan(pruner))
+        prune_layers(of, TOKENS, plan(pruner))
     assert said.value.layer == 1
 
 
@@ -351,6 +351,6 @@ def test_a_run_that_is_not_finite_is_refused(pruner: str, refused) -> None:
 def test_raised_damping_is_told_once_for_every_linear_it_met(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny.spoil_second_moments(monkeypatch)
     told: list[str] = []
-    achieved = walk(fresh("llama"), TOKENS, plan("sparsegpt"), warn=told.append)
+    achieved = prune_layers(fresh("llama"), TOKENS, plan("sparsegpt"), warn=told.append)
     assert [text.partition(":")[0] for text in told] == [f"layer {n}, mlp.down_proj" for n in range(tiny.LAYERS)]
     np.testing.assert_allclose(achieved, 0.5, rtol=0, atol=1e-12)

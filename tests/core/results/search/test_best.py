@@ -72,7 +72,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     told = text_splits.described(found.request)
     assert str(tmp_path) not in told and "documents 48-59" in told
 
-    monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("measured twice"))
+    monkeypatch.setattr(walking, "prune_layers", lambda *_: pytest.fail("measured twice"))
     assert experiment.get(asked, empty).key == entry.key
     assert best.load(empty, empty.find(asked)).sentence == found.sentence
     there = Store(tmp_path / "elsewhere")
@@ -322,7 +322,9 @@ def test_a_request_can_be_queued() -> None:
 
 
 def test_where_uniform_breaks_the_winner_answers(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.ptp(plan.sparsity) < 1e-9))
+    monkeypatch.setattr(
+        walking, "prune_layers", breaking(walking.prune_layers, lambda plan: np.ptp(plan.sparsity) < 1e-9)
+    )
     found = best.load(empty, experiment.get(request(text), empty))
     assert np.isnan(found.judged(found.uniform).perplexity) and np.isfinite(found.judged(found.winner).perplexity)
     assert found.answer == found.winner != found.uniform
@@ -330,7 +332,9 @@ def test_where_uniform_breaks_the_winner_answers(empty: Store, text: str, monkey
 
 
 def test_a_target_at_which_all_breaks_does_not_fit(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.mean(plan.sparsity) > 0.4))
+    monkeypatch.setattr(
+        walking, "prune_layers", breaking(walking.prune_layers, lambda plan: np.mean(plan.sparsity) > 0.4)
+    )
     monkeypatch.setattr(search, "TARGETS", (0.2, 0.3, 0.5))
     found = best.load(empty, experiment.get(request(text, None, max_loss=1e6), empty))
     assert found.answer.allocation.target == 0.3

@@ -39,7 +39,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     [key] = [each.key for each in Store(tmp_path / "cache").entries("best")]
     assert answer["key"] == key
 
-    monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("the printed line prunes something else"))
+    monkeypatch.setattr(walking, "prune_layers", lambda *_: pytest.fail("the printed line prunes something else"))
     assert all(f"--cache {tmp_path / 'cache'}" in line for line in answer["commands"])
     measure, prune = ([*shlex.split(line)[3:], "--json"] for line in answer["commands"])
     assert say(*measure).json["key"] == answer["profile"]
@@ -65,7 +65,7 @@ def test_the_line_that_measures_linears_has_a_budget_per_linear_tried(
 
 def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ramp breaks the model; everything else wants more damping."""
-    real = walking.walk
+    real = walking.prune_layers
 
     def odd(loaded, tokens, plan, step, warn, *rest):
         warn("layer 2: damping raised")
@@ -73,7 +73,7 @@ def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, mo
             loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
         return real(loaded, tokens, plan, step, warn, *rest)
 
-    monkeypatch.setattr(walking, "walk", odd)
+    monkeypatch.setattr(walking, "prune_layers", odd)
     what = [*asking(text), "--seeds", "0,1"]
     answer = say(*what, "--json", "--export", tmp_path / "pruned").json
     assert answer["export"]["warnings"] == answer["uniform"]["warnings"] == ["layer 2: damping raised"]
