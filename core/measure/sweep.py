@@ -110,8 +110,7 @@ class Sweep:
     seconds: dict[str, float] = field(default_factory=dict)
     replay: float | None = None  # relative difference between a replayed clean layer and the model's own forward
     warnings: list[str] = field(default_factory=list)  # of the part in the making
-    checked: set[int] = field(default_factory=set)  # batch sizes at which it was looked at
-    checks: dict[int, float] = field(default_factory=dict)  # batch size -> what looking at it takes, as planned
+    checked: set[int] = field(default_factory=set)  # batch sizes at which the replay was compared
 
     def __post_init__(self) -> None:
         self.mine = mine(self.profile, self.shape, self.share)
@@ -163,17 +162,13 @@ class Sweep:
     def _plan(self, pending: dict[Measurement, list[int]]) -> None:
         length = self.profile.text.length
         groups = self._groups(pending)
-        sizes = set(map(len, groups))
         planned = self.first_pass.work
         for measurement, sequences in pending.items():
             held = (len(set(group) & set(sequences)) for group in groups)
             planned += sum(work.measurement(self.shape, measurement, size * length) for size in held if size)
         if self._lacks(self.profile.floor):
             planned += work.measurement(self.shape, self._rounding, length)
-            sizes |= {1}
-        if self.engine == "wavefront":
-            self.checks = {size: 3 * work.forward(self.shape, size * length) for size in sizes}
-        self.account.planned = planned + sum(self.checks.values())
+        self.account.planned = planned
 
     def _groups(self, pending: dict[Measurement, list[int]]) -> list[list[int]]:
         """Sequences that will be run at once, if memory holds what it holds now."""
@@ -241,10 +236,9 @@ class Sweep:
     def _part(self, group: Group, measurement: Measurement, what: str, sequences: int) -> results.Perturbed:
         self._check_replay(group)
         took = work.measurement(self.shape, measurement, sequences * self.profile.text.length)
-        shares = _shares(self.engine, self.shape.layers)
 
         def step(layer: int) -> None:
-            self.account.say(f"{what}: layer {layer}", layer, next(shares, 1.0) * took)
+            self.account.say(f"{what}: layer {layer}", layer, took * layer / self.shape.layers)
 
         part = ENGINES[self.engine](group, measurement, step)
         self._check_finite(part, measurement)
@@ -262,24 +256,17 @@ class Sweep:
         if self.engine != "wavefront" or len(group.sequences) in self.checked:
             return
         self.checked.add(len(group.sequences))
-        took = self.checks.get(len(group.sequences), 0.0)
-
-        def step(layer: int) -> None:
-            self.account.say(f"checking the replay: layer {layer}", layer, took * (layer + 1) / self.shape.layers)
-
         try:
-            found = largest_replay_error(group, step)
+            found = largest_replay_error(group, lambda layer: self.account.say(f"checking layer {layer}", layer))
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             if out_of_memory(error):
                 raise
             found, why = float("inf"), f"the layers cannot be called alone ({type(error).__name__})"
         else:
             why = f"a replayed layer differs by {found:.1e} from the model's own forward"
-        self.account.add(took)
         self.replay = max(found, self.replay or 0.0)
         if not found <= REPLAY_TOLERANCE[self.profile.model.dtype]:
             self.engine = "hooks"
-            self.account.add(sum(each for size, each in self.checks.items() if size not in self.checked))
             self.account.say(f"{why}: falling back to one full forward per injection layer")
 
     def _assemble(self, measurement: Measurement) -> None:
@@ -296,12 +283,6 @@ class Sweep:
     def _warn(self, text: str) -> None:
         self.warnings.append(text)
         self.account.say(text)
-
-
-def _shares(engine: str, layers: int) -> Iterator[float]:
-    """The share of a part that is done after each step: a wavefront grows with every layer, and then reads harm."""
-    steps = [*range(layers), *[3] * layers] if engine == "wavefront" else [1] * layers
-    return iter((np.cumsum(steps) / sum(steps)).tolist())
 
 
 def _todo(pending: dict[Measurement, list[int]]) -> list[int]:

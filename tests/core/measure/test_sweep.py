@@ -81,14 +81,12 @@ def test_numbers_do_not_depend_on_group_sizes(family: str, tmp_path, no_demo, mo
     assert_close(found[2], found[5])
 
 
-@pytest.mark.parametrize("engine", ["wavefront", "hooks"])
-def test_what_comes_before_measuring_moves_the_bar(engine: str, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_comes_before_measuring_moves_the_bar(empty: Store) -> None:
     seen: list[Progress] = []
     of, text = tiny.loaded("llama"), tiny.windows(SEQUENCES, LENGTH)
     profile = tiny.profile(of, text, *NAMES).model_copy(update={"prunable": True})
-    tiny.sweep(of, text, profile, empty, seen.append, engine).run()
-    stages = ["scores of the weights", "spectra of the weights", *["checking the replay"] * (engine == "wavefront")]
-    for stage in stages:
+    tiny.sweep(of, text, profile, empty, seen.append).run()
+    for stage in ("scores of the weights", "spectra of the weights"):
         told = [each for each in seen if each.line.startswith(stage)][: tiny.LAYERS]
         assert [each.layer for each in told] == list(range(tiny.LAYERS))
         assert all(one.done < two.done for one, two in pairwise(told)), f"{stage} stands still"
