@@ -23,7 +23,6 @@ from core.evaluate import running
 from core.evaluate.perplexity import evaluate
 from core.export import making as remake
 from core.jobs import experiment
-from core.kinds import Manual
 from core.measure.pruning import Plan, prune_layers, restored
 from core.models import anatomy
 from core.models.progress import Cancelled, Progress
@@ -320,14 +319,6 @@ def test_the_line_that_makes_an_export_again_says_what_is_not_usual(text: str, t
     assert words[words.index("--allocation") + 1] == "out/recipe.json" and "--profile" not in words
     odd = asked.calibration.model_copy(update={"bos": "every"})
     assert remake._commands(asked.model_copy(update={"calibration": odd})) == [], "prune has no option for it"
-
-
-def test_an_export_of_numbers_from_a_file_is_made_again_from_its_recipe(text: str, tmp_path: Path) -> None:
-    by_hand = Manual(sparsity=(0.4, 0.5, 0.5, 0.6))
-    asked = exporting(text, tmp_path / "out")
-    asked = asked.model_copy(update={"setting": Setting(allocation=AllocationRequest(base=by_hand, target=0.5))})
-    [line] = remake._commands(asked)
-    assert "--allocation out/recipe.json" in line and "--tasks" not in line
 
 
 def of_dense(model: Path, text: str, folder: Path, task: str) -> StudyRequest:

@@ -14,11 +14,11 @@ from jinja2.exceptions import SecurityError
 from pyarrow import parquet
 
 from core.base.errors import UserError
-from core.evaluate import harness, zeroshot
+from core.evaluate import zeroshot
 from core.evaluate.harness import sandboxed
 from core.evaluate.task_files import FORMATS
 from tests import tiny
-from tests.core.evaluate.test_zeroshot import SHARED, folder, task
+from tests.core.evaluate.test_zeroshot import folder, task
 from tests.loopback import Loopback, Quiet
 
 ROOT = Path.cwd()  # where the shared data is looked for from
@@ -240,25 +240,3 @@ def test_lm_evals_own_templates_are_read_by_the_sandbox() -> None:
         holders = [value for value in ([], {}, "") if hasattr(value, attribute)]
         assert not attribute.startswith("_")
         assert all(env.is_safe_attribute(value, attribute, getattr(value, attribute)) for value in holders), attribute
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the data of the seven tasks is not here")
-def test_shared_tasks_are_rendered_as_without_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Prompts, choices and answers of the first examples of the seven tasks."""
-    import lm_eval.utils
-    from jinja2 import Environment
-
-    monkeypatch.chdir(ROOT)
-    sandbox = lm_eval.utils.env
-    ordinary = Environment(undefined=sandbox.undefined, keep_trailing_newline=True)
-    ordinary.filters.update(sandbox.filters)
-    for asked in zeroshot.tasks(["local_zero_shot"], SHARED):
-        with harness.quiet(local=True):
-            built = harness.built(asked.config)[asked.name]
-        for example in list(built.eval_docs)[:20]:
-            written = []
-            for each in (sandbox, ordinary):
-                monkeypatch.setattr(lm_eval.utils, "env", each)
-                written.append((built.doc_to_text(example), built.doc_to_target(example), built.doc_to_choice(example)))
-            assert written[0] == written[1]
-        monkeypatch.setattr(lm_eval.utils, "env", sandbox)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-import logging
 import os
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 import torch
 
 from core.evaluate import zeroshot
-from core.models.loading import Loaded
 from core.models.progress import Cancelled
 from core.results.comparison import standard_error
 from tests import tiny
@@ -81,31 +79,6 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def task(path: Path, **options: object) -> zeroshot.Task:
     (found,) = zeroshot.tasks(["local_birds"], folder(path, **options))
     return found
-
-
-def likelihood(loaded: Loaded, context: str, choice: str) -> float:
-    """ln p(choice | context), token by token."""
-    start = loaded.tokenizer(context)["input_ids"]
-    whole = loaded.tokenizer(f"{context} {choice}")["input_ids"]
-    assert whole[: len(start)] == start
-    with torch.inference_mode():
-        log_p = loaded.model(input_ids=torch.tensor([whole]), use_cache=False).logits[0].double().log_softmax(-1)
-    return sum(float(log_p[at - 1, whole[at]]) for at in range(len(start), len(whole)))
-
-
-@pytest.mark.parametrize("family", ["llama", "gpt2", "bloom"])
-def test_scores_are_those_of_a_plain_loop(tmp_path: Path, family: str) -> None:
-    loaded = tiny.loaded(family)
-    found = zeroshot.score(loaded, task(tmp_path), None, 0)
-    acc, acc_norm = [], []
-    for each in documents():
-        values = np.array([likelihood(loaded, each["question"], choice) for choice in each["choices"]])
-        acc.append(values.argmax() == each["gold"])
-        acc_norm.append((values / [len(choice) for choice in each["choices"]]).argmax() == each["gold"])
-    assert 0 < sum(acc) < len(acc)
-    np.testing.assert_array_equal(found.acc, np.array(acc, float))
-    np.testing.assert_array_equal(found.acc_norm, np.array(acc_norm, float))
-    np.testing.assert_array_equal(found.document, np.arange(12))
 
 
 def test_accuracy_and_its_error_are_those_lm_eval_reports(tmp_path: Path) -> None:
@@ -195,17 +168,6 @@ def test_a_sample_is_seeded_sorted_and_without_repeats(refused) -> None:
     for wrong in (0, 11):
         with refused(str(wrong), "1 to 10"):
             zeroshot.rows(10, wrong, 0)
-
-
-@pytest.mark.parametrize("name", ["huggingface_hub.utils._http", "datasets.load"])
-def test_libraries_do_not_tell_of_every_attempt_to_reach_the_hub(name: str) -> None:
-    from core.evaluate import harness
-
-    log = logging.getLogger(name)
-    before = log.isEnabledFor(logging.WARNING)
-    with harness.quiet(local=False):
-        assert not log.isEnabledFor(logging.WARNING)
-    assert log.isEnabledFor(logging.WARNING) is before is True
 
 
 def test_rows_are_drawn_as_scoring_draws_them(tmp_path: Path, refused) -> None:

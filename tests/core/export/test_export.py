@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,7 +21,6 @@ from core.export.folder import export
 from core.measure.pruning import restored
 from core.models import anatomy, loading
 from core.models.loading import Loaded
-from core.models.progress import Cancelled
 from core.models.sources import Source
 from core.store.cache import Store
 from tests import tiny
@@ -104,21 +101,6 @@ def test_bytes_are_counted_and_tied_weights_stored_once(dtype: Dtype, tmp_path: 
     assert not any("lm_head" in name for name in names)
 
 
-def test_a_process_of_its_own_loads_it(written: tuple) -> None:
-    exported, llama, _ = written
-    code = (
-        "import sys, torch, transformers\n"
-        "model = transformers.AutoModelForCausalLM.from_pretrained(sys.argv[1], local_files_only=True)\n"
-        "tokenizer = transformers.AutoTokenizer.from_pretrained(sys.argv[1], local_files_only=True)\n"
-        "with torch.inference_mode():\n"
-        "    print(repr(model(**tokenizer('The heron', return_tensors='pt')).logits.double().sum().item()))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code, exported.path], capture_output=True, text=True, check=True)
-    with torch.inference_mode():
-        here = llama.model(**llama.tokenizer("The heron", return_tensors="pt")).logits.double().sum().item()
-    assert float(done.stdout) == pytest.approx(here, rel=1e-6)
-
-
 def test_the_configuration_is_plain(llama: Loaded, tmp_path: Path) -> None:
     llama.model.config.sparsity_config = {"format": "dense"}
     llama.model.config.compression_config = {"format": "dense"}
@@ -150,11 +132,6 @@ def test_logits_are_compared_relative_to_the_largest() -> None:
     assert checking._relative(ours, ours.clone()) == 0  # a broken model is equal to itself
     assert checking._relative(ours[2:], torch.tensor([-8.0, 2.0])) == 1 / 8
     assert checking._relative(ours[2:], torch.tensor([-8.0, float("nan")])) == float("inf")
-
-
-def test_progress_is_told(written: tuple) -> None:
-    exported, _, lines = written
-    assert len(lines) == 3 and str(exported.path) in lines[-1]
 
 
 # --- what stops it -------------------------------------------------------------------------------------------------
@@ -204,34 +181,6 @@ def test_a_folder_that_differs_is_not_kept(
     tiny.assert_untouched(llama.model, before)
 
 
-def test_a_failed_export_leaves_the_earlier_one(llama: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    export(llama, tmp_path / "out", CARD, SPARSITY)
-    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    spoiled(monkeypatch, _one_weight)
-    with pytest.raises(RuntimeError):
-        export(llama, tmp_path / "out", CARD, SPARSITY, overwrite=True)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_cancelling_leaves_nothing(llama: Loaded, tmp_path: Path) -> None:
-    def cancel(line: str) -> None:
-        if line.startswith("Loading"):
-            raise Cancelled
-
-    with pytest.raises(Cancelled):
-        export(llama, tmp_path / "out", CARD, SPARSITY, step=cancel)
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("off", [-0.1, 0.1])
-def test_zeros_that_were_not_planned_are_told(off: float, llama: Loaded, tmp_path: Path) -> None:
-    planned = SPARSITY + np.array([0, off, 0, 0])
-    with pytest.raises(RuntimeError, match=r"layer 1 self_attn.q_proj has 25.0000 % zeros where"):
-        export(llama, tmp_path / "out", CARD, planned)
-    assert not list(tmp_path.iterdir())
-
-
 def test_one_weight_per_row_is_forgiven(llama: Loaded, tmp_path: Path) -> None:
     export(llama, tmp_path / "out", CARD, SPARSITY + np.array([1 / 65, 0, 0, 0]))
 
@@ -242,21 +191,6 @@ def test_zeros_of_the_dense_model_may_stay(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="planned"):
         export(loaded, tmp_path / "out", CARD, np.full(4, 0.125))
     export(loaded, tmp_path / "out", CARD, np.full(4, 0.125), before=before)
-
-
-def test_a_plan_for_each_linear(tmp_path: Path) -> None:
-    loaded = pruned("llama")
-    planned = np.repeat(SPARSITY[:, None], 7, axis=1)
-    zero_rows(anatomy.linears(loaded.layers[3])[6].weight, 0.75)
-    planned[3, 6] = 0.75
-    exported = export(loaded, tmp_path / "out", CARD, planned)
-    assert exported.achieved[3].tolist() == [0] * 6 + [0.75]
-    assert 0 < exported.per_layer[3, 1] < 0.75
-
-
-def test_a_recipe_that_is_no_json_is_found_first(llama: Loaded, tmp_path: Path) -> None:
-    with pytest.raises(TypeError):
-        export(llama, tmp_path / "out", replace(CARD, recipe={"sparsity": SPARSITY}), SPARSITY)
 
 
 # --- where it may go -----------------------------------------------------------------------------------------------
@@ -305,16 +239,6 @@ def test_places_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
     with refused(str(tmp_path)):
         check_target(tmp_path / "out", False)
     assert not (tmp_path / "out").exists()
-
-
-def test_a_full_disk_is_told_before_any_work(
-    llama: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable
-) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
-    lines: list[str] = []
-    with refused("1,000 bytes"):
-        export(llama, tmp_path / "out", CARD, SPARSITY, step=lines.append)
-    assert not lines and not list(tmp_path.iterdir())
 
 
 def test_a_failed_rename_brings_the_earlier_back(

@@ -12,18 +12,6 @@ from core.models import anatomy
 from tests import tiny
 
 
-@pytest.mark.parametrize(
-    ("alike", "expected"),
-    [(0.0, 1 + 1.1025), (0.9, 1 + 1.21), (-0.9, 1 + 1.1025 - 2 * 1.05 * 0.9)],
-    ids=["independent", "the twin becomes dear", "the twin becomes cheap"],
-)
-def test_by_hand(alike: float, expected: float) -> None:
-    """Weights 1, 1.1, 3 and 1.05 with inputs of mean square 1: the first goes, then what is least beside it."""
-    moment = torch.eye(4)
-    moment[0, 3] = moment[3, 0] = alike
-    assert error(torch.tensor([[1.0, 1.1, 3.0, 1.05]]), moment) == pytest.approx(expected, rel=1e-6)
-
-
 def plain(weight: Tensor, moment: Tensor, block: int) -> float:
     """Row by row and weight by weight: the sum of what each removal adds."""
     total = 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields, replace
 from itertools import pairwise
@@ -148,28 +147,6 @@ def test_the_model_is_bit_identical_after_a_cancel_at_any_moment(engine: str, tm
         tiny.assert_untouched(model, before)
 
 
-@pytest.mark.parametrize("engine", ["wavefront", "hooks"])
-@pytest.mark.parametrize("family", ["llama", "gpt2"])
-def test_the_model_is_bit_identical_after_an_exception_in_a_layer(
-    family: str, engine: str, empty: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    of = tiny.loaded(family)
-    before, kind = tiny.state(of.model), type(of.layers[2])
-    forward, calls = kind.forward, Counter()
-
-    def sometimes(self: torch.nn.Module, *args: object, **kwargs: object) -> object:
-        calls["all"] += 1
-        if calls["all"] > 60:
-            raise FloatingPointError("in a layer")
-        return forward(self, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(kind, "forward", sometimes)
-        with pytest.raises(FloatingPointError):
-            run(empty, family, engine=engine)
-    tiny.assert_untouched(of.model, before)
-
-
 # --- fallback ------------------------------------------------------------------------------------------------------
 
 
@@ -267,19 +244,6 @@ def test_a_part_that_rots_before_assembly_is_never_left_out_silently(empty: Stor
     assert empty.load(unit) is None
     run(empty, names=("skip",))
     assert empty.load(unit).sequences == SEQUENCES
-
-
-def test_two_processes_on_one_unit_end_with_one_whole_unit(empty: Store, text) -> None:
-    """The second finishes while the first is half way; the first then finds its parts gone."""
-    entered = []
-
-    def meanwhile(progress: Progress) -> None:
-        if progress.parts == 1 and not entered:
-            entered.append(True)
-            run(empty, names=("skip",))
-
-    _, profile = run(empty, names=("skip",), report=meanwhile)
-    assert empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
 
 
 def test_an_output_that_overflows_is_refused_and_not_stored(

@@ -40,8 +40,3 @@ def test_sums_are_in_float32_and_kept_where_they_should_be(device: str, home: to
         moment, norm = sums.second_moments()["k"], sums.norms()["q"]
         assert (moment.device.type, moment.dtype) == (home.type if home else device, torch.float32)
         assert (norm.device.type, norm.dtype) == ("cpu", torch.float32)
-
-
-def test_the_check_bites() -> None:
-    with FakeTensorMode(), pytest.raises(RuntimeError, match="same device"):
-        PRUNERS["wanda"].prune(torch.empty(OUT, IN, device="cuda"), torch.empty(IN), 0.5)

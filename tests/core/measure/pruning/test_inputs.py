@@ -10,9 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from core.ask.measurements import MeasureRequest
-from core.kinds.sparsegpt import sparsegpt
 from core.kinds.treatments import TREATMENTS
-from core.measure.engines import hooks, prepare, wavefront
 from core.measure.first_pass import statistics
 from core.measure.linears import Enough, Names, Sums, watched
 from core.measure.perturb import Moments, perturbed
@@ -80,15 +78,6 @@ def test_a_linear_run_twice_has_the_sums_of_both() -> None:
     torch.testing.assert_close(sums.norms()["last"], found["last"].diagonal().sqrt())
 
 
-def test_sums_are_in_float32_whatever_the_input() -> None:
-    """1000 tokens of 1 in the first channel: bfloat16 cannot count beyond 256."""
-    sums = Sums(["norm", "second_moment"])
-    for _ in range(10):
-        sums.add(("one",), torch.ones(1, 100, 2, dtype=torch.bfloat16))
-    assert sums.second_moments()["one"].dtype == sums.norms()["one"].dtype == torch.float32
-    assert (sums.second_moments()["one"] == 1000).all()
-
-
 @pytest.mark.parametrize(
     ("family", "expected"),
     [
@@ -128,32 +117,6 @@ def test_second_moments_are_over_all_tokens_of_all_sequences(family: str) -> Non
         torch.testing.assert_close(norm, rows.norm(dim=0), rtol=1e-5, atol=1e-6)
 
 
-def test_what_is_not_asked_for_is_not_collected() -> None:
-    _, found = statistics(tiny.loaded("llama"), TEXT.tokens, ("norm",), False, lambda _: None)
-    assert found.second_moment == found.root == () and len(found.input_norm) == tiny.LAYERS
-    _, none = statistics(tiny.loaded("mixtral"), TEXT.tokens, (), False, lambda _: None)
-    assert not any(none.input_norm)
-
-
-@pytest.mark.parametrize("family", ["llama", "gpt2"])
-def test_a_residual_is_the_layer_pruned_by_its_inputs_second_moments(family: str) -> None:
-    of, found = tiny.loaded(family), moments(family)
-    calls, _ = replay.record(of.model, of.layers, TEXT.tokens)
-    call, index = calls[2], 2
-    weights = {
-        f"{linear.name}.weight": linear.stored(sparsegpt(linear.weight, found.second_moment[index][linear.name], 0.7))
-        for linear in anatomy.prunable(call.layer)
-    }
-    stream = perturbed(tiny.measurement("residual:sparsegpt:0.7"), index, call, range(4), found)
-    assert torch.equal(stream, call(call.entry, weights))
-    name = anatomy.prunable(call.layer)[-1].name
-    one = perturbed(tiny.measurement(f"residual_linear:sparsegpt:0.7:{name}"), index, call, range(4), found)
-    assert torch.equal(one, call(call.entry, {f"{name}.weight": weights[f"{name}.weight"]}))
-    scaled = perturbed(tiny.measurement("residual_rescaled:sparsegpt:0.7:0.3"), index, call, range(4), found)
-    size = (scaled - call.exit).norm(dim=-1) / call.exit.norm(dim=-1)
-    torch.testing.assert_close(size[:, 1:], torch.full_like(size[:, 1:], 0.3), rtol=1e-3, atol=0)
-
-
 @pytest.mark.parametrize("name", ["wanda+refit", "alps", "magnitude+refit"])
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_a_residual_is_what_the_walk_makes_of_the_first_layer(family: str, name: str) -> None:
@@ -167,36 +130,6 @@ def test_a_residual_is_what_the_walk_makes_of_the_first_layer(family: str, name:
     [other, *_], _ = replay.record(there.model, there.layers, TEXT.tokens)
     scale = float((stream - call.exit).norm(dim=-1).mean())
     torch.testing.assert_close(stream, other.exit, rtol=0, atol=0.02 * scale)
-
-
-def test_a_repaired_layer_is_nearer_to_the_dense_one() -> None:
-    of, found = tiny.loaded("llama"), moments("llama")
-    calls, _ = replay.record(of.model, of.layers, TEXT.tokens)
-    for index, call in enumerate(calls):
-        names = (f"residual:magnitude{repair}:0.7" for repair in ("", "+refit"))
-        plain, repaired = (perturbed(tiny.measurement(each), index, call, range(4), found) for each in names)
-        assert (repaired - call.exit).norm() < (plain - call.exit).norm()
-
-
-@pytest.mark.parametrize("name", ["residual:sparsegpt:0.7", "residual:wanda+refit:0.7", "residual:alps:0.7"])
-def test_both_engines_agree_on_it(name: str) -> None:
-    of, found = tiny.loaded("llama"), moments("llama")
-    group = prepare(of, TEXT.tokens, range(4), found, 4)
-    asked = tiny.measurement(name)
-    one, other = (engine(group, asked, lambda _: None) for engine in (wavefront, hooks))
-    np.testing.assert_allclose(one.drift, other.drift, rtol=1e-4)
-    np.testing.assert_allclose(one.kl, other.kl, rtol=1e-3, atol=1e-6)
-
-
-def test_the_sweep_measures_it_and_it_harms_less_than_magnitude(empty: Store) -> None:
-    of = tiny.loaded("llama")
-    names = ("residual:sparsegpt:0.5", "residual_rescaled:sparsegpt:0.5:0.3", "residual:magnitude:0.5")
-    asked = tiny.profile(of, TEXT, *names)
-    tiny.sweep(of, TEXT, asked, empty).run()
-    found = [empty.load(asked.unit(measurement)) for measurement in asked.measurements]
-    assert all(np.isfinite(np.diag(each.drift)).all() for each in found)
-    by_sparsegpt, _, by_magnitude = (np.diag(each.drift) for each in found)
-    assert (by_sparsegpt < by_magnitude).all()
 
 
 # --- what they weigh -----------------------------------------------------------------------------------------------

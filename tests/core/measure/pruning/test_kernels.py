@@ -67,18 +67,6 @@ def test_rows_that_give_one_more_lie_evenly_apart(count: int, expected: list[int
     assert least_by_row(torch.zeros(5, 3), count).sum(1).tolist() == expected
 
 
-@every_pruner
-def test_sparsity_0_changes_nothing(pruner: PrunerRow) -> None:
-    weight, norm = drawn((5, 7))
-    assert torch.equal(pruner.prune(weight, statistic(pruner, norm), 0.0), weight)
-
-
-@every_pruner
-def test_ties_do_not_change_the_count(pruner: PrunerRow) -> None:
-    weight = torch.ones(4, 10)
-    assert int((pruner.prune(weight, statistic(pruner, torch.ones(10)), 0.7) == 0).sum()) == 28
-
-
 @given(shapes, sparsities, st.integers(0, 99))
 def test_of_ties_the_first_go(shape: tuple[int, int], sparsity: float, seed: int) -> None:
     """As in a stable sort: quantised weights are full of ties, and no number may hang on how they are broken."""
