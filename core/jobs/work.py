@@ -119,10 +119,10 @@ def share(request: ShareRequest, bench: Bench) -> Entry:
 
 
 def export(request: ExportRequest, bench: Bench) -> Entry:
-    from core.export import making
+    from core.export import folder
 
     loaded, shape = bench.placed(request, _checked(request, bench))
-    return making.run(request, loaded, bench.store, shape, bench.report)
+    return folder.run(request, loaded, bench.store, shape, bench.report)
 
 
 def search(request: BestRequest, bench: Bench) -> Entry:

@@ -88,11 +88,6 @@ def test_the_first_broken_layer_is_named(layer: int) -> None:
     assert continuation(broken, "The heron", 5) == "", "it ends where the logits do"
 
 
-def test_a_broken_head_is_no_layer() -> None:
-    broken = spoilt(lambda of: of.model.lm_head.weight[3])
-    assert perplexity.first_broken(broken, tiny.windows(2, 12).tokens[0]) == tiny.LAYERS
-
-
 def test_a_reference_of_other_windows_is_refused() -> None:
     loaded = tiny.loaded("llama")
     dense = reference(loaded, tiny.windows(3, 12).tokens)

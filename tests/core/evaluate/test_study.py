@@ -21,7 +21,7 @@ from core.base.errors import Broken
 from core.evaluate import resolving as walking
 from core.evaluate import running
 from core.evaluate.perplexity import evaluate
-from core.export import making as remake
+from core.export import folder as remake
 from core.jobs import experiment
 from core.measure.pruning import Plan, prune_layers, restored
 from core.models import anatomy

@@ -92,16 +92,6 @@ def test_what_is_injected_is_read_where_it_is_injected_and_later(family: str, en
             assert (first[UPPER] == 0).all()  # what happens at later positions cannot reach position 0
 
 
-@pytest.mark.parametrize("family", tiny.PRUNABLE)
-def test_pruning_nothing_changes_nothing(family: str) -> None:
-    for pruner in ("wanda", "magnitude"):
-        found = measured(wavefront, group_of(family), f"residual:{pruner}:0")
-        assert (found.drift[UPPER] == 0).all() and (found.drift_first[UPPER] == 0).all()
-        assert (found.kl == 0).all() and (found.flips == 0).all() and (found.nll_increase == 0).all()
-        assert np.isnan(found.ratio).all() and np.isneginf(found.log_drift[UPPER]).all()
-        assert (found.cosine[UPPER] > 1 - 1e-6).all()
-
-
 def test_a_flipped_residual_is_the_opposite_push() -> None:
     group = group_of("llama")
     one, other = (measured(wavefront, group, f"residual_rescaled:wanda:0.7:{size}") for size in (1e-4, -1e-4))

@@ -55,15 +55,6 @@ def test_the_root_squares_to_the_covariance_without_position_0() -> None:
         torch.testing.assert_close(squared * scale, expected, rtol=1e-3, atol=1e-4 * float(expected.diag().max()))
 
 
-def test_no_number_depends_on_the_company_of_a_sequence() -> None:
-    text = tiny.windows(SEQUENCES, LENGTH)
-    of = tiny.loaded("llama")
-    together, _ = statistics(of, text.tokens, (), False, lambda _: None)
-    alone, _ = statistics(of, text.tokens[1:2], (), False, lambda _: None)
-    for name in ("norm", "log_norm", "norm_first", "block_influence"):
-        assert np.array_equal(getattr(together, name)[:, 1:2], getattr(alone, name))
-
-
 @pytest.mark.parametrize("weight", [torch.eye(16), torch.zeros(8, 16)])
 def test_a_spectrum_without_a_tail_has_no_exponent(weight: torch.Tensor) -> None:
     assert np.isnan(weights.alpha_hill(weights.spectrum(weight)))
