@@ -13,6 +13,7 @@ from jinja2 import TemplateError
 from jinja2.exceptions import SecurityError
 from pyarrow import parquet
 
+from core.base.errors import UserError
 from core.evaluate import zeroshot
 from core.evaluate.harness import sandboxed
 from core.evaluate.task_files import FORMATS
@@ -91,6 +92,15 @@ def test_a_column_that_is_opened_from_elsewhere_is_refused(tmp_path: Path, refus
         with refused("local_birds", "Image" if kind == "List" else kind, f"birds.{form}"):
             zeroshot.tasks(["local_birds"], where)
     assert asked == []
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_columns_of_text_are_read(tmp_path: Path, form: str) -> None:
+    where = with_column(tmp_path / "tasks", form, {"_type": "Value", "dtype": "string"}, "a heron")
+    assert zeroshot.tasks(["local_birds"], where)[0].documents == 12
+    (where / f"birds.{form}").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match="columns"):
+        zeroshot.tasks(["local_birds"], where)
 
 
 def with_column(where: Path, form: str, column: object, value: str) -> Path:
