@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from torch import Tensor, nn
@@ -23,29 +24,31 @@ Step = Callable[[int], None]  # told the layer that was just run; may raise Canc
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Clean calls of every layer for a batch of sequences, and the clean output."""
+    """Clean calls of every layer for a batch of sequences, which both engines perturb."""
 
     model: PreTrainedModel
     sequences: Sequence[int]
     ids: Tensor  # (sequences, tokens)
     calls: list[Call]
     moments: Moments
-    dense: Dense
     read_at: Tensor  # positions where harm is read
+
+    @cached_property
+    def dense(self) -> Dense:
+        """The clean output at the read tokens."""
+        return Dense(self.logits(self.calls[-1].exit), self.ids[:, self.read_at + 1])
 
     def logits(self, stream: Tensor) -> Tensor:
         """Logits of a last-layer stream at the read tokens."""
-        return _logits(self.model, self.calls, self.ids, stream, self.read_at)
+        chosen = stream[:, self.read_at.to(stream.device)]
+        return tail(self.model, self.calls, self.ids[:, : chosen.shape[1]], chosen)
 
 
 def prepare(loaded: Loaded, tokens: Tensor, sequences: Sequence[int], moments: Moments, stride: int) -> Group:
     """Record the clean run of some sequences. tokens: (all sequences, length)."""
     ids = tokens[list(sequences)].to(loaded.model.device)
-    calls, last = record(loaded.model, loaded.layers, ids)
-    read_at = harm_tokens(ids.shape[1], stride)
-    clean = _logits(loaded.model, calls, ids, last, read_at)
-    dense = Dense(clean, ids[:, read_at + 1])
-    return Group(loaded.model, sequences, ids, calls, moments, dense, read_at)
+    calls, _ = record(loaded.model, loaded.layers, ids)
+    return Group(loaded.model, sequences, ids, calls, moments, harm_tokens(ids.shape[1], stride))
 
 
 def largest_replay_error(group: Group, step: Step) -> float:
@@ -74,11 +77,6 @@ def half_precision_distance(group: Group) -> Array:
             stream = call.in_float32()(stream, weights)
         distance.append(float((call.exit.float() - stream)[:, 1:].norm() / stream[:, 1:].norm()))
     return np.array(distance)
-
-
-def _logits(model: PreTrainedModel, calls: Sequence[Call], ids: Tensor, stream: Tensor, read_at: Tensor) -> Tensor:
-    chosen = stream[:, read_at.to(stream.device)]
-    return tail(model, calls, ids[:, : chosen.shape[1]], chosen)
 
 
 def wavefront(group: Group, measurement: Measurement, step: Step) -> Perturbed:

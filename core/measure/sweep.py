@@ -160,23 +160,15 @@ class Sweep:
         return [index for index in self.mine.sequences[measurement] if index not in done]
 
     def _plan(self, pending: dict[Measurement, list[int]]) -> None:
-        length = self.profile.text.length
-        groups = self._groups(pending)
+        length, size = self.profile.text.length, self._size()
         planned = self.first_pass.work
         for measurement, sequences in pending.items():
-            held = (len(set(group) & set(sequences)) for group in groups)
-            planned += sum(work.measurement(self.shape, measurement, size * length) for size in held if size)
+            groups = -(-len(sequences) // size)
+            if groups:
+                planned += groups * work.measurement(self.shape, measurement, len(sequences) * length / groups)
         if self._lacks(self.profile.floor):
             planned += work.measurement(self.shape, self._rounding, length)
         self.account.planned = planned
-
-    def _groups(self, pending: dict[Measurement, list[int]]) -> list[list[int]]:
-        """Sequences that will be run at once, if memory holds what it holds now."""
-        todo, size, found = _todo(pending), self._size(), []
-        while todo:
-            found.append(_run_of(todo, size))
-            todo = todo[len(found[-1]) :]
-        return found
 
     def _size(self) -> int:
         """Sequences that are run at once."""
@@ -200,9 +192,10 @@ class Sweep:
         self.store.save(self.profile.floor, results.Floor(drift=rounded.drift, half_precision=half), {})
 
     def _measure(self, pending: dict[Measurement, list[int]], moments: Moments) -> None:
-        todo, size, halved = _todo(pending), self._size(), False
+        todo = sorted({index for sequences in pending.values() for index in sequences})
+        size, halved = self._size(), False
         while todo:
-            sequences = _run_of(todo, size)
+            sequences = runs(todo)[0][:size]
             try:
                 self._group(sequences, pending, moments)
             except Exception as error:
@@ -283,13 +276,3 @@ class Sweep:
     def _warn(self, text: str) -> None:
         self.warnings.append(text)
         self.account.say(text)
-
-
-def _todo(pending: dict[Measurement, list[int]]) -> list[int]:
-    """Sequences that any measurement lacks."""
-    return sorted({index for sequences in pending.values() for index in sequences})
-
-
-def _run_of(todo: list[int], size: int) -> list[int]:
-    """The first consecutive numbers of a list, at most `size` of them."""
-    return runs(todo)[0][:size]

@@ -97,10 +97,11 @@ def of_each(
     for layer in layers:
         with at_hand(layer):
             rows.append([number(linear.weight) for linear in found(layer)])
-    return _filled(rows)
+    return filled(rows)
 
 
-def _filled(rows: list[list[float]]) -> Array:
+def filled(rows: list[list[float]]) -> Array:
+    """Rows of unlike lengths as one array, NaN after the end of a row."""
     longest = max(map(len, rows))
     return np.array([row + [np.nan] * (longest - len(row)) for row in rows], dtype=np.float64)
 
@@ -111,7 +112,7 @@ def parameters(layers: Iterable[nn.Module]) -> Array:
     Raises:
         UserError: the layers cannot be pruned.
     """
-    return _filled([[linear.weight.numel() for linear in prunable(layer)] for layer in layers])
+    return filled([[linear.weight.numel() for linear in prunable(layer)] for layer in layers])
 
 
 def is_prunable(layers: Iterable[nn.Module]) -> bool:
