@@ -10,7 +10,6 @@ from torch import Tensor
 
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.models import anatomy
-from core.models.anatomy import Linear
 from core.models.loading import Loaded
 from core.models.placement import at_hand
 from core.store.results import Array, Removal, Scores, Weights
@@ -24,26 +23,18 @@ def weights(loaded: Loaded, step: Callable[[int], None]) -> Weights:
     Raises:
         UserError: a layer cannot be pruned.
     """
-
-    def exponents(_: int, linear: Linear) -> tuple[float, ...]:
-        values = spectrum(linear.weight)
-        return linear.weight.numel(), alpha_hill(values), alpha_peak(values)
-
-    counts, hill, peak = _by_linear(loaded, step, exponents)
-    return Weights(parameters=counts, alpha_hill=hill, alpha_peak=peak)
-
-
-def _by_linear(
-    loaded: Loaded, step: Callable[[int], object], read: Callable[[int, Linear], tuple[float, ...]]
-) -> Array:
-    """Numbers of every linear, (numbers, layers, linears); NaN where a layer has fewer linears than another."""
     stacks = [anatomy.prunable(layer) for layer in loaded.layers]
-    found: list[list[tuple[float, ...]]] = []
+    shape = (len(stacks), max(len(stack) for stack in stacks))
+    counts, hill, peak = (np.full(shape, np.nan) for _ in range(3))
     for index, stack in enumerate(stacks):
         with at_hand(loaded.layers[index]):
-            found.append([read(index, linear) for linear in stack])
+            for column, linear in enumerate(stack):
+                values = spectrum(linear.weight)
+                counts[index, column] = linear.weight.numel()
+                hill[index, column] = alpha_hill(values)
+                peak[index, column] = alpha_peak(values)
         step(index)
-    return np.stack([anatomy.filled([[each[n] for each in row] for row in found]) for n in range(len(found[0][0]))])
+    return Weights(parameters=counts, alpha_hill=hill, alpha_peak=peak)
 
 
 def spectrum(weight: Tensor) -> Array:
@@ -151,12 +142,15 @@ def removal(
     Args:
         second_moment: per layer, linear -> (in, in) sum of x x^T over so many tokens.
     """
-
-    def removed(layer: int, linear: Linear) -> tuple[float]:
-        moment = second_moment[layer][linear.name].to(linear.weight.device) / tokens
-        return (error(linear.weight.float(), moment),)
-
-    return Removal(error=_by_linear(loaded, step, removed)[0])
+    stacks = [anatomy.prunable(layer) for layer in loaded.layers]
+    found: Array = torch.full((len(stacks), max(map(len, stacks))), torch.nan, dtype=torch.float64).numpy()
+    for index, (stack, moments) in enumerate(zip(stacks, second_moment, strict=True)):
+        with at_hand(loaded.layers[index]):
+            for column, linear in enumerate(stack):
+                moment = moments[linear.name].to(linear.weight.device) / tokens
+                found[index, column] = error(linear.weight.float(), moment)
+        step(index)
+    return Removal(error=found)
 
 
 def error(weight: Tensor, moment: Tensor) -> float:

@@ -97,11 +97,10 @@ def of_each(
     for layer in layers:
         with at_hand(layer):
             rows.append([number(linear.weight) for linear in found(layer)])
-    return filled(rows)
+    return _filled(rows)
 
 
-def filled(rows: list[list[float]]) -> Array:
-    """Rows of unlike lengths as one array, NaN after the end of a row."""
+def _filled(rows: list[list[float]]) -> Array:
     longest = max(map(len, rows))
     return np.array([row + [np.nan] * (longest - len(row)) for row in rows], dtype=np.float64)
 
@@ -112,7 +111,7 @@ def parameters(layers: Iterable[nn.Module]) -> Array:
     Raises:
         UserError: the layers cannot be pruned.
     """
-    return filled([[linear.weight.numel() for linear in prunable(layer)] for layer in layers])
+    return _filled([[linear.weight.numel() for linear in prunable(layer)] for layer in layers])
 
 
 def is_prunable(layers: Iterable[nn.Module]) -> bool:
