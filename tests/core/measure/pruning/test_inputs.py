@@ -16,7 +16,6 @@ from core.measure.linears import Enough, Names, Sums, watched
 from core.measure.perturb import Moments, perturbed
 from core.measure.pruning import Plan, prune_layers
 from core.models import anatomy, replay, work
-from core.store.cache import Store
 from tests import tiny
 
 pytestmark = pytest.mark.usefixtures("inference")
@@ -140,11 +139,6 @@ def test_the_memory_of_second_moments_is_foreseen_within_a_factor_of_two(family:
     held = {id(each): each for layer in moments(family).second_moment for each in layer.values()}.values()
     real = sum(each.numel() * each.element_size() for each in held)
     assert 0.5 * real < work.statistics_bytes(tiny.shape(tiny.loaded(family)), pruned_by("sparsegpt")) < 2 * real
-
-
-def test_only_a_request_that_needs_them_is_charged(empty: Store) -> None:
-    by_wanda, by_sparsegpt = (work.estimate(pruned_by(each), empty).memory for each in ("wanda", "sparsegpt"))
-    assert by_sparsegpt == by_wanda + work.statistics_bytes(tiny.shape(tiny.loaded("llama")), pruned_by("sparsegpt"))
 
 
 def pruned_by(pruner: str) -> MeasureRequest:

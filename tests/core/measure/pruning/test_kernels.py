@@ -75,15 +75,6 @@ def test_half_precision_is_judged_in_float32_and_stays_half_precision(pruner: Pr
     assert torch.equal(pruned, pruner.prune(half.float(), statistic(pruner, norm), 0.5).bfloat16())
 
 
-@every_pruner
-@pytest.mark.parametrize("kept", [None, Pattern(2, 4)])
-def test_a_transposed_view_prunes_as_its_copy(pruner: PrunerRow, kept: Pattern | None) -> None:
-    """GPT-2's Conv1D hands its weight over as a view."""
-    weight, norm = drawn((8, 6))[0], drawn((6, 8), 1)[1]
-    one, other = (pruner.prune(each, statistic(pruner, norm), 0.5, kept) for each in (weight.T, weight.T.contiguous()))
-    assert torch.equal(one, other) and one.shape == (6, 8)
-
-
 # --- patterns ------------------------------------------------------------------------------------------------------
 
 

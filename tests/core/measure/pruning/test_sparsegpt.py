@@ -12,7 +12,6 @@ from torch import Tensor
 from core.base.errors import Broken
 from core.kinds.patterns import Pattern
 from core.kinds.sparsegpt import BLOCK, sparsegpt
-from core.kinds.wanda import wanda
 
 Array = np.ndarray
 
@@ -93,20 +92,6 @@ def test_it_does_what_the_plain_one_does(columns: int, sparsity: float, kept: Pa
     if not differ.any():
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-2, atol=1e-3)
     assert not told
-
-
-@pytest.mark.parametrize("sparsity", [0.3, 0.5, 0.7, 0.9])
-def test_outputs_suffer_less_than_from_wanda_where_inputs_are_correlated(sparsity: float) -> None:
-    weight, inputs = drawn(32, 96)
-    by_wanda = wanda(weight, inputs.norm(dim=0), sparsity)
-    by_sparsegpt = sparsegpt(weight, inputs.T @ inputs, sparsity)
-    assert error(weight, by_sparsegpt, inputs) < error(weight, by_wanda, inputs)
-
-
-def test_independent_inputs_leave_nothing_to_make_up_for() -> None:
-    weight, _ = drawn(6, 50)
-    pruned = sparsegpt(weight, torch.diag(torch.linspace(0.5, 2, 50) ** 2), 0.6)
-    assert torch.equal(pruned[pruned != 0], weight[pruned != 0])
 
 
 # --- a factorisation that fails ------------------------------------------------------------------------------------
