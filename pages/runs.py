@@ -5,10 +5,10 @@ from functools import partial
 import streamlit as st
 
 from core.base.escape import plain
-from core.base.formats import sentence
+from core.base.formats import capital, sentence
 from core.jobs import queue
 from core.store.cache import Store
-from pages.ui import buttons, called, frame, glossary, view, watch
+from pages.ui import buttons, frame, glossary, view, watch
 from pages.ui.runs import actions, evaluations, profiles
 
 store = Store()
@@ -47,7 +47,7 @@ def runs() -> None:
 
 def line(job: queue.Job) -> None:
     """One job."""
-    st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {plain(called.title(job.request))}")
+    st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {plain(capital(job.request.title))}")
     if job.state == "failed" and job.status.error:
         st.caption(plain(sentence(job.status.error)))
     elif job.state == "running":

@@ -9,13 +9,14 @@ import streamlit as st
 
 from core.ask.measurements import Measurement, ProfileSpec
 from core.base.escape import plain
+from core.base.formats import text_name
 from core.jobs.records import Job
 from core.results import evaluations, findings, protocols
 from core.show import figures, words
 from core.show.figures import Chart, perplexity
 from core.store.cache import Store
 from core.store.parts import finished, partial
-from pages.ui import called, frame, subject, view
+from pages.ui import frame, subject, view
 
 FIRST = "The first picture comes with the first part that is finished."
 
@@ -28,7 +29,7 @@ def perplexities(store: Store, job: Job) -> None:
     if not done:
         st.caption(FIRST)
         return
-    read = f"{called.source(job.request.evaluation.text)} · {protocols.badge(study)}"
+    read = f"{text_name(job.request.evaluation.text.source)} · {protocols.badge(study)}"
     points = f"{len(done)} of {len(study.points)} points finished."
     _show(perplexity.of_evaluations(study, None, view.look()), job, "live-study", points, read=read)
 

@@ -11,12 +11,12 @@ from core.ask.shares import ShareRequest
 from core.ask.studies import StudyRequest
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import duration, sentence
+from core.base.formats import capital, duration, sentence
 from core.jobs import queue
 from core.jobs.records import Job
 from core.show.figures.charts import COMPARED
 from core.store.cache import Entry, Store
-from pages.ui import buttons, called, frame, partial_results, view
+from pages.ui import buttons, frame, partial_results, view
 from pages.ui.prune import export
 
 LISTED = 5  # active runs in the sidebar
@@ -36,7 +36,7 @@ def _lines() -> None:
     found = queue.active(Store())
     for job in found[:LISTED]:
         state = job.status.percent if job.state == "running" else "waiting"
-        st.page_link(page(job), label=f"{state} · {plain(called.brief(job.request))}", query_params={"job": job.key})
+        st.page_link(page(job), label=f"{state} · {plain(job.request.title)}", query_params={"job": job.key})
     if len(found) > LISTED:
         st.page_link("runs.py", label=f"{len(found) - LISTED} more waiting")
     if not found:
@@ -77,7 +77,7 @@ def panel(job: Job) -> None:
         st.session_state["job watched"] = job.key
         frame.to_top(job.key)
     with st.container(border=True):
-        st.markdown(f"**{plain(called.title(job.request))}**")
+        st.markdown(f"**{plain(capital(job.request.title))}**")
         if job.active:
             st.fragment(run_every=1.0)(_live)(job.key)
         else:

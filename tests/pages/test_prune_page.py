@@ -41,4 +41,4 @@ def test_a_running_study_fills_its_chart(store: Store) -> None:
     [amount] = [each for each in app.caption if each.value == "3 of 6 points finished."]
     assert "16 × 512 tokens" in amount.help and not badges(app), "one protocol line a page"
     [link] = app.sidebar.get("page_link")
-    assert job.key in link.proto.query_string and "evaluation · 4 settings" in link.proto.label
+    assert job.key in link.proto.query_string and "4 settings of " in link.proto.label

@@ -17,7 +17,6 @@ from core.results import findings
 from core.store import profiles
 from core.store.cache import Store
 from core.store.packs import pack
-from pages.ui import called
 from pages.ui.runs import profiles as shown_profiles
 from tests import fake_experiment as fake
 from tests import synthetic
@@ -167,7 +166,6 @@ def test_exports_are_listed_with_their_folder(bare: Store) -> None:
     bare.save(spec, None, {"model": "m", "setting": OWL.name, "folder": "/some/where", "bytes": 5, "dense_bytes": 9})
     app = part("exports")
     assert naming.whole(OWL) in app.selectbox(key="picked-export").options[0] and "/some/where" in said(app)
-    assert called.setting("what no line says") == "what no line says"
     job = queue.submit(bare, ExportRequest(setting=OWL, folder="/some/where"))
     job.write(Status(state="done", result=spec.key))
     assert "/some/where" in said(part("profiles"))

@@ -14,7 +14,7 @@ from core.ask.texts import WindowRequest
 from core.ask.typed import fraction, numbers, whole
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import capital, per_cent, sentence
+from core.base.formats import capital, per_cent, sentence, text_name
 from core.base.spec import checked
 from core.kinds.treatments import USUAL
 from core.models import work
@@ -28,7 +28,7 @@ from core.show.figures import evaluation
 from core.show.report import remake
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import buttons, called, form, frame, studies, view, watch
+from pages.ui import buttons, form, frame, studies, view, watch
 from pages.ui.allocate import settings
 from pages.ui.prune import pruning
 
@@ -169,7 +169,7 @@ def _answer(entry: Entry) -> None:
     st.markdown("\n".join([f"**{plain(found.sentence)}**", "", *(f"- {plain(each)}" for each in more)]))
     _use(entry, found)
     st.caption(plain(text_splits.described(found.request)))
-    texts = {"text": called.source(found.request.final), **found.provenance.texts}
+    texts = {"text": text_name(found.request.final.source), **found.provenance.texts}
     texts["text"] = texts.pop("final", texts["text"])
     studies.badge(replace(found.final, provenance=found.final.provenance | texts))
     if entry.packs:

@@ -7,6 +7,7 @@ from functools import partial
 import streamlit as st
 
 from core.ask import naming
+from core.ask.settings import read_setting
 from core.base import access, profile_names
 from core.base.errors import UserError
 from core.base.escape import plain
@@ -14,7 +15,7 @@ from core.show.report import reports
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack
-from pages.ui import buttons, called, frame, subject, watch
+from pages.ui import buttons, frame, subject, watch
 
 KEPT = {
     "profile": "Its measurements are deleted too, except those shared with other profiles. You can measure it again.",
@@ -103,8 +104,16 @@ def title(entry: Entry) -> str:
         case "best":
             said = f"best setting: {naming.whole(spec.winner)}"
         case _:
-            said = called.setting(told.get("setting", "?"))
+            said = _setting(told.get("setting", "?"))
     return f"{profile_names.short(told.get('model', '?'))} · {said} · {entry.key[:6]}{entry.mark}"
+
+
+def _setting(line: str) -> str:
+    """A setting in words, from the line that an export stores; what is no such line stays as it is."""
+    try:
+        return line if line.endswith(".json") else naming.whole(read_setting(line))
+    except UserError:
+        return line
 
 
 # --- packs that come in --------------------------------------------------------------------------------------------
