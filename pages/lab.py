@@ -1,16 +1,39 @@
 """Type a sentence, hurt one layer, and watch what the network does with it."""
 
+import pandas as pd
 import streamlit as st
 
+from core.ask.perturbations import perturbation
 from core.base.errors import UserError
-from pages.ui import frame, view
-from pages.ui.lab import answering, continuing, question, taking
+from core.show import words
+from core.show.lessons import sentence
+from core.store.cache import Store
+from pages.ui import frame, subject, view
+from pages.ui.lab import answers, continuations, question
 from pages.ui.live import grid
 
 ABOUT = (
     "SmolLM2-135M-Instruct, 30 layers, dequantised from Q4_1, live on this computer. One sentence is an example, not a "
     "measurement."
 )
+
+
+def link_to_absorption(asked: question.Asked) -> None:
+    """A link to the same layer on many sentences, of the bundled model's committed profile."""
+    try:
+        profile = subject.load(Store().demo().key)
+    except UserError:
+        return
+    query = {"profile": profile.entry.key, "layer": str(asked.state.layer)}
+    measured = words.by_positions(profile)
+    wanted = perturbation(asked.word)
+    kin = [name for name in measured if perturbation(name).is_kin(wanted)]
+    if kin:
+        nearest = min(kin, key=lambda name: abs(perturbation(name).strength - wanted.strength))
+        where = "all" if asked.state.first and asked.is_choosy else "after_first"
+        query |= {"perturbation": nearest} | ({"positions": where} if where in measured[nearest] else {})
+    frame.link("absorption.py", f"Layer {asked.state.layer} on Absorption, measured on many sentences", query)
+
 
 st.title("What does the network do with damage?", anchor=False)
 st.markdown("Type a sentence, click a layer to hurt it, and watch the damage run up to the next word.")
@@ -19,27 +42,29 @@ with field:
     typed = question.sentence()
 asked = question.asked(typed)
 try:
-    (answers, stage), error = answering.answers(asked), None
+    (known, stage), error = answers.answers(asked), None
 except UserError as refused:
-    answers, stage, error = {}, answering.REFUSED, str(refused)
-own = answers.get(answering.name(asked))
+    known, stage, error = {}, answers.REFUSED, str(refused)
+own = known.get(answers.name(asked))
 view.write()
 with status:
-    answering.standing(asked, stage)
+    answers.status(asked, stage)
 if error:
     frame.error(error)
 if own is None:
-    instead = answering.example()
+    instead = answers.example()
     if instead is None:
         view.end()
-    answers[answering.EXAMPLE] = instead
-drawn = answering.drawn if frame.is_first_paint() else None
-grid.draw(asked.sentence, asked.state, question.KINDS, answers, answering.EXAMPLE, view.look(), question.moved, drawn)
+    known[answers.EXAMPLE] = instead
+drawn = answers.drawn if frame.is_first_paint() else None
+grid.draw(asked.sentence, asked.state, question.KINDS, known, answers.EXAMPLE, view.look(), question.moved, drawn)
 if frame.is_first_paint():
     view.end()
 with st.container(horizontal=True, vertical_alignment="center"):
-    taking.on_absorption(asked)
+    link_to_absorption(asked)
     st.caption(ABOUT)
-if own is not None:
-    taking.numbers(asked, own)
-continuing.show()
+row = own.rows.get(asked.state.layer) if own else None
+if row is not None:
+    said = own.hits[row.layer].said.replace("**", "")
+    frame.numbers(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {said}", "lab", "lab")
+continuations.show()

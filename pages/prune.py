@@ -6,7 +6,7 @@ from core.base.errors import UserError
 from core.plan.spread import layer_parameters
 from core.results import protocols
 from pages.ui import frame, studies, subject, view, watch
-from pages.ui.lab import continuing
+from pages.ui.lab import continuations
 from pages.ui.prune import evaluate, export, pruning, results, search
 
 TERMS = ("budget", "correction", "control", "response", "harm", "perplexity", "nats", "rank correlation")
@@ -59,6 +59,6 @@ else:
     elif part == "evaluate":
         evaluate.show(how, profile)
     elif part == "writing" and not how.wrong:
-        continuing.under(how.setting, how.prompt)
+        continuations.under(how.setting, how.prompt)
     elif part == "export" and not how.wrong:
         export.show(how, profile, group and protocols.holding(group, how.setting), watch.begin)

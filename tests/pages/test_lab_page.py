@@ -16,7 +16,7 @@ from core.show.lessons import sentence
 from core.store import scenes
 from core.store.scenes import Generated
 from pages.ui import live, serving
-from pages.ui.lab import continuing
+from pages.ui.lab import continuations
 from pages.ui.lab import question as asking
 from pages.ui.lab.question import OPENING
 from pages.ui.live import grid, texts
@@ -224,7 +224,7 @@ def test_texts_are_stored_for_every_sparsity(stored: None, model: Warm) -> None:
 
 def test_ones_own_words_are_continued_one_after_the_other(stored: None, model: Warm) -> None:
     app = opened(write="It was", story="own", zeros="0.5")
-    for count, (name, label) in enumerate(continuing.METHODS.items(), 1):
+    for count, (name, label) in enumerate(continuations.METHODS.items(), 1):
         asked = prompt("It was", name, 0.5)
         assert len(model.texts) == count
         assert any(f"{count} of 3, pruned by {label}" in each.value for each in app.caption)
@@ -264,4 +264,4 @@ def test_the_picture_has_every_word_that_it_writes_and_no_other() -> None:
 
 
 def test_the_texts_are_of_the_methods_that_are_committed() -> None:
-    assert tuple(continuing.METHODS) == ALLOCATIONS
+    assert tuple(continuations.METHODS) == ALLOCATIONS

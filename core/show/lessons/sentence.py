@@ -141,19 +141,6 @@ def _compared(question: Question, row: Row, gains: Iterable[float | None], twin:
 
 # --- numbers to take away -------------------------------------------------------------------------------------------
 
-COLUMNS = ("damaged layer", "read after layer", "token", "word", "drift")
-
-
-def listed(rows: Iterable[Row]) -> dict[str, list]:
-    """Every drift of some rows: a line for each damaged layer, each it was read after, and each token."""
-    lines = [
-        (row.layer, read, token, row.tokens[token], drift)
-        for row in rows
-        for read in range(row.layer, len(row.drift))
-        for token, drift in enumerate(row.drift[read])
-    ]
-    return {name: list(column) for name, column in zip(COLUMNS, zip(*lines, strict=True), strict=True)}
-
 
 def table(row: Row) -> dict[str, list]:
     """The drift of one row, the output first: a line for each layer it was read after, a column for each token."""

@@ -18,10 +18,9 @@ from core.show.figures import Chart
 from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, ChartRow
 from core.show.figures.charts import GROUPS as CHARTED
 from core.show.figures.style import InView
-from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, subject, view
-from pages.ui.absorption import another
+from pages.ui.absorption import comparison
 
 GROUPS = {name: rows for name, rows in CHARTED.items() if name != GLANCE}  # those of a glance stand at the top
 WITH_STATISTIC = GAIN  # the group that asks how gains are averaged
@@ -57,8 +56,8 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
             view.switch("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
             twin = compared()
     if group == COMPARED:
-        another.ask(asked.profile)
-        stored = another.offer_stored(asked.profile)
+        comparison.ask(asked.profile)
+        stored = comparison.offer_stored(asked.profile)
         if asked.name not in asked.profile.others:
             if asked.profile.others or not stored:
                 chart(GROUPS[group][0], asked, prefix)  # says what to do; the others would say the same
@@ -88,7 +87,6 @@ def chart(row: ChartRow, asked: InView, prefix: str, brief: bool = False) -> Non
     except UserError as lacking:
         st.header(row.question, anchor=False)
         st.info(plain(sentence(lacking)))
-        _elsewhere(row)
         return
     frame.show(drawn, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None, brief=brief)
 
@@ -100,14 +98,6 @@ def _drawn(row: ChartRow, asked: InView, height: int | None) -> Chart:
     if height:
         drawn.figure.update_layout(height=height)
     return drawn
-
-
-def _elsewhere(row: ChartRow) -> None:
-    """A way to the first profile that has what the one in view lacks."""
-    for entry in Store().entries("profile") if row.needs else ():
-        if set(row.needs) <= {each.perturbation.name for each in entry.spec.measurements}:
-            frame.link("absorption.py", "Open a profile that has it", {"profile": entry.key, "group": row.group})
-            return
 
 
 def compare_with(name: str) -> Profile | None:

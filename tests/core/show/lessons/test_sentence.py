@@ -128,10 +128,6 @@ def test_contexts_end_with_the_token_and_are_short() -> None:
 
 
 def test_the_numbers_are_those_of_the_rows() -> None:
-    listed = sentence.listed([SPARED])
-    lines = list(zip(*listed.values(), strict=True))
-    assert len(lines) == 9
-    assert lines[4] == (1, 2, 1, " b", 0.25)
     assert sentence.table(SPARED) == {
         "after layer": [3, 2, 1],
         "1 A": [0, 0, 0],

@@ -18,7 +18,7 @@ from core.jobs import warm
 from core.store import scenes
 from core.store.scenes import Generated
 from pages.ui import buttons, frame, view
-from pages.ui.lab import answering
+from pages.ui.lab import answers
 from pages.ui.live import texts
 from pages.ui.live.texts import Continued
 
@@ -73,10 +73,10 @@ def _draw(stories: dict[str, Continued]) -> tuple[str, str]:
     story, zeros = view.sync("story", names, names[0]), view.sync("zeros", ZEROS, USUAL)
     state = {"prompt": names.index(story), "zeros": ZEROS.index(zeros)}
 
-    def told(chosen: dict[str, int]) -> None:
+    def moved(chosen: dict[str, int]) -> None:
         st.session_state.update({"story": names[chosen["prompt"]], "zeros": ZEROS[chosen["zeros"]]})
 
-    texts.draw(list(stories.values()), SPARSITIES, METHODS, state, told, view.look())
+    texts.draw(list(stories.values()), SPARSITIES, METHODS, state, moved, view.look())
     return story, zeros
 
 
@@ -151,7 +151,7 @@ def _wait(asked: Prompt, running: str) -> None:
     Args:
         running: is said once it is written.
     """
-    future = warm.generate(asked, answering.tab().reader)
+    future = warm.generate(asked, answers.tab().reader)
     st.fragment(run_every=LOOK)(_writing)(asked, future, running)
 
 

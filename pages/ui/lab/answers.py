@@ -1,4 +1,4 @@
-"""The lab's answers: the committed ones at once, all others from the model that is kept warm."""
+"""Answers to the lab's question: the committed ones at once, all others from the model that is kept warm."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from core.jobs import warm
 from core.show.lessons import sentence
 from core.store.scenes import Row, Scene
 from pages.ui import frame
-from pages.ui.lab import question as asking
-from pages.ui.lab.question import Asked
+from pages.ui.lab.question import KINDS, Asked, examples
 from pages.ui.live.grid import Answered, key
 
 KEPT = 6  # scenes of this tab
@@ -63,7 +62,7 @@ class Tab:
 
     def known(self, question: Question) -> Scene | None:
         """All layers of a question."""
-        return asking.examples().get(question) or self.scenes.get(question)
+        return examples().get(question) or self.scenes.get(question)
 
     def known_rows(self, question: Question) -> dict[int, Row]:
         """The layers of a question that are known while not all are.
@@ -109,29 +108,29 @@ def answers(asked: Asked) -> tuple[dict[str, Answered], str]:
 
 def name(asked: Asked, flipped: bool = False) -> str:
     """What the picture calls a question."""
-    first = asked.state.first != flipped or not asking.KINDS[asked.state.kind].choosy
+    first = asked.state.first != flipped or not KINDS[asked.state.kind].choosy
     return key(asked.sentence, asked.word, first, asked.only)
 
 
 def example() -> Answered | None:
     """The answer to the opening question, if it is here."""
-    return next((_answered(question, scene, {}, None) for question, scene in asking.examples().items()), None)
+    return next((_answered(question, scene, {}, None) for question, scene in examples().items()), None)
 
 
 def _answered(question: Question, scene: Scene | None, rows: dict[int, Row], twin: Scene | None) -> Answered | None:
     """An answer as far as it is known, ready to be drawn."""
     if scene is not None:
         return _whole(question, scene, twin)
-    return _told(question, next(iter(rows.values())), rows, (), twin) if rows else None
+    return _assembled(question, next(iter(rows.values())), rows, (), twin) if rows else None
 
 
 @lru_cache(maxsize=16)
 def _whole(question: Question, scene: Scene, twin: Scene | None) -> Answered:
     """The answer of every layer, put together once for all runs of the page and all readers of the same sentence."""
-    return _told(question, scene, {layer: scene.row(layer) for layer in range(scene.layers)}, scene.gain, twin)
+    return _assembled(question, scene, {layer: scene.row(layer) for layer in range(scene.layers)}, scene.gain, twin)
 
 
-def _told(
+def _assembled(
     question: Question, shared: Scene | Row, rows: dict[int, Row], gains: tuple[float | None, ...], twin: Scene | None
 ) -> Answered:
     twins = {layer: twin.row(layer) for layer in rows} if twin else {}
@@ -148,7 +147,7 @@ def drawn() -> None:
 # --- how far it is --------------------------------------------------------------------------------------------------
 
 
-def standing(asked: Asked, stage: str) -> None:
+def status(asked: Asked, stage: str) -> None:
     """How far the answer is, in a line that looks again until it has come; then the page is drawn anew."""
     if stage == REFUSED:
         st.caption("The last answer stays until the sentence can be measured.")
@@ -180,7 +179,7 @@ def _stage(asked: Asked) -> str:
 
 def _said(asked: Asked, stage: str) -> str:
     here, question, ready = tab(), asked.question(), warm.state() == "ready"
-    if question in asking.examples():
+    if question in examples():
         return f":material/inventory_2: Stored answer. {MODEL[warm.state()]}"
     if stage == "whole":
         scene = here.scenes[question]
