@@ -81,7 +81,7 @@ class Head:
     def __init__(self, loaded: Loaded, tokens: Tensor):
         self.model: PreTrainedModel = loaded.model
         probe = tokens[:1, :2].to(loaded.model.device)
-        self.calls: Sequence[Call] = record(loaded.model, loaded.layers, probe)[0]  # only for the form of the outputs
+        self.calls: Sequence[Call] = record(loaded.model, loaded.layers, probe)  # only for the form of the outputs
 
     def logits(self, ids: Tensor, stream: Tensor) -> Tensor:
         """float32 logits (windows, tokens, vocabulary) of a stream (windows, tokens, width)."""
@@ -149,6 +149,6 @@ def _losses(logits: Tensor, *more: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 @torch.inference_mode()
 def first_broken(loaded: Loaded, window: Tensor) -> int:
     """The first layer whose output on a window (length,) is not finite; the number of layers if all are."""
-    calls, _ = record(loaded.model, loaded.layers, window[None].to(loaded.model.device))
+    calls = record(loaded.model, loaded.layers, window[None].to(loaded.model.device))
     finite = [bool(torch.isfinite(call.exit).all()) for call in calls]
     return finite.index(False) if False in finite else len(finite)

@@ -132,14 +132,15 @@ def cumulative(loaded: Loaded, other: Loaded, tokens: Tensor, step: Step) -> Cum
 def _run(loaded: Loaded, other: Loaded, ids: Tensor) -> dict[str, np.ndarray]:
     """One sequence. ids: (1, tokens)."""
     ours, theirs = (ids.to(each.model.device) for each in (loaded, other))
-    clean, last = record(loaded.model, loaded.layers, ours)
-    run, end = record(other.model, other.layers, theirs)
+    clean = record(loaded.model, loaded.layers, ours)
+    run = record(other.model, other.layers, theirs)
+    last = clean[-1].exit
     reader = Reader(len(clean), 1, last.device)
     for layer, (call, changed) in enumerate(zip(clean, run, strict=True)):
         reader.read(0, layer, changed.exit.to(last.device), call.exit)
     read_at = harm_tokens(ids.shape[1], 1)
     dense = Dense(tail(loaded.model, clean, ours, last)[:, read_at], ours[:, read_at + 1])
-    harm = dense.harm(tail(other.model, run, theirs, end)[:, read_at].to(last.device))
+    harm = dense.harm(tail(other.model, run, theirs, run[-1].exit)[:, read_at].to(last.device))
     drift = reader.result()
     before = [calls[0].entry.float().to(last.device) for calls in (clean, run)]
     entry = ((before[1] - before[0]).norm(dim=-1) / before[0].norm(dim=-1))[0, 1:].mean()

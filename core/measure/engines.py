@@ -47,7 +47,7 @@ class Group:
 def prepare(loaded: Loaded, tokens: Tensor, sequences: Sequence[int], moments: Moments, stride: int) -> Group:
     """Record the clean run of some sequences. tokens: (all sequences, length)."""
     ids = tokens[list(sequences)].to(loaded.model.device)
-    calls, _ = record(loaded.model, loaded.layers, ids)
+    calls = record(loaded.model, loaded.layers, ids)
     return Group(loaded.model, sequences, ids, calls, moments, harm_tokens(ids.shape[1], stride))
 
 
@@ -58,7 +58,7 @@ def largest_replay_error(group: Group, step: Step) -> float:
     it may be neither what earlier layers made of theirs nor a store that layers fill for later ones.
     """
     turned = group.calls[0].entry.flip(1)
-    others, _ = record(group.model, [call.layer for call in group.calls], group.ids, turned)
+    others = record(group.model, [call.layer for call in group.calls], group.ids, turned)
     worst = 0.0
     for index, (call, other) in enumerate(zip(group.calls, others, strict=True)):
         with at_hand(call.layer):

@@ -64,10 +64,10 @@ def statistics(
         with ExitStack() as hooks:
             for layer, stack, sums in watching:
                 hooks.enter_context(watched(layer, stack, sums.add))
-            calls, last = record(loaded.model, layers, ids)
+            calls = record(loaded.model, layers, ids)
         for name, values in _stream_numbers(calls).items():
             rows[name].append(values)
-        logits = tail(loaded.model, calls, ids, last)[0, :-1].float()
+        logits = tail(loaded.model, calls, ids, calls[-1].exit)[0, :-1].float()
         rows["nll"].append(np.array([float(cross_entropy(logits, ids[0, 1:]))]))
         if spread:
             spread.add([call.exit[0, 1:] for call in calls])

@@ -194,14 +194,14 @@ def _check_replay(loaded: Loaded, tokens: Tensor) -> bool:
         UserError: a layer cannot be run by itself, or is told what earlier layers made of their streams.
     """
     model, layers, ids = loaded.model, loaded.layers, tokens.to(loaded.model.device)
-    calls, _ = record(model, layers, ids)
+    calls = record(model, layers, ids)
     own = _errors(loaded, calls, calls)
     _insist(loaded, own, "run by itself, differs by {:.1e} from the model's own forward")
-    others, _ = record(model, layers, (ids + 1) % model.config.get_text_config().vocab_size)
+    others = record(model, layers, (ids + 1) % model.config.get_text_config().vocab_size)
     usual = zip(own, _errors(loaded, others, others), strict=True)
     if all(found <= max(pair) for found, pair in zip(_errors(loaded, calls, calls, others), usual, strict=True)):
         return True
-    steered, _ = record(model, layers, ids, others[0].entry)
+    steered = record(model, layers, ids, others[0].entry)
     wrong = "told what earlier layers made of the text, would differ by {:.1e} once these are pruned"
     _insist(loaded, _errors(loaded, calls, steered), wrong)
     return False
@@ -244,7 +244,7 @@ def _recorded(loaded: Loaded, tokens: Tensor, alike: bool) -> tuple[list[list[Ca
     for part in tokens.split(max(1, WALK_BATCH // tokens.shape[1])):
         ids = part.to(loaded.model.device)
         if part.shape not in known or not alike:
-            calls, _ = record(loaded.model, loaded.layers, ids)
+            calls = record(loaded.model, loaded.layers, ids)
             streams.append(calls[0].entry)
             nothing = streams[-1].new_empty(0)
             known[part.shape] = [replace(call, entry=nothing, exit=nothing) for call in calls]
@@ -271,7 +271,7 @@ def _dense_path(
     loaded: Loaded, tokens: Tensor, batches: list[list[Call]], streams: list[Tensor], alike: bool
 ) -> DensePath:
     own = batches if alike else _recorded(loaded, tokens, alike)[0]  # a store that layers fill, filled by dense ones
-    tried, _ = record(loaded.model, loaded.layers, tokens[:1, :CHECKED].to(loaded.model.device))
+    tried = record(loaded.model, loaded.layers, tokens[:1, :CHECKED].to(loaded.model.device))
     return DensePath(own, streams, tried)
 
 

@@ -87,8 +87,8 @@ def clean(loaded: Loaded, sentence: str) -> Clean:
     most = min(MOST_TOKENS, loaded.longest or MOST_TOKENS)
     if not 1 <= ids.shape[1] <= most:
         raise UserError(f"the sentence has {ids.shape[1]} tokens and the lab takes 1 to {most}: shorten it")
-    calls, last = record(loaded.model, loaded.layers, ids)
-    dense = Dense(tail(loaded.model, calls, ids, last), ids)
+    calls = record(loaded.model, loaded.layers, ids)
+    dense = Dense(tail(loaded.model, calls, ids, calls[-1].exit), ids)
     return Clean(loaded, ids, calls, dense, _likeliest(dense.log_p))
 
 

@@ -60,8 +60,8 @@ class Call:
 
 def record(
     model: PreTrainedModel, layers: Sequence[nn.Module], ids: Tensor, stream: Tensor | None = None
-) -> tuple[list[Call], Tensor]:
-    """One real forward. Returns a call per layer and the logits' hidden source, the last layer's output.
+) -> list[Call]:
+    """The call of every layer in one real forward.
 
     Args:
         ids: (batch, tokens) token ids, without padding.
@@ -86,7 +86,7 @@ def record(
         for layer in layers:
             stack.callback(layer.register_forward_hook(recorded, with_kwargs=True).remove)
         model(input_ids=ids, use_cache=False)
-    return calls, calls[-1].exit
+    return calls
 
 
 def replay_error(call: Call, on: Call | None = None) -> float:

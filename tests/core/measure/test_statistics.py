@@ -28,7 +28,7 @@ def test_norms_influence_and_loss(family: str) -> None:
     ids, activation, _ = found(family)
     of = tiny.loaded(family)
     for sequence, row in enumerate(ids):
-        calls, _ = replay.record(of.model, of.layers, row[None])
+        calls = replay.record(of.model, of.layers, row[None])
         for layer, call in enumerate(calls):
             norm = call.exit[0].double().norm(dim=-1)
             influence = 1 - cosine_similarity(call.entry[0].double(), call.exit[0].double(), dim=-1)
@@ -44,7 +44,7 @@ def test_norms_influence_and_loss(family: str) -> None:
 def test_the_root_squares_to_the_covariance_without_position_0() -> None:
     ids, _, moments = found("llama", covariance=True)
     of = tiny.loaded("llama")
-    streams = [replay.record(of.model, of.layers, row[None])[0] for row in ids]
+    streams = [replay.record(of.model, of.layers, row[None]) for row in ids]
     for layer in range(tiny.LAYERS):
         rows = torch.cat([calls[layer].exit[0, 1:] for calls in streams]).double()
         expected = torch.cov(rows.T, correction=0)

@@ -272,13 +272,13 @@ def test_layers_on_several_devices_are_called_where_they_lie(family: str) -> Non
         placement.spread(model, layers, [main, other, None, other], main)
         assert model.device == main and next(layers[1].parameters()).device == other
         ids = torch.zeros(2, 8, dtype=torch.long)
-        calls, last = record(model, layers, ids)
+        calls = record(model, layers, ids)
         streams = []
         for call in calls:
             with at_hand(call.layer):
                 streams.append(call(call.entry, {name: 2 * each for name, each in call.layer.named_parameters()}))
-        logits = tail(model, calls, ids, last)
-    assert {each.device for each in (last, logits, *streams)} == {main}
+        logits = tail(model, calls, ids, calls[-1].exit)
+    assert {each.device for each in (calls[-1].exit, logits, *streams)} == {main}
 
 
 def test_layers_fill_the_first_device_then_the_others_and_what_remains_is_streamed() -> None:
@@ -297,7 +297,7 @@ def test_the_dense_path_goes_beside_layers_on_several_devices() -> None:
         layers = anatomy.decoder_layers(model)
         main, other = torch.device("cpu"), torch.device("cpu", 1)
         placement.spread(model, layers, [main, other, None, other], main)
-        call = record(model, layers, torch.zeros(2, 8, dtype=torch.long))[0][1]
+        call = record(model, layers, torch.zeros(2, 8, dtype=torch.long))[1]
         stack = anatomy.prunable(layers[1])
         with at_hand(layers[1]):
             with pytest.raises(DataDependentOutputException):  # it comes to where a number is needed

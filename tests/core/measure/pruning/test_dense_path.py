@@ -30,7 +30,7 @@ def fresh(family: str) -> Loaded:
 
 def runs(of: Loaded, tokens: Tensor = TOKENS) -> list[Call]:
     with torch.inference_mode():
-        return record(of.model, of.layers, tokens)[0]
+        return record(of.model, of.layers, tokens)
 
 
 def unseen(*_: object) -> None:

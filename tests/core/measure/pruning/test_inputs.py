@@ -121,12 +121,12 @@ def test_second_moments_are_over_all_tokens_of_all_sequences(family: str) -> Non
 def test_a_residual_is_what_the_walk_makes_of_the_first_layer(family: str, name: str) -> None:
     """Whose inputs are the dense model's in both."""
     of, found = tiny.loaded(family), moments(family)
-    [call, *_], _ = replay.record(of.model, of.layers, TEXT.tokens)
+    [call, *_] = replay.record(of.model, of.layers, TEXT.tokens)
     stream = perturbed(tiny.measurement(f"residual:{name}:0.7"), 0, call, range(4), found)
     there = replace(of, model=tiny.built(family))
     how = TREATMENTS[name]
     prune_layers(there, TEXT.tokens, Plan(how.pruner, np.full(tiny.LAYERS, 0.7), repair=how.repair))
-    [other, *_], _ = replay.record(there.model, there.layers, TEXT.tokens)
+    [other, *_] = replay.record(there.model, there.layers, TEXT.tokens)
     scale = float((stream - call.exit).norm(dim=-1).mean())
     torch.testing.assert_close(stream, other.exit, rtol=0, atol=0.02 * scale)
 
