@@ -19,7 +19,6 @@ from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.texts import WindowRequest
 from core.base.errors import Broken
 from core.evaluate import resolving as walking
-from core.evaluate import running
 from core.evaluate.perplexity import evaluate
 from core.export import folder as remake
 from core.jobs import experiment
@@ -223,15 +222,6 @@ def test_what_breaks_is_not_exported(empty: Store, text: str, tmp_path: Path, br
     with refused("layer 1", "not finite", error=Broken):
         experiment.get(asked, empty)
     assert not (tmp_path / "out").exists()
-
-
-def test_more_examples_than_a_task_has_are_refused_before_anything_runs(
-    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused
-) -> None:
-    asked = with_tasks(request(text, setting(), windows=8), tmp_path / "tasks", 13)
-    monkeypatch.setattr(running.perplexity, "reference", lambda *_: pytest.fail("the dense model was run"))
-    with refused("local_birds", "13", "12"):
-        experiment.get(asked, empty)
 
 
 def test_a_profile_of_another_model_is_refused(empty: Store, text: str, refused) -> None:
