@@ -11,12 +11,10 @@ import numpy as np
 from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
 from core.base.formats import digits, per_cent, times
-from core.kinds import Uniform
 from core.kinds.owl import Owl
-from core.kinds.response import Response
 from core.plan import responses
 from core.plan.estimates import estimates
-from core.plan.spread import allocate, family
+from core.plan.spread import family
 from core.results.comparison import spearman
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations
@@ -156,35 +154,6 @@ def _judged(sparsity: float, harm: Array, layer: int) -> str:
     return (
         f"**Wrong.** At {zeros} zeros, your pick, layer {of(layer)}, ranks {of(layer, rank(harm, layer))} "
         f"({of(layer, digits(harm[layer]))} nats). Layer {of(worst)} does {more} the harm."
-    )
-
-
-def methods(profile: Profile) -> dict[str, float]:
-    """Allocation -> additive estimate of its KL divergence at 70 %, nats; NaN beyond what was measured.
-
-    Raises:
-        UserError: as `correction`.
-    """
-    corrected = Correction(strength=0.04, driver=DRIVER)
-    asked = {
-        "uniform": AllocationRequest(base=Uniform(), target=TARGET),
-        "OWL": AllocationRequest(base=Owl(), target=TARGET),
-        "OWL, corrected by 0.04": AllocationRequest(base=Owl(), target=TARGET, correction=corrected),
-        "the response allocation": AllocationRequest(base=Response(objective="kl"), target=TARGET),
-    }
-    rows = np.stack([allocate(each, profile).sparsity for each in asked.values()])
-    return dict(zip(asked, estimates(rows, profile, "kl").tolist(), strict=True))
-
-
-def methods_said(told: dict[str, float]) -> str:
-    """Which allocation the estimates prefer."""
-    known = {name: value for name, value in told.items() if math.isfinite(value)}
-    if len(known) < 2:
-        return "These allocations exceed the largest sparsity measured, so they cannot be compared."
-    (best, low), (worst, high) = (pick(known.items(), key=lambda each: each[1]) for pick in (min, max))
-    return (
-        f"Summed over layers, the estimate at {per_cent(TARGET)} zeros puts {best} first ({digits(low, 3)} nats) and "
-        f"{worst} last ({digits(high, 3)} nats). Only pruning all layers at once can confirm it."
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.base.errors import UserError
-from core.base.formats import changed, digits, gain, several, times
+from core.base.formats import changed, digits, gain, times
 from core.plan.gains import Gains, gains_of, verdicts_of
 from core.results import findings, propagation
 from core.show.lessons.shared import DRIVER, EVERY, PRUNED, among, check_several, noise, of, ref, usual
@@ -221,30 +221,4 @@ def _absorbing(name: str, trained: Profile, twin: Profile, marks: tuple[str, str
     return (
         f"{what} is absorbed after {ours} of {ref(trained.layers - 1, EVERY)} layers in the trained model and after "
         f"{theirs} in the twin, {verdict}."
-    )
-
-
-ROUNDING = 1e-3  # relative; what other processors and thread counts make of the same float32 arithmetic
-
-
-def compared(fresh: Profile, cached: Profile, name: str) -> str:
-    """How far a measurement made now differs from the cached one of the same text.
-
-    Raises:
-        UserError: one of them lacks the perturbation.
-    """
-    new, old = (gains_of(each.seeds(name)).value for each in (fresh, cached))
-    if new.shape != old.shape:
-        return (
-            f"The two cannot be compared: the new profile has {several(len(new), 'layer')}, the stored one {len(old)}."
-        )
-    apart = float(np.nanmax(np.abs(new / old - 1)))
-    if apart == 0:
-        return "The gains measured just now equal the stored ones to the last digit."
-    if apart < ROUNDING:
-        bound = "millionth" if apart < 1e-6 else "thousandth"
-        return f"The gains measured just now differ from the stored ones by less than a {bound}, which is rounding."
-    return (
-        f"The gains measured just now differ from the stored ones by up to {digits(100 * apart)} %. That is more than "
-        "rounding: the processor, a library or the model file may differ."
     )

@@ -83,10 +83,6 @@ def _prune(found: Profile) -> Told:
     yield "worst", [alone.worst, alone.at]
 
 
-def _methods(found: Profile) -> Told:
-    yield "estimates", list(lessons.methods(found).values())
-
-
 def _measured(found: Profile) -> Told:
     whole = lessons.measured(evaluations_of(found))
     if whole is None:
@@ -107,6 +103,5 @@ CHAPTERS: dict[str, Callable[[Profile], Told]] = {
     "absorb": _absorb,
     "allocate": _allocate,
     "prune": _prune,
-    "methods": _methods,
     "measured": _measured,
 }

@@ -322,14 +322,6 @@ def test_the_closing_screen_says_of_each_chapter_what_it_said(standard: Profile)
     assert list(lessons.closing(lacking)) == [each for each in told if each != "amplify"]
 
 
-def test_the_methods_are_ranked_by_their_estimates(standard: Profile) -> None:
-    told = lessons.methods(standard)
-    assert min(told, key=told.get) == "the response allocation"
-    assert f"puts {min(told, key=told.get)} first" in lessons.methods_said(told)
-    assert "puts uniform first" in lessons.methods_said(told | {"uniform": 0.001})
-    assert "cannot be compared" in lessons.methods_said(dict.fromkeys(told, np.nan))
-
-
 def test_a_profile_that_lacks_something_gets_one_sentence(standard: Profile) -> None:
     quiet = without(standard, *(name for name in standard.by_name if name.startswith("gaussian")))
     for chapter in (lessons.perturb, lessons.drift, lessons.amplify, lessons.absorb):
@@ -350,18 +342,3 @@ def test_one_layer_alone_or_a_harm_that_is_not_a_number_is_refused(store: Store,
     assert not {"amplify", "prune"} & set(lessons.closing(single))
     with pytest.raises(UserError, match="a response is NaN"):
         lessons.prune(with_fields(standard, "residual:wanda:0.9", kl=at(2, np.nan, 0.1)))
-
-
-# --- measured again ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("by", "said"),
-    [(0.0, "last digit"), (3e-7, "a millionth"), (1e-5, "a thousandth"), (0.1, "11 %. That is more than rounding")],
-)
-def test_a_second_measurement_is_compared(standard: Profile, by: float, said: str) -> None:
-    shifted = standard.seeds("skip")[0].log_drift.copy()
-    shifted[2, -1] += by
-    assert said in lessons.compared(with_fields(standard, "skip", log_drift=shifted), standard, "skip")
-    with pytest.raises(UserError, match="not measured"):
-        lessons.compared(without(standard, "skip"), standard, "skip")
