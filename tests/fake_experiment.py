@@ -18,10 +18,10 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, PerturbedSpec, ProfileSpec
-from core.ask.presets import PRESETS
+from core.ask.perturbations import PRESETS
 from core.ask.studies import StudyRequest
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.models.progress import Progress, Report, silent
 from core.store import parts

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import typer
 
-from core.ask.commands import Allocating, Asked, Studying
-from core.cli import app, asking
+from core.ask.commands import Asked, request_of
+from core.cli import app
 
 
 def given(line: str) -> tuple[str, SimpleNamespace]:
     """The command and the values of its options."""
-    for module in ("allocating", "best", "commands", "comparing", "studying"):
+    for module in ("allocating", "best", "measuring", "studying"):
         importlib.import_module(f"core.cli.{module}")  # each registers its commands
     words = shlex.split(line)
     assert words[:3] == ["python", "-m", "core"]
@@ -25,13 +25,4 @@ def given(line: str) -> tuple[str, SimpleNamespace]:
 def asked(line: str) -> Asked:
     """The request that a line makes."""
     name, values = given(line)
-    if name == "study":
-        return Studying(file=str(values.file))
-    if name == "allocate":
-        return Allocating(
-            profile=values.profile,
-            allocation=asking.allocation(values),
-            judge=values.judge,
-            judge_pruner=values.judge_pruner,
-        )
-    return getattr(asking, name)(values)
+    return request_of(name, **vars(values))

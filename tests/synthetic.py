@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from core.ask.inputs import ModelSpec, TextSpec
 from core.ask.measurements import Measurement, ProfileSpec, measurements, methods_of
-from core.ask.models import ModelSpec
-from core.ask.presets import PRESETS
+from core.ask.perturbations import PRESETS
 from core.ask.settings import PrunedSpec, Setting, with_twins
 from core.ask.studies import Point, StudySpec, TaskSpec
-from core.ask.texts import TextSpec
 from core.kinds import Perturbation, ResidualLinear
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.store.cache import Store

@@ -175,7 +175,7 @@ def test_what_is_asked_stored_told_and_drawn_loads_neither_streamlit_nor_tensors
 
 
 def test_the_command_line_loads_charts_only_for_a_report() -> None:
-    assert "plotly" not in loaded_by("import core.cli.reporting")
+    assert "plotly" not in loaded_by("import core.cli.running")
 
 
 def test_where_changes_are_checked_nothing_is_skipped_for_want_of_the_bundled_model() -> None:

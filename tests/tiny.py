@@ -15,10 +15,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
+from core.ask.inputs import ModelSpec, TextSpec
 from core.ask.measurements import Measurement, ProfileSpec, methods_of
-from core.ask.models import ModelSpec
 from core.ask.perturbations import perturbation
-from core.ask.texts import TextSpec
 from core.measure.linears import Sums
 from core.measure.sweep import Sweep
 from core.models import anatomy

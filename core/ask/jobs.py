@@ -1,15 +1,112 @@
-"""The kinds of job: a row each, from what a person asks to the view that it resolves to."""
+"""The kinds of job: a row each, from what a person asks to the view that it resolves to.
+
+A share of a measurement or of a study is a job too: what one of several processes does of it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Union
+from typing import Any, Self, Union
 
-from core.ask.measurements import MeasureRequest, ProfileSpec
+import numpy as np
+from pydantic import Field, model_validator
+
+from core.ask.measurements import MeasureRequest, PerturbedSpec, ProfileSpec
 from core.ask.requests import BestRequest, BestSpec, ExportRequest, ExportSpec
-from core.ask.shares import ShareRequest, Unfinished
-from core.ask.studies import StudyRequest, StudySpec
-from core.base.spec import Spec, View
+from core.ask.studies import EvaluatedSpec, StudyRequest, StudySpec
+from core.base.errors import UserError
+from core.base.escape import brief
+from core.base.spec import Spec, View, checked
+
+LONGEST = 20  # signs of a share that is typed
+
+
+class Share(Spec):
+    """Which share: the second of eight. Shares are the same wherever and whenever they are asked for."""
+
+    part: int = Field(ge=1)
+    of: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.part > self.of:
+            raise ValueError(f"there is no share {self.part} of {self.of}")
+        return self
+
+    @property
+    def name(self) -> str:
+        return f"share {self.part} of {self.of}"
+
+
+class ShareRequest(Spec):
+    """One share of a measurement or of a study; whoever does the last one makes the whole."""
+
+    identity = "ShareRequest"
+    whole: MeasureRequest | StudyRequest
+    share: Share
+
+    @property
+    def title(self) -> str:
+        return f"{self.share.name}: {self.whole.title}"
+
+
+class Part(Spec):
+    """Some sequences or windows of a unit, as they travel while it is not whole."""
+
+    identity = "Part"
+    unit: PerturbedSpec | EvaluatedSpec
+    first: int = Field(ge=0)
+    count: int = Field(ge=1)
+
+    @property
+    def alone(self) -> PerturbedSpec | EvaluatedSpec:
+        """The same unit of a text that is these sequences or windows."""
+        windows = self.unit.text.windows[self.first : self.first + self.count]
+        return self.unit.model_copy(update={"text": self.unit.text.model_copy(update={"windows": windows})})
+
+
+class Unfinished(View):
+    """A view: a profile or a study of which shares are done and shares are missing."""
+
+    identity = "Unfinished"
+    whole: ProfileSpec | StudySpec
+
+    @property
+    def units(self) -> tuple[Spec, ...]:
+        return self.whole.units
+
+    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        return {"whole": self.whole.key, "model": told.get("model"), "text": told.get("text")}
+
+    def lines(self, told: Mapping[str, Any]) -> list[str]:
+        return [f"of {self.whole.key}", *self.whole.lines(told)]
+
+
+def read_share(typed: str) -> Share:
+    """`2/8` -> the second of eight.
+
+    Raises:
+        UserError: not two whole numbers with a slash, or no such share.
+    """
+    part, _, of = typed.strip().partition("/")
+    numbers = part.isdecimal() and of.isdecimal() and len(typed) < LONGEST
+    if not (numbers and 1 <= int(part) <= int(of)):
+        raise UserError(f"--part {brief(typed)} is no share of a whole: write which of how many, from 1/8 to 8/8")
+    return checked(Share, part=int(part), of=int(of))
+
+
+def cut(works: Sequence[float], of: int) -> list[int]:
+    """The share, 1 to `of`, that each piece of work falls to: neighbours stay together, each share is about as much.
+
+    A share differs from the mean by less than the largest piece; with more shares than pieces some are empty.
+    """
+    ends = np.cumsum(works)
+    middles = (ends - np.asarray(works) / 2) / ends[-1]
+    return (np.minimum(middles * of, of - 1).astype(int) + 1).tolist()
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

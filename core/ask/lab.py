@@ -6,8 +6,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from core.ask.models import Dtype, OfModel
-from core.ask.perturbations import EACH, perturbation
+from core.ask.inputs import Dtype, OfModel
+from core.ask.measurements import EACH
+from core.ask.perturbations import perturbation
 from core.ask.settings import Setting, read_setting
 from core.base.errors import UserError
 from core.base.formats import either

@@ -7,14 +7,13 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.ask.models import ModelSpec, OfModel
-from core.ask.perturbations import EACH
-from core.ask.texts import TextSpec, WindowRequest
+from core.ask.inputs import ModelSpec, OfModel, TextSpec, WindowRequest
 from core.base.formats import model_name, text_name
 from core.base.spec import Spec, View, added
 from core.kinds import Perturbation
 from core.kinds.treatments import PRUNERS
 
+EACH = "each"  # linear: stands for every linear of the model, one measurement for each
 SMALLEST_HALF_PRECISION_SIZE = 0.05
 
 

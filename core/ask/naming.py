@@ -62,21 +62,6 @@ def whole(asked: Setting) -> str:
     return ", ".join(words)
 
 
-def former(asked: Setting) -> str:
-    """What a setting was called before there was one grammar: `owl m=5 lam=0.08 reversed 0.04 by skip, 70%, wanda`."""
-    allocation, fix = asked.allocation, asked.allocation.correction
-    own = {} if allocation.base.by_hand else allocation.base.model_dump(exclude={"kind"})
-    own |= {name: value for name, value in _bounds(allocation).items() if value != _bounds(AllocationRequest())[name]}
-    words = [allocation.base.kind, *(f"{name}={word(value)}" for name, value in own.items())]
-    if fix.strength:
-        words += ["corrected" if fix.control == "none" else fix.control, number(fix.strength), f"by {fix.driver}"]
-        words += [f"seed {fix.seed}"] if fix.control == "shuffled" else []
-        words += [f"clip {number(fix.clip)}"] if fix.clip != Correction().clip else []
-    more = [asked.repair or "", asked.pattern or "", "true-sequential" if asked.true_sequential else ""]
-    more += [f"calibration seed {asked.calibration_seed}" if asked.calibration_seed else ""]
-    return ", ".join(filter(None, [" ".join(words), f"{allocation.target:.0%}", asked.pruner, *more]))
-
-
 def kind(asked: Setting) -> tuple:
     """What settings have in common that are called alike but for parameters and correction."""
     fixed = asked.allocation.target, asked.treatment, asked.pattern, asked.true_sequential

@@ -8,11 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from core.ask import naming
+from core.ask.inputs import USUAL_CALIBRATION, ModelSpec, OfModel, WindowRequest
 from core.ask.measurements import ProfileSpec
-from core.ask.models import ModelSpec, OfModel
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import StudySpec
-from core.ask.texts import USUAL_CALIBRATION, WindowRequest
 from core.base.formats import model_name, per_cent
 from core.base.spec import Spec, View, added
 from core.kinds.treatments import NO_REPAIR, USUAL, Pruner, Repaired
@@ -49,16 +48,16 @@ class BestRequest(OfModel):
     """
 
     identity = "BestRequest"
-    target: float | None = Field(None, gt=0, le=0.95, description="sparsity that is wanted")
+    target: float | None = Field(None, gt=0, le=0.95, description="the sparsity that is wanted, as in 0.6")
     max_loss: float | None = Field(
-        None, gt=0, description="largest rise of the perplexity, a fraction of the dense model's"
+        None, gt=0, description="in its place: the largest rise of the perplexity, as in 20%"
     )
     pruner: Pruner = USUAL
     repair: Repaired = Field("refit_dense", description="what is tried on the weights that the winner keeps; or none")
     calibration: WindowRequest = WindowRequest(sequences=16, length=256)
     selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
     final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
-    profile: str | None = Field(None, description="key of the profile that allocations look at; None: measured for it")
+    profile: str | None = Field(None, description="key of the profile that allocations look at; else one is measured")
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (0, 1, 2), min_length=1, description="calibration seeds of the final comparison; the first one selects"
     )

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
-from core.ask.texts import TextSpec
+from core.ask.inputs import TextSpec
 from core.base.spec import Spec, added, checked, number
 from core.kinds import Uniform
 from core.kinds.patterns import pattern as read_pattern
@@ -32,8 +32,8 @@ class Setting(Spec):
     pruner: Pruner = USUAL
     repair: Repair | None = added(None, "what is done to the weights that stay")
     allocation: AllocationRequest = AllocationRequest()
-    pattern: str | None = Field(None, description="N kept of M, as in 2:4")
-    true_sequential: bool = False
+    pattern: str | None = Field(None, description="N kept of M, as in 2:4; uniform")
+    true_sequential: bool = Field(False, description="prune a layer group by group")
     calibration_seed: int = Field(0, ge=0, description="draws the calibration windows")
 
     @field_validator("pattern")

@@ -7,9 +7,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.ask.models import ModelSpec, OfModel
+from core.ask.inputs import USUAL_CALIBRATION, USUAL_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
 from core.ask.settings import PrunedSpec, Setting, with_twins
-from core.ask.texts import USUAL_CALIBRATION, USUAL_EVALUATION, TextSpec, WindowRequest
 from core.base.formats import model_name, several, text_name
 from core.base.spec import Spec, View, added
 
@@ -19,7 +18,7 @@ class EvaluationRequest(Spec):
 
     text: WindowRequest = USUAL_EVALUATION
     tasks: tuple[str, ...] = Field((), description="zero-shot tasks by name")
-    tasks_from: str | None = Field(None, description="folder of task files; None: the harness's own")
+    tasks_from: str | None = Field(None, description="folder of task files; else the harness's own tasks")
     examples: int | None = Field(200, title="Examples", ge=1, description="seeded sample per task; None: all")
     seed: int = Field(0, ge=0, description="draws the examples")
 

@@ -11,61 +11,36 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.ask import grammar
+from core.ask.inputs import WindowRequest
 from core.ask.settings import Setting, uniform
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.ask.texts import USUAL_CALIBRATION, USUAL_EVALUATION, WindowRequest
 from core.ask.typed import absolute, span
 from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.formats import gist
 from core.base.paths import expanded, read_text, resolved
-from core.base.spec import checked, number
+from core.base.spec import Spec, checked, number, revised
 from core.kinds.patterns import pattern
 from core.kinds.treatments import USUAL
 
 STUDY_FILE = "study.toml"  # as commands call it
 ALLOCATION_FILE = ".json"
 OF_LISTS = ("strength", "control", "seed")  # of a correction, where the file lists strengths
-FORMS = {"string_type": "text in quotes", "int_type": "a whole number", "bool_type": "true or false"}
+WHOLE = ("model", "revision", "dtype", "profile")  # of the request, as they are
+OF_WINDOWS = (*WindowRequest.model_fields, "windows")  # the last: another word for `sequences`
+# of the evaluation: as a file calls it -> as the request does
+OF_TASKS = {"tasks": "tasks", "tasks_from": "tasks_from", "examples": "examples", "task_seed": "seed"}
+SECTIONS = {"calibration": OF_WINDOWS, "evaluation": (*OF_WINDOWS, *OF_TASKS)}
 
-Count = Annotated[int, Field(ge=1)]
 Names = Annotated[list[str], Field(min_length=1)]
 Numbers = Annotated[list[float], Field(min_length=1)]
 
 
-class Section(BaseModel):
-    """`[calibration]`: windows of a text. `windows` is another word for `sequences`."""
+class Lists(BaseModel):
+    """What a study file says of its settings: every combination of them is asked for."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    source: str = ""
-    documents: Any = None
-    sequences: Count = 1
-    windows: Count = 1
-    length: Count = 1
-    seed: int = 0
-    packing: str | None = None
-    bos: str = "protocol"
-
-
-class Judged(Section):
-    """`[evaluation]`: windows of a text, and zero-shot tasks."""
-
-    tasks: list[str] = Field([], examples=[["arc_easy"]])
-    tasks_from: str | None = None
-    examples: int = Field(0, description="0: all, as on the command line")
-    task_seed: int = 0
-
-
-class StudyFile(BaseModel):
-    """What a study file may say; where it says nothing of a name, the default counts."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    model: str = "demo"
-    revision: str | None = None
-    dtype: str = "float32"
-    profile: str | None = None
     true_sequential: bool = False
     pruners: Names = [USUAL]
     repairs: Names = Field(["none"], examples=[["none", "refit"]])
@@ -76,8 +51,6 @@ class StudyFile(BaseModel):
     controls: Names = ["none"]
     shuffles: Annotated[int, Field(ge=1, le=1000)] = Field(5, description="permutations of the shuffled control")
     patterns: Names = Field([], examples=[["2:4"]])
-    calibration: Section = Section()
-    evaluation: Judged = Judged()
 
 
 # --- read ----------------------------------------------------------------------------------------------------------
@@ -104,41 +77,65 @@ def read_study(path: Path) -> StudyRequest:
         UserError: no such file, no TOML, an unknown name, or a value that cannot be.
     """
     try:
-        found = StudyFile.model_validate(tomllib.loads(read_text(path, "study file")))
-    except ValidationError as error:
-        raise UserError(_sentence(error, path.name)) from error
+        told = tomllib.loads(read_text(path, "study file"))
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is no TOMLDecodeError
         raise UserError(f"{path.name} is not TOML: {gist(error)}") from error
+    _check_names(told, path.name, (*WHOLE, *Lists.model_fields, *SECTIONS))
     folder = path.resolve().parent
-    return checked(
-        StudyRequest,
-        model=absolute(found.model, folder),
-        calibration=_window(found.calibration, "[calibration]", folder, USUAL_CALIBRATION),
-        settings=_settings(found, folder),
-        evaluation=_evaluation(found.evaluation, folder),
-        **found.model_dump(include={"revision", "dtype", "profile"}, exclude_unset=True),
-    )
+    whole = {name: told[name] for name in WHOLE if name in told}
+    if isinstance(whole.get("model"), str):
+        whole["model"] = absolute(whole["model"], folder)
+    sections = {name: _section(name, told.get(name, {}), folder) for name in SECTIONS}
+    settings = _settings(_listed({name: told[name] for name in Lists.model_fields if name in told}), folder)
+    return revised(StudyRequest(), whole | sections | {"settings": settings})
 
 
-def _sentence(error: ValidationError, file: str) -> str:
-    """The first thing that is wrong with a file, and what would be right."""
-    first = error.errors()[0]
-    *section, name = [part for part in first["loc"] if isinstance(part, str)]
-    form = StudyFile.model_fields[section[0]].annotation if section else StudyFile
-    where = f"[{section[0]}]" if section else file
-    if first["type"] == "extra_forbidden":
-        return f"{where} has no {brief(name)}: it knows {', '.join(sorted(form.model_fields))}"
-    field = form.model_fields[name]
-    usual = field.examples[0] if field.examples else field.default
-    if isinstance(usual, list):
-        return f"{name} must be a list, as in {name} = {usual}"
-    if isinstance(usual, BaseModel):
-        return f"{name} = {brief(first['input'])} must be a section of its own, [{name}]"
-    right = FORMS.get(first["type"]) or "1 or more"
-    return f"{name} = {brief(first['input'])}{f' of {where}' if section else ''} must be {right}"
+def _check_names(told: dict[str, Any], where: str, known: Iterable[str]) -> None:
+    odd = next((name for name in told if name not in known), None)
+    if odd is not None:
+        raise UserError(f"{where} has no {brief(odd)}: it knows {', '.join(sorted(known))}")
 
 
-def _settings(found: StudyFile, folder: Path) -> tuple[Setting, ...]:
+def _listed(told: dict[str, Any]) -> Lists:
+    try:
+        return Lists.model_validate(told)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = first["loc"][0]
+        field = Lists.model_fields[name]
+        usual = field.examples[0] if field.examples else field.default
+        if isinstance(usual, list):
+            raise UserError(f"{name} must be a list, as in {name} = {usual}") from error
+        raise UserError(f"{name} = {brief(first['input'])}: {first['msg'][:1].lower()}{first['msg'][1:]}") from error
+
+
+def _section(name: str, told: Any, folder: Path) -> Spec:
+    """What `[calibration]` or `[evaluation]` says, over what is usual."""
+    if not isinstance(told, dict):
+        raise UserError(f"{name} = {brief(told)} must be a section of its own, [{name}]")
+    _check_names(told, f"[{name}]", SECTIONS[name])
+    text = {each: told[each] for each in OF_WINDOWS if each in told}
+    tasks = {OF_TASKS[each]: told[each] for each in OF_TASKS if each in told}
+    if "windows" in text:
+        text["sequences"] = text.pop("windows")
+    if isinstance(text.get("source"), str):
+        text["source"] = absolute(text["source"], folder)
+    if isinstance(text.get("documents"), str):
+        text["documents"] = span(text["documents"])
+    if "tasks_from" in tasks and not tasks.get("tasks"):
+        raise UserError("tasks_from names a folder and tasks names nothing of it: list tasks, or leave both out")
+    if isinstance(tasks.get("tasks_from"), str):
+        tasks["tasks_from"] = str(resolved(folder / expanded(tasks["tasks_from"])))
+    if tasks.get("examples") == 0:
+        tasks["examples"] = None  # all, as on the command line
+    usual = getattr(StudyRequest(), name)
+    try:
+        return revised(usual, tasks | {"text": text} if isinstance(usual, EvaluationRequest) else text)
+    except UserError as error:
+        raise UserError(f"[{name}] {error}") from error
+
+
+def _settings(found: Lists, folder: Path) -> tuple[Setting, ...]:
     alone = found.patterns and not {"targets", "settings", "strengths"} & found.model_fields_set
     words = [] if alone else _methods(found)
     files = [each for each in words if each.endswith(ALLOCATION_FILE)]
@@ -162,7 +159,7 @@ def _settings(found: StudyFile, folder: Path) -> tuple[Setting, ...]:
     )
 
 
-def _methods(found: StudyFile) -> list[str]:
+def _methods(found: Lists) -> list[str]:
     """The settings in words, each with every correction that the file lists."""
     if not found.strengths:
         odd = next((name for name in ("controls", "shuffles") if name in found.model_fields_set), None)
@@ -179,36 +176,13 @@ def _methods(found: StudyFile) -> list[str]:
     return list(dict.fromkeys(f"{words} {more}".strip() for words in found.settings for more in _corrections(found)))
 
 
-def _corrections(found: StudyFile) -> Iterable[str]:
+def _corrections(found: Lists) -> Iterable[str]:
     """Every strength with every control, in words; strength 0, which no control changes, is none at all."""
     for strength in found.strengths:
         for control in found.controls:
             seeds = range(found.shuffles) if control == "shuffled" else (0,)
             more = f"strength={number(strength)} control={control}"
             yield from [f"{more} seed={seed}" for seed in seeds] if strength else [""]
-
-
-def _evaluation(found: Judged, folder: Path) -> EvaluationRequest:
-    given = found.model_dump(include={"tasks", "tasks_from", "examples", "task_seed"}, exclude_unset=True)
-    if "task_seed" in given:
-        given["seed"] = given.pop("task_seed")
-    if "examples" in given:
-        given["examples"] = given["examples"] or None
-    if "tasks_from" in given:
-        if not found.tasks:
-            raise UserError("tasks_from names a folder and tasks names nothing of it: list tasks, or leave both out")
-        given["tasks_from"] = str(resolved(folder / expanded(given["tasks_from"])))
-    return checked(EvaluationRequest, text=_window(found, "[evaluation]", folder, USUAL_EVALUATION), **given)
-
-
-def _window(found: Section, where: str, folder: Path, usual: WindowRequest) -> WindowRequest:
-    given = usual.model_dump(include={"source", "sequences", "length"})
-    given |= found.model_dump(include=set(Section.model_fields), exclude_unset=True)
-    given["sequences"] = given.pop("windows", given["sequences"])
-    given["source"] = absolute(given["source"], folder)
-    if isinstance(given.get("documents"), str):
-        given["documents"] = span(given["documents"])
-    return checked(WindowRequest, **given)
 
 
 # --- written -------------------------------------------------------------------------------------------------------
@@ -241,7 +215,7 @@ def _lists(asked: tuple[Setting, ...]) -> dict[str, Any]:
     else:
         found["targets"] = _each(setting.allocation.target for setting in asked)
         found["settings"] = _each(grammar.words(setting.allocation) for setting in asked)
-    if not asked or {*map(_plain, _settings(StudyFile(**found), Path()))} != {*map(_plain, asked)}:
+    if not asked or {*map(_plain, _settings(Lists(**found), Path()))} != {*map(_plain, asked)}:
         raise UserError("not every allocation is possible at every target, so a study file cannot say this list")
     return found
 
@@ -263,7 +237,9 @@ def _said(asked: WindowRequest, count: str) -> dict[str, Any]:
 
 
 def _said_of_tasks(asked: EvaluationRequest) -> dict[str, Any]:
-    found: dict[str, Any] = {"tasks": list(asked.tasks)} if asked.tasks else {}
-    found |= {"tasks_from": asked.tasks_from} if asked.tasks and asked.tasks_from else {}
-    found |= {"examples": asked.examples or 0}
-    return found | ({"task_seed": asked.seed} if asked.seed else {})
+    given = asked.model_dump(include=set(OF_TASKS.values()), exclude_defaults=True)
+    if not asked.tasks:
+        given.pop("tasks_from", None)
+    return {name: given[field] for name, field in OF_TASKS.items() if field in given} | {
+        "examples": asked.examples or 0
+    }

@@ -1,4 +1,4 @@
-"""From what is typed, on the command line or on a page, to a request."""
+"""Paths, ranges, lists and shares as they are typed, on the command line or on a page."""
 
 from __future__ import annotations
 
@@ -7,17 +7,12 @@ import re
 from pathlib import Path
 from typing import TypeVar
 
-from core.ask import presets
-from core.ask.measurements import Measurement, MeasureRequest, measurements
-from core.ask.perturbations import perturbation
 from core.ask.requests import BestRequest
 from core.ask.studies import StudyRequest
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.paths import exists, expanded, resolved
-from core.base.spec import checked, look_up, number
-from core.kinds import Perturbation
+from core.base.spec import number
 
 Stored = TypeVar("Stored", StudyRequest, BestRequest)
 
@@ -108,57 +103,3 @@ def fractions(typed: str, what: str) -> list[float]:
         right = "write numbers from 0 to below 1, as in 0.5, 0.6, 0.7"
         raise UserError(f"{what} {brief(typed)} are not sparsities: {right}")
     return found
-
-
-def build(
-    model: str, revision: str | None, text: str, documents: str | None, preset: str, perturb: list[str],
-    sequences: int | None, length: int | None, seeds: str | None, positions: str | None, dtype: str, seed: int,
-    packing: str | None, bos: str, removal: bool = False,
-) -> MeasureRequest:  # fmt: skip
-    """A measure request; what is not given comes from the preset.
-
-    Raises:
-        UserError: the first option that cannot be.
-    """
-    chosen = look_up(presets.PRESETS, preset, "preset")
-    window = checked(
-        WindowRequest,
-        source=absolute(text),
-        documents=span(documents),
-        sequences=chosen.sequences if sequences is None else sequences,
-        length=chosen.length if length is None else length,
-        seed=seed,
-        packing=packing,
-        bos=bos,
-    )
-    return checked(
-        MeasureRequest,
-        model=absolute(model),
-        revision=revision,
-        dtype=dtype,
-        text=window,
-        measurements=_measurements(chosen, perturb, seeds, positions),
-        removal=removal,
-    )
-
-
-def _measurements(
-    chosen: presets.Preset, perturb: list[str], seeds: str | None, positions: str | None
-) -> tuple[Measurement, ...]:
-    where = positions or "after_first"
-    if positions not in (None, "after_first", "all"):
-        raise UserError(f"--positions {brief(positions)}: give after_first or all")
-    if perturb:
-        asked = [_placed(perturbation(part, where)) for text in perturb for part in text.split(",")]
-        return measurements(asked, numbers(seeds or "0"))
-    if seeds is None and positions is None:
-        return chosen.measurements
-    asked = [each.perturbation for each in chosen.measurements]
-    if positions:
-        asked = [each.model_copy(update={"positions": where}) if hasattr(each, "positions") else each for each in asked]
-    return measurements(asked, numbers(seeds or "0"))
-
-
-def _placed(asked: Perturbation) -> Perturbation:
-    """A perturbation whose checkpoint is found from any working directory."""
-    return asked.model_copy(update={"source": absolute(asked.source)}) if asked.compares else asked

@@ -1,4 +1,10 @@
-"""The exceptions that are meant for the person at the keyboard."""
+"""The exceptions that are meant for the person at the keyboard, and what the machine lacks, in a sentence."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -18,3 +24,55 @@ class Broken(UserError):
         """layer: the one that could not be pruned; None where whoever raises it does not know."""
         super().__init__(text)
         self.layer = layer
+
+
+# --- what the machine lacks: not the fault of a request, and no bug --------------------------------------------------
+
+FULL = {number for name in ("ENOSPC", "EDQUOT", "EFBIG") if (number := getattr(errno, name, None))}
+CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
+MISPLACED = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
+# what libraries say that raise errors of their own: torch, safetensors, the system's allocator
+NO_ROOM = ("os error 28)", "os error 122)", "os error 27)", "No space left on device")
+NO_MEMORY = (
+    "can't allocate memory", "Cannot allocate memory", "not enough memory", "out of memory", "std::bad_alloc",
+    "os error 12)",
+)  # fmt: skip
+
+
+def shortage(error: BaseException) -> str | None:
+    """One sentence: what is lacking, and what to do. None where an error is of another kind."""
+    if out_of_memory(error):
+        return (
+            "there is not enough memory: close other programs, or ask for fewer and shorter windows, and run it again"
+        )
+    path = os.fspath(error.filename) if isinstance(error, OSError) and error.filename else ""
+    folder = os.path.dirname(path)
+    if disk_full(error):
+        return f"the disk is full{f', so {folder} cannot be written to' * bool(folder)}: make room and run it again"
+    if folder and error.errno in CLOSED:
+        return f"{folder} cannot be written to: allow it, or name another folder"
+    if folder and error.errno in MISPLACED:
+        return f"{_in_the_way(path)} is in the way, for a folder is needed there: move it, or name another folder"
+    return None
+
+
+def _in_the_way(path: str) -> str:
+    """The file that a path leads through, or else its end."""
+    above = map(str, reversed(Path(path).parents))
+    return next(filter(os.path.isfile, above), path)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether the memory, of the machine or of a device, did not suffice."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
+        return True
+    return any(each in str(error) for each in NO_MEMORY)
+
+
+def disk_full(error: BaseException) -> bool:
+    """Whether a disk, or what may be written to it, did not suffice."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno in FULL
+    return any(each in str(error) for each in NO_ROOM)

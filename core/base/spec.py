@@ -117,6 +117,21 @@ def checked(form: type[Asked], /, **values: object) -> Asked:
         raise UserError(f"{where}: {message}{given}" if where else message) from error
 
 
+def revised(usual: Asked, said: Mapping[str, Any]) -> Asked:
+    """The same with some of its fields said anew, those of a spec within it by a mapping of their own.
+
+    Raises:
+        UserError: the first thing that was wrong.
+    """
+    fields = {
+        name: revised(getattr(usual, name), value)
+        if isinstance(value, Mapping) and isinstance(getattr(usual, name), Spec)
+        else value
+        for name, value in said.items()
+    }
+    return checked(type(usual), **dict(usual) | fields)
+
+
 def load(place: str) -> Any:
     """What `core.kinds.wanda:wanda` names: module, colon, name in it.
 

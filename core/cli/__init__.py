@@ -11,8 +11,7 @@ import sys
 
 import typer
 
-from core.ask.shortages import shortage
-from core.base.errors import UserError
+from core.base.errors import UserError, shortage
 from core.models.progress import Cancelled
 
 INTERRUPTED = 130  # what typer returns for Ctrl-C, which it keeps to itself
@@ -34,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")  # loading bars of libraries; progress is ours to show
     # each registers its commands
-    from core.cli import allocating, best, commands, comparing, exporting, reporting, serving, studying
+    from core.cli import allocating, best, exporting, measuring, running, serving, studying
 
     try:
         result = app(sys.argv[1:] or ["--help"] if arguments is None else arguments, standalone_mode=False)

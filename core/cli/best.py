@@ -6,16 +6,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
-
+from core.ask.commands import request_of
 from core.ask.grammar import words, write
 from core.ask.settings import Setting
 from core.base.formats import per_cent
 from core.base.paths import resolved
-from core.cli import app, asking
+from core.cli import app
 from core.cli.options import command
-from core.cli.output import out, say_helped, say_json
+from core.cli.output import say, say_helped, say_json, say_table
 from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
 from core.cli.studying import export_json, run, say_export
 from core.kinds.treatments import PRUNERS
@@ -31,7 +29,7 @@ ROWS = 12  # candidates shown to people
 @command(app, "best")
 def best(given: SimpleNamespace) -> None:
     """Find the best setting for a target sparsity or a largest loss, and compare it with uniform on other text."""
-    request, store = asking.best(given), Store(given.cache, given.accept_imported)
+    request, store = request_of("best", **vars(given)), Store(given.cache, given.accept_imported)
     folder = str(resolved(given.export)) if given.export else None
     if folder is not None:
         from core.export import check_early
@@ -46,7 +44,7 @@ def best(given: SimpleNamespace) -> None:
     if given.json:
         say_json({"key": entry.key, **best_json(found, store.elsewhere), "export": exported})
         return
-    _table(found, store.elsewhere)
+    _say(found, store.elsewhere)
     if exported:
         say_export(exported)
 
@@ -103,13 +101,6 @@ def _judged(found: Best, setting: Setting) -> dict[str, Any]:
     }
 
 
-def _title(found: Best) -> str:
-    setting, text = found.winner, found.selection.spec.text
-    about = f"{per_cent(setting.allocation.target)} by {setting.pruner}"
-    there = f"on the text that selects, {text.sequences} x {text.length} tokens"
-    return escape(f"{found.provenance.model}, {about}: {len(found.candidates)} candidates {there}")
-
-
 def _judge(found: Best) -> str:
     text, seeds = found.final.spec.text, len(found.request.seeds)
     on = f"Judged on {found.provenance.text}, {text.sequences} x {text.length} tokens"
@@ -118,33 +109,28 @@ def _judge(found: Best) -> str:
     return f"{on}, with {seeds} calibration seed{'s' if seeds > 1 else ''}."
 
 
-def _table(found: Best, cache: Path | None) -> None:
-    rows = found.candidates
-    view = Table(title=_title(found))
-    view.add_column("allocation")
-    for column in ("loss, nats/token", "perplexity", "against uniform"):
-        view.add_column(column, justify="right")
-    for each in rows[:ROWS]:
-        numbers = (f"{each.loss:.4f}", f"{each.perplexity:.4g}", said(found.selected(each)))
-        view.add_row(words(each.setting.allocation), *numbers)
-    out.print(view)
+def _say(found: Best, cache: Path | None) -> None:
+    rows, setting, text = found.candidates, found.winner, found.selection.spec.text
+    about = f"{found.provenance.model}, {per_cent(setting.allocation.target)} by {setting.pruner}"
+    title = f"{about}: {len(rows)} candidates on the text that selects, {text.sequences} x {text.length} tokens"
+    cells = [
+        (words(each.setting.allocation), f"{each.loss:.4f}", f"{each.perplexity:.4g}", said(found.selected(each)))
+        for each in rows[:ROWS]
+    ]
+    say_table(("allocation", "loss, nats/token", "perplexity", "against uniform"), cells, title)
     for each in rows[:ROWS]:
         say_helped(words(each.setting.allocation), each.helped)
     if len(rows) > ROWS:
-        out.print(f"and {len(rows) - ROWS} more that did worse; --json names them all")
+        say(f"and {len(rows) - ROWS} more that did worse; --json names them all")
     for each in found.trials:
         lost = f"{per_cent(each['target'])}: {per_cent(each['loss'])} lost by {each['allocation']}"
-        out.print(f"{lost} on the text that selects")
+        say(f"{lost} on the text that selects")
     linears = linears_line(found, cache)
-    per_linear = [f"{LINEARS} {linears}"] if linears else []
-    for note in (*found.left_out, *per_linear, text_splits.described(found.request), _judge(found)):
-        out.print(note, markup=False, soft_wrap=True)
-    out.print(f"[bold]{found.sentence}[/bold]", soft_wrap=True, highlight=False)
-    for each in (*found.more_sentences, found.loss_sentence):
-        out.print(each, markup=False, soft_wrap=True, highlight=False)
+    say(*found.left_out, *([f"{LINEARS} {linears}"] if linears else []))
+    say(text_splits.described(found.request), _judge(found))
+    say(found.sentence, style="bold")
+    say(*found.more_sentences, found.loss_sentence)
     judged = (found.winner, *found.better, found.runner_up, found.uniform, found.answer)
     for setting in dict.fromkeys(filter(None, judged)):
         say_helped(f"{called(setting)}, on the text that judges", found.judged(setting).helped)
-    for line in commands(found, cache):
-        out.print(line, markup=False, soft_wrap=True, highlight=False)
-    out.print(f"best {found.spec.key}")
+    say(*commands(found, cache), f"best {found.spec.key}")

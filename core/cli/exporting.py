@@ -19,7 +19,7 @@ from core.base.paths import resolved
 from core.base.spec import checked
 from core.cli import app
 from core.cli.options import Cache, Device, Json
-from core.cli.output import out, say_helped, say_json
+from core.cli.output import say, say_helped, say_json
 from core.cli.studying import run
 from core.export import check_early
 from core.models import machine
@@ -54,7 +54,7 @@ def export(
         say_json({"key": made.key, **told})
     else:
         where = f"{told['setting']}: exported to {told['folder']}, {told['bytes']:,} bytes, reloaded and compared"
-        out.print(where, markup=False, soft_wrap=True)
+        say(where)
         say_helped(told["setting"], helped(told["warnings"]))
 
 
@@ -77,16 +77,13 @@ def _of_study(store: Store, entry: Entry, setting: str | None, folder: Path, ove
 def _chosen(study: Evaluations, words: str | None) -> Setting:
     """The setting that is meant: the one so written or named, else the only one with these words in a name of it.
 
-    A name is what the grammar, the pages or former versions of this program call it.
+    A name is what the grammar or the pages call it.
     """
-    every, shown = defaultdict(list), defaultdict(set)
+    every, called = defaultdict(list), defaultdict(set)
     for each in study.singles:
         if each.setting is not None:
             every[each.setting.name].append(each.setting)
-            shown[each.setting.name].add(each.name)
-    called = {
-        name: {name, naming.whole(alike[0]), naming.former(alike[0])} | shown[name] for name, alike in every.items()
-    }
+            called[each.setting.name] |= {each.setting.name, naming.whole(each.setting), each.name}
     meant = _spelt(words)
     found = [name for name in every if words is None or meant in called[name]]
     found = found or [name for name in every if any(words in each for each in called[name])]

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.ask.command_table import CACHE, DEVICE, JSON, OPTIONS
-from core.ask.options import Option
+from core.ask.command_table import CACHE, DEVICE, JSON, OPTIONS, Option
 
 
 def _annotated(option: Option) -> Any:

@@ -1,32 +1,61 @@
-"""Saying results: one JSON object, or tables for people."""
+"""Saying results: one JSON object, or tables and lines for people; how far a run is, on stderr."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
 
-from core.ask.shortages import disk_full
-from core.base.errors import UserError
+from core.base.errors import UserError, disk_full
 from core.base.formats import pruned_before
 from core.base.paths import exists, expanded
+from core.jobs.status import Status
 from core.store.cache import Entry
 from core.store.files import abandoned, write_file
 from core.store.profiles import Profile
 
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
+EVERY = 5.0  # seconds between two plain lines of progress, at least
+
+
+def say(*lines: object, style: str | None = None) -> None:
+    """Lines for people, each as it is."""
+    for line in lines:
+        out.print(line, markup=False, highlight=False, soft_wrap=True, style=style)
+
+
+def say_table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", words: int = 1, unbroken: bool = False
+) -> None:
+    """A table for people.
+
+    Args:
+        words: how many columns hold words, at the left; the others hold numbers.
+        unbroken: the first column is not wrapped.
+    """
+    table = Table(title=escape(title) or None)
+    for place, head in enumerate(heads):
+        justify = "left" if place < words else "right"
+        table.add_column(escape(head), overflow="fold", justify=justify, no_wrap=unbroken and place == 0)
+    for cells in rows:
+        table.add_row(*map(escape, cells))
+    out.print(table)
 
 
 def say_json(value: dict[str, Any]) -> None:
     """One JSON object on stdout; NaN and infinity become null."""
-    print(json.dumps(_plain(value), allow_nan=False))
+    print(json.dumps(plain(value), allow_nan=False))
 
 
 def save_file(
@@ -60,16 +89,17 @@ def save_file(
     if json:
         say_json(told | {"file": str(file), "bytes": len(content)})
     else:
-        out.print(f"{name} written to {file}, {len(content) / 1e6:.2f} MB", markup=False, soft_wrap=True)
+        say(f"{name} written to {file}, {len(content) / 1e6:.2f} MB")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON holds it: lists for arrays, null for what is not finite."""
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value
@@ -88,7 +118,41 @@ def summary(entry: Entry, found: Profile | None = None) -> dict[str, Any]:
 def say_helped(name: str, told: str | None) -> None:
     """What pruning had to be helped along with, and what put an end to it; nothing where all went well."""
     if told:
-        out.print(f"{name}. {told}", markup=False, soft_wrap=True)
+        say(f"{name}. {told}")
+
+
+# --- progress --------------------------------------------------------------------------------------------------------
+
+
+class Telling:
+    """Told each status of a run: says what is expected once the work begins, then how far it is.
+
+    Not before, so that a refused request stays one line.
+    """
+
+    def __init__(self, bar: Progress, expected: str):
+        self.bar, self.expected = bar, expected
+        self.task = bar.add_task("starting", total=None)
+        self.began = False  # whether there was anything to do
+        self.said = time.monotonic()  # when the last plain line was
+
+    def __call__(self, status: Status) -> None:
+        if status.total and not self.began:
+            self.began = True
+            err.print(self.expected, soft_wrap=True)
+        self.bar.update(self.task, description=status.words, completed=status.done, total=status.total or None)
+        waited = time.monotonic() - self.said >= EVERY
+        if self.bar.disable and waited and (status.total or status.state == "queued"):
+            self.said = time.monotonic()
+            err.print(status.words, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress_bar(expected: str) -> Iterator[Telling]:
+    """Tells of a run on stderr."""
+    columns = BarColumn(30), TextColumn("{task.description}", markup=False)
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        yield Telling(bar, expected)
 
 
 # --- the cache -----------------------------------------------------------------------------------------------------
@@ -107,8 +171,7 @@ def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[st
             when = f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"
             out.print(f"[bold]{entry.key}[/bold]  {kind}: {escape(model)}", soft_wrap=True)
             for line in filter(None, (*entry.spec.lines(told), pruned_before(entry.spec.earlier), when)):
-                out.print(f"    {line}", markup=False, soft_wrap=True)
+                say(f"    {line}")
     for job in jobs:
-        out.print(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}", markup=False, soft_wrap=True)
-    for trouble in troubles:
-        out.print(f"set aside as corrupt: {trouble}", markup=False, soft_wrap=True)
+        say(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}")
+    say(*(f"set aside as corrupt: {trouble}" for trouble in troubles))

@@ -1,4 +1,4 @@
-"""`python -m core runs`: what is in the cache, and how it comes in, goes out and is deleted."""
+"""`python -m core runs | report`: what is in the cache, and how it comes in, goes out and is deleted."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import typer
 from core.ask.jobs import JOBS
 from core.base.errors import UserError
 from core.base.paths import expanded
+from core.cli import app
 from core.cli.options import Cache, Json
-from core.cli.output import err, out, runs_table, save_file, say_json
+from core.cli.output import err, runs_table, save_file, say, say_json
 from core.jobs import queue
 from core.jobs.records import Job
 from core.store.cache import VIEW_KINDS, Entry, Store
@@ -20,6 +21,9 @@ from core.store.deleting import delete
 from core.store.packs import pack, unpack
 
 runs = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)
+
+
+app.add_typer(runs, name="runs")
 
 
 @runs.callback()
@@ -100,7 +104,7 @@ def imported(
         say_json({"keys": keys, "already": already})
         return
     for key in keys:
-        out.print(f"{key} was there already" if key in already else f"imported {key}", markup=False)
+        say(f"{key} was there already" if key in already else f"imported {key}")
 
 
 @runs.command(name="delete")
@@ -126,7 +130,7 @@ def deleted(
     if json:
         say_json({"key": found.key, "deleted": True})
     else:
-        out.print(f"deleted {found.key}")
+        say(f"deleted {found.key}")
 
 
 def _agreed(found: Entry | Job) -> bool:
@@ -144,3 +148,21 @@ def _agreed(found: Entry | Job) -> bool:
         question = f"Delete {kind} {found.key} of {model}, with what no other result needs?"
     print(question, "[y/N] ", end="", file=sys.stderr, flush=True)  # typer's own question leaves a space on stdout
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+@app.command()
+def report(
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="Of a profile, a study or a best setting, or its beginning, or demo.")
+    ],
+    to: Annotated[Path, typer.Option("--out", help="The file to write, as in report.html.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    cache: Cache = None,
+    json: Json = False,
+) -> None:
+    """Write one HTML file that opens offline: charts, numbers, where they come from, and commands."""
+    from core.show.report.reports import KINDS, html
+
+    store = Store(cache)
+    entry = store.by_key(key, (*KINDS, "export"))
+    save_file(to, "report.html", force, json, {"key": entry.key}, "report", lambda: html(store, entry).encode())

@@ -1,4 +1,4 @@
-"""`python -m core serve`: the dashboard for one person, for a class that may only look, or for a group."""
+"""`python -m core serve | work | models`: the dashboard and what runs for it, and the models at hand."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from core.base import access
 from core.base.errors import UserError
 from core.base.paths import resolved
 from core.cli import app
-from core.cli.options import Cache
-from core.jobs.queue import PROJECT
+from core.cli.options import Cache, Device, Json
+from core.cli.output import say, say_json
+from core.jobs import processes, queue
+from core.models import machine
+from core.store.cache import Store
 
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
@@ -50,7 +53,7 @@ def serve(
         access.ROOT: str(resolved(root)) if root else "",
     }
     environment = os.environ | permissions | ({"ABSORPTION_CACHE": str(resolved(cache))} if cache else {})
-    raise typer.Exit(subprocess.call(command(port, share, read_only), cwd=PROJECT, env=environment))
+    raise typer.Exit(subprocess.call(command(port, share, read_only), cwd=queue.PROJECT, env=environment))
 
 
 def command(port: int, share: str | None, read_only: bool) -> list[str]:
@@ -92,3 +95,34 @@ def _check_port(address: str, port: int) -> None:
     except OSError as error:
         reason = os.strerror(error.errno).lower() if error.errno else str(error)
         raise UserError(f"the server cannot listen at port {port} ({reason}): choose another with --port") from error
+
+
+# --- this machine ----------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def work(
+    device: Device = "auto",
+    idle: Annotated[float, typer.Option(help="Leave after this many seconds without work.")] = queue.IDLE,
+    cache: Cache = None,
+) -> None:
+    """Run what the dashboard queues, until nothing is asked for any more."""
+    from core.jobs import worker
+
+    processes.step_back()
+    worker.work(Store(cache), machine.asked(device), idle)
+
+
+@app.command()
+def models(cache: Cache = None, json: Json = False) -> None:
+    """Models at hand: the bundled one and what the local Hub cache holds."""
+    from core.models.sources import at_hand
+
+    found = at_hand(Store(cache))
+    if json:
+        say_json({"models": found})
+        return
+    for each in found:
+        size = f"{each['layers']} layers, {(each['parameters'] or 0) / 1e6:.0f} M parameters"
+        say(f"{each['source']}: {each['label']}, {each['trouble'] or size}")
+    say("Also: a folder with config.json and .safetensors, a .gguf file, or any Hub id; random:<any> for a twin.")

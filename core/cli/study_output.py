@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from rich.markup import escape
-from rich.table import Table
 
-from core.cli.output import out, say_helped
+from core.cli.output import say, say_helped, say_table
 from core.results import protocols, verdicts
 from core.results import study_table as tables
 from core.results.comparison import Interval
@@ -127,15 +125,9 @@ def study_table(found: Evaluations) -> None:
     table = tables.study_table(tables.rows_of(found))
     changes = [name for name in table.read.columns if name not in tables.READ]
     heads, *rows = table.only("written", "perplexity", *changes, "KL, nats", "not a number", "pruned in, s").texts
-    view = Table(title=escape(f"{found.provenance.get('model')}: {protocols.line(found)}"))
-    for head in heads:
-        view.add_column(escape(head), overflow="fold", justify="left" if head == "written" else "right")
-    for cells in rows:
-        view.add_row(*map(escape, cells))
-    out.print(view)
+    say_table(heads, rows, f"{found.provenance.get('model')}: {protocols.line(found)}")
     for part in found.slices:
-        for text in verdicts.sentences(found, part, None):
-            out.print(f"At {part.name}: {text}", markup=False, soft_wrap=True)
+        say(*(f"At {part.name}: {text}" for text in verdicts.sentences(found, part, None)))
     for each in found.settings:
         say_helped(each.setting.name, each.helped)
-    out.print(f"study {found.spec.key}")
+    say(f"study {found.spec.key}")

@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from core.ask import naming
-from core.ask.shares import Share, cut
+from core.ask.jobs import Share, cut
 from core.ask.studies import Point, StudyRequest, StudySpec, ZeroShotSpec
 from core.base.errors import Broken
 from core.evaluate import perplexity, zeroshot

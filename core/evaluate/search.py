@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
+from core.ask.inputs import WindowRequest
 from core.ask.requests import BestRequest, BestSpec
 from core.ask.settings import Setting, uniform
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.base.formats import per_cent
 from core.evaluate.resolving import profile_of

@@ -12,11 +12,10 @@ import numpy as np
 
 from core.ask import naming
 from core.ask.commands import command_line
-from core.ask.models import ModelSpec
+from core.ask.inputs import USUAL_EVALUATION, ModelSpec
 from core.ask.requests import ExportRequest, ExportSpec
 from core.ask.settings import PrunedSpec
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.ask.texts import USUAL_EVALUATION
 from core.base.errors import UserError
 from core.base.formats import several
 from core.base.paths import resolved

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
+from core.ask.inputs import OfModel
 from core.ask.measurements import MeasureRequest
-from core.ask.models import OfModel
 from core.base.errors import UserError
 from core.measure.checkpoint_diff import outside, refuse_unlike, tensors
 from core.models import placement

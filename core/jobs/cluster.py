@@ -15,8 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
-from core.ask.jobs import BY_REQUEST
-from core.ask.shares import Share, ShareRequest, Unfinished
+from core.ask.jobs import BY_REQUEST, Share, ShareRequest, Unfinished
 from core.base.errors import UserError
 from core.jobs import queue
 from core.jobs.queue import PROJECT

@@ -14,8 +14,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from core.ask.jobs import Request
-from core.ask.shares import ShareRequest
+from core.ask.jobs import Request, ShareRequest
 from core.base import access
 from core.base.errors import UserError
 from core.export import journal

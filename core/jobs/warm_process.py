@@ -14,8 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, BinaryIO
 
+from core.ask.inputs import OfModel
 from core.ask.lab import Prompt, Question
-from core.ask.models import OfModel
 from core.base.errors import UserError
 from core.base.spec import Spec
 from core.jobs.scheduler import Task

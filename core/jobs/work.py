@@ -7,10 +7,9 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from core.ask.jobs import BY_REQUEST, Request
+from core.ask.jobs import BY_REQUEST, Request, Share, ShareRequest
 from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec, expanded, identified, methods_of
 from core.ask.requests import BestRequest, ExportRequest
-from core.ask.shares import Share, ShareRequest
 from core.ask.studies import StudyRequest
 from core.base.errors import UserError
 from core.base.escape import brief

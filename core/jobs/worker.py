@@ -8,11 +8,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
-from core.ask.jobs import BY_REQUEST
+from core.ask.jobs import BY_REQUEST, ShareRequest
 from core.ask.requests import ExportSpec
-from core.ask.shares import ShareRequest
-from core.ask.shortages import disk_full, shortage
-from core.base.errors import UserError
+from core.base.errors import UserError, disk_full, shortage
 from core.export import journal
 from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs

@@ -11,8 +11,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from core.ask.inputs import WindowRequest
 from core.ask.lab import REMOVED, Question, check_layer
-from core.ask.texts import WindowRequest
 from core.measure import scene
 from core.measure.first_pass import statistics
 from core.measure.linears import Masks, Sums, watched

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from core.ask.jobs import Share, cut
 from core.ask.measurements import Measurement, ProfileSpec
-from core.ask.shares import Share, cut
-from core.ask.shortages import out_of_memory
-from core.base.errors import UserError
+from core.base.errors import UserError, out_of_memory
 from core.base.formats import runs
 from core.base.spec import Spec
 from core.kinds import Gaussian

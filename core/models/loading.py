@@ -22,9 +22,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
-from core.ask.models import Dtype, ModelSpec
-from core.ask.shortages import out_of_memory
-from core.base.errors import UserError
+from core.ask.inputs import Dtype, ModelSpec
+from core.base.errors import UserError, out_of_memory
 from core.base.escape import brief
 from core.base.formats import gist
 from core.models import anatomy, layer_files, machine, placement, replay

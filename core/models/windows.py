@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from core.ask.texts import TextSpec, WindowRequest
+from core.ask.inputs import TextSpec, WindowRequest
 from core.base import access
 from core.base.errors import UserError
 from core.base.escape import brief

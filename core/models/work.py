@@ -12,10 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec
-from core.ask.perturbations import EACH
+from core.ask.inputs import WindowRequest
+from core.ask.measurements import EACH, Measurement, MeasureRequest, ProfileSpec
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.base.formats import duration
 from core.kinds.treatments import PRUNERS, Treatment

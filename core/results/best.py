@@ -8,9 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from core.ask import naming
-from core.ask.commands import alone, command_line
+from core.ask.commands import Asked, alone, command_line
 from core.ask.grammar import write
-from core.ask.options import Asked
 from core.ask.requests import BestRequest, BestSpec, ExportRequest
 from core.ask.settings import Setting, uniform
 from core.base.errors import UserError

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from core.ask.models import ModelSpec
+from core.ask.inputs import ModelSpec
 from core.ask.settings import Setting
 from core.ask.studies import Point, StudySpec
 from core.base.formats import several

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from core.ask.allocations import Correction
-from core.ask.measurements import MeasureRequest, measurements
-from core.ask.perturbations import EACH, perturbation
-from core.ask.presets import SPARSITIES
+from core.ask.inputs import WindowRequest
+from core.ask.measurements import EACH, MeasureRequest, measurements
+from core.ask.perturbations import SPARSITIES, perturbation
 from core.ask.requests import BestRequest
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.ask.texts import WindowRequest
 from core.base.spec import number
 from core.kinds.treatments import NO_REPAIR, Treatment
 from core.models import work

@@ -7,8 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
+from core.ask.inputs import WindowRequest
 from core.ask.requests import BestRequest
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.base.formats import text_name
 from core.base.paths import resolved

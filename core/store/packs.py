@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.ask.shares import Part, Unfinished
+from core.ask.jobs import Part, Unfinished
 from core.base import access
 from core.base.errors import UserError
 from core.base.paths import readable

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from core.ask.jobs import Part, Unfinished
 from core.ask.measurements import PerturbedSpec, ProfileSpec
-from core.ask.shares import Part, Unfinished
 from core.ask.studies import EvaluatedSpec, StudySpec
 from core.base.spec import Spec
 from core.store.cache import Entry, Store, form_of

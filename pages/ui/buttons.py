@@ -7,9 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.ask.shortages import shortage
 from core.base import access
-from core.base.errors import UserError
+from core.base.errors import UserError, shortage
 from pages.ui import frame
 
 REFUSAL = "refusal"  # in the state: page and key of the button that was pressed last, and why nothing came of it

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.ask.texts import WindowRequest
+from core.ask.inputs import WindowRequest
 from core.ask.typed import absolute, span
 from core.base.errors import UserError
 from core.base.formats import capital

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pandas as pd
 import streamlit as st
 
-from core.ask.shortages import shortage
+from core.base.errors import shortage
 from core.base.escape import plain
 from core.base.formats import sentence
 from core.show import words

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.ask.jobs import BY_REQUEST, Request
+from core.ask.jobs import BY_REQUEST, Request, ShareRequest
 from core.ask.measurements import MeasureRequest
 from core.ask.requests import ExportRequest
-from core.ask.shares import ShareRequest
 from core.ask.studies import StudyRequest
 from core.base.errors import UserError
 from core.base.escape import plain

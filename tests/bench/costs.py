@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.ask import grammar
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, measurements
 from core.ask.perturbations import perturbation
 from core.ask.requests import BestRequest
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.ask.texts import WindowRequest
 from core.base.spec import Spec
 from core.models import work
 from core.results.search_plan import estimate

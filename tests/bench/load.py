@@ -16,9 +16,9 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest
-from core.ask.presets import PRESETS
-from core.ask.texts import WindowRequest
+from core.ask.perturbations import PRESETS
 from core.jobs import queue, records
 from core.jobs.status import Status
 from core.store.cache import Store

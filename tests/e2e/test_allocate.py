@@ -60,7 +60,7 @@ def test_a_layer_is_set_by_hand_and_back_takes_it_back(spread: str, tab: Tab) ->
     field = page.get_by_label("Layers set by hand")
     field.fill("0:0.5, 1:0.6")
     field.press("Enter")
-    expect(command).to_contain_text("--base manual --target 0.7 --sparsity 0.5,0.6,")
+    expect(command).to_contain_text("-allocation.json")
     settle(page)
     page.go_back()
     expect(command).to_contain_text("--allocation 'owl m=5")

@@ -83,7 +83,7 @@ def said(app: AppTest, name: str) -> str:
 def _allocator(key: str) -> dict[str, Any]:
     asked = {"allocation": "teeth bite=0.1:0.5"}
     app = page("allocate", profile=key, **asked)
-    found = say("allocate", "--profile", key, "--base", "teeth", "--target", "0.5")
+    found = say("allocate", "--profile", key, "--allocation", "teeth:0.5")
     return {
         "command": found["sparsity"],
         "options": app.selectbox(key="base").options,

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from core.ask.grammar import read_allocation
-from core.ask.shares import read_share
+from core.ask.inputs import WindowRequest
+from core.ask.jobs import read_share
 from core.ask.study_file import read_study
-from core.ask.texts import WindowRequest
 from core.ask.typed import numbers, span
 from core.base.errors import UserError
 from core.evaluate import task_files

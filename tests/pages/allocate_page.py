@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from pathlib import Path
 
 import numpy as np
 from streamlit.testing.v1 import AppTest
@@ -46,3 +48,14 @@ def estimates_shown(app: AppTest) -> dict[str, float]:
 def load_(key: str) -> object:
     """A profile of the cache that the environment names."""
     return load(Store(), Store().profile(key))
+
+
+def command_words(app: AppTest, folder: Path) -> list[str]:
+    """What follows `python -m core` in the command; beside layers set by hand, the file that the page offers."""
+    words = shlex.split(app.code[0].value)
+    assert words[:3] == ["python", "-m", "core"]
+    if words[7].endswith(".json"):
+        numbers = {"sparsity": on_screen(app).tolist(), "budget": app.session_state["target"]}
+        words[7] = str(folder / words[7])
+        Path(words[7]).write_text(json.dumps(numbers), encoding="utf-8")
+    return words[3:]

@@ -25,7 +25,7 @@ from core.store.cache import Store
 from core.store.results import Perturbed
 from pages.ui import studies, subject
 from tests import synthetic
-from tests.pages.allocate_page import chart, estimates_shown, estimating, lanes, opened
+from tests.pages.allocate_page import chart, command_words, estimates_shown, estimating, lanes, opened
 from tests.pages.opening import live, numbers
 
 Cache = dict[str, str]
@@ -74,13 +74,13 @@ def by_sparsegpt(store: Store) -> str:
 
 @pytest.mark.parametrize("view", [{}, {"base": "response", "pruner": "sparsegpt", "hand": "3:0.6"}])
 def test_estimates_come_from_the_curves_that_there_are(
-    view: dict[str, str], by_sparsegpt: str, capsys: pytest.CaptureFixture[str]
+    view: dict[str, str], by_sparsegpt: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     app = opened(profile=by_sparsegpt, strength="0", **view)
     assert not app.exception and not app.error
     told = live(app)["notes"][0]["table"][0]
     capsys.readouterr()
-    assert main([*shlex.split(app.code[0].value)[3:], "--json"]) == 0
+    assert main([*command_words(app, tmp_path), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["judge"]["pruner"] == "sparsegpt"
     assert told.split("**")[1] == f"{answer['estimate']['sparsity']:.3g}" and answer["no_estimate"] == {}
@@ -108,34 +108,22 @@ def test_the_controls_stand_beside_the_correction(cache: Cache) -> None:
 @pytest.mark.parametrize(
     "line, said",
     [
-        ("--base owl --alpha 0.2", "owl has no parameter 'alpha': it takes m, lam"),
-        ("--base uniform --pruner sparsegpt", "uniform has no parameter 'pruner': it takes strength, driver"),
-        ("--base manual", "manual needs --sparsity"),
-        ("--driver nonsense", "there is no perturbation 'nonsense'"),
-        ("--base owl --unclipped --strength 0.04", "give a strength or unclipped, not both"),
+        ("--allocation 'owl alpha=0.2:0.7'", "owl has no parameter 'alpha': it takes m, lam"),
+        ("--allocation 'uniform driver=nonsense:0.7'", "there is no perturbation 'nonsense'"),
+        ("--allocation 'owl unclipped=yes strength=0.04:0.7'", "give a strength or unclipped, not both"),
         ("--judge-pruner wonder", "there is no pruner 'wonder'"),
     ],
 )
 def test_what_an_allocator_cannot_do_is_one_sentence(
     line: str, said: str, cache: Cache, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["allocate", "--profile", cache["deep"], *line.split()]) == 2
+    assert main(["allocate", "--profile", cache["deep"], *shlex.split(line)]) == 2
     told = capsys.readouterr().err
     assert said in told and len(told.strip().splitlines()) == 1
 
 
-def test_numbers_set_by_hand_are_the_target_unless_one_is_given(
-    cache: Cache, capsys: pytest.CaptureFixture[str]
-) -> None:
-    line = ["allocate", "--profile", cache["shallow"], "--base", "manual", "--sparsity", "0.5,0.6,0.7,0.8"]
-    assert main([*line, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["sparsity"] == [0.5, 0.6, 0.7, 0.8]
-    assert main([*line, "--target", "0.7"]) == 0
-    assert "all were shifted to spend 0.7" in " ".join(capsys.readouterr().out.split())
-
-
 def test_why_there_is_no_estimate_is_said(cache: Cache, capsys: pytest.CaptureFixture[str]) -> None:
-    line = ["allocate", "--profile", cache["deep"], "--base", "dlp", "--target", "0.88", "--high", "0.94"]
+    line = ["allocate", "--profile", cache["deep"], "--allocation", "dlp high=0.94:0.88"]
     assert main(line) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "is 0.9: measure a larger one" in out and "uniform " in out

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.cli import main
 from pages.ui.allocate import settings
-from tests.pages.allocate_page import estimating, on_screen, opened
+from tests.pages.allocate_page import command_words, estimating, on_screen, opened
 from tests.pages.opening import figures, link, live, url
 
 Cache = dict[str, str]
@@ -89,15 +89,14 @@ VIEWS = [
 
 @pytest.mark.parametrize("chosen", VIEWS)
 def test_the_url_restores_the_view_and_the_command_repeats_it(
-    chosen: dict[str, str], cache: Cache, capsys: pytest.CaptureFixture[str]
+    chosen: dict[str, str], cache: Cache, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     app = opened(profile=cache["deep"], **chosen)
     assert not app.exception and not app.error
     assert {key: str(app.session_state[key]) for key in chosen} == chosen
-    words = shlex.split(app.code[0].value)
-    assert words[:4] == ["python", "-m", "core", "allocate"]
+    words = command_words(app, tmp_path)
     capsys.readouterr()
-    assert main([*words[3:], "--json"]) == 0
+    assert main([*words, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["sparsity"] == pytest.approx(on_screen(app), abs=1e-12)
     assert told["budget"] == round(float(chosen.get("target", 0.7)), 9), "as its uniform twin is called"

@@ -9,9 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.ask import grammar
+from core.ask.inputs import WindowRequest
 from core.ask.requests import BestRequest, BestSpec
 from core.ask.settings import Setting
-from core.ask.texts import WindowRequest
 from core.jobs import queue
 from core.models import work
 from core.results import best, candidates, evaluations, search_plan, text_splits

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.ask.commands import request_of
 from core.ask.measurements import Measurement
 from core.ask.perturbations import perturbation
-from core.ask.typed import build
 from core.base.errors import UserError
 from core.jobs import processes, queue
 from core.jobs.status import Status
@@ -80,9 +80,7 @@ def test_run_queues_one_job_and_the_address_names_it(store: Store) -> None:
     app = opened()
     app.button(key="run").click().run()
     (job,) = queue.jobs(store)
-    assert job.request == build(
-        "demo", None, "demo", None, "quick", [], None, None, None, None, "float32", 0, None, "protocol"
-    )
+    assert job.request == request_of("measure")
     assert url(app)["job"] == job.key
     assert not app.exception
 
@@ -172,9 +170,7 @@ def test_the_back_button_takes_a_preset_back_with_its_amounts(store: Store) -> N
 
 
 def test_what_is_measured_already_is_linked_not_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened_request = build(
-        "demo", None, "demo", None, "quick", [], None, None, None, None, "float32", 0, None, "protocol"
-    )
+    opened_request = request_of("measure")
     fake.get(opened_request, store)
     app = opened()
     assert "Already measured" in app.success[0].value

@@ -10,9 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from core.ask import grammar, naming
 from core.ask.allocations import AllocationRequest, Correction
+from core.ask.inputs import WindowRequest
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.ask.texts import WindowRequest
 from core.jobs import queue
 from core.results import candidates
 from core.store.cache import Store

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from core.ask.inputs import WindowRequest
 from core.ask.requests import ExportRequest, ExportSpec
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
-from core.ask.texts import WindowRequest
 from core.export import target
 from core.export.card import RECIPE
 from core.jobs import queue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ask.texts import USUAL_CALIBRATION
+from core.ask.inputs import USUAL_CALIBRATION
 from core.store.cache import Store
 from tests.pages.opening import ROOT, url
 from tests.pages.prune_page import opened

@@ -10,11 +10,11 @@ import pytest
 from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, measurements
 from core.ask.perturbations import perturbation
 from core.ask.requests import ExportRequest, ExportSpec
 from core.ask.settings import PrunedSpec
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.jobs import queue
 from core.jobs.status import Status

@@ -42,8 +42,8 @@ def test_options_are_words_of_a_command() -> None:
 
 
 def test_a_refusal_is_told_from_an_answer() -> None:
-    assert product.ask("allocate", "--base", "owl", "--m", "2.3") is None
-    assert product.ask("allocate", "--base", "uniform", "--target", "0.6")["budget"] == pytest.approx(0.6)
+    assert product.ask("allocate", "--allocation", "owl m=2.3:0.7") is None
+    assert product.ask("allocate", "--allocation", "uniform:0.6")["budget"] == pytest.approx(0.6)
 
 
 def test_numbers_are_read_out_of_a_cell() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from core.ask.commands import Studying, command_line
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import Measurement, MeasureRequest
 from core.ask.studies import StudyRequest
 from core.ask.study_file import STUDY_FILE, write_study
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.results import best as bests
 from core.results.best import Best

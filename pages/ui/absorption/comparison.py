@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, measurements
-from core.ask.texts import WindowRequest
 from core.ask.typed import absolute
 from core.base import profile_names
 from core.base.errors import UserError

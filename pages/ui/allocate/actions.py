@@ -8,8 +8,7 @@ import streamlit as st
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.ask.commands import Allocating, command_line
-from core.ask.measurements import measurements
-from core.ask.perturbations import EACH
+from core.ask.measurements import EACH, measurements
 from core.ask.typed import absolute
 from core.base.errors import UserError
 from core.export import recipes
@@ -41,24 +40,26 @@ def section(allocation: Allocation, request: AllocationRequest, profile: Profile
     st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=query)
     st.caption("This command prints the same numbers.")
     asked = Allocating(profile=profile.entry.key, allocation=allocation.request, judge=judge.harm)
-    frame.command(command_line(asked, cache=Store().elsewhere))
+    file = f"{prefix}-allocation.json"
+    by_hand = {"allocation": file} if allocation.request.base.by_hand else {}
+    frame.command(command_line(asked, cache=Store().elsewhere, **by_hand))
     with st.container(horizontal=True):
-        _files(allocation, profile, judge, prefix)
+        _files(allocation, profile, judge, prefix, file)
 
 
-def _files(allocation: Allocation, profile: Profile, judge: Judge, prefix: str) -> None:
+def _files(allocation: Allocation, profile: Profile, judge: Judge, prefix: str, file: str) -> None:
     """Buttons that download the allocation and its recipes."""
     found = judged(allocation.exact[None], profile, judge)
     estimate = None if found is None or np.isnan(found[0]) else float(found[0])
     content = recipes.as_json(allocation, profile, {judge.harm: estimate, "pruner": judge.pruner})
-    _download("JSON", content, f"{prefix}-allocation.json", "application/json")
+    _download("JSON", content, file, "application/json")
     about = f"{words.source(profile)}: {BASE_LABELS[allocation.request.base.kind]}, budget {allocation.budget:.6f}"
     names = profile.provenance.get("linears", []) if allocation.linears is not None else []
     for pruner, row in PRUNERS.items():
         if row.modifier:
             recipe = recipes.llm_compressor(allocation.exact, row.modifier, about, names)
-            file = f"{prefix}-recipe-{pruner}.yaml"
-            _download(f"llm-compressor recipe, {row.label}", recipe, file, "application/yaml")
+            made = f"{prefix}-recipe-{pruner}.yaml"
+            _download(f"llm-compressor recipe, {row.label}", recipe, made, "application/yaml")
 
 
 def _download(label: str, content: str, file: str, mime: str) -> None:

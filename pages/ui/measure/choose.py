@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from core.ask import presets
+from core.ask.commands import request_of
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest
-from core.ask.texts import WindowRequest
-from core.ask.typed import build
+from core.ask.perturbations import PRESETS, STANDARD
 from core.base.errors import UserError
 from core.base.formats import capital
 from core.kinds import FORMS
@@ -25,7 +25,7 @@ _in_cache = st.cache_data(ttl=60, show_spinner=False)(hub.cached)
 DEVICE = r"cpu|mps|cuda(:\d+)?"
 AUTOMATIC = "as suits the text"
 STARTS = {"protocol": "as the tokenizer does", "every": "before every window"}
-NAMES = list(dict.fromkeys(each.perturbation.name for each in presets.STANDARD))
+NAMES = list(dict.fromkeys(each.perturbation.name for each in STANDARD))
 ABOUT_MODEL = (
     "Choose one, or type a Hub id (organisation/name), a folder with config.json and .safetensors files, or a .gguf "
     "file."
@@ -72,7 +72,7 @@ def measurement() -> Choice:
     typed = {"model": untrained + asked["model"].strip(), "text": asked["text"].strip()}
     typed["preset"] = "quick" if asked["preset"] == OWN else asked["preset"]
     typed["documents"] = asked["documents"].strip() or None
-    return Choice(build(**asked | more | typed), device.strip(), engine)
+    return Choice(request_of("measure", **asked | more | typed), device.strip(), engine)
 
 
 def _model() -> tuple[dict[str, Any], str]:
@@ -89,12 +89,12 @@ def _model() -> tuple[dict[str, Any], str]:
 def _perturbations() -> dict[str, Any]:
     """Draw what is done to each layer, and to how much text."""
     before = st.session_state.get(_key("preset"))
-    preset = view.sync(_key("preset"), [*presets.PRESETS, OWN], "quick")
+    preset = view.sync(_key("preset"), [*PRESETS, OWN], "quick")
     if before not in (None, preset):  # picked by a link or the back button
         _fill()
     own, label = preset == OWN, "What is done to each layer"
     usual = _amounts("quick" if own else preset)
-    st.segmented_control(label, [*presets.PRESETS, OWN], key=_key("preset"), required=True, on_change=_fill)
+    st.segmented_control(label, [*PRESETS, OWN], key=_key("preset"), required=True, on_change=_fill)
     perturbed = view.several(_key("perturbations"), usual["perturbations"], drawn=own)
     if own:
         st.multiselect(
@@ -106,7 +106,7 @@ def _perturbations() -> dict[str, Any]:
             help=f"Written {', '.join(each.example for each in FORMS.values())}; {ABOUT_ALL}",
         )
     else:
-        known = presets.PRESETS[preset]
+        known = PRESETS[preset]
         listed = dict.fromkeys(each.perturbation.label for each in known.measurements)
         st.caption(f"{capital(known.about)}.", help="\n".join(f"- {label}" for label in listed))
     with st.container(horizontal=True):
@@ -155,7 +155,7 @@ def _alike(options: Any) -> dict[str, str]:
 
 def _amounts(name: str) -> dict[str, Any]:
     """What a preset fills in."""
-    preset = presets.PRESETS[name]
+    preset = PRESETS[name]
     names = list(dict.fromkeys(each.perturbation.name for each in preset.measurements))
     return {"sequences": preset.sequences, "length": preset.length, "perturbations": names}
 
@@ -163,6 +163,6 @@ def _amounts(name: str) -> dict[str, Any]:
 def _fill() -> None:
     """A preset was picked: its amounts replace what is there; an own list begins with what is there."""
     chosen = st.session_state[_key("preset")]
-    if chosen in presets.PRESETS:
+    if chosen in PRESETS:
         for key, value in _amounts(chosen).items():
             st.session_state[_key(key)] = value

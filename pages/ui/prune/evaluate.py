@@ -8,9 +8,9 @@ import streamlit as st
 
 from core.ask.allocations import AllocationRequest
 from core.ask.commands import Studying, command_line
+from core.ask.inputs import USUAL_EVALUATION
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.study_file import STUDY_FILE, write_study
-from core.ask.texts import USUAL_EVALUATION
 from core.ask.typed import fractions
 from core.base.errors import UserError
 from core.base.escape import plain

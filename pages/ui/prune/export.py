@@ -10,9 +10,9 @@ import streamlit as st
 
 from core.ask import naming
 from core.ask.commands import quoted
+from core.ask.inputs import TextSpec
 from core.ask.requests import ExportRequest
 from core.ask.studies import StudyRequest
-from core.ask.texts import TextSpec
 from core.ask.typed import whole
 from core.base.errors import UserError
 from core.base.escape import plain

@@ -9,11 +9,11 @@ import streamlit as st
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest, Correction
+from core.ask.inputs import USUAL_CALIBRATION, WindowRequest
 from core.ask.lab import Prompt
 from core.ask.naming import PRUNERS
 from core.ask.settings import Setting, uniform
 from core.ask.studies import StudyRequest
-from core.ask.texts import USUAL_CALIBRATION, WindowRequest
 from core.ask.typed import absolute, numbers
 from core.base.errors import UserError
 from core.base.escape import plain

@@ -8,9 +8,9 @@ from dataclasses import replace
 import streamlit as st
 
 from core.ask import grammar
+from core.ask.inputs import WindowRequest
 from core.ask.naming import PRUNERS
 from core.ask.requests import BestRequest
-from core.ask.texts import WindowRequest
 from core.ask.typed import fraction, numbers, whole
 from core.base.errors import UserError
 from core.base.escape import plain

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from torch import Tensor
 
-from core.ask.texts import WindowRequest
+from core.ask.inputs import WindowRequest
 from core.models.loading import Loaded, load
 from core.models.outline import Outline
 from core.models.sources import locate, outlined

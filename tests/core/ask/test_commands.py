@@ -11,16 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.ask import grammar
-from core.ask.allocations import AllocationRequest, Correction
+from core.ask.allocations import AllocationRequest
 from core.ask.command_table import OPTIONS
 from core.ask.commands import Allocating, Studying, command_line, quoted
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, measurements
-from core.ask.perturbations import perturbation
-from core.ask.presets import PRESETS
+from core.ask.perturbations import PRESETS, perturbation
 from core.ask.requests import BestRequest
 from core.ask.settings import Setting, read_setting
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.base.spec import Spec
 from core.kinds import Manual
@@ -57,12 +56,7 @@ REQUESTS = [
     BestRequest(target=0.7),
     Allocating(),
     Allocating(allocation=grammar.read_allocation("dlp unclipped=yes:0.5"), judge="kl", judge_pruner="sparsegpt"),
-    Allocating(
-        profile="0123456789abcdef",
-        allocation=AllocationRequest(
-            base=Manual(sparsity=(0.4, 0.6)), target=0.5, low=0.1, correction=Correction(strength=0.04, control="ramp")
-        ),
-    ),
+    Allocating(profile="0123456789abcdef", allocation=grammar.method("uniform low=0.1 strength=0.04", 0.5)),
     Studying(file="study.toml"),
 ]  # fmt: skip
 
@@ -95,7 +89,7 @@ def test_presets_are_named_by_their_amount() -> None:
         (StudyRequest(evaluation=EvaluationRequest(text=ODD_TEXT)), "evaluation.text.seed = 3"),
         (StudyRequest(evaluation=EvaluationRequest(seed=3)), "evaluation.seed = 3"),
         (StudyRequest(settings=(Setting(allocation=AllocationRequest(base=Manual(sparsity=(0.7,)))),)), "by hand"),
-        (Allocating(allocation=AllocationRequest(base=Manual(sparsity=((0.7, 0.6),)))), "per linear"),
+        (Allocating(allocation=AllocationRequest(base=Manual(sparsity=(0.7,)))), "by hand"),
         (BestRequest(target=0.5, calibration=WindowRequest(documents=(0, 5), length=256)), "calibration.documents"),
     ],
 )
@@ -114,17 +108,6 @@ def test_windows_quotes_in_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["python", "-m", "core", "allocate", "--profile", "demo", "--allocation", "owl m=5 lam=0.08:0.7"]
     line = command_line(Allocating(allocation=grammar.read_allocation("owl:0.7")))
     assert line == subprocess.list2cmdline(words) and '"owl m=5 lam=0.08:0.7"' in line
-
-
-def test_the_parts_of_an_allocation_are_options_too() -> None:
-    line = "python -m core allocate --base owl --m 7 --lam 0.1 --target 0.6 --strength 0.04 --control shuffled --seed 2"
-    words = "owl m=7 lam=0.1 strength=0.04 control=shuffled seed=2:0.6"
-    assert asked(line).allocation == grammar.read_allocation(words)
-    assert asked("python -m core allocate --target 0.6 --unclipped").allocation.unclipped
-    refused = {"--allocation owl:0.7 --m 7": "leave --m out", "--base owl --beta 1": "no parameter 'beta'"}
-    for wrong, named in refused.items():
-        with pytest.raises(UserError, match=named):
-            asked(f"python -m core allocate {wrong}")
 
 
 def test_every_option_has_a_name_of_its_own() -> None:

@@ -7,13 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from core.ask import presets
+from core.ask.inputs import ModelSpec, TextSpec, WindowRequest
 from core.ask.measurements import Measurement, MeasureRequest, PerturbedSpec, ProfileSpec, measurements, methods_of
-from core.ask.models import ModelSpec
-from core.ask.perturbations import perturbation
+from core.ask.perturbations import PRESETS, perturbation
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import StudyRequest
-from core.ask.texts import TextSpec, WindowRequest
 from core.base.spec import checked, number
 from core.kinds import FORMS, Gaussian, Perturbation, Residual
 from core.kinds.covariance import Covariance
@@ -189,8 +187,8 @@ def test_a_profile_knows_its_units() -> None:
 
 
 def test_presets_ask_each_measurement_once_and_hold_what_the_pages_show() -> None:
-    for preset in presets.PRESETS.values():
+    for preset in PRESETS.values():
         assert len(set(preset.measurements)) == len(preset.measurements)
-    names = {each.name for each in presets.PRESETS["standard"].measurements}
-    assert {each.name for each in presets.PRESETS["quick"].measurements} <= names
+    names = {each.name for each in PRESETS["standard"].measurements}
+    assert {each.name for each in PRESETS["quick"].measurements} <= names
     assert {"gaussian:0.3", "gaussian:0.3 seed 1", "gaussian:0.3@all", "residual_rescaled:wanda:0.7:-0.3"} <= names

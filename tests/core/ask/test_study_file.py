@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from core.ask import grammar, naming
 from core.ask.allocations import AllocationRequest, Correction
+from core.ask.inputs import WindowRequest
 from core.ask.settings import Setting, uniform
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.study_file import read_study, write_study
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 
 # --- read ----------------------------------------------------------------------------------------------------------
@@ -119,15 +119,15 @@ def test_a_name_with_signs_that_mean_something_elsewhere_is_refused(tmp_path: Pa
         ("targets = [1.5]", "target"), ("settings = ['owl m=3.3']", "m"), ("settings = ['owll']", "owll"),
         ("settings = ['owl lam']", "lam"), ("settings = ['owl colour=3']", "colour"),
         ("[evaluation]\nwindow = 3", "window"), ("not toml", "TOML"), ("calibration = 3", "[calibration]"),
-        ("evaluation = 'demo'", "[evaluation]"), ("model = 5", "model = 5"), ("profile = 5", "profile = 5"),
+        ("evaluation = 'demo'", "[evaluation]"), ("model = 5", "model: "), ("profile = 5", "profile: "),
         ("settings = [1]", "settings = ['uniform']"), ("patterns = [2]", "patterns = ['2:4']"),
         ("targets = ['0.5']", "targets = [0.7]"), ("seeds = [true]", "seeds = [0]"),
-        ("[calibration]\nsource = 3", "source = 3"),
-        ("[calibration]\nsequences = 0", "sequences = 0 of [calibration]"),
-        ("[evaluation]\nwindows = 0", "windows = 0 of [evaluation]"),
-        ("[evaluation]\nexamples = 'all'", "examples = 'all'"),
-        ("[evaluation]\ntasks = 'arc_easy'", "tasks = ['arc_easy']"),
-        ("[evaluation]\ntasks = ['arc_easy']\ntasks_from = 3", "tasks_from = 3"),
+        ("[calibration]\nsource = 3", "[calibration] source"),
+        ("[calibration]\nsequences = 0", "[calibration] sequences"),
+        ("[evaluation]\nwindows = 0", "[evaluation] sequences"),
+        ("[evaluation]\nexamples = 'all'", "[evaluation] examples"),
+        ("[evaluation]\ntasks = 'arc_easy'", "[evaluation] tasks"),
+        ("[evaluation]\ntasks = ['arc_easy']\ntasks_from = 3", "[evaluation] tasks_from"),
         ("[evaluation]\ntasks_from = 'folder'", "tasks"), ("controls = ['reversed']", "strengths"),
         ("strengths = 0.04", "strengths"), ("strengths = [0.04]\nshuffles = 0", "shuffles"),
         ("strengths = [0.04]\ncontrols = ['backwards']", "backwards"),

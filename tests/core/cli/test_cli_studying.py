@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from core.ask.allocations import AllocationRequest
+from core.ask.inputs import WindowRequest
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.cli import output, studying
 from core.evaluate import resolving as walking
@@ -186,7 +186,7 @@ def test_a_setting_that_is_not_clear_is_asked_for(studied: dict, run: Callable, 
 def test_settings_that_differ_in_a_bound_are_told_apart(study: Callable, run: Callable, tmp_path: Path) -> None:
     key = study('settings = ["depth_ramp beta=0.2 high=0.9", "depth_ramp beta=0.2 high=0.7"]', "--json").json["key"]
     for high, greatest in ((0.9, 0.8), (0.7, 0.7)):
-        words, folder = f"depth_ramp beta=0.2 high={high}, 50%, wanda", tmp_path / f"out{high}"
+        words, folder = f"depth_ramp beta=0.2 high={high}:0.5", tmp_path / f"out{high}"
         assert run("export", key, "--setting", words, "--to", folder, "--json").json
         recipe = json.loads((folder / "recipe.json").read_bytes())["recipe"]
         assert np.max(recipe["sparsity"]) == pytest.approx(greatest)
@@ -202,7 +202,7 @@ def test_a_name_of_several_settings_is_refused(run: Callable, texts: list[str], 
         evaluation=EvaluationRequest(text=window),
     )
     key = experiment.get(asked, Store(tmp_path / "cache")).key
-    for words in ("manual", "manual:0.5", "manual, 50%, wanda", "set by hand, 50 % zeros, Wanda"):
+    for words in ("manual", "manual:0.5", "set by hand, 50 % zeros, Wanda"):
         run("export", key, "--to", tmp_path / "out", "--setting", words).refused('2 settings named "manual:0.5"')
     assert not (tmp_path / "out").exists()
 

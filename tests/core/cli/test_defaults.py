@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from core.ask import presets
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, measurements
+from core.ask.perturbations import PRESETS
 from core.ask.requests import BestRequest, ExportRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.study_file import read_study
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.kinds.skip import Skip
 from core.models import windows
@@ -78,7 +78,7 @@ def test_requests_that_name_no_text_read_what_there_is(bundled: Loaded) -> None:
         ExportRequest(setting=setting, folder="x").calibration,
         MeasureRequest(measurements=measurements([Skip()])).text,
     ]
-    small = [each for name, each in presets.PRESETS.items() if name != "paper"]  # that one is for a longer text
+    small = [each for name, each in PRESETS.items() if name != "paper"]  # that one is for a longer text
     asked += [WindowRequest(sequences=each.sequences, length=each.length) for each in small]
     assert [drawn(each, bundled) for each in asked] == [each.sequences for each in asked]
 

@@ -47,7 +47,7 @@ def test_what_leaves_the_machine_names_files_and_hashes(say: Callable, home: Pat
         assert say("report", key, "--out", tmp_path / f"{key}.html", "--json").json
         left[f"{key}.html"] = (tmp_path / f"{key}.html").read_bytes()
     loaded = profiles.load(store, store.profile(profile["key"]))
-    left["allocation"] = say("allocate", "--profile", profile["key"], "--target", "0.5", "--json").out.encode()
+    left["allocation"] = say("allocate", "--profile", profile["key"], "--json").out.encode()
     half = np.full(loaded.layers, 0.5)
     left["recipe"] = recipes.llm_compressor(half, "WandaPruningModifier", words.source(loaded)).encode()
     assert {"README.md", "recipe.json", "config.json", "recipe", "allocation"} <= left.keys()

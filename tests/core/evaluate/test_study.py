@@ -11,12 +11,12 @@ import pytest
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, measurements
 from core.ask.perturbations import perturbation
 from core.ask.requests import ExportRequest
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.ask.texts import WindowRequest
 from core.base.errors import Broken
 from core.evaluate import resolving as walking
 from core.evaluate.perplexity import evaluate

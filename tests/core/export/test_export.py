@@ -15,7 +15,7 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from core import export as folders
-from core.ask.models import Dtype
+from core.ask.inputs import Dtype
 from core.export import check_target, checking, journal, licence_of, size_words
 from core.export.folder import export
 from core.measure.pruning import restored

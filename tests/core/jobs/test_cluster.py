@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.ask.shares import Share, ShareRequest
+from core.ask.jobs import Share, ShareRequest
 from core.ask.studies import StudyRequest
 from core.base.errors import UserError
 from core.jobs import cluster, experiment, queue, worker

@@ -16,12 +16,12 @@ import pytest
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import Measurement, MeasureRequest, measurements
 from core.ask.perturbations import perturbation
 from core.ask.requests import BestRequest
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.jobs import bench, experiment
 from core.kinds import Checkpoint, Gaussian

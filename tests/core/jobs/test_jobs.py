@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, measurements
 from core.ask.perturbations import perturbation
 from core.ask.requests import ExportRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
-from core.ask.texts import WindowRequest
 from core.jobs import processes, queue
 from core.jobs.records import INTERVAL, Recorder, Request
 from core.jobs.status import Status

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ask.shares import Share, ShareRequest, Unfinished, cut
+from core.ask.jobs import Share, ShareRequest, Unfinished, cut
 from core.jobs import experiment, queue, worker
 from core.measure.sweep import mine
 from core.models.progress import Cancelled, Progress

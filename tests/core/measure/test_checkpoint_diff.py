@@ -15,8 +15,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from core.ask.inputs import WindowRequest
 from core.ask.perturbations import perturbation
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.kinds.checkpoint import Checkpoint
 from core.measure import checkpoint_diff

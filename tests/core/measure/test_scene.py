@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from core.ask import lab
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, ProfileSpec, measurements
 from core.ask.perturbations import perturbation
-from core.ask.texts import WindowRequest
 from core.jobs import experiment
 from core.measure import lab as scenes_of
 from core.measure import linears

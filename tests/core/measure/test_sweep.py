@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from core.ask.measurements import Measurement, PerturbedSpec, ProfileSpec
-from core.ask.shortages import shortage
+from core.base.errors import shortage
 from core.measure import sweep as sweeps
 from core.measure.engines import Group
 from core.measure.sweep import Sweep

@@ -18,11 +18,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from core.ask import grammar
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, measurements
 from core.ask.perturbations import perturbation
 from core.ask.requests import ExportRequest
 from core.ask.settings import Setting
-from core.ask.texts import WindowRequest
 from core.base.spec import Spec
 from core.export.checking import load_back
 from core.jobs import experiment

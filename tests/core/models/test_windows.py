@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.ask.texts import WindowRequest
+from core.ask.inputs import WindowRequest
 from core.models import hub, windows
 from core.models.loading import Loaded
 from tests import tiny

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from core.ask import presets
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, measurements
-from core.ask.perturbations import perturbation
+from core.ask.perturbations import PRESETS, perturbation
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.kinds.treatments import Treatment
 from core.models import loading, sources, work
@@ -29,7 +28,7 @@ BUNDLED = Outline(layers=30, width=576, vocabulary=49152, layer_parameters=3_538
 
 
 def request(**asked: object) -> MeasureRequest:
-    asked = {"model": str(tiny.folder("llama")), "measurements": presets.PRESETS["quick"].measurements, **asked}
+    asked = {"model": str(tiny.folder("llama")), "measurements": PRESETS["quick"].measurements, **asked}
     return MeasureRequest(**asked)
 
 
@@ -73,7 +72,7 @@ def test_a_group_fits_into_memory_but_is_never_empty() -> None:
 
 
 def test_quick_has_at_least_four_parts() -> None:
-    quick = presets.PRESETS["quick"]
+    quick = PRESETS["quick"]
     size = work.group_size(BUNDLED, quick.sequences, quick.length, "float32", None)
     assert len(quick.measurements) * -(-quick.sequences // size) >= 4
 
@@ -147,8 +146,8 @@ def test_an_estimate_needs_no_torch(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from core.models import work\n"
         "from core.ask.measurements import MeasureRequest\n"
-        "from core.ask import presets; from core.store.cache import Store\n"
-        "quick = presets.PRESETS['quick'].measurements\n"
+        "from core.ask.perturbations import PRESETS; from core.store.cache import Store\n"
+        "quick = PRESETS['quick'].measurements\n"
         f"asked = MeasureRequest(model={str(tiny.folder('llama'))!r}, measurements=quick)\n"
         f"found = work.estimate(asked, Store(Path({str(tmp_path)!r})))\n"
         "loaded = [name for name in ('torch', 'transformers') if name in sys.modules]\n"

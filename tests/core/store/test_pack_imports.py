@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.ask import presets
 from core.ask.measurements import MeasureRequest
+from core.ask.perturbations import PRESETS
 from core.base.errors import UserError
 from core.base.spec import key_of
 from core.results import evaluations, protocols
@@ -52,7 +52,7 @@ def test_imported_numbers_are_marked_and_answer_only_where_accepted(what: str, h
     assert (entry.standing, here.by_key(key).standing) == ("imported", "")
     for spec in (entry.spec, *entry.spec.units):
         assert empty.path(spec) and empty.measured(spec) is None and accepting.measured(spec) and here.measured(spec)
-    request = MeasureRequest(measurements=presets.PRESETS["quick"].measurements)
+    request = MeasureRequest(measurements=PRESETS["quick"].measurements)
     if what == "profile":
         empty.remember(request, entry.spec, [])
         assert empty.find(request) is None and accepting.find(request).key == key

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.ask.shares import Part, Unfinished
+from core.ask.jobs import Part, Unfinished
 from core.ask.studies import StudySpec
 from core.store import parts, results
 from core.store.cache import Store

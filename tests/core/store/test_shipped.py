@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from core.ask.jobs import BY_REQUEST
-from core.ask.shares import Part
+from core.ask.jobs import BY_REQUEST, Part
 from core.store.cache import HOME, KINDS, Entry, Store
 
 PLACE = re.compile(r'"(?:\w+:)?(?:/|~|[A-Za-z]:\\)[^"]*"')  # a text that is a path from the root, or a source by one

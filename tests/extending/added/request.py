@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.ask.models import ModelSpec, OfModel
+from core.ask.inputs import ModelSpec, OfModel
 from core.base.spec import View
 
 

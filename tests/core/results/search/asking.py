@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from core.ask.inputs import WindowRequest
 from core.ask.requests import BestRequest
-from core.ask.texts import WindowRequest
 from core.kinds.allocator import Allocator
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.response import Response

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from core.ask import grammar
+from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest
 from core.ask.requests import BestRequest
-from core.ask.texts import WindowRequest
 from core.ask.typed import fraction
 from core.base.spec import checked
 from core.evaluate import resolving as walking

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.ask.inputs import WindowRequest
 from core.ask.requests import BestRequest
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.results import text_splits
 

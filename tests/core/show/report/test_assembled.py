@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from core.ask.allocations import AllocationRequest, Correction
+from core.ask.inputs import WindowRequest
 from core.ask.requests import ExportSpec
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.study_file import read_study
-from core.ask.texts import WindowRequest
 from core.base.errors import UserError
 from core.kinds import Manual
 from core.kinds.alphapruning import AlphaPruning

@@ -1,0 +1,92 @@
+"""The model and the text that a request reads: as they are typed, and by content."""
+
+from __future__ import annotations
+
+from typing import Literal, Self, TypeVar
+
+from pydantic import Field, model_validator
+
+from core.base.spec import Spec, added, checked
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+Other = TypeVar("Other", bound="OfModel")
+MOST_WINDOWS = 10**6  # the largest text that is read has fewer
+
+
+class OfModel(Spec):
+    """What is asked of a model, as it is typed."""
+
+    model: str = Field(
+        "demo", description="demo, a folder, a .gguf file, a Hub id; random:<any> for its untrained twin"
+    )
+    revision: str | None = Field(None, description="branch, tag or commit of a Hub model")
+    dtype: Dtype = "float32"
+
+    def to(self, form: type[Other], **more: object) -> Other:
+        """Another request of the same model: what both can say is taken over, but for what is given.
+
+        Raises:
+            UserError: the first thing that cannot be.
+        """
+        both = form.model_fields.keys() & type(self).model_fields.keys()
+        return checked(form, **{name: getattr(self, name) for name in both} | more)
+
+
+class ModelSpec(Spec):
+    """A model by content: the hash of its files or its Hub commit, never a path."""
+
+    identity = "ModelSpec"
+    content: str = Field(description="SHA-256 over the files, or repository@commit")
+    initialised: int | None = Field(None, description="seed of a random initialisation that replaces the weights")
+    dtype: Dtype = "float32"
+
+    @property
+    def weights(self) -> tuple[str, int | None]:
+        """What two models share that are one but for their precision."""
+        return self.content, self.initialised
+
+
+class TextSpec(Spec):
+    """Token windows by content: which bytes, which tokenizer, where each window starts."""
+
+    identity = "TextSpec"
+    content: str = Field(description="SHA-256 of the documents used")
+    tokenizer: str = Field(description="SHA-256 of the tokenizer")
+    packing: Literal["joined", "document"]
+    bos: Literal["protocol", "every"]
+    length: int = Field(ge=2, description="tokens per window")
+    windows: tuple[tuple[int, int], ...] = Field(description="(document, first token) of each window")
+    start: int | None = added(None, "the token before every window, where bos is every and no content tells it")
+
+    @property
+    def sequences(self) -> int:
+        return len(self.windows)
+
+
+class WindowRequest(Spec):
+    """Which tokens to read."""
+
+    source: str = Field("demo", description="demo, demo:evaluation, file:PATH, or a Hub dataset")
+    documents: tuple[int, int] | None = Field(None, description="first and last document to draw from, as in 0-599")
+    sequences: int = Field(8, title="Windows", ge=1, le=MOST_WINDOWS, description="how many; intervals need 8 or more")
+    length: int = Field(64, title="Tokens in each", ge=8, description="tokens per window")
+    seed: int = Field(0, ge=0, description="draws the windows")
+    packing: Literal["joined", "document"] | None = Field(
+        None, description="joined or document; default: as suits the text"
+    )
+    bos: Literal["protocol", "every"] = Field(
+        "protocol", description="start token: protocol (the tokenizer's way) or every"
+    )
+
+    @model_validator(mode="after")
+    def _documents_ordered(self) -> Self:
+        if self.documents and not 0 <= self.documents[0] <= self.documents[1]:
+            raise ValueError(f"documents {self.documents[0]}-{self.documents[1]}: the first must not exceed the last")
+        return self
+
+
+# What is read unless asked otherwise: all 16 windows that either half of the demo text has for the bundled model.
+USUAL_CALIBRATION = WindowRequest(source="demo", sequences=16, length=512)
+
+
+USUAL_EVALUATION = WindowRequest(source="demo:evaluation", sequences=16, length=512)
