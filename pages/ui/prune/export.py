@@ -16,7 +16,7 @@ from core.ask.studies import StudyRequest
 from core.ask.typed import whole
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import per_cent, sentence
+from core.base.formats import sentence
 from core.base.paths import resolved
 from core.export import HoldsExport, check_early
 from core.models import work
@@ -91,22 +91,12 @@ def finished(entry: Entry) -> None:
     told = entry.provenance
     folder = told.get("folder", entry.spec.folder)
     st.markdown(f"Exported to {plain(folder)}, reloaded and compared.")
-    st.caption(plain(" ".join([*compared(told), told.get("size", "")])))
+    st.caption(plain(told.get("size", "")))
     st.code(LOADING.format(folder=folder), "python", wrap_lines=True)
     frame.command(quoted(["vllm", "serve", folder]))
     st.caption(SERVING)
     for warning in told.get("warnings", []):
         st.warning(plain(sentence(warning)))
-
-
-def compared(told: Mapping[str, Any]) -> list[str]:
-    """The zeros that were counted and the logits that were compared, as far as that was noted."""
-    zeros, apart = told.get("sparsity"), told.get("difference")
-    found = [] if zeros is None else [f"{100 * zeros:.1f} % zeros in the linears, every linear as planned."]
-    if apart is not None:
-        said = f"Logits after reloading differ by at most {per_cent(apart, 6)} of the largest one."
-        found.append(said if apart else "Logits identical after reloading.")
-    return found
 
 
 # --- numbers for the model card ------------------------------------------------------------------------------------
