@@ -159,7 +159,7 @@ def test_what_is_no_zip_is_refused(content: bytes, rejected: Callable) -> None:
 
 @pytest.mark.parametrize("path", ["missing.zip", "."])
 def test_a_path_that_is_no_file_is_refused(path: str, tmp_path: Path, rejected: Callable) -> None:
-    rejected(tmp_path / path, str(tmp_path / path))
+    rejected(tmp_path / path, (tmp_path / path).name)  # a long path is cut in the middle
 
 
 @tried(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
