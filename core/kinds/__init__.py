@@ -44,7 +44,9 @@ PERTURBATIONS = (
     Skip,
     Checkpoint,
 )
-CURRENCIES = (ZEROS,)
+CURRENCIES = (
+    ZEROS,
+)  # fmt: skip
 
 BASES = {form.model_fields["kind"].default: form for form in ALLOCATORS}
 METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
