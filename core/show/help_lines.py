@@ -63,17 +63,20 @@ GROUPS: dict[str, tuple[Line, ...]] = {
         ),
     ),
     "Spread a budget, at once": (
-        Line("allocate --target 0.7 --judge kl", "Every layer alike: the control that every method must beat."),
         Line(
-            "allocate --base owl --m 5 --lam 0.08 --target 0.7 --strength 0.04 --judge kl",
+            "allocate --allocation uniform:0.7 --judge kl",
+            "Every layer alike: the control that every method must beat.",
+        ),
+        Line(
+            'allocate --allocation "owl m=5 lam=0.08 strength=0.04:0.7" --judge kl',
             "OWL with the absorption-aware correction.",
         ),
         Line(
-            "allocate --base owl --target 0.7 --strength 0.04 --control reversed --judge kl",
+            'allocate --allocation "owl strength=0.04 control=reversed:0.7" --judge kl',
             "Its reverse, a control: if this does as well, the correction is not what helps.",
         ),
         Line(
-            "allocate --base response --objective kl --target 0.7 --judge kl",
+            'allocate --allocation "response objective=kl:0.7" --judge kl',
             "The allocation with the least total harm, from measured one-layer responses.",
         ),
     ),
