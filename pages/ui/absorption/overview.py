@@ -87,12 +87,6 @@ def gain_bars(
 SPREAD = "Layers lose {low} to {high} of their weights, {target} in all."
 
 
-def sparsities(sparsity: Array, target: float) -> pd.DataFrame:
-    """Sparsity of every layer around the target; returns the numbers behind it."""
-    frame.live(sparsity_bars(sparsity, target))
-    return pd.DataFrame({"layer": np.arange(len(sparsity)), "sparsity": sparsity})
-
-
 def sparsity_bars(sparsity: Array, target: float) -> figure.Figure:
     """A bar per layer.
 

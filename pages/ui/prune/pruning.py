@@ -72,7 +72,7 @@ def show(found: InView) -> None:
         name = plain(naming.long(found.request))
         st.markdown(f"**Allocation in view: {name}**, {per_cent(found.request.target)} zeros")
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
-    overview.sparsities(found.sparsity, found.request.target)
+    frame.live(overview.sparsity_bars(found.sparsity, found.request.target))
 
 
 # --- the pruner and its calibration --------------------------------------------------------------------------------
