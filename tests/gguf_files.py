@@ -12,6 +12,26 @@ from torch import Tensor
 from tests import families, tiny
 
 
+def bare(path: Path, architecture: str = "llama", layers: int = 2, said: int | None = None) -> Path:
+    """A file of a few matrices alone; `said` is how many layers it tells of, where that is not the truth."""
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_block_count(layers if said is None else said)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(["a", "b"])
+    for layer in range(layers):
+        writer.add_tensor(f"blk.{layer}.attn_q.weight", np.ones((8, 8), np.float32))
+    writer.add_tensor("token_embd.weight", np.ones((16, 8), np.float32))
+    _finish(writer)
+    return path
+
+
+def _finish(writer: gguf.GGUFWriter) -> None:
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def write(path: Path, family: str = "llama", kind: str = "Q4_1", seed: int = 0) -> dict[str, np.ndarray]:
     """Write a tiny model with the matrices of its layers in one type; every weight that this stands for."""
     model, writer = tiny.built(family, seed), gguf.GGUFWriter(path, family)
@@ -36,10 +56,7 @@ def write(path: Path, family: str = "llama", kind: str = "Q4_1", seed: int = 0) 
         data = gguf.quantize(_as_stored(family, inside, value, config).numpy(), type_)
         writer.add_tensor(f"{names.get_name(inside)}.{suffix}", data, raw_dtype=type_)
         meant[name] = gguf.dequantize(gguf.quantize(value.numpy(), type_), type_)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    _finish(writer)
     return meant
 
 

@@ -255,11 +255,3 @@ def redraws(slider: Locator, record: Callable[[str, object], None]) -> None:
     told = f"{urlparse(slider.page.url).path}: median {times[len(times) // 2]:.1f} ms, longest {times[-1]:.1f} ms"
     record("redraw", told)
     print(told)
-
-
-def first_chart(page: Page, record: Callable[[str, object], None]) -> None:
-    """Tell how long the first chart took; it is not judged, for machines differ."""
-    seconds = page.evaluate("performance.getEntriesByName('picture')[0]?.startTime / 1000")
-    if seconds:
-        record("first_chart_seconds", round(seconds, 2))
-        print(f"{urlparse(page.url).path}: first chart after {seconds:.2f} s")

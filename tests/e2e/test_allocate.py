@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -39,19 +38,6 @@ def test_dragging_redraws_without_the_server_and_release_tells_python(
     expect(page.get_by_test_id("stCode")).to_contain_text(f"strength={shown} ")
     wait_for_query(page, allocation=WORD.format(shown))
     expect(slider(page)).to_have_value(str(round(float(shown) * 1000)))
-
-
-def test_arrow_keys_move_the_strength_and_back_takes_it_back(spread: str, tab: Tab) -> None:
-    page = tab(f"{spread}&strength=0.02")
-    slider(page).focus()
-    for _ in range(3):
-        page.keyboard.press("ArrowRight")
-    expect(page.get_by_test_id("stCode")).to_contain_text("strength=0.023 ")
-    wait_for_query(page, allocation=WORD.format(0.023))
-    expect(slider(page)).to_have_attribute("aria-valuetext", re.compile("0.023, estimate "))
-    page.go_back()
-    expect(page.get_by_test_id("stCode")).to_contain_text("strength=0.02 ")
-    expect(slider(page)).to_have_value("20")
 
 
 def test_a_layer_is_set_by_hand_and_back_takes_it_back(spread: str, tab: Tab) -> None:

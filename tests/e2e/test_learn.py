@@ -12,7 +12,6 @@ from tests.e2e.conftest import drag, redraws, settle, wait_for_query
 
 Tab = Callable[..., Page]
 LINE = "path => path.getAttribute('d')"
-Record = Callable[[str, object], None]
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def place(page: Page, layer: int, layers: int = 30) -> tuple[float, float]:
 
 
 def test_the_curve_follows_the_finger_and_the_server_hears_of_it_on_release(
-    lesson: str, tab: Tab, record_property: Record
+    lesson: str, tab: Tab, record_property: Callable[[str, object], None]
 ) -> None:
     page = tab(f"{lesson}&chapter=drift&layer=4")
     redraws(sliders(page).last, record_property)
@@ -69,33 +68,6 @@ def test_a_pointed_layer_lights_its_words_a_click_hits_it_and_dragging_goes_on(l
     wait_for_query(page, layer="8")
     page.get_by_text("See every layer").click()
     expect(page.locator(".st-key-curves .textpoint", has_text="layer 8")).to_be_visible()
-
-
-def test_a_thumb_that_scrolls_past_a_picture_hits_nothing_and_a_tap_does(lesson: str, tab: Tab) -> None:
-    page = tab(f"{lesson}&chapter=perturb&layer=4", width=390)
-    page.set_viewport_size({"width": 390, "height": 800})
-    page.locator(".figure svg").scroll_into_view_if_needed()
-    settle(page)
-    device = page.context.new_cdp_session(page)
-    device.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-
-    def touch(kind: str, *points: tuple[float, float]) -> None:
-        device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
-
-    x, y = place(page, 21)
-    before = page.get_by_test_id("stMain").evaluate("main => main.scrollTop")
-    touch("touchStart", (x, y))
-    for step in range(1, 13):
-        touch("touchMove", (x + step, y - 12 * step))
-    touch("touchEnd")
-    page.wait_for_function("before => document.querySelector('[data-testid=stMain]').scrollTop > before", arg=before)
-    settle(page, quiet=800)
-    expect(says(page)).to_contain_text("after layer 4")
-    x, y = place(page, 21)
-    touch("touchStart", (x, y))
-    touch("touchEnd")
-    expect(says(page)).to_contain_text("after layer 21")
-    wait_for_query(page, layer="21")
 
 
 def test_the_keyboard_reaches_every_control(lesson: str, tab: Tab) -> None:
@@ -143,37 +115,6 @@ def test_predict_by_keyboard_or_by_a_click_then_see(lesson: str, tab: Tab) -> No
     page.keyboard.press("End")
     for note in (told.locator("p").first, told.locator("p").last):
         expect(note).to_contain_text("90 % zeros")
-
-
-def test_bars_and_estimate_move_with_the_strength(lesson: str, tab: Tab, record_property: Record) -> None:
-    page = tab(f"{lesson}&chapter=allocate")
-    slider = sliders(page).first
-    redraws(sliders(page).last, record_property)
-    slider.focus()
-    before = says(page).inner_text()
-    bars = page.locator(".figure svg rect.bar").evaluate_all("bars => bars.map(bar => bar.getAttribute('y')).join()")
-    for _ in range(5):
-        page.keyboard.press("ArrowLeft")
-    expect(says(page)).not_to_have_text(before)
-    after = page.locator(".figure svg rect.bar").evaluate_all("bars => bars.map(bar => bar.getAttribute('y')).join()")
-    assert after != bars
-
-
-def test_a_turn_of_chapter_begins_at_the_top_and_a_reveal_stays(lesson: str, tab: Tab) -> None:
-    page = tab(f"{lesson}&chapter=drift", width=1280)
-    page.set_viewport_size({"width": 1280, "height": 600})
-    main = page.get_by_test_id("stMain")
-    scrolled = "main => main.scrollTop"
-    page.get_by_role("button", name="Next", exact=True).click()
-    expect(page.get_by_text("Guess.")).to_be_visible()
-    page.wait_for_function("window.begun === 'amplify'")
-    settle(page)
-    assert main.evaluate(scrolled) == 0
-    main.evaluate("main => main.scrollTo(0, 120)")
-    page.get_by_role("button", name="it rises").click()
-    expect(page.get_by_text(re.compile(r"^(Right|Wrong)\.$"))).to_be_visible()
-    settle(page)
-    assert main.evaluate(scrolled) == 120
 
 
 @pytest.mark.parametrize(

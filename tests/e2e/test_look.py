@@ -14,10 +14,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from pages.ui import brand
-from tests.e2e.conftest import ROOT, first_chart, hosts, serving, settle
+from tests.e2e.conftest import ROOT, hosts, serving, settle
 
 Tab = Callable[..., Page]
-Record = Callable[[str, object], None]
 ARTEFACTS = ROOT / "test-artefacts"
 PAGES = ("", "learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
 VIEWS = (
@@ -87,11 +86,10 @@ def seen(page: Page, name: str, width: int, read: bool = True) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_the_first_request_ever_and_stands_in_light_dark_and_narrow(
-    name: str, tab: Tab, tmp_path: Path, record_property: Record
+    name: str, tab: Tab, tmp_path: Path
 ) -> None:
     with serving(tmp_path) as address:
         page = tab(f"{address}/{name}", 1280)
-        first_chart(page, record_property)
         expect(page.locator("h1")).to_be_visible()
         expect(page.get_by_role("dialog")).to_have_count(0)
         assert urlparse(page.url).path == f"/{name}"
@@ -106,17 +104,15 @@ def test_a_page_is_the_first_request_ever_and_stands_in_light_dark_and_narrow(
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_every_part_of_a_page_in_the_dark_and_narrow(view: str, demo: str, tab: Tab, record_property: Record) -> None:
+def test_every_part_of_a_page_in_the_dark_and_narrow(view: str, demo: str, tab: Tab) -> None:
     page = tab(f"{demo}/{view}", 1280, "dark")
-    first_chart(page, record_property)
     seen(page, f"{view}-dark", 1280)
     seen(page, f"{view}-narrow", 390, read=False)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_chapter_on_a_laptop_and_on_a_phone(chapter: str, demo: str, tab: Tab, record_property: Record) -> None:
+def test_a_chapter_on_a_laptop_and_on_a_phone(chapter: str, demo: str, tab: Tab) -> None:
     page = tab(f"{demo}/learn?chapter={chapter}", 1280, "dark")
-    first_chart(page, record_property)
     seen(page, f"learn?chapter={chapter}-dark", 1280)
     if chapter != "summary":
         assert_one_screen(page)

@@ -85,37 +85,6 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
     expect(other.get_by_role("link", name="Open on the Prune page")).to_be_visible()
 
 
-def test_a_cold_link_shows_verdict_charts_and_protocol(place: Place, tab: Tab) -> None:
-    page = tab(f"{place.page}&strength=0.04&detail=correction")
-    for title in (re.compile(r"^\d.* %.* 70 %$"), "Perplexity against target", "The correction beside its controls"):
-        expect(page.get_by_role("heading", name=title)).to_be_visible()
-    expect(page.locator(".st-key-correction .ytick", has_text="shuffled").first).to_be_visible()
-    expect(page.get_by_text("Protocol:").locator("visible=true")).to_have_count(1)
-    page.get_by_text("Verdicts", exact=True).click()
-    expect(page.get_by_role("listitem").filter(has_text=re.compile(r"0\.04 .*\d %")).first).to_be_visible()
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-
-
-def test_the_tabs_are_walked_and_a_link_opens_at_one(place: Place, tab: Tab) -> None:
-    page = tab(place.page)
-    expect(page.get_by_role("heading", name=re.compile(r"^\d.* %.* 70 %$"))).to_be_visible()
-    page.get_by_test_id("stButtonGroup").get_by_text("Export", exact=True).click()
-    expect(page.get_by_label("Folder").first).to_be_visible()
-    wait_for_query(page, part="export")
-    page.reload()
-    expect(page.get_by_label("Folder").first).to_be_visible()
-
-
-def test_the_allocation_follows_from_its_page_and_back(place: Place, tab: Tab) -> None:
-    page = tab(f"{place.address}/allocate?profile={place.profile}&base=alphapruning&target=0.6&strength=0")
-    page.get_by_test_id("stSidebarNav").get_by_text("Prune").click()
-    expect(page.locator("strong", has_text="AlphaPruning")).to_be_visible()
-    wait_for_query(page, allocation="alphapruning epsilon=0.3:0.6")
-    page.get_by_text("Change it").click()
-    expect(page.locator("h1")).to_have_text("How is a budget spread over layers?")
-    wait_for_query(page, allocation="alphapruning epsilon=0.3:0.6")
-
-
 def test_after_best_setting_the_other_parts_are_as_they_were(place: Place, tab: Tab) -> None:
     page = tab(f"{place.page}&part=evaluate&calibration_windows=7")
     for part in ("Best setting", "Results", "Generated text", "Best setting", "Evaluate"):

@@ -51,14 +51,6 @@ def test_every_chart_is_drawn_and_nothing_is_asked_for(opened: Page, file: Path)
     assert opened.title() == "Absorption report"
 
 
-def test_charts_are_live(opened: Page) -> None:
-    chart = opened.locator(".chart").first
-    chart.scroll_into_view_if_needed()
-    point = chart.locator(".scatterlayer .point").nth(4).bounding_box()
-    opened.mouse.move(point["x"] + point["width"] / 2, point["y"] + point["height"] / 2)
-    expect(chart.locator(".hoverlayer .hovertext")).to_contain_text("layer")
-
-
 @pytest.mark.parametrize("opened", [{"color_scheme": "dark"}, {"color_scheme": "light"}], indirect=True)
 def test_charts_follow_the_colours_of_the_system(opened: Page) -> None:
     paint = "() => getComputedStyle(document.querySelector('.chart .xtitle')).fill"
@@ -69,17 +61,6 @@ def test_charts_follow_the_colours_of_the_system(opened: Page) -> None:
     opened.emulate_media(color_scheme="light" if before[1] == "rgb(14, 17, 23)" else "dark")
     opened.wait_for_function(f"() => ({paint})() !== {before[0]!r}")
     assert opened.evaluate(back) != before[1]
-
-
-@pytest.mark.parametrize("opened", [{"java_script_enabled": False}], indirect=True)
-def test_findings_and_numbers_are_there_without_javascript(opened: Page) -> None:
-    expect(opened.locator(".without")).to_be_visible()
-    expect(opened.locator(".chart").first).to_be_hidden()
-    expect(opened.locator(".finding").first).to_be_visible()
-    assert opened.locator(".finding").count() == opened.locator(".chart").count() > 0
-    numbers = opened.locator("details").first
-    numbers.locator("summary").click()
-    expect(numbers.locator("tbody tr").first).to_be_visible()
 
 
 @pytest.mark.parametrize("opened", [{"viewport": {"width": 380, "height": 800}}], indirect=True)

@@ -72,12 +72,6 @@ def measure(bench: Bench) -> int:
     return bench.run("measure", *usual(bench), "--text", bench.text, "--sequences", 4, *asked)
 
 
-def prune(bench: Bench) -> int:
-    texts = ["--calibration", bench.text, "--documents", "0-19", "--evaluate", bench.text]
-    texts += ["--evaluate-documents", "20-39", "--sequences", 3, "--windows", 12]
-    return bench.run("prune", *usual(bench), "--allocation", "depth_ramp beta=0.05:0.5", *texts)
-
-
 def study(bench: Bench) -> int:
     return bench.run("study", bench.root / "study.toml")
 
@@ -122,7 +116,6 @@ def named(bench: Bench) -> int:
 
 COMMANDS = {
     "measure": Command(measure),
-    "prune": Command(prune),
     "study": Command(study),
     "best": Command(best),
     "export": Command(export, (study,)),

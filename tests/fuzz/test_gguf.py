@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import gguf
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.models.sources import locate, outlined
 from core.store.cache import Store
+from tests import gguf_files
 from tests.fuzz.judging import answered, fuzz
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("gguf") / "small.gguf"
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_block_count(2)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_token_list(["a", "b"])
-    for layer in range(2):
-        writer.add_tensor(f"blk.{layer}.attn_q.weight", np.ones((8, 8), np.float32))
-    writer.add_tensor("token_embd.weight", np.ones((16, 8), np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path.read_bytes()
+    return gguf_files.bare(tmp_path_factory.mktemp("gguf") / "small.gguf").read_bytes()
 
 
 @fuzz

@@ -9,8 +9,6 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import gguf
-import numpy as np
 import pytest
 
 from core.ask.grammar import read_allocation
@@ -166,15 +164,7 @@ def test_a_models_folder_that_says_what_cannot_be(
 @pytest.mark.parametrize("layers", [0, 2**32 - 1])
 @pytest.mark.parametrize("architecture", ["llama", "qwen3"])
 def test_a_gguf_of_impossible_depth(architecture: str, layers: int, tmp_path: Path, store: Store) -> None:
-    path = tmp_path / "small.gguf"
-    writer = gguf.GGUFWriter(path, architecture)
-    writer.add_block_count(layers)
-    writer.add_tensor("blk.0.attn_q.weight", np.ones((8, 8), np.float32))
-    writer.add_tensor("token_embd.weight", np.ones((16, 8), np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    path = gguf_files.bare(tmp_path / "small.gguf", architecture, 1, layers)
     one_sentence(lambda: opened(path, store))
 
 

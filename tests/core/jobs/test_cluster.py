@@ -12,7 +12,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.ask.jobs import Share, ShareRequest
 from core.ask.studies import StudyRequest
 from core.base.errors import UserError
 from core.jobs import cluster, experiment, queue, worker
@@ -62,11 +61,6 @@ def alike(store: Store, undivided: tuple) -> None:
 @pytest.mark.parametrize("each", [Place("", 2, "cpu"), Place("10.0.0.1:6379", 8, "cuda")])
 def test_a_place_reads_back_where_a_device_is_named(each: Place) -> None:
     assert read(str(each)) == each
-
-
-@pytest.mark.parametrize("device", ["cpu", "cuda:1", "auto", "machine:2, 2 shares, cpu"])
-def test_a_device_is_no_place(device: str) -> None:
-    assert read(device) is None
 
 
 @pytest.mark.parametrize(
@@ -231,13 +225,6 @@ def test_a_task_imports_the_project_where_it_runs(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "path", [each for each in sys.path if each != str(queue.PROJECT)])
     cluster.importing(note)("root", "key", False)
     assert sys.path[0] == str(queue.PROJECT) and NOTED == [("root", "key", False)]
-
-
-def test_shares_are_listed_where_they_are_asked_for_alone(undivided: tuple, empty: Store) -> None:
-    share = queue.submit(empty, ShareRequest(whole=undivided[0], share=Share(part=1, of=2)))
-    assert [each.key for each in queue.jobs(empty)] == [share.key]
-    whole = queue.submit(empty, undivided[0])
-    assert [each.key for each in queue.jobs(empty)] == [whole.key]
 
 
 # --- a real cluster of two nodes on this machine -----------------------------------------------------------------

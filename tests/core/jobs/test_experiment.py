@@ -96,12 +96,6 @@ def test_a_linear_that_a_layer_lacks_is_refused_before_anything_is_measured(
     assert not engine_calls
 
 
-def test_a_linear_that_every_layer_has_is_measured_whatever_else_they_have(empty: Store, text: str) -> None:
-    name = "residual_linear:wanda:0.5:mlp.down_proj"
-    profile = found(empty, experiment.get(request(text, name, model=str(tiny.folder(tiny.ODD))), empty))
-    assert [each.name for each in profile.perturbed] == [name]
-
-
 # --- found or measured ---------------------------------------------------------------------------------------------
 
 
@@ -177,14 +171,6 @@ def test_a_changed_file_is_another_profile(file: str, empty: Store, text: str, t
     assert experiment.get(asked, empty, models=models).key != first.key
 
 
-def test_a_model_is_kept_for_the_next_request(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    models: dict = {}
-    experiment.get(request(text, "skip"), empty, models=models)
-    assert len(models) == 1
-    monkeypatch.setattr(bench, "load", lambda *_: pytest.fail("it was loaded again"))
-    experiment.get(request(text, "gaussian:0.3"), empty, models=models)
-
-
 ITSELF = [Checkpoint(source=str(tiny.folder("llama")))]
 MANY = {"sequences": 4000, "length": 12}
 
@@ -219,29 +205,6 @@ def study(few: WindowRequest, base: str = "uniform", **more: object) -> StudyReq
     settings = (Setting(allocation=grammar.read_allocation(f"{base}:0.5")),)
     asked = {"calibration": few, "settings": settings, "evaluation": EvaluationRequest(text=few)}
     return StudyRequest(**asked | more)
-
-
-def test_a_random_twin_is_another_model_on_the_same_text(empty: Store, text: str) -> None:
-    trained = experiment.get(request(text, "gaussian:0.3"), empty)
-    twin = experiment.get(request(text, "gaussian:0.3", model=f"random:{tiny.folder('llama')}"), empty)
-    assert twin.key != trained.key and "random" in twin.provenance["model"]
-    assert twin.spec.text == trained.spec.text and twin.spec.model.content == trained.spec.model.content
-    drifts = [found(empty, entry).seeds("gaussian:0.3")[0].drift for entry in (trained, twin)]
-    assert not np.allclose(*drifts, equal_nan=True)
-
-
-def test_weights_that_come_to_a_folder_and_are_read_first_make_another_model(
-    empty: Store, text: str, tmp_path: Path
-) -> None:
-    folder = tiny.save_tiny(tmp_path / "model", "llama")
-    (folder / "model.safetensors").unlink()
-    tiny.built("llama").save_pretrained(folder, max_shard_size="40KB")
-    asked = request(text, "skip", model=str(folder))
-    first = experiment.get(asked, empty)
-    assert experiment.get(asked, empty).key == first.key
-    other = tiny.save_tiny(tmp_path / "other", "llama", seed=1)
-    (folder / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes())
-    assert experiment.get(asked, empty).key != first.key
 
 
 # --- stopped and gone on -------------------------------------------------------------------------------------------

@@ -42,14 +42,6 @@ def test_a_request_survives_the_folder(store: Store) -> None:
     assert (read.request, read.device, read.engine) == (fake.request(seed=3), "cuda:1", "hooks")
 
 
-def test_newest_first_and_positions_in_the_order_of_submission(store: Store) -> None:
-    submitted = [queue.submit(store, fake.request(seed=seed)) for seed in range(3)]
-    elsewhere = queue.submit(store, fake.request(seed=9), device="cuda")
-    assert [job.key for job in queue.jobs(store)] == [job.key for job in reversed([*submitted, elsewhere])]
-    assert [queue.queue_position(store, job) for job in submitted] == [0, 1, 2]
-    assert queue.queue_position(store, elsewhere) == 0
-
-
 @pytest.mark.parametrize("ended", ["done", "failed", "cancelled", "interrupted"])
 def test_what_ended_is_queued_again(store: Store, ended: str) -> None:
     job = queue.submit(store, fake.request())

@@ -103,13 +103,6 @@ def test_a_share_that_was_stopped_goes_on_and_does_nothing_twice(whole, empty: S
     assert empty.find(whole)
 
 
-def test_more_shares_than_pieces_leave_some_with_nothing(whole, empty: Store) -> None:
-    models: dict = {}
-    for part in range(1, 16):
-        entry = experiment.get(share(whole, part, 15), empty, models=models)
-    assert entry.key == empty.find(whole).key
-
-
 def test_a_share_does_not_wait_for_the_device(empty: Store, text: str) -> None:
     whole = profile(text, "skip")
     with queue.processes.take(queue.device_lock(empty, "cpu")):

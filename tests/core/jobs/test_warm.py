@@ -110,16 +110,6 @@ class Held:
         self.path.touch()
 
 
-def test_it_is_cold_then_loads_and_is_ready(made: Callable[..., Warm]) -> None:
-    one = made()
-    assert one.state() == "cold"
-    one.wake()
-    assert one.state() in ("loading", "ready")
-    until(lambda: one.state() == "ready")
-    kind, said, layer, pid, _ = one.ask(row("say hello", 3), "a").result(SOON)
-    assert (kind, said, layer) == ("row", "hello", 3) and psutil.pid_exists(pid)
-
-
 def served(scheduler: Scheduler) -> list[str]:
     """Answer all that waits, each with its words; these in the order of answering."""
     order = []
@@ -189,13 +179,6 @@ def test_steps_go_ahead_while_nobody_asks(made: Callable[..., Warm]) -> None:
     one.idle = 600
     pid = one.ask(row("x 2"), "a").result(SOON)[3]
     assert psutil.pid_exists(pid)
-
-
-def test_a_crash_in_a_step_ahead_starts_nothing_until_somebody_asks(made: Callable[..., Warm]) -> None:
-    one = made(FAKE.replace("return False", "os._exit(3)"))
-    one.wake()
-    until(lambda: not one.serving)
-    assert one.state() == "cold" and one.ask(row("x 1"), "a").result(SOON)[1] == "1"
 
 
 def test_a_crash_costs_one_answer_and_the_others_come(made: Callable[..., Warm], tmp_path: Path, sentence) -> None:
@@ -291,8 +274,3 @@ def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
     one.ask(Task("row", asked[0], 1), "a").result(SOON)
     one.ask(Task("row", lab.question("The end", "skip", model=folder), 1), "a").result(SOON)
     until(lambda: not one.serving)
-
-
-def test_no_layer_below_the_first_is_asked() -> None:
-    with pytest.raises(UserError, match="layer -1"):
-        warm.row(lab.question("x", "skip"), -1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.models import layer_files, loading, sources
+from core.models import layer_files, loading
 from core.models.loading import Loaded
 from core.models.sources import Source, locate
 from core.store.cache import Store
@@ -92,20 +91,6 @@ def test_the_copy_is_what_the_file_gives(dtype: str, source: Source, empty: Stor
     assert_same(loading.load(source, dtype, empty), loading.load(source, dtype))
 
 
-def test_what_is_done_to_a_loaded_model_leaves_the_copy_alone(source: Source, empty: Store) -> None:
-    loading.load(source, "float32", empty)
-    found = loading.load(source, "float32", empty)
-    for value in found.model.parameters():
-        value.zero_()
-    assert_same(loading.load(source, "float32", empty), loading.load(source))
-
-
-def test_a_random_twin_of_the_copy_is_the_file_s(path: Path, source: Source, empty: Store) -> None:
-    loading.load(source, "float32", empty)
-    twin = locate(f"random:{path}", empty)
-    assert_same(loading.load(twin, "float32", empty), loading.load(twin))
-
-
 def _shortened(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-2])
 
@@ -122,26 +107,6 @@ def test_a_damaged_copy_is_none(damage: Callable[[Path], object], name: str, sou
     put(source, empty)
     damage(layer_files.kept_copy(source, empty) / name)
     assert layer_files.kept_copy(source, empty) is None and copies(empty) == []
-
-
-def test_a_lost_copy_is_made_again(source: Source, empty: Store) -> None:
-    loading.load(source, "float32", empty)
-    weights = layer_files.kept_copy(source, empty) / "model.safetensors"
-    before = weights.read_bytes()
-    _flipped(weights)
-    assert_same(loading.load(source, "float32", empty), loading.load(source))
-    assert (layer_files.kept_copy(source, empty) / "model.safetensors").read_bytes() == before
-
-
-def test_a_file_exchanged_within_its_time_is_noticed(source: Source, empty: Store) -> None:
-    """Same size, same time of change: its inode tells."""
-    put(source, empty)
-    file = layer_files.kept_copy(source, empty) / "model.safetensors"
-    status, other = file.stat(), file.with_name("other")
-    other.write_bytes(bytes(status.st_size))
-    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
-    os.replace(other, file)
-    assert layer_files.kept_copy(source, empty) is None
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(path: Path, source: Source, tmp_path: Path) -> None:
@@ -187,10 +152,3 @@ def test_of_two_writers_at_once_the_first_to_end_counts(source: Source, empty: S
         put(source, empty)
     [found] = copies(empty)
     assert found == layer_files.kept_copy(source, empty) and not (found / "slow").exists()
-
-
-@pytest.mark.bundled
-def test_the_bundled_model_s_copy(bundled: Loaded, bundled_store: Store) -> None:
-    assert layer_files.kept_copy(bundled.source, bundled_store) is not None
-    assert_same(loading.load(bundled.source, "float32", bundled_store), bundled)
-    assert "dequantised Q4_1" in bundled.source.label and sources.bundled() in bundled.source.files

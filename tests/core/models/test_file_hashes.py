@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 
 from core.models.file_hashes import file_hash, sha256
 from core.store.cache import Store
-from core.store.files import sealed, unsealed
 
 
 @pytest.fixture
@@ -33,10 +31,3 @@ def test_a_changed_memory_is_not_believed(empty: Store, file: Path) -> None:
     [note] = (empty.root / "remembered").iterdir()
     note.write_text(note.read_text().replace(found, "0" * len(found)))
     assert file_hash(empty, file) == found
-
-
-def test_what_is_sealed_comes_back_or_not_at_all(file: Path) -> None:
-    file.write_bytes(sealed({"b": [1, 2.5, None], "a": "x"}))
-    assert unsealed(file) == {"b": [1, 2.5, None], "a": "x"}
-    file.write_text(json.dumps(json.loads(file.read_bytes()) | {"value": 1}))
-    assert unsealed(file) is None and unsealed(file.with_name("absent")) is None

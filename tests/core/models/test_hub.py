@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import datasets
-import huggingface_hub
 import pytest
 
 from core.models import hub, sources, windows
@@ -64,12 +63,6 @@ def test_what_the_hub_refuses_is_said(status: int, code: str, named: tuple, here
         locate("org/name", empty, "v9")
 
 
-def test_a_model_without_safetensors_is_called_by_its_name(here: Hub, empty: Store, refused) -> None:
-    del here.files["models"]["model.safetensors"]
-    with refused("org/name has no weights", "safetensors"):
-        locate("org/name", empty)
-
-
 def test_a_model_that_lacks_a_file_is_refused_whenever_it_is_asked_for(here: Hub, empty: Store, refused) -> None:
     """Without its ETag a file gets no place in the local cache, and the library says nothing of it."""
     here.twist = lambda path, sound: (
@@ -103,17 +96,6 @@ def test_a_hub_that_never_answers_ends_in_a_sentence(
         windows.read("org/data")
 
 
-def test_the_cache_tells_its_models_from_its_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scan = huggingface_hub.scan_cache_dir
-    monkeypatch.setattr(huggingface_hub, "scan_cache_dir", lambda: scan(tmp_path / "hub"))
-    assert hub.cached("model") == [], "there is no cache yet"
-    for kept in ("models--org--second", "models--org--first", "datasets--org--rows"):
-        (tmp_path / "hub" / kept / "snapshots" / "abc").mkdir(parents=True)
-        (tmp_path / "hub" / kept / "refs").mkdir()
-        (tmp_path / "hub" / kept / "blobs").mkdir()
-    assert hub.cached("model") == ["org/first", "org/second"] and hub.cached("dataset") == ["org/rows"]
-
-
 # --- datasets ------------------------------------------------------------------------------------------------------
 
 
@@ -123,12 +105,6 @@ def test_no_more_of_a_dataset_is_read_than_is_asked_for(here: Hub, monkeypatch: 
     assert some.documents == all_of_them.documents[:10] and len(all_of_them.documents) == ROWS
     assert some.label == "org/data (train, first 10 documents)"
     assert windows.read("org/data", (3, 5)).documents == ("Row 3.", "Row 4.", "Row 5.")
-
-
-def test_a_dataset_that_is_here_needs_no_hub(here: Hub) -> None:
-    datasets.load_dataset("org/data", split="train")
-    here.twist = lambda *_: None
-    assert len(windows.read("org/data").documents) == ROWS
 
 
 def test_a_shard_of_c4_is_asked_for_without_the_name_of_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:

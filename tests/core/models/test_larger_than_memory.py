@@ -44,10 +44,9 @@ import resource, sys
 resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))
 from pathlib import Path
 from core.jobs import experiment
-from core.base.spec import Spec
-from core.ask import ExportRequest, MeasureRequest
+from core.jobs.records import REQUESTS
 from core.store.cache import Store
-experiment.get({kind}.model_validate_json(sys.argv[1]), Store(Path(sys.argv[2])))
+experiment.get(REQUESTS["{kind}"].model_validate_json(sys.argv[1]), Store(Path(sys.argv[2])))
 """
 
 

@@ -6,13 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
-import gguf
-import numpy as np
 import pytest
 import torch
 import transformers
-from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -20,7 +16,6 @@ from core.models import loading
 from core.models.sources import locate
 from core.store.cache import Store
 from tests import tiny
-from tests.bench.quantised import q2_k
 
 GROUP, BITS = 16, 4
 FORMAT = {
@@ -67,19 +62,6 @@ def test_what_llm_compressor_exports_is_read_as_dense_weights(tmp_path: Path, em
     state = found.model.state_dict()
     assert state.keys() == meant.keys() and all(torch.equal(state[name], value) for name, value in meant.items())
     assert {type(linear) for linear in found.layers[0].modules() if hasattr(linear, "in_features")} == {torch.nn.Linear}
-
-
-@given(st.integers(0, 2**32), st.floats(0.01, 100), st.floats(0, 3))
-def test_two_bits_are_as_near_as_their_steps_allow(seed: int, size: float, shift: float) -> None:
-    """Half a step of its 16 weights, and half a unit of the 4 bits in which their step and their least are kept."""
-    rows = (size * (np.random.default_rng(seed).normal(size=(3, 512)) + shift)).astype(np.float32)
-    found = gguf.dequantize(q2_k(rows), gguf.GGMLQuantizationType.Q2_K)
-    blocks = rows.reshape(-1, 16, 16)
-    least = np.minimum(blocks.min(2, keepdims=True), 0)
-    step = (np.maximum(blocks.max(2, keepdims=True), 0) - least) / 3
-    units = [each.max(1, keepdims=True) / 15 for each in (step, -least)]
-    bound = 1.01 * (step / 2 + 3 * units[0] / 2 + units[1] / 2)
-    assert (np.abs(found.reshape(blocks.shape) - blocks) <= bound).all()
 
 
 def quantised(folder: Path, method: str) -> Path:

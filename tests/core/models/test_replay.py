@@ -82,14 +82,6 @@ def test_shared_keys_and_values_serve_one_stream_at_a_time() -> None:
     assert largest_replay_error(group, lambda _: None) > 0.01
 
 
-def test_an_output_keeps_its_form(family: str) -> None:
-    _, _, calls = recorded(family)
-    last = calls[-1].exit
-    shaped = calls[-1].output(last)
-    assert replay.hidden(shaped) is last
-    assert torch.equal(replay.hidden(replay.with_hidden(shaped, last + 1)), last + 1)
-
-
 @pytest.mark.parametrize("where", ["recording", "replaying", "the tail"])
 def test_nothing_is_left_after_an_exception(family: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model, ids, calls = recorded(family)

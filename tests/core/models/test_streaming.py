@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -135,18 +134,6 @@ def test_it_is_pruned_and_repaired_alike_and_comes_back(family: str, repair: str
     assert_streamed(of)
 
 
-def test_a_model_of_which_some_layers_are_streamed_comes_back_too() -> None:
-    of = replace(tiny.loaded("llama"), model=tiny.built("llama"))
-    layer = of.layers[1]
-    settle(layer, Home(CPU, {name: each.data for name, each in layer.named_parameters()}))
-    before = weights(of)
-    with restored(of):
-        prune_layers(of, TEXT.tokens, Plan("wanda", np.full(tiny.LAYERS, 0.5)))
-        assert all(not torch.equal(value, before[name]) for name, value in weights(of).items() if "mlp" in name)
-    after = weights(of)
-    assert all(torch.equal(after[name], before[name]) for name in before)
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_is_saved_layer_by_layer_and_loads_anywhere(family: str, twin: Callable, tmp_path: Path) -> None:
     of = twin(family)
@@ -224,24 +211,6 @@ def test_only_a_model_that_memory_does_not_hold_is_streamed(monkeypatch: pytest.
     of = found.model
     del found, of
     assert not list((empty.root / "converted").glob(".layers-*")), "what was changed goes with the model"
-
-
-@pytest.mark.parametrize("size", ["40KB", "1GB"])
-def test_weights_that_transformers_leaves_alone_are_not_read(
-    size: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty: Store
-) -> None:
-    """An older checkpoint lies beside the one that model.safetensors holds, or that the index names."""
-    folder, plain = tmp_path / "model", tiny.loaded("llama").model
-    plain.save_pretrained(folder, max_shard_size=size)
-    tiny.tokenizer().save_pretrained(folder)
-    older = tiny.save_tiny(tmp_path / "older", "llama", seed=1)
-    shutil.copy(older / "model.safetensors", folder / "zzz.safetensors")
-    own = plain.state_dict()
-    assert all(torch.equal(value, own[name]) for name, value in weights(in_files(folder)).items())
-    need = sum(each.nbytes for each in plain.parameters()) / machine.HEADROOM
-    monkeypatch.setattr(placement, "free_memory", lambda _: need + 2)
-    whole = loading.load(locate(str(folder), empty), store=empty)
-    assert not streamed(whole.layers) and torch.equal(whole.model.lm_head.weight, own["lm_head.weight"])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the data of a process")

@@ -1,20 +1,74 @@
-"""What is told of a run's memory before it is what the run holds, within a factor of two."""
+"""What is told of a run's memory before it is what its process then holds, within a factor of two."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import torch
+import transformers
 
-from tests.bench import costs
+from core.ask.inputs import WindowRequest
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.perturbations import perturbation
+from core.ask.settings import Setting
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.jobs.queue import PROJECT
+from core.models import work
+from core.store.cache import Store
+from tests import tiny
+
+ALONE = {"OMP_NUM_THREADS": "1"}
+CHILD = """
+import resource, sys
+from pathlib import Path
+from core.jobs import experiment
+from core.jobs.records import REQUESTS
+from core.store.cache import Store
+experiment.get(REQUESTS["{kind}"].model_validate_json(sys.argv[1]), Store(Path(sys.argv[2])))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def sweep(length: int, *names: str) -> MeasureRequest:
+    asked = measurements([perturbation(name) for name in names])
+    return MeasureRequest(text=WindowRequest(sequences=4, length=length), measurements=asked)
+
+
+def pruning(length: int) -> StudyRequest:
+    text, judged = (WindowRequest(source=half, sequences=8, length=length) for half in ("demo", "demo:evaluation"))
+    return StudyRequest(settings=(Setting(),), calibration=text, evaluation=EvaluationRequest(text=judged))
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return costs.middle(tmp_path_factory.mktemp("models") / costs.MIDDLE)
+    """Eight layers, 512 wide, 35 million random weights."""
+    folder = tmp_path_factory.mktemp("middle")
+    config = transformers.LlamaConfig(
+        vocab_size=8192, hidden_size=512, intermediate_size=1536, num_hidden_layers=8, num_attention_heads=8,
+        max_position_embeddings=1024, bos_token_id=0, eos_token_id=0,
+    )  # fmt: skip
+    torch.manual_seed(1)
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    tiny.tokenizer().save_pretrained(folder)
+    return str(folder)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["quick sweep", "long windows", "prune by Wanda"])
-def test_the_memory_told_is_right_within_a_factor_of_two(name: str, model: str, tmp_path: Path) -> None:
-    assert 0.5 < costs.run(name, model, tmp_path).memory_ratio < 2
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak in KiB")
+@pytest.mark.parametrize(
+    "asked", [sweep(64, "gaussian:0.3", "residual:wanda:0.7", "skip"), sweep(512, "gaussian:0.3"), pruning(256)]
+)
+def test_the_memory_told_is_right_within_a_factor_of_two(
+    asked: MeasureRequest | StudyRequest, model: str, tmp_path: Path
+) -> None:
+    asked = asked.model_copy(update={"model": model})
+    told = work.estimate(asked, Store(tmp_path)).memory
+    child = [sys.executable, "-c", CHILD.format(kind=type(asked).__name__), asked.model_dump_json(), str(tmp_path)]
+    done = subprocess.run(child, cwd=PROJECT, capture_output=True, text=True, env=os.environ | ALONE)
+    assert done.returncode == 0, done.stderr
+    assert 0.5 < told / (1024 * int(done.stdout.splitlines()[-1])) < 2

@@ -48,12 +48,6 @@ def test_raw_is_read_as_rows_joined_by_two_newlines(tmp_path: Path) -> None:
     assert document == "\n\n".join(["Title\n", "", "", "First line .\n", " Second \n"])
 
 
-def test_raw_with_windows_line_ends_is_the_same_text(tmp_path: Path) -> None:
-    for name, content in (("unix.raw", b"One\n\nTwo\n"), ("windows.raw", b"One\r\n\r\nTwo\r\n")):
-        (tmp_path / name).write_bytes(content)
-    assert len({windows.read(f"file:{tmp_path / name}").documents for name in ("unix.raw", "windows.raw")}) == 1
-
-
 def test_every_kind_of_file_is_read(tmp_path: Path, documents: str) -> None:
     (tmp_path / "one.txt").write_text("some\ntext", encoding="utf-8")
     parquet.write_table(pa.table({"text": DOCUMENTS, "more": range(12)}), tmp_path / "rows.parquet")
@@ -70,11 +64,6 @@ def test_the_demo_text_has_two_halves_that_share_no_line() -> None:
     lines = [{line for each in half.documents for line in each.splitlines() if len(line) > 40} for half in (one, other)]
     assert lines[0] and lines[1] and not lines[0] & lines[1]
     assert sum(len(each.split()) for half in (one, other) for each in half.documents) >= 10_000
-
-
-def test_a_range_of_documents_is_cut_out(documents: str) -> None:
-    found = windows.read(documents, (3, 5))
-    assert found.documents == tuple(DOCUMENTS[3:6]) and "3-5" in found.label
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no WikiText-2 in ../shared/data")
@@ -122,12 +111,6 @@ def test_a_start_token_for_every_window(text: str) -> None:
     assert found.tokens.shape == (3, 16) and (found.tokens[:, 0] == 0).all()
     assert [start % 15 for _, start in found.spec.windows] == [0, 0, 0]
     assert found.spec.bos == "every" and not (found.tokens[:, 1:] == 0).any()
-
-
-def test_content_is_the_documents_that_were_used(documents: str) -> None:
-    whole, some = drawn(documents, sequences=2, length=8), drawn(documents, documents=(2, 9), sequences=2, length=8)
-    assert whole.spec.content != some.spec.content
-    assert all(number <= 7 for number, _ in some.spec.windows), "counted within the range"
 
 
 def test_the_tokens_of_a_stored_text_come_back(text: str, documents: str) -> None:
@@ -210,13 +193,6 @@ def test_a_row_without_words_is_named(tmp_path: Path, refused) -> None:
         windows.read(f"file:{tmp_path / 'a.parquet'}")
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.raw", "a.jsonl"])
-def test_an_empty_file_has_no_windows(name: str, tmp_path: Path, refused) -> None:
-    (tmp_path / name).write_bytes(b"")
-    with refused(name, "0"):
-        drawn(f"file:{tmp_path / name}", sequences=1, length=8)
-
-
 def test_a_start_token_that_there_is_not(text: str, refused) -> None:
     bare = copy.deepcopy(tiny.tokenizer())
     bare.bos_token = None
@@ -252,16 +228,6 @@ def test_another_text_or_tokenizer_is_not_passed_off_as_the_measured_one(text: s
     Path(text.removeprefix("file:")).write_text("something else", encoding="utf-8")
     with refused("text.txt"):
         windows.tokens(found.spec, text, None, tiny.tokenizer())
-
-
-def test_a_hub_dataset_offline_is_refused(monkeypatch: pytest.MonkeyPatch, refused) -> None:
-    def offline(*_: object, **__: object) -> None:
-        raise ConnectionError("Couldn't reach 'some/dataset' on the Hub (OfflineModeIsEnabled)")
-
-    monkeypatch.setattr(hub, "ask", offline)
-    monkeypatch.setattr(datasets, "load_dataset", offline)
-    with refused("some/dataset", "online"):
-        windows.read("some/dataset")
 
 
 def test_a_hub_dataset_is_read_by_its_column_of_text(monkeypatch: pytest.MonkeyPatch) -> None:

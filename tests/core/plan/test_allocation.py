@@ -101,19 +101,6 @@ def test_permuting_the_layers_permutes_the_allocation(layers: int, seed: int, ba
     assert mixed == pytest.approx(straight[order], abs=1e-9)
 
 
-@quick
-@given(gain=arrays(float, 6, elements=st.floats(0.01, 100)), seed=st.integers(0, 99), strength=st.floats(0.001, 0.3))
-def test_permuting_the_layers_permutes_what_is_corrected(gain: np.ndarray, seed: int, strength: float) -> None:
-    random = np.random.default_rng(seed)
-    order, parameters = random.permutation(6), random.integers(1, 1000, 6).astype(float)
-    base = project(random.random(6), parameters, 0.5, Bounds())
-
-    def corrected(at: np.ndarray) -> np.ndarray:
-        return correction.corrected(base[at], direction(gain[at]), strength, parameters[at], 0.5, Bounds())
-
-    assert corrected(order) == pytest.approx(corrected(np.arange(6))[order], abs=1e-9)
-
-
 def test_the_correction_protects_amplifiers_by_at_most_the_strength() -> None:
     base, parameters = np.full(4, 0.7), np.ones(4)
     gain = np.array([2.0, 1.5, 0.5, 1.0])

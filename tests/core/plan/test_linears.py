@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.kinds import Manual
-from core.plan.budget import met
 from core.plan.estimates import estimate, estimates
-from core.plan.spread import allocate, layer_means, spread
+from core.plan.spread import allocate, spread
 from core.results import candidates
 from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
 
@@ -26,23 +25,6 @@ def test_the_best_setting_is_sought_per_linear_too_where_linears_were_measured(e
         fine = [each for each in kept if getattr(each.base, "granularity", "layer") == "linear"]
         assert bool(fine) is there
         assert any("per linear" in note and "left out" in note for note in notes) is not there
-
-
-@settings(max_examples=8)
-@given(seed=st.integers(0, 10**6), target=st.sampled_from((0.3, 0.5, 0.7)))
-def test_response_per_linear_beats_every_allocation_of_a_fine_grid(seed: int, target: float) -> None:
-    """Two layers of two linears: three of the four are tried on a grid, the last one meets the budget."""
-    here = of_linears(2, seed, linears=2)
-    request = AllocationRequest(base=PER_LINEAR, target=target, low=0.1, high=0.85)
-    found = allocate(request, here).linears
-    axis = np.linspace(0.1, 0.85, 26)
-    first = np.stack([each.ravel() for each in np.meshgrid(axis, axis, axis, indexing="ij")], axis=1)
-    sizes = here.weights.parameters.ravel()
-    last = (target * sizes.sum() - first @ sizes[:-1]) / sizes[-1]
-    usable = (last >= 0.1) & (last <= 0.85)
-    rows = np.column_stack([first, last])[usable].reshape(-1, 2, 2)
-    assert len(rows)
-    assert estimate(found, here) <= estimates(rows, here).min() + 1e-12
 
 
 @quick
@@ -62,16 +44,6 @@ def test_estimates_per_linear_are_sums_over_linears(layers: int, seed: int) -> N
         each.kl[1].mean() for key, each in here.perturbed.items() if key.name == "residual_linear:wanda:0.7:mlp.up"
     ]
     assert estimate(one, here, "kl") <= harm * (1 + 1e-9)  # the hull lies on or below what was measured
-
-
-@quick
-@given(layers=st.integers(1, 6), seed=st.integers(0, 10**6))
-def test_the_mean_of_a_layer_is_weighted_by_its_linears(layers: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    linears, sizes = rng.random((layers, 4)), rng.integers(1, 1000, (layers, 4)).astype(float)
-    found = layer_means(linears, sizes)
-    assert found == pytest.approx([np.average(row, weights=size) for row, size in zip(linears, sizes, strict=True)])
-    assert met(found, sizes.sum(1)) == pytest.approx(np.average(linears, weights=sizes))
 
 
 def test_a_linear_on_a_bound_is_told_of_its_layer() -> None:

@@ -33,19 +33,33 @@ FIX = Correction(strength=0.04)
 TUNED = Owl(m=7.0, lam=0.1)
 
 
+SPEC = synthetic.profile_spec(LAYERS, prunable=True).model_copy(update={"removal": True})
+
+
+def study(root: Path, *asked: Setting | AllocationRequest, **more: object) -> list[Evaluations]:
+    """All evaluations of the model in a cache, with one more study."""
+    settings = [each if isinstance(each, Setting) else Setting(allocation=each) for each in asked]
+    spec = synthetic.study_spec(SPEC, settings, LAYERS, text=more.pop("text", "invented evaluation"))
+    synthetic.save_study(root, spec, LAYERS, **more)
+    store = Store(root)
+    return list(protocols.together(store, protocols.of_model(store, SPEC.model)).values())
+
+
+def profile(root: Path) -> Profile:
+    store = Store(root)
+    return profiles.load(store, store.profile(synthetic.save_profile(root, SPEC, LAYERS)))
+
+
+def at_target(base: Allocator, **more: object) -> AllocationRequest:
+    return AllocationRequest(base=base, target=TARGET, **more)
+
+
 @pytest.fixture
 def measured(tmp_path: Path) -> tuple[Profile, list[Evaluations]]:
     """A profile, and its model evaluated with four methods, OWL with parameters of its own, and a correction."""
-    spec = synthetic.profile_spec(LAYERS, prunable=True).model_copy(update={"removal": True})
-    key = synthetic.save_profile(tmp_path, spec, LAYERS)
-    asked = [AllocationRequest(base=base, target=TARGET) for base in (TUNED, AlphaPruning(), Response())]
-    asked += [AllocationRequest(target=TARGET, correction=FIX)]
-    asked += [AllocationRequest(target=TARGET, correction=FIX.model_copy(update={"control": "reversed"}))]
-    settings = [Setting(allocation=each) for each in asked]
-    synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS, key)
-    store = Store(tmp_path)
-    profile = profiles.load(store, store.profile(key))
-    return profile, list(protocols.together(store, protocols.of_model(store, spec.model)).values())
+    fixes = (FIX, FIX.model_copy(update={"control": "reversed"}))
+    asked = [*map(at_target, (TUNED, AlphaPruning(), Response())), *(at_target(Uniform(), correction=f) for f in fixes)]
+    return profile(tmp_path), study(tmp_path, *asked, profile=SPEC.key)
 
 
 def run(measured: tuple[Profile, list[Evaluations]], target: float = TARGET) -> list[race.Runner]:
@@ -92,16 +106,9 @@ def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_unif
         cost = {"uniform": 2.0, "owl": 2.05}.get(setting.allocation.base.kind, 2.4)
         return cost + 0.3 * (setting.calibration_seed > 0)
 
-    spec = synthetic.profile_spec(LAYERS, prunable=True)
     asked = [(Owl(), 0), *((AlphaPruning(), seed) for seed in range(3))]
-    settings = [
-        Setting(allocation=AllocationRequest(base=base, target=TARGET), calibration_seed=seed) for base, seed in asked
-    ]
-    key = synthetic.save_profile(tmp_path, spec, LAYERS)
-    synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS, key, rise)
-    store = Store(tmp_path)
-    groups = [*protocols.together(store, protocols.of_model(store, spec.model)).values()]
-    runners = run((profiles.load(store, store.profile(key)), groups))
+    settings = [Setting(allocation=at_target(base), calibration_seed=seed) for base, seed in asked]
+    runners = run((profile(tmp_path), study(tmp_path, *settings, profile=SPEC.key, cost=rise)))
     ends = runners[0].measured.against_uniform.quoted
     assert runners[0].kind == "owl" and ends.low > 0
     assert f"it is {ends.value:.1f} % [{ends.low:.1f}, {ends.high:.1f}] above uniform" in race.winner(runners, TARGET)
@@ -127,15 +134,10 @@ def test_the_allocation_on_screen_is_known_where_it_was_measured(measured: tuple
 
 
 def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_that_per_layer(tmp_path: Path) -> None:
-    spec = synthetic.profile_spec(LAYERS, prunable=True)
-    key, other = synthetic.save_profile(tmp_path, spec, LAYERS), "b" * 16
     linears = Response(granularity="linear")
-    for profile, base in ((key, Response()), (other, linears)):
-        settings = [Setting(allocation=AllocationRequest(base=base, target=TARGET))]
-        synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS, profile)
-    store = Store(tmp_path)
-    groups = [*protocols.together(store, protocols.of_model(store, spec.model)).values()]
-    found = profiles.load(store, store.profile(key)), groups
+    study(tmp_path, at_target(Response()), profile=SPEC.key)
+    found = profile(tmp_path), study(tmp_path, at_target(linears), profile="b" * 16)
+    groups = found[1]
     assert len(groups) == 2
     one, each_linear = (each for each in run(found) if each.kind == "response" and each.measured)
     if one.of_linears:
@@ -170,14 +172,11 @@ def test_what_the_correction_did_is_said_with_its_reverse(measured: tuple) -> No
 def test_the_correction_is_told_of_what_is_most_like_the_base(
     base: Allocator, pruner: str, named: str, tmp_path: Path
 ) -> None:
-    spec = synthetic.profile_spec(LAYERS, prunable=True)
     for text, tried in (("one text", Uniform()), ("another text", TUNED)):
-        asked = [AllocationRequest(base=tried, target=TARGET, correction=fix) for fix in (Correction(), FIX)]
+        asked = [at_target(tried, correction=fix) for fix in (Correction(), FIX)]
         settings = [Setting(allocation=each, pruner=name) for each in asked for name in ("wanda", "sparsegpt")
                     if tried == TUNED or name == "wanda"]  # fmt: skip
-        synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS, text=text), LAYERS)
-    store = Store(tmp_path)
-    groups = protocols.together(store, protocols.of_model(store, spec.model)).values()
+        groups = study(tmp_path, *settings, text=text)
     said = race.corrected(groups, AllocationRequest(base=base, target=TARGET), pruner)
     assert said.startswith(f"Measured on {named} ")
 
@@ -193,13 +192,9 @@ def test_the_correction_is_told_of_what_is_most_like_the_base(
 def test_its_reverse_is_that_of_the_same_correction_and_follows_it(
     fixes: list[tuple], reverses: int, tmp_path: Path
 ) -> None:
-    spec = synthetic.profile_spec(LAYERS, prunable=True)
     asked = [(base, Correction(strength=strength, control=control)) for base, strength, control in fixes]
     asked += [(base, Correction()) for base, _ in asked]
-    settings = [Setting(allocation=AllocationRequest(base=base, target=TARGET, correction=fix)) for base, fix in asked]
-    synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS)
-    store = Store(tmp_path)
-    groups = protocols.together(store, protocols.of_model(store, spec.model)).values()
+    groups = study(tmp_path, *(at_target(base, correction=fix) for base, fix in asked))
     said = race.corrected(groups, AllocationRequest(base=METHODS["dlp"](), target=TARGET))
     assert f"The correction at strength {fixes[-1][1]} " in said
     assert said.startswith("Measured on OWL (") and said.count("Its reverse") == reverses
@@ -230,17 +225,10 @@ def test_every_method_has_a_row_and_only_measured_ones_a_dot(measured: tuple) ->
     assert ("not certainly" in chart.finding) == race.tied(*runners[:2])
 
 
-def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = [Setting(allocation=AllocationRequest(base=base, target=TARGET)) for base in (Owl(), AlphaPruning())]
-    spec = synthetic.profile_spec(LAYERS, prunable=True)
-    key = synthetic.save_profile(tmp_path, spec, LAYERS)
+def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(tmp_path: Path) -> None:
     rise = lambda setting: math.nan if setting == setting.uniform else 0.1  # noqa: E731
-    synthetic.save_study(tmp_path, synthetic.study_spec(spec, asked, LAYERS), LAYERS, key, rise)
-    store = Store(tmp_path)
-    groups = [*protocols.together(store, protocols.of_model(store, spec.model)).values()]
-    runners = run((profiles.load(store, store.profile(key)), groups))
+    groups = study(tmp_path, at_target(Owl()), at_target(AlphaPruning()), profile=SPEC.key, cost=rise)
+    runners = run((profile(tmp_path), groups))
     chart = finish(runners, 12.0)
     words = chart.figure.data[1]
     labels, flat = words.text, dict(zip(words.y, words.text, strict=True))["Uniform"]
@@ -255,14 +243,6 @@ def test_a_method_in_view_is_not_compared_with_itself(measured: tuple) -> None:
     assert finish([mine, *runners], 12.0).finding == finish(runners, 12.0).finding
     other = race.in_view("this one", runners[0].sparsity[::-1].copy(), measured[0], None, None)
     assert finish([other, *runners], 12.0).finding == finish(runners, 12.0).finding
-
-
-def test_two_are_tied_unless_the_interval_of_their_difference_says_which_is_lower(measured: tuple) -> None:
-    known = [each for each in run(measured) if each.measured]
-    first, last = known[0], known[-1]
-    assert race.tied(first, first) and race.tied(last, first)
-    change = first.measured.against(last.measured).quoted
-    assert race.tied(first, last) == (not change.high < 0)
 
 
 @pytest.mark.parametrize("look", [LIGHT, DARK])

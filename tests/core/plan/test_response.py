@@ -106,11 +106,6 @@ def test_least_harm_sits_on_the_largest_sparsity_measured() -> None:
     assert on.bounds == Bounds(0, 0.95)
 
 
-def test_estimates_of_many_agree_with_one() -> None:
-    here, rows = profile(5, 1), np.array([np.full(5, 0.5), np.linspace(0.3, 0.9, 5)])
-    assert estimates(rows, here, "kl") == pytest.approx([estimate(row, here, "kl") for row in rows])
-
-
 @pytest.mark.parametrize(("sparsity", "named"), [(-0.1, r"layer 0 .* -0\.100"), (0.92, r"layer 0 .* 0\.920, .* 0\.9:")])
 def test_what_lies_beyond_what_was_measured_or_below_nothing_has_no_estimate(sparsity: float, named: str) -> None:
     row, here = np.array([sparsity, 0.5, 0.5, 0.5]), profile(4)

@@ -10,11 +10,9 @@ import pytest
 
 from core.ask.measurements import PerturbedSpec
 from core.base.errors import UserError
-from core.cli import studying
 from core.store import deleting, files, parts
 from core.store.cache import MARK, Store
 from core.store.files import write_file
-from tests import fake_experiment as fake
 from tests import synthetic
 
 LAYERS = 3
@@ -60,14 +58,6 @@ def test_only_what_nobody_works_on_is_swept(empty: Store, pid: int, age: int, st
     os.utime(left, (then, then))
     deleting.sweep(empty)
     assert left.exists() == stays
-
-
-def test_a_command_that_finds_its_answer_stored_sweeps_too(empty: Store) -> None:
-    made = fake.get(fake.request(), empty)
-    left = empty.root / "jobs" / "0" / f"{by(GONE, 'progress.json')}x"
-    write_file(left, b"half")
-    assert studying.run(fake.request(), empty, "cpu", {}).key == made.key
-    assert not left.exists()
 
 
 def test_a_delete_that_cannot_be_done_says_so(

@@ -117,16 +117,6 @@ def test_the_word_stands_where_numbers_do(here: Store, empty: Store) -> None:
     assert "imported" not in words.source(profiles.load(here, next(here.entries())))
 
 
-def test_runs_and_show_say_so(here: Store, say: Callable, tmp_path: Path) -> None:
-    key = save(here, "profile")
-    (tmp_path / "a.zip").write_bytes(pack(here, here.by_key(key)))
-    say("runs", "import", tmp_path / "a.zip")
-    [row] = say("runs", "--json").json["profiles"]
-    assert row["imported"] and "(imported)" in say("runs").out
-    assert say("show", key, "--json").json["imported"] and "imported" in say("show", key).out
-    assert "imported" not in say("show", key, cache="here").out
-
-
 def test_the_tokens_of_an_imported_profile_fetch_nothing(
     here: Store, say: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,20 +134,21 @@ def test_the_tokens_of_an_imported_profile_fetch_nothing(
     assert fetched == [True]
 
 
-@pytest.mark.parametrize("told", [{"model_source": None}, {"text_source": None}])
-def test_an_imported_profile_that_does_not_say_what_was_read_has_no_tokens(
-    told: dict, here: Store, say: Callable, tmp_path: Path
+@pytest.mark.parametrize(
+    ("kind", "told", "said"),
+    [
+        ("profile", {"model_source": None}, "does not say what it was measured on"),
+        ("profile", {"text_source": None}, "does not say what it was measured on"),
+        ("study", {"request": {"x": 1}}, "x"),
+        ("study", {"request": None}, "does not say how it was asked"),
+    ],
+)
+def test_of_an_import_that_does_not_say_what_was_asked_nothing_is_made(
+    kind: str, told: dict, said: str, here: Store, say: Callable, tmp_path: Path
 ) -> None:
-    key = imported(here, "profile", told, say, tmp_path)
-    say("show", key, "--tokens").refused("does not say what it was measured on")
-
-
-@pytest.mark.parametrize("asked", [{"x": 1}, None])
-def test_an_imported_study_that_was_asked_in_no_known_way_is_not_exported(
-    asked: dict | None, here: Store, say: Callable, tmp_path: Path
-) -> None:
-    key = imported(here, "study", {"request": asked}, say, tmp_path)
-    say("export", key, "--to", tmp_path / "out").refused("x" if asked else "does not say how it was asked")
+    key = imported(here, kind, told, say, tmp_path)
+    words = ("show", key, "--tokens") if kind == "profile" else ("export", key, "--to", tmp_path / "out")
+    say(*words).refused(said)
 
 
 def imported(here: Store, kind: str, told: dict, say: Callable, tmp_path: Path) -> str:

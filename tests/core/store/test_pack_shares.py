@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from core.ask.jobs import Part, Unfinished
-from core.ask.studies import StudySpec
 from core.store import parts, results
 from core.store.cache import Store
 from core.store.packs import pack, unpack
 from tests import synthetic
-from tests.core.packing import LAYERS, SEQUENCES, TOLD, first, hashed, members, save, snapshot, study_spec, zipped
+from tests.core.packing import LAYERS, SEQUENCES, TOLD, first, hashed, members, save, snapshot, zipped
 
 SPEC = synthetic.profile_spec(LAYERS, SEQUENCES, "quick", prunable=True)
 HALVES = (0, SEQUENCES // 2)
@@ -84,24 +83,6 @@ def test_a_pack_of_shares_is_the_same_each_time_and_joins_once(two: tuple[Store,
     unpack(one, content, own=True)
     unpack(one, packed(one), own=True)
     assert snapshot(one.root) == once
-
-
-def test_what_is_whole_here_takes_no_shares(two: tuple[Store, Store], whole: Store) -> None:
-    before = snapshot(whole.root / "perturbed")
-    unpack(whole, packed(two[0]), own=True)
-    assert snapshot(whole.root / "perturbed") == before and not (whole.root / "parts").exists()
-
-
-def test_points_of_a_study_join(no_demo: Path, tmp_path: Path) -> None:
-    full, begun = Store(tmp_path / "full"), Store(tmp_path / "begun")
-    save(full, "study")
-    spec: StudySpec = study_spec()
-    for unit in spec.units[:2]:
-        begun.save(unit, full.load(unit), TOLD)
-    parts.save_view(begun, spec, TOLD)
-    there = Store(tmp_path / "there")
-    unpack(there, packed(begun), own=True)
-    assert len(parts.missing(there, spec)) == len(spec.units) - 2
 
 
 def test_a_strangers_shares_are_refused(two: tuple[Store, Store], rejected: Callable) -> None:

@@ -84,10 +84,6 @@ def test_other_compressions_are_refused(method: int, good: Members, rejected: Ca
     rejected(zipped(good, method=method), next(iter(good)))
 
 
-def test_a_stored_zip_is_as_good(good: Members, there: Store) -> None:
-    assert len(unpack(there, zipped(good, method=zipfile.ZIP_STORED))) == 1
-
-
 # --- size ----------------------------------------------------------------------------------------------------------
 
 
@@ -109,13 +105,6 @@ def test_what_inflates_beyond_the_limit_is_refused(
     content = zipped(good, (bomb, bytes(8 * 2**20)))
     assert len(content) < 2**19
     rejected(content if claimed is None else lying(content, claimed), PLACE)
-
-
-def test_the_limit_is_on_members_together(good: Members, rejected: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pack_files, "LIMIT", 2**20)
-    one, other = ((f"{PLACE}/{name}.json", bytes(600_000)) for name in ("a", "b"))
-    assert "unpacked" not in rejected(zipped(good, one))
-    rejected(zipped(good, one, other), "unpacked")
 
 
 def test_a_pack_over_the_limit_is_not_read(tmp_path: Path, rejected: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from core.ask.perturbations import perturbation
 from core.store import cache, parts, profiles, results
 from core.store.cache import Store
 from core.store.deleting import delete
-from core.store.files import verified, write_folder
+from core.store.files import write_folder
 from core.store.results import Perturbed, axes_of
 from tests import synthetic
 
@@ -94,14 +94,6 @@ def cut_one(whole: Perturbed) -> Perturbed:
 # --- finding -------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_saved_is_found_by_an_equal_spec(empty: Store, unit: PerturbedSpec) -> None:
-    assert empty.load(unit) is None
-    empty.save(unit, perturbed(), {"device": "none"})
-    found = empty.load(PerturbedSpec.model_validate(unit.model_dump()))
-    assert same(found, perturbed()) and all(getattr(found, each.name).dtype == np.float64 for each in fields(found))
-    assert empty.load(unit.model_copy(update={"harm_stride": 5})) is None
-
-
 def test_a_half_written_folder_is_never_found(empty: Store, spec: ProfileSpec, unit: PerturbedSpec) -> None:
     for each, result in ((unit, perturbed()), (spec, None)):
         path = empty.save(each, result, {})
@@ -115,18 +107,6 @@ def test_a_half_written_folder_is_never_found(empty: Store, spec: ProfileSpec, u
         assert half.is_dir()  # a folder that somebody may still be writing was taken away
         assert empty.save(each, result, {}) == empty.get(each).path  # the rest of it does not stand in the way
     assert empty.troubles() == []
-
-
-def test_a_part_that_is_being_written_is_left_alone(empty: Store, unit: PerturbedSpec) -> None:
-    parts.save(empty, unit, 0, perturbed(sequences=4))
-    folder = parts.folder(empty, unit)
-    writing = folder / ".0004-0007-abcd"
-    writing.mkdir()
-    (writing / "kl.npy").write_bytes(b"half")
-    shutil.copytree(folder / "0000-0003", folder / ".0004-0007-efgh")  # whole, but not renamed yet
-    assert list(parts.finished(empty, unit)) == [0]
-    assert parts.partial(empty, unit).sequences == 4
-    assert writing.is_dir() and empty.troubles() == []
 
 
 def damage(path: Path, how: str) -> None:
@@ -179,24 +159,6 @@ def test_a_changed_profile_is_set_aside(empty: Store, spec: ProfileSpec, file: s
     path = empty.save(spec, None, {"model": "x"})
     (path / file).write_bytes(content)
     assert list(empty.entries()) == []
-    assert len(empty.troubles()) == 1
-
-
-def test_a_truncated_array_with_a_fitting_manifest_is_no_data(empty: Store, unit: PerturbedSpec) -> None:
-    path = empty.save(unit, perturbed(), {})
-    files = {name: content for name, content in verified(path).items()}
-    for cut in (10, 130, -20):
-        shutil.rmtree(path, ignore_errors=True)
-        write_folder(path, files | {"kl.npy": files["kl.npy"][:cut]})
-        assert empty.load(unit) is None
-    assert len(empty.troubles()) == 3
-
-
-def test_a_unit_under_another_units_name_is_not_its_data(empty: Store, spec: ProfileSpec) -> None:
-    one, other = (spec.unit(each) for each in spec.measurements[:2])
-    path = empty.save(one, perturbed(), {})
-    path.rename(path.with_name(other.key))
-    assert empty.load(other) is None
     assert len(empty.troubles()) == 1
 
 
@@ -313,20 +275,6 @@ def test_a_profile_with_a_damaged_unit_says_which_and_how_to_mend_it(empty: Stor
         profiles.load(empty, entry)
 
 
-def test_deleting_keeps_what_another_profile_needs(empty: Store) -> None:
-    long = synthetic.profile_spec(LAYERS, 8, "standard")
-    short = synthetic.profile_spec(LAYERS, 8, "quick")
-    keys = {name: synthetic.save_profile(empty.root, each, LAYERS) for name, each in (("long", long), ("short", short))}
-    delete(empty, empty.profile(keys["long"]))
-    assert [entry.key for entry in empty.entries()] == [keys["short"]]
-    found = profiles.load(empty, empty.profile(keys["short"]))
-    assert len(found.perturbed) == 3
-    assert sum(1 for _ in (empty.root / "perturbed").iterdir()) == 3
-    delete(empty, empty.profile(keys["short"]))
-    left = [path for kind in cache.KINDS for path in empty.root.glob(f"{kind}/*")]
-    assert left == []
-
-
 def test_what_is_committed_is_found_behind_every_cache_and_stays(no_demo: Path, tmp_path: Path, refused) -> None:
     key = synthetic.save_profile(no_demo / "demo", synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
     elsewhere = Store(tmp_path / "cache")
@@ -336,23 +284,6 @@ def test_what_is_committed_is_found_behind_every_cache_and_stays(no_demo: Path, 
     with refused(key):
         delete(elsewhere, entry)
     assert entry.path.is_dir()
-
-
-def test_a_cache_in_the_home_folder_is_there(no_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HOME", "USERPROFILE"):
-        monkeypatch.setenv(name, str(tmp_path))
-    monkeypatch.setenv("ABSORPTION_CACHE", "~/other")
-    assert Store(Path("~/cache")).root == tmp_path / "cache"
-    assert Store().root == tmp_path / "other"
-
-
-def test_deleting_a_profile_leaves_committed_units_alone(no_demo: Path, tmp_path: Path) -> None:
-    quick, standard = (synthetic.profile_spec(LAYERS, 8, preset) for preset in ("quick", "standard"))
-    committed = synthetic.save_profile(no_demo / "demo", quick, LAYERS)
-    own = Store(tmp_path / "cache")
-    delete(own, own.profile(synthetic.save_profile(own.root, standard, LAYERS)))
-    assert [entry.key for entry in own.entries()] == [committed]
-    profiles.load(own, own.profile(committed))
 
 
 # --- requests resolved before --------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """`python -m tests.replay.probe SCRATCH FILE`: every figure of this checkout's product, as one flat JSON object.
 
-A figure is called `kind/...`, never by a module. Adding a kind is one file and one row of the table.
+A figure is called `kind/...`, never by a module. Adding a kind is one function and one row of the table.
 """
 
 from __future__ import annotations
@@ -8,38 +8,25 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.replay.probe import (
-    allocations,
-    comparisons,
-    exports,
-    lessons,
-    live,
-    profiles,
-    pruning,
-    reasons,
-    reports,
-    searches,
-    stored,
-    studies,
-)
+from tests.replay.probe import committed, live
+from tests.replay.probe.plain import Figures
 
-KINDS: dict[str, Callable[[Path], Iterator[tuple[str, Any]]]] = {
-    "stored": stored.figures,
-    "profile": profiles.figures,
-    "reason": reasons.figures,
-    "allocation": allocations.figures,
-    "study": studies.figures,
-    "lesson": lessons.figures,
-    "live": live.figures,
-    "pruning": pruning.figures,
-    "comparison": comparisons.figures,
-    "best": searches.figures,
-    "export": exports.figures,
-    "report": reports.figures,
+KINDS: dict[str, Callable[[Path], Figures]] = {
+    "stored": committed.stored,
+    "profile": committed.profiles,
+    "reason": committed.reasons,
+    "allocation": committed.allocations,
+    "study": committed.studies,
+    "lesson": committed.lessons,
+    "live": live.measurements,
+    "pruning": live.prunings,
+    "comparison": live.comparisons,
+    "best": live.searches,
+    "export": live.exports,
 }
 
 

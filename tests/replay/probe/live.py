@@ -1,27 +1,47 @@
-"""A tiny model of a fixed seed, measured here and now, and allocations that look at that."""
+"""Figures of a tiny model of a fixed seed that is measured, pruned, searched and exported here and now."""
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file
+
+from core.ask import grammar
+from core.export import recipes, space_needed
+from core.plan.spread import allocate
+from core.store.cache import Store
 from tests import tiny
-from tests.replay.probe import allocations, profiles
-from tests.replay.probe.asked import ASKED, HERE, options
-from tests.replay.probe.product import ask
+from tests.replay.probe.committed import ALLOCATION, STUDIES, allocated, compared, points, profile, shown
+from tests.replay.probe.committed import study as stored_study
+from tests.replay.probe.plain import (
+    ASKED,
+    HERE,
+    Figures,
+    ask,
+    fingerprint,
+    numbers,
+    only,
+    options,
+    point,
+)
 
 TEXT = f"file:{HERE / 'text.jsonl'}"
 CPU = {"device": "cpu"}
+COUNTED = ("achieved", "weights", "planned", "linears", "bytes", "dense_bytes", "difference", "two_of_four", "dtype")
+OF_SETTING = ("pruner", "pattern", "true_sequential", "target", "allocation")
+OF_SEARCH = ("key", "target", "profile", "against_uniform", "against_runner_up", "against_dense", "over_seeds")
 
 
-def figures(scratch: Path) -> Iterator[tuple[str, Any]]:
-    """The profiles, and what is allocated by the first."""
-    for name in ASKED["live"]:
-        yield from profiles.shown(measured(scratch, name), name)
-    yield from allocations.spread(measured(scratch, "llama"), "llama/allocation")
+def told(*words: str) -> dict[str, Any]:
+    """An answer that must not be a refusal."""
+    answer = ask(*words)
+    if answer is None:
+        raise RuntimeError(f"refused: {' '.join(words)}")
+    return answer
 
 
 @cache
@@ -57,9 +77,98 @@ def best(scratch: Path, name: str) -> dict[str, Any]:
     return told("best", *options(where | ASKED["searching"] | ASKED["best"][name] | CPU))
 
 
-def told(*words: str) -> dict[str, Any]:
-    """An answer that must not be a refusal."""
-    answer = ask(*words)
-    if answer is None:
-        raise RuntimeError(f"refused: {' '.join(words)}")
-    return answer
+def pruned(scratch: Path, name: str, **more: str) -> dict[str, Any]:
+    """What `prune` answers to a setting among the requests."""
+    asked = dict(ASKED["prune"][name])
+    where = {"model": model(scratch, asked.pop("family")), "calibration": TEXT, "evaluate": TEXT}
+    if "profile" in asked:
+        asked["profile"] = measured(scratch, asked["profile"])
+    return told("prune", *options(where | ASKED["pruning"] | asked | CPU | more))
+
+
+def measurements(scratch: Path) -> Figures:
+    """The profiles, and what is allocated by the first."""
+    for name in ASKED["live"]:
+        yield from shown(measured(scratch, name), name)
+    yield from allocated(measured(scratch, "llama"), "llama/allocation", ALLOCATION["other"])
+
+
+def prunings(scratch: Path) -> Figures:
+    """Single settings, and a study with seeds, controls and a task: keys, planned and counted zeros, what it cost."""
+    for name in ASKED["prune"]:
+        answer = pruned(scratch, name)
+        for field in ("key", "planned", "achieved", "against_uniform", "against_base"):
+            yield f"{name}/{field}", answer[field]
+        for field in ("evaluation", "dense", "uniform"):
+            yield f"{name}/{field}", point(answer[field])
+    answer = study(scratch)
+    yield "study/key", answer["key"]
+    yield from points("study", answer["points"])
+
+
+def comparisons(scratch: Path) -> Figures:
+    """Of every committed study, and of one that was just measured, with tasks."""
+    for name, key in {**{key: key for key in STUDIES}, "live": study(scratch)["key"]}.items():
+        yield from compared(name, stored_study(key))
+
+
+def searches(scratch: Path) -> Figures:
+    """The answer of every search, all candidates and what was judged."""
+    for name in ASKED["best"]:
+        answer = best(scratch, name)
+        for field in OF_SEARCH:
+            yield f"{name}/{field}", answer[field]
+        yield f"{name}/answer", _allocation(answer["answer"])
+        yield f"{name}/dense", answer["dense"]["perplexity"]
+        for role in ("winner", "runner_up", "uniform"):
+            yield f"{name}/{role}", answer[role] and only(answer[role], ("setting", "perplexity"))
+        for index, each in enumerate(answer["candidates"]):
+            yield f"{name}/{index}/allocation", _allocation(each["allocation"])
+            yield f"{name}/{index}/cost", only(each, ("nll", "perplexity", "against_uniform"))
+        for index, each in enumerate(answer["trials"]):
+            yield f"{name}/trial-{index}", only(each, ("target", "loss", "uniform"))
+            yield f"{name}/trial-{index}/allocation", _allocation(f"{each['allocation']}:{each['target']}")
+
+
+def _allocation(line: str) -> dict[str, Any]:
+    """An allocation by its parameters, however it is written."""
+    return grammar.read_allocation(line).model_dump(mode="json")
+
+
+def exports(scratch: Path) -> Figures:
+    """A folder for each of some settings, one for a best setting, and allocations written for other tools."""
+    for name in ASKED["export"]["settings"]:
+        pruned(scratch, name, export=str(scratch / f"export-{name}"))
+        yield from _folder(name, scratch / f"export-{name}")
+    folder = scratch / "export-best"
+    told("export", best(scratch, "target")["key"], "--to", str(folder), "--device", "cpu")
+    yield from _folder("best", folder)
+    yield "space", {dtype: space_needed(1_000_000, dtype) for dtype in ("float32", "bfloat16")}
+    yield from _recipes("llama", measured(scratch, "llama"), ASKED["export"]["linears"])
+    yield from _recipes("demo", Store().demo().key, ASKED["export"]["layers"])
+
+
+def _folder(name: str, folder: Path) -> Figures:
+    """What its recipe says of it, and its weights."""
+    told = json.loads((folder / "recipe.json").read_bytes())
+    yield f"{name}/sparsity", told["sparsity"]
+    yield f"{name}/budget", told["budget"]
+    yield f"{name}/setting", only(told["recipe"], OF_SETTING)
+    yield f"{name}/counted", only(told["export"], COUNTED)
+    yield f"{name}/measured", [numbers(value) for _, value, _ in told["numbers"]]
+    for file in sorted(folder.glob("*.safetensors")):
+        for tensor, values in sorted(load_file(file).items()):
+            yield f"{name}/{tensor}", fingerprint(values.double().numpy())
+
+
+def _recipes(name: str, key: str, lines: list[str]) -> Figures:
+    """Allocations as a JSON file and as a recipe for llm-compressor."""
+    found = profile(key)
+    for line in lines:
+        allocation = allocate(grammar.read_allocation(line), found)
+        told = json.loads(recipes.as_json(allocation, found, {}))
+        yield f"{name}/{line}/file", only(told, ("request", "base", "sparsity", "parameters", "budget", "bound"))
+        linears = found.provenance["linears"] if allocation.linears is not None else ()
+        recipe = recipes.llm_compressor(allocation.exact, "WandaPruningModifier", "", linears)
+        body = recipe.partition("sparsity:")[2].partition("mask_structure")[0]
+        yield f"{name}/{line}/recipe", numbers(body)

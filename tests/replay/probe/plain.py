@@ -1,17 +1,50 @@
-"""Values as JSON holds them, with all their digits; fingerprints of what is too long to write down."""
+"""What is asked for, commands, and their answers as JSON holds them: all digits, and fingerprints of long arrays."""
 
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import re
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core.cli import main
+
+HERE = Path(__file__).resolve().parent.parent
+ASKED: dict[str, Any] = tomllib.loads((HERE / "requests.toml").read_text(encoding="utf-8"))
+REFUSED = "refused"  # what a request is answered that cannot be met
 NUMBERS_OF_A_POINT = ("perplexity", "kl", "agreement", "windows", "broken_at_layer", "tasks")
 PROTOCOL = ("text_hash", "windows", "length", "packing", "bos", "dtype")
 NUMBER = re.compile(r"[-+−]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?")
+Figures = Iterator[tuple[str, Any]]
+
+
+def ask(*words: str) -> dict[str, Any] | None:
+    """What a command says with `--json`; None where it refuses the request.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    said, told = io.StringIO(), io.StringIO()
+    with redirect_stdout(said), redirect_stderr(told):
+        code = main([*words, "--json"])
+    if code not in (0, 2):
+        raise RuntimeError(f"{' '.join(words)}: {told.getvalue()}")
+    return json.loads(said.getvalue()) if code == 0 else None
+
+
+def options(given: dict[str, Any]) -> Iterator[str]:
+    """`{"lam": 0.08, "unclipped": True}` -> `--lam 0.08 --unclipped`."""
+    for name, value in given.items():
+        yield f"--{name.replace('_', '-')}"
+        if value is not True:
+            yield str(value)
 
 
 def plain(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from core.ask.typed import fraction
 from core.base.spec import checked
 from core.evaluate import resolving as walking
 from core.evaluate import search
-from core.jobs import experiment, records, work
+from core.jobs import experiment, work
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.owl import Owl
 from core.models.progress import Cancelled, Progress
@@ -32,7 +31,7 @@ from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from tests import tiny
 from tests.core.breaking import breaking
-from tests.core.results.search.asking import LENGTH, asking, grid, request
+from tests.core.results.search.asking import LENGTH, grid, request
 
 pytestmark = pytest.mark.usefixtures("few")
 
@@ -247,22 +246,7 @@ def test_a_profile_that_has_read_what_selects_or_judges_is_refused(
         experiment.get(request(text, profile=measured.key), empty)
 
 
-def test_candidates_that_cannot_be_are_left_out_with_a_note() -> None:
-    parameters = np.ones((4, 2))
-    asked = candidates.candidates(grid(Owl(), DepthRamp(), strengths=(0.04,)), "wanda", 0.5, 4)
-    kept, notes = candidates.possible(asked, parameters, None)
-    assert [each.base.kind for each in kept] == ["uniform", "depth_ramp"]
-    assert len(notes) == 3 and all("left out" in note and "profile" in note for note in notes)
-
-
 # --- what is told and tried -----------------------------------------------------------------------------------------
-
-
-def test_no_seeds_are_told_of_magnitude(say: Callable, text: str) -> None:
-    what = [*asking(text), "--pruner", "magnitude"]
-    out = say(*what).out
-    assert f"8 x {LENGTH} tokens; magnitude looks at no" in out and "calibration seed" not in out
-    assert say(*what, "--json").json["over_seeds"] is None
 
 
 def test_a_shallow_model_gets_no_more_ramps_than_the_longest_other_grid(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,11 +278,6 @@ def test_every_candidate_reads_back_as_written(effort: str, target: float, monke
         assert target + steeper >= 1 or target - steeper <= 0  # the next steeper one would fit as well
 
 
-@pytest.mark.parametrize(("typed", "value"), [("20%", 0.2), ("0.2", 0.2), (" 150 % ", 1.5), ("1", 1.0)])
-def test_a_loss_is_read_as_a_share(typed: str, value: float) -> None:
-    assert fraction(typed) == pytest.approx(value)
-
-
 @pytest.mark.parametrize("typed", ["abc", "20", "-5%", "0", "nan", "inf", "%"])
 def test_a_loss_that_is_no_share_is_refused(typed: str, refused: Callable) -> None:
     with refused(typed):
@@ -309,13 +288,6 @@ def test_a_loss_that_is_no_share_is_refused(typed: str, refused: Callable) -> No
 def test_a_request_has_one_aim(aim: dict, refused: Callable) -> None:
     with refused():
         checked(BestRequest, **aim)
-
-
-def test_a_request_can_be_queued() -> None:
-    asked = BestRequest(max_loss=0.2)
-    again = records.REQUESTS["BestRequest"].model_validate(json.loads(asked.model_dump_json()))
-    assert again == asked and asked.title.endswith("within a loss of 20 %, Wanda")
-    assert BestRequest(target=0.625).title.endswith(" at 62.5 %, Wanda")
 
 
 # --- what breaks, and what is kept ---------------------------------------------------------------------------------
@@ -329,22 +301,6 @@ def test_where_uniform_breaks_the_winner_answers(empty: Store, text: str, monkey
     assert np.isnan(found.judged(found.uniform).perplexity) and np.isfinite(found.judged(found.winner).perplexity)
     assert found.answer == found.winner != found.uniform
     assert "uniform breaks the model" in found.sentence
-
-
-def test_a_target_at_which_all_breaks_does_not_fit(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        walking, "prune_layers", breaking(walking.prune_layers, lambda plan: np.mean(plan.sparsity) > 0.4)
-    )
-    monkeypatch.setattr(search, "TARGETS", (0.2, 0.3, 0.5))
-    found = best.load(empty, experiment.get(request(text, None, max_loss=1e6), empty))
-    assert found.answer.allocation.target == 0.3
-
-
-def test_every_unit_of_the_view_is_named_once(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(GRIDS, "quick", grid())
-    entry = experiment.get(request(text, seeds=(0,)), empty)
-    keys = [each.key for each in entry.spec.units]
-    assert len(keys) == len(set(keys)) == 4 + 3 + 2 * 2  # a profile of three perturbations, two studies of two points
 
 
 def test_stages_told_as_one_run_say_what_was_computed() -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from core.evaluate import resolving as walking
-from core.jobs import worker
 from core.kinds.response import Response
 from core.results import best
 from core.results.candidates import GRIDS
@@ -82,12 +81,6 @@ def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, mo
     assert "not finite" in last["warnings"][1]
     out = say(*what).out
     assert out.count("damping raised") > 1 and re.search(r"beta=0.05\..* damping raised\..* layer 1", out)
-
-
-def test_no_export_into_the_cache(say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
-    (tmp_path / "cache").mkdir()
-    say(*asking(text), "--export", tmp_path / "cache" / "x").refused(str(tmp_path / "cache"))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.ask import grammar
-from core.ask.commands import command_line
 from core.ask.requests import BestRequest
 from core.ask.settings import Setting
 from core.base.errors import UserError
@@ -150,8 +149,3 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
     final = tuple(invented(words, np.full(8, 3.0), pruner="magnitude") for words in ("uniform", "depth_ramp"))
     spec = SimpleNamespace(winner=winner, runner_up=None, better=(), max_loss=None)
     assert best.Best(spec, {}, None, Evaluations(None, {}, final)).more_sentences == []
-
-
-def test_linears_are_measured_by_the_preset_that_perturbs_them() -> None:
-    line = command_line(search_plan.profile_request(BestRequest(target=0.5), linears=True))
-    assert line.startswith("python -m core measure --model demo ") and " --preset linears" in line

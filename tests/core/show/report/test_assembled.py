@@ -16,7 +16,7 @@ from core.base.errors import UserError
 from core.kinds import Manual
 from core.kinds.alphapruning import AlphaPruning
 from core.kinds.owl import Owl
-from core.results import best, evaluations, findings, search_plan, verdicts
+from core.results import best, evaluations, findings, verdicts
 from core.results.study_table import rows_of, study_table
 from core.show.figures.charts import CHARTS, COMPARED
 from core.show.report import remake, reports
@@ -146,12 +146,6 @@ def test_what_cannot_be_reported_is_said_in_a_sentence(store: Store) -> None:
             reports.html(store, each)
 
 
-def test_a_shallow_profile_is_reported_too(store: Store) -> None:
-    key = synthetic.save_profile(store.root, synthetic.profile_spec(2, 8, "quick"), 2)
-    charts = drawn(read(store, store.profile(key)))
-    assert charts and "responses" not in charts
-
-
 def test_an_evaluation_of_the_dense_model_is_its_perplexity_and_one_line(store: Store) -> None:
     request = StudyRequest(evaluation=EvaluationRequest(text=WindowRequest(source="demo", sequences=9, length=128)))
     entry = stored_study(store, (), request=request.model_dump(mode="json"))
@@ -205,19 +199,6 @@ def test_a_best_setting_says_its_answer_and_the_search(store: Store) -> None:
     found, told = best.load(store, entry), reports.report(store, entry)
     assert told.title == found.sentence and found.loss_sentence in told.sentences
     assert told.commands == (("The whole search with all its numbers.", best.whole_line(found.request)),)
-
-
-def test_a_search_that_no_line_can_say_gives_the_study_that_judged(store: Store, tmp_path: Path) -> None:
-    final = test_best_part.ANSWERED.final.model_copy(update={"length": 512})
-    entry = test_best_part.save(store, request=test_best_part.ANSWERED.model_copy(update={"final": final}))
-    found = best.load(store, entry)
-    (about, file), (_, run) = reports.report(store, entry).commands
-    (tmp_path / "study.toml").write_text(file)
-    asked = search_plan.final_request(found.request, found.profile, (found.winner, found.runner_up))
-    again = read_study(tmp_path / "study.toml")
-    assert set(again.settings) == set(asked.settings)
-    assert again.evaluation.text == asked.evaluation.text and again.calibration == asked.calibration
-    assert run.startswith("python -m core study ") and "No command says this search" in about
 
 
 def test_a_study_that_no_file_can_say_says_why(store: Store) -> None:

@@ -118,12 +118,6 @@ def test_a_library_cannot_end_its_script_early() -> None:
     assert len(read.running) == 2 and read.running[0].endswith("';")
 
 
-def test_the_library_is_there_once_however_many_charts() -> None:
-    page = written(library="the library")
-    assert page.count("the library") == 1
-    assert page.count('class="chart"') == 2
-
-
 def test_every_chart_has_its_numbers_and_words_without_javascript() -> None:
     exhibit = replace(part().exhibits[0], title="A title", finding="What was found.", note="of this model")
     page = report.page(replace(part(), exhibits=(exhibit,)), "a", LIBRARY)

@@ -1,0 +1,314 @@
+"""Figures of all that is committed: what is stored, what commands tell of it, and what the tour computes from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.ask.allocations import AllocationRequest, Correction
+from core.ask.grammar import OF_ALLOCATION, OF_CORRECTION
+from core.base.errors import UserError
+from core.base.spec import checked
+from core.cli.allocating import allocated_json
+from core.cli.output import plain as written
+from core.cli.study_output import study_json
+from core.kinds import Manual
+from core.plan import responses
+from core.plan.gains import gains_of, verdicts_of
+from core.plan.spread import allocate
+from core.results import comparison, evaluations, propagation, protocols, verdicts
+from core.results.evaluations import Evaluations
+from core.show import lessons as tour
+from core.store import profiles as stored_profiles
+from core.store.cache import HOME, KINDS, Store
+from core.store.profiles import Profile
+from tests.replay.probe.plain import ASKED, REFUSED, Figures, ask, fingerprint, plain, point
+
+PROFILES, STUDIES = (sorted(path.name for path in (HOME / "demo" / kind).iterdir()) for kind in ("profile", "study"))
+ALLOCATION = ASKED["allocation"]
+OF_PROFILE = ("layers", "sequences", "length")
+OF_PERTURBATION = (
+    "gains", "interval", "verdict", "mean_ratio", "median", "drift", "drift_first", "final_drift", "kl",
+    "nll_increase", "flips", "seeds", "n",
+)  # fmt: skip
+TOLD_OF_ALLOCATION = ("request", "base", "sparsity", "budget", "bound", "bounds", "judge", "estimate")
+OF_POINT = ("setting", "against_uniform", "against_base", "over_seeds", "over_shuffles")
+
+
+def profile(key: str) -> Profile:
+    """A stored profile, ready for arithmetic."""
+    store = Store()
+    return stored_profiles.load(store, store.by_key(key, ("profile",)))
+
+
+def study(key: str) -> Evaluations:
+    """A stored study."""
+    store = Store()
+    return evaluations.load(store, store.by_key(key, ("study",)))
+
+
+def stored(_: Path) -> Figures:
+    """A key for every entry, hashed anew from its spec, and the keys of its units or a fingerprint of each array."""
+    store = Store()
+    for kind in KINDS:
+        for entry in store.entries(kind):
+            if not entry.committed:
+                continue
+            name = f"{kind}/{entry.key}"
+            yield f"{name}/key", entry.spec.key
+            below = getattr(entry.spec, "units", ())  # of a view
+            if below:
+                yield f"{name}/units", [each.key for each in below]
+                continue
+            found = store.load(entry.spec)
+            for each in fields(found):
+                yield f"{name}/{each.name}", fingerprint(getattr(found, each.name))
+
+
+# --- profiles ------------------------------------------------------------------------------------------------------
+
+
+def profiles(_: Path) -> Figures:
+    """What `show` tells."""
+    for key in PROFILES:
+        yield from shown(key, key)
+
+
+def shown(key: str, name: str) -> Figures:
+    """A profile by its key: gains, intervals, verdicts, harms, matrices."""
+    told = ask("show", key)
+    yield f"{name}/key", told["key"]
+    for field in OF_PROFILE:
+        yield f"{name}/{field}", told[field]
+    for each in told["perturbations"]:
+        for field in OF_PERTURBATION:
+            yield f"{name}/{each['name']}/{field}", each[field]
+        yield f"{name}/{each['name']}/matrix", ask("show", key, "--matrix", each["name"])["matrix"]
+
+
+def reasons(_: Path) -> Figures:
+    """What is worked out beyond that: joint verdicts, ways through the network, dilution, responses."""
+    for key in PROFILES:
+        found = profile(key)
+        for name in found.by_name:
+            for what, value in _of_perturbation(found, name).items():
+                yield f"{key}/{name}/{what}", plain(value)
+        yield f"{key}/crossing", plain(_or_refused(_crossing, found))
+        for harm in ("drift", "kl", "nll"):
+            for what, value in _response(found, harm).items():
+                yield f"{key}/response-{harm}{what}", value
+
+
+def _of_perturbation(found: Profile, name: str) -> dict[str, Any]:
+    seeds = found.seeds(name)
+    gains, curves = gains_of(seeds), propagation.curves(seeds)
+    split = propagation.dilution(seeds, found.activation)
+    return {
+        "firm": [each or "undecided" for each in gains.verdicts],
+        "quartiles": gains.quartiles,
+        "absorption": gains.absorption,
+        "curves": {end: fingerprint(getattr(curves, end)) for end in ("value", "low", "high")},
+        "final": curves.value[:, -1],
+        "relative": fingerprint(propagation.relative(seeds)),
+        "step-ratio": fingerprint(propagation.step_ratio(seeds)),
+        "below-floor": propagation.below_floor(seeds, found.floor.drift).sum(1),
+        "dilution": {part: getattr(split, part).mean(1) for part in ("absolute", "growth", "frozen")},
+        "dilution-firm": [each or "undecided" for each in verdicts_of(split.absolute)],
+    }
+
+
+def _or_refused(work: Callable[[Profile], Any], found: Profile) -> Any:
+    try:
+        return work(found)
+    except UserError:
+        return REFUSED
+
+
+def _crossing(found: Profile) -> Any:
+    """Where noise turns from amplified to absorbed, (layers,)."""
+    sizes = tour.noise(found)
+    logs = np.stack([np.log(gains_of(found.seeds(name)).value) for name in sizes.values()])
+    return propagation.crossing(np.array(list(sizes)), logs)
+
+
+def _response(found: Profile, harm: str) -> dict[str, Any]:
+    """What was measured and its hull; nothing of a quick profile, which has one sparsity."""
+    try:
+        sparsities, rows = responses.measured(found, "wanda", harm)
+    except UserError:
+        return {}
+    hull = responses.of_profile(found, "wanda", harm)
+    return {
+        "": {"sparsity": plain(sparsities), "harm": plain(rows)},
+        "/hull": {"sparsity": plain(hull.sparsity), "harm": fingerprint(hull.harm)},
+    }
+
+
+def allocations(_: Path) -> Figures:
+    """What `allocate` answers."""
+    whole = Store().demo().key
+    for key in PROFILES:
+        yield from allocated(key, key, ALLOCATION if key == whole else ALLOCATION["other"])
+
+
+def allocated(key: str, name: str, asked: dict[str, Any]) -> Figures:
+    """Of a profile by its key: every base, variation and target."""
+    for base, own in ALLOCATION["bases"].items():
+        for variation in asked["variations"]:
+            more = dict(ALLOCATION["variations"][variation])
+            judge = more.pop("judge", "drift")
+            for target in asked["targets"]:
+                told = _by_hand(key, more, target, judge) if base == "manual" else _said(key, own | more, target, judge)
+                place = f"{name}/{base}/{variation}/{target}"
+                if told is None:
+                    yield place, REFUSED
+                    continue
+                for field in TOLD_OF_ALLOCATION:
+                    yield f"{place}/{field}", told[field]
+
+
+def _said(key: str, given: dict[str, Any], target: float, judge: str) -> dict[str, Any] | None:
+    base, *words = (f"{name}={value}" for name, value in given.items())
+    words = " ".join([base.removeprefix("base="), *words])
+    return ask("allocate", "--profile", key, "--allocation", f"{words}:{target}", "--judge", judge)
+
+
+def _by_hand(key: str, given: dict[str, Any], target: float, judge: str) -> dict[str, Any] | None:
+    """Numbers along a line, shifted to the target: what no line asks for."""
+    there = profile(key)
+    whole, fix = ({name: given[name] for name in names if name in given} for names in (OF_ALLOCATION, OF_CORRECTION))
+    line = tuple(round(float(each), 6) for each in np.linspace(*ALLOCATION["line"], there.layers))
+    try:
+        asked = {"base": Manual(sparsity=line), "target": target, "correction": checked(Correction, **fix)}
+        request = checked(AllocationRequest, **asked, **whole)
+        return written(allocated_json(allocate(request, there), there, judge, None))
+    except UserError:
+        return None
+
+
+# --- studies -------------------------------------------------------------------------------------------------------
+
+
+def studies(_: Path) -> Figures:
+    """What every point cost by its place, and its changes against its uniform twin and its base."""
+    for key in STUDIES:
+        found = study(key)
+        yield from points(key, study_json(found)["points"])
+        for index, each in enumerate(found.singles):
+            yield f"{key}/{index}/planned", plain(each.planned)
+            yield f"{key}/{index}/zeros", plain(each.result.evaluated.zeros)
+
+
+def points(name: str, told: list[dict[str, Any]]) -> Figures:
+    """What `study --json` answers of its points."""
+    for index, each in enumerate(told):
+        for what, value in point(each).items():
+            yield f"{name}/{index}/{what}", plain(value)
+        for what in OF_POINT:
+            if what in each:
+                yield f"{name}/{index}/{what}", plain(each[what])
+
+
+def compared(name: str, found: Evaluations) -> Figures:
+    """Settings of a study against each other over their seeds: every pair that may be compared."""
+    for index, line in enumerate(found.settings):
+        yield f"{name}/{index}/setting", line.setting.model_dump(mode="json")
+        yield f"{name}/{index}/seeds", list(line.seeds)
+        yield f"{name}/{index}/perplexity", line.perplexity
+        yield f"{name}/{index}/loss", line.loss
+        yield f"{name}/{index}/accuracy", {task: plain(line.accuracy(task)) for task in found.tasks}
+        for what, change in (("uniform", line.against_uniform), ("base", line.against_base)):
+            yield f"{name}/{index}/against-{what}", change and _change(change)
+    for part in found.slices:
+        for one, other in combinations(found.within(part), 2):
+            where = f"{name}/{found.settings.index(other)}-against-{found.settings.index(one)}"
+            yield where, _change(other.against(one))
+            yield f"{where}/accuracy", plain(other.accuracy_against(one, found.shared(part)))
+
+
+def _change(found: Any) -> dict[str, Any]:
+    """The change over windows and over seeds, each with its verdict."""
+    told = {"windows": found.windows, "seeds": found.seeds}
+    return {what: [each.value, each.low, each.high, each.n, verdicts.verdict(each)] for what, each in told.items()}
+
+
+# --- the tour ------------------------------------------------------------------------------------------------------
+
+
+def lessons(_: Path) -> Figures:
+    """The numbers of every chapter for every profile, without its sentences."""
+    for key in PROFILES:
+        found = profile(key)
+        for name, chapter in CHAPTERS.items():
+            told = _or_refused(chapter, found)  # refused where a profile lacks what the chapter looks at
+            for what, value in ({"": told} if told == REFUSED else told).items():
+                yield f"{key}/{name}/{what}".rstrip("/"), plain(value)
+
+
+def _named(of: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(of, name) for name in names}
+
+
+def _perturb(found: Profile) -> dict[str, Any]:
+    hit = tour.perturb(found)
+    return {"sizes": [hit.sizes.values, hit.sizes.measured], "flips": hit.flips}
+
+
+def _drift(found: Profile) -> dict[str, Any]:
+    spread, seeds = tour.drift(found), found.seeds(tour.DRIVER)
+    final, harm = propagation.curves(seeds).value[:, -1], sum(each.kl.mean(1) for each in seeds) / len(seeds)
+    ranked = {"rank-correlation": comparison.spearman(final, harm), "misjudged": tour.misjudged(final, harm)}
+    return {"sizes": spread.sizes.values, "drift": spread.drift} | ranked
+
+
+def _amplify(found: Profile) -> dict[str, Any]:
+    sink = tour.amplify(found)
+    values = {"without": sink.without.value, "including": sink.including.value}
+    return values | {"size": sink.size, "turned": sink.flipped, "answer": [sink.change, sink.answer]}
+
+
+def _absorb(found: Profile) -> dict[str, Any]:
+    growth = _named(tour.absorb(found), "stream", "damage", "gain", "grown", "around")
+    pair = tour.twins(Store(), found)
+    return growth | {"twins": pair and [each.key for each in pair]}
+
+
+def _allocate(found: Profile) -> dict[str, Any]:
+    push = tour.correction(found)
+    return {"setting": push.request.model_dump(mode="json")} | _named(push, "strengths", "base", "rows", "harm")
+
+
+def _prune(found: Profile) -> dict[str, Any]:
+    alone = tour.prune(found)
+    return {"sparsities": alone.sparsities.values, "harm": alone.harm, "worst": [alone.worst, alone.at]}
+
+
+def _measured(found: Profile) -> dict[str, Any]:
+    store = Store()
+    whole = tour.measured(list(protocols.together(store, protocols.of_model(store, found.spec.model)).values()))
+    if whole is None:
+        return {}
+    told, keys = {}, [each.key for each in whole.evaluations.entries]
+    for index, (each, estimate) in enumerate(zip(whole.settings, tour.estimated(whole, found), strict=True)):
+        change = each.against_uniform and each.against_uniform.quoted
+        against = change and [change.value, change.low, change.high, change.n]
+        told[f"{index}/setting"] = each.setting.model_dump(mode="json")
+        told[f"{index}/cost"] = [each.setting.allocation.target, each.perplexity, estimate, against]
+        told[f"{index}/studies"] = keys
+    return told
+
+
+CHAPTERS: dict[str, Callable[[Profile], dict[str, Any]]] = {
+    "perturb": _perturb,
+    "drift": _drift,
+    "amplify": _amplify,
+    "absorb": _absorb,
+    "allocate": _allocate,
+    "prune": _prune,
+    "measured": _measured,
+}
