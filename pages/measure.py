@@ -7,13 +7,12 @@ from core.base.errors import UserError
 from core.models import work
 from core.store import profiles
 from core.store.cache import Store
-from pages.ui import buttons, frame, glossary, watch
-from pages.ui.measure import choose
+from pages.ui import buttons, frame, glossary, measuring, watch
 
 store = Store()
 
 
-def run(choice: choose.Choice) -> None:
+def run(choice: measuring.Choice) -> None:
     """Measure what was chosen, and watch it."""
     watch.begin(choice.request, choice.device, choice.engine)
 
@@ -22,7 +21,7 @@ def decide() -> None:
     """The form, Run beside what it costs, and the command that does the same."""
     choice, expected, found, trouble = None, None, None, None
     try:
-        choice = choose.measurement()
+        choice = measuring.measurement()
         expected = work.estimate(choice.request, store, choice.device)
         found = store.find(choice.request) or profiles.committed(store, choice.request)
     except UserError as error:

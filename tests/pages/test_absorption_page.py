@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core.ask.perturbations import in_order
 from core.plan.gains import gains_of
 from core.results import findings
-from core.show.figures.charts import CHARTS, CHECKS, COMPARED, DRIFT, GAIN, GROUPS
+from core.show.figures.charts import CHARTS, COMPARED, GAIN, GROUPS
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import subject
@@ -76,12 +76,6 @@ def test_perturbations_are_listed_by_kind_and_size(filled_cache: dict[str, str])
     assert app.selectbox(key="perturbation").options == wanted
     table = next(each.value for each in app.table if "verdict" in each.value and "perturbation" in each.value)
     assert len(table) == len(profile.perturbations)
-
-
-def test_a_quick_profile_says_what_to_measure(filled_cache: dict[str, str]) -> None:
-    for group, lacking in ((GAIN, 1), (CHECKS, 2), (DRIFT, 0)):
-        said = opened(profile=filled_cache["shallow"], group=group).info
-        assert len(said) == lacking and all(each.value.startswith("Measure ") for each in said)
 
 
 def test_the_url_restores_the_view(filled_cache: dict[str, str]) -> None:

@@ -20,7 +20,7 @@ from core.kinds.alphapruning import AlphaPruning
 from core.kinds.dlp import Dlp
 from core.kinds.owl import Owl
 from core.kinds.response import Response
-from core.show.figures import LIGHT, Estimate, agreement, estimate, estimates
+from core.show.figures import LIGHT, Estimate, agreement, estimates
 from core.store.cache import Store
 from core.store.results import Perturbed
 from pages.ui import studies, subject
@@ -167,17 +167,6 @@ def test_where_nothing_was_measured_the_methods_stand_without_numbers(studied: s
     app = opened(profile=studied, target="0.62")
     assert "70 %" in app.info[0].value and len(lanes(app)) == 1 + len(METHODS)
     assert not [each for each in app.get("plotly_chart") if each.proto.alt.startswith("What does each method cost?")]
-
-
-def test_the_allocation_in_view_is_marked_where_it_was_measured(studied: str) -> None:
-    profile = subject.load(studied)
-    [group] = studies.groups(profile).values()
-    part = next(each for each in group.slices if each.target == 0.7)
-    owl = next(each for each in group.within(part) if each.name == "OWL")
-    figure = estimate.trust(group, part, profile, "drift", owl.planned).figure
-    colours = dict(zip(figure.data[0].customdata, figure.data[0].marker.color, strict=True))
-    assert colours["OWL"] == LIGHT.accent and colours["Uniform"] == LIGHT.ink
-    assert list(colours.values()).count(LIGHT.accent) == 1 and not figure.layout.shapes
 
 
 def test_the_allocation_in_view_stands_at_its_estimate_where_it_was_not(studied: str) -> None:

@@ -154,15 +154,6 @@ def test_a_word_that_does_not_read_is_said_and_dropped(word: str, named: str, ca
     assert "allocation" not in app.query_params
 
 
-def test_only_the_parameters_that_apply_are_asked(cache: Cache) -> None:
-    app = opened(profile=cache["deep"], base="depth_ramp")
-    asked = {each.key for each in app.select_slider}
-    assert "beta" in asked and not asked & {"m", "lam", "epsilon", "alpha", "shuffle"}
-    app.selectbox(key="base").set_value("owl").run()
-    assert {"m", "lam"} <= {each.key for each in app.select_slider}
-    assert app.query_params.get("base") is None  # the default
-
-
 NONSENSE = {"base": "magic", "target": "1.4", "strength": "9", "driver": "x"}
 
 

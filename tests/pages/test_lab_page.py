@@ -261,7 +261,3 @@ def test_the_picture_has_every_word_that_it_writes_and_no_other() -> None:
     written = b"".join(serving.MODULES[name] for name in ("lab.js", "cells.js")).decode()
     found = re.findall(r"words\.(\w+)", written) + re.findall(r'step\("(\w+)"', written)
     assert set(found) == set(grid.WORDS)
-
-
-def test_the_texts_are_of_the_methods_that_are_committed() -> None:
-    assert tuple(continuations.METHODS) == ALLOCATIONS

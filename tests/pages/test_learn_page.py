@@ -199,12 +199,6 @@ def test_a_link_stays_in_the_address_as_it_is(chapter: str, cache: Cache) -> Non
         assert url(opened_at(element.proto.page, **link)) == link, element.proto.page
 
 
-def test_the_layer_stays_with_other_pages(cache: Cache) -> None:
-    app = opened(profile=cache["deep"], chapter="drift", layer="17")
-    app.switch_page("absorption.py").run()
-    assert live(app)["pick"]["index"] == 17
-
-
 def test_allocate_opens_as_the_tour_left_it_whatever_was_set_there(cache: Cache) -> None:
     app = opened_at("allocate", profile=cache["deep"], hand="3:0.5", clip=str(float(np.log(1.5))))
     app.query_params.update(chapter="allocate", push="0.02")

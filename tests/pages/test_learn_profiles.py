@@ -39,7 +39,7 @@ def test_the_absorb_chapter_draws_what_it_names(empty_cache: Path) -> None:
     assert links(app)[0]["profile"] == key and "compare" not in links(app)[0]
     app = shown(key, weights="untrained")
     assert said(twin) in text(app) and live(app)["finding"] == said(twin)
-    assert live(app)["slots"]["what"]["table"][2] == "Weights untrained, 16 × 32"
+    assert live(app)["slots"]["what"]["table"][2] == "Untrained, 16 × 32"
     assert links(app)[0].items() >= {"profile": twin, "compare": trained}.items()
     app = shown(twin)
     assert live(app)["controls"][0]["stops"] == ["untrained, 16 × 32", "trained, 16 × 32"]

@@ -9,8 +9,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.ask.commands import request_of
-from core.ask.measurements import Measurement
-from core.ask.perturbations import perturbation
 from core.base.errors import UserError
 from core.jobs import processes, queue
 from core.jobs.status import Status
@@ -18,8 +16,7 @@ from core.models import work
 from core.results import findings
 from core.store import profiles
 from core.store.cache import Store
-from pages.ui import partial_results
-from pages.ui.measure import choose
+from pages.ui import measuring
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.opening import figures, link, named, opened_at, shell, url
@@ -68,11 +65,11 @@ def test_the_first_view_is_ready_to_run(store: Store) -> None:
 
 
 def test_what_the_hub_cache_holds_is_offered_and_can_be_picked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choose, "_in_cache", {"model": ["org/held"], "dataset": ["org/texts"]}.__getitem__)
+    monkeypatch.setattr(measuring, "_in_cache", {"model": ["org/held"], "dataset": ["org/texts"]}.__getitem__)
     app = opened()
     app.selectbox(key="measure-model").set_value("org/held").run()
     app.selectbox(key="measure-text").set_value("org/texts").run()
-    assert {"org/held"} == set(app.selectbox(key="measure-model").options) - set(choose.MODELS.values())
+    assert {"org/held"} == set(app.selectbox(key="measure-model").options) - set(measuring.MODELS.values())
     assert "--model org/held " in shown(app) and "--text org/texts " in shown(app)
 
 
@@ -219,15 +216,6 @@ def test_a_running_job_shows_progress_and_what_it_found(device: str, store: Stor
     assert not app.exception
 
 
-def test_before_the_first_part_it_is_said_when_the_picture_comes(store: Store) -> None:
-    job = queue.submit(store, fake.request())
-    job.write(Status(state="running", line="layer 3", done=1, total=60))
-    with processes.take(job.lock):
-        app = opened(job=job.key)
-    assert len([each for each in app.caption if each.value == partial_results.FIRST]) == 1
-    assert not app.get("skeleton") and not [each for each in app.selectbox if each.key == "live"]
-
-
 def test_any_tab_can_cancel(store: Store) -> None:
     job = part_way(store)
     with processes.take(job.lock):
@@ -287,11 +275,6 @@ def test_a_finished_job_tells_positions_apart_and_links_to_those_in_view(store: 
         found = opened_at("absorption", **link(app, "See it on the Absorption page"))
         assert not found.warning and found.session_state["perturbation"] == "gaussian:0.3"
         assert found.segmented_control(key="positions").value == positions
-
-
-def test_what_is_measured_so_far_is_called_by_its_positions_and_seed() -> None:
-    asked = Measurement(perturbation=perturbation("gaussian:0.3@all"), seed=1)
-    assert partial_results._label(asked) == "Gaussian noise, size 0.3, all tokens, seed 1"
 
 
 def test_close_leaves_the_form_alone_on_the_page(store: Store) -> None:

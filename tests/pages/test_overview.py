@@ -26,21 +26,6 @@ def test_bars_of_gains_carry_values_and_verdicts() -> None:
     assert "median" in shown.y.title and shown.pick.index == 2
 
 
-def test_the_ends_of_an_interval_can_be_held_against_the_band() -> None:
-    value = np.array([1.112, 1.0])
-    shown = overview.gain_bars(
-        figures.Line("noise", value, value - 0.042, value + 0.048, *[("amplifies", None)] * 2), "mean", 0
-    )
-    assert (shown.slots["gain"].table[0], shown.slots["interval"].table[0]) == ("1.11×", "[1.07, 1.16]")
-
-
-@pytest.mark.parametrize("verdict", ["undecided", "not tested", "undecided (n = 4)"])
-def test_what_is_not_decided_is_said_so(verdict: str) -> None:
-    shown = overview.gain_bars(line(verdict, None), "geometric mean", 0)
-    assert "undecided" in shown.slots["verdict"].table[0]
-    assert shown.bars.tones == [["undecided", "undecided"]]
-
-
 @pytest.mark.parametrize("sparsity", [np.full(4, 0.7), np.array([0.6, 0.8, 0.7, 0.7]), np.array([0.0, 0.95])])
 def test_bars_of_sparsities_lie_inside_their_axis(sparsity: np.ndarray) -> None:
     target = float(sparsity.mean())

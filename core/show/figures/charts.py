@@ -99,7 +99,6 @@ class ChartRow:
     group: str  # those of one group stand beside each other, and no others with them
     question: str  # what it answers
     draw: Callable[[InView], Chart]  # raises UserError that says what to measure, where the profile lacks something
-    needs: tuple[str, ...] = ()  # perturbations that suffice for it, where few profiles hold them
 
 
 GLANCE, DRIFT, GAIN = "At a glance", "Drift from layer to layer", "Gain by size"  # as tabs call them
@@ -117,10 +116,7 @@ CHARTS = (
              lambda it: why.dilution(it.seeds, it.profile.activation, it.layer, it.look)),
     ChartRow("harm", WHY, "What happens to the output?", lambda it: why.harm(it.seeds, it.layer, it.look)),
     ChartRow("matched", CHECKS, "Does real pruning behave like noise?", matched),
-    ChartRow(
-        "repaired", CHECKS, "Does absorption change when the damage is repaired?", repaired,
-        needs=REPAIRED,
-    ),
+    ChartRow("repaired", CHECKS, "Does absorption change when the damage is repaired?", repaired),
     ChartRow("checkpoint-harm", COMPARED, "Which layers went wrong?", checkpoints.harm),
     ChartRow("checkpoint-weights", COMPARED, "Which weights differ?", checkpoints.weights),
     ChartRow("checkpoint-drift", COMPARED, "Where do the two checkpoints part?", checkpoints.parting),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from core.base.formats import changed, gain, times
+from core.base.formats import capital, changed, gain, times
 from core.plan.gains import Gains
 from core.results import findings
 from core.show import lessons, words
@@ -155,7 +155,7 @@ def _lengths(
         "[{fate}](damage-end stream-end). If the damage had stayed constant, drift would fall to "
         "[{frozen}](constant-end).",
         slots={
-            "what": figure.Slot("frame", [f"Weights {each}" for each in named]),
+            "what": figure.Slot("frame", list(map(capital, named))),
             "grown": figure.written(changed, [each.grown for each in found]),
             "around": figure.written(changed, [each.around for each in found]),
             "fate": figure.written(changed, [each.gain for each in found]),
