@@ -11,8 +11,7 @@ from core.ask.commands import request_of
 from core.base.errors import UserError
 from core.base.formats import digits
 from core.base.spec import look_up
-from core.cli import app
-from core.cli.options import command
+from core.cli import command
 from core.cli.output import say, say_json, say_table
 from core.kinds.treatments import OF_ONE_LAYER
 from core.plan.estimates import estimate, judge_of
@@ -23,7 +22,7 @@ from core.store.cache import Store
 from core.store.profiles import Profile
 
 
-@command(app, "allocate")
+@command("allocate")
 def spread(given: SimpleNamespace) -> None:
     """Spread a sparsity budget over the layers of a measured model."""
     request, store = request_of("allocate", **vars(given)), Store(given.cache)

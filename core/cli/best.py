@@ -11,8 +11,7 @@ from core.ask.grammar import words, write
 from core.ask.settings import Setting
 from core.base.formats import per_cent
 from core.base.paths import resolved
-from core.cli import app
-from core.cli.options import command
+from core.cli import command
 from core.cli.output import say, say_helped, say_json, say_table
 from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
 from core.cli.studying import export_json, run, say_export
@@ -26,7 +25,7 @@ from core.store.cache import Store
 ROWS = 12  # candidates shown to people
 
 
-@command(app, "best")
+@command("best")
 def best(given: SimpleNamespace) -> None:
     """Find the best setting for a target sparsity or a largest loss, and compare it with uniform on other text."""
     request, store = request_of("best", **vars(given)), Store(given.cache, given.accept_imported)

@@ -17,8 +17,7 @@ from core.base.errors import UserError
 from core.base.formats import helped
 from core.base.paths import resolved
 from core.base.spec import checked
-from core.cli import app
-from core.cli.options import Cache, Device, Json
+from core.cli import Cache, Device, Json, app
 from core.cli.output import say, say_helped, say_json
 from core.cli.studying import run
 from core.export import check_early

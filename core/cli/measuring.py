@@ -11,9 +11,8 @@ from core.ask.commands import request_of
 from core.ask.typed import absolute, span
 from core.base.errors import UserError
 from core.base.formats import digits, helped, per_cent
-from core.cli import app
+from core.cli import Cache, Json, app, command
 from core.cli.gains_output import gains_json, gains_tables, matrix_table, overview
-from core.cli.options import Cache, Json, command
 from core.cli.output import say, say_json, say_table, summary
 from core.cli.studying import is_unfinished, place, run, say_share, share_of
 from core.models import machine
@@ -27,7 +26,7 @@ SHOWN = 10  # layers of a comparison
 HARMS = ("kl", "nll_increase", "flips")
 
 
-@command(app, "measure")
+@command("measure")
 def measure(given: SimpleNamespace) -> None:
     """Perturb every layer in turn, follow the drift, save a profile."""
     request, store = (
@@ -104,7 +103,7 @@ def _tokens(store: Store, entry: Entry, text: str | None, documents: str | None)
 # --- another checkpoint ----------------------------------------------------------------------------------------------
 
 
-@command(app, "compare")
+@command("compare")
 def compare(given: SimpleNamespace) -> None:
     """Take every layer from another checkpoint in turn, then all of it: which layers and tensors went wrong."""
     request, store = request_of("compare", **vars(given)), Store(given.cache, given.accept_imported)

@@ -11,8 +11,7 @@ import typer
 from core.ask.jobs import JOBS
 from core.base.errors import UserError
 from core.base.paths import expanded
-from core.cli import app
-from core.cli.options import Cache, Json
+from core.cli import Cache, Json, app
 from core.cli.output import err, runs_table, save_file, say, say_json
 from core.jobs import queue
 from core.jobs.records import Job

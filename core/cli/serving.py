@@ -15,8 +15,7 @@ import typer
 from core.base import access
 from core.base.errors import UserError
 from core.base.paths import resolved
-from core.cli import app
-from core.cli.options import Cache, Device, Json
+from core.cli import Cache, Device, Json, app
 from core.cli.output import say, say_json
 from core.jobs import processes, queue
 from core.models import machine

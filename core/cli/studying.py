@@ -17,8 +17,7 @@ from core.ask.study_file import read_study
 from core.base.errors import UserError
 from core.base.formats import helped
 from core.base.paths import resolved
-from core.cli import app
-from core.cli.options import command
+from core.cli import command
 from core.cli.output import err, progress_bar, say, say_helped, say_json
 from core.cli.study_output import change_json, point_json, study_json, study_table
 from core.jobs import cluster, queue
@@ -30,7 +29,7 @@ from core.store import parts
 from core.store.cache import Entry, Store
 
 
-@command(app, "prune")
+@command("prune")
 def prune(given: SimpleNamespace) -> None:
     """Prune a model, evaluate it beside the dense one and its uniform twin, and export it if asked."""
     request, store = request_of("prune", **vars(given)), Store(given.cache, given.accept_imported)
@@ -70,7 +69,7 @@ def prune(given: SimpleNamespace) -> None:
         say_export(exported)
 
 
-@command(app, "evaluate")
+@command("evaluate")
 def evaluate(given: SimpleNamespace) -> None:
     """Evaluate a model as it is: perplexity, and zero-shot tasks if asked."""
     store = Store(given.cache, given.accept_imported)
@@ -80,7 +79,7 @@ def evaluate(given: SimpleNamespace) -> None:
     say_json(answer) if given.json else study_table(study)
 
 
-@command(app, "study")
+@command("study")
 def study(given: SimpleNamespace) -> None:
     """Evaluate a list of settings of one model, point by point; what is finished is kept."""
     request, store = share_of(read_study(given.file), given), Store(given.cache, given.accept_imported)

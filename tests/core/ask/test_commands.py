@@ -110,6 +110,11 @@ def test_windows_quotes_in_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
     assert line == subprocess.list2cmdline(words) and '"owl m=5 lam=0.08:0.7"' in line
 
 
+def test_tasks_are_repeated_or_separated_by_commas_with_spaces() -> None:
+    line = "python -m core evaluate --tasks ' arc_easy, boolq,' --tasks 'rte '"
+    assert asked(line).evaluation.tasks == ("arc_easy", "boolq", "rte")
+
+
 def test_every_option_has_a_name_of_its_own() -> None:
     for options_ in OPTIONS.values():
         names = [each.name for each in options_]

@@ -156,12 +156,6 @@ def test_half_precision_refuses_what_it_would_drown(name: str, dtype: str, refus
     assert checked(MeasureRequest, measurements=asked).dtype == "float32"
 
 
-@pytest.mark.parametrize("name", ["gaussian:0.05", "residual:wanda:0.01", "skip"])
-def test_half_precision_takes_the_rest(name: str) -> None:
-    asked = measurements([perturbation(name)])
-    assert checked(MeasureRequest, dtype="bfloat16", measurements=asked).dtype == "bfloat16"
-
-
 def test_only_noise_is_repeated_for_seeds_and_nothing_twice() -> None:
     asked = [Gaussian(size=0.3), Skip(), Gaussian(size=0.3)]
     assert [each.name for each in measurements(asked, (0, 1))] == ["gaussian:0.3", "gaussian:0.3 seed 1", "skip"]
@@ -178,12 +172,6 @@ def test_only_noise_is_repeated_for_seeds_and_nothing_twice() -> None:
 def test_a_bad_window_is_refused_in_one_sentence(field: str, value: object, named: str, refused) -> None:
     with refused(named):
         checked(WindowRequest, **{field: value})
-
-
-def test_a_profile_knows_its_units() -> None:
-    profile = ProfileSpec(model=UNIT.model, text=TEXT, measurements=(UNIT.measurement,))
-    assert profile.unit(UNIT.measurement) == UNIT
-    assert len({profile.activation.key, profile.floor.key, profile.key, UNIT.key}) == 4
 
 
 def test_presets_ask_each_measurement_once_and_hold_what_the_pages_show() -> None:

@@ -73,11 +73,6 @@ def test_a_matrix_is_square_and_null_below_the_diagonal(measure: Callable, say: 
     np.testing.assert_allclose([matrix[layer][layer] for layer in range(tiny.LAYERS)], 0.3, rtol=1e-5)
 
 
-def test_a_path_is_printed_as_it_is(capsys: pytest.CaptureFixture) -> None:
-    output.out.print("models/a:dog:b", markup=False, soft_wrap=True)
-    assert capsys.readouterr().out == "models/a:dog:b\n"
-
-
 @pytest.mark.parametrize("width", [60, 240])
 def test_a_matrix_fits_the_terminal(width: int, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "out", Console(width=width))
@@ -175,20 +170,13 @@ def test_models_names_what_is_at_hand(say: Callable, monkeypatch: pytest.MonkeyP
     ("arguments", "named"),
     [
         (["--model", "nonsense"], "nonsense"), (["--model", "missing.gguf"], "missing.gguf"),
-        (["--model", "~nobody-here/model"], "nobody-here"), (["--text", "nonsense"], "nonsense"),
-        (["--text", "file:missing.txt"], "missing.txt"), (["--text", "file:~nobody-here/a.txt"], "nobody-here"),
-        (["--perturb", "noise:0.3"], "noise"), (["--perturb", "gaussian:0.3,"], "perturbation"),
-        (["--perturb", "gaussian:-1"], "size"), (["--preset", "slow"], "slow"), (["--sequences", "0"], "sequences"),
-        (["--sequences", "9999"], "windows"), (["--sequences", "many"], "sequences"), (["--length", "4"], "length"),
-        (["--length", "65"], "64"), (["--seeds", "a"], "seeds"), (["--seeds", "-1"], "seed"),
+        (["--text", "file:missing.txt"], "missing.txt"), (["--perturb", "gaussian:0.3,"], "perturbation"),
+        (["--preset", "slow"], "slow"), (["--sequences", "0"], "sequences"), (["--sequences", "9999"], "windows"),
+        (["--sequences", "many"], "sequences"), (["--length", "65"], "64"), (["--seeds", "a"], "seeds"),
         (["--positions", "first"], "positions"), (["--documents", "7"], "documents"),
         (["--documents", "0-7"], "1 document: 0-7"), (["--documents", "7-0"], "documents"),
-            (["--dtype", "int8"], "dtype"),
-        (["--dtype", "bfloat16", "--perturb", "gaussian:0.01"], "bfloat16"), (["--engine", "jet"], "engine"),
-        (["--device", "tpu"], "tpu"), (["--device", "cuda:99"], "cuda:99"),
-        (["--device", "a, b, c"], "a, b, c"), (["--device", "x" * 300], "device"),
-        (["--sequences", "1000000000000"], "sequences"), (["--packing", "tight"], "packing"),
-        (["--bos", "never"], "bos"), (["--nonsense"], "--nonsense"),
+        (["--dtype", "int8"], "dtype"), (["--engine", "jet"], "engine"), (["--device", "tpu"], "tpu"), (["--device", "cuda:99"], "cuda:99"),
+        (["--packing", "tight"], "packing"), (["--nonsense"], "--nonsense"),
     ],
 )  # fmt: skip
 def test_a_bad_request_is_one_line(arguments: list[str], named: str, measure: Callable, tmp_path: Path) -> None:

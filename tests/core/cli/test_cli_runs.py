@@ -14,8 +14,6 @@ import pytest
 from core.ask.allocations import AllocationRequest
 from core.ask.requests import ExportSpec
 from core.ask.settings import Setting
-from core.ask.studies import StudyRequest
-from core.cli.output import summary
 from core.jobs import processes, queue
 from core.jobs.status import Status
 from core.kinds.owl import Owl
@@ -79,15 +77,6 @@ def test_exported_here_imported_there(runs: Callable, key: str, tmp_path: Path) 
     assert profiles.load(other, other.profile(key)).layers == LAYERS
 
 
-def test_people_are_told_what_happened(runs: Callable, key: str, tmp_path: Path) -> None:
-    file = tmp_path / "a pack [of mine].zip"
-    said = runs("export", key[:6], file)
-    assert said.code == 0 and key in said.out and str(file) in said.out
-    assert f"imported {key}" in runs("import", file, cache="other").out
-    assert "already" in runs("import", file, cache="other").out
-    assert f"deleted {key}" in runs("delete", key, "--yes", cache="other").out
-
-
 def test_what_an_earlier_version_of_a_pruner_means_is_said(runs: Callable, say: Callable, store: Store) -> None:
     old = synthetic.profile_spec(LAYERS, 8, "quick").model_copy(update={"methods": ()})
     key = synthetic.save_profile(store.root, old, LAYERS)
@@ -117,11 +106,6 @@ def test_demo_is_the_committed_profile(runs: Callable, no_demo: Path, tmp_path: 
 def test_export_wants_a_key_that_is_there(wrong: str, runs: Callable, key: str, tmp_path: Path) -> None:
     runs("export", wrong, tmp_path / "a.zip").refused(repr(wrong))
     assert not (tmp_path / "a.zip").exists()
-
-
-def test_export_to_where_nothing_can_be_written(runs: Callable, key: str, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("no folder")
-    runs("export", key, tmp_path / "file" / "a.zip").refused("file")
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", bytes(1000)])
@@ -180,21 +164,7 @@ def test_a_job_that_waits_or_runs_stays(runs: Callable, store: Store) -> None:
     assert [each.key for each in queue.jobs(store)] == [job.key]
 
 
-@pytest.mark.parametrize("wrong", ["zz", "", "demo"])
-def test_delete_wants_a_key_that_is_there(wrong: str, runs: Callable, key: str) -> None:
-    runs("delete", wrong, "--yes").refused("demo" if wrong == "demo" else repr(wrong))
-
-
 # --- the list itself -----------------------------------------------------------------------------------------------
-
-
-def test_without_a_command_it_lists(runs: Callable, store: Store) -> None:
-    kinds = ("profiles", "studies", "exports", "best", "unfinished", "jobs", "set_aside")
-    assert runs("--json").json == {kind: [] for kind in kinds}
-    job = queue.submit(store, fake.request())
-    [row] = runs("--json").json["jobs"]
-    assert (row["key"], row["state"]) == (job.key, "queued")
-    assert runs().code == 0
 
 
 def test_provenance_cannot_say_that_it_is_another_result(runs: Callable, store: Store) -> None:
@@ -202,13 +172,6 @@ def test_provenance_cannot_say_that_it_is_another_result(runs: Callable, store: 
     store.save(spec, None, {"key": "another", "committed": True, "model": "x"})
     [row] = runs("--json").json["profiles"]
     assert (row["key"], row["committed"], row["model"]) == (spec.key, False, "x")
-
-
-@pytest.mark.parametrize(
-    "arguments", [["nonsense"], ["export"], ["export", "demo"], ["import"], ["delete"], ["--nonsense"]]
-)
-def test_bad_commands_are_one_line(arguments: list[str], say: Callable) -> None:
-    say("runs", *arguments, cache=None).refused()
 
 
 def test_options_before_the_command_are_not_passed_over(tmp_path: Path, say: Callable) -> None:
@@ -254,21 +217,6 @@ def test_people_see_every_kind_and_no_name_is_markup(runs: Callable, store: Stor
     assert "a [bold]text[/bold]" in said
 
 
-def test_a_name_like_markup_does_not_break_a_table(store: Store, say: Callable) -> None:
-    spec = synthetic.profile_spec(LAYERS, 8, "quick")
-    assert "[/red]" in say("show", synthetic.save_profile(store.root, spec, LAYERS, "a [/red] model")).out
-
-
-def test_plain_seconds_are_the_sweep_s(store: Store, key: str) -> None:
-    assert summary(store.profile(key))["seconds"] == 1.5
-
-
-def test_a_job_says_what_it_does(runs: Callable, store: Store) -> None:
-    queue.submit(store, StudyRequest(settings=(Setting(),)))
-    queue.submit(store, fake.request())
-    assert {each["what"] for each in runs("--json").json["jobs"]} == {"study", "measure"}
-
-
 # --- report --------------------------------------------------------------------------------------------------------
 
 
@@ -284,15 +232,6 @@ def test_a_report_of_a_result(report: Callable, key: str, tmp_path: Path) -> Non
     assert told == {"key": key, "file": str(file), "bytes": file.stat().st_size}
     page = file.read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>") and key in page
-
-
-def test_a_report_is_not_replaced_unasked(report: Callable, key: str, tmp_path: Path) -> None:
-    file = tmp_path / "report.html"
-    file.write_text("precious")
-    report(key, "--out", file).refused(str(file), "--force")
-    assert file.read_text() == "precious"
-    report(key, "--out", tmp_path).refused(str(tmp_path), "folder")
-    assert f"written to {file}" in report(key, "--out", file, "--force").out
 
 
 def test_a_report_wants_what_can_be_reported(report: Callable, store: Store, tmp_path: Path) -> None:

@@ -14,8 +14,7 @@ from core.ask.allocations import AllocationRequest
 from core.ask.inputs import WindowRequest
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.base.errors import UserError
-from core.cli import output, studying
+from core.cli import output
 from core.evaluate import resolving as walking
 from core.jobs import experiment, worker
 from core.kinds import Manual
@@ -121,12 +120,6 @@ def test_a_pattern_that_does_not_fit_is_refused_before_anything_is_evaluated(pru
     assert not list((tmp_path / "cache").glob("evaluated*/*"))
 
 
-def test_a_study_file_is_run(study: Callable) -> None:
-    points = study('settings = ["depth_ramp beta=0.02"]', "--json").json["points"]
-    assert [each["name"] for each in points] == ["dense", "uniform:0.5", "depth_ramp beta=0.02:0.5"]
-    assert points[2]["against_uniform"]["windows"] == 9
-
-
 @pytest.fixture
 def studied(study: Callable) -> dict:
     """A study of two ramps and a pattern, as its command line said it."""
@@ -183,15 +176,6 @@ def test_a_setting_that_is_not_clear_is_asked_for(studied: dict, run: Callable, 
         run("export", studied["key"], "--to", tmp_path / "out", *options).refused(*named)
 
 
-def test_settings_that_differ_in_a_bound_are_told_apart(study: Callable, run: Callable, tmp_path: Path) -> None:
-    key = study('settings = ["depth_ramp beta=0.2 high=0.9", "depth_ramp beta=0.2 high=0.7"]', "--json").json["key"]
-    for high, greatest in ((0.9, 0.8), (0.7, 0.7)):
-        words, folder = f"depth_ramp beta=0.2 high={high}:0.5", tmp_path / f"out{high}"
-        assert run("export", key, "--setting", words, "--to", folder, "--json").json
-        recipe = json.loads((folder / "recipe.json").read_bytes())["recipe"]
-        assert np.max(recipe["sparsity"]) == pytest.approx(greatest)
-
-
 def test_a_name_of_several_settings_is_refused(run: Callable, texts: list[str], tmp_path: Path) -> None:
     by_hand = [Manual(sparsity=row) for row in ((0.4, 0.5, 0.5, 0.6), (0.6, 0.5, 0.5, 0.4))]
     window = WindowRequest(source=texts[1], sequences=4, length=12)
@@ -223,23 +207,6 @@ def test_an_interruption_says_that_what_is_finished_is_kept(prune: Callable, mon
     monkeypatch.setattr(worker, "run", interrupted)
     told = prune("--json")
     assert told.code == 1 and told.out == "" and told.err.splitlines()[-1].startswith("cancelled: ")
-
-
-def test_spaces_are_no_part_of_names_of_tasks(prune: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked: list[StudyRequest] = []
-
-    def read(request: StudyRequest, *_: object) -> None:
-        asked.append(request)
-        raise UserError("it was read, and that will do")
-
-    monkeypatch.setattr(studying, "run", read)
-    prune("--tasks", " arc_easy, boolq,", "--tasks", "rte ", "--tasks-from", tmp_path).refused()
-    assert asked[0].evaluation.tasks == ("arc_easy", "boolq", "rte")
-
-
-def test_a_folder_of_tasks_without_a_task_is_refused(run: Callable, texts: list[str]) -> None:
-    asked = ["--text", texts[1], "--tasks", " , ", "--tasks-from", "."]
-    run("evaluate", "--model", MODEL, *asked).refused("add --tasks")
 
 
 @pytest.mark.parametrize(

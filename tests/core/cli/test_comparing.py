@@ -117,16 +117,6 @@ def test_a_change_that_no_gain_tells_of_is_reported_too(where: str, said: str, s
     assert said in Path(report["file"]).read_text(encoding="utf-8")
 
 
-def test_shares_of_a_measurement_make_the_same_comparison(say, text: str, tmp_path: Path) -> None:
-    other = rewritten(tmp_path / "other", planted("scale"))
-    whole = say("compare", tiny.folder("llama"), other, "--text", text, *FEW).json
-    read = ("--model", tiny.folder("llama"), "--text", text, "--perturb", f"checkpoint:{other}", *FEW)
-    for share in ("1/2", "2/2"):
-        assert say("measure", *read, "--part", share, cache="shared").code == 0
-    again = say("compare", tiny.folder("llama"), other, "--text", text, *FEW, cache="shared").json
-    assert again["key"] == whole["key"] and again["findings"] == whole["findings"]
-
-
 def test_what_cannot_be_compared_is_refused_before_anything_is_measured(say, text: str, tmp_path: Path) -> None:
     base = tiny.folder("llama")
     same = rewritten(tmp_path / "same", lambda _, each: each)
