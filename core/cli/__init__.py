@@ -64,7 +64,7 @@ def _said(message: str, code: int) -> int:
     return code
 
 
-# --- the table of commands as options of typer -------------------------------------------------------------------------
+# --- the table of commands as options of typer ------------------------------------------------------------------------
 
 
 def _annotated(option: Option) -> Any:

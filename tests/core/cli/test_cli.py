@@ -175,7 +175,8 @@ def test_models_names_what_is_at_hand(say: Callable, monkeypatch: pytest.MonkeyP
         (["--sequences", "many"], "sequences"), (["--length", "65"], "64"), (["--seeds", "a"], "seeds"),
         (["--positions", "first"], "positions"), (["--documents", "7"], "documents"),
         (["--documents", "0-7"], "1 document: 0-7"), (["--documents", "7-0"], "documents"),
-        (["--dtype", "int8"], "dtype"), (["--engine", "jet"], "engine"), (["--device", "tpu"], "tpu"), (["--device", "cuda:99"], "cuda:99"),
+        (["--dtype", "int8"], "dtype"), (["--engine", "jet"], "engine"),
+        (["--device", "tpu"], "tpu"), (["--device", "cuda:99"], "cuda:99"),
         (["--packing", "tight"], "packing"), (["--nonsense"], "--nonsense"),
     ],
 )  # fmt: skip
