@@ -44,14 +44,6 @@ def relative(seeds: Sequence[Perturbed]) -> Array:
     return np.exp(logs - np.diag(logs)[:, None])
 
 
-def step_ratio(seeds: Sequence[Perturbed]) -> Array:
-    """`rho[i,k] = R[i,k] / R[i,k-1]`, (injection, read); NaN at and below the diagonal; `ln r_i = sum of ln rho`."""
-    logs = np.mean([finite(each.log_drift).mean(-1) for each in seeds], axis=0)
-    step = np.full_like(logs, np.nan)
-    step[:, 1:] = np.exp(np.diff(logs, axis=1))
-    return step
-
-
 def below_floor(seeds: Sequence[Perturbed], floor: Array) -> NDArray[np.bool_]:
     """Where drift is under ten times what rounding alone does at the read layer: (injection, read)."""
     return matrix(seeds) < FLOOR_MARGIN * floor

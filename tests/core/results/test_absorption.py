@@ -54,14 +54,6 @@ def some() -> list[Perturbed]:
 # --- gains ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_log_gain_is_the_sum_of_log_step_ratios(some: list[Perturbed]) -> None:
-    steps = propagation.step_ratio(some)
-    expected = np.log(gains_of(some).value)
-    for layer in range(LAYERS - 1):
-        assert np.log(steps[layer, layer + 1 :]).sum() == pytest.approx(expected[layer], abs=1e-12)
-    assert np.isnan(steps[np.tril_indices(LAYERS)]).all()
-
-
 def test_gain_absorption_and_curves_say_the_same(some: list[Perturbed]) -> None:
     found, curves = gains_of(some), propagation.curves(some)
     np.testing.assert_allclose(found.absorption, -np.log(found.value))
@@ -98,7 +90,7 @@ def test_no_drift_gives_no_gain_and_no_crash() -> None:
     found = gains_of(seeds)
     assert np.isnan(found.value).all() and np.isnan(found.low).all() and np.isnan(found.drift).all()
     assert found.verdicts == ("undecided", "undecided", None)
-    assert np.isnan(propagation.relative(seeds)).all() and np.isnan(propagation.step_ratio(seeds)).all()
+    assert np.isnan(propagation.relative(seeds)).all()
 
 
 # --- verdicts ------------------------------------------------------------------------------------------------------

@@ -115,7 +115,6 @@ def _of_perturbation(found: Profile, name: str) -> dict[str, Any]:
         "curves": {end: fingerprint(getattr(curves, end)) for end in ("value", "low", "high")},
         "final": curves.value[:, -1],
         "relative": fingerprint(propagation.relative(seeds)),
-        "step-ratio": fingerprint(propagation.step_ratio(seeds)),
         "below-floor": propagation.below_floor(seeds, found.floor.drift).sum(1),
         "dilution": {part: getattr(split, part).mean(1) for part in ("absolute", "growth", "frozen")},
         "dilution-firm": [each or "undecided" for each in verdicts_of(split.absolute)],
