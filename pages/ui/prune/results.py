@@ -79,17 +79,22 @@ def show(
             shown.lacking(said, hint, "It was evaluated", partial(_measured, setting, profile))
         studies.badge(results, among)
         bars()
-    for each in results.settings:
+    _charts(shown, leading)
+    _details(shown)
+
+
+def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
+    """What each setting costs, and what pruning had to be helped along with."""
+    for each in shown.results.settings:
         if each.helped:
             st.warning(plain(f"{each.name}. {each.helped}"))
-    shown.draw(perplexity.of_evaluations(results, leading, view.look(), part), "perplexity")
-    chart = drawing.against_uniform(results, part, leading, view.look())
+    shown.draw(perplexity.of_evaluations(shown.results, leading, view.look(), shown.part), "perplexity")
+    chart = drawing.against_uniform(shown.results, shown.part, leading, view.look())
     if chart:
         shown.draw(chart, "changes")
     else:
-        said, hint = f"Only uniform has been evaluated at {part.name}.", "Evaluate an allocation to compare it."
+        said, hint = f"Only uniform has been evaluated at {shown.part.name}.", "Evaluate an allocation to compare it."
         shown.lacking(said, hint, "Others were evaluated", lambda of, at: any(each.uniform for each in of.within(at)))
-    _details(shown)
 
 
 def _measured(setting: Setting, profile: Profile, results: Evaluations, part: Slice) -> bool:

@@ -180,6 +180,11 @@ def _answer(entry: Entry) -> None:
     if moved := changes(found):
         chart = evaluation.changes(moved, next(iter(moved)), "uniform", view.look(), JUDGED)
         frame.show(chart, f"{found.spec.key[:6]}-best", "best-changes")
+    _background(found)
+
+
+def _background(found: Best) -> None:
+    """Links to all numbers, what was left out, and the command that asks the same."""
     for study, label in ((found.final.spec, "All that was judged"), (found.selection.spec, "All candidates")):
         if Store().path(study):
             query = view.here("prune.py") | {"study": study.key, "part": "results", "detail": "all"}
