@@ -96,7 +96,7 @@ class Desk:
 
     def _at(self, model: OfModel) -> None:
         from core.evaluate.writing import Writer
-        from core.measure.lab import Lab
+        from core.measure.answers import Lab
         from core.models.placement import streamed
 
         loaded = self.bench.load(model)

@@ -10,7 +10,7 @@ import itertools
 
 from core.ask import lab
 from core.evaluate.writing import Writer
-from core.measure.lab import Lab
+from core.measure.answers import Lab
 from core.models.loading import load
 from core.models.sources import locate
 from core.store import scenes

@@ -20,7 +20,7 @@ from core.show.figures.charts import GROUPS as CHARTED
 from core.show.figures.style import InView
 from core.store.profiles import Profile
 from pages.ui import frame, subject, view
-from pages.ui.absorption import comparison
+from pages.ui.absorption import checkpoint_diff
 
 GROUPS = {name: rows for name, rows in CHARTED.items() if name != GLANCE}  # those of a glance stand at the top
 WITH_STATISTIC = GAIN  # the group that asks how gains are averaged
@@ -56,8 +56,8 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
             view.switch("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
             twin = compared()
     if group == COMPARED:
-        comparison.ask(asked.profile)
-        stored = comparison.offer_stored(asked.profile)
+        checkpoint_diff.ask(asked.profile)
+        stored = checkpoint_diff.offer_stored(asked.profile)
         if asked.name not in asked.profile.others:
             if asked.profile.others or not stored:
                 chart(GROUPS[group][0], asked, prefix)  # says what to do; the others would say the same

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from core.show import lessons
 from core.store.profiles import Profile
-from pages.ui.tour import gains, noise, pruning
+from pages.ui.tour import budget, gains, noise
 from pages.ui.tour.parts import Screen
 
 
@@ -28,10 +28,10 @@ CHAPTERS = {
     ),
     "absorb": Chapter("Absorb", lessons.absorb, gains.absorb, "absorption, dilution, frozen-noise baseline, twin"),
     "allocate": Chapter(
-        "Allocate", pruning.correction, pruning.allocate, "budget, OWL, correction, strength, response, nats"
+        "Allocate", budget.correction, budget.allocate, "budget, OWL, correction, strength, response, nats"
     ),
     "prune": Chapter(
-        "Prune", lessons.prune, pruning.prune,
+        "Prune", lessons.prune, budget.prune,
         "Wanda, residual, response, harm, nats, perplexity, rank correlation, skip",
     ),
 }  # fmt: skip

@@ -8,7 +8,7 @@ import torch
 from core.ask import lab
 from core.evaluate.writing import Writer, continuation
 from core.kinds.treatments import Treatment
-from core.measure.lab import Lab
+from core.measure.answers import Lab
 from core.measure.linears import pruned
 from core.measure.pruning import restored
 from core.models import anatomy

@@ -253,7 +253,7 @@ def at_once(one: Warm, readers: int, tasks: Callable[[int], list[Task]]) -> dict
 
 def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
     """A tiny model: rows and scenes are those of this process, refusals arrive as such."""
-    from core.measure.lab import Lab
+    from core.measure.answers import Lab
 
     folder = str(tiny.folder("llama"))
     one = Warm([sys.executable, "-m", "core.jobs.warm_process", folder])

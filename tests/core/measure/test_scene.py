@@ -14,11 +14,11 @@ from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, ProfileSpec, measurements
 from core.ask.perturbations import perturbation
 from core.jobs import experiment
-from core.measure import lab as scenes_of
+from core.measure import answers as scenes_of
 from core.measure import linears
 from core.measure import scene as scenes
+from core.measure.answers import Lab, gain
 from core.measure.engines import prepare, wavefront
-from core.measure.lab import Lab, gain
 from core.measure.perturb import Moments
 from core.models.loading import Loaded
 from core.store import profiles
