@@ -91,7 +91,7 @@ def test_the_limit_counts_every_number_of_a_result(
     assert len(unpack(there, zipped(good))) == 1
 
 
-@tried(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tried(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_changed_arrays_are_read_or_refused_in_a_sentence(
     data: st.DataObject, good: Members, no_demo: Path, tmp_path_factory: pytest.TempPathFactory

@@ -151,7 +151,7 @@ def test_a_path_that_is_no_file_is_refused(path: str, tmp_path: Path, rejected: 
     rejected(tmp_path / path, (tmp_path / path).name)  # a long path is cut in the middle
 
 
-@tried(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tried(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_changed_bytes_are_refused_or_change_nothing(
     data: st.DataObject, good: Members, no_demo: Path, tmp_path_factory: pytest.TempPathFactory

@@ -177,7 +177,7 @@ def test_an_entry_of_another_version_is_passed_over_not_called_corrupt(empty: St
 def test_writers_of_one_key_leave_one_whole_result(
     empty: Store, unit: PerturbedSpec, tmp_path: Path, kind: type
 ) -> None:
-    ended = [tmp_path / str(number) for number in range(4)]
+    ended = [tmp_path / str(number) for number in range(2)]
     writers = [kind(target=write_often, args=(empty.root, unit, each)) for each in ended]
     for each in writers:
         each.start()
