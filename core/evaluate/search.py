@@ -10,7 +10,7 @@ from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.ask.inputs import WindowRequest
 from core.ask.requests import BestRequest, BestSpec
-from core.ask.settings import Setting, uniform
+from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.base.formats import per_cent
 from core.evaluate.resolving import profile_of
@@ -18,7 +18,7 @@ from core.kinds.treatments import NO_REPAIR
 from core.models import anatomy
 from core.models.loading import Loaded, Reader
 from core.models.outline import Outline
-from core.models.progress import Progress, Report
+from core.models.progress import Account, Progress, Report
 from core.models.provenance import provenance, relative
 from core.models.windows import Windows, read, windows
 from core.results import candidates, evaluations, search_plan, text_splits
@@ -29,32 +29,6 @@ from core.store.profiles import Profile
 from core.store.results import Array
 
 Stage = Callable[[Request, Report], Entry]
-
-
-@dataclass
-class Relay:
-    """Progress of many stages as one run: work done adds up, work ahead is known at most."""
-
-    report: Report
-    ahead: float  # FLOP of stages to come
-    done: float = 0.0
-    parts: int = 0
-
-    def over(self, name: str, share: float, run: Callable[[Report], Entry]) -> Entry:
-        """Run a stage of at most `share` FLOP. What it finds in the store is taken off the total."""
-        self.ahead -= share
-        began, parts, size = self.done, self.parts, share
-
-        def tell(progress: Progress) -> None:
-            nonlocal size
-            size = progress.total * 1e6 if progress.total else size
-            self.done = max(self.done, began + progress.done * 1e6)
-            self.parts = parts + progress.parts
-            total = max(began + size + self.ahead, self.done)
-            line = f"{name}: {progress.line}"
-            self.report(Progress(line, int(self.done / 1e6), int(total / 1e6), progress.layer, self.parts))
-
-        return run(tell)
 
 
 @dataclass
@@ -73,7 +47,8 @@ class Run:
     parameters: Array = field(init=False)  # (layers, linears) prunable weights
     costs: dict[str, float] = field(init=False)  # FLOP of every stage at most
     profile: Profile = field(init=False)
-    relay: Relay = field(init=False)
+    account: Account = field(init=False)  # of all stages as one run
+    ahead: float = field(init=False)  # FLOP of stages to come, at most
 
     def run(self) -> Entry:
         """Answer the request and save the view over its stages.
@@ -88,12 +63,14 @@ class Run:
         self.parameters = anatomy.parameters(self.loaded.layers)
         self.costs = search_plan.planned(self.request, self.shape)
         tries = search_plan.trials(self.request)
-        self.relay = Relay(self.report, sum(self.costs.values()) + (tries - 1) * self.costs["search"])
+        self.account = Account(self.report)
+        self.ahead = sum(self.costs.values()) + (tries - 1) * self.costs["search"]
         self.profile = self._profile(texts)
         selection = self._select(self.request.target or self._largest_target())
         winner, runner_up = candidates.choose(selection)
         better = self._repaired(winner)
-        judged = filter(None, (winner, runner_up, self._fallback(winner), *better))
+        fallback = candidates.fallback(winner, self.trials, self.request.max_loss)
+        judged = filter(None, (winner, runner_up, fallback if fallback != winner.uniform else None, *better))
         asked = search_plan.final_request(self.request, self.profile.entry.key, judged)
         final = evaluations.load(self.store, self._run("final", asked))
         spec = BestSpec(
@@ -133,7 +110,7 @@ class Run:
     def _largest_target(self) -> float:
         """The largest target whose winner keeps within the loss on the selection text."""
         target = candidates.largest(TARGETS, self._fits)
-        self.relay.ahead = sum(self.costs.values()) - self.costs["profile"] - self.costs["search"]
+        self.ahead = sum(self.costs.values()) - self.costs["profile"] - self.costs["search"]
         if target:
             return target
         if not self.trials:
@@ -180,15 +157,6 @@ class Run:
         self.left_out.append("The repair does not lower the loss on the text that selects: it is left out.")
         return ()
 
-    def _fallback(self, winner: Setting) -> Setting | None:
-        """Uniform where it kept within the loss itself, for the case that the winner does not hold.
-
-        None where it did so at no target, and where the winner's twin is the one.
-        """
-        target = candidates.kept_by_uniform(self.trials, self.request.max_loss)
-        found = None if target is None else winner.model_copy(update={"allocation": uniform(target)})
-        return None if found == winner.uniform else found
-
     def _candidates(self, effort: str, target: float) -> tuple[Setting, ...]:
         pruner, layers = self.request.pruner, len(self.loaded.layers)
         return self._possible(candidates.candidates(GRIDS[effort], pruner, target, layers))
@@ -205,7 +173,17 @@ class Run:
 
     def _run(self, name: str, asked: Request, stage: str | None = None) -> Entry:
         """Answer a request as a part of the whole run; `stage` says what it costs where its name does not."""
-        return self.relay.over(name, self.costs[stage or name], lambda report: self.stage(asked, report))
+        most, account, saved = self.costs[stage or name], self.account, self.account.parts
+        self.ahead -= most
+
+        def tell(progress: Progress) -> None:
+            account.planned = account.done + (progress.total * 1e6 or most) + self.ahead
+            account.parts = saved + progress.parts
+            account.say(f"{name}: {progress.line}", progress.layer, progress.done * 1e6)
+
+        entry = self.stage(asked, tell)
+        account.done = account.highest
+        return entry
 
 
 def _reads(profile: Profile, text: WindowRequest) -> bool:

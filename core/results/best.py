@@ -11,12 +11,12 @@ from core.ask import naming
 from core.ask.commands import Asked, alone, command_line
 from core.ask.grammar import write
 from core.ask.requests import BestRequest, BestSpec, ExportRequest
-from core.ask.settings import Setting, uniform
+from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.base.formats import capital, per_cent
 from core.kinds.treatments import REPAIRS
 from core.results import evaluations
-from core.results.candidates import kept_by_uniform, loss, ranked
+from core.results.candidates import fallback, ranked
 from core.results.comparison import Interval
 from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations
@@ -59,15 +59,9 @@ class Best:
 
     @property
     def fallback(self) -> Setting:
-        """Uniform as it is used where the winner does not hold: at a target where it kept within the loss itself.
-
-        The winner's twin where no loss was asked, or where uniform kept within it at no target that was judged.
-        """
-        if self.spec.max_loss is None:
-            return self.uniform
-        target = kept_by_uniform(self.trials, self.spec.max_loss)
-        lower = target and self.winner.model_copy(update={"allocation": uniform(target)})
-        return lower if lower and self.final.of(lower) else self.uniform
+        """Uniform at the target that is used where the winner does not hold; older answers judged its twin alone."""
+        found = fallback(self.winner, self.trials, self.spec.max_loss)
+        return found if self.final.of(found) else self.uniform
 
     @property
     def request(self) -> BestRequest:
@@ -197,24 +191,8 @@ class Best:
             return f"At {per_cent(self.answer.allocation.target)}, {said}."
         over = self.lost.value - 100 * self.spec.max_loss
         exceeded = f", which this exceeds by {over:.2g} points" if over > 0 else ""
-        return (
-            f"At {per_cent(self.answer.allocation.target)}, {said}; {per_cent(self.spec.max_loss)} were allowed"
-            f"{exceeded}, and {_named(self._plain)} lost {per_cent(self._lost_there)} on the text that "
-            "selects."
-        )
-
-    @property
-    def _lost_there(self) -> float:
-        """What the answer costs against the dense model on the selection text, a fraction of perplexity."""
-        target = self._plain.allocation.target
-        if target == self.winner.allocation.target:
-            return loss(self.selection, self._plain)
-        return next(each["uniform"] for each in self.trials if each["target"] == target)
-
-    @property
-    def _plain(self) -> Setting:
-        """The answer as it was when its target was chosen, before it was repaired."""
-        return self.winner if self.holds else self.fallback
+        allowed = f"{per_cent(self.spec.max_loss)} were allowed{exceeded}"
+        return f"At {per_cent(self.answer.allocation.target)}, {said}; {allowed}."
 
     @property
     def candidates(self) -> list[EvaluatedSetting]:

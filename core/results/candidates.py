@@ -11,7 +11,7 @@ import numpy as np
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
-from core.ask.settings import Setting
+from core.ask.settings import Setting, uniform
 from core.base.errors import UserError
 from core.base.spec import checked
 from core.kinds import BASES, METHODS, Uniform
@@ -196,14 +196,17 @@ def loss(study: Evaluations, setting: Setting) -> float:
     return study.single(setting).perplexity / study.dense.perplexity - 1
 
 
-def kept_by_uniform(trials: Iterable[Mapping], max_loss: float) -> float | None:
-    """The largest target tried at which uniform kept within a loss on the selection text; None: at none of them.
+def fallback(winner: Setting, trials: Iterable[Mapping], max_loss: float | None) -> Setting:
+    """Uniform where the winner does not hold: at the largest target tried at which it kept within the loss itself.
+
+    The winner's twin where no loss was asked, or where uniform kept within it at no target.
 
     Args:
-        trials: each with its `target` and, unless it is not known, the `uniform` loss there.
+        trials: each with its `target` and, unless it is not known, the `uniform` loss there on the selection text.
     """
     known = [each for each in trials if each.get("uniform") is not None]
-    return max((each["target"] for each in known if each["uniform"] <= max_loss), default=None)
+    target = max((each["target"] for each in known if each["uniform"] <= max_loss), default=None)
+    return winner.uniform if target is None else winner.model_copy(update={"allocation": uniform(target)})
 
 
 def largest(targets: Sequence[float], fits: Callable[[float], bool]) -> float | None:

@@ -234,8 +234,3 @@ class EvaluatedSetting:
         differences = [self.answers(task) - other.answers(task) for task in tasks]
         errors = np.array([standard_error(each) for each in differences])
         return float(np.mean([each.mean() for each in differences])), float(np.sqrt((errors**2).sum()) / len(errors))
-
-
-def alone(result: SeedResult) -> EvaluatedSetting:
-    """A result by itself, to stand beside any other whatever their seeds."""
-    return EvaluatedSetting(result.setting, result.name, {None: result})

@@ -74,14 +74,9 @@ class Evaluations:
 
     @cached_property
     def singles(self) -> tuple[EvaluatedSetting, ...]:
-        """Every point that is measured, the dense model too, by itself, in the order asked.
-
-        A name without a calibration seed stands for all of them: where there are several, seed 0 is named too.
-        """
-        several = {each.setting for each in self.settings if len(each.results) > 1}
+        """Every point that is measured, the dense model too, by itself, in the order asked."""
         found = {each.setting: {None: each} for each in self.points if each.evaluated is not None}
         names = {setting: each[None].name for setting, each in found.items()}
-        names |= {setting: f"{names[setting]}, calibration seed 0" for setting in several & names.keys()}
         return tuple(self.dense if each.setting is None else each for each in _linked(found, names))
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from core.kinds import METHODS
 from core.kinds.treatments import USUAL
 from core.plan.spread import allocate, layer_means, linear_parameters
 from core.results.evaluated import EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice, slice_of
+from core.results.evaluations import Evaluations, Slice
 from core.results.protocols import Place, place
 from core.results.verdicts import against, beside, verdict
 from core.store.profiles import Profile
@@ -105,9 +105,18 @@ def _of_layers(planned: Array, profile: Profile) -> Array:
     return planned if planned.ndim == 1 else layer_means(planned, linear_parameters(profile))
 
 
-def where(groups: Iterable[Evaluations], target: float, pruner: str = USUAL) -> Place | None:
-    """Where all pages look for what was measured at a target; None where nothing was at just that."""
-    found = place(groups, target, pruner)
+def where(
+    groups: Iterable[Evaluations],
+    target: float,
+    pruner: str = USUAL,
+    has: Callable[[Evaluations, Slice], bool] = lambda *_: True,
+) -> Place | None:
+    """Where all pages look for what was measured at a target; None where nothing was at just that.
+
+    Args:
+        has: as `place` takes it.
+    """
+    found = place(groups, target, pruner, has=has)
     return found if found and abs(found.part.target - target) < 1e-9 and found.part.pattern is None else None
 
 
@@ -169,25 +178,23 @@ def at(groups: Iterable[Evaluations], target: float) -> str:
 def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner: str = USUAL) -> str:
     """What the correction and its reverse were measured to do at this target, in sentences, with what was pruned how.
 
-    That is on the base on screen, else on one of its method, else on uniform; of several, by this pruner and over most
-    calibration seeds.
+    That is where all pages look, on the base on screen, else on one of its method, else on uniform.
     """
-    tried = [(found, each) for found in groups for each in found.settings
-             if each.base and each.control == "none" and each.setting.pattern is None
-             and abs(each.setting.allocation.target - request.target) < 1e-9]  # fmt: skip
-
-    def good(place: tuple[Evaluations, EvaluatedSetting]) -> tuple[bool, bool, bool, bool, int]:
-        _, one = place
-        base = one.setting.allocation.base
-        alike = base == request.base, base.kind == request.base.kind, base.kind == "uniform"
-        return *alike, slice_of(one.setting).treatment.name == pruner, len(one.results)
-
-    found, mine = max(reversed(tried), key=good, default=(None, None))  # of equals the last one asked
-    if mine is None:
+    place = where(groups, request.target, pruner, lambda found, part: bool(_corrections(found, part)))
+    if place is None:
         return "The correction was not measured at this target, so its strength is only an example."
+
+    def alike(one: EvaluatedSetting) -> tuple[bool, bool, bool]:
+        base = one.setting.allocation.base
+        return base == request.base, base.kind == request.base.kind, base.kind == "uniform"
+
+    found, part = place
+    mine = max(reversed(_corrections(found, part)), key=alike)  # of equals the last one asked
     said = [against(f"the correction at strength {mine.strength:g}", "no correction", mine.against_base)]
     said += [against("its reverse", "no correction", each.against_base) for each in found.controls(mine)["reversed"]]
     base = naming.long(mine.base.setting.allocation)
-    return (
-        f"Measured on {base} ({slice_of(mine.setting).name}; {found.provenance.get('text', 'text')}): {' '.join(said)}"
-    )
+    return f"Measured on {base} ({part.name}; {found.provenance.get('text', 'text')}): {' '.join(said)}"
+
+
+def _corrections(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:
+    return [each for each in found.within(part) if each.base and each.control == "none"]

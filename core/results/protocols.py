@@ -42,8 +42,7 @@ def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
 
     The newest come first; those that ship with the project after all others, the one over the most targets before.
 
-    Points of a pruner that looks at no calibration text may stand beside those of any: they join all that shares
-    their model, precision and text, and a study of nothing else stands by itself only where there is none to join.
+    A study of a pruner that looks at no calibration text joins those of any that share its model, precision and text.
 
     Args:
         entries: the newest first; where those that ship stand among them does not count.
@@ -51,7 +50,13 @@ def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
     homes: dict[Protocol, list[Entry]] = defaultdict(list)
     for entry in sorted(entries, key=_shipped):
         homes[protocol(store, entry)].append(entry)
-    found = (_of_protocol(store, each, homes) for each in homes if not _joins_whole(each, homes))
+    joining = {where: _joining(where, homes) for where in homes}
+    joined = {entry.key for entries in joining.values() for entry in entries}
+    found = (
+        _of_protocol(store, where, entries, joining[where])
+        for where, entries in homes.items()
+        if not joined.issuperset(entry.key for entry in entries)
+    )
     return {each.entries[-1].key: each for each in sorted(found, key=_place)}
 
 
@@ -79,44 +84,28 @@ def _protocol(spec: StudySpec, profile: str | None) -> Protocol:
     return Protocol(spec.model.key, spec.text.key, drawn, profile, bool(spec.earlier))
 
 
-def _of_protocol(store: Store, where: Protocol, homes: Mapping[Protocol, Sequence[Entry]]) -> Evaluations:
-    strangers = ((entry, home) for home, entries in homes.items() if home != where for entry in entries)
-    joining = [(entry, kept) for entry, home in strangers if (kept := _joining(entry, home, where))]
-    read = [load(store, entry) for entry in homes[where]]
-    read += [_part(load(store, entry), kept) for entry, kept in joining]
-    guests = tuple(entry for entry, _ in joining)
-    profiles = (where.profile,) if where.profile else ()
-    return replace(merged(read), entries=tuple(homes[where]), guests=guests, profiles=profiles)
-
-
-def _joining(entry: Entry, home: Protocol, where: Protocol) -> tuple[int, ...]:
-    """Which points of a study may stand under another protocol: those that what differs had no part in."""
-    if (home.model, home.text) != (where.model, where.text):
-        return ()
-    points = entry.spec.points
-    free = [
-        each.pruned is None
-        or (each.pruned.calibration is None and (home.profile == where.profile or each.setting == each.setting.uniform))
-        for each in points
+def _joining(where: Protocol, homes: Mapping[Protocol, Sequence[Entry]]) -> list[Entry]:
+    """Studies without a calibration text that may stand beside what is calibrated, allocated by the same profile."""
+    if where.calibration is None:
+        return []
+    return [
+        entry
+        for home, entries in homes.items()
+        if home.calibration is None and (home.model, home.text) == (where.model, where.text)
+        for entry in entries
+        if home.profile == where.profile or not any(map(_allocated, entry.spec.points))
     ]
-    pruned = any(each.pruned and joins for each, joins in zip(points, free, strict=True))
-    return tuple(i for i, joins in enumerate(free) if joins) if pruned or all(free) else ()
 
 
-def _joins_whole(home: Protocol, homes: Mapping[Protocol, Sequence[Entry]]) -> bool:
-    """Whether all of some studies stands beside what is calibrated."""
-    calibrated = [each for each in homes if each.calibration is not None]
-    return home.calibration is None and any(
-        all(len(_joining(entry, home, where)) == len(entry.spec.points) for entry in homes[home])
-        for where in calibrated
-    )
+def _allocated(point: Point | SeedResult) -> bool:
+    """Whether a point is pruned other than uniformly, which may have looked at a profile."""
+    return point.setting is not None and point.setting != point.setting.uniform
 
 
-def _part(found: Evaluations, kept: Sequence[int]) -> Evaluations:
-    """Some points of a study; what it was calibrated on is not theirs."""
-    spec = found.spec.model_copy(update={"points": tuple(found.spec.points[i] for i in kept)})
-    told = {name: value for name, value in found.provenance.items() if name != "calibration"}
-    return Evaluations(spec, told, tuple(found.points[i] for i in kept))
+def _of_protocol(store: Store, where: Protocol, own: Sequence[Entry], guests: Sequence[Entry]) -> Evaluations:
+    found = merged([load(store, entry) for entry in (*own, *guests)])
+    profiles = (where.profile,) if where.profile else ()
+    return replace(found, entries=tuple(own), guests=tuple(guests), profiles=profiles)
 
 
 @lru_cache(maxsize=8)
@@ -130,16 +119,12 @@ def across_profiles(found: Evaluations, others: tuple[Evaluations, ...]) -> Eval
         if each is found or _protocol(each.spec, None) != _protocol(found.spec, None):
             continue
         known = {point.setting.seedless for part in parts for point in part.points if point.setting}
-        free = [
-            i for i, point in enumerate(each.points)
-            if point.setting is None or point.setting == point.setting.uniform or point.setting.seedless not in known
-        ]  # fmt: skip
-        parts.append(replace(_part(each, free), entries=each.entries, profiles=each.profiles))
+        lent = [point for point in each.points if not _allocated(point) or point.setting.seedless not in known]
+        parts.append(replace(each, points=tuple(lent)))
     if len(parts) == 1:
         return found
-    guests = tuple(entry for part in parts[1:] for entry in part.entries)
-    profiles = tuple(dict.fromkeys(key for part in parts for key in part.profiles))
-    return replace(merged(parts), entries=found.entries, guests=(*found.guests, *guests), profiles=profiles)
+    every = merged(parts)
+    return replace(every, entries=found.entries, guests=(*found.guests, *every.entries[len(found.entries) :]))
 
 
 class Place(NamedTuple):
@@ -205,7 +190,9 @@ def merged(found: Sequence[Evaluations]) -> Evaluations:
     told = next((each.provenance for each in found if each.provenance.get("calibration")), found[0].provenance)
     asked = tuple(Point(setting=setting, pruned=pruned) for setting, pruned in points)
     spec = found[0].spec.model_copy(update={"points": asked, "tasks": tuple(tasks)})
-    return Evaluations(spec, told, tuple(points.values()))
+    entries = tuple(entry for each in found for entry in each.entries)
+    profiles = tuple(dict.fromkeys(key for each in found for key in each.profiles))
+    return Evaluations(spec, told, tuple(points.values()), entries, profiles=profiles)
 
 
 def holding(found: Evaluations, setting: Setting) -> str | None:
@@ -262,11 +249,3 @@ def _named(what: str, words: Iterable[str]) -> str:
     named = ", ".join(words)
     many = "studies" if what == "study" else f"{what}s"
     return f"{many if ', ' in named else what} {named}" if named else ""
-
-
-def versions(points: Iterable[SeedResult]) -> str:
-    """What measured some points, as far as it was noted."""
-    noted = [each.about["versions"] for each in points if isinstance(each.about.get("versions"), dict)]
-    known = [{name: each[name] for name in ("torch", "transformers") if name in each} for each in noted]
-    found = dict.fromkeys(", ".join(f"{name} {version}" for name, version in each.items()) for each in known if each)
-    return f"Measured with {'; '.join(found)}." if found else "With which versions it was measured was not noted."

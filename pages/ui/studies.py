@@ -89,7 +89,7 @@ def badge(found: Evaluations, among: Mapping[str, Evaluations] | None = None) ->
     Args:
         among: what `choose` chose from. Where that is several, the line opens the choice.
     """
-    said, told = protocols.line(found), f"{protocols.badge(found)}. {protocols.versions(found.points)}"
+    said, told = protocols.line(found), f"{protocols.badge(found)}."
     if among is None or len(among) < 2:
         st.caption(f"**Protocol:** {plain(said)}", help=plain(told))
         return

@@ -115,21 +115,16 @@ def recalibrated(store: Store, asked: tuple[Setting, ...], windows: int, profile
 
 
 def test_other_calibrations_stay_apart_and_magnitude_joins_each(store: Store) -> None:
-    both = (
-        *candidates.combined(candidates.alone(OWL), "wanda", (0,)),
-        *candidates.combined(candidates.alone(OWL), "magnitude", (0,)),
-    )
-    few, many = recalibrated(store, both, 4), recalibrated(store, both[:1], 8)
+    wanda, magnitude = (candidates.combined(candidates.alone(OWL), each, (0,)) for each in ("wanda", "magnitude"))
+    few, many = recalibrated(store, wanda, 4), recalibrated(store, wanda[:1], 8)
+    free = recalibrated(store, magnitude, 16)
     found = grouped(store)
     assert set(found) == {few, many}
-    assert "magnitude" in " ".join(drawn(found[many]))
+    assert all("magnitude" in " ".join(drawn(found[each])) for each in (few, many))
     for key, amount in ((few, "4 × 64"), (many, "8 × 64")):
         assert f", {amount} · " in protocols.badge(found[key])
-    calibrated = {p.pruned.calibration.sequences for p in found[many].spec.points
-                  if p.pruned and p.pruned.calibration}  # fmt: skip
-    assert calibrated == {8}  # only points without calibration come from the other study
     assert opened(study=few, by="magnitude").session_state["study"] == few  # a study's own group, not where it joins
-    assert protocols.holding(found[many], both[-1]) == few and protocols.holding(found[many], both[0]) == many
+    assert protocols.holding(found[many], magnitude[-1]) == free and protocols.holding(found[many], wanda[0]) == many
 
 
 def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_view(store: Store) -> None:

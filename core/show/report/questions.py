@@ -277,13 +277,7 @@ def committed() -> dict[str, Evaluations]:
     parts: dict[str, list[Evaluations]] = defaultdict(list)
     for each in protocols.together(store, (entry for entry in store.entries("study") if entry.committed)).values():
         parts[_folder(each)].append(each)
-    return {folder: _merged(several) for folder, several in parts.items()}
-
-
-def _merged(parts: list[Evaluations]) -> Evaluations:
-    entries = tuple(entry for part in parts for entry in part.entries)
-    profiles = tuple(dict.fromkeys(key for part in parts for key in part.profiles))
-    return replace(protocols.merged(parts), entries=entries, profiles=profiles)
+    return {folder: protocols.merged(several) for folder, several in parts.items()}
 
 
 def _folder(found: Evaluations) -> str:

@@ -166,7 +166,7 @@ def test_what_the_correction_did_is_said_with_its_reverse(measured: tuple) -> No
         (TUNED, "wanda", "OWL, m 7, lam 0.1 (70 % zeros, Wanda;"),
         (Owl(), "wanda", "OWL, m 7, lam 0.1 (70 % zeros, Wanda;"),
         (Owl(), "sparsegpt", "OWL, m 7, lam 0.1 (70 % zeros, SparseGPT;"),
-        (AlphaPruning(), "sparsegpt", "Uniform (70 % zeros, Wanda;"),
+        (AlphaPruning(), "sparsegpt", "OWL, m 7, lam 0.1 (70 % zeros, SparseGPT;"),
     ],
 )
 def test_the_correction_is_told_of_what_is_most_like_the_base(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from core.ask import grammar
 from core.ask.settings import Setting
 from core.results.comparison import over_seeds, paired, percent
-from core.results.evaluated import EvaluatedSetting, SeedResult, alone
+from core.results.evaluated import EvaluatedSetting, SeedResult
 from core.results.evaluations import Evaluations
 from core.store.results import Evaluated, ZeroShot
 
@@ -93,7 +93,7 @@ def test_windows_are_paired_after_seeds_are_averaged_and_seeds_are_spread_in_log
 
 
 def test_what_draws_no_windows_stands_beside_every_seed_and_has_no_spread() -> None:
-    dense, owl = alone(result(None, BASE)), of(*several("owl", {0: 0.1, 7: 0.3}, noise=0))
+    dense, owl = Evaluations(None, {}, (result(None, BASE),)).dense, of(*several("owl", {0: 0.1, 7: 0.3}, noise=0))
     found = owl.against(dense)
     assert found.value == pytest.approx(100 * math.expm1(0.2)) and found.seeds.n == 2
     magnitude = of(*several("owl", {0: 0.1, 1: 0.1}, pruner="magnitude"))
@@ -146,7 +146,6 @@ def test_a_set_finds_twins_bases_and_controls_over_seeds_and_seed_by_seed() -> N
     one = found.single(points[5].setting)
     assert one.seeds == (1,) and one.base.setting == points[3].setting
     assert one.uniform.setting == points[1].setting and len(found.controls(one)["shuffled"]) == 1
-    assert [each.name.endswith("calibration seed 0") for each in found.singles[:3]] == [False, True, False]
     assert found.dense.name == "dense" and found.dense.uniform is found.dense.base is None
 
 
