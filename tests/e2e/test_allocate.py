@@ -43,7 +43,7 @@ def test_dragging_redraws_without_the_server_and_release_tells_python(
 def test_a_layer_is_set_by_hand_and_back_takes_it_back(spread: str, tab: Tab) -> None:
     page = tab(spread)
     command = page.get_by_test_id("stCode")
-    field = page.get_by_label("Layers set by hand")
+    field = page.get_by_role("textbox", name="Layers set by hand")
     field.fill("0:0.5, 1:0.6")
     field.press("Enter")
     expect(command).to_contain_text("-allocation.json")
