@@ -91,12 +91,10 @@ def prune_layers(
 ) -> Array:
     """Prune the model in place: statistics of layer l from its dense self on what the pruned layers before it give.
 
-    This is the scaffolding that Wanda and SparseGPT share: all linears of a layer are judged on one run of the layer,
-    pruned together, and the layer is run again for the inputs of the next. With `true_sequential` (an option of
-    SparseGPT's code) the layer is run anew for each group of linears that read the same input, in the order in which
-    these inputs arise, with the groups before it already pruned. A repair follows its linear's pruning and is solved by
-    the same run's second moments; one that leads back to the dense path takes the groups in turn too, since each takes
-    back what those before it did. For a pruner without statistic, and without a repair, nothing is run.
+    All linears of a layer are judged on one run of the layer, pruned together, and the layer is run again for the
+    inputs of the next. With `true_sequential` (an option of SparseGPT's code), and with a repair that leads back to the
+    dense path, the layer is run anew for each group of linears that read the same input, with the groups before it
+    already pruned. A pruner without statistic and without a repair runs nothing.
 
     Args:
         tokens: (sequences, length) calibration tokens.
@@ -116,9 +114,8 @@ def prune_layers(
     if plan.pattern:
         check_widths(plan.pattern, stacks)
     treatment = plan.treatment
-    batches: list[list[Call]] = []
-    streams: list[Tensor] = []
-    path, in_turn = None, plan.true_sequential or "pull" in treatment.statistics
+    batches, streams, path = [], [], None
+    in_turn = plan.true_sequential or "pull" in treatment.statistics
     if treatment.reads_text:
         alike = _check_replay(loaded, tokens[:1, :CHECKED])
         batches, streams = _recorded(loaded, tokens, alike)
@@ -128,15 +125,14 @@ def prune_layers(
 
     def enter(index: int) -> None:
         stack = stacks[index]
-        sparsity = {linear.name: float(wanted[index, column]) for column, linear in enumerate(stack)}
+        sparsity = {linear.name: float(each) for linear, each in zip(stack, wanted[index], strict=False)}
         if path:
             path.enter(index, stack)
         for group in _groups(stack, runs[index], streams) if in_turn and batches else [stack]:
             statistics = _statistics(group, runs[index], streams, treatment.statistics, path)
             for linear in group:
                 share = sparsity[linear.name]
-                weight = pruned(linear, index, treatment, statistics, share, plan.pattern, warn)
-                linear.module.weight.copy_(weight)
+                linear.module.weight.copy_(pruned(linear, index, treatment, statistics, share, plan.pattern, warn))
         achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
 
     def leave(index: int) -> None:
