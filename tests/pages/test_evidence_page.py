@@ -13,7 +13,9 @@ from tests.pages.opening import shell
 
 
 @pytest.mark.parametrize("name", [*questions.QUESTIONS, *questions.BENCHES])
-def test_a_question_is_answered_by_its_link(name: str, empty_cache: Path) -> None:
+def test_a_question_is_answered_by_its_link(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From what is committed alone."""
+    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
     app = shell().run()
     app.query_params["question"] = name
     app.switch_page("evidence.py").run()
