@@ -187,7 +187,7 @@ class Run:
 
 
 def _reads(profile: Profile, text: WindowRequest) -> bool:
-    """Whether a profile says that it was drawn from documents of a text."""
+    """True where a profile says that it was drawn from documents of a text."""
     told = profile.provenance
     return told.get("text_source") == relative(text.source) and text_splits.overlap(
         told.get("documents"), text.documents

@@ -31,7 +31,7 @@ LINEARS = "To try a budget per linear too, measure each linear alone, then searc
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """What was chosen, and what the final text says of it."""
+    """A search's winner, and how it does on the final text."""
 
     spec: BestSpec
     provenance: BestProvenance
@@ -65,7 +65,7 @@ class Best:
 
     @property
     def request(self) -> BestRequest:
-        """What was asked, every role with its documents; paths inside the project are relative to it."""
+        """The request, every role with its documents; paths inside the project are relative to it."""
         return self.provenance.request
 
     @property
@@ -103,13 +103,13 @@ class Best:
 
     @property
     def only_uniform_breaks(self) -> bool:
-        """Whether uniform's loss on the final text is not a number and the winner's is: no interval can tell that."""
+        """True where uniform's loss on the final text is not a number and the winner's is: there is no interval then."""
         winner, uniform = (self.judged(each).finite for each in (self.winner, self.uniform))
         return winner and not uniform
 
     @property
     def holds(self) -> bool:
-        """Whether the winner is certainly better than uniform on the final text."""
+        """True where the winner is certainly better than uniform on the final text."""
         found = self.against_uniform
         return found is not None and (found.windows.high < 0 or self.only_uniform_breaks)
 
@@ -136,7 +136,7 @@ class Best:
 
     @property
     def lost(self) -> Interval:
-        """What the answer costs against the dense model on the final text, per cent of perplexity."""
+        """Rise of perplexity from the dense model to the answer on the final text, per cent."""
         return self.against(self.answer, None).windows
 
     @property
@@ -157,7 +157,7 @@ class Best:
 
     @property
     def _lower(self) -> str:
-        """Why the answer's target is lower than the winner's, where it is."""
+        """The reason for a target below the winner's; empty where it is the same."""
         if self.holds or self.answer.allocation.target == self.winner.allocation.target:
             return ""
         target = self.answer.allocation.target
@@ -185,7 +185,7 @@ class Best:
 
     @property
     def loss_sentence(self) -> str:
-        """What is lost against the dense model, and what was allowed."""
+        """One sentence: the rise of perplexity over the dense model's, and the rise that was allowed."""
         said = sentence(called(self.answer, target=False), "the dense model", self.lost)
         if self.spec.max_loss is None:
             return f"At {per_cent(self.answer.allocation.target)}, {said}."

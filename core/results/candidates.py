@@ -31,7 +31,7 @@ TARGETS = tuple(round(0.05 * step, 2) for step in range(1, 19))  # what a larges
 
 @dataclass(frozen=True)
 class Grid:
-    """What is tried. Uniform is always among the candidates."""
+    """The allocations that a search tries. Uniform is always among them."""
 
     bases: Callable[[float, int], Iterable[Allocator]]  # of a target and a number of layers
     strengths: tuple[float, ...] = ()  # of the correction of uniform, each with its reverse

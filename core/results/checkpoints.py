@@ -1,4 +1,4 @@
-"""Where another checkpoint went wrong: which layers do the harm, whose weights stand out, where the whole run parts."""
+"""Another checkpoint against a model: layers that do harm, weights that stand out, the layer at which runs part."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Compared:
 
     @property
     def worst(self) -> str:
-        """Which layer and which of its tensors went wrong, and what that costs."""
+        """One sentence: the layer and the tensor that went wrong, and their cost."""
         layer = self.ranking[0]
         tensor = self.tensor(layer)
         name, error = self.tensors[tensor], self.weights.error[layer, tensor]
@@ -98,7 +98,7 @@ class Compared:
         return f"{lead}: its {name} differs by {per_cent(error)}, {usual}; {cost}."
 
     def _cost(self, layer: int) -> str:
-        """What a layer alone costs, beside the median one."""
+        """The cost of one layer alone, beside the median one."""
         harm, median = self.harm[layer], float(np.median(self.harm))
         if not harm:
             return "this layer alone costs no more than rounding"
@@ -107,7 +107,7 @@ class Compared:
 
     @property
     def parting(self) -> str:
-        """Where the whole runs part."""
+        """One sentence: the layer at which the whole runs part."""
         drift, end = self.drift, digits(self.drift[-1])
         if not self.whole.entry.any() and not drift[0]:
             if not drift.any():
@@ -121,7 +121,7 @@ class Compared:
 
     @property
     def cost(self) -> str:
-        """What the whole checkpoint costs, beside the layers one by one."""
+        """One sentence: the cost of the whole checkpoint, beside that of its layers one by one."""
         return (
             f"All of {self.called} costs {digits(self.whole.kl.mean())} nats (KL) and changes the likeliest next token "
             f"at {per_cent(self.whole.flips.mean())} of positions; its layers taken one by one cost "
@@ -130,7 +130,7 @@ class Compared:
 
     @property
     def weighed(self) -> str:
-        """How far the weights differ, inside and outside the layers."""
+        """One sentence: the largest errors of the weights, inside and outside the layers."""
         layer, tensor = np.unravel_index(self.weights.error.argmax(), self.weights.error.shape)
         said = (
             f"The largest error is {per_cent(self.weights.error[layer, tensor])}, of {self.tensors[tensor]} in layer "
@@ -169,6 +169,6 @@ def _of_median(values: Array) -> Array:
 
 
 def _spreads(values: Array, least: float) -> Array:
-    """By how many spreads each value lies above the median of its column; a spread is a scaled median deviation."""
+    """Distance of each value above the median of its column, in spreads: scaled median deviations."""
     above = values - np.median(values, axis=0)
     return above / np.maximum(1.4826 * np.median(np.abs(above), axis=0), least)

@@ -27,7 +27,7 @@ class Interval:
 
     @property
     def certain(self) -> bool:
-        """Whether there is an interval at all."""
+        """True where there is an interval."""
         return not (math.isnan(self.low) or math.isnan(self.high))
 
 

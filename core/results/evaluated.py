@@ -32,7 +32,7 @@ class SeedResult:
 
     @property
     def seed(self) -> int | None:
-        """What drew its calibration windows; None for the dense model and pruners that look at no text."""
+        """The seed of its calibration windows; None for the dense model and pruners that look at no text."""
         return self.setting.calibration_seed if self.pruned and self.pruned.calibration else None
 
     @property
@@ -55,7 +55,7 @@ class Change:
 
     @property
     def quoted(self) -> Interval:
-        """What stands beside a value over seeds: their spread where three or more were drawn, else that of windows."""
+        """The interval shown beside the value: over seeds where three or more were drawn, else over windows."""
         return self.seeds if self.seeds.certain else self.windows
 
 
@@ -150,7 +150,7 @@ class EvaluatedSetting:
 
     @property
     def trouble(self) -> str:
-        """Why the perplexity is not a finite number, in words; empty where it is one."""
+        """The reason for a perplexity that is not a finite number, in words; empty where it is one."""
         if np.isfinite(self.perplexity):
             return ""
         if self.perplexity == np.inf:
@@ -164,20 +164,20 @@ class EvaluatedSetting:
 
     @property
     def warnings(self) -> list[str]:
-        """What pruning had to be helped along with, and what put an end to it, in sentences, each once."""
+        """Warnings of pruning over all seeds, each once."""
         told = (text for each in self.results.values() for text in each.about.get("warnings", []))
         return list(dict.fromkeys(told))
 
     @property
     def helped(self) -> str | None:
-        """The same in words; None where all went well with every seed."""
+        """The warnings and what stopped pruning, in words; None where all went well with every seed."""
         stopped = (each.about.get("stopped") for each in self.results.values())
         return helped(self.warnings, list(dict.fromkeys(filter(None, stopped))))
 
     # --- zero-shot tasks -------------------------------------------------------------------------------------------
 
     def has(self, task: str) -> bool:
-        """Whether a zero-shot task was asked of it."""
+        """True where any seed has answers to a zero-shot task."""
         return any(task in each.tasks for each in self.results.values())
 
     def answers(self, task: str) -> Array:

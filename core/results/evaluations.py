@@ -21,7 +21,7 @@ from core.store.cache import Entry, Store
 
 @dataclass(frozen=True)
 class Slice:
-    """What may be compared: one pruner with one repair or none, one pattern, one target."""
+    """Settings that may be compared: one pruner with one repair or none, one pattern, one target."""
 
     pruner: str
     pattern: str | None
@@ -96,7 +96,7 @@ class Evaluations:
     # --- corrections -------------------------------------------------------------------------------------------------
 
     def corrections(self, base: EvaluatedSetting) -> list[EvaluatedSetting]:
-        """What was corrected from a base: the correction at every strength, and every control."""
+        """Settings corrected from a base: the correction at every strength, and every control."""
         return [each for each in self.settings if each.base is base]
 
     def controls(self, one: EvaluatedSetting) -> dict[str, list[EvaluatedSetting]]:
@@ -182,7 +182,7 @@ def labels(tasks: Iterable[TaskSpec]) -> dict[TaskSpec, str]:
 
 
 def examples(task: TaskSpec) -> str:
-    """How many of its examples are asked."""
+    """The number of its examples that are asked, in words."""
     return "all examples" if task.examples is None else f"{task.examples} examples"
 
 

@@ -46,7 +46,7 @@ class Runner:
 
     @property
     def of_linears(self) -> bool:
-        """Whether it was measured with a budget for every linear, of which `sparsity` has the mean of each layer."""
+        """True where it was measured with a budget for every linear: `sparsity` then has the mean of each layer."""
         return self.measured is not None and self.measured.planned.ndim == 2
 
 
@@ -111,7 +111,7 @@ def where(
     pruner: str = USUAL,
     has: Callable[[Evaluations, Slice], bool] = lambda *_: True,
 ) -> Place | None:
-    """Where all pages look for what was measured at a target; None where nothing was at just that.
+    """The protocol and slice that all pages show of a target; None where nothing was measured at just that.
 
     Args:
         has: as `place` takes it.
@@ -135,7 +135,7 @@ def interval(one: EvaluatedSetting) -> tuple[float, float]:
 
 
 def winner(runners: Iterable[Runner], target: float) -> str:
-    """Who has the lowest measured perplexity, number first, in a sentence."""
+    """One sentence, number first: the method with the lowest measured perplexity."""
     known = [each for each in runners if math.isfinite(each.perplexity)]
     if len(known) < 2:
         return f"Fewer than two methods were measured at {per_cent(target)} zeros, so there is no winner yet."
@@ -159,12 +159,12 @@ def winner(runners: Iterable[Runner], target: float) -> str:
 
 
 def tied(first: Runner, second: Runner) -> bool:
-    """Whether the measurements of two do not tell which has the lower perplexity."""
+    """True where the measurements do not tell which of two has the lower perplexity."""
     return verdict(first.measured.against(second.measured).quoted) != "gains"
 
 
 def at(groups: Iterable[Evaluations], target: float) -> str:
-    """What to choose where nothing was measured at a target."""
+    """One sentence for a target without measurements: the targets that have some."""
     known = targets(groups)
     if not known:
         return "No method was evaluated for this model yet: the Prune page measures what each one costs."
@@ -176,7 +176,7 @@ def at(groups: Iterable[Evaluations], target: float) -> str:
 
 
 def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner: str = USUAL) -> str:
-    """What the correction and its reverse were measured to do at this target, in sentences, with what was pruned how.
+    """Sentences on the measured effect of the correction and its reverse at this target, with the pruner and the text.
 
     That is where all pages look, on the base on screen, else on one of its method, else on uniform.
     """

@@ -45,12 +45,12 @@ def relative(seeds: Sequence[Perturbed]) -> Array:
 
 
 def below_floor(seeds: Sequence[Perturbed], floor: Array) -> NDArray[np.bool_]:
-    """Where drift is under ten times what rounding alone does at the read layer: (injection, read)."""
+    """True where drift is under ten times the noise floor at the read layer: (injection, read)."""
     return matrix(seeds) < FLOOR_MARGIN * floor
 
 
 def unreadable(divergence: Array) -> NDArray[np.bool_]:
-    """Where a mean divergence is under ten times what rounding makes of none, whatever the shape."""
+    """True where a mean divergence is under ten times that of rounding alone, in the shape given."""
     return divergence < FLOOR_MARGIN * DIVERGENCE_FLOOR
 
 

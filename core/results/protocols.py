@@ -1,4 +1,4 @@
-"""How numbers were measured: stored studies put together where that is the same, and the line that says it."""
+"""Protocols of measurement: stored studies put together where theirs is the same, and the line that names it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHORT = 6  # digits of a key or a hash on screen
 
 
 class Protocol(NamedTuple):
-    """What must be alike for two numbers to be compared."""
+    """Everything that must be equal for two numbers to be compared."""
 
     model: str  # key of the model in its precision
     text: str  # key of the text that judges
@@ -73,7 +73,7 @@ def _place(found: Evaluations) -> tuple[bool, int, int]:
 
 
 def protocol(store: Store, entry: Entry) -> Protocol:
-    """What the numbers of a study depend on beside their settings."""
+    """The protocol of a stored study."""
     return _protocol(entry.spec, profile_key(store, entry.provenance.get("profile")))
 
 
@@ -98,7 +98,7 @@ def _joining(where: Protocol, homes: Mapping[Protocol, Sequence[Entry]]) -> list
 
 
 def _allocated(point: Point | SeedResult) -> bool:
-    """Whether a point is pruned other than uniformly, which may have looked at a profile."""
+    """True for a point that is not uniform: its allocation may have looked at a profile."""
     return point.setting is not None and point.setting != point.setting.uniform
 
 
@@ -220,7 +220,7 @@ def line(found: Evaluations) -> str:
 
 
 def earlier(points: Iterable[SeedResult]) -> list[str]:
-    """What pruned some points and does so otherwise by now."""
+    """Pruners of some points that have changed since."""
     return list(dict.fromkeys(each.pruned.earlier for each in points if each.pruned and each.pruned.earlier))
 
 
@@ -230,7 +230,7 @@ def badge(found: Evaluations) -> str:
 
 
 def under_line(found: Evaluations) -> str:
-    """What stands below `line` where a protocol is chosen: settings, seeds, tasks, keys of text, profiles, studies."""
+    """The caption below `line` where a protocol is chosen: settings, seeds, tasks, keys of text, profiles, studies."""
     keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {found.spec.key: ""}
     seeds = sorted({each.seed for each in found.points if each.seed is not None and each.evaluated is not None})
     said = [

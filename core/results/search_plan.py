@@ -28,7 +28,7 @@ MEASURED_WINDOWS, MEASURED_LENGTH = 8, 256  # of a profile that is measured for 
 
 
 def profile_request(request: BestRequest, linears: bool = False) -> MeasureRequest:
-    """What the candidates look at: the noise that drives the correction, and one-layer-pruned responses.
+    """The profile for the candidates: the noise that drives the correction, and one-layer-pruned responses.
 
     Args:
         linears: each linear pruned alone too, which a budget per linear looks at: many times the work.
@@ -97,7 +97,7 @@ def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
 
 
 def trials(request: BestRequest) -> int:
-    """How many targets are tried at most."""
+    """The most targets that are tried."""
     return math.ceil(math.log2(len(TARGETS) + 1)) if request.max_loss else 0
 
 

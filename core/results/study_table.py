@@ -59,7 +59,7 @@ class Row:
         return naming.setting(self.one.setting) if self.one.setting else "dense"
 
     def apart(self, other: Row) -> str:
-        """Why its perplexity cannot be compared with another's; empty where it can: one model, the same windows."""
+        """The reason against comparing its perplexity with another's; empty for one model and the same windows."""
         mine, its = self.study.spec, other.study.spec
         if mine.model.weights != its.model.weights:
             return f"they are of different models, {self.model} and {other.model}"
@@ -71,7 +71,7 @@ class Row:
         return f"only one was pruned by {max(now)}" if len(now) > 1 else ""
 
     def against(self, other: Row) -> str:
-        """What it does to perplexity against another row, in a sentence, or why that cannot be said."""
+        """One sentence: its change of perplexity against another row, or the reason against comparing them."""
         broken = [row for row in (self, other) if row.one.trouble]
         why = self.apart(other) or " and ".join(
             f"the perplexity of {row.called} is {row.one.trouble}" for row in broken
@@ -231,7 +231,7 @@ class Table:
 
     @property
     def numbers(self) -> dict[str, list[Any]]:
-        """The same with changes and accuracies in columns of numbers, as pages and CSV files have them."""
+        """Columns of plain numbers for pages and CSV files: a change or an accuracy fills several."""
         found: dict[str, list[Any]] = {}
         for name, values in self.values.items():
             parts = [{} if value is None else _parts(name, value) for value in values]
@@ -268,7 +268,7 @@ class Table:
 
     @property
     def read(self) -> Table:
-        """What readers need: the setting, its perplexity, the changes, and accuracies that every row has."""
+        """The columns for readers: the setting, its perplexity, the changes, and accuracies that every row has."""
         more = [name for name, values in self.values.items() if name not in RESULTS | MORE | ORIGIN
                 and (name.startswith((CHANGE, f"{MEAN}, {CHANGE}")) or None not in values)]  # fmt: skip
         return self.only(*READ, *more)
@@ -310,7 +310,7 @@ BASE: dict[str, Control] = {"its base": lambda one: one.base if one.base is not 
 
 
 def _parts(name: str, value: Any) -> dict[str, Any]:
-    """What stands in columns of numbers for a value."""
+    """The columns of numbers that a value fills."""
     if isinstance(value, Accuracy):
         return {name: value.value, f"{name} ±": value.error}
     if not isinstance(value, Change):

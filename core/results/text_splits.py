@@ -51,7 +51,7 @@ def split(request: BestRequest, documents: Callable[[str], int]) -> BestRequest:
 
 
 def unsplit(request: BestRequest) -> BestRequest:
-    """The same without documents, where `split` gives those by itself; else the request as it is."""
+    """The request without documents, where `split` gives the same ones by itself; else the request as it is."""
     asked = texts(request)
     bare = request.model_copy(update={role: _with(each, None) for role, each in asked.items()})
     last = {_place(each): each.documents[1] for each in asked.values() if each.documents}
@@ -96,7 +96,7 @@ def shares(count: int, weights: Sequence[int], source: str = "the text") -> list
 
 
 def overlap(one: tuple[int, int] | None, two: tuple[int, int] | None) -> bool:
-    """Whether two ranges of documents share one; None is all of them."""
+    """True where two ranges of documents share one; None is all documents."""
     return one is None or two is None or (one[0] <= two[1] and two[0] <= one[1])
 
 
@@ -114,7 +114,7 @@ def _with(asked: WindowRequest, documents: tuple[int, int] | None) -> WindowRequ
 
 
 def _place(asked: WindowRequest) -> str:
-    """Where a text lies, however that is written."""
+    """One name for the place of a text, however its path is written."""
     name = asked.source.removeprefix("file:")
     return asked.source if name == asked.source else str(resolved(name))
 
