@@ -41,7 +41,7 @@ with left:
         spread.by_linear(now, request, profile, prefix)
 
 means = layer_means(now, linear_parameters(profile)) if request.base.per_linear else now
-runners = leaderboard.race(request, profile, *(place or (None, None)))
-comparison.measured(request, now, runners, place, profile, prefix)
-comparison.estimated(allocation, now, means, held, runners, profile, judge, prefix)
+contenders = leaderboard.ranking(request, profile, *(place or (None, None)))
+comparison.measured(request, now, contenders, place, profile, prefix)
+comparison.estimated(allocation, now, means, held, contenders, profile, judge, prefix)
 actions.section(spread.as_manual(allocation, now) if held else allocation, request, profile, judge, prefix)

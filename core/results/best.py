@@ -103,7 +103,7 @@ class Best:
 
     @property
     def only_uniform_breaks(self) -> bool:
-        """True where uniform's loss on the final text is not a number and the winner's is: there is no interval then."""
+        """True where uniform's loss on the final text is not a number and the winner's is: no interval exists then."""
         winner, uniform = (self.judged(each).finite for each in (self.winner, self.uniform))
         return winner and not uniform
 

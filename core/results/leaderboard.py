@@ -26,7 +26,7 @@ THIS = "this"  # the kind of the allocation on screen, which stands beside the m
 
 
 @dataclass(frozen=True, eq=False)
-class Runner:
+class Contender:
     """One method at the target: its allocation, and the measured setting that has it."""
 
     kind: str
@@ -41,7 +41,7 @@ class Runner:
         return found if math.isfinite(found) else math.nan
 
     @property
-    def told(self) -> str:
+    def spoken(self) -> str:
         return naming.spoken(self.name)
 
     @property
@@ -50,7 +50,7 @@ class Runner:
         return self.measured is not None and self.measured.planned.ndim == 2
 
 
-def in_view(name: str, now: Array, profile: Profile, found: Evaluations | None, part: Slice | None) -> Runner:
+def in_view(name: str, now: Array, profile: Profile, found: Evaluations | None, part: Slice | None) -> Contender:
     """The allocation on screen, as it was measured where it was.
 
     Args:
@@ -58,10 +58,12 @@ def in_view(name: str, now: Array, profile: Profile, found: Evaluations | None, 
     """
     settings = found.within(part) if found and part else []
     mine = (each for each in settings if each.planned.shape == now.shape and np.allclose(each.planned, now, atol=1e-6))
-    return Runner(THIS, name, _of_layers(now, profile), next(mine, None))
+    return Contender(THIS, name, _of_layers(now, profile), next(mine, None))
 
 
-def race(request: AllocationRequest, profile: Profile, found: Evaluations | None, part: Slice | None) -> list[Runner]:
+def ranking(
+    request: AllocationRequest, profile: Profile, found: Evaluations | None, part: Slice | None
+) -> list[Contender]:
     """Every method of the table at the target of a request, lowest measured perplexity first, the unmeasured last.
 
     One that was measured with a budget for every linear too runs twice.
@@ -73,15 +75,15 @@ def race(request: AllocationRequest, profile: Profile, found: Evaluations | None
     plain = [each for each in found.within(part) if not each.strength] if found and part else []
     of_linears = [each for each in plain if each.setting.allocation.base.per_linear]
     of_layers = [each for each in plain if each not in of_linears]
-    runners = [_runner(kind, request, profile, of_layers) for kind in METHODS]
-    runners += [_measured(kind, profile, of_linears) for kind in METHODS]
-    known = [each for each in runners if each is not None]
+    contenders = [_contender(kind, request, profile, of_layers) for kind in METHODS]
+    contenders += [_measured(kind, profile, of_linears) for kind in METHODS]
+    known = [each for each in contenders if each is not None]
     return sorted(known, key=lambda each: (math.isnan(each.perplexity), each.perplexity))
 
 
-def _runner(
+def _contender(
     kind: str, request: AllocationRequest, profile: Profile, plain: Iterable[EvaluatedSetting]
-) -> Runner | None:
+) -> Contender | None:
     """A method as it was measured, else as computed; None where the profile lacks what it looks at."""
     measured = _measured(kind, profile, plain)
     if measured:
@@ -89,16 +91,16 @@ def _runner(
     base = request.base if request.base.kind == kind else METHODS[kind]()
     asked = request.model_copy(update={"base": base, "correction": Correction(), "unclipped": False})
     try:
-        return Runner(kind, naming.long(asked), allocate(asked, profile).sparsity, None)
+        return Contender(kind, naming.long(asked), allocate(asked, profile).sparsity, None)
     except UserError:  # said beside the method when it is chosen
         return None
 
 
-def _measured(kind: str, profile: Profile, among: Iterable[EvaluatedSetting]) -> Runner | None:
+def _measured(kind: str, profile: Profile, among: Iterable[EvaluatedSetting]) -> Contender | None:
     """A method as it was measured with most calibration seeds."""
     mine = [each for each in among if each.setting.allocation.base.kind == kind]
     best = max(mine, key=lambda each: len(each.results), default=None)  # of equals the first one asked
-    return best and Runner(kind, naming.long(best.setting.allocation), _of_layers(best.planned, profile), best)
+    return best and Contender(kind, naming.long(best.setting.allocation), _of_layers(best.planned, profile), best)
 
 
 def _of_layers(planned: Array, profile: Profile) -> Array:
@@ -134,9 +136,9 @@ def interval(one: EvaluatedSetting) -> tuple[float, float]:
     return factor * (1 + change.quoted.low / 100), factor * (1 + change.quoted.high / 100)
 
 
-def winner(runners: Iterable[Runner], target: float) -> str:
+def winner(contenders: Iterable[Contender], target: float) -> str:
     """One sentence, number first: the method with the lowest measured perplexity."""
-    known = [each for each in runners if math.isfinite(each.perplexity)]
+    known = [each for each in contenders if math.isfinite(each.perplexity)]
     if len(known) < 2:
         return f"Fewer than two methods were measured at {per_cent(target)} zeros, so there is no winner yet."
     best = min(known, key=lambda each: each.perplexity)
@@ -144,21 +146,20 @@ def winner(runners: Iterable[Runner], target: float) -> str:
     change = best.measured.against_uniform
     if change is None:
         return f"Uniform has the lowest perplexity {aim}."
+    lowest = f"{capital(best.spoken)} has the lowest perplexity {aim}"
     if not math.isfinite(change.value):
         why = best.measured.uniform.trouble or "over other calibration seeds"
-        return (
-            f"{capital(best.told)} has the lowest perplexity {aim}. It does not compare with uniform's, which is {why}."
-        )
+        return f"{lowest}. It does not compare with uniform's, which is {why}."
     if not change.value < 0:  # each perplexity is over its own seeds, which may be luckier
         shared = "over the calibration seeds that both have"
-        return f"{capital(best.told)} has the lowest perplexity {aim}, but {shared} it is {beside(change, 'uniform')}."
+        return f"{lowest}, but {shared} it is {beside(change, 'uniform')}."
     ends = change.quoted
     few = 1 if abs(ends.value) < 20 else 0
     sure = f" [{-ends.high:.{few}f}, {-ends.low:.{few}f}]" if ends.certain else ""
-    return f"{-ends.value:.{few}f} % lower perplexity{sure} than uniform with {best.told}, the lowest {aim}."
+    return f"{-ends.value:.{few}f} % lower perplexity{sure} than uniform with {best.spoken}, the lowest {aim}."
 
 
-def tied(first: Runner, second: Runner) -> bool:
+def tied(first: Contender, second: Contender) -> bool:
     """True where the measurements do not tell which of two has the lower perplexity."""
     return verdict(first.measured.against(second.measured).quoted) != "gains"
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from core.base.formats import capital, digits, per_cent
 from core.results.comparison import spearman
-from core.results.leaderboard import THIS, Runner, interval, tied
+from core.results.leaderboard import THIS, Contender, interval, tied
 from core.results.verdicts import verdict
 from core.show.figures.axes import layer_axis, log_axis, row_axis
 from core.show.figures.style import LIGHT, Chart, Palette, colour, dots, labels, layout
@@ -22,24 +22,24 @@ REACH = 0.32  # of a lane, its tallest bar: its name stands over it
 UNKNOWN = "not measured"
 
 
-def _hue(one: Runner, look: Palette) -> str:
+def _hue(one: Contender, look: Palette) -> str:
     return look.accent if one.kind == THIS else colour(one.kind, look)
 
 
-def lanes(runners: Sequence[Runner], target: float, look: Palette = LIGHT) -> Chart:
+def lanes(contenders: Sequence[Contender], target: float, look: Palette = LIGHT) -> Chart:
     """Sparsity per layer of every method, a lane of bars each, on one scale; the first at the top."""
-    layers, count = len(runners[0].sparsity), len(runners)
-    every = np.concatenate([each.sparsity for each in runners])
+    layers, count = len(contenders[0].sparsity), len(contenders)
+    every = np.concatenate([each.sparsity for each in contenders])
     scale = -REACH / max(0.02, float(np.abs(every - target).max()))  # down the page
-    hues = [_hue(each, look) for each in runners]
+    hues = [_hue(each, look) for each in contenders]
     figure = go.Figure([_bars(one, lane, scale * (one.sparsity - target), hues[lane])
-                        for lane, one in enumerate(runners)])  # fmt: skip
-    heads = [f"<b>{one.name}</b>  {_range(one.sparsity)}" for one in runners]
+                        for lane, one in enumerate(contenders)])  # fmt: skip
+    heads = [f"<b>{one.name}</b>  {_range(one.sparsity)}" for one in contenders]
     figure.add_trace(labels([-0.6] * count, np.arange(count) - 0.42, heads, hues, look))
     rows = {"tickvals": list(range(count)), "showticklabels": False, "gridcolor": look.faint, "title": None}
     rows |= {"range": [count - 0.6, -0.55]}
     figure.update_layout(barmode="overlay", xaxis=layer_axis(layers, "layer"), yaxis=rows)
-    table = pd.DataFrame({"layer": np.arange(layers), **{each.name: each.sparsity for each in runners}})
+    table = pd.DataFrame({"layer": np.arange(layers), **{each.name: each.sparsity for each in contenders}})
     finding = f"Bars up: layers that lose more than the target of {per_cent(target)}. Bars down: layers that lose less."
     title = "Which layers does each method prune more?"
     return Chart("race", title, layout(figure, height=78 + LANE * count), finding, table)
@@ -50,7 +50,7 @@ def _range(sparsity: Array) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _bars(one: Runner, lane: int, heights: Array, hue: str) -> go.Bar:
+def _bars(one: Contender, lane: int, heights: Array, hue: str) -> go.Bar:
     said = f"{one.name}, layer %{{x}}: %{{customdata:.1f}} % zeros<extra></extra>"
     return go.Bar(
         x=np.arange(len(heights)), y=heights, base=lane, customdata=100 * one.sparsity, marker={"color": hue},
@@ -58,27 +58,27 @@ def _bars(one: Runner, lane: int, heights: Array, hue: str) -> go.Bar:
     )  # fmt: skip
 
 
-def finish(runners: Sequence[Runner], dense: float, look: Palette = LIGHT) -> Chart:
+def finish(contenders: Sequence[Contender], dense: float, look: Palette = LIGHT) -> Chart:
     """Measured perplexity of every method with its interval, a row each; those not measured are named so.
 
     Args:
         dense: perplexity of the unpruned model; NaN while it is not measured.
     """
-    ends = [interval(each.measured) if each.measured else (math.nan, math.nan) for each in runners]
-    values = np.array([(each.perplexity, *end) for each, end in zip(runners, ends, strict=True)])
-    names, told = [each.name for each in runners], list(map(_told, runners))
-    figure = dots("perplexity", names, values, told, [_hue(each, look) for each in runners], look)
+    ends = [interval(each.measured) if each.measured else (math.nan, math.nan) for each in contenders]
+    values = np.array([(each.perplexity, *end) for each, end in zip(contenders, ends, strict=True)])
+    names, told = [each.name for each in contenders], list(map(_told, contenders))
+    figure = dots("perplexity", names, values, told, [_hue(each, look) for each in contenders], look)
     axis = log_axis("perplexity (log scale)", values).drawn
     figure.update_layout(xaxis=axis, yaxis=row_axis(names))
-    changes = [each.measured.against_uniform if each.measured else None for each in runners]
+    changes = [each.measured.against_uniform if each.measured else None for each in contenders]
     table = pd.DataFrame({"method": names, "perplexity": values[:, 0], "95% low": values[:, 1]})
     table["95% high"] = values[:, 2]
     table["against uniform, %"] = [each.value if each else math.nan for each in changes]
-    table["seeds"] = [len(each.measured.results) if each.measured else 0 for each in runners]
-    return Chart("finish", "What does each method cost?", figure, _lowest(runners, dense), table)
+    table["seeds"] = [len(each.measured.results) if each.measured else 0 for each in contenders]
+    return Chart("finish", "What does each method cost?", figure, _lowest(contenders, dense), table)
 
 
-def _told(one: Runner) -> str:
+def _told(one: Contender) -> str:
     """Perplexity and change, or why there is none."""
     if math.isnan(one.perplexity):
         return one.measured.trouble if one.measured else UNKNOWN
@@ -87,25 +87,25 @@ def _told(one: Runner) -> str:
     return f"{digits(one.perplexity, 3)}{ends}"
 
 
-def _lowest(runners: Sequence[Runner], dense: float) -> str:
+def _lowest(contenders: Sequence[Contender], dense: float) -> str:
     """What dots and bars are, and the unpruned model beside the lowest of them."""
-    methods = [each.measured for each in runners if each.kind != THIS]
-    twice = [each for each in runners if each.kind == THIS and each.measured in methods]  # the method that it is
-    known = [each for each in runners if math.isfinite(each.perplexity) and each not in twice]
+    methods = [each.measured for each in contenders if each.kind != THIS]
+    twice = [each for each in contenders if each.kind == THIS and each.measured in methods]  # the method that it is
+    known = [each for each in contenders if math.isfinite(each.perplexity) and each not in twice]
     if not known:
         return "None of these was measured."
     best, *others = sorted(known, key=lambda each: each.perplexity)
-    said = f"{best.told} has the lowest perplexity, {digits(best.perplexity, 3)}"
+    said = f"{best.spoken} has the lowest perplexity, {digits(best.perplexity, 3)}"
     said += f", but {_tie(best, others[0])}" if others and tied(best, others[0]) else ""
     said += f"; the unpruned model has {digits(dense, 3)}" if math.isfinite(dense) else ""
     return f"{capital(said)}. Bars are 95 % intervals of the change against uniform."
 
 
-def _tie(best: Runner, second: Runner) -> str:
+def _tie(best: Contender, second: Contender) -> str:
     """Why the lowest is not called better than the next: its perplexity may be over luckier calibration seeds."""
     if verdict(best.measured.against(second.measured).quoted) == "costs":
-        return f"is worse than {second.told} over the calibration seeds that both have"
-    return f"is not certainly better than {second.told}"
+        return f"is worse than {second.spoken} over the calibration seeds that both have"
+    return f"is not certainly better than {second.spoken}"
 
 
 # --- one allocation -----------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from core.plan.responses import Judge
 from core.plan.spread import Allocation, allocate
 from core.results import leaderboard, protocols
 from core.results.evaluations import Slice
-from core.results.leaderboard import Runner
+from core.results.leaderboard import Contender
 from core.results.protocols import Place
 from core.show import figures
 from core.show.figures import allocation as race
@@ -67,7 +67,12 @@ def corrected(request: AllocationRequest, profile: Profile, pruner: str) -> str:
 
 
 def measured(
-    request: AllocationRequest, now: Array, runners: list[Runner], found: Place | None, profile: Profile, prefix: str
+    request: AllocationRequest,
+    now: Array,
+    contenders: list[Contender],
+    found: Place | None,
+    profile: Profile,
+    prefix: str,
 ) -> None:
     """What each method was measured to cost beside what it gives the layers, and the protocol once.
 
@@ -77,7 +82,7 @@ def measured(
     look, target = view.look(), request.target
     name = f"{THIS}: {naming.allocation(request)}"
     this = leaderboard.in_view(name, now, profile, *(found or (None, None)))
-    lanes = race.lanes([this, *runners], target, look)
+    lanes = race.lanes([this, *contenders], target, look)
     if found is None:
         st.header("Which layers does each method prune more?", anchor=False)
         groups = studies.groups(profile).values()
@@ -86,10 +91,10 @@ def measured(
         frame.show(lanes, prefix, "lanes", brief=True)
         return
     dense = found[0].dense.perplexity if found[0].dense else math.nan
-    st.header(plain(leaderboard.winner(runners, target)), anchor=False)
+    st.header(plain(leaderboard.winner(contenders, target)), anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
-        frame.show(race.finish([this, *runners], dense, look), prefix, "finish", brief=True)
+        frame.show(race.finish([this, *contenders], dense, look), prefix, "finish", brief=True)
     with right:
         frame.show(lanes, prefix, "lanes", brief=True)
     studies.badge(found[0])
@@ -100,7 +105,7 @@ def estimated(
     now: Array,
     means: Array,
     held: Mapping[int, float],
-    runners: list[Runner],
+    contenders: list[Contender],
     profile: Profile,
     judge: Judge,
     prefix: str,
@@ -117,7 +122,7 @@ def estimated(
         if opened:
             settings.judge_switch()
             _controlled(allocation, now, held, profile, judge, prefix)
-            _ranked(allocation.request, means, runners, profile, judge)
+            _ranked(allocation.request, means, contenders, profile, judge)
             _trust(profile, allocation.request, now, judge, prefix)
 
 
@@ -171,10 +176,12 @@ def controls(request: AllocationRequest, profile: Profile) -> dict[str, Array]:
     return found
 
 
-def _ranked(request: AllocationRequest, means: Array, runners: list[Runner], profile: Profile, judge: Judge) -> None:
+def _ranked(
+    request: AllocationRequest, means: Array, contenders: list[Contender], profile: Profile, judge: Judge
+) -> None:
     """How alike the methods rank the layers, and what each is estimated to cost."""
     st.header("Do the methods rank layers alike?", anchor=False)
-    lines = {THIS: means, **{each.name: each.sparsity for each in runners if not each.of_linears}}
+    lines = {THIS: means, **{each.name: each.sparsity for each in contenders if not each.of_linears}}
     harm = harm_alone(profile)
     table = figures.agreement({**lines, **harm}).round(2)
     table = table.reindex(index=list(lines), columns=[each for each in (THIS, *harm) if each in table])

@@ -62,43 +62,48 @@ def measured(tmp_path: Path) -> tuple[Profile, list[Evaluations]]:
     return profile(tmp_path), study(tmp_path, *asked, profile=SPEC.key)
 
 
-def run(measured: tuple[Profile, list[Evaluations]], target: float = TARGET) -> list[race.Runner]:
+def run(measured: tuple[Profile, list[Evaluations]], target: float = TARGET) -> list[race.Contender]:
     profile, groups = measured
-    return race.race(AllocationRequest(target=target), profile, *(race.where(groups, target) or (None, None)))
+    return race.ranking(AllocationRequest(target=target), profile, *(race.where(groups, target) or (None, None)))
 
 
 def test_every_method_of_the_table_runs_and_the_measured_ones_lead(measured: tuple) -> None:
-    runners = run(measured)
-    assert {each.kind for each in runners} == {*METHODS}
-    known = [each for each in runners if each.measured]
+    contenders = run(measured)
+    assert {each.kind for each in contenders} == {*METHODS}
+    known = [each for each in contenders if each.measured]
     assert [each.perplexity for each in known] == sorted(each.measured.perplexity for each in known)
-    assert {each.kind for each in runners[len(known) :]} == {*METHODS} - {"uniform", "owl", "alphapruning", "response"}
+    assert {each.kind for each in contenders[len(known) :]} == {*METHODS} - {
+        "uniform",
+        "owl",
+        "alphapruning",
+        "response",
+    }
 
 
 def test_a_measured_method_runs_with_what_was_measured_and_another_with_what_is_usual(measured: tuple) -> None:
     found = {each.kind: each for each in run(measured)}
-    assert (found["owl"].name, found["owl"].told) == ("OWL, m 7, lam 0.1", "OWL (m 7, lam 0.1)")
+    assert (found["owl"].name, found["owl"].spoken) == ("OWL, m 7, lam 0.1", "OWL (m 7, lam 0.1)")
     np.testing.assert_array_equal(found["owl"].sparsity, found["owl"].measured.planned)
     usual = allocate(AllocationRequest(base=METHODS["dlp"](), target=TARGET), measured[0]).sparsity
     np.testing.assert_allclose(found["dlp"].sparsity, usual)
 
 
 def test_where_nothing_was_measured_nobody_wins(measured: tuple) -> None:
-    runners = run(measured, 0.55)
-    assert all(each.measured is None for each in runners) and race.where(measured[1], 0.55) is None
+    contenders = run(measured, 0.55)
+    assert all(each.measured is None for each in contenders) and race.where(measured[1], 0.55) is None
     assert "70 %" in race.at(measured[1], 0.55)
-    assert "no winner yet" in race.winner(runners, 0.55)
+    assert "no winner yet" in race.winner(contenders, 0.55)
 
 
 def test_the_winner_is_the_lowest_measured_perplexity_against_uniform(measured: tuple) -> None:
-    runners = run(measured)
-    best = runners[0]
+    contenders = run(measured)
+    best = contenders[0]
     change = best.measured.against_uniform
     if change is None:
-        assert race.winner(runners, TARGET).startswith("Uniform has the lowest")
+        assert race.winner(contenders, TARGET).startswith("Uniform has the lowest")
     else:
-        assert race.winner(runners, TARGET).startswith(f"{-change.quoted.value:.0f}")
-    assert best.told in race.winner(runners, TARGET)
+        assert race.winner(contenders, TARGET).startswith(f"{-change.quoted.value:.0f}")
+    assert best.spoken in race.winner(contenders, TARGET)
 
 
 def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(tmp_path: Path) -> None:
@@ -108,11 +113,13 @@ def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_unif
 
     asked = [(Owl(), 0), *((AlphaPruning(), seed) for seed in range(3))]
     settings = [Setting(allocation=at_target(base), calibration_seed=seed) for base, seed in asked]
-    runners = run((profile(tmp_path), study(tmp_path, *settings, profile=SPEC.key, cost=rise)))
-    ends = runners[0].measured.against_uniform.quoted
-    assert runners[0].kind == "owl" and ends.low > 0
-    assert f"it is {ends.value:.1f} % [{ends.low:.1f}, {ends.high:.1f}] above uniform" in race.winner(runners, TARGET)
-    assert "but is worse than Uniform" in finish(runners, 12.0).finding
+    contenders = run((profile(tmp_path), study(tmp_path, *settings, profile=SPEC.key, cost=rise)))
+    ends = contenders[0].measured.against_uniform.quoted
+    assert contenders[0].kind == "owl" and ends.low > 0
+    assert f"it is {ends.value:.1f} % [{ends.low:.1f}, {ends.high:.1f}] above uniform" in race.winner(
+        contenders, TARGET
+    )
+    assert "but is worse than Uniform" in finish(contenders, 12.0).finding
 
 
 def test_an_interval_of_perplexities_is_that_of_the_change_against_uniform(measured: tuple) -> None:
@@ -202,47 +209,47 @@ def test_its_reverse_is_that_of_the_same_correction_and_follows_it(
 
 def test_a_lane_of_bars_is_a_sparsity_around_the_target_in_the_colour_of_its_method(measured: tuple) -> None:
     """On one scale, up where a layer loses more, and never into the next lane."""
-    runners = run(measured)
-    *lines, heads = lanes(runners, TARGET).figure.data
-    assert [each.name for each in lines] == [each.name for each in runners] and len(heads.text) == len(runners)
-    scale = min(bars.y.min() for bars in lines) / max((one.sparsity - TARGET).max() for one in runners)
-    for lane, (bars, one) in enumerate(zip(lines, runners, strict=True)):
+    contenders = run(measured)
+    *lines, heads = lanes(contenders, TARGET).figure.data
+    assert [each.name for each in lines] == [each.name for each in contenders] and len(heads.text) == len(contenders)
+    scale = min(bars.y.min() for bars in lines) / max((one.sparsity - TARGET).max() for one in contenders)
+    for lane, (bars, one) in enumerate(zip(lines, contenders, strict=True)):
         np.testing.assert_allclose(bars.y, scale * (one.sparsity - TARGET), atol=1e-12)
         assert bars.base == lane and np.abs(bars.y).max() < 0.42 and bars.marker.color == colour(one.kind, LIGHT)
     assert scale < 0
 
 
 def test_every_method_has_a_row_and_only_measured_ones_a_dot(measured: tuple) -> None:
-    runners = run(measured)
-    chart = finish(runners, 12.0)
-    assert chart.table["method"].tolist() == [each.name for each in runners]
+    contenders = run(measured)
+    chart = finish(contenders, 12.0)
+    assert chart.table["method"].tolist() == [each.name for each in contenders]
     points, words = chart.figure.data
     dots, texts = dict(zip(points.y, points.x, strict=True)), words.text
-    assert {name for name, value in dots.items() if math.isfinite(value)} == {r.name for r in runners if r.measured}
-    assert all(dots[each.name] == pytest.approx(each.perplexity) for each in runners if each.measured)
-    assert [UNKNOWN in text for text in texts] == [each.measured is None for each in runners]
-    assert "12.0" in chart.finding and runners[0].told in chart.finding
-    assert ("not certainly" in chart.finding) == race.tied(*runners[:2])
+    assert {name for name, value in dots.items() if math.isfinite(value)} == {r.name for r in contenders if r.measured}
+    assert all(dots[each.name] == pytest.approx(each.perplexity) for each in contenders if each.measured)
+    assert [UNKNOWN in text for text in texts] == [each.measured is None for each in contenders]
+    assert "12.0" in chart.finding and contenders[0].spoken in chart.finding
+    assert ("not certainly" in chart.finding) == race.tied(*contenders[:2])
 
 
 def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(tmp_path: Path) -> None:
     rise = lambda setting: math.nan if setting == setting.uniform else 0.1  # noqa: E731
     groups = study(tmp_path, at_target(Owl()), at_target(AlphaPruning()), profile=SPEC.key, cost=rise)
-    runners = run((profile(tmp_path), groups))
-    chart = finish(runners, 12.0)
+    contenders = run((profile(tmp_path), groups))
+    chart = finish(contenders, 12.0)
     words = chart.figure.data[1]
     labels, flat = words.text, dict(zip(words.y, words.text, strict=True))["Uniform"]
     assert "not a number" in flat and not any("nan" in text for text in labels)
-    assert "not compare with uniform's, which is not a number" in race.winner(runners, TARGET)
+    assert "not compare with uniform's, which is not a number" in race.winner(contenders, TARGET)
 
 
 def test_a_method_in_view_is_not_compared_with_itself(measured: tuple) -> None:
-    runners = run(measured)
-    mine = race.in_view("this one", runners[0].sparsity, measured[0], *race.where(measured[1], TARGET))
-    assert mine.measured is runners[0].measured
-    assert finish([mine, *runners], 12.0).finding == finish(runners, 12.0).finding
-    other = race.in_view("this one", runners[0].sparsity[::-1].copy(), measured[0], None, None)
-    assert finish([other, *runners], 12.0).finding == finish(runners, 12.0).finding
+    contenders = run(measured)
+    mine = race.in_view("this one", contenders[0].sparsity, measured[0], *race.where(measured[1], TARGET))
+    assert mine.measured is contenders[0].measured
+    assert finish([mine, *contenders], 12.0).finding == finish(contenders, 12.0).finding
+    other = race.in_view("this one", contenders[0].sparsity[::-1].copy(), measured[0], None, None)
+    assert finish([other, *contenders], 12.0).finding == finish(contenders, 12.0).finding
 
 
 @pytest.mark.parametrize("look", [LIGHT, DARK])
