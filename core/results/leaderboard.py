@@ -122,11 +122,6 @@ def where(
     return found if found and abs(found.part.target - target) < 1e-9 and found.part.pattern is None else None
 
 
-def targets(groups: Iterable[Evaluations]) -> list[float]:
-    """At which targets anything was measured, ascending."""
-    return sorted({part.target for found in groups for part in found.slices if part.pattern is None})
-
-
 def interval(one: EvaluatedSetting) -> tuple[float, float]:
     """The perplexities between which its change against uniform puts it, 95 %; NaN where there is no interval."""
     change = one.against_uniform
@@ -166,7 +161,7 @@ def tied(first: Contender, second: Contender) -> bool:
 
 def at(groups: Iterable[Evaluations], target: float) -> str:
     """One sentence for a target without measurements: the targets that have some."""
-    known = targets(groups)
+    known = sorted({part.target for found in groups for part in found.slices if part.pattern is None})
     if not known:
         return "No method was evaluated for this model yet: the Prune page measures what each one costs."
     words = listed(map(per_cent, known))
