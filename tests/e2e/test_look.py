@@ -18,7 +18,7 @@ from tests.e2e.conftest import ROOT, hosts, serving, settle
 
 Tab = Callable[..., Page]
 ARTEFACTS = ROOT / "test-artefacts"
-PAGES = ("", "learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
+PAGES = ("", "learn", "measure", "absorption", "allocate", "prune", "evidence", "runs", "help", "glossary")
 VIEWS = (
     *(f"prune?part={part}" for part in ("evaluate&evaluate=family", "best", "writing", "export")),
     *(f"runs?show={part}" for part in ("evaluations", "overlay", "import")),

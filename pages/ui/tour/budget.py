@@ -83,7 +83,7 @@ def _corrected(found: lessons.Push, push: figure.Control) -> figure.Figure:
         gauge=_gauge(found, middle) if np.isfinite(found.harm).all() else None,
         key=[figure.Key("guide", "outline", "OWL alone"), figure.Key("accent", "block", "with the correction")],
         foot=found.request.target,
-        height=200,
+        height=180,
         lead=parts.opening(
             f"Prune to a **budget** of {lessons.ref(per_cent(found.request.target), lessons.FOOT)} zeros: which layers "
             "should lose more weights? **OWL** spares layers with many outliers. The **correction** then takes more "

@@ -63,6 +63,7 @@ def _gains(
         },
         y=axes.ratio_axis("gain (log scale)", values),
         controls=[what] if what else [],
+        height=220,
         pick=figure.pick("Layer", values.shape[1], layer),
         bars=figure.Bars(values, [figure.tones(each.verdicts) for each in shown.values()]),
         key=[*figure.DECIDED, figure.Key("undecided", "block", "undecided: within 5 % of 1×, or uncertain")],
