@@ -38,7 +38,7 @@ except UserError as error:
 if job := watch.watched():
     watch.panel(job)
 groups = studies.groups(profile)
-part = view.sync("part", list(TABS), "results" if groups else "evaluate", {"choose": "evaluate"})
+part = view.sync("part", list(TABS), "results" if groups else "evaluate")
 st.segmented_control("Part", list(TABS), key="part", format_func=TABS.get, required=True, label_visibility="collapsed")
 if part == "best":  # looks for an allocation of its own, so the one in view is not drawn
     search.show(profile)

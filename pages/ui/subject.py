@@ -26,25 +26,20 @@ def choose() -> None:
     entries = {entry.key: entry for entry in Store().entries("profile")}
     if not entries:
         return
-    asked = st.query_params.get("profile")
-    aliases = _resolved(asked) if asked and asked not in entries else None
     unasked = largest_committed(entries.values()) or next(iter(entries.values()))  # else the newest
-    view.sync("profile", list(entries), unasked.key, aliases, named=not unasked.committed)
+    view.sync("profile", list(entries), unasked.key, _abbreviated(), named=not unasked.committed)
     named = names(entries.values())
     st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=named.get)
     if len(named[st.session_state["profile"]]) > ROOM:
         st.sidebar.caption(plain(named[st.session_state["profile"]]))
 
 
-def _resolved(asked: str) -> dict[str, str]:
-    """What `demo` or the beginning of a key in the URL stands for; nothing, and said so, where it is in no cache."""
+def _abbreviated() -> dict[str, str]:
+    """The key of which the URL has the beginning, or `demo`."""
+    asked = st.query_params.get("profile", "")
     try:
         return {asked: Store().profile(asked).key}
     except UserError:
-        view.unheeded(
-            f"The link asks for profile {plain(repr(asked))}, which is not in this cache: another one is shown."
-        )
-        st.query_params.pop("profile")
         return {}
 
 

@@ -36,7 +36,7 @@ def section(allocation: Allocation, request: AllocationRequest, profile: Profile
         request: as it was chosen.
     """
     st.header("Export allocation", anchor=False)
-    query = view.url() | {settings.ALLOCATION.key: grammar.write(request)}
+    query = view.url() | {settings.WORD: grammar.write(request)}
     st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=query)
     st.caption("This command prints the same numbers.")
     asked = Allocating(profile=profile.entry.key, allocation=allocation.request, judge=judge.harm)

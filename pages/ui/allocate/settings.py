@@ -52,8 +52,9 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
     """
 
     def chosen(key: str, options: Sequence[Option], default: Option) -> Option:
-        return view.sync(key, options, default, drawn=drawn, word=ALLOCATION)
+        return view.sync(key, options, default, drawn=drawn)
 
+    view.unfold(WORD, PARTS, _decoded)
     method = METHODS[chosen("base", list(METHODS), "owl")]
     usual = method()
     own = {
@@ -62,6 +63,7 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
     }
     budget = {key: chosen(key, TARGETS, usual) for key, usual in (("target", 0.7), ("low", 0.0), ("high", 0.95))}
     shifted = _correction(profile, chosen, opens=drawn)
+    view.fold(WORD, PARTS, _encoded)
     return checked(AllocationRequest, base=checked(method, **own), correction=shifted, **budget)
 
 
@@ -154,8 +156,8 @@ OF_CORRECTION = {each: "shuffle" if each == "seed" else each for each in Correct
 BOUNDS = ("low", "high")
 
 
-def _decoded(text: str) -> dict[str, str]:
-    """An allocation as the grammar writes it -> the text of each choice; of a correction, strength and what is said.
+def _decoded(text: str) -> dict[str, object]:
+    """An allocation as the grammar writes it -> its choices; of a correction, strength and what is said.
 
     Raises:
         UserError: it does not read so, or asks for numbers that keep no budget.
@@ -165,11 +167,11 @@ def _decoded(text: str) -> dict[str, str]:
     asked = grammar.built(kind, given, target)
     if asked.unclipped:
         raise UserError("the reference code's unclipped numbers are printed by `python -m core allocate` only")
-    found = {"base": kind, "target": str(asked.target)}
-    found |= {key: str(getattr(asked.base, name)) for name, key in _keys(METHODS[kind]).items()}
-    found |= {key: str(getattr(asked, key)) for key in BOUNDS}
+    found = {"base": kind, "target": asked.target}
+    found |= {key: getattr(asked.base, name) for name, key in _keys(METHODS[kind]).items()}
+    found |= {key: getattr(asked, key) for key in BOUNDS}
     said = {"strength", *given}
-    return found | {key: str(getattr(asked.correction, name)) for name, key in OF_CORRECTION.items() if name in said}
+    return found | {key: getattr(asked.correction, name) for name, key in OF_CORRECTION.items() if name in said}
 
 
 def _encoded(chosen: Mapping[str, object]) -> str:
@@ -184,4 +186,4 @@ def _encoded(chosen: Mapping[str, object]) -> str:
 
 OF_METHODS = [key for method in METHODS.values() for key in _keys(method).values()]
 PARTS = ("base", "target", *BOUNDS, *OF_CORRECTION.values(), *OF_METHODS)
-ALLOCATION = view.Word("allocation", PARTS, _decoded, _encoded)
+WORD = "allocation"

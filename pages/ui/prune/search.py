@@ -229,7 +229,7 @@ def in_view(entry: Entry, found: Best) -> dict[str, str]:
     if (text.seed, text.packing, text.bos) != (0, None, "protocol"):
         raise UserError("the page has no choice for the windows of its calibration text: use the command line below")
     return {
-        settings.ALLOCATION.key: grammar.write(setting.allocation),
+        settings.WORD: grammar.write(setting.allocation),
         "hand": "",
         "profile": found.profile,
         "by": setting.pruner,
