@@ -4,15 +4,15 @@ import streamlit as st
 
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.plan.spread import allocate, layer_means, layer_parameters, linear_parameters
+from core.plan.estimates import judge_of
+from core.plan.spread import allocate, layer_parameters
 from core.results import leaderboard
-from pages.ui import frame, glossary, subject, view
+from pages.ui import frame, glossary, studies, subject, view
 from pages.ui.allocate import actions, comparison, settings, spread
 
 profile = subject.profile()
-TERMS = ("budget", "correction", "control", "gain", "response", "harm", "nats", "rank correlation")
+TERMS = ("budget", "correction", "control", "gain", "response", "harm", "nats")
 subject.heading("How is a budget spread over layers?", profile)
-prefix = profile.entry.key[:6]
 try:
     layer_parameters(profile)
 except UserError as error:
@@ -24,7 +24,6 @@ with right:
     request = settings.read(profile)
     by_hand = settings.by_hand(request)
     settings.draw(request, profile)
-    judge = settings.judge(request, profile)
     glossary.words(TERMS)
 
 with left:
@@ -34,14 +33,12 @@ with left:
         frame.error(error)
         actions.measure_linears(request, profile)
         view.end()
-    now, held = spread.dragged(allocation, by_hand, profile, judge)
-    place = comparison.place(profile, request.target, judge.pruner)
-    st.caption(plain(comparison.corrected(request, profile, judge.pruner)), help=settings.WHOSE)
+    pruner = judge_of(request, profile)
+    now, held = spread.dragged(allocation, by_hand, profile, pruner)
+    protocols = tuple(studies.groups(profile).values())
+    st.caption(plain(leaderboard.corrected(protocols, request, pruner)), help=settings.WHOSE)
     if request.base.per_linear:
-        spread.by_linear(now, request, profile, prefix)
+        spread.by_linear(now, request, profile)
 
-means = layer_means(now, linear_parameters(profile)) if request.base.per_linear else now
-contenders = leaderboard.ranking(request, profile, *(place or (None, None)))
-comparison.measured(request, now, contenders, place, profile, prefix)
-comparison.estimated(allocation, now, means, held, contenders, profile, judge, prefix)
-actions.section(spread.as_manual(allocation, now) if held else allocation, request, profile, judge, prefix)
+comparison.show(request, now, pruner, protocols, profile)
+actions.section(spread.as_manual(allocation, now) if held else allocation, request, profile)

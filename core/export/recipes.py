@@ -14,13 +14,10 @@ from core.store.results import Array
 IN_A_ROW = 8  # numbers
 
 
-def as_json(allocation: Allocation, profile: Profile, estimate: dict[str, float | str | None]) -> str:
+def as_json(allocation: Allocation, profile: Profile) -> str:
     """An allocation as `prune --allocation FILE` reads it, and where it comes from.
 
     Sparsities and parameters are lists per layer, of one number per linear where the budget is spread over linears.
-
-    Args:
-        estimate: the additive estimate by the name of its harm, and by whose pruning it is.
     """
     per_linear = allocation.linears is not None
     parameters = linear_parameters(profile) if per_linear else allocation.parameters
@@ -36,7 +33,6 @@ def as_json(allocation: Allocation, profile: Profile, estimate: dict[str, float 
             "parameters": parameters.tolist(),
             "budget": allocation.budget,
             "bound": allocation.bound.tolist(),
-            "estimate": estimate,
         },
         indent=1,
     )

@@ -81,12 +81,6 @@ def _interval(samples: Array, fewest: int, share: float = 1.0) -> Interval:
     return Interval(float(mean), float(mean - half), float(mean + half), n)
 
 
-def rank_correlation(x: Array, y: Array) -> tuple[float, int]:
-    """`spearman`, NaN below 3 pairs, and the number of pairs it rests on."""
-    n = int((np.isfinite(x) & np.isfinite(y)).sum())
-    return (spearman(x, y) if n >= 3 else math.nan), n
-
-
 def spearman(x: Array, y: Array) -> float:
     """Spearman's rank correlation over the pairs that are finite, ties at their average rank.
 

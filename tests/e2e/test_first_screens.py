@@ -42,7 +42,7 @@ def test_absorption_answers_on_its_first_screen_and_a_mouse_reads_its_layers(dem
     expect(page.locator(".figure input[type=range]")).to_have_value("10")
 
 
-def test_the_race_shows_every_method_beside_the_live_chart_and_the_estimates(demo: str, tab: Tab) -> None:
+def test_the_race_shows_every_method_beside_the_live_chart(demo: str, tab: Tab) -> None:
     page = tab(f"{demo}/allocate")
     drawn(page, "finish")
     strips = page.locator(".st-key-lanes .js-plotly-plot")

@@ -11,17 +11,12 @@ from streamlit.testing.v1 import AppTest
 
 from core.store.cache import Store
 from core.store.profiles import load
-from tests.pages.opening import numbers, opened_at
+from tests.pages.opening import live, numbers, opened_at
 
 
 def opened(**view: str) -> AppTest:
     """The page with a view in its URL."""
     return opened_at("allocate", **view)
-
-
-def estimating(**view: str) -> AppTest:
-    """The page with its estimates opened."""
-    return opened(estimates="True", **view)
 
 
 def chart(app: AppTest, title: str) -> dict:
@@ -40,9 +35,12 @@ def on_screen(app: AppTest) -> np.ndarray:
     return next(values for name, values in lanes(app).items() if name.startswith("this allocation"))
 
 
-def estimates_shown(app: AppTest) -> dict[str, float]:
-    data = chart(app, "What is this allocation estimated to cost?")["data"][0]
-    return dict(zip(data["y"], numbers(data["x"]), strict=True))
+def estimates_shown(app: AppTest) -> dict[str, str]:
+    """Name -> additive estimate at the strength in view, as it is written."""
+    shown = live(app)
+    note = shown["notes"][0]["table"][shown["state"]["strength"]]
+    others = note.partition("(")[2].rstrip(")").split(", ")
+    return {"now": note.split("**")[1]} | {name: value for name, _, value in (each.rpartition(" ") for each in others)}
 
 
 def load_(key: str) -> object:

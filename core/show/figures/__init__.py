@@ -1,8 +1,6 @@
 """Results -> figures. Pure functions; each returns a `Chart`: figure, title, finding and table."""
 
-from core.show.figures.allocation import agreement
 from core.show.figures.drift import curves, direction
-from core.show.figures.estimate import Estimate, estimates
 from core.show.figures.gain import STATISTICS, Line, compared, gains, line
 from core.show.figures.maps import heatmap, size_map
 from core.show.figures.style import DARK, LIGHT, Chart, Palette

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from core.base.formats import capital, digits, per_cent
-from core.results.comparison import spearman
 from core.results.leaderboard import THIS, Contender, interval, tied
 from core.results.verdicts import verdict
 from core.show.figures.axes import layer_axis, log_axis, row_axis
@@ -106,13 +105,3 @@ def _tie(best: Contender, second: Contender) -> str:
     if verdict(best.measured.against(second.measured).quoted) == "costs":
         return f"is worse than {second.spoken} over the calibration seeds that both have"
     return f"is not certainly better than {second.spoken}"
-
-
-# --- one allocation -----------------------------------------------------------------------------------------------
-
-
-def agreement(lines: Mapping[str, Array]) -> pd.DataFrame:
-    """Rank correlation of every pair; a flat line has none."""
-    names = list(lines)
-    rows = [[spearman(lines[a], lines[b]) for b in names] for a in names]
-    return pd.DataFrame(rows, index=names, columns=names).dropna(how="all").dropna(how="all", axis=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
 from core.ask import grammar
@@ -15,7 +14,6 @@ from core.export import recipes
 from core.kinds import BASE_LABELS, ResidualLinear
 from core.kinds.treatments import PRUNERS
 from core.plan import responses
-from core.plan.responses import Judge
 from core.plan.spread import Allocation
 from core.show import words
 from core.show.report import remake
@@ -23,12 +21,11 @@ from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, view
 from pages.ui.allocate import settings
-from pages.ui.allocate.spread import judged
 
 MEASURED_ALONE = (0.5, 0.7, 0.9)
 
 
-def section(allocation: Allocation, request: AllocationRequest, profile: Profile, judge: Judge, prefix: str) -> None:
+def section(allocation: Allocation, request: AllocationRequest, profile: Profile) -> None:
     """The link to Prune, the command that prints the same numbers, and files for other tools.
 
     Args:
@@ -39,26 +36,23 @@ def section(allocation: Allocation, request: AllocationRequest, profile: Profile
     query = view.url() | {settings.WORD: grammar.write(request)}
     st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=query)
     st.caption("This command prints the same numbers.")
-    asked = Allocating(profile=profile.entry.key, allocation=allocation.request, judge=judge.harm)
-    file = f"{prefix}-allocation.json"
+    asked = Allocating(profile=profile.entry.key, allocation=allocation.request)
+    file = f"{profile.entry.key[:6]}-allocation.json"
     by_hand = {"allocation": file} if allocation.request.base.by_hand else {}
     frame.command(command_line(asked, cache=Store().elsewhere, **by_hand))
     with st.container(horizontal=True):
-        _files(allocation, profile, judge, prefix, file)
+        _files(allocation, profile, file)
 
 
-def _files(allocation: Allocation, profile: Profile, judge: Judge, prefix: str, file: str) -> None:
+def _files(allocation: Allocation, profile: Profile, file: str) -> None:
     """Buttons that download the allocation and its recipes."""
-    found = judged(allocation.exact[None], profile, judge)
-    estimate = None if found is None or np.isnan(found[0]) else float(found[0])
-    content = recipes.as_json(allocation, profile, {judge.harm: estimate, "pruner": judge.pruner})
-    _download("JSON", content, file, "application/json")
+    _download("JSON", recipes.as_json(allocation, profile), file, "application/json")
     about = f"{words.source(profile)}: {BASE_LABELS[allocation.request.base.kind]}, budget {allocation.budget:.6f}"
     names = profile.provenance.get("linears", []) if allocation.linears is not None else []
     for pruner, row in PRUNERS.items():
         if row.modifier:
             recipe = recipes.llm_compressor(allocation.exact, row.modifier, about, names)
-            made = f"{prefix}-recipe-{pruner}.yaml"
+            made = f"{profile.entry.key[:6]}-recipe-{pruner}.yaml"
             _download(f"llm-compressor recipe, {row.label}", recipe, made, "application/yaml")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from core.base.formats import digits, per_cent, ranges
 from core.kinds import BASE_LABELS
-from core.plan.budget import TOLERANCE, met
+from core.plan.budget import TOLERANCE
 from core.plan.spread import Allocation
 from core.show.figures import Palette, axes
 from core.show.figures.style import colour
@@ -44,7 +44,7 @@ def picture(
     spoken = [f"{stop}, estimate {said.split('**')[1]}" for stop, said in zip(stops, estimates, strict=False)]
     at = strengths.index(request.correction.strength)
     own = colour(request.base.kind, look)
-    budget = [_budget(row, on, allocation, highest) for row, on in zip(rows, found, strict=True)]
+    budget = [_budget(row, on, request.target, highest) for row, on in zip(rows, found, strict=True)]
     return figure.Figure(
         name="spread",
         title=f"Sparsity per layer: {name} and this allocation",
@@ -74,15 +74,18 @@ def picture(
     )
 
 
-def estimated(estimate: float) -> str:
-    """An additive estimate in digits, or why there is none."""
-    return digits(float(estimate), 3) if np.isfinite(estimate) else "unknown beyond the largest sparsity measured"
+def estimated(now: Array, others: Mapping[str, Array]) -> list[str]:
+    """Additive estimates at each strength, (strengths,), beside those of other allocations, (strengths,) or (1,)."""
+    rows = zip(*np.broadcast_arrays(now, *others.values()), strict=True)
+    return [f"Estimated squared final drift: **{_digits(one)}** ({_named(others, beside)})" for one, *beside in rows]
 
 
-def beside(estimates: Array | None, others: Mapping[str, float], unit: str) -> list[str]:
-    """Additive estimates, (strengths,), each beside those of other allocations; none where nothing was measured."""
-    told = ", ".join(f"{name} {estimated(value)}" for name, value in others.items())
-    return [f"Estimated {unit}: **{estimated(each)}** ({told})" for each in ([] if estimates is None else estimates)]
+def _named(names: Iterable[str], values: Iterable[float]) -> str:
+    return ", ".join(f"{name} {_digits(value)}" for name, value in zip(names, values, strict=True))
+
+
+def _digits(value: float) -> str:
+    return digits(float(value), 3) if np.isfinite(value) else "unknown beyond the largest sparsity measured"
 
 
 def _lose(row: Array) -> str:
@@ -91,15 +94,12 @@ def _lose(row: Array) -> str:
     return f"Every layer loses {low} of its weights." if alike else f"Layers lose {low} to {high} of their weights."
 
 
-def _budget(row: Array, bound: list[int], allocation: Allocation, highest: float | None) -> str:
-    """Whether the budget is met, and the bounds that bind."""
-    target = allocation.request.target
-    missed = met(row, allocation.parameters) - target
-    kept = "is met exactly" if abs(missed) <= 1e-9 else f"is missed by {missed:+.2e}"
+def _budget(row: Array, bound: list[int], target: float, highest: float | None) -> str:
+    """The budget, which every row meets, and the layers on a bound."""
     reached = highest is not None and abs(row.max() - highest) <= TOLERANCE
     why = f" ({highest:g} is the largest sparsity measured)" if reached else ""
     some = f" Layer{'s' if len(bound) > 1 else ''} {ranges(bound)} on a bound{why}." if bound else ""
-    return f"The budget of {per_cent(target)} {kept}.{some}"
+    return f"The budget of {per_cent(target)} is met exactly.{some}"
 
 
 def _limits(base: Array, rows: Array, target: float) -> tuple[float, float]:

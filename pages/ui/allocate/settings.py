@@ -16,10 +16,7 @@ from core.base.formats import per_cent
 from core.base.spec import checked
 from core.kinds import BASE_LABELS, METHODS
 from core.kinds.allocator import Allocator, Parameter, steps
-from core.kinds.response import OBJECTIVES
 from core.plan.correction import CLIP, direction_of
-from core.plan.estimates import judge_of
-from core.plan.responses import Judge
 from core.show import words
 from core.store.profiles import Profile
 from pages.ui import view
@@ -131,17 +128,6 @@ def _parameter(asked: Parameter) -> None:
 def disturbance(profile: Profile, name: str) -> str:
     """A perturbation and its positions, in one line."""
     return words.perturbation(profile.perturbations[name])
-
-
-def judge(request: AllocationRequest, profile: Profile) -> Judge:
-    """By what the additive estimates are made; the switch is drawn elsewhere, once the estimates are opened."""
-    drawn = view.sync("estimates", [False, True], False)
-    return Judge(view.sync("judge", list(OBJECTIVES), "drift", drawn=drawn), judge_of(request, profile))
-
-
-def judge_switch() -> None:
-    """Which harm the estimates sum."""
-    view.switch("Estimate harm by", OBJECTIVES, "judge")
 
 
 # --- the allocation in the URL: `owl m=5 lam=0.08:0.7` --------------------------------------------------------------

@@ -12,10 +12,8 @@ from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import sentence
 from core.kinds import BASE_LABELS, Manual
-from core.plan import responses
 from core.plan.budget import Bounds, binding, pinned
 from core.plan.estimates import estimates
-from core.plan.responses import Judge
 from core.plan.spread import Allocation, bounds_of, exact_family, layer_means, linear_parameters
 from core.show.figures.maps import linears
 from core.store.profiles import Profile
@@ -23,17 +21,10 @@ from core.store.results import Array
 from pages.ui import frame, view
 from pages.ui.allocate import picture, settings
 
-
-def judged(rows: Array, profile: Profile, judge: Judge) -> Array | None:
-    """Additive estimates of allocations, (rows,); None where the profile holds too few residuals.
-
-    Args:
-        rows: (rows, layers) or (rows, layers, linears).
-    """
-    try:
-        return estimates(rows, profile, judge.harm, judge.pruner)
-    except UserError:
-        return None
+ADDITIVE = (
+    "The estimate adds up what pruning each {} alone was measured to do. Pruned layers disturb one another, so measure "
+    "before you trust it."
+)
 
 
 def read_hand(typed: str, layers: int) -> dict[int, float]:
@@ -74,17 +65,19 @@ def as_manual(allocation: Allocation, now: Array) -> Allocation:
     return Allocation(request, now, now, allocation.parameters, binding(now, bounds), bounds)
 
 
-def dragged(allocation: Allocation, by_hand: str, profile: Profile, judge: Judge) -> tuple[Array, Mapping[int, float]]:
+def dragged(
+    allocation: Allocation, by_hand: str, profile: Profile, pruner: str
+) -> tuple[Array, Mapping[int, float]]:
     """Draw the live chart: the allocation at every strength, estimates beside it.
 
     Args:
         by_hand: layers set by hand, as typed.
+        pruner: whose curves the estimates add up.
 
     Returns:
         What is on screen, as exact as a pruner is told, and the layers set by hand that it keeps.
     """
-    request = allocation.request
-    strengths = settings.STRENGTHS
+    request, strengths = allocation.request, settings.STRENGTHS
     try:
         rows = exact_family(request, profile, np.array(strengths))
     except UserError as error:  # without strength the base stands; only the correction lacks something
@@ -96,14 +89,14 @@ def dragged(allocation: Allocation, by_hand: str, profile: Profile, judge: Judge
     except UserError as error:
         frame.error(f"{error}; until then the layers set by hand are ignored")
         held = {}
-    others = estimates_beside(allocation, held, profile, judge)
-    shown = rows if rows.ndim == 2 else layer_means(rows, linear_parameters(profile))
+    shown = layer_means(rows, linear_parameters(profile)) if request.base.per_linear else rows
     bound = on_bounds(rows, strengths, request, profile)
     highest = bounds_of(request, profile, 0).high if request.base.measured else None
-    said = picture.beside(judged(rows, profile, judge), others, responses.NAMES[judge.harm])
+    said, about = estimated(rows, strengths, held, allocation, profile, pruner)
     frame.live(picture.picture(allocation, strengths, shown, bound, highest, held, said, view.look()))
     if frame.is_first_paint():
         view.end()
+    st.caption(about)
     return rows[strengths.index(request.correction.strength)], held
 
 
@@ -114,20 +107,37 @@ def on_bounds(rows: Array, strengths: Sequence[float], request: AllocationReques
     return found.reshape(*found.shape[:2], -1).any(-1)
 
 
-def estimates_beside(
-    allocation: Allocation, held: Mapping[int, float], profile: Profile, judge: Judge
-) -> dict[str, float]:
-    """Additive estimates of the base, with the same layers set by hand, and of uniform; none where none are known."""
-    base, kind = allocation.exact_base[None], allocation.request.base.kind
-    rows = np.concatenate([pinned_rows(base, held, allocation), np.full_like(base, allocation.request.target)])
-    found = judged(rows, profile, judge)
-    name = BASE_LABELS[kind] if kind != "uniform" else "no correction"
-    names = (f"{name} with the same layers set by hand" if held else name, "uniform")
-    return {} if found is None else dict(zip(names, found.tolist(), strict=True))
+def estimated(
+    rows: Array,
+    strengths: Sequence[float],
+    held: Mapping[int, float],
+    allocation: Allocation,
+    profile: Profile,
+    pruner: str,
+) -> tuple[list[str], str]:
+    """The additive estimate at each strength beside its base, its control and uniform, and what it can tell.
+
+    Layers set by hand are set in the base and the control too: else the hand would look like the correction.
+    """
+    request, base = allocation.request, allocation.exact_base[None]
+    others = {f"{BASE_LABELS[request.base.kind]} without correction": pinned_rows(base, held, allocation)}
+    if len(strengths) > 1:
+        control = "none" if request.correction.control == "reversed" else "reversed"
+        turned = request.correction.model_copy(update={"control": control})
+        against = exact_family(request.model_copy(update={"correction": turned}), profile, np.array(strengths))
+        others[settings.CONTROLS[control]] = pinned_rows(against, held, allocation)
+    others["uniform"] = np.full_like(base, request.target)
+    try:
+        beside = {name: estimates(each, profile, pruner=pruner) for name, each in others.items()}
+        said = picture.estimated(estimates(rows, profile, pruner=pruner), beside)
+    except UserError as error:
+        return [], plain(sentence(error))
+    return said, ADDITIVE.format("linear" if rows.ndim == 3 else "layer")
 
 
-def by_linear(now: Array, request: AllocationRequest, profile: Profile, prefix: str) -> None:
+def by_linear(now: Array, request: AllocationRequest, profile: Profile) -> None:
     """Draw the sparsity of layers by linears, (layers, linears)."""
     names = profile.provenance["linears"]
     bounds = bounds_of(request, profile, request.correction.strength)
-    frame.show(linears(now, linear_parameters(profile), names, bounds, view.look()), prefix, "linears")
+    chart = linears(now, linear_parameters(profile), names, bounds, view.look())
+    frame.show(chart, profile.entry.key[:6], "linears")

@@ -45,7 +45,7 @@ def allocate(profile: Profile, found: lessons.Push) -> parts.Screen:
     push = parts.control("push", label, stops, f"{START:g}", marks=ends)
     asked = _allocation(found, float(found.strengths[push.index]))
     links = [
-        parts.link("allocate.py", "Try every method on Allocate", profile, **asked, judge="kl"),
+        parts.link("allocate.py", "Try every method on Allocate", profile, **asked),
         parts.link("prune.py", "Prune with this allocation", profile, **asked),
     ]
     return parts.Screen(_corrected(found, push), links, profile)

@@ -54,7 +54,7 @@ def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(tmp_path) -> 
     here = of_linears(5, 8)
     found = allocate(AllocationRequest(base=PER_LINEAR, target=0.55), here)
     path = tmp_path / "allocation.json"
-    path.write_text(recipes.as_json(found, here, {}), encoding="utf-8")
+    path.write_text(recipes.as_json(found, here), encoding="utf-8")
     told = json.loads(path.read_text(encoding="utf-8"))
     assert told["linears"] == list(STACK)
     assert np.average(told["sparsity"], weights=told["parameters"]) == pytest.approx(0.55, abs=1e-9)
@@ -78,6 +78,6 @@ def test_numbers_written_down_with_another_budget_than_they_spend_are_refused(tm
 def test_the_json_reads_back_as_the_request() -> None:
     here = profile(6)
     request = AllocationRequest(base=Dlp(), correction=Correction(strength=0.03, control="shuffled", seed=2))
-    told = json.loads(recipes.as_json(allocate(request, here), here, {"drift": 0.5}))
+    told = json.loads(recipes.as_json(allocate(request, here), here))
     assert AllocationRequest.model_validate(told["request"]) == request
     assert np.average(told["sparsity"], weights=told["parameters"]) == pytest.approx(0.7, abs=1e-9)

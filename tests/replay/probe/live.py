@@ -166,7 +166,7 @@ def _recipes(name: str, key: str, lines: list[str]) -> Figures:
     found = profile(key)
     for line in lines:
         allocation = allocate(grammar.read_allocation(line), found)
-        told = json.loads(recipes.as_json(allocation, found, {}))
+        told = json.loads(recipes.as_json(allocation, found))
         yield f"{name}/{line}/file", only(told, ("request", "base", "sparsity", "parameters", "budget", "bound"))
         linears = found.provenance["linears"] if allocation.linears is not None else ()
         recipe = recipes.llm_compressor(allocation.exact, "WandaPruningModifier", "", linears)

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.results import verdicts
-from core.results.comparison import Interval, rank_correlation
+from core.results.comparison import Interval
 from core.show.figures import DARK, LIGHT, Chart, Palette, evaluation
-from core.show.figures.estimate import trusted
 from core.show.figures.perplexity import Curve, perplexity
 from tests.core.show.figures.test_charts import trace
 
@@ -43,8 +42,7 @@ def every(look: Palette = LIGHT) -> list[Chart]:
         perplexity(CURVES, 15.2, {}, look),
         evaluation.changes(ROWS, "OWL", "uniform", look),
         evaluation.accuracies({"dense": (0.5, 0.02), "OWL": (0.4, 0.02)}, "OWL", "boolq", look),
-        trusted(list("abcdef"), np.arange(1.0, 7), np.arange(1.0, 7) ** 2, ["a"], "nats", "70%, Wanda", look),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("look", [LIGHT, DARK])
@@ -122,35 +120,6 @@ def test_a_setting_that_broke_has_no_dot_and_is_named() -> None:
     nothing = evaluation.accuracies({"Uniform": (NAN, NAN)}, None, "boolq")
     assert "No setting" in nothing.finding and "nan" not in nothing.finding
     nothing.figure.to_json()
-
-
-def test_an_allocation_in_view_that_was_not_measured_stands_at_its_estimate() -> None:
-    names, values = ["Uniform", "OWL", "DLP"], np.arange(1.0, 4)
-    chart = trusted(names, values, values, [], "nats", "70%", LIGHT, uniform=["Uniform"], now=6.0)
-    [line] = chart.figure.layout.shapes
-    assert line.x0 == 6.0 and line.line.color == LIGHT.accent
-    assert chart.figure.layout.xaxis.range[1] > math.log10(6) == chart.figure.layout.annotations[0].x
-    assert "6.00 and not measured" in chart.finding
-
-
-@pytest.mark.parametrize(
-    ("measured", "said"),
-    [
-        (np.arange(10.0), "1.0 over n = 10 allocations of 70%, Wanda: the estimate ranks them well."),
-        (-np.arange(10.0), "-1.0 over n = 10 allocations of 70%, Wanda: no guide here."),
-        (np.ones(10), "Too little to tell"),
-        (
-            np.r_[np.arange(4.0), np.full(6, np.nan)],
-            "too few to lean on. 6 more cannot be placed because the loss is not a number.",
-        ),
-    ],
-)
-def test_trust_is_a_rank_correlation_with_its_n(measured: np.ndarray, said: str) -> None:
-    names = [f"a{index}" for index in range(10)]
-    chart = trusted(names, np.arange(1.0, 11), measured, [], "nats", "70%, Wanda")
-    assert said in chart.finding
-    assert len(trace(chart.figure, "allocations").x) == rank_correlation(np.arange(10.0), measured)[1]
-    assert len(chart.table) == 10
 
 
 def test_the_mean_of_tasks_weighs_them_alike() -> None:
