@@ -60,7 +60,7 @@ def test_layers_set_by_hand_are_set_in_what_they_are_compared_with(cache: Cache)
     reverse = allocations.Correction(strength=0.04, control="reversed")
     plain = allocate(AllocationRequest(correction=reverse, base=Owl()), here)
     bounds = Bounds(plain.request.low, plain.request.high)
-    wanted = sums(pinned(plain.exact, held, plain.parameters, 0.7, bounds)[None], here)[0]
+    wanted = sums(pinned(plain.exact, held, plain.parameters, 0.7, bounds)[None], here, "kl")[0]
     assert estimates_shown(app)["reversed"] == digits(wanted, 3)
 
 
@@ -95,7 +95,7 @@ def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.Capture
 
 def test_estimates_per_linear_stand_beside_their_own_kind_only(cache: Cache) -> None:
     here, shown = load_(cache["linear"]), estimates_shown(opened(profile=cache["linear"], strength="0", **LINEAR))
-    of_linears, of_layers = (sums(np.full((1, *shape), 0.6), here)[0] for shape in ((6, 7), (6,)))
+    of_linears, of_layers = (sums(np.full((1, *shape), 0.6), here, "kl")[0] for shape in ((6, 7), (6,)))
     assert shown["uniform"] == digits(of_linears, 3) != digits(of_layers, 3)
     assert float(shown["now"]) <= float(shown["uniform"])
 

@@ -36,7 +36,7 @@ def section(allocation: Allocation, request: AllocationRequest, profile: Profile
     query = view.url() | {settings.WORD: grammar.write(request)}
     st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=query)
     st.caption("This command prints the same numbers.")
-    asked = Allocating(profile=profile.entry.key, allocation=allocation.request)
+    asked = Allocating(profile=profile.entry.key, allocation=allocation.request, judge=settings.HARM)
     file = f"{profile.entry.key[:6]}-allocation.json"
     by_hand = {"allocation": file} if allocation.request.base.by_hand else {}
     frame.command(command_line(asked, cache=Store().elsewhere, **by_hand))

@@ -77,7 +77,7 @@ def picture(
 def estimated(now: Array, others: Mapping[str, Array]) -> list[str]:
     """Additive estimates at each strength, (strengths,), beside those of other allocations, (strengths,) or (1,)."""
     rows = zip(*np.broadcast_arrays(now, *others.values()), strict=True)
-    return [f"Estimated squared final drift: **{_digits(one)}** ({_named(others, beside)})" for one, *beside in rows]
+    return [f"Estimated KL divergence, nats: **{_digits(one)}** ({_named(others, beside)})" for one, *beside in rows]
 
 
 def _named(names: Iterable[str], values: Iterable[float]) -> str:

@@ -36,6 +36,7 @@ WHOSE = (
     "shift, which protects layers that amplify. Ours: the geometric mean instead of the mean of ratios, the noise that "
     "drives it and its tokens, the strength, and how the budget is restored."
 )
+HARM = "kl"  # what the estimates add up, as in the tour
 ABOUT_HAND = "A layer and its sparsity, several with commas. The others move together, so that the budget is kept."
 
 Option = TypeVar("Option")

@@ -128,8 +128,8 @@ def estimated(
         others[settings.CONTROLS[control]] = pinned_rows(against, held, allocation)
     others["uniform"] = np.full_like(base, request.target)
     try:
-        beside = {name: estimates(each, profile, pruner=pruner) for name, each in others.items()}
-        said = picture.estimated(estimates(rows, profile, pruner=pruner), beside)
+        beside = {name: estimates(each, profile, settings.HARM, pruner) for name, each in others.items()}
+        said = picture.estimated(estimates(rows, profile, settings.HARM, pruner), beside)
     except UserError as error:
         return [], plain(sentence(error))
     return said, ADDITIVE.format("linear" if rows.ndim == 3 else "layer")
