@@ -181,19 +181,6 @@ def point(page: Page, lab: Locator) -> None:
     expect(lab.locator(".after b")).to_have_text(marked)
 
 
-def test_the_texts_follow_the_slider(demo: str, tab: Tab) -> None:
-    """What the pruned models write, from no zeros to the most."""
-    page, _ = opened(tab, f"{demo}/lab?layer=28")
-    part = page.locator(".texts")
-    slider = part.get_by_role("slider")
-    slider.press("Home")
-    expect(part.locator("mark").filter(has_text="a")).to_have_count(0)
-    slider.press("End")
-    expect(part.locator(".value")).to_have_text("80 %")
-    expect(part.locator(".card mark").last).not_to_be_empty()
-    wait_for_query(page, zeros="0.8")
-
-
 @pytest.mark.bundled
 def test_a_sentence_of_ones_own_is_answered_live(demo: str, tab: Tab) -> None:
     """Layer first, then all of them; another size is another question, another layer is none."""

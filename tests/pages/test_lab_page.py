@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -16,10 +17,9 @@ from core.show.lessons import sentence
 from core.store import scenes
 from core.store.scenes import Generated
 from pages.ui import live, serving
-from pages.ui.lab import continuations
 from pages.ui.lab import question as asking
 from pages.ui.lab.question import OPENING
-from pages.ui.live import grid, texts
+from pages.ui.live import grid
 from pages.ui.live.grid import Answered
 from tests.fake_warm import LAYERS, Warm, scene
 from tests.pages.opening import links, opened_at, pictures
@@ -211,45 +211,31 @@ def test_the_numbers_of_the_layer_in_view_are_a_table(stored: None) -> None:
     assert table["2 old"].iloc[-1] == 0.3
 
 
-def test_texts_are_stored_for_every_sparsity(stored: None, model: Warm) -> None:
-    data = given(opened(zeros="0.4"), "cards")
-    assert data["controls"][1]["stops"][data["state"]["zeros"]] == "40 %"
-    [found] = data["cards"]
-    assert [len(cards) for cards in found] == [1 + len(ALLOCATIONS)] * len(SPARSITIES)
-    assert {each["label"]: each["same"] for each in found[0]} == {
-        "Dense": len(" upon a time"), "Uniform": len(" upon"), "OWL": len(" upon"), "Response": len(" upon")
-    }  # fmt: skip
+def texts(app: AppTest) -> list[str]:
+    """The dense and the pruned text."""
+    return [each.value for each in app.get("text")]
+
+
+def test_texts_are_stored_for_every_method_and_sparsity(stored: None, model: Warm) -> None:
+    for method, zeros in itertools.product(ALLOCATIONS, ("0.0", "0.4")):
+        assert texts(opened(method=method, zeros=zeros)) == ["upon a time", "upon the the"]
     assert not model.texts
 
 
-def test_ones_own_words_are_continued_one_after_the_other(stored: None, model: Warm) -> None:
-    app = opened(write="It was", story="own", zeros="0.5")
-    for count, (name, label) in enumerate(continuations.METHODS.items(), 1):
-        asked = prompt("It was", name, 0.5)
-        assert len(model.texts) == count
-        assert any(f"{count} of 3, pruned by {label}" in each.value for each in app.caption)
-        model.texts[asked].set_result(Generated(asked=asked, dense=" so", pruned=" not", sparsity=0.5, seconds=1))
-        app.run()
-    data = given(app, "cards")
-    assert data["controls"][0]["stops"][data["state"]["prompt"]] == "Yours: It was"
-    own = data["cards"][data["state"]["prompt"]]
-    assert [each["text"] for each in own[5]] == [" so", *[" not"] * 3]
-    assert [each["prompt"] for each in own[4]] == ["It was", *["The model writes…"] * 3]
+def test_ones_own_words_are_continued_and_kept(stored: None, model: Warm) -> None:
+    app = opened(write="It was")
+    [(asked, waiting)] = model.texts.items()
+    assert asked == prompt("It was", "response", 0.5) and not texts(app)
+    waiting.set_result(Generated(asked=asked, dense=" so", pruned=" not", sparsity=0.5, seconds=1))
+    assert texts(app.run()) == ["so", "not"]
 
 
 def test_a_refused_prompt_is_said(stored: None, model: Warm) -> None:
-    app = opened(write="It was", story="own")
+    app = opened(write="It was")
     [waiting] = model.texts.values()
     waiting.set_exception(UserError("the prompt has 9,000 tokens: shorten it"))
     app.run()
     assert "9,000" in app.error[0].value
-
-
-@pytest.mark.parametrize(
-    ("dense", "other", "same"), [("a b c", "a b d", 3), (" so it", " so its", 3), ("a b", "a b", 3), ("a", "", 0)]
-)
-def test_two_texts_are_alike_up_to_a_whole_word(dense: str, other: str, same: int) -> None:
-    assert texts.common(dense, other) == same
 
 
 def test_every_kind_of_damage_can_be_asked() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -144,3 +145,7 @@ def test_a_start_of_the_server_sweeps_the_cache(empty_cache: Path, monkeypatch: 
             assert not left.exists()
 
     asyncio.run(started())
+
+
+def test_what_is_loaded_ahead_is_there() -> None:
+    assert all(importlib.util.find_spec(name) for name in serving.DRAWING)

@@ -1,8 +1,8 @@
 """Live pictures: parts of a page that answer in the browser, and tell Python what the reader chose once it is let go.
 
 A picture is a JavaScript module of this folder; browsers load it, and what it imports, as they are. It exports
-`mounted(...)` of a class over `runtime.js` that builds its elements and draws what `data` and `state` say, as the short
-`texts.js` does. On this side it is a `component` and a call of `draw`, as in `texts.py`.
+`mounted(...)` of a class over `runtime.js` that builds its elements and draws what `data` and `state` say, as
+`figure.js` does. On this side it is a `component` and a call of `draw`, as in `figure.py`.
 """
 
 from __future__ import annotations
