@@ -9,7 +9,7 @@ from pages.ui import frame, studies, subject, view, watch
 from pages.ui.lab import continuations
 from pages.ui.prune import evaluate, export, pruning, results, search
 
-TERMS = ("budget", "correction", "control", "response", "harm", "perplexity", "nats", "rank correlation")
+TERMS = ("budget", "correction", "control", "response", "harm", "perplexity", "nats")
 TABS = {
     "results": "Results",
     "evaluate": "Evaluate",
@@ -17,13 +17,6 @@ TABS = {
     "writing": "Generated text",
     "export": "Export",
 }
-
-
-def bars() -> None:
-    """The allocation in view; a page that is still opening ends with it."""
-    pruning.show(in_view)
-    if frame.is_first_paint():
-        view.end()
 
 
 profile = subject.profile()
@@ -47,18 +40,20 @@ upper = st.container()
 how = pruning.draw(profile, in_view.request)
 if how.wrong:
     frame.error(how.wrong)
-shown = groups and part in ("results", "export")
-group = studies.choose(groups, how.setting, drawn=part == "results") if shown else None
+reads = groups and part in ("results", "export")
+group = studies.choose(groups, how.setting, drawn=part == "results") if reads else None
 if part == "results" and group:
-    results.show(group, groups, profile, how.setting, upper, bars)
+    results.show(group, groups, profile, how.setting, upper, in_view)
 else:
     with upper:
-        bars()
+        pruning.bars(in_view)
     if part == "results":
         st.info("Nothing has been evaluated for this model yet: open Evaluate, see the cost, and press Run evaluation.")
+    elif how.wrong:
+        view.end()
     elif part == "evaluate":
         evaluate.show(how, profile)
-    elif part == "writing" and not how.wrong:
+    elif part == "writing":
         continuations.under(how.setting, how.prompt)
-    elif part == "export" and not how.wrong:
-        export.show(how, profile, group and protocols.holding(group, how.setting), watch.begin)
+    elif part == "export":
+        export.show(how, profile, group and protocols.holding(group, how.setting))

@@ -13,7 +13,7 @@ from core.ask.inputs import ModelSpec, TextSpec
 from core.ask.measurements import Measurement, ProfileSpec, measurements, methods_of
 from core.ask.perturbations import PRESETS
 from core.ask.settings import PrunedSpec, Setting, with_twins
-from core.ask.studies import Point, StudySpec, TaskSpec
+from core.ask.studies import Point, StudyRequest, StudySpec, TaskSpec
 from core.kinds import Perturbation, ResidualLinear
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.store.cache import Store
@@ -275,12 +275,13 @@ def answered(point: Point, task: str, examples: int = 200) -> ZeroShot:
 def save_study(
     root: Path, spec: StudySpec, layers: int = 30, profile: str | None = None,
     cost: Callable[[Setting], float] = invented_cost, broken: Mapping[Setting, int] | None = None,
-    text: str = "invented evaluation text",
+    text: str = "invented evaluation text", request: StudyRequest | None = None,
 ) -> str:  # fmt: skip
     """Write a whole study to a cache folder and return its key.
 
     Args:
         broken: setting -> the layer from which on nothing is finite.
+        request: as which it says that it was asked.
     """
     store, broken = Store(root), broken or {}
     told = TOLD | {"model": "invented model", "text": text, "calibration": "invented calibration text"}
@@ -293,7 +294,7 @@ def save_study(
         store.save(spec.evaluated(point), result, told | {"broken": layer, "warnings": []})
         for unit in spec.zero_shot(point):
             store.save(unit, answered(point, unit.task.name), told)
-    store.save(spec, None, told)
+    store.save(spec, None, told | ({"request": request.model_dump(mode="json")} if request else {}))
     return spec.key
 
 

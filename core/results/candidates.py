@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-import numpy as np
-
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting, uniform
@@ -25,7 +23,6 @@ from core.store.results import Array
 
 WHAT = {"alone": "this setting", "family": "this family: the correction and its controls", "methods": "all allocators"}
 CONTROLS = {"reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
-LARGEST_STRENGTH = 0.5
 TARGETS = tuple(round(0.05 * step, 2) for step in range(1, 19))  # what a largest loss is searched on
 
 
@@ -126,17 +123,6 @@ def family(
         raise UserError("an allocation set by hand has no correction: let the layers go, or evaluate this setting")
     how = {"driver": driver, "clip": asked.correction.clip}
     return [asked.plain, *asked.corrected(strengths, ("none", *controls), shuffles, **how)]
-
-
-def steps(greatest: float, count: int) -> list[float]:
-    """Strengths from 0 to the greatest, both included.
-
-    Raises:
-        UserError: fewer than two, or a greatest strength outside 0 to 0.5.
-    """
-    if not 0 < greatest <= LARGEST_STRENGTH or count < 2:
-        raise UserError("strengths go from 0 to at most 0.5 in two steps or more, as in 0.1 in 6 steps")
-    return [round(float(each), 6) for each in np.linspace(0, greatest, count)]
 
 
 def methods(

@@ -1,4 +1,4 @@
-"""What a running job has found so far: a picture that fills with every part that is finished."""
+"""What a job has found so far, a picture that fills with every part that is finished, and what is left of it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ from typing import Any
 
 import streamlit as st
 
+from core.ask.commands import quoted
 from core.ask.measurements import Measurement, ProfileSpec
 from core.base.escape import plain
-from core.base.formats import text_name
+from core.base.formats import sentence, text_name
 from core.jobs.records import Job
 from core.results import evaluations, findings, protocols
 from core.show import figures, words
 from core.show.figures import Chart, perplexity
-from core.store.cache import Store
+from core.store.cache import Entry, Store
 from core.store.parts import finished, partial
 from pages.ui import frame, subject, view
 
 FIRST = "The first picture comes with the first part that is finished."
+LOADING = """from transformers import AutoModelForCausalLM, AutoTokenizer
+model = AutoModelForCausalLM.from_pretrained({folder!r})
+tokenizer = AutoTokenizer.from_pretrained({folder!r})"""
+SERVING = "The first loads it in Python; the second serves it with vLLM, which is installed apart."
 
 
 def perplexities(store: Store, job: Job) -> None:
@@ -63,6 +68,19 @@ def whole(key: str, job: Job) -> None:
     asked = {"profile": key, "perturbation": words.at_positions(known[name], "after_first")}
     asked |= {"positions": known[name].positions} if hasattr(known[name], "positions") else {}
     frame.link("absorption.py", "See it on the Absorption page", asked)
+
+
+def exported(entry: Entry) -> None:
+    """What a finished export left behind, and how to load it."""
+    told = entry.provenance
+    folder = told.get("folder", entry.spec.folder)
+    st.markdown(f"Exported to {plain(folder)}, reloaded and compared.")
+    st.caption(plain(told.get("size", "")))
+    st.code(LOADING.format(folder=folder), "python", wrap_lines=True)
+    frame.command(quoted(["vllm", "serve", folder]))
+    st.caption(SERVING)
+    for warning in told.get("warnings", []):
+        st.warning(plain(sentence(warning)))
 
 
 def _show(chart: Chart, job: Job, key: str, about: str, finding: bool = True, read: str = "") -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from core.ask.jobs import BY_REQUEST, Request, ShareRequest
@@ -16,7 +18,6 @@ from core.jobs.records import Job
 from core.show.figures.charts import COMPARED
 from core.store.cache import Entry, Store
 from pages.ui import buttons, frame, partial_results, view
-from pages.ui.prune import export
 
 LISTED = 5  # active runs in the sidebar
 WHOLE_NAMES = "[data-testid=stSidebar] [data-testid=stPageLink-NavLink] * { white-space: normal }"
@@ -177,7 +178,7 @@ def open_result(job: Job) -> None:
             open_profile(key, "Open on the Absorption page")
     elif isinstance(job.request, ExportRequest):
         with st.container(key=f"whole-line-{job.key}"):
-            export.finished(entry)
+            partial_results.exported(entry)
     elif not row.opens:
         st.caption(f"Stored as {row.kind} {entry.key}.")
     else:
@@ -199,6 +200,31 @@ def begin(request: Request, device: str, engine: str = "wavefront") -> None:
     job = queue.submit(store, request, device, engine)
     queue.ensure_worker(store, job.device)
     st.query_params["job"] = job.key
+
+
+def ask(
+    request: Callable[[], Request], about: Callable[[Request], None], device: str, label: str, key: str
+) -> Entry | None:
+    """Draw what a request costs and the button that runs it, or why it cannot be; returns the result if it is stored.
+
+    Args:
+        request: reads the form.
+        about: draws what is said of a request before it runs.
+    """
+    asked, stored = None, None
+    try:
+        asked = request()
+        about(asked)
+        stored = Store().find(asked)
+    except UserError as error:
+        frame.error(error)
+        asked = None
+    if stored:
+        st.success("Already measured: there is nothing to run.")
+    else:
+        off = asked is None
+        buttons.button(label, begin, [asked, device], icon=":material/play_arrow:", disabled=off, key=key)
+    return stored
 
 
 def resume(job: Job) -> None:

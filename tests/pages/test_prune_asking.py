@@ -70,7 +70,7 @@ def test_run_queues_what_was_chosen(store: Store, tmp_path: Path) -> None:
 
 
 def test_run_queues_a_family(store: Store) -> None:
-    app = opened(evaluate="family", controls="reversed", steps="3", part="evaluate")
+    app = opened(evaluate="family", controls="reversed", strengths="0.05, 0.1", part="evaluate")
     found = submitted(app, store)
     assert [naming.allocation(each.allocation) for each in found.settings] == [
         "OWL",
@@ -102,7 +102,7 @@ def kept(app: AppTest, key: str) -> str:
 
 VIEWS = [
     {"base": "dlp", "strength": "0.03", "by": "sparsegpt", "calibration_windows": "7", "seeds": "0,1,2"},
-    {"evaluate": "family", "greatest": "0.05", "steps": "4", "controls": "ramp"},
+    {"evaluate": "family", "strengths": "0.01,0.05", "controls": "ramp"},
     {"evaluate": "methods", "targets": "0.55", "text": "Salesforce/wikitext", "windows": "64"},
     {"pattern": "4:8", "calibration_documents": "0-5", "tasks": "rte", "examples": "20"},
     {"hand": "3:0.55", "device": "cpu", "length": "128", "documents": "800-999"},
@@ -142,5 +142,5 @@ def test_what_is_evaluated_already_is_linked_not_run(store: Store) -> None:
     request = StudyRequest(profile=PROFILE.key, settings=(Setting(allocation=OWL),))
     fake.get(request, store)
     app = opened(part="evaluate")
-    assert "Already evaluated" in app.success[0].value
+    assert "Already measured" in app.success[0].value
     assert not [each for each in app.button if each.key == "run"]

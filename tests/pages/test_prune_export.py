@@ -78,29 +78,28 @@ def test_a_study_whose_request_is_known_is_matched_by_it(store: Store) -> None:
     profile = load(store, store.profile(PROFILE.key))
     keys = {}
     for documents in ((0, 9), (10, 19)):
-        spec = synthetic.study_spec(PROFILE, settings_, LAYERS, text=f"text {documents}")
         window = WindowRequest(source="allenai/c4", documents=documents, sequences=16, length=synthetic.LENGTH)
         request = StudyRequest(profile=PROFILE.key, settings=settings_, calibration=window)
-        store.save(spec, None, {"profile": PROFILE.key, "request": request.model_dump(mode="json")})
-        keys[synthetic.save_study(store.root, spec, LAYERS, PROFILE.key)] = window
+        keys[save(store, settings_, text=f"text {documents}", request=request)] = window
     for key, window in keys.items():
         request = StudyRequest(profile=PROFILE.key, calibration=window, settings=settings_)
         reseeded = (settings_[0].model_copy(update={"calibration_seed": 1}),)
-        others = ({"settings": reseeded}, {"dtype": "bfloat16"})
         assert export.measuring(profile, Pruning(request, "cpu"), next(iter(keys))) == key
-        for other in others:
-            assert export.measuring(profile, Pruning(request.model_copy(update=other), "cpu")) is None
+        other = request.model_copy(update={"settings": reseeded})
+        assert export.measuring(profile, Pruning(other, "cpu")) is None
 
 
 def test_export_submits_the_setting_with_its_study(store: Store, located: None, outside: Path) -> None:
-    key = save(store, family())
+    window = WindowRequest(sequences=16, length=synthetic.LENGTH)
+    asked = StudyRequest(profile=PROFILE.key, settings=family(), calibration=window)
+    key = save(store, family(), request=asked)
     app = opened(part="export", calibration_length=str(synthetic.LENGTH))
     app.text_input(key="export-folder").set_value(str(outside / "pruned")).run()
     app.button(key="export").click().run()
     (job,) = queue.jobs(store)
     assert job.request == ExportRequest(
         profile=PROFILE.key,
-        calibration=WindowRequest(sequences=16, length=synthetic.LENGTH),
+        calibration=window,
         setting=Setting(allocation=OWL),
         folder=str(outside / "pruned"),
         study=key,

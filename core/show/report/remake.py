@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from core.ask.commands import Studying, command_line
 from core.ask.inputs import WindowRequest
 from core.ask.measurements import Measurement, MeasureRequest
@@ -73,7 +75,7 @@ def study(found: Evaluations) -> list[Command]:
         request = StudyRequest.model_validate(found.provenance["request"])
     except (KeyError, ValueError):
         return [(NOTHING_SAID, command_line(Studying(file=STUDY_FILE)))]
-    return _study(request, _device(found.dense.result.about))
+    return of_study(request, _device(found.dense.result.about))
 
 
 def best(found: Best) -> list[Command]:
@@ -82,16 +84,17 @@ def best(found: Best) -> list[Command]:
     if whole is not None:
         return [("The whole search with all its numbers.", whole)]
     asked = final_request(found.request, found.profile, filter(None, (found.winner, found.runner_up, *found.better)))
-    (about, file), *run = _study(asked, _device(found.final.dense.result.about))
+    (about, file), *run = of_study(asked, _device(found.final.dense.result.about))
     return [(f"{NO_SEARCH} {about}", file), *run]
 
 
-def _study(request: StudyRequest, device: str) -> list[Command]:
+def of_study(request: StudyRequest, device: str, cache: Path | None = None) -> list[Command]:
+    """The study file of a request and its command; the command alone where there are no settings."""
     if not request.settings:
         return [("The evaluation.", command_line(request, device=device))]
     try:
         text = write_study(request)
     except UserError as error:
         return [(f"No study file can say it: {error}.", "python -m core study study.toml")]
-    run = command_line(Studying(file=STUDY_FILE), device=device)
+    run = command_line(Studying(file=STUDY_FILE), device, cache)
     return [(f"Save this as {STUDY_FILE}.", text), ("Then run it.", run)]

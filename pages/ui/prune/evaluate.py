@@ -7,66 +7,48 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.ask.allocations import AllocationRequest
-from core.ask.commands import Studying, command_line
 from core.ask.inputs import USUAL_EVALUATION
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.ask.study_file import STUDY_FILE, write_study
 from core.ask.typed import fractions
-from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import sentence
 from core.base.paths import resolved
 from core.base.spec import checked
 from core.models import work
 from core.results import candidates
+from core.show.report import remake
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import buttons, form, frame, view, watch
+from pages.ui import form, frame, view, watch
 from pages.ui.allocate import settings
 from pages.ui.prune.pruning import Pruning
 
 TEXTS = {"demo:evaluation": "Demo text, evaluation half", **form.TEXTS, "demo": "Demo text, calibration half"}
 SHUFFLES = 5  # at each strength: fewer make a poor range
-GREATEST = settings.steps(0.01, 0.3, 0.01)
 
 
 def show(how: Pruning, profile: Profile) -> None:
     """The form, what it costs, what repeats it elsewhere, and Run."""
-    request, found = None, None
     asked, judged = _settings(how, profile), _evaluation()
-    try:
+
+    def request() -> StudyRequest:
         allocations, left_out = asked()
-        for each in left_out:
-            st.warning(plain(sentence(each)))
-        evaluation = judged()
-        if not how.wrong:
-            request = how.request.to(StudyRequest, settings=how.settings(allocations), evaluation=evaluation)
-            expected, found = work.estimate(request, Store(), how.device), Store().find(request)
-            st.markdown(f"**{len(request.points)} points**, dense and uniform among them. {work.words(expected)}")
-            _command(request, how.device)
-    except UserError as error:
-        request = None
-        frame.error(error)
-    if found:
-        st.success("Already evaluated.")
+        for note in left_out:
+            st.warning(plain(sentence(note)))
+        return how.request.to(StudyRequest, settings=how.settings(allocations), evaluation=judged())
+
+    def about(asked: StudyRequest) -> None:
+        cost = work.words(work.estimate(asked, Store(), how.device))
+        st.markdown(f"**{len(asked.points)} points**, dense and uniform among them. {cost}")
+        with st.expander("The same on the command line"):
+            for step, text in remake.of_study(asked, how.device, Store().elsewhere):
+                st.caption(step)
+                frame.command(text)
+
+    if found := watch.ask(request, about, how.device, "Run evaluation", "run"):
         query = view.here("prune.py") | {"study": found.key, "part": "results"}
         frame.link("prune.py", "See the results", query)
-    else:
-        run, off = [request, how.device], request is None
-        buttons.button("Run evaluation", watch.begin, run, icon=":material/play_arrow:", disabled=off, key="run")
-        st.caption("Stored points are not measured again; each new one is saved as soon as it is finished.")
-
-
-def _command(request: StudyRequest, device: str) -> None:
-    """The study file and its command."""
-    with st.expander("The same on the command line"):
-        try:
-            text = write_study(request)
-        except UserError as error:
-            st.caption(f"No study file: {plain(error)}.")
-            return
-        frame.command(command_line(Studying(file=STUDY_FILE), device, Store().elsewhere))
-        st.download_button(STUDY_FILE, text, STUDY_FILE, "application/toml", on_click="ignore", key="toml")
+    st.caption("Stored points are not measured again; each new one is saved as soon as it is finished.")
 
 
 Asked = Callable[[], tuple[list[AllocationRequest], list[str]]]
@@ -88,15 +70,11 @@ def _settings(how: Pruning, profile: Profile) -> Asked:
 def _family(here: AllocationRequest, profile: Profile) -> Asked:
     st.caption("Dense, uniform and the uncorrected base are always evaluated too; Allocate sets whose gains correct.")
     driver = settings.read(profile, drawn=False).correction.driver
-    left, right = st.columns(2)
-    greatest = view.sync("greatest", GREATEST, 0.1)
-    left.select_slider("Largest strength", GREATEST, key="greatest", format_func="{:g}".format)
-    count = view.whole("steps", 6, 2)
-    right.number_input("Number of strengths, including 0", 2, key="steps")
+    strengths = form.words("Strengths", "strengths", "0.02, 0.04, 0.06, 0.08, 0.1")
     controls = view.several("controls", list(candidates.CONTROLS), candidates.CONTROLS)
     named, about = candidates.CONTROLS.get, settings.ABOUT_CONTROLS
     st.pills("Controls", candidates.CONTROLS, selection_mode="multi", key="controls", format_func=named, help=about)
-    return lambda: (candidates.family(here, driver, candidates.steps(greatest, count), controls, SHUFFLES), [])
+    return lambda: (candidates.family(here, driver, fractions(strengths, "strengths"), controls, SHUFFLES), [])
 
 
 def _evaluation() -> Callable[[], EvaluationRequest]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import streamlit as st
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest, Correction
-from core.ask.inputs import USUAL_CALIBRATION, WindowRequest
+from core.ask.inputs import USUAL_CALIBRATION
 from core.ask.lab import Prompt
 from core.ask.naming import PRUNERS
 from core.ask.settings import Setting, uniform
@@ -21,12 +21,11 @@ from core.base.formats import per_cent
 from core.kinds.patterns import pattern as read_pattern
 from core.kinds.treatments import REPAIRS, USUAL
 from core.models.sources import refuse_fetch
-from core.plan.spread import allocate
+from core.plan.spread import Allocation, allocate
 from core.results import candidates
 from core.store.cache import Store
 from core.store.profiles import Profile
-from core.store.results import Array
-from pages.ui import form, frame
+from pages.ui import form, frame, view
 from pages.ui.absorption import overview
 from pages.ui.allocate import settings, spread
 
@@ -37,17 +36,8 @@ SEEDS = "Each draws other windows; three or more show the spread, as in 0,1,2."
 # --- the allocation in view ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class InView:
-    """What the Allocate page shows, and what it gives each layer."""
-
-    request: AllocationRequest
-    sparsity: Array  # (layers,) mean over a layer's weights
-    problem: str | None = None  # why what is set on the Allocate page is not followed
-
-
-def allocation_in_view(profile: Profile) -> InView:
-    """The settings of the Allocate page, layers set by hand included where the budget allows them.
+def allocation_in_view(profile: Profile) -> Allocation:
+    """The settings of the Allocate page, layers set by hand included where the budget allows them, which else is said.
 
     Raises:
         UserError: the settings cannot be met on this profile.
@@ -60,19 +50,20 @@ def allocation_in_view(profile: Profile) -> InView:
         held = spread.read_hand(settings.by_hand(asked), profile.layers)
         [now] = spread.pinned_rows(allocation.sparsity[None], held, allocation)
     except UserError as error:
-        return InView(asked, allocation.sparsity, f"{error}; the layers set by hand are left out")
-    return InView(spread.as_manual(allocation, now).request if held else asked, now)
+        frame.error(f"{error}; the layers set by hand are left out")
+        return allocation
+    return spread.as_manual(allocation, now) if held else allocation
 
 
-def show(found: InView) -> None:
-    """One line, a bar per layer, and the way back."""
-    if found.problem:
-        frame.error(found.problem)
+def bars(shown: Allocation) -> None:
+    """One line, a bar per layer, and the way back; a page that is still opening ends with it."""
+    asked = shown.request
     with st.container(horizontal=True, vertical_alignment="center"):
-        name = plain(naming.long(found.request))
-        st.markdown(f"**Allocation in view: {name}**, {per_cent(found.request.target)} zeros")
+        st.markdown(f"**Allocation in view: {plain(naming.long(asked))}**, {per_cent(asked.target)} zeros")
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
-    frame.live(overview.sparsity_bars(found.sparsity, found.request.target))
+    frame.live(overview.sparsity_bars(shown.sparsity, asked.target))
+    if frame.is_first_paint():
+        view.end()
 
 
 # --- the pruner and its calibration --------------------------------------------------------------------------------
@@ -119,7 +110,11 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
         device = form.device(middle)
         about = "Prune each layer group by group, which is slower."
         sequential = form.checkbox("True-sequential", "sequential", right, help=about)
-    windows, drawn, wrong = _read(calibration, seeds)
+    wrong = _away(profile)
+    try:
+        windows, drawn = calibration(), numbers(seeds)
+    except UserError as error:
+        windows, drawn, wrong = USUAL_CALIBRATION, (0,), str(error)
     if pattern != "none":
         in_view = uniform(read_pattern(pattern).sparsity)
         st.info(
@@ -129,15 +124,7 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
     how = {name: None if value == "none" else value for name, value in (("pattern", pattern), ("repair", repair))}
     asked = candidates.combined([in_view], pruner, drawn, true_sequential=sequential, **how)
     request = StudyRequest(**of_model(profile), profile=profile.entry.key, calibration=windows, settings=asked)
-    return Pruning(request, device, wrong or _away(profile))
-
-
-def _read(calibration: Callable[[], WindowRequest], seeds: str) -> tuple[WindowRequest, tuple[int, ...], str | None]:
-    """Calibration windows and seeds; where they cannot be, the usual ones and what is wrong."""
-    try:
-        return calibration(), numbers(seeds), None
-    except UserError as error:
-        return USUAL_CALIBRATION, (0,), str(error)
+    return Pruning(request, device, wrong)
 
 
 def of_model(profile: Profile) -> dict[str, str | None]:

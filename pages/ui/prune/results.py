@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.ask import naming
 from core.ask.settings import Setting
 from core.base.escape import plain
+from core.plan.spread import Allocation
 from core.results import protocols, verdicts
 from core.results.comparison import FEWEST_WINDOWS
 from core.results.evaluated import EvaluatedSetting
@@ -22,6 +23,7 @@ from core.show.figures import evaluation as drawing
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.store.profiles import Profile
 from pages.ui import frame, studies, view
+from pages.ui.prune import pruning
 
 SELECTED = "Picking the winner here overfits; confirm it on another text."
 HEADLINE = (
@@ -54,14 +56,13 @@ def show(
     profile: Profile,
     setting: Setting,
     upper: DeltaGenerator,
-    bars: Callable[[], None],
+    in_view: Allocation,
 ) -> None:
     """Everything that was measured under one protocol, by this profile and by others of the model.
 
     Args:
         among: the protocols to choose from.
         upper: the place of the headline, above that of the choices.
-        bars: draws the allocation in view; a page that is still opening ends with it.
     """
     groups, mine = tuple(among.values()), results.of(setting) if _looked_alike(results, setting, profile) else None
     results = protocols.across_profiles(results, groups)
@@ -78,7 +79,7 @@ def show(
             said, hint = f"Your setting ({name}) has not been evaluated {where}.", "Press Evaluate to measure it."
             shown.lacking(said, hint, "It was evaluated", partial(_measured, setting, profile))
         studies.badge(results, among)
-        bars()
+        pruning.bars(in_view)
     _charts(shown, leading)
     _details(shown)
 

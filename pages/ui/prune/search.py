@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -21,14 +22,12 @@ from core.models import work
 from core.models.sources import refuse_fetch
 from core.results import best, search_plan, text_splits
 from core.results.best import Best
-from core.results.comparison import FEWEST_WINDOWS, Interval
+from core.results.comparison import FEWEST_WINDOWS
 from core.results.evaluations import slice_of
-from core.results.study_table import rows_of, study_table
-from core.show.figures import evaluation
 from core.show.report import remake
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import buttons, form, frame, studies, view, watch
+from pages.ui import form, frame, studies, view, watch
 from pages.ui.allocate import settings
 from pages.ui.prune import pruning
 
@@ -52,7 +51,8 @@ JUDGED = "Winner and runner-up against uniform, on the text that judges"
 def show(profile: Profile) -> None:
     """The form with its cost and Run, then the stored answer that was picked."""
     st.caption(ABOUT)
-    found = _ask(profile, *_draw(profile))
+    request, device = _draw(profile)
+    found = watch.ask(request, partial(_about, device=device), device, "Run search", "best-run")
     weights = profile.spec.model.weights
     known = {entry.key: entry for entry in Store().entries("best") if entry.spec.model.weights == weights}
     if known:
@@ -109,23 +109,10 @@ def _aim(aim: str, place: st.delta_generator.DeltaGenerator) -> Callable[[], dic
     return lambda: {"max_loss": fraction(loss)}
 
 
-def _ask(profile: Profile, request: Callable[[], BestRequest], device: str) -> Entry | None:
-    """Roles, cost and Run; returns the answer if it is stored already."""
-    asked, found, store = None, None, Store()
-    try:
-        asked = request()
-        st.markdown(f"{plain(text_splits.described(asked))} {SHARED}")
-        st.markdown(_cost(asked, search_plan.estimate(asked, store, device)))
-        found = store.find(asked)
-    except UserError as error:
-        frame.error(error)
-        asked = None
-    if found:
-        st.success("Already answered.")
-    else:
-        run, off = [asked, device], asked is None
-        buttons.button("Run search", watch.begin, run, icon=":material/play_arrow:", disabled=off, key="best-run")
-    return found
+def _about(asked: BestRequest, device: str) -> None:
+    """Which text has which role, and what it costs at most."""
+    st.markdown(f"{plain(text_splits.described(asked))} {SHARED}")
+    st.markdown(_cost(asked, search_plan.estimate(asked, Store(), device)))
 
 
 def _cost(asked: BestRequest, expected: work.Cost | None) -> str:
@@ -177,9 +164,6 @@ def _answer(entry: Entry) -> None:
     points = [each for study in (found.final, found.selection) for each in study.singles if each.helped]
     for warning in dict.fromkeys(f"{each.name}. {each.helped}" for each in points):
         st.warning(plain(warning))
-    if moved := changes(found):
-        chart = evaluation.changes(moved, next(iter(moved)), "uniform", view.look(), JUDGED)
-        frame.show(chart, f"{found.spec.key[:6]}-best", "best-changes")
     _background(found)
 
 
@@ -245,10 +229,3 @@ def in_view(entry: Entry, found: Best) -> dict[str, str]:
         "part": "results",
         **({"study": found.final.spec.key} if Store().path(found.final.spec) else {}),
     }
-
-
-def changes(found: Best) -> dict[str, Interval]:
-    """Name -> change of perplexity against uniform on the text that judges, per cent."""
-    contenders = [found.judged(each) for each in (found.winner, found.runner_up) if each not in (None, found.uniform)]
-    table = study_table(rows_of(found.final, contenders), {"uniform": lambda one: found.judged(found.uniform)})
-    return {name: change.windows for name, change in table.changes("uniform").items()}
