@@ -12,34 +12,24 @@ from pages.ui import buttons, frame, glossary, measuring, watch
 store = Store()
 
 
-def run(choice: measuring.Choice) -> None:
-    """Measure what was chosen, and watch it."""
-    watch.begin(choice.request, choice.device, choice.engine)
-
-
 def decide() -> None:
     """The form, Run beside what it costs, and the command that does the same."""
-    choice, expected, found, trouble = None, None, None, None
     try:
-        choice = measuring.measurement()
-        expected = work.estimate(choice.request, store, choice.device)
-        found = store.find(choice.request) or profiles.committed(store, choice.request)
+        asked, device = measuring.measurement()
+        expected = work.estimate(asked, store, device)
     except UserError as error:
-        choice, trouble = None, str(error)
+        frame.error(error)
+        buttons.button("Run measurement", lambda: None, disabled=True, key="run")
+        return
+    found = store.find(asked) or profiles.committed(store, asked)
     with st.container(horizontal=True, vertical_alignment="center"):
         if found:
             st.success("Already measured: open it, or choose something else to measure.")
             watch.open_profile(found.key, "Open on the Absorption page")
         else:
-            play = ":material/play_arrow:"
-            buttons.button("Run measurement", run, [choice], icon=play, disabled=choice is None, key="run")
-        if trouble:
-            frame.error(trouble)
-        elif not found:
+            buttons.button("Run measurement", watch.begin, [asked, device], icon=":material/play_arrow:", key="run")
             st.markdown(work.words(expected))
-    if choice:
-        line = command_line(choice.request, choice.device, store.elsewhere, engine=choice.engine)
-        frame.command(line)
+    frame.command(command_line(asked, device, store.elsewhere))
 
 
 st.title("Measure a model", anchor=False)

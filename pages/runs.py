@@ -68,7 +68,6 @@ def line(job: queue.Job) -> None:
 PARTS = {
     "profiles": ("Profiles", partial(profiles.gallery, store)),
     "evaluations": ("Evaluations", partial(evaluations.show, store)),
-    "overlay": ("Compare curves", partial(profiles.overlay, store)),
     "exports": ("Exports", exports),
     "import": ("Import", partial(actions.importing, store)),
 }

@@ -119,16 +119,9 @@ def _standing(key: str) -> Job:
 
 
 def picture(job: Job) -> None:
-    """What a measurement has found: so far while it runs, whole once it is done.
-
-    It is drawn below all else, for nothing there may move when it comes.
-    """
-    if not isinstance(job.request, MeasureRequest):
-        return
-    if job.active:
+    """What a running measurement has found so far, below all else, for nothing there may move when it comes."""
+    if isinstance(job.request, MeasureRequest) and job.active:
         st.fragment(run_every=1.0)(_found)(job.key)
-    elif job.state == "done" and (entry := _entry(job.status.result, "profile")):
-        partial_results.whole(entry.key, job)
 
 
 def _found(key: str) -> None:
@@ -194,10 +187,10 @@ def _entry(key: str | None, kind: str) -> Entry | None:
         return None
 
 
-def begin(request: Request, device: str, engine: str = "wavefront") -> None:
+def begin(request: Request, device: str) -> None:
     """Queue a request, see to it that somebody serves the queue, and watch it."""
     store = Store()
-    job = queue.submit(store, request, device, engine)
+    job = queue.submit(store, request, device)
     queue.ensure_worker(store, job.device)
     st.query_params["job"] = job.key
 

@@ -21,7 +21,7 @@ ARTEFACTS = ROOT / "test-artefacts"
 PAGES = ("", "learn", "measure", "absorption", "allocate", "prune", "evidence", "runs", "help", "glossary")
 VIEWS = (
     *(f"prune?part={part}" for part in ("evaluate&evaluate=family", "best", "writing", "export")),
-    *(f"runs?show={part}" for part in ("evaluations", "overlay", "import")),
+    *(f"runs?show={part}" for part in ("evaluations", "import")),
     "allocate?strength=0.05&control=reversed&hand=3:0.5",
 )
 CHAPTERS = (

@@ -81,7 +81,6 @@ def measure(page: Page, model: Path) -> None:
     page.get_by_role("button", name="Run measurement").click()
     link = page.get_by_role("link", name="Open on the Absorption page")
     expect(link).to_be_visible(timeout=SLOW)
-    expect(page.locator(".st-key-live-matrix .main-svg").first).to_be_visible(timeout=SLOW)  # the map stays
     link.click()
     expect(page.get_by_text("8 sequences of 64 tokens").first).to_be_visible()
     expect(page.locator(".st-key-curves .main-svg").first).to_be_visible(timeout=SLOW)

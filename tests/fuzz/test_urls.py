@@ -22,7 +22,7 @@ from tests.pages.test_strangers import KEYS
 
 SOUND = (
     "gaussian:0.3", "skip", "residual:wanda:0.7", "all", "owl m=5 lam=0.08", "uniform:0.7", "0.5", "0.04", "3", "0,1,2",
-    "reversed", "results", "export", "best", "evaluate", "profiles", "overlay", "evaluations", "amplify", "prune", "on",
+    "reversed", "results", "export", "best", "evaluate", "profiles", "evaluations", "amplify", "prune", "on",
     "demo", "file:text.txt", "0-5", "correction", "all,estimate", "2:4", "kl", "cpu", "quick", "wanda",
 )  # fmt: skip
 

@@ -19,7 +19,7 @@ from tests.pages.test_strangers import read
 OF_STUDY = (("prune", {"part": "results"}), ("runs", {"show": "evaluations"}))
 VIEWS = (
     *((page, {}) for page in ("learn", "absorption", "allocate")), ("prune", {"part": "evaluate"}),
-    *(("runs", {"show": each}) for each in ("profiles", "overlay")), *OF_STUDY,
+    ("runs", {"show": "profiles"}), *OF_STUDY,
 )  # fmt: skip
 CASES = [
     *((page, view, "own", False) for page, view in VIEWS),

@@ -13,13 +13,12 @@ from core.base.errors import UserError
 from core.jobs import processes, queue
 from core.jobs.status import Status
 from core.models import work
-from core.results import findings
 from core.store import profiles
 from core.store.cache import Store
 from pages.ui import measuring
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.pages.opening import figures, link, named, opened_at, shell, url
+from tests.pages.opening import opened_at, shell, url
 
 EXPECTED = work.Cost(flops=6e12, memory=2**30, parts=6, loading=20, rate=6e10, rough=True)
 
@@ -140,7 +139,7 @@ def test_choices_survive_a_visit_to_another_page(store: Store) -> None:
 LINK = {
     "measure-preset": "own list", "measure-perturbations": "skip,gaussian:0.25", "measure-seeds": "0,1",
     "measure-sequences": "9", "measure-text": "allenai/c4", "measure-documents": "0-599", "measure-untrained": "True",
-    "measure-dtype": "bfloat16", "measure-device": "cpu", "measure-engine": "hooks", "measure-seed": "3",
+    "measure-dtype": "bfloat16", "measure-device": "cpu", "measure-removal": "True",
 }  # fmt: skip
 
 
@@ -150,7 +149,7 @@ def test_a_link_holds_every_choice(store: Store) -> None:
     words = shown(app)
     assert url(app).items() <= LINK.items()
     for said in ("--model random:demo", "--documents 0-599", "--perturb skip --perturb gaussian:0.25", "--seeds 0,1",
-                 "--sequences 9", "--engine hooks", "--seed 3", "--dtype bfloat16"):  # fmt: skip
+                 "--sequences 9", "--removal", "--dtype bfloat16"):  # fmt: skip
         assert said in words
     assert {*LINK} - {*app.query_params} <= {"measure-device"}  # what is as usual need not be said
 
@@ -258,23 +257,6 @@ def test_a_finished_job_leads_to_its_profile(store: Store) -> None:
     app = opened(job=job.key)
     assert "60 s" in app.success[0].value
     assert any(key in link.proto.query_string for link in app.get("page_link"))
-    profile = profiles.load(store, store.profile(key))
-    name = next(iter(profile.by_name))
-    assert [each.value for each in app.header] == [findings.of_perturbation(profile, name)]
-    assert len(app.get("plotly_chart")) == 1, "the map stays"
-
-
-def test_a_finished_job_tells_positions_apart_and_links_to_those_in_view(store: Store) -> None:
-    job = queue.submit(store, fake.request(preset="standard"))
-    job.write(Status(state="done", result=fake.get(job.request, store).key, started=1.0, updated=61.0))
-    app = opened(job=job.key)
-    assert len({*app.selectbox(key="live").options}) == len(app.selectbox(key="live").options)
-    assert "noise floor" in app.header[0].value and named(figures(app)[0], "below the noise floor")
-    for name, positions in (("gaussian:0.3", "after_first"), ("gaussian:0.3@all", "all")):
-        app.selectbox(key="live").set_value(name).run()
-        found = opened_at("absorption", **link(app, "See it on the Absorption page"))
-        assert not found.warning and found.session_state["perturbation"] == "gaussian:0.3"
-        assert found.segmented_control(key="positions").value == positions
 
 
 def test_close_leaves_the_form_alone_on_the_page(store: Store) -> None:

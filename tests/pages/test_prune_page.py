@@ -38,7 +38,7 @@ def test_a_running_study_fills_its_chart(store: Store) -> None:
     assert "50 %, about 95 s left" in app.get("progress")[0].proto.text
     live = next(each for each in figures(app) if any(trace.get("name") == "Uniform" for trace in each["data"]))
     assert named(live, "OWL")
-    [amount] = [each for each in app.caption if each.value == "3 of 6 points finished."]
+    [amount] = [each for each in app.caption if each.value.endswith("3 of 6 points finished.")]
     assert "16 × 512 tokens" in amount.help and not badges(app), "one protocol line a page"
     [link] = app.sidebar.get("page_link")
     assert job.key in link.proto.query_string and "4 settings of " in link.proto.label

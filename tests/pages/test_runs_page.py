@@ -1,8 +1,7 @@
-"""Runs: what is in the cache, what can be done with it, curves over each other, packs and exports."""
+"""Runs: what is in the cache, what can be done with it, packs and exports."""
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import pytest
@@ -30,7 +29,7 @@ def buttons(app: AppTest) -> list[str]:
     return [button.label for button in app.button]
 
 
-@pytest.mark.parametrize("shows", ["profiles", "evaluations", "overlay", "exports"])
+@pytest.mark.parametrize("shows", ["profiles", "evaluations", "exports"])
 def test_an_empty_cache_says_what_to_do(bare: Store, shows: str) -> None:
     app = part(shows)
     assert app.info and not app.dataframe and not app.get("plotly_chart") and not app.exception
@@ -118,27 +117,6 @@ def test_resume_and_forget(bare: Store) -> None:
     app.button(key=f"forget-{job.key}").click().run()
     assert queue.jobs(bare) == []
     assert not app.exception
-
-
-def test_two_depths_are_overlaid_on_relative_depth(filled_cache: dict[str, str]) -> None:
-    app = part("overlay", overlaid=[filled_cache["deep"], filled_cache["shallow"]])
-    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
-    assert "relative depth" in figure["layout"]["xaxis"]["title"]["text"]
-    assert {"deep model", "shallow model"} <= {each.get("name") for each in figure["data"]}
-    options = app.selectbox(key="overlay").options
-    assert "Layer left out" in options and len(options) == 3
-    assert not app.exception
-
-
-@pytest.mark.parametrize("alike", [True, False])
-def test_at_first_only_profiles_of_one_text_are_overlaid(bare: Store, alike: bool) -> None:
-    spec = synthetic.profile_spec(4, 8, "quick")
-    other = synthetic.profile_spec(4, 8 if alike else 16, "quick", seed=1)
-    one, two = (synthetic.save_profile(bare.root, each, 4, f"model {each.model.content}") for each in (spec, other))
-    app = part("overlay", profile=one)
-    assert app.session_state["overlaid"] == ([one, two] if alike else [one]) and not app.warning
-    finding = " ".join(each.value for each in part("overlay", overlaid=[one, two]).markdown)
-    assert ("They read different texts" in finding) == (not alike)
 
 
 def test_a_pack_is_imported_and_linked(bare: Store, tmp_path_factory: pytest.TempPathFactory) -> None:

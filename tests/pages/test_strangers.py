@@ -48,7 +48,7 @@ KEYS = (
     "profile", "layer", "perturbation", "positions", "allocation", "target", "strength", "driver", "control", "part",
     "study", "best", "job", "detail", "of", "task", "judge", "within", "evaluate", "targets", "tasks", "documents",
     "calibration", "calibration_documents", "text", "seeds", "best_text", "best_loss", "best_seeds", "show", "compare",
-    "overlay", "only_method", "only_model", "hand", "chapter", "sentence", "write", "prompt", "measure-model",
+    "only_method", "only_model", "hand", "chapter", "sentence", "write", "prompt", "measure-model",
     "measure-text", "measure-device", "measure-revision", "measure-documents", "measure-perturbations", "measure-seeds",
     "measure-preset", "group", "statistic", "compare", "token", "only", "other", "device", "repair", "pattern", "by",
 )  # fmt: skip
@@ -57,7 +57,7 @@ VIEWS = (
     ("absorption", {"profile": BESIDE.key, "group": COMPARED}),
     ("allocate", {"strength": "0.04"}),
     ("learn", {"chapter": "prune"}),
-    *(("runs", {"show": each}) for each in ("profiles", "evaluations", "overlay", "exports", "import")),
+    *(("runs", {"show": each}) for each in ("profiles", "evaluations", "exports", "import")),
     *(("prune", {"part": each}) for each in ("results", "writing", "export", "best", "evaluate")),
     *(("prune", {"part": "results", "detail": each}) for each in ("correction", "tasks", "all")),
 )
@@ -123,7 +123,6 @@ def test_a_name_is_text(stranger: Store, page: str, view: dict[str, str]) -> Non
     app = opened_at(page, **{"profile": PROFILE.key, **view})
     check(app, page)
     if "show" in view:
-        app.session_state["overlaid"] = [PROFILE.key]
         app.session_state[evaluations.COMPARED] = [evaluations._short(each.key) for each in _rows(stranger)[:3]]
         check(app.run(), page)
 

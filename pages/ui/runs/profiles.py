@@ -1,4 +1,4 @@
-"""Profiles on the Runs page: a card for each with its gains at a glance, and the gains of several on one axis."""
+"""Profiles on the Runs page: a card for each with its gains at a glance."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from core.base.escape import plain
 from core.base.formats import sentence, several
 from core.plan.gains import gains_of
 from core.results import findings
-from core.show import figures, words
-from core.show.figures.gain import of_profiles, thumbnail
+from core.show import figures
+from core.show.figures.gain import thumbnail
 from core.store.cache import Entry, Store
 from pages.ui import frame, subject, view, watch
 from pages.ui.runs import actions
 
 ACROSS, NARROWEST = 3, 230  # cards beside each other on a laptop; px of a card: one fills a phone
-MANY = 6  # lines that can still be told from each other
 FROM = {"committed": "bundled", "": "yours", "imported": "imported"}
 
 
@@ -80,45 +79,3 @@ def card(key: str, root: str) -> Card:
     size = [entry.provenance.get("family"), several(len(seeds[0].ratio), "layer"), several(len(known), "perturbation")]
     label = known[name].told(entry.provenance).label
     return Card(label, findings.headline(gains_of(seeds)), " · ".join(filter(None, size)), figures.line(name, seeds))
-
-
-# --- curves over each other ----------------------------------------------------------------------------------------
-
-
-def overlay(store: Store) -> None:
-    """Pick profiles and a perturbation they all hold; see their gains."""
-    entries = {entry.key: entry for entry in store.entries()}
-    if len(entries) < 2:
-        said = "Comparing needs two profiles: measure another model, or import a pack."
-        frame.nothing(said, "measure.py", "Measure a model")
-        return
-    picked = view.several("overlaid", _usual(entries), list(entries))
-    called = subject.names(entries.values())
-    st.multiselect("Profiles", list(entries), key="overlaid", format_func=called.get)
-    if not 1 <= len(picked) <= MANY:
-        st.info(f"Pick one to {MANY} profiles: more cannot be told apart in one picture.")
-        return
-    try:
-        loaded = [subject.load(key) for key in picked]
-    except UserError as error:
-        frame.error(error)
-        return
-    names = [name for name in loaded[0].by_name if all(name in other.by_name for other in loaded)]
-    if not names:
-        st.info("These profiles share no perturbation: measure the same one on each, for instance gaussian:0.3.")
-        return
-    name = view.sync("overlay", names, subject.PREFERRED if subject.PREFERRED in names else names[0])
-    called = {each: words.perturbation(asked) for each, asked in loaded[0].perturbations.items()}
-    st.selectbox("What is done to each layer", names, key="overlay", format_func=called.get, width=420)
-    frame.show(of_profiles(loaded, name, look=view.look()), name, "overlay-chart")
-    titles = zip(words.beside_curves(loaded), loaded, strict=True)
-    sources = " ".join(plain(f"{title}: {words.source(found)}.") for title, found in titles)
-    st.caption(f"Bands are 95 % intervals over sequences. {sources}")
-
-
-def _usual(entries: dict[str, Entry]) -> list[str]:
-    """The profile in view and the newest other one of the same text."""
-    shown = st.session_state.get("profile")
-    first = shown if shown in entries else next(iter(entries))
-    alike = [key for key in entries if key != first and entries[key].spec.text == entries[first].spec.text]
-    return [first, *alike[:1]]
