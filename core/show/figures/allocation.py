@@ -12,8 +12,11 @@ import plotly.graph_objects as go
 from core.base.formats import capital, digits, per_cent
 from core.results.leaderboard import THIS, Contender, interval, tied
 from core.results.verdicts import verdict
-from core.show.figures.axes import layer_axis, log_axis, row_axis
-from core.show.figures.style import LIGHT, Chart, Palette, colour, dots, labels, layout
+from core.show.figures.axes import layer_axis, log_axis
+from core.show.figures.evaluation import dots
+from core.show.figures.labels import labels
+from core.show.figures.palette import LIGHT, Palette, colour
+from core.show.figures.style import Chart, layout
 from core.store.results import Array
 
 LANE = 62  # px
@@ -37,11 +40,12 @@ def lanes(contenders: Sequence[Contender], target: float, look: Palette = LIGHT)
     figure.add_trace(labels([-0.6] * count, np.arange(count) - 0.42, heads, hues, look))
     rows = {"tickvals": list(range(count)), "showticklabels": False, "gridcolor": look.faint, "title": None}
     rows |= {"range": [count - 0.6, -0.55]}
-    figure.update_layout(barmode="overlay", xaxis=layer_axis(layers, "layer"), yaxis=rows)
+    figure.update_layout(barmode="overlay")
     table = pd.DataFrame({"layer": np.arange(layers), **{each.name: each.sparsity for each in contenders}})
     finding = f"Bars up: layers that lose more than the target of {per_cent(target)}. Bars down: layers that lose less."
     title = "Which layers does each method prune more?"
-    return Chart("race", title, layout(figure, height=78 + LANE * count), finding, table)
+    drawn = layout(figure, layer_axis(layers, "layer"), rows, height=78 + LANE * count)
+    return Chart("race", title, drawn, finding, table)
 
 
 def _range(sparsity: Array) -> str:
@@ -66,9 +70,8 @@ def finish(contenders: Sequence[Contender], dense: float, look: Palette = LIGHT)
     ends = [interval(each.measured) if each.measured else (math.nan, math.nan) for each in contenders]
     values = np.array([(each.perplexity, *end) for each, end in zip(contenders, ends, strict=True)])
     names, told = [each.name for each in contenders], list(map(_told, contenders))
-    figure = dots("perplexity", names, values, told, [_hue(each, look) for each in contenders], look)
     axis = log_axis("perplexity (log scale)", values).drawn
-    figure.update_layout(xaxis=axis, yaxis=row_axis(names))
+    figure = dots("perplexity", names, values, told, [_hue(each, look) for each in contenders], look, axis)
     changes = [each.measured.against_uniform if each.measured else None for each in contenders]
     table = pd.DataFrame({"method": names, "perplexity": values[:, 0], "95% low": values[:, 1]})
     table["95% high"] = values[:, 2]

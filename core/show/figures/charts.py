@@ -14,8 +14,11 @@ from core.plan.gains import gains_of
 from core.results import findings, propagation
 from core.show import words
 from core.show.figures import checkpoints, drift, gain, maps, why
-from core.show.figures.style import PRUNED, REPAIRED, Chart, InView
+from core.show.figures.style import Chart, InView
 from core.store.profiles import Profile
+
+PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
+REPAIRED = (PRUNED, "residual:wanda+refit:0.7")
 
 
 def gains(asked: InView) -> Chart:

@@ -38,10 +38,10 @@ def harm(asked: InView) -> Chart:
     figure = go.Figure(bars)
     here(figure, asked.layer, look)
     axis = layer_axis(len(layers), "layer taken from the other")
-    figure.update_layout(xaxis=axis, yaxis=KL_AXIS, bargap=0.25)
+    figure.update_layout(bargap=0.25)
     columns = {"layer": layers, "KL, nats": found.harm, "flips": found.single.flips.mean(1)}
     table = pd.DataFrame(columns | {"tensor": tensors, "its error": errors, "stands out": found.odd})
-    return Chart("checkpoint-harm", "Which layers went wrong?", layout(figure), found.worst, table)
+    return Chart("checkpoint-harm", "Which layers went wrong?", layout(figure, axis, KL_AXIS), found.worst, table)
 
 
 def weights(asked: InView) -> Chart:
@@ -77,9 +77,9 @@ def parting(asked: InView) -> Chart:
         figure.add_trace(curve(layers, known, name, said, colour, marker=DOTS))
     here(figure, asked.layer, look)
     every = np.concatenate([values for _, values, _ in lines])
-    figure.update_layout(xaxis=layer_axis(len(layers), "after layer"), yaxis=log_axis("drift", every).drawn)
     table = pd.DataFrame({"layer": layers, "drift of the whole": found.drift, "drift of the layer alone": alone})
-    drawn = layout(figure, legend=True, top=28)
+    x, y = layer_axis(len(layers), "after layer"), log_axis("drift", every).drawn
+    drawn = layout(figure, x, y, legend=True, top=28)
     return Chart("checkpoint-drift", "Where do the two checkpoints part?", drawn, found.parting, table)
 
 
@@ -97,11 +97,9 @@ def tokens(asked: InView) -> Chart:
     figure.add_scatter(
         x=position[at], y=changed, mode="markers", marker=marker, hoverinfo="skip", name="likeliest token changed"
     )
-    figure.update_layout(
-        xaxis={"title": "position; red: the likeliest next token changed", "showgrid": False},
-        yaxis={"title": "sequence", "range": [sequences - 0.4, -0.6], "showgrid": False},
-    )
+    x = {"title": "position; red: the likeliest next token changed", "showgrid": False}
+    y = {"title": "sequence", "range": [sequences - 0.4, -0.6], "showgrid": False}
     sequence, at = np.indices(kl.shape).reshape(2, -1)
     columns = {"sequence": sequence, "position": at + 1, "KL, nats": kl.ravel(), "flipped": flips.ravel()}
-    drawn = layout(figure, height=160 + 18 * min(sequences, 32))
+    drawn = layout(figure, x, y, height=160 + 18 * min(sequences, 32))
     return Chart("checkpoint-tokens", "Which tokens change?", drawn, found.cost, pd.DataFrame(columns))

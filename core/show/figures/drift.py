@@ -12,21 +12,9 @@ from core.base.formats import digits, gain, per_cent
 from core.plan.gains import gains_of
 from core.results import propagation
 from core.show.figures.axes import layer_axis, log_axis
-from core.show.figures.style import (
-    LIGHT,
-    Chart,
-    Palette,
-    apart,
-    band,
-    curve,
-    labels,
-    layout,
-    line_gap,
-    line_labels,
-    see_through,
-    verdict_colour,
-    verdict_key,
-)
+from core.show.figures.labels import apart, labels, line_gap, line_labels, verdict_key
+from core.show.figures.palette import LIGHT, Palette, see_through, verdict_colour
+from core.show.figures.style import Chart, band, curve, layout
 from core.store.results import Array, Perturbed
 
 
@@ -51,12 +39,11 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
     every = np.concatenate([np.ravel(values) for values in shown])
     figure.add_trace(line_labels(layers - 0.5, ends, names, colours, line_gap(every, 0.05, 0.4), look))
     rows = log_axis("drift, relative to the stream", every).drawn
-    figure.update_layout(xaxis=layer_axis(layers, "after layer"), yaxis=rows)
     verdict_key(figure, look)
     return Chart(
         f"drift-after-layer-{layer}",
         "How does drift grow or shrink?",
-        layout(figure, height=420, right=72, top=28),
+        layout(figure, layer_axis(layers, "after layer"), rows, height=420, right=72, top=28),
         left_alone(seeds, layer) or _curves_finding(found, first, layer),
         _curves_table(found),
     )
@@ -141,15 +128,12 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
     low, high = low - room, min(high + room, 1 + 0.1 * room)  # neither can be above 1
     heights = apart(np.array([across[-1], cosine[-1]]), 0.07 * (high - low))
     figure.add_trace(labels([layers - 0.4] * 2, heights, list(lines), [hue for _, hue in lines.values()], look))
-    figure.update_layout(
-        xaxis=layer_axis(layers, "after layer"),
-        yaxis={"title": "cosine, share of length", "range": [low, high]},
-    )
+    y = {"title": "cosine, share of length", "range": [low, high]}
     finding = left_alone(seeds, layer) or (
         f"{per_cent(across[-1], 0)} of the damage from layer {layer} is perpendicular to the stream at the last layer; "
         f"the perturbed stream keeps a cosine of {cosine[-1]:.3f} to the clean one."
     )
     columns = {"read layer": np.arange(layers), "cosine": cosine, "share of length across": across}
     table = pd.DataFrame(columns).dropna()
-    drawn = layout(figure, height=420, right=116, top=28)
+    drawn = layout(figure, layer_axis(layers, "after layer"), y, height=420, right=116, top=28)
     return Chart(f"direction-after-layer-{layer}", "Which way does damage point?", drawn, finding, table)

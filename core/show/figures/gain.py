@@ -15,26 +15,9 @@ from core.base.formats import per_cent, times
 from core.plan.gains import Gains, gains_of, student
 from core.results.comparison import spearman
 from core.show.figures.axes import layer_axis, ratio_axis
-from core.show.figures.style import (
-    DASHES,
-    LIGHT,
-    Chart,
-    Palette,
-    band,
-    curve,
-    here,
-    layout,
-    line_gap,
-    line_labels,
-    margin,
-    rule,
-    see_through,
-    shades,
-    verdict_colour,
-    verdict_key,
-    whiskers,
-    wrapped,
-)
+from core.show.figures.labels import line_gap, line_labels, margin, verdict_key, wrapped
+from core.show.figures.palette import LIGHT, Palette, see_through, shades, verdict_colour
+from core.show.figures.style import DASHES, Chart, band, curve, here, layout, rule, whiskers
 from core.show.words import beside_curves, described, perturbation
 from core.store.profiles import Profile
 from core.store.results import Array, Perturbed
@@ -101,8 +84,7 @@ def gains(
         verdict_key(figure, look)
     axis = _depth_axis() if relative else layer_axis(len(lines[0].value), "perturbed layer")
     rule(figure, 1, 0, axis["range"][1], color=look.guide, width=1)
-    figure.update_layout(xaxis=axis, yaxis=ratio_axis("gain: drift at the end ÷ where it began", values).drawn)
-    layout(figure, height=440, top=28)
+    layout(figure, axis, ratio_axis("gain: drift at the end ÷ where it began", values).drawn, height=440, top=28)
     if layer is not None:
         here(figure, layer, look)
     if len(lines) > 1:

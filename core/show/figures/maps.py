@@ -19,7 +19,9 @@ from core.results import propagation
 from core.results.findings import named
 from core.show.figures.axes import layer_axis, row_axis
 from core.show.figures.gain import Line
-from core.show.figures.style import LIGHT, Chart, Palette, cells, colour_bar, curve, heat, here, labels, layout
+from core.show.figures.labels import labels
+from core.show.figures.palette import LIGHT, Palette
+from core.show.figures.style import Chart, cells, colour_bar, curve, heat, here, layout
 from core.store.results import Array, Perturbed
 
 
@@ -62,8 +64,7 @@ def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, 
         edges = {"x0": layer - 0.5, "x1": layers - 0.5, "y0": layer - 0.5, "y1": layer + 0.5}
         figure.add_shape(type="rect", line={"color": look.accent, "width": 2.5}, **edges)
     rows = layer_axis(layers, "perturbed layer") | {"range": [layers - 0.4, -0.6]}
-    figure.update_layout(xaxis=layer_axis(layers, "after layer"), yaxis=rows)
-    layout(figure, height=460)
+    layout(figure, layer_axis(layers, "after layer"), rows, height=460)
     i, k = np.nonzero(np.isfinite(left))
     columns = {"injection layer": i, "read layer": k, "drift left": left[i, k], "below noise floor": drowned[i, k]}
     finding = _left_said(left, drowned)
@@ -127,12 +128,12 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int, look: Pa
     here(figure, layer, look)
     ticks = {"tickvals": sizes, "ticktext": texts, "range": list(np.log10(borders[[0, -1]])), "showgrid": False}
     rows = {"title": "size of the noise", "type": "log"} | ticks
-    figure.update_layout(xaxis=layer_axis(len(x), "perturbed layer"), yaxis=rows)
     table = pd.DataFrame(np.exp(logs).T, columns=[f"gain at {size}" for size in texts])
     table.insert(0, "injection layer", x)
     table["crossing size"] = cross
     finding = crossing_said([each.verdicts for each in lines], cross)
-    return Chart("gain-by-size", "Does the size of the noise matter?", layout(figure, height=400), finding, table)
+    drawn = layout(figure, layer_axis(len(x), "perturbed layer"), rows, height=400)
+    return Chart("gain-by-size", "Does the size of the noise matter?", drawn, finding, table)
 
 
 def edges(sizes: Array) -> Array:
@@ -180,13 +181,16 @@ def _at(sizes: Array) -> str:
 # --- tensors of layers --------------------------------------------------------------------------------------------
 
 
-def by_layer(z: Array, names: Sequence[str], said: str, bar: dict, written: Array | None = None) -> go.Figure:
+def by_layer(
+    z: Array, names: Sequence[str], said: str, bar: dict, written: Array | None = None, room: float = 0.0
+) -> go.Figure:
     """A row for each tensor of a layer, a column for each layer.
 
     Args:
         z: (layers, tensors).
         said: of `%{customdata[0]}`, the tensor, and `%{customdata[1]}`, the value as it is written.
         written: (layers, tensors) instead of z; None: that itself.
+        room: right of the last layer, in layers.
     """
     layers, count = z.shape
     called = [escape(name) for name in names]
@@ -196,8 +200,7 @@ def by_layer(z: Array, names: Sequence[str], said: str, bar: dict, written: Arra
     )
     last = [name.rpartition(".")[-1] for name in called]
     rows = {"tickvals": np.arange(count), "ticktext": last, "range": [count - 0.4, -0.6], "showgrid": False}
-    figure.update_layout(xaxis=layer_axis(layers, "layer"), yaxis=rows)
-    return layout(figure, height=110 + 32 * count)
+    return layout(figure, layer_axis(layers, "layer", room), rows, height=110 + 32 * count)
 
 
 def layer_table(values: Array, names: Sequence[str]) -> pd.DataFrame:
@@ -215,10 +218,9 @@ def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bo
     layers, count = sparsity.shape
     means = layer_means(sparsity.T, parameters.T)
     bar = colour_bar("sparsity (fraction of zeros)", tickformat=".2f")
-    figure = by_layer(sparsity, names, "layer %{x}, %{customdata[0]}: %{z:.4f}", bar)
+    figure = by_layer(sparsity, names, "layer %{x}, %{customdata[0]}: %{z:.4f}", bar, room=0.11 * layers)
     beside = [f"{each:.2f}" for each in means]
     figure.add_trace(labels([layers - 0.3] * count, np.arange(count), beside, look.ink, look))
-    figure.update_layout(xaxis=layer_axis(layers, "layer", 0.11 * layers))
     table = layer_table(sparsity, names)
     table.insert(1, "mean of the layer", layer_means(sparsity, parameters))
     finding = _spared_said(sparsity, means, names, int(binding(sparsity, bounds).sum()))
@@ -249,6 +251,6 @@ def works(table: pd.DataFrame, title: str, look: Palette = LIGHT) -> Chart:
     crosses = {"text": np.where(yes, "", "×"), "texttemplate": "%{text}", "xgap": 2, "ygap": 2}
     scale = {"colorscale": [(0, look.hidden), (1, look.family[1])], "zmin": 0, "zmax": 1}
     figure = go.Figure(heat(yes.astype(int).to_numpy(), heads, names, "%{y}, %{x}", None, **crosses, **scale))
-    figure.update_layout(xaxis={"side": "top"}, yaxis=row_axis(names))
     finding = f"{yes.all(axis=1).sum()} of {len(names)} families can do everything; × marks what is refused."
-    return Chart("works", title, layout(figure, height=90 + 22 * len(names), top=40), finding, table)
+    drawn = layout(figure, {"side": "top"}, row_axis(names), height=90 + 22 * len(names), top=40)
+    return Chart("works", title, drawn, finding, table)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -20,23 +19,10 @@ from core.results.evaluations import Evaluations, Slice, slice_of
 from core.results.leaderboard import interval
 from core.results.verdicts import not_a_number
 from core.show.figures.axes import limits, log_axis, share_axis
-from core.show.figures.style import (
-    DASHES,
-    LETTER,
-    LIGHT,
-    Chart,
-    Palette,
-    colour,
-    curve,
-    layout,
-    line_labels,
-    rule,
-    whiskers,
-    wrapped,
-)
-from core.store.results import Array
+from core.show.figures.labels import LETTER, line_labels, wrapped
+from core.show.figures.palette import LIGHT, Palette, colour
+from core.show.figures.style import DASHES, Chart, curve, layout, rule, whiskers
 
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "pentagon")
 WIDEST = 16  # characters of a line of a name that a phone has room for
 BARS = " Bars are 95 % intervals of the change against uniform."
 HEIGHT, LINES = 460, 22  # pixels of the chart, and how many lines of names stand one under another in them
@@ -47,190 +33,140 @@ class Curve:
     """One method at the targets it was measured at."""
 
     name: str
-    points: Mapping[float, Array]  # target -> (seeds,) perplexities
-    shown: bool = False
-    ends: Mapping[float, tuple[float, float]] = field(default_factory=dict)  # target -> 95 % interval against uniform
-    kind: str | None = None  # of its base allocator, which has its own colour
+    settings: Sequence[EvaluatedSetting]  # by target
+    shown: bool
 
     @property
-    def means(self) -> dict[float, float]:
-        """Target -> geometric mean over seeds, by target."""
-        return {target: _mean(self.points[target]) for target in sorted(self.points)}
+    def targets(self) -> list[float]:
+        return [target_of(one) for one in self.settings]
 
     @property
-    def certain(self) -> bool:
-        return any(map(math.isfinite, (end for ends in self.ends.values() for end in ends)))
+    def ends(self) -> np.ndarray:
+        """(targets, 2) 95 % interval against uniform; NaN where there is none."""
+        return np.array([interval(one) for one in self.settings])
 
     def colour(self, look: Palette) -> str:
-        return look.accent if self.shown else colour(self.kind, look)
+        return look.accent if self.shown else colour(self.settings[0].setting.allocation.base.kind, look)
 
 
-class End(NamedTuple):
-    """Where a line ends, and what it is called there."""
-
-    target: float
-    value: float
-    name: str
-    colour: str
+def target_of(one: EvaluatedSetting) -> float:
+    return one.setting.allocation.target
 
 
 def of_evaluations(
     found: Evaluations, shown: EvaluatedSetting | None, look: Palette = LIGHT, part: Slice | None = None
 ) -> Chart:
-    """Every method over its targets; of corrections that in view alone, for they have a chart of their own.
+    """Perplexity over target sparsity on a log axis: a line per method through the mean of its seeds.
+
+    Bars are 95 % intervals of the change against uniform, so uniform has none. Of corrections that in view alone is
+    drawn, for they have a chart of their own.
 
     Args:
         part: what is compared, over all targets, with the lowest there by whatever pruner; None: everything.
     """
     drawn: dict[tuple[str, bool], list[EvaluatedSetting]] = defaultdict(list)
-    for each in _compared(found, part):
-        mine = shown is not None and each.name == shown.name
-        if each.finite and (mine or not each.strength):
-            drawn[each.name, mine].append(each)
-    curves = [
-        Curve(
-            name,
-            {each.setting.allocation.target: each.perplexities for each in settings},
-            shown=mine,
-            ends={each.setting.allocation.target: interval(each) for each in settings},
-            kind=settings[0].setting.allocation.base.kind,
-        )
-        for (name, mine), settings in drawn.items()
-    ]
+    for one in sorted(_compared(found, part), key=target_of):
+        mine = shown is not None and one.name == shown.name
+        if one.finite and (mine or not one.strength):
+            drawn[one.name, mine].append(one)
+    curves = [Curve(name, settings, mine) for (name, mine), settings in drawn.items()]
+    curves.sort(key=lambda curve: curve.shown)
     dense = found.dense.perplexity if found.dense else math.nan
-    broken = {f"{spoken(each.name)} at {per_cent(each.setting.allocation.target)}": each.broken
-              for each in found.settings if not each.finite}  # fmt: skip
-    few = found.spec.text.sequences < FEWEST_WINDOWS
-    return perplexity(curves, dense, broken, look, few, part and part.target)
+    known = [one for each in curves for one in each.settings]
+    values = np.concatenate([[dense], *([*one.perplexities, *interval(one)] for one in known)])
+    targets = sorted(set(map(target_of, known))) or [0.7]
+    across = share_axis("target sparsity, % zeros", targets, 0.06, 0.06)
+    figure = go.Figure([trace for index, each in enumerate(curves) for trace in _traces(each, index, look)])
+    if math.isfinite(dense):
+        rule(figure, dense, across["range"][0], 100 * targets[-1], color=look.guide, width=1.5, dash="dot")
+    lines = _name(figure, curves, dense, targets[-1], across["range"][1], limits(values), look)
+    y = log_axis("perplexity (log scale)", values).drawn
+    layout(figure, across, y, height=HEIGHT * lines // LINES, right=8 + LETTER * WIDEST)
+    said = _ranked(found, known, part.target if part else targets[-1])
+    said += BARS if any(np.isfinite(each.ends).any() for each in curves) else ""
+    return Chart("perplexity", "Perplexity against target sparsity", figure, said, _table(curves))
 
 
 def _compared(found: Evaluations, part: Slice | None) -> list[EvaluatedSetting]:
     """What is pruned alike, over all targets, and the method that is lowest at the target by whatever pruner."""
     if part is None:
         return list(found.settings)
-    here = [each for each in found.settings if each.finite and each.setting.allocation.target == part.target]
-    lowest = {each.name for each in sorted(here, key=lambda each: each.perplexity)[:1]}
-    return [each for each in found.settings if slice_of(each.setting).pruned == part.pruned or each.name in lowest]
-
-
-def perplexity(
-    curves: Sequence[Curve],
-    dense: float,
-    broken: Mapping[str, int | None] | None = None,
-    look: Palette = LIGHT,
-    few: bool = False,
-    at: float | None = None,
-) -> Chart:
-    """Perplexity over target sparsity on a log axis: a line per method through the mean of its seeds.
-
-    Bars are 95 % intervals of the change against uniform, so uniform has none.
-
-    Args:
-        dense: perplexity of the dense model; NaN while it is not measured.
-        broken: name -> first layer whose output is not finite, of the settings that cannot be drawn.
-        few: whether too few windows were read to say which of two perplexities is less.
-        at: the target that the finding speaks of; None: the last.
-    """
-    finite = [{target: row for target, row in each.points.items() if np.isfinite(row).all()} for each in curves]
-    known = [replace(each, points=points) for each, points in zip(curves, finite, strict=True) if points]
-    order = sorted(range(len(known)), key=lambda index: known[index].shown)
-    figure = go.Figure([trace for index in order for trace in _traces(known[index], index, look)])
-    targets = sorted({target for each in known for target in each.points}) or [0.7]
-    across = share_axis("target sparsity, % zeros", targets, 0.06, 0.06)
-    left, right = across["range"]
-    every = np.array([dense, *(value for each in known for values in each.points.values() for value in values),
-                      *(end for each in known for ends in each.ends.values() for end in ends)])  # fmt: skip
-    if math.isfinite(dense):
-        rule(figure, dense, left, 100 * targets[-1], color=look.guide, width=1.5, dash="dot")
-    ends = _ends(known, dense, targets[-1], look)
-    lines = max(LINES, sum(1 + each.name.count("<br>") for each in ends))
-    _add_labels(figure, ends, right, limits(every), lines, look)
-    figure.update_layout(xaxis=across, yaxis=log_axis("perplexity (log scale)", every).drawn)
-    said = _ranked(known, dense, broken or {}, few, at)
-    said += BARS if any(each.certain for each in known) else ""
-    layout(figure, height=HEIGHT * lines // LINES, right=8 + LETTER * WIDEST)
-    return Chart("perplexity", "Perplexity against target sparsity", figure, said, _table(curves))
+    here = [one for one in found.settings if one.finite and target_of(one) == part.target]
+    lowest = {one.name for one in sorted(here, key=lambda one: one.perplexity)[:1]}
+    return [one for one in found.settings if slice_of(one.setting).pruned == part.pruned or one.name in lowest]
 
 
 def _table(curves: Sequence[Curve]) -> pd.DataFrame:
     rows = [
-        (each.name, target, _mean(values), float(values.min()), float(values.max()), len(values))
+        (each.name, target_of(one), one.perplexity, one.perplexities.min(), one.perplexities.max(), len(one.losses))
         for each in curves
-        for target, values in each.points.items()
+        for one in each.settings
     ]
     return pd.DataFrame(rows, columns=["method", "target", "perplexity", "least seed", "greatest seed", "seeds"])
 
 
-def _mean(values: Array) -> float:
-    return float(np.exp(np.log(values).mean()))
-
-
 def _traces(each: Curve, index: int, look: Palette) -> list[go.Scatter]:
     """A line through the means with its intervals, and a marker per seed."""
-    hue, means = each.colour(look), each.means
-    x, y = [100 * target for target in means], list(means.values())
-    said = f"{each.name}, %{{x:g}} %: %{{y:.4g}}"
-    ends = np.array([each.ends.get(target, (math.nan, math.nan)) for target in means])
-    bars = whiskers(np.array(y), *ends.T, hue, 1.5) if each.certain else None
-    line = curve(
-        x, y, f"{each.name}, mean", said, hue, 3 if each.shown else 1.5, DASHES[index % len(DASHES)], error_y=bars
-    )
-    marker = {"color": hue, "size": 9 if each.shown else 7, "symbol": SYMBOLS[index % len(SYMBOLS)], "opacity": 0.85}
-    points = [(100 * target, value) for target in means for value in each.points[target]]
-    seeds = curve(*zip(*points, strict=True), each.name, said, hue, marker=marker)
+    hue, hover = each.colour(look), f"{each.name}, %{{x:g}} %: %{{y:.4g}}"
+    means = np.array([one.perplexity for one in each.settings])
+    bars = whiskers(means, *each.ends.T, hue, 1.5)
+    width, dash = 3 if each.shown else 1.5, DASHES[index % len(DASHES)]
+    line = curve(100 * np.array(each.targets), means, f"{each.name}, mean", hover, hue, width, dash, error_y=bars)
+    points = [(100 * target_of(one), value) for one in each.settings for value in one.perplexities]
+    marker = {"color": hue, "size": 9 if each.shown else 7, "opacity": 0.85}
+    seeds = curve(*zip(*points, strict=True), each.name, hover, hue, marker=marker)
     return [line, seeds.update(mode="markers")]
 
 
-def _ends(curves: Sequence[Curve], dense: float, last: float, look: Palette) -> list[End]:
-    """Where every line ends and its name there; one that ends before the last target says where it is."""
-    found = [End(last, dense, f"dense {digits(dense, 3)}", look.ink)] if math.isfinite(dense) else []
+def _name(
+    figure: go.Figure, curves: Sequence[Curve], dense: float, last: float, x: float, ends: tuple[float, float],
+    look: Palette,
+) -> int:  # fmt: skip
+    """Add names right of the last target, apart from each other, with leaders from where their lines end.
+
+    Returns:
+        How many lines of names have to fit one under another.
+    """
+    placed = [(last, dense, f"dense {digits(dense, 3)}", look.ink)] if math.isfinite(dense) else []
     for each in curves:
-        end = max(each.points)
-        name = wrapped(each.name if end == last else f"{each.name} ({_reach(each)})", WIDEST)
-        name = f"<b>{name}</b>" if each.shown else name
-        found.append(End(end, each.means[end], name, each.colour(look)))
-    return found
-
-
-def _add_labels(
-    figure: go.Figure, ends: Sequence[End], x: float, values: tuple[float, float], lines: int, look: Palette
-) -> None:
-    """Names right of the last target, apart from each other, and led to from where their lines end."""
-    if not ends:
-        return
-    low, top = values[0], max(values[1], 1.5 * values[0])
-    targets, heights, names, colours = zip(*ends, strict=True)
+        one = each.settings[-1]
+        name = wrapped(each.name if target_of(one) == last else f"{each.name} ({_reach(each)})", WIDEST)
+        placed.append((target_of(one), one.perplexity, f"<b>{name}</b>" if each.shown else name, each.colour(look)))
+    if not placed:
+        return LINES
+    targets, heights, names, colours = zip(*placed, strict=True)
+    lines = max(LINES, sum(1 + name.count("<br>") for name in names))
+    low, top = ends[0], max(ends[1], 1.5 * ends[0])
     named = line_labels(x, heights, names, colours, math.log(top / low) / lines, look, axis=(low, top))
-    leaders = curve(  # from the end of every line to its name
-        [x for target, to in zip(targets, named.x, strict=True) for x in (100 * target, to, None)],
-        [y for value, to in zip(heights, named.y, strict=True) for y in (value, to, None)],
+    leaders = curve(
+        [at for target, to in zip(targets, named.x, strict=True) for at in (100 * target, to, None)],
+        [at for value, to in zip(heights, named.y, strict=True) for at in (value, to, None)],
         "leaders", "", look.guide, 0.75, hoverinfo="skip",
     )  # fmt: skip
     figure.add_traces([leaders.update(hovertemplate=None), named])
+    return lines
 
 
 def _reach(curve: Curve) -> str:
     """`50 %`, `50 to 70 %`, never broken: the targets that a curve was measured at."""
-    first, last = min(curve.points), max(curve.points)
+    first, last = curve.targets[0], curve.targets[-1]
     said = per_cent(last) if first == last else f"{per_cent(first).removesuffix(' %')} to {per_cent(last)}"
     return said.replace(" ", "\u00a0")
 
 
-def _ranked(
-    curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None], few: bool, at: float | None
-) -> str:
-    """The dense model's; who has the lowest and the highest at a target, or only how far they spread."""
-    said = [f"Dense: {digits(dense, 3)}."] if math.isfinite(dense) else []
-    at = max((target for each in curves for target in each.points), default=None) if at is None else at
-    here = {each.name: each.means[at] for each in curves if at in each.points}
+def _ranked(found: Evaluations, known: Sequence[EvaluatedSetting], target: float) -> str:
+    """The dense model's; who has the lowest and the highest at a target, or only how far they spread; what broke."""
+    said = [f"Dense: {digits(found.dense.perplexity, 3)}."] if found.dense and found.dense.finite else []
+    here = sorted((one for one in known if target_of(one) == target), key=lambda one: one.perplexity)
     if here:
-        least, most = min(here, key=here.get), max(here, key=here.get)
-        low, high = digits(here[least], 3), digits(here[most], 3)
-        lowest, highest = spoken(least), spoken(most)
-        spread = f"perplexities run from {low} to {high}; too few windows to rank them."
-        if least == most:
+        low, high = (digits(one.perplexity, 3) for one in (here[0], here[-1]))
+        lowest, highest = (spoken(one.name) for one in (here[0], here[-1]))
+        spread = f"{lowest} has the lowest perplexity, {low}; {highest} the highest, {high}."
+        if len(here) == 1:
             spread = f"the perplexity of {lowest} is {low}."
-        elif not few:
-            spread = f"{lowest} has the lowest perplexity, {low}; {highest} the highest, {high}."
-        said.append(f"At {per_cent(at)} zeros {spread}")
-    return " ".join([*said, *not_a_number(broken)]) or "Nothing is measured yet."
+        elif found.spec.text.sequences < FEWEST_WINDOWS:
+            spread = f"perplexities run from {low} to {high}; too few windows to rank them."
+        said.append(f"At {per_cent(target)} zeros {spread}")
+    broken = [one for one in found.settings if not one.finite]
+    layers = {f"{spoken(one.name)} at {per_cent(target_of(one))}": one.broken for one in broken}
+    return " ".join([*said, *not_a_number(layers)]) or "Nothing is measured yet."

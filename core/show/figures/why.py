@@ -16,17 +16,9 @@ from core.results import propagation
 from core.results.comparison import spearman
 from core.show.figures.axes import layer_axis, log_axis, ratio_axis
 from core.show.figures.drift import left_alone, unknown
-from core.show.figures.style import (
-    LIGHT,
-    Chart,
-    Palette,
-    above,
-    curve,
-    here,
-    layout,
-    verdict_colour,
-    whiskers,
-)
+from core.show.figures.labels import above
+from core.show.figures.palette import LIGHT, Palette, verdict_colour
+from core.show.figures.style import Chart, curve, here, layout, whiskers
 from core.store.results import Activation, Array, Perturbed
 
 
@@ -42,8 +34,7 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
     figure.add_traces(_factors(lines, gains_of(seeds).verdicts, look))
     here(figure, layer, look)
     rows = ratio_axis("factor up to the last layer", *lines.values()).drawn
-    figure.update_layout(xaxis=layer_axis(len(x), "perturbed layer"), yaxis=rows)
-    layout(figure, height=420, legend=True)
+    layout(figure, layer_axis(len(x), "perturbed layer"), rows, height=420, legend=True)
     finding = dilution_said(damage, stream, layer, left_alone(seeds, layer))
     table = pd.DataFrame({"injection layer": x} | lines)
     return Chart("dilution", "Is the gain only dilution?", figure, finding, table)
@@ -96,9 +87,8 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
         figure.add_trace(_points(found, title, lost & (found is kl), layer, look), row=row, col=1)
         above(figure, title, xref="x domain", yref=f"y{row if row > 1 else ''} domain", font={"size": 12})
     axis = layer_axis(layers, "perturbed layer")
-    layout(figure, height=520, top=28).update_xaxes(**(axis | {"title": None}))
+    layout(figure, axis, log_axis("", final[0]).drawn, height=520, top=28).update_xaxes(**(axis | {"title": None}))
     figure.update_xaxes(title=axis["title"], row=3, col=1)
-    figure.update_yaxes(**log_axis("", final[0]).drawn, row=1, col=1)
     figure.update_yaxes(rangemode="tozero", row=2, col=1)
     figure.update_yaxes(rangemode="tozero", row=3, col=1)
     columns = {"injection layer": np.arange(layers), "final drift": final[0], "KL, nats": kl[0]}

@@ -21,7 +21,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from core.base.escape import legible
-from core.show.figures.style import DARK, LIGHT, Chart, Palette
+from core.show.figures.palette import DARK, LIGHT, Palette
+from core.show.figures.style import Chart
 
 HERE = Path(__file__).parent
 STYLE = (HERE / "page.css").read_text(encoding="utf-8").strip()

@@ -17,7 +17,8 @@ from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
 from core.results.study_table import CHANGE, UNIFORM, Control, Table, rows_of, study_table
 from core.show.figures import evaluation, maps
-from core.show.figures.style import LIGHT, Chart, Palette
+from core.show.figures.palette import LIGHT, Palette
+from core.show.figures.style import Chart
 from core.store import profiles
 from core.store.cache import HOME, Store
 

@@ -12,8 +12,6 @@ import numpy as np
 from plotly.offline import get_plotlyjs
 
 from core.base.errors import UserError
-from core.kinds.treatments import OF_ONE_LAYER
-from core.plan import responses
 from core.plan.gains import gains_of
 from core.results import best as bests
 from core.results import evaluations, findings, protocols, verdicts
@@ -24,8 +22,8 @@ from core.show import words
 from core.show.figures import evaluation as drawing
 from core.show.figures import perplexity
 from core.show.figures.charts import CHARTS, COMPARED, ChartRow, InView
-from core.show.figures.estimate import responses as draw_responses
-from core.show.figures.style import Chart, Palette
+from core.show.figures.palette import Palette
+from core.show.figures.style import Chart
 from core.show.report import remake
 from core.show.report.page import Exhibit, Report, exhibit, page, table
 from core.store import profiles
@@ -87,7 +85,7 @@ def _profile(found: Profile) -> Report:
             *(compared(found, name).worst for name in found.others),
             *filter(None, [findings.rounding(found)]),
         ),
-        exhibits=(*(each for name in dict.fromkeys(shown) for each in _charts(found, name)), *_responses(found)),
+        exhibits=tuple(each for name in dict.fromkeys(shown) for each in _charts(found, name)),
         table=table(("perturbation", "verdict"), [(called[name], said) for name, said in told.items()]),
         origin=_origin(found.entry),
         commands=tuple(remake.profile(found.entry)),
@@ -110,17 +108,6 @@ def _charts(found: Profile, name: str) -> Iterator[Exhibit]:
                 yield exhibit(partial(draw, row), note, f"{found.entry.key[:6]} {row.key}", label)
             except UserError:  # nothing of the kind was measured
                 continue
-
-
-def _responses(found: Profile) -> Iterator[Exhibit]:
-    """The curves of every pruner that two or more sparsities were measured with."""
-    for pruner, title in OF_ONE_LAYER.items():
-        try:
-            sparsities, harm = responses.measured(found, pruner, "kl")
-        except UserError:
-            continue
-        draw = partial(draw_responses, sparsities, harm, responses.NAMES["kl"], title)
-        yield exhibit(draw, words.source(found), found.entry.key[:6], title)
 
 
 # --- studies -------------------------------------------------------------------------------------------------------

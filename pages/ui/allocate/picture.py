@@ -11,7 +11,7 @@ from core.kinds import BASE_LABELS
 from core.plan.budget import TOLERANCE
 from core.plan.spread import Allocation
 from core.show.figures import Palette, axes
-from core.show.figures.style import colour
+from core.show.figures.palette import colour
 from core.store.results import Array
 from pages.ui.live import figure
 

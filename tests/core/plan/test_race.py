@@ -22,7 +22,7 @@ from core.results import leaderboard as race
 from core.results import protocols
 from core.results.evaluations import Evaluations
 from core.show.figures.allocation import UNKNOWN, finish, lanes
-from core.show.figures.style import DARK, LIGHT, Palette, colour
+from core.show.figures.palette import DARK, LIGHT, Palette, colour
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile

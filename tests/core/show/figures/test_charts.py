@@ -17,9 +17,10 @@ from core.ask.perturbations import perturbation
 from core.plan.gains import gains_of
 from core.results import propagation
 from core.show import figures
-from core.show.figures import charts, estimate, maps, why
+from core.show.figures import charts, maps, why
 from core.show.figures.gain import HIGH, WIDE, thumbnail
-from core.show.figures.style import InView, labels
+from core.show.figures.labels import labels
+from core.show.figures.style import InView
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -251,21 +252,6 @@ def test_a_repair_stands_against_the_same_pruning_without_it(measured: Callable,
     for lacking in (several[:1], [several[0], several[3]], ["residual:wanda:0.5", "residual:sparsegpt+refit:0.5"]):
         with refused("refit"):
             charts.repaired(InView(measured(*lacking), lacking[0], 1))
-
-
-@pytest.mark.parametrize("look", [figures.LIGHT, figures.DARK])
-def test_responses_draw_every_layer_and_name_the_extremes(look: object) -> None:
-    sparsities, harm = np.array([0.5, 0.7, 0.9]), np.outer(np.arange(1, 9), [0.1, 0.4, 2.0])
-    chart = estimate.responses(sparsities, harm, "nats", "Wanda", look)
-    assert "layer 7 alone does most" in chart.finding and "layer 0 least" in chart.finding
-    labels = next(each for each in chart.figure.data if each.name == "labels")
-    assert list(labels.text) == [f"layer {each}" for each in (7, 6, 5, 2, 1, 0)]
-    assert len(chart.figure.data) == 9 and chart.table.shape == (8, 4)
-    harm[0] = -0.002
-    among = estimate.responses(sparsities, harm, "nats", "Wanda", look).finding
-    assert "of those that do measurable harm layer 1 least" in among
-    nothing = estimate.responses(sparsities, np.zeros((8, 3)), "nats", "Wanda", look)
-    assert nothing.finding.startswith("No layer")
 
 
 @pytest.mark.parametrize("look", [figures.LIGHT, figures.DARK])

@@ -1,0 +1,92 @@
+"""Colours that mean the same on every chart and live picture, in light and dark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.kinds import BASES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Palette:
+    """Colours by meaning, safe for the colour-blind: blue absorbs, red amplifies, grey is neither."""
+
+    amplify: str
+    absorb: str
+    undecided: str = "#8A8F98"
+    accent: str  # the highlighted layer
+    ink: str  # text and the strongest lines
+    page: str  # what all lies on
+    faint: str  # what stands behind
+    family: tuple[str, str]  # ends of the shades that order lines of one family, such as sizes of noise
+    guide: str = "#8A8F98"  # lines that mark a value
+    diverging: tuple[tuple[float, str], ...]  # absorb - neutral - amplify
+    hidden: str  # cells that say nothing
+
+
+LIGHT = Palette(
+    amplify="#C8321E",
+    absorb="#0072B2",
+    accent="#A63D7D",
+    ink="#31333F",
+    page="#FFFFFF",
+    faint="#C3C7CE",
+    family=("#8CC7B5", "#0B5D4B"),
+    diverging=((0, "#00507D"), (0.25, "#4A9BCB"), (0.5, "#E9E9E9"), (0.75, "#E8836B"), (1, "#A62017")),
+    hidden="#BFC3C9",
+)
+DARK = Palette(
+    amplify="#F2674A",
+    absorb="#4BA3DA",
+    accent="#E78BC4",
+    ink="#FAFAFA",
+    page="#0E1117",
+    faint="#4A4F5A",
+    family=("#3E7F70", "#A6E5D2"),
+    diverging=((0, "#7CC6F2"), (0.25, "#2F7DB0"), (0.5, "#5A5D64"), (0.75, "#B8462F"), (1, "#FF8E73")),
+    hidden="#23262E",
+)
+
+
+def colour(kind: str | None, look: Palette) -> str:
+    """The colour of a base allocator's line, the same in every chart; ink where it has none of its own."""
+    pair = BASES[kind].colours if kind in BASES else None
+    return look.ink if pair is None else pair[look is DARK]
+
+
+def shades(count: int, look: Palette) -> list[str]:
+    """Colours for lines of one family, pale to strong: they order it and mean nothing else."""
+    return [_mixed(*look.family, index / max(1, count - 1)) for index in range(count)]
+
+
+def readable(colour: str, look: Palette) -> str:
+    """A colour for words: mixed with ink until it stands out from the page by 4.5 : 1, as WCAG asks for."""
+    return next(tone for share in range(11) if _contrast(tone := _mixed(colour, look.ink, share / 10), look.page) > 4.5)
+
+
+def _mixed(one: str, other: str, share: float) -> str:
+    pairs = zip(*map(_channels, (one, other)), strict=True)
+    return "#{:02X}{:02X}{:02X}".format(*(round(a + (b - a) * share) for a, b in pairs))
+
+
+def _channels(colour: str) -> tuple[int, ...]:
+    """`#rrggbb` as three numbers up to 255."""
+    return tuple(bytes.fromhex(colour[1:]))
+
+
+def _contrast(*colours: str) -> float:
+    linear = [[(part / 255 + 0.055) ** 2.4 / 1.055**2.4 for part in _channels(each)] for each in colours]
+    dark, light = sorted(np.dot(each, (0.2126, 0.7152, 0.0722)) + 0.05 for each in linear)
+    return light / dark
+
+
+def verdict_colour(verdict: str | None, look: Palette) -> str:
+    """Red where it amplifies, blue where it absorbs, grey else."""
+    return {"amplifies": look.amplify, "absorbs": look.absorb}.get(verdict or "", look.undecided)
+
+
+def see_through(colour: str, opacity: float) -> str:
+    """`#rrggbb` as rgba."""
+    return "rgba({},{},{},{})".format(*_channels(colour), opacity)
