@@ -3,12 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from core.ask.perturbations import perturbation
 from core.base.errors import UserError
-from core.show import words
 from core.show.lessons import sentence
 from core.store.cache import Store
-from pages.ui import frame, subject, view
+from pages.ui import frame, view
 from pages.ui.lab import answers, continuations, question
 from pages.ui.live import grid
 
@@ -21,17 +19,11 @@ ABOUT = (
 def link_to_absorption(asked: question.Asked) -> None:
     """A link to the same layer on many sentences, of the bundled model's committed profile."""
     try:
-        profile = subject.load(Store().demo().key)
+        entry = Store().demo()
     except UserError:
         return
-    query = {"profile": profile.entry.key, "layer": str(asked.state.layer)}
-    measured = words.by_positions(profile)
-    wanted = perturbation(asked.word)
-    kin = [name for name in measured if perturbation(name).is_kin(wanted)]
-    if kin:
-        nearest = min(kin, key=lambda name: abs(perturbation(name).strength - wanted.strength))
-        where = "all" if asked.state.first and asked.is_choosy else "after_first"
-        query |= {"perturbation": nearest} | ({"positions": where} if where in measured[nearest] else {})
+    query = {"profile": entry.key, "layer": str(asked.state.layer)}
+    query |= {"perturbation": asked.word} if asked.word in entry.spec.names else {}
     frame.link("absorption.py", f"Layer {asked.state.layer} on Absorption, measured on many sentences", query)
 
 

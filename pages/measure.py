@@ -40,5 +40,3 @@ if job:
     watch.panel(job)
 with st.expander("Measure something else", expanded=job.status.bad_request) if job else st.container():
     decide()
-if job:
-    watch.picture(job)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.show.figures import LIGHT
-from pages.ui import brand, buttons, frame, live, subject, view, watch
+from pages.ui import brand, frame, live, subject, view, watch
 
 # The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
 st.set_page_config(page_title=brand.NAME, page_icon=brand.mark(LIGHT), layout="wide")
@@ -42,4 +42,3 @@ with frame.shortages():
         watch.sidebar()
     with view.written():
         page.run()
-buttons.forget_refusal()

@@ -11,37 +11,19 @@ from core.base import access
 from core.base.errors import UserError, shortage
 from pages.ui import frame
 
-REFUSAL = "refusal"  # in the state: page and key of the button that was pressed last, and why nothing came of it
 
-
-def button(label: str, act: Callable[..., object], args: tuple | list = (), **more: Any) -> bool:
-    """A button that runs, writes or deletes: off where nothing may be. What refuses it is said beside it.
-
-    Returns:
-        Whether it was pressed and did what it says.
-    """
+def button(label: str, act: Callable[..., object], args: tuple | list = (), **more: Any) -> None:
+    """A button that runs, writes or deletes: off where nothing may be. The page is drawn anew once that is done."""
     if access.is_read_only():
         more |= {"disabled": True, "help": "This server is read-only."}
-    here = st.session_state.get("page"), more.get("key", label)
-    pressed = st.button(label, on_click=_press, args=(here, act, args), **more)
-    last, refusal = st.session_state.get(REFUSAL, (None, None))
-    if last == here:
-        frame.error(refusal)
-    return pressed and last != here
-
-
-def forget_refusal() -> None:
-    """Show the last refusal no longer: the page has been drawn with it, and fragments keep it."""
-    st.session_state.pop(REFUSAL, None)
-
-
-def _press(here: tuple[str | None, str], act: Callable[..., object], args: tuple | list) -> None:
-    """Do what a button says. What is written here, before the page or a part of it is drawn, nobody would see."""
-    forget_refusal()
+    if not st.button(label, **more):
+        return
     try:
         act(*args)
     except (UserError, OSError) as error:
-        sentence = str(error) if isinstance(error, UserError) else shortage(error)
-        if sentence is None:
+        said = str(error) if isinstance(error, UserError) else shortage(error)
+        if said is None:
             raise
-        st.session_state[REFUSAL] = here, sentence
+        frame.error(said)
+    else:
+        st.rerun()

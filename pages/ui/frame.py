@@ -17,17 +17,6 @@ from core.show.figures import Chart
 from pages.ui import view
 from pages.ui.live import figure
 
-BRIEF = {  # heads that fit beside others into half a page
-    "injection layer": "layer",
-    "read layer": "after",
-    "95% low": "low",
-    "95% high": "high",
-    "below noise floor": "below floor",
-    "damage grows": "damage",
-    "stream grows": "stream",
-    "gain if frozen": "if frozen",
-    "crossing size": "crosses at",
-}
 SHARES = (
     "target",
     "zeros",
@@ -35,7 +24,6 @@ SHARES = (
     "zeros, mean of linears",
 )  # columns of fractions that are written in per cent, as sentences write them
 PER_CENT = "%.4g %%"
-GAIN_AT = "gain at "  # begins heads whose size says enough
 
 
 # The buttons of a chart come below it, where no label is; a finger, which cannot hover, has none of them in its way.
@@ -132,27 +120,13 @@ def _name(title: str) -> None:
 
 
 def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **more: object) -> None:
-    """A table whose columns have as many digits as they need, unless one says otherwise, and a dash for no number.
-
-    Long heads are shortened: the whole one stands in its tooltip, and in a download.
-    """
+    """A table whose columns have as many digits as they need, unless one says otherwise, and a dash for no number."""
     numeric = table.select_dtypes("float")
     table = table.assign(**{name: 100 * table[name] for name in SHARES if name in numeric})
-    formats = {}
-    for name in table:
-        brief = _brief(name)
-        about = {} if brief == name else {"label": brief, "help": name}
-        if name in numeric:
-            written = PER_CENT if name in SHARES else words.column(table[name].to_numpy())
-            formats[name] = st.column_config.NumberColumn(format=written, **about)
-        elif about:
-            formats[name] = st.column_config.Column(**about)
-    shown = {"hide_index": True, "column_config": formats | (columns or {}), "placeholder": "–"} | more
+    formats = {name: PER_CENT if name in SHARES else words.column(table[name].to_numpy()) for name in numeric}
+    numbers = {name: st.column_config.NumberColumn(format=written) for name, written in formats.items()}
+    shown = {"hide_index": True, "column_config": numbers | (columns or {}), "placeholder": "–"} | more
     st.dataframe(table, alt=alt, **shown)
-
-
-def _brief(name: str) -> str:
-    return f"at {name.removeprefix(GAIN_AT)}" if name.startswith(GAIN_AT) else BRIEF.get(name, name)
 
 
 def link(page: str, label: str, query: dict[str, str] | None = None) -> None:

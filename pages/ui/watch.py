@@ -19,9 +19,9 @@ from core.show.figures.charts import COMPARED
 from core.store.cache import Entry, Store
 from pages.ui import buttons, frame, partial_results, view
 
-LISTED = 5  # active runs in the sidebar
 WHOLE_NAMES = "[data-testid=stSidebar] [data-testid=stPageLink-NavLink] * { white-space: normal }"
-HEIGHT = 680  # of the live figure of a study and its folded numbers, so that nothing below moves when it appears
+HEIGHT = 680  # of the live figure and its folded numbers, so that nothing below moves when it appears
+PICTURES = {MeasureRequest: partial_results.matrix, StudyRequest: partial_results.perplexities}
 
 
 def sidebar() -> None:
@@ -34,11 +34,9 @@ def sidebar() -> None:
 
 def _lines() -> None:
     found = queue.active(Store())
-    for job in found[:LISTED]:
+    for job in found:
         state = job.status.percent if job.state == "running" else "waiting"
         st.page_link(page(job), label=f"{state} · {plain(job.request.title)}", query_params={"job": job.key})
-    if len(found) > LISTED:
-        st.page_link("runs.py", label=f"{len(found) - LISTED} more waiting")
     if not found:
         st.rerun()
 
@@ -92,9 +90,9 @@ def _live(key: str) -> None:
         if job.state == "queued" and not queue.worker_alive(store, job.device):
             buttons.button("Start the worker", queue.ensure_worker, [store, job.device], key="start")
     st.caption("You may close this tab: the run goes on, and any tab that opens this address can watch it.")
-    if isinstance(job.request, StudyRequest):
+    if picture := PICTURES.get(type(job.request)):
         with st.container(height=HEIGHT, border=False):
-            partial_results.perplexities(store, job)
+            picture(store, job)
 
 
 def cancel(job: Job, key: str) -> None:
@@ -116,17 +114,6 @@ def _standing(key: str) -> Job:
     st.progress(job.status.fraction, text=plain(queue.standing(store, job).headline))
     st.caption(plain(" · ".join(filter(None, [job.status.details, job.device]))))
     return job
-
-
-def picture(job: Job) -> None:
-    """What a running measurement has found so far, below all else, for nothing there may move when it comes."""
-    if isinstance(job.request, MeasureRequest) and job.active:
-        st.fragment(run_every=1.0)(_found)(job.key)
-
-
-def _found(key: str) -> None:
-    store = Store()
-    partial_results.matrix(store, followed(store, key))
 
 
 # --- after the end -------------------------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(pa
     assert live(app)["waiting"] and len(app.main) < 12 and not app.get("plotly_chart")
     paint(app)
     app.run()
-    assert not live(app)["waiting"] and app.get("download_button")
+    assert not live(app)["waiting"] and app.get("expander")
     assert not app.exception
 
 

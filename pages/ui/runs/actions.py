@@ -48,8 +48,9 @@ def _actions(store: Store, entry: Entry) -> None:
             _download("report", REPORT, partial(reports.html, store, entry), f"absorption-report-{entry.key}.html")
         about = "Part of the committed demo." if entry.committed else None
         barred = access.NOTHING if access.is_read_only() else about
-        if st.button("Delete", key=f"delete-{entry.key}", disabled=bool(barred), help=barred):
-            confirm(store, entry)
+        with st.popover("Delete", disabled=bool(barred), help=barred):
+            st.write(KEPT[entry.path.parent.name])
+            buttons.button("Delete it", delete, [store, entry], icon=":material/delete:", key=f"delete-{entry.key}")
     with st.expander("Provenance"):
         spec = entry.spec.model_dump(mode="json", exclude_none=True)
         told = {name: each for name, each in entry.provenance.items() if each is not None}
@@ -78,18 +79,6 @@ def link(store: Store, entry: Entry) -> None:
     shown = st.session_state.get("profile")
     profile = shown if shown in alike else alike[0]
     frame.link("prune.py", "Open on the Prune page", {"study": study.key, "part": "results", "profile": profile})
-
-
-@st.dialog("Delete this?")
-def confirm(store: Store, entry: Entry) -> None:
-    """Ask before deleting."""
-    kind = entry.path.parent.name
-    st.write(f"The {kind} {plain(title(entry))}")
-    st.write(KEPT[kind])
-    with st.container(horizontal=True):
-        kept = st.button("Keep it")
-        if buttons.button("Delete it", delete, [store, entry], icon=":material/delete:") or kept:
-            st.rerun()
 
 
 def title(entry: Entry) -> str:
