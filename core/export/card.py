@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from yaml import YAMLError
@@ -17,29 +16,17 @@ from core.models.sources import HUB_ID, Source
 from core.store.files import pretty
 from core.store.results import Array
 
-if TYPE_CHECKING:
-    from huggingface_hub import ModelCardData
-
-TEXTS = {
-    "apache-2.0": re.compile(r"\A\s*Apache License\s+Version 2\.0", re.IGNORECASE),
-    "mit": re.compile(r"\A\s*(?:The )?MIT License", re.IGNORECASE),
-}
-TEXT_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "LICENCE.txt", "LICENCE.md")
 NO_NAME = {"", "other", "unknown", "none", "null"}
 
 
 def licence_of(source: Source) -> str | None:
     """The licence that the source's files declare, in lower case as the Hub writes it, or None where they do not.
 
-    Asked in this order: the metadata of a GGUF file, the front matter of README.md, the first lines of a licence text.
-    A custom licence (`license: other`) is given by its own name.
+    The metadata of a GGUF file comes first, then the front matter of README.md. A custom licence (`license: other`) is
+    given by its own name.
     """
-    declared = (
-        _in_gguf(source.folder / source.gguf) if source.gguf else None,
-        _in_readme(source.folder / "README.md"),
-        *(_in_text(source.folder / name) for name in TEXT_FILES),
-    )
-    return next((licence for licence in declared if licence), None)
+    gguf = _in_gguf(source.folder / source.gguf) if source.gguf else None
+    return gguf or _in_readme(source.folder / "README.md")
 
 
 def _in_gguf(path: Path) -> str | None:
@@ -61,11 +48,6 @@ def _in_readme(path: Path) -> str | None:
     return _named(*(_first(told.get(name)) for name in ("license", "license_name")))
 
 
-def _in_text(path: Path) -> str | None:
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    return next((licence for licence, beginning in TEXTS.items() if beginning.match(text)), None)
-
-
 def _first(value: object) -> str:
     """Of several licences the first; empty for what is no name."""
     first = value[0] if isinstance(value, list) and value else value
@@ -76,17 +58,12 @@ def _named(*values: str) -> str | None:
     return next((value.lower() for value in values if value.lower() not in NO_NAME), None)
 
 
-HUB_LICENCES = {
-    *("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "afl-3.0", "artistic-2.0", "bsl-1.0", "ms-pl", "mpl-2.0"),
-    *("gpl", "gpl-2.0", "gpl-3.0", "lgpl", "lgpl-2.1", "lgpl-3.0", "agpl-3.0", "unlicense", "wtfpl", "isc", "zlib"),
-    *("cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-3.0", "cc-by-nc-4.0"),
-    *("cc-by-nc-nd-4.0", "cc-by-nc-sa-4.0", "cc-by-nd-4.0", "openrail", "openrail++", "bigscience-openrail-m"),
-    *("bigscience-bloom-rail-1.0", "bigcode-openrail-m", "creativeml-openrail-m", "odc-by", "openmdw"),
-    *("llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "gemma"),
-}  # what the Hub's `license:` takes; any other name goes under `license_name:`
+HUB_LICENCES = {  # names of the Hub's `license:` that language models have; any other goes under `license_name:`
+    *("apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "gpl-3.0", "openrail"),
+    *("bigscience-bloom-rail-1.0", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "gemma"),
+}
 RECIPE = "recipe.json"
 TEMPLATE = Path(__file__).with_name("card.md.j2")
-APART = {"sparsity"}  # of the recipe: has a table of its own
 
 
 @dataclass(frozen=True)
@@ -100,6 +77,7 @@ class Card:
     recipe: dict[str, Any]  # JSON values: pruner, pattern, sparsity of each layer, target, base and its parameters, ...
     numbers: list[tuple[str, str, str]]  # name, value, protocol
     commands: list[str]  # that make it again
+    key: str = ""  # of the record in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +98,6 @@ class Exported:
     planned: Array  # fraction of zeros
     dtype: str
     two_of_four: bool  # whether every linear has two zeros in each four neighbouring inputs
-    gguf_bytes: int | None  # size of the file the base model came from, if that was GGUF
 
     @property
     def per_layer(self) -> Array:
@@ -143,11 +120,6 @@ def size_words(exported: Exported) -> str:
         "A zero is stored like any other value, and a dense matrix product multiplies by it like by any other: the "
         f"{per_cent(exported.sparsity)} zeros make this model neither smaller nor faster.",
     ]
-    if exported.gguf_bytes is not None:
-        words.append(
-            f"The base model was read from a GGUF file of {exported.gguf_bytes:,} bytes; its weights are stored "
-            f"here as {exported.dtype}, not in that file's format."
-        )
     needs = "a GPU with sparse tensor cores and a runtime that packs the weights for them"
     if exported.two_of_four:
         words.append(
@@ -164,10 +136,20 @@ def size_words(exported: Exported) -> str:
 
 def card_text(card: Card, exported: Exported) -> str:
     """README.md: metadata of the Hub, then what it is, what was measured, and how it was made."""
-    from huggingface_hub import ModelCard
+    from huggingface_hub import ModelCard, ModelCardData
 
+    on_hub = HUB_ID.fullmatch(card.base_source) and not Path(card.base_source).exists()
+    known = card.licence is None or card.licence in HUB_LICENCES
+    metadata = ModelCardData(
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        base_model=card.base_source if on_hub else None,
+        license=card.licence if known else "other",
+        license_name=None if known else card.licence,
+        tags=["pruned", *(str(card.recipe[name]) for name in ("pruner", "pattern") if card.recipe.get(name))],
+    )
     told = ModelCard.from_template(
-        _metadata(card),
+        metadata,
         template_path=str(TEMPLATE),
         card=card,
         name=plain(exported.path.name),
@@ -178,7 +160,7 @@ def card_text(card: Card, exported: Exported) -> str:
         zeros=per_cent(exported.sparsity),
         numbers=[*map(_cells, card.numbers)],
         size=size_words(exported),
-        recipe=[_cells((name, _shown(value))) for name, value in card.recipe.items() if name not in APART],
+        recipe=pretty(card.recipe).decode().strip().replace("`", "\\u0060"),
         layers=[(str(n), *(f"{100 * each:.2f} %" for each in pair)) for n, pair in enumerate(exported.per_layer)],
         difference=f"{exported.difference:g}",
     )
@@ -200,32 +182,6 @@ def recipe_json(card: Card, exported: Exported) -> bytes:
     allocation = {"sparsity": card.recipe.get("sparsity"), "budget": card.recipe.get("target")}
     told = asdict(card) | {name: value for name, value in allocation.items() if value is not None}
     return pretty(told | {"export": counted | arrays, "files": list(exported.files)})
-
-
-def _metadata(card: Card) -> ModelCardData:
-    from huggingface_hub import ModelCardData
-
-    recipe = card.recipe
-    on_hub = HUB_ID.fullmatch(card.base_source) and not Path(card.base_source).exists()
-    known = card.licence is None or card.licence in HUB_LICENCES
-    return ModelCardData(
-        library_name="transformers",
-        pipeline_tag="text-generation",
-        base_model=card.base_source if on_hub else None,
-        license=card.licence if known else "other",
-        license_name=None if known else card.licence,
-        tags=["pruned", *(str(recipe[name]) for name in ("pruner", "pattern") if recipe.get(name))],
-    )
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} = {_shown(each)}" for name, each in value.items()) or "none"
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "none"}[value]
-    if isinstance(value, (list, tuple)):
-        return ", ".join(_shown(each) for each in value) or "none"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _cells(row: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,41 +28,13 @@ LONGEST = 64  # tokens of it that are run
 TOLERANCE = 1e-6  # of the largest logit
 
 
-@dataclass(frozen=True, eq=False)
-class Counted:
-    """Zeros of a model's linears. Arrays are (layers, linears), NaN where a layer has fewer linears than another."""
-
-    linears: tuple[tuple[str, ...], ...]  # of each layer
-    weights: Array
-    zeros: Array
-
-    @property
-    def sparsity(self) -> Array:
-        return self.zeros / self.weights
-
-
-@dataclass(frozen=True, eq=False)
-class Reloaded:
-    """What a saved folder is, once loaded back."""
-
-    differences: list[str]  # to the model in memory, in words; empty if it is the same
-    difference: float  # largest difference of logits on a fixed sentence, relative to the largest logit
-    counted: Counted
-    two_of_four: bool  # whether every linear has two zeros in each four neighbouring inputs
-
-
-def count(layers: Sequence[nn.Module]) -> Counted:
-    """Count the zeros of every linear.
+def count(layers: Sequence[nn.Module]) -> Array:
+    """(layers, linears) fraction of zeros, counted; NaN where a layer has fewer linears than another.
 
     Raises:
         UserError: a layer cannot be pruned.
     """
-    stacks = [anatomy.prunable(layer) for layer in layers]
-    return Counted(
-        linears=tuple(tuple(linear.name for linear in stack) for stack in stacks),
-        weights=anatomy.parameters(layers),
-        zeros=anatomy.of_each(layers, lambda weight: int((weight == 0).sum())),
-    )
+    return anatomy.of_each(layers, lambda weight: int((weight == 0).sum())) / anatomy.parameters(layers)
 
 
 def has_pattern(layers: Sequence[nn.Module], pattern: Pattern) -> Array:
@@ -73,21 +45,21 @@ def has_pattern(layers: Sequence[nn.Module], pattern: Pattern) -> Array:
     return anatomy.of_each(layers, lambda weight: _follows(weight, pattern)) != 0
 
 
-def off_plan(counted: Counted, layers: Sequence[nn.Module], planned: Array, before: Array | None) -> list[str]:
+def off_plan(zeros: Array, layers: Sequence[nn.Module], planned: Array, before: Array | None) -> list[str]:
     """The linears whose zeros are not the planned ones within one weight per row, in words.
 
     Args:
+        zeros: (layers, linears) fraction, from `count`.
         planned: (layers, linears) fraction of zeros; looked at only where there is a linear.
         before: (layers, linears) fraction of zeros the dense weights had, as quantised ones have: a row may keep them
             beside the planned ones. None: none.
     """
     slack = anatomy.of_each(layers, lambda weight: 1 / weight.shape[1]) + 1e-9
     most = planned + slack + (0 if before is None else before)
-    wrong = np.argwhere((counted.sparsity < planned - slack) | (counted.sparsity > most))
     return [
-        f"layer {layer} {counted.linears[layer][column]} has {100 * counted.sparsity[layer, column]:.4f} % zeros where "
-        f"{100 * planned[layer, column]:.4f} % were planned"
-        for layer, column in wrong
+        f"layer {layer} {anatomy.prunable(layers[layer])[column].name} has {100 * zeros[layer, column]:.4f} % zeros "
+        f"where {100 * planned[layer, column]:.4f} % were planned"
+        for layer, column in np.argwhere((zeros < planned - slack) | (zeros > most))
     ]
 
 
@@ -107,25 +79,25 @@ def _load_by_layers(loaded: Loaded, folder: Path) -> tuple[PreTrainedModel, PreT
     return by_layers(source, config, loaded.model.dtype, None).eval(), load_tokenizer(source)
 
 
-def reload(loaded: Loaded, folder: Path) -> Reloaded:
+def reload(loaded: Loaded, folder: Path) -> tuple[list[str], float]:
     """Load a saved folder and compare it with the model in memory.
 
     Both run on one device, the CPU if it holds the model: numbers of two devices never agree to the last bit.
+
+    Returns:
+        The differences in words, none if it is the same; and the largest difference of logits on a fixed sentence,
+        relative to the largest logit.
     """
     model, tokenizer = load_back(folder) if not streamed(loaded.layers) else _load_by_layers(loaded, folder)
     layers = anatomy.decoder_layers(model)
     ids = _ids(loaded.tokenizer)[: min(loaded.longest or LONGEST, LONGEST)]
     with _where_alike(loaded, model, layers):
-        found = [*_unlike_tokens(loaded.tokenizer, tokenizer), *_unlike_weights(loaded, model, layers)]
+        unlike = [*_unlike_tokens(loaded.tokenizer, tokenizer), *_unlike_weights(loaded, model, layers)]
         difference = _relative(_logits(loaded.model, ids), _logits(model, ids))
-        mine, theirs = count(loaded.layers), count(layers)
-    unlike = int((np.abs(mine.zeros - theirs.zeros) > 0).sum())
-    if unlike:
-        found.append(f"the zeros differ in {unlike} linears")
     if difference > TOLERANCE:
-        found.append(f"the logits differ by {difference:.2g} of the largest one")
-    found += [f"config.json has {name}" for name in FOREIGN if _has(model.config, name)]
-    return Reloaded(found, difference, theirs, bool(has_pattern(layers, Pattern(2, 4)).all()))
+        unlike.append(f"the logits differ by {difference:.2g} of the largest one")
+    unlike += [f"config.json has {name}" for name in FOREIGN if _has(model.config, name)]
+    return unlike, difference
 
 
 def _follows(weight: Tensor, pattern: Pattern) -> bool:

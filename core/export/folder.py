@@ -22,11 +22,11 @@ from core.base.paths import resolved
 from core.evaluate.resolving import plan, point, prune
 from core.export import journal
 from core.export.card import RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
-from core.export.checking import Reloaded, count, has_pattern, off_plan, reload
+from core.export.checking import count, has_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
-from core.kinds.patterns import pattern
+from core.kinds.patterns import Pattern, pattern
 from core.measure.pruning import check, restored
-from core.models import work
+from core.models import anatomy, work
 from core.models.layer_files import save
 from core.models.loading import Loaded
 from core.models.outline import Outline
@@ -73,10 +73,9 @@ def export(
     """
     folder = resolved(folder)
     pretty(card.recipe)  # raises on what is no JSON before any work is done
-    check_target(folder, overwrite, _space(loaded), loaded.source.folder, store)
-    counted = count(loaded.layers)
-    planned = np.where(np.isnan(counted.weights), np.nan, planned if planned.ndim == 2 else planned[:, None])
-    _insist(off_plan(counted, loaded.layers, planned, before) + _off_pattern(loaded, card, planned))
+    zeros = count(loaded.layers)
+    planned = np.where(np.isnan(zeros), np.nan, planned if planned.ndim == 2 else planned[:, None])
+    _insist(off_plan(zeros, loaded.layers, planned, before) + _off_pattern(loaded, card, planned))
     if store:
         journal.begin(store, folder)
     temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(folder.name), dir=folder.parent))
@@ -84,10 +83,10 @@ def export(
         step("Writing the pruned model")
         save(loaded.model, loaded.layers, loaded.tokenizer, temporary)
         step("Loading it back and comparing")
-        back = reload(loaded, temporary)
-        _insist(back.differences)
+        unlike, difference = reload(loaded, temporary)
+        _insist(unlike)
         gc.collect()  # the copy's weights are views of the files, and Windows renames no folder with open files
-        exported = _exported(loaded, folder, temporary, planned, back)
+        exported = _exported(loaded, folder, temporary, planned, zeros, difference)
         (temporary / "README.md").write_text(card_text(card, exported), encoding="utf-8")
         (temporary / RECIPE).write_bytes(recipe_json(card, exported))
         readable(temporary)
@@ -117,25 +116,21 @@ def _off_pattern(loaded: Loaded, card: Card, planned: Array) -> list[str]:
     return [f"{broken} linears are not in the pattern {asked.name}"] if broken else []
 
 
-def _space(loaded: Loaded) -> int:
-    return space_needed(sum(tensor.numel() for tensor in stored(loaded.model).values()), loaded.spec.dtype)
-
-
-def _exported(loaded: Loaded, folder: Path, temporary: Path, planned: Array, back: Reloaded) -> Exported:
-    gguf = loaded.source.folder / loaded.source.gguf if loaded.source.gguf else None
+def _exported(
+    loaded: Loaded, folder: Path, temporary: Path, planned: Array, zeros: Array, difference: float
+) -> Exported:
     return Exported(
         path=folder,
         bytes=sum(path.stat().st_size for path in temporary.glob("*.safetensors")),
         files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
-        achieved=back.counted.sparsity,
-        difference=back.difference,
+        achieved=zeros,
+        difference=difference,
         dense_bytes=sum(tensor.numel() * tensor.element_size() for tensor in stored(loaded.model).values()),
-        linears=back.counted.linears,
-        weights=back.counted.weights,
+        linears=tuple(tuple(linear.name for linear in anatomy.prunable(layer)) for layer in loaded.layers),
+        weights=anatomy.parameters(loaded.layers),
         planned=planned,
         dtype=loaded.spec.dtype,
-        two_of_four=back.two_of_four,
-        gguf_bytes=gguf.stat().st_size if gguf else None,
+        two_of_four=bool(has_pattern(loaded.layers, Pattern(2, 4)).all()),
     )
 
 
@@ -176,42 +171,32 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
     account = Account(report, work.pruning(shape, request.calibration, request.setting.treatment))
     step = account.by_layer("pruned", shape.layers, account.planned)
     warnings: list[str] = []
-    before = count(loaded.layers).sparsity
+    before = count(loaded.layers)
 
-    def ready(made: Exported) -> None:
+    def record(made: Exported) -> None:
+        """Store what was made before it gets its name: a record without its folder is no harm."""
         files = [path for each in calibration.values() for path in each.files]
-        told = provenance(loaded, files, store, loaded.model.device) | _told(request, made) | {"warnings": warnings}
-        journal.ready(store, folder, spec, told, recipe_json(card, made))
+        told = provenance(loaded, files, store, loaded.model.device) | {"warnings": warnings, "size": size_words(made)}
+        told |= {name: getattr(made, name) for name in ("bytes", "dense_bytes", "difference", "sparsity")}
+        store.save(spec, None, told | {"folder": request.folder, "setting": request.setting.name})
 
     with restored(loaded):
         zeros = prune(loaded, pruned, calibration, step, warnings.append)
-        card = _card(request, loaded, numbers, pruned, calibration)
+        card = _card(request, loaded, numbers, spec, calibration)
         planned = check(plan(pruned), *zeros.shape)
         try:
-            export(loaded, folder, card, planned, request.overwrite, account.say, before, store, ready)
+            export(loaded, folder, card, planned, request.overwrite, account.say, before, store, record)
         except BaseException:
             journal.end(store, folder)
             raise
-    return journal.stands(store, folder, spec)
-
-
-def _told(request: ExportRequest, made: Exported) -> dict[str, object]:
-    return {
-        "folder": request.folder,
-        "bytes": made.bytes,
-        "dense_bytes": made.dense_bytes,
-        "difference": made.difference,
-        "sparsity": made.sparsity,
-        "setting": request.setting.name,
-        "size": size_words(made),
-    }
+    return store.get(spec)
 
 
 def _card(
-    request: ExportRequest, loaded: Loaded, numbers: Numbers, pruned: PrunedSpec, calibration: dict[str, Windows]
+    request: ExportRequest, loaded: Loaded, numbers: Numbers, spec: ExportSpec, calibration: dict[str, Windows]
 ) -> Card:
     setting = request.setting
-    recipe = pruned.model_dump(mode="json", exclude={"calibration", "method"}) | {
+    recipe = spec.pruned.model_dump(mode="json", exclude={"calibration", "method"}) | {
         "target": setting.allocation.target,
         "allocation": setting.allocation.model_dump(mode="json"),
         "calibration": None,
@@ -232,6 +217,7 @@ def _card(
         recipe=recipe,
         numbers=numbers,
         commands=_commands(request),
+        key=spec.key,
     )
 
 

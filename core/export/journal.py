@@ -1,6 +1,6 @@
-"""What an export is about to do, noted in the cache while it is under way.
+"""Folders that are being exported to, noted in the cache until their run is done.
 
-So a killed one leaves no copy of a model behind, and one that stands and was not recorded yet is known.
+So a killed export leaves no copy of a model behind, and the folder that it had finished is known.
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
-from typing import Any
 
 from core.ask.requests import ExportSpec
 from core.base.errors import UserError
-from core.base.paths import readable, resolved
+from core.base.paths import json_value, resolved
 from core.export.card import RECIPE
 from core.store.cache import Entry, Store
 from core.store.files import abandoned, sealed, unsealed, write_file
@@ -25,34 +24,34 @@ def begin(store: Store, folder: Path) -> None:
     write_file(_note(store, folder), sealed({"folder": str(folder)}))
 
 
-def ready(store: Store, folder: Path, spec: ExportSpec, told: dict, recipe: bytes) -> None:
-    """Note that it only has to get its name, and what is then to be recorded of it."""
-    asked = {"spec": spec.model_dump(mode="json"), "told": told, "recipe": hashlib.sha256(recipe).hexdigest()}
-    write_file(_note(store, folder), sealed({"folder": str(folder), **asked}))
-
-
 def end(store: Store, folder: Path) -> None:
     """Forget it: the folder stands and its run is done, or it came to nothing."""
     _note(store, folder).unlink(missing_ok=True)
 
 
 def stands(store: Store, folder: Path, spec: ExportSpec | None = None) -> Entry | None:
-    """The record of a folder that a killed export had finished, made now where it is missing; None where there is none.
+    """The record of a folder that a killed export had finished, or None.
 
     Args:
         spec: what it has to be; None: whatever it is.
     """
-    return _recorded(store, unsealed(_note(store, folder)), spec)
+    if not _note(store, folder).is_file():
+        return None
+    try:
+        key = json_value(folder / RECIPE, "settings file")["key"]
+    except (UserError, KeyError, TypeError):  # it was never finished, or is no more
+        return None
+    return next((each for each in store.entries("export") if each.key == key and spec in (None, each.spec)), None)
 
 
 def sweep(store: Store) -> None:
-    """Delete copies that killed exports left beside their targets, and record the folders that stand."""
+    """Delete copies that killed exports left beside their targets, and forget targets where nothing stands."""
     for path in sorted(store.root.glob("exporting/[!.]*.json")):
         note = unsealed(path)
         folder = Path(note["folder"]) if note else None
         if folder:
             _clear(folder)
-        if not _recorded(store, note) and not (folder and any(folder.parent.glob(f".{folder.name}-*"))):
+        if not folder or not (stands(store, folder) or any(folder.parent.glob(f".{folder.name}-*"))):
             path.unlink(missing_ok=True)
 
 
@@ -62,18 +61,6 @@ def _clear(folder: Path) -> None:
             path.rename(folder)
         else:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _recorded(store: Store, note: dict[str, Any] | None, spec: ExportSpec | None = None) -> Entry | None:
-    if note is None:
-        return None
-    try:
-        recipe = readable(Path(note["folder"]) / RECIPE, "settings file").read_bytes()
-        found = ExportSpec.model_validate(note["spec"])
-        same = hashlib.sha256(recipe).hexdigest() == note["recipe"] and spec in (None, found)
-    except (UserError, OSError, KeyError, ValueError):  # it was never finished, or is no more
-        return None
-    return store.entry(store.path(found) or store.save(found, None, note["told"])) if same else None
 
 
 def _note(store: Store, folder: Path) -> Path:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from core.ask.requests import ExportSpec
 from core.evaluate import resolving as walking
-from core.export import journal
+from core.export import folder, journal
 from core.jobs import experiment
 from core.jobs.queue import tidy
 from core.store import deleting
@@ -19,28 +20,30 @@ from tests.core.evaluate.test_study import exporting
 from tests.core.store.test_deleting import GONE, by
 
 
-@pytest.mark.parametrize("start", ["the same command", "any start"])
-def test_an_export_that_was_killed_before_it_was_recorded_is_done(
-    start: str, empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_export_that_was_killed_before_its_run_ended_is_not_made_again(
+    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable
 ) -> None:
-    asked, save = exporting(text, tmp_path / "out"), Store.save
-
-    def killed(store: Store, spec: object, *rest: object) -> Path:
-        if isinstance(spec, ExportSpec):
-            raise KeyboardInterrupt
-        return save(store, spec, *rest)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Store, "save", killed)
-        experiment.get(asked, empty)
-    assert (tmp_path / "out" / "recipe.json").is_file() and not list(empty.entries("export"))
+    asked = exporting(text, tmp_path / "out")
+    made = experiment.get(asked, empty)  # as a worker does, which then notes that the run is done
+    tidy(empty)
     monkeypatch.setattr(walking, "prune_layers", lambda *_: pytest.fail("the model was pruned again"))
-    if start == "any start":
-        tidy(empty)
-    else:
+    assert experiment.get(asked, empty) == made
+    assert made.provenance["folder"] == str(tmp_path / "out") and made.provenance["difference"] == 0
+    journal.end(empty, tmp_path / "out")
+    with refused("earlier export"):
         experiment.get(asked, empty)
-    [entry] = empty.entries("export")
-    assert entry.provenance["folder"] == str(tmp_path / "out") and entry.provenance["difference"] == 0
+
+
+def test_a_record_whose_folder_never_got_its_name_is_no_export(
+    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = exporting(text, tmp_path / "out")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(folder, "_put_in_place", Mock(side_effect=KeyboardInterrupt))
+        experiment.get(asked, empty)
+    assert list(empty.entries("export")) and not (tmp_path / "out").exists()
+    experiment.get(asked, empty)
+    assert (tmp_path / "out" / "recipe.json").is_file()
 
 
 @pytest.mark.parametrize(("pid", "stays"), [(GONE, False), (os.getppid(), True)])
@@ -51,8 +54,8 @@ def test_copies_of_models_go_first_and_what_was_replaced_comes_back(
     target = tmp_path / "models" / "out"
     journal.begin(empty, target)
     copy, former = (target.with_name(f"{by(pid, target.name)}{end}") for end in ("x", f"{journal.FORMER}1"))
-    for folder in (copy, former):
-        write_file(folder / "model.safetensors", folder.name.encode())
+    for path in (copy, former):
+        write_file(path / "model.safetensors", path.name.encode())
     found = []
     monkeypatch.setattr(deleting, "sweep", lambda _: found.append((copy.exists(), former.exists(), target.exists())))
     tidy(empty)
