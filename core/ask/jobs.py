@@ -12,9 +12,9 @@ from typing import Any, Self, Union
 import numpy as np
 from pydantic import Field, model_validator
 
-from core.ask.measurements import MeasureRequest, PerturbedSpec, ProfileSpec
+from core.ask.measurements import MeasureRequest, ProfileSpec
 from core.ask.requests import BestRequest, BestSpec, ExportRequest, ExportSpec
-from core.ask.studies import EvaluatedSpec, StudyRequest, StudySpec
+from core.ask.studies import StudyRequest, StudySpec
 from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.spec import Spec, View, checked
@@ -49,21 +49,6 @@ class ShareRequest(Spec):
     @property
     def title(self) -> str:
         return f"{self.share.name}: {self.whole.title}"
-
-
-class Part(Spec):
-    """Some sequences or windows of a unit, as they travel while it is not whole."""
-
-    identity = "Part"
-    unit: PerturbedSpec | EvaluatedSpec
-    first: int = Field(ge=0)
-    count: int = Field(ge=1)
-
-    @property
-    def alone(self) -> PerturbedSpec | EvaluatedSpec:
-        """The same unit of a text that is these sequences or windows."""
-        windows = self.unit.text.windows[self.first : self.first + self.count]
-        return self.unit.model_copy(update={"text": self.unit.text.model_copy(update={"windows": windows})})
 
 
 class Unfinished(View):

@@ -89,7 +89,6 @@ def exported(
 @runs.command(name="import")
 def imported(
     file: Annotated[Path, typer.Argument(help="A pack that `runs export` or the Runs page wrote.")],
-    own: Annotated[bool, typer.Option("--own", help="You measured it yourself: it counts as measured here.")] = False,
     cache: Cache = None,
     json: Json = False,
 ) -> None:
@@ -97,7 +96,7 @@ def imported(
     store = Store(cache)
     queue.tidy(store)
     known = {entry.key for kind in VIEW_KINDS for entry in store.entries(kind)}
-    keys = [entry.key for entry in unpack(store, expanded(file), own)]
+    keys = [entry.key for entry in unpack(store, expanded(file))]
     already = [key for key in keys if key in known]
     if json:
         say_json({"keys": keys, "already": already})

@@ -179,5 +179,5 @@ def say_share(entry: Entry, store: Store, given: SimpleNamespace) -> None:
         say_json({"key": entry.key, "whole": entry.spec.whole.key, "missing": missing, "units": count})
         return
     there = f"{count - missing} of {count} results are whole"
-    say(f"Share {given.part} is done; {there}. Run the other shares, or carry this one to them:")
+    say(f"Share {given.part} is done; {there}. Run the other shares on the same cache:")
     say(f"unfinished {entry.key}")

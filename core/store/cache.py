@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,14 @@ class Entry:
         """True for what ships with the project, which cannot be deleted."""
         return self.path.parent.parent.resolve() == (HOME / "demo").resolve()
 
-    @property
+    @cached_property
     def packs(self) -> tuple[str, ...]:
         """The SHA-256 of each pack that it or one of its units came in; none where all was measured here."""
-        return packs_of(self.path)
+        if self.committed:
+            return ()
+        units = self.spec.units if isinstance(self.spec, View) else ()
+        places = (self.path.parents[1] / KIND_OF[type(unit)] / unit.key for unit in units)
+        return tuple(sorted({pack for path in (self.path, *places) for pack in packs_of(path)}))
 
     @property
     def standing(self) -> str:
@@ -206,25 +211,17 @@ class Store:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def save(self, spec: Spec, result: object | None, provenance: dict, packs: Iterable[str] = ()) -> Path:
+    def save(self, spec: Spec, result: object | None, provenance: dict, packs: Sequence[str] = ()) -> Path:
         """Write a result so that it is found whole or not at all; it takes the place of an imported one.
 
         Args:
-            packs: the SHA-256 of what it came in; a view came in whatever its units came in too.
+            packs: the SHA-256 of what it came in.
         """
         path = self.root / KIND_OF[type(spec)] / spec.key
         files = {"spec.json": pretty(spec.model_dump(mode="json")), "provenance.json": pretty(provenance)}
         files |= encode(result)
-        return write_folder(path, files, _mark({*packs, *self._packs_of_units(spec)}), replace=bool(packs_of(path)))
-
-    def mark_again(self, entry: Entry) -> None:
-        """Note on a view that stands here already what its units came in since."""
-        for name, content in _mark(self._packs_of_units(entry.spec)).items():
-            write_file(entry.path / name, content)
-
-    def _packs_of_units(self, spec: Spec) -> set[str]:
-        units = map(self.path, spec.units if isinstance(spec, View) else ())
-        return {pack for path in units if path for pack in packs_of(path)}
+        mark = {MARK: "".join(f"{each}\n" for each in packs).encode()} if packs else {}
+        return write_folder(path, files, mark, replace=bool(packs_of(path)))
 
     # -- corrupt entries --------------------------------------------------------------------------------------------
 
@@ -292,15 +289,6 @@ def packs_of(path: Path) -> tuple[str, ...]:
         return tuple((path / MARK).read_text(encoding="ascii").split())
     except FileNotFoundError:
         return ()
-
-
-def _mark(packs: set[str]) -> dict[str, bytes]:
-    return {MARK: "".join(f"{each}\n" for each in sorted(packs)).encode()} if packs else {}
-
-
-def form_of(spec: Spec) -> type | None:
-    """The class of a spec's result; None for a view."""
-    return KINDS[KIND_OF[type(spec)]][1]
 
 
 def read_folder(path: Path) -> tuple[dict[str, bytes], dict]:

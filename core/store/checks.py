@@ -1,8 +1,7 @@
-"""Checks of a stranger's results: arrays are what they claim, units of a view fit together, numbers are numbers."""
+"""Checks of a stranger's results: units of a view fit together, numbers are numbers."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,10 +10,9 @@ from core.ask.measurements import ProfileSpec
 from core.ask.studies import ZeroShotSpec
 from core.base.spec import Spec, View
 from core.kinds.owl import OUTLIER_THRESHOLDS
-from core.store.pack_files import Files, refuse
-from core.store.results import NUMBER, Array, axes_of, header
+from core.store.pack_files import refuse
+from core.store.results import Array, axes_of
 
-NUMBERS = 2**24  # in one result
 SAME_LENGTH = {"injection": "layer", "read": "layer"}  # axes that are as long as another
 NO_NUMBER = {"ratio", "ratio_q25", "ratio_q50", "ratio_q75", "orthogonal"}  # where a perturbation changed nothing
 MINUS_INFINITY = {"log_drift"}  # there
@@ -24,38 +22,6 @@ COUNTED = {"zeros", "parameters"}  # numbers whatever pruning or half precision 
 FRACTIONS = {"flips", "agreement", "zeros", "acc"}
 
 Lengths = dict[object, tuple[int, str]]  # axis, of a task with the task -> its length, and the unit that has it
-
-
-def check_arrays(folder: str, files: Files, form: type | None) -> None:
-    """Check that files are the arrays of a result and as large as they say, so that reading them takes no more memory.
-
-    Args:
-        folder: `kind/key`, for the refusal.
-        files: name -> content, arrays only.
-        form: the result's dataclass; None for an entry without arrays.
-
-    Raises:
-        UserError: the first thing that was wrong.
-    """
-    fields = axes_of(form) if form else {}
-    expected = {f"{name}.npy" for name in fields}
-    for file in sorted(expected ^ files.keys()):
-        refuse(f"{folder}/{file}", "is missing" if file in expected else "is no file of such a result")
-    numbers = sum(_numbers(f"{folder}/{name}.npy", files[f"{name}.npy"], len(axes)) for name, axes in fields.items())
-    if numbers > NUMBERS:
-        refuse(folder, f"is too large: a result of this program holds at most {NUMBERS} numbers")
-
-
-def _numbers(name: str, data: bytes, axes: int) -> int:
-    try:
-        shape, start = header(data)
-    except ValueError:
-        refuse(name, "is not written as this program writes arrays, in float32 and row by row: make the pack again")
-    if len(shape) != axes or not all(0 < length <= NUMBERS for length in shape):
-        refuse(name, f"has a shape that is not {axes} whole numbers from 1 to {NUMBERS}")
-    if math.prod(shape) * NUMBER.itemsize != len(data) - start:
-        refuse(name, f"claims the shape {shape} and holds more or less than that: copy or make the pack again")
-    return math.prod(shape)
 
 
 def check_unit(place: str, unit: Spec, result: object, known: Lengths) -> None:
@@ -95,7 +61,7 @@ def _check_length(place: str, unit: Spec, axis: str, length: int, known: Lengths
         wanted, where = len(OUTLIER_THRESHOLDS), "every result"
     else:
         wanted, where = known.setdefault((axis, unit.task) if axis == "example" else axis, (length, place))
-    if length != wanted:
+    if length != wanted or not length:
         refuse(place, f"has the length {length} along the axis {axis}, where {where} has {wanted}")
     if isinstance(unit, ZeroShotSpec) and axis == "example" and length > (unit.task.examples or length):
         refuse(place, f"answers {length} examples where its spec asks {unit.task.examples}")

@@ -8,7 +8,6 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from core.base.errors import UserError
@@ -89,30 +88,21 @@ def _check_member(info: zipfile.ZipInfo, found: Files, kinds: tuple[str, ...]) -
     parts = MEMBER.fullmatch(name)
     if name.endswith(".parquet"):
         refuse(name, "was packed by an earlier version of this program: export the result again with this version")
-    if not parts:
-        refuse(name, "is no place for a result: members are called kind/key/file, the key in 16 hex digits")
-    if parts[1] not in kinds:
-        refuse(name, f"is of an unknown kind: known are {', '.join(kinds)}")
+    if not parts or parts[1] not in kinds:
+        refuse(name, f"is no place for a result: members are kind/key/file, of the kinds {', '.join(kinds)}")
     if name in found:
         refuse(name, "is in the pack twice: each file may be there once")
-    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.is_dir():
-        refuse(name, "is a link or a folder: only plain files may be in a pack")
-    if info.flag_bits & ENCRYPTED:
-        refuse(name, "is encrypted: make the pack without a password")
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        refuse(name, "is compressed in another way than deflate: make the pack with `runs export`")
+    plain = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG) and not info.flag_bits & ENCRYPTED
+    if not plain or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        refuse(name, "is a link, a folder, encrypted or no deflated file: make the pack with `runs export`")
 
 
 def _check_manifest(folder: str, files: Files, content: bytes | None) -> None:
     """Reject a folder whose files are not those of its manifest."""
-    manifest = json_object(f"{folder}/manifest.json", content)
-    for file in sorted(files.keys() - manifest.keys()):
-        refuse(f"{folder}/{file}", "is not in its folder's manifest: only what was written there may be in a pack")
-    for file in sorted(manifest.keys() - files.keys()):
-        refuse(f"{folder}/{file}", "is in its folder's manifest but not in the pack: make the pack again")
-    for file, found in hashes(files).items():
-        if found != manifest[file]:
-            refuse(f"{folder}/{file}", "is not what was written, its hash differs: copy or make the pack again")
+    manifest, found = json_object(f"{folder}/manifest.json", content), hashes(files)
+    for file in sorted(found.keys() | manifest.keys()):
+        if found.get(file) != manifest.get(file):
+            refuse(f"{folder}/{file}", "is missing, or not what its folder's manifest says: make the pack again")
 
 
 def json_object(name: str, content: bytes | None) -> dict[str, Any]:
@@ -125,27 +115,14 @@ def json_object(name: str, content: bytes | None) -> dict[str, Any]:
         refuse(name, "is missing: make the pack again with `runs export`")
     try:
         found = json.loads(content)
+        words = json.dumps(found, ensure_ascii=False).replace(r"\\", "")  # what is left of backslashes escapes a sign
     except (ValueError, RecursionError):
-        found = None
+        found, words = None, ""
     if not isinstance(found, dict):
         refuse(name, "is not a JSON object: make the pack again with `runs export`")
-    if any(map(UNSEEN.search, _texts(found))):
+    if UNSEEN.search(words) or re.search(r"\\[bfu]", words):
         refuse(name, "holds signs that cannot be seen and steer what is: make the pack again with `runs export`")
     return found
-
-
-def _texts(value: dict) -> Iterator[str]:
-    """Every text in a JSON object, at any depth."""
-    left: list[object] = [value]
-    while left:
-        match left.pop():
-            case dict() as each:
-                yield from each
-                left += each.values()
-            case list() as each:
-                left += each
-            case str() as each:
-                yield each
 
 
 def refuse(name: str, why: str) -> NoReturn:

@@ -13,20 +13,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.ask.jobs import Part, Unfinished
 from core.base import access
 from core.base.errors import UserError
 from core.base.paths import readable
 from core.base.spec import Spec, View, key_of
-from core.store import parts
-from core.store.cache import KIND_OF, KINDS, Entry, Store, form_of, read_folder
-from core.store.checks import Lengths, check_arrays, check_linears, check_unit
+from core.store.cache import KIND_OF, KINDS, Entry, Store, read_folder
+from core.store.checks import Lengths, check_linears, check_unit
 from core.store.files import Corrupt, hashes, pretty
 from core.store.pack_files import Files, Place, folders, json_object, refuse, zipped
 from core.store.provenance_schema import SCHEMAS, Provenance, without_folders
-from core.store.results import decode, encode
+from core.store.results import axes_of, decode
 
-KINDS_THAT_TRAVEL = (*(kind for kind in KINDS if kind != "export"), "part")  # an export is a folder of its machine
+KINDS_THAT_TRAVEL = tuple(kind for kind in KINDS if kind not in ("export", "unfinished"))
 
 
 # --- out -----------------------------------------------------------------------------------------------------------
@@ -39,24 +37,24 @@ def pack(store: Store, entry: Entry) -> bytes:
     without a profile of its model no page elsewhere can show the study.
 
     Raises:
-        UserError: it is an export, or one of its units is missing or damaged.
+        UserError: it is an export or unfinished, or one of its units is missing or damaged.
     """
-    if entry.path.parent.name not in KINDS_THAT_TRAVEL:
+    kind = entry.path.parent.name
+    if kind == "export":
         raise UserError(f"{entry.key} is an export: carry its folder {entry.spec.folder} itself")
+    if kind == "unfinished":
+        raise UserError(f"{entry.key} is not finished: run its other shares first, or copy the cache folder itself")
     return zipped(_files(store, entry) | _files_of_profile(store, entry))
 
 
 def _files(store: Store, entry: Entry) -> dict[str, bytes]:
-    """Every file of an entry and its units, by its place in a pack; of an unfinished one what there is, parts too."""
-    begun = isinstance(entry.spec, Unfinished)
-    units = filter(None, map(store.measured, entry.spec.units)) if begun else _unit_folders(store, entry)
-    found = {f"{each.parent.name}/{each.name}": _whole(entry, each) for each in (entry.path, *units)}
-    if begun:
-        found |= {
-            f"part/{part.key}": _members({"spec.json": pretty(part.model_dump(mode="json")), **encode(result)}, told)
-            for part, told, result in parts.of_view(store, entry.spec)
-        }
-    return {f"{place}/{name}": data for place, files in found.items() for name, data in files.items()}
+    """Every file of an entry and its units, by its place in a pack."""
+    folders = [entry.path, *_unit_folders(store, entry)]
+    return {
+        f"{folder.parent.name}/{folder.name}/{name}": data
+        for folder in folders
+        for name, data in _whole(entry, folder).items()
+    }
 
 
 def _files_of_profile(store: Store, entry: Entry) -> dict[str, bytes]:
@@ -86,12 +84,9 @@ def _unit_folders(store: Store, entry: Entry) -> Iterator[Path]:
 
 def _whole(entry: Entry, folder: Path) -> dict[str, bytes]:
     try:
-        return _members(*read_folder(folder))
+        files, told = read_folder(folder)
     except (Corrupt, OSError) as error:
         raise UserError(f"{entry.key} cannot be packed, {folder.name} is damaged: run it again to mend it") from error
-
-
-def _members(files: dict[str, bytes], told: dict) -> dict[str, bytes]:
     files = files | {"provenance.json": pretty(without_folders(told))}
     return dict(sorted({**files, "manifest.json": pretty(hashes(files))}.items()))
 
@@ -99,15 +94,12 @@ def _members(files: dict[str, bytes], told: dict) -> dict[str, bytes]:
 # --- back ----------------------------------------------------------------------------------------------------------
 
 
-def unpack(store: Store, content: bytes | Path, own: bool = False) -> list[Entry]:
+def unpack(store: Store, content: bytes | Path) -> list[Entry]:
     """Put a pack's results into the store; what is there already stays as it is.
 
     Everything is checked before anything is written: the zip's size, members and their names, every folder's hashes,
     spec and arrays, and that each profile and study has all its units, here or in the store, and that these agree.
     What is written is marked as imported.
-
-    Args:
-        own: the same person measured it on another machine: it is not marked, and shares join those that are here.
 
     Returns:
         The pack's profiles and studies, as they now are in the store.
@@ -120,23 +112,26 @@ def unpack(store: Store, content: bytes | Path, own: bool = False) -> list[Entry
         raise access.Refused("packs are imported by whoever runs this server, on its command line")
     content = content if isinstance(content, bytes) else readable(content, "pack").read_bytes()
     found = [_entry(place, files) for place, files in folders(content, KINDS_THAT_TRAVEL).items()]
-    _check_complete(store, found, own)
-    results = {entry.spec: entry.result for entry in found}
+    views = [entry for entry in found if isinstance(entry.spec, View)]
+    if not views:
+        raise UserError("the pack holds no profile and no study, so there is nothing to import")
+    needed = {spec for view in views for spec in (view.spec, *view.spec.units)}
     for entry in found:
-        if isinstance(entry.spec, View):
-            _check_view(store, entry, results)
-        elif isinstance(entry.spec, Part):
-            check_unit(entry.path.as_posix(), entry.spec.alone, entry.result, {})
-    packs = [] if own else [hashlib.sha256(content).hexdigest()]
-    for entry in sorted(found, key=lambda each: isinstance(each.spec, View)):  # a view never stands before its units
-        _write(store, entry, packs)
-    return [entry for entry in (store.get(each.spec) for each in found if isinstance(each.spec, View)) if entry]
+        if entry.spec not in needed:  # nobody could open or delete it
+            refuse(entry.path.as_posix(), "belongs to no profile and no study of the pack: leave it out")
+    for view in views:
+        _check_view(store, view, {entry.spec: entry.result for entry in found})
+    packed = hashlib.sha256(content).hexdigest()
+    for entry in sorted(found, key=views.__contains__):  # a view never stands before its units
+        if store.get(entry.spec) is None:
+            store.save(entry.spec, entry.result, entry.provenance, [packed])
+    return list(filter(None, (store.get(view.spec) for view in views)))
 
 
 def _entry(place: Place, files: Files) -> Entry:
     """An entry, its path `kind/key`, of a folder that is what its name, its spec and its provenance say."""
     kind, key = place
-    name, form = f"{kind}/{key}/spec.json", Part if kind == "part" else KINDS[kind][0]
+    (form, result_form), name = KINDS[kind], f"{kind}/{key}/spec.json"
     if key_of(form, json_object(name, files.get("spec.json"))) != key:
         refuse(name, "does not hash to its folder's name: this is not the result it claims to be")
     try:
@@ -151,50 +146,21 @@ def _entry(place: Place, files: Files) -> Entry:
         SCHEMAS.get(kind, Provenance).model_validate_json(files.pop("provenance.json"))
     except ValidationError:
         refuse(name, "does not tell what provenance tells: make the pack again")
-    result_form = form_of(spec.unit if isinstance(spec, Part) else spec)
-    check_arrays(f"{kind}/{key}", files, result_form)
-    return Entry(Path(kind, key), spec, provenance, decode(files, result_form))
+    for file in sorted(files.keys() - {f"{name}.npy" for name in axes_of(result_form)}):
+        refuse(f"{kind}/{key}/{file}", "is no file of such a result")
+    try:
+        return Entry(Path(kind, key), spec, provenance, decode(files, result_form))
+    except Corrupt as error:
+        file, _, why = str(error).partition(" ")
+        refuse(f"{kind}/{key}/{file}", f"{why}: make the pack again")
 
 
-def _check_complete(store: Store, found: list[Entry], own: bool) -> None:
-    """Check that every view has its units and every unit its view, or it could neither be opened nor deleted."""
-    views = [entry.spec for entry in found if isinstance(entry.spec, View)]
-    if not views:
-        raise UserError("the pack holds no profile and no study, so there is nothing to import")
-    if not own and any(isinstance(view, Unfinished) for view in views):
-        raise UserError(
-            "the pack holds shares of an unfinished profile or study, which join those that were measured here: if you "
-            "measured them yourself, import it with `runs import FILE --own`"
-        )
-    given, needed = {entry.spec for entry in found}, set(views)
-    for view in views:
-        needed.update(view.units)
-        for unit in () if isinstance(view, Unfinished) else view.units:
-            if unit not in given and store.path(unit) is None:
-                raise UserError(
-                    f"{view.key} lacks its unit {unit.key} in the pack and in the cache: make the pack again"
-                )
-    for entry in found:
-        if (entry.spec.unit if isinstance(entry.spec, Part) else entry.spec) not in needed:
-            refuse(entry.path.as_posix(), "belongs to no profile and no study of the pack: leave it out")
-
-
-def _check_view(store: Store, view: Entry, results: dict[Spec, Any]) -> None:
-    """Check that the units of a view fit together, including those that are in the store already."""
+def _check_view(store: Store, view: Entry, given: dict[Spec, Any]) -> None:
+    """Check that a view has all its units, here or in the store, and that these fit together."""
     lengths: Lengths = {}
     for unit in view.spec.units:
-        result = results[unit] if unit in results else store.load(unit)
-        if result is not None:  # else shares of it are missing
-            check_unit(f"{KIND_OF[type(unit)]}/{unit.key}", unit, result, lengths)
+        result = given[unit] if unit in given else store.load(unit)
+        if result is None:
+            raise UserError(f"{view.key} lacks its unit {unit.key} in the pack and in the cache: make the pack again")
+        check_unit(f"{KIND_OF[type(unit)]}/{unit.key}", unit, result, lengths)
     check_linears(view.path.as_posix(), view.spec, len(view.provenance.get("linears", ())), lengths)
-
-
-def _write(store: Store, entry: Entry, packs: list[str]) -> None:
-    if isinstance(entry.spec, Part):
-        parts.join(store, entry.spec, entry.result, entry.provenance)
-        return
-    here = store.get(entry.spec)
-    if here is None or (here.packs and not packs):
-        store.save(entry.spec, entry.result, entry.provenance, packs)
-    elif isinstance(entry.spec, View) and not here.packs:
-        store.mark_again(here)

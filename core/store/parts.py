@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from core.ask.jobs import Part, Unfinished
+from core.ask.jobs import Unfinished
 from core.ask.measurements import PerturbedSpec, ProfileSpec
 from core.ask.studies import EvaluatedSpec, StudySpec
 from core.base.spec import Spec
-from core.store.cache import Entry, Store, form_of
+from core.store.cache import KIND_OF, UNITS, Entry, Store
 from core.store.files import Corrupt, discard, pretty, verified, write_folder
 from core.store.results import Merged, count, decode, encode, merged
 from core.store.upgrade import upgraded
@@ -66,7 +66,7 @@ def kept(store: Store, unit: Parted) -> Iterator[tuple[int, dict, Merged]]:
             told = json.loads(files.get("provenance.json", b"{}"))
             if told.get("unit") != unit.key:
                 raise Corrupt("it is a part of another unit")
-            part = decode(upgraded(path, files), form_of(unit))
+            part = decode(upgraded(path, files), UNITS[KIND_OF[type(unit)]][1])
         except Corrupt as broken:
             store.set_aside(path, broken)
             continue
@@ -132,22 +132,3 @@ def save_view(store: Store, whole: ProfileSpec | StudySpec, told: dict) -> Entry
 def missing(store: Store, whole: ProfileSpec | StudySpec) -> list[Spec]:
     """Units that have yet to be measured for this cache."""
     return [unit for unit in whole.units if store.measured(unit) is None]
-
-
-def of_view(store: Store, begun: Unfinished) -> Iterator[tuple[Part, dict, Merged]]:
-    """Every finished part of a missing unit, with its provenance and numbers."""
-    for unit in missing(store, begun.whole):
-        if isinstance(unit, Parted):
-            for first, told, part in kept(store, unit):
-                yield Part(unit=unit, first=first, count=count(part)), told, part
-
-
-def join(store: Store, part: Part, result: Merged, told: dict) -> None:
-    """Add a part from elsewhere to those of its unit, unless any of it is there."""
-    if store.measured(part.unit):
-        return
-    last = part.first + part.count
-    if not any(
-        first < last and part.first < first + count(other) for first, other in finished(store, part.unit).items()
-    ):
-        save(store, part.unit, part.first, result, told.get("seconds", 0.0), told.get("warnings", ()))

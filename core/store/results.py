@@ -29,15 +29,14 @@ def over(*axes: str, unit: str) -> Array:
     return field(metadata={"axes": axes, "unit": unit})
 
 
-def axes_of(result: type) -> dict[str, tuple[str, ...]]:
-    """Field name -> axis names, in the order of declaration."""
-    return {entry.name: entry.metadata["axes"] for entry in fields(result)}
+def axes_of(result: type | None) -> dict[str, tuple[str, ...]]:
+    """Field name -> axis names, in the order of declaration; nothing for a view, which has no result."""
+    return {entry.name: entry.metadata["axes"] for entry in fields(result)} if result else {}
 
 
 def encode(result: object | None) -> dict[str, bytes]:
     """The file of each field of a result; none of a view, which has no result."""
-    fields = axes_of(type(result)) if result is not None else {}
-    return {f"{name}.npy": npy(getattr(result, name)) for name in fields}
+    return {f"{name}.npy": npy(getattr(result, name)) for name in axes_of(result and type(result))}
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -53,19 +52,23 @@ def decode(files: dict[str, bytes], form: type[Result] | None) -> Result | None:
     Raises:
         Corrupt: an array is missing or cannot be read.
     """
-    return form and form(**{name: _array(f"{name}.npy", files) for name in axes_of(form)})
+    return form and form(**{name: _array(f"{name}.npy", files, len(axes)) for name, axes in axes_of(form).items()})
 
 
-def _array(name: str, files: dict[str, bytes]) -> Array:
+def _array(name: str, files: dict[str, bytes], axes: int) -> Array:
     try:
-        shape, start = header(files[name])
+        shape, start = _header(files[name])
+        if len(shape) != axes:
+            raise ValueError(f"it has {len(shape)} axes instead of {axes}")
         with np.errstate(invalid="ignore"):  # a NaN stays one, also where its bits say "signal"
             return np.frombuffer(files[name], NUMBER, offset=start).reshape(shape).astype(np.float64)
-    except (KeyError, ValueError) as error:
-        raise Corrupt(f"{name}: {error}") from error
+    except KeyError as error:
+        raise Corrupt(f"{name} is missing") from error
+    except ValueError as error:
+        raise Corrupt(f"{name} cannot be read, {error}") from error
 
 
-def header(content: bytes) -> tuple[tuple[int, ...], int]:
+def _header(content: bytes) -> tuple[tuple[int, ...], int]:
     """The shape of an array in an .npy file as `npy` writes it, and where its numbers begin.
 
     It is not read by numpy, which evaluates it as Python: in several threads at once Python 3.11 fails at that.
@@ -75,7 +78,7 @@ def header(content: bytes) -> tuple[tuple[int, ...], int]:
     """
     match = HEADER.match(content)
     if match is None or int.from_bytes(match["length"], "little") != match.end() - match.end("length"):
-        raise ValueError("not an array in float32, row by row")
+        raise ValueError("it is no array in float32, row by row")
     return tuple(int(length) for length in match["shape"].split(b",") if length.strip()), match.end()
 
 

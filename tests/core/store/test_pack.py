@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.ask.jobs import Unfinished
 from core.ask.requests import ExportSpec
 from core.results import evaluations
 from core.store import profiles
@@ -17,12 +18,11 @@ from tests.core.packing import LAYERS, SEQUENCES, TOLD, members, save, save_stud
 
 
 @pytest.mark.parametrize("what", ["profile", "prunable profile", "study"])
-@pytest.mark.parametrize("as_file", [False, True])
-def test_what_goes_out_comes_back_whole(what: str, as_file: bool, here: Store, empty: Store, tmp_path: Path) -> None:
+def test_what_goes_out_comes_back_whole(what: str, here: Store, empty: Store, tmp_path: Path) -> None:
     key = save(here, what)
     content = pack(here, here.by_key(key))
     (tmp_path / "a.zip").write_bytes(content)
-    [entry] = unpack(empty, tmp_path / "a.zip" if as_file else content)
+    [entry] = unpack(empty, tmp_path / "a.zip")
     assert entry.key == key and entry.path.is_relative_to(empty.root) and entry.provenance["model"] == "invented model"
     assert snapshot(empty.root) == snapshot(here.root)
     assert pack(empty, entry) == content
@@ -30,14 +30,6 @@ def test_what_goes_out_comes_back_whole(what: str, as_file: bool, here: Store, e
         assert evaluations.load(empty, entry).complete
     else:
         assert profiles.load(empty, entry).layers == LAYERS
-
-
-def test_only_what_an_entry_needs_goes_out(here: Store, empty: Store) -> None:
-    keys = [save(here, "profile"), save(here, "study")]
-    (here.path(study_spec()) / "notes.txt").write_text("not part of the entry")
-    unpack(empty, pack(here, here.by_key(keys[1])))
-    assert [entry.key for entry in empty.entries("study")] == keys[1:]
-    assert not list(empty.entries("profile")) and not list(empty.root.rglob("notes.txt"))
 
 
 def test_a_gap_or_damage_is_not_packed(here: Store, refused: Callable) -> None:
@@ -92,12 +84,13 @@ def test_the_committed_profile_stays_where_it_is(here: Store, monkeypatch: pytes
     assert not any(name.startswith("profile/") for name in members(pack(store, store.by_key(spec.key))))
 
 
-def test_an_export_does_not_travel(here: Store, refused: Callable) -> None:
-    point = study_spec().points[1]
-    spec = ExportSpec(model=study_spec().model, pruned=point.pruned, folder="/somewhere/model")
-    here.save(spec, None, TOLD)
-    with refused("/somewhere/model"):
-        pack(here, here.by_key(spec.key))
+def test_an_export_and_shares_do_not_travel(here: Store, refused: Callable) -> None:
+    study = study_spec()
+    export = ExportSpec(model=study.model, pruned=study.points[1].pruned, folder="/somewhere/model")
+    for spec, said in ((export, "/somewhere/model"), (Unfinished(whole=study), "cache folder")):
+        here.save(spec, None, TOLD)
+        with refused(said):
+            pack(here, here.by_key(spec.key))
 
 
 def test_what_is_there_already_stays_as_it_is(here: Store, there: Store) -> None:

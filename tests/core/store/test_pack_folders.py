@@ -17,7 +17,7 @@ from tests.core.packing import Members, first, hashed, members, save
 @pytest.mark.parametrize("kind", ["profile", "perturbed", "weights"])
 def test_a_wrong_hash_is_refused(kind: str, good: Members, rejected: Callable) -> None:
     name = first(good, kind, "provenance.json")
-    rejected(good | {name: good[name] + b" "}, name, "hash")
+    rejected(good | {name: good[name] + b" "}, name, "manifest")
 
 
 @pytest.mark.parametrize("file", ["extra.json", "extra.npy", "drift.npy"])

@@ -62,7 +62,7 @@ def test_links_folders_and_devices_are_refused(mode: int, good: Members, rejecte
     member.create_system = 3
     member.external_attr = (mode | 0o777) << 16
     rest = {other: data for other, data in good.items() if other != name}
-    rejected(zipped(rest, (member, b"/etc/passwd")), name[:30], "plain files")
+    rejected(zipped(rest, (member, b"/etc/passwd")), name[:30], "link")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

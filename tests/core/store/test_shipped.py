@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from core.ask.jobs import BY_REQUEST, Part
+from core.ask.jobs import BY_REQUEST
 from core.store.cache import HOME, KINDS, Entry, Store
 
 PLACE = re.compile(r'"(?:\w+:)?(?:/|~|[A-Za-z]:\\)[^"]*"')  # a text that is a path from the root, or a source by one
@@ -44,7 +44,7 @@ def test_a_committed_result_keeps_its_key_whatever_its_class_is_called(kind: str
 
 
 def test_a_class_that_is_renamed_states_the_identity_that_it_had() -> None:
-    assert {form.identity for form in (*(form for form, _ in KINDS.values()), *BY_REQUEST, Part)} <= IDENTITIES
+    assert {form.identity for form in (*(form for form, _ in KINDS.values()), *BY_REQUEST)} <= IDENTITIES
 
 
 def test_no_result_names_a_place_of_the_machine_that_measured_it() -> None:
