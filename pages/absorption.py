@@ -13,7 +13,7 @@ from core.show import words
 from core.show.figures.charts import COMPARED, GLANCE, GROUPS
 from core.show.figures.style import InView
 from core.store.profiles import Profile
-from pages.ui import frame, glossary, subject, view
+from pages.ui import form, frame, glossary, subject, view
 from pages.ui.absorption import overview, sections
 
 TERMS = (
@@ -36,19 +36,12 @@ def choose(profile: Profile) -> tuple[str, str | None]:
     bases = words.by_positions(profile)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first = subject.PREFERRED if subject.PREFERRED in bases else next(iter(bases))
-        base = view.sync("perturbation", list(bases), first)
-        st.selectbox(
-            "Perturbation of one layer",
-            list(bases),
-            key="perturbation",
-            format_func=lambda name: profile.perturbations[next(iter(bases[name].values()))].label,
-            width=320,
-        )
+        named = {base: profile.perturbations[next(iter(at.values()))].label for base, at in bases.items()}
+        base = form.choice("Perturbation of one layer", named, "perturbation", first, width=320)
         where = list(bases[base])
         positions = where[0]
         if len(where) > 1:
-            positions = view.sync("positions", where, "after_first")
-            view.switch("Applied to", words.POSITIONS, "positions")
+            positions = form.switch("Applied to", words.POSITIONS, "positions", "after_first")
         glossary.words(TERMS)
     others = [name for at, name in bases[base].items() if at != positions]
     return bases[base][positions], next(iter(others), None)

@@ -6,7 +6,7 @@ import streamlit as st
 from core.base.errors import UserError
 from core.base.formats import per_cent
 from core.show.report import questions
-from pages.ui import frame, view
+from pages.ui import form, frame, view
 
 st.title("What was measured?", anchor=False)
 st.caption(
@@ -14,8 +14,7 @@ st.caption(
     "intervals, over calibration seeds where there are three or more. An interval that holds 0 decides nothing."
 )
 TITLES = {name: each.title for name, each in (questions.QUESTIONS | questions.BENCHES).items()}
-name = view.sync("question", list(TITLES), next(iter(TITLES)))
-st.selectbox("Question", list(TITLES), key="question", format_func=TITLES.get)
+name = form.choice("Question", TITLES, "question", next(iter(TITLES)))
 
 
 def show_bench(bench: questions.Bench) -> str:

@@ -9,7 +9,7 @@ from core.base.escape import plain
 from core.base.formats import sentence
 from core.show import lessons, words
 from core.store.profiles import Profile
-from pages.ui import frame, glossary, studies, subject, tour, view
+from pages.ui import form, frame, glossary, studies, subject, tour, view
 from pages.ui.tour import CHAPTERS
 
 SUMMARY = "summary"
@@ -33,13 +33,10 @@ def turn(label: str, key: str, at: int) -> None:
 
 def picker() -> str:
     """The chapter, and the buttons to the one before and the one after, which stay where they are."""
-    chapter = view.sync("chapter", KEYS, KEYS[0])
-    at, titles = KEYS.index(chapter), TITLES | {SUMMARY: "Summary"}
+    titles = TITLES | {SUMMARY: "Summary"}
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.segmented_control(
-            "Chapter", KEYS, key="chapter", format_func=titles.get,
-            required=True, label_visibility="collapsed", wrap=True,
-        )  # fmt: skip
+        chapter = form.switch("Chapter", titles, "chapter", KEYS[0], label_visibility="collapsed", wrap=True)
+        at = KEYS.index(chapter)
         with st.container(horizontal=True, width="content", key="ways"):
             turn("Back", "back", at - 1)
             turn("Next", "next", at + 1)

@@ -5,7 +5,7 @@ import streamlit as st
 from core.base.errors import UserError
 from core.plan.spread import layer_parameters
 from core.results import protocols
-from pages.ui import frame, studies, subject, view, watch
+from pages.ui import form, frame, studies, subject, view, watch
 from pages.ui.lab import continuations
 from pages.ui.prune import evaluate, export, pruning, results, search
 
@@ -31,8 +31,7 @@ except UserError as error:
 if job := watch.watched():
     watch.panel(job)
 groups = studies.groups(profile)
-part = view.sync("part", list(TABS), "results" if groups else "evaluate")
-st.segmented_control("Part", list(TABS), key="part", format_func=TABS.get, required=True, label_visibility="collapsed")
+part = form.switch("Part", TABS, "part", "results" if groups else "evaluate", label_visibility="collapsed")
 if part == "best":  # looks for an allocation of its own, so the one in view is not drawn
     search.show(profile)
     view.end()

@@ -8,7 +8,7 @@ from core.base.escape import plain
 from core.base.formats import capital, sentence
 from core.jobs import queue
 from core.store.cache import Store
-from pages.ui import buttons, frame, glossary, view, watch
+from pages.ui import buttons, form, frame, glossary, watch
 from pages.ui.runs import actions, evaluations, profiles
 
 store = Store()
@@ -74,10 +74,8 @@ PARTS = {
 
 st.title("What has been computed?", anchor=False)
 glossary.words(("perturbation", "gain", "verdict", "correction", "perplexity", "nats", "twin"))
-part = view.sync("show", list(PARTS), "profiles")
-st.segmented_control(
-    "View", list(PARTS), key="show", format_func=lambda key: PARTS[key][0], required=True, label_visibility="collapsed"
-)
+names = {key: name for key, (name, _) in PARTS.items()}
+part = form.switch("View", names, "show", "profiles", label_visibility="collapsed")
 PARTS[part][1]()
 for trouble in store.troubles():
     st.warning(f"Set aside because its files have changed since they were written: {plain(trouble)}")

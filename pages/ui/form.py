@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -15,6 +15,7 @@ from core.base.spec import Spec, checked
 from core.models import machine
 from pages.ui import view
 
+Option = TypeVar("Option")
 TEXTS = {
     "demo": "Demo text, written for this project",
     "allenai/c4": "allenai/c4, from the Hub",
@@ -60,7 +61,7 @@ def checkbox(label: str, key: str, place: Any = st, **more: Any) -> bool:
     return ticked
 
 
-def choice(label: str, options: Mapping[str, str], key: str, usual: str, place: Any = st, **more: Any) -> str:
+def choice(label: str, options: Mapping[Option, str], key: str, usual: Option, place: Any = st, **more: Any) -> Option:
     """One of a list that opens."""
     chosen = view.sync(key, list(options), usual)
     place.selectbox(label, list(options), key=key, format_func=options.get, **more)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import streamlit as st
 
@@ -237,10 +237,10 @@ def written() -> Iterator[None]:
     write()
 
 
-def switch(label: str, options: dict[str, str], key: str, help: str | None = None) -> None:
+def switch(label: str, options: Mapping[str, str], key: str, **more: Any) -> None:
     """One of a few, all in sight; options are value -> words. Its value is what `sync` returned."""
     named = {value: plain(words) for value, words in options.items()}
-    st.segmented_control(label, list(options), key=key, format_func=named.get, required=True, help=help)
+    st.segmented_control(label, list(options), key=key, format_func=named.get, required=True, **more)
 
 
 def look() -> figures.Palette:

@@ -67,7 +67,7 @@ CURVE = ".scatterlayer .js-line"
 
 @pytest.mark.parametrize(
     ("where", "drawn"),
-    [("", ".lab .says b"), ("learn?chapter=absorb", ".key .sample"), ("evidence", f"{CURVE} >> nth=0")],
+    [("", ".lab .says b"), ("learn?chapter=absorb", ".key .sample"), ("absorption", f".st-key-curves {CURVE}")],
 )
 def test_a_page_that_turns_dark_is_drawn_in_its_colours(where: str, drawn: str, demo: str, tab: Tab) -> None:
     dark = tab(f"{demo}/{where}", scheme="dark").locator(drawn).first.evaluate(COLOURS)

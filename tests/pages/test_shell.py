@@ -121,7 +121,7 @@ def test_a_link_to_what_is_gone_is_still_said_once_the_page_is_whole(cache: Cach
     paint(app)
     app.run()
     assert ["'feedbeef'" in each.value for each in app.warning] == [True] and app.get("download_button")
-    app.selectbox(key="perturbation").select_index(1).run()
+    app.selectbox(key="perturbation").set_value("skip").run()
     assert not app.warning
 
 

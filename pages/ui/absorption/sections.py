@@ -19,7 +19,7 @@ from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, ChartRow
 from core.show.figures.charts import GROUPS as CHARTED
 from core.show.figures.style import InView
 from core.store.profiles import Profile
-from pages.ui import frame, subject, view
+from pages.ui import form, frame, subject, view
 from pages.ui.absorption import checkpoint_diff
 
 GROUPS = {name: rows for name, rows in CHARTED.items() if name != GLANCE}  # those of a glance stand at the top
@@ -106,8 +106,7 @@ def compare_with(name: str) -> Profile | None:
     if not known:
         return None
     listed = {None: "no other profile", **known}
-    twin = view.sync("compare", list(listed), None)
-    st.selectbox("Compare with", list(listed), key="compare", format_func=listed.get, width=360)
+    twin = form.choice("Compare with", listed, "compare", None, width=360)
     try:
         other = subject.load(twin) if twin else None
     except UserError as error:

@@ -22,7 +22,7 @@ from core.show.figures import Chart, perplexity
 from core.show.figures import evaluation as drawing
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.store.profiles import Profile
-from pages.ui import frame, studies, view
+from pages.ui import form, frame, studies, view
 from pages.ui.prune import pruning
 
 SELECTED = "Picking the winner here overfits; confirm it on another text."
@@ -133,12 +133,9 @@ def _choose_slice(results: Evaluations, setting: Setting) -> Slice:
 
 def _details(shown: Shown) -> None:
     """One of the details, picked by the reader."""
-    chosen = view.sync("detail", list(DETAILS), "verdicts")
     st.header("Details", anchor=False)
-    name = lambda key: DETAILS[key][0]  # noqa: E731
-    st.segmented_control(
-        "Details", list(DETAILS), key="detail", format_func=name, required=True, label_visibility="collapsed"
-    )
+    named = {key: name for key, (name, _) in DETAILS.items()}
+    chosen = form.switch("Details", named, "detail", "verdicts", label_visibility="collapsed")
     DETAILS[chosen][1](shown)
 
 
@@ -164,8 +161,7 @@ def _zero_shot(shown: Shown) -> None:
         said, hint = f"No zero-shot task has been run at {shown.part.name}.", "Name some under Evaluate."
         shown.lacking(said, hint, "One was run", lambda *at: bool(drawing.tasks_within(*at)))
         return
-    task = view.sync("task", list(options), next(iter(options)))
-    view.switch("Zero-shot task", options, "task")
+    task = form.switch("Zero-shot task", options, "task", next(iter(options)))
     shown.draw(drawing.zero_shot(shown.results, shown.part, task, shown.mine, view.look()), "zero-shot")
     st.caption("0-shot accuracy; the protocol says on how many examples.")
 
