@@ -45,10 +45,5 @@ def said(app: AppTest) -> str:
     return " ".join(each.value for each in app.markdown).replace("\\", "")
 
 
-def shown(app: AppTest) -> list[tuple]:
-    table = app.dataframe[0].value
-    return list(zip(table["allocation"], table["zeros"], strict=True))
-
-
 def protocols(app: AppTest) -> list[str]:
     return [each.value for each in app.caption if "**Protocol:**" in each.value]

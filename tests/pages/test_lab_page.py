@@ -132,12 +132,6 @@ def test_a_refusal_is_said_and_nothing_breaks(stored: None, model: Warm, refuse:
     assert app.error[0].value == "The sentence has 70 tokens, the lab takes 64: shorten it."
 
 
-def test_an_empty_sentence_is_refused(stored: None, model: Warm) -> None:
-    app = opened(sentence=" ")
-    assert "empty" in app.error[0].value
-    assert not model.scenes
-
-
 def test_what_was_superseded_is_asked_again(stored: None, model: Warm) -> None:
     app = opened(sentence=OWN)
     model.scenes.popitem()[1].cancel()
@@ -236,11 +230,6 @@ def test_a_refused_prompt_is_said(stored: None, model: Warm) -> None:
     waiting.set_exception(UserError("the prompt has 9,000 tokens: shorten it"))
     app.run()
     assert "9,000" in app.error[0].value
-
-
-def test_every_kind_of_damage_can_be_asked() -> None:
-    for word in asking.WORDS:
-        assert question(OPENING, word).perturbation.name == word
 
 
 def test_the_picture_has_every_word_that_it_writes_and_no_other() -> None:

@@ -9,7 +9,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.ask.commands import request_of
-from core.base.errors import UserError
 from core.jobs import processes, queue
 from core.jobs.status import Status
 from core.models import work
@@ -111,31 +110,6 @@ def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, val
     assert app.session_state["measure-preset"] == "own list"
 
 
-def test_what_the_cost_finds_wrong_is_shown(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise UserError("tiny.gguf is cut short")
-
-    monkeypatch.setattr(work, "estimate", refuse)
-    app = opened()
-    assert app.error[0].value == "tiny.gguf is cut short."
-    assert app.button(key="run").disabled
-
-
-def test_an_unknown_cost_does_not_forbid_to_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "estimate", lambda *_: None)
-    app = opened()
-    assert any("not known" in each.value for each in app.markdown)
-    assert not app.button(key="run").disabled
-
-
-def test_choices_survive_a_visit_to_another_page(store: Store) -> None:
-    app = opened()
-    app.number_input(key="measure-length").set_value(48).run()
-    app.switch_page("runs.py").run()
-    app.switch_page("measure.py").run()
-    assert app.number_input(key="measure-length").value == 48
-
-
 LINK = {
     "measure-preset": "own list", "measure-perturbations": "skip,gaussian:0.25", "measure-seeds": "0,1",
     "measure-sequences": "9", "measure-text": "allenai/c4", "measure-documents": "0-599", "measure-untrained": "True",
@@ -224,22 +198,6 @@ def test_any_tab_can_cancel(store: Store) -> None:
         assert app.button(key="cancel").disabled
     app.run()
     assert "Cancelled at 17 %" in app.warning[0].value
-
-
-def test_a_queued_job_says_what_it_waits_for(store: Store) -> None:
-    first = part_way(store)
-    second = queue.submit(store, fake.request(seed=2))
-    with processes.take(first.lock):
-        app = opened(job=second.key)
-    assert "waiting for one run on cpu" in app.get("progress")[0].proto.text
-
-
-def test_an_interrupted_job_can_be_resumed(store: Store) -> None:
-    job = part_way(store)
-    app = opened(job=job.key)
-    assert "Interrupted at 17 %" in app.warning[0].value
-    app.button(key="resume").click().run()
-    assert queue.job(store, job.key).state == "queued"
 
 
 def test_a_refused_request_is_its_sentence(store: Store) -> None:

@@ -82,13 +82,3 @@ def test_a_study_tells_where_it_is_from_and_is_opened_with_a_profile_of_its_mode
     profile = synthetic.save_profile(bare.root, synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
     asked = links(part("evaluations"))
     assert any({key, profile} <= set(each.values()) for each in asked)
-
-
-def test_a_deleted_study_is_compared_no_more(bare: Store) -> None:
-    kept, gone = study(bare), study(bare, text="another text")
-    app = part("evaluations", compare=[f"{kept[:6]}-1", f"{gone[:6]}-1"])
-    app.selectbox(key="picked-study").set_value(gone).run()
-    app.button(key=f"delete-{gone}").click().run()
-    assert [entry.key for entry in bare.entries("study")] == [kept]
-    assert app.session_state["compare"] == [f"{kept[:6]}-1"]
-    assert not app.exception

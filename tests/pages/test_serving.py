@@ -21,18 +21,20 @@ from tests.core.store.test_deleting import GONE, by
 Sent = list[dict]
 
 
-def ask(path: str, method: str = "GET") -> tuple[Sent, bool]:
-    """What is sent for a request, and whether it was passed on to Streamlit."""
+def ask(app: Callable, path: str = "/", kind: str = "http", method: str = "GET", **headers: str) -> tuple[Sent, bool]:
+    """What is sent for a request, and whether it was passed on to Streamlit, which answers with a header of its own."""
     sent, passed = [], []
 
-    async def streamlit(scope: dict, receive: object, send: object) -> None:
+    async def streamlit(scope: dict, receive: object, send: Callable) -> None:
         passed.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-frame-options", b"ALLOWALL")]})
 
     async def send(message: dict) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": method, "path": path, "headers": []}
-    asyncio.run(Assets(streamlit)(scope, None, send))
+    given = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": kind, "method": method, "path": path, "headers": given}
+    asyncio.run(app(streamlit)(scope, None, send))
     return sent, bool(passed)
 
 
@@ -44,7 +46,7 @@ def hashed(suffix: str) -> str:
 @pytest.mark.parametrize("suffix", [".js", ".css", ".woff2"])
 def test_a_hashed_file_is_sent_whole_and_kept_for_good(suffix: str) -> None:
     path = hashed(suffix)
-    [start, body], passed = ask(path)
+    [start, body], passed = ask(Assets, path)
     assert not passed and start["status"] == 200
     assert body["body"] == (STATIC / path[1:]).read_bytes()
     headers = dict(start["headers"])
@@ -55,7 +57,7 @@ def test_a_hashed_file_is_sent_whole_and_kept_for_good(suffix: str) -> None:
 @pytest.mark.parametrize("base", ["", "/behind/a/proxy"])
 def test_browsers_load_the_modules_of_live_pictures_as_they_are(base: str) -> None:
     for file in (Path(serving.__file__).parent / "live").glob("*.js"):
-        [start, body], passed = ask(f"{base}/live/{serving.VERSION}/{file.name}")
+        [start, body], passed = ask(Assets, f"{base}/live/{serving.VERSION}/{file.name}")
         assert not passed and body["body"] == file.read_bytes()
         headers = dict(start["headers"])
         assert headers[b"content-type"].startswith(b"text/javascript") and b"immutable" in headers[b"cache-control"]
@@ -79,8 +81,7 @@ def test_streamlit_answers_for_everything_else() -> None:
         ("/live/000000000000/runtime.js", "GET"),
         (known + "/", "GET"),
     ):
-        sent, passed = ask(path, method)
-        assert passed and not sent, (method, path)
+        assert ask(Assets, path, method=method)[1], (method, path)
 
 
 @pytest.mark.parametrize(
@@ -99,16 +100,7 @@ def test_only_pages_of_its_own_address_are_answered(host: str | None, origin: st
 
 @pytest.mark.parametrize("host", ["localhost:8501", "elsewhere.example"])
 def test_every_answer_tells_browsers_to_keep_other_addresses_out(host: str) -> None:
-    sent = []
-
-    async def streamlit(scope: dict, receive: object, send: Callable) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-frame-options", b"ALLOWALL")]})
-
-    async def send(message: dict) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", host.encode())]}
-    asyncio.run(Guard(streamlit)(scope, None, send))
+    sent, _ = ask(Guard, host=host)
     told = Headers(raw=sent[0]["headers"])
     assert sent[0]["status"] == (200 if host.startswith("localhost") else 403)
     assert told.getlist("x-frame-options") == ["DENY"] and told["x-content-type-options"] == "nosniff"
@@ -118,16 +110,7 @@ def test_every_answer_tells_browsers_to_keep_other_addresses_out(host: str) -> N
 
 def test_a_refused_channel_never_reaches_streamlit() -> None:
     """Streamlit would look up the machine's address in the network before it refuses one."""
-    sent, passed = [], []
-
-    async def streamlit(scope: dict, receive: object, send: object) -> None:
-        passed.append(scope)
-
-    async def send(message: dict) -> None:
-        sent.append(message)
-
-    headers = [(b"host", b"127.0.0.1:8501"), (b"origin", b"http://127.0.0.1:8502")]
-    asyncio.run(Guard(streamlit)({"type": "websocket", "path": "/_stcore/stream", "headers": headers}, None, send))
+    sent, passed = ask(Guard, "/_stcore/stream", "websocket", host="127.0.0.1:8501", origin="http://127.0.0.1:8502")
     assert not passed and [each["type"] for each in sent] == ["websocket.close"]
 
 
