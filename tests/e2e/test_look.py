@@ -25,7 +25,7 @@ VIEWS = (
     "allocate?strength=0.05&control=reversed&hand=3:0.5",
 )
 CHAPTERS = (
-    "perturb", "drift", "amplify", "amplify&sink=stay", "absorb", "allocate", "prune", "prune&worst=2", "summary"
+    "perturb", "drift", "amplify", "amplify&sink=stay", "absorb", "allocate", "prune", "prune&worst=2"
 )  # fmt: skip
 UNLIT = """tour => {
     const shown = (choice) => [...tour.querySelectorAll(choice)].filter((each) => each.getClientRects().length)
@@ -114,9 +114,8 @@ def test_every_part_of_a_page_in_the_dark_and_narrow(view: str, demo: str, tab: 
 def test_a_chapter_on_a_laptop_and_on_a_phone(chapter: str, demo: str, tab: Tab) -> None:
     page = tab(f"{demo}/learn?chapter={chapter}", 1280, "dark")
     seen(page, f"learn?chapter={chapter}-dark", 1280)
-    if chapter != "summary":
-        assert_one_screen(page)
-        assert_numbers_light_marks(page)
+    assert_one_screen(page)
+    assert_numbers_light_marks(page)
     seen(page, f"learn?chapter={chapter}-narrow", 390, read=False)
     for slider in page.locator(".figure input[type=range]").all():
         assert len(set(slider.evaluate(TOPS))) == 1, "the picture moves under a narrow sentence"

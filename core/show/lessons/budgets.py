@@ -1,27 +1,19 @@
-"""Chapters 5 and 6: the correction on top of OWL, what pruning each layer does, and what was measured of all."""
+"""Chapters 5 and 6: the correction on top of OWL, and what pruning each layer alone does."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from core.ask.allocations import AllocationRequest, Correction
-from core.base.errors import UserError
 from core.base.formats import digits, per_cent, times
 from core.kinds.owl import Owl
 from core.plan import responses
 from core.plan.estimates import estimates
 from core.plan.spread import family
-from core.results.comparison import spearman
-from core.results.evaluated import EvaluatedSetting
-from core.results.evaluations import Evaluations
 from core.results.propagation import unreadable
-from core.results.protocols import Place, place
-from core.results.verdicts import beside
-from core.show.lessons.shared import DRIVER, EVERY, TARGET, Scale, between, check_several, of, ordinal, ref, scale
+from core.show.lessons.shared import DRIVER, EVERY, TARGET, check_several, of, ordinal, ref
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -95,19 +87,19 @@ def _favoured(strength: float, step: int) -> str:
 class Alone:
     """What pruning each layer alone does to the output."""
 
-    sparsities: Scale
-    harm: Array  # (steps, layers) KL divergence, nats
+    sparsities: list[float]  # ascending
+    harm: Array  # (sparsities, layers) KL divergence, nats
     worst: int  # the layer that hurts most at the usual sparsity
-    at: int  # the step of the usual sparsity
-    notes: tuple[str, ...]  # (steps) which layer hurts most
+    at: int  # index of the usual sparsity
+    notes: tuple[str, ...]  # (sparsities) which layer hurts most
 
     @property
     def said(self) -> str:
         return self.notes[self.at]
 
     def judged(self, layer: int) -> tuple[str, ...]:
-        """(steps) what is said to a guess of the layer that hurts most."""
-        return tuple(_judged(*each, layer) for each in zip(self.sparsities.values, self.harm, strict=True))
+        """(sparsities) what is said to a guess of the layer that hurts most."""
+        return tuple(_judged(*each, layer) for each in zip(self.sparsities, self.harm, strict=True))
 
 
 def prune(profile: Profile) -> Alone:
@@ -119,25 +111,20 @@ def prune(profile: Profile) -> Alone:
     check_several(profile)
     measured, harm = responses.measured(profile, "wanda", "kl")
     responses.check_finite(harm)
-    sparsities = scale(measured.tolist(), logarithmic=False)
-    at = sparsities.measured[int(np.abs(measured - TARGET).argmin())]
-    table = between(sparsities, harm.T)
-    notes = tuple(_alone_said(*each) for each in zip(sparsities.values, table, strict=True))
-    return Alone(sparsities, table, int(table[at].argmax()), at, notes)
+    at = int(np.abs(measured - TARGET).argmin())
+    notes = tuple(_alone_said(*each) for each in zip(measured, harm.T, strict=True))
+    return Alone(measured.tolist(), harm.T, int(harm[:, at].argmax()), at, notes)
 
 
 def _alone_said(sparsity: float, harm: Array) -> str:
-    worst, runner_up = (int(each) for each in np.argsort(-harm)[:2])
-    zeros, half = ref(per_cent(sparsity), "control-zeros"), float(np.median(harm))
+    worst, half = int(harm.argmax()), float(np.median(harm))
+    zeros = ref(per_cent(sparsity), "control-zeros")
     if unreadable(harm[worst]):
         return f"Pruned alone to {zeros} zeros, no layer does more harm than rounding can."
     said = f"Pruned alone to {zeros} zeros, layer {of(worst)} hurts most: {of(worst, digits(harm[worst]))} nats"
-    if unreadable(harm[runner_up]):
-        return f"{said}; others do no more than rounding can."
-    said += f", {of(worst, times(harm[worst] / harm[runner_up]))} the next (layer {of(runner_up)})"
     if unreadable(half):
         return f"{said}; half of the layers do no more than rounding can."
-    return f"{said} and {ref(times(harm[worst] / half), EVERY)} the median."
+    return f"{said}, {ref(times(harm[worst] / half), EVERY)} the median."
 
 
 def rank(harm: Array, layer: int) -> str:
@@ -155,68 +142,3 @@ def _judged(sparsity: float, harm: Array, layer: int) -> str:
         f"**Wrong.** At {zeros} zeros, your pick, layer {of(layer)}, ranks {of(layer, rank(harm, layer))} "
         f"({of(layer, digits(harm[layer]))} nats). Layer {of(worst)} does {more} the harm."
     )
-
-
-def measured(known: Iterable[Evaluations]) -> Place | None:
-    """The allocations of the tour's target or, where none was pruned to that, of the nearest, as all pages choose them.
-
-    None where nothing was measured.
-    """
-    return place(known, TARGET)
-
-
-def estimated(found: Place, profile: Profile) -> Array:
-    """(settings,) additive estimate of the KL divergence, nats; NaN where it is not known."""
-    return np.array([_estimate(each.planned, profile) for each in found.settings])
-
-
-def _estimate(planned: Array, profile: Profile) -> float:
-    if planned.ndim != 1 or len(planned) != profile.layers:
-        return math.nan
-    try:
-        return float(estimates(planned[None], profile, "kl")[0])
-    except UserError:
-        return math.nan
-
-
-def measured_said(found: Place, profile: Profile) -> str:
-    """Which allocation was measured best, and whether the estimates had ranked them so."""
-    known = _known(found)
-    if len(known) < 2:
-        return ranked(found)
-    estimate = estimated(found, profile)[[math.isfinite(each.perplexity) for each in found.settings]]
-    agreement = spearman(estimate, np.array([each.perplexity for each in known]))
-    if not math.isfinite(agreement):
-        return ranked(found)
-    count = int(np.isfinite(estimate).sum())
-    which = "" if count == len(known) else f" over the {count} that could be estimated"
-    return f"{ranked(found)} The rank correlation between estimate and measurement{which} is {agreement:.2f}."
-
-
-def ranked(found: Place) -> str:
-    """Which allocation was measured best, and which worst."""
-    known = _known(found)
-    if len(known) < 2:
-        return "Fewer than two allocations were measured, so there is nothing to compare."
-    best, worst = (pick(known, key=lambda each: each.perplexity) for pick in (min, max))
-    return (
-        f"Measured at {_aim(found.part.target)}, “{best.name}” is best ({_cost(best)}) and “{worst.name}” worst "
-        f"({_cost(worst)})."
-    )
-
-
-def _known(found: Place) -> list[EvaluatedSetting]:
-    return [each for each in found.settings if math.isfinite(each.perplexity)]
-
-
-def _cost(one: EvaluatedSetting) -> str:
-    """`perplexity 403: 64 % [60, 68] below uniform, one calibration seed`; of uniform itself the perplexity alone."""
-    change = one.against_uniform
-    perplexity = f"perplexity {digits(one.perplexity, 3)}"
-    return perplexity if change is None else f"{perplexity}: {beside(change, 'uniform')}"
-
-
-def _aim(target: float) -> str:
-    """A target in words; one that the tour does not speak of is said to be the nearest."""
-    near = abs(target - TARGET) < 1e-9
-    return f"{per_cent(target)} zeros" + ("" if near else f" (nothing was measured at {per_cent(TARGET)})")

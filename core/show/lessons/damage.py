@@ -10,7 +10,7 @@ import numpy as np
 from core.base.formats import per_cent, times
 from core.results import propagation
 from core.results.comparison import spearman
-from core.show.lessons.shared import EVERY, Scale, among, between, mean, noise, of, ref, scale, usual
+from core.show.lessons.shared import EVERY, among, mean, noise, of, ref, usual
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -19,11 +19,11 @@ from core.store.results import Array
 class Noise:
     """What noise at one layer does to the model's predictions."""
 
-    sizes: Scale
-    flips: Array  # (steps, layers) fraction of next-token predictions that change
-    notes: tuple[str, ...]  # (steps) which layers matter most and least
+    sizes: list[float]  # ascending
+    flips: Array  # (sizes, layers) fraction of next-token predictions that change
+    notes: tuple[str, ...]  # (sizes) which layers matter most and least
     faint: str  # what the weakest noise does
-    at: int  # the step of the usual size
+    at: int  # index of the usual size
 
     @property
     def said(self) -> str:
@@ -38,10 +38,9 @@ def perturb(profile: Profile) -> Noise:
     """
     measured = noise(profile)
     flips = np.stack([mean(profile.seeds(name), "flips") for name in measured.values()])
-    sizes = scale(list(measured), logarithmic=True)
-    table = between(sizes, flips)
-    notes = tuple(_where(size, row) for size, row in zip(sizes.values, table, strict=True))
-    return Noise(sizes, table, notes, _faint(sizes, flips[0]), sizes.measured[usual(list(measured))])
+    sizes = list(measured)
+    notes = tuple(_where(size, row) for size, row in zip(sizes, flips, strict=True))
+    return Noise(sizes, flips, notes, _faint(sizes, flips[0]), usual(sizes))
 
 
 def _where(size: float, flips: Array) -> str:
@@ -55,11 +54,11 @@ def _where(size: float, flips: Array) -> str:
     )
 
 
-def _faint(sizes: Scale, flips: Array) -> str:
+def _faint(sizes: list[float], flips: Array) -> str:
     """Empty where one size alone was measured."""
-    if len(sizes.measured) == 1:
+    if len(sizes) == 1:
         return ""
-    least, most = (ref(each, "stop-noise-0") for each in (f"{sizes.values[0]:g}", per_cent(flips.max(), 1)))
+    least, most = (ref(each, "stop-noise-0") for each in (f"{sizes[0]:g}", per_cent(flips.max(), 1)))
     return f"At size {least}, no layer changes more than {most} of them."
 
 
@@ -67,10 +66,10 @@ def _faint(sizes: Scale, flips: Array) -> str:
 class Spread:
     """Drift on its way through the network."""
 
-    sizes: Scale
-    drift: Array  # (steps, injection, read), geometric means; NaN below the diagonal
-    notes: tuple[str, ...]  # (steps) that drift is not harm, at the measured size nearest to each
-    at: int  # the step of the usual size
+    sizes: list[float]  # ascending
+    drift: Array  # (sizes, injection, read), geometric means; NaN below the diagonal
+    notes: tuple[str, ...]  # (sizes) that drift is not harm
+    at: int  # index of the usual size
 
     @property
     def said(self) -> str:
@@ -78,7 +77,7 @@ class Spread:
 
     @property
     def remaining(self) -> Array:
-        """(steps, injection, read) drift as a multiple of that where the noise entered."""
+        """(sizes, injection, read) drift as a multiple of that where the noise entered."""
         return self.drift / np.diagonal(self.drift, axis1=1, axis2=2)[:, :, None]
 
 
@@ -89,11 +88,9 @@ def drift(profile: Profile) -> Spread:
         UserError: no noise was measured.
     """
     measured = noise(profile)
-    logs = np.stack([np.log(propagation.curves(profile.seeds(name)).value) for name in measured.values()])
-    sizes = scale(list(measured), logarithmic=True)
-    told = dict(zip(sizes.measured, (drift_is_not_harm(profile, *each) for each in measured.items()), strict=True))
-    notes = tuple(told[sizes.nearest(step)] for step in range(len(sizes.values)))
-    return Spread(sizes, np.exp(between(sizes, logs)), notes, sizes.measured[usual(list(measured))])
+    curves = np.stack([propagation.curves(profile.seeds(name)).value for name in measured.values()])
+    notes = tuple(drift_is_not_harm(profile, *each) for each in measured.items())
+    return Spread(list(measured), curves, notes, usual(list(measured)))
 
 
 def drift_is_not_harm(profile: Profile, size: float, name: str) -> str:

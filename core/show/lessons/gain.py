@@ -191,22 +191,18 @@ def _near(pair: tuple[Entry, Entry], profile: Profile) -> tuple[bool, list[str]]
     return profile.entry.key in {each.key for each in pair}, made
 
 
-def learned(trained: Profile, twin: Profile, marks: tuple[str, str] = (EVERY, EVERY)) -> str:
-    """What training has to do with it: noise and real pruning damage, in the model and in its untrained twin.
-
-    Args:
-        marks: of the model and of its twin in the picture.
-    """
+def learned(trained: Profile, twin: Profile) -> str:
+    """What training has to do with it: noise and real pruning damage, in the model and in its untrained twin."""
     kinds = [name for name in (DRIVER, PRUNED) if name in trained.by_name and name in twin.by_name]
     if not kinds:
         return f"The model and its twin have neither {DRIVER} nor {PRUNED} in common: measure one on both to compare."
     if findings.no_verdict(gains_of(trained.seeds(kinds[0]))):  # nor of the twin, which read the same text
         return "An untrained twin shows what training adds, but without verdicts the two cannot be compared."
-    told = [_absorbing(name, trained, twin, marks) for name in kinds]
+    told = [_absorbing(name, trained, twin) for name in kinds]
     return "An untrained twin shows what training adds. " + " ".join(told)
 
 
-def _absorbing(name: str, trained: Profile, twin: Profile, marks: tuple[str, str]) -> str:
+def _absorbing(name: str, trained: Profile, twin: Profile) -> str:
     what = "Noise" if name == DRIVER else "Real pruning damage"
     here, there = (gains_of(each.seeds(name)).verdicts.count("absorbs") for each in (trained, twin))
     if not here:
@@ -217,8 +213,8 @@ def _absorbing(name: str, trained: Profile, twin: Profile, marks: tuple[str, str
         verdict = "so the model learned to absorb it"
     else:
         verdict = "so training explains part of it"
-    ours, theirs = (ref(count, mark) for count, mark in zip((here, there), marks, strict=True))
+    ours, every, theirs = (ref(count, EVERY) for count in (here, trained.layers - 1, there))
     return (
-        f"{what} is absorbed after {ours} of {ref(trained.layers - 1, EVERY)} layers in the trained model and after "
-        f"{theirs} in the twin, {verdict}."
+        f"{what} is absorbed after {ours} of {every} layers in the trained model and after {theirs} in the twin, "
+        f"{verdict}."
     )

@@ -1,4 +1,4 @@
-"""What the chapters share: strengths of a slider, the noise measured, references from a sentence to the picture.
+"""What the chapters share: the noise measured, references from a sentence to the picture.
 
 A sentence refers to things in the picture by marks, as in `ends at [0.19](curve-end)`: `layer-7` and all `layers`, the
 `foot` that bars stand on, a `curve` with its `curve-start` and `curve-end`, the `gauge` and its `gauge-50`, a
@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -44,42 +42,10 @@ def plain(said: str) -> str:
     return REFERENCE.sub(r"\1", said).replace("**", "")
 
 
-BETWEEN = 5  # steps of a slider between two measured strengths
 SIZE = 0.3  # the noise that most sentences speak of
 PRUNED = "residual:wanda:0.7"
 TARGET = 0.7
 DRIVER = "gaussian:0.3"
-
-
-@dataclass(frozen=True, eq=False)
-class Scale:
-    """The strengths a slider runs over."""
-
-    values: Array  # (steps,) ascending
-    measured: tuple[int, ...]  # the steps that were measured; what lies between them is interpolated
-
-    def nearest(self, step: int) -> int:
-        """The measured step next to a step."""
-        return min(self.measured, key=lambda each: abs(each - step))
-
-
-def scale(measured: Sequence[float], logarithmic: bool) -> Scale:
-    """The measured strengths, ascending and positive, with steps between them."""
-    if len(measured) == 1:
-        return Scale(np.array(measured, float), (0,))
-    space = np.geomspace if logarithmic else np.linspace
-    inner = [space(low, high, BETWEEN + 2)[:-1] for low, high in pairwise(measured)]
-    values = np.concatenate([*inner, [measured[-1]]])
-    steps = tuple(range(0, len(values), BETWEEN + 1))
-    values[list(steps)] = measured
-    return Scale(values, steps)
-
-
-def between(steps: Scale, table: Array) -> Array:
-    """Straight lines between the measured rows: (measured, ...) -> (steps, ...); the scale's own spacing counts."""
-    whole, part = np.divmod(np.arange(len(steps.values)), BETWEEN + 1)
-    weight = (part / (BETWEEN + 1)).reshape(-1, *[1] * (table.ndim - 1))
-    return table[whole] * (1 - weight) + table[np.minimum(whole + 1, len(table) - 1)] * weight
 
 
 def noise(profile: Profile, positions: str = "after_first") -> dict[float, str]:

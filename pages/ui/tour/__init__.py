@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from core.show import lessons
 from core.store.profiles import Profile
 from pages.ui.tour import budget, gains, noise
 from pages.ui.tour.parts import Screen
@@ -15,23 +14,15 @@ class Chapter(NamedTuple):
     """One screen of the tour."""
 
     title: str
-    find: Callable[[Profile], Any]  # the numbers of a profile; raises UserError where it lacks them
-    draw: Callable[[Profile, Any], Screen]
+    draw: Callable[[Profile], Screen]  # raises UserError where a profile lacks the numbers
     terms: str  # of the glossary
 
 
 CHAPTERS = {
-    "perturb": Chapter("Perturb", lessons.perturb, noise.perturb, "layer, perturbation, gaussian, positions"),
-    "drift": Chapter("Drift", lessons.drift, noise.drift, "drift, harm, rank correlation, noise floor"),
-    "amplify": Chapter(
-        "Amplify", lessons.amplify, gains.amplify, "gain, verdict, positions, attention sink, step ratio"
-    ),
-    "absorb": Chapter("Absorb", lessons.absorb, gains.absorb, "absorption, dilution, frozen-noise baseline, twin"),
-    "allocate": Chapter(
-        "Allocate", budget.correction, budget.allocate, "budget, OWL, correction, strength, response, nats"
-    ),
-    "prune": Chapter(
-        "Prune", lessons.prune, budget.prune,
-        "Wanda, residual, response, harm, nats, perplexity, rank correlation, skip",
-    ),
-}  # fmt: skip
+    "perturb": Chapter("Perturb", noise.perturb, "layer, perturbation, gaussian, positions"),
+    "drift": Chapter("Drift", noise.drift, "drift, harm, rank correlation, noise floor"),
+    "amplify": Chapter("Amplify", gains.amplify, "gain, verdict, positions, attention sink, step ratio"),
+    "absorb": Chapter("Absorb", gains.absorb, "absorption, dilution, frozen-noise baseline, twin"),
+    "allocate": Chapter("Allocate", budget.allocate, "budget, OWL, correction, strength, response, nats"),
+    "prune": Chapter("Prune", budget.prune, "Wanda, residual, response, harm, nats, perplexity, skip"),
+}

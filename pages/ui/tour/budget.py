@@ -9,7 +9,9 @@ import streamlit as st
 
 from core.ask import grammar
 from core.ask.allocations import Correction
+from core.base.escape import plain
 from core.base.formats import digits, per_cent
+from core.results import protocols, verdicts
 from core.show import lessons
 from core.show.figures import axes
 from core.store.profiles import Profile
@@ -37,8 +39,9 @@ def correction(profile: Profile) -> lessons.Push:
     return lessons.correction(profile)
 
 
-def allocate(profile: Profile, found: lessons.Push) -> parts.Screen:
+def allocate(profile: Profile) -> parts.Screen:
     """OWL's allocation under a correction that is dragged either way."""
+    found = correction(profile)
     stops = {f"{strength:g}": _named(strength) for strength in found.strengths}
     ends = [(0, "reversed"), (len(stops) // 2, "none"), (len(stops) - 1, "correction")]
     label = "Correction strength (our parameter), in units of sparsity"
@@ -48,7 +51,7 @@ def allocate(profile: Profile, found: lessons.Push) -> parts.Screen:
         parts.link("allocate.py", "Try every method on Allocate", profile, **asked),
         parts.link("prune.py", "Prune with this allocation", profile, **asked),
     ]
-    return parts.Screen(_corrected(found, push), links, profile)
+    return parts.Screen(_corrected(found, push), links)
 
 
 def _allocation(found: lessons.Push, strength: float) -> dict[str, object]:
@@ -119,20 +122,27 @@ def _gauge(found: lessons.Push, zero: int) -> figure.Gauge:
     return figure.Gauge(few, harm, zero, points)
 
 
-def prune(profile: Profile, found: lessons.Alone) -> parts.Screen:
+def prune(profile: Profile) -> parts.Screen:
     """Equal bars to guess on, then the measured harm of each layer pruned alone."""
+    found = lessons.prune(profile)
     guess = view.sync("worst", [None, *range(profile.layers)], None)
     if guess is None:
-        return parts.Screen(_blank(profile.layers, found), _pruning(profile, lessons.TARGET), profile)
-    scale, layer = found.sparsities, subject.layer(profile)
-    zeros = parts.slider("zeros", "Share of zeros", scale, lessons.TARGET, per_cent)
-    noise = f"residual:wanda:{scale.values[scale.nearest(zeros.index)]:g}"
-    label = "See drift beside harm on Absorption"
-    links = [parts.link("absorption.py", label, profile, perturbation=noise, layer=layer)]
-    links += _pruning(profile, round(float(scale.values[zeros.index]), 2))
-    whole = lessons.measured(studies.groups(profile).values())
-    below = lessons.measured_said(whole, profile) if whole else ""
-    return parts.Screen(_alone(found, layer, zeros, guess), links, profile, below)
+        return parts.Screen(_blank(profile.layers, found), _pruning(profile, lessons.TARGET))
+    layer = subject.layer(profile)
+    zeros = parts.slider("zeros", "Share of zeros", found.sparsities, found.at, per_cent)
+    sparsity = found.sparsities[zeros.index]
+    label, residual = "See drift beside harm on Absorption", f"residual:wanda:{sparsity:g}"
+    links = [parts.link("absorption.py", label, profile, perturbation=residual, layer=layer)]
+    return parts.Screen(_alone(found, layer, zeros, guess), links + _pruning(profile, sparsity), _whole(profile))
+
+
+def _whole(profile: Profile) -> str:
+    """What pruning all layers was measured to cost at the tour's target, or the nearest; empty where nothing was."""
+    place = protocols.place(studies.groups(profile).values(), lessons.TARGET)
+    if place is None:
+        return ""
+    best = verdicts.leading(*place)
+    return f"**All layers at once, measured.** {plain(verdicts.headline(best, place.part))}: {plain(best.name)}."
 
 
 def _pruning(profile: Profile, target: float) -> list[parts.Link]:
@@ -171,7 +181,7 @@ def _ask(picked: int | None, found: lessons.Alone) -> figure.Ask:
     def answered(_: str) -> None:
         st.session_state.update({"worst": picked, "layer": found.worst})
 
-    zeros = lessons.ref(per_cent(found.sparsities.values[found.at]), lessons.EVERY)
+    zeros = lessons.ref(per_cent(found.sparsities[found.at]), lessons.EVERY)
     return figure.Ask(
         f"**Guess.** Each layer in turn is pruned alone to {zeros} zeros. Which one hurts most? Click it, or use the "
         "slider.",
@@ -189,12 +199,11 @@ def _alone(found: lessons.Alone, layer: int, zeros: figure.Control, guess: int) 
         title="Harm of each layer pruned alone",
         finding=found.said,
         says="Pruned alone to [{zeros}](control-zeros) zeros, layer [{layer}](layer-{layer}) does "
-        "[{harm}](layer-{layer}) nats of harm ({origin}) and ranks [{rank}](layer-{layer}).",
+        "[{harm}](layer-{layer}) nats of harm and ranks [{rank}](layer-{layer}).",
         slots={
-            "zeros": figure.Slot("frame", [per_cent(value) for value in found.sparsities.values]),
+            "zeros": figure.Slot("frame", [per_cent(value) for value in found.sparsities]),
             "harm": figure.written(digits, found.harm),
             "rank": figure.Slot("both", ranks),
-            "origin": parts.origin(found.sparsities),
         },
         y=[axes.linear_axis("harm, nats of KL divergence", 0, 1.05 * float(row.max())) for row in found.harm],
         controls=[zeros],

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import streamlit as st
 
-from core.base.formats import capital, changed, gain, times
+from core.base.formats import changed, gain, times
 from core.plan.gains import Gains
 from core.results import findings
-from core.show import lessons, words
+from core.show import lessons
 from core.show.figures import axes
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -26,8 +24,9 @@ WHERE = {
 }
 
 
-def amplify(profile: Profile, found: lessons.Sink) -> parts.Screen:
+def amplify(profile: Profile) -> parts.Screen:
     """Gains without the first token; with it, and of skipped layers, after the guess."""
+    found = lessons.amplify(profile)
     guess = view.sync("sink", [None, *lessons.GUESSES], None)
     layer = subject.layer(profile)
     known = {"after_first": found.without, "all": found.including, lessons.SKIPPED: found.skipped}
@@ -39,7 +38,7 @@ def amplify(profile: Profile, found: lessons.Sink) -> parts.Screen:
     choices = {"perturbation": where} if where == lessons.SKIPPED else noise
     label = "See verdicts for every size on Absorption"
     link = parts.link("absorption.py", label, profile, layer=layer, **choices)
-    return parts.Screen(_gains(found, layer, shown, what, guess), [link], profile)
+    return parts.Screen(_gains(found, layer, shown, what, guess), [link])
 
 
 def _gains(
@@ -91,85 +90,48 @@ def _ask(found: lessons.Sink) -> figure.Ask:
     )
 
 
-def absorb(profile: Profile, found: lessons.Growth) -> parts.Screen:
-    """Lengths of the damage and of the stream: of the profile in view, and of a model and its twin on one text."""
-    entries = lessons.twins(Store(), profile) or ()
-    pair = tuple(profile if each.key == profile.entry.key else subject.load(each.key) for each in entries)
-    shown = [profile, *(each for each in pair if each is not profile)]
-    growth = [found, *map(lessons.absorb, shown[1:])]
-    layer, names = subject.layer(profile), _named(shown)
-    stops = dict(zip(["view", *map(_weights, shown[1:])], names, strict=True))
-    weights = parts.control("weights", "Weights, and tokens read", stops, "view", kind="choice")
-    drawn = shown[weights.index]
-    twin = next((each for each in pair if drawn in pair and each is not drawn), None)
-    drawing = _lengths(growth, names, layer, weights, _compared(pair, shown))
-    return parts.Screen(drawing, [_dilution(drawn, twin, layer)], drawn)
+def absorb(profile: Profile) -> parts.Screen:
+    """Lengths of the damage and of the stream; below, what an untrained twin shows."""
+    found, layer, names = lessons.absorb(profile), subject.layer(profile), lessons.noise(profile)
+    pair = [subject.load(entry.key) for entry in lessons.twins(Store(), profile) or ()]
+    choices = {"perturbation": list(names.values())[lessons.usual(list(names))], "positions": "after_first"}
+    keys = [each.entry.key for each in pair]
+    if profile.entry.key in keys:
+        choices["compare"] = keys[1 - keys.index(profile.entry.key)]
+    label = "See dilution on Absorption" + (", beside the twin" if "compare" in choices else "")
+    link = parts.link("absorption.py", label, profile, layer=layer, **choices)
+    return parts.Screen(_lengths(found, layer, _compared(*pair) if pair else ""), [link])
 
 
-def _named(profiles: Sequence[Profile]) -> list[str]:
-    """Weights and amount of text of each; the text too where these do not tell them apart."""
-    return words.telling_apart([(f"{_weights(each)}, {_amount(each)}", _text(each)) for each in profiles])
+def _compared(trained: Profile, twin: Profile) -> str:
+    """What training has to do with it, and what both read."""
+    text = trained.spec.text
+    amount = lessons.ref(f"{text.sequences} × {text.length} tokens", lessons.EVERY)
+    return f"{lessons.learned(trained, twin)} Both ran on {trained.provenance.get('text', 'one text')}, {amount}."
 
 
-def _weights(profile: Profile) -> str:
-    return "trained" if profile.spec.model.initialised is None else "untrained"
-
-
-def _text(profile: Profile) -> str:
-    return str(profile.provenance.get("text", "text"))
-
-
-def _amount(profile: Profile) -> str:
-    return f"{profile.spec.text.sequences} × {profile.spec.text.length}"
-
-
-def _compared(pair: Sequence[Profile], shown: Sequence[Profile]) -> str:
-    """What training has to do with it; empty without a twin."""
-    if not pair:
-        return ""
-    trained, twin = (f"stop-weights-{shown.index(each)}" for each in pair)
-    amount = lessons.ref(f"{_amount(pair[0])} tokens", trained, twin)
-    return f"{lessons.learned(*pair, (trained, twin))} Both ran on {_text(pair[0])}, {amount}."
-
-
-def _dilution(drawn: Profile, twin: Profile | None, layer: int) -> parts.Link:
-    """A link to Absorption, beside the twin where there is one."""
-    names = lessons.noise(drawn)
-    asked = {"layer": layer, "perturbation": names[min(names, key=lambda size: abs(size - lessons.SIZE))]}
-    asked |= {"positions": "after_first"} | ({"compare": twin.entry.key} if twin else {})
-    label = "See dilution on Absorption" + (", beside the twin" if twin else "")
-    return parts.link("absorption.py", label, drawn, **asked)
-
-
-def _lengths(
-    found: list[lessons.Growth], named: list[str], layer: int, weights: figure.Control, compared: str
-) -> figure.Figure:
+def _lengths(found: lessons.Growth, layer: int, compared: str) -> figure.Figure:
     """Two lengths over the layers; their distance is the drift."""
-    several = len(found) > 1
-    damage = np.stack([each.damage for each in found])
     return figure.Figure(
-        name=f"absorb-{len(found)}",
+        name="absorb",
         title="Length of the damage and of the stream",
-        finding=found[weights.index].said,
-        says=f"[{{what}}]({'control-weights' if several else 'stream'}): after layer [{{layer}}](damage-start) the "
-        "damage [{grown}](damage-end) and the stream [{around}](stream-end), so drift "
-        "[{fate}](damage-end stream-end). If the damage had stayed constant, drift would fall to "
-        "[{frozen}](constant-end).",
+        finding=found.said,
+        says="After layer [{layer}](damage-start) the damage [{grown}](damage-end) and the stream "
+        "[{around}](stream-end), so drift [{fate}](damage-end stream-end). If the damage had stayed constant, drift "
+        "would fall to [{frozen}](constant-end).",
         slots={
-            "what": figure.Slot("frame", list(map(capital, named))),
-            "grown": figure.written(changed, [each.grown for each in found]),
-            "around": figure.written(changed, [each.around for each in found]),
-            "fate": figure.written(changed, [each.gain for each in found]),
-            "frozen": figure.written(times, [1 / each.around for each in found]),
+            "grown": figure.Slot("layer", list(map(changed, found.grown))),
+            "around": figure.Slot("layer", list(map(changed, found.around))),
+            "fate": figure.Slot("layer", list(map(changed, found.gain))),
+            "frozen": figure.Slot("layer", list(map(times, 1 / found.around))),
         },
-        y=[axes.log_axis("length of the vectors (log scale)", each.stream, each.damage) for each in found],
-        controls=[weights] if several else [],
+        y=axes.log_axis("length of the vectors (log scale)", found.stream, found.damage),
         height=220,
-        pick=figure.pick("Noise after layer", damage.shape[1], layer),
+        pick=figure.pick("Noise after layer", len(found.stream), layer),
         lines=[
-            figure.Line(np.stack([each.stream for each in found]), "ink", mark="stream"),
-            figure.Line(damage, "accent", mark="damage"),
-            figure.Line(_frozen(damage), "guide", dash=True, mark="constant"),
+            figure.Line(found.stream[None], "ink", mark="stream"),
+            figure.Line(found.damage[None], "accent", mark="damage"),
+            figure.Line(_frozen(found.damage)[None], "guide", dash=True, mark="constant"),
         ],
         key=[
             figure.Key("ink", "line", "the stream"),
@@ -179,13 +141,12 @@ def _lengths(
         lead=parts.opening(
             "Falling drift looks as if the network had repaired, or **absorbed**, the damage. But drift is relative "
             "to the stream. Where the stream outgrows the damage, the fall is **dilution**, not repair.",
-            "compare the slopes" + (", then change the weights." if several else " at several layers."),
+            "compare the slopes at several layers.",
         ),
-        notes=[figure.Slot("frame", [each.said for each in found]), figure.fixed(compared)],
+        notes=[figure.fixed(found.said), figure.fixed(compared)],
     )
 
 
 def _frozen(damage: Array) -> Array:
-    """Every row at its value on the diagonal, (frames, injection, read)."""
-    start = np.diagonal(damage, axis1=1, axis2=2)[:, :, None]
-    return np.where(np.isfinite(damage), start, np.nan)
+    """Every row at its value on the diagonal, (injection, read)."""
+    return np.where(np.isfinite(damage), np.diagonal(damage)[:, None], np.nan)

@@ -13,25 +13,35 @@ from pages.ui.live import figure
 from pages.ui.tour import parts
 
 
-def perturb(profile: Profile, found: lessons.Noise) -> parts.Screen:
+def _noise(found: lessons.Noise | lessons.Spread) -> figure.Control:
+    return parts.slider("noise", "Noise size, relative to the stream", found.sizes, found.at, "{:g}".format)
+
+
+def _screen(drawn: figure.Figure, profile: Profile) -> parts.Screen:
+    """A chapter with a link to the same noise on Absorption."""
+    names = list(lessons.noise(profile).values())
+    about = {"perturbation": names[drawn.controls[0].index], "layer": drawn.pick.index, "positions": "after_first"}
+    link = parts.link("absorption.py", "See every layer and size on Absorption", profile, **about)
+    return parts.Screen(drawn, [link])
+
+
+def perturb(profile: Profile) -> parts.Screen:
     """Share of changed predictions over the layer where noise enters, under a noise slider."""
-    layer, noise = subject.layer(profile), parts.noise(found.sizes)
-    link = parts.noise_link(profile, found.sizes, noise.index, layer)
-    return parts.Screen(_flips(found, layer, noise), [link], profile)
+    found = lessons.perturb(profile)
+    return _screen(_flips(found, subject.layer(profile), _noise(found)), profile)
 
 
 def _flips(found: lessons.Noise, layer: int, noise: figure.Control) -> figure.Figure:
-    several = len(found.sizes.measured) > 1
+    several = len(found.sizes) > 1
     return figure.Figure(
         name="perturb",
         title="Share of next-token predictions that change, by the layer where noise enters",
         finding=found.said,
         says="Noise of size [{size}](control-noise) after layer [{layer}](layer-{layer}) changes "
-        "[{flips}](layer-{layer}) of the next-token predictions ({origin}).",
+        "[{flips}](layer-{layer}) of the next-token predictions.",
         slots={
             "size": figure.Slot("frame", noise.stops),
             "flips": figure.written(lambda share: per_cent(share, 1), found.flips),
-            "origin": parts.origin(found.sizes),
         },
         y=axes.linear_axis("predictions changed", 0, float(found.flips.max()) * 1.04, per_cent),
         controls=[noise],
@@ -50,29 +60,27 @@ def _flips(found: lessons.Noise, layer: int, noise: figure.Control) -> figure.Fi
     )
 
 
-def drift(profile: Profile, found: lessons.Spread) -> parts.Screen:
+def drift(profile: Profile) -> parts.Screen:
     """Drift curves of all injection layers, one picked, under a noise slider."""
-    layer, noise = subject.layer(profile), parts.noise(found.sizes)
-    link = parts.noise_link(profile, found.sizes, noise.index, layer)
-    return parts.Screen(_curves(found, layer, noise), [link], profile)
+    found = lessons.drift(profile)
+    return _screen(_curves(found, subject.layer(profile), _noise(found)), profile)
 
 
 def _curves(found: lessons.Spread, layer: int, noise: figure.Control) -> figure.Figure:
     """A curve from every injection layer to the end, as a multiple of where it starts: so all sizes share an axis."""
     start, end = np.diagonal(found.drift, axis1=1, axis2=2), found.drift[:, :, -1]
-    several = len(found.sizes.measured) > 1
+    several = len(found.sizes) > 1
     return figure.Figure(
         name="drift",
         title="Drift remaining after each layer",
         finding=found.said,
         says="Noise of size [{size}](control-noise) after layer [{layer}](curve-start): the drift starts at "
-        "[{start}](curve-start) and ends at [{end}](curve-end). It [{fate}](curve-end) ({origin}).",
+        "[{start}](curve-start) and ends at [{end}](curve-end). It [{fate}](curve-end).",
         slots={
             "size": figure.Slot("frame", noise.stops),
             "start": figure.written(digits, start),
             "end": figure.written(digits, end),
             "fate": figure.written(changed, end / start),
-            "origin": parts.origin(found.sizes),
         },
         y=axes.ratio_axis("drift, as a multiple of where it starts (log scale)", found.remaining),
         controls=[noise],

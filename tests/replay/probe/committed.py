@@ -255,14 +255,14 @@ def _named(of: object, *names: str) -> dict[str, Any]:
 
 def _perturb(found: Profile) -> dict[str, Any]:
     hit = tour.perturb(found)
-    return {"sizes": [hit.sizes.values, hit.sizes.measured], "flips": hit.flips}
+    return {"measured sizes": hit.sizes, "measured flips": hit.flips}
 
 
 def _drift(found: Profile) -> dict[str, Any]:
     spread, seeds = tour.drift(found), found.seeds(tour.DRIVER)
     final, harm = propagation.curves(seeds).value[:, -1], sum(each.kl.mean(1) for each in seeds) / len(seeds)
     ranked = {"rank-correlation": comparison.spearman(final, harm), "misjudged": tour.misjudged(final, harm)}
-    return {"sizes": spread.sizes.values, "drift": spread.drift} | ranked
+    return {"measured sizes": spread.sizes, "measured drift": spread.drift} | ranked
 
 
 def _amplify(found: Profile) -> dict[str, Any]:
@@ -284,20 +284,22 @@ def _allocate(found: Profile) -> dict[str, Any]:
 
 def _prune(found: Profile) -> dict[str, Any]:
     alone = tour.prune(found)
-    return {"sparsities": alone.sparsities.values, "harm": alone.harm, "worst": [alone.worst, alone.at]}
+    table = {"measured sparsities": alone.sparsities, "measured harm": alone.harm}
+    return table | {"worst of measured": [alone.worst, alone.at]}
 
 
 def _measured(found: Profile) -> dict[str, Any]:
     store = Store()
-    whole = tour.measured(list(protocols.together(store, protocols.of_model(store, found.spec.model)).values()))
+    groups = protocols.together(store, protocols.of_model(store, found.spec.model)).values()
+    whole = protocols.place(groups, tour.TARGET)
     if whole is None:
         return {}
     told, keys = {}, [each.key for each in whole.evaluations.entries]
-    for index, (each, estimate) in enumerate(zip(whole.settings, tour.estimated(whole, found), strict=True)):
+    for index, each in enumerate(whole.settings):
         change = each.against_uniform and each.against_uniform.quoted
         against = change and [change.value, change.low, change.high, change.n]
         told[f"{index}/setting"] = each.setting.model_dump(mode="json")
-        told[f"{index}/cost"] = [each.setting.allocation.target, each.perplexity, estimate, against]
+        told[f"{index}/measured cost"] = [each.setting.allocation.target, each.perplexity, against]
         told[f"{index}/studies"] = keys
     return told
 

@@ -69,22 +69,6 @@ def drifts(change: object, far: int = 1, wide: object = 0.0, start: float = 1.0)
     return np.where(PASSED >= 0, np.log(start) + np.clip(PASSED, 0, far) * changes, np.nan)
 
 
-# --- scales --------------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=5, unique_by=lambda x: round(x, 2)), st.booleans())
-def test_a_scale_holds_what_was_measured_and_rises(measured: list[float], logarithmic: bool) -> None:
-    measured = sorted(measured)
-    scale = lessons.scale(measured, logarithmic)
-    assert scale.values[list(scale.measured)].tolist() == measured
-    assert (np.diff(scale.values) > 0).all()
-    table = np.cumsum(np.ones((len(measured), 3)), axis=0)
-    rows = lessons.between(scale, table)
-    assert rows[list(scale.measured)] == pytest.approx(table)
-    assert (np.diff(rows, axis=0) > 0).all()
-    assert all(scale.nearest(step) == step for step in scale.measured)
-
-
 def test_where_the_correction_changes_nothing_it_is_not_favoured() -> None:
     said = lessons.plain(budgets._push_said(np.linspace(-0.1, 0.1, 5), np.full(5, 0.626)))
     assert said.endswith("The estimate favours no correction.")
@@ -97,9 +81,7 @@ def test_where_the_correction_changes_nothing_it_is_not_favoured() -> None:
 def test_perturb_names_the_layer_that_flips_most(standard: Profile, layer: int) -> None:
     found = lessons.perturb(with_fields(standard, "gaussian:0.3", flips=at(layer, 0.6, 0.2)))
     assert re.search(rf"60 % .* layer {layer}\b", lessons.plain(found.said))
-    steps = [found.sizes.values[i] for i in found.sizes.measured]
-    assert steps == [0.01, 0.03, 0.1, 0.3, 1]
-    assert found.flips.shape == (len(found.sizes.values), LAYERS)
+    assert found.sizes == [0.01, 0.03, 0.1, 0.3, 1] and found.flips.shape == (5, LAYERS)
 
 
 def test_noise_that_changes_as_much_wherever_it_enters_is_said_to(standard: Profile) -> None:
@@ -219,20 +201,6 @@ def test_a_twin_is_found_on_the_same_text_only(store: Store) -> None:
     assert lessons.twins(store, profiles.load(store, store.profile(elsewhere.key)))[1].key == twin.key
 
 
-def test_the_pair_of_the_profile_in_view_comes_before_a_later_one(store: Store) -> None:
-    def pair(length: int) -> tuple[Profile, Profile]:
-        spec = synthetic.profile_spec(LAYERS, 8, "quick")
-        spec = spec.model_copy(update={"text": spec.text.model_copy(update={"length": length})})
-        twin = spec.model_copy(update={"model": spec.model.model_copy(update={"initialised": 0})})
-        return saved(store, spec), saved(store, twin)
-
-    pairs = [pair(length) for length in (16, 32)]
-    for here in pairs:
-        keys = [each.entry.key for each in here]
-        for profile in here:
-            assert [entry.key for entry in lessons.twins(store, profile)] == keys
-
-
 def test_what_is_learned_depends_on_the_twin(standard: Profile) -> None:
     falling = drifts(-0.1, LAYERS)
     trained = with_fields(with_fields(standard, "gaussian:0.3", log_drift=falling), lessons.PRUNED, log_drift=falling)
@@ -286,8 +254,7 @@ def test_prune_names_the_layer_that_hurts_most_and_answers_guesses(standard: Pro
     ("worst", "second", "said"),
     [
         (2e-8, -3e-9, "no layer does more harm than rounding can."),
-        (0.9, -3e-9, "layer 2 hurts most: 0.90 nats; others do no more than rounding can."),
-        (0.9, 0.3, "0.90 nats, 3.0× the next (layer 5); half of the layers do no more than rounding can."),
+        (0.9, 0.3, "layer 2 hurts most: 0.90 nats; half of the layers do no more than rounding can."),
     ],
 )
 def test_harm_that_rounding_can_do_is_not_divided_by(standard: Profile, worst: float, second: float, said: str) -> None:
@@ -314,14 +281,6 @@ def test_notes_of_noise_follow_its_size(standard: Profile) -> None:
     assert "cannot be compared" in notes[-1] and "cannot be compared" not in notes[0]
 
 
-def test_the_closing_screen_says_of_each_chapter_what_it_said(standard: Profile) -> None:
-    told = lessons.closing(standard)
-    assert list(told) == ["perturb", "drift", "amplify", "absorb", "allocate", "prune"]
-    assert told["prune"] == lessons.plain(lessons.prune(standard).said) and "](" not in "".join(told.values())
-    lacking = without(standard, "gaussian:0.3@all", "gaussian:0.01@all")
-    assert list(lessons.closing(lacking)) == [each for each in told if each != "amplify"]
-
-
 def test_a_profile_that_lacks_something_gets_one_sentence(standard: Profile) -> None:
     quiet = without(standard, *(name for name in standard.by_name if name.startswith("gaussian")))
     for chapter in (lessons.perturb, lessons.drift, lessons.amplify, lessons.absorb):
@@ -339,6 +298,5 @@ def test_one_layer_alone_or_a_harm_that_is_not_a_number_is_refused(store: Store,
     for chapter in (lessons.amplify, lessons.prune):
         with pytest.raises(UserError, match="only one"):
             chapter(single)
-    assert not {"amplify", "prune"} & set(lessons.closing(single))
     with pytest.raises(UserError, match="a response is NaN"):
         lessons.prune(with_fields(standard, "residual:wanda:0.9", kl=at(2, np.nan, 0.1)))
