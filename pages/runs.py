@@ -1,4 +1,4 @@
-"""What has been computed, and what is being computed? Compare, report, import, export, delete; resume."""
+"""What has been computed, and what is being computed? Compare, report, import, delete; resume."""
 
 from functools import partial
 
@@ -21,16 +21,6 @@ MARKS = {
     "cancelled": "gray",
     "interrupted": "orange",
 }
-
-
-def exports() -> None:
-    """Every folder that a pruned model was written to."""
-    entries = {entry.key: entry for entry in store.entries("export")}
-    if not entries:
-        said = "Nothing has been exported yet: open the last tab of the Prune page and name a folder."
-        frame.nothing(said, "prune.py", "Export a pruned model", {"part": "export"})
-        return
-    actions.one_of(store, entries, "Export to act on", "picked-export")
 
 
 def runs() -> None:
@@ -68,7 +58,6 @@ def line(job: queue.Job) -> None:
 PARTS = {
     "profiles": ("Profiles", partial(profiles.gallery, store)),
     "evaluations": ("Evaluations", partial(evaluations.show, store)),
-    "exports": ("Exports", exports),
     "import": ("Import", partial(actions.importing, store)),
 }
 

@@ -17,7 +17,6 @@ from core.store.cache import Entry, Store, largest_committed
 from core.store.profiles import Profile
 from pages.ui import frame, glossary, view
 
-ROOM = 30  # characters of a name that the picker shows; a longer one stands below it, whole
 PREFERRED = "gaussian:0.3"  # the perturbation shown unasked, where it was measured
 
 
@@ -30,8 +29,6 @@ def choose() -> None:
     view.sync("profile", list(entries), unasked.key, _abbreviated(), named=not unasked.committed)
     named = names(entries.values())
     st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=named.get)
-    if len(named[st.session_state["profile"]]) > ROOM:
-        st.sidebar.caption(plain(named[st.session_state["profile"]]))
 
 
 def _abbreviated() -> dict[str, str]:

@@ -7,8 +7,6 @@ import shutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ask import naming
-from core.ask.requests import ExportRequest, ExportSpec
 from core.jobs import queue
 from core.jobs.status import Status
 from core.plan.gains import gains_of
@@ -20,7 +18,7 @@ from pages.ui.runs import profiles as shown_profiles
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.opening import links
-from tests.pages.runs_page import LAYERS, OWL, opened, part, said, study
+from tests.pages.runs_page import LAYERS, opened, part, said, study
 
 NOISE = "Gaussian noise, size 0.3"
 
@@ -29,7 +27,7 @@ def buttons(app: AppTest) -> list[str]:
     return [button.label for button in app.button]
 
 
-@pytest.mark.parametrize("shows", ["profiles", "evaluations", "exports"])
+@pytest.mark.parametrize("shows", ["profiles", "evaluations"])
 def test_an_empty_cache_says_what_to_do(bare: Store, shows: str) -> None:
     app = part(shows)
     assert app.info and not app.dataframe and not app.get("plotly_chart") and not app.exception
@@ -133,15 +131,3 @@ def test_a_pack_that_is_none_is_refused(bare: Store) -> None:
     app = part("import")
     app.file_uploader(key="pack").set_value(("a.zip", b"no zip at all", "application/zip")).run()
     assert len(app.error) == 1 and not app.exception and not list(bare.entries())
-
-
-def test_exports_are_listed_with_their_folder(bare: Store) -> None:
-    assert "Nothing has been exported" in part("exports").info[0].value
-    found = bare.by_key(study(bare)).spec
-    spec = ExportSpec(model=found.model, pruned=found.points[-1].pruned, folder="/some/where")
-    bare.save(spec, None, {"model": "m", "setting": OWL.name, "folder": "/some/where", "bytes": 5, "dense_bytes": 9})
-    app = part("exports")
-    assert naming.whole(OWL) in app.selectbox(key="picked-export").options[0] and "/some/where" in said(app)
-    job = queue.submit(bare, ExportRequest(setting=OWL, folder="/some/where"))
-    job.write(Status(state="done", result=spec.key))
-    assert "/some/where" in said(part("profiles"))

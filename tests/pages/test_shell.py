@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pages.ui import subject
 from pages.ui.lab.question import OPENING
 from tests import synthetic
 from tests.pages.opening import PAGES, ROOT, live, opened_at, paint, shell
@@ -63,15 +62,6 @@ def test_the_beginning_of_a_key_is_enough(filled_cache: dict[str, str]) -> None:
     app = opened_at("learn", profile=filled_cache["shallow"][:8])
     assert app.session_state["profile"] == filled_cache["shallow"]
     assert "shallow model" in app.caption[0].value
-
-
-@pytest.mark.parametrize("model", ["deep", "a-model-whose-name-is-too-long-for-the-sidebar"])
-def test_a_profile_is_named_whole_in_the_sidebar(empty_cache: Path, model: str) -> None:
-    synthetic.save_profile(empty_cache, synthetic.profile_spec(4, 8, "quick"), 4, model)
-    sidebar = opened_at("runs").sidebar
-    [name] = sidebar.selectbox(key="profile").options
-    assert [each.value for each in sidebar.caption] == [name] * (len(name) > subject.ROOM)
-    assert (len(name) > subject.ROOM) == (model != "deep")
 
 
 def test_a_profile_with_a_missing_unit_gets_one_sentence(empty_cache: Path) -> None:

@@ -28,7 +28,6 @@ ABOUT = (
     "impression."
 )
 WORDS = "The old clockmaker opened the door of her shop and"
-KEPT = 60  # texts of this tab
 LOOK = 0.4  # seconds between two looks at what is not written yet
 
 
@@ -108,6 +107,4 @@ def _writing(asked: Prompt, future: Future) -> None:
         except UserError as error:
             frame.error(error)
             return
-        while len(_kept()) > KEPT:
-            del _kept()[next(iter(_kept()))]
     st.rerun()

@@ -7,7 +7,6 @@ from functools import partial
 import streamlit as st
 
 from core.ask import naming
-from core.ask.settings import read_setting
 from core.base import access, profile_names
 from core.base.errors import UserError
 from core.base.escape import plain
@@ -20,7 +19,6 @@ from pages.ui import buttons, frame, subject, watch
 KEPT = {
     "profile": "Its measurements are deleted too, except those shared with other profiles. You can measure it again.",
     "study": "Its evaluations are deleted too, except those shared with other studies. You can evaluate them again.",
-    "export": "Only this record is deleted; the exported folder stays.",
 }
 PACK = "Everything that it rests on, as a zip to import on another machine."
 REPORT = "One HTML file, about 5 MB: charts, numbers, their origin, and the command that measures them again."
@@ -43,9 +41,8 @@ def _actions(store: Store, entry: Entry) -> None:
     """Open, download, report, delete, provenance."""
     with st.container(horizontal=True, vertical_alignment="center"):
         link(store, entry)
-        if entry.path.parent.name != "export":
-            _download("pack", PACK, partial(pack, store, entry), f"absorption-{entry.key}.zip")
-            _download("report", REPORT, partial(reports.html, store, entry), f"absorption-report-{entry.key}.html")
+        _download("pack", PACK, partial(pack, store, entry), f"absorption-{entry.key}.zip")
+        _download("report", REPORT, partial(reports.html, store, entry), f"absorption-report-{entry.key}.html")
         about = "Part of the committed demo." if entry.committed else None
         barred = access.NOTHING if access.is_read_only() else about
         with st.popover("Delete", disabled=bool(barred), help=barred):
@@ -64,12 +61,8 @@ def _download(what: str, about: str, make: partial, name: str) -> None:
 
 def link(store: Store, entry: Entry) -> None:
     """Where a result is shown. The Prune page shows studies of the model in view, so a profile of it goes along."""
-    kind = entry.path.parent.name
-    if kind == "profile":
+    if entry.path.parent.name == "profile":
         watch.open_profile(entry.key)
-        return
-    if kind == "export":
-        st.markdown(f"In {plain(entry.provenance.get('folder', entry.spec.folder))}")
         return
     study = getattr(entry.spec, "final", entry.spec)
     alike = [each.key for each in store.entries() if each.spec.model.weights == study.model.weights]
@@ -90,19 +83,9 @@ def title(entry: Entry) -> str:
         case "study":
             amount = f"{spec.text.sequences} × {spec.text.length}"
             said = f"{profile_names.text(told.get('text', '?'))} · {amount} · {len(spec.points)} points"
-        case "best":
-            said = f"best setting: {naming.whole(spec.winner)}"
         case _:
-            said = _setting(told.get("setting", "?"))
+            said = f"best setting: {naming.whole(spec.winner)}"
     return f"{profile_names.short(told.get('model', '?'))} · {said} · {entry.key[:6]}{entry.mark}"
-
-
-def _setting(line: str) -> str:
-    """A setting in words, from the line that an export stores; what is no such line stays as it is."""
-    try:
-        return line if line.endswith(".json") else naming.whole(read_setting(line))
-    except UserError:
-        return line
 
 
 # --- packs that come in --------------------------------------------------------------------------------------------
