@@ -6,6 +6,7 @@ import streamlit as st
 from core.base.errors import UserError
 from core.base.formats import per_cent
 from core.show.report import questions
+from core.show.report.benches import BENCHES, Bench
 from pages.ui import form, frame, view
 
 st.title("What was measured?", anchor=False)
@@ -13,11 +14,11 @@ st.caption(
     "Of the bundled model, unless the question says otherwise. Changes are paired over windows; brackets are 95 % "
     "intervals, over calibration seeds where there are three or more. An interval that holds 0 decides nothing."
 )
-TITLES = {name: each.title for name, each in (questions.QUESTIONS | questions.BENCHES).items()}
+TITLES = {name: each.title for name, each in (questions.QUESTIONS | BENCHES).items()}
 name = form.choice("Question", TITLES, "question", next(iter(TITLES)))
 
 
-def show_bench(bench: questions.Bench) -> str:
+def show_bench(bench: Bench) -> str:
     """What a bench measured; the line that measures it again."""
     frame.show(bench.chart(name, view.look()), "evidence", name)
     st.caption(bench.about)
@@ -43,7 +44,7 @@ def show_answer(answer: questions.Answer) -> str:
 
 
 try:
-    bench = questions.BENCHES.get(name)
+    bench = BENCHES.get(name)
     command = show_bench(bench) if bench else show_answer(questions.answer(name))
     st.caption("This line measures it again; what is committed is not measured twice.")
     frame.command(command)

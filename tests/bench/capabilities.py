@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from core.show.report.questions import bench_file
+from core.show.report.benches import bench_file
 from tests.capabilities import CAPABILITIES, cell
 from tests.families import FAMILIES
 

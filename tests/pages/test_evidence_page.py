@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from core.show.report import questions
+from core.show.report.benches import BENCHES
 from tests.pages.opening import shell
 
 
-@pytest.mark.parametrize("name", [*questions.QUESTIONS, *questions.BENCHES])
+@pytest.mark.parametrize("name", [*questions.QUESTIONS, *BENCHES])
 def test_a_question_is_answered_by_its_link(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From what is committed alone."""
     monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
@@ -20,7 +21,7 @@ def test_a_question_is_answered_by_its_link(name: str, tmp_path: Path, monkeypat
     app.query_params["question"] = name
     app.switch_page("evidence.py").run()
     assert not app.exception
-    asked = (questions.QUESTIONS | questions.BENCHES)[name]
+    asked = (questions.QUESTIONS | BENCHES)[name]
     assert [each.value for each in app.header] == [asked.title]
     assert [each.value for each in app.code] == [asked.command]
     assert len(app.get("plotly_chart")) == 1 and app.dataframe
@@ -35,5 +36,5 @@ def test_the_table_of_a_question_has_an_interval_and_its_csv_every_number() -> N
 
 
 def test_benches_are_read_as_they_were_written() -> None:
-    found = questions.BENCHES["families"].table("families")
+    found = BENCHES["families"].table("families")
     assert set(found.iloc[:, 1:].to_numpy().ravel()) == {"yes", "no"}

@@ -1,4 +1,4 @@
-"""The questions that the committed studies and benches answer, each with its table: the Evidence page, the README."""
+"""The questions that the committed studies answer, each with its table: the Evidence page, the README."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
-
-import pandas as pd
 
 from core.base.errors import UserError
 from core.base.formats import digits
-from core.results import checkpoints, protocols, verdicts
+from core.results import protocols, verdicts
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
 from core.results.study_table import CHANGE, UNIFORM, Control, Table, rows_of, study_table
-from core.show.figures import evaluation, maps
+from core.show.figures import evaluation
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart
-from core.store import profiles
 from core.store.cache import HOME, Store
 
 PROTOCOLS = {  # folder of studies -> the text that judges, as it is called, its windows, and those of calibration
@@ -43,34 +39,13 @@ class Question:
     settings: Choice
     against: str = "uniform"  # what the changes are against
     control: Callable[[Evaluations], Control] = lambda _: UNIFORM["uniform"]
+    paired: bool = False  # only settings that have something to be compared with
     corrections: bool = False  # whether the changes against what was corrected, and all shuffles, are spoken of
 
     @property
     def command(self) -> str:
         """Measures the studies again."""
         return f"make studies OF={self.folder}"
-
-
-@dataclass(frozen=True)
-class Bench:
-    """A question that a bench answered once, whose table is committed as `cache/demo/benches/NAME.csv`."""
-
-    title: str
-    about: str
-    command: str  # measures it again
-    bars: str = ""  # the column that is drawn; none: every cell is yes or no
-    made: Callable[[], pd.DataFrame] | None = None  # from stored results; None: from the file
-
-    def table(self, name: str) -> pd.DataFrame:
-        """As it was measured, a row for each name in the first column; no number where nothing was."""
-        return self.made() if self.made else pd.read_csv(bench_file(name)).rename(columns={"Unnamed: 0": "what"})
-
-    def chart(self, name: str, look: Palette = LIGHT) -> Chart:
-        """Dots of one column, or a map of what works."""
-        table = self.table(name)
-        if not self.bars:
-            return maps.works(table, self.title, look)
-        return evaluation.bench(table, self.bars, self.title, look)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,14 +106,6 @@ def _best_of_methods(found: Evaluations) -> list[EvaluatedSetting]:
     return list(map(best, kinds.values()))
 
 
-def _repaired(found: Evaluations) -> list[EvaluatedSetting]:
-    return [one for one in _every(found) if one.setting.repair and _unrepaired(found)(one)]
-
-
-def _per_linear(found: Evaluations) -> list[EvaluatedSetting]:
-    return [one for one in _every(found) if _per_layer(found)(one)]
-
-
 def _answering(found: Evaluations) -> list[EvaluatedSetting]:
     """Those that every zero-shot task was asked of."""
     return [one for one in (found.dense, *_every(found)) if all(map(one.has, found.tasks))]
@@ -168,7 +135,7 @@ def _owl(found: Evaluations) -> Control:
 
 
 def _unrepaired(found: Evaluations) -> Control:
-    return lambda one: found.of(one.setting.model_copy(update={"repair": None}))
+    return lambda one: found.of(one.setting.model_copy(update={"repair": None})) if one.setting.repair else None
 
 
 def _per_layer(found: Evaluations) -> Control:
@@ -201,13 +168,13 @@ QUESTIONS = {
     "methods": Question("Which method is best with other pruners and repair?", "selecting", _best_of_methods),
     "pruner and repair": Question("What do better masks and repair change?", "repaired", _every, **OWL),
     "repair": Question(
-        "What does repair alone change?", "repaired", _repaired, "the same without repair", _unrepaired
+        "What does repair alone change?", "repaired", _every, "the same without repair", _unrepaired, paired=True
     ),
     "allocation and repair": Question(
         "Does the allocation still matter once weights are repaired?", "repaired", _every
     ),
     "per linear": Question(
-        "What does a budget per linear change?", "repaired", _per_linear, "a budget per layer", _per_layer
+        "What does a budget per linear change?", "repaired", _every, "a budget per layer", _per_layer, paired=True
     ),
     "calibration": Question("Does more calibration text change the order?", "calibrated", _every, **OWL),
     "full protocol": Question("Does it hold on all of WikiText-2?", "full", _every, **OWL),
@@ -217,41 +184,6 @@ QUESTIONS = {
     "correction": Question("Does the correction help?", "controlled", _every, corrections=True),
     "second family": Question("Does it hold for a second family?", "second_family", _every),
 }  # fmt: skip
-
-_PEERS = "make bench"
-BENCHES = {
-    "families": Bench(
-        "Which model families work?",
-        "Each cell is a test on a small random model of the family: yes where it passes, no where it is refused in one "
-        "sentence.",
-        "python -m tests.bench.capabilities",
-    ),
-    "checkpoints": Bench(
-        "Where did a compressed checkpoint go wrong?",
-        "The bundled model beside three quantisations and its own export pruned by Wanda to 50 %, on 8 windows of 64 "
-        "tokens of the demo text. In the Q2_K file only mlp.down_proj has two bits.",
-        "make demo",
-        "KL of the whole, nats",
-        lambda: _checkpoints(),
-    ),
-    "sweeps": Bench(
-        "How fast is a sweep beside other tools?",
-        "Damage at every layer of 4 windows of 64 tokens, with the same drift and harm read by all, on two cores.",
-        _PEERS,
-        "times this product",
-    ),
-    "perplexities": Bench(
-        "How fast is a perplexity beside lm-eval?", "The loss of 8 windows of 512 tokens.", _PEERS, "times this product"
-    ),
-    "pruners": Bench(
-        "Do the pruners agree with llm-compressor's?",
-        "Every layer pruned to 50 % on 8 windows of 512 tokens, once each; the perplexity of 8 others.",
-        _PEERS,
-        "seconds",
-    ),
-    "scaling": Bench("How does a sweep grow?", "By layers, sequences and perturbations.", _PEERS, "seconds"),
-}
-
 
 # --- answers -------------------------------------------------------------------------------------------------------
 
@@ -267,10 +199,11 @@ def answer(name: str) -> Answer:
     found = committed().get(question.folder)
     if found is None:
         raise UserError(f"no study in {HOME / 'demo'} answers this question: `{question.command}` measures it")
-    controls = {question.against: question.control(found)}
+    control = question.control(found)
+    controls = {question.against: control}
     if question.corrections:
         controls |= {"its base": lambda one: one.base}
-    rows = list(question.settings(found))
+    rows = [one for one in question.settings(found) if not question.paired or control(one)]
     dense = f"The dense model has a perplexity of {digits(found.dense.perplexity, 3)}."
     said = [dense] if found.dense not in rows else []
     if question.corrections:
@@ -292,18 +225,3 @@ def _folder(found: Evaluations) -> str:
     text, amounts = found.provenance["text"], (found.spec.text.sequences, found.spec.calibration.sequences)
     [name] = [name for name, (words, *asked) in PROTOCOLS.items() if words in text and (*asked,) == amounts]
     return name
-
-
-def bench_file(name: str) -> Path:
-    """Where a bench writes its table."""
-    return HOME / "demo" / "benches" / f"{name}.csv"
-
-
-def _checkpoints() -> pd.DataFrame:
-    """The committed comparisons, by what the whole checkpoint costs."""
-    store = Store(HOME)
-    entries = [entry for entry in store.entries() if entry.committed and entry.spec.others]
-    found = [checkpoints.compared(profiles.load(store, entry)) for entry in entries]
-    rows = [(each.called, each.whole.kl.mean(), 100 * each.whole.flips.mean(), each.worst) for each in found]
-    heads = ["other checkpoint", "KL of the whole, nats", "next tokens changed, %", "what went wrong"]
-    return pd.DataFrame(sorted(rows, key=lambda row: row[1]), columns=heads)

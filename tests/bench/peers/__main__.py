@@ -16,7 +16,7 @@ from core.models.outline import Outline
 from core.models.sources import locate, outlined
 from core.models.windows import windows
 from core.results.study_table import markdown
-from core.show.report.questions import bench_file
+from core.show.report.benches import bench_file
 from core.store.cache import Store
 from tests.bench.peers import perplexities, pruners, scaling, sweeps
 
