@@ -3,33 +3,28 @@
 import streamlit as st
 
 from core.ask.commands import command_line
-from core.base.errors import UserError
+from core.ask.measurements import MeasureRequest
 from core.models import work
 from core.store import profiles
-from core.store.cache import Store
-from pages.ui import buttons, frame, glossary, measuring, watch
+from core.store.cache import Entry, Store
+from pages.ui import frame, glossary, measuring, watch
 
 store = Store()
 
 
 def decide() -> None:
-    """The form, Run beside what it costs, and the command that does the same."""
-    try:
-        asked, device = measuring.measurement()
-        expected = work.estimate(asked, store, device)
-    except UserError as error:
-        frame.error(error)
-        buttons.button("Run measurement", lambda: None, disabled=True, key="run")
-        return
-    found = store.find(asked) or profiles.committed(store, asked)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if found:
-            st.success("Already measured: open it, or choose something else to measure.")
-            watch.open_profile(found.key, "Open on the Absorption page")
-        else:
-            buttons.button("Run measurement", watch.begin, [asked, device], icon=":material/play_arrow:", key="run")
-            st.markdown(work.words(expected))
-    frame.command(command_line(asked, device, store.elsewhere))
+    """The form, what the measurement costs, the command that does the same, and Run."""
+    read, device = measuring.measurement()
+
+    def about(asked: MeasureRequest) -> None:
+        st.markdown(work.words(work.estimate(asked, store, device)))
+        frame.command(command_line(asked, device, store.elsewhere))
+
+    def find(asked: MeasureRequest) -> Entry | None:
+        return store.find(asked) or profiles.committed(store, asked)
+
+    if found := watch.ask(read, about, device, "Run measurement", "run", find):
+        watch.open_profile(found.key, "Open on the Absorption page")
 
 
 st.title("Measure a model", anchor=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import streamlit as st
@@ -28,11 +28,10 @@ ABOUT_MODEL = (
 ABOUT_TWIN = "The same architecture, never trained: what it shows too was not learned."
 
 
-def measurement() -> tuple[MeasureRequest, str]:
-    """Draw the widgets of a measurement; the request, and the device that it runs on.
+def measurement() -> tuple[Callable[[], MeasureRequest], str]:
+    """Draw the widgets of a measurement; what reads them, and the device that it runs on.
 
-    Raises:
-        UserError: something chosen cannot be, said in one sentence; every widget keeps its value.
+    What is wrong is raised as a `UserError` when they are read, so that every widget keeps its value.
     """
     left, right = st.columns(2, gap="large")
     with left:
@@ -41,14 +40,20 @@ def measurement() -> tuple[MeasureRequest, str]:
         text = form.source("Text", form.TEXTS | _alike(_in_cache("dataset")), "measure-text", "demo")
         about = "First and last, from 0, as in 0-599."
         documents = form.words("Documents", "measure-documents", placeholder="all of them", help=about)
-        removal = form.checkbox(
-            "Errors of removed weights", "measure-removal", help="What the allocation LSA looks at."
-        )
+        about = "What the allocation LSA looks at."
+        removal = form.checkbox("Errors of removed weights", "measure-removal", help=about)
     how |= _perturbations() | {"documents": documents.strip() or None, "removal": removal}
-    for name, typed in {"model": model, "text": text}.items():
-        if not typed.removeprefix("random:").strip():
-            raise UserError(f"the {name} is empty: choose or type one")
-    return request_of("measure", model=model, text=text.strip(), **how), machine.asked(device.strip())
+
+    def read() -> MeasureRequest:
+        for name, typed in {"model": model, "text": text}.items():
+            if not typed.removeprefix("random:").strip():
+                raise UserError(f"the {name} is empty: choose or type one")
+        if "preset" not in how and not how["perturb"]:
+            raise UserError("choose at least one perturbation, as in gaussian:0.3")
+        machine.asked(device)
+        return request_of("measure", model=model, text=text.strip(), **how)
+
+    return read, machine.chosen(device)
 
 
 def _model() -> tuple[str, dict[str, Any], str]:
@@ -62,7 +67,7 @@ def _model() -> tuple[str, dict[str, Any], str]:
         revision = form.words("Revision", "measure-revision", placeholder="newest", help=about)
     untrained = form.checkbox("Use random weights instead", "measure-untrained", help=ABOUT_TWIN)
     name = f"random:{model.strip()}" if untrained else model.strip()
-    return name, {"dtype": dtype, "revision": revision.strip() or None}, device
+    return name, {"dtype": dtype, "revision": revision.strip() or None}, device.strip()
 
 
 def _perturbations() -> dict[str, Any]:
@@ -90,8 +95,6 @@ def _perturbations() -> dict[str, Any]:
         sequences = form.number(WindowRequest, "sequences", "measure-sequences", known.sequences, **about)
         length = form.number(WindowRequest, "length", "measure-length", known.length)
         seeds = form.words("Noise seeds", "measure-seeds", "0", help="Whole numbers, as in 0,1.") if own else None
-    if own and not perturbed:
-        raise UserError("choose at least one perturbation, as in gaussian:0.3")
     asked = {"perturb": perturbed, "seeds": seeds} if own else {"preset": preset}
     return asked | {"sequences": sequences, "length": length}
 

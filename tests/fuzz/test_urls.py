@@ -17,8 +17,8 @@ from tests import synthetic
 from tests.fake_warm import Warm
 from tests.fuzz.judging import bounded, fuzz
 from tests.fuzz.values import odd
-from tests.pages.opening import PAGES, opened_at
-from tests.pages.test_strangers import KEYS
+from tests.pages.opening import PAGES, choices, opened_at
+from tests.pages.test_strangers import VIEWS
 
 SOUND = (
     "gaussian:0.3", "skip", "residual:wanda:0.7", "all", "owl m=5 lam=0.08", "uniform:0.7", "0.5", "0.04", "3", "0,1,2",
@@ -42,23 +42,26 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 
 
 @pytest.fixture
-def alone(keys: tuple[Path, list[str]], empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Nobody is called, and no worker starts; returns the keys."""
+def alone(
+    keys: tuple[Path, list[str]], empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[str], list[str]]:
+    """Nobody is called, and no worker starts; returns what a URL can say, and the keys of what is stored."""
     played = Warm()
     for name in ("state", "ahead", "wake", "row", "scene", "generate"):
         monkeypatch.setattr(warm, name, getattr(played, name))
     monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setenv("ABSORPTION_CACHE", str(keys[0]))
-    return keys[1]
+    return choices(VIEWS), keys[1]
 
 
 @fuzz
 @given(st.data())
-def test_an_address(alone: list[str], data: st.DataObject) -> None:
+def test_an_address(alone: tuple[list[str], list[str]], data: st.DataObject) -> None:
+    names, keys = alone
     any_text = odd.map(lambda value: str(value).encode(errors="replace").decode())  # a URL holds no half of a sign
-    value = st.sampled_from([*SOUND, *alone, *(key[:6] for key in alone)]) | any_text
-    view = data.draw(st.dictionaries(st.sampled_from(KEYS), value, max_size=6))
+    value = st.sampled_from([*SOUND, *keys, *(key[:6] for key in keys)]) | any_text
+    view = data.draw(st.dictionaries(st.sampled_from(names), value, max_size=6))
     page = data.draw(st.sampled_from(PAGES))
     with bounded():
         app = opened_at(page, **view)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -41,6 +42,12 @@ def opened_at(page: str, painted: bool = True, **view: str) -> AppTest:
 def url(app: AppTest) -> dict[str, str]:
     """What the URL says."""
     return {key: value if isinstance(value, str) else value[0] for key, value in dict(app.query_params).items()}
+
+
+def choices(views: Iterable[tuple[str, dict[str, str]]]) -> list[str]:
+    """What the URLs of pages, opened at these views, can say."""
+    tabs = [opened_at(page, **view) for page, view in views]
+    return sorted({"job", "allocation", *(key for tab in tabs for key in tab.session_state["view"].remembered)})
 
 
 def pictures(app: AppTest) -> list:

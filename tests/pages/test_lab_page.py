@@ -13,7 +13,6 @@ from streamlit.testing.v1 import AppTest
 from core.ask.lab import ALLOCATIONS, SPARSITIES, prompt, question
 from core.base.errors import UserError
 from core.show.figures import LIGHT
-from core.show.lessons import sentence
 from core.store import scenes
 from core.store.scenes import Generated
 from pages.ui import live, serving
@@ -75,20 +74,6 @@ def test_a_stored_answer_is_on_the_screen_at_once_with_its_twin(stored: None, mo
     assert "With the first token damaged too" in hit["says"]
     assert len(given(app, "answers")["answers"]) == 2
     assert shown(opened(first="True"))["hit"]["16"]["mean"][-1] > 1
-
-
-def test_a_whole_answer_is_put_together_once_for_all_readers(stored: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = shown(opened())
-    monkeypatch.setattr(sentence, "hit", None)  # nothing that can be called
-    assert shown(opened()) == first
-
-
-@pytest.mark.parametrize("state", ["cold", "loading", "ready"])
-def test_it_says_that_the_answer_is_a_stored_one_and_what_the_model_does(stored: None, model: Warm, state: str) -> None:
-    model.standing = state
-    said = standing(opened())
-    assert "Stored" in said
-    assert ("ready" in said) == (state == "ready")
 
 
 def test_ones_own_sentence_is_answered_for_the_layer_first_and_then_for_all(stored: None, model: Warm) -> None:

@@ -189,17 +189,6 @@ def test_a_running_job_shows_progress_and_what_it_found(device: str, store: Stor
     assert not app.exception
 
 
-def test_any_tab_can_cancel(store: Store) -> None:
-    job = part_way(store)
-    with processes.take(job.lock):
-        app = opened(job=job.key)
-        app.button(key="cancel").click().run()
-        assert queue.job(store, job.key).cancelling
-        assert app.button(key="cancel").disabled
-    app.run()
-    assert "Cancelled at 17 %" in app.warning[0].value
-
-
 def test_a_refused_request_is_its_sentence(store: Store) -> None:
     job = queue.submit(store, fake.request())
     job.write(Status(state="failed", error="3 windows, not 8", bad_request=True))

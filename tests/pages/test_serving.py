@@ -117,17 +117,10 @@ def test_a_refused_channel_never_reaches_streamlit() -> None:
 def test_a_start_of_the_server_sweeps_the_cache(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = empty_cache / "jobs" / "0" / f"{by(GONE, 'progress.json')}x"
     write_file(left, b"half")
-    monkeypatch.setattr(serving, "processes", SimpleNamespace(answer_at_once=lambda: None))
     monkeypatch.setattr(serving, "DRAWING", ())
     monkeypatch.setattr(serving, "gc", SimpleNamespace(collect=lambda: None, freeze=lambda: None))
-    at_once = SimpleNamespace(Thread=lambda target, daemon: SimpleNamespace(start=target))
-    monkeypatch.setattr(serving, "threading", at_once)
-
-    async def started() -> None:
-        async with serving.warmed(None):
-            assert not left.exists()
-
-    asyncio.run(started())
+    serving._prepare()
+    assert not left.exists()
 
 
 def test_what_is_loaded_ahead_is_there() -> None:

@@ -27,7 +27,7 @@ from pages.ui.runs import evaluations
 from tests import synthetic
 from tests.core.packing import first, hashed, members, zipped
 from tests.pages import test_best_part as answers
-from tests.pages.opening import PAGES, opened_at
+from tests.pages.opening import PAGES, choices, opened_at
 from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, family, save
 
 FORMS = (
@@ -97,8 +97,7 @@ def stranger(store: Store, made: Path, monkeypatch: pytest.MonkeyPatch) -> Store
 
 
 def test_a_link_is_text(stranger: Store) -> None:
-    tabs = [opened_at(page, **view) for page, view in VIEWS]
-    keys = {"job", "allocation", *(key for tab in tabs for key in tab.session_state["view"].remembered)}
+    keys = choices(VIEWS)
     assert len(keys) > 50
     for page in PAGES:
         check(opened_at(page, **dict.fromkeys(keys, NAME + UNSEEN)), page)
