@@ -2,7 +2,7 @@
 import { clamp, digits, mix, path, reach } from "./numbers.js"
 import { tone } from "./plot.js"
 /** @import { Paint } from "./dom.js" */
-/** @import { Seen } from "./lab.js" */
+/** @import { Seen } from "./answer.js" */
 /** @typedef {ReturnType<typeof placed>} Place */
 
 const TALL = 285 // px of all layers, where words lie flat enough
