@@ -111,14 +111,12 @@ def several(key: str, default: list[str], options: Collection[str] | None = None
     """Several texts, one in the URL with commas between them.
 
     Args:
-        options: what they may be, and their order; None: anything, in the order chosen.
+        options: what they may be; None: anything.
     """
 
     def accept(typed: object) -> list[str] | None:
         names = typed if isinstance(typed, list) else list(filter(None, str(typed).split(",")))
-        if options is None:
-            return names
-        return [each for each in options if each in names] if set(names) <= set(options) else None
+        return names if options is None or set(names) <= set(options) else None
 
     return _held(key, default, accept, ",".join, drawn)
 

@@ -45,13 +45,8 @@ def _rows(path: str, written: float, _entry: Entry) -> list[Row]:
 
 
 def _picked(rows: Mapping[str, Row]) -> list[Row]:
-    """Draw what is compared; what a link names and is not here is said."""
-    seeds = {_short(f"{row.study.spec.key}-{point}"): key for key, row in rows.items() for point in row.points}
-    asked = view.several(COMPARED, [])
-    lacking = [each for each in asked if each not in seeds]
-    if lacking:
-        st.warning(f"The link compares {plain(', '.join(lacking))}, which is not in this cache; the others are shown.")
-    picked = st.session_state[COMPARED] = list(dict.fromkeys(seeds[each] for each in asked if each in seeds))
+    """Draw what is compared."""
+    picked = view.several(COMPARED, [], rows)
     named = dict(zip(rows, names(list(rows.values())), strict=True))
     st.multiselect("Compared settings (the first is the reference)", list(rows), key=COMPARED, format_func=named.get)
     return [rows[key] for key in picked]
