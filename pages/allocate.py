@@ -36,7 +36,7 @@ with left:
     pruner = judge_of(request, profile)
     now, held = spread.dragged(allocation, by_hand, profile, pruner)
     protocols = tuple(studies.groups(profile).values())
-    st.caption(plain(leaderboard.corrected(protocols, request, pruner)), help=settings.WHOSE)
+    st.caption(plain(leaderboard.corrected(protocols, request, pruner)), help=settings.ORIGIN)
     if request.base.per_linear:
         spread.by_linear(now, request, profile)
 

@@ -52,10 +52,9 @@ def choose(found: dict[str, Evaluations], setting: Setting, drawn: bool) -> Eval
     return found[view.sync("study", list(found), first, homes, drawn)]
 
 
-def lacking(
+def not_evaluated(
     said: str,
     hint: str,
-    but: str,
     part: Slice,
     results: Evaluations | None,
     among: Iterable[Evaluations],
@@ -65,7 +64,6 @@ def lacking(
 
     Args:
         hint: what to do where it was nowhere.
-        but: what was, as in `One was evaluated`.
         part: the slice in view.
         results: the protocol in view; None: none is.
         among: the protocols of the model.
@@ -78,7 +76,7 @@ def lacking(
     there, other = found
     alike = results is not None and results.entries == there.entries
     where = other.name if alike else f"{other.name} ({protocols.line(there)})"
-    st.info(f"{said} {plain(f'{but} at {where}.')}", icon=":material/info:")
+    st.info(f"{said} {plain(f'There are results at {where}.')}", icon=":material/info:")
     query = view.here("prune.py") | {"study": there.entries[-1].key, "within": other.name, "part": "results"}
     frame.link("prune.py", "Open those results", query)
 

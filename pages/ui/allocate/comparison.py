@@ -37,7 +37,7 @@ def show(
     if study is None:
         st.header("Which layers does each method prune more?", anchor=False)
         anything, said = Slice(USUAL, None, target), plain(leaderboard.at(protocols, target))
-        studies.lacking(said, "", "Methods were measured", anything, None, protocols, lambda *_: True)
+        studies.not_evaluated(said, "", anything, None, protocols, lambda *_: True)
         frame.show(lanes, prefix, "lanes", brief=True)
         return
     dense = study.dense.perplexity if study.dense else math.nan

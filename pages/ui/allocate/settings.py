@@ -30,7 +30,7 @@ ABOUT_CONTROLS = (
     "Reversed protects the layers that absorb instead; shuffled gives the same shifts to other layers; ramp is a "
     "straight line over depth of the same width. If a control does as well, the correction is not what helps."
 )
-WHOSE = (
+ORIGIN = (
     "From the paper: a coefficient of each layer, measured by perturbing it, shifts an existing allocation. We know "
     "these details only from secondary sources: the coefficient as a mean of ratios, its cap at 3×, and the centred "
     "shift, which protects layers that amplify. Ours: the geometric mean instead of the mean of ratios, the noise that "

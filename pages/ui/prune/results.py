@@ -45,9 +45,9 @@ class Shown:
     def draw(self, chart: Chart, key: str) -> None:
         frame.show(chart, self.prefix, key)
 
-    def lacking(self, said: str, hint: str, but: str, has: Callable[[Evaluations, Slice], bool]) -> None:
-        """Say that something was not evaluated here, and where it was; the arguments of `studies.lacking`."""
-        studies.lacking(plain(said), hint, but, self.part, self.results, self.groups, has)
+    def not_evaluated(self, said: str, hint: str, has: Callable[[Evaluations, Slice], bool]) -> None:
+        """Say that something was not evaluated here, and where it was; the arguments of `studies.not_evaluated`."""
+        studies.not_evaluated(plain(said), hint, self.part, self.results, self.groups, has)
 
 
 def show(
@@ -77,7 +77,7 @@ def show(
             name = naming.setting(setting, [each.setting for each in results.settings])
             where = "with this profile" if results.of(setting) and not mine else "here"
             said, hint = f"Your setting ({name}) has not been evaluated {where}.", "Press Evaluate to measure it."
-            shown.lacking(said, hint, "It was evaluated", partial(_measured, setting, profile))
+            shown.not_evaluated(said, hint, partial(_measured, setting, profile))
         studies.badge(results, among)
         pruning.bars(in_view)
     _charts(shown, leading)
@@ -95,7 +95,7 @@ def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
         shown.draw(chart, "changes")
     else:
         said, hint = f"Only uniform has been evaluated at {shown.part.name}.", "Evaluate an allocation to compare it."
-        shown.lacking(said, hint, "Others were evaluated", lambda of, at: any(each.uniform for each in of.within(at)))
+        shown.not_evaluated(said, hint, lambda of, at: any(each.uniform for each in of.within(at)))
 
 
 def _measured(setting: Setting, profile: Profile, results: Evaluations, part: Slice) -> bool:
@@ -149,7 +149,7 @@ def _correction(shown: Shown) -> None:
     bases = drawing.corrected_bases(shown.results, shown.part)
     if not bases:
         said, hint = f"No correction has been evaluated at {shown.part.name}.", "Evaluate *this family* to measure one."
-        shown.lacking(said, hint, "One was evaluated", lambda *at: bool(drawing.corrected_bases(*at)))
+        shown.not_evaluated(said, hint, lambda *at: bool(drawing.corrected_bases(*at)))
         return
     base = shown.mine.base if shown.mine and shown.mine.base else bases[0]
     shown.draw(drawing.correction(shown.results, base, shown.mine, view.look()), "correction")
@@ -159,7 +159,7 @@ def _zero_shot(shown: Shown) -> None:
     options = drawing.tasks_within(shown.results, shown.part)
     if not options:
         said, hint = f"No zero-shot task has been run at {shown.part.name}.", "Name some under Evaluate."
-        shown.lacking(said, hint, "One was run", lambda *at: bool(drawing.tasks_within(*at)))
+        shown.not_evaluated(said, hint, lambda *at: bool(drawing.tasks_within(*at)))
         return
     task = form.switch("Zero-shot task", options, "task", next(iter(options)))
     shown.draw(drawing.zero_shot(shown.results, shown.part, task, shown.mine, view.look()), "zero-shot")
