@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import partial
+from types import ModuleType
 
-from core.ask.jobs import BY_REQUEST, Share, ShareRequest, Unfinished
+from core.ask.jobs import BY_REQUEST, Share, ShareRequest
 from core.base.errors import UserError
 from core.jobs import queue
 from core.jobs.queue import PROJECT
@@ -26,7 +26,6 @@ from core.store.cache import Entry, Store
 NAME = "ray"
 USUAL = 8  # shares
 PAUSE = 0.5  # seconds between two looks at the records
-ATTEMPTS = 3  # at a share whose process is lost
 Task = Callable[[str, str, bool], None]  # runs a share: cache folder, key, whether imported results answer
 
 
@@ -44,10 +43,6 @@ class Place:
     def __str__(self) -> str:
         where = f"{NAME}:{self.address}" if self.address else NAME
         return f"{where}, {self.shares} shares, {self.device}"
-
-    def open(self, store: Store, task: Task) -> Ray:
-        """The cluster that runs shares by `task`, a context."""
-        return Ray(self, store, task)
 
 
 def read(device: str) -> Place | None:
@@ -73,64 +68,11 @@ def place(typed: str, shares: int | None, device: str) -> Place:
     return Place(address, shares or USUAL, device)
 
 
-# --- Ray -----------------------------------------------------------------------------------------------------------
-
-
-class Ray:
-    """Shares as tasks, each with one GPU or one core. The project and the cache lie at the same place on every node."""
-
-    def __init__(self, place: Place, store: Store, task: Task):
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
-        import ray
-
-        self.ray, self.store, self.tasks = ray, store, {}
-        try:
-            ray.init(address=place.address or None, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-        except ConnectionError as error:
-            raise UserError(f"no Ray cluster answers at {place.address}: start one with `ray start --head`") from error
-        needs: dict[str, Any] = {"num_gpus": 1} if place.device == "cuda" else {"num_cpus": 1}
-        self.task = ray.remote(**needs, max_retries=0)(importing(task))  # a lost share is started again below
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.ray.shutdown()
-
-    def start(self, keys: list[str]) -> None:
-        """Have shares run, some time; one that ended may be started again."""
-        root = str(self.store.root.resolve())
-        self.tasks |= {key: self.task.remote(root, key, self.store.accept_imported) for key in keys}
-
-    def ended(self, key: str) -> bool:
-        """Whether nothing works at a share any more, for better or worse."""
-        return key not in self.tasks or bool(self.ray.wait([self.tasks[key]], timeout=0)[0])
-
-    def stop(self, key: str) -> None:
-        """End what works at a share."""
-        self.ray.cancel(self.tasks[key], force=True)
-
-
-def importing(task: Task) -> Task:
-    """The same function for a process that cannot import this project yet; it is pickled whole, without it."""
-    project, module, name = str(PROJECT), task.__module__, task.__name__
-
-    def imported(root: str, key: str, accept_imported: bool) -> None:
-        import importlib
-        import sys
-
-        if project not in sys.path:
-            sys.path.insert(0, project)
-        getattr(importlib.import_module(module), name)(root, key, accept_imported)
-
-    return imported
-
-
-# --- watching ------------------------------------------------------------------------------------------------------
+# --- its shares ----------------------------------------------------------------------------------------------------
 
 
 def run(store: Store, job: Job, place: Place, report: Report, task: Task) -> Entry:
-    """Have a cluster run every share of a job by `task`; the whole.
+    """Have a cluster run every share of a job by `task`; the whole. Ray repeats those whose process or node is lost.
 
     Raises:
         UserError: the request cannot be met.
@@ -141,52 +83,78 @@ def run(store: Store, job: Job, place: Place, report: Report, task: Task) -> Ent
     if found:
         return found
     parts = [Share(part=part, of=place.shares) for part in range(1, place.shares + 1)]
-    requests = [ShareRequest(whole=job.request, share=each) for each in parts]
-    with place.open(store, task) as ray:
-        keys = [queue.submit(store, request, place.device, job.engine).key for request in requests]
-        try:
-            return _watch(store, job, ray, keys, report)
-        finally:
-            _end(store, ray, keys)
-
-
-def _watch(store: Store, job: Job, ray: Ray, keys: list[str], report: Report) -> Entry:
-    """Start the shares, and those again whose process is lost, until all are done."""
-    starts: Counter[str] = Counter(keys)
-    ray.start(keys)
-    while True:
-        over = {key for key in keys if ray.ended(key)}  # first, so that what it left behind is in its record
-        shares = [queue.job(store, key) for key in keys]
-        report(_progress(shares))
-        _check(job, shares)
-        lost = [e.key for e in shares if e.state == "interrupted" or (e.key in over and e.state != "done")]
-        if not lost and all(each.state == "done" for each in shares):
-            whole = _whole(store, job, shares)
+    shares = [ShareRequest(whole=job.request, share=each) for each in parts]
+    ray, tasks = _connected(place), []
+    needs = {"num_gpus": 1} if place.device == "cuda" else {"num_cpus": 1}
+    remote = ray.remote(**needs)(portable(task)).remote
+    try:
+        for asked in (shares, shares[-1:]):  # again, where the last two ended at once and neither saw the other's
+            jobs = [queue.submit(store, each, place.device, job.engine) for each in asked]
+            tasks = [remote(str(store.root.resolve()), each.key, store.accept_imported) for each in jobs]
+            whole = _watch(store, job, jobs, partial(ray.wait, tasks, num_returns=len(tasks), timeout=PAUSE), report)
             if whole:
                 return whole
-            lost = keys[-1:]  # the last two were done at the same moment, and neither saw the other's
-        starts.update(lost)
-        if lost and max(starts.values()) > ATTEMPTS:
-            raise RuntimeError(f"a share was lost {ATTEMPTS} times: {shares[keys.index(lost[0])].request.title}")
-        if lost:
-            job.note(f"started again: {', '.join(each.request.share.name for each in shares if each.key in lost)}")
-            _restart(store, ray, lost)
-        time.sleep(PAUSE)
+        raise RuntimeError(f"every share is done, and the whole is not there: {job.request.title}")
+    finally:
+        for each in shares:
+            queue.cancel(queue.job(store, each.key))
+        for each in ray.wait(tasks, num_returns=len(tasks), timeout=queue.GRACE)[1]:
+            ray.cancel(each, force=True)
+        ray.shutdown()
+        for each in shares:  # the job's own record says it all
+            with suppress(UserError):  # where it is not over yet
+                queue.delete(queue.job(store, each.key))
 
 
-def _restart(store: Store, ray: Ray, keys: list[str]) -> None:
-    for key in keys:
-        queue.resume(store, queue.job(store, key))
-    ray.start(keys)
+def _connected(place: Place) -> ModuleType:
+    """Ray, joined to the cluster of a place."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
+    import ray
+
+    try:
+        ray.init(address=place.address or None, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    except ConnectionError as error:
+        raise UserError(f"no Ray cluster answers at {place.address}: start one with `ray start --head`") from error
+    return ray
 
 
-def _check(job: Job, shares: list[Job]) -> None:
-    for each in shares:
-        if each.state == "cancelled":
-            raise Cancelled
-        if each.state == "failed":
-            job.note(each.log)
-            raise (UserError if each.status.bad_request else RuntimeError)(each.status.error)
+def portable(task: Task) -> Task:
+    """The same function for a process that cannot import this project yet: it is pickled whole, without it."""
+    project, module, name = str(PROJECT), task.__module__, task.__name__
+
+    def imported(root: str, key: str, accept_imported: bool) -> None:
+        import importlib
+        import sys
+
+        sys.path.insert(0, project)
+        getattr(importlib.import_module(module), name)(root, key, accept_imported)
+
+    return imported
+
+
+def _watch(
+    store: Store, job: Job, shares: list[Job], look: Callable[[], tuple[list, list]], report: Report
+) -> Entry | None:
+    """Report on shares until none runs; the whole, if one of them made it."""
+    left: list = shares
+    while left:
+        _, left = look()  # first, so that what ended is in its record
+        shares = [queue.job(store, each.key) for each in shares]
+        report(_progress(shares))
+        for each in shares:
+            _check(job, each, not left)
+    results, kind = {each.status.result for each in shares}, BY_REQUEST[type(job.request)].kind
+    return next((entry for entry in store.entries(kind) if entry.key in results), None)
+
+
+def _check(job: Job, share: Job, over: bool) -> None:
+    if share.state == "cancelled":
+        raise Cancelled
+    if share.state == "failed":
+        job.note(share.log)
+        raise (UserError if share.status.bad_request else RuntimeError)(share.status.error)
+    if over and share.state != "done":
+        raise RuntimeError(f"a share was lost too often: {share.request.title}")
 
 
 def _progress(shares: list[Job]) -> Progress:
@@ -197,30 +165,3 @@ def _progress(shares: list[Job]) -> Progress:
     states = Counter(each.state for each in shares)
     line = f"{states['done']} of {len(shares)} shares done, {states['running']} running"
     return Progress(line, int(done * total), total, parts=sum(each.status.parts for each in shares))
-
-
-def _whole(store: Store, job: Job, shares: list[Job]) -> Entry | None:
-    """The result; by what a share says of it where another machine knows the files under other names."""
-    found = store.find(job.request)
-    results = [each.status.result for each in shares]
-    kind = BY_REQUEST[type(job.request)].kind
-    for entry in () if found else (*store.entries("unfinished"), *store.entries(kind)):
-        if entry.key in results:
-            path = store.measured(entry.spec.whole if isinstance(entry.spec, Unfinished) else entry.spec)
-            found = found or (store.entry(path) if path else None)
-    return found
-
-
-def _end(store: Store, ray: Ray, keys: list[str]) -> None:
-    """Have whatever still runs stop, and forget the records: the job's own says it all."""
-    shares = [queue.job(store, key) for key in keys]
-    for each in shares:
-        queue.cancel(each)
-    deadline = time.monotonic() + queue.GRACE
-    while any(not ray.ended(each.key) for each in shares) and time.monotonic() < deadline:
-        time.sleep(PAUSE)
-    for each in shares:
-        if not ray.ended(each.key):
-            ray.stop(each.key)
-        with suppress(UserError):  # where it is not over yet
-            queue.delete(queue.job(store, each.key))

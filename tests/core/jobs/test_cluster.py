@@ -94,45 +94,47 @@ def until(true: Callable[[], object]) -> None:
 
 
 class Fake:
-    """An engine whose processes are lost as often as it is told, then run their shares in a thread."""
+    """Ray, whose tasks run in threads of this process."""
 
-    def __init__(self, losses: int, do: Callable[[str], None]):
-        self.losses, self.do, self.threads = losses, do, {}
-        self.started: list[str] = []
+    def __init__(self, do: Callable[[str], None]):
+        self.do, self.asked = do, {}
 
-    def __enter__(self) -> Fake:
-        return self
+    def init(self, **asked: object) -> None:
+        self.asked |= asked
 
-    def __exit__(self, *_: object) -> None: ...
+    def remote(self, **needs: object) -> Callable:
+        self.asked |= needs
+        return lambda _: SimpleNamespace(remote=self.start)
 
-    def start(self, keys: list[str]) -> None:
-        for key in keys:
-            lost = self.started.count(key) < self.losses
-            self.started.append(key)
-            self.threads[key] = threading.Thread(target=(lambda _: None) if lost else self.do, args=(key,))
-            self.threads[key].start()
+    def start(self, _: str, key: str, __: bool) -> threading.Thread:
+        thread = threading.Thread(target=self.do, args=(key,))
+        thread.start()
+        return thread
 
-    def ended(self, key: str) -> bool:
-        return key not in self.threads or not self.threads[key].is_alive()
+    def wait(self, tasks: list[threading.Thread], num_returns: int, timeout: float) -> tuple[list, list]:
+        assert num_returns == len(tasks)
+        tasks[0].join(min(timeout, 0.05))
+        return [], [each for each in tasks if each.is_alive()]
 
-    def stop(self, key: str) -> None: ...
+    def cancel(self, task: threading.Thread, force: bool) -> None: ...
+
+    def shutdown(self) -> None: ...
 
 
 @pytest.fixture
 def fake(empty: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Fake]:
-    """Have places open this engine, which does shares one after the other."""
-    monkeypatch.setattr(cluster, "PAUSE", 0.05)
-    monkeypatch.setattr("core.jobs.queue.GRACE", 5.0)
+    """Have this be Ray, which does shares one after the other."""
     turn = threading.Lock()
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED")  # put back by the line above
 
     def do(key: str) -> None:
         with turn:
             worker.run_share(str(empty.root), key, False)
 
-    def made(losses: int = 0, do: Callable[[str], None] = do) -> Fake:
-        engine = Fake(losses, do)
-        monkeypatch.setattr(Place, "open", lambda *_: engine)
-        return engine
+    def made(do: Callable[[str], None] = do) -> Fake:
+        monkeypatch.setitem(sys.modules, "ray", Fake(do))
+        return sys.modules["ray"]
 
     return made
 
@@ -147,13 +149,6 @@ def test_shares_make_the_bits_of_one_process(undivided: tuple, empty: Store, fak
     assert any("of 3 shares done" in each.line for each in known)
 
 
-def test_a_share_whose_process_is_lost_is_started_again(undivided: tuple, empty: Store, fake: Callable) -> None:
-    engine = fake(losses=2)
-    job = spread(empty, undivided[0], Place("", 2, "cpu"))
-    alike(empty, undivided)
-    assert len(engine.started) == 6 and "started again: share 1 of 2" in job.log
-
-
 def test_the_worker_of_a_place_serves_its_queue(undivided: tuple, empty: Store, fake: Callable) -> None:
     """As the dashboard has a run go on: queued at its place, and served by a worker of that name."""
     fake()
@@ -164,8 +159,8 @@ def test_the_worker_of_a_place_serves_its_queue(undivided: tuple, empty: Store, 
     alike(empty, undivided)
 
 
-def test_a_share_that_is_lost_again_and_again_ends_the_run(undivided: tuple, empty: Store, fake: Callable) -> None:
-    fake(losses=99)
+def test_a_share_that_is_lost_too_often_ends_the_run(undivided: tuple, empty: Store, fake: Callable) -> None:
+    fake(lambda _: None)
     with pytest.raises(RuntimeError, match="share 1 of 2"):
         spread(empty, undivided[0], Place("", 2, "cpu"))
     assert queue.jobs(empty)[0].state == "failed"
@@ -179,10 +174,7 @@ def test_a_refused_share_refuses_the_whole(empty: Store, text: str, fake: Callab
 
 
 def test_cancelling_the_run_cancels_its_shares(undivided: tuple, empty: Store, fake: Callable) -> None:
-    def wait(key: str) -> None:
-        until(lambda: queue.job(empty, key).state == "cancelled")
-
-    fake(do=wait)
+    fake(lambda key: until(lambda: queue.job(empty, key).state == "cancelled"))
     job = queue.submit(empty, undivided[0], str(Place("", 2, "cpu")))
 
     def stop(status: Status) -> None:
@@ -196,22 +188,15 @@ def test_cancelling_the_run_cancels_its_shares(undivided: tuple, empty: Store, f
     assert len(list((empty.root / "jobs").iterdir())) == 1
 
 
-# --- what Ray is asked for ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("device", "needs"), [("cuda", {"num_gpus": 1}), ("cpu", {"num_cpus": 1})])
+@pytest.mark.parametrize(("device", "needs"), [("cuda", "num_gpus"), ("cpu", "num_cpus")])
 def test_a_share_asks_ray_for_its_device_and_nothing_is_reported(
-    device: str, needs: dict, empty: Store, monkeypatch: pytest.MonkeyPatch
+    device: str, needs: str, undivided: tuple, empty: Store, fake: Callable
 ) -> None:
-    told: list[dict] = []
-    note = lambda **asked: told.append(asked) or (lambda share: share)  # noqa: E731
-    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=note, remote=note, shutdown=lambda: None))
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED")  # put back by the line above
-    with Place("10.0.0.1:6379", 8, device).open(empty, worker.run_share):
-        assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
-    assert told[0]["address"] == "10.0.0.1:6379" and not told[0]["include_dashboard"]
-    assert told[1] == needs | {"max_retries": 0}
+    ray = fake(lambda _: None)
+    with pytest.raises(RuntimeError):
+        spread(empty, undivided[0], Place("10.0.0.1:6379", 2, device))
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert ray.asked["address"] == "10.0.0.1:6379" and not ray.asked["include_dashboard"] and ray.asked[needs] == 1
 
 
 NOTED: list[tuple] = []
@@ -222,8 +207,8 @@ def note(*arguments: object) -> None:
 
 
 def test_a_task_imports_the_project_where_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [each for each in sys.path if each != str(queue.PROJECT)])
-    cluster.importing(note)("root", "key", False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    cluster.portable(note)("root", "key", False)
     assert sys.path[0] == str(queue.PROJECT) and NOTED == [("root", "key", False)]
 
 
@@ -264,5 +249,5 @@ def test_a_node_that_is_killed_in_mid_study(nodes: tuple, empty: Store, tmp_path
 
     job = queue.submit(empty, request, str(Place(nodes[0].address, 4, "cpu")))
     worker.run(empty, job, {}, kill)
-    assert killed and "started again" in queue.job(empty, job.key).log
+    assert killed
     assert numbers(empty) == numbers(local)
