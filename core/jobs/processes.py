@@ -41,9 +41,9 @@ def held(path: Path) -> bool:
         return False
 
 
-def identity(pid: int | None = None) -> dict[str, float]:
-    """A process, or this one, as `pid` and `born`, its start time: a pid alone is given out again."""
-    process = psutil.Process(pid)
+def identity() -> dict[str, float]:
+    """This process as `pid` and `born`, its start time: a pid alone is given out again."""
+    process = psutil.Process()
     return {"pid": process.pid, "born": _born(process)}
 
 
@@ -52,33 +52,23 @@ def _born(process: psutil.Process) -> float:
     return process.create_time() - (psutil.boot_time() if sys.platform == "linux" else 0.0)
 
 
-def find(pid: int, born: float) -> psutil.Process | None:
-    """The process that bore this pid since `born`, if it lives."""
-    try:
-        process = psutil.Process(pid)
-        same = abs(_born(process) - born) < CLOCK_SLACK
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.Error:
-        return None
-
-
 def end(pid: int, born: float, seconds: float = 2.0) -> bool:
     """Terminate a process, then kill it if it has not left after so many seconds. False: it was not there, or is us."""
-    process = find(pid, born)
-    if process is None or pid == os.getpid():
-        return False
     try:
+        process = psutil.Process(pid)
+        if pid == os.getpid() or abs(_born(process) - born) > CLOCK_SLACK or process.status() == psutil.STATUS_ZOMBIE:
+            return False
         process.terminate()
         process.wait(seconds)
     except psutil.TimeoutExpired:
         process.kill()
     except psutil.NoSuchProcess:
-        pass
+        return False
     return True
 
 
-def detach(command: Sequence[str], folder: Path, log: Path) -> dict[str, float]:
-    """Start a process in `folder` that outlives this one and writes to `log`; its identity."""
+def detach(command: Sequence[str], folder: Path, log: Path) -> subprocess.Popen:
+    """Start a process in `folder` that outlives this one and writes to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     if os.name == "nt":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
@@ -86,9 +76,8 @@ def detach(command: Sequence[str], folder: Path, log: Path) -> dict[str, float]:
         apart = {"start_new_session": True}
     with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **apart)
-    started = identity(process.pid)
     threading.Thread(target=process.wait, daemon=True).start()  # else it would stay a zombie after its end
-    return started
+    return process
 
 
 def step_back() -> None:

@@ -5,10 +5,10 @@ A job is named by its request, so the same request submitted twice is one job. N
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -23,11 +23,12 @@ from core.jobs.records import Job
 from core.jobs.status import Status
 from core.store import deleting
 from core.store.cache import Store
-from core.store.files import discard, write_file
+from core.store.files import discard
 
 GRACE = 20.0  # seconds a run may take to obey a cancellation
 IDLE = 600.0  # seconds a worker waits for more work
 PROJECT = Path(__file__).resolve().parent.parent.parent
+STARTED: dict[Path, subprocess.Popen] = {}  # lock -> the worker that this process started last
 
 
 def device_lock(store: Store, device: str) -> Path:
@@ -38,11 +39,6 @@ def device_lock(store: Store, device: str) -> Path:
 def worker_lock(store: Store, device: str) -> Path:
     """Held by the worker process of a device as long as it lives."""
     return store.root / "locks" / f"worker-{_plain(device)}.lock"
-
-
-def worker_note(store: Store, device: str) -> Path:
-    """Says which process was started as a worker; the worker removes it once it holds its lock."""
-    return worker_lock(store, device).with_suffix(".json")
 
 
 def _plain(device: str) -> str:
@@ -186,21 +182,16 @@ def tidy(store: Store) -> None:
 
 
 def worker_alive(store: Store, device: str) -> bool:
-    """Whether a worker serves the device, or one that was started is on its way."""
-    if processes.held(worker_lock(store, device)):
-        return True
-    try:
-        started = json.loads(worker_note(store, device).read_bytes())
-        return processes.find(started["pid"], started["born"]) is not None
-    except (OSError, ValueError, KeyError):
-        return False
+    """Whether a worker serves the device, or one that this process started is on its way."""
+    lock = worker_lock(store, device)
+    return processes.held(lock) or (lock in STARTED and STARTED[lock].poll() is None)
 
 
 def ensure_worker(store: Store, device: str, idle: float = IDLE) -> None:
-    """Start a worker process for a device unless one is there."""
+    """Start a worker process for a device unless one is there; of two that other processes start, one leaves."""
     if worker_alive(store, device):
         return
     command = [sys.executable, "-m", "core", "work", "--cache", str(store.root.resolve())]
     command += ["--device", device, "--idle", str(idle)]
-    started = processes.detach(command, PROJECT, worker_lock(store, device).with_suffix(".log"))
-    write_file(worker_note(store, device), json.dumps(started).encode())
+    lock = worker_lock(store, device)
+    STARTED[lock] = processes.detach(command, PROJECT, lock.with_suffix(".log"))

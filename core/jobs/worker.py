@@ -20,7 +20,6 @@ from core.models.progress import Cancelled
 from core.store.cache import VIEW_KINDS, Entry, Store
 
 PAUSE = 0.2  # seconds between two looks at the queue
-ROOM = 10.0  # seconds after which a full disk is tried again
 
 
 class Failed(Exception):
@@ -35,7 +34,6 @@ def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
         if lock is None:
             return
         with lock:
-            jobs.worker_note(store, device).unlink(missing_ok=True)
             _serve(store, device, idle)
         if not _queued(store, device):  # looked at after letting go: who submits first writes, then looks for a worker
             return
@@ -43,28 +41,18 @@ def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
 
 def _serve(store: Store, device: str, idle: float) -> None:
     models: dict = {}
-    stopped: list[Job] = []  # for want of room on the disk
     last = time.monotonic()
-    while True:
-        queue, stopped = stopped or _queued(store, device), []
-        if not queue:
-            if time.monotonic() - last > idle:
-                return
-            time.sleep(PAUSE)
-            continue
-        try:
-            run(store, queue[0], models)
-        except (UserError, Cancelled, Failed):  # said in the job's own folder
-            time.sleep(PAUSE)
-        except Exception as error:
-            models.clear()  # whatever went wrong, perhaps for want of memory, may have left them in any state
-            if disk_full(error):
-                stopped = queue[:1]
-                time.sleep(ROOM)
-            else:
+    while (queue := _queued(store, device)) or time.monotonic() - last <= idle:
+        if queue:
+            try:
+                run(store, queue[0], models)
+            except (UserError, Cancelled, Failed):  # said in the job's own folder
+                pass
+            except Exception:
+                models.clear()  # whatever went wrong, perhaps for want of memory, may have left them in any state
                 traceback.print_exc()
-                time.sleep(PAUSE)
-        last = time.monotonic()
+            last = time.monotonic()
+        time.sleep(PAUSE)
 
 
 def _queued(store: Store, device: str) -> list[Job]:
@@ -156,7 +144,7 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
             recorder.end(state="failed", error=str(error), bad_request=True)
             raise
         except Exception as error:
-            if not disk_full(error):  # else nothing can be written down either, and it goes on once there is room
+            if not disk_full(error):  # else nothing can be written down either: it counts as interrupted
                 job.note(traceback.format_exc())
                 bug = f"{type(error).__name__}: {error}".splitlines()[0]
                 recorder.end(state="failed", error=shortage(error) or bug)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec
+from core.ask.measurements import Measurement, ProfileSpec
 from core.ask.perturbations import in_order
 from core.base.errors import UserError
 from core.base.spec import Positions
@@ -107,26 +107,4 @@ def load(store: Store, entry: Entry) -> Profile:
             name: OtherCheckpoint(found[spec.cumulative(source)], found[spec.difference(source)])
             for name, source in spec.others.items()
         },
-    )
-
-
-def committed(store: Store, asked: MeasureRequest) -> Entry | None:
-    """The committed profile that answers a request of the bundled model and the demo text, though none asked it here.
-
-    What is read from anywhere else may have changed since, so only resolving the request can tell.
-    """
-    if asked.text.source not in ("demo", "demo:evaluation"):
-        return None
-    return next((entry for entry in store.entries() if entry.committed and _answers(entry, asked)), None)
-
-
-def _answers(entry: Entry, asked: MeasureRequest) -> bool:
-    told, spec, window = entry.provenance, entry.spec, asked.text
-    documents = tuple(told["documents"]) if told.get("documents") else None
-    typed = told.get("model_source"), told.get("revision"), told.get("text_source"), documents, told.get("seed", 0)
-    read = spec.model.dtype, spec.text.sequences, spec.text.length, spec.text.bos, spec.text.packing
-    return (
-        typed == (asked.model, asked.revision, window.source, window.documents, window.seed)
-        and read == (asked.dtype, window.sequences, window.length, window.bos, window.packing or spec.text.packing)
-        and set(spec.measurements) == set(asked.measurements)
     )

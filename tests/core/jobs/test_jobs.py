@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -100,15 +102,16 @@ def test_enforce_spares_strangers_and_itself(store: Store) -> None:
 
 def test_a_started_worker_counts_until_it_holds_its_lock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
-    monkeypatch.setattr(processes, "detach", lambda *asked: started.append(asked) or processes.identity())
+    sleeping = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    monkeypatch.setattr(processes, "detach", lambda *asked: started.append(asked) or sleeping)
     queue.ensure_worker(store, "cpu")
     queue.ensure_worker(store, "cpu")
     assert len(started) == 1
     assert started[0][0][1:4] == ["-m", "core", "work"]
-    queue.worker_note(store, "cpu").unlink()
+    sleeping.communicate(b"\n")
+    assert not queue.worker_alive(store, "cpu")
     with processes.take(queue.worker_lock(store, "cpu")):
         assert queue.worker_alive(store, "cpu")
-    assert not queue.worker_alive(store, "cpu")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing import get_context
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -218,23 +219,8 @@ def test_a_follower_takes_over_from_a_killed_run(store: Store, held: Callable) -
     assert len(measured(store)) == 6
 
 
-def test_a_worker_on_a_full_disk_waits_and_then_goes_on_with_the_same_job(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, _ = (queue.submit(store, fake.request(seed=seed)) for seed in (1, 2))
-    tried, slept = [], []
-
-    def full(_: Store, job: Job, models: dict) -> None:
-        tried.append(job.key)
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        if len(slept) == 3:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(worker, "run", full)
-    monkeypatch.setattr(worker.time, "sleep", sleep)
-    with pytest.raises(KeyboardInterrupt):
-        worker.work(store, "cpu", 0.0)
-    assert slept == [worker.ROOM] * 3 and tried == [first.key] * 3
+def test_a_run_on_a_full_disk_is_interrupted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = queue.submit(store, fake.request())
+    monkeypatch.setattr(fake, "_measure", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+    worker.work(store, "cpu", 0.0)
+    assert now(store, job).state == "interrupted"
