@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any, Literal, NamedTuple
 
 from core.ask.lab import Prompt, Question
 
 KEPT = 64  # answers
+RANK = {"row": 0, "scene": 1, "text": 2}  # the lowest is answered first
 
 
 class Task(NamedTuple):
-    """A piece of work; equal tasks have equal answers, but for a step ahead, which nobody waits for."""
+    """A piece of work; equal tasks have equal answers."""
 
-    kind: Literal["row", "scene", "text", "ahead"]
-    asked: Question | Prompt | None = None
+    kind: Literal["row", "scene", "text"]
+    asked: Question | Prompt
     layer: int | None = None
-
-    @property
-    def rank(self) -> int:
-        """Rows come before scenes, scenes before texts."""
-        return ("row", "scene", "text").index(self.kind)
 
 
 @dataclass(eq=False)
 class Ticket:
-    """A task that somebody waits for."""
+    """A task that a reader waits for."""
 
     task: Task
-    number: int  # in the order of asking
-    readers: set[str]
+    reader: str
     future: Future = field(default_factory=Future)
 
 
@@ -41,33 +36,28 @@ class Scheduler:
     """Tickets in the order in which they are answered, safe for many threads.
 
     Of one kind the reader comes first who was answered longest ago. A new question takes the place of the same reader's
-    older one of its kind; who asks what somebody else waits for waits with them.
+    older one of its kind.
     """
 
     def __init__(self) -> None:
         self.changed = threading.Condition(threading.RLock())  # guards everything below
-        self.waiting: list[Ticket] = []
+        self.waiting: list[Ticket] = []  # in the order of asking
         self.running: Ticket | None = None
         self.answers: OrderedDict[Task, Any] = OrderedDict()
-        self.served: dict[str, int] = {}  # reader -> number of their last turn
-        self.numbers = count(1)
+        self.served: dict[str, float] = {}  # reader -> time of their last turn
 
     def ask(self, task: Task, reader: str) -> Future:
-        """The future of a task's answer; it is cancelled when the reader, if nobody else waits too, asks another."""
+        """The future of a task's answer; it is cancelled when the reader asks another of its kind."""
         with self.changed:
-            self._supersede(task, reader)
-            if task in self.answers:
-                self.answers.move_to_end(task)
-                known: Future = Future()
-                known.set_result(self.answers[task])
-                return known
-            tickets = (each for each in (self.running, *self.waiting) if each and not each.future.done())
-            ticket = next((each for each in tickets if each.task == task), None)
-            if ticket is None:
-                ticket = Ticket(task, next(self.numbers), set())
+            for old in [each for each in self.waiting if (each.reader, each.task.kind) == (reader, task.kind)]:
+                if old.task == task:
+                    return old.future
+                self.waiting.remove(old)
+                old.future.cancel()
+            ticket = Ticket(task, reader)
+            if not self._known(ticket):
                 self.waiting.append(ticket)
                 self.changed.notify_all()
-            ticket.readers.add(reader)
             return ticket.future
 
     def ahead(self, future: Future) -> int:
@@ -83,40 +73,36 @@ class Scheduler:
             while self.running is None:
                 if not self.waiting and not self.changed.wait(seconds) and not self.waiting:
                     return None
-                self.running = self._first()
+                ticket = min(self.waiting, key=self._turn)
+                self.waiting.remove(ticket)
+                self.served[ticket.reader] = time.monotonic()
+                if ticket.future.set_running_or_notify_cancel() and not self._known(ticket):
+                    self.running = ticket
             return self.running
 
     def keep(self, answer: Any) -> None:
-        """Keep the answer of the running task."""
+        """Answer the running task, and keep that."""
         with self.changed:
             self.answers[self.running.task] = answer
             while len(self.answers) > KEPT:
                 self.answers.popitem(last=False)
+        self.running.future.set_result(answer)
 
-    def clear(self) -> list[Ticket]:
-        """Forget all tickets; those that somebody still waits for."""
+    def fail(self, error: Exception) -> None:
+        """Fail every ticket that waits."""
         with self.changed:
             waiting, self.waiting, self.running = self.waiting, [], None
-            self.served.clear()
-            return [each for each in waiting if each.future.set_running_or_notify_cancel()]
+        for ticket in waiting:
+            if ticket.future.set_running_or_notify_cancel():
+                ticket.future.set_exception(error)
 
-    # -- with the lock held -------------------------------------------------------------------------------------------
+    def _turn(self, ticket: Ticket) -> tuple[int, float]:
+        return RANK[ticket.task.kind], self.served.get(ticket.reader, 0.0)
 
-    def _turn(self, ticket: Ticket) -> tuple[int, int, int]:
-        return ticket.task.rank, min(self.served.get(reader, 0) for reader in ticket.readers), ticket.number
-
-    def _first(self) -> Ticket | None:
-        """The first in turn, unless nobody waits or it was cancelled."""
-        if not self.waiting:
-            return None
-        ticket = min(self.waiting, key=self._turn)
-        self.waiting.remove(ticket)
-        self.served |= dict.fromkeys(ticket.readers, next(self.numbers))
-        return ticket if ticket.future.set_running_or_notify_cancel() else None
-
-    def _supersede(self, task: Task, reader: str) -> None:
-        for old in [each for each in self.waiting if each.task.kind == task.kind and each.task != task]:
-            old.readers.discard(reader)
-            if not old.readers:
-                self.waiting.remove(old)
-                old.future.cancel()
+    def _known(self, ticket: Ticket) -> bool:
+        """Answer a ticket by what is kept, if that is there."""
+        known = ticket.task in self.answers
+        if known:
+            self.answers.move_to_end(ticket.task)
+            ticket.future.set_result(self.answers[ticket.task])
+        return known

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Literal
 
 from core.ask.lab import Prompt, Question, check_layer
 from core.base.errors import UserError
@@ -25,7 +25,6 @@ from core.store.scenes import Generated, Row, Scene
 LOG = logging.getLogger(__name__)
 State = Literal["cold", "loading", "ready"]
 COMMAND = (sys.executable, "-m", "core.jobs.warm_process", "demo")
-AHEAD = Task("ahead")
 STOPPED = "the lab's model stopped while it worked on this, perhaps for want of memory: ask again"
 BROKEN = "the lab's model could not be started: see the terminal that the dashboard runs in"
 # threads that wait give their core away, so that a run beside it goes on; libraries draw no bars
@@ -39,7 +38,6 @@ class Warm:
         """idle: seconds without a question after which the process leaves."""
         self.command, self.idle = command, idle
         self.scheduler = Scheduler()
-        self.serving = False  # whether the thread is there
         self.stage: State = "cold"
 
     def state(self) -> State:
@@ -49,8 +47,8 @@ class Warm:
     def wake(self) -> None:
         """Load the model, if it is not there, before anybody asks."""
         with self.scheduler.changed:
-            if not self.serving:
-                self.serving, self.stage = True, "loading"
+            if self.stage == "cold":
+                self.stage = "loading"
                 threading.Thread(target=self._run, name="lab", daemon=True).start()
 
     def ask(self, task: Task, reader: str) -> Future:
@@ -68,75 +66,55 @@ class Warm:
     # -- in a thread of its own ---------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        """Start the process and hand it one task after the other; a process that stopped is started anew."""
+        """Have one process after the other answer, until one is left."""
         stopped = True
-        while stopped:  # not while serving: once this thread has left, another may serve
+        while stopped:
             self.stage = "loading"
-            process, (kind, content) = _begin(self.command)
-            if kind != "ready":
-                return self._leave(content)
-            self.stage = "ready"
+            process = subprocess.Popen(
+                self.command,
+                cwd=PROJECT,
+                env={**os.environ, **SURROUNDINGS},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
             try:
                 stopped = self._answer(process)
             finally:
                 _end(process)
-        return None
 
     def _answer(self, process: subprocess.Popen) -> bool:
-        """Answer until nobody asks (False) or the process has stopped (True); go steps ahead while nobody waits."""
-        kind, more = "", True
-        while kind != "stopped":
+        """Answer by a process until it has stopped (True), has no model or nobody asks (False)."""
+        try:
+            kind, content = receive(process.stdout)
+        except (EOFError, ValueError):
+            kind, content = "refused", BROKEN
+        if kind != "ready":
+            self._leave(content)
+            return False
+        self.stage = "ready"
+        while True:
             with self.scheduler.changed:
-                ticket = self.scheduler.next(0 if more else self.idle)
-                if ticket is None and not more:
+                ticket = self.scheduler.next(self.idle)
+                if ticket is None:
                     self._leave()
                     return False
-            kind, content = _exchange(process, ticket.task if ticket else AHEAD)
-            if ticket is None:
-                more = (kind, content) == ("answer", True)
-                if kind == "stopped":  # the next question starts a new one: else it would stop again and again
-                    self._leave(content)
-                    return False
-            elif kind == "answer":
+            try:
+                send(process.stdin, *ticket.task)
+                kind, content = receive(process.stdout)
+            except Exception:  # whatever came is no answer: who waits is told, and a new process is started
+                LOG.exception("the lab's process gave no answer")
+                ticket.future.set_exception(UserError(STOPPED))
+                return True
+            if kind == "answer":
                 self.scheduler.keep(content)
-                ticket.future.set_result(content)
             else:
                 ticket.future.set_exception(RuntimeError(content) if kind == "failed" else UserError(content))
-        return True
 
     def _leave(self, why: str = "") -> None:
-        """Stop serving, and fail all pending futures with the reason."""
+        """Stop serving, and fail all who wait with the reason."""
         with self.scheduler.changed:
-            self.serving, self.stage = False, "cold"
-            pending = self.scheduler.clear()
-        for ticket in pending:
-            ticket.future.set_exception(UserError(why))
-
-
-def _begin(command: Sequence[str]) -> tuple[subprocess.Popen | None, list[str]]:
-    """A process and its first message: it has its model, or cannot have it and has left."""
-    process = None
-    try:
-        process = subprocess.Popen(
-            command, cwd=PROJECT, env={**os.environ, **SURROUNDINGS}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        message = receive(process.stdout)
-    except (EOFError, OSError, ValueError):
-        message = ["refused", BROKEN]
-    if process and message[0] != "ready":
-        _end(process)
-    return process, message
-
-
-def _exchange(process: subprocess.Popen, task: Task) -> tuple[str, Any]:
-    """How a task went in the process, and the answer or what is wrong."""
-    try:
-        send(process.stdin, *task)
-        kind, content = receive(process.stdout)
-        return kind, content
-    except Exception:  # whatever came is no answer: who waits is told, and a new process is started
-        LOG.exception("the lab's process gave no answer")
-        return "stopped", STOPPED
+            self.stage = "cold"
+            self.scheduler.fail(UserError(why))
 
 
 def _end(process: subprocess.Popen) -> None:

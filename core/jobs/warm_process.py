@@ -9,9 +9,12 @@ import gc
 import json
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO
 
 from core.ask.inputs import OfModel
@@ -21,7 +24,6 @@ from core.base.spec import Spec
 from core.jobs.scheduler import Task
 from core.store.scenes import Generated, Row, Scene
 
-Answer = Callable[[Task], Any]
 DONE = object()
 FORMS = {form.__name__: form for form in (Question, Prompt, Row, Scene, Generated)}
 
@@ -56,24 +58,42 @@ def _formed(part: Any) -> Any:
     return FORMS[name].model_validate(fields)
 
 
-def serve(prepare: Callable[[], Answer]) -> None:
-    """Answer tasks by the function that `prepare` gives, until the other side is gone."""
-    tasks, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+def serve(prepare: Callable[[], Desk]) -> None:
+    """Answer tasks by the desk that `prepare` gives, and go steps ahead meanwhile, until the other side is gone."""
+    asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
     try:
-        answer = prepare()
+        desk = prepare()
     except UserError as error:
         return send(answers, "refused", str(error))
     send(answers, "ready", None)
-    with suppress(EOFError, BrokenPipeError):
+    tasks: SimpleQueue[Task | None] = SimpleQueue()
+    threading.Thread(target=_listen, args=[asked, tasks], daemon=True).start()
+    more = True
+    with suppress(BrokenPipeError):
         while True:
-            send(answers, *_outcome(answer, Task(*receive(tasks))))
+            try:
+                task = tasks.get(block=not more)
+            except Empty:
+                more = _outcome(desk.step) == ("answer", True)
+                continue
+            if task is None:
+                return None
+            send(answers, *_outcome(partial(desk.answer, task)))
 
 
-def _outcome(answer: Answer, task: Task) -> tuple[str, Any]:
-    """How a task went: `answer` and its content, or `refused` or `failed` and a sentence."""
+def _listen(asked: BinaryIO, tasks: SimpleQueue[Task | None]) -> None:
+    """Pass on every task that is asked, and None at the end."""
+    with suppress(EOFError):
+        while True:
+            tasks.put(Task(*receive(asked)))
+    tasks.put(None)
+
+
+def _outcome(work: Callable[[], Any]) -> tuple[str, Any]:
+    """How a piece of work went: `answer` and its content, or `refused` or `failed` and a sentence."""
     try:
-        return "answer", answer(task)
+        return "answer", work()
     except UserError as error:
         return "refused", str(error)
     except Exception as error:
@@ -107,14 +127,16 @@ class Desk:
             self.writer = Writer(loaded, self.bench.store, self.lab.masks)
             self.steps = self.lab.ahead()
 
-    def answer(self, task: Task) -> Row | Scene | Generated | bool:
-        """A row, a scene or a text; after a step ahead whether there is another.
+    def step(self) -> bool:
+        """Prepare a little of what may be asked; whether more remains."""
+        return next(self.steps, DONE) is not DONE
+
+    def answer(self, task: Task) -> Row | Scene | Generated:
+        """A row, a scene or a text.
 
         Raises:
             UserError: what is asked cannot be.
         """
-        if task.kind == "ahead":
-            return next(self.steps, DONE) is not DONE
         self._at(task.asked.of_model)
         if task.kind == "row":
             return self.lab.row(task.asked, task.layer)
@@ -123,4 +145,4 @@ class Desk:
 
 if __name__ == "__main__":
     gc.set_threshold(100_000, 50, 100)  # see core/__main__.py
-    serve(lambda: Desk(sys.argv[1]).answer)
+    serve(lambda: Desk(sys.argv[1]))

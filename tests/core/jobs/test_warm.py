@@ -25,24 +25,24 @@ FAKE = """
 import os, pathlib, time
 from core.jobs.warm_process import serve
 from core.base.errors import UserError
-calls = 0
-def answer(task):
-    global calls
-    if task.kind == "ahead":
+class Desk:
+    calls = 0
+    def step(self):
         return False
-    calls += 1
-    what, _, rest = (task.asked.prompt if task.kind == "text" else task.asked.sentence).partition(" ")
-    while what == "hold" and not pathlib.Path(rest).exists():
-        time.sleep(0.02)
-    if what == "crash":
-        os._exit(3)
-    if what == "refuse":
-        raise UserError(rest)
-    if what == "slip":
-        return 1 / 0
-    print("no answer", flush=True)
-    return task.kind, rest, task.layer, os.getpid(), calls
-serve(lambda: answer)
+    def answer(self, task):
+        self.calls += 1
+        what, _, rest = (task.asked.prompt if task.kind == "text" else task.asked.sentence).partition(" ")
+        while what == "hold" and not pathlib.Path(rest).exists():
+            time.sleep(0.02)
+        if what == "crash":
+            os._exit(3)
+        if what == "refuse":
+            raise UserError(rest)
+        if what == "slip":
+            return 1 / 0
+        print("no answer", flush=True)
+        return task.kind, rest, task.layer, os.getpid(), self.calls
+serve(Desk)
 """
 REFUSING = """
 def no(): raise UserError('there is none')
@@ -72,11 +72,11 @@ def made() -> Iterator[Callable[..., Warm]]:
 def ended(one: Warm) -> None:
     """Its process has left."""
     one.idle = 0
-    if one.serving:
+    if one.state() != "cold":
         until(lambda: one.state() != "loading")
         with suppress(UserError):
             one.ask(row("x end"), "nobody").result(SOON)
-    until(lambda: not one.serving)
+    until(lambda: one.state() == "cold")
 
 
 def until(happened: Callable[[], object]) -> None:
@@ -116,7 +116,6 @@ def served(scheduler: Scheduler) -> list[str]:
     while ticket := scheduler.next(0):
         words = ticket.task.asked.prompt if ticket.task.kind == "text" else ticket.task.asked.sentence
         scheduler.keep(words)
-        ticket.future.set_result(words)
         order.append(words)
     return order
 
@@ -140,14 +139,14 @@ def test_readers_take_turns() -> None:
 
 def test_a_newer_question_takes_the_place_of_the_reader_s_older_one() -> None:
     one = Scheduler()
-    running = one.ask(row("x 0"), "a")
-    ticket = one.next(0)
-    first, other, shared = one.ask(row("x 1"), "a"), one.ask(scene("x 1"), "a"), one.ask(row("x 2"), "b")
-    assert one.ask(row("x 0"), "c") is running and one.ask(row("x 2"), "a") is shared, "who asks the same waits too"
+    one.ask(row("x 0"), "a")
+    assert one.next(0) is one.running
+    first, other, shared = one.ask(row("x 1"), "a"), one.ask(scene("x 1"), "a"), one.ask(row("x 0"), "b")
+    assert one.ask(row("x 1"), "a") is first, "the same again changes nothing"
+    one.ask(row("x 2"), "a")
     assert first.cancelled() and not other.cancelled() and one.ahead(shared) == 1
-    one.ask(row("x 3"), "a")
-    ticket.future.set_result("x 0")
-    assert served(one) == ["x 2", "x 3", "x 1"], "the other reader still waits for what both asked"
+    one.keep("x 0")
+    assert served(one) == ["x 2", "x 1"] and shared.result() == "x 0", "who asks the same is answered by the same"
 
 
 def test_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,17 +167,14 @@ def test_a_refusal_and_a_bug_are_told_apart(made: Callable[..., Warm]) -> None:
     assert one.ask(row("x 1"), "a").result(SOON)[1] == "1"
 
 
-STEPPING = FAKE.replace("return False", "time.sleep(0.05); calls += 1; return calls < 5")
+STEPPING = FAKE.replace("return False", "time.sleep(0.05); self.calls += 1; return self.calls < 5")
 
 
 def test_steps_go_ahead_while_nobody_asks(made: Callable[..., Warm]) -> None:
-    """A question comes between two of them; when all are done the process waits, and leaves when nobody asks."""
-    one = made(STEPPING, idle=2)
+    """A question comes between two of them; when all are done the process waits."""
+    one = made(STEPPING)
     assert one.ask(row("x 1"), "a").result(SOON)[4] < 5
-    until(lambda: not one.serving)
-    one.idle = 600
-    pid = one.ask(row("x 2"), "a").result(SOON)[3]
-    assert psutil.pid_exists(pid)
+    until(lambda: one.ask(row(f"x {time.monotonic()}"), "a").result(SOON)[4] > 5)
 
 
 def test_a_crash_costs_one_answer_and_the_others_come(made: Callable[..., Warm], tmp_path: Path, sentence) -> None:
@@ -198,7 +194,7 @@ def test_a_crash_costs_one_answer_and_the_others_come(made: Callable[..., Warm],
     [
         ("raise SystemExit(1)", "could not be started"),
         ("print('hello')", "could not be started"),
-        (FAKE.replace("serve(lambda: answer)", REFUSING), "there is none"),
+        (FAKE.replace("serve(Desk)", REFUSING), "there is none"),
     ],
 )
 def test_a_model_that_cannot_be_had_is_an_error_for_all(made: Callable[..., Warm], code: str, said: str) -> None:
@@ -273,4 +269,4 @@ def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
     one.idle = 0
     one.ask(Task("row", asked[0], 1), "a").result(SOON)
     one.ask(Task("row", lab.question("The end", "skip", model=folder), 1), "a").result(SOON)
-    until(lambda: not one.serving)
+    until(lambda: one.state() == "cold")
