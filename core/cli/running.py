@@ -115,7 +115,7 @@ def deleted(
     """Delete a result with the units that no other needs, or forget a job that ended."""
     store = Store(cache)
     queue.tidy(store)
-    found = store.by_key(key, beside=queue.jobs(store), what="result and no job")
+    found = store.by_key(key, beside=queue.jobs(store))
     if isinstance(found, Entry) and found.committed:
         raise UserError(f"{found.key} is part of the committed demo and cannot be deleted")
     if not yes and not _agreed(found):

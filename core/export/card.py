@@ -97,7 +97,6 @@ class Exported:
     weights: Array  # number of weights
     planned: Array  # fraction of zeros
     dtype: str
-    two_of_four: bool  # whether every linear has two zeros in each four neighbouring inputs
 
     @property
     def per_layer(self) -> Array:
@@ -114,24 +113,14 @@ class Exported:
 def size_words(exported: Exported) -> str:
     """What the zeros do for size and speed, with the measured bytes."""
     header = exported.bytes - exported.dense_bytes
-    words = [
+    return (
         f"The weight files have {exported.bytes:,} bytes: {exported.dense_bytes:,} for the {exported.dtype} values, as "
-        f"many as without a single zero, and {header:,} for names and shapes.",
+        f"many as without a single zero, and {header:,} for names and shapes. "
         "A zero is stored like any other value, and a dense matrix product multiplies by it like by any other: the "
-        f"{per_cent(exported.sparsity)} zeros make this model neither smaller nor faster.",
-    ]
-    needs = "a GPU with sparse tensor cores and a runtime that packs the weights for them"
-    if exported.two_of_four:
-        words.append(
-            "Its linears do have two zeros in every four neighbouring inputs (2:4). What turns that into speed is "
-            f"{needs}; loaded as it is, it runs as a dense model."
-        )
-    else:
-        words.append(
-            "Speed takes zeros in a pattern that hardware knows, which these are not in: 2:4, two zeros in every four "
-            f"neighbouring inputs. And it takes {needs}."
-        )
-    return " ".join(words)
+        f"{per_cent(exported.sparsity)} zeros make this model neither smaller nor faster. "
+        "Speed takes zeros in a pattern that hardware knows, as 2:4, two zeros in every four neighbouring inputs; and "
+        "a GPU with sparse tensor cores and a runtime that packs the weights for them."
+    )
 
 
 def card_text(card: Card, exported: Exported) -> str:

@@ -24,7 +24,7 @@ from core.export import journal
 from core.export.card import RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
 from core.export.checking import count, has_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
-from core.kinds.patterns import Pattern, pattern
+from core.kinds.patterns import pattern
 from core.measure.pruning import check, restored
 from core.models import anatomy, work
 from core.models.layer_files import save
@@ -130,7 +130,6 @@ def _exported(
         weights=anatomy.parameters(loaded.layers),
         planned=planned,
         dtype=loaded.spec.dtype,
-        two_of_four=bool(has_pattern(loaded.layers, Pattern(2, 4)).all()),
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -25,7 +24,6 @@ from core.store.files import write_file
 
 ACTIVE = ("queued", "running")
 INTERVAL = 0.2  # seconds between two writes of progress.json, at least
-WINDOW = 60.0  # seconds over which the rate is taken
 REQUESTS = {row.request.__name__: row.request for row in JOBS}
 
 
@@ -156,7 +154,7 @@ class Recorder:
 
     def __init__(self, job: Job, on_progress: Callable[[Status], None]):
         self.job, self.on_progress = job, on_progress
-        self.seen: deque[tuple[float, int]] = deque()  # (seconds, million FLOP) of the last minute
+        self.first: tuple[float, int] | None = None  # seconds and million FLOP at the first report
         self.written = 0.0
         self.started, self.began = time.time(), time.monotonic()
         self._write(Status(state="running", line="starting", started=self.started, **processes.identity()))
@@ -173,7 +171,7 @@ class Recorder:
         if soon and progress.parts == self.status.parts and progress.done < progress.total:
             return
         if progress.total != self.status.total or progress.done < self.status.done:
-            self.seen.clear()
+            self.first = None
         rate = self._rate(progress.done)
         left = (progress.total - progress.done) / rate if rate else None
         memory = psutil.Process().memory_info().rss
@@ -186,12 +184,10 @@ class Recorder:
         self._write(status)
 
     def _rate(self, done: int) -> float | None:
-        """Million FLOP per second over the last minute; None before there is something to divide."""
+        """Million FLOP per second since the first report; None before there is something to divide."""
         now = time.monotonic()
-        self.seen.append((now, done))
-        while len(self.seen) > 2 and now - self.seen[0][0] > WINDOW:
-            self.seen.popleft()
-        seconds, grown = now - self.seen[0][0], done - self.seen[0][1]
+        self.first = self.first or (now, done)
+        seconds, grown = now - self.first[0], done - self.first[1]
         return grown / seconds if seconds > 0 and grown > 0 else None
 
     def _write(self, status: Status) -> None:

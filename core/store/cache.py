@@ -172,28 +172,22 @@ class Store:
         """
         return self.by_key(key, ("profile",))
 
-    def by_key(
-        self, key: str, kinds: tuple[str, ...] = VIEW_KINDS, beside: Iterable[Any] = (), what: str = "result"
-    ) -> Any:
+    def by_key(self, key: str, kinds: tuple[str, ...] = VIEW_KINDS, beside: Iterable[Any] = ()) -> Any:
         """An entry of some kinds by its key or an unambiguous beginning of it; `demo` is a profile.
 
         Args:
             beside: what else has a key and may be meant.
-            what: is looked for, where that is of several kinds.
 
         Raises:
             UserError: none or several match.
         """
         if key == "demo" and "profile" in kinds:
             return self.demo()
-        what = kinds[0] if len(kinds) == 1 else what
         here = (entry for kind in kinds for entry in self.entries(kind, key))
         found = {each.key: each for each in (*here, *beside) if key and each.key.startswith(key)}
         if not found:
-            other = next((kind for kind in VIEW_KINDS if key and any(self.entries(kind, key))), None)
-            if other:
-                raise UserError(f"{key!r} is of the kind {other}: give the key of a {listed(kinds, 'or')}")
-            raise UserError(f"there is no {what} {key!r} in {self.root}: list them with `python -m core runs`")
+            what = f"there is no {listed(kinds, 'or')} {key!r} in {self.root}"
+            raise UserError(f"{what}: list what is there with `python -m core runs`")
         if len(found) > 1:
             raise UserError(f"{key!r} begins several of them ({', '.join(sorted(found))}): give more of it")
         return next(iter(found.values()))

@@ -24,9 +24,9 @@ HEADER = re.compile(
 Result = TypeVar("Result")
 
 
-def over(*axes: str, unit: str) -> Array:
-    """Declare an array field by the names of its axes and its unit."""
-    return field(metadata={"axes": axes, "unit": unit})
+def over(*axes: str) -> Array:
+    """Declare an array field by the names of its axes; the comment beside it says what it holds, and its unit."""
+    return field(metadata={"axes": axes})
 
 
 def axes_of(result: type | None) -> dict[str, tuple[str, ...]]:
@@ -89,19 +89,19 @@ class Perturbed:
     "Tokens" are those after the first. Position 0, the attention sink, is kept apart in `drift_first`.
     """
 
-    log_drift: Array = over("injection", "read", "sequence", unit="mean over tokens of ln(||h'_k - h_k|| / ||h_k||)")
-    drift: Array = over("injection", "read", unit="||h'_k - h_k|| / ||h_k||, mean over tokens, then sequences")
-    drift_first: Array = over("injection", "read", unit="the same at position 0, mean over sequences")
-    cosine: Array = over("injection", "read", unit="cos(h'_k, h_k), mean over tokens and sequences")
-    orthogonal: Array = over("injection", "read", unit="share of ||h'_k - h_k|| orthogonal to h_k, mean")
-    ratio: Array = over("injection", "sequence", unit="mean over tokens of final drift / drift at injection")
-    final_squared: Array = over("injection", "sequence", unit="mean over tokens of (final drift)^2")
-    ratio_q25: Array = over("injection", "sequence", unit="lower quartile of the same over tokens")
-    ratio_q50: Array = over("injection", "sequence", unit="median of the same over tokens")
-    ratio_q75: Array = over("injection", "sequence", unit="upper quartile of the same over tokens")
-    kl: Array = over("injection", "sequence", unit="KL(dense || perturbed) of the next token, nats, mean")
-    nll_increase: Array = over("injection", "sequence", unit="nats/token, mean over read tokens")
-    flips: Array = over("injection", "sequence", unit="fraction of read tokens whose likeliest next token changed")
+    log_drift: Array = over("injection", "read", "sequence")  # mean over tokens of ln(||h'_k - h_k|| / ||h_k||)
+    drift: Array = over("injection", "read")  # ||h'_k - h_k|| / ||h_k||, mean over tokens, then sequences
+    drift_first: Array = over("injection", "read")  # the same at position 0, mean over sequences
+    cosine: Array = over("injection", "read")  # cos(h'_k, h_k), mean over tokens and sequences
+    orthogonal: Array = over("injection", "read")  # share of ||h'_k - h_k|| orthogonal to h_k, mean
+    ratio: Array = over("injection", "sequence")  # mean over tokens of final drift / drift at injection
+    final_squared: Array = over("injection", "sequence")  # mean over tokens of (final drift)^2
+    ratio_q25: Array = over("injection", "sequence")  # lower quartile of the same over tokens
+    ratio_q50: Array = over("injection", "sequence")  # median of the same over tokens
+    ratio_q75: Array = over("injection", "sequence")  # upper quartile of the same over tokens
+    kl: Array = over("injection", "sequence")  # KL(dense || perturbed) of the next token, nats, mean
+    nll_increase: Array = over("injection", "sequence")  # nats/token, mean over read tokens
+    flips: Array = over("injection", "sequence")  # fraction of read tokens whose likeliest next token changed
 
     @property
     def layers(self) -> int:
@@ -136,84 +136,84 @@ def count(part: Merged) -> int:
 class Activation:
     """The clean run: size of the residual stream, how much each layer changes it, and the loss."""
 
-    norm: Array = over("layer", "sequence", unit="||h_l||, mean over tokens after the first")
-    log_norm: Array = over("layer", "sequence", unit="ln ||h_l||, mean over tokens after the first")
-    norm_first: Array = over("layer", "sequence", unit="||h_l|| at position 0")
-    block_influence: Array = over("layer", "sequence", unit="1 - cos(h_{l-1}, h_l), mean over tokens after the first")
-    nll: Array = over("sequence", unit="nats/token of the clean model, mean over all targets")
+    norm: Array = over("layer", "sequence")  # ||h_l||, mean over tokens after the first
+    log_norm: Array = over("layer", "sequence")  # ln ||h_l||, mean over tokens after the first
+    norm_first: Array = over("layer", "sequence")  # ||h_l|| at position 0
+    block_influence: Array = over("layer", "sequence")  # 1 - cos(h_{l-1}, h_l), mean over tokens after the first
+    nll: Array = over("sequence")  # nats/token of the clean model, mean over all targets
 
 
 @dataclass(frozen=True, eq=False)
 class Weights:
     """Statistics of the weights alone; a layer with fewer linears than others has NaN in their place."""
 
-    parameters: Array = over("layer", "linear", unit="prunable weights of a linear")
-    alpha_hill: Array = over("layer", "linear", unit="power-law exponent of the spectrum, Hill estimator")
-    alpha_peak: Array = over("layer", "linear", unit="the same, with the tail that fits best")
+    parameters: Array = over("layer", "linear")  # prunable weights of a linear
+    alpha_hill: Array = over("layer", "linear")  # power-law exponent of the spectrum, Hill estimator
+    alpha_peak: Array = over("layer", "linear")  # the same, with the tail that fits best
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
     """Wanda scores `|W_ij| ||X_j||`, pooled over a layer's linears."""
 
-    outlier_ratio: Array = over("layer", "threshold", unit="fraction of scores above M times their mean")
-    mean: Array = over("layer", unit="mean score")
-    median: Array = over("layer", unit="median score")
+    outlier_ratio: Array = over("layer", "threshold")  # fraction of scores above M times their mean
+    mean: Array = over("layer")  # mean score
+    median: Array = over("layer")  # median score
 
 
 @dataclass(frozen=True, eq=False)
 class Removal:
     """Change of a linear's outputs if half of its weights were removed; NaN where a layer has fewer linears."""
 
-    error: Array = over("layer", "linear", unit="squared change of the linear's outputs, mean over tokens")
+    error: Array = over("layer", "linear")  # squared change of the linear's outputs, mean over tokens
 
 
 @dataclass(frozen=True, eq=False)
 class Floor:
     """Drift from rounding alone."""
 
-    drift: Array = over("injection", "read", unit="drift after rounding-sized noise, one sequence")
-    half_precision: Array = over("read", unit="relative distance of the stream from its float32 run; 0 in float32")
+    drift: Array = over("injection", "read")  # drift after rounding-sized noise, one sequence
+    half_precision: Array = over("read")  # relative distance of the stream from its float32 run; 0 in float32
 
 
 @dataclass(frozen=True, eq=False)
 class Cumulative:
     """The whole of another checkpoint run beside the model; "tokens" are those after the first, as in `Perturbed`."""
 
-    log_drift: Array = over("read", "sequence", unit="mean over tokens of ln(||h'_k - h_k|| / ||h_k||)")
-    drift_first: Array = over("read", unit="||h'_k - h_k|| / ||h_k|| at position 0, mean over sequences")
-    entry: Array = over("sequence", unit="the same before the first layer, mean over tokens")
-    kl: Array = over("sequence", "token", unit="KL(model || other) of the token after tokens 1, 2, ..., nats")
-    nll_increase: Array = over("sequence", "token", unit="rise of the loss of the same, nats")
-    flips: Array = over("sequence", "token", unit="1 where the likeliest next token is another, else 0")
+    log_drift: Array = over("read", "sequence")  # mean over tokens of ln(||h'_k - h_k|| / ||h_k||)
+    drift_first: Array = over("read")  # ||h'_k - h_k|| / ||h_k|| at position 0, mean over sequences
+    entry: Array = over("sequence")  # the same before the first layer, mean over tokens
+    kl: Array = over("sequence", "token")  # KL(model || other) of the token after tokens 1, 2, ..., nats
+    nll_increase: Array = over("sequence", "token")  # rise of the loss of the same, nats
+    flips: Array = over("sequence", "token")  # 1 where the likeliest next token is another, else 0
 
 
 @dataclass(frozen=True, eq=False)
 class Difference:
     """Differences of another checkpoint's weights; 0 and 1 where a layer lacks a tensor that others have."""
 
-    error: Array = over("layer", "tensor", unit="||W' - W|| / ||W||")
-    scale: Array = over("layer", "tensor", unit="<W', W> / <W, W>: 1 where W' is W and what is unlike it")
-    outside: Array = over("rest", unit="the same of each tensor outside the layers")
+    error: Array = over("layer", "tensor")  # ||W' - W|| / ||W||
+    scale: Array = over("layer", "tensor")  # <W', W> / <W, W>: 1 where W' is W and what is unlike it
+    outside: Array = over("rest")  # the same of each tensor outside the layers
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
     """Losses of a model, dense or pruned, on the windows of a text."""
 
-    nll: Array = over("window", unit="nats/token, mean over the window's targets")
-    kl: Array = over("window", unit="KL(dense || this) of the next token, nats, mean; 0 for the dense model")
-    agreement: Array = over("window", unit="fraction of tokens whose likeliest next token is the dense model's")
-    zeros: Array = over("layer", "linear", unit="fraction of the linear's weights that are zero, counted")
+    nll: Array = over("window")  # nats/token, mean over the window's targets
+    kl: Array = over("window")  # KL(dense || this) of the next token, nats, mean; 0 for the dense model
+    agreement: Array = over("window")  # fraction of tokens whose likeliest next token is the dense model's
+    zeros: Array = over("layer", "linear")  # fraction of the linear's weights that are zero, counted
 
 
 @dataclass(frozen=True, eq=False)
 class ZeroShot:
     """Answers to the examples of a zero-shot task."""
 
-    document: Array = over("example", unit="row of the task's data")
-    acc: Array = over("example", unit="1 where the right answer is the likeliest, else 0")
-    acc_norm: Array = over("example", unit="the same by likelihood per character; NaN where the task has none")
+    document: Array = over("example")  # row of the task's data
+    acc: Array = over("example")  # 1 where the right answer is the likeliest, else 0
+    acc_norm: Array = over("example")  # the same by likelihood per character; NaN where the task has none
 
 
 Merged = TypeVar("Merged", Perturbed, Evaluated)

@@ -9,7 +9,6 @@ from pathlib import Path
 from core.ask.lab import Prompt, Question
 from core.base.spec import Spec
 from core.store import cache
-from core.store.files import write_file
 
 Word = tuple[str, float]  # a next word and its probability
 Numbers = tuple[float, ...]
@@ -83,18 +82,3 @@ def written() -> dict[Prompt, Generated]:
     path = folder() / "generated.json"
     held = json.loads(path.read_bytes()) if path.is_file() else []
     return {each.asked: each for each in map(Generated.model_validate, held)}
-
-
-def keep_scene(name: str, question: Question, scene: Scene) -> Path:
-    """Write an answer to be committed, under a name that orders them; the same answer gives the same bytes."""
-    held = {"question": question.model_dump(mode="json"), "scene": scene.model_dump(mode="json")}
-    path = folder() / f"scene-{name}.json.gz"
-    write_file(path, gzip.compress(json.dumps(held, separators=(",", ":")).encode(), mtime=0))
-    return path
-
-
-def keep_written(found: list[Generated]) -> Path:
-    """Write continuations to be committed."""
-    path = folder() / "generated.json"
-    write_file(path, (json.dumps([each.model_dump(mode="json") for each in found], indent=1) + "\n").encode())
-    return path

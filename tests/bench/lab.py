@@ -6,7 +6,10 @@ Scenes of the opening sentence, and three prompts continued by the dense and by 
 from __future__ import annotations
 
 import argparse
+import gzip
 import itertools
+import json
+from pathlib import Path
 
 from core.ask import lab
 from core.evaluate.writing import Writer
@@ -15,6 +18,7 @@ from core.models.loading import load
 from core.models.sources import locate
 from core.store import scenes
 from core.store.cache import Store
+from core.store.files import write_file
 
 OPENING = "The old clockmaker opened the door of her shop and found the street empty."
 SCENES = {
@@ -40,9 +44,9 @@ def main() -> None:
     if only != "texts":
         for name, (word, first) in SCENES.items():
             asked = lab.question(OPENING, word, first)
-            print(scenes.keep_scene(name, asked, answering.scene(asked)), flush=True)
+            print(keep_scene(name, asked, answering.scene(asked)), flush=True)
     if only != "scenes":
-        print(scenes.keep_written(texts(Writer(loaded, store, answering.masks))), flush=True)
+        print(keep_written(texts(Writer(loaded, store, answering.masks))), flush=True)
 
 
 def texts(writer: Writer) -> list[scenes.Generated]:
@@ -58,6 +62,21 @@ def texts(writer: Writer) -> list[scenes.Generated]:
                 found[asked] = writer.write(asked)
             print(asked.setting.name, found[asked].seconds, repr(found[asked].pruned), flush=True)
     return list(found.values())
+
+
+def keep_scene(name: str, question: lab.Question, scene: scenes.Scene) -> Path:
+    """Write an answer to be committed, under a name that orders them; the same answer gives the same bytes."""
+    held = {"question": question.model_dump(mode="json"), "scene": scene.model_dump(mode="json")}
+    path = scenes.folder() / f"scene-{name}.json.gz"
+    write_file(path, gzip.compress(json.dumps(held, separators=(",", ":")).encode(), mtime=0))
+    return path
+
+
+def keep_written(found: list[scenes.Generated]) -> Path:
+    """Write continuations to be committed."""
+    path = scenes.folder() / "generated.json"
+    write_file(path, (json.dumps([each.model_dump(mode="json") for each in found], indent=1) + "\n").encode())
+    return path
 
 
 if __name__ == "__main__":

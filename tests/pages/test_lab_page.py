@@ -13,13 +13,13 @@ from streamlit.testing.v1 import AppTest
 from core.ask.lab import ALLOCATIONS, SPARSITIES, prompt, question
 from core.base.errors import UserError
 from core.show.figures import LIGHT
-from core.store import scenes
 from core.store.scenes import Generated
 from pages.ui import live, serving
 from pages.ui.lab import question as asking
 from pages.ui.lab.question import OPENING
 from pages.ui.live import grid
 from pages.ui.live.grid import Answered
+from tests.bench.lab import keep_scene, keep_written
 from tests.fake_warm import LAYERS, Warm, scene
 from tests.pages.opening import links, opened_at, pictures
 
@@ -30,11 +30,11 @@ NOISE, EVERYWHERE = question(OPENING, "gaussian:0.3"), question(OPENING, "gaussi
 @pytest.fixture
 def stored(filled_cache: dict[str, str], model: Warm) -> None:
     """Two committed scenes of the opening sentence, and a committed text."""
-    scenes.keep_scene("0", NOISE, scene(0.5, flips=2))
-    scenes.keep_scene("1", EVERYWHERE, scene(2.0, flips=4))
+    keep_scene("0", NOISE, scene(0.5, flips=2))
+    keep_scene("1", EVERYWHERE, scene(2.0, flips=4))
     asked = [prompt("Once", name, share) for name in ALLOCATIONS for share in SPARSITIES]
     told = {"dense": " upon a time", "pruned": " upon the the", "sparsity": 0.5, "seconds": 1}
-    scenes.keep_written([Generated(asked=each, **told) for each in asked])
+    keep_written([Generated(asked=each, **told) for each in asked])
 
 
 def opened(**view: str) -> AppTest:

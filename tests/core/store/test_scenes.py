@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 
 from core.ask import lab
 from core.store import scenes
-from tests.bench.lab import OPENING, PROMPTS, SCENES, TOKENS
+from tests.bench.lab import OPENING, PROMPTS, SCENES, TOKENS, keep_scene
+
+PROJECT = Path(__file__).parents[3] / "cache"
 
 
 @pytest.mark.parametrize("place", range(len(SCENES)))
@@ -25,23 +28,15 @@ def test_scenes_are_committed_the_opening_one_first(place: int) -> None:
         assert {len(words) for words in (*row.perturbed, *row.dense)} == {lab.WORDS}
 
 
-def test_a_scene_is_kept_as_it_is_the_same_bytes_every_time(empty_cache) -> None:
-    question, found = next(iter(_committed().items()))
-    path = scenes.keep_scene("1", question, found)
+def test_a_scene_is_kept_as_it_is_the_same_bytes_every_time(empty_cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(scenes.cache, "HOME", PROJECT)
+        question, found = next(iter(scenes.examples().items()))
+    path = keep_scene("1", question, found)
     before = path.read_bytes()
     assert scenes.examples() == {question: found}
-    assert scenes.keep_scene("1", question, found).read_bytes() == before
+    assert keep_scene("1", question, found).read_bytes() == before
     assert len(before) < 60_000
-
-
-def _committed() -> dict:
-    import json
-    from gzip import decompress
-    from pathlib import Path
-
-    path = next((Path(__file__).parents[3] / "cache/demo/lab").glob("scene-1-*"))
-    held = json.loads(decompress(path.read_bytes()))
-    return {lab.Question.model_validate(held["question"]): scenes.Scene.model_validate(held["scene"])}
 
 
 def test_every_prompt_is_continued_by_every_setting() -> None:
