@@ -25,11 +25,11 @@ def gains(asked: InView) -> Chart:
     """Gains at every strength of the perturbation; beside another profile's, where one that holds it is compared."""
     profile, name = asked.profile, asked.name
     if asked.twin and name in asked.twin.by_name:
-        return gain.of_profiles([profile, asked.twin], name, asked.statistic, asked.look)
+        return gain.of_profiles(profile, asked.twin, name, asked.layer, asked.statistic, asked.look)
     names = words.family(profile, name)
     lines = [gain.line(profile.perturbations[each].short, profile.seeds(each), asked.statistic) for each in names]
     finding = findings.of_perturbation(asked.profile, asked.name)
-    return gain.gains(lines, finding, look=asked.look, shown=names.index(name), layer=asked.layer)
+    return gain.gains(lines, finding, names.index(name), asked.layer, asked.look)
 
 
 def sizes(asked: InView) -> Chart:
@@ -123,7 +123,6 @@ CHARTS = (
     ChartRow("checkpoint-harm", COMPARED, "Which layers went wrong?", checkpoints.harm),
     ChartRow("checkpoint-weights", COMPARED, "Which weights differ?", checkpoints.weights),
     ChartRow("checkpoint-drift", COMPARED, "Where do the two checkpoints part?", checkpoints.parting),
-    ChartRow("checkpoint-tokens", COMPARED, "Which tokens change?", checkpoints.tokens),
 )  # fmt: skip
 GROUPS = {
     name: tuple(row for row in CHARTS if row.group == name) for name in (GLANCE, DRIFT, GAIN, WHY, CHECKS, COMPARED)

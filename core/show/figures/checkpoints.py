@@ -1,4 +1,4 @@
-"""Another checkpoint beside the model: the harm of each layer, its weights, the whole run, the tokens that change."""
+"""Another checkpoint beside the model: the harm of each layer, its weights, the whole run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.plan.gains import gains_of
 from core.results.checkpoints import compared
 from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.maps import by_layer, layer_table
-from core.show.figures.style import Chart, InView, colour_bar, curve, heat, here, layout
+from core.show.figures.style import Chart, InView, colour_bar, curve, here, layout
 from core.store.results import Array
 
 KL_AXIS = {"title": "KL, nats", "rangemode": "tozero", "exponentformat": "none"}
@@ -80,26 +80,5 @@ def parting(asked: InView) -> Chart:
     table = pd.DataFrame({"layer": layers, "drift of the whole": found.drift, "drift of the layer alone": alone})
     x, y = layer_axis(len(layers), "after layer"), log_axis("drift", every).drawn
     drawn = layout(figure, x, y, legend=True, top=28)
-    return Chart("checkpoint-drift", "Where do the two checkpoints part?", drawn, found.parting, table)
-
-
-def tokens(asked: InView) -> Chart:
-    """Divergence of the whole other checkpoint at every position of every sequence."""
-    found, look = compared(asked.profile, asked.name), asked.look
-    kl, flips = found.whole.kl, found.whole.flips > 0
-    sequences, count = kl.shape
-    position = np.arange(1, count + 1)
-    said, most = "sequence %{y}, position %{x}: KL %{z:.3g} nats", max(float(np.quantile(kl, 0.98)), 1e-9)
-    bar = colour_bar("KL, nats")
-    figure = go.Figure(heat(kl, position, np.arange(sequences), said, bar, zmin=0, zmax=most, xgap=0, ygap=0))
-    changed, at = np.nonzero(flips)
-    marker = {"color": look.amplify, "size": 5}
-    figure.add_scatter(
-        x=position[at], y=changed, mode="markers", marker=marker, hoverinfo="skip", name="likeliest token changed"
-    )
-    x = {"title": "position; red: the likeliest next token changed", "showgrid": False}
-    y = {"title": "sequence", "range": [sequences - 0.4, -0.6], "showgrid": False}
-    sequence, at = np.indices(kl.shape).reshape(2, -1)
-    columns = {"sequence": sequence, "position": at + 1, "KL, nats": kl.ravel(), "flipped": flips.ravel()}
-    drawn = layout(figure, x, y, height=160 + 18 * min(sequences, 32))
-    return Chart("checkpoint-tokens", "Which tokens change?", drawn, found.cost, pd.DataFrame(columns))
+    finding = f"{found.parting} {found.cost}"
+    return Chart("checkpoint-drift", "Where do the two checkpoints part?", drawn, finding, table)

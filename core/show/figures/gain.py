@@ -17,14 +17,13 @@ from core.results.comparison import spearman
 from core.show.figures.axes import layer_axis, ratio_axis
 from core.show.figures.labels import line_gap, line_labels, margin, verdict_key, wrapped
 from core.show.figures.palette import LIGHT, Palette, see_through, shades, verdict_colour
-from core.show.figures.style import DASHES, Chart, band, curve, here, layout, rule, whiskers
+from core.show.figures.style import Chart, band, curve, here, layout, rule, whiskers
 from core.show.words import beside_curves, described, perturbation
 from core.store.profiles import Profile
 from core.store.results import Array, Perturbed
 
 STATISTICS = {"geometric": "geometric mean", "ratio": "mean of ratios", "median": "median"}
-GREEN, YELLOW, PINK = "#009E73", "#E69F00", "#CC79A7"  # of Okabe and Ito's, those that mean nothing on other charts
-LONGEST, WIDEST = 36, 14  # characters of a name beside its curve, and of a line of it: a phone has room for no more
+WIDEST = 14  # characters of a line of a name beside its curve: a phone has room for no more
 STEPS = 101  # points at which models of different depth are compared
 WIDE, HIGH = 240, 56  # px of a thumbnail
 TOP = 2.0  # the least gain, and its inverse, that reach its edge: a small change looks small on every card
@@ -57,31 +56,26 @@ def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") ->
 
 
 def gains(
-    lines: Sequence[Line],
-    finding: str,
+    lines: Sequence[Line], finding: str, shown: int, layer: int | None, look: Palette = LIGHT,
     title: str = "Gain of each layer",
-    look: Palette = LIGHT,
-    shown: int | None = None,
-    layer: int | None = None,
-) -> Chart:
+) -> Chart:  # fmt: skip
     """Gain over injection layers with 95% intervals, over relative depth where models are not equally deep.
 
     Args:
-        shown: index of the line that carries its verdicts in colour, the others being of its family; None: of none.
-        layer: the highlighted injection layer.
+        shown: index of the line that carries its verdicts in colour.
+        layer: the highlighted injection layer; None: none is.
     """
     relative = len({len(each.value) for each in lines}) > 1
     values = np.concatenate([each.value for each in lines])
-    colours = [look.ink, look.accent, GREEN, YELLOW, PINK] * len(lines) if shown is None else shades(len(lines), look)
-    dashes = DASHES * len(lines) if shown is None else ("solid",) * len(lines)
+    places = [depth(each) if relative else np.arange(len(each.value)) for each in lines]
+    colours = shades(len(lines), look)
+    colours[shown] = look.ink
     figure = go.Figure()
-    for index, each in enumerate(lines):
+    for index, (each, x, hue) in enumerate(zip(lines, places, colours, strict=True)):
         if index != shown:
-            figure.add_traces(_other(each, _places(each, relative), colours[index], dashes[index]))
-    if shown is not None:
-        colours[shown] = look.ink
-        figure.add_traces(_main(lines[shown], look))
-        verdict_key(figure, look)
+            figure.add_traces([band(x, each.low, each.high, hue, 0.15), _curve(each, x, hue, {"size": 5})])
+    figure.add_traces(_main(lines[shown], places[shown], look))
+    verdict_key(figure, look)
     axis = _depth_axis() if relative else layer_axis(len(lines[0].value), "perturbed layer")
     rule(figure, 1, 0, axis["range"][1], color=look.guide, width=1)
     layout(figure, axis, ratio_axis("gain: drift at the end ÷ where it began", values).drawn, height=440, top=28)
@@ -92,9 +86,8 @@ def gains(
     return Chart("gain-per-layer", title, figure, finding, table(lines))
 
 
-def _main(each: Line, look: Palette) -> list[go.Scatter]:
+def _main(each: Line, x: Array, look: Palette) -> list[go.Scatter]:
     """The line over its intervals, each marker in the colour of its verdict."""
-    x = np.arange(len(each.value))
     colours = [verdict_colour(verdict, look) for verdict in each.verdicts]
     bars = go.Scatter(
         x=x,
@@ -108,40 +101,27 @@ def _main(each: Line, look: Palette) -> list[go.Scatter]:
     return [bars, _curve(each, x, look.ink, {"size": 9, "color": colours})]
 
 
-def _other(each: Line, x: Array, colour: str, dash: str) -> list[go.Scatter]:
-    return [band(x, each.low, each.high, colour, 0.15), _curve(each, x, colour, {"size": 5}, dash)]
-
-
-def _curve(each: Line, x: Array, colour: str, marker: dict, dash: str | None = None) -> go.Scatter:
+def _curve(each: Line, x: Array, colour: str, marker: dict) -> go.Scatter:
     name, count = escape(each.name), len(each.value)
-    told = [f"layer {layer} of {count}, {verdict or 'by definition 1'}" for layer, verdict in enumerate(each.verdicts)]
-    return curve(x, each.value, name, f"{name}, %{{text}}: %{{y:.3g}}×", colour, 1.5, dash, marker, text=told)
+    texts = [f"layer {layer} of {count}, {verdict or 'by definition 1'}" for layer, verdict in enumerate(each.verdicts)]
+    return curve(x, each.value, name, f"{name}, %{{text}}: %{{y:.3g}}×", colour, marker=marker, text=texts)
 
 
 def _name(
-    figure: go.Figure, lines: Sequence[Line], values: Array, colours: Sequence[str], shown: int | None, look: Palette
+    figure: go.Figure, lines: Sequence[Line], values: Array, colours: Sequence[str], shown: int, look: Palette
 ) -> None:
     """Names in the left margin, for at the right all lines meet at 1."""
     heights = [next(iter(each.value[np.isfinite(each.value)]), 1.0) for each in lines]
-    names = [wrapped(short(each.name), WIDEST) for each in lines]
-    names = [f"<b>{name}</b>" if index == shown else name for index, name in enumerate(names)]
+    names = [wrapped(each.name, WIDEST) for each in lines]
+    names[shown] = f"<b>{names[shown]}</b>"
     first = figure.layout.xaxis.range[0]
-    figure.add_trace(line_labels(first, heights, names, colours[: len(lines)], line_gap(values), look, "left"))
+    figure.add_trace(line_labels(first, heights, names, colours, line_gap(values), look, "left"))
     figure.update_layout(margin_l=margin(names), yaxis_side="right")
-
-
-def short(name: str) -> str:
-    """A name that leaves room for its curve: its beginning and its end, which tells twins apart."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 10]}…{name[-9:]}"
 
 
 def _depth_axis() -> dict:
     title = "relative depth of the injection layer: layer / (layers - 1)"
     return {"title": title, "tickvals": [0, 0.25, 0.5, 0.75, 1], "range": [-0.02, 1.02], "showgrid": False}
-
-
-def _places(each: Line, relative: bool) -> Array:
-    return depth(each) if relative else np.arange(len(each.value))
 
 
 def depth(line: Line) -> Array:
@@ -150,14 +130,10 @@ def depth(line: Line) -> Array:
     return np.arange(layers) / max(1, layers - 1)
 
 
-def table(lines: Sequence[Line], named: str = "line") -> pd.DataFrame:
-    """Every gain with its interval and verdict, a row each.
-
-    Args:
-        named: what the names of the lines are, for the head of their column.
-    """
+def table(lines: Sequence[Line]) -> pd.DataFrame:
+    """Every gain with its interval and verdict, a row each."""
     frames = [
-        pd.DataFrame({named: each.name, "injection layer": np.arange(len(each.value))} | columns(each))
+        pd.DataFrame({"line": each.name, "injection layer": np.arange(len(each.value))} | columns(each))
         for each in lines
     ]
     return pd.concat(frames, ignore_index=True)
@@ -173,13 +149,13 @@ def columns(found: Gains | Line) -> dict[str, object]:
 # --- one line against another -------------------------------------------------------------------------------------
 
 
-def compared(first: Line, second: Line, layer: int, title: str, between: str, look: Palette = LIGHT) -> Chart:
-    """Two lines over the same layers, and in how many layers the first is absorbed more.
+def compared(first: Line, second: Line, layer: int | None, title: str, between: str, look: Palette = LIGHT) -> Chart:
+    """Two lines, and in how many layers the first is absorbed more.
 
     Args:
         between: what is compared, as the beginning of the sentence `... in 3 of 29 layers`.
     """
-    return gains([first, second], against(first, second, between), title, look, 0, layer)
+    return gains([first, second], against(first, second, between), 0, layer, look, title)
 
 
 def against(first: Line, other: Line, between: str) -> str:
@@ -211,28 +187,16 @@ def against(first: Line, other: Line, between: str) -> str:
     return f"{between} {where}. The largest gap is {widest}: {gaps}.{rank}"
 
 
-def overlay(lines: Sequence[Line], what: str, look: Palette = LIGHT) -> Chart:
-    """Gain over injection layers, a line per model.
-
-    Args:
-        lines: one per model; all names differ.
-        what: the perturbation, in words.
-    """
-    first, *others = lines
-    told = [against(first, each, f"The gain of {first.name} is lower than that of {each.name}") for each in others] or [
-        "One model: pick another to compare it with."
-    ]
-    found = table(lines, "model")
-    found.insert(2, "relative depth", np.concatenate([depth(each) for each in lines]))
-    return replace(gains(lines, " ".join([f"{what}.", *told]), look=look), name="overlay", table=found)
-
-
-def of_profiles(profiles: Sequence[Profile], name: str, statistic: str = "geometric", look: Palette = LIGHT) -> Chart:
-    """Gains under one perturbation in several profiles, each named; unlike texts are marked, and said."""
-    titles = beside_curves(profiles)
-    lines = [line(title, each.seeds(name), statistic) for title, each in zip(titles, profiles, strict=True)]
-    chart = overlay(lines, perturbation(profiles[0].perturbations[name]), look)
-    return replace(chart, finding=f"{chart.finding} {_texts(profiles)}".strip())
+def of_profiles(
+    profile: Profile, twin: Profile, name: str, layer: int, statistic: str = "geometric", look: Palette = LIGHT
+) -> Chart:
+    """Gains under one perturbation in two profiles, each named; unlike texts are said, unlike depths drawn alike."""
+    titles = beside_curves([profile, twin])
+    lines = [line(title, each.seeds(name), statistic) for title, each in zip(titles, (profile, twin), strict=True)]
+    shown = layer if profile.layers == twin.layers else None
+    between = f"{perturbation(profile.perturbations[name])}. The gain of {titles[0]} is lower than that of {titles[1]}"
+    chart = compared(*lines, shown, "Gain of each layer", between, look)
+    return replace(chart, finding=f"{chart.finding} {_texts([profile, twin])}".strip())
 
 
 def _texts(profiles: Sequence[Profile]) -> str:

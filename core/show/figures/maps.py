@@ -144,16 +144,14 @@ def edges(sizes: Array) -> Array:
 
 
 def crossing_said(verdicts: Sequence[Sequence[str | None]], cross: Array) -> str:
-    """What verdicts carry, and where the mean alone would have a turn.
+    """Where verdicts say that every size is absorbed or amplified, and where the size decides.
 
     Args:
         verdicts: (sizes, layers), sizes ascending.
         cross: (layers,) crossing sizes of the mean; NaN without one.
     """
     layers = list(zip(*verdicts, strict=True))[:-1]
-    crossing = [i for i in range(len(layers)) if np.isfinite(cross[i])]
-    turning = [i for i in crossing if _turns(layers[i])]
-    unsure = [i for i in crossing if i not in turning]
+    turning = [i for i, verdict in enumerate(layers) if np.isfinite(cross[i]) and _turns(verdict)]
     said = []
     for verdict, verb in (("absorbs", "absorbed"), ("amplifies", "amplified")):
         always = [i for i, every in enumerate(layers) if set(every) == {verdict}]
@@ -162,9 +160,6 @@ def crossing_said(verdicts: Sequence[Sequence[str | None]], cross: Array) -> str
         said.append(
             f"small sizes are amplified and large ones absorbed at {named(turning)}, switching {_at(cross[turning])}"
         )
-    if unsure:
-        crosses = f"at {named(unsure)} the gain crosses 1, {_at(cross[unsure])}"
-        said.append(f"{crosses}, but no crossing is statistically certain")
     return f"Gaussian noise: {'; '.join(said) or 'no layer certainly switches from amplifying to absorbing'}."
 
 
