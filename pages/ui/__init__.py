@@ -1,1 +1,1 @@
-"""What pages share: choosing, charts, and watching. Imports neither torch nor transformers."""
+"""Shared parts of pages: choices, charts, running jobs. Imports neither torch nor transformers."""

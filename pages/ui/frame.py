@@ -54,12 +54,12 @@ STYLE = """
 
 
 def style() -> None:
-    """What all charts look like; once a run."""
+    """Write the styles of all pages, once a run."""
     st.html(f"<style>{STYLE}</style>")
 
 
 def is_first_paint() -> bool:
-    """Whether this run draws a page down to its live picture only; the rest follows once the browser shows that.
+    """True while a page is drawn down to its live picture only; the rest follows once the browser shows that.
 
     A browser spends seconds on loading what it draws charts and tables with, and shows nothing meanwhile. A live
     picture needs neither.
@@ -135,7 +135,7 @@ def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
 
 
 def error(said: object) -> None:
-    """What went wrong, as a sentence."""
+    """Show an error as a sentence."""
     st.error(plain(sentence(said)))
 
 
@@ -152,7 +152,7 @@ def shortages() -> Iterator[None]:
 
 
 def nothing(said: str, page: str, label: str, query: dict[str, str] | None = None) -> None:
-    """Why there is nothing to see, and where that is changed."""
+    """Say why there is nothing to see, and link to where that is changed."""
     st.info(said)
     link(page, label, query)
 

@@ -1,4 +1,4 @@
-"""Who may talk to the dashboard: pages of its own address, in a window of their own. Knows nothing of any page."""
+"""Guard of the dashboard: only pages of its own address may talk to it. Knows nothing of any page."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Guard:
 
 
 def welcome(headers: Headers) -> bool:
-    """Whether a request is for a name that this server goes by, and of a page that it served or of no page at all."""
+    """True for a request to a name that this server goes by, from a page that it served or from no page at all."""
     host, origin = headers.get("host"), headers.get("origin")
     return is_host_allowed(host) and origin in (None, f"http://{host}", f"https://{host}")
 

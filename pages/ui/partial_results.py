@@ -79,7 +79,7 @@ def _show(chart: Chart, job: Job, about: str, read: str = "") -> None:
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _once(key: str, parts: int, started: float, _read: Callable[[], Any]) -> Any:
-    """What is read, again only when a part was added."""
+    """Read once for each number of finished parts."""
     return _read()
 
 

@@ -1,4 +1,4 @@
-"""How the dashboard is served: what makes the first page come sooner. Knows nothing of any page."""
+"""Server settings that make the first page come sooner. Knows nothing of any page."""
 
 from __future__ import annotations
 

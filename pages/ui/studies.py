@@ -39,7 +39,7 @@ def _groups(known: list[tuple[str, str | None]], _entries: list[Entry]) -> dict[
 
 
 def choose(found: dict[str, Evaluations], setting: Setting, drawn: bool) -> Evaluations:
-    """What the URL names by any of its studies, else what the one rule of all pages takes for the setting in view.
+    """The protocol that the URL names by any of its studies, else the one that all pages take for the setting in view.
 
     Args:
         drawn: `badge` draws the choice in this run.

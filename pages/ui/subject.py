@@ -93,7 +93,7 @@ def heading(title: str, shown: Profile, terms: tuple[str, ...] = ()) -> None:
 
 
 def warn(shown: Profile) -> None:
-    """What was said against the measurement when it was made."""
+    """Show the warnings that were stored with the measurement."""
     warning = helped(shown.provenance.get("warnings", []))
     if warning:
         st.warning(plain(sentence(warning)))

@@ -129,7 +129,7 @@ def _held(
     drawn: bool = True,
     named: bool = False,
 ) -> Value:
-    """What a link says, else the widget, else what was last chosen, else the default.
+    """The value of a choice: of a link, else of the widget, else the last one chosen, else the default.
 
     The words of a link stay in the URL for as long as they are true: rewritten, it would be in the history twice.
     """
@@ -190,7 +190,7 @@ def url() -> dict[str, str]:
 
 
 def here(page: str) -> dict[str, str]:
-    """What a link to a page must repeat of the URL: all of it where the page is the one in view.
+    """The part of the URL that a link to a page repeats: all of it where the page is the one in view.
 
     A bare URL on the same page would mean that the reader went back to where nothing was chosen.
     """

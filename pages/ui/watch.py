@@ -103,12 +103,12 @@ def cancel(job: Job, key: str) -> None:
 
 
 def standing(job: Job) -> None:
-    """How far a job is, in a list of runs; looks again every two seconds until it has ended."""
+    """Draw the progress of a job in a list of runs, again every two seconds until it has ended."""
     st.fragment(run_every=2.0)(_standing)(job.key)
 
 
 def _standing(key: str) -> Job:
-    """How far a job is, and what it is doing."""
+    """Draw the progress of a job; returns the job."""
     store = Store()
     job = followed(store, key)
     st.progress(job.status.fraction, text=plain(queue.standing(store, job).headline))
@@ -221,7 +221,7 @@ def resume(job: Job) -> None:
 
 
 def log(job: Job) -> None:
-    """What the run noted, folded away."""
+    """Show the log of a run, folded away."""
     if job.log and not job.status.bad_request:
         with st.expander("Log"):
             st.code(job.log, language=None, wrap_lines=True)

@@ -1,1 +1,1 @@
-"""What the lab page is made of."""
+"""Parts of the lab page."""

@@ -32,7 +32,7 @@ MODEL = {
 
 @dataclass
 class Tab:
-    """What this tab has asked, and what it was answered."""
+    """Questions of this tab, and their answers."""
 
     reader: str = field(default_factory=lambda: uuid4().hex)
     scenes: dict[Question, Scene] = field(default_factory=dict)  # the newest last
@@ -77,17 +77,17 @@ class Tab:
 
 
 def _open(asked: Future | None) -> bool:
-    """Whether something is still to be asked: it never was, or something newer took its place."""
+    """True for a question that was never asked, or was superseded."""
     return asked is None or asked.cancelled()
 
 
 def tab() -> Tab:
-    """What this tab has asked so far."""
+    """The state of this tab."""
     return st.session_state.setdefault("lab tab", Tab())
 
 
 def answers(asked: Asked) -> tuple[dict[str, Answered], str]:
-    """What is known of the question and of its twin, the first token damaged too, or not; and its stage.
+    """Answers to the question and to its twin, with the first token damaged or not, as far as known; and the stage.
 
     Raises:
         UserError: what is wrong with the question.
@@ -107,7 +107,7 @@ def answers(asked: Asked) -> tuple[dict[str, Answered], str]:
 
 
 def name(asked: Asked, flipped: bool = False) -> str:
-    """What the picture calls a question."""
+    """The name of a question in the picture."""
     first = asked.state.first != flipped or not KINDS[asked.state.kind].choosy
     return key(asked.sentence, asked.word, first, asked.only)
 
@@ -148,7 +148,7 @@ def drawn() -> None:
 
 
 def status(asked: Asked, stage: str) -> None:
-    """How far the answer is, in a line that looks again until it has come; then the page is drawn anew."""
+    """Draw the progress of the answer, again until it has come; then draw the page anew."""
     if stage == REFUSED:
         st.caption("The last answer stays until the sentence can be measured.")
     elif _waits(stage):
@@ -158,7 +158,7 @@ def status(asked: Asked, stage: str) -> None:
 
 
 def _waits(stage: str) -> bool:
-    """Whether the line is still to change by itself."""
+    """True while the line still changes by itself."""
     return stage != "whole" or warm.state() == "loading"
 
 

@@ -1,4 +1,4 @@
-"""What the dense and the pruned model write after a prompt, in the lab and on Prune."""
+"""Texts that the dense and the pruned model write after a prompt, in the lab and on Prune."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _kept() -> dict[Prompt, Generated]:
 
 
 def show() -> None:
-    """The lab's prompt and how it is pruned, and what the models write."""
+    """Draw the lab's prompt, the pruning and both texts."""
     st.header("How does pruning change what the model writes?", anchor=False)
     prompts = {asked.prompt: asked.prompt for asked in _stored(str(scenes.folder()))}
     about = "Choose one, or type your own."
@@ -60,7 +60,7 @@ def show() -> None:
 
 
 def under(setting: Setting, asked: Callable[[str], Prompt]) -> None:
-    """What the model in view writes after the reader's words, dense and pruned by one setting, once it is asked for.
+    """Draw texts after the reader's words by the model in view, dense and pruned by one setting, once asked for.
 
     Args:
         asked: makes the question from the words.

@@ -1,4 +1,4 @@
-"""What the reader asks the lab: the sentence, the damage and where it enters, held in the URL."""
+"""The question to the lab: the sentence, the damage and where it enters, held in the URL."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Asked:
 
     @property
     def is_choosy(self) -> bool:
-        """Whether the first token may be left out."""
+        """True where the first token may be left out."""
         return KINDS[self.state.kind].choosy and self.only is None
 
 

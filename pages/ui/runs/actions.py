@@ -1,4 +1,4 @@
-"""What can be done with a stored result: open, carry away, report, delete; and packs of results that come in."""
+"""Actions on a stored result: open, download, report, delete; and the import of packs."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _download(what: str, about: str, make: partial, name: str) -> None:
 
 
 def link(store: Store, entry: Entry) -> None:
-    """Where a result is shown. The Prune page shows studies of the model in view, so a profile of it goes along."""
+    """Link to the page that shows a result, for a study together with a profile of its model."""
     if entry.path.parent.name == "profile":
         watch.open_profile(entry.key)
         return

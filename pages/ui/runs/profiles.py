@@ -25,7 +25,7 @@ FROM = {"committed": "bundled", "": "yours", "imported": "imported"}
 
 
 class Card(NamedTuple):
-    """What a card says of a profile."""
+    """The content of a card of a profile."""
 
     perturbation: str  # what the gains are of, in words
     finding: str
