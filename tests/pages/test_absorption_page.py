@@ -137,7 +137,7 @@ def test_a_twin_of_other_depth_can_be_compared(filled_cache: dict[str, str]) -> 
     names = ["deep model", "shallow model"]
     assert [numbers(named(chart, name)["x"])[-1] for name in names] == [1, 1]
     said = " ".join(each.value for each in app.markdown)
-    assert f"{names[0]} is lower than that of {names[1]} over" in said and "They read different texts" in said
+    assert f"{names[0]} is lower than that of {names[1]} in" in said and "They read different texts" in said
 
 
 def test_a_comparison_outlasts_a_look_at_another_part_as_no_comparison_does(filled_cache: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ from core.kinds.owl import Owl
 from core.plan.budget import Bounds, met, pinned
 from core.plan.estimates import estimates as sums
 from core.plan.spread import allocate
-from core.show.figures.maps import linears
+from core.show.figures.tensors import linears
 from core.store.cache import Store
 from tests import synthetic
 from tests.pages.allocate_page import estimates_shown, load_, on_screen, opened

@@ -102,7 +102,6 @@ def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
     answer(app, sink="rise")
     assert live(app)["bars"]["values"][1] == pytest.approx(found.including.value, rel=1e-4)
     assert live(app)["controls"][0]["index"] == 1
-    assert live(app)["bars"]["values"][2] == pytest.approx(found.skipped.value, rel=1e-4)
     assert lessons.plain(found.said) in text(app) and not live(app)["ask"]
     assert lessons.plain(lessons.judged("rise", found)) in text(app)
 
@@ -167,8 +166,6 @@ def test_links_lead_to_the_same_view(cache: Cache) -> None:
     assert asked == there | {"perturbation": "gaussian:0.1", "positions": "after_first"}
     asked = links(opened(chapter="amplify", sink="stay", **view))[0]
     assert asked == there | {"perturbation": "gaussian:0.3", "positions": "all"}
-    asked = links(opened(chapter="amplify", sink="stay", **view, **{"noise-at": "skip"}))[0]
-    assert asked == there | {"perturbation": "skip"}
     asked = links(opened(chapter="absorb", **view))[0]
     assert asked.items() >= {**view, "compare": cache["twin"]}.items()
     app = opened(chapter="prune", zeros="0.6", **view, worst="2")

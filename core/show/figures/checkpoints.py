@@ -12,8 +12,8 @@ from core.base.formats import digits
 from core.plan.gains import gains_of
 from core.results.checkpoints import compared
 from core.show.figures.axes import layer_axis, log_axis
-from core.show.figures.maps import by_layer, layer_table
 from core.show.figures.style import Chart, InView, colour_bar, curve, here, layout
+from core.show.figures.tensors import by_layer, layer_table
 from core.store.results import Array
 
 KL_AXIS = {"title": "KL, nats", "rangemode": "tozero", "exponentformat": "none"}

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import profile_names
-from core.base.formats import per_cent, times
+from core.base.formats import times
 from core.plan.gains import Gains, gains_of, student
 from core.results.comparison import spearman
 from core.show.figures.axes import layer_axis, ratio_axis
@@ -24,7 +24,6 @@ from core.store.results import Array, Perturbed
 
 STATISTICS = {"geometric": "geometric mean", "ratio": "mean of ratios", "median": "median"}
 WIDEST = 14  # characters of a line of a name beside its curve: a phone has room for no more
-STEPS = 101  # points at which models of different depth are compared
 WIDE, HIGH = 240, 56  # px of a thumbnail
 TOP = 2.0  # the least gain, and its inverse, that reach its edge: a small change looks small on every card
 
@@ -159,32 +158,22 @@ def compared(first: Line, second: Line, layer: int | None, title: str, between: 
 
 
 def against(first: Line, other: Line, between: str) -> str:
-    """How alike two lines are: layer by layer, or at equal relative depths where one model is deeper.
+    """How alike two lines are, at the layers of the first and equal relative depth of the other.
 
     The last layer, 1 by definition, is left out.
     """
-    layers = len(first.value) == len(other.value)
-    at = depth(first)[:-1] if layers else np.linspace(0, 1, STEPS)[:-1]
-    logs = [np.log(each.value) for each in (first, other)]
-    logs = [
-        row[:-1] if layers else np.interp(at, depth(each), row) for each, row in zip((first, other), logs, strict=True)
-    ]
-    known = np.isfinite(logs[0]) & np.isfinite(logs[1])
+    logs = [np.log(first.value), np.interp(depth(first), depth(other), np.log(other.value))]
+    known = np.isfinite(logs[0][:-1]) & np.isfinite(logs[1][:-1])
     if not known.any():
         return f"Nothing can be compared: no layer has both {first.name} and {other.name}."
-    most = int(np.where(known, np.abs(logs[0] - logs[1]), -1).argmax())
-    lower = (logs[0] < logs[1])[known]
-    if layers:
-        where, widest = f"in {lower.sum()} of {lower.size} layers", f"at layer {most}"
-    else:
-        where, widest = (
-            f"over {per_cent(float(lower.mean()), 0)} of the depth",
-            f"at {per_cent(at[most], 0)} of the depth",
-        )
-    alike = spearman(*logs)
+    ours, theirs = (row[:-1] for row in logs)
+    most = int(np.where(known, np.abs(ours - theirs), -1).argmax())
+    unlike = "" if len(first.value) == len(other.value) else " at equal relative depth"
+    alike = spearman(ours, theirs)
     rank = f" Their rank correlation along depth is {alike:.2f}." if np.isfinite(alike) else ""
-    gaps = " against ".join(times(float(np.exp(row[most]))) for row in logs)
-    return f"{between} {where}. The largest gap is {widest}: {gaps}.{rank}"
+    gaps = " against ".join(times(float(np.exp(row[most]))) for row in (ours, theirs))
+    where = f"in {(ours < theirs)[known].sum()} of {known.sum()} layers{unlike}"
+    return f"{between} {where}. The largest gap is at layer {most}: {gaps}.{rank}"
 
 
 def of_profiles(

@@ -1,10 +1,9 @@
-"""Heat maps: drift left of layer by layer, gain of size by layer, budgets of linear by layer, and what works."""
+"""Heat maps: drift left of layer by layer, and gain of size by layer."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -13,13 +12,10 @@ from numpy.typing import NDArray
 
 from core.base.formats import digits, times
 from core.base.spec import number
-from core.plan.budget import Bounds, binding
-from core.plan.spread import layer_means
 from core.results import propagation
 from core.results.findings import named
-from core.show.figures.axes import layer_axis, row_axis
+from core.show.figures.axes import layer_axis
 from core.show.figures.gain import Line
-from core.show.figures.labels import labels
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart, cells, colour_bar, curve, heat, here, layout
 from core.store.results import Array, Perturbed
@@ -171,81 +167,3 @@ def _turns(verdicts: Sequence[str]) -> bool:
 def _at(sizes: Array) -> str:
     low, high = digits(sizes.min()), digits(sizes.max())
     return f"at size {low}" if low == high else f"at sizes between {low} and {high}"
-
-
-# --- tensors of layers --------------------------------------------------------------------------------------------
-
-
-def by_layer(
-    z: Array, names: Sequence[str], said: str, bar: dict, written: Array | None = None, room: float = 0.0
-) -> go.Figure:
-    """A row for each tensor of a layer, a column for each layer.
-
-    Args:
-        z: (layers, tensors).
-        said: of `%{customdata[0]}`, the tensor, and `%{customdata[1]}`, the value as it is written.
-        written: (layers, tensors) instead of z; None: that itself.
-        room: right of the last layer, in layers.
-    """
-    layers, count = z.shape
-    called = [escape(name) for name in names]
-    told = np.repeat(np.array(called)[:, None], layers, 1), (z if written is None else written).T
-    figure = go.Figure(
-        heat(z.T, np.arange(layers), np.arange(count), said, bar, customdata=np.stack(told, axis=-1), ygap=1.5)
-    )
-    last = [name.rpartition(".")[-1] for name in called]
-    rows = {"tickvals": np.arange(count), "ticktext": last, "range": [count - 0.4, -0.6], "showgrid": False}
-    return layout(figure, layer_axis(layers, "layer", room), rows, height=110 + 32 * count)
-
-
-def layer_table(values: Array, names: Sequence[str]) -> pd.DataFrame:
-    """The same numbers, a row for each layer."""
-    return pd.DataFrame(values, columns=list(names)).rename_axis("layer").reset_index()
-
-
-def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bounds, look: Palette = LIGHT) -> Chart:
-    """Sparsity of every linear, its mean over layers beside its row.
-
-    Args:
-        sparsity, parameters: (layers, linears); the weights of a linear count in the means.
-        names: of the linears.
-    """
-    layers, count = sparsity.shape
-    means = layer_means(sparsity.T, parameters.T)
-    bar = colour_bar("sparsity (fraction of zeros)", tickformat=".2f")
-    figure = by_layer(sparsity, names, "layer %{x}, %{customdata[0]}: %{z:.4f}", bar, room=0.11 * layers)
-    beside = [f"{each:.2f}" for each in means]
-    figure.add_trace(labels([layers - 0.3] * count, np.arange(count), beside, look.ink, look))
-    table = layer_table(sparsity, names)
-    table.insert(1, "mean of the layer", layer_means(sparsity, parameters))
-    finding = _spared_said(sparsity, means, names, int(binding(sparsity, bounds).sum()))
-    return Chart("linears", "Sparsity per linear", figure, finding, table)
-
-
-def _spared_said(sparsity: Array, means: Array, names: Sequence[str], bound: int) -> str:
-    most, least = int(means.argmax()), int(means.argmin())
-    widest = int(np.ptp(sparsity, axis=1).argmax())
-    low, high = sparsity[widest].min(), sparsity[widest].max()
-    if np.ptp(sparsity) < 1e-9:
-        return f"Every linear gets {means[0]:.3f}."
-    how_many = f"{bound} of {sparsity.size} linears sit on a bound" if bound else "no linear sits on a bound"
-    return (
-        f"{names[least]} is spared most (mean {means[least]:.3f}, at the right of its row), {names[most]} is pruned "
-        f"most ({means[most]:.3f}); inside a layer they differ most in layer {widest}, from {low:.3f} to {high:.3f}; "
-        f"{how_many}."
-    )
-
-
-# --- families -----------------------------------------------------------------------------------------------------
-
-
-def works(table: pd.DataFrame, title: str, look: Palette = LIGHT) -> Chart:
-    """A cell for each row and column: filled where it says yes, crossed where it says no."""
-    names, heads = table.iloc[:, 0].tolist(), list(table.columns[1:])
-    yes = table.iloc[:, 1:].eq("yes")
-    crosses = {"text": np.where(yes, "", "×"), "texttemplate": "%{text}", "xgap": 2, "ygap": 2}
-    scale = {"colorscale": [(0, look.hidden), (1, look.family[1])], "zmin": 0, "zmax": 1}
-    figure = go.Figure(heat(yes.astype(int).to_numpy(), heads, names, "%{y}, %{x}", None, **crosses, **scale))
-    finding = f"{yes.all(axis=1).sum()} of {len(names)} families can do everything; × marks what is refused."
-    drawn = layout(figure, {"side": "top"}, row_axis(names), height=90 + 22 * len(names), top=40)
-    return Chart("works", title, drawn, finding, table)

@@ -8,14 +8,12 @@ from core.show.lessons.budgets import Alone, Push, correction, prune, rank
 from core.show.lessons.damage import Noise, Spread, drift, misjudged, perturb
 from core.show.lessons.gain import (
     GUESSES,
-    SKIPPED,
     Growth,
     Sink,
     absorb,
     amplify,
     judged,
     learned,
-    skipping,
     twins,
 )
 from core.show.lessons.shared import DRIVER, EVERY, FOOT, PRUNED, SIZE, TARGET, noise, of, plain, ref, usual

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.base.errors import UserError
-from core.base.formats import changed, digits, gain, times
+from core.base.formats import digits, gain, times
 from core.plan.gains import Gains, gains_of, verdicts_of
 from core.results import findings, propagation
 from core.show.lessons.shared import DRIVER, EVERY, PRUNED, among, check_several, noise, of, ref, usual
@@ -18,19 +18,17 @@ from core.store.results import Array
 
 SINK = 5.0  # times the others' length; a token that draws attention to itself stands out by far more
 STAYS = 1.2  # a gain that changes by less than this factor hardly changes
-SKIPPED = "skip"
 GUESSES = {"fall": "it falls", "stay": "it hardly changes", "rise": "it rises"}
 OUTCOMES = {"fall": "It falls", "stay": "It hardly changes", "rise": "It rises"}
 
 
 @dataclass(frozen=True, eq=False)
 class Sink:
-    """Gains of the same noise with and without the first token, and of every layer skipped."""
+    """Gains of the same noise with and without the first token."""
 
     size: float
     without: Gains
     including: Gains
-    skipped: Gains | None  # None where skipping was not measured
     flipped: tuple[int, ...]  # layers that absorb without it and amplify with it
     said: str  # which those are
     why: str  # what the first token is
@@ -52,7 +50,7 @@ class Sink:
 
 
 def amplify(profile: Profile) -> Sink:
-    """The noise of usual size at both kinds of positions, and skipped layers.
+    """The noise of usual size at both kinds of positions.
 
     Raises:
         UserError: no size was measured at both, or the model has one layer.
@@ -66,11 +64,10 @@ def amplify(profile: Profile) -> Sink:
         )
     size = both[usual(both)]
     without, including = (gains_of(profile.seeds(names[size])) for names in (apart, everywhere))
-    skipped = gains_of(profile.seeds(SKIPPED)) if SKIPPED in profile.by_name else None
     amplified = [layer for layer, verdict in enumerate(including.verdicts) if verdict == "amplifies"]
     flipped = [layer for layer in amplified if without.verdicts[layer] == "absorbs"]
     said = _flip_said(flipped, amplified, profile.layers)
-    return Sink(size, without, including, skipped, tuple(flipped), said, _sink_said(profile))
+    return Sink(size, without, including, tuple(flipped), said, _sink_said(profile))
 
 
 def judged(guess: str, found: Sink) -> str:
@@ -104,16 +101,6 @@ def _sink_said(profile: Profile) -> str:
         f"The first token is {role}: after layer {of(most)}, its vector is {of(most, f'{digits(longer[most])}×')} as "
         "long as the other tokens' on average."
     )
-
-
-def skipping(found: Sink) -> str:
-    """Which skipped layer amplifies most; empty where none was skipped."""
-    if found.skipped is None:
-        return ""
-    gains = found.skipped.value[:-1]
-    most = int(np.nanargmax(gains))
-    said = "A skipped layer can amplify too." if gains[most] > 1 else "Skipping a layer amplifies nowhere."
-    return f"{said} Without layer {of(most)}, the drift {of(most, changed(float(gains[most])))} by the last layer."
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 
 from core.results import checkpoints
-from core.show.figures import evaluation, maps
+from core.show.figures import evaluation
+from core.show.figures.axes import row_axis
 from core.show.figures.palette import LIGHT, Palette
-from core.show.figures.style import Chart
+from core.show.figures.style import Chart, heat, layout
 from core.store import profiles
 from core.store.cache import HOME, Store
 
@@ -34,8 +37,20 @@ class Bench:
         """Dots of one column, or a map of what works."""
         table = self.table(name)
         if not self.bars:
-            return maps.works(table, self.title, look)
+            return _works(table, self.title, look)
         return evaluation.bench(table, self.bars, self.title, look)
+
+
+def _works(table: pd.DataFrame, title: str, look: Palette = LIGHT) -> Chart:
+    """A cell for each row and column: filled where it says yes, crossed where it says no."""
+    names, heads = table.iloc[:, 0].tolist(), list(table.columns[1:])
+    yes = table.iloc[:, 1:].eq("yes")
+    crosses = {"text": np.where(yes, "", "×"), "texttemplate": "%{text}", "xgap": 2, "ygap": 2}
+    scale = {"colorscale": [(0, look.hidden), (1, look.family[1])], "zmin": 0, "zmax": 1}
+    figure = go.Figure(heat(yes.astype(int).to_numpy(), heads, names, "%{y}, %{x}", None, **crosses, **scale))
+    finding = f"{yes.all(axis=1).sum()} of {len(names)} families can do everything; × marks what is refused."
+    drawn = layout(figure, {"side": "top"}, row_axis(names), height=90 + 22 * len(names), top=40)
+    return Chart("works", title, drawn, finding, table)
 
 
 def bench_file(name: str) -> Path:

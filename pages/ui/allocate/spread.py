@@ -15,7 +15,7 @@ from core.kinds import BASE_LABELS, Manual
 from core.plan.budget import Bounds, binding, pinned
 from core.plan.estimates import estimates
 from core.plan.spread import Allocation, bounds_of, exact_family, layer_means, linear_parameters
-from core.show.figures.maps import linears
+from core.show.figures.tensors import linears
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view

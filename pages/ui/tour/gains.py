@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 
 from core.base.formats import changed, gain, times
-from core.plan.gains import Gains
 from core.results import findings
 from core.show import lessons
 from core.show.figures import axes
@@ -17,61 +16,49 @@ from pages.ui import subject, view
 from pages.ui.live import figure
 from pages.ui.tour import parts
 
-WHERE = {
-    "after_first": "noise, first token spared",
-    "all": "noise, first token included",
-    "skip": "layer skipped, no noise",
-}
+WHERE = {"after_first": "noise, first token spared", "all": "noise, first token included"}
 
 
 def amplify(profile: Profile) -> parts.Screen:
-    """Gains without the first token; with it, and of skipped layers, after the guess."""
+    """Gains without the first token; with it after the guess."""
     found = lessons.amplify(profile)
     guess = view.sync("sink", [None, *lessons.GUESSES], None)
     layer = subject.layer(profile)
-    known = {"after_first": found.without, "all": found.including, lessons.SKIPPED: found.skipped}
-    shown = {name: each for name, each in known.items() if each is not None and (guess or name == "after_first")}
-    stops = {each: WHERE[each] for each in shown}
-    what = parts.control("noise-at", "What is done", stops, "all", kind="choice") if guess else None
+    what = parts.control("noise-at", "What is done", WHERE, "all", kind="choice") if guess else None
     where = what.values[what.index] if what else "after_first"
     noise = {"perturbation": lessons.noise(profile)[found.size], "positions": where}
-    choices = {"perturbation": where} if where == lessons.SKIPPED else noise
-    label = "See verdicts for every size on Absorption"
-    link = parts.link("absorption.py", label, profile, layer=layer, **choices)
-    return parts.Screen(_gains(found, layer, shown, what, guess), [link])
+    link = parts.link("absorption.py", "See verdicts for every size on Absorption", profile, layer=layer, **noise)
+    return parts.Screen(_gains(found, layer, what, guess), [link])
 
 
-def _gains(
-    found: lessons.Sink, layer: int, shown: dict[str, Gains], what: figure.Control | None, guess: str | None
-) -> figure.Figure:
+def _gains(found: lessons.Sink, layer: int, what: figure.Control | None, guess: str | None) -> figure.Figure:
     """A bar per layer from 1×, upward where it amplifies."""
-    values = np.stack([each.value for each in shown.values()])
-    notes = [lessons.judged(guess, found), found.said, lessons.skipping(found), found.why] if guess else []
-    size = f"[{found.size:g}](layers)"
-    done = {"after_first": f"Noise of size {size}, first token spared", "all": f"Noise of size {size} on every token",
-            lessons.SKIPPED: "Layer left out instead of noise"}  # fmt: skip
+    shown = [found.without, found.including] if guess else [found.without]
+    values = np.stack([each.value for each in shown])
+    notes = [lessons.judged(guess, found), found.said, found.why] if guess else []
     return figure.Figure(
         name="amplify",
         title="Gain of each layer",
         finding=lessons.plain(found.said) if guess else findings.finding(found.without),
-        says="{done}: after layer [{layer}](layer-{layer}), the gain is [{gain}](layer-{layer}); {verdict}.",
+        says=f"Noise of size [{found.size:g}](layers), {{done}}: after layer [{{layer}}](layer-{{layer}}), the gain is "
+        "[{gain}](layer-{layer}); {verdict}.",
         slots={
-            "done": figure.Slot("frame", [done[each] for each in shown]),
+            "done": figure.Slot("frame", ["first token spared", "on every token"][: len(shown)]),
             "gain": figure.written(gain, values),
-            "verdict": figure.Slot("both", [figure.fates(each.verdicts) for each in shown.values()]),
+            "verdict": figure.Slot("both", [figure.fates(each.verdicts) for each in shown]),
         },
         y=axes.ratio_axis("gain (log scale)", values),
         controls=[what] if what else [],
         height=220,
         pick=figure.pick("Layer", values.shape[1], layer),
-        bars=figure.Bars(values, [figure.tones(each.verdicts) for each in shown.values()]),
+        bars=figure.Bars(values, [figure.tones(each.verdicts) for each in shown]),
         key=[*figure.DECIDED, figure.Key("undecided", "block", "undecided: within 5 % of 1×, or uncertain")],
         foot=1.0,
         x="layer where the damage starts",
         lead=parts.opening(
             "**Gain** = drift at the last layer ÷ drift where the damage started. Above [1×](foot) the rest of the "
             "network **amplifies** it, below [1×](foot) it **absorbs** it.",
-            "switch the first token on and off, then skip a layer instead." if guess else "make a guess, then see.",
+            "switch the first token on and off." if guess else "make a guess, then see.",
         ),
         notes=[figure.fixed(each) for each in notes],
         ask=None if guess else _ask(found),

@@ -159,8 +159,7 @@ def test_the_size_map_marks_the_crossing() -> None:
         (
             [["amplifies", "amplifies", "undecided"], ["undecided", "absorbs", "undecided"]],
             [0.5, 0.3, np.nan],
-            "small sizes are amplified and large ones absorbed at layer 1, switching at size "
-            "0.30.",
+            "small sizes are amplified and large ones absorbed at layer 1, switching at size 0.30.",
         ),
         ([["absorbs", "undecided"], ["amplifies", "undecided"]], [np.nan, np.nan], "no layer certainly switches"),
     ],

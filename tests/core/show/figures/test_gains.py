@@ -30,7 +30,7 @@ def test_different_depths_are_laid_over_relative_depth() -> None:
     assert "relative depth" in chart.figure.layout.xaxis.title.text
     assert [(each.x[0], each.x[-1]) for each in chart.figure.data if each.name in ("deep", "shallow")] == [(0, 1)] * 2
     assert list(depth(lines[1])) == [0, 0.25, 0.5, 0.75, 1]
-    assert "The first is lower over " in chart.finding and "% of the depth:" in chart.finding
+    assert "The first is lower in " in chart.finding and "11 layers at equal relative depth." in chart.finding
     assert len(chart.table) == 12 + 5
 
 

@@ -144,15 +144,6 @@ def test_the_sink_is_measured_at_the_layer_where_it_is_longest(standard: Profile
     assert re.search(r"layer 3\b.* 40×", lessons.plain(lessons.amplify(longer).why))
 
 
-@pytest.mark.parametrize("layer", [2, 5])
-def test_the_skipped_layer_that_amplifies_most_is_named(standard: Profile, layer: int) -> None:
-    grows = with_fields(standard, "skip", log_drift=drifts(np.where(layer == DEPTH, 0.7, -0.1)))
-    assert re.search(rf"layer {layer}\b.* grows 2\.0×", lessons.plain(lessons.skipping(lessons.amplify(grows))))
-    falls = with_fields(standard, "skip", log_drift=drifts(np.where(layer == DEPTH, -0.1, -0.7)))
-    assert "amplifies nowhere" in lessons.skipping(lessons.amplify(falls))
-    assert lessons.skipping(lessons.amplify(without(standard, "skip"))) == ""
-
-
 def test_dilution_is_told_from_repair(standard: Profile) -> None:
     falling = drifts(-0.2, LAYERS)
 
