@@ -15,8 +15,9 @@ from core.cli import Cache, Json, app
 from core.cli.output import err, runs_table, save_file, say, say_json
 from core.jobs import queue
 from core.jobs.records import Job
-from core.store.cache import VIEW_KINDS, Entry, Store
+from core.store.cache import Entry, Store
 from core.store.deleting import delete
+from core.store.entries import VIEW_KINDS
 from core.store.packs import pack, unpack
 
 runs = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)

@@ -118,15 +118,13 @@ def _ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
 def _unlike_tokens(ours: PreTrainedTokenizerBase, theirs: PreTrainedTokenizerBase) -> list[str]:
     ids = _ids(ours)
     pairs = {
-        "the tokens of a sentence": (ids, _ids(theirs)),
+        "the tokenising of a sentence": (ids, _ids(theirs)),
         "the text of its tokens": (ours.decode(ids), theirs.decode(ids)),
         "the vocabulary": (ours.get_vocab(), theirs.get_vocab()),
-        "the special tokens": (ours.special_tokens_map, theirs.special_tokens_map),
+        "the map of special tokens": (ours.special_tokens_map, theirs.special_tokens_map),
         "the chat template": (ours.chat_template, theirs.chat_template),
     }
-    return [
-        f"{what} differ" if what.endswith("tokens") else f"{what} differs" for what, (a, b) in pairs.items() if a != b
-    ]
+    return [f"{what} differs" for what, (mine, other) in pairs.items() if mine != other]
 
 
 def _unlike_weights(loaded: Loaded, model: PreTrainedModel, layers: Sequence[nn.Module]) -> list[str]:

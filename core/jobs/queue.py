@@ -17,6 +17,7 @@ from pathlib import Path
 from core.ask.jobs import Request, ShareRequest
 from core.base import access
 from core.base.errors import UserError
+from core.base.formats import several
 from core.export import journal
 from core.jobs import processes, records
 from core.jobs.records import Job
@@ -92,13 +93,9 @@ def standing(store: Store, job: Job) -> Status:
     """The status of a job; while it is queued its line says what it waits for."""
     if job.state != "queued":
         return job.status
-    ahead = active(store, job.device)[: queue_position(store, job)]
-    if not ahead:
-        return replace(job.status, line="next in the queue")
-    first = ahead[0]
-    done = f", {first.status.percent} done" if first.status.total else ""
-    runs = "one run" if len(ahead) == 1 else f"{len(ahead)} runs"
-    return replace(job.status, line=f"waiting for {runs} on {job.device} (first: {first.request.title}{done})")
+    ahead = queue_position(store, job)
+    waits = f"waiting for {several(ahead, 'run')} on {job.device}" if ahead else "next in the queue"
+    return replace(job.status, line=waits)
 
 
 # --- steering ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from core.jobs import queue as jobs
 from core.jobs.records import Job, Recorder
 from core.jobs.status import Status
 from core.models.progress import Cancelled
-from core.store.cache import VIEW_KINDS, Entry, Store
+from core.store.cache import Entry, Store
+from core.store.entries import VIEW_KINDS
 
 PAUSE = 0.2  # seconds between two looks at the queue
 
@@ -75,7 +76,7 @@ def run(store: Store, job: Job, models: dict, on_progress: Callable[[Status], No
         if found is not None:
             return found
         on_progress(jobs.standing(store, job))
-        lock = _device(store, job) if _may_start(store, job) else None
+        lock = _turn(store, job)
         if lock is None:
             time.sleep(PAUSE)
             continue
@@ -111,19 +112,18 @@ def _stored(store: Store, job: Job) -> Entry | None:
     return next((each for kind in VIEW_KINDS for each in store.entries(kind, result) if each.key == result), None)
 
 
-def _device(store: Store, job: Job) -> AbstractContextManager | None:
-    """The device, held; None while another job has it. Who spreads shares says himself what runs beside what."""
-    shared = isinstance(job.request, ShareRequest)
-    return nullcontext() if shared else processes.take(jobs.device_lock(store, job.device), PAUSE)
+def _turn(store: Store, job: Job) -> AbstractContextManager | None:
+    """The device, held; None while the job runs elsewhere, another has the device, or a worker serves others first.
 
-
-def _may_start(store: Store, job: Job) -> bool:
-    """Not while it runs elsewhere, nor out of turn where a worker serves the queue."""
+    A share waits for nobody: who spreads shares says what runs beside what.
+    """
     if job.state == "running":
-        return False
+        return None
     if isinstance(job.request, ShareRequest):
-        return True
-    return jobs.queue_position(store, job) == 0 or not jobs.worker_alive(store, job.device)
+        return nullcontext()
+    if jobs.queue_position(store, job) and jobs.worker_alive(store, job.device):
+        return None
+    return processes.take(jobs.device_lock(store, job.device), PAUSE)
 
 
 def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status], None]) -> Entry | None:

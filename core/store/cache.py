@@ -2,57 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from core.ask.jobs import BY_REQUEST, JOBS, Request
-from core.ask.measurements import (
-    ActivationSpec,
-    CumulativeSpec,
-    DifferenceSpec,
-    FloorSpec,
-    PerturbedSpec,
-    RemovalSpec,
-    ScoreSpec,
-    WeightSpec,
-)
-from core.ask.studies import EvaluatedSpec, ZeroShotSpec
+from core.ask.jobs import BY_REQUEST, Request
 from core.base import access
 from core.base.errors import UserError
 from core.base.formats import listed
 from core.base.paths import expanded, resolved
-from core.base.spec import Spec, View, key_of
-from core.store import results
-from core.store.files import Corrupt, Gone, changed, pretty, sealed, stamp, unsealed, verified, write_file, write_folder
+from core.base.spec import Spec, View
+from core.store.entries import KIND_OF, KINDS, MARK, VIEW_KINDS, packs_of, read_folder
+from core.store.files import Corrupt, Gone, changed, pretty, sealed, stamp, unsealed, write_file, write_folder
 from core.store.results import decode, encode
-from core.store.upgrade import upgraded
 
 HOME = Path(__file__).resolve().parent.parent.parent / "cache"
-
-UNITS: dict[str, tuple[type[Spec], type]] = {
-    "perturbed": (PerturbedSpec, results.Perturbed),
-    "activation": (ActivationSpec, results.Activation),
-    "floor": (FloorSpec, results.Floor),
-    "weights": (WeightSpec, results.Weights),
-    "scores": (ScoreSpec, results.Scores),
-    "removal": (RemovalSpec, results.Removal),
-    "cumulative": (CumulativeSpec, results.Cumulative),
-    "difference": (DifferenceSpec, results.Difference),
-    "evaluated": (EvaluatedSpec, results.Evaluated),
-    "zeroshot": (ZeroShotSpec, results.ZeroShot),
-}
-KINDS: dict[str, tuple[type[Spec], type | None]] = {row.kind: (row.view, None) for row in JOBS} | UNITS
-KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
-VIEW_KINDS = tuple(row.kind for row in JOBS)
-MARK = "imported"  # a file beside those of an imported entry: the SHA-256 of each pack it came in, a line each
 
 
 @dataclass(frozen=True)
@@ -73,14 +42,10 @@ class Entry:
         """True for what ships with the project, which cannot be deleted."""
         return self.path.parent.parent.resolve() == (HOME / "demo").resolve()
 
-    @cached_property
+    @property
     def packs(self) -> tuple[str, ...]:
         """The SHA-256 of each pack that it or one of its units came in; none where all was measured here."""
-        if self.committed:
-            return ()
-        units = self.spec.units if isinstance(self.spec, View) else ()
-        places = (self.path.parents[1] / KIND_OF[type(unit)] / unit.key for unit in units)
-        return tuple(sorted({pack for path in (self.path, *places) for pack in packs_of(path)}))
+        return packs_of(self.path)
 
     @property
     def standing(self) -> str:
@@ -135,8 +100,7 @@ class Store:
 
     def load(self, spec: Spec) -> Any:
         """The result of a stored spec, or None."""
-        entry = self.get(spec)
-        return entry and entry.result
+        return (entry := self.get(spec)) and entry.result
 
     def entry(self, path: Path) -> Entry | None:
         """Read a folder.
@@ -160,8 +124,7 @@ class Store:
         manifests = (path for root in reversed(self.roots) for path in root.glob(f"{kind}/[!.]*/manifest.json"))
         found = {path.parent.name: path for path in manifests if path.parent.name.startswith(begins)}
         for path in sorted(found.values(), key=changed, reverse=True):
-            entry = self.entry(path.parent)
-            if entry is not None:
+            if entry := self.entry(path.parent):
                 yield entry
 
     def profile(self, key: str) -> Entry:
@@ -209,13 +172,22 @@ class Store:
         """Write a result so that it is found whole or not at all; it takes the place of an imported one.
 
         Args:
-            packs: the SHA-256 of what it came in.
+            packs: the SHA-256 of what it came in; a view came in whatever its units came in too.
         """
         path = self.root / KIND_OF[type(spec)] / spec.key
         files = {"spec.json": pretty(spec.model_dump(mode="json")), "provenance.json": pretty(provenance)}
         files |= encode(result)
-        mark = {MARK: "".join(f"{each}\n" for each in packs).encode()} if packs else {}
-        return write_folder(path, files, mark, replace=bool(packs_of(path)))
+        return write_folder(path, files, self._mark(spec, packs), replace=bool(packs_of(path)))
+
+    def mark_again(self, view: Entry) -> None:
+        """Note on a view that is stored already what its units came in since."""
+        for name, content in self._mark(view.spec).items():
+            write_file(view.path / name, content)
+
+    def _mark(self, spec: Spec, packs: Sequence[str] = ()) -> dict[str, bytes]:
+        units = map(self.path, spec.units if isinstance(spec, View) else ())
+        found = {*packs, *(pack for path in units if path for pack in packs_of(path))}
+        return {MARK: "".join(f"{each}\n" for each in sorted(found)).encode()} if found else {}
 
     # -- corrupt entries --------------------------------------------------------------------------------------------
 
@@ -275,28 +247,3 @@ def largest_committed(profiles: Iterable[Entry]) -> Entry | None:
         return text.sequences * text.length, len(each.spec.measurements)
 
     return max((each for each in profiles if each.committed), key=size, default=None)
-
-
-def packs_of(path: Path) -> tuple[str, ...]:
-    """The SHA-256 of each pack that a folder came in."""
-    try:
-        return tuple((path / MARK).read_text(encoding="ascii").split())
-    except FileNotFoundError:
-        return ()
-
-
-def read_folder(path: Path) -> tuple[dict[str, bytes], dict]:
-    """The verified files of an entry whose spec hashes to its name, and its provenance.
-
-    Raises:
-        Corrupt: it does not, or a file is missing or differs.
-    """
-    files = verified(path)
-    try:
-        spec, provenance = (json.loads(files[name]) for name in ("spec.json", "provenance.json"))
-        key = key_of(KINDS[path.parent.name][0], spec)
-    except (KeyError, ValueError, TypeError) as error:
-        raise Corrupt("spec.json or provenance.json cannot be read") from error
-    if key != path.name or not isinstance(provenance, dict):
-        raise Corrupt("spec.json does not hash to the folder's name")
-    return upgraded(path, files), provenance

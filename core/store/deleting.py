@@ -10,7 +10,8 @@ from pathlib import Path
 from core.base import access
 from core.base.errors import UserError
 from core.base.spec import Spec
-from core.store.cache import KIND_OF, KINDS, UNITS, VIEW_KINDS, Entry, Store, packs_of
+from core.store.cache import Entry, Store
+from core.store.entries import KIND_OF, KINDS, UNITS, VIEW_KINDS, packs_of
 from core.store.files import abandoned, discard, patiently, temporary_path
 
 DELETED = "deleted"  # in the temporary name of a view whose units are to be deleted next

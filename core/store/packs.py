@@ -17,8 +17,9 @@ from core.base import access
 from core.base.errors import UserError
 from core.base.paths import readable
 from core.base.spec import Spec, View, key_of
-from core.store.cache import KIND_OF, KINDS, Entry, Store, read_folder
+from core.store.cache import Entry, Store
 from core.store.checks import Lengths, check_linears, check_unit
+from core.store.entries import KIND_OF, KINDS, read_folder
 from core.store.files import Corrupt, hashes, pretty
 from core.store.pack_files import Files, Place, folders, json_object, refuse, zipped
 from core.store.provenance_schema import SCHEMAS, Provenance, without_folders
@@ -123,8 +124,11 @@ def unpack(store: Store, content: bytes | Path) -> list[Entry]:
         _check_view(store, view, {entry.spec: entry.result for entry in found})
     packed = hashlib.sha256(content).hexdigest()
     for entry in sorted(found, key=views.__contains__):  # a view never stands before its units
-        if store.get(entry.spec) is None:
+        here = store.get(entry.spec)
+        if here is None:
             store.save(entry.spec, entry.result, entry.provenance, [packed])
+        elif entry in views and not here.packs:
+            store.mark_again(here)
     return list(filter(None, (store.get(view.spec) for view in views)))
 
 

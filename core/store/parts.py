@@ -11,7 +11,8 @@ from core.ask.jobs import Unfinished
 from core.ask.measurements import PerturbedSpec, ProfileSpec
 from core.ask.studies import EvaluatedSpec, StudySpec
 from core.base.spec import Spec
-from core.store.cache import KIND_OF, UNITS, Entry, Store
+from core.store.cache import Entry, Store
+from core.store.entries import KIND_OF, UNITS
 from core.store.files import Corrupt, discard, pretty, verified, write_folder
 from core.store.results import Merged, count, decode, encode, merged
 from core.store.upgrade import upgraded

@@ -15,7 +15,8 @@ from core.ask.requests import BestRequest, BestSpec
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import Point, StudySpec, TaskSpec
 from core.store import results
-from core.store.cache import MARK, Store
+from core.store.cache import Store
+from core.store.entries import MARK
 from core.store.files import pretty
 from tests import synthetic
 

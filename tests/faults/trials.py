@@ -19,7 +19,7 @@ from typing import IO, NoReturn
 
 import transformers.modeling_utils
 
-from core.store.cache import KINDS
+from core.store.entries import KINDS
 from core.store.files import TEMPORARY, verified
 from tests.faults.commands import COMMANDS, Bench, Command, Step, do_little, prepared
 from tests.faults.steps import Fault, Steps, killed, nothing

@@ -21,7 +21,8 @@ from core.jobs.status import Status
 from core.models import work
 from core.show.figures.charts import COMPARED
 from core.show.report import reports
-from core.store.cache import VIEW_KINDS, Store
+from core.store.cache import Store
+from core.store.entries import VIEW_KINDS
 from core.store.packs import pack, unpack
 from pages.ui.runs import evaluations
 from tests import synthetic

@@ -65,9 +65,7 @@ def as_manual(allocation: Allocation, now: Array) -> Allocation:
     return Allocation(request, now, now, allocation.parameters, binding(now, bounds), bounds)
 
 
-def dragged(
-    allocation: Allocation, by_hand: str, profile: Profile, pruner: str
-) -> tuple[Array, Mapping[int, float]]:
+def dragged(allocation: Allocation, by_hand: str, profile: Profile, pruner: str) -> tuple[Array, Mapping[int, float]]:
     """Draw the live chart: the allocation at every strength, estimates beside it.
 
     Args:

@@ -161,17 +161,10 @@ def test_a_clock_that_is_set_back_makes_no_time_negative(store: Store, monkeypat
     assert status.updated >= status.started > 1.0
 
 
-def test_who_waits_hears_of_the_first_in_plain_words(store: Store) -> None:
-    setting = StudyRequest(settings=(Setting(),))
-    first = queue.submit(store, setting)
-    second = queue.submit(store, setting.model_copy(update={"settings": (Setting(), Setting(pruner="magnitude"))}))
-    last = queue.submit(store, fake.request())
-    line = queue.standing(store, second).line
-    assert "one run on cpu" in line and first.request.title in line and "%" not in line, "no share of an unknown whole"
-    first.write(Status(done=21, total=25))
-    assert "84 %" in queue.standing(store, second).line
-    assert second.request.title.startswith("2 settings of ")
-    assert "2 runs" in queue.standing(store, last).line
+def test_who_waits_hears_how_many_are_first(store: Store) -> None:
+    first, second, last = (queue.submit(store, fake.request(seed=seed)) for seed in range(3))
+    lines = [queue.standing(store, each).line for each in (first, second, last)]
+    assert lines == ["next in the queue", "waiting for 1 run on cpu", "waiting for 2 runs on cpu"]
 
 
 USUAL = "SmolLM2-135M-Instruct: Uniform, 70 % zeros, Wanda"

@@ -11,7 +11,8 @@ import pytest
 from core.ask.measurements import PerturbedSpec
 from core.base.errors import UserError
 from core.store import deleting, files, parts
-from core.store.cache import MARK, Store
+from core.store.cache import Store
+from core.store.entries import MARK
 from core.store.files import write_file
 from tests import synthetic
 

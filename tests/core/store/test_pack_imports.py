@@ -19,8 +19,9 @@ from core.results import evaluations, protocols
 from core.show import words
 from core.show.report import reports
 from core.store import profiles
-from core.store.cache import KINDS, Store
+from core.store.cache import Store
 from core.store.checks import check_unit
+from core.store.entries import KINDS
 from core.store.packs import pack, unpack
 from core.store.results import axes_of
 from tests import synthetic

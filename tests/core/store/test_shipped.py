@@ -7,7 +7,8 @@ import re
 import pytest
 
 from core.ask.jobs import BY_REQUEST
-from core.store.cache import HOME, KINDS, Entry, Store
+from core.store.cache import HOME, Entry, Store
+from core.store.entries import KINDS
 
 PLACE = re.compile(r'"(?:\w+:)?(?:/|~|[A-Za-z]:\\)[^"]*"')  # a text that is a path from the root, or a source by one
 

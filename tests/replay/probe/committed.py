@@ -25,7 +25,8 @@ from core.results import comparison, evaluations, propagation, protocols, verdic
 from core.results.evaluations import Evaluations
 from core.show import lessons as tour
 from core.store import profiles as stored_profiles
-from core.store.cache import HOME, KINDS, Store
+from core.store.cache import HOME, Store
+from core.store.entries import KINDS
 from core.store.profiles import Profile
 from tests.replay.probe.plain import ASKED, REFUSED, Figures, ask, fingerprint, plain, point
 
