@@ -10,12 +10,12 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from core.jobs import queue
 from core.store.cache import Store
@@ -24,6 +24,7 @@ from tests import synthetic
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 PATIENCE = 60_000  # ms: a browser beside others takes long to load the chart library
+HISTORY = 25  # steps back in a tab that another test may use: a browser keeps 50
 expect.set_options(timeout=PATIENCE)
 READY = "[data-testid=stApp][data-test-connection-state=CONNECTED]"
 CALM = """([asked, quiet]) => {
@@ -34,20 +35,6 @@ CALM = """([asked, quiet]) => {
     if (busy || window.calm?.asked !== asked) window.calm = {asked, since: performance.now()}
     return performance.now() - window.calm.since >= quiet
 }"""
-
-REDRAWS = """slider => {
-    const root = slider.closest(".live")
-    const [began, times] = [slider.value, []]
-    for (const value of [...Array(Number(slider.max) + 1).keys(), began]) {
-        const start = performance.now()
-        slider.value = value
-        slider.dispatchEvent(new Event("input", { bubbles: true }))
-        root.getBoundingClientRect()
-        times.push(performance.now() - start)
-    }
-    return times
-}"""
-
 
 @contextmanager
 def serving(cache: Path, port: int | None = None, **environment: str) -> Iterator[str]:
@@ -142,18 +129,23 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def idle() -> list[Page]:
+    """Tabs that no test uses. One that has shown a page draws the next with half the work: its scripts are compiled."""
+    return []
+
+
 @pytest.fixture
-def tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
+def tab(chromium: Browser, idle: list[Page]) -> Iterator[Callable[..., Page]]:
     """Opens an address in a tab of its own, waits until all is drawn, or `until` is; remembers requests, sockets."""
-    contexts = []
+    pages = []
 
     def open_tab(address: str, width: int = 1440, scheme: str = "light", until: str | None = None) -> Page:
-        contexts.append(chromium.new_context(viewport={"width": width, "height": 2000}, color_scheme=scheme))
-        contexts[-1].set_default_timeout(PATIENCE)
-        page = contexts[-1].new_page()
+        page = idle.pop() if idle else _new_tab(chromium)
+        pages.append(page)
         page.asked, page.sockets = [], []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("websocket", lambda socket: page.sockets.append(socket))
+        page.set_viewport_size({"width": width, "height": 2000})
+        page.emulate_media(color_scheme=scheme)
         page.goto(address, wait_until="commit" if until else "load")
         page.wait_for_selector(until or READY)
         if until is None:
@@ -161,8 +153,21 @@ def tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
         return page
 
     yield open_tab
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.goto("about:blank")
+        if page.evaluate("history.length") < HISTORY:
+            idle.append(page)
+        else:
+            page.context.close()
+
+
+def _new_tab(chromium: Browser) -> Page:
+    context = chromium.new_context()
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("websocket", lambda socket: page.sockets.append(socket))
+    return page
 
 
 def settle(page: Page, quiet: int = 400) -> None:
@@ -188,22 +193,6 @@ def still(place: Locator) -> dict[str, float]:
     while seen != (seen := place.bounding_box()) or not seen:
         settle(place.page)
     return seen
-
-
-def enter(page: Page, text: str, ask: Callable[[], None]) -> None:
-    """Write into a cell of a table, whose editor comes late or, where the table was redrawn meanwhile, not at all."""
-    editor = page.locator("#portal input")
-    for _ in range(5):
-        settle(page)
-        ask()
-        with suppress(TimeoutError):
-            editor.wait_for(timeout=15_000)
-            break
-    expect(editor).to_be_focused()
-    editor.fill(text)
-    expect(editor).to_have_value(text)
-    editor.press("Enter")
-    expect(editor).to_have_count(0)
 
 
 def query(page: Page) -> dict[str, str]:
@@ -247,11 +236,3 @@ def silence(page: Page) -> Iterator[None]:
     assert len(sent) == before, "the server was called during the drag"
     with page.sockets[-1].expect_event("framesent", timeout=PATIENCE):
         page.mouse.up()
-
-
-def redraws(slider: Locator, record: Callable[[str, object], None]) -> None:
-    """Tell how long the steps of a slider take to be drawn; it is not judged, for machines differ."""
-    times = sorted(slider.evaluate(REDRAWS))
-    told = f"{urlparse(slider.page.url).path}: median {times[len(times) // 2]:.1f} ms, longest {times[-1]:.1f} ms"
-    record("redraw", told)
-    print(told)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import drag, redraws, settle, wait_for_query
+from tests.e2e.conftest import drag, settle, wait_for_query
 
 Tab = Callable[..., Page]
 WORD = "owl m=5 lam=0.08 strength={} driver=gaussian:0.3:0.7"
@@ -27,27 +27,20 @@ def slider(page: Page) -> Locator:
     return found
 
 
-def test_dragging_redraws_without_the_server_and_release_tells_python(
-    spread: str, tab: Tab, record_property: Callable[[str, object], None]
-) -> None:
+def test_dragging_redraws_without_the_server_and_a_layer_set_by_hand_is_taken_back(spread: str, tab: Tab) -> None:
     page = tab(spread)
-    redraws(slider(page), record_property)
+    command = page.get_by_test_id("stCode")
     seen = drag(page, slider(page), 0.5, lambda: page.locator(".figure [data-mark$=layers]").evaluate_all(HEIGHTS))
     assert len(set(seen)) >= 18, "the bars did not follow the finger"
     shown = page.locator(".figure .value").inner_text()
-    expect(page.get_by_test_id("stCode")).to_contain_text(f"strength={shown} ")
+    expect(command).to_contain_text(f"strength={shown} ")
     wait_for_query(page, allocation=WORD.format(shown))
     expect(slider(page)).to_have_value(str(round(float(shown) * 1000)))
-
-
-def test_a_layer_is_set_by_hand_and_back_takes_it_back(spread: str, tab: Tab) -> None:
-    page = tab(spread)
-    command = page.get_by_test_id("stCode")
     field = page.get_by_role("textbox", name="Layers set by hand")
     field.fill("0:0.5, 1:0.6")
     field.press("Enter")
     expect(command).to_contain_text("-allocation.json")
     settle(page)
     page.go_back()
-    expect(command).to_contain_text("--allocation 'owl m=5")
+    expect(command).to_contain_text(f"--allocation '{WORD.format(shown)}'")
     expect(field).to_have_value("")

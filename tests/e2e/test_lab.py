@@ -70,13 +70,13 @@ CURVE = ".scatterlayer .js-line"
     [("", ".lab .says b"), ("learn?chapter=absorb", ".key .sample"), ("absorption", f".st-key-curves {CURVE}")],
 )
 def test_a_page_that_turns_dark_is_drawn_in_its_colours(where: str, drawn: str, demo: str, tab: Tab) -> None:
-    dark = tab(f"{demo}/{where}", scheme="dark").locator(drawn).first.evaluate(COLOURS)
-    page = tab(f"{demo}/{where}")
-    assert page.locator(drawn).first.evaluate(COLOURS) != dark
-    with page.sockets[-1].expect_event("framesent"):
-        page.emulate_media(color_scheme="dark")
-    settle(page)
-    assert page.locator(drawn).first.evaluate(COLOURS) == dark
+    page, seen = tab(f"{demo}/{where}", scheme="dark"), []
+    for scheme in ("light", "dark"):
+        seen.append(page.locator(drawn).first.evaluate(COLOURS))
+        with page.sockets[-1].expect_event("framesent"):
+            page.emulate_media(color_scheme=scheme)
+        settle(page)
+    assert seen[0] != seen[1] and page.locator(drawn).first.evaluate(COLOURS) == seen[0]
 
 
 def test_one_token_flips_the_picture_and_a_link_shows_somebody_else_the_same(demo: str, tab: Tab) -> None:
@@ -135,22 +135,7 @@ def test_who_wants_less_motion_sees_the_end_at_once(demo: str, chromium: Browser
         context.close()
 
 
-def test_dragging_moves_the_layer_without_a_call_to_the_server(demo: str, tab: Tab) -> None:
-    page, lab = opened(tab, demo)
-    expect(page.get_by_text("is loading")).to_have_count(0, timeout=PATIENCE)  # the page looks whether it is ready
-    seen = []
-    page.mouse.move(*cell(lab, 4, 2))
-    with silence(page):
-        page.mouse.down()
-        for layer in range(5, 25):
-            page.mouse.move(*cell(lab, layer, 2))
-            seen.append((lab.get_attribute("data-layer"), lab.locator(".says").inner_text()))
-    assert [int(layer) for layer, _ in seen] == list(range(5, 25))
-    assert len({said for _, said in seen}) == 20
-    wait_for_query(page, layer="24")
-
-
-def test_pointing_tells_the_drift_and_the_keys_do_what_the_finger_does(demo: str, tab: Tab) -> None:
+def test_pointing_dragging_and_keys_move_the_layer(demo: str, tab: Tab) -> None:
     page, lab = opened(tab, f"{demo}/lab?layer=10&token=3")
     point(page, lab)
     grid = lab.get_by_role("slider", name="Drift at every layer")
@@ -166,6 +151,22 @@ def test_pointing_tells_the_drift_and_the_keys_do_what_the_finger_does(demo: str
     wait_for_query(page, layer="0", token="4")
     wave(page, lab, lambda: grid.press(" "))
     rested(lab)
+    drag(page, lab)
+
+
+def drag(page: Page, lab: Locator) -> None:
+    """The layer follows the finger without a call to the server."""
+    expect(page.get_by_text("is loading")).to_have_count(0, timeout=PATIENCE)  # the page looks whether it is ready
+    seen = []
+    page.mouse.move(*cell(lab, 4, 2))
+    with silence(page):
+        page.mouse.down()
+        for layer in range(5, 25):
+            page.mouse.move(*cell(lab, layer, 2))
+            seen.append((lab.get_attribute("data-layer"), lab.locator(".says").inner_text()))
+    assert [int(layer) for layer, _ in seen] == list(range(5, 25))
+    assert len({said for _, said in seen}) == 20
+    wait_for_query(page, layer="24")
 
 
 def point(page: Page, lab: Locator) -> None:

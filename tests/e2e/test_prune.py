@@ -14,7 +14,7 @@ from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.results import candidates
 from tests import synthetic
-from tests.e2e.conftest import query, serving, settle, unfold, wait_for_query, working
+from tests.e2e.conftest import query, serving, unfold, working
 
 Tab = Callable[..., Page]
 LAYERS = 6
@@ -83,22 +83,3 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
     page.wait_for_url(lambda url: "job=" not in url)
     expect(page.get_by_text("16 × 512 tokens").first).to_be_visible()
     expect(other.get_by_role("link", name="Open on the Prune page")).to_be_visible()
-
-
-def test_after_best_setting_the_other_parts_are_as_they_were(place: Place, tab: Tab) -> None:
-    page = tab(f"{place.page}&part=evaluate&calibration_windows=7")
-    for part in ("Best setting", "Results", "Generated text", "Best setting", "Evaluate"):
-        page.get_by_test_id("stButtonGroup").get_by_text(part, exact=True).click()
-        settle(page)
-    wait_for_query(page, part="evaluate", calibration_windows="7")
-    page.get_by_text("Pruner, calibration and device").click()
-    page.get_by_text("True-sequential").click()  # with this the browser tells what all its widgets hold
-    settle(page)
-    expect(page.get_by_role("textbox", name="Calibration seeds")).to_have_value("0")
-    counts, lengths = page.get_by_label("Windows", exact=True), page.get_by_label("Tokens in each", exact=True)
-    for fields, values in ((counts, ("7", "16")), (lengths, ("512", "512"))):
-        expect(fields).to_have_count(2)
-        for index, value in enumerate(values):
-            expect(fields.nth(index)).to_have_value(value)
-    expect(page.get_by_text("are not a list of whole numbers")).to_have_count(0)
-    expect(page.get_by_role("button", name="Run evaluation")).to_be_enabled()
