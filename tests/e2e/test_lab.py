@@ -62,12 +62,11 @@ def colour(lab: Locator, layer: int, token: int) -> tuple[int, int, int]:
 
 
 COLOURS = "drawn => ['color', 'borderTopColor', 'stroke'].map(each => getComputedStyle(drawn)[each]).join()"
-CURVE = ".scatterlayer .js-line"
 
 
 @pytest.mark.parametrize(
     ("where", "drawn"),
-    [("", ".lab .says b"), ("learn?chapter=absorb", ".key .sample"), ("absorption", f".st-key-curves {CURVE}")],
+    [("", ".lab .says b"), ("learn?chapter=absorb", ".key .sample"), ("absorption", ".st-key-curves .scatterlayer .js-line")],
 )
 def test_a_page_that_turns_dark_is_drawn_in_its_colours(where: str, drawn: str, demo: str, tab: Tab) -> None:
     page, seen = tab(f"{demo}/{where}", scheme="dark"), []

@@ -126,11 +126,6 @@ def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, val
     assert not app.exception
 
 
-def test_too_few_windows_to_judge_by_cannot_be_asked(store: Store) -> None:
-    app = part(best_windows="7")
-    assert app.number_input(key="best_windows").value == 12 and app.number_input(key="best_windows").min == 8
-
-
 # --- the answer ----------------------------------------------------------------------------------------------------
 
 
