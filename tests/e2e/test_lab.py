@@ -66,7 +66,7 @@ COLOURS = "drawn => ['color', 'borderTopColor', 'stroke'].map(each => getCompute
 
 @pytest.mark.parametrize(
     ("where", "drawn"),
-    [("", ".lab .says b"), ("learn?chapter=absorb", ".key .sample"), ("absorption", ".st-key-curves .scatterlayer .js-line")],
+    [("", ".lab .says b"), ("learn?chapter=absorb", ".key .sample"), ("absorption", ".st-key-curves .gridlayer path")],
 )
 def test_a_page_that_turns_dark_is_drawn_in_its_colours(where: str, drawn: str, demo: str, tab: Tab) -> None:
     page, seen = tab(f"{demo}/{where}", scheme="dark"), []
