@@ -4,7 +4,6 @@ import streamlit as st
 
 from core.base.errors import UserError
 from core.plan.spread import layer_parameters
-from core.results import protocols
 from pages.ui import form, frame, studies, subject, view, watch
 from pages.ui.lab import continuations
 from pages.ui.prune import evaluate, export, pruning, results, search
@@ -39,10 +38,8 @@ upper = st.container()
 how = pruning.draw(profile, in_view.request)
 if how.wrong:
     frame.error(how.wrong)
-reads = groups and part in ("results", "export")
-group = studies.choose(groups, how.setting, drawn=part == "results") if reads else None
-if part == "results" and group:
-    results.show(group, groups, profile, how.setting, upper, in_view)
+if part == "results" and groups:
+    results.show(studies.choose(groups, how.setting), groups, profile, how.setting, upper, in_view)
 else:
     with upper:
         pruning.bars(in_view)
@@ -55,4 +52,4 @@ else:
     elif part == "writing":
         continuations.under(how.setting, how.prompt)
     elif part == "export":
-        export.show(how, profile, group and protocols.holding(group, how.setting))
+        export.show(how, profile)

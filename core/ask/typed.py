@@ -71,7 +71,7 @@ def numbers(text: str) -> tuple[int, ...]:
     return found
 
 
-def fraction(text: str) -> float:
+def fraction(text: str, what: str = "largest loss") -> float:
     """`20%` or `0.2` -> 0.2.
 
     Raises:
@@ -83,9 +83,9 @@ def fraction(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise UserError(f"a largest loss of {brief(text)} is not a share above 0: write 20% or 0.2")
+        raise UserError(f"a {what} of {brief(text)} is not a share above 0: write 20% or 0.2")
     if value > 1 and not body.endswith("%"):
-        raise UserError(f"a largest loss of {brief(text)} is more than all: write {number(value)}% if that is meant")
+        raise UserError(f"a {what} of {brief(text)} is more than all: write {number(value)}% if that is meant")
     return value
 
 

@@ -195,16 +195,6 @@ def merged(found: Sequence[Evaluations]) -> Evaluations:
     return Evaluations(spec, told, tuple(points.values()), entries, profiles=profiles)
 
 
-def holding(found: Evaluations, setting: Setting) -> str | None:
-    """The key of the newest study that has this setting, as it is measured here."""
-    for entry in found.entries:
-        if any(point.setting == setting for point in entry.spec.points):
-            return entry.key
-    free = (each.key for each in found.guests for point in each.spec.points
-            if point.setting == setting and point.pruned.calibration is None)  # fmt: skip
-    return next(free, None)
-
-
 # --- in words -----------------------------------------------------------------------------------------------------
 
 

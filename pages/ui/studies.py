@@ -38,18 +38,17 @@ def _groups(known: list[tuple[str, str | None]], _entries: list[Entry]) -> dict[
     return protocols.together(Store(), _entries)
 
 
-def choose(found: dict[str, Evaluations], setting: Setting, drawn: bool) -> Evaluations:
+def choose(found: dict[str, Evaluations], setting: Setting) -> Evaluations:
     """The protocol that the URL names by any of its studies, else the one that all pages take for the setting in view.
 
-    Args:
-        drawn: `badge` draws the choice in this run.
+    `badge` draws the choice.
     """
     homes = {entry.key: key for key, each in reversed(found.items()) for entry in each.guests}
     homes |= {entry.key: key for key, each in found.items() for entry in each.entries}
     target, pruner = setting.allocation.target, setting.treatment.name
     place = protocols.place(found.values(), target, pruner, setting)
     first = place.evaluations.entries[-1].key if place else next(iter(found))
-    return found[view.sync("study", list(found), first, homes, drawn)]
+    return found[view.sync("study", list(found), first, homes)]
 
 
 def not_evaluated(

@@ -110,7 +110,7 @@ def test_run_queues_what_was_chosen_and_the_url_restores_it(store: Store) -> Non
 
 def test_a_greatest_loss_takes_the_place_of_the_target(store: Store) -> None:
     app = part(best_for="loss")
-    assert not [each for each in app.select_slider if each.key == "best_target"]
+    assert not [each for each in app.text_input if each.key == "best_target"]
     app.text_input(key="best_loss").set_value("12.5%").run()
     assert any(f"{search_plan.trials(BestRequest(max_loss=0.125))} targets" in each.value for each in app.markdown)
     assert submitted(app, store) == BestRequest(max_loss=0.125)

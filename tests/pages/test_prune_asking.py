@@ -48,24 +48,21 @@ def test_run_queues_the_setting_in_view(store: Store) -> None:
 
 
 def test_run_queues_what_was_chosen(store: Store, tmp_path: Path) -> None:
-    text, tasks = f"file:{tmp_path / 'x.txt'}", str(tmp_path / "tasks")
+    text = f"file:{tmp_path / 'x.txt'}"
     chosen = {
         "base": "dlp", "target": "0.6", "strength": "0.03", "control": "reversed", "by": "sparsegpt",
         "calibration": "allenai/c4", "calibration_documents": "0-9", "calibration_windows": "4",
         "calibration_length": "32", "seeds": "0,1", "sequential": "True", "text": text, "windows": "9",
         "length": "64", "tasks": "boolq, rte", "examples": "50", "part": "evaluate",
     }  # fmt: skip
-    app = opened(**chosen, **{name: "/from/a/link" for name in ("tasks_from", "tasks-folder")})
-    assert not app.text_input(key="tasks-folder").value
-    app.text_input(key="tasks-folder").set_value(tasks).run()
-    found = submitted(app, store)
+    found = submitted(opened(**chosen), store)
     base = grammar.method("dlp", 0.6)
     fix = Correction(strength=0.03, control="reversed")
     both = (base, base.model_copy(update={"correction": fix}))
     assert found.settings == candidates.combined(both, "sparsegpt", (0, 1), None, True)
     assert found.calibration == WindowRequest(source="allenai/c4", documents=(0, 9), sequences=4, length=32)
     assert found.evaluation == EvaluationRequest(
-        text=WindowRequest(source=text, sequences=9, length=64), tasks=("boolq", "rte"), tasks_from=tasks, examples=50
+        text=WindowRequest(source=text, sequences=9, length=64), tasks=("boolq", "rte"), examples=50
     )
 
 

@@ -22,6 +22,7 @@ from core.models.sources import Source
 from core.store.cache import Store
 from core.store.profiles import load
 from core.store.scenes import Generated
+from pages.ui import view
 from pages.ui.prune import export
 from pages.ui.prune.pruning import Pruning
 from tests import synthetic
@@ -68,14 +69,15 @@ def located(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "outlined", lambda *_: shape)
 
 
-def test_a_study_whose_request_is_known_is_matched_by_it(store: Store) -> None:
+def test_a_study_whose_request_is_known_is_matched_by_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "url", dict)
     profile, keys = load(store, store.profile(PROFILE.key)), {}
     for documents in ((0, 9), (10, 19)):
         window = WindowRequest(source="allenai/c4", documents=documents, sequences=16, length=synthetic.LENGTH)
         request = StudyRequest(profile=PROFILE.key, settings=(Setting(allocation=OWL),), calibration=window)
         keys[save(store, request.settings, text=f"text {documents}", request=request)] = request
     for key, request in keys.items():
-        assert export.measuring(profile, Pruning(request, "cpu"), next(iter(keys))) == key
+        assert export.measuring(profile, Pruning(request, "cpu")) == key
         reseeded = request.model_copy(update={"settings": (Setting(allocation=OWL, calibration_seed=1),)})
         assert export.measuring(profile, Pruning(reseeded, "cpu")) is None
 

@@ -47,10 +47,10 @@ def test_what_a_refusal_hides_comes_back_as_it_was(store: Store) -> None:
 def test_a_target_survives_a_look_at_the_other_aim(store: Store) -> None:
     app = opened(part="best", best_for="loss")
     app.button_group(key="best_for").set_value("target").run()
-    app.select_slider(key="best_target").set_value(0.5).run()
+    app.text_input(key="best_target").set_value("50%").run()
     app.button_group(key="best_for").set_value("loss").run()
     app.button_group(key="best_for").set_value("target").run()
-    assert app.select_slider(key="best_target").value == 0.5 and url(app)["best_target"] == "0.5"
+    assert app.text_input(key="best_target").value == url(app)["best_target"] == "50%"
 
 
 def test_no_page_ends_in_a_way_that_keeps_what_the_browser_forgets() -> None:

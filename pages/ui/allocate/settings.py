@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -113,7 +112,7 @@ def _more(profile: Profile) -> None:
     """What is seldom changed: the bounds, and what drives the correction."""
     for key, label in (("low", "Minimum"), ("high", "Maximum")):
         st.select_slider(f"{label} sparsity per layer", TARGETS, key=key, format_func=per_cent)
-    said = partial(disturbance, profile)
+    said = lambda name: words.perturbation(profile.perturbations[name])  # noqa: E731
     st.selectbox("Correction driven by the gain of", list(profile.by_name), key="driver", format_func=said)
     st.select_slider("Cap gains at", list(CLIPS), key="clip", format_func=CLIPS.get)
 
@@ -124,11 +123,6 @@ def _parameter(asked: Parameter) -> None:
         view.switch(asked.label, asked.words, key)
     else:
         st.select_slider(asked.label, asked.options, key=key, format_func="{:g}".format)
-
-
-def disturbance(profile: Profile, name: str) -> str:
-    """A perturbation and its positions, in one line."""
-    return words.perturbation(profile.perturbations[name])
 
 
 # --- the allocation in the URL: `owl m=5 lam=0.08:0.7` --------------------------------------------------------------

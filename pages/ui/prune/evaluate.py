@@ -12,7 +12,6 @@ from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.typed import fractions
 from core.base.escape import plain
 from core.base.formats import sentence
-from core.base.paths import resolved
 from core.base.spec import checked
 from core.models import work
 from core.results import candidates
@@ -86,14 +85,6 @@ def _evaluation() -> Callable[[], EvaluationRequest]:
     with right:
         about = "Names with commas between, as in boolq, rte."
         names = form.words("Zero-shot tasks", "tasks", placeholder="none", help=about)
-        one, two = st.columns([2, 1])
-        folder = one.text_input(  # never from a link: task files are code of a kind
-            "Folder of task files",
-            key="tasks-folder",
-            placeholder="the harness's own, from the Hub",
-            help="As lm-eval's.",
-        )
-        examples = form.number(EvaluationRequest, "examples", "examples", 200, two)
+        examples = form.number(EvaluationRequest, "examples", "examples", 200)
     tasks = tuple(dict.fromkeys(filter(None, (each.strip() for each in names.split(",")))))
-    where = str(resolved(folder.strip())) if tasks and (folder or "").strip() else None
-    return lambda: checked(EvaluationRequest, text=text(), tasks=tasks, tasks_from=where, examples=examples)
+    return lambda: checked(EvaluationRequest, text=text(), tasks=tasks, examples=examples)

@@ -18,7 +18,7 @@ from core.models import work
 from core.results import evaluations
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import buttons, frame, watch
+from pages.ui import buttons, frame, view, watch
 from pages.ui.prune.pruning import Pruning
 
 HONEST = (
@@ -38,16 +38,12 @@ NO_NUMBERS = (
 FOLDER = "A new or empty folder. An earlier export in it is replaced only if you tick the box below."
 
 
-def show(how: Pruning, profile: Profile, study: str | None) -> None:
-    """The form, what it costs, and what an export is and is not.
-
-    Args:
-        study: key of a study that holds the setting, whatever it was calibrated on.
-    """
+def show(how: Pruning, profile: Profile) -> None:
+    """The form, what it costs, and what an export is and is not."""
     st.markdown(f"**Setting to export:** {plain(naming.setting(how.setting))}")
     folder = st.text_input("Folder", key="export-folder", placeholder="/home/me/pruned", help=FOLDER) or ""
     overwrite = st.checkbox("Overwrite an earlier export in that folder", key="export-overwrite")
-    numbers = measuring(profile, how, study)
+    numbers = measuring(profile, how)
     st.caption(
         f"The model card will give the numbers of study {numbers}, which calibrated alike." if numbers else NO_NUMBERS
     )
@@ -72,14 +68,14 @@ def _request(how: Pruning, folder: str, overwrite: bool, study: str | None) -> E
     return how.request.to(ExportRequest, setting=how.setting, folder=where, overwrite=overwrite, study=study)
 
 
-def measuring(profile: Profile, how: Pruning, first: str | None = None) -> str | None:
+def measuring(profile: Profile, how: Pruning) -> str | None:
     """The key of a study that was asked for just what would be exported: setting, calibration, precision and profile.
 
-    Args:
-        first: the one that is taken where it is among them; else it is the newest.
+    The one that the page shows, where the URL names it and it is among them; else the newest.
     """
     alike = [entry.key for entry in Store().entries("study") if _alike(entry, profile, how)]
-    return first if first in alike else next(iter(alike), None)
+    shown = view.url().get("study")
+    return shown if shown in alike else next(iter(alike), None)
 
 
 def _alike(entry: Entry, profile: Profile, how: Pruning) -> bool:

@@ -94,8 +94,7 @@ def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
     if chart:
         shown.draw(chart, "changes")
     else:
-        said, hint = f"Only uniform has been evaluated at {shown.part.name}.", "Evaluate an allocation to compare it."
-        shown.not_evaluated(said, hint, lambda of, at: any(each.uniform for each in of.within(at)))
+        st.info(f"Only uniform has been evaluated at {shown.part.name}. Evaluate an allocation to compare it.")
 
 
 def _measured(setting: Setting, profile: Profile, results: Evaluations, part: Slice) -> bool:
@@ -122,10 +121,7 @@ def _choose_slice(results: Evaluations, setting: Setting) -> Slice:
     """Pruner and target to compare within, by the one rule where the URL says nothing."""
     names = {each.name: each for each in results.slices}
     place = protocols.place([results], setting.allocation.target, setting.treatment.name, setting)
-    chosen = view.sync("within", list(names), place.part.name)
-    if len(names) > 1:
-        st.selectbox("Compare at", list(names), key="within")
-    return names[chosen]
+    return names[form.choice("Compare at", {name: name for name in names}, "within", place.part.name)]
 
 
 # --- details ------------------------------------------------------------------------------------------------------

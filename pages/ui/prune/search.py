@@ -15,7 +15,7 @@ from core.ask.requests import BestRequest
 from core.ask.typed import fraction, numbers, whole
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import capital, per_cent, sentence, text_name
+from core.base.formats import capital, sentence, text_name
 from core.base.spec import checked
 from core.kinds.treatments import USUAL
 from core.models import work
@@ -32,8 +32,16 @@ from pages.ui.allocate import settings
 from pages.ui.prune import pruning
 
 AIMS = {"target": "a target sparsity", "loss": "a limit on the loss"}
+WANTED = {  # label, what it opens with, field of the request and help of an aim's number
+    "target": ("Target sparsity", "70%", "target", "As in 70% or 0.7."),
+    "loss": (
+        "Greatest rise of the perplexity",
+        "20%",
+        "max_loss",
+        "Against the dense model, as in 20%. The largest target within it is searched in steps of 5 %.",
+    ),
+}
 EFFORTS = {"quick": "quick, each method once", "full": "full, the published grids"}
-TARGETS = settings.steps(0.05, 0.95, 0.01)
 TEXTS = {**form.TEXTS, "demo": "Demo text: one half calibrates, the other selects and judges"}
 ABOUT = (
     "Every method is pruned and evaluated on one text. The best of them, the best of another method and uniform are "
@@ -45,7 +53,6 @@ SHARED = (
 )
 LOOKS = "Else one is measured on the calibration text. It may not have read the text that selects or judges."
 SELECTED = "On the text that selects, the best of many is better by luck too: only the text that judges counts."
-JUDGED = "Winner and runner-up against uniform, on the text that judges"
 
 
 def show(profile: Profile) -> None:
@@ -72,7 +79,8 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
         about = "Full tries many settings of every method: far slower."
         effort = form.switch("Effort", EFFORTS, "best_effort", "quick", help=about)
     left, middle, right = st.columns([1, 2, 1])
-    wanted = _aim(aim, left)
+    label, usual, field, about = WANTED[aim]
+    wanted = form.words(label, f"best_{aim}", usual, left, help=about)
     text = form.source("Text", TEXTS, "best_text", "demo", middle, f"{form.TYPED} It needs 3 documents.")
     about = "Of the final comparison; the first one selects."
     seeds = form.words("Calibration seeds", "best_seeds", "0,1,2", right, help=about)
@@ -90,23 +98,12 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
         calibration = form.window(text, "", count, length)
         judging = form.window("demo:evaluation" if text == "demo" else text, "", judged, length)
         roles = {"calibration": calibration, "selection": judging, "final": judging}
-        of = pruning.of_model(profile) | wanted() | roles
+        of = pruning.of_model(profile) | {field: fraction(wanted, label.lower())} | roles
         refuse_fetch(profile.entry, Store(), of["model"], of["revision"])
         key = profile.entry.key if looks else None
         return checked(BestRequest, **of, pruner=pruner, profile=key, seeds=numbers(seeds), effort=effort)
 
     return asked, device
-
-
-def _aim(aim: str, place: st.delta_generator.DeltaGenerator) -> Callable[[], dict[str, float]]:
-    """Draw the number that belongs to the aim; what is returned reads it."""
-    if aim == "target":
-        target = view.sync("best_target", TARGETS, 0.7)
-        place.select_slider("Target sparsity", TARGETS, key="best_target", format_func=per_cent)
-        return lambda: {"target": target}
-    about = "Against the dense model, as in 20%. The largest target within it is searched in steps of 5 %."
-    loss = form.words("Greatest rise of the perplexity", "best_loss", "20%", place, help=about)
-    return lambda: {"max_loss": fraction(loss)}
 
 
 def _about(asked: BestRequest, device: str) -> None:
