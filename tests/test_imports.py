@@ -24,7 +24,7 @@ DRAWING = {
 COMPUTING = {
     "core.measure", "core.evaluate", "core.models.windows", "core.jobs.bench", "core.jobs.work", "core.jobs.experiment",
     "core.jobs.worker", "core.jobs.warm_process", "core.models.loading", "core.models.replay", "core.export.folder",
-    "core.export.checking",
+    "core.export.checking", "core.export.card_facts",
 }  # fmt: skip
 
 # The rooms of core, lowest first, and what each may know.

@@ -10,18 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from core.ask import naming
-from core.ask.commands import command_line
-from core.ask.inputs import USUAL_EVALUATION, ModelSpec
 from core.ask.requests import ExportRequest, ExportSpec
-from core.ask.settings import PrunedSpec
-from core.ask.studies import EvaluationRequest, StudyRequest
-from core.base.errors import UserError
-from core.base.formats import several
 from core.base.paths import resolved
 from core.evaluate.resolving import plan, point, prune
 from core.export import journal
-from core.export.card import RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
+from core.export.card import RECIPE, Card, Exported, card_text, recipe_json, size_words
+from core.export.card_facts import card_of, measured
 from core.export.checking import count, has_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
 from core.kinds.patterns import pattern
@@ -32,12 +26,10 @@ from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.placement import stored
 from core.models.progress import Account, Report
-from core.models.provenance import provenance, relative
+from core.models.provenance import provenance
 from core.models.windows import Windows
-from core.results import evaluations
 from core.store.cache import Entry, Store
 from core.store.files import pretty, readable, temporary_path, temporary_prefix
-from core.store.provenance_schema import without_folders
 from core.store.results import Array
 
 Step = Callable[[str], None]  # told what happens next; may raise Cancelled
@@ -148,9 +140,6 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
     shutil.rmtree(former, ignore_errors=True)
 
 
-Numbers = list[tuple[str, str, str]]  # name, value, protocol
-
-
 def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, report: Report) -> Entry:
     """Prune as the setting says and write the model to the asked folder.
 
@@ -166,7 +155,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
     if finished:
         return finished
     check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
-    numbers = _numbers(request, store, loaded.spec, pruned)
+    numbers = measured(request, store, loaded.spec, pruned)
     account = Account(report, work.pruning(shape, request.calibration, request.setting.treatment))
     step = account.by_layer("pruned", shape.layers, account.planned)
     warnings: list[str] = []
@@ -181,7 +170,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
 
     with restored(loaded):
         zeros = prune(loaded, pruned, calibration, step, warnings.append)
-        card = _card(request, loaded, numbers, spec, calibration)
+        card = card_of(request, loaded, numbers, spec, calibration)
         planned = check(plan(pruned), *zeros.shape)
         try:
             export(loaded, folder, card, planned, request.overwrite, account.say, before, store, record)
@@ -189,88 +178,3 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
             journal.end(store, folder)
             raise
     return store.get(spec)
-
-
-def _card(
-    request: ExportRequest, loaded: Loaded, numbers: Numbers, spec: ExportSpec, calibration: dict[str, Windows]
-) -> Card:
-    setting = request.setting
-    recipe = spec.pruned.model_dump(mode="json", exclude={"calibration", "method"}) | {
-        "target": setting.allocation.target,
-        "allocation": setting.allocation.model_dump(mode="json"),
-        "calibration": None,
-    }
-    for each in calibration.values():
-        recipe["calibration"] = {
-            "text": each.label,
-            "content": each.spec.content,
-            "windows": each.spec.sequences,
-            "length": each.spec.length,
-            "seed": setting.calibration_seed,
-        }
-    return Card(
-        title=f"{loaded.source.label}, {naming.whole(setting)}",
-        base_model=loaded.source.label,
-        base_source=without_folders(relative(request.model)),
-        licence=licence_of(loaded.source),
-        recipe=recipe,
-        numbers=numbers,
-        commands=_commands(request),
-        key=spec.key,
-    )
-
-
-def _numbers(request: ExportRequest, store: Store, model: ModelSpec, pruned: PrunedSpec) -> Numbers:
-    """What a study measured of the setting, the dense model and the uniform twin: name, value, protocol.
-
-    Raises:
-        UserError: what the study measured under this setting's name is not what is exported.
-    """
-    if request.study is None:
-        return []
-    found = evaluations.load(store, store.by_key(request.study, ("study",)))
-    measured = found.single(request.setting)
-    if measured is None:
-        raise UserError(f"study {request.study} has not measured {request.setting.name}: name one that has, or none")
-    if (found.spec.model, measured.result.pruned) != (model, pruned):
-        raise UserError(
-            f"study {request.study} measured {request.setting.name} on other files than are here now (the model, the "
-            "calibration text or the profile differs), so its numbers are not this export's: evaluate it again first"
-        )
-    text = found.spec.text
-    protocol = (
-        f"{found.provenance.get('text')}, {text.sequences} windows of {text.length} tokens{found.entries[0].mark}"
-    )
-    rows = {"dense": found.dense, "this model": measured}
-    twin = measured.uniform
-    if twin is not None:
-        rows["uniform sparsity, same target"] = twin
-    numbers = [(f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items()]
-    for name, each in rows.items():
-        for task, answers in each.result.tasks.items():
-            numbers.append(
-                (f"{task}, {name}", f"{answers.acc.mean():.3f}", f"acc, {several(len(answers.acc), 'example')}")
-            )
-    return numbers
-
-
-def _commands(request: ExportRequest) -> list[str]:
-    """The command line that makes the folder again, from the folder above it; none where `prune` has no options for it.
-
-    The sparsities are those that the folder's recipe holds: no profile is looked at again.
-    """
-    name, text = Path(request.folder).name, request.calibration
-    asked = request.to(
-        StudyRequest,
-        model=without_folders(relative(request.model)),
-        profile=None,
-        calibration=text.model_copy(update={"source": without_folders(relative(text.source))}),
-        settings=(request.setting,),
-        evaluation=EvaluationRequest(text=USUAL_EVALUATION.model_copy(update={"length": text.length})),
-    )
-    recipe = None if request.setting.pattern else f"{name}/{RECIPE}"
-    unjudged = dict.fromkeys(("evaluate", "windows", "tasks", "examples"))
-    try:
-        return [command_line(asked, allocation=recipe, export=f"{name}-again", **unjudged)]
-    except UserError:
-        return []

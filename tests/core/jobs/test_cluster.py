@@ -149,16 +149,6 @@ def test_shares_make_the_bits_of_one_process(undivided: tuple, empty: Store, fak
     assert any("of 3 shares done" in each.line for each in known)
 
 
-def test_the_worker_of_a_place_serves_its_queue(undivided: tuple, empty: Store, fake: Callable) -> None:
-    """As the dashboard has a run go on: queued at its place, and served by a worker of that name."""
-    fake()
-    where = str(Place("", 2, "cpu"))
-    job = queue.submit(empty, undivided[0], where)
-    worker.work(empty, where, idle=0)
-    assert queue.job(empty, job.key).state == "done"
-    alike(empty, undivided)
-
-
 def test_a_share_that_is_lost_too_often_ends_the_run(undivided: tuple, empty: Store, fake: Callable) -> None:
     fake(lambda _: None)
     with pytest.raises(RuntimeError, match="share 1 of 2"):

@@ -285,16 +285,6 @@ def test_the_errors_of_removed_weights_are_added_to_what_is_there(
     assert np.ptp(allocate(AllocationRequest(base=Lsa(), target=0.5), after).sparsity) > 0.1
 
 
-def test_a_lost_statistic_is_measured_again(empty: Store, text: str, engine_calls: list) -> None:
-    entry = experiment.get(request(text), empty)
-    engine_calls.clear()
-    for kind in ("activation", "floor", "weights", "scores"):
-        shutil.rmtree(empty.root / kind)
-        again = experiment.get(request(text), empty)
-        assert again.key == entry.key and engine_calls == []
-        assert found(empty, again).layers == tiny.LAYERS
-
-
 def test_committed_results_answer_in_their_cache(no_demo: Path, tmp_path: Path, text: str, engine_calls: list) -> None:
     experiment.get(request(text, "gaussian:0.3"), Store(no_demo / "demo"))
     once = len(engine_calls)

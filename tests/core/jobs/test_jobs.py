@@ -38,12 +38,6 @@ def test_the_same_request_twice_is_one_job(store: Store) -> None:
     assert again.state == "queued"
 
 
-def test_a_request_survives_the_folder(store: Store) -> None:
-    queue.submit(store, fake.request(seed=3), device="cuda:1", engine="hooks")
-    read = queue.job(store, fake.request(seed=3).key)
-    assert (read.request, read.device, read.engine) == (fake.request(seed=3), "cuda:1", "hooks")
-
-
 @pytest.mark.parametrize("ended", ["done", "failed", "cancelled", "interrupted"])
 def test_what_ended_is_queued_again(store: Store, ended: str) -> None:
     job = queue.submit(store, fake.request())

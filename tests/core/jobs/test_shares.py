@@ -52,11 +52,6 @@ def test_shares_are_neighbours_and_about_as_much(works: list[float], of: int) ->
     assert all(load < sum(works) / of + max(works) * 1.001 for load in loads.values())
 
 
-def test_alike_pieces_are_dealt_out_alike() -> None:
-    assert Counter(cut([1.0] * 12, 4)) == {1: 3, 2: 3, 3: 3, 4: 3}
-    assert len(set(cut([1.0] * 3, 8))) == 3, "the others have nothing to do"
-
-
 @pytest.mark.parametrize("of", [1, 2, 3, 7, 50])
 def test_every_piece_falls_to_one_share(of: int) -> None:
     loaded, text = tiny.loaded("llama"), tiny.windows(sequences=7)

@@ -71,19 +71,6 @@ def test_a_study_travels_without_a_profile_not_whole_or_not_its_own(here: Store,
     assert not list(empty.entries("profile"))
 
 
-def test_the_committed_profile_stays_where_it_is(here: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(here, "profile")
-    monkeypatch.setattr("core.store.cache.HOME", here.root.parent / "home")
-    demo = here.root.parent / "home" / "demo"
-    key = synthetic.save_profile(demo, synthetic.profile_spec(LAYERS, SEQUENCES, "quick"), LAYERS)
-    store = Store(here.root.parent / "other")
-    spec = study_spec()
-    store.save(spec, None, TOLD | {"profile": "demo"})
-    save_study(store)
-    assert store.profile("demo").key == key
-    assert not any(name.startswith("profile/") for name in members(pack(store, store.by_key(spec.key))))
-
-
 def test_an_export_and_shares_do_not_travel(here: Store, refused: Callable) -> None:
     study = study_spec()
     export = ExportSpec(model=study.model, pruned=study.points[1].pruned, folder="/somewhere/model")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -59,26 +60,15 @@ def test_imported_numbers_are_marked_and_answer_only_where_accepted(what: str, h
         assert empty.find(request) is None and accepting.find(request).key == key
 
 
-@pytest.mark.parametrize("command", ["measure", "study", "prune", "best"])
+@pytest.mark.parametrize("words", [("measure",), ("prune", "--allocation", "uniform:0.5"), ("best", "--target", "0.5")])
 def test_a_command_is_answered_by_imported_numbers_only_where_it_is_told_to(
-    command: str, say: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...], say: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.jobs import worker
-    from tests import tiny
-
-    accepted, model = [], tiny.folder("llama")
-
-    def run(store: Store, *_: object) -> None:
-        accepted.append(store.accept_imported)
-        raise UserError("nothing is run by this test")
-
-    monkeypatch.setattr(worker, "run", run)
-    (tmp_path / "study.toml").write_text(f'model = "{model}"\ntargets = [0.5]\nsettings = ["uniform"]\n')
-    aims = {"study": [tmp_path / "study.toml"], "prune": ["--allocation", "uniform:0.5"], "best": ["--target", "0.5"]}
-    words = [command, *aims.get(command, []), *([] if command == "study" else ["--model", model]), "--device", "cpu"]
+    run = Mock(side_effect=UserError("nothing is run by this test"))
+    monkeypatch.setattr("core.jobs.worker.run", run)
     for more in ([], ["--accept-imported"]):
-        say(*words, *more).refused("nothing is run")
-    assert accepted == [False, True]
+        say(*words, "--device", "cpu", *more).refused("nothing is run")
+    assert [each.args[0].accept_imported for each in run.call_args_list] == [False, True]
 
 
 def test_what_is_measured_here_takes_the_place_of_what_was_imported(here: Store, empty: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.ask import lab
@@ -20,12 +21,10 @@ def test_scenes_are_committed_the_opening_one_first(place: int) -> None:
     assert question == lab.question(OPENING, *list(SCENES.values())[place])
     assert "".join(found.tokens) == OPENING
     layers, tokens = found.layers, len(found.tokens)
-    assert layers == 30 and [len(rows) for rows in (found.gain, found.kl, found.perturbed, found.norms)] == [30] * 4
-    for layer in range(layers):
-        row = found.row(layer)
-        assert [each is None for each in row.drift] == [k < layer for k in range(layers)]
-        assert {len(each) for each in (*row.drift[layer:], row.kl, row.flipped, row.perturbed)} == {tokens}
-        assert {len(words) for words in (*row.perturbed, *row.dense)} == {lab.WORDS}
+    shapes = {np.shape(each) for each in (found.kl, found.flipped, found.norms)}
+    assert layers == 30 and shapes == {(layers, tokens)} and len(found.gain) == layers
+    assert [[each is None for each in row] for row in found.drift] == np.tri(layers, k=-1, dtype=bool).tolist()
+    assert {len(words) for row in (*found.perturbed, found.dense) for words in row} == {lab.WORDS}
 
 
 def test_a_scene_is_kept_as_it_is_the_same_bytes_every_time(empty_cache, monkeypatch: pytest.MonkeyPatch) -> None:
