@@ -74,10 +74,6 @@ TERMS = {
         r"\operatorname{mean}\, (R_{i,L-1} / R_{i,i})",
     ),
     "absorption": Term("Minus the logarithm of the gain: positive where damage is absorbed.", r"A_i = -\ln r_i"),
-    "step ratio": Term(
-        "The factor by which drift changes from one read layer to the next; their product is the gain.",
-        r"\rho_{i,k} = R_{i,k} / R_{i,k-1},\quad \ln r_i = \textstyle\sum_k \ln \rho_{i,k}",
-    ),
     "dilution": Term(
         "The part of a falling drift that comes from a growing stream, not from a shrinking damage.",
         r"\ln r_i = \ln \frac{\lVert d_{L-1} \rVert}{\lVert d_i \rVert} - "

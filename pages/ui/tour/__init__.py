@@ -21,7 +21,7 @@ class Chapter(NamedTuple):
 CHAPTERS = {
     "perturb": Chapter("Perturb", noise.perturb, "layer, perturbation, gaussian, positions"),
     "drift": Chapter("Drift", noise.drift, "drift, harm, rank correlation, noise floor"),
-    "amplify": Chapter("Amplify", gains.amplify, "gain, verdict, positions, attention sink, step ratio"),
+    "amplify": Chapter("Amplify", gains.amplify, "gain, verdict, positions, attention sink"),
     "absorb": Chapter("Absorb", gains.absorb, "absorption, dilution, frozen-noise baseline, twin"),
     "allocate": Chapter("Allocate", budget.allocate, "budget, OWL, correction, strength, response, nats"),
     "prune": Chapter("Prune", budget.prune, "Wanda, residual, response, harm, nats, perplexity, skip"),
