@@ -5,8 +5,7 @@ import streamlit as st
 from core.ask.commands import command_line
 from core.ask.measurements import MeasureRequest
 from core.models import work
-from core.store import profiles
-from core.store.cache import Entry, Store
+from core.store.cache import Store
 from pages.ui import frame, glossary, measuring, watch
 
 store = Store()
@@ -20,10 +19,7 @@ def decide() -> None:
         st.markdown(work.words(work.estimate(asked, store, device)))
         frame.command(command_line(asked, device, store.elsewhere))
 
-    def find(asked: MeasureRequest) -> Entry | None:
-        return store.find(asked) or profiles.committed(store, asked)
-
-    if found := watch.ask(read, about, device, "Run measurement", "run", find):
+    if found := watch.ask(read, about, device, "Run measurement", "run"):
         watch.open_profile(found.key, "Open on the Absorption page")
 
 

@@ -183,25 +183,19 @@ def begin(request: Request, device: str) -> None:
 
 
 def ask(
-    request: Callable[[], Request],
-    about: Callable[[Request], None],
-    device: str,
-    label: str,
-    key: str,
-    find: Callable[[Request], Entry | None] | None = None,
+    request: Callable[[], Request], about: Callable[[Request], None], device: str, label: str, key: str
 ) -> Entry | None:
     """Draw what a request costs and the button that runs it, or why it cannot be; returns the result if it is stored.
 
     Args:
         request: reads the form.
         about: draws what is said of a request before it runs.
-        find: the stored result of a request; None: as the store finds it.
     """
     asked, stored = None, None
     try:
         asked = request()
         about(asked)
-        stored = (find or Store().find)(asked)
+        stored = Store().find(asked)
     except UserError as error:
         frame.error(error)
         asked = None

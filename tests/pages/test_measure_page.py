@@ -12,11 +12,9 @@ from core.ask.commands import request_of
 from core.jobs import processes, queue
 from core.jobs.status import Status
 from core.models import work
-from core.store import profiles
 from core.store.cache import Store
 from pages.ui import measuring
 from tests import fake_experiment as fake
-from tests import synthetic
 from tests.pages.opening import opened_at, shell, url
 
 EXPECTED = work.Cost(flops=6e12, memory=2**30, parts=6, loading=20, rate=6e10, rough=True)
@@ -146,20 +144,6 @@ def test_what_is_measured_already_is_linked_not_run(store: Store, monkeypatch: p
     assert "Already measured" in app.success[0].value
     assert store.find(opened_request).key in app.get("page_link")[-1].proto.query_string
     assert not [button for button in app.button if button.key == "run"]
-
-
-@pytest.mark.parametrize(("changed", "known"), [({}, True), ({"seed": 3}, False), ({"source": "file:x.txt"}, False)])
-def test_what_came_with_the_program_is_known_though_nobody_asked_it_here(
-    store: Store, changed: dict, known: bool
-) -> None:
-    request = fake.request(sequences=8)
-    spec = synthetic.profile_spec(6, 8).model_copy(update={"measurements": request.measurements})
-    window = request.text.model_copy(update={"length": spec.text.length})
-    demo = Store(store.root / "home" / "demo")
-    told = {"model_source": "demo", "text_source": "demo", "revision": None, "documents": None, "seed": 0}
-    demo.save(spec, None, told)
-    text = window.model_copy(update=changed)
-    assert bool(profiles.committed(store, request.model_copy(update={"text": text}))) == known
 
 
 # --- watching ------------------------------------------------------------------------------------------------------
