@@ -49,7 +49,9 @@ def dots(
     right = float(np.nanmax(values, initial=0.0))
     beside = [f"   {text}" for text in texts]
     figure = go.Figure([points, labels([right] * len(names), list(names), beside, colours, look)])
-    return layout(figure, x, row_axis(names), height=110 + 34 * len(names), right=margin(beside))
+    rows = row_axis(names)
+    lines = 1 + max((text.count("<br>") for text in rows["ticktext"]), default=0)
+    return layout(figure, x, rows, height=110 + max(34, 15 * lines) * len(names), right=margin(beside))
 
 
 def changes(

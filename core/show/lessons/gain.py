@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.base.errors import UserError
-from core.base.formats import digits, gain, times
+from core.base.formats import capital, digits, gain, times
 from core.plan.gains import Gains, gains_of, verdicts_of
 from core.results import findings, propagation
 from core.show.lessons.shared import DRIVER, EVERY, PRUNED, among, check_several, noise, of, ref, usual
@@ -19,7 +19,6 @@ from core.store.results import Array
 SINK = 5.0  # times the others' length; a token that draws attention to itself stands out by far more
 STAYS = 1.2  # a gain that changes by less than this factor hardly changes
 GUESSES = {"fall": "it falls", "stay": "it hardly changes", "rise": "it rises"}
-OUTCOMES = {"fall": "It falls", "stay": "It hardly changes", "rise": "It rises"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +73,7 @@ def judged(guess: str, found: Sink) -> str:
     """What is said to a guess of what the first token does to the gain of a typical layer."""
     verdict = "**Right.**" if guess == found.answer else f"**Wrong.** You said {GUESSES[guess]}."
     return (
-        f"{verdict} {OUTCOMES[found.answer]}: with noise on the first token too, the median layer has "
+        f"{verdict} {capital(GUESSES[found.answer])}: with noise on the first token too, the median layer has "
         f"{ref(gain(found.change), EVERY)} the gain it had."
     )
 
@@ -158,24 +157,19 @@ def _diluted_said(absorbing: list[int], diluted: list[int], grown: Array, around
 def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
     """A profile of this model and one of its randomly initialised twin on the same text: (trained, twin), or None.
 
-    Both hold noise. A pair with the profile itself comes first, then the one that was measured last.
+    A pair with the profile itself comes first, then the one that was measured last.
     """
     content = profile.spec.model.content
-    entries = [each for each in store.entries("profile") if each.spec.model.content == content and _noisy(each)]
+    entries = [each for each in store.entries("profile") if each.spec.model.content == content]
     trained = [each for each in entries if each.spec.model.initialised is None]
     random = [each for each in entries if each.spec.model.initialised is not None]
     pairs = ((one, other) for one in trained for other in random if one.spec.text == other.spec.text)
-    return max(pairs, key=lambda pair: _near(pair, profile), default=None)
 
+    def near(pair: tuple[Entry, Entry]) -> tuple[bool, list[str]]:
+        made = [str(each.provenance.get("created", "")) for each in reversed(pair)]
+        return profile.entry.key in {each.key for each in pair}, made
 
-def _noisy(entry: Entry) -> bool:
-    asked = (each.perturbation for each in entry.spec.measurements)
-    return any(each.isotropic and each.positions == "after_first" for each in asked)
-
-
-def _near(pair: tuple[Entry, Entry], profile: Profile) -> tuple[bool, list[str]]:
-    made = [str(each.provenance.get("created", "")) for each in reversed(pair)]
-    return profile.entry.key in {each.key for each in pair}, made
+    return max(pairs, key=near, default=None)
 
 
 def learned(trained: Profile, twin: Profile) -> str:
