@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -51,6 +52,17 @@ def listed(names: Iterable[str], word: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`; empty without names."""
     *others, last = [*names] or [""]
     return f"{', '.join(others)} {word} {last}" if others else last
+
+
+def distinct(forms: Iterable[Sequence[str]]) -> list[str]:
+    """A name for each of several things: the first of its forms that no other one has, or else its last.
+
+    Args:
+        forms: those of each, from the shortest to one that tells all.
+    """
+    known = list(forms)
+    counts = Counter(form for each in known for form in set(each))
+    return [next((form for form in each if counts[form] == 1), each[-1]) for each in known]
 
 
 def either(names: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from core.ask.studies import TaskSpec
 from core.cli.output import say, say_helped, say_table
 from core.results import protocols, verdicts
 from core.results import study_table as tables
@@ -23,7 +24,7 @@ def point_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
         "windows": len(one.result.evaluated.nll),
         "broken_at_layer": one.broken,
         "seconds_pruning": one.result.about.get("seconds_pruning") if one.setting else None,
-        "tasks": {name: _accuracy(one, name) for name in one.result.tasks},
+        "tasks": {found.tasks[task]: _accuracy(one, task) for task in one.result.tasks},
         "protocol": protocol_json(found, one),
     }
 
@@ -116,8 +117,9 @@ def shuffles_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any] |
     return found
 
 
-def _accuracy(one: EvaluatedSetting, task: str) -> dict[str, float]:
-    return dict(zip(("acc", "acc_stderr", "examples"), one.accuracy(task), strict=True))
+def _accuracy(one: EvaluatedSetting, task: TaskSpec) -> dict[str, float]:
+    found = one.accuracy(task)
+    return {"acc": found.value, "acc_stderr": found.error, "examples": len(one.answers(task))}
 
 
 def study_table(found: Evaluations) -> None:

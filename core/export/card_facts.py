@@ -87,7 +87,7 @@ def measured(request: ExportRequest, store: Store, model: ModelSpec, pruned: Pru
     for name, each in rows.items():
         for task, answers in each.result.tasks.items():
             numbers.append(
-                (f"{task}, {name}", f"{answers.acc.mean():.3f}", f"acc, {several(len(answers.acc), 'example')}")
+                (f"{task.name}, {name}", f"{answers.acc.mean():.3f}", f"acc, {several(len(answers.acc), 'example')}")
             )
     return numbers
 

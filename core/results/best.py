@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,16 +14,16 @@ from core.ask.grammar import write
 from core.ask.requests import BestRequest, BestSpec, ExportRequest
 from core.ask.settings import Setting
 from core.base.errors import UserError
-from core.base.formats import capital, per_cent
+from core.base.formats import per_cent
 from core.kinds.treatments import REPAIRS
 from core.results import evaluations
-from core.results.candidates import fallback, ranked
+from core.results.candidates import fallback
 from core.results.comparison import Interval
 from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations
 from core.results.search_plan import final_request, profile_request
 from core.results.text_splits import unsplit
-from core.results.verdicts import quoted, sentence
+from core.results.verdicts import against, sentence
 from core.store.cache import Entry, Store
 from core.store.provenance_schema import BestProvenance
 
@@ -150,9 +151,9 @@ class Best:
             return "nothing did better than uniform on the text that selects"
         if self.only_uniform_breaks:
             return "uniform breaks the model, whose loss is then not a number"
-        said = sentence(_named(self.winner), "uniform", self.against_uniform.windows)
+        said = sentence(_named(self.winner), "uniform", self.against_uniform)
         if self.holds:
-            return f"{said}, on text that nothing was chosen on"
+            return f"on text that nothing was chosen on, {said}"
         return f"the best on the text that selects does not hold on the text that judges ({said})"
 
     @property
@@ -165,28 +166,18 @@ class Best:
 
     @property
     def more_sentences(self) -> list[str]:
-        """The winner against the runner-up, and what other calibration seeds do to its lead on uniform."""
-        found = []
-        name = _named(self.winner)
-        if self.runner_up is not None:
-            other = f"the runner-up, {_named(self.runner_up)}"
-            found.append(sentence(name, other, self.against_runner_up.windows))
-        change = self.against_uniform
-        if change is not None and change.seeds.certain:
-            found.append(f"the change against uniform is {quoted(change)}")
-        return [f"{capital(each)}." for each in found] + self.added
-
-    @property
-    def added(self) -> list[str]:
-        """The change that each step from the winner on made on the final text, a sentence each."""
+        """The winner against the runner-up, and each step from the winner on against the one before."""
         steps = pairwise((self.winner, *self.better))
-        said = (sentence(called(after), called(before), self.against(after, before).windows) for before, after in steps)
-        return [f"{capital(each)}." for each in said]
+        said = [against(called(after), called(before), self.against(after, before)) for before, after in steps]
+        if self.runner_up is None:
+            return said
+        other = f"the runner-up, {_named(self.runner_up)}"
+        return [against(_named(self.winner), other, self.against_runner_up), *said]
 
     @property
     def loss_sentence(self) -> str:
         """One sentence: the rise of perplexity over the dense model's, and the rise that was allowed."""
-        said = sentence(called(self.answer, target=False), "the dense model", self.lost)
+        said = sentence(called(self.answer, target=False), "the dense model", self.against(self.answer, None))
         if self.spec.max_loss is None:
             return f"At {per_cent(self.answer.allocation.target)}, {said}."
         over = self.lost.value - 100 * self.spec.max_loss
@@ -197,9 +188,8 @@ class Best:
     @property
     def candidates(self) -> list[EvaluatedSetting]:
         """Every candidate on the selection text, the best first, broken ones last."""
-        sound = ranked(self.selection)
         pruned = [each for each in self.selection.singles if each.setting is not None]
-        return [*sound, *(each for each in pruned if each not in sound)]
+        return sorted(pruned, key=lambda each: each.loss if each.finite else math.inf)
 
     def selected(self, candidate: EvaluatedSetting) -> Interval:
         """A candidate's change of perplexity against uniform on the selection text, per cent."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from core.ask.settings import PrunedSpec, Setting
+from core.ask.studies import TaskSpec
 from core.base.formats import digits, helped
 from core.results.comparison import Interval, over_seeds, paired, percent, standard_error
 from core.store.results import Array, Evaluated, ZeroShot
@@ -23,7 +25,7 @@ class SeedResult:
     setting: Setting | None  # None: the dense model
     pruned: PrunedSpec | None  # the weights it means
     evaluated: Evaluated | None
-    tasks: Mapping[str, ZeroShot]  # task name -> answers
+    tasks: Mapping[TaskSpec, ZeroShot]
     about: Mapping  # provenance of the losses
 
     @property
@@ -40,6 +42,24 @@ class SeedResult:
         """First layer whose output is not finite, where the losses are not; None too if only the logits are not."""
         layer = self.about.get("broken")
         return None if layer is None or layer >= len(self.evaluated.zeros) else layer
+
+
+class Accuracy(NamedTuple):
+    """A fraction right, or a difference of two, with its standard error: NaN for a single example."""
+
+    value: float
+    error: float
+
+    @classmethod
+    def mean(cls, samples: Sequence[Array]) -> Accuracy:
+        """Mean over independent tasks, each (examples,)."""
+        errors = np.array([standard_error(each) for each in samples])
+        return cls(float(np.mean([each.mean() for each in samples])), float(np.sqrt((errors**2).sum()) / len(errors)))
+
+    def __str__(self) -> str:
+        if not np.isfinite(self.value):
+            return "not a number"
+        return f"{self.value:.3f}" + (f" ± {self.error:.3f}" if np.isfinite(self.error) else "")
 
 
 @dataclass(frozen=True)
@@ -176,18 +196,17 @@ class EvaluatedSetting:
 
     # --- zero-shot tasks -------------------------------------------------------------------------------------------
 
-    def has(self, task: str) -> bool:
-        """True where any seed has answers to a zero-shot task."""
-        return any(task in each.tasks for each in self.results.values())
+    def has(self, *tasks: TaskSpec) -> bool:
+        """True where any seed has answers to each of these zero-shot tasks."""
+        return all(any(task in each.tasks for each in self.results.values()) for task in tasks)
 
-    def answers(self, task: str) -> Array:
+    def answers(self, task: TaskSpec) -> Array:
         """(examples,) 1 where right and 0 where wrong, seeds averaged."""
         return np.mean([each.tasks[task].acc for each in self.results.values() if task in each.tasks], axis=0)
 
-    def accuracy(self, task: str) -> tuple[float, float, int]:
-        """Fraction right, its standard error, and the examples."""
-        right = self.answers(task)
-        return float(right.mean()), standard_error(right), len(right)
+    def accuracy(self, *tasks: TaskSpec) -> Accuracy:
+        """Fraction right, the mean over tasks."""
+        return Accuracy.mean([self.answers(task) for task in tasks])
 
     # --- against another -------------------------------------------------------------------------------------------
 
@@ -223,14 +242,26 @@ class EvaluatedSetting:
     def against_base(self) -> Change | None:
         return self.base and self.against(self.base)
 
-    def accuracy_against(self, other: EvaluatedSetting, tasks: Iterable[str]) -> tuple[float, float] | None:
-        """Mean over tasks of the difference in accuracy and its standard error, paired over examples; fractions.
+    def accuracy_against(self, other: EvaluatedSetting, tasks: Sequence[TaskSpec]) -> Accuracy | None:
+        """Mean over tasks of the difference in accuracy, paired over examples.
 
         None without tasks, and where one of them was not asked of both.
         """
-        tasks = list(tasks)
-        if not tasks or not all(self.has(task) and other.has(task) for task in tasks):
+        if not tasks or not (self.has(*tasks) and other.has(*tasks)):
             return None
-        differences = [self.answers(task) - other.answers(task) for task in tasks]
-        errors = np.array([standard_error(each) for each in differences])
-        return float(np.mean([each.mean() for each in differences])), float(np.sqrt((errors**2).sum()) / len(errors))
+        return Accuracy.mean([self.answers(task) - other.answers(task) for task in tasks])
+
+
+def shared_tasks(tasks: Iterable[TaskSpec], settings: Sequence[EvaluatedSetting]) -> list[TaskSpec]:
+    """Tasks that a mean may be taken over: those that all settings were asked, in their order.
+
+    Of one task with several samples the largest that all of them have: a mean counts no task twice.
+    """
+    known = [task for task in tasks if all(one.has(task) for one in settings)]
+    largest = {task.name: task for task in sorted(known, key=size)}
+    return [task for task in known if largest[task.name] == task]
+
+
+def size(task: TaskSpec) -> float:
+    """The number of examples that are asked; infinite for all."""
+    return np.inf if task.examples is None else task.examples

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-
-import numpy as np
 
 from core.ask import naming
 from core.ask.settings import Setting
 from core.ask.studies import StudySpec, TaskSpec
 from core.base.errors import UserError
-from core.base.formats import per_cent
+from core.base.formats import distinct, per_cent
 from core.kinds.treatments import Treatment, place
-from core.results.evaluated import EvaluatedSetting, SeedResult
+from core.results.evaluated import EvaluatedSetting, SeedResult, shared_tasks
 from core.store.cache import Entry, Store
 
 
@@ -124,23 +122,14 @@ class Evaluations:
         return {each.setting.allocation.base.kind for each in self.within(part) if not each.strength}
 
     @cached_property
-    def tasks(self) -> tuple[str, ...]:
-        """Zero-shot tasks that any point has answers to."""
-        names = labels(self.spec.tasks).values()
-        return tuple(name for name in names if any(name in each.tasks for each in self.points))
+    def tasks(self) -> dict[TaskSpec, str]:
+        """Zero-shot tasks that any point has answers to, with their names."""
+        return {task: name for task, name in labels(self.spec.tasks).items()
+                if any(task in each.tasks for each in self.points)}  # fmt: skip
 
-    def shared(self, part: Slice) -> tuple[str, ...]:
-        """Tasks that a mean may be taken over: asked of the dense model and of every setting of a slice.
-
-        Of one task with several samples the largest that all of them have: a mean counts no task twice.
-        """
-        asked = [*self.within(part), *([self.dense] if self.dense else [])]
-        called = labels(self.spec.tasks)
-        found = {}
-        for task in sorted(called, key=lambda task: -size(task)):
-            if all(each.has(called[task]) for each in asked):
-                found.setdefault(task.name, called[task])
-        return tuple(name for name in called.values() if name in found.values())
+    def shared(self, part: Slice) -> list[TaskSpec]:
+        """Tasks that a mean over the dense model and the settings of a slice may be taken over."""
+        return shared_tasks(self.tasks, [*self.within(part), *([self.dense] if self.dense else [])])
 
 
 def _linked(
@@ -169,16 +158,12 @@ def labels(tasks: Iterable[TaskSpec]) -> dict[TaskSpec, str]:
 
     Answers to other examples, or to another version of a task, are answers to another task.
     """
-    listed = list(dict.fromkeys(tasks))
-    forms = [
-        {task: task.name for task in listed},
-        {task: f"{task.name} ({examples(task)})" for task in listed},
-        {task: f"{task.name} ({examples(task)}, seed {task.seed})" for task in listed},
-        {task: f"{task.name} ({examples(task)}, seed {task.seed}, {task.content[:12]})" for task in listed},
-    ]
-    counts = [Counter(form.values()) for form in forms]
-    clear = {task: [i for i, form in enumerate(forms) if counts[i][form[task]] == 1] for task in listed}
-    return {task: forms[clear[task][0] if clear[task] else -1][task] for task in listed}
+    forms = {}
+    for task in tasks:
+        amount, seed = examples(task), f"seed {task.seed}"
+        more = [[amount], [amount, seed], [amount, seed, task.content[:12]]]
+        forms[task] = [task.name, *(f"{task.name} ({', '.join(each)})" for each in more)]
+    return dict(zip(forms, distinct(forms.values()), strict=True))
 
 
 def examples(task: TaskSpec) -> str:
@@ -194,28 +179,26 @@ def tasks_asked(tasks: Iterable[TaskSpec]) -> list[str]:
     return [f"zero-shot on {amount} of {', '.join(dict.fromkeys(names))}" for amount, names in found.items()]
 
 
-def size(task: TaskSpec) -> float:
-    return np.inf if task.examples is None else task.examples
-
-
 # --- from the store -----------------------------------------------------------------------------------------------
 
 
 def load(store: Store, entry: Entry) -> Evaluations:
     """Read a stored study."""
-    return read(store, entry.spec, entry.provenance, (entry,))
+    looked_at = profile_key(store, entry.provenance.get("profile"))
+    found = read(store, entry.spec, entry.provenance)
+    return replace(found, entries=(entry,), profiles=(looked_at,) if looked_at else ())
 
 
-def read(store: Store, spec: StudySpec, told: Mapping | None = None, entries: tuple[Entry, ...] = ()) -> Evaluations:
+def read(store: Store, spec: StudySpec, told: Mapping | None = None) -> Evaluations:
     """Read a study as far as it is measured: what a running job has finished is there already."""
     points = []
     for point in spec.points:
         losses = store.get(spec.evaluated(point))
-        answers = {unit.task.name: store.load(unit) for unit in spec.zero_shot(point)}
-        known = {name: each for name, each in answers.items() if each is not None}
+        answers = {unit.task: store.load(unit) for unit in spec.zero_shot(point)}
+        known = {task: each for task, each in answers.items() if each is not None}
         measured = (losses.result, known, losses.provenance) if losses else (None, known, {})
         points.append(SeedResult(point.setting, point.pruned, *measured))
-    return Evaluations(spec, told or {}, tuple(points), entries)
+    return Evaluations(spec, told or {}, tuple(points))
 
 
 def profile_key(store: Store, typed: str | None) -> str | None:

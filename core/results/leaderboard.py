@@ -18,7 +18,7 @@ from core.plan.spread import allocate, layer_means, linear_parameters
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
 from core.results.protocols import Place, place
-from core.results.verdicts import against, beside, verdict
+from core.results.verdicts import of_correction, quoted, verdict
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -132,26 +132,15 @@ def interval(one: EvaluatedSetting) -> tuple[float, float]:
 
 
 def winner(contenders: Iterable[Contender], target: float) -> str:
-    """One sentence, number first: the method with the lowest measured perplexity."""
+    """One sentence: the method with the lowest measured perplexity, and its change against uniform."""
     known = [each for each in contenders if math.isfinite(each.perplexity)]
     if len(known) < 2:
         return f"Fewer than two methods were measured at {per_cent(target)} zeros, so there is no winner yet."
     best = min(known, key=lambda each: each.perplexity)
-    aim = f"of {len(known)} methods measured at {per_cent(target)} zeros"
     change = best.measured.against_uniform
-    if change is None:
-        return f"Uniform has the lowest perplexity {aim}."
-    lowest = f"{capital(best.spoken)} has the lowest perplexity {aim}"
-    if not math.isfinite(change.value):
-        why = best.measured.uniform.trouble or "over other calibration seeds"
-        return f"{lowest}. It does not compare with uniform's, which is {why}."
-    if not change.value < 0:  # each perplexity is over its own seeds, which may be luckier
-        shared = "over the calibration seeds that both have"
-        return f"{lowest}, but {shared} it is {beside(change, 'uniform')}."
-    ends = change.quoted
-    few = 1 if abs(ends.value) < 20 else 0
-    sure = f" [{-ends.high:.{few}f}, {-ends.low:.{few}f}]" if ends.certain else ""
-    return f"{-ends.value:.{few}f} % lower perplexity{sure} than uniform with {best.spoken}, the lowest {aim}."
+    beside = f"; against uniform {quoted(change)}" if change else ""
+    aim = f"of {len(known)} methods measured at {per_cent(target)} zeros"
+    return f"{capital(best.spoken)} has the lowest perplexity {aim}{beside}."
 
 
 def tied(first: Contender, second: Contender) -> bool:
@@ -168,28 +157,22 @@ def at(groups: Iterable[Evaluations], target: float) -> str:
     return f"No method was measured at {per_cent(target)} zeros; measured targets: {words}."
 
 
-# --- the correction ------------------------------------------------------------------------------------------------
-
-
 def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner: str = USUAL) -> str:
-    """Sentences on the measured effect of the correction and its reverse at this target, with the pruner and the text.
+    """Sentences on the measured effect of the correction and its controls at this target, with the pruner and the text.
 
     That is where all pages look, on the base on screen, else on one of its method, else on uniform.
     """
-    place = where(groups, request.target, pruner, lambda found, part: bool(_corrections(found, part)))
-    if place is None:
+    found, part = where(groups, request.target, pruner, lambda *at: bool(_corrections(*at))) or (None, None)
+    if found is None:
         return "The correction was not measured at this target, so its strength is only an example."
 
     def alike(one: EvaluatedSetting) -> tuple[bool, bool, bool]:
         base = one.setting.allocation.base
         return base == request.base, base.kind == request.base.kind, base.kind == "uniform"
 
-    found, part = place
     mine = max(reversed(_corrections(found, part)), key=alike)  # of equals the last one asked
-    said = [against(f"the correction at strength {mine.strength:g}", "no correction", mine.against_base)]
-    said += [against("its reverse", "no correction", each.against_base) for each in found.controls(mine)["reversed"]]
-    base = naming.long(mine.base.setting.allocation)
-    return f"Measured on {base} ({part.name}; {found.provenance.get('text', 'text')}): {' '.join(said)}"
+    text = found.provenance.get("text", "text")
+    return f"Measured at {part.name} on {text}: {' '.join(of_correction(found, mine.base, mine))}"
 
 
 def _corrections(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -15,20 +15,27 @@ from core.ask.studies import Point, StudySpec
 from core.base.formats import several
 from core.kinds.treatments import USUAL
 from core.results.evaluated import EvaluatedSetting, SeedResult
-from core.results.evaluations import Evaluations, Slice, labels, load, profile_key, slice_of, tasks_asked
+from core.results.evaluations import Evaluations, Slice, load, slice_of, tasks_asked
 from core.store.cache import Entry, Store
 
 SHORT = 6  # digits of a key or a hash on screen
 
 
 class Protocol(NamedTuple):
-    """Everything that must be equal for two numbers to be compared."""
+    """Everything but the profile that must be equal for two numbers to be compared."""
 
     model: str  # key of the model in its precision
     text: str  # key of the text that judges
     calibration: tuple | None  # None: no point looks at a calibration text
-    profile: str | None
     outdated: bool  # pruned by what has changed since
+
+
+def protocol(spec: StudySpec) -> Protocol:
+    """The protocol of a study."""
+    read = spec.calibration
+    # by content and amount: which windows were drawn is the seed's matter
+    drawn = read and (read.content, read.tokenizer, read.packing, read.bos, read.length, read.sequences)
+    return Protocol(spec.model.key, spec.text.key, drawn, bool(spec.earlier))
 
 
 def of_model(store: Store, model: ModelSpec) -> list[Entry]:
@@ -38,26 +45,17 @@ def of_model(store: Store, model: ModelSpec) -> list[Entry]:
 
 
 def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
-    """Studies put together where their protocol is the same; by the key of the oldest, which stays when others join.
+    """Studies put together where their protocol and profile are the same; by the key of the oldest, which stays.
 
     The newest come first; those that ship with the project after all others, the one over the most targets before.
-
-    A study of a pruner that looks at no calibration text joins those of any that share its model, precision and text.
 
     Args:
         entries: the newest first; where those that ship stand among them does not count.
     """
-    homes: dict[Protocol, list[Entry]] = defaultdict(list)
-    for entry in sorted(entries, key=_shipped):
-        homes[protocol(store, entry)].append(entry)
-    joining = {where: _joining(where, homes) for where in homes}
-    joined = {entry.key for entries in joining.values() for entry in entries}
-    found = (
-        _of_protocol(store, where, entries, joining[where])
-        for where, entries in homes.items()
-        if not joined.issuperset(entry.key for entry in entries)
-    )
-    return {each.entries[-1].key: each for each in sorted(found, key=_place)}
+    homes: dict[tuple, list[Evaluations]] = defaultdict(list)
+    for each in (load(store, entry) for entry in sorted(entries, key=_shipped)):
+        homes[protocol(each.spec), each.profiles].append(each)
+    return {each.entries[-1].key: each for each in sorted(map(merged, homes.values()), key=_place)}
 
 
 def _shipped(entry: Entry) -> tuple[bool, float]:
@@ -72,59 +70,26 @@ def _place(found: Evaluations) -> tuple[bool, int, int]:
     return True, -len({part.target for part in found.slices}), -len(found.settings)
 
 
-def protocol(store: Store, entry: Entry) -> Protocol:
-    """The protocol of a stored study."""
-    return _protocol(entry.spec, profile_key(store, entry.provenance.get("profile")))
-
-
-def _protocol(spec: StudySpec, profile: str | None) -> Protocol:
-    read = spec.calibration
-    # by content and amount: which windows were drawn is the seed's matter
-    drawn = read and (read.content, read.tokenizer, read.packing, read.bos, read.length, read.sequences)
-    return Protocol(spec.model.key, spec.text.key, drawn, profile, bool(spec.earlier))
-
-
-def _joining(where: Protocol, homes: Mapping[Protocol, Sequence[Entry]]) -> list[Entry]:
-    """Studies without a calibration text that may stand beside what is calibrated, allocated by the same profile."""
-    if where.calibration is None:
-        return []
-    return [
-        entry
-        for home, entries in homes.items()
-        if home.calibration is None and (home.model, home.text) == (where.model, where.text)
-        for entry in entries
-        if home.profile == where.profile or not any(map(_allocated, entry.spec.points))
-    ]
-
-
-def _allocated(point: Point | SeedResult) -> bool:
-    """True for a point that is not uniform: its allocation may have looked at a profile."""
-    return point.setting is not None and point.setting != point.setting.uniform
-
-
-def _of_protocol(store: Store, where: Protocol, own: Sequence[Entry], guests: Sequence[Entry]) -> Evaluations:
-    found = merged([load(store, entry) for entry in (*own, *guests)])
-    profiles = (where.profile,) if where.profile else ()
-    return replace(found, entries=tuple(own), guests=tuple(guests), profiles=profiles)
-
-
 @lru_cache(maxsize=8)
-def across_profiles(found: Evaluations, others: tuple[Evaluations, ...]) -> Evaluations:
-    """A protocol, and what it lacks of those that differ in the profile that their allocations looked at.
+def with_others(found: Evaluations, others: tuple[Evaluations, ...]) -> Evaluations:
+    """A protocol, and what it lacks of those that differ in the profile alone or look at no calibration text.
 
     A setting that it has is not taken from another, where it may be another allocation; uniform is one everywhere.
     """
-    parts = [found]
+    mine, parts = protocol(found.spec), [found]
     for each in others:
-        if each is found or _protocol(each.spec, None) != _protocol(found.spec, None):
+        its = protocol(each.spec)
+        if each is found or mine not in (its, its._replace(calibration=its.calibration or mine.calibration)):
             continue
         known = {point.setting.seedless for part in parts for point in part.points if point.setting}
-        lent = [point for point in each.points if not _allocated(point) or point.setting.seedless not in known]
+        lent = [
+            point
+            for point in each.points
+            if point.setting in (None, point.setting and point.setting.uniform) or point.setting.seedless not in known
+        ]
         parts.append(replace(each, points=tuple(lent)))
-    if len(parts) == 1:
-        return found
     every = merged(parts)
-    return replace(every, entries=found.entries, guests=(*found.guests, *every.entries[len(found.entries) :]))
+    return replace(every, entries=found.entries, guests=every.entries[len(found.entries) :])
 
 
 class Place(NamedTuple):
@@ -149,7 +114,8 @@ def place(
     """The protocol and the slice that a page shows, by one rule; None where nothing was evaluated.
 
     Where the setting in view was evaluated; else the nearest target, of this pruner if of any, where most methods and
-    settings were; of equals the first protocol, the newest. What was measured alike by another profile stands beside.
+    settings were; of equals the first protocol, the newest. What was measured
+    alike by another profile, or without a calibration text, stands beside.
 
     Args:
         groups: as `together` orders them.
@@ -168,28 +134,20 @@ def place(
 
     places = (Place(found, part) for found in groups for part in found.slices if has(found, part))
     best = max(places, key=good, default=None)
-    return best and Place(across_profiles(best.evaluations, groups), best.part)
+    return best and Place(with_others(best.evaluations, groups), best.part)
 
 
 def merged(found: Sequence[Evaluations]) -> Evaluations:
-    """Studies of one protocol as one: every point once, with all tasks that were asked of it.
-
-    Its answers are called as `labels` calls the tasks, so that those to other examples stay apart.
-    """
-    tasks = list(dict.fromkeys(task for study in reversed(found) for task in study.spec.tasks))
-    called = labels(tasks)
+    """Studies of one protocol as one: every point once, with all tasks that were asked of it."""
     points: dict[tuple, SeedResult] = {}
-    for study in found:
-        names = {own: called[task] for task, own in labels(study.spec.tasks).items()}
-        for each in study.points:
-            answers = {names[name]: answer for name, answer in each.tasks.items()}
-            key = each.setting, each.pruned
-            known = points.get(key)
-            first = each if known is None or known.evaluated is None else known
-            points[key] = replace(first, tasks={**answers, **(known.tasks if known else {})})
+    for each in (point for study in found for point in study.points):
+        known = points.get((each.setting, each.pruned))
+        first = each if known is None or known.evaluated is None else known
+        points[each.setting, each.pruned] = replace(first, tasks={**each.tasks, **(known.tasks if known else {})})
     told = next((each.provenance for each in found if each.provenance.get("calibration")), found[0].provenance)
     asked = tuple(Point(setting=setting, pruned=pruned) for setting, pruned in points)
-    spec = found[0].spec.model_copy(update={"points": asked, "tasks": tuple(tasks)})
+    tasks = tuple(dict.fromkeys(task for study in reversed(found) for task in study.spec.tasks))
+    spec = found[0].spec.model_copy(update={"points": asked, "tasks": tasks})
     entries = tuple(entry for each in found for entry in each.entries)
     profiles = tuple(dict.fromkeys(key for each in found for key in each.profiles))
     return Evaluations(spec, told, tuple(points.values()), entries, profiles=profiles)
@@ -205,13 +163,8 @@ def line(found: Evaluations) -> str:
     if read:
         said += [f"calibrated on {found.provenance.get('calibration') or 'text'}, {read.sequences} × {read.length}"]
     packed = [bool(each.packs) for each in (*found.entries, *found.guests)]
-    imported = [] if not any(packed) else ["imported" if all(packed) else "imported in part"]
-    return " · ".join([*said, *earlier(found.points), found.spec.model.dtype, *imported])
-
-
-def earlier(points: Iterable[SeedResult]) -> list[str]:
-    """Pruners of some points that have changed since."""
-    return list(dict.fromkeys(each.pruned.earlier for each in points if each.pruned and each.pruned.earlier))
+    imported = "imported" if all(packed) else "imported in part"
+    return " · ".join(filter(None, [*said, found.spec.earlier, found.spec.model.dtype, any(packed) and imported]))
 
 
 def badge(found: Evaluations) -> str:
@@ -223,19 +176,15 @@ def under_line(found: Evaluations) -> str:
     """The caption below `line` where a protocol is chosen: settings, seeds, tasks, keys of text, profiles, studies."""
     keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {found.spec.key: ""}
     seeds = sorted({each.seed for each in found.points if each.seed is not None and each.evaluated is not None})
+    listed = {
+        "calibration seeds": map(str, seeds),
+        "profiles": (key[:SHORT] for key in found.profiles),
+        "studies": (key[:SHORT] + mark for key, mark in keys.items()),
+    }
     said = [
         several(len(found.settings), "setting"),
-        _named("calibration seed", map(str, seeds)),
         *tasks_asked(found.spec.tasks),
         f"text {found.spec.text.content[:SHORT]}",
-        _named("profile", (key[:SHORT] for key in found.profiles)),
-        _named("study", (key[:SHORT] + mark for key, mark in keys.items())),
+        *(f"{what} {words}" for what, each in listed.items() if (words := ", ".join(each))),
     ]
-    return " · ".join(filter(None, said))
-
-
-def _named(what: str, words: Iterable[str]) -> str:
-    """`study 012345`, `studies 012345, abcdef`; empty without words."""
-    named = ", ".join(words)
-    many = "studies" if what == "study" else f"{what}s"
-    return f"{many if ', ' in named else what} {named}" if named else ""
+    return " · ".join(said)

@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.ask import naming
-from core.ask.studies import TaskSpec
-from core.base.formats import capital, digits, per_cent
-from core.results.evaluated import Change, EvaluatedSetting
+from core.base.formats import capital, digits, distinct, per_cent
+from core.results.evaluated import Accuracy, Change, EvaluatedSetting, shared_tasks
 from core.results.evaluations import Evaluations, labels, slice_of
 from core.results.protocols import SHORT, line
-from core.results.verdicts import quoted, sentence
+from core.results.verdicts import against, quoted
 
 Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
 READ = ("allocation", "pruner", "zeros", "perplexity")  # what a table for readers begins with; changes follow
@@ -32,14 +31,9 @@ class Row:
     one: EvaluatedSetting
 
     @property
-    def points(self) -> list[int]:
-        """The places of its results in the study, by calibration seed."""
-        return [self.study.points.index(each) for each in self.one.results.values()]
-
-    @property
     def key(self) -> str:
         """The study's key and the place of the setting's first point in it."""
-        return f"{self.study.spec.key}-{self.points[0]}"
+        return f"{self.study.spec.key}-{self.study.points.index(self.one.result)}"
 
     @property
     def model(self) -> str:
@@ -72,13 +66,11 @@ class Row:
 
     def against(self, other: Row) -> str:
         """One sentence: its change of perplexity against another row, or the reason against comparing them."""
-        broken = [row for row in (self, other) if row.one.trouble]
-        why = self.apart(other) or " and ".join(
-            f"the perplexity of {row.called} is {row.one.trouble}" for row in broken
-        )
+        broken = (f"the perplexity of {row.called} is {row.one.trouble}" for row in (self, other) if row.one.trouble)
+        why = self.apart(other) or " and ".join(broken)
         if why:
             return f"{capital(self.called)} cannot be compared with {other.called}: {why}."
-        return f"{capital(sentence(self.called, other.called, self.one.against(other.one).windows))}."
+        return against(self.called, other.called, self.one.against(other.one))
 
     @property
     def name(self) -> str:
@@ -87,9 +79,8 @@ class Row:
 
 
 def names(rows: Sequence[Row]) -> list[str]:
-    """A name for each row, as short as tells them all apart."""
-    forms = ([row.allocation for row in rows], [row.called for row in rows], [row.name for row in rows])
-    return next((form for form in forms if len(set(form)) == len(rows)), [f"{row.name} ({row.key})" for row in rows])
+    """A name for each row, as short as tells it from all others."""
+    return distinct((row.allocation, row.called, row.name, f"{row.name} ({row.key})") for row in rows)
 
 
 def rows_of(found: Evaluations, settings: Iterable[EvaluatedSetting] | None = None) -> list[Row]:
@@ -105,18 +96,6 @@ def rows_of(found: Evaluations, settings: Iterable[EvaluatedSetting] | None = No
 
 
 # --- columns ------------------------------------------------------------------------------------------------------
-
-
-class Accuracy(NamedTuple):
-    """A fraction right, or a difference of two, with its standard error."""
-
-    value: float
-    error: float
-
-    def __str__(self) -> str:
-        if not np.isfinite(self.value):
-            return "not a number"
-        return f"{self.value:.3f}" + (f" ± {self.error:.3f}" if np.isfinite(self.error) else "")
 
 
 class Column(NamedTuple):
@@ -184,33 +163,20 @@ def _against(control: Control) -> Column:
 
 
 def _tasks(rows: Sequence[Row], name: str, control: Control) -> dict[str, Column]:
-    """A column per zero-shot task; the mean of those that every row answered, and its change, paired over examples.
-
-    Answers to other examples are answers to another task.
-    """
+    """A column per zero-shot task; the mean of those that every row answered, and its change against the control."""
     tasks = labels(task for row in rows for task in row.study.spec.tasks)
-    shared = [task for task in tasks if all(_accuracy(row, task) for row in rows)]
-
-    def mean(row: Row) -> Accuracy:
-        known = np.array([_accuracy(row, task) for task in shared])
-        return Accuracy(known[:, 0].mean(), np.sqrt((known[:, 1] ** 2).sum()) / len(known))
+    shared = shared_tasks(tasks, [row.one for row in rows])
 
     def change(row: Row) -> Accuracy | None:
-        other, own = control(row.one), labels(row.study.spec.tasks)
-        if other is None or other is row.one:
-            return None
-        found = row.one.accuracy_against(other, [own[task] for task in shared])
-        return found and Accuracy(*found)
+        other = control(row.one)
+        return row.one.accuracy_against(other, shared) if other is not None and other is not row.one else None
 
-    found = {name: Column(lambda row, task=task: _accuracy(row, task)) for task, name in tasks.items()}
-    means = {MEAN: Column(mean), f"{MEAN}, {CHANGE}{name}": Column(change)}
+    found = {
+        name: Column(lambda row, task=task: row.one.accuracy(task) if row.one.has(task) else None)
+        for task, name in tasks.items()
+    }
+    means = {MEAN: Column(lambda row: row.one.accuracy(*shared)), f"{MEAN}, {CHANGE}{name}": Column(change)}
     return found | (means if len(shared) > 1 else {})
-
-
-def _accuracy(row: Row, task: TaskSpec) -> Accuracy | None:
-    """None where it was not asked."""
-    own = labels(row.study.spec.tasks).get(task)
-    return Accuracy(*row.one.accuracy(own)[:2]) if own and row.one.has(own) else None
 
 
 # --- the table ----------------------------------------------------------------------------------------------------

@@ -43,8 +43,7 @@ def choose(found: dict[str, Evaluations], setting: Setting) -> Evaluations:
 
     `badge` draws the choice.
     """
-    homes = {entry.key: key for key, each in reversed(found.items()) for entry in each.guests}
-    homes |= {entry.key: key for key, each in found.items() for entry in each.entries}
+    homes = {entry.key: key for key, each in found.items() for entry in each.entries}
     target, pruner = setting.allocation.target, setting.treatment.name
     place = protocols.place(found.values(), target, pruner, setting)
     first = place.evaluations.entries[-1].key if place else next(iter(found))

@@ -36,6 +36,7 @@ CALM = """([asked, quiet]) => {
     return performance.now() - window.calm.since >= quiet
 }"""
 
+
 @contextmanager
 def serving(cache: Path, port: int | None = None, **environment: str) -> Iterator[str]:
     """Run the app until the block ends, on a free port where none is given; yields its address."""

@@ -80,7 +80,7 @@ def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
     picker = app.radio(key="study")
     assert len(picker.options) == 2
     [line] = badges(app)
-    assert "one text" in line and f"study {first[:6]}" in line, "the choice is the one protocol line"
+    assert "one text" in line and f"studies {first[:6]}" in line, "the choice is the one protocol line"
     drawn = json.dumps(figures(app)[1])
     app = picker.set_value(second).run()
     [line] = badges(app)
@@ -112,16 +112,17 @@ def recalibrated(store: Store, asked: tuple[Setting, ...], windows: int, profile
     return synthetic.save_study(store.root, spec, LAYERS, profile)
 
 
-def test_other_calibrations_stay_apart_and_magnitude_joins_each(store: Store) -> None:
+def test_other_calibrations_stay_apart_and_magnitude_stands_beside_each(store: Store) -> None:
     wanda, magnitude = (candidates.combined(candidates.alone(OWL), each, (0,)) for each in ("wanda", "magnitude"))
     few, many = recalibrated(store, wanda, 4), recalibrated(store, wanda[:1], 8)
-    recalibrated(store, magnitude, 16)
+    free = recalibrated(store, magnitude, 16)
     found = grouped(store)
-    assert set(found) == {few, many}
-    assert all("magnitude" in " ".join(drawn(found[each])) for each in (few, many))
+    assert set(found) == {few, many, free}
+    beside = {key: protocols.with_others(found[key], tuple(found.values())) for key in (few, many)}
+    assert all("magnitude" in " ".join(drawn(each)) for each in beside.values())
     for key, amount in ((few, "4 × 64"), (many, "8 × 64")):
         assert f", {amount} · " in protocols.badge(found[key])
-    assert opened(study=few, by="magnitude").session_state["study"] == few  # a study's own group, not where it joins
+    assert opened(study=few, by="magnitude").session_state["study"] == few
 
 
 def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_view(store: Store) -> None:
@@ -176,13 +177,13 @@ def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
     assert " 20 examples of boolq" in badges(app)[0] and "40 examples of boolq" in badges(app)[0]
     [group] = grouped(store).values()
     part = group.slices[0]
-    assert group.tasks == ("boolq (20 examples)", "boolq (40 examples)")
-    few, many = (drawing.zero_shot(group, part, task, None).table for task in group.tasks)
+    assert list(group.tasks.values()) == ["boolq (20 examples)", "boolq (40 examples)"]
+    few, many = (drawing.zero_shot(group, part, task, None).table for task in group.tasks.values())
     assert set(many["setting"]) - set(few["setting"]) == {"OWL, reversed 0.04"}
-    assert group.shared(part) == ("boolq (40 examples)",)  # a mean holds what all were asked, no task twice
+    assert [group.tasks[task] for task in group.shared(part)] == ["boolq (40 examples)"]  # no task twice
     owl = next(each for each in group.settings if each.name == "OWL")
-    assert [owl.accuracy(task)[2] for task in group.tasks] == [20, 40]
-    assert set(group.tasks) <= set(opened(detail="all").dataframe[-1].value.columns)
+    assert [len(owl.answers(task)) for task in group.tasks] == [20, 40]
+    assert set(group.tasks.values()) <= set(opened(detail="all").dataframe[-1].value.columns)
     again = protocols.merged([group])
     assert [each.tasks for each in again.points] == [each.tasks for each in group.points]
 

@@ -74,7 +74,7 @@ def changes(
     cells = [(name, row.value, row.low, row.high, row.n) for name, row in rows.items()]
     table = pd.DataFrame(cells, columns=["setting", "change, %", "low", "high", "windows or seeds"])
     title = title or f"Change of perplexity against {against}"
-    return Chart("changes", title, figure, verdicts.counted(rows, against), table)
+    return Chart("changes", title, figure, verdicts.counted(rows.values(), "setting", against), table)
 
 
 def accuracies(rows: Mapping[str, tuple[float, float]], shown: str | None, what: str, look: Palette = LIGHT) -> Chart:
@@ -157,9 +157,8 @@ def correction(
     mine = shown.name if shown else None
     rows = {one.name: change for one, change in changed.items()}
     chart = changes(rows, mine, base.name, look, "The correction beside its controls")
-    own = {one.strength: change for one, change in changed.items() if one.control == "none"}
-    spoken_of = verdicts.in_view(found, base, shown)
-    said = [verdicts.over_strengths(own, base.name), verdicts.among_shuffles(found, spoken_of) if spoken_of else ""]
+    said = [verdicts.counted([change for one, change in changed.items() if one.control == control], what, base.name)
+            for control, what in (("none", "measured strength"), ("shuffled", "shuffle"))]  # fmt: skip
     return replace(chart, name="correction", finding=" ".join(filter(None, said)))
 
 
@@ -167,20 +166,14 @@ def zero_shot(
     found: Evaluations, part: Slice, task: str, shown: EvaluatedSetting | None, look: Palette = LIGHT
 ) -> Chart:
     """Accuracy of the dense model and every setting of a slice, at one task or as the mean of those that all share."""
-    tasks = found.shared(part) if task == MEAN else (task,)
+    tasks = found.shared(part) if task == MEAN else [of for of, name in found.tasks.items() if name == task]
     asked = [*([found.dense] if found.dense else []), *_few(found.within(part), shown)]
-    rows = {one.name: accuracy(one, tasks) for one in asked if all(map(one.has, tasks))}
-    what = f"{MEAN} ({', '.join(tasks)})" if task == MEAN else task
+    rows = {one.name: one.accuracy(*tasks) for one in asked if one.has(*tasks)}
+    what = f"{MEAN} ({', '.join(found.tasks[of] for of in tasks)})" if task == MEAN else task
     return accuracies(rows, shown.name if shown else None, what, look)
 
 
 def tasks_within(found: Evaluations, part: Slice) -> dict[str, str]:
     """What can be chosen for that chart, value -> words: the mean where there is one, and each task asked there."""
-    asked = {name: name for name in found.tasks if any(one.has(name) for one in found.within(part))}
+    asked = {name: name for task, name in found.tasks.items() if any(one.has(task) for one in found.within(part))}
     return ({MEAN: MEAN} if found.shared(part) else {}) | asked
-
-
-def accuracy(one: EvaluatedSetting, tasks: Sequence[str]) -> tuple[float, float]:
-    """Mean accuracy over some tasks and its standard error; tasks are independent."""
-    scores = np.array([one.accuracy(name)[:2] for name in tasks])
-    return float(scores[:, 0].mean()), float(np.sqrt((scores[:, 1] ** 2).sum()) / len(scores))

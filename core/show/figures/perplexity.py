@@ -167,6 +167,4 @@ def _ranked(found: Evaluations, known: Sequence[EvaluatedSetting], target: float
         elif found.spec.text.sequences < FEWEST_WINDOWS:
             spread = f"perplexities run from {low} to {high}; too few windows to rank them."
         said.append(f"At {per_cent(target)} zeros {spread}")
-    broken = [one for one in found.settings if not one.finite]
-    layers = {f"{spoken(one.name)} at {per_cent(target_of(one))}": one.broken for one in broken}
-    return " ".join([*said, *not_a_number(layers)]) or "Nothing is measured yet."
+    return " ".join([*said, *not_a_number(found.settings)]) or "Nothing is measured yet."

@@ -65,7 +65,7 @@ def show(
         upper: the place of the headline, above that of the choices.
     """
     groups, mine = tuple(among.values()), results.of(setting) if _looked_alike(results, setting, profile) else None
-    results = protocols.across_profiles(results, groups)
+    results = protocols.with_others(results, groups)
     part = _choose_slice(results, setting)
     one = mine and results.of(setting)
     in_part = one if one in results.within(part) else None

@@ -21,6 +21,7 @@ from core.plan.spread import allocate
 from core.results import leaderboard as race
 from core.results import protocols
 from core.results.evaluations import Evaluations
+from core.results.verdicts import quoted
 from core.show.figures.allocation import UNKNOWN, finish, lanes
 from core.show.figures.palette import DARK, LIGHT, Palette, colour
 from core.store import profiles
@@ -98,12 +99,9 @@ def test_where_nothing_was_measured_nobody_wins(measured: tuple) -> None:
 def test_the_winner_is_the_lowest_measured_perplexity_against_uniform(measured: tuple) -> None:
     contenders = run(measured)
     best = contenders[0]
-    change = best.measured.against_uniform
-    if change is None:
-        assert race.winner(contenders, TARGET).startswith("Uniform has the lowest")
-    else:
-        assert race.winner(contenders, TARGET).startswith(f"{-change.quoted.value:.0f}")
-    assert best.spoken in race.winner(contenders, TARGET)
+    said, change = race.winner(contenders, TARGET), best.measured.against_uniform
+    assert said.startswith(f"{best.spoken} has the lowest perplexity of ")
+    assert (change is None) == said.endswith(" zeros.") and (change is None or quoted(change) in said)
 
 
 def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(tmp_path: Path) -> None:
@@ -116,9 +114,7 @@ def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_unif
     contenders = run((profile(tmp_path), study(tmp_path, *settings, profile=SPEC.key, cost=rise)))
     ends = contenders[0].measured.against_uniform.quoted
     assert contenders[0].kind == "owl" and ends.low > 0
-    assert f"it is {ends.value:.1f} % [{ends.low:.1f}, {ends.high:.1f}] above uniform" in race.winner(
-        contenders, TARGET
-    )
+    assert f"; against uniform +{ends.value:.0f}" in race.winner(contenders, TARGET)
     assert "but is worse than Uniform" in finish(contenders, 12.0).finding
 
 
@@ -160,9 +156,9 @@ def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_th
 def test_what_the_correction_did_is_said_with_its_reverse(measured: tuple) -> None:
     said = race.corrected(measured[1], AllocationRequest(base=Owl(), target=TARGET))
     assert said.startswith(
-        "Measured on Uniform (70 % zeros, Wanda; invented evaluation text): The correction at strength 0.04 "
+        "Measured at 70 % zeros, Wanda on invented evaluation text: The correction at strength 0.04 "
     )
-    assert "Its reverse" in said
+    assert "its base, Uniform" in said and "Reversed " in said
     assert "only an example" in race.corrected([], AllocationRequest(target=TARGET))
     assert "only an example" in race.corrected(measured[1], AllocationRequest(target=0.6))
 
@@ -170,10 +166,10 @@ def test_what_the_correction_did_is_said_with_its_reverse(measured: tuple) -> No
 @pytest.mark.parametrize(
     ("base", "pruner", "named"),
     [
-        (TUNED, "wanda", "OWL, m 7, lam 0.1 (70 % zeros, Wanda;"),
-        (Owl(), "wanda", "OWL, m 7, lam 0.1 (70 % zeros, Wanda;"),
-        (Owl(), "sparsegpt", "OWL, m 7, lam 0.1 (70 % zeros, SparseGPT;"),
-        (AlphaPruning(), "sparsegpt", "OWL, m 7, lam 0.1 (70 % zeros, SparseGPT;"),
+        (TUNED, "wanda", "Wanda"),
+        (Owl(), "wanda", "Wanda"),
+        (Owl(), "sparsegpt", "SparseGPT"),
+        (AlphaPruning(), "sparsegpt", "SparseGPT"),
     ],
 )
 def test_the_correction_is_told_of_what_is_most_like_the_base(
@@ -185,7 +181,7 @@ def test_the_correction_is_told_of_what_is_most_like_the_base(
                     if tried == TUNED or name == "wanda"]  # fmt: skip
         groups = study(tmp_path, *settings, text=text)
     said = race.corrected(groups, AllocationRequest(base=base, target=TARGET), pruner)
-    assert said.startswith(f"Measured on {named} ")
+    assert said.startswith(f"Measured at 70 % zeros, {named} on ") and "its base, OWL" in said
 
 
 @pytest.mark.parametrize(
@@ -204,7 +200,7 @@ def test_its_reverse_is_that_of_the_same_correction_and_follows_it(
     groups = study(tmp_path, *(at_target(base, correction=fix) for base, fix in asked))
     said = race.corrected(groups, AllocationRequest(base=METHODS["dlp"](), target=TARGET))
     assert f"The correction at strength {fixes[-1][1]} " in said
-    assert said.startswith("Measured on OWL (") and said.count("Its reverse") == reverses
+    assert "its base, OWL" in said and said.count("Reversed ") == reverses
 
 
 def test_a_lane_of_bars_is_a_sparsity_around_the_target_in_the_colour_of_its_method(measured: tuple) -> None:
@@ -240,7 +236,7 @@ def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(tmp_path: Pat
     words = chart.figure.data[1]
     labels, flat = words.text, dict(zip(words.y, words.text, strict=True))["Uniform"]
     assert "not a number" in flat and not any("nan" in text for text in labels)
-    assert "not compare with uniform's, which is not a number" in race.winner(contenders, TARGET)
+    assert "against uniform not a number" in race.winner(contenders, TARGET)
 
 
 def test_a_method_in_view_is_not_compared_with_itself(measured: tuple) -> None:

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from core.ask import grammar
 from core.ask.settings import Setting
+from core.ask.studies import TaskSpec
 from core.results.comparison import over_seeds, paired, percent
-from core.results.evaluated import EvaluatedSetting, SeedResult
+from core.results.evaluated import Accuracy, EvaluatedSetting, SeedResult, shared_tasks
 from core.results.evaluations import Evaluations
 from core.store.results import Evaluated, ZeroShot
 
+RTE, BOOLQ = (TaskSpec(name=name, content=name, examples=4, seed=0) for name in ("rte", "boolq"))
 BASE = 3 + 0.4 * np.random.default_rng(0).standard_normal(12)
 rises = st.dictionaries(st.integers(0, 5), st.floats(-2, 2), min_size=1, max_size=5)
 
@@ -122,11 +124,22 @@ def test_accuracies_are_paired_over_examples() -> None:
     def answers(right: list[float]) -> ZeroShot:
         return ZeroShot(document=np.arange(4.0), acc=np.array(right), acc_norm=np.array(right))
 
-    one = of(*(result("owl", BASE, seed, tasks={"rte": answers([1, 1, 0, seed])}) for seed in (0, 1)))
-    other = of(result("uniform", BASE, tasks={"rte": answers([1, 0, 0, 0])}))
-    assert one.accuracy("rte")[0] == 0.625 and one.accuracy("rte")[2] == 4
-    assert one.accuracy_against(other, ["rte"]) == pytest.approx((0.375, np.std([0, 1, 0, 0.5], ddof=1) / 2))
-    assert one.accuracy_against(other, ["rte", "boolq"]) is None and one.accuracy_against(other, []) is None
+    one = of(*(result("owl", BASE, seed, tasks={RTE: answers([1, 1, 0, seed])}) for seed in (0, 1)))
+    other = of(result("uniform", BASE, tasks={RTE: answers([1, 0, 0, 0])}))
+    assert one.accuracy(RTE).value == 0.625
+    assert one.accuracy_against(other, [RTE]) == pytest.approx((0.375, np.std([0, 1, 0, 0.5], ddof=1) / 2))
+    assert one.accuracy_against(other, [RTE, BOOLQ]) is None and one.accuracy_against(other, []) is None
+
+
+def test_a_mean_weighs_tasks_alike_and_counts_none_twice() -> None:
+    rows = [np.array([1.0, 0, 1, 1]), np.array([0.0, 1])]
+    alone = [Accuracy.mean([each]) for each in rows]
+    mean = Accuracy.mean(rows)
+    assert mean.value == pytest.approx((0.75 + 0.5) / 2)
+    assert mean.error == pytest.approx(math.hypot(*(each.error for each in alone)) / 2)
+    few = RTE.model_copy(update={"examples": 2})
+    known = SimpleNamespace(has={RTE, few}.__contains__)
+    assert shared_tasks([few, BOOLQ, RTE], [known]) == [RTE]
 
 
 # --- a set of them -------------------------------------------------------------------------------------------------

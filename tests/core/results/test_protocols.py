@@ -25,8 +25,8 @@ def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path: Pat
     store = Store(tmp_path)
     found = protocols.together(store, protocols.of_model(store, profile.model))
     assert {key: len(each.points) for key, each in found.items()} == {old.key: 2, now.key: 2}
-    [earlier] = protocols.earlier(found[old.key].points)
-    assert earlier in protocols.badge(found[old.key]) and not protocols.earlier(found[now.key].points)
+    earlier = found[old.key].spec.earlier
+    assert earlier in protocols.badge(found[old.key]) and not found[now.key].spec.earlier
 
     (dense, before), (_, after) = (rows_of(evaluations.read(store, spec, {})) for spec in (old, now))
     assert earlier in before.apart(after) == after.apart(before)
@@ -45,10 +45,10 @@ def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_i
     assert len({protocols.line(each) for each in found.values()}) == 1
     for each in found.values():
         for said in (protocols.under_line(each), protocols.badge(each)):
-            assert f"profile {each.profiles[0][:6]} · study" in said
+            assert f"profiles {each.profiles[0][:6]} · studies" in said
 
 
-def test_across_profiles_a_protocol_lends_what_it_has_alone_and_every_seed_of_uniform(tmp_path: Path) -> None:
+def test_beside_another_a_protocol_lends_what_it_has_alone_and_every_seed_of_uniform(tmp_path: Path) -> None:
     profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
     owl, linears = ({"base": each} for each in ({"kind": "owl"}, {"kind": "response", "granularity": "linear"}))
     seen = {"a" * 16: [Setting(allocation=owl)]}
@@ -60,7 +60,7 @@ def test_across_profiles_a_protocol_lends_what_it_has_alone_and_every_seed_of_un
     store = Store(tmp_path)
     groups = tuple(protocols.together(store, protocols.of_model(store, profile.model)).values())
     mine = next(each for each in groups if each.profiles == ("a" * 16,))
-    found = protocols.across_profiles(mine, groups)
+    found = protocols.with_others(mine, groups)
     seeds = {each.setting.allocation.base.kind: each.seeds for each in found.settings}
     assert seeds == {"uniform": (0, 1), "owl": (0,), "response": (0, 1)}
     assert found.entries == mine.entries and other.key not in {each.key for each in found.guests}

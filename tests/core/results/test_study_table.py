@@ -86,5 +86,5 @@ def test_the_lowest_perplexity_stands_beside_owl() -> None:
 
 def test_a_correction_is_judged_among_its_shuffles() -> None:
     answer = questions.answer("correction")
-    assert any("Among 5 shuffles" in each for each in answer.sentences)
+    assert any("5 shuffles against the correction: " in each for each in answer.sentences)
     assert not any("shuffled" in name for name in answer.table.numbers["allocation"])

@@ -221,7 +221,10 @@ def compared(name: str, found: Evaluations) -> Figures:
         yield f"{name}/{index}/seeds", list(line.seeds)
         yield f"{name}/{index}/perplexity", line.perplexity
         yield f"{name}/{index}/loss", line.loss
-        yield f"{name}/{index}/accuracy", {task: plain(line.accuracy(task)) for task in found.tasks}
+        yield (
+            f"{name}/{index}/accuracy",
+            {called: plain((*line.accuracy(task), len(line.answers(task)))) for task, called in found.tasks.items()},
+        )
         for what, change in (("uniform", line.against_uniform), ("base", line.against_base)):
             yield f"{name}/{index}/against-{what}", change and _change(change)
     for part in found.slices:

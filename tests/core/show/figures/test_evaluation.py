@@ -91,7 +91,7 @@ def test_perplexity_says_what_is_not_a_number_and_from_which_layer() -> None:
 
 def test_changes_are_counted_by_their_intervals_and_drawn_as_ratios() -> None:
     chart = evaluation.changes(ROWS | {"Response, objective drift": Interval(-60.0, -64.0, -55.0, 24)}, None, "uniform")
-    assert evaluation.changes(ROWS, "OWL", "uniform").finding == verdicts.counted(ROWS, "uniform")
+    assert evaluation.changes(ROWS, "OWL", "uniform").finding == verdicts.counted(ROWS.values(), "setting", "uniform")
     assert list(trace(chart.figure, "change").y) == ["Response, objective drift", "OWL", "DLP", "Response"]
     assert trace(chart.figure, "change").x[1] == pytest.approx(0.88)
     assert trace(chart.figure, "labels").text[1].strip() == verdicts.said(ROWS["OWL"])
@@ -108,10 +108,3 @@ def test_a_setting_that_broke_has_no_dot_and_is_named() -> None:
     nothing = evaluation.accuracies({"Uniform": (NAN, NAN)}, None, "boolq")
     assert "No setting" in nothing.finding and "nan" not in nothing.finding
     nothing.figure.to_json()
-
-
-def test_the_mean_of_tasks_weighs_them_alike() -> None:
-    asked = SimpleNamespace(accuracy={"arc": (0.5, 0.3, 2), "rte": (0.75, 0.4, 4)}.get)
-    mean, error = evaluation.accuracy(asked, ["arc", "rte"])
-    assert mean == pytest.approx((0.5 + 0.75) / 2)
-    assert error == pytest.approx(0.25)
