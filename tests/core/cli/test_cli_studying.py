@@ -294,7 +294,8 @@ def test_a_study_tells_protocol_base_seeds_and_shuffles(
     monkeypatch.setattr(output.out, "width", 200)
     told = study(asked).out
     assert "against its base" in told and "9 × 12 tokens" in told and told.count("text.txt, 4 × 12") == 1
-    assert all(text in told for text in ("depth_ramp beta=0.02:0.5", " over 3 calibration seeds", "3 shuffles against the correction"))
+    parts = ("depth_ramp beta=0.02:0.5", " over 3 calibration seeds", "3 shuffles against the correction")
+    assert all(part in told for part in parts)
 
 
 def assert_told(points: dict[str, dict]) -> None:
