@@ -155,10 +155,7 @@ def _diluted_said(absorbing: list[int], diluted: list[int], grown: Array, around
 
 
 def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
-    """A profile of this model and one of its randomly initialised twin on the same text: (trained, twin), or None.
-
-    A pair with the profile itself comes first, then the one that was measured last.
-    """
+    """This model and its randomly initialised twin on one text, the profile itself first, then the latest; or None."""
     content = profile.spec.model.content
     entries = [each for each in store.entries("profile") if each.spec.model.content == content]
     trained = [each for each in entries if each.spec.model.initialised is None]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from core.base.formats import capital, gain, per_cent, ratio
 from core.results import findings
 from core.show import figures
 from core.show.figures import axes
-from core.show.figures.gain import columns
+from core.show.figures.gain import table
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame
@@ -35,15 +34,7 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
         beside = figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic)
     found = findings.of_perturbation(profile, name)
     frame.live(gain_bars(line, figures.STATISTICS[statistic], layer, found, beside))
-    table = _table(line)
-    if beside is not None:
-        more = _table(beside).drop(columns="layer")
-        table = table.join(more.rename(columns=lambda column: f"{column}, {beside.name}"))
-    return table
-
-
-def _table(line: figures.Line) -> pd.DataFrame:
-    return pd.DataFrame({"layer": np.arange(len(line.value)), **columns(line)})
+    return table([line] if beside is None else [line, beside])
 
 
 def gain_bars(
