@@ -150,7 +150,7 @@ def compare(of: Trial) -> None:
 def export(of: Trial) -> None:
     """A pruned folder is read again as the model that was written."""
     pruned = of.pruned("magnitude")
-    card = Card("tried", "tiny", "tiny", "apache-2.0", {"pruner": "magnitude", "pattern": None}, [], [])
+    card = Card("tried", "tiny", "tiny", "apache-2.0", {"pruner": "magnitude", "pattern": None}, [])
     with tempfile.TemporaryDirectory() as folder:
         made = write(pruned, Path(folder) / "out", card, np.full(LAYERS, TARGET))
         again = loading.load(locate(str(made.path), of.store))

@@ -76,7 +76,6 @@ class Card:
     licence: str | None  # of the base model, by its SPDX or Hub name; None where its files do not say
     recipe: dict[str, Any]  # JSON values: pruner, pattern, sparsity of each layer, target, base and its parameters, ...
     numbers: list[tuple[str, str, str]]  # name, value, protocol
-    commands: list[str]  # that make it again
     key: str = ""  # of the record in the cache
 
 
@@ -141,7 +140,6 @@ def card_text(card: Card, exported: Exported) -> str:
         metadata,
         template_path=str(TEMPLATE),
         card=card,
-        name=plain(exported.path.name),
         title=plain(card.title),
         base=plain(card.base_model),
         licence=plain(card.licence) if card.licence else None,

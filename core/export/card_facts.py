@@ -1,18 +1,14 @@
-"""What the card of an export tells: its recipe, what a study measured of it, the command that makes it again."""
+"""What the card of an export tells: its recipe, and what a study measured of it."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from core.ask import naming
-from core.ask.commands import command_line
-from core.ask.inputs import USUAL_EVALUATION, ModelSpec
+from core.ask.inputs import ModelSpec
 from core.ask.requests import ExportRequest, ExportSpec
 from core.ask.settings import PrunedSpec
-from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import UserError
 from core.base.formats import several
-from core.export.card import RECIPE, Card, licence_of
+from core.export.card import Card, licence_of
 from core.models.loading import Loaded
 from core.models.provenance import relative
 from core.models.windows import Windows
@@ -53,7 +49,6 @@ def card_of(
         licence=licence_of(loaded.source),
         recipe=recipe,
         numbers=numbers,
-        commands=_commands(request),
         key=spec.key,
     )
 
@@ -90,25 +85,3 @@ def measured(request: ExportRequest, store: Store, model: ModelSpec, pruned: Pru
                 (f"{task.name}, {name}", f"{answers.acc.mean():.3f}", f"acc, {several(len(answers.acc), 'example')}")
             )
     return numbers
-
-
-def _commands(request: ExportRequest) -> list[str]:
-    """The command line that makes the folder again, from the folder above it; none where `prune` has no options for it.
-
-    The sparsities are those that the folder's recipe holds: no profile is looked at again.
-    """
-    name, text = Path(request.folder).name, request.calibration
-    asked = request.to(
-        StudyRequest,
-        model=without_folders(relative(request.model)),
-        profile=None,
-        calibration=text.model_copy(update={"source": without_folders(relative(text.source))}),
-        settings=(request.setting,),
-        evaluation=EvaluationRequest(text=USUAL_EVALUATION.model_copy(update={"length": text.length})),
-    )
-    recipe = None if request.setting.pattern else f"{name}/{RECIPE}"
-    unjudged = dict.fromkeys(("evaluate", "windows", "tasks", "examples"))
-    try:
-        return [command_line(asked, allocation=recipe, export=f"{name}-again", **unjudged)]
-    except UserError:
-        return []

@@ -29,7 +29,7 @@ from core.models.progress import Account, Report
 from core.models.provenance import provenance
 from core.models.windows import Windows
 from core.store.cache import Entry, Store
-from core.store.files import pretty, readable, temporary_path, temporary_prefix
+from core.store.files import readable, temporary_path, temporary_prefix
 from core.store.results import Array
 
 Step = Callable[[str], None]  # told what happens next; may raise Cancelled
@@ -53,7 +53,7 @@ def export(
 
     Args:
         planned: (layers,) or (layers, linears) fraction of zeros.
-        before: (layers, linears) fraction of zeros before pruning, `count(loaded.layers).sparsity`. Quantised weights
+        before: (layers, linears) fraction of zeros before pruning, `count(loaded.layers)`. Quantised weights
             have some of their own, which sparse layers may keep beside the planned ones. None: there were none.
         store: whose folder is closed to exports, and where it is noted that one is under way.
         ready: is called when the folder only has to get its name.
@@ -64,7 +64,6 @@ def export(
             a bug; the message says what differed.
     """
     folder = resolved(folder)
-    pretty(card.recipe)  # raises on what is no JSON before any work is done
     zeros = count(loaded.layers)
     planned = np.where(np.isnan(zeros), np.nan, planned if planned.ndim == 2 else planned[:, None])
     _insist(off_plan(zeros, loaded.layers, planned, before) + _off_pattern(loaded, card, planned))

@@ -15,10 +15,9 @@ from core.base.errors import UserError
 from core.measure.checkpoint_diff import outside, refuse_unlike, tensors
 from core.models import placement
 from core.models.loading import Loaded, Reader, accepted, load
-from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import relative
-from core.models.sources import Source, locate, outlined
+from core.models.sources import Source, locate
 from core.store.cache import Store
 from core.store.files import stamp
 
@@ -54,12 +53,6 @@ class Bench:
             self.models[key] = loaded
         self.loading = time.perf_counter() - began
         return self.models[key]
-
-    def placed(self, request: OfModel, check: Callable[[Reader], None] = accepted) -> tuple[Loaded, Outline]:
-        """The same on the device where it runs, and its shape."""
-        loaded = self.load(request, check)
-        placement.place(loaded.model, loaded.layers, self.device)
-        return loaded, outlined(loaded.source, self.store)
 
 
 # --- the other checkpoints of a measurement -----------------------------------------------------------------------

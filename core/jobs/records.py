@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -85,7 +86,7 @@ def read(root: Path, key: str) -> Job | None:
     """The job of a key in a cache folder, or None if there is none that this version can read."""
     folder = os.path.join(root, "jobs", key)  # of thousands of runs, and a Path takes longer to make than to read
     try:
-        job = _read_request(*_version(folder, "request.json"))
+        job = replace(_latest(_asked, folder, "request.json"), root=root)
     except (OSError, ValueError, KeyError):
         return None
     return replace(job, status=_observed(replace(job, status=recorded(folder)))) if job.key == key else None
@@ -106,31 +107,30 @@ def ask(job: Job) -> None:
 def recorded(folder: str | Path) -> Status:
     """The content of progress.json, whether or not it is still true."""
     try:
-        return _read_status(*_version(folder, "progress.json"))
+        return _latest(JSON.validate_json, folder, "progress.json")
     except (OSError, ValueError):
         return Status()
 
 
-# Each version of a file is read once: a list of a thousand runs is drawn anew every two seconds.
-# Whoever replaces a file makes the new one while the old one is there, so their inodes differ.
+def _latest(parse: Callable[[bytes], Any], folder: str | Path, name: str) -> Any:
+    """The content of a file, each version of which is parsed once: a thousand runs are drawn anew every two seconds.
 
-
-def _version(folder: str | Path, name: str) -> tuple[str, int, int, int]:
+    Whoever replaces a file makes the new one while the old one is there, so their inodes differ.
+    """
     path = os.path.join(folder, name)
     status = os.stat(path)
-    return path, status.st_ino, status.st_mtime_ns, status.st_size
+    return _parsed(parse, path, status.st_ino, status.st_mtime_ns, status.st_size)
 
 
-@lru_cache(maxsize=10_000)
-def _read_request(path: str, *_: int) -> Job:
-    content = json.loads(Path(path).read_bytes())
-    request = REQUESTS[content["is"]].model_validate(content["request"])
-    return Job(Path(path).parents[2], request, content["device"], content["engine"], content["submitted"], Status())
+@lru_cache(maxsize=20_000)
+def _parsed(parse: Callable[[bytes], Any], path: str, *_: int) -> Any:
+    return parse(Path(path).read_bytes())
 
 
-@lru_cache(maxsize=10_000)
-def _read_status(path: str, *_: int) -> Status:
-    return JSON.validate_json(Path(path).read_bytes())
+def _asked(content: bytes) -> Job:
+    told = json.loads(content)
+    request = REQUESTS[told["is"]].model_validate(told["request"])
+    return Job(Path(), request, told["device"], told["engine"], told["submitted"], Status())
 
 
 def _observed(job: Job) -> Status:

@@ -120,8 +120,9 @@ def share(request: ShareRequest, bench: Bench) -> Entry:
 def export(request: ExportRequest, bench: Bench) -> Entry:
     from core.export import folder
 
-    loaded, shape = bench.placed(request, _checked(request, bench))
-    return folder.run(request, loaded, bench.store, shape, bench.report)
+    loaded = bench.load(request, _checked(request, bench))
+    placement.place(loaded.model, loaded.layers, bench.device)
+    return folder.run(request, loaded, bench.store, outlined(loaded.source, bench.store), bench.report)
 
 
 def search(request: BestRequest, bench: Bench) -> Entry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,12 @@ def drop(store: Store, unit: Parted) -> None:
     discard(folder(store, unit))
 
 
-def kept(store: Store, unit: Parted) -> Iterator[tuple[int, dict, Merged]]:
-    """First sequence or window, provenance and numbers of each part, in order; broken ones are set aside.
+def finished(store: Store, unit: Parted) -> dict[int, Merged]:
+    """First sequence or window -> part, in order; broken ones are set aside.
 
     Parts overlap where two processes had room for different numbers of sequences at once: the first is taken.
     """
+    found: dict[int, Merged] = {}
     reached = 0
     for path in _folders(store, unit):
         first = _span(path)[0]
@@ -64,20 +65,14 @@ def kept(store: Store, unit: Parted) -> Iterator[tuple[int, dict, Merged]]:
             continue
         try:
             files = verified(path)
-            told = json.loads(files.get("provenance.json", b"{}"))
-            if told.get("unit") != unit.key:
+            if json.loads(files.get("provenance.json", b"{}")).get("unit") != unit.key:
                 raise Corrupt("it is a part of another unit")
-            part = decode(upgraded(path, files), UNITS[KIND_OF[type(unit)]][1])
+            found[first] = decode(upgraded(path, files), UNITS[KIND_OF[type(unit)]][1])
         except Corrupt as broken:
             store.set_aside(path, broken)
             continue
-        yield first, told, part
-        reached = first + count(part)
-
-
-def finished(store: Store, unit: Parted) -> dict[int, Merged]:
-    """First sequence or window -> part, in order."""
-    return {first: part for first, _, part in kept(store, unit)}
+        reached = first + count(found[first])
+    return found
 
 
 def partial(store: Store, unit: Parted) -> Merged | None:

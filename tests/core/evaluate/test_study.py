@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,6 @@ from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import Broken
 from core.evaluate import resolving as walking
 from core.evaluate.perplexity import evaluate
-from core.export import card_facts
 from core.jobs import experiment
 from core.measure.pruning import Plan, prune_layers, restored
 from core.models import anatomy
@@ -299,16 +297,6 @@ def test_an_export_gives_no_numbers_that_are_not_its_own(
     monkeypatch.setattr(walking, "prune_layers", lambda *_: pytest.fail("the model was pruned"))
     with refused(entry.key, "calibration text"):
         experiment.get(exporting(text, tmp_path / "out", study=entry.key), empty)
-
-
-def test_the_line_that_makes_an_export_again_says_what_is_not_usual(text: str, tmp_path: Path) -> None:
-    asked = exporting(text, tmp_path / "out", revision="v 1", dtype="bfloat16", profile="0123456789abcdef")
-    [line] = card_facts._commands(asked)
-    words = shlex.split(line)
-    assert [words[words.index(each) + 1] for each in ("--revision", "--dtype")] == ["v 1", "bfloat16"]
-    assert words[words.index("--allocation") + 1] == "out/recipe.json" and "--profile" not in words
-    odd = asked.calibration.model_copy(update={"bos": "every"})
-    assert card_facts._commands(asked.model_copy(update={"calibration": odd})) == [], "prune has no option for it"
 
 
 def of_dense(model: Path, text: str, folder: Path, task: str) -> StudyRequest:

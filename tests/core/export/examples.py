@@ -18,7 +18,6 @@ CARD = Card(
     licence="apache-2.0",
     recipe={"pruner": "magnitude", "pattern": None, "sparsity": [0.5, 0.25, 0.5, 0.0], "base": {"kind": "uniform"}},
     numbers=[("perplexity", "12.345", "24 windows of 512 tokens"), ("dense perplexity", "11.5", "the same")],
-    commands=["python -m core prune --pruner magnitude"],
 )
 SPARSITY = np.array([0.5, 0.25, 0.5, 0.0])
 

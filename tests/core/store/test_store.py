@@ -357,4 +357,3 @@ def test_parts_are_in_order_however_many_there_are(empty: Store) -> None:
     for first in (10_008, 0, 1_000, 10_000):
         parts.save(empty, unit, first, synthetic.perturbed(2, 8, spec.measurements[0]))
     assert list(parts.finished(empty, unit)) == [0, 1_000, 10_000, 10_008]
-    assert [first for first, *_ in parts.kept(empty, unit)] == [0, 1_000, 10_000, 10_008]
