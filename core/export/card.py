@@ -98,12 +98,6 @@ class Exported:
     dtype: str
 
     @property
-    def per_layer(self) -> Array:
-        """(layers, 2): planned and achieved sparsity, weighted by the size of the linears."""
-        zeros = [np.nansum(each * self.weights, axis=1) for each in (self.planned, self.achieved)]
-        return np.stack(zeros, axis=1) / np.nansum(self.weights, axis=1)[:, None]
-
-    @property
     def sparsity(self) -> float:
         """Fraction of zeros over all linears."""
         return float(np.nansum(self.achieved * self.weights) / np.nansum(self.weights))
@@ -148,7 +142,6 @@ def card_text(card: Card, exported: Exported) -> str:
         numbers=[*map(_cells, card.numbers)],
         size=size_words(exported),
         recipe=pretty(card.recipe).decode().strip().replace("`", "\\u0060"),
-        layers=[(str(n), *(f"{100 * each:.2f} %" for each in pair)) for n, pair in enumerate(exported.per_layer)],
         difference=f"{exported.difference:g}",
     )
     return f"{told}\n"

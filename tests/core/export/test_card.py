@@ -21,7 +21,7 @@ def test_the_card_says_what_was_done(written: tuple) -> None:
     exported, _, _ = written
     text = (exported.path / "README.md").read_text(encoding="utf-8")
     assert text == card_text(CARD, exported)
-    for part in (*(cell for row in CARD.numbers for cell in row), "tiny | llama", "| 1 | 25.00 % |"):
+    for part in (*(cell for row in CARD.numbers for cell in row), "tiny | llama"):
         assert part in text
     assert size_words(exported) in text and f"{exported.bytes:,} bytes" in text and "neither smaller nor faster" in text
 
