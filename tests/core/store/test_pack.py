@@ -94,16 +94,6 @@ def test_what_is_there_already_stays_as_it_is(here: Store, there: Store) -> None
     assert unpack(there, content)[0].key == key and snapshot(there.root) == after
 
 
-def test_a_damaged_result_is_replaced_by_a_packs_sound_one(here: Store, empty: Store) -> None:
-    key = save(here, "profile")
-    content = pack(here, here.by_key(key))
-    [entry] = unpack(empty, content)
-    (empty.path(entry.spec.units[2]) / "drift.npy").write_bytes(b"rot")
-    unpack(empty, content)
-    assert len(empty.troubles()) == 1
-    assert profiles.load(empty, empty.by_key(key)).layers == LAYERS
-
-
 def test_units_may_be_in_the_store_instead_of_the_pack(here: Store, there: Store, rejected: Callable) -> None:
     key = save(here, "profile")
     everything = members(pack(here, here.by_key(key)))
