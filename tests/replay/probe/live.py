@@ -31,7 +31,7 @@ from tests.replay.probe.plain import (
 
 TEXT = f"file:{HERE / 'text.jsonl'}"
 CPU = {"device": "cpu"}
-COUNTED = ("achieved", "weights", "planned", "linears", "bytes", "dense_bytes", "difference", "two_of_four", "dtype")
+COUNTED = ("achieved", "weights", "planned", "linears", "bytes", "dense_bytes", "difference", "dtype")
 OF_SETTING = ("pruner", "pattern", "true_sequential", "target", "allocation")
 OF_SEARCH = ("key", "target", "profile", "against_uniform", "against_runner_up", "against_dense", "over_seeds")
 
