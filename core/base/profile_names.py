@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -62,13 +60,8 @@ def comparison(about: Described) -> str:
     return f"{about.beside} · {text(about.text)} · {about.sequences} × {about.length}"
 
 
-def profiles(described: Iterable[Described]) -> list[str]:
-    """A name for each, no two alike: where short ones are, the whole model, the whole text or the key is added."""
-    known = list(described)
-    names = [profile(each) for each in known]
-    for words in ([model(each.model) for each in known], [each.text for each in known], [each.key for each in known]):
-        alike = defaultdict(set)
-        for name, word in zip(names, words, strict=True):
-            alike[name].add(word)
-        names = [f"{name} · {word}" if len(alike[name]) > 1 else name for name, word in zip(names, words, strict=True)]
-    return names
+def forms(about: Described) -> tuple[str, ...]:
+    """What a profile may be called in a list: where the short name is taken, by whole model, whole text or key too."""
+    name = profile(about)
+    more = (model(about.model), about.text, f"{model(about.model)} · {about.text}", about.key)
+    return (name, *(f"{name} · {each}" for each in more))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -130,12 +129,3 @@ def revised(usual: Asked, said: Mapping[str, Any]) -> Asked:
         for name, value in said.items()
     }
     return checked(type(usual), **dict(usual) | fields)
-
-
-def load(place: str) -> Any:
-    """What `core.kinds.wanda:wanda` names: module, colon, name in it.
-
-    A table names so where the code of a kind lies, and what that is, is called, may be asked and does is said there.
-    """
-    module, _, name = place.partition(":")
-    return getattr(import_module(module), name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -22,7 +23,7 @@ from core.store.profiles import Profile
 from core.store.results import Array
 
 WHAT = {"alone": "this setting", "family": "this family: the correction and its controls", "methods": "all allocators"}
-CONTROLS = {"reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
+CONTROLS = ("reversed", "shuffled", "ramp")
 TARGETS = tuple(round(0.05 * step, 2) for step in range(1, 19))  # what a largest loss is searched on
 
 
@@ -204,8 +205,5 @@ def largest(targets: Sequence[float], fits: Callable[[float], bool]) -> float | 
     Returns:
         None if even the lowest does not fit.
     """
-    low, high = -1, len(targets)  # targets[low] fits, targets[high] does not
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(targets[middle]) else (low, middle)
-    return None if low < 0 else targets[low]
+    count = bisect_left(targets, True, key=lambda target: not fits(target))
+    return targets[count - 1] if count else None

@@ -110,10 +110,9 @@ class Compared:
         """One sentence: the layer at which the whole runs part."""
         drift, end = self.drift, digits(self.drift[-1])
         if not self.whole.entry.any() and not drift[0]:
-            if not drift.any():
-                return "The two streams are equal after every layer."
-            first = int(np.flatnonzero(drift)[0])
-            return f"The two are equal up to layer {first - 1} and part at layer {first}; drift ends at {end}."
+            part = np.flatnonzero(drift)
+            where = f"part at layer {part[0]}" if part.size else "are equal after every layer"
+            return f"The two {where}; drift ends at {end}."
         steps = np.diff(drift, prepend=np.mean(self.whole.entry))
         most = int(steps.argmax())
         since = "before the first layer" if self.whole.entry.any() else "at layer 0"
@@ -132,15 +131,12 @@ class Compared:
     def weighed(self) -> str:
         """One sentence: the largest errors of the weights, inside and outside the layers."""
         layer, tensor = np.unravel_index(self.weights.error.argmax(), self.weights.error.shape)
-        said = (
+        outside = max(zip(self.weights.outside, self.outside, strict=True), default=(0.0, "nothing"))
+        return (
             f"The largest error is {per_cent(self.weights.error[layer, tensor])}, of {self.tensors[tensor]} in layer "
-            f"{layer}; in the median layer it is {per_cent(self.usual[tensor])}."
+            f"{layer}; in the median layer it is {per_cent(self.usual[tensor])}. Outside the layers the largest is "
+            f"{per_cent(outside[0])}, of {outside[1]}."
         )
-        if not self.weights.outside.any():
-            return f"{said} Outside the layers nothing differs."
-        most = int(self.weights.outside.argmax())
-        error = per_cent(self.weights.outside[most])
-        return f"{said} Outside the layers {self.outside[most]} differs most, by {error}."
 
 
 def compared(profile: Profile, name: str | None = None) -> Compared:

@@ -37,12 +37,6 @@ class SeedResult:
         """The seed of its calibration windows; None for the dense model and pruners that look at no text."""
         return self.setting.calibration_seed if self.pruned and self.pruned.calibration else None
 
-    @property
-    def broken(self) -> int | None:
-        """First layer whose output is not finite, where the losses are not; None too if only the logits are not."""
-        layer = self.about.get("broken")
-        return None if layer is None or layer >= len(self.evaluated.zeros) else layer
-
 
 class Accuracy(NamedTuple):
     """A fraction right, or a difference of two, with its standard error: NaN for a single example."""
@@ -166,7 +160,8 @@ class EvaluatedSetting:
     @property
     def broken(self) -> int | None:
         """First layer whose output is not finite, over the seeds; None where that is not known or all losses are."""
-        return min((each.broken for each in self.results.values() if each.broken is not None), default=None)
+        known = ((each.about.get("broken"), len(each.evaluated.zeros)) for each in self.results.values())
+        return min((layer for layer, layers in known if layer is not None and layer < layers), default=None)
 
     @property
     def trouble(self) -> str:

@@ -117,10 +117,6 @@ class Evaluations:
     def within(self, part: Slice) -> list[EvaluatedSetting]:
         return [each for each in self.settings if slice_of(each.setting) == part]
 
-    def methods(self, part: Slice) -> set[str]:
-        """The kinds of allocation, as in `owl`, that were measured in a slice without a correction."""
-        return {each.setting.allocation.base.kind for each in self.within(part) if not each.strength}
-
     @cached_property
     def tasks(self) -> dict[TaskSpec, str]:
         """Zero-shot tasks that any point has answers to, with their names."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import numpy as np
 from core.ask import naming
 from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
-from core.base.formats import capital, listed, per_cent
+from core.base.formats import capital, per_cent
 from core.kinds import METHODS
 from core.kinds.treatments import USUAL
 from core.plan.spread import allocate, layer_means, linear_parameters
@@ -72,35 +73,31 @@ def ranking(
         request: its target and bounds hold for the methods that were not measured.
         found, part: where measured settings are looked for; None: nothing was measured at this target.
     """
-    plain = [each for each in found.within(part) if not each.strength] if found and part else []
-    of_linears = [each for each in plain if each.setting.allocation.base.per_linear]
-    of_layers = [each for each in plain if each not in of_linears]
-    contenders = [_contender(kind, request, profile, of_layers) for kind in METHODS]
-    contenders += [_measured(kind, profile, of_linears) for kind in METHODS]
-    known = [each for each in contenders if each is not None]
-    return sorted(known, key=lambda each: (math.isnan(each.perplexity), each.perplexity))
+    known: dict[tuple[str, bool], list[EvaluatedSetting]] = defaultdict(list)
+    for one in found.within(part) if found and part else ():
+        base = one.setting.allocation.base
+        if not one.strength and base.kind in METHODS:
+            known[base.kind, base.per_linear].append(one)
+    contenders = [_measured(max(each, key=lambda one: len(one.results)), profile) for each in known.values()]
+    contenders.sort(key=lambda each: (math.isnan(each.perplexity), each.perplexity))
+    computed = (_computed(kind, request, profile) for kind in METHODS if (kind, False) not in known)
+    return [*contenders, *filter(None, computed)]
 
 
-def _contender(
-    kind: str, request: AllocationRequest, profile: Profile, plain: Iterable[EvaluatedSetting]
-) -> Contender | None:
-    """A method as it was measured, else as computed; None where the profile lacks what it looks at."""
-    measured = _measured(kind, profile, plain)
-    if measured:
-        return measured
+def _measured(one: EvaluatedSetting, profile: Profile) -> Contender:
+    """A method as it was measured with most calibration seeds."""
+    asked = one.setting.allocation
+    return Contender(asked.base.kind, naming.long(asked), _of_layers(one.planned, profile), one)
+
+
+def _computed(kind: str, request: AllocationRequest, profile: Profile) -> Contender | None:
+    """A method as computed; None where the profile lacks what it looks at."""
     base = request.base if request.base.kind == kind else METHODS[kind]()
     asked = request.model_copy(update={"base": base, "correction": Correction(), "unclipped": False})
     try:
         return Contender(kind, naming.long(asked), allocate(asked, profile).sparsity, None)
     except UserError:  # said beside the method when it is chosen
         return None
-
-
-def _measured(kind: str, profile: Profile, among: Iterable[EvaluatedSetting]) -> Contender | None:
-    """A method as it was measured with most calibration seeds."""
-    mine = [each for each in among if each.setting.allocation.base.kind == kind]
-    best = max(mine, key=lambda each: len(each.results), default=None)  # of equals the first one asked
-    return best and Contender(kind, naming.long(best.setting.allocation), _of_layers(best.planned, profile), best)
 
 
 def _of_layers(planned: Array, profile: Profile) -> Array:
@@ -146,15 +143,6 @@ def winner(contenders: Iterable[Contender], target: float) -> str:
 def tied(first: Contender, second: Contender) -> bool:
     """True where the measurements do not tell which of two has the lower perplexity."""
     return verdict(first.measured.against(second.measured).quoted) != "gains"
-
-
-def at(groups: Iterable[Evaluations], target: float) -> str:
-    """One sentence for a target without measurements: the targets that have some."""
-    known = sorted({part.target for found in groups for part in found.slices if part.pattern is None})
-    if not known:
-        return "No method was evaluated for this model yet: the Prune page measures what each one costs."
-    words = listed(map(per_cent, known))
-    return f"No method was measured at {per_cent(target)} zeros; measured targets: {words}."
 
 
 def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner: str = USUAL) -> str:

@@ -64,11 +64,6 @@ class Dilution:
     absolute: Array  # ln(||d_L|| / ||d_i||)
     growth: Array  # ln(||h_L|| / ||h_i||)
 
-    @property
-    def frozen(self) -> Array:
-        """`ln r` of the frozen-noise baseline."""
-        return -self.growth
-
 
 def dilution(seeds: Sequence[Perturbed], activation: Activation) -> Dilution:
     """Split the log gain into what happened to the damage and what happened to the stream around it."""

@@ -129,8 +129,9 @@ def place(
     def good(one: Place) -> tuple[bool, float, bool, bool, int, int]:
         holds = mine is not None and slice_of(mine) == one.part and one.evaluations.of(mine) is not None
         near = -round(abs(one.part.target - target), 9)
-        methods = len(one.evaluations.methods(one.part))
-        return holds, near, one.part.pattern == pattern, one.part.treatment.name == pruner, methods, len(one.settings)
+        methods = {each.setting.allocation.base.kind for each in one.settings if not each.strength}
+        likes = one.part.pattern == pattern, one.part.treatment.name == pruner
+        return holds, near, *likes, len(methods), len(one.settings)
 
     places = (Place(found, part) for found in groups for part in found.slices if has(found, part))
     best = max(places, key=good, default=None)

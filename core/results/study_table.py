@@ -15,7 +15,7 @@ from core.ask import naming
 from core.base.formats import capital, digits, distinct, per_cent
 from core.results.evaluated import Accuracy, Change, EvaluatedSetting, shared_tasks
 from core.results.evaluations import Evaluations, labels, slice_of
-from core.results.protocols import SHORT, line
+from core.results.protocols import line
 from core.results.verdicts import against, quoted
 
 Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
@@ -54,15 +54,13 @@ class Row:
 
     def apart(self, other: Row) -> str:
         """The reason against comparing its perplexity with another's; empty for one model and the same windows."""
-        mine, its = self.study.spec, other.study.spec
-        if mine.model.weights != its.model.weights:
-            return f"they are of different models, {self.model} and {other.model}"
-        if mine.model.dtype != its.model.dtype:
-            return f"one ran in {mine.model.dtype}, the other in {its.model.dtype}"
-        if mine.text.key != its.text.key:
-            return f"they were read on other text or windows: {line(self.study)}, and {line(other.study)}"
-        now = {row.one.result.pruned.earlier for row in (self, other) if row.one.result.pruned}
-        return f"only one was pruned by {max(now)}" if len(now) > 1 else ""
+        mine, its = ((row.study.spec.model.key, row.study.spec.text.key) for row in (self, other))
+        versions = {row.one.result.pruned.earlier for row in (self, other) if row.one.result.pruned}
+        if mine == its and len(versions) < 2:
+            return ""
+        return "they were measured otherwise: {} by {}, and {} by {}".format(
+            *(said for row in (self, other) for said in (row.model, line(row.study)))
+        )
 
     def against(self, other: Row) -> str:
         """One sentence: its change of perplexity against another row, or the reason against comparing them."""
@@ -146,8 +144,6 @@ ORIGIN = {
     "calibration seeds": Column(lambda row: ", ".join(map(str, row.one.seeds))),
     "written": Column(lambda row: row.one.setting.name if row.one.setting else "dense", about="As commands read it"),
     "protocol": Column(lambda row: line(row.study), about="Texts with windows × tokens, precision"),
-    "text": Column(lambda row: row.study.spec.text.content[:SHORT], about="Hash of the evaluation text"),
-    "weights": Column(lambda row: row.study.spec.model.content[:SHORT], about="Hash of the model's weights"),
     "model": Column(lambda row: row.model),
     "created": Column(lambda row: row.study.provenance.get("created")),
     "study": Column(lambda row: row.study.spec.key),

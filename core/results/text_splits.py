@@ -120,6 +120,5 @@ def _place(asked: WindowRequest) -> str:
 
 
 def _named(asked: WindowRequest) -> str:
-    known = {"demo": "the demo text's calibration half", "demo:evaluation": "the demo text's evaluation half"}
-    name = known.get(asked.source) or text_name(asked.source)
+    name = text_name(asked.source)
     return name if asked.documents is None else f"documents {asked.documents[0]}-{asked.documents[1]} of {name}"

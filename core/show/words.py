@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.base import profile_names
-from core.base.formats import listed, model_name
-from core.base.profile_names import UNTRAINED
+from core.base.formats import distinct, listed, model_name
 from core.base.spec import Positions
 from core.kinds import Perturbation
 from core.store.cache import Entry
@@ -68,27 +67,6 @@ def _decimals(value: float, count: int) -> int:
     return max(0, count - 1 - math.floor(math.log10(value)))
 
 
-def weights(model: str) -> tuple[str, str]:
-    """What `model` says in two: the name, and whether the weights are trained."""
-    name = model.removesuffix(UNTRAINED)
-    return name, "trained" if name == model else "untrained"
-
-
-def telling_apart(described: Sequence[Sequence[str]]) -> list[str]:
-    """A name for each of several things: of what is known of them as few words as they need to differ.
-
-    Args:
-        described: for each the same kinds of words, the most telling first; the last ones all differ.
-    """
-    names = [""] * len(described)
-    for kind in zip(*described, strict=True):
-        if len(set(kind)) > 1 or len(described) == 1:
-            names = [f"{name}, {word}" if name else word for name, word in zip(names, kind, strict=True)]
-        if len(set(names)) == len(names) and all(names):
-            break
-    return names
-
-
 def described(entry: Entry) -> profile_names.Described:
     """What names of a profile are made of."""
     text, told = entry.spec.text, entry.provenance
@@ -100,18 +78,11 @@ def described(entry: Entry) -> profile_names.Described:
 
 
 def beside_curves(profiles: Sequence[Profile]) -> list[str]:
-    """What tells each of several profiles from the others, and no more; different texts are named always."""
+    """What tells each of several profiles from the others; different texts are named always."""
     told = [described(each.entry) for each in profiles]
-    texts = [f" on {profile_names.text(each.text)}" for each in told]
-    texts = texts if len(set(texts)) > 1 else [""] * len(told)
-    names = telling_apart(
-        [
-            (f"{model}{read}", trained, profile_names.model(each.model), each.text.partition(",")[0], each.text,
-             f"{each.sequences} × {each.length}", each.key)
-            for each, read in zip(told, texts, strict=True)
-            for model, trained in [weights(profile_names.short(each.model))]
-        ]
-    )  # fmt: skip
+    several = len({profile_names.text(each.text) for each in told}) > 1
+    short = [profile_names.short(each.model) + f" on {profile_names.text(each.text)}" * several for each in told]
+    names = distinct((name, *profile_names.forms(each)) for name, each in zip(short, told, strict=True))
     return [f"{name}{each.entry.mark}" for name, each in zip(names, profiles, strict=True)]
 
 

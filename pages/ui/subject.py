@@ -10,7 +10,7 @@ import streamlit as st
 from core.base import profile_names
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import helped, sentence
+from core.base.formats import distinct, helped, sentence
 from core.show import words
 from core.store import profiles
 from core.store.cache import Entry, Store, largest_committed
@@ -43,7 +43,7 @@ def _abbreviated() -> dict[str, str]:
 def names(entries: Iterable[Entry]) -> dict[str, str]:
     """Key -> name of each profile in a list, no two alike."""
     known = list(entries)
-    named = zip(known, profile_names.profiles(map(words.described, known)), strict=True)
+    named = zip(known, distinct(profile_names.forms(words.described(each)) for each in known), strict=True)
     return {each.key: f"{name}{each.mark}" for each, name in named}
 
 

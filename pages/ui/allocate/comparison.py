@@ -10,6 +10,7 @@ import streamlit as st
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.base.escape import plain
+from core.base.formats import per_cent
 from core.kinds.treatments import USUAL
 from core.results import leaderboard
 from core.results.evaluations import Evaluations, Slice
@@ -36,8 +37,8 @@ def show(
     lanes = race.lanes([this, *methods], target, look)
     if study is None:
         st.header("Which layers does each method prune more?", anchor=False)
-        anything, said = Slice(USUAL, None, target), plain(leaderboard.at(protocols, target))
-        studies.not_evaluated(said, "", anything, None, protocols, lambda *_: True)
+        anything, said = Slice(USUAL, None, target), f"No method was measured at {per_cent(target)} zeros."
+        studies.not_evaluated(said, "Prune measures what each one costs.", anything, None, protocols, lambda *_: True)
         frame.show(lanes, prefix, "lanes", brief=True)
         return
     dense = study.dense.perplexity if study.dense else math.nan

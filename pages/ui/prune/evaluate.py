@@ -72,8 +72,8 @@ def _family(here: AllocationRequest, profile: Profile) -> Asked:
     strengths = form.words("Strengths", "strengths", "0.02, 0.04, 0.06, 0.08, 0.1")
     picked = view.several("controls", list(candidates.CONTROLS), candidates.CONTROLS)
     controls = [each for each in candidates.CONTROLS if each in picked]  # in an order of their own
-    named, about = candidates.CONTROLS.get, settings.ABOUT_CONTROLS
-    st.pills("Controls", candidates.CONTROLS, selection_mode="multi", key="controls", format_func=named, help=about)
+    about = settings.ABOUT_CONTROLS
+    st.pills("Controls", candidates.CONTROLS, selection_mode="multi", key="controls", help=about)
     return lambda: (candidates.family(here, driver, fractions(strengths, "strengths"), controls, SHUFFLES), [])
 
 

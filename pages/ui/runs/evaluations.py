@@ -8,7 +8,8 @@ import streamlit as st
 
 from core.base.escape import plain
 from core.results import evaluations, protocols
-from core.results.study_table import SHORT, Row, beside_first, names, rows_of, study_table
+from core.results.protocols import SHORT
+from core.results.study_table import Row, beside_first, names, rows_of, study_table
 from core.store.cache import Entry, Store
 from core.store.files import changed
 from pages.ui import frame, studies, view

@@ -153,13 +153,6 @@ def test_only_a_shared_read_only_server_is_open_to_others(share: str | None, rea
     assert ("--server.allowedHosts=h" in command) == bool(share)
 
 
-def test_requests_of_old_runs_are_still_read(stored: Store) -> None:
-    [job] = queue.jobs(stored)
-    path = job.folder / "request.json"
-    path.write_text(path.read_text().replace('"engine"', '"readers": ["ann"], "engine"'))
-    assert queue.job(stored, job.key) == job
-
-
 def test_what_is_said_to_defend_is_there() -> None:
     """Files that SECURITY.md names, and the address at which `make run` listens."""
     said = (ROOT / ".github" / "SECURITY.md").read_text(encoding="utf-8")

@@ -28,8 +28,7 @@ def test_a_name_is_written_as_it_is_also_where_it_begins_a_sentence(name: str) -
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (0.2, "0 s"), (40, "40 s"), (90, "90 s"), (119.4, "119 s"), (119.6, "2 min"), (180, "3 min"),
-        (3600, "60 min"), (9000, "2.5 h"),
+        (0.2, "0 s"), (119.4, "119 s"), (119.6, "2 min"), (3600, "60 min"), (9000, "2.5 h"),
     ],
 )  # fmt: skip
 def test_durations_in_words(seconds: float, words: str) -> None:

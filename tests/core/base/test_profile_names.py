@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.base import profile_names
+from core.base.formats import distinct
 from core.base.profile_names import Described
 
 DEMO = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
@@ -33,7 +34,7 @@ def test_a_comparison_is_called_by_the_other_checkpoint_too() -> None:
 def test_no_two_profiles_are_called_alike_and_only_what_differs_is_added() -> None:
     first = Described("m-Instruct", "c4, documents 0-599", 16, 256, "aaaaaa")
     known = [first, first._replace(model="m"), first._replace(text="c4, documents 600-799"), first._replace(length=64)]
-    found = profile_names.profiles([*known, first._replace(key="bbbbbb")])
+    found = distinct(map(profile_names.forms, [*known, first._replace(key="bbbbbb")]))
     assert len(set(found)) == len(found)
     assert found[1] == "m · C4 · 16 × 256 · m" and found[3] == "m · C4 · 16 × 64"
-    assert found[0] == "m · C4 · 16 × 256 · m-Instruct · c4, documents 0-599 · aaaaaa"
+    assert found[0] == "m · C4 · 16 × 256 · aaaaaa"

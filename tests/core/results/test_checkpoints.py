@@ -66,12 +66,6 @@ def test_where_nothing_stands_out_layers_are_ranked_by_harm(seed: int) -> None:
     assert found.tensor(0) == found.weights.error[0].argmax()
 
 
-def test_a_tensor_that_is_better_than_its_kind_does_not_stand_out() -> None:
-    error = np.full((LAYERS, TENSORS), 0.3)
-    error[4, 1] = 0.0
-    assert not made(error).odd.any()
-
-
 @given(seed=st.integers(0, 2**32 - 1), shared=st.sampled_from([0.0, 0.09]))
 def test_rounding_that_only_some_layers_have_does_not_stand_out(seed: int, shared: float) -> None:
     """As of norms that a file keeps plus 1; what is no rounding still does."""
@@ -92,11 +86,6 @@ def test_several_layers_that_stand_out_are_all_named_and_the_most_harmful_leads(
     assert "no more than rounding" in made(error, kl=np.zeros(LAYERS)).worst
 
 
-def test_divergence_that_is_no_more_than_rounding_is_no_harm() -> None:
-    found = made(np.full((3, 2), 0.1), kl=np.array([3e-6, 1e-5, -1e-7]))
-    assert found.harm.tolist() == [0, 1e-5, 0] and "the median layer costs none" in found.worst
-
-
 def test_runs_part_where_their_streams_first_differ_or_drift_grows_most() -> None:
     found = made(np.full((4, 2), 0.1))
     drift = np.array([0.01, 0.02, 0.32, 0.3])
@@ -106,9 +95,7 @@ def test_runs_part_where_their_streams_first_differ_or_drift_grows_most() -> Non
     with np.errstate(divide="ignore"):
         late = np.log(np.array([0, 0, 0.2, 0.1]))[:, None] * np.ones(8)
     whole = replace(found.whole, log_drift=late, entry=np.zeros(8))
-    assert replace(found, whole=whole).parting == (
-        "The two are equal up to layer 1 and part at layer 2; drift ends at 0.10."
-    )
+    assert replace(found, whole=whole).parting == "The two part at layer 2; drift ends at 0.10."
 
 
 def test_a_profile_tells_its_checkpoint_by_the_name_that_was_typed(tmp_path: Path) -> None:

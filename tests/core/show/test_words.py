@@ -56,23 +56,6 @@ def test_a_column_is_written_with_the_same_decimals_throughout(values: list[floa
     assert words.column(np.array(values)) == form
 
 
-@pytest.mark.parametrize(
-    ("described", "names"),
-    [
-        ([("A", "c4", "16 × 256", "1")], ["A"]),
-        ([("A", "c4", "16 × 256", "1"), ("B", "c4", "16 × 256", "2")], ["A", "B"]),
-        ([("A", "c4", "16 × 256", "1"), ("A", "demo", "16 × 256", "2")], ["c4", "demo"]),
-        ([("A", "c4", "16 × 256", "1"), ("A", "c4", "16 × 256", "2")], ["1", "2"]),
-        (
-            [("A", "c4", "8 × 256", "1"), ("A", "demo", "8 × 256", "2"), ("B", "c4", "8 × 256", "3")],
-            ["A, c4", "A, demo", "B, c4"],
-        ),
-    ],
-)
-def test_names_say_what_differs(described: list[tuple[str, ...]], names: list[str]) -> None:
-    assert words.telling_apart(described) == names
-
-
 def test_models_in_a_list_say_whether_they_were_trained() -> None:
     label = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
     assert profile_names.model(label) == "SmolLM2-135M-Instruct"

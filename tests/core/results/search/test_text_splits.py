@@ -58,7 +58,7 @@ def test_the_sentence_says_which_text_has_which_role() -> None:
     measured, named = (text_splits.described(cut.model_copy(update={"profile": key})) for key in (None, "abc"))
     assert measured.startswith("Calibration and profile: ") and named.startswith("Profile abc: ")
     for each in (measured, named):
-        assert "calibration half" in each
+        assert "demo text" in each
         assert re.findall(r"(\w+): documents (\d-\d)", each) == [("selection", "0-4"), ("comparison", "5-9")]
 
 
