@@ -117,7 +117,11 @@ def _of_perturbation(found: Profile, name: str) -> dict[str, Any]:
         "final": curves.value[:, -1],
         "relative": fingerprint(propagation.relative(seeds)),
         "below-floor": propagation.below_floor(seeds, found.floor.drift).sum(1),
-        "dilution": {part: getattr(split, part).mean(1) for part in ("absolute", "growth", "frozen")},
+        "dilution": {
+            "absolute": split.absolute.mean(1),
+            "growth": split.growth.mean(1),
+            "frozen": (-split.growth).mean(1),
+        },
         "dilution-firm": [each or "undecided" for each in verdicts_of(split.absolute)],
     }
 
