@@ -27,7 +27,6 @@ def opened(tab: Tab, address: str) -> tuple[Page, Locator]:
     page = tab(address)
     lab = page.locator(".lab")
     rested(lab)
-    settle(page)
     return page, lab
 
 

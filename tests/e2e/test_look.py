@@ -22,7 +22,6 @@ PAGES = ("", "learn", "measure", "absorption", "allocate", "prune", "evidence", 
 VIEWS = (
     *(f"prune?part={part}" for part in ("evaluate&evaluate=family", "best", "writing", "export")),
     *(f"runs?show={part}" for part in ("evaluations", "import")),
-    "allocate?strength=0.05&control=reversed&hand=3:0.5",
 )
 CHAPTERS = (
     "perturb", "drift", "amplify", "amplify&sink=stay", "absorb", "allocate", "prune", "prune&worst=2"

@@ -51,19 +51,14 @@ def test_every_chart_is_drawn_and_nothing_is_asked_for(opened: Page, file: Path)
     assert opened.title() == "Absorption report"
 
 
-@pytest.mark.parametrize("opened", [{"color_scheme": "dark"}, {"color_scheme": "light"}], indirect=True)
-def test_charts_follow_the_colours_of_the_system(opened: Page) -> None:
+@pytest.mark.parametrize("opened", [{"color_scheme": "dark", "viewport": {"width": 380, "height": 800}}], indirect=True)
+def test_charts_follow_the_colours_of_the_system_and_a_phone_scrolls_in_one_direction(opened: Page) -> None:
     paint = "() => getComputedStyle(document.querySelector('.chart .xtitle')).fill"
     back = "() => getComputedStyle(document.body).backgroundColor"
-    opened.wait_for_selector(".chart .xtitle")
-    before = opened.evaluate(paint), opened.evaluate(back)
-    assert before in (("rgb(250, 250, 250)", "rgb(14, 17, 23)"), ("rgb(49, 51, 63)", "rgb(255, 255, 255)"))
-    opened.emulate_media(color_scheme="light" if before[1] == "rgb(14, 17, 23)" else "dark")
-    opened.wait_for_function(f"() => ({paint})() !== {before[0]!r}")
-    assert opened.evaluate(back) != before[1]
-
-
-@pytest.mark.parametrize("opened", [{"viewport": {"width": 380, "height": 800}}], indirect=True)
-def test_a_phone_scrolls_in_one_direction(opened: Page) -> None:
     opened.wait_for_selector(".chart .main-svg")
     assert opened.evaluate("() => document.documentElement.scrollWidth") <= 380
+    opened.wait_for_selector(".chart .xtitle")
+    assert (opened.evaluate(paint), opened.evaluate(back)) == ("rgb(250, 250, 250)", "rgb(14, 17, 23)")
+    opened.emulate_media(color_scheme="light")
+    opened.wait_for_function(f"() => ({paint})() === 'rgb(49, 51, 63)'")
+    assert opened.evaluate(back) == "rgb(255, 255, 255)"
