@@ -33,7 +33,6 @@ class PrunerRow:
     formula: str  # TeX: what decides which weights go
     paper: str = ""
     mends: float = 0.0  # how often as much work as a repair's goes into making up for what goes
-    modifier: str = ""  # of llm-compressor, where that has the pruner too
     method: int = 1  # raised whenever its numbers change: what was measured by an earlier one is told apart
     earlier: str = ""  # what that did otherwise, in words
 
@@ -68,7 +67,6 @@ PRUNERS = {
         "the calibration text is least, and changes no other.",
         r"\text{score}_{jk} = |W_{jk}| \cdot \lVert X_k \rVert_2",
         paper="Sun et al., arXiv 2306.11695",
-        modifier="WandaPruningModifier",
         method=2,
         earlier="the zeros of every row rounded down",
     ),
@@ -81,7 +79,6 @@ PRUNERS = {
         r"\text{score}_{jk} = W_{jk}^2 / U_{kk}^2,\quad U^\top U = H^{-1},\quad H = \tfrac 2 n X X^\top",
         paper="Frantar & Alistarh, arXiv 2301.00774",
         mends=0.4,
-        modifier="SparseGPTModifier",
     ),
     "alps": PrunerRow(
         "ALPS",

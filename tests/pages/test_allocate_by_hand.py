@@ -6,21 +6,24 @@ import json
 import re
 import shlex
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core.ask import allocations
+from core.ask import allocations, grammar
 from core.ask.allocations import AllocationRequest
 from core.ask.perturbations import perturbation
 from core.base.formats import digits
 from core.cli import main
 from core.kinds.owl import Owl
+from core.kinds.response import Response
 from core.plan.budget import Bounds, met, pinned
 from core.plan.estimates import estimates as sums
 from core.plan.spread import allocate
 from core.show.figures.tensors import linears
 from core.store.cache import Store
+from pages.ui.allocate import actions
 from tests import synthetic
 from tests.pages.allocate_page import estimates_shown, load_, on_screen, opened
 from tests.pages.opening import figures, link, live, numbers, url
@@ -91,6 +94,14 @@ def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.Capture
     assert not [each for each in app.text_input if each.key == "hand"]
     assert any("each linear alone" in each.value for each in app.caption)
     assert "granularity=linear" in link(app, "Prune with this allocation")["allocation"]
+
+
+def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(cache: Cache, tmp_path: Path) -> None:
+    here, path = load_(cache["linear"]), tmp_path / "allocation.json"
+    found = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)
+    path.write_text(actions.written(found, here), encoding="utf-8")
+    again = allocate(grammar.from_file(path), here)
+    assert np.array_equal(again.linears, found.linears) and again.request.target == pytest.approx(0.6)
 
 
 def test_estimates_per_linear_stand_beside_their_own_kind_only(cache: Cache) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import streamlit as st
 
 from core.ask import grammar
@@ -10,12 +12,9 @@ from core.ask.commands import Allocating, command_line
 from core.ask.measurements import EACH, measurements
 from core.ask.typed import absolute
 from core.base.errors import UserError
-from core.export import recipes
-from core.kinds import BASE_LABELS, ResidualLinear
-from core.kinds.treatments import PRUNERS
+from core.kinds import ResidualLinear
 from core.plan import responses
 from core.plan.spread import Allocation
-from core.show import words
 from core.show.report import remake
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -26,7 +25,7 @@ MEASURED_ALONE = (0.5, 0.7, 0.9)
 
 
 def section(allocation: Allocation, request: AllocationRequest, profile: Profile) -> None:
-    """The link to Prune, the command that prints the same numbers, and files for other tools.
+    """The link to Prune, the command that prints the same numbers, and a file of them.
 
     Args:
         allocation: as on screen, with layers set by hand.
@@ -40,24 +39,14 @@ def section(allocation: Allocation, request: AllocationRequest, profile: Profile
     file = f"{profile.entry.key[:6]}-allocation.json"
     by_hand = {"allocation": file} if allocation.request.base.by_hand else {}
     frame.command(command_line(asked, cache=Store().elsewhere, **by_hand))
-    with st.container(horizontal=True):
-        _files(allocation, profile, file)
+    st.download_button("JSON", written(allocation, profile), file, "application/json", key="json", on_click="ignore")
 
 
-def _files(allocation: Allocation, profile: Profile, file: str) -> None:
-    """Buttons that download the allocation and its recipes."""
-    _download("JSON", recipes.as_json(allocation, profile), file, "application/json")
-    about = f"{words.source(profile)}: {BASE_LABELS[allocation.request.base.kind]}, budget {allocation.budget:.6f}"
-    names = profile.provenance.get("linears", []) if allocation.linears is not None else []
-    for pruner, row in PRUNERS.items():
-        if row.modifier:
-            recipe = recipes.llm_compressor(allocation.exact, row.modifier, about, names)
-            made = f"{profile.entry.key[:6]}-recipe-{pruner}.yaml"
-            _download(f"llm-compressor recipe, {row.label}", recipe, made, "application/yaml")
-
-
-def _download(label: str, content: str, file: str, mime: str) -> None:
-    st.download_button(label, content, file, mime, key=f"download-{label}", on_click="ignore")
+def written(allocation: Allocation, profile: Profile) -> str:
+    """An allocation as `--allocation FILE` reads it, and where it comes from."""
+    told = {"profile": profile.entry.key, "model": profile.provenance.get("model")}
+    told |= {"request": allocation.request.model_dump(mode="json"), "budget": allocation.budget}
+    return json.dumps(told | {"sparsity": allocation.exact.tolist()}, indent=1)
 
 
 def measure_linears(request: AllocationRequest, profile: Profile) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.kinds import Manual
@@ -91,3 +94,15 @@ def test_layers_that_differ_in_their_linears_get_one_budget_per_layer(refused) -
     sizes[1, 2] = np.nan
     with refused("spread the budget over layers"):
         spread(AllocationRequest(base=PER_LINEAR), sizes, of_linears(3))
+
+
+def test_numbers_written_down_with_another_budget_than_they_spend_are_refused(tmp_path, refused) -> None:
+    here, path = of_linears(4, 1), tmp_path / "allocation.json"
+    rows = [[0.9, 0.9, 0.1]] * 4
+    spent = np.average(np.array(rows), weights=here.weights.parameters)
+    for content in (rows, {"sparsity": rows, "budget": 0.2}):
+        path.write_text(json.dumps(content), encoding="utf-8")
+        with refused(f"{spent:.6f} of this model's", f'"budget": {spent:.9f}'):
+            allocate(grammar.from_file(path), here)
+    path.write_text(json.dumps({"sparsity": rows, "budget": round(spent, 9)}), encoding="utf-8")
+    assert allocate(grammar.from_file(path), here).budget == pytest.approx(spent)

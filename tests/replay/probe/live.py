@@ -11,11 +11,9 @@ from typing import Any
 from safetensors.torch import load_file
 
 from core.ask import grammar
-from core.export import recipes, space_needed
-from core.plan.spread import allocate
-from core.store.cache import Store
+from core.export import space_needed
 from tests import tiny
-from tests.replay.probe.committed import ALLOCATION, STUDIES, allocated, compared, points, profile, shown
+from tests.replay.probe.committed import ALLOCATION, STUDIES, allocated, compared, points, shown
 from tests.replay.probe.committed import study as stored_study
 from tests.replay.probe.plain import (
     ASKED,
@@ -136,7 +134,7 @@ def _allocation(line: str) -> dict[str, Any]:
 
 
 def exports(scratch: Path) -> Figures:
-    """A folder for each of some settings, one for a best setting, and allocations written for other tools."""
+    """A folder for each of some settings, and one for a best setting."""
     for name in ASKED["export"]["settings"]:
         pruned(scratch, name, export=str(scratch / f"export-{name}"))
         yield from _folder(name, scratch / f"export-{name}")
@@ -144,8 +142,6 @@ def exports(scratch: Path) -> Figures:
     told("export", best(scratch, "target")["key"], "--to", str(folder), "--device", "cpu")
     yield from _folder("best", folder)
     yield "space", {dtype: space_needed(1_000_000, dtype) for dtype in ("float32", "bfloat16")}
-    yield from _recipes("llama", measured(scratch, "llama"), ASKED["export"]["linears"])
-    yield from _recipes("demo", Store().demo().key, ASKED["export"]["layers"])
 
 
 def _folder(name: str, folder: Path) -> Figures:
@@ -159,16 +155,3 @@ def _folder(name: str, folder: Path) -> Figures:
     for file in sorted(folder.glob("*.safetensors")):
         for tensor, values in sorted(load_file(file).items()):
             yield f"{name}/{tensor}", fingerprint(values.double().numpy())
-
-
-def _recipes(name: str, key: str, lines: list[str]) -> Figures:
-    """Allocations as a JSON file and as a recipe for llm-compressor."""
-    found = profile(key)
-    for line in lines:
-        allocation = allocate(grammar.read_allocation(line), found)
-        told = json.loads(recipes.as_json(allocation, found))
-        yield f"{name}/{line}/file", only(told, ("request", "base", "sparsity", "parameters", "budget", "bound"))
-        linears = found.provenance["linears"] if allocation.linears is not None else ()
-        recipe = recipes.llm_compressor(allocation.exact, "WandaPruningModifier", "", linears)
-        body = recipe.partition("sparsity:")[2].partition("mask_structure")[0]
-        yield f"{name}/{line}/recipe", numbers(body)
