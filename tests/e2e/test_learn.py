@@ -85,35 +85,6 @@ def said(page: Page) -> str:
     return re.escape(says(page).inner_text())
 
 
-def test_predict_by_keyboard_or_by_a_click_then_see(lesson: str, tab: Tab) -> None:
-    page = tab(f"{lesson}&chapter=prune")
-    show = page.get_by_role("button", name="Show the answer")
-    expect(show).to_be_disabled()
-    expect(says(page)).to_have_text("No layer is picked yet.")
-    sliders(page).first.focus()
-    for key, layer in (("ArrowRight", 16), ("ArrowLeft", 15)):  # the middle counts as a guess once it was moved to
-        page.keyboard.press(key)
-        expect(says(page)).to_have_text(f"Your guess: layer {layer}.")
-    expect(show).to_be_enabled()
-    settle(page)
-    page.mouse.click(*place(page, 13))
-    expect(says(page)).to_have_text("Your guess: layer 13.")
-    settle(page)
-    show.click()
-    settle(page)  # until then the picture of before stands beside the new one
-    told = page.locator(".figure .told")
-    expect(told).to_contain_text(re.compile("^(Right|Wrong)"))
-    expect(told).to_contain_text("your pick, layer 13")
-    wait_for_query(page, worst="13")
-    worst = re.search(r"layer (\d+) hurts most", told.inner_text()).group(1)
-    wait_for_query(page, layer=worst)
-    expect(told.locator("p").first).to_contain_text("70 % zeros")
-    sliders(page).last.focus()
-    page.keyboard.press("End")
-    for note in (told.locator("p").first, told.locator("p").last):
-        expect(note).to_contain_text("90 % zeros")
-
-
 def test_one_step_back_leads_from_the_real_page_to_the_chapter(lesson: str, tab: Tab) -> None:
     page = tab(f"{lesson}&chapter=allocate")
     here, entries = page.url, page.evaluate("history.length")

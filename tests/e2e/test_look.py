@@ -24,7 +24,7 @@ VIEWS = (
     *(f"runs?show={part}" for part in ("evaluations", "import")),
 )
 CHAPTERS = (
-    "perturb", "drift", "amplify", "amplify&sink=stay", "absorb", "allocate", "prune", "prune&worst=2"
+    "perturb", "drift", "amplify", "amplify&sink=stay", "absorb", "allocate", "prune"
 )  # fmt: skip
 UNLIT = """tour => {
     const shown = (choice) => [...tour.querySelectorAll(choice)].filter((each) => each.getClientRects().length)

@@ -12,7 +12,7 @@ from core.store.cache import Store
 from core.store.profiles import Profile
 from tests.pages.opening import opened_at, pictures
 
-GUESSED = {"sink": "stay", "worst": "3"}
+GUESSED = {"sink": "stay"}
 
 
 def opened(**view: str) -> AppTest:

@@ -106,29 +106,6 @@ def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
     assert lessons.plain(lessons.judged("rise", found)) in text(app)
 
 
-def test_the_worst_layer_is_shown_after_a_prediction_only(cache: Cache) -> None:
-    app = opened(profile=cache["deep"], chapter="prune")
-    found = lessons.prune(stored(cache["deep"]))
-    assert set(live(app)["bars"]["values"][0]) == {None}
-    assert lessons.plain(found.said) not in text(app) and not live(app)["finding"]
-    assert live(app)["ask"]["waiting"]  # the marker in the middle is no guess
-    middle = live(app)["pick"]["index"]
-    said = live(app)["slots"]["guess"]["table"]
-    assert str(middle) not in said[middle] and "layer 7" in lessons.plain(said[7])
-    app.session_state["layer of the guess"] = 7
-    app.run()
-    assert f"layer {middle}" in lessons.plain(live(app)["slots"]["guess"]["table"][middle])
-    assert not live(app)["ask"]["waiting"]
-    answer(app, worst=7, layer=found.worst)
-    figure = live(app)
-    step = figure["controls"][0]["index"]
-    assert figure["bars"]["values"][step] == pytest.approx(found.harm[found.at], rel=1e-4)
-    assert lessons.plain(found.judged(7)[found.at]) in text(app)
-    assert figure["pick"]["index"] == found.worst
-    app.switch_page("runs.py").run().switch_page("learn.py").run()
-    assert lessons.plain(found.said) in text(app), "the answer is remembered"
-
-
 def test_the_axis_of_drift_shows_the_fall(cache: Cache) -> None:
     """What the lines of all sizes span takes most of the height, and none of it is cut."""
     figure = live(opened(profile=cache["deep"], chapter="drift"))
@@ -168,7 +145,7 @@ def test_links_lead_to_the_same_view(cache: Cache) -> None:
     assert asked == there | {"perturbation": "gaussian:0.3", "positions": "all"}
     asked = links(opened(chapter="absorb", **view))[0]
     assert asked.items() >= {**view, "compare": cache["twin"]}.items()
-    app = opened(chapter="prune", zeros="0.6", **view, worst="2")
+    app = opened(chapter="prune", zeros="0.6", **view)
     assert links(app)[0] == there | {"perturbation": "residual:wanda:0.6"}
     assert links(app)[1]["allocation"] == "response objective=kl:0.6"
     assert "60 %" in app.main.get("page_link")[1].proto.label
@@ -217,7 +194,7 @@ def test_a_tab_draws_the_figure_first_and_the_whole_chapter_once_it_stands(chapt
 
 def test_the_glossary_has_every_word_that_results_are_told_in() -> None:
     words = (
-        "layer, linear, perturbation, injection layer, positions, drift, read layer, gain, absorption, step ratio, "
+        "layer, linear, perturbation, injection layer, positions, drift, read layer, gain, absorption, "
         "dilution, verdict, noise floor, harm, response, budget, correction, mean of ratios, frozen-noise baseline, "
         "magnitude, Wanda, SparseGPT, uniform, OWL, DLP, AlphaPruning, depth ramp, strength, nats, perplexity, "
         "rank correlation"

@@ -89,17 +89,12 @@ class Alone:
 
     sparsities: list[float]  # ascending
     harm: Array  # (sparsities, layers) KL divergence, nats
-    worst: int  # the layer that hurts most at the usual sparsity
     at: int  # index of the usual sparsity
     notes: tuple[str, ...]  # (sparsities) which layer hurts most
 
     @property
     def said(self) -> str:
         return self.notes[self.at]
-
-    def judged(self, layer: int) -> tuple[str, ...]:
-        """(sparsities) what is said to a guess of the layer that hurts most."""
-        return tuple(_judged(*each, layer) for each in zip(self.sparsities, self.harm, strict=True))
 
 
 def prune(profile: Profile) -> Alone:
@@ -113,7 +108,7 @@ def prune(profile: Profile) -> Alone:
     responses.check_finite(harm)
     at = int(np.abs(measured - TARGET).argmin())
     notes = tuple(_alone_said(*each) for each in zip(measured, harm.T, strict=True))
-    return Alone(measured.tolist(), harm.T, int(harm[:, at].argmax()), at, notes)
+    return Alone(measured.tolist(), harm.T, at, notes)
 
 
 def _alone_said(sparsity: float, harm: Array) -> str:
@@ -130,15 +125,3 @@ def _alone_said(sparsity: float, harm: Array) -> str:
 def rank(harm: Array, layer: int) -> str:
     """Where a layer stands among all, the most harm first: `8th of 30`."""
     return f"{ordinal(int((harm > harm[layer]).sum()) + 1)} of {len(harm)}"
-
-
-def _judged(sparsity: float, harm: Array, layer: int) -> str:
-    worst = int(harm.argmax())
-    zeros = ref(per_cent(sparsity), "control-zeros")
-    if harm[layer] == harm[worst]:
-        return f"**Right.** At {zeros} zeros, your pick, layer {of(layer)}, hurts most."
-    more = of(worst, times(harm[worst] / harm[layer]))
-    return (
-        f"**Wrong.** At {zeros} zeros, your pick, layer {of(layer)}, ranks {of(layer, rank(harm, layer))} "
-        f"({of(layer, digits(harm[layer]))} nats). Layer {of(worst)} does {more} the harm."
-    )

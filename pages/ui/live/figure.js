@@ -13,7 +13,7 @@ import { filled, Lights, write } from "./sentences.js"
  *   bound: number[][] | null, hand: number[]}} Bars `bound`: layers on a bound; `hand`: those set by hand */
 /** @typedef {{values: any[], tone: string, dash: boolean, bundle: boolean, mark: string, ends: string[]}} Line */
 /** @typedef {{y: Axis, values: number[], zero: number | null, points: number[]}} Gauge one number of every frame */
-/** @typedef {{question: string, options: Record<string, string>, waiting: string}} Ask */
+/** @typedef {{question: string, options: Record<string, string>}} Ask */
 /** @typedef {import("./runtime.js").Data & {layers: number, title: string, finding: string, says: string, idle: string,
  *   lead: string, notes: Slot[], slots: Record<string, Slot>, y: Axis | Axis[], x: string, foot: number | null,
  *   height: number, pick: Control | null, controls: Control[], bars: Bars | null, lines: Line[], gauge: Gauge | null,
@@ -58,11 +58,11 @@ class Figure extends Picture {
     for (const [name, is] of Object.entries(looks)) this.root.classList.toggle(name, Boolean(is))
     this.ask.hidden = !ask
     if (!ask) return
-    const [question, type, disabled] = [make("p", "question"), "button", Boolean(ask.waiting)]
+    const [question, type] = [make("p", "question"), "button"]
     write(question, ask.question)
     const answers = Object.entries(ask.options).map(([value, text]) =>
-      make("button", { type, disabled, onclick: () => this.tell("answered", value) }, text))
-    this.ask.replaceChildren(question, make("div", "answers", ...answers), make("p", "waiting", ask.waiting))
+      make("button", { type, onclick: () => this.tell("answered", value) }, text))
+    this.ask.replaceChildren(question, make("div", "answers", ...answers))
   }
 
   /** Layer under a pointer. @param {PointerEvent} event */

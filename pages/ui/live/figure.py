@@ -100,7 +100,6 @@ class Ask:
     question: str
     options: Mapping[str, str]  # answer -> what its button says
     answered: Callable[[str], None]  # what an answer changes
-    waiting: str = ""  # why it cannot be answered yet
 
 
 class Key(NamedTuple):

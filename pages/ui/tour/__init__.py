@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from core.store.profiles import Profile
-from pages.ui.tour import alone, budget, gains, noise
+from pages.ui.tour import budget, gains, noise
 from pages.ui.tour.parts import Screen
 
 
@@ -24,5 +24,5 @@ CHAPTERS = {
     "amplify": Chapter("Amplify", gains.amplify, "gain, verdict, positions, attention sink"),
     "absorb": Chapter("Absorb", gains.absorb, "absorption, dilution, frozen-noise baseline, twin"),
     "allocate": Chapter("Allocate", budget.allocate, "budget, OWL, correction, strength, response, nats"),
-    "prune": Chapter("Prune", alone.prune, "Wanda, residual, response, harm, nats, perplexity, skip"),
+    "prune": Chapter("Prune", budget.prune, "Wanda, residual, response, harm, nats, perplexity, skip"),
 }

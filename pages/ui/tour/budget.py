@@ -1,4 +1,4 @@
-"""Chapter 5: spread a sparsity budget by absorption or against it."""
+"""Chapters 5 and 6: spread a sparsity budget by absorption or against it; what each layer pruned alone does."""
 
 from __future__ import annotations
 
@@ -9,15 +9,23 @@ import streamlit as st
 
 from core.ask import grammar
 from core.ask.allocations import Correction
+from core.base.escape import plain
 from core.base.formats import digits, per_cent
+from core.results import protocols, verdicts
 from core.show import lessons
 from core.show.figures import axes
 from core.store.profiles import Profile
+from pages.ui import studies, subject
+from pages.ui.allocate.settings import TARGETS
 from pages.ui.live import figure
 from pages.ui.tour import parts
 
 START = 0.04
 CAVEAT = "The estimate adds up the harm of layers pruned alone. Measure a correction before you trust it."
+OPENING = (
+    "Pruning sets weights to zero. Prune one layer, leave the others alone, and measure the **harm**: how far the "
+    "predictions move from those of the unpruned model."
+)
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})
@@ -109,3 +117,57 @@ def _gauge(found: lessons.Push, zero: int) -> figure.Gauge:
     few = replace(axis, ticks=axis.ticks[:: -(-len(axis.ticks) // 3)])
     points = sorted({0, zero, len(harm) - 1, found.best})
     return figure.Gauge(few, harm, zero, points)
+
+
+def prune(profile: Profile) -> parts.Screen:
+    """The measured harm of each layer pruned alone, under a slider of sparsity; below, that of all layers at once."""
+    found, layer = lessons.prune(profile), subject.layer(profile)
+    zeros = parts.slider("zeros", "Share of zeros", found.sparsities, found.at, per_cent)
+    sparsity = found.sparsities[zeros.index]
+    label, residual = "See drift beside harm on Absorption", f"residual:wanda:{sparsity:g}"
+    links = [parts.link("absorption.py", label, profile, perturbation=residual, layer=layer)]
+    return parts.Screen(_alone(found, layer, zeros), links + _pruning(profile, sparsity), _whole(profile))
+
+
+def _whole(profile: Profile) -> str:
+    """What pruning all layers was measured to cost at the tour's target, or the nearest; empty where nothing was."""
+    place = protocols.place(studies.groups(profile).values(), lessons.TARGET)
+    if place is None:
+        return ""
+    best = verdicts.leading(*place)
+    return f"**All layers at once, measured.** {plain(verdicts.headline(best, place.part))}: {plain(best.name)}."
+
+
+def _pruning(profile: Profile, target: float) -> list[parts.Link]:
+    """The link to Prune where the model can be pruned; to 70 % where that page lacks the target."""
+    target = target if target in TARGETS else lessons.TARGET
+    allocation = grammar.write(grammar.method("response", target))
+    label = f"Prune all layers to {per_cent(target)} zeros"
+    link = parts.link("prune.py", label, profile, allocation=allocation, by="wanda", hand="")
+    return [] if profile.weights is None else [link]
+
+
+def _alone(found: lessons.Alone, layer: int, zeros: figure.Control) -> figure.Figure:
+    """A bar per layer; the axis grows with the harm."""
+    ranks = [[lessons.rank(row, each) for each in range(len(row))] for row in found.harm]
+    return figure.Figure(
+        name="prune",
+        title="Harm of each layer pruned alone",
+        finding=found.said,
+        says="Pruned alone to [{zeros}](control-zeros) zeros, layer [{layer}](layer-{layer}) does "
+        "[{harm}](layer-{layer}) nats of harm and ranks [{rank}](layer-{layer}).",
+        slots={
+            "zeros": figure.Slot("frame", [per_cent(value) for value in found.sparsities]),
+            "harm": figure.written(digits, found.harm),
+            "rank": figure.Slot("both", ranks),
+        },
+        y=[axes.linear_axis("harm, nats of KL divergence", 0, 1.05 * float(row.max())) for row in found.harm],
+        controls=[zeros],
+        pick=figure.pick("Layer pruned", found.harm.shape[1], layer),
+        bars=figure.Bars(found.harm),
+        key=parts.bars_of("layer {layer}, pruned alone", "another layer, pruned alone"),
+        foot=0.0,
+        x="layer that is pruned",
+        lead=parts.opening(OPENING, "drag the sparsity, and click layers to compare."),
+        notes=[figure.Slot("frame", found.notes)],
+    )

@@ -293,7 +293,7 @@ def _allocate(found: Profile) -> dict[str, Any]:
 def _prune(found: Profile) -> dict[str, Any]:
     alone = tour.prune(found)
     table = {"measured sparsities": alone.sparsities, "measured harm": alone.harm}
-    return table | {"worst of measured": [alone.worst, alone.at]}
+    return table | {"worst of measured": [int(alone.harm[alone.at].argmax()), alone.at]}
 
 
 def _measured(found: Profile) -> dict[str, Any]:
