@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.plan.estimates import judge_of
+from core.plan.responses import judge_of
 from core.plan.spread import allocate, layer_parameters
 from core.results import leaderboard
 from pages.ui import frame, glossary, studies, subject, view

@@ -14,8 +14,7 @@ from core.base.spec import look_up
 from core.cli import command
 from core.cli.output import say, say_json, say_table
 from core.kinds.treatments import OF_ONE_LAYER
-from core.plan.estimates import estimate, judge_of
-from core.plan.responses import NAMES, Judge
+from core.plan.responses import NAMES, estimate, judge_of
 from core.plan.spread import Allocation, allocate
 from core.store import profiles
 from core.store.cache import Store
@@ -46,8 +45,8 @@ def allocated_json(allocation: Allocation, found: Profile, judge: str, judge_pru
     Args:
         judge_pruner: whose pruning that harm is of; None: that of the curves, or the first measured.
     """
-    by = Judge(judge, judge_pruner or judge_of(allocation.request, found))
-    values, lacking = _estimates(allocation, found, by)
+    judge_pruner = judge_pruner or judge_of(allocation.request, found)
+    values, lacking = _estimates(allocation, found, judge, judge_pruner)
     return {
         "profile": found.entry.key,
         "imported": bool(found.entry.packs),
@@ -58,13 +57,15 @@ def allocated_json(allocation: Allocation, found: Profile, judge: str, judge_pru
         "budget": round(allocation.budget, 9),
         "bound": allocation.bound,
         "bounds": [allocation.bounds.low, allocation.bounds.high],
-        "judge": {"harm": by.harm, "pruner": by.pruner},
+        "judge": {"harm": judge, "pruner": judge_pruner},
         "estimate": values,
         "no_estimate": lacking,
     }
 
 
-def _estimates(allocation: Allocation, found: Profile, by: Judge) -> tuple[dict[str, float | None], dict[str, str]]:
+def _estimates(
+    allocation: Allocation, found: Profile, harm: str, pruner: str
+) -> tuple[dict[str, float | None], dict[str, str]]:
     """Additive estimates of a harm, of layers or of linears, and why there is none where the profile cannot tell."""
     rows = {
         "sparsity": allocation.exact,
@@ -74,7 +75,7 @@ def _estimates(allocation: Allocation, found: Profile, by: Judge) -> tuple[dict[
     values, lacking = dict.fromkeys(rows), {}
     for name, row in rows.items():
         try:
-            values[name] = estimate(row, found, by.harm, by.pruner)
+            values[name] = estimate(row, found, harm, pruner)
         except UserError as error:
             lacking[name] = str(error)
     return values, lacking

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import cache, partial
+from logging.handlers import BufferingHandler
 from typing import Any, NoReturn
 
 import datasets
@@ -68,6 +69,7 @@ def sandboxed(ordinary: Environment) -> Sandbox:
 
 
 BATCH = 2048  # tokens per forward
+MOST_WARNINGS = 10**6
 FEW_SHOT_SEED = 1234  # the harness's own default
 
 Step = Callable[[int, int], None]  # told how many examples are done, and of how many; may raise Cancelled
@@ -87,7 +89,18 @@ def _render_in_the_sandbox() -> None:
     raise RuntimeError("this version of lm-eval does not render its templates where they can be kept from running code")
 
 
+def _hush() -> None:
+    """From now on neither lm-eval nor what it reads data with draws bars, logs attempts, or counts downloads."""
+    lm_eval.api.task.tqdm = partial(tqdm.tqdm, disable=True)
+    datasets.disable_progress_bars()
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # a request, even for local files
+    for library in ("huggingface_hub", "datasets"):  # a line for every attempt to reach the Hub, among others
+        logging.getLogger(library).setLevel(logging.ERROR)
+    logging.getLogger("lm_eval").propagate = False
+
+
 _render_in_the_sandbox()
+_hush()
 
 
 @cache
@@ -200,45 +213,17 @@ class _Counter:
 
 
 @contextmanager
-def quiet(local: bool) -> Iterator[list[str]]:
-    """lm-eval and datasets without bars, without output, and without the network for local tasks.
+def quiet(local: bool) -> Iterator[list[logging.LogRecord]]:
+    """lm-eval without output, and without the network for local tasks.
 
     Yields a list that fills with the warnings that would have been logged.
     """
+    log, heard = logging.getLogger("lm_eval"), BufferingHandler(MOST_WARNINGS)
+    heard.setLevel(logging.WARNING)
     with ExitStack() as stack:
-        put = partial(_put, stack)
-        put(lm_eval.api.task, "tqdm", partial(tqdm.tqdm, disable=True))
-        if not datasets.are_progress_bars_disabled():
-            datasets.disable_progress_bars()
-            stack.callback(datasets.enable_progress_bars)
-        put(datasets.config, "HF_UPDATE_DOWNLOAD_COUNTS", False)  # a request, even for local files
+        log.addHandler(heard)
+        stack.callback(log.removeHandler, heard)
         if local:
             stack.enter_context(hub.offline())
         stack.enter_context(redirect_stdout(sys.stderr))
-        for library in ("huggingface_hub", "datasets"):  # a line for every attempt to reach the Hub, among others
-            _hush(stack, logging.getLogger(library))
-        log = logging.getLogger("lm_eval")
-        heard = _Heard()
-        log.addHandler(heard)
-        stack.callback(log.removeHandler, heard)
-        put(log, "propagate", False)
-        yield heard.said
-
-
-class _Heard(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.said: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage())
-
-
-def _hush(stack: ExitStack, log: logging.Logger) -> None:
-    stack.callback(log.setLevel, log.level)
-    log.setLevel(logging.ERROR)
-
-
-def _put(stack: ExitStack, where: Any, name: str, value: Any) -> None:
-    stack.callback(setattr, where, name, getattr(where, name))
-    setattr(where, name, value)
+        yield heard.buffer

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from transformers import PreTrainedModel
+from torch import Tensor
 
 from core.models.loading import Loaded
-from core.models.replay import Call, by_tokens, hidden, record, tail
+from core.models.replay import Call, by_tokens, record, tail
 from core.store.results import Array
 
 BATCH = 2048  # tokens per forward
@@ -61,31 +60,17 @@ def evaluate(
         step: told how many windows are done.
         dense: whether this is the dense model, whose own streams the reference is: its layers are not run again.
     """
-    if reference is not None and reference.shape[:2] != tokens.shape:
-        raise ValueError(f"a reference for {tuple(reference.shape[:2])} tokens, not for {tuple(tokens.shape)}")
     size = windows_per_batch(tokens)
-    head = Head(loaded, tokens)
+    probe = tokens[:1, :2].to(loaded.model.device)
+    calls = record(loaded.model, loaded.layers, probe)  # only for the form of the outputs
     found: list[Array] = []
     for start in range(0, len(tokens), size):
         beside = None if reference is None else reference[start : start + size]
         ids = tokens[start : start + size].to(loaded.model.device)
         stream = beside if dense else _last_stream(loaded, ids)
-        found.append(read(head, ids, stream, beside))
+        found.append(_read(loaded, calls, ids, stream, beside))
         step(start + found[-1].shape[1])
     return Losses(*np.concatenate(found, axis=1))
-
-
-class Head:
-    """Final norm, head and whatever the model does to its logits, for a last-layer stream."""
-
-    def __init__(self, loaded: Loaded, tokens: Tensor):
-        self.model: PreTrainedModel = loaded.model
-        probe = tokens[:1, :2].to(loaded.model.device)
-        self.calls: Sequence[Call] = record(loaded.model, loaded.layers, probe)  # only for the form of the outputs
-
-    def logits(self, ids: Tensor, stream: Tensor) -> Tensor:
-        """float32 logits (windows, tokens, vocabulary) of a stream (windows, tokens, width)."""
-        return tail(self.model, self.calls, ids, stream.to(self.model.device)).float()
 
 
 def windows_per_batch(tokens: Tensor) -> int:
@@ -94,42 +79,26 @@ def windows_per_batch(tokens: Tensor) -> int:
 
 
 def _last_stream(loaded: Loaded, ids: Tensor) -> Tensor:
-    """Output of the last decoder layer, before the final norm."""
-    kept: list[Tensor] = []
-
-    def keep(_: nn.Module, _args: tuple, output: Tensor | tuple) -> None:
-        kept.append(hidden(output))
-
-    handle = loaded.layers[-1].register_forward_hook(keep)
-    try:
-        loaded.model.base_model(input_ids=ids, use_cache=False)  # spares the head
-    finally:
-        handle.remove()
-    return kept[0]
+    """Output of the last decoder layer, before the final norm; the base model spares the head."""
+    return record(loaded.model.base_model, loaded.layers[-1:], ids)[0].exit
 
 
-def read(head: Head, ids: Tensor, stream: Tensor, dense: Tensor | None = None) -> Array:
+def _read(loaded: Loaded, calls: Sequence[Call], ids: Tensor, stream: Tensor, dense: Tensor | None) -> Array:
     """(3, windows): mean loss, divergence and agreement of one batch of windows by its last-layer streams.
 
     Args:
         ids: (windows, length).
         stream, dense: (windows, length, width) of the model, and of its dense self; None: without divergence.
     """
-    last = ids.shape[1] - 1
-    width = max(1, CHUNK // len(ids))
-    each: list[Tensor] = []
+    last, width = ids.shape[1] - 1, max(1, CHUNK // len(ids))
+    found: list[Tensor] = []
     for start in range(0, last, width):
-        end = min(start + width, last)
-        theirs = None if dense is None else dense[:, start:end]
-        each.append(_chunk(head, ids[:, start : end + 1], stream[:, start:end], theirs))
-    return torch.cat(each, dim=-1).mean(-1).numpy()
-
-
-def _chunk(head: Head, ids: Tensor, stream: Tensor, dense: Tensor | None) -> Tensor:
-    """(3, windows, tokens) float64 on the CPU: what each token loses. ids hold one more token than the streams."""
-    logits = [head.logits(ids[:, :-1], each) for each in (stream, dense) if each is not None]
-    found = torch.stack(by_tokens(_losses, *logits, ids[:, 1:, None]))
-    return found.cpu().double()  # the CPU first: not every device has float64
+        here = slice(start, min(start + width, last))
+        streams = [each[:, here].to(loaded.model.device) for each in (stream, dense) if each is not None]
+        logits = [tail(loaded.model, calls, ids[:, here], each).float() for each in streams]
+        losses = torch.stack(by_tokens(_losses, *logits, ids[:, here.start + 1 : here.stop + 1, None]))
+        found.append(losses.cpu().double())  # the CPU first: not every device has float64
+    return torch.cat(found, dim=-1).mean(-1).numpy()
 
 
 def _losses(logits: Tensor, *more: Tensor) -> tuple[Tensor, Tensor, Tensor]:

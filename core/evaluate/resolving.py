@@ -15,7 +15,8 @@ from core.ask.studies import EvaluationRequest, Point, StudyRequest, StudySpec, 
 from core.base.errors import UserError
 from core.evaluate import zeroshot
 from core.kinds.patterns import pattern
-from core.measure.pruning import Plan, check_widths, prune_layers
+from core.measure.pruning import Plan, prune_layers
+from core.measure.pruning import check as check_plan
 from core.models import anatomy
 from core.models.loading import Loaded, Reader
 from core.models.sources import Source
@@ -116,14 +117,11 @@ def point(
         UserError: as `resolve`.
     """
     sparsity = sparsities(setting, loaded, profile_of(request.profile, loaded.source, store))
-    if setting.pattern:
-        check_widths(pattern(setting.pattern), map(anatomy.prunable, loaded.layers))
     read = None
     if setting.reads_text:
         draw = request.calibration.model_copy(update={"seed": setting.calibration_seed})
-        known = {each.spec: each for each in calibration.values()}
         read = windows(draw, loaded)
-        calibration[read.spec.key] = known.get(read.spec, read)
+        calibration.setdefault(read.spec.key, read)
     pruned = PrunedSpec(
         pruner=setting.pruner,
         repair=setting.repair,
@@ -132,6 +130,7 @@ def point(
         true_sequential=setting.true_sequential,
         calibration=read.spec if read else None,
     )
+    check_plan(plan(pruned), list(map(anatomy.prunable, loaded.layers)))
     return Point(setting=setting, pruned=pruned)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from torch import Tensor
@@ -43,7 +43,6 @@ class Run:
     share: Share | None = None  # None: all of it
     account: Account = field(init=False)
     at: str = "the dense model"  # what is evaluated now, as charts call it
-    seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.account = Account(self.report)
@@ -63,14 +62,8 @@ class Run:
             self.measure()
         told = self._provenance() | {
             "text": self.resolved.text.label,
-            "text_source": relative(self.request.evaluation.text.source),
-            "text_documents": self.request.evaluation.text.documents,
-            "model_source": relative(self.request.model),
             "calibration": next((each.label for each in self.resolved.calibration.values()), None),
-            "calibration_source": relative(self.request.calibration.source),
-            "calibration_documents": self.request.calibration.documents,
             "profile": self.request.profile,
-            "tasks_from": self.request.evaluation.tasks_from and Path(self.request.evaluation.tasks_from).name,
             "request": json.loads(relative(self.request.model_dump_json())),
         }
         return parts.save_view(self.store, self.spec, told)
@@ -85,8 +78,7 @@ class Run:
         lacking = (each for each in self._mine() if self._lacks_losses(each) or self._lacking_tasks(each))
         pending = {each.pruned: each for each in lacking}
         losses = [each for each in pending.values() if self._lacks_losses(each)]
-        self.account.planned = self.account.done + sum(map(self._left, pending.values()))
-        self.account.planned += work.forward(self.shape, self.resolved.text.tokens.numel()) * bool(losses)
+        self.account.planned = self.account.done + sum(map(self._left, pending.values())) + self._reading * bool(losses)
         reference = self._reference() if losses else None
         for each in pending.values():
             self._point(each, reference)
@@ -98,17 +90,19 @@ class Run:
         points = list({each.pruned: each for each in self.spec.points}.values())
         if self.share is None:
             return points
-        falls = zip(cut(list(map(self._work, points)), self.share.of), points, strict=True)
+        judging = work.judging(self.shape, self.request.evaluation)
+        falls = zip(cut([self._pruning(each) + judging for each in points], self.share.of), points, strict=True)
         return [each for part, each in falls if part == self.share.part]
 
-    def _work(self, point: Point) -> float:
-        """FLOP of pruning and judging."""
-        return self._pruning(point) + work.judging(self.shape, self.request.evaluation)
-
     def _left(self, point: Point) -> float:
-        """The same, of what is missing."""
-        judged = work.forward(self.shape, self.resolved.text.tokens.numel()) * self._lacks_losses(point)
+        """FLOP of pruning and of what is not judged yet."""
+        judged = self._reading * self._lacks_losses(point)
         return self._pruning(point) + judged + sum(map(self._questions, self._lacking_tasks(point)))
+
+    @property
+    def _reading(self) -> float:
+        """FLOP of one run over the text."""
+        return work.forward(self.shape, self.resolved.text.tokens.numel())
 
     def _questions(self, unit: ZeroShotSpec) -> float:
         return work.task(self.shape, unit.task.examples or self.resolved.tasks[unit.task.name].documents)
@@ -127,31 +121,35 @@ class Run:
 
     def _reference(self) -> Tensor:
         tokens = self.resolved.text.tokens
-        took, count = work.forward(self.shape, tokens.numel()), len(tokens)
+        with self._counted("window", self._reading, len(tokens)) as step:
+            return perplexity.reference(self.loaded, tokens, step)
 
-        def step(windows: int) -> None:
-            self._say(f"window {windows} of {count}", took * windows / count)
+    @contextmanager
+    def _counted(
+        self, what: str, took: float, of: int, first: int = 0, count: int | None = None
+    ) -> Iterator[Callable[..., None]]:
+        """A function that reports how many are done; afterwards their work is counted.
 
-        found = perplexity.reference(self.loaded, tokens, step)
-        self.account.add(took)
-        return found
+        Args:
+            took: FLOP of all of them.
+            first, count: those that are done here, unless it is all.
+        """
+        yield lambda done, *_: self._say(f"{what} {first + done} of {of}", took * done / max(of, 1))
+        self.account.add(took * (of if count is None else count) / max(of, 1))
 
     def _point(self, point: Point, reference: Tensor | None) -> None:
-        name = point.setting.name if point.setting else "dense"
         self.at = naming.whole(point.setting) if point.setting else "dense"
         warnings: list[str] = []
+        about = {"setting": point.setting.name if point.setting else "dense", "warnings": warnings}
         began = time.perf_counter()
         with restored(self.loaded) if point.pruned else nullcontext():
-            broken = None
             try:
                 zeros = self._prune(point, warnings) if point.pruned else count_zeros(self.loaded)
             except Broken as reason:
-                broken, zeros = reason, count_zeros(self.loaded)
-            pruning = time.perf_counter() - began
-            about = {"setting": name, "warnings": warnings, "seconds_pruning": round(pruning, 2)}
-            if broken:
-                self._broke(point, zeros, broken, about)
+                about["seconds_pruning"] = round(time.perf_counter() - began, 2)
+                self._broke(point, count_zeros(self.loaded), reason, about)
                 return
+            about["seconds_pruning"] = round(time.perf_counter() - began, 2)
             if self._lacks_losses(point):
                 self._losses(point, zeros, reference, about)
             for unit in self._lacking_tasks(point):
@@ -168,19 +166,15 @@ class Run:
             zeros: (layers, linears) as far as pruning got.
         """
         told = about | {"warnings": [*about["warnings"], str(reason)], "stopped": str(reason)}
-        tokens, spared = self.resolved.text.tokens, 0.0
         if self._lacks_losses(point):
-            nothing = np.full(len(tokens), np.nan)
-            spared += work.forward(self.shape, tokens.numel())
+            nothing = np.full(len(self.resolved.text.tokens), np.nan)
             found = Evaluated(nll=nothing, kl=nothing, agreement=nothing, zeros=zeros)
             self._save_losses(point, found, reason.layer, told)
         for unit in self._lacking_tasks(point):
             task = self.resolved.tasks[unit.task.name]
             rows = np.asarray(zeroshot.drawn(task, unit.task.examples, unit.task.seed), float)
             nothing = np.full(len(rows), np.nan)
-            spared += work.task(self.shape, len(rows))
             self._save_task(unit, ZeroShot(document=rows, acc=nothing, acc_norm=nothing), told | {"seconds": 0.0})
-        self.account.add(spared)
         self._say(str(reason))
 
     def _losses(self, point: Point, zeros: Array, reference: Tensor, about: dict) -> None:
@@ -191,16 +185,12 @@ class Run:
             piece = tokens[first : first + PIECE]
             if known.issuperset(range(first, first + len(piece))):
                 continue
-            began, took = time.perf_counter(), work.forward(self.shape, piece.numel())
-
-            def step(windows: int, first: int = first, took: float = took / len(piece)) -> None:
-                self._say(f"window {first + windows} of {len(tokens)}", took * windows)
-
-            beside = reference[first : first + len(piece)]
-            found = perplexity.evaluate(self.loaded, piece, beside, step, dense=not point.pruned)
-            part = Evaluated(nll=found.nll, kl=found.kl, agreement=found.agreement, zeros=zeros)
-            parts.save(self.store, unit, first, part, time.perf_counter() - began)
-            self.account.add(took)
+            began = time.perf_counter()
+            with self._counted("window", self._reading, len(tokens), first, len(piece)) as step:
+                beside = reference[first : first + len(piece)]
+                found = perplexity.evaluate(self.loaded, piece, beside, step, dense=not point.pruned)
+                part = Evaluated(**vars(found), zeros=zeros)
+                parts.save(self.store, unit, first, part, time.perf_counter() - began)
             self.account.parts += 1
             self._say(f"saved {first + len(piece)} of {len(tokens)} windows")
         pieces = [part for _, part in sorted(parts.finished(self.store, unit).items())]
@@ -209,14 +199,12 @@ class Run:
             self._save_losses(point, whole, self._first_broken(whole.nll), about)
 
     def _first_broken(self, losses: Array) -> int | None:
-        """The least of the layers that break first on the first window without a finite loss of each piece.
+        """The layer that breaks first on the first window without a finite loss; None where all losses are finite.
 
-        None where all losses are finite. It is read from the model again: pieces of an earlier run do not tell.
+        It is read from the model again: pieces of an earlier run do not tell.
         """
         wrong = np.flatnonzero(~np.isfinite(losses))
-        _, firsts = np.unique(wrong // PIECE, return_index=True)
-        tokens = self.resolved.text.tokens
-        return min((perplexity.first_broken(self.loaded, tokens[window]) for window in wrong[firsts]), default=None)
+        return perplexity.first_broken(self.loaded, self.resolved.text.tokens[wrong[0]]) if wrong.size else None
 
     def _save_losses(self, point: Point, found: Evaluated, broken: int | None, about: dict) -> None:
         unit = self.spec.evaluated(point)
@@ -232,15 +220,11 @@ class Run:
 
     def _task(self, unit: ZeroShotSpec, about: dict) -> None:
         task = self.resolved.tasks[unit.task.name]
-        took = self._questions(unit)
-
-        def step(done: int, total: int) -> None:
-            self._say(f"{task.name}, {done} of {total} questions put", took * done / max(total, 1))
-
-        began = time.perf_counter()
-        found = zeroshot.score(self.loaded, task, unit.task.examples, unit.task.seed, step)
-        self._save_task(unit, found, about | {"seconds": round(time.perf_counter() - began, 2)})
-        self.account.add(took)
+        began, seed = time.perf_counter(), unit.task.seed
+        questions = unit.task.examples or task.documents
+        with self._counted(f"{task.name}, question", self._questions(unit), questions) as step:
+            found = zeroshot.score(self.loaded, task, unit.task.examples, seed, step)
+            self._save_task(unit, found, about | {"seconds": round(time.perf_counter() - began, 2)})
         self._say(f"saved {task.name}")
 
     def _save_task(self, unit: ZeroShotSpec, found: ZeroShot, about: dict) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -88,7 +89,7 @@ class Run:
         told = provenance(self.loaded, files, self.store, self.loaded.model.device) | {
             "text": texts["final"].label,
             "texts": {role: each.label for role, each in texts.items()},
-            "request": public(self.request).model_dump(mode="json"),
+            "request": json.loads(relative(self.request.model_dump_json())),
             "profile": self.profile.entry.key,
             "selection": selection.spec.key,
             "final": final.spec.key,
@@ -192,13 +193,6 @@ def _reads(profile: Profile, text: WindowRequest) -> bool:
     return told.get("text_source") == relative(text.source) and text_splits.overlap(
         told.get("documents"), text.documents
     )
-
-
-def public(request: BestRequest) -> BestRequest:
-    """A request whose paths inside the project do not say where the project lies."""
-    asked = text_splits.texts(request).items()
-    shown = {role: each.model_copy(update={"source": relative(each.source)}) for role, each in asked}
-    return request.model_copy(update={"model": relative(request.model), **shown})
 
 
 # --- at the door ---------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pyarrow import ArrowException, ArrowInvalid, Schema, ipc, parquet
+from pyarrow import ArrowException, parquet
 
 from core.base import access
 from core.base.errors import UserError
@@ -24,11 +24,10 @@ from core.base.formats import gist
 from core.base.paths import exists, read_text, readable
 from core.models.file_hashes import sha256
 
-DECLARING = ("arrow", "parquet")  # those of FORMATS whose files say what a column is opened as
 COLUMN = re.compile(r'"_type": "([^"]*)"')
 PLAIN = {"Value", "ClassLabel", "List", "LargeList", "Sequence", "Translation", "TranslationVariableLanguages"}
 ELSEWHERE = ("use_prompt", "doc_to_image", "doc_to_audio", "doc_to_video")  # than the text of an example
-FORMATS = ("arrow", "csv", "json", "parquet", "text")  # that datasets reads without running anything from the folder
+FORMATS = ("csv", "json", "parquet", "text")  # that datasets reads without running anything from the folder
 READING = (  # what a task may say of how its data files are read: other options write, or read elsewhere
     "data_files", "field", "columns", "keep_linebreaks", "sample_by", "encoding", "encoding_errors", "sep", "delimiter",
     "header", "names", "column_names", "index_col", "usecols", "skiprows", "nrows", "skipfooter", "skipinitialspace",
@@ -97,7 +96,7 @@ def with_data(task: TaskFile) -> tuple[dict[str, Any], tuple[Path, ...], str]:
 
     options = _options(task)
     options["data_files"] = resolved(options["data_files"])
-    for path in found if task.config["dataset_path"] in DECLARING else ():
+    for path in found if task.config["dataset_path"] == "parquet" else ():
         _check_columns(task, path)
     files = (*task.sources, *found)
     read = content(files)
@@ -137,7 +136,7 @@ def _check_plain(task: TaskFile) -> None:
 def _check_columns(task: TaskFile, path: Path) -> None:
     """Refuse columns that are opened as pictures, sound, videos or documents, wherever these lie."""
     try:
-        told = (_schema(task, path).metadata or {}).get(b"huggingface", b"{}")
+        told = (parquet.read_schema(path).metadata or {}).get(b"huggingface", b"{}")
         kinds = {*COLUMN.findall(json.dumps(json.loads(told)))} - PLAIN
     except (ArrowException, OSError, ValueError, RecursionError) as error:
         raise UserError(
@@ -148,15 +147,6 @@ def _check_columns(task: TaskFile, path: Path) -> None:
             f"the task {task.name} has a column of the kind {brief(min(kinds))} in {path.name}, which is opened from "
             "wherever it lies: only text and numbers are read"
         )
-
-
-def _schema(task: TaskFile, path: Path) -> Schema:
-    if task.config["dataset_path"] == "parquet":
-        return parquet.read_schema(path)
-    try:
-        return ipc.open_stream(path).schema
-    except ArrowInvalid:
-        return ipc.open_file(path).schema
 
 
 def content(paths: Iterable[Path]) -> str:

@@ -8,13 +8,13 @@ evaluated and exported, takes a minute.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache, partial
+from itertools import takewhile
 
 import numpy as np
 import torch
-from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 
 from core.ask.lab import Prompt
@@ -33,7 +33,7 @@ class Writer:
 
     def __init__(self, loaded: Loaded, store: Store, masks: Masks):
         self.loaded, self.store, self.masks = loaded, store, masks
-        self.dense: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self.dense = lru_cache(KEPT)(partial(continuation, loaded))
 
     @torch.inference_mode()
     def write(self, asked: Prompt) -> Generated:
@@ -48,20 +48,11 @@ class Writer:
         needed = base.profiled or how.allocation.correction.strength
         profile = profile_of(asked.profile, self.loaded.source, self.store) if needed else None
         share = np.array(sparsities(how, self.loaded, profile))
-        dense = self._dense(asked.prompt, asked.tokens)
+        dense = self.dense(asked.prompt, asked.tokens)
         with masked(self.loaded, how.pruner, share, self.masks) as zeros:
             pruned = continuation(self.loaded, asked.prompt, asked.tokens)
         seconds = round(time.perf_counter() - began, 2)
         return Generated(asked=asked, dense=dense, pruned=pruned, sparsity=round(zeros, 4), seconds=seconds)
-
-    def _dense(self, prompt: str, tokens: int) -> str:
-        key = prompt, tokens
-        if key not in self.dense:
-            self.dense[key] = continuation(self.loaded, prompt, tokens)
-            while len(self.dense) > KEPT:
-                self.dense.popitem(last=False)
-        self.dense.move_to_end(key)
-        return self.dense[key]
 
 
 @torch.inference_mode()
@@ -84,8 +75,11 @@ def continuation(loaded: Loaded, prompt: str, tokens: int = 48) -> str:
         written = loaded.model.generate(
             ids, attention_mask=torch.ones_like(ids), generation_config=_greedy(loaded, tokens)
         )
-    kept = written.sequences[0, : ids.shape[1] + _finite(written.logits)]
-    return _new_text(loaded, ids[0], kept)
+    finite = takewhile(lambda logits: logits.isfinite().all(), written.logits)
+    kept = written.sequences[0, : ids.shape[1] + len(list(finite))]
+    # decoded together with the prompt, for some tokenizers drop a leading space
+    before, after = (loaded.tokenizer.decode(each, skip_special_tokens=True) for each in (ids[0], kept))
+    return after[len(before) :]
 
 
 def _check(prompt: str, tokens: int, loaded: Loaded) -> None:
@@ -124,17 +118,3 @@ def _no_settings_of_its_own(model: PreTrainedModel) -> Iterator[None]:
         yield
     finally:
         model.generation_config = own
-
-
-def _finite(logits: tuple[Tensor, ...]) -> int:
-    """How many steps came before the first whose logits are not finite."""
-    broken = [step for step, each in enumerate(logits) if not torch.isfinite(each).all()]
-    return broken[0] if broken else len(logits)
-
-
-def _new_text(loaded: Loaded, prompt: Tensor, whole: Tensor) -> str:
-    """Decoded together with the prompt, for some tokenizers drop a leading space."""
-    before, after = (loaded.tokenizer.decode(each, skip_special_tokens=True) for each in (prompt, whole))
-    if after.startswith(before):
-        return after[len(before) :]
-    return loaded.tokenizer.decode(whole[len(prompt) :], skip_special_tokens=True)

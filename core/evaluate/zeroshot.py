@@ -19,8 +19,6 @@ from core.evaluate import task_files
 from core.models.loading import Loaded
 from core.store.results import Array, ZeroShot
 
-MOST_NAMES = 20  # listed in a message
-
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -51,29 +49,20 @@ def tasks(names: Sequence[str], folder: Path | None) -> list[Task]:
     return list({task.name: task for task in found}.values())
 
 
-def rows(documents: int, examples: int | None, seed: int) -> list[int]:
-    """Row numbers of a seeded sample without replacement, ascending; all rows for None.
+def drawn(task: Task, examples: int | None, seed: int) -> list[int]:
+    """Row numbers of a seeded sample of a task without replacement, ascending; all rows for None.
 
     Raises:
         UserError: more examples than there are, or none at all.
     """
+    count = task.documents
     if examples is None:
-        return list(range(documents))
-    if not 1 <= examples <= documents:
-        raise UserError(f"{examples} examples cannot be drawn from {documents}: ask for 1 to {documents}, or for all")
-    return sorted(int(row) for row in np.random.default_rng(seed).choice(documents, examples, replace=False))
-
-
-def drawn(task: Task, examples: int | None, seed: int) -> list[int]:
-    """The rows of a task that are asked, as `rows` draws them.
-
-    Raises:
-        UserError: more examples than the task has.
-    """
-    try:
-        return rows(task.documents, examples, seed)
-    except UserError as reason:
-        raise UserError(f"the task {task.name}: {reason}") from reason
+        return list(range(count))
+    if not 1 <= examples <= count:
+        raise UserError(
+            f"the task {task.name}: {examples} examples cannot be drawn from {count}: ask for 1 to {count}, or for all"
+        )
+    return sorted(np.random.default_rng(seed).choice(count, examples, replace=False).tolist())
 
 
 def score(
@@ -98,10 +87,10 @@ def score(
         with _readable(task.name, task.config is not None):
             built = harness.built(task.name if task.config is None else task.config)[task.name]
             _check_unchanged(task)
-        chosen = rows(len(built.eval_docs), examples, seed)
+        chosen = drawn(task, examples, seed)
         with _rendered(task.name):
             answers = harness.answers(loaded, built, chosen, step)
-    if any("Label index" in warning for warning in warnings):
+    if any("Label index" in warning.getMessage() for warning in warnings):
         raise UserError(f"the task {task.name} has an example whose right answer is not among its choices")
     acc = _column(answers, "acc")
     acc_norm = _column(answers, "acc_norm") if "acc_norm" in answers[0] else np.full(len(acc), np.nan)
@@ -166,9 +155,8 @@ def _check(built: Any, name: str) -> None:
 
 def _unknown(name: str, known: Sequence[str], where: str) -> str:
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    there = ", ".join(sorted(known)) if len(known) <= MOST_NAMES else f"{len(known)} others"
-    hint = f"did you mean {' or '.join(close)}? There" if close else "there"
-    return f"{where} has no task {name}: {hint} are {there}"
+    hint = f"did you mean {' or '.join(close)}?" if close else f"it has {len(known)} others"
+    return f"{where} has no task {name}: {hint}"
 
 
 @contextmanager

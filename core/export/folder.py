@@ -12,15 +12,15 @@ import numpy as np
 
 from core.ask.requests import ExportRequest, ExportSpec
 from core.base.paths import resolved
-from core.evaluate.resolving import plan, point, prune
+from core.evaluate.resolving import point, prune
 from core.export import journal
 from core.export.card import RECIPE, Card, Exported, card_text, recipe_json, size_words
 from core.export.card_facts import card_of, measured
 from core.export.checking import count, has_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
 from core.kinds.patterns import pattern
-from core.measure.pruning import check, restored
-from core.models import anatomy, work
+from core.measure.pruning import restored
+from core.models import work
 from core.models.layer_files import save
 from core.models.loading import Loaded
 from core.models.outline import Outline
@@ -168,10 +168,10 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         store.save(spec, None, told | {"folder": request.folder, "setting": request.setting.name})
 
     with restored(loaded):
-        zeros = prune(loaded, pruned, calibration, step, warnings.append)
+        prune(loaded, pruned, calibration, step, warnings.append)
         card = card_of(request, loaded, numbers, spec, calibration)
-        planned = check(plan(pruned), *zeros.shape)
         try:
+            planned = np.array(pruned.sparsity)
             export(loaded, folder, card, planned, request.overwrite, account.say, before, store, record)
         except BaseException:
             journal.end(store, folder)

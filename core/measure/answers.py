@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from functools import cached_property
+from collections.abc import Collection, Iterator
+from functools import cached_property, lru_cache, partial
 
 import torch
 from torch import Tensor
 
 from core.ask.inputs import WindowRequest
 from core.ask.lab import REMOVED, Question, check_layer
+from core.kinds.treatments import Statistic
 from core.measure import scene
 from core.measure.first_pass import statistics
-from core.measure.linears import Masks, Sums, watched
+from core.measure.linears import Masks
 from core.measure.perturb import Moments
-from core.measure.scene import Clean, Hits
 from core.models.anatomy import prunable
 from core.models.loading import Loaded
 from core.models.windows import windows
@@ -33,8 +31,7 @@ class Lab:
 
     def __init__(self, loaded: Loaded):
         self.loaded = loaded
-        self.runs: OrderedDict[str, Clean] = OrderedDict()
-        self.batched: bool | None = None  # not known before the first sentence
+        self.clean = lru_cache(SENTENCES)(partial(scene.clean, loaded))
 
     def scene(self, question: Question) -> Scene:
         """What the perturbation does at every layer in turn.
@@ -42,11 +39,7 @@ class Lab:
         Raises:
             UserError: too many tokens, no such token, or numbers that overflow.
         """
-        began, run = time.perf_counter(), self._run(question.sentence)
-        layers = range(len(run.calls))
-        found = self._hits(run, question, layers)
-        told = {name: tuple(values) for name, values in self._told(found, layers).items()}
-        return Scene(**self._shared(run), **told, seconds=_rounded(time.perf_counter() - began))
+        return Scene(**self._answer(question, None))
 
     def row(self, question: Question, layer: int) -> Row:
         """What it does at one layer.
@@ -54,38 +47,49 @@ class Lab:
         Raises:
             UserError: as `scene`; or there is no such layer.
         """
-        began, run = time.perf_counter(), self._run(question.sentence)
-        check_layer(layer, len(run.calls))
-        told = self._told(self._hits(run, question, [layer]), [layer])
-        first = {name: values[0] for name, values in told.items()}
-        return Row(layer=layer, **self._shared(run), **first, seconds=_rounded(time.perf_counter() - began))
+        return Row(layer=layer, **self._answer(question, layer))
 
-    def _run(self, sentence: str) -> Clean:
-        if sentence not in self.runs:
-            self.runs[sentence] = scene.clean(self.loaded, sentence)
-            while len(self.runs) > SENTENCES:
-                self.runs.popitem(last=False)
-        self.runs.move_to_end(sentence)
-        if self.batched is None:
-            self.batched = scene.can_be_batched(self.runs[sentence])
-        return self.runs[sentence]
+    def _answer(self, question: Question, layer: int | None) -> dict[str, object]:
+        """The fields of an answer: of one layer, or lists of all layers'."""
+        began, run = time.perf_counter(), self.clean(question.sentence)
+        if layer is not None:
+            check_layer(layer, len(run.calls))
+        layers = range(len(run.calls)) if layer is None else [layer]
+        moments = self.covariance if question.perturbation.covariance else Moments()
+        found = scene.hits(run, question, layers, moments, self.masks)
+        first = [words.ids[..., 0] for words in (found.words, run.words)]
+        each = {
+            "drift": tuple(
+                (None,) * layer + _numbers(rows[layer:]) for layer, rows in zip(layers, found.drift, strict=True)
+            ),
+            "gain": tuple(gain(rows, layer) for layer, rows in zip(layers, found.drift, strict=True)),
+            "perturbed": self._words(found.words),
+            "flipped": tuple(map(tuple, (first[0] != first[1]).tolist())),
+            "kl": _numbers(found.kl),
+        }
+        return (each if layer is None else {name: values[0] for name, values in each.items()}) | {
+            "tokens": tuple(self.loaded.tokenizer.decode([each]) for each in run.ids[0].tolist()),
+            "norms": _numbers(run.norms),
+            "dense": self._words(run.words)[0],
+            "seconds": _rounded(time.perf_counter() - began),
+        }
 
-    def _hits(self, run: Clean, question: Question, layers: Sequence[int]) -> Hits:
-        kind = question.perturbation
-        moments = self._spread if kind.covariance else Moments()
-        return scene.hits(run, question, layers, moments, self.masks, bool(self.batched))
+    def _words(self, words: scene.Words) -> tuple[tuple[tuple[Word, ...], ...], ...]:
+        """Per row and token the next words with their probabilities."""
+        text = {each: self.loaded.tokenizer.decode([each]) for each in set(words.ids.flatten().tolist())}
+        return tuple(
+            tuple(tuple((text[i], _rounded(p)) for i, p in zip(*each, strict=True)) for each in zip(*row, strict=True))
+            for row in zip(words.ids.tolist(), words.probability.tolist(), strict=True)
+        )
 
     # -- kept ---------------------------------------------------------------------------------------------------------
 
     def ahead(self) -> Iterator[None]:
-        """Find the masks that the page can ask for, a fraction of a second a step: who asks meanwhile waits so long.
+        """Find the masks that the page can ask for, a second a step at most: who asks meanwhile waits so long.
 
         Raises:
             UserError: the model cannot be pruned.
         """
-        while self._unread:
-            self._read()
-            yield
         for share in REMOVED:
             for index, layer in enumerate(self.loaded.layers):
                 with torch.inference_mode():
@@ -96,71 +100,23 @@ class Lab:
     @cached_property
     def masks(self) -> Masks:
         """Masks of the dense model's linears; the norms they need are found when they are first asked for."""
-        return Masks(lambda layer: self.norms.input_norm[layer])
+        return Masks(lambda layer: self.norms.norm[layer])
 
     @cached_property
     def norms(self) -> Moments:
         """Norms of what every linear reads of the calibration text, in the dense model."""
-        while self._unread:
-            self._read()
-        return Moments(input_norm=tuple(sums.norms() for sums in self._sums))
+        return self._moments(("norm",), False)
 
     @cached_property
-    def _sums(self) -> list[Sums]:
-        """Per layer what its linears read of the calibration text so far."""
-        return [Sums(("norm",)) for _ in self.loaded.layers]
-
-    @cached_property
-    def _unread(self) -> list[Tensor]:
-        """The rest of the calibration text."""
-        return list(self._calibration)
+    def covariance(self) -> Moments:
+        """The covariance of the residual stream over that text."""
+        return self._moments((), True)
 
     @torch.inference_mode()
-    def _read(self) -> None:
-        """Let the dense model read one more sequence of it."""
-        with ExitStack() as hooks:
-            for layer, sums in zip(self.loaded.layers, self._sums, strict=True):
-                hooks.enter_context(watched(layer, prunable(layer), sums.add))
-            self.loaded.model(input_ids=self._unread[0][None], use_cache=False)
-        del self._unread[0]
-
-    @cached_property
-    def _spread(self) -> Moments:
-        """The covariance of the residual stream over that text."""
-        with torch.inference_mode():
-            return statistics(self.loaded, self._calibration, (), True, lambda _: None)[1]
-
-    @property
-    def _calibration(self) -> Tensor:
+    def _moments(self, wanted: Collection[Statistic], covariance: bool) -> Moments:
         length = min(CALIBRATION.length, self.loaded.longest or CALIBRATION.length)
-        return windows(CALIBRATION.model_copy(update={"length": length}), self.loaded).tokens
-
-    # -- told ---------------------------------------------------------------------------------------------------------
-
-    def _shared(self, run: Clean) -> dict[str, object]:
-        return {
-            "tokens": tuple(self.loaded.tokenizer.decode([each]) for each in run.ids[0].tolist()),
-            "norms": _numbers(run.norms),
-            "dense": self._words(run.words)[0],
-        }
-
-    def _told(self, found: Hits, layers: Sequence[int]) -> dict[str, list]:
-        drift = [(None,) * layer + _numbers(rows[layer:]) for layer, rows in zip(layers, found.drift, strict=True)]
-        return {
-            "drift": drift,
-            "gain": [gain(rows, layer) for layer, rows in zip(layers, found.drift, strict=True)],
-            "perturbed": self._words(found.words),
-            "flipped": [tuple(row) for row in found.flipped.tolist()],
-            "kl": list(_numbers(found.kl)),
-        }
-
-    def _words(self, words: scene.Words) -> list[tuple[tuple[Word, ...], ...]]:
-        """Per row and token the next words with their probabilities."""
-        text = {each: self.loaded.tokenizer.decode([each]) for each in set(words.ids.flatten().tolist())}
-        return [
-            tuple(tuple((text[i], _rounded(p)) for i, p in zip(*each, strict=True)) for each in zip(*row, strict=True))
-            for row in zip(words.ids.tolist(), words.probability.tolist(), strict=True)
-        ]
+        text = windows(CALIBRATION.model_copy(update={"length": length}), self.loaded)
+        return statistics(self.loaded, text.tokens, wanted, covariance, lambda _: None)[1]
 
 
 def gain(drift: Tensor, layer: int) -> float | None:

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from core.base.errors import UserError
-from core.base.formats import several
 from core.measure.reading import Dense, Reader, harm_tokens
 from core.models.loading import Loaded
 from core.models.placement import at_hand, pieces
@@ -32,18 +31,15 @@ def refuse_unlike(loaded: Loaded, other: Loaded) -> None:
     kinds = [type(each.model).__name__ for each in (loaded, other)]
     if kinds[0] != kinds[1]:
         raise UserError(f"{its} is a {kinds[1]} and {mine} a {kinds[0]}: compare checkpoints of one architecture")
-    depths = [len(each.layers) for each in (loaded, other)]
-    if depths[0] != depths[1]:
-        raise UserError(
-            f"{its} has {several(depths[1], 'layer')} and {mine} has {depths[0]}: each layer needs its counterpart"
-        )
     _refuse_other_words(loaded, other)
-    for name, ours, theirs in _pairs(loaded.model, other.model):
-        if theirs is None or ours.shape != theirs.shape:
-            found = f"has the shape {tuple(theirs.shape)}" if theirs is not None else "is missing"
-            raise UserError(
-                f"{name} {found} in {its} where {mine} has {tuple(ours.shape)}: compare models of one shape"
-            )
+    shapes = [
+        {name: tuple(value.shape) for name, value in each.model.named_parameters(remove_duplicate=False)}
+        for each in (loaded, other)
+    ]
+    for name in {**shapes[0], **shapes[1]}:
+        ours, theirs = (found.get(name, "not there") for found in shapes)
+        if ours != theirs:
+            raise UserError(f"{name} is {theirs} in {its} and {ours} in {mine}: compare models of one shape")
     if _equal(loaded, other):
         raise UserError(f"{mine} and {its} are equal in every tensor: there is nothing to compare")
 
@@ -73,12 +69,6 @@ def _words(of: Loaded) -> dict[str, int]:
     return {word: index for word, index in of.tokenizer.get_vocab().items() if index < rows}
 
 
-def _pairs(model: nn.Module, other: nn.Module) -> list[tuple[str, Tensor, Tensor | None]]:
-    """Every tensor with its counterpart, tied ones under each of their names."""
-    theirs = dict(other.named_parameters(remove_duplicate=False))
-    return [(name, each, theirs.get(name)) for name, each in model.named_parameters(remove_duplicate=False)]
-
-
 def tensors(layers: Sequence[nn.Module]) -> list[str]:
     """Names of the layers' tensors, each once, in the order of their modules."""
     return list(dict.fromkeys(name for layer in layers for name, _ in layer.named_parameters()))
@@ -96,9 +86,9 @@ def difference(loaded: Loaded, other: Loaded, step: Step) -> Difference:
     error, scale = np.zeros((len(loaded.layers), len(names))), np.ones((len(loaded.layers), len(names)))
     for index, layer in enumerate(loaded.layers):
         with at_hand(layer), at_hand(other.layers[index]):
-            for name, ours, theirs in _pairs(layer, other.layers[index]):
+            for name, ours in layer.named_parameters():
                 cell = index, names.index(name)
-                error[cell], scale[cell] = error_and_scale(ours, theirs)
+                error[cell], scale[cell] = error_and_scale(ours, other.layers[index].get_parameter(name))
         step(index)
     pairs = ([each.model.get_parameter(name) for each in (loaded, other)] for name in outside(loaded))
     return Difference(error=error, scale=scale, outside=np.array([error_and_scale(*pair)[0] for pair in pairs]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -106,16 +105,16 @@ def hooks(group: Group, measurement: Measurement, step: Step) -> Perturbed:
     """The plain engine, which is the fallback too: one full forward of the model under hooks per injection layer."""
     reader = Reader(len(group.calls), len(group.sequences), group.ids.device)
     for injection in range(len(group.calls)):
-        streams, logits = _forward(group, measurement, injection)
+        streams = _forward(group, measurement, injection)
         for layer in range(injection, len(group.calls)):
             reader.read(injection, layer, streams[layer], group.calls[layer].exit)
-        reader.harm(injection, logits[:, group.read_at], group.dense)
+        reader.harm(injection, group.logits(streams[-1]), group.dense)
         step(injection)
     return reader.result()
 
 
-def _forward(group: Group, measurement: Measurement, injection: int) -> tuple[dict[int, Tensor], Tensor]:
-    streams: dict[int, Tensor] = {}
+def _forward(group: Group, measurement: Measurement, injection: int) -> list[Tensor]:
+    """The stream after every layer of a forward that is perturbed at one of them."""
 
     def inject(layer: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> Tensor | tuple:
         handle.remove()  # the layer may be run again in here, pruned
@@ -125,17 +124,13 @@ def _forward(group: Group, measurement: Measurement, injection: int) -> tuple[di
         with at_hand(layer):
             return with_hidden(output, perturbed(measurement, injection, call, group.sequences, group.moments))
 
-    def keep(index: int, output: Tensor | tuple) -> None:
-        streams[index] = hidden(output)
-
-    with ExitStack() as stack:
-        handle = group.calls[injection].layer.register_forward_hook(inject, with_kwargs=True)
-        stack.callback(handle.remove)
-        for index, call in enumerate(group.calls):
-            hook = call.layer.register_forward_hook(lambda _m, _a, output, index=index: keep(index, output))
-            stack.callback(hook.remove)
-        logits = group.model(input_ids=group.ids, use_cache=False).logits
-    return streams, logits
+    handle = group.calls[injection].layer.register_forward_hook(inject, with_kwargs=True)
+    layers = [call.layer for call in group.calls]
+    try:
+        streams = {call.layer: call.exit for call in record(group.model, layers, group.ids)}  # the last run of each
+    finally:
+        handle.remove()
+    return [streams[layer] for layer in layers]
 
 
 ENGINES = {"wavefront": wavefront, "hooks": hooks}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -169,15 +168,15 @@ def _seen(found: Mapping[str, Tensor], linear: Linear, layer: int, statistic: St
 
 
 KEPT = 10 * 30 * 7  # masks, a bit for each weight: ten sparsities of a model like the bundled one take 130 MB
-Key = tuple[int, str, str, float]  # layer, linear, pruner, sparsity
 
 
-@dataclass(eq=False)
 class Masks:
     """The last masks of a model's linears, a bit for each weight."""
 
-    norms: Callable[[int], Mapping[str, Tensor]]  # of a layer: linear -> (in,) L2 norm of its inputs in the dense model
-    kept: OrderedDict[Key, np.ndarray] = field(default_factory=OrderedDict)
+    def __init__(self, norms: Callable[[int], Mapping[str, Tensor]]):
+        """norms: of a layer, linear -> (in,) L2 norm of its inputs in the dense model."""
+        self.norms = norms
+        self.find = lru_cache(KEPT)(self._find)
 
     def weight(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> Tensor:
         """The linear's pruned weight as its module stores it; the module keeps its own."""
@@ -185,17 +184,11 @@ class Masks:
         bits = np.unpackbits(self.find(linear, layer, pruner, sparsity), count=whole.numel())
         return whole * torch.from_numpy(bits).view_as(whole)  # three times faster than filling by a mask
 
-    def find(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> np.ndarray:
-        """Which weights stay: a bit each, in the order of storage."""
-        key = layer, linear.name, pruner, sparsity
-        if key not in self.kept:
-            how = Treatment(pruner)
-            found = pruned(linear, layer, how, {each: self.norms(layer) for each in how.statistics}, sparsity)
-            self.kept[key] = np.packbits((found != 0).numpy())
-            while len(self.kept) > KEPT:
-                self.kept.popitem(last=False)
-        self.kept.move_to_end(key)
-        return self.kept[key]
+    def _find(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> np.ndarray:
+        """The weights that stay: a bit each, in the order of storage."""
+        how = Treatment(pruner)
+        found = pruned(linear, layer, how, {each: self.norms(layer) for each in how.statistics}, sparsity)
+        return np.packbits((found != 0).numpy())
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from core.ask.measurements import Measurement
 from core.base.errors import UserError
 from core.base.spec import Positions
-from core.kinds.treatments import Statistic, Treatment
-from core.measure.linears import Statistics, pruned
+from core.kinds.treatments import Treatment
+from core.measure.linears import pruned
 from core.models import anatomy
 from core.models.placement import at_hand
 from core.models.replay import Call
@@ -26,19 +26,11 @@ Stream = Tensor  # (sequences, tokens, width)
 class Moments:
     """What pass 1 found and perturbations need; frozen before pass 2."""
 
-    input_norm: tuple[dict[str, Tensor], ...] = ()  # per layer: linear -> (in,) L2 norm of its inputs over all tokens
+    norm: tuple[dict[str, Tensor], ...] = ()  # per layer: linear -> (in,) L2 norm of its inputs over all tokens
     second_moment: tuple[dict[str, Tensor], ...] = ()  # per layer: linear -> (in, in) sum of x x^T
     others: Mapping[str, Sequence[nn.Module]] = field(default_factory=dict)  # layers of other checkpoints, by source
     root: tuple[Tensor, ...] = ()  # per layer: symmetric root of the residual stream's covariance, (width, width)
     warn: Callable[[str], object] = warnings.warn  # told in a sentence what pruning had to help along
-
-    def of(self, layer: int, wanted: Iterable[Statistic]) -> Statistics:
-        """What a pruner and a repair look at in one layer, by linear."""
-        found: dict[Statistic, tuple[dict[str, Tensor], ...]] = {
-            "norm": self.input_norm,
-            "second_moment": self.second_moment,
-        }
-        return {each: found[each][layer] for each in wanted}
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +83,7 @@ class Injection:
 
     def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> dict[str, Tensor]:
         """By parameter name."""
-        statistics = self.moments.of(self.layer, treatment.statistics)
+        statistics = {each: getattr(self.moments, each)[self.layer] for each in treatment.statistics}
         return {
             f"{each.name}.weight": pruned(each, self.layer, treatment, statistics, sparsity, warn=self.moments.warn)
             for each in self._chosen(linear)

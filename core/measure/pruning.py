@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.base.errors import UserError
-from core.base.formats import either
 from core.kinds.patterns import Pattern
-from core.kinds.treatments import WITHOUT_TEXT, Statistic, Treatment, treatment
+from core.kinds.treatments import Statistic, Treatment, treatment
 from core.measure.dense_path import DensePath
 from core.measure.linears import Statistics, Sums, pruned, watched
+from core.measure.recording import check_replay, recorded
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
-from core.models.placement import at_hand, forget, walk
-from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
-from core.models.work import WALK_BATCH
+from core.models.placement import forget, walk
+from core.models.replay import Call, record
 from core.store.results import Array
 
 
@@ -41,41 +40,34 @@ class Plan:
         return treatment(self.pruner, self.repair)
 
 
-def check(plan: Plan, layers: int, linears: int) -> Array:
+def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
     """The sparsity of every linear, (layers, linears).
 
     Raises:
-        UserError: a sparsity for another number of layers or linears, outside [0, 1), or not the pattern's own.
+        UserError: a sparsity for another number of layers or linears, outside [0, 1), or not the pattern's own; or a
+            linear's inputs do not fall into the pattern's groups.
     """
     given = np.asarray(plan.sparsity, dtype=float)
+    layers, linears = len(stacks), max(map(len, stacks))
     if given.shape not in ((layers,), (layers, linears)):
         raise UserError(
             f"the plan has sparsities of shape {given.shape} for a model of {layers} layers with {linears} linears: "
             f"give one for every layer, or one for every layer and linear"
         )
     wanted = np.broadcast_to(given if given.ndim == 2 else given[:, None], (layers, linears))
-    wrong = ~((wanted >= 0) & (wanted < 1))  # NaN is wrong too
-    if wrong.any():
-        layer, linear = np.argwhere(wrong)[0]
+    for layer, linear in np.argwhere(~((wanted >= 0) & (wanted < 1))):  # NaN is wrong too
         raise UserError(f"the sparsity of layer {layer} is {wanted[layer, linear]:g}: it must lie from 0 to below 1")
-    if plan.pattern and not np.allclose(wanted, plan.pattern.sparsity, rtol=0, atol=1e-9):
-        layer, linear = np.argwhere(~np.isclose(wanted, plan.pattern.sparsity, rtol=0, atol=1e-9))[0]
+    if plan.pattern:
         name, fixed = plan.pattern.name, plan.pattern.sparsity
-        raise UserError(
-            f"{name} fixes every layer's sparsity at {fixed:g}: the plan has {wanted[layer, linear]:g} in layer {layer}"
-        )
+        for layer, linear in np.argwhere(~np.isclose(wanted, fixed, rtol=0, atol=1e-9)):
+            raise UserError(
+                f"{name} fixes every layer's sparsity at {fixed:g}: the plan has {wanted[layer, linear]:g} in layer "
+                f"{layer}"
+            )
+        for layer, stack in enumerate(stacks):
+            for linear in stack:
+                plan.pattern.check_width(linear.weight.shape[1], f"{linear.name} of layer {layer}")
     return wanted
-
-
-def check_widths(pattern: Pattern, layers: Iterable[Iterable[Linear]]) -> None:
-    """Whether a pattern fits every linear of every layer.
-
-    Raises:
-        UserError: a linear's inputs do not fall into whole groups.
-    """
-    for index, linears in enumerate(layers):
-        for linear in linears:
-            pattern.check_width(linear.weight.shape[1], f"{linear.name} of layer {index}")
 
 
 CHECKED = 64  # tokens of one sequence on which every layer is first run apart from its model
@@ -110,16 +102,16 @@ def prune_layers(
             is told what earlier layers made of the text; or the calibration run is not finite.
     """
     stacks = _checked_stacks(loaded)
-    wanted = check(plan, len(stacks), max(len(stack) for stack in stacks))
-    if plan.pattern:
-        check_widths(plan.pattern, stacks)
-    treatment = plan.treatment
+    wanted, treatment = check(plan, stacks), plan.treatment
     batches, streams, path = [], [], None
     in_turn = plan.true_sequential or "pull" in treatment.statistics
     if treatment.reads_text:
-        alike = _check_replay(loaded, tokens[:1, :CHECKED])
-        batches, streams = _recorded(loaded, tokens, alike)
-        path = _dense_path(loaded, tokens, batches, streams, alike) if "pull" in treatment.statistics else None
+        alike = check_replay(loaded, tokens[:1, :CHECKED])
+        batches, streams = recorded(loaded, tokens, alike)
+        if "pull" in treatment.statistics:
+            own = batches if alike else recorded(loaded, tokens, alike)[0]  # stores that dense layers fill
+            tried = record(loaded.model, loaded.layers, tokens[:1, :CHECKED].to(loaded.model.device))
+            path = DensePath(own, streams, tried)
     achieved = np.full(wanted.shape, np.nan)
     runs = [[calls[index] for calls in batches] for index in range(len(stacks))]
 
@@ -133,7 +125,7 @@ def prune_layers(
             for linear in group:
                 share = sparsity[linear.name]
                 linear.module.weight.copy_(pruned(linear, index, treatment, statistics, share, plan.pattern, warn))
-        achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
+        achieved[index, : len(stack)] = [1 - int(each.weight.count_nonzero()) / each.weight.numel() for each in stack]
 
     def leave(index: int) -> None:
         if path:
@@ -142,11 +134,6 @@ def prune_layers(
 
     walk(loaded.layers, runs, streams, leave, enter, keep=True)
     return achieved
-
-
-def zeros(linear: Linear) -> float:
-    """The fraction of a linear's weights that are zero, counted."""
-    return 1 - int(linear.weight.count_nonzero()) / linear.weight.numel()
 
 
 @contextmanager
@@ -178,78 +165,6 @@ def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
     return stacks
 
 
-def _check_replay(loaded: Loaded, tokens: Tensor) -> bool:
-    """The walk runs layers by themselves, which is right only where that gives what the model's own forward gives.
-
-    Returns:
-        Whether what a layer is told besides its stream depends on a batch's shape alone. Elsewhere it depends on the
-        tokens (an embedding of their own in every layer), or is a store that layers fill for later ones (keys and
-        values that these share).
-
-    Raises:
-        UserError: a layer cannot be run by itself, or is told what earlier layers made of their streams.
-    """
-    model, layers, ids = loaded.model, loaded.layers, tokens.to(loaded.model.device)
-    calls = record(model, layers, ids)
-    own = _errors(loaded, calls, calls)
-    _insist(loaded, own, "run by itself, differs by {:.1e} from the model's own forward")
-    others = record(model, layers, (ids + 1) % model.config.get_text_config().vocab_size)
-    usual = zip(own, _errors(loaded, others, others), strict=True)
-    if all(found <= max(pair) for found, pair in zip(_errors(loaded, calls, calls, others), usual, strict=True)):
-        return True
-    steered = record(model, layers, ids, others[0].entry)
-    wrong = "told what earlier layers made of the text, would differ by {:.1e} once these are pruned"
-    _insist(loaded, _errors(loaded, calls, steered), wrong)
-    return False
-
-
-def _errors(loaded: Loaded, calls: list[Call], *inputs: list[Call]) -> list[float]:
-    """For every layer, told what the calls were: the largest replay error on the inputs of some recordings, in turn."""
-    found = []
-    for layer, (call, *given) in enumerate(zip(calls, *inputs, strict=True)):
-        try:
-            with at_hand(call.layer):
-                found.append(max(replay_error(call, each) for each in given))
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise UserError(
-                f"layer {layer} of {loaded.source.label} cannot be run by itself ({type(error).__name__}: {error}), "
-                f"which pruning layer by layer needs: use {either(WITHOUT_TEXT)}"
-            ) from error
-    return found
-
-
-def _insist(loaded: Loaded, errors: list[float], wrong: str) -> None:
-    for layer, found in enumerate(errors):
-        if found > REPLAY_TOLERANCE[loaded.spec.dtype]:
-            raise UserError(
-                f"layer {layer} of {loaded.source.label}, {wrong.format(found)}: it cannot be pruned layer by layer; "
-                f"use {either(WITHOUT_TEXT)}"
-            )
-
-
-def _recorded(loaded: Loaded, tokens: Tensor, alike: bool) -> tuple[list[list[Call]], list[Tensor]]:
-    """Per batch: how every layer is called, and the stream that enters the first. Other streams are not kept.
-
-    Args:
-        alike: whether what a layer is told besides its stream depends on a batch's shape alone. Then one whole forward
-            serves all batches of that shape; of the others only the way to the first layer is run. Else every batch
-            keeps its own: a store that layers fill is filled anew, by the pruned ones, as the walk comes to them.
-    """
-    known: dict[torch.Size, list[Call]] = {}
-    batches, streams = [], []
-    for part in tokens.split(max(1, WALK_BATCH // tokens.shape[1])):
-        ids = part.to(loaded.model.device)
-        if part.shape not in known or not alike:
-            calls = record(loaded.model, loaded.layers, ids)
-            streams.append(calls[0].entry)
-            nothing = streams[-1].new_empty(0)
-            known[part.shape] = [replace(call, entry=nothing, exit=nothing) for call in calls]
-        else:
-            streams.append(entry(loaded.model, loaded.layers[0], ids))
-        batches.append(known[part.shape])
-    return batches, streams
-
-
 def _groups(stack: list[Linear], runs: list[Call], streams: list[Tensor]) -> list[list[Linear]]:
     """The linears by the input they read, in the order in which inputs arise; those never run come last."""
     found: list[list[Linear]] = []
@@ -261,14 +176,6 @@ def _groups(stack: list[Linear], runs: list[Call], streams: list[Tensor]) -> lis
     with watched(runs[0].layer, stack, see):
         runs[0](streams[0])
     return [group for group in (*found, list(left.values())) if group]
-
-
-def _dense_path(
-    loaded: Loaded, tokens: Tensor, batches: list[list[Call]], streams: list[Tensor], alike: bool
-) -> DensePath:
-    own = batches if alike else _recorded(loaded, tokens, alike)[0]  # a store that layers fill, filled by dense ones
-    tried = record(loaded.model, loaded.layers, tokens[:1, :CHECKED].to(loaded.model.device))
-    return DensePath(own, streams, tried)
 
 
 def _statistics(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from core.models.replay import by_tokens
-from core.store.results import Array, Perturbed, axes_of
+from core.store.results import Perturbed, axes_of
 
 
 class Reader:
@@ -65,7 +65,7 @@ class Reader:
 
     def result(self) -> Perturbed:
         """Everything read, in float64 on the CPU."""
-        return Perturbed(**{name: _numpy(value) for name, value in self.values.items()})
+        return Perturbed(**{name: value.cpu().double().numpy() for name, value in self.values.items()})
 
 
 class Dense:
@@ -101,7 +101,3 @@ def _suffered(logits: Tensor, dense_log_p: Tensor, dense_p: Tensor, top: Tensor,
 def harm_tokens(length: int, stride: int) -> Tensor:
     """Positions where harm is read: 1, 1 + stride, ... up to the last that has a next token."""
     return torch.arange(1, length - 1, stride)
-
-
-def _numpy(value: Tensor) -> Array:
-    return value.double().cpu().numpy() if value.device.type != "mps" else value.cpu().double().numpy()

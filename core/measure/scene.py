@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -28,10 +29,6 @@ class Words:
     ids: Tensor
     probability: Tensor
 
-    @property
-    def first(self) -> Tensor:
-        return self.ids[..., 0]
-
 
 @dataclass(frozen=True, eq=False)
 class Clean:
@@ -52,6 +49,19 @@ class Clean:
         """(layers, tokens) length of the residual stream."""
         return torch.cat([call.exit.float().norm(dim=-1) for call in self.calls])
 
+    @cached_property
+    def batched(self) -> bool:
+        """Whether what was recorded of one stream serves several: the clean one, twice over, comes out as alone."""
+        for call in self.calls:
+            try:
+                out = call(call.entry.expand(2, -1, -1))
+            except (RuntimeError, ValueError, TypeError):  # a mask or bias of the recorded batch: one at a time then
+                return False
+            wrong = (out - call.exit).float().norm(dim=-1) / call.exit.float().norm(dim=-1)
+            if not wrong.max() <= REPLAY_TOLERANCE[self.loaded.spec.dtype]:
+                return False
+        return True
+
 
 @dataclass(frozen=True, eq=False)
 class Hits:
@@ -59,7 +69,6 @@ class Hits:
 
     drift: Tensor  # (rows, layers, tokens), NaN before the layer
     words: Words
-    flipped: Tensor  # (rows, tokens)
     kl: Tensor  # (rows, tokens) nats
 
 
@@ -93,28 +102,11 @@ def clean(loaded: Loaded, sentence: str) -> Clean:
 
 
 @torch.inference_mode()
-def can_be_batched(run: Clean) -> bool:
-    """Whether what was recorded of one stream serves several: the clean one, twice over, comes out as it did alone."""
-    for call in run.calls:
-        try:
-            out = call(call.entry.expand(2, -1, -1))
-        except (RuntimeError, ValueError, TypeError):  # a mask or bias of the recorded batch: one stream at a time then
-            return False
-        wrong = (out - call.exit).float().norm(dim=-1) / call.exit.float().norm(dim=-1)
-        if not wrong.max() <= REPLAY_TOLERANCE[run.loaded.spec.dtype]:
-            return False
-    return True
-
-
-@torch.inference_mode()
-def hits(
-    run: Clean, question: Question, layers: Sequence[int], moments: Moments, masks: Masks, batched: bool = True
-) -> Hits:
+def hits(run: Clean, question: Question, layers: Sequence[int], moments: Moments, masks: Masks) -> Hits:
     """Perturb the sentence at some layers, each by itself, and follow every stream to the end.
 
     Args:
         layers: ascending.
-        batched: run streams through a layer together.
 
     Raises:
         UserError: a token that the sentence has not, or numbers that overflow.
@@ -128,16 +120,15 @@ def hits(
         if streams:
             rows = torch.cat(streams)
             drift[: len(rows), index] = _drift(rows, run.calls[index].exit)
-            if batched:
+            if run.batched:
                 streams[:] = [rows]
 
     walk(run.loaded.layers, [[call] for call in run.calls], streams, join)
-    parts = [_told(run, part) for part in torch.cat(streams).split(max(1, HEAD_ROWS // run.tokens))]
-    ids, probability, kl = (torch.cat(each) for each in zip(*parts, strict=True))
+    parts = [_read(run, part) for part in torch.cat(streams).split(max(1, HEAD_ROWS // run.tokens))]
+    *words, kl = (torch.cat(each) for each in zip(*parts, strict=True))
     if not (kl.isfinite().all() and drift[:, -1].isfinite().all()):
         raise UserError(f"the numbers overflow with {question.perturbation.name}: choose a smaller size")
-    words = Words(ids, probability)
-    return Hits(drift, words, words.first != run.words.first, kl)
+    return Hits(drift, Words(*words), kl)
 
 
 def _perturbed(question: Question, at: Injection) -> Stream:
@@ -159,7 +150,7 @@ def _drift(streams: Stream, exit: Stream) -> Tensor:
     return (squared[0] / squared[1]).sqrt().float()
 
 
-def _told(run: Clean, streams: Stream) -> tuple[Tensor, Tensor, Tensor]:
+def _read(run: Clean, streams: Stream) -> tuple[Tensor, Tensor, Tensor]:
     """Of some last-layer streams: next words and their probabilities, (rows, tokens, words), and the divergence."""
 
     def read(logits: Tensor, dense_log_p: Tensor, dense_p: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
-from core.ask.jobs import Share, cut
+from core.ask.jobs import Share
 from core.ask.measurements import Measurement, ProfileSpec
 from core.base.errors import UserError, out_of_memory
 from core.base.formats import runs
 from core.base.spec import Spec
-from core.kinds import Gaussian
+from core.kinds import Perturbation
+from core.measure.checkpoint_diff import cumulative, difference
 from core.measure.engines import ENGINES, Group, half_precision_distance, largest_replay_error, prepare
-from core.measure.first_pass import FirstPass
+from core.measure.first_pass import statistics
 from core.measure.perturb import Moments
+from core.measure.shares import Portion, clean, costs, portion, rounding
+from core.measure.weights import removal, scores, weights
 from core.models import work
 from core.models.loading import Loaded
 from core.models.machine import HEADROOM
@@ -28,65 +31,6 @@ from core.models.replay import REPLAY_TOLERANCE
 from core.models.windows import Windows
 from core.store import parts, results
 from core.store.cache import Store
-
-Piece = tuple[Spec, list[int], float]  # a unit, or a measurement with some sequences; and its work, as FLOP
-
-
-@dataclass(frozen=True)
-class Mine:
-    """Units that are measured whole, and the sequences of each measurement."""
-
-    units: frozenset[Spec]
-    sequences: dict[Measurement, list[int]]
-
-
-def mine(profile: ProfileSpec, shape: Outline, share: Share | None) -> Mine:
-    """What a share holds; everything where none is named.
-
-    Pass 1 belongs to every share, and so does what it alone tells. Sequences are dealt out in groups as large as a
-    machine takes that has memory enough, so that the parts are those of an undivided run.
-    """
-    every = list(range(profile.text.sequences))
-    if share is None:
-        perturbed = {profile.unit(each) for each in profile.measurements}
-        return Mine(frozenset(profile.units) - perturbed, dict.fromkeys(profile.measurements, every))
-    pieces = [*_units(profile, shape), *_parts(profile, shape)]
-    falls = zip(cut([took for *_, took in pieces], share.of), pieces, strict=True)
-    own = [(what, group) for part, (what, group, _) in falls if part == share.part]
-    sequences: dict[Measurement, list[int]] = {}
-    for what, group in own:
-        if group:
-            sequences.setdefault(what, []).extend(group)
-    return Mine(frozenset({profile.activation, *(what for what, group in own if not group)}), sequences)
-
-
-def _units(profile: ProfileSpec, shape: Outline) -> Iterator[Piece]:
-    """Units beside the perturbed ones."""
-    took = {
-        profile.weights: work.spectra(shape),
-        profile.scores: work.looks(shape),
-        profile.removed: work.removing(shape),
-        **{
-            profile.cumulative(other): 2 * work.forward(shape, profile.text.sequences * profile.text.length)
-            for other in profile.others.values()
-        },
-        **{profile.difference(other): 0.0 for other in profile.others.values()},
-        profile.floor: work.measurement(shape, profile.measurements[0], profile.text.length),
-    }
-    return ((unit, [], each) for unit, each in took.items() if unit in profile.units)
-
-
-def _parts(profile: ProfileSpec, shape: Outline) -> Iterator[Piece]:
-    """Every measurement of one group after another."""
-    count, length = profile.text.sequences, profile.text.length
-    size = work.group_size(shape, count, length, profile.model.dtype, None)
-    for first in range(0, count, size):
-        group = list(range(first, min(first + size, count)))
-        for each in profile.measurements:
-            yield each, group, work.measurement(shape, each, len(group) * length)
-
-
-ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 
 
 @dataclass
@@ -103,21 +47,18 @@ class Sweep:
     engine: str = "wavefront"
     share: Share | None = None  # None: all of it
     others: Mapping[str, Loaded] = field(default_factory=dict)  # checkpoints to compare with, as the profile names them
-    mine: Mine = field(init=False)
+    portion: Portion = field(init=False)
+    costs: dict[Spec, float] = field(init=False)  # FLOP of units beside the clean run and the perturbed ones
     account: Account = field(init=False)
-    first_pass: FirstPass = field(init=False)
     seconds: dict[str, float] = field(default_factory=dict)
     replay: float | None = None  # relative difference between a replayed clean layer and the model's own forward
     warnings: list[str] = field(default_factory=list)  # of the part in the making
     checked: set[int] = field(default_factory=set)  # batch sizes at which the replay was compared
 
     def __post_init__(self) -> None:
-        self.mine = mine(self.profile, self.shape, self.share)
+        self.portion = portion(self.profile, self.shape, self.share)
+        self.costs = costs(self.profile, self.shape)
         self.account = Account(self.report)
-        self.first_pass = FirstPass(
-            self.loaded, self.windows, self.profile, self.store, self.device, self.shape, self.others, self._lacks,
-            self.account,
-        )  # fmt: skip
 
     def run(self) -> None:
         """Measure every missing unit, or what is missing of a share; units that are whole then are put together.
@@ -126,47 +67,44 @@ class Sweep:
             UserError: a residual is asked of a model that cannot be pruned, or numbers overflow.
             Cancelled: the report function said so; finished parts stay.
         """
-        missing = [each for each in self.mine.sequences if self.store.measured(self.profile.unit(each)) is None]
+        missing = [each for each in self.portion.sequences if self.store.measured(self.profile.unit(each)) is None]
         pending = {each: self._pending(each) for each in missing}
-        if any(pending.values()) or any(map(self._lacks, self.mine.units)):
+        if any(pending.values()) or any(map(self._lacks, self.portion.units)):
             self._plan(pending)
             with torch.inference_mode():
-                self._passes([each for each in missing if pending[each]], pending)
+                self._passes({each: sequences for each, sequences in pending.items() if sequences})
         for each in missing:
             self._assemble(each)
 
-    def _passes(self, missing: list[Measurement], pending: dict[Measurement, list[int]]) -> None:
+    def _passes(self, pending: dict[Measurement, list[int]]) -> None:
         began = time.perf_counter()
-        moments = self.first_pass.run((each.perturbation for each in missing), self._warn)
+        moments = self._statistics([each.perturbation for each in pending])
+        self._read_off(moments)
         self.seconds["statistics"] = time.perf_counter() - began
         began, swept = time.perf_counter(), self.account.done
         self._floor(moments)
         self._measure(pending, moments)
-        self.seconds["sweep"] = time.perf_counter() - began
-        if self.seconds["sweep"] > 1 and self.engine == "wavefront":
-            rate = (self.account.done - swept) / self.seconds["sweep"]
+        took = time.perf_counter() - began
+        if took > 1 and self.engine == "wavefront":
+            rate = (self.account.done - swept) / took
             work.remember_rate(self.store, self.device.type, self.shape, self.profile.model.dtype, rate)
 
     def _lacks(self, unit: Spec) -> bool:
         """Whether a unit beside the perturbed ones is to be measured here and yet to be found."""
-        return unit in self.mine.units and self.store.measured(unit) is None
-
-    # -- the plan ---------------------------------------------------------------------------------------------------
+        return unit in self.portion.units and self.store.measured(unit) is None
 
     def _pending(self, measurement: Measurement) -> list[int]:
         finished = parts.finished(self.store, self.profile.unit(measurement))
         done = {first + n for first, part in finished.items() for n in range(part.sequences)}
-        return [index for index in self.mine.sequences[measurement] if index not in done]
+        return [index for index in self.portion.sequences[measurement] if index not in done]
 
     def _plan(self, pending: dict[Measurement, list[int]]) -> None:
         length, size = self.profile.text.length, self._size()
-        planned = self.first_pass.work
+        planned = clean(self.profile, self.shape) + sum(took for unit, took in self.costs.items() if self._lacks(unit))
         for measurement, sequences in pending.items():
             groups = -(-len(sequences) // size)
             if groups:
                 planned += groups * work.measurement(self.shape, measurement, len(sequences) * length / groups)
-        if self._lacks(self.profile.floor):
-            planned += work.measurement(self.shape, self._rounding, length)
         self.account.planned = planned
 
     def _size(self) -> int:
@@ -176,9 +114,46 @@ class Sweep:
             int(HEADROOM * free_memory(self.device)),
         )  # fmt: skip
 
-    @property
-    def _rounding(self) -> Measurement:
-        return Measurement(perturbation=Gaussian(size=ROUNDING[self.profile.model.dtype]))
+    # -- pass 1 -----------------------------------------------------------------------------------------------------
+
+    def _statistics(self, asked: list[Perturbation]) -> Moments:
+        """The clean run. asked: perturbations that will be measured with the moments."""
+        wanted = {found for each in asked if each.treatment for found in ("none", *each.treatment.statistics)}
+        wanted |= {"norm"} if self._lacks(self.profile.scores) else set()  # what scores are made of
+        wanted |= {"second_moment"} if self._lacks(self.profile.removed) else set()
+        step = self._by_sequence("pass 1, clean run:", clean(self.profile, self.shape))
+        covariance = any(each.covariance for each in asked)
+        activation, moments = statistics(self.loaded, self.windows.tokens, wanted, covariance, step, self._warn)
+        if self._lacks(self.profile.activation):
+            self.store.save(self.profile.activation, activation, {})
+        return replace(moments, others={name: other.layers for name, other in self.others.items()})
+
+    def _read_off(self, moments: Moments) -> None:
+        """Measure what no perturbation is part of: numbers of the weights, and other checkpoints beside the model."""
+        profile, loaded, tokens = self.profile, self.loaded, self.windows.tokens
+        self._once(profile.scores, "scores of the weights:", scores, loaded, moments.norm)
+        squared = moments.second_moment, tokens.numel()
+        self._once(profile.removed, "errors of removed weights:", removal, loaded, *squared)
+        self._once(profile.weights, "spectra of the weights:", weights, loaded)
+        for name, other in self.others.items():
+            self._once(profile.difference(name), "differences of the weights:", difference, loaded, other)
+            self._once(profile.cumulative(name), "the whole other checkpoint:", cumulative, loaded, other, tokens)
+
+    def _once(self, unit: Spec, what: str, measure: Callable, *given: object) -> None:
+        """Measure and save a unit, unless it is there."""
+        if self._lacks(unit):
+            took, by_layer = self.costs[unit], self.account.by_layer
+            step = self._by_sequence(what, took) if measure is cumulative else by_layer(what, self.shape.layers, took)
+            self.store.save(unit, measure(*given, step), {})
+
+    def _by_sequence(self, what: str, took: float) -> Callable[[int], None]:
+        count = self.profile.text.sequences
+
+        def step(index: int) -> None:
+            self.account.add(took / count)
+            self.account.say(f"{what} sequence {index + 1} of {count}")
+
+        return step
 
     # -- pass 2 -----------------------------------------------------------------------------------------------------
 
@@ -186,7 +161,7 @@ class Sweep:
         if not self._lacks(self.profile.floor):
             return
         group = self._prepared([0], moments)
-        rounded = self._part(group, self._rounding, "noise floor", 1)
+        rounded = self._part(group, rounding(self.profile), "noise floor", 1)
         half = half_precision_distance(group) if self.profile.model.dtype != "float32" else np.zeros(self.shape.layers)
         self.store.save(self.profile.floor, results.Floor(drift=rounded.drift, half_precision=half), {})
 
@@ -253,13 +228,11 @@ class Sweep:
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             if out_of_memory(error):
                 raise
-            found, why = float("inf"), f"the layers cannot be called alone ({type(error).__name__})"
-        else:
-            why = f"a replayed layer differs by {found:.1e} from the model's own forward"
+            found = float("inf")
         self.replay = max(found, self.replay or 0.0)
         if not found <= REPLAY_TOLERANCE[self.profile.model.dtype]:
             self.engine = "hooks"
-            self.account.say(f"{why}: falling back to one full forward per injection layer")
+            self.account.say("layers alone give other numbers: falling back to one full forward per injection layer")
 
     def _assemble(self, measurement: Measurement) -> None:
         unit = self.profile.unit(measurement)

@@ -1,8 +1,8 @@
-"""The budget: parameter-weighted mean sparsity, met exactly inside the bounds or not at all, by hand too."""
+"""The budget: met exactly inside the bounds or not at all, by shifting a wish or by buying the least harm."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from core.base.errors import UserError
 from core.base.formats import ranges
 from core.base.spec import Array
+from core.kinds import CURRENCIES
 
 TOLERANCE = 1e-9
 
@@ -121,21 +122,70 @@ def pinned(sparsity: Array, hand: Mapping[int, float], parameters: Array, target
         )
     result = sparsity.copy()
     result[layers] = values
-    free = parameters[~held].sum()
-    wanted = target * parameters.sum() - (result * parameters)[held].sum()
-    if not bounds.low * free - 1e-9 * parameters.sum() <= wanted <= bounds.high * free + 1e-9 * parameters.sum():
-        raise UserError(_impossible(layers, wanted / free if free else None, target, bounds))
+    wanted, free = target * parameters.sum() - (result * parameters)[held].sum(), parameters[~held].sum()
+    left = wanted / free if free else 0.0
+    possible = float(np.clip(left, bounds.low, bounds.high)) if free else 0.0
+    if abs(wanted - possible * free) > TOLERANCE * parameters.sum():
+        if not free:
+            raise UserError(f"every layer is set by hand and the budget {target:g} is not met: free one layer")
+        raise UserError(
+            f"with layer{'s' if len(layers) > 1 else ''} {ranges(sorted(layers.tolist()))} set by hand the others "
+            f"would need a mean sparsity of {left:.3f}, outside the bounds {bounds.low:g} to {bounds.high:g}: set them "
+            f"nearer to the target {target:g}"
+        )
     if free:
-        left = float(np.clip(wanted / free, bounds.low, bounds.high))
-        result[~held] = project(sparsity[~held], parameters[~held], left, bounds)
+        result[~held] = project(sparsity[~held], parameters[~held], possible, bounds)
     return result
 
 
-def _impossible(layers: Array, left: float | None, target: float, bounds: Bounds) -> str:
-    some = f"layer{'s' if len(layers) > 1 else ''} {ranges(sorted(layers.tolist()))}"
-    if left is None:
-        return f"every layer is set by hand and the budget {target:g} is not met: free one layer"
-    return (
-        f"with {some} set by hand the others would need a mean sparsity of {left:.3f}, outside the bounds "
-        f"{bounds.low:g} to {bounds.high:g}: set them nearer to the target {target:g}"
-    )
+@dataclass(frozen=True, eq=False)
+class Units:
+    """Units with the same levels, from the least damage to the most."""
+
+    weights: Array  # (units,) how many weights each holds
+    saved: Mapping[str, Array]  # currency -> what a weight saves at each level, (levels,), rising
+    harm: Array  # (units, levels), nats
+
+
+def sparsity_levels(sparsities: Iterable[float]) -> dict[str, Array]:
+    """Currency -> what a weight saves by being pruned to each sparsity, (levels,)."""
+    found = list(map(float, sparsities))
+    return {kind.name: np.array([kind.saves(each) for each in found]) for kind in CURRENCIES}
+
+
+def solve(units: Units, budget: float, currency: str) -> Array:
+    """What a weight of each unit saves, (units,), where weights save `budget` on average with the least total harm.
+
+    Every piece between two levels has a price, harm per amount saved. Where prices rise along the levels, as along a
+    hull, buying from the cheapest on gives the least total; it is continuous and never lowers a unit when the budget
+    rises. Pieces of one price and one place are bought alike, so that equal units end equal.
+
+    Args:
+        units: their harm is convex in what is saved.
+
+    Raises:
+        UserError: the last level saves less than the budget.
+    """
+    saved = units.saved[currency]
+    if budget > saved[-1]:
+        raise UserError(f"a budget of {budget:g} {currency} is more than can be saved, {saved[-1]:g}: lower it")
+    width = np.diff(saved)
+    price = np.diff(units.harm, axis=1) / width / units.weights[:, None]
+    price = np.maximum.accumulate(price, axis=1)  # against rounding: a later piece is never cheaper
+    bought = _bought(price, units.weights[:, None] * width, (budget - saved[0]) * units.weights.sum())
+    return saved[0] + bought.sum(1) / units.weights
+
+
+def _bought(price: Array, weight: Array, left: float) -> Array:
+    """How much of each piece is bought, cheapest first, until `left` is spent; all (units, pieces)."""
+    if not price.size:
+        return np.zeros_like(price)
+    place = np.tile(np.arange(price.shape[1]), len(price))
+    order = np.lexsort((place, price.ravel()))
+    alike = (np.diff(price.ravel()[order]) == 0) & (np.diff(place[order]) == 0)
+    group = np.concatenate([[0], np.cumsum(~alike)])
+    whole = np.bincount(group, weight.ravel()[order])
+    before = np.cumsum(whole) - whole
+    share = np.empty(price.size)
+    share[order] = np.clip((left - before) / whole, 0, 1)[group]
+    return share.reshape(price.shape) * weight

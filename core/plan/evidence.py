@@ -12,9 +12,8 @@ from core.base.spec import Array
 from core.kinds.currency import ZEROS
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.plan import responses
-from core.plan.budget import TOLERANCE, Bounds
+from core.plan.budget import TOLERANCE, Bounds, Units, solve, sparsity_levels
 from core.plan.responses import Curves
-from core.plan.units import Units, solve, sparsity_levels
 from core.store.profiles import Profile
 
 

@@ -29,7 +29,6 @@ class Gains:
     high: Array  # (layers,) ratio
     mean_ratio: Array  # (layers,) E[R_L / R_i], the paper's coefficient (second-hand)
     median: Array  # (layers,) median over tokens, mean over sequences
-    quartiles: Array  # (layers, 2) over tokens, mean over sequences
     drift: Array  # (layers,) measured drift at injection, geometric mean
     verdicts: tuple[str | None, ...]  # per layer, see `verdicts_of`
     uncorrected: tuple[str | None, ...]  # the same by each layer's own interval
@@ -60,9 +59,6 @@ def gains_of(seeds: Sequence[Perturbed]) -> Gains:
         high=np.exp(mean + half),
         mean_ratio=np.mean([each.ratio.mean(1) for each in seeds], axis=0),
         median=np.mean([each.ratio_q50.mean(1) for each in seeds], axis=0),
-        quartiles=np.mean(
-            [np.stack([each.ratio_q25.mean(1), each.ratio_q75.mean(1)], axis=1) for each in seeds], axis=0
-        ),
         drift=np.exp(np.mean([finite(np.einsum("iin->in", each.log_drift)).mean(1) for each in seeds], axis=0)),
         verdicts=verdicts_of(logs),
         uncorrected=verdicts_of(logs, corrected=False),

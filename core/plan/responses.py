@@ -1,4 +1,4 @@
-"""What pruning one layer alone does, read off a profile: the curves that the response allocation spends by."""
+"""Responses to pruning one layer alone, read off a profile: the curves that budgets are spent and estimated by."""
 
 from __future__ import annotations
 
@@ -9,21 +9,15 @@ from itertools import pairwise
 
 import numpy as np
 
+from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.kinds.treatments import OF_ONE_LAYER, USUAL, place
+from core.plan.budget import TOLERANCE
 from core.store.profiles import Profile
 from core.store.results import Array
 
 FIELDS = {"drift": "final_squared", "kl": "kl", "nll": "nll_increase"}
 NAMES = {"drift": "squared final drift", "kl": "KL divergence, nats", "nll": "loss, nats/token"}
-
-
-@dataclass(frozen=True)
-class Judge:
-    """By which measured harm allocations are estimated, and by whose pruning."""
-
-    harm: str = "drift"  # one of NAMES
-    pruner: str = USUAL
 
 
 def measured(profile: Profile, pruner: str, objective: str) -> tuple[Array, Array]:
@@ -104,10 +98,6 @@ class Curves:
     sparsity: Array  # (points,) from 0 up, fractions
     harm: Array  # (layers, points), convex and rising along the points
 
-    def at(self, sparsity: Array) -> Array:
-        """Harm of each layer at its own sparsity, (layers,)."""
-        return np.array([np.interp(s, self.sparsity, row) for s, row in zip(sparsity, self.harm, strict=True)])
-
     @property
     def highest(self) -> float:
         return float(self.sparsity[-1])
@@ -121,14 +111,12 @@ def curves(sparsities: Array, harm: Array) -> Curves:
     Nothing is extrapolated beyond the largest measured sparsity.
 
     Args:
-        sparsities: (measured,) ascending, without 0.
+        sparsities: (measured,) two or more, ascending, without 0.
         harm: (layers, measured); a negative harm counts as none, and harm never falls with sparsity.
 
     Raises:
-        UserError: fewer than two sparsities, or a harm that is not finite.
+        UserError: a harm that is not finite.
     """
-    if len(sparsities) < 2:
-        raise UserError("a response needs two or more measured sparsities: measure residual:wanda:0.5 and 0.7, say")
     check_finite(harm)
     known = np.concatenate([[0.0], sparsities])
     rising = np.maximum.accumulate(np.maximum(harm, 0), axis=1)
@@ -175,3 +163,53 @@ def hull(x: Array, y: Array) -> Array:
             kept.pop()
         kept.append(i)
     return np.interp(x, x[kept], y[kept])
+
+
+def judge_of(request: AllocationRequest, profile: Profile) -> str:
+    """The pruner whose responses an allocation is judged by, unless another is asked for.
+
+    That of the curves it was made from; else the first one that the profile holds curves of.
+    """
+    known = pruners(profile, request.base.per_linear)
+    return getattr(request.base, "pruner", None) or next(iter(known), USUAL)
+
+
+def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner: str = USUAL) -> float:
+    """The additive estimate: the sum of one-layer responses, or of one-linear ones, in the objective's unit.
+
+    Layers damage each other's inputs, so the true harm is another number; within one target and pruner the order of
+    allocations is what it can tell. Estimates from layers and from linears are not comparable with each other.
+
+    Args:
+        sparsity: (layers,) or (layers, linears).
+
+    Raises:
+        UserError: too few sparsities were measured, or a layer's sparsity exceeds the largest of them or is negative.
+    """
+    found = of_profile(profile, pruner, objective, per_linear=sparsity.ndim == 2)
+    rows = sparsity.reshape(len(sparsity), -1)
+    for layer, unit in np.argwhere((rows < -TOLERANCE) | (rows > found.highest + TOLERANCE)):
+        raise UserError(
+            f"layer {layer} has sparsity {rows[layer, unit]:.3f} and was measured from 0 to {found.highest:g}: measure "
+            "more, or change the bounds"
+        )
+    return float(estimates(sparsity[None], profile, objective, pruner)[0])
+
+
+def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: str = USUAL) -> Array:
+    """The additive estimate of many allocations; NaN where one leaves 0 to the largest measured sparsity.
+
+    Args:
+        rows: (rows, layers) or (rows, layers, linears).
+
+    Returns:
+        (rows,) in the objective's unit; see `estimate` for what it can tell.
+
+    Raises:
+        UserError: too few sparsities were measured.
+    """
+    found = of_profile(profile, pruner, objective, per_linear=rows.ndim == 3)
+    units = rows.reshape(len(rows), -1)
+    known = np.where((units >= -TOLERANCE) & (units <= found.highest + TOLERANCE), units, np.nan)
+    harms = [np.interp(of_unit, found.sparsity, harm) for of_unit, harm in zip(known.T, found.harm, strict=True)]
+    return np.stack(harms, axis=1).sum(1)

@@ -174,17 +174,10 @@ def layer_parameters(profile: Profile) -> Array:
 
 
 def family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
-    """The same allocation at several correction strengths, (strengths, layers): what a slider is dragged over.
+    """The same allocation at several correction strengths: what a slider is dragged over.
 
-    Raises:
-        UserError: as `allocate`.
-    """
-    rows = exact_family(request, profile, strengths)
-    return layer_means(rows, linear_parameters(profile)) if request.base.per_linear else rows
-
-
-def exact_family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
-    """As `family`; (strengths, layers, linears) where the budget is spread over linears.
+    Returns:
+        (strengths, layers); (strengths, layers, linears) where the budget is spread over linears.
 
     Raises:
         UserError: as `allocate`.

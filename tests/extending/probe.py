@@ -150,7 +150,7 @@ def _job(model: str) -> dict[str, Any]:
 
 
 def _currency() -> list[float]:
-    from core.plan.units import Units, solve, sparsity_levels
+    from core.plan.budget import Units, solve, sparsity_levels
 
     harm = np.array([[0.0, 1.0, 4.0], [0.0, 0.1, 0.3]])
     return solve(Units(np.ones(2), sparsity_levels((0, 0.5, 1)), harm), 1, "bytes").tolist()

@@ -19,7 +19,7 @@ from core.cli import main
 from core.kinds.owl import Owl
 from core.kinds.response import Response
 from core.plan.budget import Bounds, met, pinned
-from core.plan.estimates import estimates as sums
+from core.plan.responses import estimates as sums
 from core.plan.spread import allocate
 from core.show.figures.tensors import linears
 from core.store.cache import Store

@@ -10,7 +10,7 @@ from core.ask.allocations import AllocationRequest, Correction
 from core.base.formats import digits, per_cent, times
 from core.kinds.owl import Owl
 from core.plan import responses
-from core.plan.estimates import estimates
+from core.plan.responses import estimates
 from core.plan.spread import family
 from core.results.propagation import unreadable
 from core.show.lessons.shared import DRIVER, EVERY, TARGET, check_several, of, ordinal, ref

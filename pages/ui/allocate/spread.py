@@ -13,8 +13,8 @@ from core.base.escape import plain
 from core.base.formats import sentence
 from core.kinds import BASE_LABELS, Manual
 from core.plan.budget import Bounds, binding, pinned
-from core.plan.estimates import estimates
-from core.plan.spread import Allocation, bounds_of, exact_family, layer_means, linear_parameters
+from core.plan.responses import estimates
+from core.plan.spread import Allocation, bounds_of, family, layer_means, linear_parameters
 from core.show.figures.tensors import linears
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -77,7 +77,7 @@ def dragged(allocation: Allocation, by_hand: str, profile: Profile, pruner: str)
     """
     request, strengths = allocation.request, settings.STRENGTHS
     try:
-        rows = exact_family(request, profile, np.array(strengths))
+        rows = family(request, profile, np.array(strengths))
     except UserError as error:  # without strength the base stands; only the correction lacks something
         st.warning(plain(sentence(f"The correction is off: {error}")))
         strengths, rows = [0.0], allocation.exact[None]
@@ -122,7 +122,7 @@ def estimated(
     if len(strengths) > 1:
         control = "none" if request.correction.control == "reversed" else "reversed"
         turned = request.correction.model_copy(update={"control": control})
-        against = exact_family(request.model_copy(update={"correction": turned}), profile, np.array(strengths))
+        against = family(request.model_copy(update={"correction": turned}), profile, np.array(strengths))
         others[settings.CONTROLS[control]] = pinned_rows(against, held, allocation)
     others["uniform"] = np.full_like(base, request.target)
     try:

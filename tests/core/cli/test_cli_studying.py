@@ -15,7 +15,7 @@ from core.ask.inputs import WindowRequest
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.cli import output
-from core.evaluate import resolving as walking
+from core.evaluate import resolving
 from core.jobs import experiment, worker
 from core.kinds import Manual
 from core.store.cache import Store
@@ -266,7 +266,8 @@ def test_an_export_that_cannot_be_is_refused_before_anything_runs(
 
 
 def test_what_breaks_is_told_and_not_exported(prune: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walking, "prune_layers", breaking(walking.prune_layers, lambda plan: np.std(plan.sparsity) > 0))
+    broken = breaking(resolving.prune_layers, lambda plan: np.std(plan.sparsity) > 0)
+    monkeypatch.setattr(resolving, "prune_layers", broken)
     ramp = "depth_ramp beta=0.05:0.5"
     found = prune("--json", by=ramp).json
     assert found["evaluation"]["perplexity"] is None and found["evaluation"]["broken_at_layer"] == 1
@@ -327,7 +328,7 @@ def assert_told(points: dict[str, dict]) -> None:
 
 
 def test_an_export_tells_of_help(studied: dict, run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = walking.prune_layers
-    monkeypatch.setattr(walking, "prune_layers", lambda *args: args[4]("layer 2: damping raised") or real(*args))
+    real = resolving.prune_layers
+    monkeypatch.setattr(resolving, "prune_layers", lambda *args: args[4]("layer 2: damping raised") or real(*args))
     told = run("export", studied["key"], "--setting", "2:4", "--to", tmp_path / "out")
     assert told.code == 0 and "along: layer 2: damping raised." in told.out

@@ -88,13 +88,6 @@ def test_the_first_broken_layer_is_named(layer: int) -> None:
     assert continuation(broken, "The heron", 5) == "", "it ends where the logits do"
 
 
-def test_a_reference_of_other_windows_is_refused() -> None:
-    loaded = tiny.loaded("llama")
-    dense = reference(loaded, tiny.windows(3, 12).tokens)
-    with pytest.raises(ValueError, match="3, 12"):
-        evaluate(loaded, tiny.windows(2, 12).tokens, dense)
-
-
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_a_continuation_is_the_likeliest_token_each_time(family: str) -> None:
     loaded = tiny.loaded(family)

@@ -17,11 +17,10 @@ from core.ask.requests import ExportRequest
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import Broken
-from core.evaluate import resolving as walking
+from core.evaluate import resolving
 from core.evaluate.perplexity import evaluate
 from core.jobs import experiment
 from core.measure.pruning import Plan, prune_layers, restored
-from core.models import anatomy
 from core.models.progress import Cancelled, Progress
 from core.models.windows import windows
 from core.plan.spread import spread
@@ -53,11 +52,6 @@ def request(text: str, *asked: Setting, windows: int = 20, **more: object) -> St
         evaluation=EvaluationRequest(text=WindowRequest(source=text, sequences=windows, length=LENGTH, seed=1)),
         **more,
     )
-
-
-def test_a_corrections_base_is_the_same_setting_without_it() -> None:
-    assert setting("dlp high=0.9 strength=0.04 clip=0.5").base == setting("dlp high=0.9")
-    assert setting("dlp").base is None
 
 
 def test_a_uniform_twin_has_room_for_its_target() -> None:
@@ -93,8 +87,8 @@ def test_what_is_measured_is_found_again_and_shared(empty: Store, text: str, mon
     first = experiment.get(request(text, setting()), empty)
     assert experiment.get(request(text, setting()), empty).key == first.key
     walks: list[str] = []
-    real = walking.prune_layers
-    monkeypatch.setattr(walking, "prune_layers", lambda *args: walks.append("walk") or real(*args))
+    real = resolving.prune_layers
+    monkeypatch.setattr(resolving, "prune_layers", lambda *args: walks.append("walk") or real(*args))
     more = experiment.get(request(text, setting(), setting("depth_ramp beta=0.05")), empty)
     assert more.key != first.key
     assert walks == ["walk"]  # only the new setting is pruned
@@ -158,7 +152,7 @@ def test_a_stopped_study_knows_the_first_broken_layer(empty: Store, text: str, m
         if progress.line.startswith("Uniform") and progress.line.endswith("saved 20 of 20 windows"):
             raise Cancelled
 
-    monkeypatch.setattr(walking, "prune_layers", spoiling(walking.prune_layers, layer=2))
+    monkeypatch.setattr(resolving, "prune_layers", spoiling(resolving.prune_layers, layer=2))
     asked = request(text, setting())
     with pytest.raises(Cancelled):
         experiment.get(asked, empty, report=stop)
@@ -175,7 +169,7 @@ def test_a_stopped_study_knows_the_first_broken_layer(empty: Store, text: str, m
 @pytest.fixture
 def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
     """At 60% the linears of layer 1 get inputs that are not finite."""
-    real = walking.prune_layers
+    real = resolving.prune_layers
 
     def broken(loaded, tokens, plan, step, warn, *rest):
         def spoil(layer: int) -> None:
@@ -186,7 +180,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
         warn("layer 0, mlp.up_proj: the damping was raised")
         return real(loaded, tokens, plan, spoil, warn, *rest)
 
-    monkeypatch.setattr(walking, "prune_layers", broken)
+    monkeypatch.setattr(resolving, "prune_layers", broken)
 
 
 def test_what_cannot_be_pruned_is_no_number_and_the_others_go_on(empty: Store, text: str, breaking: None) -> None:
@@ -235,18 +229,6 @@ def test_a_profile_of_another_model_is_refused(empty: Store, text: str, refused)
         experiment.get(request(text, setting("owl"), profile=measured.key), empty)
 
 
-def test_budgets_per_linear_reach_the_weights(empty: Store, text: str) -> None:
-    rows = tuple(tuple(0.3 + 0.05 * linear for linear in range(7)) for _ in range(4))
-    sizes = [linear.weight.numel() for linear in anatomy.linears(tiny.loaded("llama").layers[0])]
-    target = float(np.average(rows[0], weights=sizes))
-    by_hand = AllocationRequest(base={"kind": "manual", "sparsity": rows}, target=target, unclipped=True)
-    found = evaluations.load(empty, experiment.get(request(text, Setting(allocation=by_hand)), empty))
-    one = found.singles[2]
-    assert one.planned.shape == (4, 7)
-    columns = np.array([linear.weight.shape[1] for linear in anatomy.linears(tiny.loaded("llama").layers[0])])
-    assert (np.abs(one.result.evaluated.zeros - one.planned) <= 1 / columns + 1e-6).all()
-
-
 # --- exported ------------------------------------------------------------------------------------------------------
 
 
@@ -275,18 +257,6 @@ def test_an_export_is_the_evaluated_model_and_its_card_has_the_numbers(empty: St
     assert f"{measured.perplexity:.4g}" in card
 
 
-def test_an_export_in_the_way_is_refused_before_anything_runs_unless_it_may_be_replaced(
-    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused
-) -> None:
-    experiment.get(exporting(text, tmp_path / "out"), empty)
-    asked = exporting(text, tmp_path / "out").model_copy(update={"setting": setting("depth_ramp beta=0.02")})
-    with monkeypatch.context() as patch, refused("out"):
-        patch.setattr(walking, "prune_layers", lambda *_: pytest.fail("the model was pruned"))
-        experiment.get(asked, empty)
-    made = experiment.get(asked.model_copy(update={"overwrite": True}), empty)
-    assert made.provenance["difference"] <= 1e-6
-
-
 def test_an_export_gives_no_numbers_that_are_not_its_own(
     empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused
 ) -> None:
@@ -294,7 +264,7 @@ def test_an_export_gives_no_numbers_that_are_not_its_own(
     entry = experiment.get(request(text, setting("depth_ramp beta=0.05")), empty)
     path = Path(text.removeprefix("file:"))
     path.write_text(path.read_text()[7:])
-    monkeypatch.setattr(walking, "prune_layers", lambda *_: pytest.fail("the model was pruned"))
+    monkeypatch.setattr(resolving, "prune_layers", lambda *_: pytest.fail("the model was pruned"))
     with refused(entry.key, "calibration text"):
         experiment.get(exporting(text, tmp_path / "out", study=entry.key), empty)
 

@@ -15,10 +15,9 @@ from pyarrow import parquet
 
 from core.base.errors import UserError
 from core.evaluate import zeroshot
-from core.evaluate.harness import sandboxed
 from core.evaluate.task_files import FORMATS
 from tests import tiny
-from tests.core.evaluate.test_zeroshot import folder, task
+from tests.core.evaluate.test_zeroshot import documents, folder, task
 from tests.loopback import Loopback, Quiet
 
 SHELL = "os.system('echo ran > {ran}')"
@@ -74,8 +73,7 @@ def test_one_that_reaches_for_it_later_is_refused_then(tmp_path: Path, refused, 
 
 
 @pytest.mark.parametrize("kind", ["Image", "Audio", "Video", "Pdf", "Nifti", "List"])
-@pytest.mark.parametrize("form", ["parquet", "arrow"])
-def test_a_column_that_is_opened_from_elsewhere_is_refused(tmp_path: Path, refused, form: str, kind: str) -> None:
+def test_a_column_that_is_opened_from_elsewhere_is_refused(tmp_path: Path, refused, kind: str) -> None:
     """Nothing is fetched from the address that stands in the data."""
     asked: list[str] = []
 
@@ -88,37 +86,29 @@ def test_a_column_that_is_opened_from_elsewhere_is_refused(tmp_path: Path, refus
 
     column = {"_type": kind} if kind != "List" else [{"inner": {"_type": "Image"}}]
     with Loopback(Told) as server:
-        where = with_column(tmp_path / "tasks", form, column, f"{server.address}/1.png")
-        with refused("local_birds", "Image" if kind == "List" else kind, f"birds.{form}"):
+        where = with_column(tmp_path / "tasks", column, f"{server.address}/1.png")
+        with refused("local_birds", "Image" if kind == "List" else kind, "birds.parquet"):
             zeroshot.tasks(["local_birds"], where)
     assert asked == []
 
 
-@pytest.mark.parametrize("form", ["parquet", "arrow"])
-def test_columns_of_text_are_read(tmp_path: Path, form: str) -> None:
-    where = with_column(tmp_path / "tasks", form, {"_type": "Value", "dtype": "string"}, "a heron")
+def test_columns_of_text_are_read(tmp_path: Path) -> None:
+    where = with_column(tmp_path / "tasks", {"_type": "Value", "dtype": "string"}, "a heron")
     assert zeroshot.tasks(["local_birds"], where)[0].documents == 12
-    (where / f"birds.{form}").write_bytes(b"PAR1")
+    (where / "birds.parquet").write_bytes(b"PAR1")
     with pytest.raises(UserError, match="columns"):
         zeroshot.tasks(["local_birds"], where)
 
 
-def with_column(where: Path, form: str, column: object, value: str) -> Path:
+def with_column(where: Path, column: object, value: str) -> Path:
     """A folder whose task has one more column, declared as `datasets` declares it."""
-    folder(where, {"dataset_path: json": f"dataset_path: {form}", "birds.jsonl": f"birds.{form}"})
-    (where / "birds.jsonl").rename(where / "rows.jsonl")
-    rows = [json.loads(line) for line in (where / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
+    folder(where, {"dataset_path: json": "dataset_path: parquet", "birds.jsonl": "birds.parquet"})
     nested = [{"inner": value}] if isinstance(column, list) else value
-    table = pa.Table.from_pylist([each | {"more": nested} for each in rows])
+    table = pa.Table.from_pylist([each | {"more": nested} for each in documents()])
     features = {"question": {"_type": "Value", "dtype": "string"}, "gold": {"_type": "Value", "dtype": "int64"}}
     features |= {"choices": {"_type": "List", "feature": {"_type": "Value", "dtype": "string"}}, "more": column}
     table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
-    path = str(where / f"birds.{form}")
-    if form == "parquet":
-        parquet.write_table(table, path)
-    else:
-        with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
-            writer.write_table(table)
+    parquet.write_table(table, where / "birds.parquet")
     return where
 
 
@@ -140,7 +130,7 @@ def test_a_metric_of_the_folder_is_not_loaded(tmp_path: Path, refused, named: st
     ("line", "instead", "named"),
     [
         *(("dataset_path: json", f"dataset_path: {path}", [path.strip("[]"), *FORMATS])
-          for path in ("pandas", "webdataset", "./birds.py", "allenai/ai2_arc", "[json]")),
+          for path in ("pandas", "arrow", "./birds.py", "allenai/ai2_arc", "[json]")),
         ("  - metric: acc_norm", "  - metric: acc_norm\n    hf_evaluate: true", ["acc_norm", "lm-eval's own"]),
         *(("dataset_kwargs:", f"dataset_kwargs:\n  {option}", [option.split(":")[0], "how they are read"])
           for option in ("cache_dir: elsewhere", "data_dir: /", "num_proc: 2", "streaming: true", "name: x")),
@@ -210,32 +200,3 @@ def test_a_template_does_not_change_the_example_and_its_errors_are_templates() -
         apply_template("{{1 / gold}}", {"gold": 0})
     with pytest.raises(TemplateError, match="'absent' is undefined"):
         apply_template("{{absent}}", {})
-
-
-def test_the_sandbox_keeps_what_lm_eval_adds_to_jinja() -> None:
-    from jinja2 import Environment, StrictUndefined
-
-    ordinary = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
-    ordinary.filters["twice"], ordinary.tests["small"] = lambda value: value * 2, lambda value: value < 3
-    rendered = sandboxed(ordinary).from_string("{{2 | twice}}{{2 is small}}\n").render()
-    assert rendered == "4True\n"
-
-
-def test_lm_evals_own_templates_are_read_by_the_sandbox() -> None:
-    """Each compiles, and reads no attribute that the sandbox refuses of a list, a dictionary or a text."""
-    import lm_eval.tasks
-    from jinja2 import nodes
-    from lm_eval.tasks._yaml_loader import load_yaml
-    from lm_eval.utils import env
-
-    read: set[str] = set()
-    for path in sorted(Path(lm_eval.tasks.__file__).parent.glob("*/*.yaml")):
-        config = load_yaml(path, resolve_func=False, recursive=False)
-        for key in ("doc_to_text", "doc_to_target", "doc_to_choice", "description"):
-            if isinstance(config.get(key), str):
-                read |= {each.attr for each in env.parse(config[key]).find_all(nodes.Getattr)}
-    assert {"split", "strip", "index"} < read
-    for attribute in read:
-        holders = [value for value in ([], {}, "") if hasattr(value, attribute)]
-        assert not attribute.startswith("_")
-        assert all(env.is_safe_attribute(value, attribute, getattr(value, attribute)) for value in holders), attribute

@@ -87,7 +87,7 @@ def test_accuracy_and_its_error_are_those_lm_eval_reports(tmp_path: Path) -> Non
     from lm_eval.tasks import TaskManager
 
     loaded, asked = tiny.loaded("llama"), task(tmp_path)
-    chosen = zeroshot.rows(12, 9, seed=4)
+    chosen = zeroshot.drawn(asked, 9, seed=4)
     report = lm_eval.simple_evaluate(
         model=HFLM(pretrained=loaded.model, tokenizer=copy.deepcopy(loaded.tokenizer), batch_size=3),
         tasks=[asked.config],
@@ -158,26 +158,16 @@ def test_a_broken_model_has_no_accuracy(tmp_path: Path) -> None:
 
 
 def test_a_sample_is_seeded_sorted_and_without_repeats(refused) -> None:
-    first, again, other = (zeroshot.rows(500, 40, seed) for seed in (1, 1, 2))
+    small, large = (zeroshot.Task("t", None, "", None, documents) for documents in (10, 500))
+    first, again, other = (zeroshot.drawn(large, 40, seed) for seed in (1, 1, 2))
     assert first == again != other
     assert first == sorted(set(first)) and len(first) == 40 and first[0] >= 0 and first[-1] < 500
-    assert all(isinstance(row, int) for row in first)
-    assert zeroshot.rows(3, None, 0) == zeroshot.rows(3, 3, 7) == [0, 1, 2]
-    drawn = np.concatenate([zeroshot.rows(10, 3, seed) for seed in range(200)])
+    assert zeroshot.drawn(small, None, 0) == zeroshot.drawn(small, 10, 7) == list(range(10))
+    drawn = np.concatenate([zeroshot.drawn(small, 3, seed) for seed in range(200)])
     assert (np.bincount(drawn, minlength=10) > 30).all()
     for wrong in (0, 11):
-        with refused(str(wrong), "1 to 10"):
-            zeroshot.rows(10, wrong, 0)
-
-
-def test_rows_are_drawn_as_scoring_draws_them(tmp_path: Path, refused) -> None:
-    asked = task(tmp_path)
-    found = zeroshot.score(tiny.loaded("llama"), asked, 5, 3)
-    np.testing.assert_array_equal(zeroshot.drawn(asked, 5, 3), found.document)
-    with refused("local_birds", "13", "12"):
-        zeroshot.drawn(asked, 13, 0)
-    with refused("13", "12"):
-        zeroshot.score(tiny.loaded("llama"), asked, 13, 0)
+        with refused("task t", str(wrong), "1 to 10"):
+            zeroshot.drawn(small, wrong, 0)
 
 
 def test_a_task_is_what_its_files_hold(tmp_path: Path) -> None:
@@ -279,7 +269,7 @@ def test_an_example_that_cannot_be_scored(tmp_path: Path, changed: dict, named: 
 
 def test_names_that_cannot_be_looked_up(tmp_path: Path, refused) -> None:
     where = folder(tmp_path / "tasks")
-    with refused("did you mean local_birds", "local_tiny"):
+    with refused("did you mean local_birds"):
         zeroshot.tasks(["local_brids"], where)
     (where / "copy.yaml").write_text((where / "birds.yaml").read_text(), encoding="utf-8")
     with refused("twice", "birds.yaml", "copy.yaml"):

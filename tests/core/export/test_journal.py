@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from core.evaluate import resolving as walking
+from core.evaluate import resolving
 from core.export import folder, journal
 from core.jobs import experiment
 from core.jobs.queue import tidy
@@ -26,7 +26,7 @@ def test_an_export_that_was_killed_before_its_run_ended_is_not_made_again(
     asked = exporting(text, tmp_path / "out")
     made = experiment.get(asked, empty)  # as a worker does, which then notes that the run is done
     tidy(empty)
-    monkeypatch.setattr(walking, "prune_layers", lambda *_: pytest.fail("the model was pruned again"))
+    monkeypatch.setattr(resolving, "prune_layers", lambda *_: pytest.fail("the model was pruned again"))
     assert experiment.get(asked, empty) == made
     assert made.provenance["folder"] == str(tmp_path / "out") and made.provenance["difference"] == 0
     journal.end(empty, tmp_path / "out")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.ask.jobs import Share, ShareRequest, Unfinished, cut
 from core.jobs import experiment, queue, worker
-from core.measure.sweep import mine
+from core.measure.shares import portion
 from core.models.progress import Cancelled, Progress
 from core.store.cache import Store
 from core.store.parts import missing
@@ -57,7 +57,7 @@ def test_every_piece_falls_to_one_share(of: int) -> None:
     loaded, text = tiny.loaded("llama"), tiny.windows(sequences=7)
     asked = tiny.profile(loaded, text, "gaussian:0.3", "residual:wanda:0.7", "skip")
     asked = asked.model_copy(update={"prunable": True, "removal": True})
-    shares = [mine(asked, tiny.shape(loaded), Share(part=part, of=of)) for part in range(1, of + 1)]
+    shares = [portion(asked, tiny.shape(loaded), Share(part=part, of=of)) for part in range(1, of + 1)]
     units = Counter(unit for each in shares for unit in each.units - {asked.activation})
     assert units == dict.fromkeys({asked.weights, asked.scores, asked.floor, asked.removed}, 1)
     for each in asked.measurements:

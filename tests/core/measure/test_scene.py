@@ -14,7 +14,6 @@ from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, ProfileSpec, measurements
 from core.ask.perturbations import perturbation
 from core.jobs import experiment
-from core.measure import answers as scenes_of
 from core.measure import linears
 from core.measure import scene as scenes
 from core.measure.answers import Lab, gain
@@ -69,7 +68,7 @@ def test_a_scene_is_a_measurement_of_the_same_tokens(family: str, word: str, emp
     request = MeasureRequest(model=folder, text=text, measurements=measurements([perturbation(word)]))
     profile = profiles.load(empty, experiment.get(request, empty))
     assert_agree(found, profile.seeds(word)[0])
-    assert here.batched == (family != "bloom")
+    assert here.clean(SENTENCE).batched == (family != "bloom")
     norms = np.array(found.norms)
     np.testing.assert_allclose(norms[:, 1:].mean(1), profile.activation.norm[:, 0], rtol=1e-3)
     assert "".join(found.tokens) == SENTENCE
@@ -84,14 +83,14 @@ def llama() -> Lab:
 def test_what_looks_at_a_text_looks_at_the_calibration_text(word: str, llama: Lab) -> None:
     """Else the masks would be another sentence's every time; the rest is the engine's."""
     found = llama.scene(lab.question(SENTENCE, word))
-    moments = llama._spread if word.startswith("cov") else llama.norms
-    assert_agree(found, engine(llama.loaded, llama.runs[SENTENCE].ids, word, moments))
+    moments = llama.covariance if word.startswith("cov") else llama.norms
+    assert_agree(found, engine(llama.loaded, llama.clean(SENTENCE).ids, word, moments))
 
 
 def test_masks_that_were_found_ahead_are_those_found_when_asked(llama: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     question = lab.question(SENTENCE, "residual:wanda:0.9")
     expected, ready = llama.scene(question), Lab(llama.loaded)
-    assert len(list(ready.ahead())) == scenes_of.CALIBRATION.sequences + len(lab.REMOVED) * tiny.LAYERS
+    assert len(list(ready.ahead())) == len(lab.REMOVED) * tiny.LAYERS
     monkeypatch.setattr(linears, "pruned", lambda *_: pytest.fail("it was found ahead"))
     assert ready.scene(question).model_copy(update={"seconds": expected.seconds}) == expected
 
@@ -119,7 +118,9 @@ def test_a_single_token_is_perturbed_alone(word: str, token: int, llama: Lab) ->
 def test_a_row_is_one_of_the_scene_and_a_batch_changes_nothing(llama: Lab) -> None:
     question = lab.question(SENTENCE, "gaussian:0.1")
     whole = llama.scene(question)
-    alone = scenes.hits(llama.runs[SENTENCE], question, range(tiny.LAYERS), Moments(), llama.masks, batched=False)
+    single = scenes.clean(llama.loaded, SENTENCE)
+    vars(single)["batched"] = False
+    alone = scenes.hits(single, question, range(tiny.LAYERS), Moments(), llama.masks)
     np.testing.assert_allclose(alone.drift.numpy(), table(whole), rtol=1e-3)
     for layer in range(tiny.LAYERS):
         row, expected = llama.row(question, layer), whole.row(layer)
@@ -135,7 +136,7 @@ def table_of(row: Row) -> np.ndarray:
 @torch.inference_mode()
 def test_the_next_words_are_the_model_s(llama: Lab) -> None:
     found = llama.scene(lab.question(SENTENCE, "gaussian:0.3"))
-    ids = llama.runs[SENTENCE].ids
+    ids = llama.clean(SENTENCE).ids
     expected = llama.loaded.model(input_ids=ids).logits[0].softmax(-1).topk(lab.WORDS)
     decode = llama.loaded.tokenizer.decode
     for words, each, chances in zip(found.dense, expected.indices, expected.values, strict=True):

@@ -14,6 +14,7 @@ from core.ask.measurements import Measurement, PerturbedSpec, ProfileSpec
 from core.base.errors import shortage
 from core.measure import sweep as sweeps
 from core.measure.engines import Group
+from core.measure.shares import ROUNDING
 from core.measure.sweep import Sweep
 from core.models import work
 from core.models.progress import Cancelled, Progress, Report, silent
@@ -93,26 +94,6 @@ def test_what_comes_before_measuring_moves_the_bar(empty: Store) -> None:
     assert done == sorted(done) and len({each.total for each in seen}) == 1
     assert done[-1] == pytest.approx(seen[-1].total, rel=1e-3)
     assert seen[-1].parts == len(NAMES) * 2
-
-
-def test_what_is_measured_already_is_not_run_again(empty: Store) -> None:
-    run(empty)
-    seen: list[Progress] = []
-    run(empty, report=seen.append)
-    assert not seen
-
-
-def test_a_part_is_found_as_soon_as_it_is_reported(empty: Store, text) -> None:
-    profile = tiny.profile(tiny.loaded("llama"), text, *NAMES)
-    drawn = []
-
-    def report(progress: Progress) -> None:
-        if progress.line.startswith("saved"):
-            found = [parts.partial(empty, profile.unit(each)) for each in profile.measurements]
-            drawn.append(sum(part.sequences for part in found if part is not None))
-
-    run(empty, report=report)
-    assert drawn == [3, 6, 9, 12, 15, 17, 19, 21, 23, 25]
 
 
 # --- the model is left as it was found -----------------------------------------------------------------------------
@@ -356,7 +337,7 @@ def test_half_precision_knows_its_distance_from_float32(dtype: str, engine: str,
     tiny.sweep(of, text, profile, empty, engine=engine).run()
     tiny.assert_untouched(half, before)
     floor = empty.load(profile.floor)
-    unit = sweeps.ROUNDING[dtype]
+    unit = ROUNDING[dtype]
     assert (floor.half_precision > unit / 19).all() and (floor.half_precision < 50 * unit).all()
     assert (np.diff(floor.half_precision) > -unit / 2).all()  # rounding adds up from layer to layer
     found = empty.load(profile.unit(profile.measurements[0]))

@@ -117,15 +117,6 @@ def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_unif
     assert "but is worse than Uniform" in finish(contenders, 12.0).finding
 
 
-def test_an_interval_of_perplexities_is_that_of_the_change_against_uniform(measured: tuple) -> None:
-    one = next(each for each in run(measured) if each.kind == "response").measured
-    low, high = race.interval(one)
-    change = one.against_uniform.quoted
-    assert low / one.perplexity == pytest.approx((1 + change.low / 100) / (1 + change.value / 100))
-    assert low < one.perplexity < high
-    assert all(map(math.isnan, race.interval(one.uniform)))
-
-
 def test_the_allocation_on_screen_is_known_where_it_was_measured(measured: tuple) -> None:
     place = race.where(measured[1], TARGET)
     planned = next(each.sparsity for each in run(measured) if each.kind == "owl")
@@ -150,16 +141,6 @@ def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_th
     mine = race.in_view("mine", planned, found[0], *race.where(groups, TARGET))
     assert mine.measured is each_linear.measured
     np.testing.assert_array_equal(mine.sparsity, each_linear.sparsity)
-
-
-def test_what_the_correction_did_is_said_with_its_reverse(measured: tuple) -> None:
-    said = race.corrected(measured[1], AllocationRequest(base=Owl(), target=TARGET))
-    assert said.startswith(
-        "Measured at 70 % zeros, Wanda on invented evaluation text: The correction at strength 0.04 "
-    )
-    assert "its base, Uniform" in said and "Reversed " in said
-    assert "only an example" in race.corrected([], AllocationRequest(target=TARGET))
-    assert "only an example" in race.corrected(measured[1], AllocationRequest(target=0.6))
 
 
 @pytest.mark.parametrize(
@@ -236,15 +217,6 @@ def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(tmp_path: Pat
     labels, flat = words.text, dict(zip(words.y, words.text, strict=True))["Uniform"]
     assert "not a number" in flat and not any("nan" in text for text in labels)
     assert "against uniform not a number" in race.winner(contenders, TARGET)
-
-
-def test_a_method_in_view_is_not_compared_with_itself(measured: tuple) -> None:
-    contenders = run(measured)
-    mine = race.in_view("this one", contenders[0].sparsity, measured[0], *race.where(measured[1], TARGET))
-    assert mine.measured is contenders[0].measured
-    assert finish([mine, *contenders], 12.0).finding == finish(contenders, 12.0).finding
-    other = race.in_view("this one", contenders[0].sparsity[::-1].copy(), measured[0], None, None)
-    assert finish([other, *contenders], 12.0).finding == finish(contenders, 12.0).finding
 
 
 @pytest.mark.parametrize("look", [LIGHT, DARK])

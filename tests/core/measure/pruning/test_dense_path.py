@@ -98,33 +98,6 @@ def test_an_added_output_lacks_what_the_stream_lacks_after_it(family: str) -> No
     torch.testing.assert_close(path.streams[0], call.exit)
 
 
-@torch.inference_mode()
-def test_on_the_dense_path_nothing_is_lacking() -> None:
-    of = tiny.loaded("llama")
-    calls, stack = runs(of), anatomy.prunable(of.layers[2])
-    path = DensePath([calls], [calls[2].entry], runs(of, TOKENS[:1]))
-    path.enter(2, stack)
-    assert all(not pull.any() for pull in path.pulls(stack, [calls[2]], [calls[2].entry], unseen).values())
-
-
-@torch.inference_mode()
-def test_what_pruned_linears_before_it_did_is_taken_into_account() -> None:
-    """With the attention's output gone, the MLP's is to give that too."""
-    of = fresh("llama")
-    calls, stack = runs(of), anatomy.prunable(of.layers[0])
-    path = DensePath([calls], [calls[0].entry], runs(of, TOKENS[:1]))
-    path.enter(0, stack)
-    by_name = {each.name: each for each in stack}
-    by_name["self_attn.o_proj"].module.weight.zero_()
-    down = by_name["mlp.down_proj"]
-    own, x = read_by(down, calls[0], calls[0].entry)
-    path.read = [each for each in stack if each is not down]
-    found = path.pulls([down], calls[:1], [calls[0].entry], unseen)
-    assert list(found) == [down.name]
-    lacks = (calls[0].exit - own).flatten(0, -2)
-    torch.testing.assert_close(found[down.name], BACK * lacks.T @ x, rtol=1e-3, atol=1e-3)
-
-
 def drift(of: Loaded, dense: Tensor) -> float:
     return float(((runs(of)[-1].exit - dense).norm() / dense.norm()).item())
 

@@ -29,14 +29,6 @@ def test_a_mask_prunes_as_its_pruner_does_also_when_it_is_kept(pruner: str, monk
     assert torch.equal(found.weight(linear, 1, pruner, 0.6), expected)
 
 
-def test_only_the_last_masks_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "KEPT", 2)
-    linear, found = anatomy.linears(tiny.loaded("llama").layers[0])[0], Masks(norms)
-    for sparsity in (0.1, 0.2, 0.1, 0.3):
-        found.weight(linear, 0, "wanda", sparsity)
-    assert [key[-1] for key in found.kept] == [0.1, 0.3]
-
-
 @pytest.mark.parametrize("each", [False, True], ids=["layers", "linears"])
 def test_a_model_is_pruned_for_a_while(each: bool) -> None:
     loaded = tiny.loaded("llama")

@@ -34,31 +34,22 @@ def pruned_by(name: str, weight: Tensor, moment: Tensor, pattern: Pattern | None
     return wanda(weight, moment.diagonal().sqrt(), 0.6, pattern) if name == "wanda" else magnitude(weight, None, 0.6)
 
 
+@pytest.mark.parametrize("pulled", [False, True])
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_it_is_the_direct_solve_of_every_row(pattern: Pattern | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_the_direct_solve_of_every_row(
+    pattern: Pattern | None, pulled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(repair, "ENOUGH", 1e-7)
     weight, moment = drawn(6, 16, 200)
     pruned = pruned_by("wanda", weight, moment, pattern)
-    found = refit(weight, pruned, moment).double()
-    damped = moment.double() + repair.DAMPING[0] * float(moment.diagonal().mean()) * torch.eye(16)
-    for row in range(6):
-        kept = torch.nonzero(pruned[row])[:, 0]
-        right = (damped @ weight[row].double())[kept]
-        exact = torch.linalg.solve(damped[kept][:, kept], right)
-        torch.testing.assert_close(found[row, kept], exact, rtol=1e-3, atol=1e-4)
-
-
-def test_a_pull_is_solved_for_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repair, "ENOUGH", 1e-7)
-    weight, moment = drawn(6, 16, 200)
-    pruned, pull = pruned_by("wanda", weight, moment), torch.randn(6, 16) * moment.diagonal()
-    found = refit(weight, pruned, moment, pull=pull).double()
+    pull = torch.randn(6, 16) * moment.diagonal() * pulled
+    found = refit(weight, pruned, moment, pull=pull if pulled else None).double()
     damped = moment.double() + repair.DAMPING[0] * float(moment.diagonal().mean()) * torch.eye(16)
     for row in range(6):
         kept = torch.nonzero(pruned[row])[:, 0]
         right = (damped @ weight[row].double() + pull[row].double())[kept]
         exact = torch.linalg.solve(damped[kept][:, kept], right)
-        torch.testing.assert_close(found[row, kept], exact, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(found[row, kept], exact, rtol=1e-3, atol=1e-3 if pulled else 1e-4)
 
 
 @settings(max_examples=60, deadline=None)
@@ -81,17 +72,6 @@ def test_no_row_gets_worse_and_the_mask_stays(
     assert torch.equal(found != 0, pruned != 0)
     before, after = (errors(weight.float(), each.float(), moment) for each in (pruned, found))
     assert (after <= before).all()
-
-
-def test_what_nothing_was_pruned_of_stays_bit_for_bit() -> None:
-    weight, moment = drawn(4, 12, 50)
-    assert torch.equal(refit(weight, weight, moment), weight)
-
-
-def test_unused_inputs_change_nothing() -> None:
-    weight, _ = drawn(4, 12, 50)
-    pruned = magnitude(weight, None, 0.5)
-    assert torch.equal(refit(weight, pruned, torch.zeros(12, 12)), pruned)
 
 
 def test_half_precision_is_solved_in_float32() -> None:

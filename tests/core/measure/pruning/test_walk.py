@@ -16,7 +16,7 @@ from core.kinds import refit as mending
 from core.kinds.patterns import Pattern
 from core.kinds.refit import refit
 from core.kinds.treatments import PRUNERS
-from core.measure import pruning as walking
+from core.measure import recording
 from core.measure.pruning import Plan, prune_layers, restored
 from core.models import anatomy
 from core.models.loading import Loaded
@@ -30,9 +30,6 @@ LLAMA_GROUPS = (
     ("mlp.gate_proj", "mlp.up_proj"),
     ("mlp.down_proj",),
 )
-ACCELERATORS = [
-    name for name, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())) if there
-]
 every_pruner = pytest.mark.parametrize("pruner", PRUNERS)
 
 
@@ -157,7 +154,7 @@ def test_statistics_come_from_the_dense_layer_fed_by_pruned_ones(
     Every layer of the odd family embeds the tokens anew, and later ones read the keys and values of earlier, pruned
     ones.
     """
-    monkeypatch.setattr(walking, "WALK_BATCH", batch * TOKENS.shape[1])
+    monkeypatch.setattr(recording, "WALK_BATCH", batch * TOKENS.shape[1])
     for module, rounds, close in ((mending, "ITERATIONS", "ENOUGH"), (splitting, "POLISH", "CLOSE")):
         monkeypatch.setattr(module, rounds, 200)  # to the end: on the way there, rounding shows
         monkeypatch.setattr(module, close, 1e-6)
@@ -180,26 +177,6 @@ def _assert_alike(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None
         assert same.float().mean() > 0.995, name
         if same.all():
             torch.testing.assert_close(found[name], expected[name], rtol=1e-2, atol=1e-3, msg=name)
-
-
-@every_pruner
-@pytest.mark.parametrize("device", ACCELERATORS)
-def test_an_accelerator_prunes_as_the_cpu_does(device: str, pruner: str) -> None:
-    there, here = fresh("llama"), fresh("llama")
-    there.model.to(device)
-    achieved = prune_layers(there, TOKENS, plan(pruner, 0.6))
-    np.testing.assert_allclose(achieved, prune_layers(here, TOKENS, plan(pruner, 0.6)), rtol=0, atol=1e-12)
-    there.model.to("cpu")
-    _assert_alike(weights(there), weights(here))
-
-
-def test_magnitude_runs_nothing() -> None:
-    no_tokens = torch.full((1, 4), 10**6)
-    of = fresh("llama")
-    dense = weights(of)
-    prune_layers(of, no_tokens, plan("magnitude"))
-    for name, weight in weights(of).items():
-        assert torch.equal(weight, PRUNERS["magnitude"].prune(dense[name], None, 0.5))
 
 
 # --- what is refused -----------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 from core.ask import grammar
 from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest
-from core.evaluate import resolving as walking
+from core.evaluate import resolving
 from core.jobs import experiment, work
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.owl import Owl
@@ -67,7 +67,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     told = text_splits.described(found.request)
     assert str(tmp_path) not in told and "documents 48-59" in told
 
-    monkeypatch.setattr(walking, "prune_layers", lambda *_: pytest.fail("measured twice"))
+    monkeypatch.setattr(resolving, "prune_layers", lambda *_: pytest.fail("measured twice"))
     assert experiment.get(asked, empty).key == entry.key
     assert best.load(empty, empty.find(asked)).sentence == found.sentence
     there = Store(tmp_path / "elsewhere")
@@ -272,7 +272,7 @@ def test_every_candidate_reads_back_as_written(effort: str, target: float, monke
 
 def test_where_uniform_breaks_the_winner_answers(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        walking, "prune_layers", breaking(walking.prune_layers, lambda plan: np.ptp(plan.sparsity) < 1e-9)
+        resolving, "prune_layers", breaking(resolving.prune_layers, lambda plan: np.ptp(plan.sparsity) < 1e-9)
     )
     found = best.load(empty, experiment.get(request(text), empty))
     assert np.isnan(found.judged(found.uniform).perplexity) and np.isfinite(found.judged(found.winner).perplexity)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.evaluate import resolving as walking
+from core.evaluate import resolving
 from core.kinds.response import Response
 from core.results import best
 from core.results.candidates import GRIDS
@@ -38,7 +38,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     [key] = [each.key for each in Store(tmp_path / "cache").entries("best")]
     assert answer["key"] == key
 
-    monkeypatch.setattr(walking, "prune_layers", lambda *_: pytest.fail("the printed line prunes something else"))
+    monkeypatch.setattr(resolving, "prune_layers", lambda *_: pytest.fail("the printed line prunes something else"))
     assert all(f"--cache {tmp_path / 'cache'}" in line for line in answer["commands"])
     measure, prune = ([*shlex.split(line)[3:], "--json"] for line in answer["commands"])
     assert say(*measure).json["key"] == answer["profile"]
@@ -64,7 +64,7 @@ def test_the_line_that_measures_linears_has_a_budget_per_linear_tried(
 
 def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ramp breaks the model; everything else wants more damping."""
-    real = walking.prune_layers
+    real = resolving.prune_layers
 
     def odd(loaded, tokens, plan, step, warn, *rest):
         warn("layer 2: damping raised")
@@ -72,7 +72,7 @@ def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, mo
             loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
         return real(loaded, tokens, plan, step, warn, *rest)
 
-    monkeypatch.setattr(walking, "prune_layers", odd)
+    monkeypatch.setattr(resolving, "prune_layers", odd)
     what = [*asking(text), "--seeds", "0,1"]
     answer = say(*what, "--json", "--export", tmp_path / "pruned").json
     assert answer["export"]["warnings"] == answer["uniform"]["warnings"] == ["layer 2: damping raised"]

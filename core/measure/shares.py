@@ -1,0 +1,77 @@
+"""The work of a measurement, unit by unit, and the part of it that a share holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from core.ask.jobs import Share, cut
+from core.ask.measurements import Measurement, ProfileSpec
+from core.base.spec import Spec
+from core.kinds import Gaussian
+from core.models import work
+from core.models.outline import Outline
+
+ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
+Piece = tuple[Spec, list[int], float]  # a unit, or a measurement with some sequences; and its work, as FLOP
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Units that are measured whole, and the sequences of each measurement."""
+
+    units: frozenset[Spec]
+    sequences: dict[Measurement, list[int]]
+
+
+def portion(profile: ProfileSpec, shape: Outline, share: Share | None) -> Portion:
+    """The units and sequences of a share; all of them where none is named.
+
+    Pass 1 belongs to every share, and so does what it alone tells. Sequences are dealt out in groups as large as a
+    machine takes that has memory enough, so that the parts are those of an undivided run.
+    """
+    if share is None:
+        every = list(range(profile.text.sequences))
+        perturbed = {profile.unit(each) for each in profile.measurements}
+        return Portion(frozenset(profile.units) - perturbed, dict.fromkeys(profile.measurements, every))
+    pieces = [*((unit, [], took) for unit, took in costs(profile, shape).items()), *_groups(profile, shape)]
+    falls = zip(cut([took for *_, took in pieces], share.of), pieces, strict=True)
+    own = [(what, group) for part, (what, group, _) in falls if part == share.part]
+    sequences: dict[Measurement, list[int]] = {}
+    for what, group in own:
+        if group:
+            sequences.setdefault(what, []).extend(group)
+    return Portion(frozenset({profile.activation, *(what for what, group in own if not group)}), sequences)
+
+
+def costs(profile: ProfileSpec, shape: Outline) -> dict[Spec, float]:
+    """FLOP of every unit beside the clean run and the perturbed ones."""
+    found = {
+        profile.weights: work.spectra(shape),
+        profile.scores: work.looks(shape),
+        profile.removed: work.removing(shape),
+        profile.floor: work.measurement(shape, rounding(profile), profile.text.length),
+    }
+    for other in profile.others.values():
+        found |= {profile.cumulative(other): 2 * clean(profile, shape), profile.difference(other): 0.0}
+    return {unit: took for unit, took in found.items() if unit in profile.units}
+
+
+def rounding(profile: ProfileSpec) -> Measurement:
+    """Noise of the size of a rounding error, whose drift is the noise floor."""
+    return Measurement(perturbation=Gaussian(size=ROUNDING[profile.model.dtype]))
+
+
+def clean(profile: ProfileSpec, shape: Outline) -> float:
+    """FLOP of one run of the whole text."""
+    return work.forward(shape, profile.text.sequences * profile.text.length)
+
+
+def _groups(profile: ProfileSpec, shape: Outline) -> Iterator[Piece]:
+    """Every measurement of one group after another."""
+    count, length = profile.text.sequences, profile.text.length
+    size = work.group_size(shape, count, length, profile.model.dtype, None)
+    for first in range(0, count, size):
+        group = list(range(first, min(first + size, count)))
+        for each in profile.measurements:
+            yield each, group, work.measurement(shape, each, len(group) * length)
