@@ -53,8 +53,7 @@ def read(folder: Path) -> dict[str, TaskFile]:
     """The tasks in a folder and below it, by name.
 
     Raises:
-        UserError: no such folder, no task in it, a file that cannot be read or leads out of the folder of a server, one
-            name twice.
+        UserError: no such folder or task, a file that cannot be read or leads out of a server's folder, a name twice.
     """
     if not access.inside(folder).is_dir():
         raise UserError(f'there is no folder of task files "{folder}"')

@@ -15,12 +15,15 @@ from itertools import takewhile
 
 import numpy as np
 import torch
+from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 
 from core.ask.lab import Prompt
 from core.base.errors import UserError
+from core.base.spec import Array
 from core.evaluate.resolving import profile_of, sparsities
-from core.measure.linears import Masks, masked
+from core.measure.linears import Masks
+from core.models.anatomy import Linear, prunable
 from core.models.loading import Loaded
 from core.store.cache import Store
 from core.store.scenes import Generated
@@ -53,6 +56,29 @@ class Writer:
             pruned = continuation(self.loaded, asked.prompt, asked.tokens)
         seconds = round(time.perf_counter() - began, 2)
         return Generated(asked=asked, dense=dense, pruned=pruned, sparsity=round(zeros, 4), seconds=seconds)
+
+
+@contextmanager
+def masked(loaded: Loaded, pruner: str, sparsity: Array, masks: Masks) -> Iterator[float]:
+    """While inside, the model has its pruned weights; afterwards the very tensors it had. Gives the share of zeros.
+
+    Args:
+        sparsity: (layers,) or (layers, linears).
+    """
+    own: list[tuple[Linear, Tensor]] = []
+    zeros = total = 0
+    try:
+        for index, layer in enumerate(loaded.layers):
+            for column, linear in enumerate(prunable(layer)):
+                share = float(sparsity[index] if sparsity.ndim == 1 else sparsity[index, column])
+                weight = masks.weight(linear, index, pruner, share)
+                own.append((linear, linear.module.weight.data))
+                linear.module.weight.data = weight
+                zeros, total = zeros + weight.numel() - int(weight.count_nonzero()), total + weight.numel()
+        yield zeros / total
+    finally:
+        for linear, weight in own:
+            linear.module.weight.data = weight
 
 
 @torch.inference_mode()

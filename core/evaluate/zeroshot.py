@@ -27,7 +27,6 @@ class Task:
     name: str
     config: dict[str, Any] | None  # with absolute data paths; None for a definition of the harness
     content: str  # SHA-256 over the YAML and data files; the name and version of a definition of the harness
-    version: str | float | None
     documents: int
     files: tuple[Path, ...] = ()  # the YAML files and the data; none of a definition of the harness
     folders: tuple[Path, ...] = ()  # where a file may come that has one of its tags too
@@ -40,8 +39,7 @@ def tasks(names: Sequence[str], folder: Path | None) -> list[Task]:
         folder: where YAML files define the tasks; None for the harness's own definitions.
 
     Raises:
-        UserError: an unknown name, folder or file, data that is not at hand, a task without `acc` over choices,
-            lm-eval not installed.
+        UserError: an unknown name, folder or file, data that is not at hand, a task without `acc` over choices.
     """
     if not names:
         raise UserError("no task is named: name at least one")
@@ -66,11 +64,7 @@ def drawn(task: Task, examples: int | None, seed: int) -> list[int]:
 
 
 def score(
-    loaded: Loaded,
-    task: Task,
-    examples: int | None,
-    seed: int,
-    step: Callable[[int, int], None] = lambda _done, _total: None,
+    loaded: Loaded, task: Task, examples: int | None, seed: int, step: Callable[[int, int], None] = lambda *_: None
 ) -> ZeroShot:
     """Score a model on a task, with as many shots as the task says; NaN where a likelihood was not a number.
 
@@ -86,7 +80,8 @@ def score(
     with harness.quiet(local=task.config is not None) as warnings:
         with _readable(task.name, task.config is not None):
             built = harness.built(task.name if task.config is None else task.config)[task.name]
-            _check_unchanged(task)
+            if task.files and task_files.content(task.files) != task.content:  # an answer is filed under this
+                raise UserError(f"the files of the task {task.name} have changed since the run began: ask for it again")
         chosen = drawn(task, examples, seed)
         with _rendered(task.name):
             answers = harness.answers(loaded, built, chosen, step)
@@ -122,7 +117,7 @@ def _from_folder(names: Sequence[str], folder: Path) -> Iterator[Task]:
                 built = harness.built(config)[each.name]
                 documents = len(built.eval_docs)
             _check(built, each.name)
-            yield Task(each.name, config, content, built.VERSION, documents, files, below)
+            yield Task(each.name, config, content, documents, files, below)
 
 
 def _from_harness(names: Sequence[str]) -> Iterator[Task]:
@@ -136,13 +131,7 @@ def _from_harness(names: Sequence[str]) -> Iterator[Task]:
                 found = {each: (built, len(built.eval_docs)) for each, built in harness.built(name).items()}
         for each, (built, documents) in found.items():
             _check(built, each)
-            yield Task(each, None, f"{each} {built.VERSION}", built.VERSION, documents)
-
-
-def _check_unchanged(task: Task) -> None:
-    """Asked when the data was read: an answer is filed under the content that the task had when it was found."""
-    if task.files and task_files.content(task.files) != task.content:
-        raise UserError(f"the files of the task {task.name} have changed since the run began: ask for it again")
+            yield Task(each, None, f"{each} {built.VERSION}", documents)
 
 
 def _check(built: Any, name: str) -> None:
@@ -202,15 +191,7 @@ def _gist(error: Exception) -> str:
 
 
 def _harness() -> Any:
-    """lm-eval is imported when it is needed.
+    """lm-eval, which takes seconds to import."""
+    from core.evaluate import harness
 
-    Raises:
-        UserError: it is not installed.
-    """
-    try:
-        from core.evaluate import harness
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "lm_eval":
-            raise
-        raise UserError("zero-shot tasks need the package lm-eval: install it with pip install lm-eval") from error
     return harness

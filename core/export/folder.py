@@ -20,7 +20,7 @@ from core.export.checking import count, has_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
 from core.kinds.patterns import pattern
 from core.measure.pruning import restored
-from core.models import work
+from core.models import anatomy, work
 from core.models.layer_files import save
 from core.models.loading import Loaded
 from core.models.outline import Outline

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
@@ -29,7 +28,6 @@ def statistics(
     wanted: Collection[Statistic],
     needs_covariance: bool,
     step: Callable[[int], None],
-    warn: Callable[[str], object] = warnings.warn,
 ) -> tuple[Activation, Moments]:
     """Run the clean model over every sequence.
 
@@ -39,7 +37,6 @@ def statistics(
             `none` nothing is collected, but the layers must be such as can be pruned.
         needs_covariance: collect the residual stream's covariance, for covariance noise.
         step: told the sequence that was just run.
-        warn: handed on to whoever prunes by these moments.
 
     Raises:
         UserError: a statistic is wanted and the layers cannot be pruned; or the clean run is not finite.
@@ -71,7 +68,6 @@ def statistics(
         norm=tuple(sums.norms() for *_, sums in watching) if "norm" in wanted else (),
         second_moment=tuple(sums.second_moments() for *_, sums in watching) if "second_moment" in wanted else (),
         root=spread.roots() if spread else (),
-        warn=warn,
     )
 
 

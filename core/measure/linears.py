@@ -13,11 +13,9 @@ from torch import Tensor, nn
 
 from core.base.errors import Broken, UserError
 from core.base.formats import either
-from core.base.spec import Array
 from core.kinds.patterns import Pattern
 from core.kinds.treatments import PRUNERS, REPAIRS, WITHOUT_TEXT, Statistic, Treatment
-from core.models.anatomy import Linear, prunable
-from core.models.loading import Loaded
+from core.models.anatomy import Linear
 
 Names = tuple[str, ...]  # linears that read the very same input, in the order of their calls
 
@@ -189,26 +187,3 @@ class Masks:
         how = Treatment(pruner)
         found = pruned(linear, layer, how, {each: self.norms(layer) for each in how.statistics}, sparsity)
         return np.packbits((found != 0).numpy())
-
-
-@contextmanager
-def masked(loaded: Loaded, pruner: str, sparsity: Array, masks: Masks) -> Iterator[float]:
-    """While inside, the model has its pruned weights; afterwards the very tensors it had. Gives the share of zeros.
-
-    Args:
-        sparsity: (layers,) or (layers, linears).
-    """
-    own: list[tuple[Linear, Tensor]] = []
-    zeros = total = 0
-    try:
-        for index, layer in enumerate(loaded.layers):
-            for column, linear in enumerate(prunable(layer)):
-                share = float(sparsity[index] if sparsity.ndim == 1 else sparsity[index, column])
-                weight = masks.weight(linear, index, pruner, share)
-                own.append((linear, linear.module.weight.data))
-                linear.module.weight.data = weight
-                zeros, total = zeros + weight.numel() - int(weight.count_nonzero()), total + weight.numel()
-        yield zeros / total
-    finally:
-        for linear, weight in own:
-            linear.module.weight.data = weight

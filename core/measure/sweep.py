@@ -123,10 +123,10 @@ class Sweep:
         wanted |= {"second_moment"} if self._lacks(self.profile.removed) else set()
         step = self._by_sequence("pass 1, clean run:", clean(self.profile, self.shape))
         covariance = any(each.covariance for each in asked)
-        activation, moments = statistics(self.loaded, self.windows.tokens, wanted, covariance, step, self._warn)
+        activation, moments = statistics(self.loaded, self.windows.tokens, wanted, covariance, step)
         if self._lacks(self.profile.activation):
             self.store.save(self.profile.activation, activation, {})
-        return replace(moments, others={name: other.layers for name, other in self.others.items()})
+        return replace(moments, warn=self._warn, others={name: other.layers for name, other in self.others.items()})
 
     def _read_off(self, moments: Moments) -> None:
         """Measure what no perturbation is part of: numbers of the weights, and other checkpoints beside the model."""

@@ -13,7 +13,7 @@ from core.kinds.currency import ZEROS
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.plan import responses
 from core.plan.budget import TOLERANCE, Bounds, Units, solve, sparsity_levels
-from core.plan.responses import Curves
+from core.plan.curves import Curves
 from core.store.profiles import Profile
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 
@@ -13,6 +10,7 @@ from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.kinds.treatments import OF_ONE_LAYER, USUAL, place
 from core.plan.budget import TOLERANCE
+from core.plan.curves import Curves, curves
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -85,84 +83,6 @@ def of_profile(profile: Profile, pruner: str = USUAL, objective: str = "drift", 
     """Response curves of every layer, or of every linear, layer after layer; smoothed and convex, see `curves`."""
     sparsities, harm = (measured_linears if per_linear else measured)(profile, pruner, objective)
     return curves(sparsities, harm.reshape(-1, len(sparsities)))
-
-
-STEP = 0.005
-POWERS = (2.0, 4.0)  # between which the fitted one lies: single losses hardly rise at small sparsities, or not at all
-
-
-@dataclass(frozen=True, eq=False)
-class Curves:
-    """Responses of every layer on a fine grid of sparsities, as lower convex hulls."""
-
-    sparsity: Array  # (points,) from 0 up, fractions
-    harm: Array  # (layers, points), convex and rising along the points
-
-    @property
-    def highest(self) -> float:
-        return float(self.sparsity[-1])
-
-
-def curves(sparsities: Array, harm: Array) -> Curves:
-    """Smooth the measured points, then take the hull.
-
-    Between the points the square root of the harm is a line. Below the least of them harm is a power of the sparsity,
-    which the two least give: about the third on the bundled model, where a square is 1.5 times too much at 0.2.
-    Nothing is extrapolated beyond the largest measured sparsity.
-
-    Args:
-        sparsities: (measured,) two or more, ascending, without 0.
-        harm: (layers, measured); a negative harm counts as none, and harm never falls with sparsity.
-
-    Raises:
-        UserError: a harm that is not finite.
-    """
-    check_finite(harm)
-    known = np.concatenate([[0.0], sparsities])
-    rising = np.maximum.accumulate(np.maximum(harm, 0), axis=1)
-    grid = _grid(known)
-    smooth = np.stack([np.interp(grid, known, [0, *row]) ** 2 for row in np.sqrt(rising)])
-    least = grid < sparsities[0]
-    smooth[:, least] = rising[:, :1] * (grid[least] / sparsities[0]) ** _power(sparsities, rising)[:, None]
-    return Curves(grid, np.stack([hull(grid, row) for row in smooth]))
-
-
-def check_finite(harm: Array) -> None:
-    """Refuse what a layer that was pruned alone did where that is not a number.
-
-    Raises:
-        UserError: it is not.
-    """
-    if not np.isfinite(harm).all():
-        raise UserError("a response is NaN: the pruned layer broke the model; measure again in float32")
-
-
-def _power(sparsities: Array, harm: Array) -> Array:
-    """Of the sparsity that the harm grows with between the two least, per layer."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.log(harm[:, 1] / harm[:, 0]) / np.log(sparsities[1] / sparsities[0])
-    return np.clip(np.nan_to_num(found, nan=POWERS[0]), *POWERS)
-
-
-def _grid(known: Array) -> Array:
-    """Even steps from each known point to the next: two points a rounding apart would make a slope of nonsense."""
-    pieces = [
-        np.linspace(start, end, math.ceil((end - start) / STEP), endpoint=False) for start, end in pairwise(known)
-    ]
-    return np.concatenate([*pieces, known[-1:]])
-
-
-def hull(x: Array, y: Array) -> Array:
-    """The lower convex hull of points (x, y), read at every x."""
-    kept: list[int] = []
-    for i in range(len(x)):
-        while len(kept) > 1:
-            a, b = kept[-2], kept[-1]
-            if (y[b] - y[a]) * (x[i] - x[a]) < (y[i] - y[a]) * (x[b] - x[a]):
-                break
-            kept.pop()
-        kept.append(i)
-    return np.interp(x, x[kept], y[kept])
 
 
 def judge_of(request: AllocationRequest, profile: Profile) -> str:

@@ -10,6 +10,7 @@ from core.ask.allocations import AllocationRequest, Correction
 from core.base.formats import digits, per_cent, times
 from core.kinds.owl import Owl
 from core.plan import responses
+from core.plan.curves import check_finite
 from core.plan.responses import estimates
 from core.plan.spread import family
 from core.results.propagation import unreadable
@@ -105,7 +106,7 @@ def prune(profile: Profile) -> Alone:
     """
     check_several(profile)
     measured, harm = responses.measured(profile, "wanda", "kl")
-    responses.check_finite(harm)
+    check_finite(harm)
     at = int(np.abs(measured - TARGET).argmin())
     notes = tuple(_alone_said(*each) for each in zip(measured, harm.T, strict=True))
     return Alone(measured.tolist(), harm.T, at, notes)

@@ -6,7 +6,6 @@ import copy
 import dataclasses
 import json
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -158,7 +157,7 @@ def test_a_broken_model_has_no_accuracy(tmp_path: Path) -> None:
 
 
 def test_a_sample_is_seeded_sorted_and_without_repeats(refused) -> None:
-    small, large = (zeroshot.Task("t", None, "", None, documents) for documents in (10, 500))
+    small, large = (zeroshot.Task("t", None, "", documents) for documents in (10, 500))
     first, again, other = (zeroshot.drawn(large, 40, seed) for seed in (1, 1, 2))
     assert first == again != other
     assert first == sorted(set(first)) and len(first) == 40 and first[0] >= 0 and first[-1] < 500
@@ -172,7 +171,7 @@ def test_a_sample_is_seeded_sorted_and_without_repeats(refused) -> None:
 
 def test_a_task_is_what_its_files_hold(tmp_path: Path) -> None:
     first, same = task(tmp_path / "a"), task(tmp_path / "b")
-    assert (first.name, first.version, first.documents) == ("local_birds", 1.5, 12)
+    assert (first.name, first.documents) == ("local_birds", 12)
     assert first.content == same.content and len(first.content) == 64
     assert task(tmp_path / "c", count=11).content != first.content
     assert task(tmp_path / "d", changed={"version: 1.5": "version: 1.6"}).content != first.content
@@ -228,7 +227,6 @@ def test_a_tag_stands_for_its_tasks_and_includes_are_part_of_them(tmp_path: Path
     (where / "more.yaml").write_text("include: birds.yaml\ntask: local_more\n", encoding="utf-8")
     found = zeroshot.tasks(["local_tiny", "local_birds"], where)
     assert [each.name for each in found] == ["local_birds", "local_more"]
-    assert found[1].version == 1.5
     before = found[1].content
     (where / "birds.yaml").write_text((where / "birds.yaml").read_text().replace("1.5", "1.6"), encoding="utf-8")
     assert zeroshot.tasks(["local_more"], where)[0].content != before
@@ -280,18 +278,6 @@ def test_names_that_cannot_be_looked_up(tmp_path: Path, refused) -> None:
         zeroshot.tasks([], where)
 
 
-def test_without_lm_eval_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused) -> None:
-    import core.evaluate
-
-    for name in [each for each in sys.modules if each.partition(".")[0] == "lm_eval"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "lm_eval", None)
-    monkeypatch.delitem(sys.modules, "core.evaluate.harness", raising=False)
-    monkeypatch.delattr(core.evaluate, "harness", raising=False)
-    with refused("pip install lm-eval"):
-        zeroshot.tasks(["local_birds"], folder(tmp_path / "tasks"))
-
-
 def test_a_definition_of_the_harness_whose_data_is_not_at_hand(monkeypatch: pytest.MonkeyPatch, refused) -> None:
     import datasets
     import lm_eval.tasks
@@ -332,4 +318,3 @@ def test_the_seven_local_tasks() -> None:
         "winogrande": 1267,
     }  # fmt: skip
     assert len({each.content for each in found.values()}) == 7
-    assert found["boolq"].version == 2.0

@@ -22,7 +22,7 @@ from core.results import leaderboard as race
 from core.results import protocols
 from core.results.evaluations import Evaluations
 from core.results.verdicts import quoted
-from core.show.figures.allocation import UNKNOWN, finish, lanes
+from core.show.figures.allocation import UNKNOWN, finish
 from core.show.figures.palette import DARK, LIGHT, Palette, colour
 from core.store import profiles
 from core.store.cache import Store
@@ -181,18 +181,6 @@ def test_its_reverse_is_that_of_the_same_correction_and_follows_it(
     said = race.corrected(groups, AllocationRequest(base=METHODS["dlp"](), target=TARGET))
     assert f"The correction at strength {fixes[-1][1]} " in said
     assert "its base, OWL" in said and said.count("Reversed ") == reverses
-
-
-def test_a_lane_of_bars_is_a_sparsity_around_the_target_in_the_colour_of_its_method(measured: tuple) -> None:
-    """On one scale, up where a layer loses more, and never into the next lane."""
-    contenders = run(measured)
-    *lines, heads = lanes(contenders, TARGET).figure.data
-    assert [each.name for each in lines] == [each.name for each in contenders] and len(heads.text) == len(contenders)
-    scale = min(bars.y.min() for bars in lines) / max((one.sparsity - TARGET).max() for one in contenders)
-    for lane, (bars, one) in enumerate(zip(lines, contenders, strict=True)):
-        np.testing.assert_allclose(bars.y, scale * (one.sparsity - TARGET), atol=1e-12)
-        assert bars.base == lane and np.abs(bars.y).max() < 0.42 and bars.marker.color == colour(one.kind, LIGHT)
-    assert scale < 0
 
 
 def test_every_method_has_a_row_and_only_measured_ones_a_dot(measured: tuple) -> None:

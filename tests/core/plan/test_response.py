@@ -15,8 +15,9 @@ from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
 from core.kinds.response import Response
 from core.plan.budget import Bounds, Units, met, solve
+from core.plan.curves import curves, hull
 from core.plan.evidence import Evidence
-from core.plan.responses import curves, estimate, estimates, hull
+from core.plan.responses import estimate, estimates
 from core.plan.spread import allocate
 from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
 

@@ -74,13 +74,6 @@ def test_no_row_gets_worse_and_the_mask_stays(
     assert (after <= before).all()
 
 
-def test_half_precision_is_solved_in_float32() -> None:
-    weight, moment = drawn(8, 16, 100)
-    half = weight.half()
-    pruned = magnitude(half, None, 0.5)
-    assert torch.equal(refit(half, pruned, moment), refit(half.float(), pruned.float(), moment).half())
-
-
 # --- what diverges -------------------------------------------------------------------------------------------------
 
 
