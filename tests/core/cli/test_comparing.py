@@ -125,7 +125,7 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_measured(say, tex
         (base, "same checkpoint"),
         (same, "equal in every tensor"),
         (tiny.folder("qwen2"), "Qwen2ForCausalLM", "LlamaForCausalLM"),
-        (shallower(tmp_path / "shallow"), "3 layers", "has 4"),
+        (shallower(tmp_path / "shallow"), "model.layers.3.", "not there"),
         (tmp_path / "nowhere", "there is no model"),
         (quantised(tmp_path / "gptq"), "gptq"),
     ):

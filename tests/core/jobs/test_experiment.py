@@ -27,6 +27,7 @@ from core.jobs import bench, experiment
 from core.kinds import Checkpoint, Gaussian
 from core.kinds.lsa import Lsa
 from core.measure import sweep as sweeps
+from core.measure.shares import ROUNDING
 from core.models import loading
 from core.models.progress import Progress
 from core.plan.spread import allocate
@@ -47,7 +48,7 @@ def engine_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     engine = sweeps.ENGINES["wavefront"]
 
     def counted(group: object, measurement: Measurement, step: Callable) -> Perturbed:
-        if measurement.perturbation != Gaussian(size=sweeps.ROUNDING["float32"]):
+        if measurement.perturbation != Gaussian(size=ROUNDING["float32"]):
             calls.append(measurement.name)
         return engine(group, measurement, step)
 
