@@ -111,7 +111,7 @@ def _of_perturbation(found: Profile, name: str) -> dict[str, Any]:
     split = propagation.dilution(seeds, found.activation)
     return {
         "firm": [each or "undecided" for each in gains.verdicts],
-        "quartiles": gains.quartiles,
+        "quartiles": np.mean([np.stack([each.ratio_q25.mean(1), each.ratio_q75.mean(1)], 1) for each in seeds], 0),
         "absorption": gains.absorption,
         "curves": {end: fingerprint(getattr(curves, end)) for end in ("value", "low", "high")},
         "final": curves.value[:, -1],
