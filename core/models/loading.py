@@ -133,7 +133,7 @@ def _try_apart(path: str, *_: object) -> None:
     Raises:
         ValueError: it takes too long or too much memory, or fails.
     """
-    command = [sys.executable, "-m", "core.models.foreign_code", path]
+    command = [sys.executable, "-m", "core.models.foreign_code", str(Path(path).absolute())]
     try:
         subprocess.run(command, cwd=PROJECT, input=SIGNS.encode(), capture_output=True, timeout=PATIENCE, check=True)
     except subprocess.SubprocessError as error:
