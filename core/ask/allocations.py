@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from core.ask.perturbations import perturbation
-from core.base.errors import UserError
+from core.ask.typed import from_text
 from core.base.spec import Spec, checked
 from core.kinds import Base, Uniform
 
@@ -21,18 +21,12 @@ class Correction(Spec):
     """The absorption-aware correction on top of a base; a control in its place where asked."""
 
     strength: float = Field(0.0, ge=0, le=0.5, description="largest shift of a layer, sparsity units; our parameter")
-    driver: str = Field("gaussian:0.3", description="the perturbation whose gain drives it")
+    driver: Annotated[str, from_text(lambda typed: perturbation(typed).name)] = Field(
+        "gaussian:0.3", description="the perturbation whose gain drives it"
+    )
     control: Control = "none"
     seed: int = Field(0, ge=0, description="of the shuffled control")
     clip: float = Field(math.log(3), gt=0, description="largest |ln r| that counts")
-
-    @field_validator("driver")
-    @classmethod
-    def _as_profiles_call_it(cls, driver: str) -> str:
-        try:
-            return perturbation(driver).name
-        except UserError as error:
-            raise ValueError(str(error)) from error
 
 
 class AllocationRequest(Spec):
@@ -72,7 +66,7 @@ class AllocationRequest(Spec):
             for control in controls:
                 for seed in range(shuffles) if control == "shuffled" else (0,):
                     fix = checked(Correction, strength=strength, control=control, seed=seed, **how)
-                    yield self.model_copy(update={"correction": fix})
+                    yield checked(type(self), **dict(self) | {"correction": fix})
 
     @property
     def plain(self) -> Self:

@@ -5,28 +5,25 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from core.ask import grammar
-from core.ask.allocations import AllocationRequest
-from core.ask.command_table import IDLE, OPTIONS, ROLES, Allocating, Asked, Studying
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import Measurement, MeasureRequest, measurements
-from core.ask.perturbations import PRESETS, Preset, perturbation
+from core.ask.command_table import OPTIONS, Asked, field_at
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.perturbations import PRESETS, perturbation
 from core.ask.requests import BestRequest
-from core.ask.settings import Setting, uniform
+from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
-from core.ask.typed import absolute, numbers
+from core.ask.typed import absolute, numbers, with_paths
 from core.base.errors import UserError
-from core.base.escape import brief
 from core.base.spec import Spec, checked, look_up, revised
-from core.kinds import Checkpoint, Perturbation
-from core.kinds.patterns import pattern
+from core.kinds import Perturbation
 
 PROGRAM = ("python", "-m", "core")
+Said = dict[str, Any]
 
 
 # --- from options ----------------------------------------------------------------------------------------------------
@@ -38,42 +35,34 @@ def request_of(command: str, **given: Any) -> Asked:
     Raises:
         UserError: the first that cannot be.
     """
+    return _built(command, given, with_paths)
+
+
+def _built(command: str, given: Mapping[str, Any], read: Callable[[Said], Said] = dict) -> Asked:
+    """A request from the values of options.
+
+    Args:
+        read: makes paths whole.
+    """
     given = {option.name: given.get(option.name, option.default) for option in OPTIONS[command]}
-    said: dict[str, Any] = {}
+    said: Said = {}
     for option in OPTIONS[command]:
-        value = option.given(given[option.name])
-        for path in option.of:
+        for path in option.of if given[option.name] is not None else ():
             *into, last = path.split(".")
-            reduce(lambda inside, name: inside.setdefault(name, {}), into, said)[last] = value
+            reduce(lambda inside, name: inside.setdefault(name, {}), into, said)[last] = given[option.name]
     form, complete = _FORMS[command]
-    return revised(form.model_construct(), complete(said, given))
+    return revised(form.model_construct(), complete(read(said), given))
 
 
-def _measure(said: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _measure(said: Said, given: Mapping[str, Any]) -> Said:
     """Text and measurements, of the preset where nothing else is given."""
-    if given["engine"] not in ("wavefront", "hooks"):
-        raise UserError(f"--engine {given['engine']!r}: give wavefront or hooks")
     preset = look_up(PRESETS, given["preset"], "preset")
-    for name in ("sequences", "length"):
-        said["text"][name] = getattr(preset, name) if said["text"][name] is None else said["text"][name]
-    return said | {"measurements": _measurements(preset, given["perturb"], given["seeds"], given["positions"])}
-
-
-def _measurements(
-    chosen: Preset, perturb: list[str], seeds: str | None, positions: str | None
-) -> tuple[Measurement, ...]:
-    where = positions or "after_first"
-    if positions not in (None, "after_first", "all"):
-        raise UserError(f"--positions {brief(positions)}: give after_first or all")
-    if perturb:
-        asked = [_placed(perturbation(part, where)) for text in perturb for part in text.split(",")]
-        return measurements(asked, numbers(seeds or "0"))
-    if seeds is None and positions is None:
-        return chosen.measurements
-    asked = [each.perturbation for each in chosen.measurements]
-    if positions:
-        asked = [each.model_copy(update={"positions": where}) if hasattr(each, "positions") else each for each in asked]
-    return measurements(asked, numbers(seeds or "0"))
+    text = {"sequences": preset.sequences, "length": preset.length} | said["text"]
+    if not (given["perturb"] or given["seeds"]):
+        return said | {"text": text, "measurements": preset.measurements}
+    asked = [_placed(perturbation(part)) for each in given["perturb"] for part in each.split(",")]
+    asked = asked or [each.perturbation for each in preset.measurements]
+    return said | {"text": text, "measurements": measurements(asked, numbers(given["seeds"] or "0"))}
 
 
 def _placed(asked: Perturbation) -> Perturbation:
@@ -81,47 +70,31 @@ def _placed(asked: Perturbation) -> Perturbation:
     return asked.model_copy(update={"source": absolute(asked.source)}) if asked.compares else asked
 
 
-def _compare(said: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _compare(said: Said, given: Mapping[str, Any]) -> Said:
     """Every layer of the model taken from the other checkpoint in turn."""
     [taken] = said["measurements"].values()
-    return said | {"measurements": measurements([Checkpoint(**taken["perturbation"])])}
+    return said | {"measurements": [{"perturbation": {"kind": "checkpoint"} | taken["perturbation"]}]}
 
 
-def _prune(said: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _prune(said: Said, given: Mapping[str, Any]) -> Said:
     """A study of one setting."""
-    usual = AllocationRequest() if given["pattern"] is None else uniform(pattern(given["pattern"]).sparsity)
-    allocation = grammar.read_allocation(given["allocation"]) if given["allocation"] else usual
-    [setting] = said["settings"].values()
-    return _evaluate(said | {"settings": (checked(Setting, **setting, allocation=allocation),)}, given)
+    [setting], asked = said["settings"].values(), given["allocation"]
+    read = {"allocation": grammar.read_allocation(asked)} if isinstance(asked, str) else {}
+    return _evaluate(said | {"settings": (checked(Setting, **setting | read),)}, given)
 
 
-def _evaluate(said: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _evaluate(said: Said, given: Mapping[str, Any]) -> Said:
     """A study of the dense model alone."""
-    if given["tasks_from"] and not said["evaluation"]["tasks"]:
-        raise UserError(
-            f"--tasks-from {given['tasks_from']} names a folder and no task in it: add --tasks NAME, or leave it out"
-        )
-    return said
+    tasks = (name.strip() for each in given["tasks"] for name in each.split(","))
+    return said | {"evaluation": said["evaluation"] | {"tasks": tuple(dict.fromkeys(filter(None, tasks)))}}
 
 
-def _best(said: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """A search, each role of it with a text."""
-    if given["text"] is not None and all(given[role] for role in ROLES):
-        raise UserError("--text has no role left: --calibration, --selection and --final name a text for each")
-    text = None if given["text"] is None else absolute(given["text"])
-    for role in ROLES:
-        said[role]["source"] = said[role]["source"] or text or BestRequest.model_fields[role].default.source
-    return said
-
-
-_FORMS = {
+_FORMS: Mapping[str, tuple[type[Spec], Callable[[Said, Mapping[str, Any]], Said]]] = {
     "measure": (MeasureRequest, _measure),
     "compare": (MeasureRequest, _compare),
-    "allocate": (Allocating, lambda said, given: said),
     "prune": (StudyRequest, _prune),
     "evaluate": (StudyRequest, _evaluate),
-    "study": (Studying, lambda said, given: {"file": str(said["file"])}),
-    "best": (BestRequest, _best),
+    "best": (BestRequest, lambda said, given: said),
 }
 
 
@@ -132,19 +105,26 @@ def command_line(request: Asked, device: str | None = None, cache: Path | None =
     """`python -m core ...` that asks for the same, quoted for this system's shell.
 
     Args:
-        more: values of options by name, in place of what the request says; None: not said.
+        more: values of options by name, in place of what the request says, or None.
 
     Raises:
         UserError: no command can say it, and why.
     """
-    name, more = _command_of(request), {"device": device, "cache": cache, **more}
-    found = [name]
-    for option in OPTIONS[name]:
-        found += option.said(more[option.name] if option.name in more else option.value(request))
-    unsaid = next(_unsaid(request, name), None)
-    if unsaid:
-        raise UserError(f"`{name}` has no option for {unsaid}")
-    return quoted((*PROGRAM, *found))
+    name = _command_of(request)
+    values = _values(request, name)
+    if not isinstance(request, MeasureRequest):  # its options say all but which perturbation has which seeds
+        _check_said(request, _built(name, values), name)
+    return line(name, **values | {"device": device, "cache": cache, **more})
+
+
+def line(command: str, **values: object) -> str:
+    """`python -m core COMMAND ...` with the values of its options by name, quoted for this system's shell.
+
+    Raises:
+        UserError: an allocation that was set by hand.
+    """
+    found = [part for option in OPTIONS[command] for part in option.line(values.get(option.name))]
+    return quoted((*PROGRAM, command, *found))
 
 
 def quoted(line: Iterable[str]) -> str:
@@ -152,9 +132,10 @@ def quoted(line: Iterable[str]) -> str:
     return subprocess.list2cmdline(list(line)) if sys.platform == "win32" else shlex.join(line)
 
 
-def alone(request: StudyRequest, setting: Setting) -> StudyRequest:
-    """A study of one setting, which a command can ask for."""
-    return request.model_copy(update={"settings": (setting,)})
+def _check_said(request: Asked, again: Asked, name: str) -> None:
+    odd = next((each for each in type(request).model_fields if getattr(again, each) != getattr(request, each)), None)
+    if odd:
+        raise UserError(f"`{name}` has no option for this {odd}: {getattr(request, odd)!r}")
 
 
 def _command_of(request: Asked) -> str:
@@ -162,26 +143,30 @@ def _command_of(request: Asked) -> str:
         if len(request.settings) > 1:
             raise UserError(f"a command takes one setting and these are {len(request.settings)}: use the study file")
         return "prune" if request.settings else "evaluate"
-    names = {
-        MeasureRequest: "measure", BestRequest: "best", Allocating: "allocate", Studying: "study"
-    }  # fmt: skip
-    return names[type(request)]
+    return next(name for name, (form, _) in _FORMS.items() if isinstance(request, form))
 
 
-def _unsaid(request: Asked, name: str) -> Iterator[str]:
-    """Fields that are not as usual and that no option says."""
-    covered = {path for option in OPTIONS[name] for path in option.of} | {*IDLE.get(name, ()), "settings"}
-    for path, value, usual in _leaves(request):
-        if value != usual and not any(path == each or path.startswith(f"{each}.") for each in covered):
-            yield f"{path} = {value!r}"
+def _values(request: Asked, name: str) -> dict[str, Any]:
+    """Values of options by name; an option is left out where another said its fields, or they are not alike."""
+    found, covered = {}, set()
+    for option in OPTIONS[name]:
+        values = [field_at(request, path) for path in option.of]
+        if values and not covered.issuperset(option.of) and all(each == values[0] for each in values):
+            found[option.name] = values[0]
+            covered.update(option.of)
+    if isinstance(request, MeasureRequest):
+        found |= _measured(request)
+    elif isinstance(request, StudyRequest):
+        found["examples"] = request.evaluation.examples or 0
+    return found
 
 
-def _leaves(value: Spec, path: str = "") -> Iterator[tuple[str, object, object]]:
-    """Every field of nested values with its default, which is that of any text for a text."""
-    usual = WindowRequest() if isinstance(value, WindowRequest) else None
-    for name, field in type(value).model_fields.items():
-        found = getattr(value, name)
-        if isinstance(found, Spec):
-            yield from _leaves(found, f"{path}{name}.")
-        else:
-            yield f"{path}{name}", found, getattr(usual, name) if usual else field.default
+def _measured(request: MeasureRequest) -> dict[str, Any]:
+    """A preset by its name, else perturbations and the seeds of all of them."""
+    asked = request.measurements
+    preset = next((name for name, each in PRESETS.items() if each.measurements == asked), None)
+    if preset:
+        return {"preset": preset}
+    seeds = tuple(dict.fromkeys(each.seed for each in asked if each.perturbation.noise))
+    perturb = list(dict.fromkeys(each.perturbation for each in asked))
+    return {"perturb": perturb, "seeds": None if seeds in ((), (0,)) else seeds}

@@ -35,20 +35,20 @@ def read_allocation(text: str) -> AllocationRequest:
     return method(*split(text))
 
 
-def split(text: str) -> tuple[str, float]:
-    """`owl m=5:0.7` -> (`owl m=5`, 0.7).
+def split(text: str) -> tuple[str, str]:
+    """`owl m=5:0.7` -> (`owl m=5`, `0.7`).
 
     Raises:
-        UserError: no colon, or no number after it.
+        UserError: no colon.
     """
     words, colon, target = text.rpartition(":")
     if not colon:
         right = "write METHOD:TARGET, as in uniform:0.7, or name a .json file"
         raise UserError(f"{brief(text)} is not an allocation: {right}")
-    return words, _number("the target", target)
+    return words, target
 
 
-def method(words: str, target: float) -> AllocationRequest:
+def method(words: str, target: float | str) -> AllocationRequest:
     """`owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 control=reversed high=0.9` and a target.
 
     Raises:
@@ -76,38 +76,28 @@ def parts(words: str) -> tuple[str, dict[str, str]]:
     return kind, given
 
 
-def built(kind: str, given: Mapping[str, object], target: float, more: Iterable[str] = ()) -> AllocationRequest:
+def built(kind: str, given: Mapping[str, object], target: float | str, more: Iterable[str] = ()) -> AllocationRequest:
     """An allocation of its parameters by name: the method's own, the correction's and the bounds.
 
     Args:
+        kind: one of `BASES`.
         more: what else may be said beside them, and was taken out already.
 
     Raises:
         UserError: as `method`.
     """
-    fix = {name: given[name] for name in OF_CORRECTION if name in given}
-    whole = {name: given[name] for name in OF_ALLOCATION if name in given}
-    own = {name: value for name, value in given.items() if name not in fix and name not in whole}
-    check_parameters(kind, own, (*OF_CORRECTION, *OF_ALLOCATION, *more))
-    correction = checked(Correction, **fix)
-    return checked(AllocationRequest, base=checked(BASES[kind], **own), target=target, correction=correction, **whole)
-
-
-def check_parameters(kind: str, given: Iterable[str], more: Iterable[str] = ()) -> None:
-    """Refuse a parameter that an allocator has not.
-
-    Args:
-        kind: one of `BASES`.
-        more: what may be given beside its own, and was taken out already; said in the sentence.
-
-    Raises:
-        UserError: the first that it has not, and what it has.
-    """
     own = [name for name in BASES[kind].model_fields if name != "kind"]
-    unknown = sorted(set(given) - set(own))
-    if unknown:
-        may = ", ".join([*own, *more]) or "none of its own"
-        raise UserError(f"{kind} has no parameter {brief(unknown[0])}: it takes {may}")
+    known = [*own, *OF_CORRECTION, *OF_ALLOCATION, *more]
+    odd = next((name for name in sorted(given) if name not in known), None)
+    if odd is not None:
+        raise UserError(f"{kind} has no parameter {brief(odd)}: it takes {', '.join(known)}")
+    base, fix, whole = (
+        {name: given[name] for name in names if name in given} for names in (own, OF_CORRECTION, OF_ALLOCATION)
+    )
+    form = BASES[kind]
+    return checked(
+        AllocationRequest, base=checked(form, **base), target=target, correction=checked(Correction, **fix), **whole
+    )
 
 
 def from_file(path: Path) -> AllocationRequest:
@@ -120,29 +110,18 @@ def from_file(path: Path) -> AllocationRequest:
         UserError: no such file, not JSON, no such list, or a name of other signs than letters, digits and a few more.
     """
     content = json_value(path, "allocation file")
-    rows = content.get("sparsity") if isinstance(content, dict) else content
+    content = content if isinstance(content, dict) else {"sparsity": content}
+    rows = content.get("sparsity")
     if not isinstance(rows, list) or not rows:
         raise UserError(f"{path.name} holds no list named sparsity, one number per layer")
     try:
-        means = [float(np.mean(row)) for row in rows]
+        mean = float(np.mean([float(np.mean(row)) for row in rows]))
+        budget = float(content.get("budget", mean))
     except (TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{path.name}: sparsity must be numbers, per layer or per linear of each layer") from error
-    target = content.get("budget", float(np.mean(means))) if isinstance(content, dict) else float(np.mean(means))
-    form = tuple(tuple(row) if isinstance(row, list) else row for row in rows)
-    name = content.get("name", "") if isinstance(content, dict) else ""
-    return checked(
-        AllocationRequest,
-        base=checked(Manual, sparsity=form, name=name),
-        target=_number("budget", target),
-        unclipped=True,  # what is written is what is done
-    )
-
-
-def _number(what: str, text: object) -> float:
-    try:
-        return float(text)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{what} {brief(text)} is not a number: write a fraction, as in 0.7") from error
+        right = "sparsity must be numbers, per layer or per linear of each layer, and budget a number"
+        raise UserError(f"{path.name}: {right}") from error
+    base = checked(Manual, sparsity=rows, name=content.get("name", ""))
+    return checked(AllocationRequest, base=base, target=budget, unclipped=True)  # what is written is what is done
 
 
 def write(asked: AllocationRequest) -> str:

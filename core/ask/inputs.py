@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
+from core.ask.typed import from_text, span
 from core.base.spec import Spec, added, checked
 
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -67,7 +68,9 @@ class WindowRequest(Spec):
     """Which tokens to read."""
 
     source: str = Field("demo", description="demo, demo:evaluation, file:PATH, or a Hub dataset")
-    documents: tuple[int, int] | None = Field(None, description="first and last document to draw from, as in 0-599")
+    documents: Annotated[tuple[int, int] | None, from_text(span)] = Field(
+        None, description="first and last document to draw from, as in 0-599"
+    )
     sequences: int = Field(8, title="Windows", ge=1, le=MOST_WINDOWS, description="how many; intervals need 8 or more")
     length: int = Field(64, title="Tokens in each", ge=8, description="tokens per window")
     seed: int = Field(0, ge=0, description="draws the windows")

@@ -5,6 +5,7 @@ A share of a measurement or of a study is a job too: what one of several process
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, Union
@@ -17,9 +18,7 @@ from core.ask.requests import BestRequest, BestSpec, ExportRequest, ExportSpec
 from core.ask.studies import StudyRequest, StudySpec
 from core.base.errors import UserError
 from core.base.escape import brief
-from core.base.spec import Spec, View, checked
-
-LONGEST = 20  # signs of a share that is typed
+from core.base.spec import Spec, View
 
 
 class Share(Spec):
@@ -64,9 +63,6 @@ class Unfinished(View):
     def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
         return {"whole": self.whole.key, "model": told.get("model"), "text": told.get("text")}
 
-    def lines(self, told: Mapping[str, Any]) -> list[str]:
-        return [f"of {self.whole.key}", *self.whole.lines(told)]
-
 
 def read_share(typed: str) -> Share:
     """`2/8` -> the second of eight.
@@ -74,11 +70,10 @@ def read_share(typed: str) -> Share:
     Raises:
         UserError: not two whole numbers with a slash, or no such share.
     """
-    part, _, of = typed.strip().partition("/")
-    numbers = part.isdecimal() and of.isdecimal() and len(typed) < LONGEST
-    if not (numbers and 1 <= int(part) <= int(of)):
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", typed.strip())
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
         raise UserError(f"--part {brief(typed)} is no share of a whole: write which of how many, from 1/8 to 8/8")
-    return checked(Share, part=int(part), of=int(of))
+    return Share(part=int(found[1]), of=int(found[2]))
 
 
 def cut(works: Sequence[float], of: int) -> list[int]:
@@ -101,7 +96,6 @@ class JobRow:
     kind: str  # folder of its results in the store
     request: type[Spec]
     view: type[View]  # what the request resolves to
-    about: str
     answered: bool = True  # a stored result answers the request; else it is done anew each time
     listed: str = ""  # how `runs --json` calls its results, where these are listed there
     page: str = "prune"  # where a run of it is watched
@@ -113,7 +107,6 @@ JOBS = (
         "profile",
         MeasureRequest,
         ProfileSpec,
-        "Perturb every layer of a model on a text and follow the drift.",
         listed="profiles",
         page="measure",
         opens=(("profile", "{key}"),),
@@ -122,7 +115,6 @@ JOBS = (
         "study",
         StudyRequest,
         StudySpec,
-        "Prune by a list of settings and evaluate each beside the dense model and uniform sparsity.",
         listed="studies",
         opens=(("study", "{key}"), ("part", "results")),
     ),
@@ -130,7 +122,6 @@ JOBS = (
         "export",
         ExportRequest,
         ExportSpec,
-        "Write a pruned model to a folder that loads anywhere.",
         answered=False,  # its folder may be gone
         listed="exports",
     ),
@@ -138,7 +129,6 @@ JOBS = (
         "best",
         BestRequest,
         BestSpec,
-        "Search the best setting on one text and judge it on another.",
         listed="best",
         opens=(("best", "{key}"), ("part", "best")),
     ),
@@ -146,7 +136,6 @@ JOBS = (
         "unfinished",
         ShareRequest,
         Unfinished,
-        "Do one share of a measurement or study that several processes spread among themselves.",
         answered=False,  # what it answers is the whole, once that is there
         listed="unfinished",
     ),

@@ -178,10 +178,6 @@ class ProfileSpec(View):
             "warnings": told.get("warnings", []),
         }
 
-    def lines(self, told: Mapping[str, Any]) -> list[str]:
-        amount = f"{self.text.sequences} x {self.text.length} tokens"
-        return [f"{told.get('text')}, {amount}, {len(self.names)} perturbations"]
-
 
 class MeasureRequest(OfModel):
     """What a person asks for: a model, a text and a list of perturbations."""
@@ -241,10 +237,10 @@ def identified(asked: Iterable[Measurement], others: Mapping[str, str]) -> tuple
 def expanded(asked: Iterable[Measurement], linears: Iterable[str]) -> tuple[Measurement, ...]:
     """The same measurements with `each` linear replaced by every one of the names, in their order."""
     names = tuple(linears)
-    found: list[Measurement] = []
-    for one in asked:
-        each = names if getattr(one.perturbation, "linear", None) == EACH else (None,)
-        for name in each:
-            kind = one.perturbation if name is None else one.perturbation.model_copy(update={"linear": name})
-            found.append(one.model_copy(update={"perturbation": kind}))
+
+    def alone(kind: Perturbation) -> Iterable[Perturbation]:
+        each = getattr(kind, "linear", None) == EACH
+        return (kind.model_copy(update={"linear": name}) for name in names) if each else (kind,)
+
+    found = (one.model_copy(update={"perturbation": kind}) for one in asked for kind in alone(one.perturbation))
     return tuple(dict.fromkeys(found))

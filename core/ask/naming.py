@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 
 from core.ask.allocations import AllocationRequest, Correction
@@ -27,19 +27,12 @@ def allocation(asked: AllocationRequest, words: Iterable[str] = ()) -> str:
     return ", ".join([asked.base.title, *words, *corrected])
 
 
-def setting(asked: Setting, others: Iterable[Setting] = ()) -> str:
-    """Every parameter that is not its default, the calibration seed left out: `OWL, m 7, 70 % zeros, Wanda`.
-
-    Args:
-        others: settings that it stands beside; where one of its kind differs in a parameter, that is named too.
-    """
-    kin = [each.allocation for each in others if kind(each) == kind(asked)]
-    return _full(asked, f"{long(asked.allocation, kin)}, {per_cent(asked.allocation.target)} zeros", with_pruner=True)
-
-
-def long(asked: AllocationRequest, others: Iterable[AllocationRequest] = ()) -> str:
-    """`OWL, m 7, corrected 0.04`: every parameter that is not its default, or not that of another of its base."""
-    fix, words = asked.correction, [allocation(asked, parameters(asked, others))]
+def long(asked: AllocationRequest) -> str:
+    """`OWL, m 7, corrected 0.04`: with every parameter that is not its default."""
+    fix, base = asked.correction, asked.base
+    usual = _values(AllocationRequest(base=base if base.by_hand else type(base)()))
+    own = [f"{name} {word(value)}" for name, value in _values(asked).items() if value != usual[name]]
+    words = [allocation(asked, own)]
     if fix.strength:
         words += [f"by {fix.driver}"] if fix.driver != Correction().driver else []
         words += [f"clip {fix.clip:.3g}"] if fix.clip != Correction().clip else []
@@ -47,19 +40,10 @@ def long(asked: AllocationRequest, others: Iterable[AllocationRequest] = ()) -> 
     return ", ".join(words)
 
 
-def parameters(asked: AllocationRequest, others: Iterable[AllocationRequest] = ()) -> list[str]:
-    """`m 7`, `lam 0.2`: those of the base and the bounds that are not as usual, or not as another's of that base."""
-    usual = AllocationRequest(base=asked.base if asked.base.by_hand else type(asked.base)())
-    alike = (each for each in others if each.base.title == asked.base.title)
-    compared = [_values(each) for each in (usual, *alike)]
-    own = _values(asked).items()
-    return [f"{name} {word(value)}" for name, value in own if any(each[name] != value for each in compared)]
-
-
-def whole(asked: Setting) -> str:
+def setting(asked: Setting) -> str:
     """Every parameter that is not its default: `OWL, m 7, 70 % zeros, Wanda, calibration seed 1`."""
-    words = [setting(asked)] + ([f"calibration seed {asked.calibration_seed}"] if asked.calibration_seed else [])
-    return ", ".join(words)
+    words = [_full(asked, f"{long(asked.allocation)}, {per_cent(asked.allocation.target)} zeros", with_pruner=True)]
+    return ", ".join(words + ([f"calibration seed {asked.calibration_seed}"] if asked.calibration_seed else []))
 
 
 def kind(asked: Setting) -> tuple:
@@ -75,12 +59,11 @@ def titles(asked: Iterable[Setting]) -> dict[Setting, str]:
     correction is never read as that of another base. What is alike even so, as two set by hand, gets a number.
     """
     short = {each: (kind(each), allocation(each.allocation)) for each in asked}
-    several, count, bases = len({each.pruner for each in short}) > 1, Counter(short.values()), defaultdict(set)
-    for each, (alike, _) in short.items():
-        bases[alike].add(each.allocation.plain)
+    several, count = len({each.pruner for each in short}) > 1, Counter(short.values())
+    bases = Counter(alike for alike, _ in {(alike, each.allocation.plain) for each, (alike, _) in short.items()})
     found, seen = {}, Counter()
     for each, (alike, name) in short.items():
-        brief = len(bases[alike]) == count[alike, name] == 1
+        brief = bases[alike] == count[alike, name] == 1
         title = _full(each, name if brief else long(each.allocation), several)
         seen[title, each.allocation.target] += 1
         again = seen[title, each.allocation.target]
@@ -98,11 +81,7 @@ def _values(asked: AllocationRequest) -> dict[str, object]:
     """The base's parameters but those in its title, and the bounds; a row of numbers is no part of a name."""
     titled = {each.name for each in asked.base.parameters() if each.titles}
     own = {} if asked.base.by_hand else asked.base.model_dump(exclude={"kind", *titled})
-    return own | _bounds(asked)
-
-
-def _bounds(asked: AllocationRequest) -> dict[str, float]:
-    return {"low": asked.low, "high": asked.high}
+    return own | {"low": asked.low, "high": asked.high}
 
 
 def _full(setting: Setting, name: str, with_pruner: bool) -> str:

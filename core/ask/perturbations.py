@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.ask.measurements import Measurement, measurements
 from core.base.errors import UserError
 from core.base.escape import brief
-from core.base.spec import Positions, checked
+from core.base.spec import Positions, checked, look_up
 from core.kinds import FORMS, Perturbation
 
 
@@ -32,9 +32,7 @@ def perturbation(text: str, positions: Positions = "after_first") -> Perturbatio
     """
     body, at, where = text.strip().partition("@")
     kind = body.partition(":")[0]
-    if kind not in FORMS:
-        raise UserError(f"there is no perturbation {brief(kind)}: known are {', '.join(FORMS)} (as in gaussian:0.3)")
-    form = FORMS[kind]
+    form = look_up(FORMS, kind, "perturbation")
     if form.compares:
         body, at = text.strip(), ""
     values = body.split(":", 1 if form.compares else -1)[1:]

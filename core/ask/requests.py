@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,32 +12,26 @@ from core.ask.inputs import USUAL_CALIBRATION, ModelSpec, OfModel, WindowRequest
 from core.ask.measurements import ProfileSpec
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import StudySpec
+from core.ask.typed import fraction, from_text, numbers
 from core.base.formats import model_name, per_cent
 from core.base.spec import Spec, View, added
 from core.kinds.treatments import NO_REPAIR, USUAL, Pruner, Repaired
 
 
-class OneSetting(OfModel):
-    """What is asked of one setting of a model."""
-
-    profile: str | None = None
-    calibration: WindowRequest = USUAL_CALIBRATION
-    setting: Setting
-    does: ClassVar[str]
-
-    @property
-    def title(self) -> str:
-        return f"{self.does} of {model_name(self.model)}: {naming.whole(self.setting)}"
-
-
-class ExportRequest(OneSetting):
+class ExportRequest(OfModel):
     """A pruned model as a folder that loads anywhere."""
 
     identity = "ExportRequest"
+    profile: str | None = None
+    calibration: WindowRequest = USUAL_CALIBRATION
+    setting: Setting
     folder: str = Field(description="where it goes, absolute")
     overwrite: bool = False
     study: str | None = Field(None, description="key of the study whose numbers the model card gives")
-    does: ClassVar[str] = "export"
+
+    @property
+    def title(self) -> str:
+        return f"export of {model_name(self.model)}: {naming.setting(self.setting)}"
 
 
 class BestRequest(OfModel):
@@ -49,8 +43,8 @@ class BestRequest(OfModel):
 
     identity = "BestRequest"
     target: float | None = Field(None, gt=0, le=0.95, description="the sparsity that is wanted, as in 0.6")
-    max_loss: float | None = Field(
-        None, gt=0, description="in its place: the largest rise of the perplexity, as in 20%"
+    max_loss: Annotated[float | None, Field(gt=0), from_text(fraction)] = Field(
+        None, description="in its place: the largest rise of the perplexity, as in 20%"
     )
     pruner: Pruner = USUAL
     repair: Repaired = Field("refit_dense", description="what is tried on the weights that the winner keeps; or none")
@@ -58,8 +52,8 @@ class BestRequest(OfModel):
     selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
     final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
     profile: str | None = Field(None, description="key of the profile that allocations look at; else one is measured")
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        (0, 1, 2), min_length=1, description="calibration seeds of the final comparison; the first one selects"
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), from_text(numbers)] = Field(
+        (0, 1, 2), description="calibration seeds of the final comparison; the first one selects"
     )
     effort: Literal["quick", "full"] = "quick"
 
@@ -95,10 +89,6 @@ class ExportSpec(View):
     def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
         return {"folder": self.folder}
 
-    def lines(self, told: Mapping[str, Any]) -> list[str]:
-        size = f", {told['bytes']:,} bytes" if isinstance(told.get("bytes"), int) else ""
-        return [f"{told.get('setting')}, in {told.get('folder', self.folder)}{size}"]
-
 
 class BestSpec(View):
     """A view: what was chosen on one text, and the study that judges it on another."""
@@ -133,6 +123,3 @@ class BestSpec(View):
 
     def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
         return {"winner": self.winner.name, "study": self.final.key}
-
-    def lines(self, told: Mapping[str, Any]) -> list[str]:
-        return [f"{self.winner.name}, judged by study {self.final.key}"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.ask.inputs import TextSpec
+from core.ask.typed import from_text
 from core.base.spec import Spec, added, checked, number
 from core.kinds import Uniform
 from core.kinds.patterns import pattern as read_pattern
@@ -32,14 +33,19 @@ class Setting(Spec):
     pruner: Pruner = USUAL
     repair: Repair | None = added(None, "what is done to the weights that stay")
     allocation: AllocationRequest = AllocationRequest()
-    pattern: str | None = Field(None, description="N kept of M, as in 2:4; uniform")
+    pattern: Annotated[str | None, from_text(lambda typed: read_pattern(typed).name)] = Field(
+        None, description="N kept of M, as in 2:4; uniform"
+    )
     true_sequential: bool = Field(False, description="prune a layer group by group")
     calibration_seed: int = Field(0, ge=0, description="draws the calibration windows")
 
-    @field_validator("pattern")
+    @model_validator(mode="before")
     @classmethod
-    def _as_written(cls, pattern: str | None) -> str | None:
-        return None if pattern is None else read_pattern(pattern).name
+    def _fixed_by_pattern(cls, said: Any) -> Any:
+        """What a pattern fixes is the allocation where no other is named."""
+        if isinstance(said, dict) and isinstance(said.get("pattern"), str) and "allocation" not in said:
+            return said | {"allocation": uniform(read_pattern(said["pattern"]).sparsity)}
+        return said
 
     @model_validator(mode="after")
     def _pattern_fits(self) -> Self:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from core.ask.inputs import USUAL_CALIBRATION, USUAL_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
 from core.ask.settings import PrunedSpec, Setting, with_twins
@@ -19,8 +19,16 @@ class EvaluationRequest(Spec):
     text: WindowRequest = USUAL_EVALUATION
     tasks: tuple[str, ...] = Field((), description="zero-shot tasks by name")
     tasks_from: str | None = Field(None, description="folder of task files; else the harness's own tasks")
-    examples: int | None = Field(200, title="Examples", ge=1, description="seeded sample per task; None: all")
+    examples: Annotated[int | None, Field(ge=1), BeforeValidator(lambda count: count or None)] = Field(
+        200, title="Examples", description="examples per task, a seeded sample; 0 for all"
+    )
     seed: int = Field(0, ge=0, description="draws the examples")
+
+    @model_validator(mode="after")
+    def _names_tasks_of_the_folder(self) -> Self:
+        if self.tasks_from and not self.tasks:
+            raise ValueError("tasks_from names a folder and tasks names nothing of it: name tasks, or leave both out")
+        return self
 
 
 class StudyRequest(OfModel):
@@ -127,9 +135,3 @@ class StudySpec(View):
     def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
         names = [each.setting.name if each.setting else "dense" for each in self.points]
         return {"settings": names, "windows": self.text.sequences, "length": self.text.length}
-
-    def lines(self, told: Mapping[str, Any]) -> list[str]:
-        names = [each.setting.name for each in self.points if each.setting]
-        shown = "; ".join(names[:3]) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
-        judged = f"{told.get('text')}, {self.text.sequences} x {self.text.length} tokens"
-        return [f"{judged}, {len(self.points)} points", *([shown] if shown else [])]

@@ -1,20 +1,34 @@
-"""Paths, ranges, lists and shares as they are typed, on the command line or on a page."""
+"""Paths, ranges, lists and shares of one as they are typed, on the command line, on a page or in a file."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from core.ask.requests import BestRequest
-from core.ask.studies import StudyRequest
+from pydantic import BeforeValidator
+
 from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.paths import exists, expanded, resolved
-from core.base.spec import number
+from core.base.spec import Spec, number
 
-Stored = TypeVar("Stored", StudyRequest, BestRequest)
+PROJECT = Path(__file__).resolve().parent.parent.parent
+Stored = TypeVar("Stored", bound=Spec)
+
+
+def from_text(read: Callable[[str], Any]) -> BeforeValidator:
+    """Lets a field take its text as well, read by a function that raises UserError."""
+
+    def value(given: Any) -> Any:
+        try:
+            return read(given) if isinstance(given, str) else given
+        except UserError as error:
+            raise ValueError(str(error)) from error
+
+    return BeforeValidator(value)
 
 
 def absolute(typed: str, folder: Path = Path()) -> str:
@@ -28,31 +42,40 @@ def absolute(typed: str, folder: Path = Path()) -> str:
     return typed if there is None or typed == "demo" else str(resolved(there))
 
 
+PATHS: dict[str, Callable[[str, Path], str]] = {
+    "model": absolute,
+    "source": absolute,
+    "tasks_from": lambda typed, folder: str(resolved(folder / expanded(typed))),
+}
+
+
+def with_paths(said: Any, folder: Path = Path()) -> Any:
+    """Nested values of a request by field, every path in them made whole as `absolute` does."""
+    if isinstance(said, list):
+        return [with_paths(each, folder) for each in said]
+    if not isinstance(said, dict):
+        return said
+    return {
+        name: PATHS[name](value, folder) if name in PATHS and isinstance(value, str) else with_paths(value, folder)
+        for name, value in said.items()
+    }
+
+
 def whole(asked: Stored) -> Stored:
     """A stored request with whole paths: in the cache, those inside the project are relative to it."""
-    calibration = asked.calibration.model_copy(update={"source": _found(asked.calibration.source)})
-    return asked.model_copy(update={"model": _found(asked.model), "calibration": calibration})
+    calibration = asked.calibration.model_copy(update={"source": absolute(asked.calibration.source, PROJECT)})
+    return asked.model_copy(update={"model": absolute(asked.model, PROJECT), "calibration": calibration})
 
 
-def _found(stored: str) -> str:
-    for prefix in ("random:", "file:"):
-        if stored.startswith(prefix):
-            return prefix + _found(stored.removeprefix(prefix))
-    inside = Path(__file__).resolve().parent.parent.parent / stored
-    return str(inside) if stored != "demo" and exists(inside) else stored
-
-
-def span(text: str | None) -> tuple[int, int] | None:
+def span(text: str) -> tuple[int, int]:
     """`0-599` -> (0, 599).
 
     Raises:
         UserError: not two numbers with a dash between.
     """
-    if text is None:
-        return None
     found = re.fullmatch(r"(\d{1,18})-(\d{1,18})", text.strip())
     if not found:
-        raise UserError(f"documents {brief(text)} are not a range: write first-last, counted from 0, as in 0-599")
+        raise UserError(f"{brief(text)} is no range: write first-last, counted from 0, as in 0-599")
     return int(found[1]), int(found[2])
 
 
@@ -62,13 +85,18 @@ def numbers(text: str) -> tuple[int, ...]:
     Raises:
         UserError: something else than whole numbers and commas.
     """
-    try:
-        found = tuple(dict.fromkeys(int(part) for part in text.split(",")))
-    except ValueError:
-        found = (-1,)
-    if min(found) < 0:
+    found = _listed(text, int)
+    if not found or min(found) < 0:
         raise UserError(f"seeds {brief(text)} are not a list of whole numbers from 0: write 0 or 0,1,2")
     return found
+
+
+def _listed(text: str, kind: type) -> tuple:
+    """Numbers with commas, each once; none where one is no number."""
+    try:
+        return tuple(dict.fromkeys(kind(part) for part in text.split(",") if part.strip()))
+    except ValueError:
+        return ()
 
 
 def fraction(text: str, what: str = "largest loss") -> float:
@@ -89,16 +117,13 @@ def fraction(text: str, what: str = "largest loss") -> float:
     return value
 
 
-def fractions(typed: str, what: str) -> list[float]:
-    """`0.5, 0.6` -> [0.5, 0.6].
+def fractions(typed: str, what: str) -> tuple[float, ...]:
+    """`0.5, 0.6` -> (0.5, 0.6).
 
     Raises:
         UserError: something else than numbers from 0 to below 1.
     """
-    try:
-        found = list(dict.fromkeys(float(part) for part in typed.split(",") if part.strip()))
-    except ValueError:
-        found = []
+    found = _listed(typed, float)
     if not found or not all(0 <= each < 1 for each in found):
         right = "write numbers from 0 to below 1, as in 0.5, 0.6, 0.7"
         raise UserError(f"{what} {brief(typed)} are not sparsities: {right}")

@@ -62,10 +62,6 @@ class View(Spec):
         """What `runs --json` says of it beside its provenance, which is `told`."""
         return {}
 
-    def lines(self, told: Mapping[str, Any]) -> list[str]:
-        """What `runs` says of it in words."""
-        return []
-
 
 def added(default: Any, description: str) -> Any:
     """A field that came later: its JSON leaves it out where it is as usual, so that keys of what was stored stay."""
@@ -112,8 +108,9 @@ def checked(form: type[Asked], /, **values: object) -> Asked:
         where = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         message = message[:1].lower() + message[1:]
-        given = f" (got {brief(first['input'])})" if where else ""
-        raise UserError(f"{where}: {message}{given}" if where else message) from error
+        given = brief(first["input"])
+        got = "" if given in message else f" (got {given})"
+        raise UserError(f"{where}: {message}{got}" if where else message) from error
 
 
 def revised(usual: Asked, said: Mapping[str, Any]) -> Asked:
@@ -122,10 +119,11 @@ def revised(usual: Asked, said: Mapping[str, Any]) -> Asked:
     Raises:
         UserError: the first thing that was wrong.
     """
-    fields = {
-        name: revised(getattr(usual, name), value)
-        if isinstance(value, Mapping) and isinstance(getattr(usual, name), Spec)
-        else value
-        for name, value in said.items()
-    }
-    return checked(type(usual), **dict(usual) | fields)
+    return checked(type(usual), **_over(usual, said))
+
+
+def _over(usual: Spec, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a spec, and of specs within it, with what is said in place of some."""
+    within = {name: getattr(usual, name, None) for name, value in said.items() if isinstance(value, Mapping)}
+    inner = {name: _over(spec, said[name]) for name, spec in within.items() if isinstance(spec, Spec)}
+    return dict(usual) | dict(said) | inner

@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")  # loading bars of libraries; progress is ours to show
     # each registers its commands
-    from core.cli import allocating, best, exporting, measuring, running, serving, studying
+    from core.cli import allocating, best, comparing, exporting, measuring, running, serving, studying
 
     try:
         result = app(sys.argv[1:] or ["--help"] if arguments is None else arguments, standalone_mode=False)
@@ -67,15 +67,6 @@ def _said(message: str, code: int) -> int:
 # --- the table of commands as options of typer ------------------------------------------------------------------------
 
 
-def _annotated(option: Option) -> Any:
-    """The type of an option's value as typer reads it."""
-    kind = option.kind | None if option.default is None else option.kind
-    if option.argument:
-        return Annotated[kind, typer.Argument(help=option.help)]
-    named = [option.flag] if option.kind is bool else []  # else typer adds its contrary
-    return Annotated[kind, typer.Option(*named, help=option.help)]
-
-
 Command = Callable[[SimpleNamespace], None]
 
 
@@ -95,9 +86,15 @@ def command(name: str) -> Callable[[Command], Command]:
 
 
 def _parameter(option: Option) -> inspect.Parameter:
+    """An option as typer reads it."""
+    kind = option.kind | None if option.default is None else option.kind
+    named = [option.flag] if option.kind is bool else []  # else typer adds its contrary
+    how = typer.Option(*named, help=option.help, min=option.least)
+    how = typer.Argument(help=option.help) if option.argument else how
     default = inspect.Parameter.empty if option.default is ... else option.default
-    named = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(option.name, named, default=default, annotation=_annotated(option))
+    return inspect.Parameter(
+        option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, how]
+    )
 
 
 Cache = Annotated[Path | None, typer.Option(help=CACHE.help)]

@@ -10,15 +10,13 @@ from core.ask.commands import request_of
 from core.ask.grammar import words, write
 from core.ask.settings import Setting
 from core.base.formats import per_cent
-from core.base.paths import resolved
 from core.cli import command
 from core.cli.output import say, say_helped, say_json, say_table
 from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
-from core.cli.studying import export_json, run, say_export
-from core.kinds.treatments import PRUNERS
+from core.cli.studying import run
 from core.models import machine
-from core.results import text_splits
-from core.results.best import LINEARS, Best, called, commands, export_request, linears_line, load, written
+from core.results import protocols, text_splits
+from core.results.best import LINEARS, Best, called, commands, linears_line, load, written
 from core.results.verdicts import said
 from core.store.cache import Store
 
@@ -29,23 +27,12 @@ ROWS = 12  # candidates shown to people
 def best(given: SimpleNamespace) -> None:
     """Find the best setting for a target sparsity or a largest loss, and compare it with uniform on other text."""
     request, store = request_of("best", **vars(given)), Store(given.cache, given.accept_imported)
-    folder = str(resolved(given.export)) if given.export else None
-    if folder is not None:
-        from core.export import check_early
-
-        check_early(Path(folder), given.overwrite, request.model, request.revision, request.dtype, store)
-    where, models = machine.asked(given.device), {}
-    entry = run(request, store, where, models)
+    entry = run(request, store, machine.asked(given.device), {})
     found = load(store, entry)
-    exported = None
-    if folder is not None:
-        exported = export_json(run(export_request(found, request, folder, given.overwrite), store, where, models))
     if given.json:
-        say_json({"key": entry.key, **best_json(found, store.elsewhere), "export": exported})
-        return
-    _say(found, store.elsewhere)
-    if exported:
-        say_export(exported)
+        say_json({"key": entry.key, **best_json(found, store.elsewhere)})
+    else:
+        _say(found, store.elsewhere)
 
 
 # --- saying it -----------------------------------------------------------------------------------------------------
@@ -100,18 +87,9 @@ def _judged(found: Best, setting: Setting) -> dict[str, Any]:
     }
 
 
-def _judge(found: Best) -> str:
-    text, seeds = found.final.spec.text, len(found.request.seeds)
-    on = f"Judged on {found.provenance.text}, {text.sequences} x {text.length} tokens"
-    if found.final.spec.calibration is None:
-        return f"{on}; {PRUNERS[found.request.pruner].label} looks at no calibration text."
-    return f"{on}, with {seeds} calibration seed{'s' if seeds > 1 else ''}."
-
-
 def _say(found: Best, cache: Path | None) -> None:
-    rows, setting, text = found.candidates, found.winner, found.selection.spec.text
-    about = f"{found.provenance.model}, {per_cent(setting.allocation.target)} by {setting.pruner}"
-    title = f"{about}: {len(rows)} candidates on the text that selects, {text.sequences} x {text.length} tokens"
+    rows, about = found.candidates, f"{found.provenance.model}, {per_cent(found.winner.allocation.target)}"
+    title = f"{about}: the best of {len(rows)} candidates, {protocols.line(found.selection)}"
     cells = [
         (words(each.setting.allocation), f"{each.loss:.4f}", f"{each.perplexity:.4g}", said(found.selected(each)))
         for each in rows[:ROWS]
@@ -119,17 +97,14 @@ def _say(found: Best, cache: Path | None) -> None:
     say_table(("allocation", "loss, nats/token", "perplexity", "against uniform"), cells, title)
     for each in rows[:ROWS]:
         say_helped(words(each.setting.allocation), each.helped)
-    if len(rows) > ROWS:
-        say(f"and {len(rows) - ROWS} more that did worse; --json names them all")
     for each in found.trials:
         lost = f"{per_cent(each['target'])}: {per_cent(each['loss'])} lost by {each['allocation']}"
         say(f"{lost} on the text that selects")
     linears = linears_line(found, cache)
     say(*found.left_out, *([f"{LINEARS} {linears}"] if linears else []))
-    say(text_splits.described(found.request), _judge(found))
+    say(text_splits.described(found.request), f"Judged on {protocols.line(found.final)}.")
     say(found.sentence, style="bold")
     say(*found.more_sentences, found.loss_sentence)
-    judged = (found.winner, *found.better, found.runner_up, found.uniform, found.answer)
-    for setting in dict.fromkeys(filter(None, judged)):
+    for setting in dict.fromkeys((found.uniform, *found.kept, found.answer)):
         say_helped(f"{called(setting)}, on the text that judges", found.judged(setting).helped)
     say(*commands(found, cache), f"best {found.spec.key}")

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from core.ask import naming
 from core.ask.requests import ExportRequest
-from core.ask.settings import Setting, read_setting
+from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.typed import whole
 from core.base.errors import UserError
-from core.base.formats import helped
 from core.base.paths import resolved
 from core.base.spec import checked
 from core.cli import Cache, Device, Json, app
-from core.cli.output import say, say_helped, say_json
-from core.cli.studying import run
+from core.cli.output import say_json
+from core.cli.studying import export_json, run, say_export
 from core.export import check_early
 from core.models import machine
 from core.models.sources import refuse_fetch
@@ -48,13 +45,8 @@ def export(
     refuse_fetch(entry, store, asked.model, asked.revision, asked.calibration.source)
     check_early(folder, overwrite, asked.model, asked.revision, asked.dtype, store)
     made = run(asked, store, machine.asked(device), {})
-    told = {name: made.provenance[name] for name in ("folder", "bytes", "dense_bytes", "setting", "warnings")}
-    if json:
-        say_json({"key": made.key, **told})
-    else:
-        where = f"{told['setting']}: exported to {told['folder']}, {told['bytes']:,} bytes, reloaded and compared"
-        say(where)
-        say_helped(told["setting"], helped(told["warnings"]))
+    answer = export_json(made)
+    say_json(answer) if json else say_export(answer)
 
 
 def _of_best(store: Store, entry: Entry, setting: str | None, folder: Path, overwrite: bool) -> ExportRequest:
@@ -74,46 +66,16 @@ def _of_study(store: Store, entry: Entry, setting: str | None, folder: Path, ove
 
 
 def _chosen(study: Evaluations, words: str | None) -> Setting:
-    """The setting that is meant: the one so written or named, else the only one with these words in a name of it.
-
-    A name is what the grammar or the pages call it.
-    """
-    every, called = defaultdict(list), defaultdict(set)
-    for each in study.singles:
-        if each.setting is not None:
-            every[each.setting.name].append(each.setting)
-            called[each.setting.name] |= {each.setting.name, naming.whole(each.setting), each.name}
-    meant = _spelt(words)
-    found = [name for name in every if words is None or meant in called[name]]
-    found = found or [name for name in every if any(words in each for each in called[name])]
-    if len(found) == 1:
-        return _only(study, found[0], every[found[0]])
+    """The setting that is meant: the one that the grammar writes so, else the only one with these words in its name."""
+    every = [each.setting for each in study.singles if each.setting]
     if not every:
         raise UserError(f"study {study.spec.key} holds the dense model alone: there is nothing to export")
-    what = "has no setting" if not found else "has several settings"
-    which = "" if words is None else f" with {words!r} in the name"
-    raise UserError(
-        f"study {study.spec.key} {what}{which}: name one with --setting, as in {_quoted(found or list(every))}"
-    )
-
-
-def _spelt(words: str | None) -> str | None:
-    """A setting that is written with other words or in another order, as the grammar writes it; else as it is."""
-    try:
-        return words and read_setting(words).name
-    except UserError:
-        return words
-
-
-def _only(study: Evaluations, name: str, alike: list[Setting]) -> Setting:
-    """The setting of a name; refused where several share it, as those from .json files do."""
-    if len(alike) > 1:
-        raise UserError(
-            f'study {study.spec.key} has {len(alike)} settings named "{name}", which no --setting tells apart: '
-            "export one with `prune --export`"
-        )
-    return alike[0]
-
-
-def _quoted(names: list[str]) -> str:
-    return " or ".join(f'"{name}"' for name in names[:6])
+    meant = [each for each in every if words in (None, each.name)] or [each for each in every if words in each.name]
+    if len(meant) == 1:
+        return meant[0]
+    what = "has several settings" if meant else "has no setting"
+    names = list(dict.fromkeys(each.name for each in meant or every))
+    right = f"name one with --setting, as in {' or '.join(map(repr, names[:6]))}"
+    if len(names) < len(meant):
+        right = "no --setting tells them apart, so export one with `prune --export`"
+    raise UserError(f"study {study.spec.key} {what} called {words!r}: {right}")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from pydantic_core import to_json
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
@@ -55,7 +53,7 @@ def say_table(
 
 def say_json(value: dict[str, Any]) -> None:
     """One JSON object on stdout; NaN and infinity become null."""
-    print(json.dumps(plain(value), allow_nan=False))
+    print(as_json(value))
 
 
 def save_file(
@@ -92,17 +90,9 @@ def save_file(
         say(f"{name} written to {file}, {len(content) / 1e6:.2f} MB")
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON holds it: lists for arrays, null for what is not finite."""
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(each) for each in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
+def as_json(value: Any) -> str:
+    """JSON with lists for arrays, and null for what is not finite."""
+    return to_json(value, inf_nan_mode="null", ensure_ascii=True, fallback=lambda each: each.tolist()).decode()
 
 
 def summary(entry: Entry, found: Profile | None = None) -> dict[str, Any]:
@@ -124,38 +114,38 @@ def say_helped(name: str, told: str | None) -> None:
 # --- progress --------------------------------------------------------------------------------------------------------
 
 
-class Telling:
-    """Told each status of a run: says what is expected once the work begins, then how far it is.
+@contextmanager
+def progress_bar(expected: str) -> Iterator[Callable[[Status], None]]:
+    """Tells each status of a run on stderr: what is expected once the work begins, then how far it is.
 
     Not before, so that a refused request stays one line.
     """
-
-    def __init__(self, bar: Progress, expected: str):
-        self.bar, self.expected = bar, expected
-        self.task = bar.add_task("starting", total=None)
-        self.began = False  # whether there was anything to do
-        self.said = time.monotonic()  # when the last plain line was
-
-    def __call__(self, status: Status) -> None:
-        if status.total and not self.began:
-            self.began = True
-            err.print(self.expected, soft_wrap=True)
-        self.bar.update(self.task, description=status.words, completed=status.done, total=status.total or None)
-        waited = time.monotonic() - self.said >= EVERY
-        if self.bar.disable and waited and (status.total or status.state == "queued"):
-            self.said = time.monotonic()
-            err.print(status.words, markup=False, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def progress_bar(expected: str) -> Iterator[Telling]:
-    """Tells of a run on stderr."""
     columns = BarColumn(30), TextColumn("{task.description}", markup=False)
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        yield Telling(bar, expected)
+        task, began, last = bar.add_task("starting", total=None), False, time.monotonic()
+
+        def tell(status: Status) -> None:
+            nonlocal began, last
+            if status.total and not began:
+                began = True
+                err.print(expected, soft_wrap=True)
+            bar.update(task, description=status.words, completed=status.done, total=status.total or None)
+            waited = time.monotonic() - last >= EVERY
+            if bar.disable and waited and (status.total or status.state == "queued"):
+                last = time.monotonic()
+                err.print(status.words, markup=False, highlight=False, soft_wrap=True)
+
+        yield tell
 
 
 # --- the cache -----------------------------------------------------------------------------------------------------
+
+
+def _cell(value: Any) -> str:
+    """A value in a line, of a long list the first three."""
+    if not isinstance(value, list):
+        return str(value)
+    return ", ".join(map(str, value[:3])) + (f" and {len(value) - 3} more" if len(value) > 3 else "")
 
 
 def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[str]) -> None:
@@ -170,7 +160,10 @@ def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[st
             model = f"{told.get('model')}{which}"
             when = f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"
             out.print(f"[bold]{entry.key}[/bold]  {kind}: {escape(model)}", soft_wrap=True)
-            for line in filter(None, (*entry.spec.lines(told), pruned_before(entry.spec.earlier), when)):
+            said = {"text": told.get("text"), **entry.spec.record(told)}
+            passed = ("model", "seconds", "engine")
+            parts = [f"{name} {_cell(value)}" for name, value in said.items() if value and not name.startswith(passed)]
+            for line in filter(None, ("; ".join(parts), pruned_before(entry.spec.earlier), when)):
                 say(f"    {line}")
     for job in jobs:
         say(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from core.ask.jobs import JOBS
 from core.base.errors import UserError
 from core.base.paths import expanded
 from core.cli import Cache, Json, app
-from core.cli.output import err, runs_table, save_file, say, say_json
+from core.cli.output import runs_table, save_file, say, say_json
 from core.jobs import queue
 from core.jobs.records import Job
 from core.store.cache import Entry, Store
@@ -60,16 +59,13 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 
 def _job(job: Job) -> dict[str, str | None]:
-    """`profile` is the old name of `result`, kept for those who read it."""
-    found = job.status.result
     what = job.request.identity.removesuffix("Request").lower()
     return {
         "key": job.key,
         "what": what,
         "state": job.state,
         "line": job.status.line,
-        "profile": found,
-        "result": found,
+        "result": job.status.result,
     }
 
 
@@ -109,7 +105,7 @@ def imported(
 @runs.command(name="delete")
 def deleted(
     key: Annotated[str, typer.Argument(help="Key, or the beginning of one, of a profile, study, export or job.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete; without it, what would go is said.")] = False,
     cache: Cache = None,
     json: Json = False,
 ) -> None:
@@ -119,9 +115,9 @@ def deleted(
     found = store.by_key(key, beside=queue.jobs(store))
     if isinstance(found, Entry) and found.committed:
         raise UserError(f"{found.key} is part of the committed demo and cannot be deleted")
-    if not yes and not _agreed(found):
-        err.print(f"{found.key} stays")
-        raise typer.Exit(1)
+    if not yes:
+        what = f"run {found.key} ({found.state}), whose results stay" if isinstance(found, Job) else _described(found)
+        raise UserError(f"this deletes the {what}: add --yes if that is meant")
     if isinstance(found, Entry):
         delete(store, found)
     else:
@@ -132,21 +128,9 @@ def deleted(
         say(f"deleted {found.key}")
 
 
-def _agreed(found: Entry | Job) -> bool:
-    """What the person at the terminal answers.
-
-    Raises:
-        UserError: nobody is there to be asked.
-    """
-    if not sys.stdin.isatty():
-        raise UserError(f"deleting {found.key} wants an answer and there is no terminal to ask: add --yes")
-    if isinstance(found, Job):
-        question = f"Forget the job {found.key} ({found.state})? Its results stay."
-    else:
-        kind, model = found.path.parent.name, found.provenance.get("model", "a model")
-        question = f"Delete {kind} {found.key} of {model}, with what no other result needs?"
-    print(question, "[y/N] ", end="", file=sys.stderr, flush=True)  # typer's own question leaves a space on stdout
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+def _described(entry: Entry) -> str:
+    kind, model = entry.path.parent.name, entry.provenance.get("model", "a model")
+    return f"{kind} {entry.key} of {model}, with what no other result needs"
 
 
 @app.command()

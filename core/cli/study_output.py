@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from core.ask.inputs import TextSpec
 from core.ask.studies import TaskSpec
 from core.cli.output import say, say_helped, say_table
 from core.results import protocols, verdicts
@@ -30,38 +31,28 @@ def point_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
 
 
 def protocol_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
-    """How a point was measured: what must be alike before numbers are compared."""
-    text = found.spec.text
+    """How a point was measured: what must be alike before numbers are compared.
+
+    Its calibration is None for the dense model, and where the pruner looks at no text.
+    """
+    about, text = one.result.about, found.spec.text
+    read = one.result.pruned and one.result.pruned.calibration
     return {
-        "text": one.result.about.get("text", found.provenance.get("text")),
-        "text_hash": text.content,
-        "windows": text.sequences,
-        "length": text.length,
+        **_windows(about.get("text", found.provenance.get("text")), text),
         "packing": text.packing,
         "bos": text.bos,
         "dtype": found.spec.model.dtype,
-        "calibration": _calibration(one),
+        "calibration": read and _windows(about.get("calibration"), read) | {"seed": one.setting.calibration_seed},
     }
 
 
-def _calibration(one: EvaluatedSetting) -> dict[str, Any] | None:
-    """None for the dense model, and where the pruner looks at no text."""
-    pruned = one.result.pruned
-    if pruned is None or pruned.calibration is None:
-        return None
-    read = pruned.calibration
-    return {
-        "text": one.result.about.get("calibration"),
-        "text_hash": read.content,
-        "windows": read.sequences,
-        "length": read.length,
-        "seed": one.setting.calibration_seed,
-    }
+def _windows(name: str | None, text: TextSpec) -> dict[str, Any]:
+    return {"text": name, "text_hash": text.content, "windows": text.sequences, "length": text.length}
 
 
-def interval_json(found: Interval) -> dict[str, Any]:
-    """An interval in per cent of perplexity."""
-    return {"percent": found.value, "interval": [found.low, found.high], "windows": found.n}
+def interval_json(found: Interval, of: str = "windows") -> dict[str, Any]:
+    """An interval in per cent of perplexity, over so many windows or seeds."""
+    return {"percent": found.value, "interval": [found.low, found.high], of: found.n}
 
 
 def change_json(found: Change | None) -> dict[str, Any] | None:
@@ -71,9 +62,7 @@ def change_json(found: Change | None) -> dict[str, Any] | None:
 
 def seeds_json(found: Change | None) -> dict[str, Any] | None:
     """The same with its spread over calibration seeds; None too where no text is looked at."""
-    if found is None or not found.seeds.n:
-        return None
-    return {"percent": found.seeds.value, "interval": [found.seeds.low, found.seeds.high], "seeds": found.seeds.n}
+    return interval_json(found.seeds, "seeds") if found and found.seeds.n else None
 
 
 def study_json(found: Evaluations) -> dict[str, Any]:
@@ -98,8 +87,7 @@ def over_seeds_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]
         return None
     alike = [each for each in found.singles if each.setting and each.setting.seedless == one.setting.seedless]
     by_seed = {each.setting.calibration_seed: each.against_uniform for each in alike}
-    told = {str(seed): each.value for seed, each in sorted(by_seed.items()) if each}
-    return {**seeds_json(change), "each": told}
+    return {**seeds_json(change), "each": {str(seed): each.value for seed, each in sorted(by_seed.items()) if each}}
 
 
 def shuffles_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any] | None:
@@ -110,11 +98,10 @@ def shuffles_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any] |
     shuffled = found.controls(one)["shuffled"]
     if len(shuffled) < 2:
         return None
-    found: dict[str, Any] = {"shuffles": len(shuffled)}
-    for name in ("against_uniform", "against_base"):
-        values = [getattr(each, name).value for each in shuffled if getattr(each, name)]
-        found[name] = [float(np.min(values)), float(np.max(values))] if values else None
-    return found
+    changes = {name: [getattr(each, name) for each in shuffled] for name in ("against_uniform", "against_base")}
+    values = {name: [each.value for each in found if each] for name, found in changes.items()}
+    spreads = {name: [float(np.min(every)), float(np.max(every))] if every else None for name, every in values.items()}
+    return {"shuffles": len(shuffled), **spreads}
 
 
 def _accuracy(one: EvaluatedSetting, task: TaskSpec) -> dict[str, float]:

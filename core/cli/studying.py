@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +10,7 @@ from core.ask.commands import request_of
 from core.ask.jobs import Request, ShareRequest, Unfinished, read_share
 from core.ask.measurements import MeasureRequest
 from core.ask.requests import BestRequest, ExportRequest
+from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.study_file import read_study
 from core.base.errors import UserError
@@ -24,6 +23,7 @@ from core.jobs import cluster, queue
 from core.models import machine, work
 from core.models.work import Cost
 from core.results import evaluations
+from core.results.evaluations import Evaluations
 from core.results.search_plan import estimate
 from core.store import parts
 from core.store.cache import Entry, Store
@@ -33,24 +33,30 @@ from core.store.cache import Entry, Store
 def prune(given: SimpleNamespace) -> None:
     """Prune a model, evaluate it beside the dense one and its uniform twin, and export it if asked."""
     request, store = request_of("prune", **vars(given)), Store(given.cache, given.accept_imported)
-    [setting] = request.settings
-    if given.export is not None:
+    folder = resolved(given.export) if given.export else None
+    if folder:
         from core.export import check_early
 
-        check_early(Path(given.export), given.overwrite, request.model, request.revision, request.dtype, store)
-    where, models = machine.asked(given.device), {}
+        check_early(folder, given.overwrite, request.model, request.revision, request.dtype, store)
+    where, models, exported = machine.asked(given.device), {}, None
     entry = run(request, store, where, models)
     study = evaluations.load(store, entry)
     if not given.json:
         study_table(study)  # now, for what follows may fail
-    exported = None
-    if given.export:
-        folder = str(resolved(given.export))
-        asked = request.to(ExportRequest, setting=setting, folder=folder, overwrite=given.overwrite, study=entry.key)
+    if folder:
+        how = {"setting": request.settings[0], "study": entry.key}
+        asked = request.to(ExportRequest, folder=str(folder), overwrite=given.overwrite, **how)
         exported = export_json(run(asked, store, where, models))
+    if given.json:
+        say_json({"key": entry.key, **pruned_json(study, request.settings[0]), "export": exported})
+    elif exported:
+        say_export(exported)
+
+
+def pruned_json(study: Evaluations, setting: Setting) -> dict[str, Any]:
+    """What one setting cost, beside the dense model and its uniform twin."""
     measured = study.single(setting)
-    answer = {
-        "key": entry.key,
+    return {
         "setting": setting.name,
         "planned": measured.planned,
         "achieved": measured.result.evaluated.zeros,
@@ -60,13 +66,7 @@ def prune(given: SimpleNamespace) -> None:
         "against_uniform": change_json(measured.against_uniform),
         "against_base": change_json(measured.against_base),
         "warnings": measured.warnings,
-        "export": exported,
     }
-    if given.json:
-        say_json(answer)
-        return
-    if exported:
-        say_export(exported)
 
 
 @command("evaluate")
@@ -82,64 +82,68 @@ def evaluate(given: SimpleNamespace) -> None:
 @command("study")
 def study(given: SimpleNamespace) -> None:
     """Evaluate a list of settings of one model, point by point; what is finished is kept."""
-    request, store = share_of(read_study(given.file), given), Store(given.cache, given.accept_imported)
-    entry = run(request, store, place(given), {})
-    if is_unfinished(entry):
-        say_share(entry, store, given)
-        return
-    found = evaluations.load(store, entry)
-    say_json({"key": entry.key, **study_json(found)}) if given.json else study_table(found)
+    store = Store(given.cache, given.accept_imported)
+    entry = run_shares(read_study(given.file), store, given)
+    if entry is not None:
+        found = evaluations.load(store, entry)
+        say_json({"key": entry.key, **study_json(found)}) if given.json else study_table(found)
 
 
 ESTIMATES = {MeasureRequest: work.estimate, StudyRequest: work.estimate, BestRequest: estimate}
 
 
-def run(
-    request: Request, store: Store, device: str, models: dict, engine: str = "wavefront", nothing: str = ""
-) -> Entry:
-    """Run a request as a job in this process, with a progress bar; what is stored already is found.
-
-    Args:
-        nothing: what is said where nothing had to be done.
-    """
+def run(request: Request, store: Store, device: str, models: dict, engine: str = "wavefront") -> Entry:
+    """Run a request as a job in this process, with a progress bar; what is stored already is found."""
     queue.tidy(store)
-    entry, bar = store.find(request), None
+    entry = store.find(request)
     if entry is None:
-        known = ESTIMATES.get(type(request))
-        expected = known and expected_cost(known, request, store, device)
+        expected = work.words(expected_cost(request, store, device)) if type(request) in ESTIMATES else ""
         from core.jobs import worker
 
-        with progress_bar(work.words(expected) if known else "") as bar:
+        with progress_bar(expected) as bar:
             entry = worker.run(store, queue.submit(store, request, device, engine), models, bar)
+    else:
+        err.print("Already in the cache: nothing had to be done.")
     if entry.packs:
         err.print(f"{entry.key} holds imported numbers, which were not measured here.")
-    if nothing and not (bar and bar.began):
-        err.print(nothing)
     return entry
 
 
 def export_json(made: Entry) -> dict[str, Any]:
     """What was exported, and what pruning it had to be helped along with."""
-    return {"key": made.key, **{name: made.provenance[name] for name in ("folder", "bytes", "warnings")}}
+    names = ("folder", "bytes", "dense_bytes", "setting", "warnings")
+    return {"key": made.key, **{name: made.provenance[name] for name in names}}
 
 
 def say_export(exported: dict[str, Any]) -> None:
     """The same for people."""
-    where = f"exported to {exported['folder']}: {exported['bytes']:,} bytes, reloaded and compared"
-    say(where)
-    say_helped("export", helped(exported["warnings"]))
+    about = f"{exported['setting']}: exported to {exported['folder']}, {exported['bytes']:,} bytes"
+    say(f"{about}, reloaded and compared")
+    say_helped(exported["setting"], helped(exported["warnings"]))
 
 
 # --- shares ----------------------------------------------------------------------------------------------------------
 
 
-def share_of(whole: MeasureRequest | StudyRequest, given: SimpleNamespace) -> Request:
-    """The share that `--part` names, or the whole.
+def run_shares(
+    whole: MeasureRequest | StudyRequest, store: Store, given: SimpleNamespace, engine: str = "wavefront"
+) -> Entry | None:
+    """Run the share that `--part` names, or the whole where `--engine-on` says; None where shares of it are missing.
 
     Raises:
-        UserError: there is no such share.
+        UserError: there is no such share or place.
     """
-    return ShareRequest(whole=whole, share=read_share(given.part)) if given.part is not None else whole
+    share = None if given.part is None else read_share(given.part)
+    entry = run(ShareRequest(whole=whole, share=share) if share else whole, store, place(given), {}, engine)
+    if not isinstance(entry.spec, Unfinished):
+        return entry
+    count, missing = len(entry.spec.units), len(parts.missing(store, entry.spec.whole))
+    if given.json:
+        say_json({"key": entry.key, "whole": entry.spec.whole.key, "missing": missing, "units": count})
+        return None
+    there = f"{count - missing} of {count} results are whole"
+    say(f"Share {given.part} is done; {there}. Run the other shares on the same cache:", f"unfinished {entry.key}")
+    return None
 
 
 def place(given: SimpleNamespace) -> str:
@@ -158,26 +162,8 @@ def place(given: SimpleNamespace) -> str:
     return str(cluster.place(given.engine_on, given.shares, device))
 
 
-def expected_cost(estimate: Callable[..., Cost | None], request: Request, store: Store, device: str) -> Cost | None:
+def expected_cost(request: Request, store: Store, device: str) -> Cost | None:
     """What a run costs; at a place the time of a device is divided by its shares."""
     spread = cluster.read(device)
-    if spread is None:
-        return estimate(request, store, device)
-    cost = estimate(request, store, spread.device)
-    return cost and replace(cost, rate=cost.rate * spread.shares)
-
-
-def is_unfinished(entry: Entry) -> bool:
-    """Whether shares of it are missing."""
-    return isinstance(entry.spec, Unfinished)
-
-
-def say_share(entry: Entry, store: Store, given: SimpleNamespace) -> None:
-    """That a share is done, and how much is missing of the whole."""
-    count, missing = len(entry.spec.units), len(parts.missing(store, entry.spec.whole))
-    if given.json:
-        say_json({"key": entry.key, "whole": entry.spec.whole.key, "missing": missing, "units": count})
-        return
-    there = f"{count - missing} of {count} results are whole"
-    say(f"Share {given.part} is done; {there}. Run the other shares on the same cache:")
-    say(f"unfinished {entry.key}")
+    cost = ESTIMATES[type(request)](request, store, spread.device if spread else device)
+    return replace(cost, rate=cost.rate * spread.shares) if cost and spread else cost

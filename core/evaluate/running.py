@@ -138,7 +138,7 @@ class Run:
         self.account.add(took * (of if count is None else count) / max(of, 1))
 
     def _point(self, point: Point, reference: Tensor | None) -> None:
-        self.at = naming.whole(point.setting) if point.setting else "dense"
+        self.at = naming.setting(point.setting) if point.setting else "dense"
         warnings: list[str] = []
         about = {"setting": point.setting.name if point.setting else "dense", "warnings": warnings}
         began = time.perf_counter()

@@ -43,7 +43,7 @@ def card_of(
             "seed": setting.calibration_seed,
         }
     return Card(
-        title=f"{loaded.source.label}, {naming.whole(setting)}",
+        title=f"{loaded.source.label}, {naming.setting(setting)}",
         base_model=loaded.source.label,
         base_source=without_folders(relative(request.model)),
         licence=licence_of(loaded.source),

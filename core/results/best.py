@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from core.ask import naming
-from core.ask.commands import Asked, alone, command_line
+from core.ask.commands import Asked, command_line
 from core.ask.grammar import write
 from core.ask.requests import BestRequest, BestSpec, ExportRequest
 from core.ask.settings import Setting
@@ -266,7 +266,8 @@ def commands(found: Best, cache: Path | None = None) -> tuple[str, ...]:
         cache: what holds the results, where that is not the project's own.
     """
     request = found.request
-    prune = _line(alone(final_request(request, found.profile, ()), found.answer), cache)
+    judging = final_request(request, found.profile, ()).model_copy(update={"settings": (found.answer,)})
+    prune = _line(judging, cache)
     lines = (prune,) if request.profile else (_line(profile_request(request), cache), prune)
     return lines if all(lines) else ()
 

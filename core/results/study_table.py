@@ -50,7 +50,7 @@ class Row:
     @property
     def called(self) -> str:
         """The setting in words, its target and pruner too."""
-        return naming.setting(self.one.setting) if self.one.setting else "dense"
+        return naming.setting(self.one.setting.seedless) if self.one.setting else "dense"
 
     def apart(self, other: Row) -> str:
         """The reason against comparing its perplexity with another's; empty for one model and the same windows."""

@@ -25,7 +25,7 @@ class Line:
 
 GROUPS: dict[str, tuple[Line, ...]] = {
     "Look, at once": (
-        Line("show demo", "One overview of the profile that came with this program: a row per perturbation."),
+        Line("show demo", "One overview of the profile that came with this program: a line per perturbation."),
         Line("show demo --gains gaussian:0.3", "Every layer under one perturbation, with its interval and verdict."),
         Line("show demo --matrix gaussian:0.3", "The drift matrix, injection layer by read layer."),
         Line(

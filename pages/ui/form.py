@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from core.ask.inputs import WindowRequest
-from core.ask.typed import absolute, span
+from core.ask.typed import absolute
 from core.base.errors import UserError
 from core.base.formats import capital
 from core.base.spec import Spec, checked
@@ -107,5 +107,5 @@ def window(text: str | None, documents: str, count: int, length: int) -> WindowR
     """
     if not (text or "").strip():
         raise UserError("the text is empty: choose or type one")
-    chosen = span(documents.strip() or None)
-    return checked(WindowRequest, source=absolute(text.strip()), documents=chosen, sequences=count, length=length)
+    where, chosen = absolute(text.strip()), documents.strip() or None
+    return checked(WindowRequest, source=where, documents=chosen, sequences=count, length=length)

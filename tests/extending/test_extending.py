@@ -67,7 +67,7 @@ ADDITIONS = {
     ),
     "request": Addition(
         "request.py", "core/ask/count.py", "core/ask/jobs.py", "JOBS = (",
-        'JobRow("count", CountRequest, CountSpec, "Count the weights.", listed="counts")',
+        'JobRow("count", CountRequest, CountSpec, listed="counts")',
         "from core.ask.count import CountRequest, CountSpec",
     ),
     "job": Addition(

@@ -16,8 +16,7 @@ from tests.fuzz.values import changed
 
 SOUND = {
     "model": "demo", "profile": "demo", "targets": [0.5, 0.7], "pruners": ["wanda"], "repairs": ["none"], "seeds": [0],
-    "settings": ["uniform", "owl m=5 lam=0.08"], "strengths": [0, 0.04], "controls": ["none", "shuffled"],
-    "shuffles": 2, "patterns": ["2:4"],
+    "settings": ["uniform", "owl m=5 lam=0.08"], "points": ["uniform pattern=2:4:0.5"],
     "calibration": {"source": "demo", "documents": "0-5", "sequences": 4, "length": 16},
     "evaluation": {"source": "demo:evaluation", "windows": 4, "length": 16, "tasks": ["x"], "examples": 5},
 }  # fmt: skip

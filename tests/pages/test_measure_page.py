@@ -134,7 +134,7 @@ def test_the_back_button_takes_a_preset_back_with_its_amounts(store: Store) -> N
     app.query_params.pop("measure-preset")
     app.run()
     assert app.number_input(key="measure-sequences").value == 8
-    assert "--preset quick --device" in shown(app) and not app.query_params
+    assert "--preset quick --sequences 8 --length 64 --device" in shown(app) and not app.query_params
 
 
 def test_what_is_measured_already_is_linked_not_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

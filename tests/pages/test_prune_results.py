@@ -55,7 +55,7 @@ def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: 
     save(store, candidates.combined(asked, "wanda", (0,)))
     app = opened(m="5.5")
     assert "**Allocation in view: OWL, m 5.5**, 70 % zeros" in [each.value for each in app.markdown]
-    said = "Your setting (OWL, m 5.5, lam 0.08, 70 % zeros, Wanda) has not been evaluated here."
+    said = "Your setting (OWL, m 5.5, 70 % zeros, Wanda) has not been evaluated here."
     assert any(each.value.startswith(said) for each in app.info)
     assert "uniform at 70 %" in app.header[0].value and "OWL, m 7, lam 0.2: perplexity" in told(app)
     assert not opened(m="7.0", lam="0.2").info

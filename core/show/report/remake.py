@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.ask.commands import Studying, command_line
+from core.ask.commands import command_line, line
 from core.ask.inputs import WindowRequest
 from core.ask.measurements import Measurement, MeasureRequest
 from core.ask.studies import StudyRequest
@@ -74,7 +74,7 @@ def study(found: Evaluations) -> list[Command]:
     try:
         request = StudyRequest.model_validate(found.provenance["request"])
     except (KeyError, ValueError):
-        return [(NOTHING_SAID, command_line(Studying(file=STUDY_FILE)))]
+        return [(NOTHING_SAID, line("study", file=STUDY_FILE))]
     return of_study(request, _device(found.dense.result.about))
 
 
@@ -95,6 +95,6 @@ def of_study(request: StudyRequest, device: str, cache: Path | None = None) -> l
     try:
         text = write_study(request)
     except UserError as error:
-        return [(f"No study file can say it: {error}.", "python -m core study study.toml")]
-    run = command_line(Studying(file=STUDY_FILE), device, cache)
+        return [(f"No study file can say it: {error}.", line("study", file=STUDY_FILE))]
+    run = line("study", file=STUDY_FILE, device=device, cache=cache)
     return [(f"Save this as {STUDY_FILE}.", text), ("Then run it.", run)]

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
-from core.ask.commands import Allocating, command_line
+from core.ask.commands import command_line, line
 from core.ask.measurements import EACH, measurements
 from core.ask.typed import absolute
 from core.base.errors import UserError
@@ -35,10 +35,10 @@ def section(allocation: Allocation, request: AllocationRequest, profile: Profile
     query = view.url() | {settings.WORD: grammar.write(request)}
     st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=query)
     st.caption("This command prints the same numbers.")
-    asked = Allocating(profile=profile.entry.key, allocation=allocation.request, judge=settings.HARM)
     file = f"{profile.entry.key[:6]}-allocation.json"
-    by_hand = {"allocation": file} if allocation.request.base.by_hand else {}
-    frame.command(command_line(asked, cache=Store().elsewhere, **by_hand))
+    file_or_request = file if allocation.request.base.by_hand else allocation.request
+    how = {"profile": profile.entry.key, "allocation": file_or_request, "judge": settings.HARM}
+    frame.command(line("allocate", **how, cache=Store().elsewhere))
     st.download_button("JSON", written(allocation, profile), file, "application/json", key="json", on_click="ignore")
 
 

@@ -74,7 +74,7 @@ def show(
     with upper:
         _headline(results, part, leading)
         if in_part is None:
-            name = naming.setting(setting, [each.setting for each in results.settings])
+            name = naming.setting(setting.seedless)
             where = "with this profile" if results.of(setting) and not mine else "here"
             said, hint = f"Your setting ({name}) has not been evaluated {where}.", "Press Evaluate to measure it."
             shown.not_evaluated(said, hint, partial(_measured, setting, profile))

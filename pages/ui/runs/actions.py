@@ -84,7 +84,7 @@ def title(entry: Entry) -> str:
             amount = f"{spec.text.sequences} × {spec.text.length}"
             said = f"{profile_names.text(told.get('text', '?'))} · {amount} · {len(spec.points)} points"
         case _:
-            said = f"best setting: {naming.whole(spec.winner)}"
+            said = f"best setting: {naming.setting(spec.winner)}"
     return f"{profile_names.short(told.get('model', '?'))} · {said} · {entry.key[:6]}{entry.mark}"
 
 

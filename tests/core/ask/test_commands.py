@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
-from core.ask.command_table import OPTIONS
-from core.ask.commands import Allocating, Studying, command_line, quoted
+from core.ask.commands import command_line, line, quoted
 from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, measurements
 from core.ask.perturbations import PRESETS, perturbation
@@ -54,10 +53,6 @@ REQUESTS = [
     StudyRequest(),
     StudyRequest(model="org/name", evaluation=JUDGED),
     BestRequest(target=0.7),
-    Allocating(),
-    Allocating(allocation=grammar.read_allocation("dlp unclipped=yes:0.5"), judge="kl", judge_pruner="sparsegpt"),
-    Allocating(profile="0123456789abcdef", allocation=grammar.method("uniform low=0.1 strength=0.04", 0.5)),
-    Studying(file="study.toml"),
 ]  # fmt: skip
 
 
@@ -75,22 +70,15 @@ def test_device_cache_and_what_no_request_holds_are_said_too() -> None:
     assert (values.allocation, values.export) == ("a b/recipe.json", "again")
 
 
-def test_presets_are_named_by_their_amount() -> None:
-    for name, request in zip(PRESETS, REQUESTS, strict=False):
-        line = f"python -m core measure --model demo --text demo --preset {name} --device cpu"
-        assert command_line(request, "cpu") == line
-
-
 @pytest.mark.parametrize(
     ("request_", "named"),
     [
         (StudyRequest(settings=(Setting(), Setting(calibration_seed=1))), "study file"),
-        (StudyRequest(settings=(Setting(),), calibration=C4), "one length for calibration and evaluation"),
-        (StudyRequest(evaluation=EvaluationRequest(text=ODD_TEXT)), "evaluation.text.seed = 3"),
-        (StudyRequest(evaluation=EvaluationRequest(seed=3)), "evaluation.seed = 3"),
+        (StudyRequest(settings=(Setting(),), calibration=C4), "no option for this (calibration|evaluation)"),
+        (StudyRequest(evaluation=EvaluationRequest(text=ODD_TEXT)), "this evaluation"),
+        (StudyRequest(evaluation=EvaluationRequest(seed=3)), "this evaluation"),
         (StudyRequest(settings=(Setting(allocation=AllocationRequest(base=Manual(sparsity=(0.7,)))),)), "by hand"),
-        (Allocating(allocation=AllocationRequest(base=Manual(sparsity=(0.7,)))), "by hand"),
-        (BestRequest(target=0.5, calibration=WindowRequest(documents=(0, 5), length=256)), "calibration.documents"),
+        (BestRequest(target=0.5, calibration=WindowRequest(documents=(0, 5), length=256)), "this calibration"),
     ],
 )
 def test_what_no_option_says_is_refused(request_: Spec, named: str) -> None:
@@ -106,19 +94,13 @@ def test_words_are_quoted_for_a_shell(words: list[str]) -> None:
 def test_windows_quotes_in_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "win32")
     words = ["python", "-m", "core", "allocate", "--profile", "demo", "--allocation", "owl m=5 lam=0.08:0.7"]
-    line = command_line(Allocating(allocation=grammar.read_allocation("owl:0.7")))
-    assert line == subprocess.list2cmdline(words) and '"owl m=5 lam=0.08:0.7"' in line
+    written = line("allocate", profile="demo", allocation=grammar.read_allocation("owl:0.7"))
+    assert written == subprocess.list2cmdline(words) and '"owl m=5 lam=0.08:0.7"' in written
 
 
 def test_tasks_are_repeated_or_separated_by_commas_with_spaces() -> None:
     line = "python -m core evaluate --tasks ' arc_easy, boolq,' --tasks 'rte '"
     assert asked(line).evaluation.tasks == ("arc_easy", "boolq", "rte")
-
-
-def test_every_option_has_a_name_of_its_own() -> None:
-    for options_ in OPTIONS.values():
-        names = [each.name for each in options_]
-        assert len(set(names)) == len(names)
 
 
 # --- a whole search ------------------------------------------------------------------------------------------------

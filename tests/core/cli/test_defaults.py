@@ -17,7 +17,6 @@ from core.ask.requests import BestRequest, ExportRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.study_file import read_study
-from core.base.errors import UserError
 from core.kinds.skip import Skip
 from core.models import windows
 from core.models.loading import Loaded
@@ -81,13 +80,6 @@ def test_requests_that_name_no_text_read_what_there_is(bundled: Loaded) -> None:
     small = [each for name, each in PRESETS.items() if name != "paper"]  # that one is for a longer text
     asked += [WindowRequest(sequences=each.sequences, length=each.length) for each in small]
     assert [drawn(each, bundled) for each in asked] == [each.sequences for each in asked]
-
-
-@pytest.mark.bundled
-def test_one_window_more_is_refused(bundled: Loaded) -> None:
-    for asked in reads(StudyRequest()):
-        with pytest.raises(UserError, match="has 16 windows of 512 tokens, 17 were asked for"):
-            drawn(asked.model_copy(update={"sequences": 17}), bundled)
 
 
 def test_prune_and_evaluate_run_with_nothing_but_a_model(say: Callable) -> None:

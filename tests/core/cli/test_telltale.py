@@ -6,15 +6,12 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-import huggingface_hub
 import pytest
 
-from core.models.sources import refuse_fetch
 from core.show import words
 from core.store import profiles
 from core.store.cache import Store
-from core.store.packs import unpack
-from tests import synthetic, tiny
+from tests import tiny
 from tests.core.packing import members
 
 TELLTALE = b"tell-tale"
@@ -53,28 +50,3 @@ def test_what_leaves_the_machine_names_files_and_hashes(say: Callable, home: Pat
     told = [name for name, data in left.items() if weights in data]
     assert {f"{study['key']}.html", f"profile/{profile['key']}/provenance.json"} <= set(told)
     assert b"my-model" in left["README.md"] and b"notes.txt" in left[f"{study['key']}.html"]
-
-
-def test_what_a_pack_names_is_not_fetched(
-    say: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable
-) -> None:
-    there = Store(tmp_path / "there")
-    monkeypatch.setattr(synthetic, "TOLD", synthetic.TOLD | {"model_source": "someone/else", "text_source": "demo"})
-    key = synthetic.save_profile(there.root, synthetic.profile_spec(4, 8, "quick"), 4)
-    say("runs", "export", key, tmp_path / "a.zip", cache="there")
-    here = Store(tmp_path / "cache")
-    [entry] = unpack(here, tmp_path / "a.zip")
-    asked = []
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **options: _offline(asked, options))
-    with refused("imported", "someone/else", "download it first"):
-        refuse_fetch(entry, here, "someone/else", None)
-    with refused("imported", "text allenai/c4"):
-        refuse_fetch(entry, here, str(tiny.folder("llama")), None, "demo", "allenai/c4")
-    refuse_fetch(there.profile(key), there, "someone/else", None)
-    say("show", key, "--tokens").refused("someone/else", "imported")
-    assert asked and all(each["local_files_only"] for each in asked)
-
-
-def _offline(asked: list, options: dict) -> None:
-    asked.append(options)
-    raise huggingface_hub.errors.LocalEntryNotFoundError("not here")

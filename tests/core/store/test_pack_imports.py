@@ -111,7 +111,7 @@ def test_the_word_stands_where_numbers_do(here: Store, empty: Store) -> None:
 def test_the_tokens_of_an_imported_profile_fetch_nothing(
     here: Store, say: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = {"model_source": "someone/model", "text_source": "someone/text"}
+    told = {"model_source": "someone/model", "text_source": "demo"}
     key = imported(here, "profile", told, say, tmp_path)
     fetched = []
 
@@ -120,8 +120,7 @@ def test_the_tokens_of_an_imported_profile_fetch_nothing(
         raise OSError("nothing is here")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", no_fetch)
-    say("show", key, "--tokens").refused("--text")
-    say("show", key, "--tokens", "--text", "demo").refused("someone/model")
+    say("show", key, "--tokens").refused("someone/model")
     assert fetched == [True]
 
 

@@ -22,5 +22,5 @@ class CountSpec(View):
 
     model: ModelSpec
 
-    def lines(self, told: Mapping[str, Any]) -> list[str]:
-        return [f"{told['weights']} weights"]
+    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        return {"weights": told["weights"]}

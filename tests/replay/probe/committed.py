@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import fields
 from itertools import combinations
@@ -15,7 +16,7 @@ from core.ask.grammar import OF_ALLOCATION, OF_CORRECTION
 from core.base.errors import UserError
 from core.base.spec import checked
 from core.cli.allocating import allocated_json
-from core.cli.output import plain as written
+from core.cli.output import as_json
 from core.cli.study_output import study_json
 from core.kinds import Manual
 from core.plan import responses
@@ -190,7 +191,7 @@ def _by_hand(key: str, given: dict[str, Any], target: float, judge: str) -> dict
     try:
         asked = {"base": Manual(sparsity=line), "target": target, "correction": checked(Correction, **fix)}
         request = checked(AllocationRequest, **asked, **whole)
-        return written(allocated_json(allocate(request, there), there, judge, None))
+        return json.loads(as_json(allocated_json(allocate(request, there), there, judge)))
     except UserError:
         return None
 

@@ -30,11 +30,12 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     what = [*asking(text), "--seeds", "0,1"]
-    answer = say(*what, "--json", "--export", tmp_path / "pruned").json
+    answer = say(*what, "--json").json
     assert answer["answer"] in {answer["winner"]["allocation"], "uniform:0.5"}
     assert answer["against_uniform"] is None or set(answer["against_uniform"]) == {"percent", "interval", "windows"}
     assert len(answer["candidates"]) == 5 and answer["runner_up"]["perplexity"] > 0
-    assert Path(answer["export"]["folder"], "config.json").is_file()
+    made = say("export", answer["key"], "--to", tmp_path / "pruned", "--json").json
+    assert Path(made["folder"], "config.json").is_file()
     [key] = [each.key for each in Store(tmp_path / "cache").entries("best")]
     assert answer["key"] == key
 
@@ -45,7 +46,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     assert say(*prune).json
     out = " ".join(say(*what).out.split())
     assert f"{answer['sentence']} " in out and "documents 48-59" in out
-    assert out.count(f"8 x {LENGTH} tokens") == 2  # of the texts that select and judge
+    assert out.count(f"8 × {LENGTH} tokens") == 2  # of the texts that select and judge
     judged = answer["protocol"]["final"]
     assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
 
@@ -74,8 +75,9 @@ def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, mo
 
     monkeypatch.setattr(resolving, "prune_layers", odd)
     what = [*asking(text), "--seeds", "0,1"]
-    answer = say(*what, "--json", "--export", tmp_path / "pruned").json
-    assert answer["export"]["warnings"] == answer["uniform"]["warnings"] == ["layer 2: damping raised"]
+    answer = say(*what, "--json").json
+    made = say("export", answer["key"], "--to", tmp_path / "pruned", "--json").json
+    assert made["warnings"] == answer["uniform"]["warnings"] == ["layer 2: damping raised"]
     last = answer["candidates"][-1]
     assert last["allocation"].startswith("depth_ramp") and last["perplexity"] is None
     assert "not finite" in last["warnings"][1]
@@ -90,7 +92,6 @@ def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, mo
         (["--target", 0.6, "--max-loss", "20%"], "one of the two"),
         (["--max-loss", "abc"], "abc"),
         (["--target", 0.6, "--windows", 4], "8"),
-        (["--target", 0.6, "--text", "a", "--calibration", "b", "--selection", "c", "--final", "d"], "--text"),
     ],
 )
 def test_bad_options_get_one_line(say: Callable, arguments: list, named: str) -> None:

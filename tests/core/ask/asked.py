@@ -1,0 +1,60 @@
+"""Everything that an allocation and a setting may be."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from hypothesis import strategies as st
+from pydantic.fields import FieldInfo
+
+from core.ask.allocations import AllocationRequest, Control, Correction
+from core.ask.settings import Setting, uniform
+from core.kinds import BASES
+from core.kinds.owl import OUTLIER_THRESHOLDS
+from core.kinds.patterns import pattern as read_pattern
+from core.kinds.treatments import OF_ONE_LAYER, PRUNERS, REPAIRS
+
+shares = st.floats(0, 1, exclude_max=True)
+drivers = st.sampled_from(["gaussian:0.3", "gaussian:0.01@all", "residual:wanda:0.7", "skip"])
+corrections = st.builds(
+    Correction,
+    strength=st.floats(0, 0.5),
+    driver=drivers,
+    control=st.sampled_from(get_args(Control)),
+    seed=st.integers(0, 99),
+    clip=st.floats(1e-6, 1e6),
+)
+UNPLAIN = {"m": OUTLIER_THRESHOLDS, "pruner": list(OF_ONE_LAYER)}  # parameters whose types do not say what they may be
+
+
+def values(name: str, field: FieldInfo) -> st.SearchStrategy:
+    """Everything that a parameter of an allocator may be."""
+    if name in UNPLAIN or field.annotation is not float:
+        return st.sampled_from(UNPLAIN.get(name) or get_args(field.annotation))
+    said = {key: getattr(each, key) for each in field.metadata for key in ("ge", "le", "lt") if hasattr(each, key)}
+    greatest = said.get("le", said.get("lt"))
+    return st.floats(said.get("ge"), greatest, exclude_max="lt" in said, allow_nan=False, allow_infinity=False)
+
+
+bases = st.one_of(
+    *(
+        st.builds(form, **{name: values(name, field) for name, field in form.model_fields.items() if name != "kind"})
+        for form in BASES.values()
+        if not form.by_hand
+    )
+)
+bounded = st.builds(AllocationRequest, base=bases, target=shares, low=shares, high=shares, correction=corrections)
+loose = bounded.map(lambda asked: asked.model_copy(update={"correction": Correction(), "unclipped": True}))
+allocations = st.one_of(bounded, loose)
+whole = {
+    "pruner": st.sampled_from(list(PRUNERS)),
+    "repair": st.sampled_from([None, *REPAIRS]),
+    "true_sequential": st.booleans(),
+    "calibration_seed": st.integers(0, 10**6),
+}
+patterned = st.sampled_from(["2:4", "4:8", "1:4", "1:32"]).flatmap(
+    lambda name: st.builds(
+        Setting, pattern=st.just(name), allocation=st.just(uniform(read_pattern(name).sparsity)), **whole
+    )
+)
+settings = st.one_of(st.builds(Setting, allocation=allocations, **whole), patterned)
