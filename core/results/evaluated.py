@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -245,18 +245,3 @@ class EvaluatedSetting:
         if not tasks or not (self.has(*tasks) and other.has(*tasks)):
             return None
         return Accuracy.mean([self.answers(task) - other.answers(task) for task in tasks])
-
-
-def shared_tasks(tasks: Iterable[TaskSpec], settings: Sequence[EvaluatedSetting]) -> list[TaskSpec]:
-    """Tasks that a mean may be taken over: those that all settings were asked, in their order.
-
-    Of one task with several samples the largest that all of them have: a mean counts no task twice.
-    """
-    known = [task for task in tasks if all(one.has(task) for one in settings)]
-    largest = {task.name: task for task in sorted(known, key=size)}
-    return [task for task in known if largest[task.name] == task]
-
-
-def size(task: TaskSpec) -> float:
-    """The number of examples that are asked; infinite for all."""
-    return np.inf if task.examples is None else task.examples

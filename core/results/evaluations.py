@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+
+import numpy as np
 
 from core.ask import naming
 from core.ask.settings import Setting
@@ -13,7 +15,7 @@ from core.ask.studies import StudySpec, TaskSpec
 from core.base.errors import UserError
 from core.base.formats import distinct, per_cent
 from core.kinds.treatments import Treatment, place
-from core.results.evaluated import EvaluatedSetting, SeedResult, shared_tasks
+from core.results.evaluated import EvaluatedSetting, SeedResult
 from core.store.cache import Entry, Store
 
 
@@ -173,6 +175,21 @@ def tasks_asked(tasks: Iterable[TaskSpec]) -> list[str]:
     for task in tasks:
         found[examples(task) + (f" drawn by seed {task.seed}" if task.seed else "")].append(task.name)
     return [f"zero-shot on {amount} of {', '.join(dict.fromkeys(names))}" for amount, names in found.items()]
+
+
+def shared_tasks(tasks: Iterable[TaskSpec], settings: Sequence[EvaluatedSetting]) -> list[TaskSpec]:
+    """Tasks that a mean may be taken over: those that all settings were asked, in their order.
+
+    Of one task with several samples the largest that all of them have: a mean counts no task twice.
+    """
+    known = [task for task in tasks if all(one.has(task) for one in settings)]
+    largest = {task.name: task for task in sorted(known, key=size)}
+    return [task for task in known if largest[task.name] == task]
+
+
+def size(task: TaskSpec) -> float:
+    """The number of examples that are asked; infinite for all."""
+    return np.inf if task.examples is None else task.examples
 
 
 # --- from the store -----------------------------------------------------------------------------------------------

@@ -11,74 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.ask import naming
-from core.base.formats import capital, digits, distinct, per_cent
-from core.results.evaluated import Accuracy, Change, EvaluatedSetting, shared_tasks
-from core.results.evaluations import Evaluations, labels, slice_of
+from core.base.formats import digits, per_cent
+from core.results.evaluated import Accuracy, Change, EvaluatedSetting
+from core.results.evaluations import Evaluations, labels, shared_tasks, slice_of
 from core.results.protocols import line
-from core.results.verdicts import against, quoted
+from core.results.rows import Row, names
+from core.results.verdicts import quoted
 
 Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
 READ = ("allocation", "pruner", "zeros", "perplexity")  # what a table for readers begins with; changes follow
 CHANGE, MEAN, FIRST = "against ", "mean of tasks", "the first"
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    """An evaluated setting and the studies that it is from."""
-
-    study: Evaluations
-    one: EvaluatedSetting
-
-    @property
-    def key(self) -> str:
-        """The study's key and the place of the setting's first point in it."""
-        return f"{self.study.spec.key}-{self.study.points.index(self.one.result)}"
-
-    @property
-    def model(self) -> str:
-        return str(self.study.provenance.get("model", self.study.spec.model.content))
-
-    @property
-    def allocation(self) -> str:
-        """With every parameter that is not usual; a number where others set by hand are called alike."""
-        if self.one.setting is None:
-            return "dense"
-        _, number, which = self.one.name.partition(" #")
-        return f"{naming.long(self.one.setting.allocation)}{number}{which}"
-
-    @property
-    def called(self) -> str:
-        """The setting in words, its target and pruner too."""
-        return naming.setting(self.one.setting.seedless) if self.one.setting else "dense"
-
-    def apart(self, other: Row) -> str:
-        """The reason against comparing its perplexity with another's; empty for one model and the same windows."""
-        mine, its = ((row.study.spec.model.key, row.study.spec.text.key) for row in (self, other))
-        versions = {row.one.result.pruned.earlier for row in (self, other) if row.one.result.pruned}
-        if mine == its and len(versions) < 2:
-            return ""
-        return "they were measured otherwise: {} by {}, and {} by {}".format(
-            *(said for row in (self, other) for said in (row.model, line(row.study)))
-        )
-
-    def against(self, other: Row) -> str:
-        """One sentence: its change of perplexity against another row, or the reason against comparing them."""
-        broken = (f"the perplexity of {row.called} is {row.one.trouble}" for row in (self, other) if row.one.trouble)
-        why = self.apart(other) or " and ".join(broken)
-        if why:
-            return f"{capital(self.called)} cannot be compared with {other.called}: {why}."
-        return against(self.called, other.called, self.one.against(other.one))
-
-    @property
-    def name(self) -> str:
-        """The setting with all that tells it from others in a list."""
-        return " · ".join([self.called, self.model, line(self.study)])
-
-
-def names(rows: Sequence[Row]) -> list[str]:
-    """A name for each row, as short as tells it from all others."""
-    return distinct((row.allocation, row.called, row.name, f"{row.name} ({row.key})") for row in rows)
 
 
 def rows_of(found: Evaluations, settings: Iterable[EvaluatedSetting] | None = None) -> list[Row]:

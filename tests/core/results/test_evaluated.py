@@ -15,8 +15,8 @@ from core.ask import grammar
 from core.ask.settings import Setting
 from core.ask.studies import TaskSpec
 from core.results.comparison import over_seeds, paired, percent
-from core.results.evaluated import Accuracy, EvaluatedSetting, SeedResult, shared_tasks
-from core.results.evaluations import Evaluations
+from core.results.evaluated import Accuracy, EvaluatedSetting, SeedResult
+from core.results.evaluations import Evaluations, shared_tasks
 from core.store.results import Evaluated, ZeroShot
 
 RTE, BOOLQ = (TaskSpec(name=name, content=name, examples=4, seed=0) for name in ("rte", "boolq"))
