@@ -99,7 +99,8 @@ def folder(family: str) -> Path:
 def loaded(family: str) -> Loaded:
     """The family's model in memory; no test may leave it changed."""
     source = Source(f"tiny {family}", Path("nowhere"), None, f"tiny-{family}", None)
-    return Loaded(built(family), tokenizer(), source, ModelSpec(content=source.content), tokenizer_hash(tokenizer()))
+    model, spec = built(family), ModelSpec(content=source.content)
+    return Loaded(tokenizer(), source, tokenizer_hash(tokenizer()), model.config, model, spec)
 
 
 def spoil_second_moments(monkeypatch: pytest.MonkeyPatch) -> None:

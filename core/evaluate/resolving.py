@@ -96,7 +96,7 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
             content=each.content,
             examples=request.evaluation.examples,
             seed=request.evaluation.seed,
-            tokenizer=loaded.untold_tokenizer,
+            tokenizer=None if loaded.source.tells_tokenizer else loaded.tokenizer_hash,
         )
         for each in found
     )

@@ -15,9 +15,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 
 from core.kinds.patterns import Pattern
 from core.models import anatomy, placement
-from core.models.layer_files import FOREIGN, by_layers
 from core.models.loading import Loaded, load_tokenizer
-from core.models.placement import home_of, pieces, streamed
+from core.models.placement import pieces, streamed
+from core.models.saving import FOREIGN
+from core.models.weights import by_layers
 from core.store.results import Array
 
 SENTENCE = (
@@ -76,7 +77,7 @@ def _load_by_layers(loaded: Loaded, folder: Path) -> tuple[PreTrainedModel, PreT
     """The same where memory does not hold the model."""
     source = replace(loaded.source, folder=folder)
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    return by_layers(source, config, loaded.model.dtype, None).eval(), load_tokenizer(source)
+    return by_layers(source, config, loaded.spec.dtype, None).eval(), load_tokenizer(source)
 
 
 def reload(loaded: Loaded, folder: Path) -> tuple[list[str], float]:
@@ -156,9 +157,9 @@ def _relative(ours: Tensor, theirs: Tensor) -> float:
 
 @contextmanager
 def _where_alike(loaded: Loaded, model: PreTrainedModel, layers: Sequence[nn.Module]) -> Iterator[None]:
-    """Both models on the CPU; or, where one has homes, the other beside it."""
+    """Both models on the CPU; or, where one is streamed, the other beside it."""
     where = loaded.model.device
-    if any(map(home_of, loaded.layers)):
+    if streamed(loaded.layers):
         placement.place(model, layers, where)
         yield
         return

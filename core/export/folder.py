@@ -21,12 +21,12 @@ from core.export.target import check_target, space_needed
 from core.kinds.patterns import pattern
 from core.measure.pruning import restored
 from core.models import anatomy, work
-from core.models.layer_files import save
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.placement import stored
 from core.models.progress import Account, Report
 from core.models.provenance import provenance
+from core.models.saving import save
 from core.models.windows import Windows
 from core.store.cache import Entry, Store
 from core.store.files import readable, temporary_path, temporary_prefix

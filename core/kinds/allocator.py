@@ -3,54 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from core.base.spec import Array, Spec
 
-
-class Evidence(Protocol):
-    """What an allocator may look at: a budget to be spread over units (layers or linears), and what was measured."""
-
-    parameters: Array  # (units,) prunable weights
-    target: float
-
-    @property
-    def units(self) -> int: ...
-
-    @property
-    def linears(self) -> list[str]:
-        """Names of the linears of a layer, in order."""
-        ...
-
-    def outlier_ratio(self, m: float) -> Array:
-        """Share of a layer's Wanda scores above `m` times their mean, (layers,)."""
-        ...
-
-    def score(self, statistic: str) -> Array:
-        """Mean or median of a layer's Wanda scores, (layers,)."""
-        ...
-
-    def alpha(self, estimator: str) -> Array:
-        """Mean exponent of the spectra of a layer's linears, (layers,)."""
-        ...
-
-    def layers_removal(self) -> Array:
-        """Mean over a layer's linears of what removing half of their weights does to their outputs, (layers,)."""
-        ...
-
-    def removal(self) -> Array:
-        """The same of each linear, (layers, linears); NaN: there is none."""
-        ...
-
-    def highest_measured(self, pruner: str, objective: str, per_linear: bool) -> float:
-        """Largest sparsity of the measured responses."""
-        ...
-
-    def least_harm(self, pruner: str, objective: str, per_linear: bool) -> Array:
-        """Sparsity of every unit that meets the target with the least total measured harm, (units,)."""
-        ...
+# What an allocator may look at, `core.plan.evidence.Evidence`: a budget to be spread over units, which are layers or
+# linears, and what was measured. That lies above, where profiles are read.
+Evidence = Any
 
 
 def steps(low: float, high: float, step: float) -> tuple[float, ...]:

@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 from core.base.formats import per_cent
-from core.base.spec import Positions, Spec, number, word
+from core.base.spec import Spec, number, word
 from core.kinds.treatments import TREATMENTS, Statistic, Treatment
 
 Stream = Any  # a tensor, (sequences, tokens, width)
 
 
-class Injection(Protocol):
-    """A layer in the clean run of some sequences, and what a perturbation can do there."""
-
-    entry: Stream  # the clean stream before the layer
-    exit: Stream  # and after it
-
-    def noise(self, kind: str) -> Stream:
-        """Standard normal noise; each kind draws its own."""
-        ...
-
-    def shaped(self, noise: Stream) -> Stream:
-        """Noise with the covariance of the layer's output."""
-        ...
-
-    def moved(self, direction: Stream, size: float, positions: Positions) -> Stream:
-        """The clean stream and `size` of its own norm in a direction, per token."""
-        ...
-
-    def pruned(self, treatment: Treatment, sparsity: float, linear: str | None = None) -> Stream:
-        """The layer's output on the clean input with its linears pruned, all or the one named."""
-        ...
-
-    def replaced(self, source: str) -> Stream:
-        """The output of the same layer of another checkpoint on the clean input."""
-        ...
+# A layer in the clean run of some sequences, and what a perturbation can do there: `core.measure.perturb.Injection`,
+# which lies above, where models are run.
+Injection = Any
 
 
 class Kind(Spec):

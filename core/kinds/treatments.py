@@ -173,7 +173,6 @@ def treatment(pruner: str, repair: str | None = None) -> Treatment:
 
 
 TREATMENTS = {each.name: each for repair in (None, *REPAIRS) for each in (Treatment(name, repair) for name in PRUNERS)}
-TREATMENT_LABELS = {name: each.label for name, each in TREATMENTS.items()}
 # What damages one layer of a dense model: with nothing pruned before it, the dense path is its own
 OF_ONE_LAYER = {name: each.label for name, each in TREATMENTS.items() if "pull" not in each.statistics}
 

@@ -97,10 +97,6 @@ def of_each(
     for layer in layers:
         with at_hand(layer):
             rows.append([number(linear.weight) for linear in found(layer)])
-    return _filled(rows)
-
-
-def _filled(rows: list[list[float]]) -> Array:
     longest = max(map(len, rows))
     return np.array([row + [np.nan] * (longest - len(row)) for row in rows], dtype=np.float64)
 
@@ -111,7 +107,7 @@ def parameters(layers: Iterable[nn.Module]) -> Array:
     Raises:
         UserError: the layers cannot be pruned.
     """
-    return _filled([[linear.weight.numel() for linear in prunable(layer)] for layer in layers])
+    return of_each(layers, Tensor.numel)
 
 
 def is_prunable(layers: Iterable[nn.Module]) -> bool:
@@ -120,11 +116,6 @@ def is_prunable(layers: Iterable[nn.Module]) -> bool:
         return all(prunable(layer) for layer in layers)
     except UserError:
         return False
-
-
-def width(model: PreTrainedModel) -> int:
-    """Length of the residual stream's vectors."""
-    return model.config.get_text_config().hidden_size
 
 
 def is_causal(model: PreTrainedModel) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import logging
-import math
+import shutil
 import string
 import subprocess
 import sys
@@ -17,21 +16,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
-from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from core.ask.inputs import Dtype, ModelSpec
-from core.base.errors import UserError, out_of_memory
+from core.base.access import Refused
+from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.formats import gist
-from core.models import anatomy, layer_files, machine, placement, replay
-from core.models.layer_files import by_layers, refuse_incomplete, save
-from core.models.outline import parsed_once, safetensors_shapes
+from core.models import anatomy, replay
+from core.models.outline import parsed_once
 from core.models.placement import pieces
+from core.models.saving import LARGEST, keep_copy, kept_copy, make_plain, save
 from core.models.sources import Source, shapes_of
-from core.models.work import BYTES, refuse_too_large
+from core.models.weights import initialised, read, whole
+from core.models.work import refuse_too_large
 from core.store.cache import Store
 from core.store.files import stamp
 
@@ -47,8 +46,6 @@ PANIC = "PanicException"  # of a library in Rust: no Exception
 PROJECT = Path(__file__).resolve().parent.parent.parent
 STREAM = 3  # axes of a residual stream: sequences, tokens, width
 POSITIONS = ("max_position_embeddings", "max_seq_len")  # of config.json: most tokens, by one of these names
-transformers.logging.set_verbosity_error()
-transformers.logging.disable_progress_bar()
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +55,18 @@ class Reader:
     tokenizer: PreTrainedTokenizerBase
     source: Source
     tokenizer_hash: str
-    longest: int | None  # most tokens its positions allow, or None where they are unlimited
-    vocabulary: int  # tokens that it has an embedding for
+    config: Any
+
+    @property
+    def vocabulary(self) -> int:
+        """Tokens that it has an embedding for."""
+        return self.config.get_text_config().vocab_size
+
+    @property
+    def longest(self) -> int | None:
+        """Most tokens its positions allow, or None where they are unlimited."""
+        text = self.config.get_text_config()
+        return next(filter(None, (getattr(text, name, None) for name in POSITIONS)), None)
 
 
 def accepted(_: Reader) -> None:
@@ -67,42 +74,15 @@ def accepted(_: Reader) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
+class Loaded(Reader):
     """A model in evaluation mode, ready to be measured."""
 
     model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-    source: Source
     spec: ModelSpec
-    tokenizer_hash: str
 
     @property
     def layers(self) -> torch.nn.ModuleList:
         return anatomy.decoder_layers(self.model)
-
-    @property
-    def longest(self) -> int | None:
-        """Most tokens its positions allow, or None where they are unlimited."""
-        return _longest(self.model.config)
-
-    @property
-    def untold_tokenizer(self) -> str | None:
-        """The hash of its tokenizer, where its content does not tell it."""
-        return None if self.source.tells_tokenizer else self.tokenizer_hash
-
-    @property
-    def vocabulary(self) -> int:
-        """Tokens that it has an embedding for."""
-        return _vocabulary(self.model.config)
-
-
-def _vocabulary(config: Any) -> int:
-    return config.get_text_config().vocab_size
-
-
-def _longest(config: Any) -> int | None:
-    told = config.get_text_config()
-    return next(filter(None, (getattr(told, name, None) for name in POSITIONS)), None)
 
 
 def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
@@ -114,7 +94,7 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     try:
         for path in sorted(source.folder.glob("tokenizer.*json")):
             _try_apart(*stamp(path))
-        tokenizer = AutoTokenizer.from_pretrained(source.folder, **_where(source))
+        tokenizer = AutoTokenizer.from_pretrained(source.folder, **source.options)
         tokenizer(SIGNS)
     except BaseException as error:  # whatever a damaged file makes the libraries stumble over
         if not isinstance(error, Exception) and type(error).__name__ != PANIC:
@@ -167,43 +147,48 @@ def _load(source: Source, dtype: Dtype, store: Store | None, check: Callable[[Re
     if store:
         _check_sizes(config, source, store)
     tokenizer = load_tokenizer(files)
-    check(Reader(tokenizer, source, tokenizer_hash(tokenizer), _longest(config), _vocabulary(config)))
+    reader = Reader(tokenizer, source, tokenizer_hash(tokenizer), config)
+    check(reader)
     if store:
         refuse_too_large(source, dtype, store)
-    model = read(files, config, dtype, store) if source.initialised is None else _initialised(source, config, dtype)
+    trained = source.initialised is None
+    model = read(files, config, dtype, store) if trained else initialised(source, config, dtype)
     model.eval().requires_grad_(False)
-    if files is source or source.initialised is not None or dtype != "float32":
+    make_plain(model)
+    if files is source or not trained or dtype != "float32":
         _check(model, source)  # what is read from a copy was checked before that was written
     spec = ModelSpec(content=source.content, initialised=source.initialised, dtype=dtype)
-    loaded = Loaded(model, tokenizer, source, spec, tokenizer_hash(tokenizer))
-    if store and files.gguf and source.initialised is None and dtype == "float32":
+    loaded = Loaded(**vars(reader), model=model, spec=spec)
+    if store and files.gguf and trained and dtype == "float32":
         _keep(loaded, store)
     return loaded
 
 
 def quick(source: Source, store: Store | None) -> Source:
     """The files that are fastest to read: the converted copy of a GGUF where there is one, else the source's own."""
-    copy = layer_files.kept_copy(source, store) if store else None
+    copy = kept_copy(source, store) if store else None
     return replace(source, folder=copy, gguf=None) if copy else source
 
 
 def _keep(loaded: Loaded, store: Store) -> None:
     """Write a converted copy that reads back the same, bit by bit; nothing where the cache cannot take it."""
-    size = sum(value.numel() * value.element_size() for value in loaded.model.parameters())
-    if not layer_files.room_for_copy(store, size):
-        return
+
+    def write(folder: Path) -> None:
+        size = sum(value.nbytes for value in loaded.model.parameters())
+        if size > LARGEST or shutil.disk_usage(folder).free < 2 * size:
+            raise OSError("it is too large")
+        save(loaded.model, loaded.layers, loaded.tokenizer, folder)
+        if not _same(loaded, replace(loaded.source, folder=folder, gguf=None)):
+            raise OSError("it is not what was read")
+
     try:
-        with layer_files.writing_copy(loaded.source, store) as folder:
-            save(loaded.model, loaded.layers, loaded.tokenizer, folder)
-            if not _same(loaded, replace(loaded.source, folder=folder, gguf=None)):
-                raise OSError(f"the copy of {loaded.source.label} is not what was read")
-    except OSError as error:  # the model is loaded all the same, only slowly again the next time
+        keep_copy(loaded.source, store, write)
+    except (OSError, Refused) as error:  # the model is loaded all the same, only slowly again the next time
         LOG.warning("no converted copy of %s is kept: %s", loaded.source.label, error)
 
 
 def _same(loaded: Loaded, copy: Source) -> bool:
-    weights = _trained(copy, "float32").state_dict()
-    own = loaded.model.state_dict()
+    weights, own = whole(copy, None, "float32").state_dict(), loaded.model.state_dict()
     alike = weights.keys() == own.keys() and all(torch.equal(own[name], weights[name]) for name in own)
     return alike and tokenizer_hash(load_tokenizer(copy)) == loaded.tokenizer_hash
 
@@ -218,13 +203,9 @@ def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _where(source: Source) -> dict[str, Any]:
-    return {"local_files_only": True, "trust_remote_code": False} | ({"gguf_file": source.gguf} if source.gguf else {})
-
-
 def _config(source: Source) -> Any:
     try:
-        config = AutoConfig.from_pretrained(source.folder, **_where(source))
+        config = AutoConfig.from_pretrained(source.folder, **source.options)
     except Exception as error:  # whatever a stranger's settings make the libraries stumble over
         raise UserError(f"{source.label} cannot be read as a model: {gist(error)}") from error
     if config.is_encoder_decoder:
@@ -248,76 +229,12 @@ def _check_sizes(config: Any, source: Source, store: Store) -> None:
             raise UserError(f"{source.label} announces {name} {brief(size)}, and its longest weight has {longest} rows")
 
 
-def read(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreTrainedModel:
-    """A model with the weights of its files; its layers stay there if memory does not hold them.
-
-    Raises:
-        UserError: incomplete or damaged weights.
-    """
-    if source.gguf is None:
-        shapes = [safetensors_shapes(path) for path in source.weights]
-        size = BYTES[dtype] * sum(math.prod(shape) for file in shapes for shape in file.values())
-        if size > machine.HEADROOM * placement.free_memory(torch.device("cpu")):
-            return by_layers(source, config, getattr(torch, dtype), store)
-    return _trained(source, dtype)
-
-
-def _dense(source: Source) -> dict[str, Any]:
-    """What asks for quantised weights as the dense ones they stand for.
-
-    Raises:
-        UserError: nobody offers that for their format, or the library of the format is not installed.
-    """
-    method = (getattr(_config(source), "quantization_config", None) or {}).get("quant_method")
-    if method is None:
-        return {}
-    kind = AUTO_QUANTIZATION_CONFIG_MAPPING.get(method)
-    if kind is None or "dequantize" not in inspect.signature(kind).parameters:
-        raise UserError(
-            f"{source.label} has weights quantised by {brief(method)}, which transformers does not turn into dense "
-            "ones: give a dense export, one by compressed-tensors, or a .gguf file"
-        )
-    try:
-        return {"quantization_config": kind(dequantize=True)}
-    except ImportError as error:
-        raise UserError(
-            f"{source.label} has weights quantised by {method}, whose library is missing: run `pip install {method}`"
-        ) from error
-
-
-def _trained(source: Source, dtype: Dtype) -> PreTrainedModel:
-    try:
-        safe = {} if source.gguf else {"use_safetensors": True} | _dense(source)
-        model, info = AutoModelForCausalLM.from_pretrained(
-            source.folder,
-            dtype=getattr(torch, dtype),
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-            **safe,
-            **_where(source),
-        )
-    except UserError:
-        raise
-    except Exception as error:  # settings that fit no weights, a format whose library is not here, damaged files
-        if out_of_memory(error):
-            raise
-        raise UserError(f"the weights of {source.label} cannot be loaded: {gist(error)}") from error
-    refuse_incomplete(source, [key for key, *_ in info["mismatched_keys"]], info["missing_keys"])
-    return model
-
-
-def _initialised(source: Source, config: Any, dtype: Dtype) -> PreTrainedModel:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(source.initialised)
-        return AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))
-
-
 def _check(model: PreTrainedModel, source: Source) -> None:
     for piece in pieces(model, anatomy.decoder_layers(model)):
         for name, value in piece.items():
             if not torch.isfinite(value).all():
                 raise UserError(f"{source.label} holds NaN or infinite weights, in {name}: the files are damaged")
-    ids = torch.tensor([[1, 2]], device=model.device) % _vocabulary(model.config)
+    ids = torch.tensor([[1, 2]], device=model.device) % model.config.get_text_config().vocab_size
     if replay.entry(model, anatomy.decoder_layers(model)[0], ids).dim() != STREAM:
         raise UserError(
             f"{source.label} ({type(model).__name__}) carries several residual streams side by side: only models with "

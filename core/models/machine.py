@@ -21,12 +21,6 @@ except ImportError:  # Windows sets a process no such limits
 
 NAMES = re.compile(r"cpu|mps|cuda(:\d{1,3})?")  # of devices
 HEADROOM = 0.8  # share of the free memory that may be planned with
-# Control groups by what /proc/self/cgroup calls them, of version 1 and 2: their folder, the limit, what is taken, and
-# the beginning of how memory.stat names what of that is copies of files, which give way.
-GROUPS = {
-    "memory": ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
-    "": ("sys/fs/cgroup", "memory.max", "memory.current", ""),
-}
 
 
 def devices() -> tuple[str, ...]:
@@ -71,7 +65,8 @@ def _allowed() -> list[int]:
 def in_container(root: Path = Path("/")) -> list[int]:
     """Bytes that each memory limit of this process's control groups leaves it; none where there are no such groups.
 
-    A group is bounded by those above it too. A container may see its own group as the root of them all.
+    A group is bounded by those above it too. A container may see its own group as the root of them all. Groups of
+    version 1, which old systems have, are not read.
 
     Args:
         root: where `proc` and `sys` lie.
@@ -80,22 +75,18 @@ def in_container(root: Path = Path("/")) -> list[int]:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
         return []
-    left = []
-    for _, controllers, path in (line.split(":", 2) for line in lines):
-        kind = "memory" if "memory" in controllers.split(",") else controllers
-        inside = Path() if ".." in path else Path(path.strip("/"))
-        if kind in GROUPS:
-            folder, *files = GROUPS[kind]
-            left += [_left(root / folder / each, *files) for each in (inside, *inside.parents)]
+    path = next((line.removeprefix("0::") for line in lines if line.startswith("0::")), "/")
+    inside = Path() if ".." in path else Path(path.strip("/"))
+    left = [_left(root / "sys/fs/cgroup" / each) for each in (inside, *inside.parents)]
     return [each for each in left if each is not None]
 
 
-def _left(folder: Path, limit: str, taken: str, prefix: str) -> int | None:
+def _left(folder: Path) -> int | None:
     """Bytes that one group has left, or None where it has no limit."""
     try:
-        most, used = (int((folder / name).read_text()) for name in (limit, taken))
+        most, used = (int((folder / name).read_text()) for name in ("memory.max", "memory.current"))
         counted = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-    except (OSError, ValueError):  # of no limit version 2 says `max`
+    except (OSError, ValueError):  # of no limit it says `max`
         return None
-    files = sum(int(counted.get(f"{prefix}{kind}", 0)) for kind in ("active_file", "inactive_file"))
+    files = sum(int(counted.get(name, 0)) for name in ("active_file", "inactive_file"))  # copies, which give way
     return max(0, most - used + files)

@@ -147,9 +147,7 @@ class _Header:
     """Reads one after the other."""
 
     def __init__(self, content: mmap.mmap):
-        self.content, self.at, self.order = content, 4, "<"
-        if struct.unpack_from("<I", content, 4)[0] & 0xFFFF == 0:
-            self.order = ">"
+        self.content, self.at = content, 4
         if self._number("I") not in VERSIONS:
             raise ValueError("of another version")
 
@@ -197,7 +195,7 @@ class _Header:
         return alignment
 
     def _number(self, code: str) -> int:
-        form = self.order + code
+        form = f"<{code}"
         (found,) = struct.unpack_from(form, self.content, self.at)
         self.at += struct.calcsize(form)
         return found

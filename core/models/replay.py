@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from accelerate.utils import convert_to_fp32
 from torch import Tensor, nn
 from torch.func import functional_call
 from transformers import PreTrainedModel
@@ -51,7 +52,7 @@ class Call:
 
     def in_float32(self) -> Call:
         """The same call with its recorded floating-point arguments widened."""
-        return replace(self, args=each_tensor(self.args, _wide), kwargs=each_tensor(self.kwargs, _wide))
+        return replace(self, args=convert_to_fp32(self.args), kwargs=convert_to_fp32(self.kwargs))
 
     def output(self, stream: Tensor) -> Tensor | tuple:
         """A stream in the form this layer returns it."""
@@ -158,21 +159,6 @@ def _passed_over(calls: Sequence[Call], stream: Tensor) -> Iterator[None]:
 
 def _stream_name(kwargs: dict[str, Any]) -> str:
     return next(key for key, value in kwargs.items() if isinstance(value, Tensor))
-
-
-def _wide(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.is_floating_point() else tensor
-
-
-def each_tensor(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """The same structure of tuples, lists and dictionaries with every tensor in it changed."""
-    if isinstance(value, Tensor):
-        return change(value)
-    if isinstance(value, (tuple, list)) and not hasattr(value, "_fields"):
-        return type(value)(each_tensor(each, change) for each in value)
-    if isinstance(value, dict):
-        return {key: each_tensor(each, change) for key, each in value.items()}
-    return value
 
 
 CACHED = 2**18  # logits whose arrays stay in the caches of a processor's core

@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.base import access
 from core.base.errors import UserError
@@ -64,6 +65,11 @@ class Source:
             return [self.folder / self.gguf]
         tokenizer = {path for pattern in TOKENIZER_FILES for path in self.folder.glob(pattern)}
         return [*_deciding(self.folder, self.label), *sorted(path for path in tokenizer if path.is_file())]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """How transformers is to read it."""
+        return {"local_files_only": True, "trust_remote_code": False, "gguf_file": self.gguf}
 
     @property
     def watched(self) -> list[Path]:

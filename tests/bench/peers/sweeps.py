@@ -26,10 +26,10 @@ from core.measure.engines import Group, prepare, wavefront
 from core.measure.perturb import Moments, perturbed
 from core.measure.reading import Reader
 from core.models import work
-from core.models.layer_files import save
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.replay import hidden, with_hidden
+from core.models.saving import save
 from core.store.results import Perturbed
 from tests.bench.peers.timing import Ran, in_turn, ratio, short
 

@@ -191,7 +191,7 @@ MANY = {"sequences": 4000, "length": 12}
 def test_what_cannot_be_met_is_refused_before_the_weights_are_read(
     asked: Callable, said: str, empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "_trained", lambda *_: pytest.fail("the weights were read"))
+    monkeypatch.setattr(loading, "read", lambda *_: pytest.fail("the weights were read"))
     few, many = (WindowRequest(source=text, **how) for how in ({"sequences": 8, "length": 12}, MANY))
     request = asked(few, many).model_copy(update={"model": str(tiny.folder("llama"))})
     with pytest.raises(UserError, match=said):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.models import layer_files, loading
+from core.models import loading, saving
 from core.models.loading import Loaded
 from core.models.sources import Source, locate
 from core.store.cache import Store
@@ -40,13 +40,6 @@ def assert_same(found: Loaded, expected: Loaded) -> None:
 
 def copies(store: Store) -> list[Path]:
     return sorted((store.root / "converted").glob("*")) if (store.root / "converted").is_dir() else []
-
-
-def put(source: Source, store: Store) -> None:
-    """A copy of no meaning, which is found as any other."""
-    with layer_files.writing_copy(source, store) as folder:
-        for name in ("model.safetensors", "tokenizer.json"):
-            (folder / name).write_bytes(b"copied" * 20)
 
 
 def test_a_first_load_parses_the_file_once(path: Path, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,14 +78,15 @@ def assert_meant(path: Path, meant: dict[str, np.ndarray], store: Store) -> None
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_copy_is_what_the_file_gives(dtype: str, source: Source, empty: Store) -> None:
     loading.load(source, "float32", empty)
-    folder = layer_files.kept_copy(source, empty)
+    folder = saving.kept_copy(source, empty)
     assert copies(empty) == [folder]
     assert loading.quick(source, empty).folder == folder
     assert_same(loading.load(source, dtype, empty), loading.load(source, dtype))
 
 
-def _shortened(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-2])
+def written(folder: Path) -> None:
+    for name in ("model.safetensors", "tokenizer.json"):
+        (folder / name).write_bytes(b"copied" * 20)
 
 
 def _flipped(file: Path) -> None:
@@ -101,12 +95,12 @@ def _flipped(file: Path) -> None:
     file.write_bytes(content)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "manifest.json"])
-@pytest.mark.parametrize("damage", [Path.unlink, _shortened, _flipped])
+@pytest.mark.parametrize("name", ["model.safetensors", "manifest.json"])
+@pytest.mark.parametrize("damage", [Path.unlink, _flipped])
 def test_a_damaged_copy_is_none(damage: Callable[[Path], object], name: str, source: Source, empty: Store) -> None:
-    put(source, empty)
-    damage(layer_files.kept_copy(source, empty) / name)
-    assert layer_files.kept_copy(source, empty) is None and copies(empty) == []
+    saving.keep_copy(source, empty, written)
+    damage(saving.kept_copy(source, empty) / name)
+    assert saving.kept_copy(source, empty) is None and copies(empty) == []
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(path: Path, source: Source, tmp_path: Path) -> None:
@@ -115,40 +109,33 @@ def test_a_cache_that_cannot_be_written_is_done_without(path: Path, source: Sour
     assert_same(loading.load(locate(str(path), barred), "float32", barred), loading.load(source))
 
 
-@pytest.mark.parametrize("spoilt", ["room_for_copy", "_same"])
+@pytest.mark.parametrize(("name", "value"), [("LARGEST", 1), ("_same", lambda *_: False)])
 def test_no_copy_is_kept_without_room_or_where_it_differs(
-    spoilt: str, source: Source, empty: Store, monkeypatch: pytest.MonkeyPatch
+    name: str, value: object, source: Source, empty: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layer_files if spoilt == "room_for_copy" else loading, spoilt, lambda *_: False)
+    monkeypatch.setattr(loading, name, value)
     loading.load(source, "float32", empty)
     assert copies(empty) == []
 
 
-def test_copies_of_other_files_are_swept(tmp_path: Path, empty: Store) -> None:
-    files = [tmp_path / f"{seed}.gguf" for seed in range(layer_files.KEPT + 2)]
-    for seed, file in enumerate(files):
-        gguf_files.write(file, seed=seed)
-    found = [locate(str(file), empty) for file in files]
-    for each in found:
-        put(each, empty)
-    kept = [layer_files.kept_copy(each, empty) is not None for each in found]
-    assert kept == [False, *[True] * (layer_files.KEPT + 1)]
-
-
-def test_a_method_or_library_of_another_number_is_another_copy(
+def test_copies_of_other_files_and_of_other_libraries_are_swept(
     source: Source, empty: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = layer_files.copy_address(source, empty)
-    monkeypatch.setattr(layer_files, "METHOD", 2)
-    assert layer_files.copy_address(source, empty) != here
+    saving.keep_copy(source, empty, written)
+    for method in range(2, saving.KEPT + 2):
+        monkeypatch.setattr(saving, "METHOD", method)
+        assert saving.kept_copy(source, empty) is None
+        saving.keep_copy(source, empty, written)
+    assert len(copies(empty)) == saving.KEPT
     monkeypatch.undo()
-    monkeypatch.setattr(layer_files.importlib.metadata, "version", lambda _: "0")
-    assert layer_files.copy_address(source, empty) != here
+    assert saving.kept_copy(source, empty) is None
 
 
 def test_of_two_writers_at_once_the_first_to_end_counts(source: Source, empty: Store) -> None:
-    with layer_files.writing_copy(source, empty) as folder:
+    def slow(folder: Path) -> None:
         (folder / "slow").write_bytes(b"")
-        put(source, empty)
+        saving.keep_copy(source, empty, written)
+
+    saving.keep_copy(source, empty, slow)
     [found] = copies(empty)
-    assert found == layer_files.kept_copy(source, empty) and not (found / "slow").exists()
+    assert found == saving.kept_copy(source, empty) and not (found / "slow").exists()

@@ -32,12 +32,9 @@ VALUES = st.one_of(
     st.lists(st.tuples(st.sampled_from(KINDS), st.integers(1, 3)), min_size=1, max_size=4),
     st.lists(VALUES, max_size=4),
     st.sampled_from([None, 32, 64, 256]),
-    st.sampled_from([gguf.GGUFEndian.LITTLE, gguf.GGUFEndian.BIG]),
 )
-def test_it_tells_what_the_package_tells(
-    tmp_path: Path, tensors: list, values: list, alignment: int | None, order: gguf.GGUFEndian
-) -> None:
-    writer = gguf.GGUFWriter(tmp_path / "any.gguf", "llama", endianess=order)
+def test_it_tells_what_the_package_tells(tmp_path: Path, tensors: list, values: list, alignment: int | None) -> None:
+    writer = gguf.GGUFWriter(tmp_path / "any.gguf", "llama")
     if alignment:
         writer.add_custom_alignment(alignment)
     for number, (add, value) in enumerate(values):
@@ -55,10 +52,9 @@ def test_it_tells_what_the_package_tells(
     }
 
 
-@pytest.mark.parametrize("order", list(gguf.GGUFEndian))
-def test_every_kind_of_value_is_passed_over(tmp_path: Path, order: gguf.GGUFEndian) -> None:
+def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "every.gguf"
-    writer = gguf.GGUFWriter(path, "llama", endianess=order)
+    writer = gguf.GGUFWriter(path, "llama")
     writer.add_custom_alignment(64)
     for kind in map(gguf.GGUFValueType, outline.SCALARS):
         writer.add_key_value(f"one.{kind.name}", 1, kind)

@@ -42,7 +42,7 @@ def copy(tmp_path: Path) -> Path:
 def test_layers_and_linears_are_found(family: str) -> None:
     model = tiny.loaded(family).model
     layers = anatomy.decoder_layers(model)
-    assert len(layers) == tiny.LAYERS and anatomy.width(model) == tiny.WIDTH
+    assert len(layers) == tiny.LAYERS
     for layer in layers:
         found = anatomy.linears(layer)
         assert len(found) == LINEARS[family]
@@ -60,15 +60,6 @@ def test_a_weight_reads_as_out_times_in(family: str) -> None:
         assert torch.equal(linear.stored(linear.weight), linear.module.weight)
         assert linear.weight.data_ptr() == linear.module.weight.data_ptr(), "a copy"
         assert linear.transposed == isinstance(linear.module, Conv1D) == (family == "gpt2")
-
-
-@pytest.mark.parametrize("family", tiny.PRUNABLE)
-def test_every_matrix_of_a_prunable_layer_is_a_linear(family: str) -> None:
-    layers = tiny.loaded(family).layers
-    assert anatomy.is_prunable(layers)
-    for layer in layers:
-        inside = sum(linear.weight.numel() for linear in anatomy.prunable(layer))
-        assert inside == sum(parameter.numel() for parameter in layer.parameters() if parameter.ndim > 1)
 
 
 def test_a_mixture_of_experts_cannot_be_pruned(refused) -> None:
@@ -231,21 +222,17 @@ def with_setting(name: str, **entries: object) -> Damage:
 
 META = {"format": "pt"}
 QUERIES, UP = "model.layers.1.self_attn.q_proj.weight", "model.layers.2.mlp.up_proj.weight"
-CONFIGS = ("", "{", "[]", "{}", '{"model_type": "nobody-knows"}', '{"model_type": "llama", "hidden_size": "wide"}')
 DAMAGES = [
     (without("config.json"), ("config.json",)),
     (without("model.safetensors"), ("safetensors",)),
     (without("tokenizer.json", "tokenizer_config.json"), ("tokenizer",)),
     (lambda of: (of / "model.safetensors").rename(of / "pytorch_model.bin"), ("pytorch_model.bin", "safetensors")),
-    *((written("config.json", content), ()) for content in CONFIGS),
-    (written("config.json", "[" * 100_000), ("config.json",)),
     (with_setting("config.json", auto_map={"AutoModelForCausalLM": "own.Model"}), ("auto_map",)),
     (with_setting("tokenizer_config.json", auto_map={"AutoTokenizer": ["own.Words", None]}), ("auto_map",)),
     (with_setting("config.json", _attn_implementation="owner/kernel"), ("_attn_implementation",)),
     (with_setting("config.json", text_config={"attn_implementation": "owner/kernel"}), ("attn_implementation",)),
     (with_setting("config.json", transformers_weights="model.safetensors"), ("transformers_weights",)),
     (written("adapter_config.json", '{"base_model_name_or_path": "owner/base"}'), ("adapter", "merge it")),
-    *((written("tokenizer.json", content), ("tokenizer",)) for content in CONFIGS[:4]),
     (with_weight(UP, lambda weight: weight.index_fill(1, torch.tensor(0), torch.nan)), ("layers.2.mlp.up_proj",)),
     (with_weight(UP, lambda weight: weight.index_fill(1, torch.tensor(0), torch.inf)), ("layers.2.mlp.up_proj",)),
     (with_weight(UP, lambda weight: torch.full_like(weight, 1e38)), ("outputs", "finite")),
@@ -323,19 +310,6 @@ def test_sizes_that_no_weight_has_are_refused_before_they_are_built(tmp_path: Pa
     with_setting("config.json", **{name: 10**6})(folder)
     with refused(name, "288"):
         loading.load(locate(str(folder), Store(tmp_path)), store=Store(tmp_path))
-
-
-@pytest.mark.parametrize("fetch", [True, False])
-def test_a_hub_model_offline_is_refused(
-    fetch: bool, empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refused
-) -> None:
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    for revision in (None, "v1"):
-        with refused("some-body/some-model", "online", error=sources.NotHere):
-            locate("some-body/some-model", empty, revision, fetch)
 
 
 def test_models_at_hand_tell_shape_or_trouble(empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,21 +13,20 @@ import psutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from core.export.checking import load_back
-from core.measure import dense_path
 from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
 from core.measure.first_pass import statistics
-from core.measure.linears import Sums
 from core.measure.pruning import Plan, prune_layers, restored
 from core.models import anatomy, loading, machine, placement
-from core.models.layer_files import by_layers, save
 from core.models.loading import Loaded
-from core.models.placement import Home, at_hand, home_of, pieces, settle, streamed
+from core.models.placement import Home, at_hand, home_of, pieces, settle, stream, streamed
 from core.models.replay import record, tail
+from core.models.saving import save
 from core.models.sources import locate
+from core.models.weights import by_layers
 from core.store.cache import Store
 from core.store.results import Perturbed
 from tests import families, tiny
@@ -39,19 +38,16 @@ TEXT = tiny.windows(4, 14)
 
 def in_files(folder: Path, dtype: str = "float32") -> Loaded:
     """A model whose layers stay in their files."""
-    source = locate(str(folder), Store(tiny.kept("cache")))
-    model = by_layers(source, AutoConfig.from_pretrained(folder), getattr(torch, dtype), None)
-    return loading.Loaded(
-        model.eval().requires_grad_(False), tiny.tokenizer(), source,
-        tiny.loaded("llama").spec.model_copy(update={"content": source.content, "dtype": dtype}), "tiny",
-    )  # fmt: skip
+    source, config = locate(str(folder), Store(tiny.kept("cache"))), AutoConfig.from_pretrained(folder)
+    model = by_layers(source, config, dtype, None).eval().requires_grad_(False)
+    spec = tiny.loaded("llama").spec.model_copy(update={"content": source.content, "dtype": dtype})
+    return Loaded(tiny.tokenizer(), source, "tiny", model.config, model, spec)
 
 
 def in_memory(family: str) -> Loaded:
     """A model whose layers are streamed from the machine's memory, as to a smaller device; that is the CPU here."""
     of = replace(tiny.loaded(family), model=tiny.built(family))
-    for layer in of.layers:
-        settle(layer, Home(CPU, {name: each.data for name, each in layer.named_parameters()}))
+    stream(of.layers, CPU)
     return of
 
 
@@ -92,7 +88,7 @@ def assert_streamed(of: Loaded) -> None:
 # --- the same numbers ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "mixtral"])  # whose files hold experts in another form
 def test_a_streamed_model_is_the_model(family: str, twin: Callable) -> None:
     of, plain = twin(family), tiny.loaded(family)
     found, own = weights(of), plain.model.state_dict()
@@ -186,17 +182,15 @@ def test_half_precision_files_run_in_the_dtype_that_was_asked_for(tmp_path: Path
     assert all(torch.equal(value, held[name].bfloat16().float()) for name, value in weights(of).items())
 
 
-@pytest.mark.parametrize("family", ["llama", "mixtral"])
-def test_files_that_lack_weights_or_hold_others_are_refused(family: str, tmp_path: Path, refused: Callable) -> None:
-    tiny.save_tiny(tmp_path, family)
+def test_files_that_lack_weights_or_hold_others_are_refused(tmp_path: Path, refused: Callable) -> None:
+    tiny.save_tiny(tmp_path, "llama")
     held = load_file(tmp_path / "model.safetensors")
     gone = next(name for name in held if "layers.2" in name)
-    if family == "llama":
-        save_file({name: held[name] for name in held if name != gone}, tmp_path / "model.safetensors", {"format": "pt"})
-        with refused(gone, "lacks 1"):
-            in_files(tmp_path)
-        save_file(held | {gone: torch.zeros(3)}, tmp_path / "model.safetensors", {"format": "pt"})
-    with refused("another form" if family == "mixtral" else "another shape"):
+    save_file({name: held[name] for name in held if name != gone}, tmp_path / "model.safetensors", {"format": "pt"})
+    with refused(gone, "lacks 1"):
+        in_files(tmp_path)
+    save_file(held | {gone: torch.zeros(3)}, tmp_path / "model.safetensors", {"format": "pt"})
+    with refused(gone, "another shape"):
         in_files(tmp_path)
 
 
@@ -231,15 +225,14 @@ def test_no_more_is_free_than_a_limit_leaves() -> None:
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2"])
-def test_layers_on_several_devices_are_called_where_they_lie(family: str) -> None:
-    """Two CPUs stand in for two GPUs. Fake tensors know where they would be, and torch refuses to mix them."""
-    with FakeTensorMode(allow_non_fake_inputs=False):
-        config = families.config(family, tiny.LAYERS, tiny.WIDTH)
-        model = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
-        layers = anatomy.decoder_layers(model)
-        main, other = torch.device("cpu"), torch.device("cpu", 1)
-        placement.spread(model, layers, [main, other, None, other], main)
-        assert model.device == main and next(layers[1].parameters()).device == other
+def test_streamed_layers_are_brought_to_the_device(family: str) -> None:
+    """A second CPU stands in for a GPU. Fake tensors know where they would be, and torch refuses to mix them."""
+    there = torch.device("cpu", 1)
+    with FakeTensorMode(allow_non_fake_inputs=False), there:
+        model = AutoModelForCausalLM.from_config(families.config(family, tiny.LAYERS, tiny.WIDTH)).eval()
+        layers = anatomy.decoder_layers(model.requires_grad_(False))
+        for layer in layers:
+            settle(layer, Home({name: each.data.to(CPU) for name, each in layer.named_parameters()}, there))
         ids = torch.zeros(2, 8, dtype=torch.long)
         calls = record(model, layers, ids)
         streams = []
@@ -247,33 +240,14 @@ def test_layers_on_several_devices_are_called_where_they_lie(family: str) -> Non
             with at_hand(call.layer):
                 streams.append(call(call.entry, {name: 2 * each for name, each in call.layer.named_parameters()}))
         logits = tail(model, calls, ids, calls[-1].exit)
-    assert {each.device for each in (calls[-1].exit, logits, *streams)} == {main}
+    assert {each.device for each in (calls[-1].exit, logits, *streams)} == {there}
 
 
-def test_layers_fill_the_first_device_then_the_others_and_what_remains_is_streamed() -> None:
-    model = tiny.loaded("llama").model
-    layers = list(tiny.loaded("llama").layers)
-    layer = sum(each.nbytes for each in layers[0].parameters())
-    rest = sum(each.nbytes for each in model.parameters()) - len(layers) * layer
-    one, two = torch.device("cuda", 1), torch.device("cuda", 0)
-    found = placement.homes(model, layers, {one: rest + int(2.5 * layer), two: int(1.5 * layer)})
-    assert found[0] == one and two in found and found[-1] is None
-
-
-def test_the_dense_path_goes_beside_layers_on_several_devices() -> None:
-    with FakeTensorMode(allow_non_fake_inputs=False), torch.inference_mode():
-        model = AutoModelForCausalLM.from_config(families.config("llama", tiny.LAYERS, tiny.WIDTH)).eval()
-        layers = anatomy.decoder_layers(model)
-        main, other = torch.device("cpu"), torch.device("cpu", 1)
-        placement.spread(model, layers, [main, other, None, other], main)
-        call = record(model, layers, torch.zeros(2, 8, dtype=torch.long))[1]
-        stack = anatomy.prunable(layers[1])
-        with at_hand(layers[1]):
-            with pytest.raises(DataDependentOutputException):  # it comes to where a number is needed
-                dense_path.added(call, stack)
-            path = dense_path.DensePath([[call]], [call.entry], [call])
-            path.runs, path.read = [call], []
-            path.weights = {f"{each.name}.weight": each.module.weight.clone() for each in stack}
-            path.factors = {"self_attn.o_proj": 1.0, "mlp.down_proj": 1.0}
-            found = path.pulls(stack, [call], [call.entry], Sums(("second_moment",)).add)
-        assert set(found) == {each.name for each in stack}
+@pytest.mark.parametrize("free", [1, 2**40])
+def test_what_a_device_does_not_hold_is_streamed_there(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, there = tiny.built("llama"), torch.device("meta")
+    monkeypatch.setattr(placement, "free_memory", lambda _: free)
+    layers = anatomy.decoder_layers(model)
+    placement.place(model, layers, there)
+    assert model.device == there and streamed(layers) == (free == 1)
+    assert all(home_of(layer).device == there for layer in layers if streamed(layers))

@@ -1,0 +1,122 @@
+"""A model written to a folder: layer by layer where these are streamed, and as a copy of a GGUF file in the cache.
+
+A copy lies under the hash of its file, the number of this method and the versions of the libraries that convert, so it
+is what reading the file would give now, only faster. It is checked by hash when it is read. Deleting `converted` loses
+nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from safetensors.torch import save_file
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.core_model_loading import revert_weight_conversion
+
+from core.base import access
+from core.models.file_hashes import file_hash, sha256
+from core.models.placement import pieces, streamed
+from core.models.sources import Source
+from core.store.cache import Store
+from core.store.files import changed, discard, pretty, readable, temporary_prefix
+
+FOREIGN = ("quantization_config", "compression_config", "sparsity_config")  # what a plain dense config.json lacks
+LOADING_ONLY = ("is_local", "local_files_only", "gguf_file")  # how a tokenizer was loaded here: nothing to keep
+
+
+def save(model: PreTrainedModel, layers: Sequence[nn.Module], tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write a model and its tokenizer, layer by layer where these are streamed."""
+    if streamed(layers):
+        _save_by_layers(model, layers, folder)
+    else:
+        model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    settings = folder / "tokenizer_config.json"
+    told = json.loads(settings.read_bytes())
+    settings.write_bytes(pretty({name: value for name, value in told.items() if name not in LOADING_ONLY}))
+
+
+def _save_by_layers(model: PreTrainedModel, layers: Sequence[nn.Module], folder: Path) -> None:
+    """What `save_pretrained` writes, a file for each layer and one for the rest."""
+    model.config.architectures, model.config.dtype = [type(model).__name__], model.dtype
+    model.config.save_pretrained(folder)
+    if model.can_generate():
+        model.generation_config.save_pretrained(folder)
+    place, size = {}, 0
+    for number, piece in enumerate(pieces(model, layers), 1):
+        name = f"model-{number:05}-of-{len(layers) + 1:05}.safetensors"
+        tensors = {each: value.contiguous() for each, value in revert_weight_conversion(model, piece).items()}
+        save_file(tensors, folder / name, {"format": "pt"})
+        place |= dict.fromkeys(tensors, name)
+        size += sum(value.nbytes for value in tensors.values())
+    index = {"metadata": {"total_size": size}, "weight_map": place}
+    (folder / "model.safetensors.index.json").write_bytes(pretty(index))
+
+
+def make_plain(model: PreTrainedModel) -> None:
+    """Let a model say that its weights were always dense: `save_pretrained` refuses what came from GGUF."""
+    for config in (model.config, model.config.get_text_config()):
+        for name in (*FOREIGN, "_model_name_or_path"):
+            vars(config).pop(name, None)
+    model.hf_quantizer = None
+
+
+METHOD = 1
+CONVERTERS = ("transformers", "gguf", "safetensors", "tokenizers")
+LARGEST = 4_000_000_000  # bytes of a copy: larger models are read from their own file
+KEPT = 3  # copies that stay when one is added
+
+
+def kept_copy(source: Source, store: Store) -> Path | None:
+    """The folder of a file's copy, each of its files equal to its recorded hash; None where there is no such copy."""
+    if source.gguf is None:
+        return None
+    folder = _copy_folder(source, store)
+    try:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        if manifest and all(file_hash(store, folder / name) == known for name, known in manifest.items()):
+            return folder
+    except (OSError, ValueError, AttributeError):  # none yet, or a damaged one
+        pass
+    with suppress(OSError, access.Refused):  # a cache that cannot be written
+        discard(folder)  # it can be made again
+    return None
+
+
+def keep_copy(source: Source, store: Store, write: Callable[[Path], object]) -> None:
+    """Write a copy, which others find once it is whole.
+
+    Args:
+        write: fills a folder.
+
+    Raises:
+        OSError, Refused: it cannot be written; no trace of it stays.
+    """
+    folder = _copy_folder(source, store)
+    access.may_write()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(folder.name), dir=folder.parent))
+    try:
+        write(temporary)
+        (temporary / "manifest.json").write_bytes(pretty({path.name: sha256(path) for path in temporary.iterdir()}))
+        readable(temporary)
+        if not folder.exists():  # else another process was faster
+            temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    for old in sorted(folder.parent.glob("[!.]*"), key=changed)[:-KEPT]:
+        discard(old)
+
+
+def _copy_folder(source: Source, store: Store) -> Path:
+    versions = [importlib.metadata.version(name) for name in CONVERTERS]
+    text = " ".join([source.content, str(METHOD), *versions])
+    return store.root / "converted" / hashlib.sha256(text.encode()).hexdigest()[:16]

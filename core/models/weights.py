@@ -1,0 +1,191 @@
+"""The weights of a model, read from its files: into memory, or a layer at a time where that does not hold them."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import math
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+import transformers
+from accelerate import init_empty_weights
+from accelerate.hooks import remove_hook_from_submodules
+from accelerate.utils import OffloadedWeightsLoader
+from safetensors import safe_open
+from torch import nn
+from transformers import AutoModelForCausalLM, PreTrainedModel, modeling_utils
+from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
+
+from core.ask.inputs import Dtype
+from core.base.errors import UserError, out_of_memory
+from core.base.escape import brief
+from core.base.formats import gist
+from core.models import anatomy, machine, placement
+from core.models.outline import safetensors_shapes
+from core.models.placement import Home, settle
+from core.models.sources import Source
+from core.models.work import BYTES
+from core.store.cache import Store
+from core.store.files import temporary_prefix
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+logging.getLogger("accelerate.big_modeling").setLevel(logging.ERROR)  # it warns of layers that stay in their files
+
+
+def read(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreTrainedModel:
+    """A model with the weights of its files; its layers stay there if memory does not hold them.
+
+    Raises:
+        UserError: incomplete or damaged weights.
+    """
+    if source.gguf is None:
+        shapes = [safetensors_shapes(path) for path in source.weights]
+        size = BYTES[dtype] * sum(math.prod(shape) for file in shapes for shape in file.values())
+        if size > machine.HEADROOM * placement.free_memory(torch.device("cpu")):
+            return by_layers(source, config, dtype, store)
+    return whole(source, config, dtype)
+
+
+def by_layers(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreTrainedModel:
+    """A model whose layers stay in their files; what lies outside them is read.
+
+    Weights that the model has in another form than its files are rewritten in its own, in a temporary folder.
+
+    Args:
+        store: in whose folder layers that are changed are kept as long as the model lives; None: the system's own.
+
+    Raises:
+        UserError: incomplete or damaged weights.
+    """
+    within = store.root / "converted" if store else None  # where a start clears away what killed processes left
+    if within:
+        within.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=temporary_prefix("layers"), dir=within))
+    try:
+        with _unmapped():
+            model = whole(source, config, dtype, device_map=_layers_on_disk(config), offload_folder=scratch)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    weakref.finalize(model, shutil.rmtree, scratch, ignore_errors=True)
+    index = _offloaded(model).index
+    shapes = {path: safetensors_shapes(Path(path)) for path in {each["safetensors_file"] for each in index.values()}}
+    own = dict(model.named_parameters())
+    there = {name: shapes[each["safetensors_file"]][each["weight_name"]] for name, each in index.items() if name in own}
+    _refuse_other_shapes(source, [name for name, shape in there.items() if shape != own[name].shape])
+    remove_hook_from_submodules(model)
+    for module in model.modules():
+        for name in ("forward", "to", "cuda"):
+            vars(module).pop(name, None)  # accelerate's, which hold the model in a cycle
+    names = {id(module): name for name, module in model.named_modules()}
+    for number, layer in enumerate(anatomy.decoder_layers(model)):
+        places = {name: index[f"{names[id(layer)]}.{name}"] for name, _ in layer.named_parameters()}
+        settle(layer, Home(OffloadedWeightsLoader(index=places), scratch=scratch / f"{number}.safetensors"))
+    return model
+
+
+@contextmanager
+def _unmapped() -> Iterator[None]:
+    """While inside, transformers maps no file into memory, as on Windows: a process may be denied so much at once."""
+    with patch.object(modeling_utils, "safe_open", lambda path, **how: safe_open(path, **how | {"backend": "pread"})):
+        yield
+
+
+def _layers_on_disk(config: Any) -> dict[str, str]:
+    """Where accelerate is to hold each module: the layers stay on disk."""
+    with init_empty_weights():
+        model = AutoModelForCausalLM.from_config(config)
+    layers = {id(layer) for layer in anatomy.decoder_layers(model)}
+    places = {name: "disk" for name, module in model.named_modules() if id(module) in layers}
+    inside = tuple(f"{name}." for name in places)
+    tensors = [name for name, _ in (*model.named_parameters(), *model.named_buffers())]
+    return places | {name.rpartition(".")[0]: "cpu" for name in tensors if not name.startswith(inside)}
+
+
+def _offloaded(model: nn.Module) -> OffloadedWeightsLoader:
+    """What accelerate reads the weights of the layers from."""
+    hooks = (getattr(module, "_hf_hook", None) for module in model.modules())
+    return next(hook.weights_map.dataset for hook in hooks if getattr(hook, "weights_map", None))
+
+
+def whole(source: Source, config: Any, dtype: Dtype, **placed: Any) -> PreTrainedModel:
+    """A model with the weights of its files.
+
+    Args:
+        placed: where transformers is to put them; nothing: into memory.
+
+    Raises:
+        UserError: incomplete or damaged weights, or in a format that cannot be read.
+    """
+    try:
+        safe = {} if source.gguf else {"use_safetensors": True} | _dense(source, config)
+        model, info = AutoModelForCausalLM.from_pretrained(
+            source.folder,
+            dtype=getattr(torch, dtype),
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **safe,
+            **source.options,
+            **placed,
+        )
+    except UserError:
+        raise
+    except Exception as error:  # settings that fit no weights, a format whose library is not here, damaged files
+        if out_of_memory(error):
+            raise
+        raise UserError(f"the weights of {source.label} cannot be loaded: {gist(error)}") from error
+    if info["mismatched_keys"]:
+        name = min(info["mismatched_keys"])[0]
+        raise UserError(
+            f"{source.label} has weights of another shape than its config.json announces, {name} among them"
+        )
+    missing = info["missing_keys"]
+    if missing:
+        raise UserError(f"{source.label} lacks {len(missing)} weights, {min(missing)} among them: a file is missing")
+    return model
+
+
+def _refuse_other_shapes(source: Source, names: Sequence[str]) -> None:
+    if names:
+        raise UserError(
+            f"{source.label} has weights of another shape than its config.json announces, {min(names)} among them"
+        )
+
+
+def _dense(source: Source, config: Any) -> dict[str, Any]:
+    """What asks for quantised weights as the dense ones they stand for.
+
+    Raises:
+        UserError: nobody offers that for their format, or the library of the format is not installed.
+    """
+    method = (getattr(config, "quantization_config", None) or {}).get("quant_method")
+    if method is None:
+        return {}
+    kind = AUTO_QUANTIZATION_CONFIG_MAPPING.get(method)
+    if kind is None or "dequantize" not in inspect.signature(kind).parameters:
+        raise UserError(
+            f"{source.label} has weights quantised by {brief(method)}, which transformers does not turn into dense "
+            "ones: give a dense export, one by compressed-tensors, or a .gguf file"
+        )
+    try:
+        return {"quantization_config": kind(dequantize=True)}
+    except ImportError as error:
+        raise UserError(
+            f"{source.label} has weights quantised by {method}, whose library is missing: run `pip install {method}`"
+        ) from error
+
+
+def initialised(source: Source, config: Any, dtype: Dtype) -> PreTrainedModel:
+    """A model of the same shape with random weights, drawn by its source's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(source.initialised)
+        return AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))
