@@ -13,7 +13,6 @@ from core.kinds.selection import least, least_of_groups
 if TYPE_CHECKING:
     from torch import Tensor
 
-DAMPING = (0.01, 0.1, 1.0)  # times the mean diagonal of the second moment; each is tried when the one before fails
 ROUNDS = 300  # at most
 RESTARTS = 5  # at most: where even a weak pull moves no weight, the mask is what it was
 EVERY = 3  # rounds: how often the mask is looked at
@@ -77,7 +76,7 @@ def alps(
         return solved(dense, sparse / scale * kept, kept, second_moment, share * mean, POLISH, CLOSE)
 
     hopeless = "the splitting diverges by the second moment of the inputs"
-    return damped(attempt, DAMPING, "the splitting diverged", hopeless, warn).to(weight.dtype)
+    return damped(attempt, "the splitting diverged", hopeless, warn).to(weight.dtype)
 
 
 class _Penalised:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.base.errors import Broken
@@ -51,7 +51,7 @@ def refit(
         return solved(target, start, kept, second_moment, share * mean, ITERATIONS, ENOUGH, pull)
 
     hopeless = "the repair diverges by the second moment of the inputs"
-    found = damped(attempt, DAMPING, "the repair diverged", hopeless, warn).to(pruned.dtype)
+    found = damped(attempt, "the repair diverged", hopeless, warn).to(pruned.dtype)
     nearer = errors(target, found.float(), second_moment, pull) < errors(target, start, second_moment, pull)
     return found.where(nearer[:, None], pruned)
 
@@ -117,25 +117,23 @@ def _product(rows: Tensor, second_moment: Tensor, damping: Tensor) -> Tensor:
 
 
 def damped(
-    attempt: Callable[[float], Tensor | None], shares: Sequence[float], failed: str, hopeless: str,
-    warn: Callable[[str], object],
-) -> Tensor:  # fmt: skip
+    attempt: Callable[[float], Tensor | None], failed: str, hopeless: str, warn: Callable[[str], object]
+) -> Tensor:
     """What the first attempt that works gives.
 
     Args:
         attempt: works with a damping; None where that is too small.
-        shares: dampings in the order tried, times the second moment's mean diagonal.
         failed, hopeless: what happened, and what happens even with the largest.
 
     Raises:
         Broken: none works.
     """
-    for tried, share in enumerate(shares):
+    for tried, share in enumerate(DAMPING):
         if tried:
-            warn(f"{failed}: damping raised from {shares[tried - 1]:g} to {share:g}")
+            warn(f"{failed}: damping raised from {DAMPING[tried - 1]:g} to {share:g}")
         found = attempt(share)
         if found is not None:
             return found
     raise Broken(
-        f"{hopeless} even with damping {shares[-1]:g} of its mean diagonal: calibrate on more tokens, in float32"
+        f"{hopeless} even with damping {DAMPING[-1]:g} of its mean diagonal: calibrate on more tokens, in float32"
     )

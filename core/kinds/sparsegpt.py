@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 BLOCK = 128  # columns decided on at once
 STRIP = 16  # columns whose neighbours are updated one by one
-DAMPING = (0.01, 0.1, 1.0)  # times the mean diagonal of the second moment; each is tried when the one before fails
 
 
 def sparsegpt(
@@ -102,7 +101,7 @@ def inverse_factor(second_moment: Tensor, warn: Callable[[str], object] = warnin
         return upper.contiguous() if upper.isfinite().all() else None
 
     hopeless = "the second moment of the inputs has no Cholesky factor"
-    return damped(attempt, DAMPING, "the Cholesky factorisation failed", hopeless, warn)
+    return damped(attempt, "the Cholesky factorisation failed", hopeless, warn)
 
 
 def _spans(start: int, stop: int, size: int) -> Iterator[slice]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal
 
 from core.base.errors import UserError
@@ -46,6 +47,63 @@ def offline() -> Iterator[None]:
         yield
     finally:
         datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE = before
+
+
+MODEL_FILES = ["README.md", "LICENSE*", "*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+UNAUTHORISED = 401  # the status of an answer to a token that is none
+
+
+class NotHere(UserError):
+    """A Hub model whose files are not on this machine."""
+
+
+def model(repository: str, revision: str | None, fetch: bool) -> Path:
+    """The folder of a model in the local cache, named by its commit; fetched first if `fetch` allows it.
+
+    Raises:
+        NotHere: it is neither here, nor to be had whole.
+    """
+    from huggingface_hub import snapshot_download
+
+    label, why = f"{repository}@{revision}" if revision else repository, None
+    asked = {"revision": revision, "allow_patterns": MODEL_FILES}
+    if fetch:
+        try:
+            ask(repository, "model", revision)
+            snapshot_download(repository, **asked)
+            why = NotHere(f"the Hub gave only a part of {label}: ask again, or give a local folder")
+        except Exception as error:  # of the Hub, of the network, of a login page that answers in place of the Hub
+            why = _why_not(error, repository, revision)
+    try:
+        return Path(snapshot_download(repository, **asked, local_files_only=True))  # what is here must do, if whole
+    except Exception as error:
+        raise (why or _why_not(error, repository, revision)) from error
+
+
+def _why_not(error: Exception, repository: str, revision: str | None) -> UserError:
+    """Why a model cannot be had from the Hub, in a sentence."""
+    from huggingface_hub import errors
+
+    match error:
+        case errors.GatedRepoError():
+            return NotHere(
+                f"{repository} is gated: accept its terms on the Hub, then run `hf auth login` or set HF_TOKEN"
+            )
+        case errors.RevisionNotFoundError():
+            return NotHere(f"{repository} has no revision {revision!r}")
+        case errors.RepositoryNotFoundError() | errors.HFValidationError():
+            return NotHere(
+                f"the Hub has no model {repository!r} that you may read: check the spelling, or set HF_TOKEN if it is "
+                "private"
+            )
+        case errors.HfHubHTTPError(response=response) if response.status_code == UNAUTHORISED:
+            return NotHere(
+                f"the Hub does not accept your token for {repository}: run `hf auth login`, or set another HF_TOKEN"
+            )
+    label = f"{repository}@{revision}" if revision else repository
+    return NotHere(
+        f"{label} is not in the local Hub cache and the Hub cannot be reached: go online, or give a local folder"
+    )
 
 
 DOCUMENTS = 1000  # of a dataset, unless others are asked for

@@ -25,10 +25,11 @@ from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.formats import gist
 from core.models import anatomy, replay
-from core.models.outline import parsed_once
+from core.models.gguf_header import parsed_once
+from core.models.outline import shapes_of
 from core.models.placement import pieces
 from core.models.saving import LARGEST, keep_copy, kept_copy, make_plain, save
-from core.models.sources import Source, shapes_of
+from core.models.sources import Source
 from core.models.weights import initialised, read, whole
 from core.models.work import refuse_too_large
 from core.store.cache import Store

@@ -1,24 +1,19 @@
-"""The shape of a model, read from its files' headers: enough to know what a measurement costs. No torch.
-
-The gguf library's own reader makes an object of every word of the vocabulary, and follows a count past the end of the
-file.
-"""
+"""The shape of a model, read from its files' headers: enough to know what a measurement costs. No torch."""
 
 from __future__ import annotations
 
 import math
-import mmap
 import re
-import struct
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from core.base.errors import UserError
 from core.base.formats import gist
+from core.base.paths import readable
+from core.models.file_hashes import remembered
+from core.models.gguf_header import MAGIC, MALFORMED, tensors
+from core.store.cache import Store
 
 NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
 Shapes = dict[str, tuple[int, ...]]
@@ -110,133 +105,11 @@ def safetensors_shapes(path: Path) -> Shapes:
         raise UserError(f"{path.name} is cut short or damaged: {gist(error)}") from error
 
 
-MAGIC = b"GGUF"
-MALFORMED = (
-    ValueError,
-    KeyError,
-    struct.error,
-    RecursionError,
-)  # what a damaged header raises, or one that is cut short
-VERSIONS = (2, 3)
-SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}  # kinds of values
-TEXT, ARRAY = 8, 9
-ALIGNMENT = 32  # bytes, where nothing else is said
-DIMENSIONS = 4  # of a tensor at most
-MOST = 2**24  # texts in an array: no vocabulary has as many
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """What the header says of one."""
-
-    shape: tuple[int, ...]
-    end: int  # bytes from the beginning of the file
-
-
-def tensors(path: Path) -> dict[str, Tensor]:
-    """Every tensor by its name.
+def shapes_of(path: Path, store: Store) -> Shapes:
+    """Tensor shapes of a GGUF or safetensors file, read once per state of the file.
 
     Raises:
-        MALFORMED: the header is damaged or cut short.
+        UserError: the file is missing, cut short or damaged.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return _Header(content).tensors()
-
-
-class _Header:
-    """Reads one after the other."""
-
-    def __init__(self, content: mmap.mmap):
-        self.content, self.at = content, 4
-        if self._number("I") not in VERSIONS:
-            raise ValueError("of another version")
-
-    def tensors(self) -> dict[str, Tensor]:
-        from gguf.constants import GGML_QUANT_SIZES
-
-        count, settings = self._number("Q"), self._number("Q")
-        alignment = self._settings(settings, count)
-        told = {}
-        for _ in range(count):
-            name = self._text()
-            if name in told:
-                raise ValueError("the same name twice")
-            shape = self._shape()
-            told[name] = shape, GGML_QUANT_SIZES[self._number("I")], self._number("Q")
-        begin = -(-self.at // alignment) * alignment
-        return {
-            name: Tensor(shape, begin + offset + math.prod(shape) * size // block)
-            for name, (shape, (block, size), offset) in told.items()
-        }
-
-    def _shape(self) -> tuple[int, ...]:
-        dimensions = self._number("I")
-        if dimensions > DIMENSIONS:
-            raise ValueError("no such shape")
-        return tuple(self._number("Q") for _ in range(dimensions))
-
-    def _settings(self, count: int, tensors: int) -> int:
-        """Pass over the settings; the alignment that they name. There are no more layers than tensors."""
-        alignment, names = ALIGNMENT, set()
-        for _ in range(count):
-            name, kind = self._text(), self._number("I")
-            if name in names:
-                raise ValueError("the same setting twice")
-            names.add(name)
-            if name == "general.alignment":
-                alignment = self._number("I")
-            elif name.endswith(".block_count") and kind in SCALARS:
-                if not 0 < self._number(SCALARS[kind]) <= tensors:
-                    raise ValueError("no such number of layers")
-            else:
-                self._pass(kind)
-        if alignment < 1 or alignment & (alignment - 1):
-            raise ValueError("no alignment")
-        return alignment
-
-    def _number(self, code: str) -> int:
-        form = f"<{code}"
-        (found,) = struct.unpack_from(form, self.content, self.at)
-        self.at += struct.calcsize(form)
-        return found
-
-    def _text(self) -> str:
-        self._pass(TEXT)
-        return self.content[self.began : self.at].decode()
-
-    def _pass(self, kind: int, count: int = 1) -> None:
-        """Pass over values of a kind."""
-        if kind in SCALARS:
-            self._skip(count * struct.calcsize(SCALARS[kind]))
-        elif kind not in (TEXT, ARRAY) or count > MOST:
-            raise ValueError("no such value")
-        else:
-            for _ in range(count):
-                if kind == TEXT:
-                    self._skip(self._number("Q"))
-                else:
-                    self._pass(self._number("I"), self._number("Q"))
-
-    def _skip(self, size: int) -> None:
-        self.began, self.at = self.at, self.at + size
-        if self.at > len(self.content):
-            raise ValueError("cut short")
-
-
-@contextmanager
-def parsed_once() -> Iterator[None]:
-    """While inside, the gguf package parses the header of a file once, and makes its map of tensor names once.
-
-    Loading with transformers asks four times for the header, whose vocabulary takes seconds each time, and for the map
-    at every module of the model.
-    """
-    import gguf
-
-    own = {name: getattr(gguf, name) for name in ("GGUFReader", "get_tensor_name_map")}
-    for name, each in own.items():
-        setattr(gguf, name, cache(each))
-    try:
-        yield
-    finally:
-        for name, each in own.items():
-            setattr(gguf, name, each)
+    find = gguf_shapes if path.suffix == ".gguf" else safetensors_shapes
+    return remembered(store, readable(path, "weights file"), "shapes", find)

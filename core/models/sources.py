@@ -13,11 +13,12 @@ from typing import Any
 from core.base import access
 from core.base.errors import UserError
 from core.base.escape import brief
-from core.base.paths import exists, expanded, json_value, readable
+from core.base.paths import exists, expanded, json_value
 from core.models import hub
-from core.models.file_hashes import combined, file_hash, remembered
+from core.models.file_hashes import combined, file_hash
 from core.models.foreign_code import refuse_foreign_code, refuse_odd_files
-from core.models.outline import Outline, Shapes, gguf_shapes, outline, safetensors_shapes
+from core.models.hub import NotHere
+from core.models.outline import Outline, Shapes, outline, shapes_of
 from core.store.cache import Entry, Store
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -25,16 +26,10 @@ BUNDLED_LABEL = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
 KINDS = "demo, a folder, a .gguf file, or a Hub id such as organisation/name"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 HEX = re.compile(r"[0-9a-f]{64}")
-HUB_FILES = ["README.md", "LICENSE*", "*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens*", "added_tokens*", "*.model")
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-UNAUTHORISED = 401  # the status of an answer to a token that is none
 RANDOM = "random:"
 LOCAL_TEXTS = ("demo", "file:")
-
-
-class NotHere(UserError):
-    """A Hub model whose files are not on this machine."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +103,9 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
             access.inside(each)  # a link may lead anywhere
         return Source(folder.name, folder, None, combined(store, _deciding(folder, folder.name)), None)
     if HUB_ID.fullmatch(typed):
-        return _hub(typed, revision, fetch)
+        folder, label = hub.model(typed, revision, fetch), f"{typed}@{revision}" if revision else typed
+        _weights(folder, label)
+        return Source(label, folder, None, f"{typed}@{folder.name}", None)
     raise UserError(f"there is no model {brief(typed)}: give {KINDS}")
 
 
@@ -210,16 +207,6 @@ def _indexed(folder: Path, label: str) -> set[str]:
         raise UserError(f"{INDEX} of {label} cannot be read: it has to map tensors to files") from error
 
 
-def shapes_of(path: Path, store: Store) -> Shapes:
-    """Tensor shapes of a GGUF or safetensors file, read once per state of the file.
-
-    Raises:
-        UserError: the file is missing, cut short or damaged.
-    """
-    find = gguf_shapes if path.suffix == ".gguf" else safetensors_shapes
-    return remembered(store, readable(path, "weights file"), "shapes", find)
-
-
 def outlined(source: Source, store: Store) -> Outline:
     """The shape of a located model.
 
@@ -238,52 +225,6 @@ def _gguf(path: Path, store: Store, label: str) -> Source:
         path.parent, "tokenizer*", "generation_config.json", "README.md", "LICEN[CS]E*"
     )  # which are read where they lie beside it
     return Source(label, path.parent, path.name, file_hash(store, path), None)
-
-
-def _hub(repository: str, revision: str | None, fetch: bool) -> Source:
-    from huggingface_hub import snapshot_download
-
-    label, why = f"{repository}@{revision}" if revision else repository, None
-    asked = {"revision": revision, "allow_patterns": HUB_FILES}
-    if fetch:
-        try:
-            hub.ask(repository, "model", revision)
-            snapshot_download(repository, **asked)
-            why = NotHere(f"the Hub gave only a part of {label}: ask again, or give a local folder")
-        except Exception as error:  # of the Hub, of the network, of a login page that answers in place of the Hub
-            why = _why_not(error, repository, revision)
-    try:
-        folder = Path(snapshot_download(repository, **asked, local_files_only=True))  # what is here must do, if whole
-    except Exception as error:
-        raise (why or _why_not(error, repository, revision)) from error
-    _weights(folder, label)
-    return Source(label, folder, None, f"{repository}@{folder.name}", None)
-
-
-def _why_not(error: Exception, repository: str, revision: str | None) -> UserError:
-    """Why a model cannot be had from the Hub, in a sentence."""
-    from huggingface_hub import errors as hub
-
-    match error:
-        case hub.GatedRepoError():
-            return NotHere(
-                f"{repository} is gated: accept its terms on the Hub, then run `hf auth login` or set HF_TOKEN"
-            )
-        case hub.RevisionNotFoundError():
-            return NotHere(f"{repository} has no revision {revision!r}")
-        case hub.RepositoryNotFoundError() | hub.HFValidationError():
-            return NotHere(
-                f"the Hub has no model {repository!r} that you may read: check the spelling, or set HF_TOKEN if it is "
-                "private"
-            )
-        case hub.HfHubHTTPError(response=response) if response.status_code == UNAUTHORISED:
-            return NotHere(
-                f"the Hub does not accept your token for {repository}: run `hf auth login`, or set another HF_TOKEN"
-            )
-    label = f"{repository}@{revision}" if revision else repository
-    return NotHere(
-        f"{label} is not in the local Hub cache and the Hub cannot be reached: go online, or give a local folder"
-    )
 
 
 def at_hand(store: Store) -> list[dict[str, object]]:

@@ -6,10 +6,10 @@ does, counts as the tokens whose forward pass takes as long, as was seen on a CP
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from core.ask.inputs import WindowRequest
@@ -22,7 +22,7 @@ from core.models.machine import HEADROOM, chosen, free_memory
 from core.models.outline import Outline
 from core.models.sources import NotHere, Source, locate, outlined
 from core.store.cache import Store
-from core.store.files import write_file
+from core.store.files import sealed, unsealed, write_file
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 LARGEST_GROUP = 16384  # tokens run at once: more does not make a matrix product faster
@@ -209,14 +209,14 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
     Raises:
         UserError: the model or its files are not what they should be.
     """
-    model, device = model_of(request, store), chosen(device)
+    model, kind = model_of(request, store), chosen(device).split(":")[0]
     if model is None:
         return None
     source, shape = model
     weights = weight_bytes(shape, request.dtype, bool(source.gguf))
     match request:
         case MeasureRequest():
-            memory, groups = _sweeping(shape, request, weights, device)
+            memory, groups = _sweeping(shape, request, weights, kind)
             flop, parts = measuring(shape, request, groups), groups * sum(times(shape, e) for e in request.measurements)
         case StudyRequest(points=points):
             treatments = [each.treatment for each in points if each]
@@ -227,15 +227,15 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
             flop = pruning(shape, request.calibration, treatment)
             memory = _walking(shape, request, weights, [treatment])
     loading = START + 4 * shape.parameters / READ
-    known, rough = _rate(store, device, shape, request.dtype), ROUGH.get(_kind(device), ROUGH["cpu"])
-    return Cost(flop, int(memory) + PROCESS, parts, loading, known or rough, known is None)
+    known = unsealed(_rate_file(store, kind, shape, request.dtype))
+    return Cost(flop, int(memory) + PROCESS, parts, loading, known or ROUGH.get(kind, ROUGH["cpu"]), not known)
 
 
-def _sweeping(shape: Outline, request: MeasureRequest, weights: int, device: str) -> tuple[int, int]:
+def _sweeping(shape: Outline, request: MeasureRequest, weights: int, kind: str) -> tuple[int, int]:
     """Bytes, and how many groups of sequences there are."""
     text, asked = request.text, request.measurements
     memory = (1 + sum(each.perturbation.compares for each in asked)) * weights + statistics_bytes(shape, request)
-    room = int(HEADROOM * max(free_memory() - memory, 0)) if device == "cpu" else None
+    room = int(HEADROOM * max(free_memory() - memory, 0)) if kind == "cpu" else None
     size = group_size(shape, text.sequences, text.length, request.dtype, room)
     return memory + size * sequence_bytes(shape, text.length, request.dtype), -(-text.sequences // size)
 
@@ -262,22 +262,10 @@ def words(cost: Cost | None) -> str:
 # --- the speed of this machine -------------------------------------------------------------------------------------
 
 
-def remember_rate(store: Store, device: str, shape: Outline, dtype: str, rate: float) -> None:
-    """Keep how many FLOP a second a finished sweep of this model's shape reached."""
-    write_file(_rate_file(store, device, shape, dtype), json.dumps({"flop_per_second": rate}).encode())
+def remember_rate(store: Store, kind: str, shape: Outline, dtype: str, rate: float) -> None:
+    """Keep how many FLOP a second a finished sweep of this model's shape reached on a kind of device."""
+    write_file(_rate_file(store, kind, shape, dtype), sealed(rate))
 
 
-def _kind(device: str) -> str:
-    """`cuda:1` -> `cuda`."""
-    return device.split(":")[0]
-
-
-def _rate(store: Store, device: str, shape: Outline, dtype: str) -> float | None:
-    try:
-        return float(json.loads(_rate_file(store, device, shape, dtype).read_bytes())["flop_per_second"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _rate_file(store: Store, device: str, shape: Outline, dtype: str) -> os.PathLike:
-    return store.root / "rates" / f"{_kind(device)}-{dtype}-{shape.layers}x{shape.width}.json"
+def _rate_file(store: Store, kind: str, shape: Outline, dtype: str) -> Path:
+    return store.root / "rates" / f"{kind}-{dtype}-{shape.layers}x{shape.width}.json"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.models import outline
+from core.models import gguf_header
 
 KINDS = ("F32", "F16", "Q8_0", "Q4_0", "Q5_1")
 ONE_SETTING = struct.pack("<4sIQQQ1sI", b"GGUF", 3, 0, 1, 1, b"x", 9)  # its value, an array, follows
@@ -46,7 +46,7 @@ def test_it_tells_what_the_package_tells(tmp_path: Path, tensors: list, values: 
     writer.write_header_to_file(), writer.write_kv_data_to_file(), writer.write_tensors_to_file()
     writer.close()
     expected = gguf.GGUFReader(tmp_path / "any.gguf").tensors
-    found = outline.tensors(tmp_path / "any.gguf")
+    found = gguf_header.tensors(tmp_path / "any.gguf")
     assert {name: (each.shape, each.end) for name, each in found.items()} == {
         each.name: (tuple(each.shape), each.data_offset + each.n_bytes) for each in expected
     }
@@ -56,7 +56,7 @@ def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "every.gguf"
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_custom_alignment(64)
-    for kind in map(gguf.GGUFValueType, outline.SCALARS):
+    for kind in map(gguf.GGUFValueType, gguf_header.SCALARS):
         writer.add_key_value(f"one.{kind.name}", 1, kind)
         writer.add_key_value(f"some.{kind.name}", [1, 0], gguf.GGUFValueType.ARRAY, kind)
     writer.add_token_list(["a", "", "word"])
@@ -66,14 +66,14 @@ def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
     for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
         step()
     told = {each.name: (tuple(each.shape), each.data_offset + each.n_bytes) for each in gguf.GGUFReader(path).tensors}
-    assert {name: (each.shape, each.end) for name, each in outline.tensors(path).items()} == told
+    assert {name: (each.shape, each.end) for name, each in gguf_header.tensors(path).items()} == told
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        *(ONE_SETTING + struct.pack("<IQ", kind, 2**40) for kind in (*outline.SCALARS, 8, 9)),
-        ONE_SETTING + struct.pack("<IQ", 8, outline.MOST + 1) + bytes(64),
+        *(ONE_SETTING + struct.pack("<IQ", kind, 2**40) for kind in (*gguf_header.SCALARS, 8, 9)),
+        ONE_SETTING + struct.pack("<IQ", 8, gguf_header.MOST + 1) + bytes(64),
         ONE_SETTING + struct.pack("<IQ", 9, 1) * 5000,
         struct.pack("<4sIQQ", b"GGUF", 3, 2**40, 0),
         struct.pack("<4sIQQQ1sI", b"GGUF", 3, 1, 0, 1, b"x", 2**31) + bytes(64),
@@ -84,5 +84,5 @@ def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
 def test_what_it_does_not_hold_is_an_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "lies.gguf"
     path.write_bytes(content)
-    with pytest.raises(outline.MALFORMED):
-        outline.tensors(path)
+    with pytest.raises(gguf_header.MALFORMED):
+        gguf_header.tensors(path)

@@ -345,7 +345,7 @@ def test_models_at_hand_tell_shape_or_trouble(empty: Store, monkeypatch: pytest.
 def test_an_index_leads_nowhere_else_and_counts_where_it_chooses(tmp_path: Path, empty: Store, refused) -> None:
     folder = tiny.save_tiny(tmp_path / "model", "llama")
     tiny.save_tiny(tmp_path / "other", "llama", seed=1)
-    names = sources.safetensors_shapes(folder / "model.safetensors")
+    names = list(load_file(folder / "model.safetensors"))
     (folder / "model.safetensors").rename(folder / "one.safetensors")
     plain = locate(str(folder), empty).content
 

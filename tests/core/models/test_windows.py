@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.ask.inputs import WindowRequest
-from core.models import hub, windows
+from core.models import hub, texts, windows
 from core.models.loading import Loaded
 from tests import tiny
 
@@ -188,7 +188,7 @@ def test_a_file_that_cannot_be_read_as_text(name: str, content: bytes | dict, tm
 
 
 def test_a_row_without_words_is_named(tmp_path: Path, refused) -> None:
-    parquet.write_table(pa.table({"text": ["x"] * windows.ROWS + ["y", None]}), tmp_path / "a.parquet")
+    parquet.write_table(pa.table({"text": ["x"] * texts.ROWS + ["y", None]}), tmp_path / "a.parquet")
     with refused("a.parquet row 258 has no words"):
         windows.read(f"file:{tmp_path / 'a.parquet'}")
 
