@@ -28,7 +28,7 @@ from core.models import anatomy, replay
 from core.models.gguf_header import parsed_once
 from core.models.outline import shapes_of
 from core.models.placement import pieces
-from core.models.saving import LARGEST, keep_copy, kept_copy, make_plain, save
+from core.models.saving import LARGEST, keep_copy, kept_copy, save
 from core.models.sources import Source
 from core.models.weights import initialised, read, whole
 from core.models.work import refuse_too_large
@@ -155,7 +155,6 @@ def _load(source: Source, dtype: Dtype, store: Store | None, check: Callable[[Re
     trained = source.initialised is None
     model = read(files, config, dtype, store) if trained else initialised(source, config, dtype)
     model.eval().requires_grad_(False)
-    make_plain(model)
     if files is source or not trained or dtype != "float32":
         _check(model, source)  # what is read from a copy was checked before that was written
     spec = ModelSpec(content=source.content, initialised=source.initialised, dtype=dtype)

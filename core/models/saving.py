@@ -7,13 +7,14 @@ nothing.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.metadata
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -33,11 +34,12 @@ LOADING_ONLY = ("is_local", "local_files_only", "gguf_file")  # how a tokenizer 
 
 
 def save(model: PreTrainedModel, layers: Sequence[nn.Module], tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Write a model and its tokenizer, layer by layer where these are streamed."""
-    if streamed(layers):
-        _save_by_layers(model, layers, folder)
-    else:
-        model.save_pretrained(folder)
+    """Write a model and its tokenizer, layer by layer where these are streamed; the model is left as it was."""
+    with _plain(model):
+        if streamed(layers):
+            _save_by_layers(model, layers, folder)
+        else:
+            model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     settings = folder / "tokenizer_config.json"
     told = json.loads(settings.read_bytes())
@@ -61,12 +63,26 @@ def _save_by_layers(model: PreTrainedModel, layers: Sequence[nn.Module], folder:
     (folder / "model.safetensors.index.json").write_bytes(pretty(index))
 
 
-def make_plain(model: PreTrainedModel) -> None:
-    """Let a model say that its weights were always dense: `save_pretrained` refuses what came from GGUF."""
-    for config in (model.config, model.config.get_text_config()):
+@contextmanager
+def _plain(model: PreTrainedModel) -> Iterator[None]:
+    """The model as if its weights had always been dense: `save_pretrained` refuses what came from GGUF.
+
+    It writes into the configuration, too; so it is given a copy.
+    """
+    config, own = model.config, vars(model).get("hf_quantizer")
+    copied = copy.deepcopy(config)
+    for each in (copied, copied.get_text_config()):
         for name in (*FOREIGN, "_model_name_or_path"):
-            vars(config).pop(name, None)
-    model.hf_quantizer = None
+            vars(each).pop(name, None)
+    model.config, model.hf_quantizer = copied, None
+    try:
+        yield
+    finally:
+        model.config = config
+        if own is None:
+            del model.hf_quantizer  # the class says None
+        else:
+            model.hf_quantizer = own
 
 
 METHOD = 1
