@@ -110,8 +110,8 @@ def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner
     rows = sparsity.reshape(len(sparsity), -1)
     for layer, unit in np.argwhere((rows < -TOLERANCE) | (rows > found.highest + TOLERANCE)):
         raise UserError(
-            f"layer {layer} has sparsity {rows[layer, unit]:.3f} and was measured from 0 to {found.highest:g}: measure "
-            "more, or change the bounds"
+            f"layer {layer} has sparsity {rows[layer, unit]:.3f}; 0 is the least, and the largest measured one is "
+            f"{found.highest:g}: measure a larger one, or change the bounds"
         )
     return float(estimates(sparsity[None], profile, objective, pruner)[0])
 

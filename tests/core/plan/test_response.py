@@ -110,7 +110,7 @@ def test_least_harm_sits_on_the_largest_sparsity_measured() -> None:
 def test_what_lies_beyond_what_was_measured_or_below_nothing_has_no_estimate(sparsity: float) -> None:
     row, here = np.array([sparsity, 0.5, 0.5, 0.5]), profile(4)
     assert np.isnan(estimates(row[None], here)[0])
-    with pytest.raises(UserError, match=rf"layer 0 .* {sparsity:.3f} .* to 0\.9:"):
+    with pytest.raises(UserError, match=rf"layer 0 .* {sparsity:.3f}; .* is 0\.9:"):
         estimate(row, here)
 
 
