@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -205,5 +204,8 @@ def largest(targets: Sequence[float], fits: Callable[[float], bool]) -> float | 
     Returns:
         None if even the lowest does not fit.
     """
-    count = bisect_left(targets, True, key=lambda target: not fits(target))
-    return targets[count - 1] if count else None
+    low, high = -1, len(targets)  # targets[low] fits, targets[high] does not
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(targets[middle]) else (low, middle)
+    return None if low < 0 else targets[low]
