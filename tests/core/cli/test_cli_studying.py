@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,25 +136,18 @@ def test_a_setting_of_a_study_is_exported_with_its_numbers(studied: dict, run: C
         assert f"{perplexity:.4g}" in (folder / "README.md").read_text()
 
 
-@pytest.mark.parametrize("words", ["depth_ramp beta=0.04", "2:4"])
-def test_the_line_on_the_card_makes_the_export_again(
-    words: str, study: Callable, run: Callable, tmp_path: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch
+def test_the_recipe_of_an_export_makes_it_again(
+    study: Callable, prune: Callable, run: Callable, tmp_path: Path
 ) -> None:
-    pattern = "uniform pattern=2:4 calibration_seed=1:0.5"
-    more = f'dtype = "bfloat16"\nsettings = ["depth_ramp beta=0.04"]\npoints = ["{pattern}"]\nseeds = [1]'
-    first = tmp_path / "our model"
-    assert run("export", study(more, "--json").json["key"], "--setting", words, "--to", first, "--json").json
-    card = (first / "README.md").read_text()
-    [line] = [each for each in card.splitlines() if each.startswith("python -m core prune")]
-    (tmp_path / Path(MODEL).name).symlink_to(MODEL)  # the card names model and text, and not where they lie
-    monkeypatch.chdir(tmp_path)
-    again = run(*shlex.split(line)[3:], "--evaluate", texts[3], "--windows", "9", "--json").json
-    made = Path(again["export"]["folder"])
-    assert made == tmp_path / "our model-again"
-    recipes = [json.loads((each / "recipe.json").read_bytes())["recipe"] for each in (first, made)]
+    key = study('dtype = "bfloat16"\nsettings = ["depth_ramp beta=0.04"]\nseeds = [1]', "--json").json["key"]
+    first, again = tmp_path / "our model", tmp_path / "again"
+    assert run("export", key, "--setting", "depth_ramp", "--to", first, "--json").json
+    same = ("--dtype", "bfloat16", "--seed", 1, "--export", again)
+    assert prune(*same, "--json", by=first / "recipe.json").json["export"]["folder"] == str(again)
+    recipes = [json.loads((each / "recipe.json").read_bytes())["recipe"] for each in (first, again)]
     assert recipes[0]["sparsity"] == recipes[1]["sparsity"]
     assert recipes[0]["calibration"] == recipes[1]["calibration"]
-    assert len({(each / "model.safetensors").read_bytes() for each in (first, made)}) == 1
+    assert len({(each / "model.safetensors").read_bytes() for each in (first, again)}) == 1
 
 
 def test_a_setting_that_is_not_clear_is_asked_for(studied: dict, run: Callable, tmp_path: Path) -> None:
