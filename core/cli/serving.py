@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,7 @@ def serve(
 ) -> None:
     """Serve the dashboard, on this machine alone unless it is shared."""
     _check(read_only, share, root)
+    _check_port(_address(share, read_only), port)
     permissions = {
         access.READ_ONLY: "on" if read_only else "",
         access.SHARED: "on" if share else "",
@@ -84,6 +86,14 @@ def _check(read_only: bool, share: str | None, root: Path | None) -> None:
         )
     if root is not None and not resolved(root).is_dir():
         raise UserError(f"there is no folder {root}: make it first")
+
+
+def _check_port(address: str, port: int) -> None:
+    try:
+        socket.create_server((address, port)).close()
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise UserError(f"the server cannot listen at port {port} ({reason}): choose another with --port") from error
 
 
 # --- this machine ----------------------------------------------------------------------------------------------------
