@@ -8,10 +8,10 @@ import streamlit as st
 from core.base.escape import plain
 from core.base.formats import pruned_before
 from core.plan.gains import gains_of
-from core.results import findings
 from core.show import words
 from core.show.figures.charts import COMPARED, GLANCE, GROUPS
 from core.show.figures.style import InView
+from core.show.words import findings
 from core.store.profiles import Profile
 from pages.ui import form, frame, glossary, subject, view
 from pages.ui.absorption import overview, sections

@@ -6,7 +6,7 @@ from core.base.errors import UserError
 from core.base.escape import plain
 from core.plan.responses import judge_of
 from core.plan.spread import allocate, layer_parameters
-from core.results import leaderboard
+from core.show.words import verdicts
 from pages.ui import frame, glossary, studies, subject, view
 from pages.ui.allocate import actions, comparison, settings, spread
 
@@ -36,7 +36,7 @@ with left:
     pruner = judge_of(request, profile)
     now, held = spread.dragged(allocation, by_hand, profile, pruner)
     protocols = tuple(studies.groups(profile).values())
-    st.caption(plain(leaderboard.corrected(protocols, request, pruner)), help=settings.ORIGIN)
+    st.caption(plain(verdicts.corrected(protocols, request, pruner)), help=settings.ORIGIN)
     if request.base.per_linear:
         spread.by_linear(now, request, profile)
 

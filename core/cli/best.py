@@ -16,8 +16,9 @@ from core.cli.study_output import change_json, interval_json, protocol_json, see
 from core.cli.studying import run
 from core.models import machine
 from core.results import protocols, text_splits
-from core.results.best import LINEARS, Best, called, commands, linears_line, load, written
-from core.results.verdicts import said
+from core.results.best import LINEARS, Best, commands, linears_line, load
+from core.results.comparison import said
+from core.show.words import advice
 from core.store.cache import Store
 
 ROWS = 12  # candidates shown to people
@@ -41,11 +42,11 @@ def best(given: SimpleNamespace) -> None:
 def best_json(found: Best, cache: Path | None) -> dict[str, Any]:
     """The answer with what it rests on; intervals are in per cent of perplexity on the text that judges."""
     return {
-        "answer": written(found.answer),
+        "answer": advice.written(found.answer),
         "target": found.answer.allocation.target,
-        "sentence": found.sentence,
-        "more": found.more_sentences,
-        "loss": found.loss_sentence,
+        "sentence": advice.answer(found),
+        "more": advice.comparisons(found),
+        "loss": advice.loss(found),
         "roles": text_splits.described(found.request),
         "protocol": {
             "selection": protocol_json(found.selection, found.selection.single(found.winner)),
@@ -80,7 +81,7 @@ def best_json(found: Best, cache: Path | None) -> dict[str, Any]:
 
 def _judged(found: Best, setting: Setting) -> dict[str, Any]:
     return {
-        "allocation": written(setting),
+        "allocation": advice.written(setting),
         "perplexity": found.judged(setting).perplexity,
         "setting": setting.model_dump(mode="json"),
         "warnings": found.judged(setting).warnings,
@@ -103,8 +104,8 @@ def _say(found: Best, cache: Path | None) -> None:
     linears = linears_line(found, cache)
     say(*found.left_out, *([f"{LINEARS} {linears}"] if linears else []))
     say(text_splits.described(found.request), f"Judged on {protocols.line(found.final)}.")
-    say(found.sentence, style="bold")
-    say(*found.more_sentences, found.loss_sentence)
+    say(advice.answer(found), style="bold")
+    say(*advice.comparisons(found), advice.loss(found))
     for setting in dict.fromkeys((found.uniform, *found.kept, found.answer)):
-        say_helped(f"{called(setting)}, on the text that judges", found.judged(setting).helped)
+        say_helped(f"{advice.called(setting)}, on the text that judges", found.judged(setting).helped)
     say(*commands(found, cache), f"best {found.spec.key}")

@@ -15,6 +15,7 @@ from core.models import machine
 from core.plan.gains import gains_of
 from core.results import checkpoints
 from core.results.checkpoints import Compared
+from core.show.words import findings
 from core.store import profiles
 from core.store.cache import Store
 
@@ -30,7 +31,7 @@ def compare(given: SimpleNamespace) -> None:
     if given.json:
         say_json({"key": entry.key, "model": entry.provenance.get("model"), **compared_json(found)})
         return
-    say(found.worst, found.parting, found.cost, found.weighed)
+    say(*findings.of_checkpoint(found))
     _suspects(_ranking(found))
     say(f"profile {entry.key}")
 
@@ -41,7 +42,7 @@ def compared_json(found: Compared) -> dict[str, Any]:
     each = {name: getattr(whole, name) for name in HARMS}
     return {
         "other": found.called,
-        "findings": [found.worst, found.parting, found.cost, found.weighed],
+        "findings": findings.of_checkpoint(found),
         "layers": len(found.harm),
         "ranking": _ranking(found),
         "whole": {"drift": found.drift, **{name: values.mean() for name, values in each.items()}, "tokens": each},

@@ -17,7 +17,8 @@ from core.cli import Cache, Json, app, command, output
 from core.cli.output import say, say_json, say_table, summary
 from core.cli.studying import run_shares
 from core.plan.gains import gains_of
-from core.results import findings, propagation
+from core.results import propagation
+from core.show.words import findings
 from core.store import profiles
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile

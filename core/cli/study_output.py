@@ -9,11 +9,12 @@ import numpy as np
 from core.ask.inputs import TextSpec
 from core.ask.studies import TaskSpec
 from core.cli.output import say, say_helped, say_table
-from core.results import protocols, verdicts
+from core.results import protocols
 from core.results import study_table as tables
 from core.results.comparison import Interval
 from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations
+from core.show.words import verdicts
 
 
 def point_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:

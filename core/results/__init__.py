@@ -1,1 +1,1 @@
-"""Numbers and verdicts from results: gains, dilution, responses, evaluated settings and how they compare."""
+"""Numbers from results: how drift spreads, evaluated settings and how they compare, the answer of a search."""

@@ -5,17 +5,12 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
-from core.ask import naming
 from core.ask.commands import Asked, command_line
-from core.ask.grammar import write
 from core.ask.requests import BestRequest, BestSpec, ExportRequest
 from core.ask.settings import Setting
 from core.base.errors import UserError
-from core.base.formats import per_cent
-from core.kinds.treatments import REPAIRS
 from core.results import evaluations
 from core.results.candidates import fallback
 from core.results.comparison import Interval
@@ -23,7 +18,6 @@ from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations
 from core.results.search_plan import final_request, profile_request
 from core.results.text_splits import unsplit
-from core.results.verdicts import against, sentence
 from core.store.cache import Entry, Store
 from core.store.provenance_schema import BestProvenance
 
@@ -141,51 +135,6 @@ class Best:
         return self.against(self.answer, None).windows
 
     @property
-    def sentence(self) -> str:
-        """The answer in words, with the paired interval it rests on."""
-        return f"Use {called(self.answer)}: {self._why}{self._lower}."
-
-    @property
-    def _why(self) -> str:
-        if self.against_uniform is None:
-            return "nothing did better than uniform on the text that selects"
-        if self.only_uniform_breaks:
-            return "uniform breaks the model, whose loss is then not a number"
-        said = sentence(_named(self.winner), "uniform", self.against_uniform)
-        if self.holds:
-            return f"on text that nothing was chosen on, {said}"
-        return f"the best on the text that selects does not hold on the text that judges ({said})"
-
-    @property
-    def _lower(self) -> str:
-        """The reason for a target below the winner's; empty where it is the same."""
-        if self.holds or self.answer.allocation.target == self.winner.allocation.target:
-            return ""
-        target = self.answer.allocation.target
-        return f"; of the targets tried, {per_cent(target)} is the largest at which uniform itself kept within the loss"
-
-    @property
-    def more_sentences(self) -> list[str]:
-        """The winner against the runner-up, and each step from the winner on against the one before."""
-        steps = pairwise((self.winner, *self.better))
-        said = [against(called(after), called(before), self.against(after, before)) for before, after in steps]
-        if self.runner_up is None:
-            return said
-        other = f"the runner-up, {_named(self.runner_up)}"
-        return [against(_named(self.winner), other, self.against_runner_up), *said]
-
-    @property
-    def loss_sentence(self) -> str:
-        """One sentence: the rise of perplexity over the dense model's, and the rise that was allowed."""
-        said = sentence(called(self.answer, target=False), "the dense model", self.against(self.answer, None))
-        if self.spec.max_loss is None:
-            return f"At {per_cent(self.answer.allocation.target)}, {said}."
-        over = self.lost.value - 100 * self.spec.max_loss
-        exceeded = f", which this exceeds by {over:.2g} points" if over > 0 else ""
-        allowed = f"{per_cent(self.spec.max_loss)} were allowed{exceeded}"
-        return f"At {per_cent(self.answer.allocation.target)}, {said}; {allowed}."
-
-    @property
     def candidates(self) -> list[EvaluatedSetting]:
         """Every candidate on the selection text, the best first, broken ones last."""
         pruned = [each for each in self.selection.singles if each.setting is not None]
@@ -194,27 +143,6 @@ class Best:
     def selected(self, candidate: EvaluatedSetting) -> Interval:
         """A candidate's change of perplexity against uniform on the selection text, per cent."""
         return candidate.against(self.selection.single(self.uniform)).windows
-
-
-def called(setting: Setting, target: bool = True) -> str:
-    """A setting with its repair as the answer's sentences call it: `OWL, m 7 at 70 % with refit`."""
-    at = f" at {per_cent(setting.allocation.target)}" if target else ""
-    return f"{_named(setting)}{at}{_repair(setting)}"
-
-
-def written(setting: Setting) -> str:
-    """The same as its allocation is typed, or in words where no line says it: `owl m=7:0.7 with refit`."""
-    asked = setting.allocation
-    return called(setting) if asked.base.by_hand else f"{write(asked)}{_repair(setting)}"
-
-
-def _repair(setting: Setting) -> str:
-    return f" with {REPAIRS[setting.repair].label}" if setting.repair else ""
-
-
-def _named(setting: Setting) -> str:
-    """The name that charts and tables give its allocation; uniform in the middle of words."""
-    return naming.long(setting.allocation).replace("Uniform", "uniform", 1)
 
 
 def export_request(found: Best, request: BestRequest, folder: str, overwrite: bool) -> ExportRequest:

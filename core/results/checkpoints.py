@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import UserError
-from core.base.formats import capital, digits, either, per_cent
-from core.results.findings import named
+from core.base.formats import either
 from core.results.propagation import unreadable
 from core.store.profiles import Profile
 from core.store.results import Array, Cumulative, Difference, Perturbed
@@ -74,69 +73,6 @@ class Compared:
         """The tensor of a layer that stands out most; where none does, the one with the largest error."""
         by = self.oddity[layer] if self.odd[layer] else self.weights.error[layer]
         return max(range(len(by)), key=lambda each: (by[each], self.weights.error[layer, each]))
-
-    # -- in words -----------------------------------------------------------------------------------------------------
-
-    @property
-    def worst(self) -> str:
-        """One sentence: the layer and the tensor that went wrong, and their cost."""
-        layer = self.ranking[0]
-        tensor = self.tensor(layer)
-        name, error = self.tensors[tensor], self.weights.error[layer, tensor]
-        if not self.weights.error.any():
-            return "Every layer is equal in both: they differ outside the layers only."
-        cost, odd = self._cost(layer), np.flatnonzero(self.odd).tolist()
-        if not odd:
-            return (
-                f"No layer's weights stand out. Layer {layer} does the most harm: {cost}; its largest error is "
-                f"{per_cent(error)}, of {name}."
-            )
-        lead = f"Layer {layer} stands out"
-        if len(odd) > 1:
-            lead = f"{capital(named(odd))} stand out, and layer {layer} does the most harm of them"
-        usual = f"where the median layer's differs by {per_cent(self.usual[tensor])}"
-        return f"{lead}: its {name} differs by {per_cent(error)}, {usual}; {cost}."
-
-    def _cost(self, layer: int) -> str:
-        """The cost of one layer alone, beside the median one."""
-        harm, median = self.harm[layer], float(np.median(self.harm))
-        if not harm:
-            return "this layer alone costs no more than rounding"
-        times = f"{digits(harm / median)}× the median layer" if median else "and the median layer costs none"
-        return f"this layer alone costs {digits(harm)} nats (KL), {times}"
-
-    @property
-    def parting(self) -> str:
-        """One sentence: the layer at which the whole runs part."""
-        drift, end = self.drift, digits(self.drift[-1])
-        if not self.whole.entry.any() and not drift[0]:
-            part = np.flatnonzero(drift)
-            where = f"part at layer {part[0]}" if part.size else "are equal after every layer"
-            return f"The two {where}; drift ends at {end}."
-        steps = np.diff(drift, prepend=np.mean(self.whole.entry))
-        most = int(steps.argmax())
-        since = "before the first layer" if self.whole.entry.any() else "at layer 0"
-        return f"The two part {since}; drift grows most at layer {most}, by {digits(steps[most])}, and ends at {end}."
-
-    @property
-    def cost(self) -> str:
-        """One sentence: the cost of the whole checkpoint, beside that of its layers one by one."""
-        return (
-            f"All of {self.called} costs {digits(self.whole.kl.mean())} nats (KL) and changes the likeliest next token "
-            f"at {per_cent(self.whole.flips.mean())} of positions; its layers taken one by one cost "
-            f"{digits(self.harm.sum())} nats together."
-        )
-
-    @property
-    def weighed(self) -> str:
-        """One sentence: the largest errors of the weights, inside and outside the layers."""
-        layer, tensor = np.unravel_index(self.weights.error.argmax(), self.weights.error.shape)
-        outside = max(zip(self.weights.outside, self.outside, strict=True), default=(0.0, "nothing"))
-        return (
-            f"The largest error is {per_cent(self.weights.error[layer, tensor])}, of {self.tensors[tensor]} in layer "
-            f"{layer}; in the median layer it is {per_cent(self.usual[tensor])}. Outside the layers the largest is "
-            f"{per_cent(outside[0])}, of {outside[1]}."
-        )
 
 
 def compared(profile: Profile, name: str | None = None) -> Compared:

@@ -31,6 +31,31 @@ class Interval:
         return not (math.isnan(self.low) or math.isnan(self.high))
 
 
+def verdict(interval: Interval) -> str:
+    """`costs`, `gains`, `no different` or `unknown`, for a difference whose zero is `equal`."""
+    if not interval.certain:
+        return "unknown"
+    return "costs" if interval.low > 0 else "gains" if interval.high < 0 else "no different"
+
+
+def said(found: Interval, sign: str = "+") -> str:
+    """`+12 % [+9, +15]` with as many decimals as the width calls for; the value alone where there is no interval.
+
+    An end that is not zero gets more of them before it is written as zero: on which side of it it lies is the verdict.
+    """
+    if not math.isfinite(found.value):
+        return "not a number"
+    if not found.certain:
+        return f"{found.value:{sign},.0f} %, no interval"
+    width = found.high - found.low
+    decimals = min(3, max(0, math.ceil(-math.log10(width / 3)))) if 0 < width < math.inf else 1
+    while decimals < 3 and any(each and not round(each, decimals) for each in (found.low, found.high)):
+        decimals += 1
+    ends = (found.value, found.low, found.high)
+    value, low, high = (f"{round(each, decimals) + 0.0:{sign},.{decimals}f}" for each in ends)
+    return f"{value} % [{low}, {high}]"
+
+
 def paired(a: Array, b: Array) -> Interval:
     """Mean of `a - b` over windows with its 95% Student-t interval.
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import TaskSpec
-from core.base.formats import digits, helped
-from core.results.comparison import Interval, over_seeds, paired, percent, standard_error
+from core.base.formats import digits, helped, several
+from core.results.comparison import Interval, over_seeds, paired, percent, said, standard_error
 from core.store.results import Array, Evaluated, ZeroShot
 
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0)
@@ -71,6 +71,12 @@ class Change:
     def quoted(self) -> Interval:
         """The interval shown beside the value: over seeds where three or more were drawn, else over windows."""
         return self.seeds if self.seeds.certain else self.windows
+
+    @property
+    def said(self) -> str:
+        """`-39 % [-73, +40] over 3 calibration seeds`: the value over seeds and the interval that goes with it."""
+        seeds = f" over {several(self.seeds.n, 'calibration seed')}" if self.seeds.n else ""
+        return f"{said(self.quoted)}{seeds}"
 
 
 @dataclass(frozen=True, eq=False)

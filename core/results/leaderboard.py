@@ -12,14 +12,13 @@ import numpy as np
 from core.ask import naming
 from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
-from core.base.formats import capital, per_cent
 from core.kinds import METHODS
 from core.kinds.treatments import USUAL
 from core.plan.spread import allocate, layer_means, linear_parameters
+from core.results.comparison import verdict
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
 from core.results.protocols import Place, place
-from core.results.verdicts import of_correction, quoted, verdict
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -128,40 +127,6 @@ def interval(one: EvaluatedSetting) -> tuple[float, float]:
     return factor * (1 + change.quoted.low / 100), factor * (1 + change.quoted.high / 100)
 
 
-def winner(contenders: Iterable[Contender], target: float) -> str:
-    """One sentence: the method with the lowest measured perplexity, and its change against uniform."""
-    known = [each for each in contenders if math.isfinite(each.perplexity)]
-    if len(known) < 2:
-        return f"Fewer than two methods were measured at {per_cent(target)} zeros, so there is no winner yet."
-    best = min(known, key=lambda each: each.perplexity)
-    change = best.measured.against_uniform
-    beside = f"; against uniform {quoted(change)}" if change else ""
-    aim = f"of {len(known)} methods measured at {per_cent(target)} zeros"
-    return f"{capital(best.spoken)} has the lowest perplexity {aim}{beside}."
-
-
 def tied(first: Contender, second: Contender) -> bool:
     """True where the measurements do not tell which of two has the lower perplexity."""
     return verdict(first.measured.against(second.measured).quoted) != "gains"
-
-
-def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner: str = USUAL) -> str:
-    """Sentences on the measured effect of the correction and its controls at this target, with the pruner and the text.
-
-    That is where all pages look, on the base on screen, else on one of its method, else on uniform.
-    """
-    found, part = where(groups, request.target, pruner, lambda *at: bool(_corrections(*at))) or (None, None)
-    if found is None:
-        return "The correction was not measured at this target, so its strength is only an example."
-
-    def alike(one: EvaluatedSetting) -> tuple[bool, bool, bool]:
-        base = one.setting.allocation.base
-        return base == request.base, base.kind == request.base.kind, base.kind == "uniform"
-
-    mine = max(reversed(_corrections(found, part)), key=alike)  # of equals the last one asked
-    text = found.provenance.get("text", "text")
-    return f"Measured at {part.name} on {text}: {' '.join(of_correction(found, mine.base, mine))}"
-
-
-def _corrections(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:
-    return [each for each in found.within(part) if each.base and each.control == "none"]

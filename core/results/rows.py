@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.ask import naming
-from core.base.formats import capital, distinct
+from core.base.formats import distinct
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations
 from core.results.protocols import line
-from core.results.verdicts import against
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +50,6 @@ class Row:
         return "they were measured otherwise: {} by {}, and {} by {}".format(
             *(said for row in (self, other) for said in (row.model, line(row.study)))
         )
-
-    def against(self, other: Row) -> str:
-        """One sentence: its change of perplexity against another row, or the reason against comparing them."""
-        broken = (f"the perplexity of {row.called} is {row.one.trouble}" for row in (self, other) if row.one.trouble)
-        why = self.apart(other) or " and ".join(broken)
-        if why:
-            return f"{capital(self.called)} cannot be compared with {other.called}: {why}."
-        return against(self.called, other.called, self.one.against(other.one))
 
     @property
     def name(self) -> str:

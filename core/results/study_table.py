@@ -16,7 +16,6 @@ from core.results.evaluated import Accuracy, Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, labels, shared_tasks, slice_of
 from core.results.protocols import line
 from core.results.rows import Row, names
-from core.results.verdicts import quoted
 
 Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
 READ = ("allocation", "pruner", "zeros", "perplexity")  # what a table for readers begins with; changes follow
@@ -97,7 +96,7 @@ def _against(control: Control) -> Column:
         other = control(row.one)
         return row.one.against(other) if other is not None and other is not row.one else None
 
-    return Column(change, lambda found: quoted(found) if found.windows.n else "no seed in common")
+    return Column(change, lambda found: found.said if found.windows.n else "no seed in common")
 
 
 def _tasks(rows: Sequence[Row], name: str, control: Control) -> dict[str, Column]:

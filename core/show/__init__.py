@@ -1,1 +1,1 @@
-"""What a person is shown: figures, and the words of the lessons."""
+"""What a person is shown: figures, sentences on numbers, lessons and reports."""

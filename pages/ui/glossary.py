@@ -10,8 +10,8 @@ import streamlit as st
 
 from core.kinds import BASES, FORMS
 from core.kinds.treatments import PRUNERS, REPAIRS
-from core.results import findings
 from core.results.propagation import FLOOR_MARGIN
+from core.show.words import findings
 
 
 @dataclass(frozen=True)

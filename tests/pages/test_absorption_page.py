@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.ask.perturbations import in_order
 from core.plan.gains import gains_of
-from core.results import findings
 from core.show.figures.charts import CHARTS, COMPARED, GAIN, GROUPS
+from core.show.words import findings
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import subject

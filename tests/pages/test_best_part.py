@@ -15,6 +15,7 @@ from core.ask.studies import StudyRequest
 from core.jobs import queue
 from core.models import work
 from core.results import best, candidates, evaluations, search_plan, text_splits
+from core.show.words import advice
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from pages.ui.prune import search
@@ -136,7 +137,7 @@ def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
     assert not app.exception and not app.error and not app.info
     said = " ".join(each.value for each in app.markdown)
     assert found.answer == found.winner and found.winner.allocation.base.kind == "owl"
-    for sentence in (found.sentence, *found.more_sentences, found.loss_sentence, note):
+    for sentence in (advice.answer(found), *advice.comparisons(found), advice.loss(found), note):
         assert sentence in said
     assert any(text_splits.described(found.request) == each.value for each in app.caption)
     for label, study in (("All that was judged", found.final), ("All candidates", found.selection)):
@@ -150,7 +151,7 @@ def test_uniform_is_the_answer_where_nothing_is_better(store: Store) -> None:
     found = best.load(store, save(store, lambda setting: 1.0, methods=("uniform",)))
     app = part()
     assert not app.exception and found.against_uniform is None
-    assert any(found.sentence in each.value for each in app.markdown)
+    assert any(advice.answer(found) in each.value for each in app.markdown)
     assert "Winner" not in " ".join(each.value for each in app.header)
     assert url(app.button(key="use").click().run())["allocation"].startswith("uniform")
 
@@ -174,9 +175,9 @@ def test_stored_answers_can_be_picked(store: Store) -> None:
     app = part(best=one.key)
     picker = app.selectbox(key="best")
     assert {each.split(" · ")[0].partition(" at ")[2] for each in picker.options} == {"50 %, SparseGPT", "70 %, Wanda"}
-    assert best.load(store, one).sentence in " ".join(each.value for each in app.markdown)
+    assert advice.answer(best.load(store, one)) in " ".join(each.value for each in app.markdown)
     app = picker.set_value(other.key).run()
-    assert best.load(store, other).sentence in " ".join(each.value for each in app.markdown)
+    assert advice.answer(best.load(store, other)) in " ".join(each.value for each in app.markdown)
     lost = part(best="feedfacefeedface")
     assert "feedfacefeedface" in lost.warning[0].value and not lost.exception
 

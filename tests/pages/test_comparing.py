@@ -11,6 +11,7 @@ from core.ask.perturbations import perturbation
 from core.jobs import queue
 from core.results import checkpoints
 from core.show.figures.charts import COMPARED, GROUPS
+from core.show.words import findings
 from core.store.cache import Store
 from pages.ui import subject
 from pages.ui.absorption import checkpoint_diff
@@ -36,7 +37,7 @@ def test_a_comparison_is_drawn_with_its_sentences(key: str) -> None:
     assert len(app.get("plotly_chart")) == 1 + len(GROUPS[COMPARED])
     found = checkpoints.compared(subject.load(key))
     written = " ".join(each.value for each in (*app.markdown, *app.caption))
-    assert all(said.split(";")[0] in written for said in (found.worst, found.parting, found.weighed, found.cost))
+    assert all(said.split(";")[0] in written for said in findings.of_checkpoint(found))
     assert "Layer of other" in app.selectbox(key="perturbation").options
 
 

@@ -13,9 +13,9 @@ from streamlit.testing.v1 import AppTest
 from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
 from core.kinds.depth_ramp import DepthRamp
-from core.results import findings
 from core.show import lessons
 from core.show.lessons.shared import REFERENCE
+from core.show.words import findings
 from pages.ui import glossary
 from pages.ui.tour import CHAPTERS
 from tests import synthetic

@@ -13,9 +13,10 @@ from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
 from core.ask.studies import Point, TaskSpec
 from core.base.escape import plain
-from core.results import candidates, evaluations, protocols, verdicts
+from core.results import candidates, evaluations, protocols
 from core.show.figures import evaluation as drawing
 from core.show.figures import perplexity
+from core.show.words import verdicts
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui import studies

@@ -10,11 +10,12 @@ from core.ask import grammar, naming
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
 from core.kinds import Manual
-from core.results import candidates, protocols, verdicts
+from core.results import candidates, protocols
 from core.results.evaluated import UNKNOWN, Change, SeedResult
 from core.results.evaluations import Evaluations
 from core.results.study_table import rows_of, study_table
 from core.show.figures import evaluation as drawing
+from core.show.words import verdicts
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui import studies

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.jobs import queue
 from core.jobs.status import Status
 from core.plan.gains import gains_of
-from core.results import findings
+from core.show.words import findings
 from core.store import profiles
 from core.store.cache import Store
 from core.store.packs import pack

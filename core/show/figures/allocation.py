@@ -10,8 +10,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base.formats import capital, digits, per_cent
+from core.results.comparison import verdict
 from core.results.leaderboard import THIS, Contender, interval, tied
-from core.results.verdicts import verdict
 from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.evaluation import dots
 from core.show.figures.labels import labels

@@ -11,10 +11,11 @@ from core.base.errors import UserError
 from core.base.formats import times
 from core.kinds.treatments import Treatment
 from core.plan.gains import gains_of
-from core.results import findings, propagation
+from core.results import propagation
 from core.show import words
 from core.show.figures import checkpoints, drift, gain, maps, why
 from core.show.figures.style import Chart, InView
+from core.show.words import findings
 from core.store.profiles import Profile
 
 PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view

@@ -14,6 +14,7 @@ from core.results.checkpoints import compared
 from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.style import Chart, InView, colour_bar, curve, here, layout
 from core.show.figures.tensors import by_layer, layer_table
+from core.show.words import findings
 from core.store.results import Array
 
 KL_AXIS = {"title": "KL, nats", "rangemode": "tozero", "exponentformat": "none"}
@@ -41,7 +42,9 @@ def harm(asked: InView) -> Chart:
     figure.update_layout(bargap=0.25)
     columns = {"layer": layers, "KL, nats": found.harm, "flips": found.single.flips.mean(1)}
     table = pd.DataFrame(columns | {"tensor": tensors, "its error": errors, "stands out": found.odd})
-    return Chart("checkpoint-harm", "Which layers went wrong?", layout(figure, axis, KL_AXIS), found.worst, table)
+    return Chart(
+        "checkpoint-harm", "Which layers went wrong?", layout(figure, axis, KL_AXIS), findings.worst(found), table
+    )
 
 
 def weights(asked: InView) -> Chart:
@@ -55,7 +58,7 @@ def weights(asked: InView) -> Chart:
     figure = by_layer(np.log10(known), names, said, bar, known)
     here(figure, asked.layer, asked.look)
     table = layer_table(error, found.tensors)
-    return Chart("checkpoint-weights", "Which weights differ?", figure, found.weighed, table)
+    return Chart("checkpoint-weights", "Which weights differ?", figure, findings.weighed(found), table)
 
 
 def _percent_ticks(known: Array) -> dict:
@@ -80,5 +83,5 @@ def parting(asked: InView) -> Chart:
     table = pd.DataFrame({"layer": layers, "drift of the whole": found.drift, "drift of the layer alone": alone})
     x, y = layer_axis(len(layers), "after layer"), log_axis("drift", every).drawn
     drawn = layout(figure, x, y, legend=True, top=28)
-    finding = f"{found.parting} {found.cost}"
+    finding = f"{findings.parting(found)} {findings.cost(found)}"
     return Chart("checkpoint-drift", "Where do the two checkpoints part?", drawn, finding, table)

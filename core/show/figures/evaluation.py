@@ -11,14 +11,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base.formats import capital, digits, listed
-from core.results import verdicts
-from core.results.comparison import Interval
+from core.results.comparison import Interval, said
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
 from core.show.figures.axes import ratio_axis, row_axis
 from core.show.figures.labels import labels, margin
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart, layout, whiskers
+from core.show.words import verdicts
 from core.store.results import Array
 
 PAPER_PERPLEXITY, PAPER_ACCURACY = -7.13, 1.02
@@ -67,7 +67,7 @@ def changes(
     known = {name: row for name, row in rows.items() if math.isfinite(row.value)}
     names = sorted(known, key=lambda name: known[name].value)
     ratios = 1 + np.array([(row.value, row.low, row.high) for row in map(known.get, names)]).reshape(-1, 3) / 100
-    texts = [verdicts.said(known[name]) for name in names]
+    texts = [said(known[name]) for name in names]
     axis = ratio_axis(f"perplexity ÷ that of {against} (log scale)", ratios).drawn
     figure = dots("change", names, ratios, texts, _hues(names, shown, look), look, axis)
     figure.add_vline(x=1, line={"color": look.guide, "width": 1.5})

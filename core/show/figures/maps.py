@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from core.base.formats import digits, times
 from core.base.spec import number
 from core.results import propagation
-from core.results.findings import named
 from core.show.figures.axes import layer_axis
 from core.show.figures.gain import Line
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart, cells, colour_bar, curve, heat, here, layout
+from core.show.words.findings import named
 from core.store.results import Array, Perturbed
 
 

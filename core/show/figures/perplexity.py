@@ -17,11 +17,11 @@ from core.results.comparison import FEWEST_WINDOWS
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
 from core.results.leaderboard import interval
-from core.results.verdicts import not_a_number
 from core.show.figures.axes import limits, log_axis, share_axis
 from core.show.figures.labels import LETTER, line_labels, wrapped
 from core.show.figures.palette import LIGHT, Palette, colour
 from core.show.figures.style import DASHES, Chart, curve, layout, rule, whiskers
+from core.show.words.verdicts import not_a_number
 
 WIDEST = 16  # characters of a line of a name that a phone has room for
 BARS = " Bars are 95 % intervals of the change against uniform."

@@ -10,8 +10,9 @@ import numpy as np
 from core.base.errors import UserError
 from core.base.formats import capital, digits, gain, times
 from core.plan.gains import Gains, gains_of, verdicts_of
-from core.results import findings, propagation
+from core.results import propagation
 from core.show.lessons.shared import DRIVER, EVERY, PRUNED, among, check_several, noise, of, ref, usual
+from core.show.words import findings
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from core.store.results import Array

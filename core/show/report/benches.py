@@ -15,6 +15,7 @@ from core.show.figures import evaluation
 from core.show.figures.axes import row_axis
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart, heat, layout
+from core.show.words import findings
 from core.store import profiles
 from core.store.cache import HOME, Store
 
@@ -63,7 +64,7 @@ def _checkpoints() -> pd.DataFrame:
     store = Store(HOME)
     entries = [entry for entry in store.entries() if entry.committed and entry.spec.others]
     found = [checkpoints.compared(profiles.load(store, entry)) for entry in entries]
-    rows = [(each.called, each.whole.kl.mean(), 100 * each.whole.flips.mean(), each.worst) for each in found]
+    rows = [(each.called, each.whole.kl.mean(), 100 * each.whole.flips.mean(), findings.worst(each)) for each in found]
     heads = ["other checkpoint", "KL of the whole, nats", "next tokens changed, %", "what went wrong"]
     return pd.DataFrame(sorted(rows, key=lambda row: row[1]), columns=heads)
 

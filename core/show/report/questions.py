@@ -9,13 +9,14 @@ from functools import cache
 
 from core.base.errors import UserError
 from core.base.formats import digits
-from core.results import protocols, verdicts
+from core.results import protocols
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
 from core.results.study_table import CHANGE, UNIFORM, Control, Table, rows_of, study_table
 from core.show.figures import evaluation
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart
+from core.show.words import verdicts
 from core.store.cache import HOME, Store
 
 PROTOCOLS = {  # folder of studies -> the text that judges, as it is called, its windows, and those of calibration

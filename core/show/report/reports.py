@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 from core.base.errors import UserError
 from core.plan.gains import gains_of
 from core.results import best as bests
-from core.results import evaluations, findings, protocols, verdicts
+from core.results import evaluations, protocols
 from core.results.checkpoints import compared
 from core.results.evaluations import Evaluations
 from core.results.study_table import rows_of, study_table
@@ -26,6 +26,7 @@ from core.show.figures.palette import Palette
 from core.show.figures.style import Chart
 from core.show.report import remake
 from core.show.report.page import Exhibit, Report, exhibit, page, table
+from core.show.words import advice, findings, verdicts
 from core.store import profiles
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
@@ -57,8 +58,8 @@ def report(store: Store, entry: Entry) -> Report:
         case "best":
             found = bests.load(store, entry)
             judged = _study(entry, found.final)
-            said = (found.loss_sentence, *found.more_sentences, *judged.sentences)
-            return replace(judged, title=found.sentence, sentences=said, commands=tuple(remake.best(found)))
+            said = (advice.loss(found), *advice.comparisons(found), *judged.sentences)
+            return replace(judged, title=advice.answer(found), sentences=said, commands=tuple(remake.best(found)))
     raise UserError(f"{entry.key} is an export: report on the study whose numbers its model card gives")
 
 
@@ -82,7 +83,7 @@ def _profile(found: Profile) -> Report:
         title=f"{called[shown[0]]}: {told[shown[0]]}",
         sentences=(
             f"{words.source(found)}.",
-            *(compared(found, name).worst for name in found.others),
+            *(findings.worst(compared(found, name)) for name in found.others),
             *filter(None, [findings.rounding(found)]),
         ),
         exhibits=tuple(each for name in dict.fromkeys(shown) for each in _charts(found, name)),

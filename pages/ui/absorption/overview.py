@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from core.base.formats import capital, gain, per_cent, ratio
-from core.results import findings
 from core.show import figures
 from core.show.figures import axes
 from core.show.figures.gain import table
+from core.show.words import findings
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame

@@ -12,12 +12,12 @@ import streamlit as st
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import sentence
-from core.results import findings
 from core.show import figures, words
 from core.show.figures import Chart
 from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, ChartRow
 from core.show.figures.charts import GROUPS as CHARTED
 from core.show.figures.style import InView
+from core.show.words import findings
 from core.store.profiles import Profile
 from pages.ui import form, frame, subject, view
 from pages.ui.absorption import checkpoint_diff

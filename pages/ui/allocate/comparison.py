@@ -15,6 +15,7 @@ from core.kinds.treatments import USUAL
 from core.results import leaderboard
 from core.results.evaluations import Evaluations, Slice
 from core.show.figures import allocation as race
+from core.show.words import verdicts
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, studies, view
@@ -42,7 +43,7 @@ def show(
         frame.show(lanes, prefix, "lanes", brief=True)
         return
     dense = study.dense.perplexity if study.dense else math.nan
-    st.header(plain(leaderboard.winner(methods, target)), anchor=False)
+    st.header(plain(verdicts.winner(methods, target)), anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
         frame.show(race.finish([this, *methods], dense, look), prefix, "finish", brief=True)

@@ -13,7 +13,7 @@ from core.ask import naming
 from core.ask.settings import Setting
 from core.base.escape import plain
 from core.plan.spread import Allocation
-from core.results import protocols, verdicts
+from core.results import protocols
 from core.results.comparison import FEWEST_WINDOWS
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
@@ -21,6 +21,7 @@ from core.results.study_table import rows_of, study_table
 from core.show.figures import Chart, perplexity
 from core.show.figures import evaluation as drawing
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
+from core.show.words import verdicts
 from core.store.profiles import Profile
 from pages.ui import form, frame, studies, view
 from pages.ui.prune import pruning

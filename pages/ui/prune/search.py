@@ -25,6 +25,7 @@ from core.results.best import Best
 from core.results.comparison import FEWEST_WINDOWS
 from core.results.evaluations import slice_of
 from core.show.report import remake
+from core.show.words import advice
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import form, frame, studies, view, watch
@@ -149,8 +150,8 @@ def _answer(entry: Entry) -> None:
         frame.error("a measurement that this answer rests on is gone from the cache: ask the same again to have it")
         return
     st.header("The answer", anchor=False)
-    more = [*found.more_sentences, found.loss_sentence]
-    st.markdown("\n".join([f"**{plain(found.sentence)}**", "", *(f"- {plain(each)}" for each in more)]))
+    more = [*advice.comparisons(found), advice.loss(found)]
+    st.markdown("\n".join([f"**{plain(advice.answer(found))}**", "", *(f"- {plain(each)}" for each in more)]))
     _use(entry, found)
     st.caption(plain(text_splits.described(found.request)))
     texts = {"text": text_name(found.request.final.source), **found.provenance.texts}

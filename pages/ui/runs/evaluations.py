@@ -10,6 +10,7 @@ from core.base.escape import plain
 from core.results import evaluations, protocols
 from core.results.protocols import SHORT
 from core.results.study_table import Row, beside_first, names, rows_of, study_table
+from core.show.words import verdicts
 from core.store.cache import Entry, Store
 from core.store.files import changed
 from pages.ui import frame, studies, view
@@ -64,7 +65,7 @@ def _compare(rows: Sequence[Row]) -> None:
     first, *others = rows
     table = beside_first(rows)
     st.header("Compared", anchor=False)
-    st.markdown("\n".join(f"- {plain(row.against(first))}" for row in others))
+    st.markdown("\n".join(f"- {plain(verdicts.between(row, first))}" for row in others))
     studies.show_table(table, "The compared settings: only what differs", "compared", "compared-table")
     for row in rows:
         if row.one.helped:

@@ -13,9 +13,9 @@ from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import sentence, several
 from core.plan.gains import gains_of
-from core.results import findings
 from core.show import figures
 from core.show.figures.gain import thumbnail
+from core.show.words import findings
 from core.store.cache import Entry, Store
 from pages.ui import frame, subject, view, watch
 from pages.ui.runs import actions

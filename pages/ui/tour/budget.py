@@ -11,9 +11,10 @@ from core.ask import grammar
 from core.ask.allocations import Correction
 from core.base.escape import plain
 from core.base.formats import digits, per_cent
-from core.results import protocols, verdicts
+from core.results import protocols
 from core.show import lessons
 from core.show.figures import axes
+from core.show.words import verdicts
 from core.store.profiles import Profile
 from pages.ui import studies, subject
 from pages.ui.allocate.settings import TARGETS

@@ -6,9 +6,9 @@ import numpy as np
 import streamlit as st
 
 from core.base.formats import changed, gain, times
-from core.results import findings
 from core.show import lessons
 from core.show.figures import axes
+from core.show.words import findings
 from core.store.cache import Store
 from core.store.profiles import Profile
 from core.store.results import Array

@@ -21,9 +21,9 @@ from core.plan.spread import allocate
 from core.results import leaderboard as race
 from core.results import protocols
 from core.results.evaluations import Evaluations
-from core.results.verdicts import quoted
 from core.show.figures.allocation import UNKNOWN, finish
 from core.show.figures.palette import DARK, LIGHT, Palette, colour
+from core.show.words import verdicts
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -92,15 +92,15 @@ def test_a_measured_method_runs_with_what_was_measured_and_another_with_what_is_
 def test_where_nothing_was_measured_nobody_wins(measured: tuple) -> None:
     contenders = run(measured, 0.55)
     assert all(each.measured is None for each in contenders) and race.where(measured[1], 0.55) is None
-    assert "no winner yet" in race.winner(contenders, 0.55)
+    assert "no winner yet" in verdicts.winner(contenders, 0.55)
 
 
 def test_the_winner_is_the_lowest_measured_perplexity_against_uniform(measured: tuple) -> None:
     contenders = run(measured)
     best = contenders[0]
-    said, change = race.winner(contenders, TARGET), best.measured.against_uniform
+    said, change = verdicts.winner(contenders, TARGET), best.measured.against_uniform
     assert said.startswith(f"{best.spoken} has the lowest perplexity of ")
-    assert (change is None) == said.endswith(" zeros.") and (change is None or quoted(change) in said)
+    assert (change is None) == said.endswith(" zeros.") and (change is None or change.said in said)
 
 
 def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_unif
     contenders = run((profile(tmp_path), study(tmp_path, *settings, profile=SPEC.key, cost=rise)))
     ends = contenders[0].measured.against_uniform.quoted
     assert contenders[0].kind == "owl" and ends.low > 0
-    assert f"; against uniform +{ends.value:.0f}" in race.winner(contenders, TARGET)
+    assert f"; against uniform +{ends.value:.0f}" in verdicts.winner(contenders, TARGET)
     assert "but is worse than Uniform" in finish(contenders, 12.0).finding
 
 
@@ -160,7 +160,7 @@ def test_the_correction_is_told_of_what_is_most_like_the_base(
         settings = [Setting(allocation=each, pruner=name) for each in asked for name in ("wanda", "sparsegpt")
                     if tried == TUNED or name == "wanda"]  # fmt: skip
         groups = study(tmp_path, *settings, text=text)
-    said = race.corrected(groups, AllocationRequest(base=base, target=TARGET), pruner)
+    said = verdicts.corrected(groups, AllocationRequest(base=base, target=TARGET), pruner)
     assert said.startswith(f"Measured at 70 % zeros, {named} on ") and "its base, OWL" in said
 
 
@@ -178,7 +178,7 @@ def test_its_reverse_is_that_of_the_same_correction_and_follows_it(
     asked = [(base, Correction(strength=strength, control=control)) for base, strength, control in fixes]
     asked += [(base, Correction()) for base, _ in asked]
     groups = study(tmp_path, *(at_target(base, correction=fix) for base, fix in asked))
-    said = race.corrected(groups, AllocationRequest(base=METHODS["dlp"](), target=TARGET))
+    said = verdicts.corrected(groups, AllocationRequest(base=METHODS["dlp"](), target=TARGET))
     assert f"The correction at strength {fixes[-1][1]} " in said
     assert "its base, OWL" in said and said.count("Reversed ") == reverses
 
@@ -204,7 +204,7 @@ def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(tmp_path: Pat
     words = chart.figure.data[1]
     labels, flat = words.text, dict(zip(words.y, words.text, strict=True))["Uniform"]
     assert "not a number" in flat and not any("nan" in text for text in labels)
-    assert "against uniform not a number" in race.winner(contenders, TARGET)
+    assert "against uniform not a number" in verdicts.winner(contenders, TARGET)
 
 
 @pytest.mark.parametrize("look", [LIGHT, DARK])

@@ -14,7 +14,8 @@ from scipy import stats
 
 from core.base.formats import ranges
 from core.plan.gains import BAND, FEWEST_SEQUENCES, gains_of, log_gain
-from core.results import findings, propagation
+from core.results import propagation
+from core.show.words import findings
 from core.store.results import Perturbed, axes_of
 from tests import synthetic
 

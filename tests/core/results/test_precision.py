@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from core.plan.gains import gains_of
-from core.results import findings
 from core.results.propagation import matrix
+from core.show.words import findings
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile

@@ -22,7 +22,7 @@ from core.kinds import Manual
 from core.plan import responses
 from core.plan.gains import gains_of, verdicts_of
 from core.plan.spread import allocate
-from core.results import comparison, evaluations, propagation, protocols, verdicts
+from core.results import comparison, evaluations, propagation, protocols
 from core.results.evaluations import Evaluations
 from core.show import lessons as tour
 from core.store import profiles as stored_profiles
@@ -242,7 +242,7 @@ def compared(name: str, found: Evaluations) -> Figures:
 def _change(found: Any) -> dict[str, Any]:
     """The change over windows and over seeds, each with its verdict."""
     told = {"windows": found.windows, "seeds": found.seeds}
-    return {what: [each.value, each.low, each.high, each.n, verdicts.verdict(each)] for what, each in told.items()}
+    return {what: [each.value, each.low, each.high, each.n, comparison.verdict(each)] for what, each in told.items()}
 
 
 # --- the tour ------------------------------------------------------------------------------------------------------

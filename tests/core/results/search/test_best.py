@@ -22,6 +22,7 @@ from core.results import best, candidates, text_splits
 from core.results.candidates import GRIDS
 from core.results.comparison import Interval
 from core.results.evaluated import UNKNOWN, Change
+from core.show.words import advice
 from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack
@@ -58,7 +59,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert found.against_uniform.windows.n == 8 and found.against_uniform.windows.certain
     assert {each.seeds for each in found.final.settings} == {(0, 1, 2)} and found.against_uniform.seeds.n == 3
     assert (found.answer == found.winner) == (found.against_uniform.windows.high < 0)
-    assert found.sentence.startswith(f"Use {best.called(found.answer)}: ")
+    assert advice.answer(found).startswith(f"Use {advice.called(found.answer)}: ")
 
     spans = [getattr(found.request, role).documents for role in text_splits.ROLES]
     assert spans == [(0, 35), (36, 47), (48, 59)]
@@ -69,10 +70,10 @@ def test_the_best_on_one_text_is_judged_on_another(
 
     monkeypatch.setattr(resolving, "prune_layers", lambda *_: pytest.fail("measured twice"))
     assert experiment.get(asked, empty).key == entry.key
-    assert best.load(empty, empty.find(asked)).sentence == found.sentence
+    assert advice.answer(best.load(empty, empty.find(asked))) == advice.answer(found)
     there = Store(tmp_path / "elsewhere")
     assert entry.key in {each.key for each in unpack(there, pack(empty, entry))}
-    assert best.load(there, next(there.entries("best"))).sentence == found.sentence
+    assert advice.answer(best.load(there, next(there.entries("best")))) == advice.answer(found)
     delete(empty, entry)
     assert empty.find(asked) is None and len(list(empty.entries("study"))) == 2
 
@@ -114,7 +115,7 @@ def test_the_winner_is_tried_repaired(empty: Store, text: str) -> None:
     found = best.load(empty, entry)
     told = list(dict.fromkeys(each.line.partition(":")[0] for each in honest(seen)))
     assert told == ["profile", "selection", "repair", "final"]
-    assert len(found.more_sentences) - 1 == len(found.better) == 1 - len(found.left_out)
+    assert len(advice.comparisons(found)) - 1 == len(found.better) == 1 - len(found.left_out)
     assert all(found.judged(each).seeds == (0, 1, 2) for each in (*found.better, *(at.uniform for at in found.better)))
 
 
@@ -123,7 +124,7 @@ def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypat
     found = best.load(empty, experiment.get(request(text, seeds=(0,)), empty))
     assert found.answer == found.winner == found.uniform
     assert (found.runner_up, found.against_uniform, found.against_runner_up) == (None, None, None)
-    assert found.sentence.startswith("Use uniform at 50 %: ")
+    assert advice.answer(found).startswith("Use uniform at 50 %: ")
     assert grammar.write(found.answer.allocation) == "uniform:0.5"
 
 
@@ -162,7 +163,7 @@ def test_most_zeros_within_a_loss(empty: Store, text: str, monkeypatch: pytest.M
     tried = found.trials
     assert len(tried) <= 5 and {0.3, 0.35} <= {each["target"] for each in tried}
     honest(seen)
-    assert "30 %" in found.loss_sentence and "0.32" not in found.sentence
+    assert "30 %" in advice.loss(found) and "0.32" not in advice.answer(found)
     with refused("5 %", "wanda", "1 %"):
         experiment.get(request(text, None, max_loss=0.01), empty)
 
@@ -186,9 +187,9 @@ def test_where_the_winner_does_not_hold_uniform_does(empty: Store, text: str, mo
         change = Change(Interval(-2.0, -3.0, high, 8), UNKNOWN)
         monkeypatch.setattr(best.Best, "against_uniform", property(lambda _, change=change: change))
         assert found.answer == answer
-    assert found.sentence.startswith("Use uniform at 45 %: ") and " 45 % is the largest" in found.sentence
+    assert advice.answer(found).startswith("Use uniform at 45 %: ") and " 45 % is the largest" in advice.answer(found)
     assert found.lost == found.against(judged[0], None).windows
-    assert found.loss_sentence.startswith("At 45 %, uniform ")
+    assert advice.loss(found).startswith("At 45 %, uniform ")
     assert len(best.commands(found)) == 2 and "uniform:0.45" in best.commands(found)[1]
 
 
@@ -277,4 +278,4 @@ def test_where_uniform_breaks_the_winner_answers(empty: Store, text: str, monkey
     found = best.load(empty, experiment.get(request(text), empty))
     assert np.isnan(found.judged(found.uniform).perplexity) and np.isfinite(found.judged(found.winner).perplexity)
     assert found.answer == found.winner != found.uniform
-    assert "uniform breaks the model" in found.sentence
+    assert "uniform breaks the model" in advice.answer(found)

@@ -20,6 +20,7 @@ from core.kinds import Manual
 from core.results import best, candidates, search_plan
 from core.results.evaluated import SeedResult
 from core.results.evaluations import Evaluations
+from core.show.words import advice
 from core.store.provenance_schema import BestProvenance, Trial
 from core.store.results import Evaluated
 
@@ -73,10 +74,10 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
     found = best.Best(spec, UNTRIED, None, Evaluations(None, {}, points))
     interval = found.against_uniform
     assert found.answer == (winner if interval.windows.certain and interval.windows.high < 0 else winner.uniform)
-    assert ("does not hold" in found.sentence) == (found.answer != winner)
-    assert found.sentence.startswith(f"Use {'OWL' if found.answer == winner else 'uniform'} at 50 %: ")
-    assert "owl" not in " ".join([found.sentence, *found.more_sentences])
-    assert interval.seeds.n == 3 and (not interval.windows.certain or "3 calibration seeds" in found.sentence)
+    assert ("does not hold" in advice.answer(found)) == (found.answer != winner)
+    assert advice.answer(found).startswith(f"Use {'OWL' if found.answer == winner else 'uniform'} at 50 %: ")
+    assert "owl" not in " ".join([advice.answer(found), *advice.comparisons(found)])
+    assert interval.seeds.n == 3 and (not interval.windows.certain or "3 calibration seeds" in advice.answer(found))
 
 
 @pytest.mark.parametrize(
@@ -101,13 +102,14 @@ def test_the_answer_goes_as_far_from_the_winner_as_holds(rises: tuple[float, flo
     twin = replace(plain, setting=repaired.uniform, evaluated=invented("owl", base - 0.5).evaluated)
     spec = SimpleNamespace(winner=plain.setting, runner_up=None, better=(repaired, moved), max_loss=None)
     found = best.Best(spec, UNTRIED, None, Evaluations(None, {}, (uniform, plain, *more, twin)))
-    assert found.holds and found.answer == (plain.setting, repaired, moved)[kept] and len(found.more_sentences) == 2
-    assert f"Use {best.called(found.answer)}: " in found.sentence
+    assert found.holds and found.answer == (plain.setting, repaired, moved)[kept]
+    assert len(advice.comparisons(found)) == 2
+    assert f"Use {advice.called(found.answer)}: " in advice.answer(found)
 
     worse = Evaluations(None, {}, (uniform, invented("owl", base + 0.4), *more, twin))
     lost = best.Best(spec, UNTRIED, None, worse)
     assert not lost.holds and lost.answer == repaired.uniform
-    assert lost.sentence.startswith("Use uniform at 50 % with refit: ")
+    assert advice.answer(lost).startswith("Use uniform at 50 % with refit: ")
 
 
 @pytest.mark.parametrize("trials", [[], [{"target": 0.3, "loss": 0.1, "uniform": None}]])
@@ -121,9 +123,9 @@ def test_more_lost_than_was_allowed_is_said(trials: list[dict]) -> None:
     told = BestProvenance.model_construct(trials=[Trial(allocation="owl:0.3", **each) for each in trials])
     found = best.Best(spec, told, study, study)
     assert found.answer == found.fallback == found.uniform
-    assert re.search(r"; 20 % .* by 5 points\.", found.loss_sentence)
+    assert re.search(r"; 20 % .* by 5 points\.", advice.loss(found))
     allowing = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": 0.3}), told, study, study)
-    assert allowing.loss_sentence.endswith("; 30 % were allowed.")
+    assert advice.loss(allowing).endswith("; 30 % were allowed.")
 
 
 def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> None:
@@ -140,4 +142,4 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
 
     final = tuple(invented(words, np.full(8, 3.0), pruner="magnitude") for words in ("uniform", "depth_ramp"))
     spec = SimpleNamespace(winner=winner, runner_up=None, better=(), max_loss=None)
-    assert best.Best(spec, UNTRIED, None, Evaluations(None, {}, final)).more_sentences == []
+    assert advice.comparisons(best.Best(spec, UNTRIED, None, Evaluations(None, {}, final))) == []

@@ -13,6 +13,7 @@ from core.results.checkpoints import compared
 from core.show.figures import DARK, LIGHT, checkpoints
 from core.show.figures.charts import COMPARED, GROUPS
 from core.show.figures.style import InView
+from core.show.words import findings
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -34,7 +35,8 @@ def test_every_chart_is_whole_and_says_what_the_analysis_found(layers: int, look
     profile = made(tmp_path, layers)
     found = compared(profile)
     charts = [row.draw(InView(profile, NAME, layers - 1, look)) for row in GROUPS[COMPARED]]
-    assert [chart.finding for chart in charts] == [found.worst, found.weighed, f"{found.parting} {found.cost}"]
+    worst, parting, cost, weighed = findings.of_checkpoint(found)
+    assert [chart.finding for chart in charts] == [worst, weighed, f"{parting} {cost}"]
     for row, chart in zip(GROUPS[COMPARED], charts, strict=True):
         assert chart.title == row.question and len(chart.table)
         assert "nan" not in chart.finding and "inf" not in chart.finding

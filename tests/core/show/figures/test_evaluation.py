@@ -10,10 +10,10 @@ import pytest
 
 from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
-from core.results import verdicts
-from core.results.comparison import Interval
+from core.results.comparison import Interval, said
 from core.results.evaluated import EvaluatedSetting, SeedResult
 from core.show.figures import DARK, LIGHT, Chart, Palette, evaluation, perplexity
+from core.show.words import verdicts
 from core.store.results import Evaluated
 from tests.core.show.figures.test_charts import trace
 
@@ -94,7 +94,7 @@ def test_changes_are_counted_by_their_intervals_and_drawn_as_ratios() -> None:
     assert evaluation.changes(ROWS, "OWL", "uniform").finding == verdicts.counted(ROWS.values(), "setting", "uniform")
     assert list(trace(chart.figure, "change").y) == ["Response, objective drift", "OWL", "DLP", "Response"]
     assert trace(chart.figure, "change").x[1] == pytest.approx(0.88)
-    assert trace(chart.figure, "labels").text[1].strip() == verdicts.said(ROWS["OWL"])
+    assert trace(chart.figure, "labels").text[1].strip() == said(ROWS["OWL"])
     assert chart.figure.layout.yaxis.ticktext[0].replace("\u00a0", " ") == "Response,<br>objective drift"
 
 

@@ -17,10 +17,11 @@ from core.kinds.owl import Owl
 from core.plan.budget import met
 from core.plan.gains import gains_of
 from core.plan.spread import allocate
-from core.results import findings, propagation
+from core.results import propagation
 from core.show import figures, lessons
 from core.show.figures.gain import columns, thumbnail
 from core.show.lessons import budgets
+from core.show.words import findings
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile

@@ -16,10 +16,11 @@ from core.base.errors import UserError
 from core.kinds import Manual
 from core.kinds.alphapruning import AlphaPruning
 from core.kinds.owl import Owl
-from core.results import best, evaluations, findings, verdicts
+from core.results import best, evaluations
 from core.results.study_table import rows_of, study_table
 from core.show.figures.charts import CHARTS, COMPARED
 from core.show.report import remake, reports
+from core.show.words import advice, findings, verdicts
 from core.store import profiles
 from core.store.cache import Entry, Store
 from tests import synthetic
@@ -197,7 +198,7 @@ def test_the_study_file_in_a_report_reads_back_as_the_request(store: Store, tmp_
 def test_a_best_setting_says_its_answer_and_the_search(store: Store) -> None:
     entry = test_best_part.save(store, text="text that judges")
     found, told = best.load(store, entry), reports.report(store, entry)
-    assert told.title == found.sentence and found.loss_sentence in told.sentences
+    assert told.title == advice.answer(found) and advice.loss(found) in told.sentences
     assert told.commands == (("The whole search with all its numbers.", best.whole_line(found.request)),)
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.results import verdicts
-from core.results.comparison import Interval
+from core.results.comparison import Interval, verdict
 from core.results.evaluated import UNKNOWN, Change
-from core.results.verdicts import sentence, verdict
+from core.show.words import verdicts
+from core.show.words.verdicts import sentence
 
 NAN = math.nan
 
@@ -64,7 +64,7 @@ WIDE, ONE = Interval(-39.0, -73.0, 40.0, 3), Interval(-47.0, NAN, NAN, 1)
 def test_a_value_over_seeds_is_quoted_with_the_interval_that_goes_with_it(
     windows: tuple[float, ...], seeds: Interval, quoted: str
 ) -> None:
-    assert verdicts.quoted(Change(Interval(*windows, 16), seeds)) == quoted
+    assert Change(Interval(*windows, 16), seeds).said == quoted
 
 
 # --- many changes --------------------------------------------------------------------------------------------------

@@ -7,13 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from core.ask import naming
+from core.ask.allocations import AllocationRequest
 from core.ask.naming import spoken
 from core.ask.settings import Setting
 from core.base.formats import capital, digits, listed, per_cent, several
 from core.base.spec import number
-from core.results.comparison import FEWEST_WINDOWS, Interval
+from core.kinds.treatments import USUAL
+from core.results.comparison import FEWEST_WINDOWS, Interval, said, verdict
 from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
+from core.results.leaderboard import Contender, where
+from core.results.rows import Row
 
 ROUNDING = 0.5  # per cent of perplexity: what another batch size alone does to a model that is pruned to 70 % zeros
 STANDS = {
@@ -22,38 +26,7 @@ STANDS = {
 OTHERS = ("reversed", "ramp")  # controls with one allocation each; shuffles are counted
 
 
-def verdict(interval: Interval) -> str:
-    """`costs`, `gains`, `no different` or `unknown`, for a difference whose zero is `equal`."""
-    if not interval.certain:
-        return "unknown"
-    return "costs" if interval.low > 0 else "gains" if interval.high < 0 else "no different"
-
-
 # --- one change ---------------------------------------------------------------------------------------------------
-
-
-def said(found: Interval, sign: str = "+") -> str:
-    """`+12 % [+9, +15]` with as many decimals as the width calls for; the value alone where there is no interval.
-
-    An end that is not zero gets more of them before it is written as zero: on which side of it it lies is the verdict.
-    """
-    if not math.isfinite(found.value):
-        return "not a number"
-    if not found.certain:
-        return f"{found.value:{sign},.0f} %, no interval"
-    width = found.high - found.low
-    decimals = min(3, max(0, math.ceil(-math.log10(width / 3)))) if 0 < width < math.inf else 1
-    while decimals < 3 and any(each and not round(each, decimals) for each in (found.low, found.high)):
-        decimals += 1
-    ends = (found.value, found.low, found.high)
-    value, low, high = (f"{round(each, decimals) + 0.0:{sign},.{decimals}f}" for each in ends)
-    return f"{value} % [{low}, {high}]"
-
-
-def quoted(change: Change) -> str:
-    """`-39 % [-73, +40] over 3 calibration seeds`: the value over seeds and the interval that goes with it."""
-    seeds = f" over {several(change.seeds.n, 'calibration seed')}" if change.seeds.n else ""
-    return f"{said(change.quoted)}{seeds}"
 
 
 def sentence(name: str, base: str, change: Change) -> str:
@@ -87,6 +60,15 @@ def _over_seeds(change: Change) -> str:
 def against(name: str, base: str, change: Change) -> str:
     """The same as a sentence."""
     return f"{capital(sentence(name, base, change))}."
+
+
+def between(row: Row, other: Row) -> str:
+    """One sentence: a row's change of perplexity against another row, or the reason against comparing them."""
+    broken = (f"the perplexity of {each.called} is {each.one.trouble}" for each in (row, other) if each.one.trouble)
+    why = row.apart(other) or " and ".join(broken)
+    if why:
+        return f"{capital(row.called)} cannot be compared with {other.called}: {why}."
+    return against(row.called, other.called, row.one.against(other.one))
 
 
 # --- many changes -------------------------------------------------------------------------------------------------
@@ -189,7 +171,7 @@ def behind(one: EvaluatedSetting, found: Evaluations) -> str:
     compared = listed(f"{each.written} for {name}" for each, name in others if each is not None)
     said = f"{naming.long(one.setting.allocation)}: perplexity {one.written}" + f", against {compared}" * bool(compared)
     change = one.against_uniform
-    return f"{said}. Change from uniform, 95 % interval: {quoted(change)}." if change else f"{said}."
+    return f"{said}. Change from uniform, 95 % interval: {change.said}." if change else f"{said}."
 
 
 def lowest(one: EvaluatedSetting, found: Evaluations) -> str:
@@ -200,3 +182,40 @@ def lowest(one: EvaluatedSetting, found: Evaluations) -> str:
     if best is one or best.perplexity == one.perplexity:
         return ""
     return f"Lowest perplexity measured at {per_cent(target)} zeros: {best.written}, {spoken(best.name)}."
+
+
+# --- the leaderboard -----------------------------------------------------------------------------------------------
+
+
+def winner(contenders: Iterable[Contender], target: float) -> str:
+    """One sentence: the method with the lowest measured perplexity, and its change against uniform."""
+    known = [each for each in contenders if math.isfinite(each.perplexity)]
+    if len(known) < 2:
+        return f"Fewer than two methods were measured at {per_cent(target)} zeros, so there is no winner yet."
+    best = min(known, key=lambda each: each.perplexity)
+    change = best.measured.against_uniform
+    beside = f"; against uniform {change.said}" if change else ""
+    aim = f"of {len(known)} methods measured at {per_cent(target)} zeros"
+    return f"{capital(best.spoken)} has the lowest perplexity {aim}{beside}."
+
+
+def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner: str = USUAL) -> str:
+    """Sentences on the measured effect of the correction and its controls at this target, with the pruner and the text.
+
+    That is where all pages look, on the base on screen, else on one of its method, else on uniform.
+    """
+    found, part = where(groups, request.target, pruner, lambda *at: bool(_corrections(*at))) or (None, None)
+    if found is None:
+        return "The correction was not measured at this target, so its strength is only an example."
+
+    def alike(one: EvaluatedSetting) -> tuple[bool, bool, bool]:
+        base = one.setting.allocation.base
+        return base == request.base, base.kind == request.base.kind, base.kind == "uniform"
+
+    mine = max(reversed(_corrections(found, part)), key=alike)  # of equals the last one asked
+    text = found.provenance.get("text", "text")
+    return f"Measured at {part.name} on {text}: {' '.join(of_correction(found, mine.base, mine))}"
+
+
+def _corrections(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:
+    return [each for each in found.within(part) if each.base and each.control == "none"]

@@ -1,4 +1,4 @@
-"""Verdicts in a sentence: which layers amplify, absorb or are undecided, and which drown in rounding."""
+"""Findings in a sentence: layers that amplify, absorb or drown in rounding, and where another checkpoint went wrong."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from core.base.formats import capital, digits, per_cent, ranges, several
 from core.plan.gains import FEWEST_SEQUENCES, Gains, gains_of
 from core.results import propagation
+from core.results.checkpoints import Compared
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -110,4 +111,74 @@ def rounding(profile: Profile) -> str:
     return (
         f"In {dtype} rounding alone makes a drift of {digits(drift)} at the last layer (the noise floor, median over "
         f"layers), and the clean stream there is {per_cent(distance)} away from its float32 run."
+    )
+
+
+# --- another checkpoint --------------------------------------------------------------------------------------------
+
+
+def of_checkpoint(found: Compared) -> list[str]:
+    """All that is said of a comparison, a sentence each."""
+    return [worst(found), parting(found), cost(found), weighed(found)]
+
+
+def worst(found: Compared) -> str:
+    """One sentence: the layer and the tensor that went wrong, and their cost."""
+    layer = found.ranking[0]
+    tensor = found.tensor(layer)
+    name, error = found.tensors[tensor], found.weights.error[layer, tensor]
+    if not found.weights.error.any():
+        return "Every layer is equal in both: they differ outside the layers only."
+    cost, odd = _cost_of(found, layer), np.flatnonzero(found.odd).tolist()
+    if not odd:
+        return (
+            f"No layer's weights stand out. Layer {layer} does the most harm: {cost}; its largest error is "
+            f"{per_cent(error)}, of {name}."
+        )
+    lead = f"Layer {layer} stands out"
+    if len(odd) > 1:
+        lead = f"{capital(named(odd))} stand out, and layer {layer} does the most harm of them"
+    usual = f"where the median layer's differs by {per_cent(found.usual[tensor])}"
+    return f"{lead}: its {name} differs by {per_cent(error)}, {usual}; {cost}."
+
+
+def _cost_of(found: Compared, layer: int) -> str:
+    """The cost of one layer alone, beside the median one."""
+    harm, median = found.harm[layer], float(np.median(found.harm))
+    if not harm:
+        return "this layer alone costs no more than rounding"
+    times = f"{digits(harm / median)}× the median layer" if median else "and the median layer costs none"
+    return f"this layer alone costs {digits(harm)} nats (KL), {times}"
+
+
+def parting(found: Compared) -> str:
+    """One sentence: the layer at which the whole runs part."""
+    drift, end = found.drift, digits(found.drift[-1])
+    if not found.whole.entry.any() and not drift[0]:
+        part = np.flatnonzero(drift)
+        where = f"part at layer {part[0]}" if part.size else "are equal after every layer"
+        return f"The two {where}; drift ends at {end}."
+    steps = np.diff(drift, prepend=np.mean(found.whole.entry))
+    most = int(steps.argmax())
+    since = "before the first layer" if found.whole.entry.any() else "at layer 0"
+    return f"The two part {since}; drift grows most at layer {most}, by {digits(steps[most])}, and ends at {end}."
+
+
+def cost(found: Compared) -> str:
+    """One sentence: the cost of the whole checkpoint, beside that of its layers one by one."""
+    return (
+        f"All of {found.called} costs {digits(found.whole.kl.mean())} nats (KL) and changes the likeliest next token "
+        f"at {per_cent(found.whole.flips.mean())} of positions; its layers taken one by one cost "
+        f"{digits(found.harm.sum())} nats together."
+    )
+
+
+def weighed(found: Compared) -> str:
+    """One sentence: the largest errors of the weights, inside and outside the layers."""
+    layer, tensor = np.unravel_index(found.weights.error.argmax(), found.weights.error.shape)
+    outside = max(zip(found.weights.outside, found.outside, strict=True), default=(0.0, "nothing"))
+    return (
+        f"The largest error is {per_cent(found.weights.error[layer, tensor])}, of {found.tensors[tensor]} in layer "
+        f"{layer}; in the median layer it is {per_cent(found.usual[tensor])}. Outside the layers the largest is "
+        f"{per_cent(outside[0])}, of {outside[1]}."
     )

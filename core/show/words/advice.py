@@ -1,0 +1,79 @@
+"""What a search answers, in words."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from core.ask import naming
+from core.ask.grammar import write
+from core.ask.settings import Setting
+from core.base.formats import per_cent
+from core.kinds.treatments import REPAIRS
+from core.results.best import Best
+from core.show.words import verdicts
+
+
+def answer(found: Best) -> str:
+    """The answer in words, with the paired interval it rests on."""
+    return f"Use {called(found.answer)}: {_reason(found)}{_lower(found)}."
+
+
+def _reason(found: Best) -> str:
+    if found.against_uniform is None:
+        return "nothing did better than uniform on the text that selects"
+    if found.only_uniform_breaks:
+        return "uniform breaks the model, whose loss is then not a number"
+    said = verdicts.sentence(_named(found.winner), "uniform", found.against_uniform)
+    if found.holds:
+        return f"on text that nothing was chosen on, {said}"
+    return f"the best on the text that selects does not hold on the text that judges ({said})"
+
+
+def _lower(found: Best) -> str:
+    """The reason for a target below the winner's; empty where it is the same."""
+    if found.holds or found.answer.allocation.target == found.winner.allocation.target:
+        return ""
+    target = found.answer.allocation.target
+    return f"; of the targets tried, {per_cent(target)} is the largest at which uniform itself kept within the loss"
+
+
+def comparisons(found: Best) -> list[str]:
+    """The winner against the runner-up, and each step from the winner on against the one before."""
+    steps = pairwise((found.winner, *found.better))
+    said = [verdicts.against(called(after), called(before), found.against(after, before)) for before, after in steps]
+    if found.runner_up is None:
+        return said
+    other = f"the runner-up, {_named(found.runner_up)}"
+    return [verdicts.against(_named(found.winner), other, found.against_runner_up), *said]
+
+
+def loss(found: Best) -> str:
+    """One sentence: the rise of perplexity over the dense model's, and the rise that was allowed."""
+    said = verdicts.sentence(called(found.answer, target=False), "the dense model", found.against(found.answer, None))
+    if found.spec.max_loss is None:
+        return f"At {per_cent(found.answer.allocation.target)}, {said}."
+    over = found.lost.value - 100 * found.spec.max_loss
+    exceeded = f", which this exceeds by {over:.2g} points" if over > 0 else ""
+    allowed = f"{per_cent(found.spec.max_loss)} were allowed{exceeded}"
+    return f"At {per_cent(found.answer.allocation.target)}, {said}; {allowed}."
+
+
+def called(setting: Setting, target: bool = True) -> str:
+    """A setting with its repair as the answer's sentences call it: `OWL, m 7 at 70 % with refit`."""
+    at = f" at {per_cent(setting.allocation.target)}" if target else ""
+    return f"{_named(setting)}{at}{_repair(setting)}"
+
+
+def written(setting: Setting) -> str:
+    """The same as its allocation is typed, or in words where no line says it: `owl m=7:0.7 with refit`."""
+    asked = setting.allocation
+    return called(setting) if asked.base.by_hand else f"{write(asked)}{_repair(setting)}"
+
+
+def _repair(setting: Setting) -> str:
+    return f" with {REPAIRS[setting.repair].label}" if setting.repair else ""
+
+
+def _named(setting: Setting) -> str:
+    """The name that charts and tables give its allocation; uniform in the middle of words."""
+    return naming.long(setting.allocation).replace("Uniform", "uniform", 1)
