@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import torch
 import transformers
@@ -95,9 +94,15 @@ def by_layers(source: Source, config: Any, dtype: Dtype, store: Store | None) ->
 
 @contextmanager
 def _unmapped() -> Iterator[None]:
-    """While inside, transformers maps no file into memory, as on Windows: a process may be denied so much at once."""
-    with patch.object(modeling_utils, "safe_open", lambda path, **how: safe_open(path, **how | {"backend": "pread"})):
+    """While inside, transformers maps no file into memory, as on Windows: a process may be denied so much at once.
+
+    It has no option for that, so the function by which it opens a file is exchanged.
+    """
+    modeling_utils.safe_open = lambda path, **how: safe_open(path, **how | {"backend": "pread"})
+    try:
         yield
+    finally:
+        modeling_utils.safe_open = safe_open
 
 
 def _layers_on_disk(config: Any) -> dict[str, str]:

@@ -51,9 +51,9 @@ def test_a_command_line_asks_for_no_more_than_there_is(
     line: list[str], bundled: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "again.json").write_text(json.dumps({"sparsity": [0.6] * 30}), encoding="utf-8")
+    pieces = [json.dumps({"text": piece}) for piece in windows.read("demo").documents]
+    (tmp_path / "calibration.jsonl").write_text("\n".join(pieces), encoding="utf-8")  # a text of one's own
     for window in reads(asked_by(shlex.join(["python", "-m", "core", *line]))):
-        assert window.source in ("demo", "demo:evaluation")
         assert drawn(window, bundled) == window.sequences >= 8
 
 
