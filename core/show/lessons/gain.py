@@ -156,9 +156,12 @@ def _diluted_said(absorbing: list[int], diluted: list[int], grown: Array, around
 
 
 def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
-    """This model and its randomly initialised twin on one text, the profile itself first, then the latest; or None."""
+    """This model and its randomly initialised twin on one text, both with noise: the profile itself, then the latest.
+
+    None where there is no such pair.
+    """
     content = profile.spec.model.content
-    entries = [each for each in store.entries("profile") if each.spec.model.content == content]
+    entries = [each for each in store.entries("profile") if each.spec.model.content == content and _noisy(each)]
     trained = [each for each in entries if each.spec.model.initialised is None]
     random = [each for each in entries if each.spec.model.initialised is not None]
     pairs = ((one, other) for one in trained for other in random if one.spec.text == other.spec.text)
@@ -168,6 +171,11 @@ def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
         return profile.entry.key in {each.key for each in pair}, made
 
     return max(pairs, key=near, default=None)
+
+
+def _noisy(entry: Entry) -> bool:
+    asked = (each.perturbation for each in entry.spec.measurements)
+    return any(each.isotropic and each.positions == "after_first" for each in asked)
 
 
 def learned(trained: Profile, twin: Profile) -> str:

@@ -181,12 +181,14 @@ def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(store: S
     assert lessons.learned(few, few).endswith("but without verdicts the two cannot be compared.")
 
 
-def test_a_twin_is_found_on_the_same_text_only(store: Store) -> None:
+def test_a_twin_is_found_on_the_same_text_only_and_only_with_noise(store: Store) -> None:
     trained = synthetic.profile_spec(LAYERS, 8, "quick")
     twin = trained.model_copy(update={"model": trained.model.model_copy(update={"initialised": 0})})
     elsewhere = twin.model_copy(update={"text": trained.text.model_copy(update={"length": 32})})
     model = saved(store, trained)
     saved(store, elsewhere)
+    quiet = tuple(each for each in twin.measurements if not each.perturbation.isotropic)
+    saved(store, twin.model_copy(update={"measurements": quiet, "methods": synthetic.methods_of(quiet)}))
     assert lessons.twins(store, model) is None
     saved(store, twin)
     assert [entry.key for entry in lessons.twins(store, model)] == [trained.key, twin.key]
