@@ -51,7 +51,7 @@ def test_a_command_line_asks_for_no_more_than_there_is(
     line: list[str], bundled: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    pieces = [json.dumps({"text": piece}) for piece in windows.read("demo").documents]
+    pieces = [json.dumps({"text": piece}) for piece in windows.read("demo").documents] * 4
     (tmp_path / "calibration.jsonl").write_text("\n".join(pieces), encoding="utf-8")  # a text of one's own
     for window in reads(asked_by(shlex.join(["python", "-m", "core", *line]))):
         assert drawn(window, bundled) == window.sequences >= 8
