@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from core.base.formats import per_cent
 from core.kinds.patterns import Pattern
 from core.models import anatomy, placement
 from core.models.loading import Loaded, load_tokenizer
@@ -58,8 +59,8 @@ def off_plan(zeros: Array, layers: Sequence[nn.Module], planned: Array, before: 
     slack = anatomy.of_each(layers, lambda weight: 1 / weight.shape[1]) + 1e-9
     most = planned + slack + (0 if before is None else before)
     return [
-        f"layer {layer} {anatomy.prunable(layers[layer])[column].name} has {100 * zeros[layer, column]:.4f} % zeros "
-        f"where {100 * planned[layer, column]:.4f} % were planned"
+        f"layer {layer} {anatomy.prunable(layers[layer])[column].name} has {per_cent(zeros[layer, column], 4)} zeros "
+        f"where {per_cent(planned[layer, column], 4)} were planned"
         for layer, column in np.argwhere((zeros < planned - slack) | (zeros > most))
     ]
 

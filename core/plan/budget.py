@@ -87,8 +87,13 @@ def _shift(wish: Array, parameters: Array, target: float, bounds: Bounds) -> flo
     after = int(np.searchsorted(spent, target))  # spent[after - 1] < target <= spent[after]
     if after == 0 or after == len(corners):
         return float(corners[0] if after == 0 else corners[-1])
-    share = (target - spent[after - 1]) / (spent[after] - spent[after - 1])
+    share = _bought(target, spent[after - 1], spent[after] - spent[after - 1])
     return float(corners[after - 1] + share * (corners[after] - corners[after - 1]))
+
+
+def _bought(budget: float, before: Array, cost: Array) -> Array:
+    """The share of each step, 0 to 1, that a budget buys where those that come before it have cost so much."""
+    return np.clip((budget - before) / cost, 0, 1)
 
 
 def binding(sparsity: Array, bounds: Bounds) -> NDArray[np.bool_]:
@@ -172,11 +177,11 @@ def solve(units: Units, budget: float, currency: str) -> Array:
     width = np.diff(saved)
     price = np.diff(units.harm, axis=1) / width / units.weights[:, None]
     price = np.maximum.accumulate(price, axis=1)  # against rounding: a later piece is never cheaper
-    bought = _bought(price, units.weights[:, None] * width, (budget - saved[0]) * units.weights.sum())
+    bought = _cheapest(price, units.weights[:, None] * width, (budget - saved[0]) * units.weights.sum())
     return saved[0] + bought.sum(1) / units.weights
 
 
-def _bought(price: Array, weight: Array, left: float) -> Array:
+def _cheapest(price: Array, weight: Array, left: float) -> Array:
     """How much of each piece is bought, cheapest first, until `left` is spent; all (units, pieces)."""
     if not price.size:
         return np.zeros_like(price)
@@ -187,5 +192,5 @@ def _bought(price: Array, weight: Array, left: float) -> Array:
     whole = np.bincount(group, weight.ravel()[order])
     before = np.cumsum(whole) - whole
     share = np.empty(price.size)
-    share[order] = np.clip((left - before) / whole, 0, 1)[group]
+    share[order] = _bought(left, before, whole)[group]
     return share.reshape(price.shape) * weight

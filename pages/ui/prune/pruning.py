@@ -118,7 +118,7 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
     if pattern != "none":
         in_view = uniform(read_pattern(pattern).sparsity)
         st.info(
-            f"The pattern {pattern} sets {100 * in_view.target:.0f} % of every layer to zero, so the uniform "
+            f"The pattern {pattern} sets {per_cent(in_view.target)} of every layer to zero, so the uniform "
             "allocation replaces the one in view."
         )
     how = {name: None if value == "none" else value for name, value in (("pattern", pattern), ("repair", repair))}
