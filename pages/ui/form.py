@@ -10,7 +10,7 @@ import streamlit as st
 from core.ask.inputs import WindowRequest
 from core.ask.typed import absolute
 from core.base.errors import UserError
-from core.base.formats import capital
+from core.base.formats import sentence
 from core.base.spec import Spec, checked
 from core.models import machine
 from pages.ui import view
@@ -24,6 +24,11 @@ TEXTS = {
 TYPED = "Choose one, or type file:PATH (.txt, .raw, .jsonl, .parquet) or the id of a Hub dataset."
 
 
+def about(of: type[Spec], name: str) -> str:
+    """The help of a request's field, as a sentence."""
+    return sentence(of.model_fields[name].description)
+
+
 def number(of: type[Spec], name: str, key: str, usual: int, place: Any = st, **more: Any) -> int:
     """A whole number of a request.
 
@@ -34,7 +39,7 @@ def number(of: type[Spec], name: str, key: str, usual: int, place: Any = st, **m
     """
     field = of.model_fields[name]
     least = next(each.ge for each in field.metadata if hasattr(each, "ge"))
-    how = {"label": field.title, "min_value": least, "step": max(least, 1), "help": capital(field.description)} | more
+    how = {"label": field.title, "min_value": least, "step": max(least, 1), "help": about(of, name)} | more
     found = view.whole(key, usual, how["min_value"])
     place.number_input(key=key, **how)
     return found
@@ -93,7 +98,9 @@ def windows(
     """
     text = source(label, known, key, usual.source)
     left, middle, right = st.columns(3)
-    documents = words("Documents", f"{prefix}documents", "", left, placeholder="all of them", help="As in 0-599.")
+    documents = words(
+        "Documents", f"{prefix}documents", "", left, placeholder="all of them", help=about(WindowRequest, "documents")
+    )
     count = number(WindowRequest, "sequences", f"{prefix}windows", usual.sequences, middle)
     length = number(WindowRequest, "length", f"{prefix}length", usual.length, right)
     return lambda: window(text, documents, count, length)

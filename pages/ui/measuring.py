@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
 from core.ask.commands import request_of
-from core.ask.inputs import WindowRequest
+from core.ask.inputs import Dtype, WindowRequest
 from core.ask.measurements import MeasureRequest
 from core.ask.perturbations import PRESETS, STANDARD
 from core.base.errors import UserError
@@ -38,9 +38,9 @@ def measurement() -> tuple[Callable[[], MeasureRequest], str]:
         model, how, device = _model()
     with right:
         text = form.source("Text", form.TEXTS | _alike(_in_cache("dataset")), "measure-text", "demo")
-        about = "First and last, from 0, as in 0-599."
+        about = form.about(WindowRequest, "documents")
         documents = form.words("Documents", "measure-documents", placeholder="all of them", help=about)
-        about = "What the allocation LSA looks at."
+        about = form.about(MeasureRequest, "removal")
         removal = form.checkbox("Errors of removed weights", "measure-removal", help=about)
     how |= _perturbations() | {"documents": documents.strip() or None, "removal": removal}
 
@@ -62,8 +62,8 @@ def _model() -> tuple[str, dict[str, Any], str]:
     with st.container(horizontal=True):
         known = machine.devices()
         device = form.source("Device", _alike(known), "measure-device", known[0], help="cpu, cuda, cuda:1 or mps.")
-        dtype = form.choice("Precision", _alike(["float32", "bfloat16", "float16"]), "measure-dtype", "float32")
-        about = "Branch, tag or commit on the Hub."
+        dtype = form.choice("Precision", _alike(get_args(Dtype)), "measure-dtype", "float32")
+        about = form.about(MeasureRequest, "revision")
         revision = form.words("Revision", "measure-revision", placeholder="newest", help=about)
     untrained = form.checkbox("Use random weights instead", "measure-untrained", help=ABOUT_TWIN)
     name = f"random:{model.strip()}" if untrained else model.strip()

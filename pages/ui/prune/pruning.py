@@ -100,7 +100,7 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
             pruner = form.switch("Pruner", PRUNERS, "by", USUAL)
             repair = form.switch("Repair", NONE | repairs, "repair", "none", help=about)
             patterns = NONE | {"2:4": "2:4", "4:8": "4:8"}
-            about = "N of every M weights in a row stay, as in 2:4."
+            about = form.about(Setting, "pattern")
             pattern = form.switch("N:M pattern", patterns, "pattern", "none", help=about)
         calibration = form.windows(
             "Calibration text", CALIBRATION_TEXTS, "calibration", "calibration_", USUAL_CALIBRATION
@@ -108,7 +108,7 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
         left, middle, right = st.columns(3)
         seeds = form.words("Calibration seeds", "seeds", "0", left, help=SEEDS)
         device = form.device(middle)
-        about = "Prune each layer group by group, which is slower."
+        about = form.about(Setting, "true_sequential")
         sequential = form.checkbox("True-sequential", "sequential", right, help=about)
     wrong = _away(profile)
     try:

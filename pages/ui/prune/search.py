@@ -42,6 +42,7 @@ WANTED = {  # label, what it opens with, field of the request and help of an aim
         "Against the dense model, as in 20%. The largest target within it is searched in steps of 5 %.",
     ),
 }
+USUALLY = {name: field.default for name, field in BestRequest.model_fields.items()}
 EFFORTS = {"quick": "quick, each method once", "full": "full, the published grids"}
 TEXTS = {**form.TEXTS, "demo": "Demo text: one half calibrates, the other selects and judges"}
 ABOUT = (
@@ -78,20 +79,23 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
         aim = form.switch("The best setting for", AIMS, "best_for", "target")
         pruner = form.switch("Pruned by", PRUNERS, "by", USUAL)
         about = "Full tries many settings of every method: far slower."
-        effort = form.switch("Effort", EFFORTS, "best_effort", "quick", help=about)
+        effort = form.switch("Effort", EFFORTS, "best_effort", USUALLY["effort"], help=about)
     left, middle, right = st.columns([1, 2, 1])
     label, usual, field, about = WANTED[aim]
     wanted = form.words(label, f"best_{aim}", usual, left, help=about)
     text = form.source("Text", TEXTS, "best_text", "demo", middle, f"{form.TYPED} It needs 3 documents.")
-    about = "Of the final comparison; the first one selects."
-    seeds = form.words("Calibration seeds", "best_seeds", "0,1,2", right, help=about)
+    about = form.about(BestRequest, "seeds")
+    seeds = form.words("Calibration seeds", "best_seeds", ",".join(map(str, USUALLY["seeds"])), right, help=about)
     with st.expander("Amount of text, profile, device"):
         left, middle, right = st.columns(3)
         amount = WindowRequest, "sequences"
-        count = form.number(*amount, "best_sequences", 16, left, label="Calibration windows")
+        count = form.number(
+            *amount, "best_sequences", USUALLY["calibration"].sequences, left, label="Calibration windows"
+        )
         label = "Windows to select on, and to judge on"
-        judged = form.number(*amount, "best_windows", 12, middle, label=label, min_value=FEWEST_WINDOWS)
-        length = form.number(WindowRequest, "length", "best_length", 256, right)
+        usual = USUALLY["final"]
+        judged = form.number(*amount, "best_windows", usual.sequences, middle, label=label, min_value=FEWEST_WINDOWS)
+        length = form.number(WindowRequest, "length", "best_length", usual.length, right)
         looks = form.checkbox("Look at the profile in view", "best_looks", left, help=LOOKS)
         device = form.device(middle)
 
