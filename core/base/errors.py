@@ -26,6 +26,10 @@ class Broken(UserError):
         self.layer = layer
 
 
+class Unreadable(OSError):
+    """A file that is there cannot be read now, which says nothing of what it holds."""
+
+
 # --- what the machine lacks: not the fault of a request, and no bug --------------------------------------------------
 
 FULL = {number for name in ("ENOSPC", "EDQUOT", "EFBIG") if (number := getattr(errno, name, None))}
@@ -47,6 +51,8 @@ def shortage(error: BaseException) -> str | None:
         )
     path = os.fspath(error.filename) if isinstance(error, OSError) and error.filename else ""
     folder = os.path.dirname(path)
+    if isinstance(error, Unreadable):
+        return f"{path} cannot be read ({error.strerror}): allow it, or check the disk, and try again"
     if disk_full(error):
         return f"the disk is full{f', so {folder} cannot be written to' * bool(folder)}: make room and run it again"
     if folder and error.errno in CLOSED:

@@ -74,7 +74,7 @@ class Job:
 
     def write(self, status: Status) -> None:
         """Replace progress.json; only the holder of the job's lock may."""
-        write_file(self.folder / "progress.json", JSON.dump_json(status, indent=1))
+        write_file(self.folder / "progress.json", JSON.dump_json(status, indent=1), durable=False)
 
     def note(self, text: str) -> None:
         """Add lines to the log."""

@@ -18,7 +18,7 @@ from core.base.formats import listed
 from core.base.paths import expanded, resolved
 from core.base.spec import Spec, View
 from core.store.entries import KIND_OF, KINDS, MARK, VIEW_KINDS, packs_of, read_folder
-from core.store.files import Corrupt, Gone, changed, pretty, sealed, stamp, unsealed, write_file, write_folder
+from core.store.files import Corrupt, Gone, changed, hashes, pretty, sealed, stamp, unsealed, write_file, write_folder
 from core.store.results import decode, encode
 
 HOME = Path(__file__).resolve().parent.parent.parent / "cache"
@@ -107,6 +107,9 @@ class Store:
 
         Returns:
             None if it is corrupt, which sets it aside, or was written by another version, which leaves it alone.
+
+        Raises:
+            Unreadable: a file cannot be read now.
         """
         kind, form = KINDS[path.parent.name]
         try:
@@ -176,13 +179,15 @@ class Store:
         """
         path = self.root / KIND_OF[type(spec)] / spec.key
         files = {"spec.json": pretty(spec.model_dump(mode="json")), "provenance.json": pretty(provenance)}
-        files |= encode(result)
-        return write_folder(path, files, self._mark(spec, packs), replace=bool(packs_of(path)))
+        files |= encode(result) | self._mark(spec, packs)
+        return write_folder(path, files, replace=bool(packs_of(path)))
 
     def mark_again(self, view: Entry) -> None:
         """Note on a view that is stored already what its units came in since."""
-        for name, content in self._mark(view.spec).items():
-            write_file(view.path / name, content)
+        if mark := self._mark(view.spec):
+            files = read_folder(view.path)[0] | mark
+            for name, data in {**mark, "manifest.json": pretty(hashes(files))}.items():
+                write_file(view.path / name, data)
 
     def _mark(self, spec: Spec, packs: Sequence[str] = ()) -> dict[str, bytes]:
         units = map(self.path, spec.units if isinstance(spec, View) else ())
@@ -205,7 +210,8 @@ class Store:
 
     def troubles(self) -> list[str]:
         """One line for each entry that was set aside."""
-        return [path.read_text(encoding="utf-8").strip() for path in sorted(self.root.glob("set_aside/*/reason.txt"))]
+        reasons = filter(Path.is_file, sorted(self.root.glob("set_aside/*/reason.txt")))
+        return [path.read_text(encoding="utf-8", errors="replace").strip() for path in reasons]
 
     # -- requests that were resolved before -------------------------------------------------------------------------
 

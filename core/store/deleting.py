@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from itertools import chain
 from pathlib import Path
@@ -12,7 +11,7 @@ from core.base.errors import UserError
 from core.base.spec import Spec
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, KINDS, UNITS, VIEW_KINDS, packs_of
-from core.store.files import abandoned, discard, patiently, temporary_path
+from core.store.files import abandoned, content, discard, patiently, temporary_path
 
 DELETED = "deleted"  # in the temporary name of a view whose units are to be deleted next
 
@@ -72,6 +71,6 @@ def _deleted(path: Path) -> Spec | None:
     if path.parent.name not in VIEW_KINDS or not path.name.rpartition("-")[2].startswith(DELETED):
         return None
     try:
-        return KINDS[path.parent.name][0].model_validate(json.loads((path / "spec.json").read_bytes()))
+        return KINDS[path.parent.name][0].model_validate_json(content(path / "spec.json"))
     except (OSError, ValueError):  # its units were deleted before it
         return None

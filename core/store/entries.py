@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from core.ask.jobs import JOBS
@@ -19,7 +20,7 @@ from core.ask.measurements import (
 from core.ask.studies import EvaluatedSpec, ZeroShotSpec
 from core.base.spec import Spec, key_of
 from core.store import results
-from core.store.files import Corrupt, verified
+from core.store.files import UNPARSED, Corrupt, content, verified
 from core.store.upgrade import upgraded
 
 UNITS: dict[str, tuple[type[Spec], type]] = {
@@ -37,15 +38,21 @@ UNITS: dict[str, tuple[type[Spec], type]] = {
 KINDS: dict[str, tuple[type[Spec], type | None]] = {row.kind: (row.view, None) for row in JOBS} | UNITS
 KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
 VIEW_KINDS = tuple(row.kind for row in JOBS)
-MARK = "imported"  # a file beside those of an imported entry: the SHA-256 of each pack it came in, a line each
+MARK = "imported"  # a file of an imported entry: the SHA-256 of each pack it came in, a line each
 
 
 def packs_of(path: Path) -> tuple[str, ...]:
-    """The SHA-256 of each pack that a folder came in."""
+    """The SHA-256 of each pack that a folder came in; one `unknown` where its mark is damaged or gone."""
+    manifest = mark = b""
     try:
-        return tuple((path / MARK).read_text(encoding="ascii").split())
-    except FileNotFoundError:
-        return ()
+        manifest = content(path / "manifest.json")
+        mark = content(path / MARK)
+    except FileNotFoundError:  # as of most
+        if f'"{MARK}"'.encode() not in manifest:
+            return ()
+    except ValueError:  # no file at all
+        pass
+    return tuple(re.findall("[0-9a-f]{64}", mark.decode("latin-1"))) or ("unknown",)
 
 
 def read_folder(path: Path) -> tuple[dict[str, bytes], dict]:
@@ -53,12 +60,13 @@ def read_folder(path: Path) -> tuple[dict[str, bytes], dict]:
 
     Raises:
         Corrupt: it does not, or a file is missing or differs.
+        Unreadable: a file cannot be read now.
     """
     files = verified(path)
     try:
         spec, provenance = (json.loads(files[name]) for name in ("spec.json", "provenance.json"))
         key = key_of(KINDS[path.parent.name][0], spec)
-    except (KeyError, ValueError, TypeError) as error:
+    except UNPARSED as error:
         raise Corrupt("spec.json or provenance.json cannot be read") from error
     if key != path.name or not isinstance(provenance, dict):
         raise Corrupt("spec.json does not hash to the folder's name")

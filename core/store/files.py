@@ -5,6 +5,7 @@ A temporary name tells the process at work on it, so that leftovers of killed pr
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import json
@@ -16,16 +17,20 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 import psutil
 
 from core.base import access
+from core.base.errors import Unreadable
+from core.base.paths import MOST
 
 ATTEMPTS = 10  # at reading a folder that other processes may be replacing
 PATIENCE = 20  # attempts at renaming what a reader has open
 HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]  # machines may share a cache
 TEMPORARY = re.compile(r"\..+-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[^-]*", re.DOTALL)
+UNPARSED = (ValueError, KeyError, TypeError, RecursionError)  # of JSON that is none, or says something else
 DAY = 86400.0  # seconds after which a temporary file of another machine counts as abandoned
 
 
@@ -80,22 +85,22 @@ def _alive(pid: int) -> bool:
 # --- writing and deleting ------------------------------------------------------------------------------------------
 
 
-def write_folder(
-    path: Path, files: dict[str, bytes], beside: dict[str, bytes] | None = None, replace: bool = False
-) -> Path:
+def write_folder(path: Path, files: dict[str, bytes], replace: bool = False, durable: bool = True) -> Path:
     """Write files and a manifest of their hashes to a temporary folder, then rename it into place.
 
     Args:
-        beside: files that the manifest does not name, for they are no part of the entry.
         replace: replace an existing folder; else whoever wrote first stays.
+        durable: wait until it would survive a power cut; else it may be found damaged after one.
     """
     access.may_write()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(path.name), dir=path.parent))
     try:
-        for name, content in {**files, **(beside or {}), "manifest.json": pretty(hashes(files))}.items():
-            (temporary / name).write_bytes(content)
+        for name, data in {**files, "manifest.json": pretty(hashes(files))}.items():
+            (temporary / name).write_bytes(data)
         os.chmod(temporary, 0o755)
+        if durable:
+            _flush(*temporary.iterdir(), temporary)
         if replace:
             discard(path)
         try:
@@ -104,24 +109,46 @@ def write_folder(
             if not (path / "manifest.json").is_file():  # else another process wrote the same result first
                 discard(path)  # half deleted once
                 temporary.rename(path)
+        if durable:
+            _flush(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return path
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Replace a file in one step; a reader sees the old content or the new."""
+def write_file(path: Path, data: bytes, durable: bool = True) -> None:
+    """Replace a file in one step; a reader sees the old content or the new, after a power cut too where durable."""
     access.may_write()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=temporary_prefix(path.name), dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.write(data)
         os.chmod(temporary, 0o644)  # a temporary file is made for its owner alone
+        if durable:
+            _flush(Path(temporary))
         patiently(lambda: os.replace(temporary, path))
+        if durable:
+            _flush(path.parent)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _flush(*paths: Path) -> None:
+    """Have the system write files, and the names in folders, to the disk itself."""
+    windows = os.name == "nt"
+    for path in paths:
+        if windows and path.is_dir():  # it keeps the names safe by itself
+            continue
+        handle = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # some network drives cannot, of a folder
+                raise
+        finally:
+            os.close(handle)
 
 
 def discard(path: Path) -> None:
@@ -177,25 +204,48 @@ def changed(path: Path) -> float:
         return 0.0
 
 
+def content(path: Path) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        ValueError: it is a folder, a pipe or a device, or far larger than any result.
+        FileNotFoundError: there is none.
+        Unreadable: it cannot be read now.
+    """
+    try:
+        status = path.stat()
+        if not S_ISREG(status.st_mode) or status.st_size > MOST["data file"]:
+            raise ValueError(f"{path.name} is no file of a result")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unreadable(error.errno, error.strerror, str(path)) from error
+
+
 def verified(path: Path) -> dict[str, bytes]:
     """The files of a folder, each equal to its recorded hash.
 
     Raises:
         Corrupt: one is missing or differs.
         Gone: the whole folder is.
+        Unreadable: one cannot be read now, however often it is tried.
     """
-    for attempt in range(ATTEMPTS):
+    for last in [False] * (ATTEMPTS - 1) + [True]:
         try:
-            manifest = json.loads((path / "manifest.json").read_bytes())
-            files = {name: (path / name).read_bytes() for name in manifest}
+            manifest = json.loads(content(path / "manifest.json"))
+            files = {name: content(path / name) for name in manifest}
             recorded = {name: manifest[name] for name in files}
             break
         except FileNotFoundError as error:
             if not (path / "manifest.json").exists():
                 raise Gone(f"{path.name} was deleted while it was read") from error
-            if attempt == ATTEMPTS - 1:  # before that, it may have been replaced while it was read
+            if last:  # before that, it may have been replaced while it was read
                 raise Corrupt(f"a file is missing: {error.filename}") from error
-        except (OSError, ValueError, TypeError) as error:
+        except Unreadable:
+            if last:
+                raise
+        except UNPARSED as error:
             raise Corrupt(f"manifest.json cannot be followed: {error}") from error
     for name, found in hashes(files).items():
         if found != recorded[name]:
@@ -205,7 +255,7 @@ def verified(path: Path) -> dict[str, bytes]:
 
 def hashes(files: dict[str, bytes]) -> dict[str, str]:
     """The SHA-256 of each file, in hex, as a manifest holds them."""
-    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
 
 
 def sealed(value: object) -> bytes:
@@ -216,9 +266,9 @@ def sealed(value: object) -> bytes:
 def unsealed(path: Path) -> Any | None:
     """The value that was sealed in a file; None where there is no file, or it was changed."""
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(content(path))
         return found["value"] if found["sha256"] == _seal(found["value"]) else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *UNPARSED):
         return None
 
 

@@ -19,7 +19,7 @@ from core.base.paths import readable
 from core.base.spec import Spec, View, key_of
 from core.store.cache import Entry, Store
 from core.store.checks import Lengths, check_linears, check_unit
-from core.store.entries import KIND_OF, KINDS, read_folder
+from core.store.entries import KIND_OF, KINDS, MARK, read_folder
 from core.store.files import Corrupt, hashes, pretty
 from core.store.pack_files import Files, Place, folders, json_object, refuse, zipped
 from core.store.provenance_schema import SCHEMAS, Provenance, without_folders
@@ -86,8 +86,9 @@ def _unit_folders(store: Store, entry: Entry) -> Iterator[Path]:
 def _whole(entry: Entry, folder: Path) -> dict[str, bytes]:
     try:
         files, told = read_folder(folder)
-    except (Corrupt, OSError) as error:
+    except Corrupt as error:
         raise UserError(f"{entry.key} cannot be packed, {folder.name} is damaged: run it again to mend it") from error
+    files.pop(MARK, None)  # who imports it notes by itself what it came in
     files = files | {"provenance.json": pretty(without_folders(told))}
     return dict(sorted({**files, "manifest.json": pretty(hashes(files))}.items()))
 

@@ -44,7 +44,7 @@ def save(
     """
     told = {"unit": unit.key, "seconds": seconds, "warnings": list(warnings), "replay_error": replay}
     path = folder(store, unit) / f"{first:04d}-{first + count(part) - 1:04d}"
-    write_folder(path, encode(part) | {"provenance.json": pretty(told)})
+    write_folder(path, encode(part) | {"provenance.json": pretty(told)}, durable=False)
 
 
 def drop(store: Store, unit: Parted) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -75,8 +76,11 @@ def save(store: Store, what: str) -> str:
 
 def snapshot(root: Path) -> dict[str, bytes]:
     """Every file of a store; that something was imported is no part of it, and has tests of its own."""
-    files = (path for path in root.rglob("*") if path.is_file() and path.name != MARK)
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+    files = {path: path.read_bytes() for path in root.rglob("*") if path.is_file() and path.name != MARK}
+    for path in [path for path in files if path.name == "manifest.json"]:
+        named = json.loads(files[path])
+        files[path] = pretty({name: sha for name, sha in named.items() if name != MARK})
+    return {path.relative_to(root).as_posix(): data for path, data in files.items()}
 
 
 def members(content: bytes) -> Members:

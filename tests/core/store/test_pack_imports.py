@@ -22,7 +22,8 @@ from core.show.report import reports
 from core.store import profiles
 from core.store.cache import Store
 from core.store.checks import check_unit
-from core.store.entries import KINDS
+from core.store.entries import KINDS, MARK, packs_of
+from core.store.files import pretty
 from core.store.packs import pack, unpack
 from core.store.results import axes_of
 from tests import synthetic
@@ -93,6 +94,40 @@ def test_a_view_is_imported_where_a_unit_of_it_is(here: Store, empty: Store) -> 
     (empty.path(spec.units[2]) / "drift.npy").write_bytes(b"rot")
     unpack(empty, content)
     assert empty.by_key(key).standing == "imported" and empty.measured(spec.units[1])
+
+
+MARKS = {
+    "emptied": lambda mark: mark.write_bytes(b""),
+    "not ASCII": lambda mark: mark.write_bytes("é\x1b[31m\n".encode()),
+    "another": lambda mark: mark.write_text("0" * 64),
+    "gone": Path.unlink,
+    "a folder": lambda mark: (mark.unlink(), mark.mkdir()),
+}
+
+
+@pytest.mark.parametrize("age", ["now", "before manifests named it"])
+@pytest.mark.parametrize("how", MARKS)
+def test_a_damaged_mark_marks(how: str, age: str, here: Store, empty: Store, say: Callable) -> None:
+    key = save(here, "profile")
+    [entry] = unpack(empty, pack(here, here.by_key(key)))
+    specs, packs = (entry.spec, *entry.spec.units), entry.packs
+    for path in map(empty.path, specs):
+        if age != "now":
+            manifest = path / "manifest.json"
+            named = json.loads(manifest.read_bytes())
+            assert named.pop(MARK)
+            manifest.write_bytes(pretty(named))
+            assert packs_of(path) == packs and empty.entry(path)
+        MARKS[how](path / MARK)
+    if age != "now" and how == "gone":
+        return  # nothing is left that could tell
+    assert not any(map(empty.measured, specs)) and all(map(empty.path, specs))
+    found = say("runs", "--json").json["profiles"]
+    if age == "now":
+        assert found == [] and all(each.startswith("profile") for each in empty.troubles())
+    else:
+        assert [each["imported"] for each in found] == [True] and empty.load(entry.spec.activation)
+        assert set(empty.by_key(key).packs) <= {"unknown", "0" * 64}
 
 
 def test_the_word_stands_where_numbers_do(here: Store, empty: Store) -> None:

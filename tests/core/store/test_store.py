@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import os
 import re
 import shutil
+import stat
 import threading
 from collections.abc import Callable
 from dataclasses import fields
@@ -21,10 +23,11 @@ from hypothesis import strategies as st
 
 from core.ask.measurements import MeasureRequest, PerturbedSpec, ProfileSpec, measurements
 from core.ask.perturbations import perturbation
+from core.base.errors import shortage
 from core.store import cache, parts, profiles, results
 from core.store.cache import Store
 from core.store.deleting import delete
-from core.store.files import write_folder
+from core.store.files import write_file, write_folder
 from core.store.results import Perturbed, axes_of
 from tests import synthetic
 
@@ -145,6 +148,50 @@ def test_a_damaged_unit_or_part_is_set_aside_and_reported(empty: Store, unit: Pe
     assert same(empty.load(unit), perturbed())
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_result_that_cannot_be_read_for_a_while_stays_where_it_is(
+    number: int, empty: Store, unit: PerturbedSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hindered = [empty.save(unit, perturbed(), {}) / "kl.npy"]
+    parts.save(empty, unit, 0, perturbed(sequences=4))
+    hindered.append(parts.folder(empty, unit) / "0000-0003" / "kl.npy")
+    times, read = [], Path.read_bytes
+
+    def hinder(path: Path) -> bytes:
+        if path in hindered and times and times.pop():
+            raise OSError(number, os.strerror(number), str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", hinder)
+    for look in (lambda: empty.load(unit), lambda: parts.finished(empty, unit)[0]):
+        times[:] = [True] * 1000
+        with pytest.raises(OSError) as error:
+            look()
+        said = shortage(error.value)
+        assert "kl.npy cannot be read" in said and "\n" not in said and not said.endswith(".")
+        times[:] = [True]
+        assert same(look(), perturbed(sequences=look().sequences))
+    assert empty.troubles() == []
+
+
+ODD_FILES = {"pipe": os.mkfifo, "endless": lambda path: path.symlink_to("/dev/zero"), "folder": Path.mkdir} | {
+    what: lambda path, content=content: path.write_bytes(content)
+    for what, content in {"deep": b"[" * 100_000, "digits": b"1" * 5000}.items()
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are those of Unix")
+@pytest.mark.parametrize("file", ["manifest.json", "spec.json", "kl.npy"])
+@pytest.mark.parametrize("what", ODD_FILES)
+def test_an_entry_of_odd_files_is_none_and_gives_way(what: str, file: str, empty: Store, unit: PerturbedSpec) -> None:
+    path = empty.save(unit, perturbed(), {}) / file
+    path.unlink()
+    ODD_FILES[what](path)
+    assert empty.load(unit) is None and list(empty.entries("perturbed")) == []
+    empty.save(unit, perturbed(), {})
+    assert same(empty.load(unit), perturbed())
+
+
 def test_a_part_of_another_unit_is_set_aside(empty: Store, unit: PerturbedSpec) -> None:
     other = unit.model_copy(update={"harm_stride": unit.harm_stride + 1})
     parts.save(empty, other, 0, perturbed(sequences=4))
@@ -200,6 +247,38 @@ def write_often(root: Path, unit: PerturbedSpec, done: Path) -> None:
         Store(root).save(unit, perturbed(), {})
         parts.save(Store(root), unit, 0, perturbed(sequences=4))
     done.touch()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows tells no names of open files")
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_what_is_written_is_on_the_disk_before_it_has_its_name(
+    what: str, empty: Store, unit: PerturbedSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a power cut would leave: the content that was synced, by inode, before and after the renaming."""
+    synced: dict[int, object] = {}
+    before: list[set[int]] = []
+
+    def sync(handle: int) -> None:
+        status = os.fstat(handle)
+        folder = stat.S_ISDIR(status.st_mode)
+        synced[status.st_ino] = set(os.listdir(handle)) if folder else os.pread(handle, status.st_size, 0)
+
+    def renaming(rename: Callable) -> Callable:
+        return lambda *paths: (before.append(set(synced)), rename(*paths))[1]
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(Path, "rename", renaming(Path.rename))
+    monkeypatch.setattr(os, "replace", renaming(os.replace))
+    if what == "folder":
+        path = empty.save(unit, perturbed(), {})
+        inside = [path, *path.iterdir()]
+    else:
+        write_file(path := empty.root / "profile" / "note", b"x")
+        inside = [path]
+    for each in inside:
+        kept = set(os.listdir(each)) if each.is_dir() else each.read_bytes()
+        assert synced[each.stat().st_ino] == kept and each.stat().st_ino in before[-1]
+    assert path.name in synced[path.parent.stat().st_ino]
 
 
 def test_readers_beside_writers_see_nothing_or_all(empty: Store, unit: PerturbedSpec) -> None:
