@@ -7,7 +7,7 @@ from core.base.errors import UserError
 from core.base.formats import per_cent
 from core.show.report import questions
 from core.show.report.benches import BENCHES, Bench
-from pages.ui import form, frame, view
+from pages.ui import form, frame, studies, view
 
 st.title("What was measured?", anchor=False)
 st.caption(
@@ -38,7 +38,7 @@ def show_answer(answer: questions.Answer) -> str:
         st.markdown(sentence)
     heads, *rows = answer.table.read.texts
     frame.show_table(pd.DataFrame(rows, columns=heads), f"All settings: {answer.question.title}")
-    st.caption(answer.protocol)
+    studies.badge(answer.found)
     st.download_button("Download CSV", answer.table.csv, f"evidence-{name}.csv", "text/csv", on_click="ignore")
     return answer.question.command
 

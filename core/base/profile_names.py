@@ -7,7 +7,11 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 UNTRAINED = ", untrained"  # what a random twin is called, after its model
-TEXTS = {r"(^|[\W_])c4([\W_]|$)": "C4", r"wikitext": "WikiText"}  # well-known ones by the name that everyone uses
+# Well-known texts by the name that everyone uses; WikiText-103 is tested on the same articles as WikiText-2.
+TEXTS = {r"(^|[\W_])c4([\W_]|$)": "C4", r"wiki(text|\.test|\.valid)": "WikiText-2"}
+DOCUMENTS = re.compile(r"documents (\d+-\d+)")
+# Of the documents of a text, as the project uses them.
+ROLES = {"C4": {"0-599": "calibration", "600-799": "selection", "800-999": "held out"}}
 TUNED = re.compile(r"-(instruct|chat|it)$", re.IGNORECASE)
 FILE = re.compile(r"([-._](i?q\d\w*|b?f\d\d))?\.gguf$", re.IGNORECASE)  # what a GGUF file's name says of its numbers
 WRITTEN = (".jsonl", ".json", ".txt", ".raw", ".parquet")
@@ -47,6 +51,12 @@ def text(label: str) -> str:
             return name
     first = label.partition(",")[0].partition(" (")[0]
     return PurePath(first).stem if first.endswith(WRITTEN) else first
+
+
+def part(label: str) -> str:
+    """A text and its part, by what that is for where it is known: `C4 held out`, `demo text (documents 6-8)`."""
+    name, found = text(label), DOCUMENTS.search(label)
+    return f"{name} {ROLES.get(name, {}).get(found[1], f'(documents {found[1]})')}" if found else name
 
 
 def profile(about: Described) -> str:

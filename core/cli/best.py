@@ -90,7 +90,7 @@ def _judged(found: Best, setting: Setting) -> dict[str, Any]:
 
 def _say(found: Best, cache: Path | None) -> None:
     rows, about = found.candidates, f"{found.provenance.model}, {per_cent(found.winner.allocation.target)}"
-    title = f"{about}: the best of {len(rows)} candidates, {protocols.line(found.selection)}"
+    title = f"{about}: the best of {len(rows)} candidates, {protocols.short(found.selection)}"
     cells = [
         (words(each.setting.allocation), f"{each.loss:.4f}", f"{each.perplexity:.4g}", said(found.selected(each)))
         for each in rows[:ROWS]
@@ -103,7 +103,7 @@ def _say(found: Best, cache: Path | None) -> None:
         say(f"{lost} on the text that selects")
     linears = linears_line(found, cache)
     say(*found.left_out, *([f"{LINEARS} {linears}"] if linears else []))
-    say(text_splits.described(found.request), f"Judged on {protocols.line(found.final)}.")
+    say(text_splits.described(found.request), f"Judged on {protocols.short(found.final)}.")
     say(advice.answer(found), style="bold")
     say(*advice.comparisons(found), advice.loss(found))
     for setting in dict.fromkeys((found.uniform, *found.kept, found.answer)):

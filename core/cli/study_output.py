@@ -39,6 +39,7 @@ def protocol_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
     about, text = one.result.about, found.spec.text
     read = one.result.pruned and one.result.pruned.calibration
     return {
+        "name": protocols.short(found),
         **_windows(about.get("text", found.provenance.get("text")), text),
         "packing": text.packing,
         "bos": text.bos,
@@ -115,9 +116,9 @@ def study_table(found: Evaluations) -> None:
     table = tables.study_table(tables.rows_of(found))
     changes = [name for name in table.read.columns if name not in tables.READ]
     heads, *rows = table.only("written", "perplexity", *changes, "KL, nats", "not a number", "pruned in, s").texts
-    say_table(heads, rows, f"{found.provenance.get('model')}: {protocols.line(found)}")
+    say_table(heads, rows, f"{found.provenance.get('model')}: {protocols.short(found)}")
     for part in found.slices:
         say(*(f"At {part.name}: {text}" for text in verdicts.sentences(found, part, None)))
     for each in found.settings:
         say_helped(each.setting.name, each.helped)
-    say(f"study {found.spec.key}")
+    say(f"Protocol: {protocols.badge(found)}", f"study {found.spec.key}")

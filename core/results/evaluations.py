@@ -56,6 +56,7 @@ class Evaluations:
     entries: tuple[Entry, ...] = ()  # the studies that they are from, the newest first
     guests: tuple[Entry, ...] = ()  # studies of which only some points are here
     profiles: tuple[str, ...] = ()  # what their allocations looked at, by whole keys
+    selects: bool = False  # a search chose by this text, so that it judges nothing
 
     @property
     def complete(self) -> bool:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from core.ask.inputs import ModelSpec
+from core.ask.inputs import USUAL_CALIBRATION, ModelSpec, TextSpec, WindowRequest
 from core.ask.settings import Setting
 from core.ask.studies import Point, StudySpec
-from core.base.formats import several
-from core.kinds.treatments import USUAL
+from core.base import profile_names
+from core.base.formats import distinct, several
+from core.kinds import treatments
 from core.results.evaluated import EvaluatedSetting, SeedResult
 from core.results.evaluations import Evaluations, Slice, load, slice_of, tasks_asked
 from core.store.cache import Entry, Store
@@ -53,8 +54,10 @@ def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
         entries: the newest first; where those that ship stand among them does not count.
     """
     homes: dict[tuple, list[Evaluations]] = defaultdict(list)
+    chosen_on = {entry.spec.selection.text.key for entry in store.entries("best")}
     for each in (load(store, entry) for entry in sorted(entries, key=_shipped)):
-        homes[protocol(each.spec), each.profiles].append(each)
+        selects = each.spec.text.key in chosen_on or profile_names.part(_label(each.provenance)).endswith("selection")
+        homes[protocol(each.spec), each.profiles].append(replace(each, selects=selects))
     return {each.entries[-1].key: each for each in sorted(map(merged, homes.values()), key=_place)}
 
 
@@ -92,6 +95,17 @@ def with_others(found: Evaluations, others: tuple[Evaluations, ...]) -> Evaluati
     return replace(every, entries=found.entries, guests=every.entries[len(found.entries) :])
 
 
+def usual(groups: Iterable[Evaluations]) -> Protocol | None:
+    """The protocol that all pages show of a model: the one by which most settings were evaluated, with any profile.
+
+    A text that selects comes after all others: on it the best of many is better by luck too.
+    """
+    sizes: Counter[tuple[bool, Protocol]] = Counter()
+    for each in groups:
+        sizes[not each.selects, protocol(each.spec)] += len(each.settings)
+    return max(sizes, key=lambda each: (each[0], sizes[each]), default=(True, None))[1]
+
+
 class Place(NamedTuple):
     """A protocol, and what is compared within it."""
 
@@ -107,15 +121,15 @@ class Place(NamedTuple):
 def place(
     groups: Iterable[Evaluations],
     target: float,
-    pruner: str = USUAL,
+    pruner: str = treatments.USUAL,
     mine: Setting | None = None,
     has: Callable[[Evaluations, Slice], bool] = lambda *_: True,
 ) -> Place | None:
     """The protocol and the slice that a page shows, by one rule; None where nothing was evaluated.
 
-    Where the setting in view was evaluated; else the nearest target, of this pruner if of any, where most methods and
-    settings were; of equals the first protocol, the newest. What was measured
-    alike by another profile, or without a calibration text, stands beside.
+    The nearest target, of this pruner if of any, by the usual protocol where it has that; else where the setting in
+    view was evaluated, or most methods and settings; of equals the first protocol, the newest. What was measured alike
+    by another profile, or without a calibration text, stands beside.
 
     Args:
         groups: as `together` orders them.
@@ -124,14 +138,14 @@ def place(
         has: whether what is looked for was evaluated there.
     """
     groups = tuple(groups)
-    pattern = mine.pattern if mine else None
+    pattern, first = mine.pattern if mine else None, usual(groups)
 
-    def good(one: Place) -> tuple[bool, float, bool, bool, int, int]:
+    def good(one: Place) -> tuple[float | bool, ...]:
         holds = mine is not None and slice_of(mine) == one.part and one.evaluations.of(mine) is not None
         near = -round(abs(one.part.target - target), 9)
         methods = {each.setting.allocation.base.kind for each in one.settings if not each.strength}
         likes = one.part.pattern == pattern, one.part.treatment.name == pruner
-        return holds, near, *likes, len(methods), len(one.settings)
+        return near, *likes, protocol(one.evaluations.spec) == first, holds, len(methods), len(one.settings)
 
     places = (Place(found, part) for found in groups for part in found.slices if has(found, part))
     best = max(places, key=good, default=None)
@@ -151,21 +165,41 @@ def merged(found: Sequence[Evaluations]) -> Evaluations:
     spec = found[0].spec.model_copy(update={"points": asked, "tasks": tasks})
     entries = tuple(entry for each in found for entry in each.entries)
     profiles = tuple(dict.fromkeys(key for each in found for key in each.profiles))
-    return Evaluations(spec, told, tuple(points.values()), entries, profiles=profiles)
+    return Evaluations(spec, told, tuple(points.values()), entries, profiles=profiles, selects=found[0].selects)
 
 
 # --- in words -----------------------------------------------------------------------------------------------------
 
 
+def short(found: Evaluations) -> str:
+    """The name that stands beside a number: `C4 held out 48 × 512`; what is not usual follows."""
+    return ", ".join([named(found.spec, found.provenance), *_marks(found)])
+
+
+def named(spec: StudySpec, told: Mapping) -> str:
+    """The same of a study as stored; calibration is named where its text or its amount is not the usual one."""
+    read, judge, own = spec.calibration, _label(told), profile_names.text(_label(told))
+    said = f"{profile_names.part(judge)} {_amount(spec.text)}"
+    if read is None:
+        return said
+    other, amount = profile_names.text(_label(told, "calibration")), _amount(read)
+    parts = [other * (other not in ("C4", own)), amount * (amount != USUAL)]
+    return f"{said}, calibrated on {' '.join(filter(None, parts))}" if any(parts) else said
+
+
+def names(groups: Iterable[Evaluations]) -> list[str]:
+    """A name for each of several protocols, no two alike."""
+    known = [(short(each), each) for each in groups]
+    looked_at = lambda each: ", ".join(key[:SHORT] for key in each.profiles)  # noqa: E731
+    return distinct((name, f"{name}, profile {looked_at(each)}", f"{name}: {badge(each)}") for name, each in known)
+
+
 def line(found: Evaluations) -> str:
-    """The protocol as briefly as tells what was read: texts, amounts and precision."""
-    text, read = found.spec.text, found.spec.calibration
-    said = [f"{found.provenance.get('text', 'text')}, {text.sequences} × {text.length} tokens"]
+    """All that was read: texts by their files, amounts and precision."""
+    read, said = found.spec.calibration, [f"{_label(found.provenance)}, {_amount(found.spec.text)} tokens"]
     if read:
-        said += [f"calibrated on {found.provenance.get('calibration') or 'text'}, {read.sequences} × {read.length}"]
-    packed = [bool(each.packs) for each in (*found.entries, *found.guests)]
-    imported = "imported" if all(packed) else "imported in part"
-    return " · ".join(filter(None, [*said, found.spec.earlier, found.spec.model.dtype, any(packed) and imported]))
+        said.append(f"calibrated on {_label(found.provenance, 'calibration')}, {_amount(read)}")
+    return " · ".join(dict.fromkeys([*said, found.spec.model.dtype, *_marks(found)]))
 
 
 def badge(found: Evaluations) -> str:
@@ -174,7 +208,7 @@ def badge(found: Evaluations) -> str:
 
 
 def under_line(found: Evaluations) -> str:
-    """The caption below `line` where a protocol is chosen: settings, seeds, tasks, keys of text, profiles, studies."""
+    """What a protocol holds, and by which keys: settings, seeds, tasks, text, profiles, studies."""
     keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {found.spec.key: ""}
     seeds = sorted({each.seed for each in found.points if each.seed is not None and each.evaluated is not None})
     listed = {
@@ -189,3 +223,22 @@ def under_line(found: Evaluations) -> str:
         *(f"{what} {words}" for what, each in listed.items() if (words := ", ".join(each))),
     ]
     return " · ".join(said)
+
+
+def _label(told: Mapping, role: str = "text") -> str:
+    return str(told.get(role) or "text")
+
+
+def _amount(text: TextSpec | WindowRequest) -> str:
+    return f"{text.sequences} × {text.length}"
+
+
+def _marks(found: Evaluations) -> list[str]:
+    """What sets numbers apart whatever was read: an earlier pruner, a precision, a pack."""
+    packed = [bool(each.packs) for each in (*found.entries, *found.guests)]
+    imported = "imported" if all(packed) else "imported in part"
+    dtype = found.spec.model.dtype
+    return list(filter(None, [found.spec.earlier, dtype * (dtype != "float32"), any(packed) * imported]))
+
+
+USUAL = _amount(USUAL_CALIBRATION)

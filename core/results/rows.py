@@ -9,7 +9,7 @@ from core.ask import naming
 from core.base.formats import distinct
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations
-from core.results.protocols import line
+from core.results.protocols import short
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +48,13 @@ class Row:
         if mine == its and len(versions) < 2:
             return ""
         return "they were measured otherwise: {} by {}, and {} by {}".format(
-            *(said for row in (self, other) for said in (row.model, line(row.study)))
+            *(said for row in (self, other) for said in (row.model, short(row.study)))
         )
 
     @property
     def name(self) -> str:
         """The setting with all that tells it from others in a list."""
-        return " · ".join([self.called, self.model, line(self.study)])
+        return " · ".join([self.called, self.model, short(self.study)])
 
 
 def names(rows: Sequence[Row]) -> list[str]:

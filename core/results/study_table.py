@@ -14,7 +14,7 @@ import numpy as np
 from core.base.formats import digits, per_cent
 from core.results.evaluated import Accuracy, Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, labels, shared_tasks, slice_of
-from core.results.protocols import line
+from core.results.protocols import line, short
 from core.results.rows import Row, names
 
 Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
@@ -72,6 +72,7 @@ RESULTS = {
     "pruner": Column(_pruned(_pruner)),
     "zeros": Column(_pruned(lambda row: row.one.setting.allocation.target), per_cent, "Fraction of zeros"),
     "perplexity": Column(lambda row: row.one.perplexity, _perplexity),
+    "protocol": Column(lambda row: short(row.study), about="Text that judges, windows × tokens, and what is unusual"),
 }
 MORE = {
     "not a number": Column(lambda row: row.one.trouble),
@@ -84,7 +85,7 @@ ORIGIN = {
     "pruned in, s": Column(_pruned(_seconds), lambda value: f"{value:.3g}"),
     "calibration seeds": Column(lambda row: ", ".join(map(str, row.one.seeds))),
     "written": Column(lambda row: row.one.setting.name if row.one.setting else "dense", about="As commands read it"),
-    "protocol": Column(lambda row: line(row.study), about="Texts with windows × tokens, precision"),
+    "read": Column(lambda row: line(row.study), about="Texts by their files, windows × tokens, precision"),
     "model": Column(lambda row: row.model),
     "created": Column(lambda row: row.study.provenance.get("created")),
     "study": Column(lambda row: row.study.spec.key),
@@ -185,7 +186,7 @@ class Table:
     def differing(self) -> Table:
         """The numbers, and of all else what differs between rows."""
         kept = [name for name, values in self.values.items()
-                if name not in ORIGIN | {"pruner": 0, "zeros": 0} or len(set(values)) > 1]  # fmt: skip
+                if name not in ORIGIN | {"pruner": 0, "zeros": 0, "protocol": 0} or len(set(values)) > 1]  # fmt: skip
         return self.only(*kept)
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.ask.commands import quoted
 from core.ask.measurements import Measurement, ProfileSpec
+from core.ask.studies import StudyRequest
 from core.base.escape import plain
 from core.base.formats import sentence, text_name
 from core.jobs.records import Job
@@ -30,14 +31,20 @@ SERVING = "The first loads it in Python; the second serves it with vLLM, which i
 def perplexities(store: Store, job: Job) -> None:
     """Perplexity against target of the points that are finished."""
     spec = store.resolved(job.request)
-    study = spec and _new(spec.key, job, lambda: evaluations.read(store, spec))
+    study = spec and _new(spec.key, job, lambda: evaluations.read(store, spec, _texts(job.request)))
     if not study or not study.singles:
         st.caption(FIRST)
         return
-    read = f"{text_name(job.request.evaluation.text.source)} · {protocols.badge(study)}"
     chart = perplexity.of_evaluations(study, None, view.look())
     points = f"{len(study.singles)} of {len(study.points)} points finished."
-    _show(chart, job, f"{chart.finding} {points}", read)
+    _show(chart, job, f"{protocols.short(study)}. {chart.finding} {points}", protocols.badge(study))
+
+
+def _texts(asked: StudyRequest) -> dict[str, str]:
+    """The texts of a study as its provenance will name them."""
+    read = {"text": asked.evaluation.text, "calibration": asked.calibration}
+    spans = {role: ", documents {}-{}".format(*each.documents) if each.documents else "" for role, each in read.items()}
+    return {role: text_name(each.source) + spans[role] for role, each in read.items()}
 
 
 def matrix(store: Store, job: Job) -> None:

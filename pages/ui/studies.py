@@ -28,7 +28,8 @@ def groups(profile: Profile) -> dict[str, Evaluations]:
     entries = protocols.of_model(Store(), profile.spec.model)
     looked_at = [each.provenance.get("profile") for each in entries]
     keys = {typed: profile_key(Store(), typed) for typed in set(looked_at)}
-    found = _groups([(str(each.path), keys[typed]) for each, typed in zip(entries, looked_at, strict=True)], entries)
+    known = [(str(each.path), keys[typed]) for each, typed in zip(entries, looked_at, strict=True)]
+    found = _groups([*known, *((str(each.path), None) for each in Store().entries("best"))], entries)
     return {key: each for key, each in found.items() if each.settings}
 
 
@@ -73,26 +74,24 @@ def not_evaluated(
         return
     there, other = found
     alike = results is not None and results.entries == there.entries
-    where = other.name if alike else f"{other.name} ({protocols.line(there)})"
+    where = other.name if alike else f"{other.name} ({protocols.short(there)})"
     st.info(f"{said} {plain(f'There are results at {where}.')}", icon=":material/info:")
     query = view.here("prune.py") | {"study": there.entries[-1].key, "within": other.name, "part": "results"}
     frame.link("prune.py", "Open those results", query)
 
 
 def badge(found: Evaluations, among: Mapping[str, Evaluations] | None = None) -> None:
-    """The protocol of some evaluations, once a page; all of it is in its help.
+    """The short name of some evaluations' protocol beside their numbers; files and hashes are what it opens.
 
     Args:
-        among: what `choose` chose from. Where that is several, the line opens the choice.
+        among: what `choose` chose from; where that is several, they are offered below.
     """
-    said, told = protocols.line(found), f"{protocols.badge(found)}."
-    if among is None or len(among) < 2:
-        st.caption(f"**Protocol:** {plain(said)}", help=plain(told))
-        return
-    with st.popover(f"**Protocol:** {plain(said)}", type="tertiary", help=plain(told), wrap=True):
-        below = [plain(protocols.under_line(each)) for each in among.values()]
-        named = lambda key: plain(protocols.line(among[key]))  # noqa: E731
-        st.radio(PICK, list(among), key="study", format_func=named, captions=below)
+    with st.popover(plain(protocols.short(found)), type="tertiary", help="Protocol", wrap=True):
+        st.caption(plain(f"{protocols.badge(found)}."))
+        if among and len(among) > 1:
+            below = [plain(protocols.under_line(each)) for each in among.values()]
+            named = dict(zip(among, map(plain, protocols.names(among.values())), strict=True))
+            st.radio(PICK, list(among), key="study", format_func=named.get, captions=below)
 
 
 # --- their table ---------------------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ def others() -> dict[str, str]:
 def heading(title: str, shown: Profile, terms: tuple[str, ...] = ()) -> None:
     """The page's question, what it is answered from, and the words it uses."""
     st.title(title, anchor=False)
-    st.caption(plain(words.source(shown)))
+    st.caption(plain(words.named(shown)), help=plain(words.source(shown)))
     if terms:
         glossary.words(terms)
     warn(shown)

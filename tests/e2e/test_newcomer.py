@@ -82,7 +82,7 @@ def measure(page: Page, model: Path) -> None:
     link = page.get_by_role("link", name="Open on the Absorption page")
     expect(link).to_be_visible(timeout=SLOW)
     link.click()
-    expect(page.get_by_text("8 sequences of 64 tokens").first).to_be_visible()
+    expect(page.get_by_text("demo text 8 × 64").first).to_be_visible()
     expect(page.locator(".st-key-curves .main-svg").first).to_be_visible(timeout=SLOW)
 
 

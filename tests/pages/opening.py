@@ -85,3 +85,9 @@ def link(app: AppTest, label: str) -> dict[str, str]:
     """What the link of that name says in the URL."""
     labels = [each.proto.label for each in app.main.get("page_link")]
     return links(app)[labels.index(label)]
+
+
+def badges(app: AppTest) -> list[str]:
+    """The protocols on the page: the short name of each, and all that it opens."""
+    found = [each for each in app.get("popover") if each.proto.popover.help == "Protocol"]
+    return [" ".join([each.proto.popover.label, *(line.value for line in each.caption)]) for each in found]

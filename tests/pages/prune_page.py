@@ -49,12 +49,5 @@ def verdict(app: AppTest) -> str:
     return next(each.value for each in app.markdown if each.value.startswith("- "))
 
 
-def badges(app: AppTest) -> list[str]:
-    """The protocol lines of the page, whether or not they open a choice, each with what its help says."""
-    lines = [(each.value, each.help) for each in app.caption]
-    lines += [(each.proto.popover.label, each.proto.popover.help) for each in app.get("popover")]
-    return [f"{said} {told}" for said, told in lines if "**Protocol:**" in said]
-
-
 def owl_corrected(strength: float) -> AllocationRequest:
     return OWL.model_copy(update={"correction": Correction(strength=strength)})

@@ -43,7 +43,3 @@ def row(store: Store, key: str, index: int = -1) -> Row:
 
 def said(app: AppTest) -> str:
     return " ".join(each.value for each in app.markdown).replace("\\", "")
-
-
-def protocols(app: AppTest) -> list[str]:
-    return [each.value for each in app.caption if "**Protocol:**" in each.value]

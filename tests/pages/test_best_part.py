@@ -20,8 +20,8 @@ from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from pages.ui.prune import search
 from tests import synthetic
-from tests.pages.opening import link, url
-from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, badges, opened
+from tests.pages.opening import badges, link, url
+from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, opened
 
 METHODS = ("uniform", "owl", "dlp", "depth_ramp", "uniform strength=0.04", "uniform strength=0.04 control=reversed")
 ANSWERED = BestRequest(

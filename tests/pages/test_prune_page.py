@@ -10,8 +10,8 @@ from core.jobs.status import Status
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.pages.opening import figures, named
-from tests.pages.prune_page import LAYERS, PROFILE, badges, family, opened
+from tests.pages.opening import badges, figures, named
+from tests.pages.prune_page import LAYERS, PROFILE, family, opened
 
 # --- watching ------------------------------------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ from core.store.profiles import load
 from pages.ui import studies
 from pages.ui.prune.results import HEADLINE
 from tests import synthetic
-from tests.pages.opening import figures, link, url
-from tests.pages.prune_page import LAYERS, OWL, PROFILE, badges, family, opened, owl_corrected, save, verdict
+from tests.pages.opening import badges, figures, link, url
+from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, owl_corrected, save, verdict
 
 # --- results -------------------------------------------------------------------------------------------------------
 
@@ -202,7 +202,7 @@ def test_what_another_protocol_has_is_named_and_linked(store: Store, detail: str
     app = opened(study=here, within="60 % zeros, Wanda", detail=detail, base="dlp", target="0.6")
     [said] = [each.value for each in app.info]
     assert said.startswith(f"{lacking} at 60 % zeros, Wanda.")
-    assert "There are results at 70 % zeros, Wanda (another text, 24 × 512 tokens · calibrated on " in said
+    assert "There are results at 70 % zeros, Wanda (another text 24 × 512, calibrated on " in said
     app.query_params.update(link(app, "Open those results"))
     app.run()
     assert url(app)["study"] == other and not app.exception

@@ -176,5 +176,5 @@ def test_the_lowest_at_the_same_zeros_is_named_by_whatever_pruner() -> None:
     lowest, other = group.of(tried[2]), group.of(tried[1])
     assert verdicts.lowest(lowest, group) == ""
     said = verdicts.lowest(other, group)
-    assert said.startswith("Lowest perplexity measured at 70 % zeros: ") and "SparseGPT" in said
+    assert said.startswith("Lowest by any pruner at 70 % zeros: ") and "SparseGPT" in said
     assert f"{lowest.perplexity:.1f}" in said

@@ -6,8 +6,8 @@ import pytest
 
 from core.store.cache import Store
 from tests import synthetic
-from tests.pages.opening import links, opened_at, url
-from tests.pages.runs_page import LAYERS, OWL, part, protocols, row, said, study
+from tests.pages.opening import badges, links, opened_at, url
+from tests.pages.runs_page import LAYERS, OWL, part, row, said, study
 
 
 def test_every_setting_of_every_study_is_a_row(bare: Store) -> None:
@@ -19,9 +19,8 @@ def test_every_setting_of_every_study_is_a_row(bare: Store) -> None:
     change = row(bare, keys[0]).one.against_uniform.windows
     changes = [owl["against uniform, %"], owl["uniform low"], owl["uniform high"]]
     assert changes == pytest.approx([change.value, change.low, change.high])
-    assert (
-        owl["protocol"].startswith("invented evaluation text, 24 × 512 tokens") and owl["calibration seeds"] == "0, 1"
-    )
+    assert owl["protocol"].startswith("invented evaluation text 24 × 512, ") and owl["calibration seeds"] == "0, 1"
+    assert owl["read"].endswith("calibrated on invented calibration text, 16 × 64 · float32")
     assert not app.exception
 
 
@@ -39,11 +38,11 @@ def test_picked_rows_are_compared_with_the_first(bare: Store) -> None:
 
 def test_what_is_compared_stands_under_its_protocol(bare: Store) -> None:
     key, other = study(bare), study(bare, (OWL,), text="another text")
-    [line] = protocols(part("evaluations", compare=[f"{key[:6]}-0", f"{key[:6]}-1", f"{key[:6]}-2"]))
+    [line] = badges(part("evaluations", compare=[f"{key[:6]}-0", f"{key[:6]}-1", f"{key[:6]}-2"]))
     for word in ("24 × 512 tokens", "calibrated on invented calibration text, 16 × 64", "float32"):
         assert word in line
     app = part("evaluations", compare=[f"{key[:6]}-1", f"{key[:6]}-2", f"{other[:6]}-2"])
-    assert len(protocols(app)) == 2 and all(each.help for each in app.caption if "Protocol:" in each.value)
+    assert len(badges(app)) == 2 and all("text anothe" in each for each in badges(app)[1:])
 
 
 def test_a_comparison_is_in_the_link_and_back_takes_it_back(bare: Store) -> None:

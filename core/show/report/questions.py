@@ -59,11 +59,6 @@ class Answer:
     sentences: tuple[str, ...]
 
     @property
-    def protocol(self) -> str:
-        """What was read, and in which precision."""
-        return protocols.line(self.found)
-
-    @property
     def targets(self) -> list[float]:
         """Shares of zeros at which a change was measured, ascending."""
         changed = zip(self.table.rows, self.table.values.get(f"{CHANGE}{self.question.against}", ()), strict=False)

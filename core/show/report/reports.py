@@ -146,7 +146,7 @@ def _headline(found: Evaluations) -> str:
 
 def _pictures(found: Evaluations) -> Iterator[Exhibit]:
     """Perplexity over targets of each way of pruning; then each target's changes and corrections."""
-    note, prefix = protocols.badge(found), found.spec.key[:6]
+    note, prefix = protocols.short(found), found.spec.key[:6]
     for part in {each.pruned: each for each in found.slices}.values():
         yield exhibit(partial(perplexity.of_evaluations, found, None, part=part), note, prefix, part.pruned)
     for part in found.slices:

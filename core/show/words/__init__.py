@@ -86,6 +86,13 @@ def beside_curves(profiles: Sequence[Profile]) -> list[str]:
     return [f"{name}{each.entry.mark}" for name, each in zip(names, profiles, strict=True)]
 
 
+def named(profile: Profile) -> str:
+    """Model and text of a profile by their short names."""
+    about = described(profile.entry)
+    text = f"{profile_names.part(about.text)} {about.sequences} × {about.length}"
+    return f"{about.model} · {text}{profile.entry.mark}"
+
+
 def source(profile: Profile) -> str:
     """Model, text and amount in one line."""
     text = profile.spec.text

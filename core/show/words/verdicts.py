@@ -15,8 +15,9 @@ from core.base.spec import number
 from core.kinds.treatments import USUAL
 from core.results.comparison import FEWEST_WINDOWS, Interval, said, verdict
 from core.results.evaluated import Change, EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice
+from core.results.evaluations import Evaluations, Slice, slice_of
 from core.results.leaderboard import Contender, where
+from core.results.protocols import short
 from core.results.rows import Row
 
 ROUNDING = 0.5  # per cent of perplexity: what another batch size alone does to a model that is pruned to 70 % zeros
@@ -181,7 +182,7 @@ def lowest(one: EvaluatedSetting, found: Evaluations) -> str:
     best = min(alike, key=lambda each: each.perplexity, default=one)
     if best is one or best.perplexity == one.perplexity:
         return ""
-    return f"Lowest perplexity measured at {per_cent(target)} zeros: {best.written}, {spoken(best.name)}."
+    return f"Lowest by any pruner at {per_cent(target)} zeros: {best.written}, {spoken(best.name)}."
 
 
 # --- the leaderboard -----------------------------------------------------------------------------------------------
@@ -195,8 +196,8 @@ def winner(contenders: Iterable[Contender], target: float) -> str:
     best = min(known, key=lambda each: each.perplexity)
     change = best.measured.against_uniform
     beside = f"; against uniform {change.said}" if change else ""
-    aim = f"of {len(known)} methods measured at {per_cent(target)} zeros"
-    return f"{capital(best.spoken)} has the lowest perplexity {aim}{beside}."
+    aim = f"of {len(known)} methods at {slice_of(best.measured.setting).name}"
+    return f"{capital(best.spoken)} has the lowest perplexity {aim}: {best.measured.written}{beside}."
 
 
 def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner: str = USUAL) -> str:
@@ -213,8 +214,7 @@ def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner:
         return base == request.base, base.kind == request.base.kind, base.kind == "uniform"
 
     mine = max(reversed(_corrections(found, part)), key=alike)  # of equals the last one asked
-    text = found.provenance.get("text", "text")
-    return f"Measured at {part.name} on {text}: {' '.join(of_correction(found, mine.base, mine))}"
+    return f"Measured at {part.name} ({short(found)}): {' '.join(of_correction(found, mine.base, mine))}"
 
 
 def _corrections(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:

@@ -24,7 +24,7 @@ from pages.ui import frame, studies, view
 def show(
     request: AllocationRequest, now: Array, pruner: str, protocols: Sequence[Evaluations], profile: Profile
 ) -> None:
-    """What each method was measured to cost beside what it gives the layers, and the protocol once.
+    """What each method was measured to cost beside what it gives the layers, under its protocol.
 
     Args:
         now: (layers,) or (layers, linears) on screen.
@@ -44,9 +44,9 @@ def show(
         return
     dense = study.dense.perplexity if study.dense else math.nan
     st.header(plain(verdicts.winner(methods, target)), anchor=False)
+    studies.badge(study)
     left, right = st.columns(2, gap="large")
     with left:
         frame.show(race.finish([this, *methods], dense, look), prefix, "finish", brief=True)
     with right:
         frame.show(lanes, prefix, "lanes", brief=True)
-    studies.badge(study)

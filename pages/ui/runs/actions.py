@@ -10,6 +10,7 @@ from core.ask import naming
 from core.base import access, profile_names
 from core.base.errors import UserError
 from core.base.escape import plain
+from core.results import protocols
 from core.show.report import reports
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
@@ -81,8 +82,7 @@ def title(entry: Entry) -> str:
         case "profile":
             return subject.name(entry)
         case "study":
-            amount = f"{spec.text.sequences} × {spec.text.length}"
-            said = f"{profile_names.text(told.get('text', '?'))} · {amount} · {len(spec.points)} points"
+            said = f"{protocols.named(spec, told)} · {len(spec.points)} points"
         case _:
             said = f"best setting: {naming.setting(spec.winner)}"
     return f"{profile_names.short(told.get('model', '?'))} · {said} · {entry.key[:6]}{entry.mark}"

@@ -70,5 +70,5 @@ def _compare(rows: Sequence[Row]) -> None:
     for row in rows:
         if row.one.helped:
             st.warning(plain(f"{row.called}. {row.one.helped}"))
-    for study in {(row.study.spec.text.key, protocols.line(row.study)): row.study for row in rows}.values():
+    for study in {(row.study.spec.text.key, protocols.short(row.study)): row.study for row in rows}.values():
         studies.badge(study)

@@ -136,7 +136,8 @@ def _whole(profile: Profile) -> str:
     if place is None:
         return ""
     best = verdicts.leading(*place)
-    return f"**All layers at once, measured.** {plain(verdicts.headline(best, place.part))}: {plain(best.name)}."
+    said = f"{verdicts.headline(best, place.part)}: {best.name} ({protocols.short(place.evaluations)})"
+    return f"**All layers at once, measured.** {plain(said)}."
 
 
 def _pruning(profile: Profile, target: float) -> list[parts.Link]:

@@ -20,7 +20,7 @@ DEMO = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
         ("tiny-it", "my-notes.jsonl", "tiny · my-notes"),
         ("gemma-3-270m-it-q4_k_m.gguf, dequantised", "demo text, calibration half", "gemma-3-270m · demo text"),
         ("SmolLM2-135M-Instruct.Q2_K.gguf", "c4", "SmolLM2-135M · C4"),
-        ("tiny", "Salesforce/wikitext (test)", "tiny · WikiText"),
+        ("tiny", "Salesforce/wikitext (test)", "tiny · WikiText-2"),
     ],
 )
 def test_a_profile_is_called_by_model_text_and_amount(model: str, text: str, name: str) -> None:

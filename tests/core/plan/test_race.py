@@ -100,7 +100,9 @@ def test_the_winner_is_the_lowest_measured_perplexity_against_uniform(measured: 
     best = contenders[0]
     said, change = verdicts.winner(contenders, TARGET), best.measured.against_uniform
     assert said.startswith(f"{best.spoken} has the lowest perplexity of ")
-    assert (change is None) == said.endswith(" zeros.") and (change is None or change.said in said)
+    assert (change is None) == said.endswith(f" zeros, Wanda: {best.measured.written}.") and (
+        change is None or change.said in said
+    )
 
 
 def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(tmp_path: Path) -> None:
@@ -161,7 +163,10 @@ def test_the_correction_is_told_of_what_is_most_like_the_base(
                     if tried == TUNED or name == "wanda"]  # fmt: skip
         groups = study(tmp_path, *settings, text=text)
     said = verdicts.corrected(groups, AllocationRequest(base=base, target=TARGET), pruner)
-    assert said.startswith(f"Measured at 70 % zeros, {named} on ") and "its base, OWL" in said
+    assert (
+        said.startswith(f"Measured at 70 % zeros, {named} (invented evaluation text 24 × 512, ")
+        and "its base, OWL" in said
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
+from core.ask.requests import BestSpec
 from core.ask.settings import Setting
+from core.ask.studies import StudySpec
 from core.results import evaluations, protocols
 from core.results.study_table import rows_of
 from core.store.cache import Store
@@ -89,3 +94,89 @@ def test_ones_own_studies_come_before_those_that_ship_of_which_the_widest_is_fir
     own = synthetic.study_spec(profile, [Setting()], layers=30)
     synthetic.save_study(tmp_path, own, layers=30)
     assert next(iter(found())) == own.key
+
+
+LABEL = "c4_en_train_first1000.jsonl, documents {}"
+
+
+@pytest.mark.parametrize(
+    ("text", "windows", "length", "read", "amount", "name"),
+    [
+        (LABEL.format("800-999"), 48, 512, LABEL.format("0-599"), (16, 512), "C4 held out 48 × 512"),
+        (
+            LABEL.format("600-799"),
+            16,
+            512,
+            LABEL.format("0-599"),
+            (8, 512),
+            "C4 selection 16 × 512, calibrated on 8 × 512",
+        ),
+        (LABEL.format("5-99"), 8, 64, "c4", (16, 512), "C4 (documents 5-99) 8 × 64"),
+        ("wiki.test.raw", 148, 2048, "allenai/c4 (train)", (16, 512), "WikiText-2 148 × 2048"),
+        ("demo text, evaluation half", 16, 512, "demo text, calibration half", (16, 512), "demo text 16 × 512"),
+        ("my-notes.txt", 9, 32, "other.txt", (16, 512), "my-notes 9 × 32, calibrated on other"),
+        ("my-notes.txt", 9, 32, "other.txt", (4, 64), "my-notes 9 × 32, calibrated on other 4 × 64"),
+    ],
+)
+def test_the_short_name_of_a_protocol_says_text_amount_and_what_is_unusual(
+    text: str, windows: int, length: int, read: str, amount: tuple[int, int], name: str
+) -> None:
+    profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
+    spec = synthetic.study_spec(profile, [Setting()], layers=4, windows=windows, length=length)
+    drawn = {"windows": ((0, 0),) * amount[0], "length": amount[1]}
+    points = []
+    for each in spec.points:
+        calibration = each.pruned and each.pruned.calibration.model_copy(update=drawn)
+        points.append(
+            each.model_copy(
+                update={"pruned": each.pruned and each.pruned.model_copy(update={"calibration": calibration})}
+            )
+        )
+    told = {"text": text, "calibration": read}
+    assert protocols.named(spec.model_copy(update={"points": tuple(points)}), told) == name
+
+
+def test_protocols_are_told_apart_wherever_they_are_listed() -> None:
+    store = Store()
+    by_model = defaultdict(list)
+    for entry in store.entries("study"):
+        by_model[entry.spec.model].append(entry)
+    for entries in by_model.values():
+        groups = list(protocols.together(store, entries).values())
+        names = protocols.names(groups)
+        assert len(set(names)) == len(names)
+        assert {protocols.short(each) for each in groups} <= {name.partition(", profile")[0] for name in names}
+        apart = {(each.spec.text.key, each.spec.calibration.sequences) for each in groups}
+        assert len({protocols.short(each) for each in groups}) == len(apart)
+
+
+def test_the_usual_protocol_has_most_settings_of_the_texts_that_chose_nothing(tmp_path: Path) -> None:
+    store, profile = Store(tmp_path), synthetic.profile_spec(layers=4, sequences=4, preset="quick")
+    methods = [Setting(allocation={"base": {"kind": kind}}) for kind in ("owl", "alphapruning", "response")]
+
+    def usual() -> str:
+        groups = protocols.together(store, protocols.of_model(store, profile.model)).values()
+        place = protocols.place(groups, 0.7, mine=methods[0])
+        assert protocols.protocol(place.evaluations.spec) == protocols.usual(groups)
+        return place.evaluations.spec.text.content
+
+    def study(content: str, settings: list[Setting], looked_at: str = "a" * 16, **told: str) -> StudySpec:
+        spec = synthetic.study_spec(profile, settings, layers=4, text=content)
+        synthetic.save_study(tmp_path, spec, layers=4, profile=looked_at, **told)
+        return spec
+
+    study("few", methods[:1])
+    study("many", methods[1:])
+    assert usual() == "many", "whether or not it holds the setting in view"
+    study("few", methods[1:], looked_at="b" * 16)
+    assert usual() == "few", "settings count whichever profile they looked at"
+    study("named", methods, text=LABEL.format("600-799"))
+    assert usual() == "few", "the project's documents for selection"
+    selection, final = study("chosen on", [*methods, Setting(pruner="magnitude")]), study("judge", methods[:1])
+    assert usual() == "chosen on"
+    told = BestSpec(
+        model=profile.model, profile=profile, max_loss=None, selection=selection, final=final, winner=methods[0],
+        runner_up=None,
+    )  # fmt: skip
+    store.save(told, None, synthetic.TOLD)
+    assert usual() == "few", "a search's own selection"

@@ -46,7 +46,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     assert say(*prune).json
     out = " ".join(say(*what).out.split())
     assert f"{answer['sentence']} " in out and "documents 48-59" in out
-    assert out.count(f"8 × {LENGTH} tokens") == 2  # of the texts that select and judge
+    assert out.count(f"8 × {LENGTH}, calibrated on 3 × {LENGTH}") == 2  # of the texts that select and judge
     judged = answer["protocol"]["final"]
     assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
 
