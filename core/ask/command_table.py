@@ -17,7 +17,7 @@ from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.base.formats import capital, either
 from core.base.spec import Spec, number, word
-from core.kinds.treatments import PRUNERS, REPAIRS
+from core.kinds.treatments import PRUNERS, REPAIRS, USUAL
 
 ROLES = ("calibration", "selection", "final")  # texts of a search
 
@@ -166,7 +166,10 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
     "allocate": (
         Option("profile", "A profile's key, or demo.", "demo", always=True),
         Option("allocation", f"{METHOD}.", "uniform:0.7", always=True, write=grammar.write),
-        Option("judge", "Harm that the estimate sums: drift, kl or nll.", "drift"),
+        Option("pruner", f"{either(PRUNERS)}: what will prune, for the prediction.", USUAL),
+        Option("repair", f"{either(REPAIRS)}: what will repair it."),
+        Option("anchors", "A study's key: its settings predict; else those of the best protocol do."),
+        Option("max_loss", "In place of the target: the largest rise of the perplexity that is predicted, as in 10%."),
         CACHE,
         JSON,
     ),

@@ -1,20 +1,23 @@
-"""`python -m core allocate`: a sparsity budget spread over layers."""
+"""`python -m core allocate`: a sparsity budget spread over layers, and what it is predicted to cost."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from core.ask.grammar import read_allocation
+from core.ask.grammar import read_allocation, write
+from core.ask.typed import fraction
 from core.base.errors import UserError
-from core.base.formats import digits
-from core.base.spec import look_up
 from core.cli import command
 from core.cli.output import say, say_json, say_table
-from core.plan.responses import NAMES, estimate, judge_of
+from core.kinds.treatments import treatment
 from core.plan.spread import Allocation, allocate
+from core.results import protocols
+from core.results.anchors import Anchors, Prediction, stored
+from core.show.words import forecast
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -22,55 +25,79 @@ from core.store.profiles import Profile
 
 @command("allocate")
 def spread(given: SimpleNamespace) -> None:
-    """Spread a sparsity budget over the layers of a measured model."""
+    """Spread a sparsity budget over the layers of a measured model, and predict what it costs."""
     asked, store = read_allocation(given.allocation), Store(given.cache)
-    look_up(NAMES, given.judge, "harm")
     found = profiles.load(store, store.profile(given.profile))
-    allocation = allocate(asked, found)
-    answer = allocated_json(allocation, found, given.judge)
+    pruned = treatment(given.pruner, given.repair)
+    allocation, lacking = allocate(asked, found), ""
+    try:
+        anchors = stored(store, found, pruned, given.anchors)
+        if given.max_loss is not None:
+            allocation = allocate(anchors.sparsest(asked, fraction(given.max_loss)), found)
+        predicted = {name: anchors.one(row) for name, row in _rows(allocation).items()}
+    except UserError as reason:
+        if given.anchors or given.max_loss is not None:
+            raise
+        anchors, predicted, lacking = None, {}, str(reason)
+    answer = allocated_json(allocation, found) | predicted_json(anchors, predicted) | {"no_prediction": lacking or None}
     if given.json:
         say_json(answer)
         return
     _say(allocation, answer)
+    if anchors:
+        say(forecast.beside({NAMED[name]: each for name, each in predicted.items()}), forecast.basis(anchors))
+        say(*anchors.left_out)
+    else:
+        say(f"No prediction: {lacking}")
     if found.entry.packs:
         say(f"profile {found.entry.key} is imported: its numbers were not measured here")
-
-
-def allocated_json(allocation: Allocation, found: Profile, judge: str) -> dict[str, Any]:
-    """The JSON of an allocation, with the additive estimate of a harm, and why there is none of some."""
-    pruner = judge_of(allocation.request, found)
-    rows = {
-        "sparsity": allocation.exact,
-        "base": allocation.exact_base,
-        "uniform": np.full_like(allocation.exact, allocation.request.target),
-    }
-    values, lacking = dict.fromkeys(rows), {}
-    for name, row in rows.items():
-        try:
-            values[name] = estimate(row, found, judge, pruner)
-        except UserError as error:
-            lacking[name] = str(error)
-    return {
-        "profile": found.entry.key,
-        "imported": bool(found.entry.packs),
-        "request": allocation.request.model_dump(mode="json"),
-        **({"linears": found.provenance.get("linears")} if allocation.linears is not None else {}),
-        "base": rows["base"],
-        "sparsity": rows["sparsity"],
-        "budget": round(allocation.budget, 9),
-        "bound": allocation.bound,
-        "bounds": [allocation.bounds.low, allocation.bounds.high],
-        "judge": {"harm": judge, "pruner": pruner},
-        "estimate": values,
-        "no_estimate": lacking,
-    }
 
 
 NAMED = {"sparsity": "this allocation", "base": "its base", "uniform": "uniform"}
 
 
+def _rows(allocation: Allocation) -> dict[str, np.ndarray]:
+    even = np.full_like(allocation.exact, allocation.request.target)
+    return {"sparsity": allocation.exact, "base": allocation.exact_base, "uniform": even}
+
+
+def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction]) -> dict[str, Any]:
+    """The prediction of an allocation with what it was learned from, and those of its base and of uniform."""
+    if anchors is None:
+        return {"predicted": None}
+    said = {name: each._asdict() for name, each in predicted.items()}
+    off = anchors.leave_one_out
+    return {
+        "predicted": said.pop("sparsity") | {
+            "pruner": anchors.treatment.pruner,
+            "repair": anchors.treatment.repair,
+            "anchors": [each.setting.name for each in anchors.settings],
+            "left_out": anchors.left_out,
+            "leave_one_out": off and off._asdict(),
+            "protocol": protocols.line(anchors.study),
+        },
+        "predicted_beside": said,
+    }  # fmt: skip
+
+
+def allocated_json(allocation: Allocation, found: Profile) -> dict[str, Any]:
+    """The JSON of an allocation."""
+    return {
+        "profile": found.entry.key,
+        "imported": bool(found.entry.packs),
+        "request": allocation.request.model_dump(mode="json"),
+        "allocation": None if allocation.request.base.by_hand else write(allocation.request),
+        **({"linears": found.provenance.get("linears")} if allocation.linears is not None else {}),
+        "base": allocation.exact_base,
+        "sparsity": allocation.exact,
+        "budget": round(allocation.budget, 9),
+        "bound": allocation.bound,
+        "bounds": [allocation.bounds.low, allocation.bounds.high],
+    }
+
+
 def _say(allocation: Allocation, answer: dict[str, Any]) -> None:
-    """Every layer, and its linears where each has a sparsity of its own; then the estimates."""
+    """Every layer, and its linears where each has a sparsity of its own."""
     low, high = answer["bounds"]
     within = "" if allocation.request.unclipped else f", inside {low:g} to {high:g}"
     layers = zip(allocation.base, allocation.sparsity, allocation.bound, strict=True)
@@ -85,8 +112,3 @@ def _say(allocation: Allocation, answer: dict[str, Any]) -> None:
         rows = [row + [f"{each:.3f}" for each in more] for row, more in zip(rows, allocation.linears, strict=True)]
         means = ", means over linears"
     say_table(heads, rows, f"Sparsity per layer{means}, budget {allocation.budget:.6f}{within}", words=0)
-    judge, of = answer["judge"], "linears" if means else "layers"
-    what = f"additive estimate of {NAMES[judge['harm']]}, from {of} pruned alone by {judge['pruner']}"
-    known = [f"{NAMED[name]} {digits(value, 4)}" for name, value in answer["estimate"].items() if value is not None]
-    say(*([f"{what}: {', '.join(known)}"] if known else []))
-    say(*(f"no {what} of {NAMED[name]}: {why}" for name, why in answer["no_estimate"].items()))

@@ -86,50 +86,74 @@ def of_profile(profile: Profile, pruner: str = USUAL, objective: str = "drift", 
 
 
 def judge_of(request: AllocationRequest, profile: Profile) -> str:
-    """The pruner whose responses an allocation is judged by, unless another is asked for.
-
-    That of the curves it was made from; else the first one that the profile holds curves of.
-    """
-    known = pruners(profile, request.base.per_linear)
-    return getattr(request.base, "pruner", None) or next(iter(known), USUAL)
+    """The pruner whose responses an allocation is judged by: that of the curves it was made from, else the usual."""
+    return getattr(request.base, "pruner", None) or usual(profile, request.base.per_linear)
 
 
-def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner: str = USUAL) -> float:
-    """The additive estimate: the sum of one-layer responses, or of one-linear ones, in the objective's unit.
+def usual(profile: Profile, per_linear: bool = False) -> str:
+    """The pruner whose curves are read where none is named: the first that the profile holds any of."""
+    return next(iter(pruners(profile, per_linear)), USUAL)
 
-    Layers damage each other's inputs, so the true harm is another number; within one target and pruner the order of
-    allocations is what it can tell. Estimates from layers and from linears are not comparable with each other.
 
-    Args:
-        sparsity: (layers,) or (layers, linears).
+def highest(profile: Profile, per_linear: bool = False) -> float:
+    """The largest sparsity that was measured alone, by that pruner.
 
     Raises:
-        UserError: too few sparsities were measured, or a layer's sparsity exceeds the largest of them or is negative.
+        UserError: too few sparsities were measured.
     """
-    found = of_profile(profile, pruner, objective, per_linear=sparsity.ndim == 2)
-    rows = sparsity.reshape(len(sparsity), -1)
-    for layer, unit in np.argwhere((rows < -TOLERANCE) | (rows > found.highest + TOLERANCE)):
-        raise UserError(
-            f"layer {layer} has sparsity {rows[layer, unit]:.3f}; 0 is the least, and the largest measured one is "
-            f"{found.highest:g}: measure a larger one, or change the bounds"
-        )
-    return float(estimates(sparsity[None], profile, objective, pruner)[0])
+    return of_profile(profile, usual(profile, per_linear), per_linear=per_linear).highest
 
 
 def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: str = USUAL) -> Array:
-    """The additive estimate of many allocations; NaN where one leaves 0 to the largest measured sparsity.
+    """The additive estimate of many allocations: the sum of one-layer responses, or of one-linear ones.
+
+    Layers damage each other's inputs, so the true harm is another number: `prediction` learns it from this one.
 
     Args:
         rows: (rows, layers) or (rows, layers, linears).
 
     Returns:
-        (rows,) in the objective's unit; see `estimate` for what it can tell.
+        (rows,) in the objective's unit; NaN where one leaves 0 to the largest measured sparsity.
 
     Raises:
         UserError: too few sparsities were measured.
     """
     found = of_profile(profile, pruner, objective, per_linear=rows.ndim == 3)
-    units = rows.reshape(len(rows), -1)
+    return _read(found, rows.reshape(len(rows), -1)).sum(1)
+
+
+def layer_harms(rows: Array, profile: Profile, objective: str = "drift") -> Array:
+    """The harm of each layer of many allocations pruned alone, (rows, layers), in the objective's unit.
+
+    By the curves of the usual pruner, where the profile holds any of it. A layer whose linears have a sparsity each
+    counts as pruned evenly to where its linears, each alone, do as much together: so both kinds of budget are on one
+    scale.
+
+    Args:
+        rows: (rows, layers) or (rows, layers, linears).
+
+    Returns:
+        NaN where one leaves 0 to the largest measured sparsity.
+
+    Raises:
+        UserError: too few sparsities were measured.
+    """
+    pruner = usual(profile, per_linear=rows.ndim == 3)
+    even = rows if rows.ndim == 2 else _even(rows, of_profile(profile, pruner, objective, per_linear=True))
+    return _read(of_profile(profile, pruner, objective), even)
+
+
+def _even(rows: Array, found: Curves) -> Array:
+    """The even sparsity of every layer that does as much as its linears, (rows, layers)."""
+    harms = _read(found, rows.reshape(len(rows), -1)).reshape(rows.shape).sum(2)
+    together = found.harm.reshape(rows.shape[1], rows.shape[2], -1).sum(1)
+    layers = zip(harms.T, together, strict=True)
+    return np.stack([np.interp(harm, evenly, found.sparsity) for harm, evenly in layers], axis=1)
+
+
+def _read(found: Curves, units: Array) -> Array:
+    """Harm of every unit at its sparsity, (rows, units); NaN where that was not measured."""
     known = np.where((units >= -TOLERANCE) & (units <= found.highest + TOLERANCE), units, np.nan)
-    harms = [np.interp(of_unit, found.sparsity, harm) for of_unit, harm in zip(known.T, found.harm, strict=True)]
-    return np.stack(harms, axis=1).sum(1)
+    return np.stack(
+        [np.interp(of_unit, found.sparsity, harm) for of_unit, harm in zip(known.T, found.harm, strict=True)], axis=1
+    )

@@ -168,6 +168,14 @@ def merged(found: Sequence[Evaluations]) -> Evaluations:
     return Evaluations(spec, told, tuple(points.values()), entries, profiles=profiles, selects=found[0].selects)
 
 
+def by_protocol(found: Iterable[Evaluations]) -> list[Evaluations]:
+    """Studies put together where their protocol is the same, whatever profile their allocations looked at."""
+    homes: dict[Protocol, list[Evaluations]] = defaultdict(list)
+    for each in found:
+        homes[protocol(each.spec)].append(each)
+    return [merged(parts) for home, parts in homes.items() if not home.outdated]
+
+
 # --- in words -----------------------------------------------------------------------------------------------------
 
 

@@ -64,19 +64,19 @@ GROUPS: dict[str, tuple[Line, ...]] = {
     ),
     "Spread a budget, at once": (
         Line(
-            "allocate --allocation uniform:0.7 --judge kl",
+            "allocate --allocation uniform:0.7",
             "Every layer alike: the control that every method must beat.",
         ),
         Line(
-            'allocate --allocation "owl m=5 lam=0.08 strength=0.04:0.7" --judge kl',
+            'allocate --allocation "owl m=5 lam=0.08 strength=0.04:0.7"',
             "OWL with the absorption-aware correction.",
         ),
         Line(
-            'allocate --allocation "owl strength=0.04 control=reversed:0.7" --judge kl',
+            'allocate --allocation "owl strength=0.04 control=reversed:0.7"',
             "Its reverse, a control: if this does as well, the correction is not what helps.",
         ),
         Line(
-            'allocate --allocation "response objective=kl:0.7" --judge kl',
+            'allocate --allocation "response objective=kl:0.7"',
             "The allocation with the least total harm, from measured one-layer responses.",
         ),
     ),

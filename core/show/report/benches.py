@@ -15,6 +15,7 @@ from core.show.figures import evaluation
 from core.show.figures.axes import row_axis
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart, heat, layout
+from core.show.report import predictions
 from core.show.words import findings
 from core.store import profiles
 from core.store.cache import HOME, Store
@@ -71,6 +72,14 @@ def _checkpoints() -> pd.DataFrame:
 
 _PEERS = "make bench"
 BENCHES = {
+    "prediction": Bench(
+        "How well is a perplexity predicted before pruning?",
+        "Errors of the increase in loss over the dense model's, of every committed setting: predicted from all others "
+        "of its pruner, repair and protocol, and from the four default anchors alone.",
+        "make studies",
+        predictions.COLUMNS[0],
+        predictions.table,
+    ),
     "families": Bench(
         "Which model families work?",
         "Each cell is a test on a small random model of the family: yes where it passes, no where it is refused in one "

@@ -37,7 +37,7 @@ def section(allocation: Allocation, request: AllocationRequest, profile: Profile
     st.caption("This command prints the same numbers.")
     file = f"{profile.entry.key[:6]}-allocation.json"
     file_or_request = file if allocation.request.base.by_hand else allocation.request
-    how = {"profile": profile.entry.key, "allocation": file_or_request, "judge": settings.HARM}
+    how = {"profile": profile.entry.key, "allocation": file_or_request}
     frame.command(line("allocate", **how, cache=Store().elsewhere))
     st.download_button("JSON", written(allocation, profile), file, "application/json", key="json", on_click="ignore")
 

@@ -13,7 +13,7 @@ from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.kinds import Manual
-from core.plan.responses import estimate, estimates
+from core.plan.responses import estimates
 from core.plan.spread import allocate, spread
 from core.results import candidates
 from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
@@ -37,16 +37,15 @@ def test_estimates_per_linear_are_sums_over_linears(layers: int, seed: int) -> N
     rows = rng.uniform(0, 0.9, (3, layers, 3))
     rows[2, 0, 1] = 0.93
     found = estimates(rows, here, "kl")
-    assert found[:2] == pytest.approx([estimate(row, here, "kl") for row in rows[:2]])
+    alone = np.where(np.eye(3 * layers, dtype=bool).reshape(-1, layers, 3), rows[:2, None], 0)
+    assert found[:2] == pytest.approx([estimates(each, here, "kl").sum() for each in alone])
     assert np.isnan(found[2])
-    with pytest.raises(UserError, match=r"layer 0 has sparsity 0.930; .* is 0.9:"):
-        estimate(rows[2], here, "kl")
     one = np.zeros((layers, 3))
     one[1, 2] = 0.7
     [harm] = [
         each.kl[1].mean() for key, each in here.perturbed.items() if key.name == "residual_linear:wanda:0.7:mlp.up"
     ]
-    assert estimate(one, here, "kl") <= harm * (1 + 1e-9)  # the hull lies on or below what was measured
+    assert estimates(one[None], here, "kl")[0] <= harm * (1 + 1e-9)  # the hull lies on or below what was measured
 
 
 def test_numbers_per_linear_set_by_hand_are_kept_and_brought_to_the_budget() -> None:

@@ -15,7 +15,6 @@ from core.ask.allocations import AllocationRequest, Correction
 from core.ask.grammar import OF_ALLOCATION, OF_CORRECTION
 from core.base.errors import UserError
 from core.base.spec import checked
-from core.cli.allocating import allocated_json
 from core.cli.output import as_json
 from core.cli.study_output import study_json
 from core.kinds import Manual
@@ -38,7 +37,7 @@ OF_PERTURBATION = (
     "gains", "interval", "verdict", "mean_ratio", "median", "drift", "drift_first", "final_drift", "kl",
     "nll_increase", "flips", "seeds", "n",
 )  # fmt: skip
-TOLD_OF_ALLOCATION = ("request", "base", "sparsity", "budget", "bound", "bounds", "judge", "estimate")
+TOLD_OF_ALLOCATION = ("request", "base", "sparsity", "budget", "bound", "bounds")
 OF_POINT = ("setting", "against_uniform", "against_base", "over_seeds", "over_shuffles")
 
 
@@ -166,9 +165,8 @@ def allocated(key: str, name: str, asked: dict[str, Any]) -> Figures:
     for base, own in ALLOCATION["bases"].items():
         for variation in asked["variations"]:
             more = dict(ALLOCATION["variations"][variation])
-            judge = more.pop("judge", "drift")
             for target in asked["targets"]:
-                told = _by_hand(key, more, target, judge) if base == "manual" else _said(key, own | more, target, judge)
+                told = _by_hand(key, more, target) if base == "manual" else _said(key, own | more, target)
                 place = f"{name}/{base}/{variation}/{target}"
                 if told is None:
                     yield place, REFUSED
@@ -177,13 +175,13 @@ def allocated(key: str, name: str, asked: dict[str, Any]) -> Figures:
                     yield f"{place}/{field}", told[field]
 
 
-def _said(key: str, given: dict[str, Any], target: float, judge: str) -> dict[str, Any] | None:
+def _said(key: str, given: dict[str, Any], target: float) -> dict[str, Any] | None:
     base, *words = (f"{name}={value}" for name, value in given.items())
     words = " ".join([base.removeprefix("base="), *words])
-    return ask("allocate", "--profile", key, "--allocation", f"{words}:{target}", "--judge", judge)
+    return ask("allocate", "--profile", key, "--allocation", f"{words}:{target}")
 
 
-def _by_hand(key: str, given: dict[str, Any], target: float, judge: str) -> dict[str, Any] | None:
+def _by_hand(key: str, given: dict[str, Any], target: float) -> dict[str, Any] | None:
     """Numbers along a line, shifted to the target: what no line asks for."""
     there = profile(key)
     whole, fix = ({name: given[name] for name in names if name in given} for names in (OF_ALLOCATION, OF_CORRECTION))
@@ -191,9 +189,12 @@ def _by_hand(key: str, given: dict[str, Any], target: float, judge: str) -> dict
     try:
         asked = {"base": Manual(sparsity=line), "target": target, "correction": checked(Correction, **fix)}
         request = checked(AllocationRequest, **asked, **whole)
-        return json.loads(as_json(allocated_json(allocate(request, there), there, judge)))
+        found = allocate(request, there)
     except UserError:
         return None
+    told = {"request": request.model_dump(mode="json"), "base": found.exact_base, "sparsity": found.exact}
+    told |= {"budget": round(found.budget, 9), "bound": found.bound, "bounds": [found.bounds.low, found.bounds.high]}
+    return json.loads(as_json(told))
 
 
 # --- studies -------------------------------------------------------------------------------------------------------

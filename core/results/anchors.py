@@ -1,0 +1,218 @@
+"""Anchors: evaluated settings that predict what any other allocation costs. Arithmetic of `core.plan.prediction`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from core.ask.allocations import AllocationRequest
+from core.ask.settings import Setting, uniform
+from core.base.errors import UserError
+from core.base.formats import per_cent, several
+from core.kinds import Response
+from core.kinds.treatments import Treatment
+from core.plan import prediction, responses
+from core.plan.prediction import Predicted, Predictor
+from core.plan.spread import allocate
+from core.results import protocols
+from core.results.candidates import largest
+from core.results.evaluated import EvaluatedSetting
+from core.results.evaluations import Evaluations, load
+from core.store.cache import Store
+from core.store.profiles import Profile
+from core.store.results import Array
+
+ENOUGH = 4  # anchors that carry a curve
+HIGHEST, APART = 0.8, (0.3, 0.1, 0.0)  # the targets of `usual`: the highest, and how far below it each lies
+SPARE = 0.1  # between the highest target and the largest sparsity measured: room for an allocation to differ in
+
+
+class Prediction(NamedTuple):
+    """One allocation: perplexity with the ends of its 90 % interval, and the increase of the loss, nats/token."""
+
+    perplexity: float
+    low: float
+    high: float
+    loss_increase: float
+
+
+class Errors(NamedTuple):
+    """Anchors predicted by the others: errors of the loss increase as fractions, and how many intervals held it."""
+
+    median: float
+    ninety: float  # the 90th percentile
+    covered: float  # fraction
+    half_width: float  # median of the intervals, as a fraction of the increase
+
+
+@dataclass(frozen=True, eq=False)
+class Anchors:
+    """Settings of one pruner, repair and protocol that were evaluated, and that the curves of a profile cover."""
+
+    study: Evaluations
+    treatment: Treatment
+    profile: Profile
+    settings: tuple[EvaluatedSetting, ...]
+    left_out: tuple[str, ...]  # settings that cannot serve, each with its reason
+
+    @cached_property
+    def harms(self) -> Array:
+        """(anchors, layers)"""
+        return np.concatenate([_harms(each, self.profile) for each in self.settings])
+
+    @cached_property
+    def increases(self) -> Array:
+        """(anchors,) of the loss over the dense model's, mean over calibration seeds, nats/token."""
+        return np.array([each.loss for each in self.settings]) - self.study.dense.loss
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        return prediction.fit(self.harms, self.increases)
+
+    @cached_property
+    def leave_one_out(self) -> Errors | None:
+        """None below three anchors."""
+        if len(self.settings) <= prediction.FEWEST:
+            return None
+        return errors(prediction.leave_one_out(self.harms, self.increases), self.increases)
+
+    def of(self, rows: Array) -> Predicted:
+        """Predict the increase of many allocations, (rows, layers) or (rows, layers, linears)."""
+        return self.predictor(responses.layer_harms(rows, self.profile))
+
+    def perplexities(self, rows: Array) -> Predicted:
+        """The same as perplexities."""
+        with np.errstate(over="ignore"):
+            return Predicted(*(np.exp(self.study.dense.loss + each) for each in self.of(rows)))
+
+    def one(self, exact: Array) -> Prediction:
+        """Predict one allocation, (layers,) or (layers, linears).
+
+        Raises:
+            UserError: a sparsity beyond the largest measured one.
+        """
+        increase, perplexity = self.of(exact[None]), self.perplexities(exact[None])
+        if np.isnan(increase.increase[0]):
+            raise UserError(
+                f"a layer has sparsity {exact.max():.3f}, and none above "
+                f"{responses.highest(self.profile, exact.ndim == 2):g} was measured alone: nothing beyond that is "
+                "predicted; measure a larger sparsity, or lower the upper bound"
+            )
+        return Prediction(*(float(each[0]) for each in perplexity), float(increase.increase[0]))
+
+    def sparsest(self, asked: AllocationRequest, rise: float) -> AllocationRequest:
+        """The allocation at the largest target, in steps of 1 %, whose predicted perplexity rises by no more than this.
+
+        Args:
+            rise: a fraction of the dense model's perplexity.
+
+        Raises:
+            UserError: even 1 % is predicted to cost more.
+        """
+        allowed, targets = np.log1p(rise), np.arange(1, 100) / 100
+
+        def fits(target: float) -> bool:
+            try:
+                found = allocate(asked.model_copy(update={"target": target}), self.profile)
+            except UserError:  # beyond the bounds, or beyond what was measured
+                return False
+            return bool(self.of(found.exact[None]).increase[0] <= allowed)
+
+        best = largest(targets.tolist(), fits)
+        if best is None:
+            raise UserError(f"even 1 % of zeros is predicted to raise the perplexity by more than {per_cent(rise)}")
+        return asked.model_copy(update={"target": best})
+
+
+def errors(found: Predicted, true: Array) -> Errors:
+    """How far predictions were off, (settings,) each."""
+    off, covered = np.abs(found.increase / true - 1), (found.low <= true) & (true <= found.high)
+    half = (found.high - found.low) / (2 * found.increase)
+    return Errors(float(np.median(off)), float(np.quantile(off, 0.9)), float(covered.mean()), float(np.median(half)))
+
+
+def stored(store: Store, profile: Profile, treatment: Treatment, key: str | None = None) -> Anchors:
+    """The anchors in a store; imported settings serve only where they are named.
+
+    Args:
+        key: of the study whose settings are the anchors; None for the best protocol.
+
+    Raises:
+        UserError: no such study, or as `anchors`.
+    """
+    if key is not None:
+        entries = [store.by_key(key, ("study",))]
+    else:
+        entries = [each for each in protocols.of_model(store, profile.spec.model) if not each.packs]
+    return anchors((load(store, each) for each in entries), profile, treatment)
+
+
+def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatment) -> Anchors:
+    """The anchors among studies: of protocols with enough of them the one that judges by most tokens.
+
+    Args:
+        groups: studies of any models; those of other models never predict.
+
+    Raises:
+        UserError: the profile lacks response curves, or fewer than two settings can serve.
+    """
+    responses.highest(profile)
+    mine = (each for each in groups if each.spec.model.weights == profile.spec.model.weights)
+    found = [fitting(each, profile, treatment) for each in protocols.by_protocol(mine)]
+    best = max(found, key=_worth, default=None)
+    if best is None or len(best.settings) < prediction.FEWEST:
+        some = several(len(best.settings), "setting") if best and best.settings else "no setting"
+        raise UserError(
+            f"{some} evaluated with {treatment.label} can predict this model, and {prediction.FEWEST} or more are "
+            "needed: `anchors` evaluates four"
+        )
+    return best
+
+
+def _worth(found: Anchors) -> tuple[bool, int, int]:
+    count, text = len(found.settings), found.study.spec.text
+    return count >= ENOUGH, text.sequences * text.length if count >= ENOUGH else 0, count
+
+
+def fitting(study: Evaluations, profile: Profile, treatment: Treatment) -> Anchors:
+    """The settings of one protocol that can serve, each allocation once; what broke the model is named."""
+    kept: dict[bytes, EvaluatedSetting] = {}
+    left_out = []
+    for one in study.settings if study.dense else ():
+        setting = one.setting
+        if setting.pattern or setting.true_sequential or setting.treatment != treatment:
+            continue
+        if not one.finite:
+            left_out.append(f"{one.name} is left out: its perplexity is not a number")
+        elif one.loss > study.dense.loss and _covered(one, profile):
+            kept.setdefault(one.planned.tobytes(), one)
+    return Anchors(study, treatment, profile, tuple(kept.values()), tuple(left_out))
+
+
+def _covered(one: EvaluatedSetting, profile: Profile) -> bool:
+    try:
+        return bool(np.isfinite(_harms(one, profile)).all())
+    except UserError:  # linears were not measured alone
+        return False
+
+
+def _harms(one: EvaluatedSetting, profile: Profile) -> Array:
+    """(1, layers)"""
+    return responses.layer_harms(one.planned[None], profile)
+
+
+def usual(profile: Profile, treatment: Treatment) -> tuple[Setting, ...]:
+    """The default anchors: uniform at three targets, and response at the middle one.
+
+    Raises:
+        UserError: the profile lacks response curves.
+    """
+    top = min(HIGHEST, responses.highest(profile) - SPARE)
+    low, middle, high = (round(top - below, 2) for below in APART)
+    how = {"pruner": treatment.pruner, "repair": treatment.repair}
+    response = AllocationRequest(base=Response(pruner=responses.usual(profile)), target=middle)
+    return tuple(Setting(allocation=each, **how) for each in (*map(uniform, (low, middle, high)), response))

@@ -1,0 +1,89 @@
+"""How well a loss is predicted: every committed setting from the others, and from the default anchors alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from core.plan import prediction, responses
+from core.plan.prediction import Predicted
+from core.results import protocols
+from core.results.anchors import ENOUGH, Anchors, errors, fitting, usual
+from core.store import profiles
+from core.store.cache import HOME, Store
+
+COLUMNS = ("median error, %", "nine in ten, %", "90 % interval holds, %", "its half width, %")
+LEAST = ENOUGH + 1  # settings of a group, so that anything is left to be predicted by four
+
+
+class Group(NamedTuple):
+    """Predictions of the settings of one protocol, pruner and repair, and what was measured: nats, (settings,)."""
+
+    anchors: Anchors
+    left_out: Predicted  # each by all others
+    by_default: Predicted | None  # those that are no default anchor, by these; None where one of them is missing
+    rest: np.ndarray  # places of these settings
+
+    @property
+    def name(self) -> str:
+        found = self.anchors
+        return f"{found.study.provenance['model']}, {found.treatment.label}, {protocols.line(found.study)}"
+
+
+def groups() -> Iterator[Group]:
+    """Every protocol, pruner and repair with enough settings, by the committed profile that covers the most."""
+    store = Store(HOME / "demo")
+    known = [profiles.load(store, each) for each in store.entries()]
+    known = [each for each in known if each.weights is not None and responses.pruners(each)]
+    studies = list(protocols.together(store, store.entries("study")).values())
+    for study, treatment in _asked(studies):
+        of_model = [each for each in known if each.spec.model.weights == study.spec.model.weights]
+        found = max((fitting(study, each, treatment) for each in of_model), key=lambda one: len(one.settings))
+        if len(found.settings) >= LEAST:
+            yield _group(found)
+
+
+def _asked(studies):
+    merged = protocols.by_protocol(studies)
+    for study in merged:
+        for treatment in dict.fromkeys(each.setting.treatment for each in study.settings):
+            yield study, treatment
+
+
+def _group(found: Anchors) -> Group:
+    harms, true = found.harms, found.increases
+    asked = usual(found.profile, found.treatment)
+    places = [place for place, each in enumerate(found.settings) if each.setting in asked]
+    rest = np.setdiff1d(np.arange(len(true)), places)
+    by_default = prediction.fit(harms[places], true[places])(harms[rest]) if len(places) == len(asked) else None
+    return Group(found, prediction.leave_one_out(harms, true), by_default, rest)
+
+
+def table() -> pd.DataFrame:
+    """A row for each group and one for all together; the error is that of the increase of the loss."""
+    found = list(groups())
+    rows = [_row(each.name, [each]) for each in found]
+    return pd.DataFrame([_row("all", found), *rows])
+
+
+def _row(name: str, found: list[Group]) -> dict[str, object]:
+    def joined(parts: list[Predicted]) -> Predicted:
+        return Predicted(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+    def cells(predicted: Predicted, true: np.ndarray, what: str) -> dict[str, float]:
+        return dict(
+            zip((f"{what}{each}" for each in COLUMNS), (100 * each for each in errors(predicted, true)), strict=True)
+        )
+
+    row = {"what": name, "settings": sum(len(each.anchors.settings) for each in found)}
+    row |= cells(
+        joined([each.left_out for each in found]), np.concatenate([each.anchors.increases for each in found]), ""
+    )
+    default = [each for each in found if each.by_default]
+    if default:
+        true = np.concatenate([each.anchors.increases[each.rest] for each in default])
+        row |= cells(joined([each.by_default for each in default]), true, "default anchors: ")
+    return row

@@ -1,0 +1,38 @@
+"""What a prediction of perplexity says, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core.base.formats import digits, listed, per_cent, several
+from core.results import protocols
+from core.results.anchors import Anchors, Prediction
+
+
+def interval(found: Prediction) -> str:
+    """`612 [560, 668]`: a perplexity and its 90 % interval."""
+    return f"{digits(found.perplexity, 3)} [{digits(found.low, 3)}, {digits(found.high, 3)}]"
+
+
+def beside(found: Mapping[str, Prediction]) -> str:
+    """`Predicted perplexity, 90 % interval: this allocation 612 [560, 668], uniform 932 [860, 1,010].`"""
+    said = ", ".join(f"{name} {interval(each)}" for name, each in found.items())
+    return f"Predicted perplexity, 90 % interval: {said}."
+
+
+def basis(found: Anchors) -> str:
+    """Two sentences: what it was learned from, and how wrong it was on settings it had not seen."""
+    count, off = len(found.settings), found.leave_one_out
+    evaluated = f"{several(count, 'setting')} evaluated with {found.treatment.label}"
+    learned = f"Learned from {evaluated} ({protocols.line(found.study)})."
+    if off is None:
+        return f"{learned} With so few, how wrong it is has not been seen: evaluate one more."
+    wrong = (
+        f"half were within {per_cent(off.median)} of their increase in loss, nine in ten within {per_cent(off.ninety)}"
+    )
+    return f"{learned} Predicting each from the others, {wrong}."
+
+
+def left_out(found: Anchors) -> str:
+    """The settings that could not serve, each with its reason; empty where all could."""
+    return listed(found.left_out)

@@ -1,0 +1,95 @@
+"""Predictions: intervals that cover what they were not shown, curves that only rise, few anchors that never bend."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.base.errors import UserError
+from core.plan import prediction, responses
+from tests.core.allocating import of_linears, quick
+
+SEEDS = st.integers(0, 10**6)
+
+
+def world(rng: np.random.Generator, count: int, layers: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Harms (count, layers) of allocations at several targets, and increases as some model might show them."""
+    share = rng.lognormal(0, 0.7, layers)
+    harms = share * rng.choice([0.02, 0.05, 0.1, 0.2], (count, 1)) * rng.lognormal(0, 0.3, (count, layers))
+    power, slope, bend, noise = (
+        rng.uniform(0.6, 1.3),
+        rng.uniform(0.6, 1.3),
+        rng.normal(0, 0.05),
+        rng.uniform(0.01, 0.1),
+    )
+    x = np.log((harms**power).sum(1)) / power
+    z = x - x.mean()
+    return harms, np.exp(0.3 + slope * z + bend * z**2 + noise * rng.standard_normal(count))
+
+
+@pytest.mark.parametrize("anchors", [3, 4, 6, 12, 40])
+def test_nine_in_ten_intervals_hold_what_was_not_shown(anchors: int) -> None:
+    rng, covered = np.random.default_rng(anchors), []
+    for _ in range(200):
+        harms, true = world(rng, anchors + 5)
+        found = prediction.fit(harms[:anchors], true[:anchors])(harms[anchors:])
+        covered.append((found.low <= true[anchors:]) & (true[anchors:] <= found.high))
+    assert np.mean(covered) >= 0.88
+
+
+@quick
+@given(seed=SEEDS, anchors=st.integers(2, 12))
+def test_more_harm_of_any_layer_never_predicts_less_loss(seed: int, anchors: int) -> None:
+    rng = np.random.default_rng(seed)
+    harms, true = world(rng, anchors)
+    true = rng.permutation(true) if seed % 3 == 0 else true  # anchors that contradict each other too
+    found = prediction.fit(harms, true)
+    row = np.sort(rng.lognormal(-3, 2, (50, 8)), axis=0)
+    increase = found(row).increase
+    assert (np.diff(increase) >= -1e-12 * increase[1:]).all()
+    assert found(np.zeros((1, 8))).increase == 0
+
+
+@quick
+@given(seed=SEEDS, anchors=st.integers(2, 12))
+def test_an_interval_holds_its_prediction_and_widens_away_from_the_anchors(seed: int, anchors: int) -> None:
+    harms, true = world(np.random.default_rng(seed), anchors)
+    found = prediction.fit(harms, true)
+    near, far = (found(harms.mean(0, keepdims=True) * scale) for scale in (1, 1000))
+    for each in (near, far):
+        assert 0 < each.low[0] < each.increase[0] < each.high[0]
+    assert far.high[0] / far.increase[0] > near.high[0] / near.increase[0]
+
+
+@quick
+@given(seed=SEEDS, slope=st.floats(0.6, 1.4))
+def test_two_anchors_give_a_line_and_four_on_it_stay_there(seed: int, slope: float) -> None:
+    """The curve neither bends where nothing bends nor leaves the anchors."""
+    share = np.random.default_rng(seed).lognormal(0, 0.7, 8)
+    for sizes in ([0.05, 0.2], [0.03, 0.05, 0.1, 0.2]):
+        harms = share * np.array(sizes)[:, None]
+        found = prediction.fit(harms, 2 * np.array(sizes) ** slope)
+        assert found(share[None] * 0.1).increase == pytest.approx(2 * 0.1**slope, rel=0.02)
+
+
+def test_what_is_not_known_is_not_predicted_and_one_anchor_is_none() -> None:
+    harms, true = world(np.random.default_rng(0), 5)
+    harms[0, 2] = np.nan
+    assert np.isnan(prediction.fit(harms[1:], true[1:])(harms[:1]).increase[0])
+    with pytest.raises(UserError, match="2 or more evaluated settings, and there are 1"):
+        prediction.fit(harms[1:2], true[1:2])
+
+
+@quick
+@given(layers=st.integers(2, 6), seed=SEEDS)
+def test_linears_pruned_evenly_count_as_their_layer(layers: int, seed: int) -> None:
+    here, even = of_linears(layers, seed), np.random.default_rng(seed).uniform(0.05, 0.85, (3, layers))
+    of_linear = np.repeat(even[:, :, None], 3, axis=2)
+    assert responses.layer_harms(of_linear, here) == pytest.approx(responses.layer_harms(even, here), rel=1e-6)
+    worse = of_linear.copy()
+    worse[:, 0, 0] += 0.04
+    assert (responses.layer_harms(worse, here) >= responses.layer_harms(of_linear, here) - 1e-12).all()
+    worse[1, 0, 1] = 0.97
+    assert np.isnan(responses.layer_harms(worse, here)[1, 0])

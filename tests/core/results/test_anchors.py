@@ -1,0 +1,169 @@
+"""Anchors: which evaluated settings predict, what is refused in a sentence, how wrong they are on committed results."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.ask.allocations import AllocationRequest
+from core.ask.settings import Setting, uniform
+from core.base.errors import UserError
+from core.cli import main
+from core.kinds.treatments import Treatment
+from core.plan.spread import allocate
+from core.results import anchors, evaluations
+from core.results.anchors import fitting, stored, usual
+from core.show.report import predictions
+from core.store import profiles
+from core.store.cache import Store
+from core.store.profiles import Profile
+from tests import synthetic
+
+WANDA = Treatment("wanda")
+LAYERS = 6
+EVEN = AllocationRequest(base=uniform(0.5).base, target=0.5)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+@pytest.fixture
+def profile(store: Store) -> Profile:
+    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, LAYERS)))
+
+
+def evaluated(store: Store, profile: Profile, settings: list[Setting], **how: object) -> str:
+    spec = synthetic.study_spec(
+        profile.spec, settings, LAYERS, **{k: how.pop(k) for k in ("windows", "text") if k in how}
+    )
+    return synthetic.save_study(store.root, spec, LAYERS, profile=profile.entry.key, **how)
+
+
+def at(*targets: float, **more: object) -> list[Setting]:
+    return [Setting(allocation=uniform(each), **more) for each in targets]
+
+
+def test_the_default_anchors_are_uniform_at_three_targets_and_response_at_one(store: Store, profile: Profile) -> None:
+    asked = usual(profile, Treatment("alps", "refit_dense"))
+    said = [(each.allocation.base.kind, each.allocation.target, each.treatment.name) for each in asked]
+    assert said == [(kind, target, "alps+refit_dense") for kind, target in
+                    (("uniform", 0.5), ("uniform", 0.7), ("uniform", 0.8), ("response", 0.7))]  # fmt: skip
+    evaluated(store, profile, list(usual(profile, WANDA)))
+    found = stored(store, profile, WANDA)
+    assert len(found.settings) == 4 and found.leave_one_out.covered <= 1
+    near = found.one(allocate(EVEN, profile).exact)
+    true = found.study.dense.perplexity * np.exp(synthetic.invented_cost(at(0.5)[0]))
+    assert near.low <= true <= near.high and near.low < near.perplexity < near.high
+    assert near.perplexity == pytest.approx(found.study.dense.perplexity * np.exp(near.loss_increase))
+
+
+def test_seeds_are_one_anchor_and_what_broke_the_model_is_named(store: Store, profile: Profile) -> None:
+    seeds = [each for seed in (0, 1, 2) for each in at(0.5, 0.6, 0.8, calibration_seed=seed)]
+    [broken] = at(0.8)
+    evaluated(store, profile, seeds, broken={each: 1 for each in seeds if each.seedless == broken})
+    found = stored(store, profile, WANDA)
+    assert [each.setting.allocation.target for each in found.settings] == [0.5, 0.6]
+    assert len(found.left_out) == 1 and "not a number" in found.left_out[0]
+
+
+def test_texts_repairs_and_models_are_never_mixed(store: Store, profile: Profile) -> None:
+    evaluated(store, profile, at(0.5))
+    evaluated(store, profile, at(0.7), text="another text")
+    evaluated(store, profile, at(0.6, repair="refit"))
+    with pytest.raises(UserError, match="1 setting evaluated with Wanda can predict this model, and 2 or more"):
+        stored(store, profile, WANDA)
+    spec = synthetic.profile_spec(LAYERS, seed=1, prunable=True)
+    other = profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, LAYERS)))
+    evaluated(store, profile, at(0.6, 0.7))
+    assert len(stored(store, profile, WANDA).settings) == 3
+    with pytest.raises(UserError, match="no setting evaluated with Wanda can predict this model"):
+        stored(store, other, WANDA)
+
+
+def test_of_several_protocols_the_one_that_judges_by_most_tokens_predicts(store: Store, profile: Profile) -> None:
+    small = evaluated(store, profile, at(0.4, 0.5, 0.6, 0.7, 0.8))
+    evaluated(store, profile, at(0.5, 0.6, 0.7, 0.8), windows=48, text="another text")
+    evaluated(store, profile, at(0.5, 0.6), windows=99, text="a third text")  # too few for a curve
+    assert stored(store, profile, WANDA).study.spec.text.sequences == 48
+    assert stored(store, profile, WANDA, small).study.spec.key == small
+
+
+def test_a_study_that_was_deleted_takes_its_prediction_with_it(store: Store, profile: Profile) -> None:
+    key = evaluated(store, profile, at(0.5, 0.7))
+    assert stored(store, profile, WANDA, key)
+    shutil.rmtree(store.root / "study" / key)
+    for named in (None, key):
+        with pytest.raises(UserError):
+            stored(store, profile, WANDA, named)
+
+
+def test_a_profile_without_curves_and_a_layer_beyond_them_are_refused(store: Store, profile: Profile) -> None:
+    evaluated(store, profile, at(0.5, 0.7))
+    known = {each: found for each, found in profile.perturbed.items() if each.perturbation.kind != "residual"}
+    with pytest.raises(UserError, match="no sparsity of wanda residuals"):
+        stored(store, replace(profile, perturbed=known), WANDA)
+    with pytest.raises(UserError, match=r"a layer has sparsity 0\.930, and none above 0\.9 was measured alone"):
+        stored(store, profile, WANDA).one(np.full(LAYERS, 0.93))
+
+
+@pytest.mark.parametrize("rise", [0.02, 0.1, 0.5, 3.0])
+def test_the_sparsest_allocation_keeps_within_the_rise_and_one_per_cent_more_would_not(
+    store: Store, profile: Profile, rise: float
+) -> None:
+    evaluated(store, profile, list(usual(profile, WANDA)))
+    found = stored(store, profile, WANDA)
+    best = found.sparsest(EVEN, rise)
+    dense = found.study.dense.perplexity
+    costs = [found.one(np.full(LAYERS, target)).perplexity / dense - 1 for target in (best.target, best.target + 0.01)]
+    assert costs[0] <= rise < costs[1]
+
+
+def test_allocate_says_the_prediction_and_the_reason_where_there_is_none(
+    store: Store, profile: Profile, capsys: pytest.CaptureFixture
+) -> None:
+    line = ["allocate", "--profile", profile.entry.key, "--cache", str(store.root), "--json"]
+    assert main([*line, "--allocation", "owl:0.6"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["predicted"] is None and "2 or more are needed" in told["no_prediction"]
+    evaluated(store, profile, list(usual(profile, WANDA)))
+    assert main([*line, "--allocation", "owl:0.6", "--max-loss", "20%"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    found = told["predicted"]
+    assert {
+        "perplexity",
+        "low",
+        "high",
+        "loss_increase",
+        "pruner",
+        "repair",
+        "anchors",
+        "leave_one_out",
+    } <= found.keys()
+    assert found["pruner"] == "wanda" and len(found["anchors"]) == 4 and told["no_prediction"] is None
+    assert found["loss_increase"] <= np.log(1.2) and told["request"]["target"] == pytest.approx(told["budget"])
+    assert main([*line, "--allocation", "owl:0.6", "--pruner", "magnitude", "--max-loss", "20%"]) == 2
+    assert "no setting evaluated with magnitude" in capsys.readouterr().err
+
+
+def test_committed_settings_are_predicted_as_well_as_evidence_says() -> None:
+    """The bounds are the product's promise."""
+    table = predictions.table().set_index("what").loc["all"]
+    for kind, limits in (("", (4, 10, 88, 12)), ("default anchors: ", (6, 14, 88, 100))):
+        median, ninety, holds, width = (table[f"{kind}{each}"] for each in predictions.COLUMNS)
+        assert median <= limits[0] and ninety <= limits[1] and holds >= limits[2] and width <= limits[3]
+
+
+def test_anchors_of_one_protocol_are_its_settings(store: Store, profile: Profile) -> None:
+    key = evaluated(store, profile, at(0.5, 0.7))
+    study = evaluations.load(store, store.by_key(key, ("study",)))
+    found = fitting(study, profile, WANDA)
+    assert found.increases == pytest.approx([each.loss - study.dense.loss for each in study.settings])
+    assert (found.increases > 0).all() and len(found.settings) < anchors.ENOUGH
