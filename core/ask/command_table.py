@@ -126,6 +126,16 @@ _window = (
 _pruner = {"help": f"{either(PRUNERS)}.", "always": True}
 
 
+def _calibrated() -> tuple[Option, ...]:
+    """What a pruner looks at."""
+    return (
+        _of_study("calibration.source", name="calibration", always=True),
+        _of_study("calibration.documents", **_documents),
+        _of_study("calibration.sequences", help="How many calibration windows.", always=True),
+        _of_study("calibration.length", "evaluation.text.length", help=ONE_LENGTH, always=True),
+    )
+
+
 def _judged(text: str, documents: str) -> tuple[Option, ...]:
     """What a pruned model is evaluated on."""
     return (
@@ -173,6 +183,14 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         CACHE,
         JSON,
     ),
+    "anchors": (
+        Option("profile", "The profile of the model; its curves are what predicts.", "demo", always=True),
+        _of_study("settings.0.pruner", **_pruner),
+        _of_study("settings.0.repair", help=f"{either(REPAIRS)}: solve the weights that stay anew."),
+        *_calibrated(),
+        *_judged("evaluate", "evaluate_documents")[:3],
+        *RUN,
+    ),
     "prune": (
         *MODEL,
         _of_study("settings.0.pruner", **_pruner),
@@ -182,10 +200,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         _of_study("settings.0.pattern"),
         _of_study("settings.0.true_sequential"),
         _of_study("profile"),
-        _of_study("calibration.source", name="calibration", always=True),
-        _of_study("calibration.documents", **_documents),
-        _of_study("calibration.sequences", help="How many calibration windows.", always=True),
-        _of_study("calibration.length", "evaluation.text.length", help=ONE_LENGTH, always=True),
+        *_calibrated(),
         _of_study("settings.0.calibration_seed", name="seed", always=True),
         *_judged("evaluate", "evaluate_documents"),
         Option("export", "Write the pruned model to this folder too."),

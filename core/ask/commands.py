@@ -92,6 +92,7 @@ def _evaluate(said: Said, given: Mapping[str, Any]) -> Said:
 _FORMS: Mapping[str, tuple[type[Spec], Callable[[Said, Mapping[str, Any]], Said]]] = {
     "measure": (MeasureRequest, _measure),
     "compare": (MeasureRequest, _compare),
+    "anchors": (StudyRequest, lambda said, given: said | {"settings": [{}]}),
     "prune": (StudyRequest, _prune),
     "evaluate": (StudyRequest, _evaluate),
     "best": (BestRequest, lambda said, given: said),

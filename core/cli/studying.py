@@ -20,12 +20,14 @@ from core.cli import command
 from core.cli.output import err, progress_bar, say, say_helped, say_json
 from core.cli.study_output import change_json, point_json, study_json, study_table
 from core.jobs import cluster, queue
+from core.kinds.treatments import treatment
 from core.models import machine, work
 from core.models.work import Cost
-from core.results import evaluations
+from core.results import anchors, evaluations
 from core.results.evaluations import Evaluations
 from core.results.search_plan import estimate
-from core.store import parts
+from core.show.words import forecast
+from core.store import parts, profiles
 from core.store.cache import Entry, Store
 
 
@@ -87,6 +89,22 @@ def study(given: SimpleNamespace) -> None:
     if entry is not None:
         found = evaluations.load(store, entry)
         say_json({"key": entry.key, **study_json(found)}) if given.json else study_table(found)
+
+
+@command("anchors")
+def anchor(given: SimpleNamespace) -> None:
+    """Evaluate four settings from which the perplexity of any other is predicted; what is finished is kept."""
+    store = Store(given.cache, given.accept_imported)
+    profile = profiles.load(store, store.profile(given.profile))
+    pruned = treatment(given.pruner, given.repair)
+    request = anchors.study(profile, pruned, request_of("anchors", **vars(given)))
+    entry = run(request, store, machine.asked(given.device), {})
+    found = evaluations.load(store, entry)
+    if given.json:
+        say_json({"key": entry.key, **study_json(found)})
+    else:
+        study_table(found)
+        say(forecast.basis(anchors.anchors([found], profile, pruned)))
 
 
 ESTIMATES = {MeasureRequest: work.estimate, StudyRequest: work.estimate, BestRequest: estimate}

@@ -10,7 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from core.ask.allocations import AllocationRequest
+from core.ask.commands import line
 from core.ask.settings import Setting, uniform
+from core.ask.studies import StudyRequest
 from core.base.errors import UserError
 from core.base.formats import per_cent, several
 from core.kinds import Response
@@ -165,10 +167,11 @@ def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatmen
     found = [fitting(each, profile, treatment) for each in protocols.by_protocol(mine)]
     best = max(found, key=_worth, default=None)
     if best is None or len(best.settings) < prediction.FEWEST:
+        asked = {"profile": profile.entry.key, "pruner": treatment.pruner, "repair": treatment.repair}
         some = several(len(best.settings), "setting") if best and best.settings else "no setting"
         raise UserError(
             f"{some} evaluated with {treatment.label} can predict this model, and {prediction.FEWEST} or more are "
-            "needed: `anchors` evaluates four"
+            f"needed; this evaluates four: {line('anchors', **asked)}"
         )
     return best
 
@@ -203,6 +206,30 @@ def _covered(one: EvaluatedSetting, profile: Profile) -> bool:
 def _harms(one: EvaluatedSetting, profile: Profile) -> Array:
     """(1, layers)"""
     return responses.layer_harms(one.planned[None], profile)
+
+
+def study(profile: Profile, treatment: Treatment, asked: StudyRequest) -> StudyRequest:
+    """The default anchors of a profile's model as a study.
+
+    Args:
+        asked: its texts; windows begin as the profile's do.
+
+    Raises:
+        UserError: as `usual`, or the profile does not say where its model came from.
+    """
+    told, bos = profile.provenance, {"bos": profile.spec.text.bos}
+    if not told.get("model_source"):
+        raise UserError(f"profile {profile.entry.key} does not say where its model is: measure it again")
+    text = asked.evaluation.text.model_copy(update=bos)
+    return StudyRequest(
+        model=told["model_source"],
+        revision=told.get("revision"),
+        dtype=profile.spec.model.dtype,
+        profile=profile.entry.key,
+        calibration=asked.calibration.model_copy(update=bos),
+        settings=usual(profile, treatment),
+        evaluation=asked.evaluation.model_copy(update={"text": text}),
+    )
 
 
 def usual(profile: Profile, treatment: Treatment) -> tuple[Setting, ...]:

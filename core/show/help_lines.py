@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HEAVY = ("measure", "compare", "evaluate", "prune", "best")  # load the model: a minute or more on two cores
+HEAVY = ("measure", "compare", "evaluate", "anchors", "prune", "best")  # load the model: a minute or more on two cores
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,19 @@ GROUPS: dict[str, tuple[Line, ...]] = {
         ),
         Line(
             'allocate --allocation "response objective=kl:0.7"',
-            "The allocation with the least total harm, from measured one-layer responses.",
+            "The allocation with the least total harm, from measured one-layer responses, and what it is predicted to "
+            "cost.",
+        ),
+        Line(
+            'allocate --allocation "response:0.7" --pruner alps --max-loss 50%',
+            "The inverse: how sparse may it be? The largest sparsity that ALPS is predicted to keep within 50 %.",
         ),
     ),
     "Prune and evaluate, minutes": (
+        Line(
+            "anchors --windows 4 --length 256 --pruner magnitude",
+            "Evaluate four settings by another pruner: from these the perplexity of any other is predicted.",
+        ),
         Line("evaluate --windows 8 --length 256", "The perplexity of the unpruned model."),
         Line(
             "prune --allocation uniform:0.5 --windows 8 --length 256",
