@@ -104,7 +104,10 @@ def anchor(given: SimpleNamespace) -> None:
         say_json({"key": entry.key, **study_json(found)})
     else:
         study_table(found)
-        say(forecast.basis(anchors.anchors([found], profile, pruned)))
+        try:
+            say(forecast.basis(anchors.anchors([found], profile, pruned)))
+        except UserError as reason:  # pruning raised no loss, or broke the model
+            say(reason)
 
 
 ESTIMATES = {MeasureRequest: work.estimate, StudyRequest: work.estimate, BestRequest: estimate}
