@@ -1,0 +1,146 @@
+"""Seconds that whole pages take with many visitors at once: `python -m tests.bench.load`.
+
+A visitor opens one page after the other in a tab, moves its live picture where there is one, and thinks for a second
+after each. A page has come once its script has ended with everything drawn, what waits for the first picture included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from core.ask.inputs import WindowRequest
+from core.ask.measurements import MeasureRequest
+from core.ask.perturbations import PRESETS
+from core.jobs import queue
+from core.store.cache import Store
+from tests.bench.visitor import Visitor, open_socket
+from tests.e2e.conftest import ROOT, serving
+
+# What a visitor moves on a page: a choice of its live picture, and how many stops that has.
+PAGES: dict[str, tuple[str, int] | None] = {
+    "absorption": ("layer", 30),
+    "allocate": ("strength", 101),
+    "prune": None,
+    "lab": ("layer", 30),
+    "learn": ("layer", 30),
+    "runs": None,
+    "measure": None,
+    "evidence": None,
+}
+Seconds = dict[str, list[float]]
+MEASUREMENTS = 8  # that wait, so that one runs until the last visitor has left
+
+
+def visit(address: str, pages: list[str], thinking: float, chance: random.Random) -> tuple[Seconds, Visitor]:
+    """A tab that opens all of the pages; the seconds of each, and of each move."""
+    seconds: Seconds = defaultdict(list)
+    with open_socket(address) as socket:
+        visitor = Visitor(socket)
+        for page in pages:
+            seconds[page].append(visitor.open(page))
+            visitor.think(thinking)
+            choice = PAGES[page]
+            if choice and visitor.picture and choice[0] in visitor.picture[1]:
+                seconds[f"{page}, moved"].append(visitor.move(choice[0], chance.randrange(choice[1])))
+                visitor.think(thinking)
+    return seconds, visitor
+
+
+def visits(address: str, pages: list[str], visitors: int, tabs: int, thinking: float) -> tuple[Seconds, list[Visitor]]:
+    """Many at once, each with several tabs after one another, and each in an order of their own."""
+    seconds: Seconds = defaultdict(list)
+    left: list[Visitor] = []
+
+    def come(number: int) -> None:
+        chance = random.Random(number)
+        for _ in range(tabs):
+            found, visitor = visit(address, chance.sample(pages, len(pages)), thinking, chance)
+            left.append(visitor)
+            for page, times in found.items():
+                seconds[page] += times
+
+    threads = [threading.Thread(target=come, args=[number]) for number in range(visitors)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return seconds, left
+
+
+@contextmanager
+def measuring(cache: Path) -> Iterator[None]:
+    """Quick measurements of the bundled model, one after the other, in the worker that pages start."""
+    for seed in range(MEASUREMENTS):
+        text = WindowRequest(sequences=8, seed=seed)
+        queue.submit(Store(cache), MeasureRequest(text=text, measurements=PRESETS["quick"].measurements))
+    command = [sys.executable, "-m", "core", "work", "--device", "cpu", "--cache", str(cache)]
+    worker = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        worker.terminate()
+        worker.wait()
+
+
+def spent(server: psutil.Process) -> float:
+    """Seconds of processor time."""
+    return sum(server.cpu_times()[:2])
+
+
+def measured(given: argparse.Namespace, beside: bool) -> Table:
+    """The table of one load."""
+    pages = given.pages.split(",")
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as address:
+        server = next(each for each in psutil.Process().children() if "streamlit" in " ".join(each.cmdline()))
+        visit(address, pages, 0.0, random.Random(0))  # the first visitor has the server import and read
+        if beside:
+            with measuring(Path(folder)):
+                return _table(given, address, pages, server, "a measurement beside")
+        return _table(given, address, pages, server, "no measurement")
+
+
+def _table(given: argparse.Namespace, address: str, pages: list[str], server: psutil.Process, name: str) -> Table:
+    before = spent(server)
+    seconds, left = visits(address, pages, given.visitors, given.tabs, given.thinking)
+    used, every = spent(server) - before, [each for times in seconds.values() for each in times]
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    errors = {said for visitor in left for said in visitor.errors}
+    table = Table("page", "times", "p50, s", "p95, s", title=f"{given.visitors} visitors, {name}")
+    for page, times in [*sorted(seconds.items()), ("all", every)]:
+        table.add_row(page, str(len(times)), *(f"{np.quantile(times, share):.2f}" for share in (0.5, 0.95)))
+    table.caption = (
+        f"processor {used / len(every):.3f} s a page, {sum(each.bytes for each in left) / len(every) / 1024:.0f} KiB, "
+        f"load average {load:.1f}, {len(errors)} errors {'; '.join(sorted(errors))}"
+    )
+    return table
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--visitors", type=int, default=20)
+    asked.add_argument("--tabs", type=int, default=2, help="of each visitor, one after the other")
+    asked.add_argument("--thinking", type=float, default=1.0, help="seconds after each page")
+    asked.add_argument("--pages", default=",".join(PAGES))
+    asked.add_argument("--beside", choices=("nothing", "measurement", "both"), default="both")
+    given = asked.parse_args()
+    for beside in {"nothing": [False], "measurement": [True], "both": [False, True]}[given.beside]:
+        Console(width=120).print(measured(given, beside))
+
+
+if __name__ == "__main__":
+    main()
