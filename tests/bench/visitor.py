@@ -96,8 +96,9 @@ class Visitor:
         if said.metadata.cacheable:
             self.hashes.add(said.hash)
         match said.WhichOneof("type"):
+            case "navigation":
+                self.page = said.navigation.page_script_hash
             case "new_session":
-                self.page = said.new_session.page_script_hash
                 if not said.metadata.run.fragment_ids:
                     self.fragments = {}
             case "page_info_changed":
