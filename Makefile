@@ -1,6 +1,6 @@
 # make run: the dashboard.  make test: the tests.  Both install first what is missing.
 # make front: types, style and arithmetic of what browsers run; part of make test where npm is there.
-# make faults: commands killed before every file-system step.
+# make faults: commands killed before every file-system step.  make load: whole pages with many visitors.
 # make studies OF=<folder>: the tables of Evidence, measured again.
 # make replay BASE=<commit>: the same requests on that commit and on this tree; every figure that differs.
 PYTHON ?= python3
@@ -14,7 +14,7 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: run setup front test test-slow replay faults lint demo studies bench fuzz
+.PHONY: run setup front test test-slow replay faults load lint demo studies bench fuzz
 
 run: setup
 	$(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
@@ -51,6 +51,9 @@ replay: .venv/tested
 
 faults: .venv/tested
 	$(PY) -m tests.faults
+
+load: .venv/tested
+	$(PY) -m tests.bench.load
 
 # The product beside others, which bring libraries of their own: a virtual environment of the bench's own.
 bench: .venv-bench/installed

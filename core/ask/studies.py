@@ -132,6 +132,10 @@ class StudySpec(View):
         found = (unit for point in self.points for unit in (self.evaluated(point), *self.zero_shot(point)))
         return tuple({unit.key: unit for unit in found}.values())
 
+    @property
+    def earlier(self) -> str:
+        return next((each.pruned.earlier for each in self.points if each.pruned and each.pruned.earlier), "")
+
     def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
         names = [each.setting.name if each.setting else "dense" for each in self.points]
         return {"settings": names, "windows": self.text.sequences, "length": self.text.length}

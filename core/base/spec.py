@@ -26,6 +26,7 @@ class Spec(BaseModel):
     Its key hashes `identity`, not the name of its class: a class that is renamed keeps its old name there.
     """
 
+    __slots__ = ("_key",)  # no part of the value: a changed copy begins without one
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     identity: ClassVar[str] = "Spec"  # not inherited: a class that states none is identified by its own name
 
@@ -37,7 +38,11 @@ class Spec(BaseModel):
     @property
     def key(self) -> str:
         """First 16 hex digits of the SHA-256 of the canonical JSON with the identity of the class."""
-        return key_of(type(self), self.model_dump(mode="json"))
+        try:
+            return self._key
+        except AttributeError:
+            object.__setattr__(self, "_key", key_of(type(self), self.model_dump(mode="json")))
+            return self._key
 
     @property
     def earlier(self) -> str:

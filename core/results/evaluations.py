@@ -112,13 +112,19 @@ class Evaluations:
     # --- parts -------------------------------------------------------------------------------------------------------
 
     @cached_property
+    def _sliced(self) -> dict[Slice, list[EvaluatedSetting]]:
+        found = defaultdict(list)
+        for each in self.settings:
+            found[slice_of(each.setting)].append(each)
+        return found
+
+    @cached_property
     def slices(self) -> tuple[Slice, ...]:
         """By pruner, then target."""
-        found = dict.fromkeys(slice_of(each.setting) for each in self.settings)
-        return tuple(sorted(found, key=lambda each: (place(each.treatment.name), each.target)))
+        return tuple(sorted(self._sliced, key=lambda each: (place(each.treatment.name), each.target)))
 
     def within(self, part: Slice) -> list[EvaluatedSetting]:
-        return [each for each in self.settings if slice_of(each.setting) == part]
+        return list(self._sliced.get(part, ()))
 
     @cached_property
     def tasks(self) -> dict[TaskSpec, str]:

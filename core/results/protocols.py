@@ -179,6 +179,7 @@ def by_protocol(found: Iterable[Evaluations]) -> list[Evaluations]:
 # --- in words -----------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=256)
 def short(found: Evaluations) -> str:
     """The name that stands beside a number: `C4 held out 48 × 512`; what is not usual follows."""
     return ", ".join([named(found.spec, found.provenance), *_marks(found)])
@@ -202,6 +203,7 @@ def names(groups: Iterable[Evaluations]) -> list[str]:
     return distinct((name, f"{name}, profile {looked_at(each)}", f"{name}: {badge(each)}") for name, each in known)
 
 
+@lru_cache(maxsize=256)
 def line(found: Evaluations) -> str:
     """All that was read: texts by their files, amounts and precision."""
     read, said = found.spec.calibration, [f"{_label(found.provenance)}, {_amount(found.spec.text)} tokens"]

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,19 @@ from core.base.formats import listed
 from core.base.paths import expanded, resolved
 from core.base.spec import Spec, View
 from core.store.entries import KIND_OF, KINDS, MARK, VIEW_KINDS, packs_of, read_folder
-from core.store.files import Corrupt, Gone, changed, hashes, pretty, sealed, stamp, unsealed, write_file, write_folder
+from core.store.files import (
+    Corrupt,
+    Gone,
+    changed,
+    hashes,
+    pretty,
+    sealed,
+    stamp,
+    stamps,
+    unsealed,
+    write_file,
+    write_folder,
+)
 from core.store.results import decode, encode
 
 HOME = Path(__file__).resolve().parent.parent.parent / "cache"
@@ -111,16 +124,12 @@ class Store:
         Raises:
             Unreadable: a file cannot be read now.
         """
-        kind, form = KINDS[path.parent.name]
         try:
-            files, provenance = read_folder(path)
-            entry = Entry(path, kind.model_validate_json(files["spec.json"]), provenance, decode(files, form))
+            known = stamps(path) if path.parent.name in VIEW_KINDS else ()
+            return _read_view(path, known) if known else _read(path)
         except Corrupt as broken:
             self.set_aside(path, broken)
             return None
-        except ValidationError:
-            return None
-        return entry if entry.spec.key == path.name else None
 
     def entries(self, kind: str = "profile", begins: str = "") -> Iterator[Entry]:
         """Every readable entry of a kind whose key begins so, newest first; corrupt ones are set aside."""
@@ -243,6 +252,27 @@ class Store:
         path = self.measured(spec) if spec else None
         units = map(self.measured, spec.units if path else ())
         return self.entry(path) if path and all(each and self.entry(each) for each in units) else None
+
+
+def _read(path: Path) -> Entry | None:
+    """An entry whose files are as they were written; None where another version wrote it.
+
+    Raises:
+        Corrupt: they are not.
+    """
+    kind, form = KINDS[path.parent.name]
+    files, provenance = read_folder(path)
+    try:
+        entry = Entry(path, kind.model_validate_json(files["spec.json"]), provenance, decode(files, form))
+    except ValidationError:
+        return None
+    return entry if entry.spec.key == path.name else None
+
+
+@lru_cache(maxsize=2048)
+def _read_view(path: Path, _stamps: tuple) -> Entry | None:
+    """The same of a view, which every run of a page lists, read once for as long as its files stay as they are."""
+    return _read(path)
 
 
 def largest_committed(profiles: Iterable[Entry]) -> Entry | None:

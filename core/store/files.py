@@ -196,6 +196,14 @@ def stamp(path: Path) -> list:
     return [str(path), status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns]
 
 
+def stamps(folder: Path) -> tuple:
+    """The stamp of each file of a folder; none where it is gone."""
+    try:
+        return tuple(sorted(tuple(stamp(path)) for path in folder.iterdir()))
+    except OSError:
+        return ()
+
+
 def changed(path: Path) -> float:
     """The time when a file was last written, in seconds since 1970; 0 where it is gone."""
     try:

@@ -34,7 +34,7 @@ def groups(profile: Profile) -> dict[str, Evaluations]:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading studies")
-def _groups(known: list[tuple[str, str | None]], _entries: list[Entry]) -> dict[str, Evaluations]:
+def _groups(known: list[tuple], _entries: list[Entry]) -> dict[str, Evaluations]:
     """Read once: a folder's name is the hash of what it means."""
     return protocols.together(Store(), _entries)
 
