@@ -28,8 +28,8 @@ def groups(profile: Profile) -> dict[str, Evaluations]:
     entries = protocols.of_model(Store(), profile.spec.model)
     looked_at = [each.provenance.get("profile") for each in entries]
     keys = {typed: profile_key(Store(), typed) for typed in set(looked_at)}
-    known = [(str(each.path), keys[typed]) for each, typed in zip(entries, looked_at, strict=True)]
-    found = _groups([*known, *((str(each.path), None) for each in Store().entries("best"))], entries)
+    known = [(str(each.path), each.packs, keys[typed]) for each, typed in zip(entries, looked_at, strict=True)]
+    found = _groups([*known, *((str(each.path), each.packs, None) for each in Store().entries("best"))], entries)
     return {key: each for key, each in found.items() if each.settings}
 
 
