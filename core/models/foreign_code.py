@@ -1,25 +1,61 @@
-"""What is refused of a model folder: odd files, code of its own, another model, and settings that cannot be."""
+"""Refusal of model folders: odd files, code of their own, another model, settings and tokenizers that cannot be."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
+import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.base.errors import UserError
+from core.base.errors import UserError, shortage
 from core.base.escape import brief
+from core.base.formats import gist
 from core.base.paths import json_value, readable
 
-SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json", "processor_config.json")
+SETTINGS = (
+    "config.json", "generation_config.json", "tokenizer_config.json", "processor_config.json",
+    "special_tokens_map.json", "added_tokens.json",
+)  # fmt: skip
 ADAPTER = "adapter_config.json"
 OTHER_WEIGHTS = "transformers_weights"  # a path, which leads anywhere
 IMPLEMENTATION = "_implementation"  # of attention or experts: "sdpa" ships with transformers, "owner/kernel" is fetched
 WHOLE = ("", ".jinja", ".json", ".md", ".model", ".spm", ".tiktoken", ".txt")  # endings of files that are read whole
 COUNTS = ("num_", "n_")  # the beginning of a setting that counts something, which may be made one by one
+NUMBERS = ("max_position_embeddings", "max_seq_len", "sliding_window")  # settings that nothing else checks
+TOKENIZER = re.compile(r"Tokenizer(Legacy|Fast)?$|Backend$")  # ends its classes; of others, a model would be made
 MEMORY = 2**32  # bytes that a process may take which tries a tokenizer
 MOST = 1_000_000  # of anything: no model has as many labels, layers or heads
+MANY = 100_000  # members of a list or an object of settings, tokens added to a vocabulary: each takes a while
+VOCABULARY = 2**24  # ids of tokens: room is made for each below the highest
+GROWTH = 8  # tokens that a character may become: one has up to four bytes
+PANIC = "PanicException"  # of a library in Rust: no Exception
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn an exception that a library raises over the files of a model into one sentence.
+
+    What the code of this project raises, which is a bug, and what the machine lacks stay what they are.
+
+    Args:
+        what: the beginning of the sentence, before the gist of what the library said.
+
+    Raises:
+        UserError: a library raised an exception.
+    """
+    try:
+        yield
+    except BaseException as error:
+        *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+        ours = innermost.f_globals.get("__name__", "").startswith("core.")
+        theirs = type(error).__name__ == PANIC or (isinstance(error, Exception) and not ours)
+        if not theirs or shortage(error):
+            raise
+        raise UserError(f"{what}: {gist(error)}") from error
 
 
 def refuse_odd_files(folder: Path, *patterns: str) -> None:
@@ -66,41 +102,68 @@ def refuse_foreign_code(folder: Path, label: str | None = None) -> None:
                 f"{label} takes its weights from a file that its settings name ({OTHER_WEIGHTS} in {name}): remove "
                 "that entry, and call the file model.safetensors"
             )
-        for entry, value in _entries(told):
+        for entry, value in _entries(label, name, told):
             _refuse(label, name, entry, value)
 
 
 def _refuse(label: str, name: str, entry: str, value: object) -> None:
-    """Refuse an entry of a settings file that asks for code, counts too much or leaves outputs without names."""
+    """Refuse an entry of a settings file that asks for code, counts too much or is no number where one is needed."""
     if (entry == "auto_map" and value) or (entry.endswith(IMPLEMENTATION) and "/" in json.dumps(value)):
         raise UserError(
             f"{label} asks for code of its own ({entry} in {name}), and no code of a model is ever run: remove that "
             "entry to load it with the classes that come with transformers"
         )
+    if entry == "tokenizer_class" and isinstance(value, str) and not TOKENIZER.search(value):
+        raise UserError(f"{label} names {brief(value)} as its tokenizer in {name}: remove that entry")
     if entry.startswith(COUNTS) and isinstance(value, int) and value > MOST:
         raise UserError(f"{label} announces {brief(entry)} {brief(value)} in {name}, and no model has over {MOST:,}")
-    if entry == "return_dict" and value is False:
-        raise UserError(f"{label} leaves its outputs without names (return_dict in {name}): remove that entry")
+    if entry in NUMBERS and value is not None and not (isinstance(value, (int, float)) and abs(value) < 2**31):
+        raise UserError(f"{label} has {entry} {brief(value)} in {name}: give the number of tokens of its training")
 
 
-def _entries(value: Any) -> Iterator[tuple[str, Any]]:
-    """The entries of JSON objects, at any depth."""
-    left = [value]
+def _entries(label: str, name: str, told: Any) -> Iterator[tuple[str, Any]]:
+    """The entries of JSON objects, at any depth.
+
+    Raises:
+        UserError: a list or an object has too many members.
+    """
+    left = [told]
     while left:
-        match left.pop():
-            case dict() as each:
+        each = left.pop()
+        if isinstance(each, (dict, list)) and len(each) > MANY:
+            raise UserError(f"{label} has a damaged {name}: {len(each):,} values stand together, more than {MANY:,}")
+        match each:
+            case dict():
                 yield from each.items()
                 left += each.values()
-            case list() as each:
+            case list():
                 left += each
 
 
-if __name__ == "__main__":  # a process of its own: a tokenizer.json may make a word grow without end
+def _trouble(path: str, text: str) -> str | None:
+    """Try a tokenizer.json on a text: a sentence on what it does wrong, or None.
+
+    Raises:
+        Exception: the file is damaged, or the text cannot be encoded.
+    """
     from tokenizers import Tokenizer
 
+    tokenizer = Tokenizer.from_file(path)
+    added, highest = len(tokenizer.get_added_tokens_decoder()), max(tokenizer.get_vocab().values(), default=0)
+    if added > MANY or highest >= VOCABULARY:
+        return f"{added:,} tokens are added to it, and the highest is {highest:,}"
+    found = len(tokenizer.encode(text).ids)
+    return f"{len(text):,} characters become {found:,} tokens" if found > GROWTH * len(text) else None
+
+
+if __name__ == "__main__":  # a process of its own: a tokenizer.json may make a word grow without end
     if sys.platform != "win32":
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     sys.stdin.reconfigure(encoding="utf-8")
-    Tokenizer.from_file(sys.argv[1]).encode(sys.stdin.read())
+    try:
+        said = _trouble(sys.argv[1], sys.stdin.read())
+    except BaseException as error:
+        said = gist(error)
+    print(said or "", end="")

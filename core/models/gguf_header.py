@@ -26,7 +26,8 @@ SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "
 TEXT, ARRAY = 8, 9
 ALIGNMENT = 32  # bytes, where nothing else is said
 DIMENSIONS = 4  # of a tensor at most
-MOST = 2**24  # texts in an array: no vocabulary has as many
+MOST = 2**21  # values of an array: no vocabulary has as many
+LARGEST = 2**26  # bytes of a header
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,10 @@ class _Header:
 
     def _pass(self, kind: int, count: int = 1) -> None:
         """Pass over values of a kind."""
+        if kind not in (*SCALARS, TEXT, ARRAY) or count > MOST:
+            raise ValueError("no such value")
         if kind in SCALARS:
             self._skip(count * struct.calcsize(SCALARS[kind]))
-        elif kind not in (TEXT, ARRAY) or count > MOST:
-            raise ValueError("no such value")
         else:
             for _ in range(count):
                 if kind == TEXT:
@@ -123,7 +124,7 @@ class _Header:
 
     def _skip(self, size: int) -> None:
         self.began, self.at = self.at, self.at + size
-        if self.at > len(self.content):
+        if self.at > min(len(self.content), LARGEST):
             raise ValueError("cut short")
 
 

@@ -20,11 +20,10 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedT
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from core.ask.inputs import Dtype, ModelSpec
-from core.base.access import Refused
 from core.base.errors import UserError
 from core.base.escape import brief
-from core.base.formats import gist
 from core.models import anatomy, replay
+from core.models.foreign_code import explained
 from core.models.gguf_header import parsed_once
 from core.models.outline import shapes_of
 from core.models.placement import pieces
@@ -43,7 +42,6 @@ SIGNS = "".join(
     sign * 30 + " " for sign in string.printable + "\u00e9\u6f22\U0001f600\U0010fffd"
 )  # the last has no meaning
 PATIENCE = 12  # seconds for these
-PANIC = "PanicException"  # of a library in Rust: no Exception
 PROJECT = Path(__file__).resolve().parent.parent.parent
 STREAM = 3  # axes of a residual stream: sequences, tokens, width
 POSITIONS = ("max_position_embeddings", "max_seq_len")  # of config.json: most tokens, by one of these names
@@ -92,34 +90,30 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     Raises:
         UserError: there is none that can be read, or it fails.
     """
-    try:
-        for path in sorted(source.folder.glob("tokenizer.*json")):
-            _try_apart(*stamp(path))
+    says = f"{source.label} has no tokenizer that can be read"
+    for path in sorted(source.folder.glob("tokenizer.*json")):
+        trouble = _tried(*stamp(path))
+        if trouble:
+            raise UserError(f"{says}: {path.name} fails on a few words ({trouble})")
+    with explained(says):
         tokenizer = AutoTokenizer.from_pretrained(source.folder, **source.options)
-        tokenizer(SIGNS)
-    except BaseException as error:  # whatever a damaged file makes the libraries stumble over
-        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
-            raise
-        raise UserError(f"{source.label} has no tokenizer that can be read: {gist(error)}") from error
+        tokenizer.decode(tokenizer(SIGNS)["input_ids"])
     return tokenizer
 
 
 @cache
-def _try_apart(path: str, *_: object) -> None:
-    """Encode every kind of sign in a process of its own.
+def _tried(path: str, *_: object) -> str:
+    """What a tokenizer.json does wrong with every kind of sign, in a process of its own; empty where all is well.
 
     Args:
         _: what tells that the file is still the same.
-
-    Raises:
-        ValueError: it takes too long or too much memory, or fails.
     """
     command = [sys.executable, "-m", "core.models.foreign_code", str(Path(path).absolute())]
+    how = {"cwd": PROJECT, "input": SIGNS.encode(), "capture_output": True, "timeout": PATIENCE, "check": True}
     try:
-        subprocess.run(command, cwd=PROJECT, input=SIGNS.encode(), capture_output=True, timeout=PATIENCE, check=True)
-    except subprocess.SubprocessError as error:
-        said = (error.stderr or b"it takes too much time or memory").decode(errors="replace").splitlines()[-1]
-        raise ValueError(f"{Path(path).name} fails on a few words ({said})") from error
+        return subprocess.run(command, **how).stdout.decode()
+    except subprocess.SubprocessError:  # killed, by us or for want of memory
+        return "it takes too much time or memory"
 
 
 def load(
@@ -155,6 +149,8 @@ def _load(source: Source, dtype: Dtype, store: Store | None, check: Callable[[Re
     trained = source.initialised is None
     model = read(files, config, dtype, store) if trained else initialised(source, config, dtype)
     model.eval().requires_grad_(False)
+    for each in (model.config, model.config.get_text_config()):  # what comes out is what is asked for here
+        each.return_dict, each.output_hidden_states, each.output_attentions = True, False, False
     if files is source or not trained or dtype != "float32":
         _check(model, source)  # what is read from a copy was checked before that was written
     spec = ModelSpec(content=source.content, initialised=source.initialised, dtype=dtype)
@@ -183,7 +179,7 @@ def _keep(loaded: Loaded, store: Store) -> None:
 
     try:
         keep_copy(loaded.source, store, write)
-    except (OSError, Refused) as error:  # the model is loaded all the same, only slowly again the next time
+    except (OSError, UserError) as error:  # the model is loaded all the same, only slowly again the next time
         LOG.warning("no converted copy of %s is kept: %s", loaded.source.label, error)
 
 
@@ -204,10 +200,8 @@ def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def _config(source: Source) -> Any:
-    try:
+    with explained(f"{source.label} cannot be read as a model"):
         config = AutoConfig.from_pretrained(source.folder, **source.options)
-    except Exception as error:  # whatever a stranger's settings make the libraries stumble over
-        raise UserError(f"{source.label} cannot be read as a model: {gist(error)}") from error
     if config.is_encoder_decoder:
         raise UserError(f"{source.label} is an encoder-decoder ({config.model_type}): only decoders can be measured")
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
@@ -235,12 +229,14 @@ def _check(model: PreTrainedModel, source: Source) -> None:
             if not torch.isfinite(value).all():
                 raise UserError(f"{source.label} holds NaN or infinite weights, in {name}: the files are damaged")
     ids = torch.tensor([[1, 2]], device=model.device) % model.config.get_text_config().vocab_size
-    if replay.entry(model, anatomy.decoder_layers(model)[0], ids).dim() != STREAM:
+    with explained(f"{source.label} fails on a few tokens"):
+        stream, causal = replay.entry(model, anatomy.decoder_layers(model)[0], ids), anatomy.is_causal(model)
+    if stream.dim() != STREAM:
         raise UserError(
             f"{source.label} ({type(model).__name__}) carries several residual streams side by side: only models with "
             "one can be measured"
         )
-    if not anatomy.is_causal(model):
+    if not causal:
         raise UserError(
             f"{source.label} ({type(model).__name__}) lets tokens see later ones, as encoders do: only decoders can "
             "be measured"

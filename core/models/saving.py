@@ -24,23 +24,30 @@ from transformers.core_model_loading import revert_weight_conversion
 
 from core.base import access
 from core.models.file_hashes import file_hash, sha256
+from core.models.foreign_code import explained
 from core.models.placement import pieces, streamed
 from core.models.sources import Source
 from core.store.cache import Store
 from core.store.files import changed, discard, pretty, readable, temporary_prefix
 
-FOREIGN = ("quantization_config", "compression_config", "sparsity_config")  # what a plain dense config.json lacks
+FOREIGN = (  # what a plain dense config.json lacks
+    "quantization_config", "compression_config", "sparsity_config", "distributed_config",
+)  # fmt: skip
 LOADING_ONLY = ("is_local", "local_files_only", "gguf_file")  # how a tokenizer was loaded here: nothing to keep
 
 
 def save(model: PreTrainedModel, layers: Sequence[nn.Module], tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Write a model and its tokenizer, layer by layer where these are streamed; the model is left as it was."""
-    with _plain(model):
+    """Write a model and its tokenizer, layer by layer where these are streamed; the model is left as it was.
+
+    Raises:
+        UserError: settings that came with it cannot be written.
+    """
+    with explained("the model cannot be written as its settings are"), _plain(model):
         if streamed(layers):
             _save_by_layers(model, layers, folder)
         else:
             model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     settings = folder / "tokenizer_config.json"
     told = json.loads(settings.read_bytes())
     settings.write_bytes(pretty({name: value for name, value in told.items() if name not in LOADING_ONLY}))

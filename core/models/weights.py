@@ -24,10 +24,10 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, modeling_utils
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from core.ask.inputs import Dtype
-from core.base.errors import UserError, out_of_memory
+from core.base.errors import UserError
 from core.base.escape import brief
-from core.base.formats import gist
 from core.models import anatomy, machine, placement
+from core.models.foreign_code import explained
 from core.models.outline import safetensors_shapes
 from core.models.placement import Home, settle
 from core.models.sources import Source
@@ -131,8 +131,8 @@ def whole(source: Source, config: Any, dtype: Dtype, **placed: Any) -> PreTraine
     Raises:
         UserError: incomplete or damaged weights, or in a format that cannot be read.
     """
-    try:
-        safe = {} if source.gguf else {"use_safetensors": True} | _dense(source, config)
+    safe = {} if source.gguf else {"use_safetensors": True} | _dense(source, config)
+    with explained(f"the weights of {source.label} cannot be loaded"):
         model, info = AutoModelForCausalLM.from_pretrained(
             source.folder,
             dtype=getattr(torch, dtype),
@@ -142,17 +142,7 @@ def whole(source: Source, config: Any, dtype: Dtype, **placed: Any) -> PreTraine
             **source.options,
             **placed,
         )
-    except UserError:
-        raise
-    except Exception as error:  # settings that fit no weights, a format whose library is not here, damaged files
-        if out_of_memory(error):
-            raise
-        raise UserError(f"the weights of {source.label} cannot be loaded: {gist(error)}") from error
-    if info["mismatched_keys"]:
-        name = min(info["mismatched_keys"])[0]
-        raise UserError(
-            f"{source.label} has weights of another shape than its config.json announces, {name} among them"
-        )
+    _refuse_other_shapes(source, [name for name, *_ in info["mismatched_keys"]])
     missing = info["missing_keys"]
     if missing:
         raise UserError(f"{source.label} lacks {len(missing)} weights, {min(missing)} among them: a file is missing")
@@ -191,6 +181,6 @@ def _dense(source: Source, config: Any) -> dict[str, Any]:
 
 def initialised(source: Source, config: Any, dtype: Dtype) -> PreTrainedModel:
     """A model of the same shape with random weights, drawn by its source's seed."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), explained(f"{source.label} cannot be made from its settings"):
         torch.manual_seed(source.initialised)
         return AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))

@@ -126,6 +126,10 @@ def digits(of: Path) -> None:
     path.write_text(path.read_text().replace("{", '{"x": ' + "1" * 5000 + ",", 1))
 
 
+def many(name: str) -> Make:
+    return lambda of: (of / name).write_text(json.dumps({f"<{number}>": number for number in range(101_000)}))
+
+
 GROWING = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
 LOST = {"SpecialToken": {"id": "[LOST]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}
 WORDS = {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
@@ -134,10 +138,17 @@ IMPOSSIBLE: dict[str, Make] = {
     "labels": entry("config.json", num_labels=10**9),
     "layers": entry("config.json", num_hidden_layers=10**9),
     "no layers": entry("config.json", num_hidden_layers=0),
-    "no names": entry("config.json", return_dict=False),
+    "positions": entry("config.json", max_seq_len=["x"]),
+    "many special": many("special_tokens_map.json"),
+    "many added": many("added_tokens.json"),
     "digits": digits,
     "longest": entry("tokenizer_config.json", model_max_length="x"),
     "growing": tokenizing(normalizer={"type": "Sequence", "normalizers": [GROWING] * 40}),
+    "growing a little": tokenizing(normalizer={"type": "Sequence", "normalizers": [GROWING] * 10}),
+    "repeated": tokenizing(
+        post_processor={"type": "TemplateProcessing", "single": [LOST[1]] * 300, "pair": [], "special_tokens": {}}
+    ),
+    "highest": tokenizing(model={"type": "BPE", "vocab": {"a": 10**9}, "merges": []}, added_tokens=[]),
     "filled": tokenizing(
         padding={
             "strategy": {"Fixed": 10**9}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.models import gguf_header
+from tests import gguf_files
 
 KINDS = ("F32", "F16", "Q8_0", "Q4_0", "Q5_1")
 ONE_SETTING = struct.pack("<4sIQQQ1sI", b"GGUF", 3, 0, 1, 1, b"x", 9)  # its value, an array, follows
@@ -74,6 +75,7 @@ def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
     [
         *(ONE_SETTING + struct.pack("<IQ", kind, 2**40) for kind in (*gguf_header.SCALARS, 8, 9)),
         ONE_SETTING + struct.pack("<IQ", 8, gguf_header.MOST + 1) + bytes(64),
+        ONE_SETTING + struct.pack("<IQ", 0, gguf_header.MOST + 1) + bytes(gguf_header.MOST + 1),
         ONE_SETTING + struct.pack("<IQ", 9, 1) * 5000,
         struct.pack("<4sIQQ", b"GGUF", 3, 2**40, 0),
         struct.pack("<4sIQQQ1sI", b"GGUF", 3, 1, 0, 1, b"x", 2**31) + bytes(64),
@@ -84,5 +86,13 @@ def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
 def test_what_it_does_not_hold_is_an_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "lies.gguf"
     path.write_bytes(content)
+    with pytest.raises(gguf_header.MALFORMED):
+        gguf_header.tensors(path)
+
+
+def test_a_header_has_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = gguf_files.bare(tmp_path / "small.gguf")
+    assert gguf_header.tensors(path)
+    monkeypatch.setattr(gguf_header, "LARGEST", 100)
     with pytest.raises(gguf_header.MALFORMED):
         gguf_header.tensors(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy as copying
 import json
+import math
 import shutil
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from transformers.pytorch_utils import Conv1D
 
 from core.models import anatomy, loading, sources
 from core.models.file_hashes import combined
+from core.models.saving import save
 from core.models.sources import locate
 from core.store.cache import Store
 from tests import gguf_files, tiny
@@ -156,6 +158,17 @@ def test_a_random_twin_differs_from_the_trained_and_is_the_same_again(empty: Sto
     assert not torch.equal(twin.model.lm_head.weight, trained.model.lm_head.weight)
 
 
+def test_a_config_does_not_decide_what_a_model_gives_out(copy: Path, empty: Store) -> None:
+    with_setting("config.json", return_dict=False, output_hidden_states=["x"], output_attentions=1)(copy)
+    with_setting("config.json", distributed_config=True)(copy)
+    found, plain = loaded_from(copy, empty), loaded_from(tiny.folder("llama"), empty)
+    ids = torch.tensor([[1, 2, 3]])
+    assert torch.equal(found.model(ids).logits, plain.model(ids).logits)
+    save(found.model, found.layers, found.tokenizer, copy.parent / "saved")
+    told = [json.loads((each / "config.json").read_text()) for each in (copy.parent / "saved", tiny.folder("llama"))]
+    assert told[0] == told[1]
+
+
 @pytest.mark.bundled
 def test_the_bundled_model_is_found_without_importing_its_package(bundled_store: Store) -> None:
     source = locate("demo", bundled_store)
@@ -229,6 +242,7 @@ DAMAGES = [
     (lambda of: (of / "model.safetensors").rename(of / "pytorch_model.bin"), ("pytorch_model.bin", "safetensors")),
     (with_setting("config.json", auto_map={"AutoModelForCausalLM": "own.Model"}), ("auto_map",)),
     (with_setting("tokenizer_config.json", auto_map={"AutoTokenizer": ["own.Words", None]}), ("auto_map",)),
+    (with_setting("tokenizer_config.json", tokenizer_class="LlamaModel"), ("LlamaModel", "tokenizer")),
     (with_setting("config.json", _attn_implementation="owner/kernel"), ("_attn_implementation",)),
     (with_setting("config.json", text_config={"attn_implementation": "owner/kernel"}), ("attn_implementation",)),
     (with_setting("config.json", transformers_weights="model.safetensors"), ("transformers_weights",)),
@@ -246,6 +260,20 @@ def test_a_damaged_folder_is_refused(damage: Damage, named: tuple, copy: Path, e
     damage(copy)
     with refused("damaged", *named):
         loaded_from(copy, empty)
+
+
+def test_settings_that_cannot_be_written_are_refused(copy: Path, empty: Store, refused) -> None:
+    with_setting("tokenizer_config.json", sp_model_kwargs="\ud800")(copy)
+    found = loaded_from(copy, empty)
+    with refused("cannot be written", "surrogates"):
+        save(found.model, found.layers, found.tokenizer, copy.parent / "saved")
+
+
+def test_a_model_that_runs_into_its_settings_is_refused(tmp_path: Path, empty: Store, refused) -> None:
+    folder = Path(shutil.copytree(tiny.folder("gpt2"), tmp_path / "gpt2"))
+    with_setting("config.json", resid_pdrop=math.nan)(folder)
+    with refused("gpt2", "few tokens", "dropout"):
+        loaded_from(folder, empty)
 
 
 @pytest.mark.parametrize("keep", [0, 4, 100, 0.5, 0.999])
