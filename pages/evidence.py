@@ -33,12 +33,14 @@ def show_answer(answer: questions.Answer) -> str:
     target = view.sync("zeros", targets, usual, drawn=len(targets) > 1)
     if len(targets) > 1:
         st.segmented_control("Zeros", targets, key="zeros", format_func=per_cent, required=True)
+    row, change = answer.lowest(target)
+    studies.hero(f"Lowest perplexity: {row.called}", row.one, change, answer.question.against)
+    studies.badge(answer.found)
     frame.show(answer.chart(target, view.look()), "evidence", name)
     for sentence in answer.sentences:
         st.markdown(sentence)
     heads, *rows = answer.table.read.texts
     frame.show_table(pd.DataFrame(rows, columns=heads), f"All settings: {answer.question.title}")
-    studies.badge(answer.found)
     st.download_button("Download CSV", answer.table.csv, f"evidence-{name}.csv", "text/csv", on_click="ignore")
     return answer.question.command
 

@@ -33,6 +33,7 @@ PER_CENT = "%.4g %%"
 # A button that is a sentence is set as one.
 # What is picked of many is written in the page's own colours: the accent's are too pale on the dark theme.
 # What a narrow field cuts off is seen to go on; the name on a card is never cut off.
+# A perplexity that answers a page is large, with its change beside it; nothing of it is cut off.
 # A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
 STYLE = """
 [data-testid="stSkeleton"] { background: none !important; animation: none !important; }
@@ -47,6 +48,10 @@ STYLE = """
 [data-testid="stMultiSelect"] [data-tag] { color: inherit; border: 1px solid; max-width: 100%; }
 [data-testid="stMultiSelect"] [data-tag] { background: color-mix(in srgb, currentColor 8%, transparent); }
 [class*="st-key-card-"] [data-testid="stPageLink"] * { white-space: normal; }
+[data-testid="stMetric"] > div { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; }
+[data-testid="stMetricLabel"] { flex-basis: 100%; }
+[data-testid="stMetricValue"] { font-size: 48px; line-height: 1.2; }
+[data-testid="stMetric"] p, [data-testid="stMetric"] [data-testid] { white-space: normal; }
 [data-testid="stCode"] .token { color: inherit !important; }
 [data-testid="stCode"] .token.parameter { white-space: nowrap; }
 @media (hover: none) { .js-plotly-plot .modebar { display: none !important; } }

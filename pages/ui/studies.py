@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
@@ -10,6 +11,8 @@ import streamlit as st
 from core.ask.settings import Setting
 from core.base.escape import plain
 from core.results import protocols
+from core.results.comparison import verdict
+from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, profile_key
 from core.results.study_table import CHANGE, Table
 from core.store.cache import Entry, Store
@@ -20,6 +23,7 @@ ABOUT = (
     "A perplexity is the mean over a setting's calibration seeds; a change uses only the seeds that both settings "
     "share. Intervals are 95 %, paired over windows."
 )
+HUES = {"gains": "blue", "costs": "orange"}  # of a change that is certain
 PICK = "Choose a protocol. Numbers of unlike protocols never share a chart."
 
 
@@ -78,6 +82,22 @@ def not_evaluated(
     st.info(f"{said} {plain(f'There are results at {where}.')}", icon=":material/info:")
     query = view.here("prune.py") | {"study": there.entries[-1].key, "within": other.name, "part": "results"}
     frame.link("prune.py", "Open those results", query)
+
+
+def hero(about: str, one: EvaluatedSetting, change: Change | None, other: str = "uniform") -> None:
+    """A perplexity large, its change beside it, the interval small.
+
+    Args:
+        change: against the other; None: there is nothing to compare with.
+    """
+    if one.trouble or change is None or not math.isfinite(change.value):
+        st.metric(plain(about), plain("not a number" if one.trouble else one.written), help=one.trouble or None)
+        return
+    size, _, interval = change.said.partition(" %")
+    word = verdict(change.quoted)
+    how = {"delta_color": HUES.get(word, "off"), "delta_arrow": "auto" if word in HUES else "off"}
+    ends = plain(f"95 % interval {interval.strip(' ,')}")
+    st.metric(plain(about), one.written, f"{size} % against {plain(other)}", delta_description=ends, **how)
 
 
 def badge(found: Evaluations, among: Mapping[str, Evaluations] | None = None) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from core.show.report import questions
 from core.show.report.benches import BENCHES
-from tests.pages.opening import shell
+from tests.pages.opening import badges, shell
 
 
 @pytest.mark.parametrize("name", [*questions.QUESTIONS, *BENCHES])
@@ -25,6 +25,7 @@ def test_a_question_is_answered_by_its_link(name: str, tmp_path: Path, monkeypat
     assert [each.value for each in app.header] == [asked.title]
     assert [each.value for each in app.code] == [asked.command]
     assert len(app.get("plotly_chart")) == 1 and app.dataframe
+    assert len(app.metric) == len(badges(app)) == (name in questions.QUESTIONS)
 
 
 def test_the_table_of_a_question_has_an_interval_and_its_csv_every_number() -> None:

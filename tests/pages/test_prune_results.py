@@ -33,12 +33,31 @@ def test_every_part_is_shown_under_its_protocol(store: Store) -> None:
     app = opened(strength="0.04")
     assert not app.exception and not app.error
     titles = ["Perplexity against target sparsity", "Change of perplexity against uniform", "Details"]
-    assert [each.value for each in app.header][1:] == titles
+    assert [each.value for each in app.header] == titles
     assert len(badges(app)) == 1, "one protocol line a page"
     assert "24 × 512 tokens" in badges(app)[0] and "seeds 0, 1, 2" in badges(app)[0]
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
     said = " ".join(each.value for each in app.caption)
     assert HEADLINE in said
+
+
+@pytest.mark.parametrize(
+    ("shift", "windows", "arrow"), [(-0.4, 24, "DOWN"), (0.4, 24, "UP"), (0.0, 24, "NONE"), (0.4, 4, "UP")]
+)
+def test_the_answer_is_the_perplexity_with_its_change_and_the_interval_of_that(
+    store: Store, shift: float, windows: int, arrow: str
+) -> None:
+    """An arrow only where the change is certain."""
+    owl = candidates.combined([OWL], "wanda", (0, 1, 2))
+    save(store, owl, lambda setting: 3 + shift * (setting.allocation.base.kind == "owl"), windows)
+    app = opened()
+    [group] = grouped(store).values()
+    [shown], one = app.metric, group.of(owl[0])
+    assert shown.value == one.written and shown.label == "Perplexity of OWL, 70 % zeros, Wanda"
+    size, told = shown.delta.removesuffix(" % against uniform"), shown.proto.delta_description
+    assert float(size) == pytest.approx(one.against_uniform.quoted.value, abs=0.5)
+    assert told.startswith("95 % interval ") and told.endswith(" over 3 calibration seeds")
+    assert shown.proto.MetricDirection.Name(shown.proto.direction) == arrow
 
 
 def test_the_verdict_is_that_of_the_setting_in_view(store: Store) -> None:
@@ -58,7 +77,7 @@ def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: 
     assert "**Allocation in view: OWL, m 5.5**, 70 % zeros" in [each.value for each in app.markdown]
     said = "Your setting (OWL, m 5.5, 70 % zeros, Wanda) has not been evaluated here."
     assert any(each.value.startswith(said) for each in app.info)
-    assert "uniform at 70 %" in app.header[0].value and "OWL, m 7, lam 0.2: perplexity" in told(app)
+    assert "OWL, m 7, lam 0.2, 70 % zeros, Wanda" in app.metric[0].label
     assert not opened(m="7.0", lam="0.2").info
 
 

@@ -33,16 +33,19 @@ def test_picked_rows_are_compared_with_the_first(bare: Store) -> None:
     assert table["against the first, %"][1] == pytest.approx(change.value)
     assert table["the first low"][1] == pytest.approx(change.low)
     assert "against Uniform, 70 % zeros" in said(app)
+    assert [each.value for each in app.metric] == [row(bare, key, place).one.written for place in (1, 2)]
+    assert app.metric[0].delta == "" and app.metric[1].delta.endswith(" % against the first")
     assert not app.exception
 
 
 def test_what_is_compared_stands_under_its_protocol(bare: Store) -> None:
     key, other = study(bare), study(bare, (OWL,), text="another text")
-    [line] = badges(part("evaluations", compare=[f"{key[:6]}-0", f"{key[:6]}-1", f"{key[:6]}-2"]))
+    lines = badges(part("evaluations", compare=[f"{key[:6]}-0", f"{key[:6]}-1", f"{key[:6]}-2"]))
+    assert len(lines) == 3 and len(set(lines)) == 1
     for word in ("24 × 512 tokens", "calibrated on invented calibration text, 16 × 64", "float32"):
-        assert word in line
+        assert word in lines[0]
     app = part("evaluations", compare=[f"{key[:6]}-1", f"{key[:6]}-2", f"{other[:6]}-2"])
-    assert len(badges(app)) == 2 and all("text anothe" in each for each in badges(app)[1:])
+    assert ["text anothe" in each for each in badges(app)] == [False, False, True]
 
 
 def test_a_comparison_is_in_the_link_and_back_takes_it_back(bare: Store) -> None:

@@ -10,8 +10,9 @@ from functools import cache
 from core.base.errors import UserError
 from core.base.formats import digits
 from core.results import protocols
-from core.results.evaluated import EvaluatedSetting
+from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
+from core.results.rows import Row
 from core.results.study_table import CHANGE, UNIFORM, Control, Table, rows_of, study_table
 from core.show.figures import evaluation
 from core.show.figures.palette import LIGHT, Palette
@@ -66,10 +67,19 @@ class Answer:
 
     def chart(self, target: float, look: Palette = LIGHT) -> Chart:
         """The changes of the settings at one share of zeros, with their intervals."""
-        here = [row for row in self.table.rows if row.one.setting and row.one.setting.allocation.target == target]
-        found = replace(self.table, rows=tuple(here)).changes(self.question.against)
+        found = replace(self.table, rows=tuple(self._at(target))).changes(self.question.against)
         rows = {name: change.quoted for name, change in found.items()}
         return evaluation.changes(rows, None, self.question.against, look, self.question.title)
+
+    def lowest(self, target: float) -> tuple[Row, Change | None]:
+        """The setting of the lowest perplexity at a share of zeros, and its change."""
+        rows = self.table.rows
+        changes = self.table.values.get(f"{CHANGE}{self.question.against}", [None] * len(rows))
+        here = [pair for pair in zip(rows, changes, strict=True) if pair[0] in self._at(target)]
+        return min(here, key=lambda pair: pair[0].one.perplexity)
+
+    def _at(self, target: float) -> list[Row]:
+        return [row for row in self.table.rows if row.one.setting and row.one.setting.allocation.target == target]
 
     @property
     def markdown(self) -> str:

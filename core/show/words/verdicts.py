@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.ask.naming import spoken
 from core.ask.settings import Setting
@@ -167,12 +166,10 @@ def headline(one: EvaluatedSetting, part: Slice) -> str:
 
 
 def behind(one: EvaluatedSetting, found: Evaluations) -> str:
-    """What the headline compares, and how certain it is."""
+    """The perplexities that one is compared with; empty where nothing was measured beside it."""
     others = [(one.uniform, "uniform"), (found.dense, "the dense model")]
     compared = listed(f"{each.written} for {name}" for each, name in others if each is not None)
-    said = f"{naming.long(one.setting.allocation)}: perplexity {one.written}" + f", against {compared}" * bool(compared)
-    change = one.against_uniform
-    return f"{said}. Change from uniform, 95 % interval: {change.said}." if change else f"{said}."
+    return f"Against {compared}." if compared else ""
 
 
 def lowest(one: EvaluatedSetting, found: Evaluations) -> str:

@@ -73,13 +73,12 @@ def show(
     shown = Shown(results, part, groups, in_part, f"{profile.entry.key[:6]}-{part.target:g}")
     leading = in_part or verdicts.leading(results, part, setting)
     with upper:
-        _headline(results, part, leading)
+        _headline(results, among, leading)
         if in_part is None:
             name = naming.setting(setting.seedless)
             where = "with this profile" if results.of(setting) and not mine else "here"
             said, hint = f"Your setting ({name}) has not been evaluated {where}.", "Press Evaluate to measure it."
             shown.not_evaluated(said, hint, partial(_measured, setting, profile))
-        studies.badge(results, among)
         pruning.bars(in_view)
     _charts(shown, leading)
     _details(shown)
@@ -109,9 +108,10 @@ def _looked_alike(results: Evaluations, setting: Setting, profile: Profile) -> b
     return not (asked.base.profiled or asked.correction.strength) or profile.entry.key in results.profiles
 
 
-def _headline(results: Evaluations, part: Slice, one: EvaluatedSetting) -> None:
+def _headline(results: Evaluations, among: Mapping[str, Evaluations], one: EvaluatedSetting) -> None:
     """The number and what it compares."""
-    st.header(plain(verdicts.headline(one, part)), anchor=False)
+    studies.hero(f"Perplexity of {naming.setting(one.setting)}", one, one.against_uniform)
+    studies.badge(results, among)
     st.markdown(plain(" ".join(filter(None, [verdicts.behind(one, results), verdicts.lowest(one, results)]))))
     windows = results.spec.text.sequences
     if windows < FEWEST_WINDOWS:

@@ -154,6 +154,8 @@ def _answer(entry: Entry) -> None:
         frame.error("a measurement that this answer rests on is gone from the cache: ask the same again to have it")
         return
     st.header("The answer", anchor=False)
+    answer = found.judged(found.answer)
+    studies.hero(f"Perplexity of {advice.called(found.answer)}", answer, answer.against_uniform)
     more = [*advice.comparisons(found), advice.loss(found)]
     st.markdown("\n".join([f"**{plain(advice.answer(found))}**", "", *(f"- {plain(each)}" for each in more)]))
     _use(entry, found)

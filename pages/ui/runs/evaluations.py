@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from core.base.escape import plain
-from core.results import evaluations, protocols
+from core.results import evaluations
 from core.results.protocols import SHORT
 from core.results.study_table import Row, beside_first, names, rows_of, study_table
 from core.show.words import verdicts
@@ -34,6 +34,9 @@ def show(store: Store) -> None:
     table = study_table(rows.values())
     studies.show_table(table, "Every evaluated setting with all that was measured of it", "evaluations", "evaluations")
     compared = _picked(rows)
+    for row, place in zip(compared, st.columns(max(1, len(compared))), strict=False):
+        with place:
+            _answer(row, compared[0])
     if len(compared) > 1:
         _compare(compared)
     st.header("A whole study", anchor=False)
@@ -60,6 +63,15 @@ def _short(key: str) -> str:
     return f"{study[:SHORT]}-{point}"
 
 
+def _answer(row: Row, first: Row) -> None:
+    """A row's perplexity and its protocol; its change is against uniform for the first, else against that."""
+    other, change = "uniform", row.one.against_uniform
+    if row is not first:
+        other, change = "the first", None if row.apart(first) else row.one.against(first.one)
+    studies.hero(f"Perplexity of {row.called}", row.one, change, other)
+    studies.badge(row.study)
+
+
 def _compare(rows: Sequence[Row]) -> None:
     """A sentence for each row against the first, what differs, and the chart."""
     first, *others = rows
@@ -70,5 +82,3 @@ def _compare(rows: Sequence[Row]) -> None:
     for row in rows:
         if row.one.helped:
             st.warning(plain(f"{row.called}. {row.one.helped}"))
-    for study in {(row.study.spec.text.key, protocols.short(row.study)): row.study for row in rows}.values():
-        studies.badge(study)
