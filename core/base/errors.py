@@ -34,7 +34,7 @@ class Unreadable(OSError):
 
 FULL = {number for name in ("ENOSPC", "EDQUOT", "EFBIG") if (number := getattr(errno, name, None))}
 CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
-MISPLACED = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
+MISPLACED = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP}
 # what libraries say that raise errors of their own: torch, safetensors, the system's allocator
 NO_ROOM = ("os error 28)", "os error 122)", "os error 27)", "No space left on device")
 NO_MEMORY = (

@@ -6,7 +6,6 @@ its lock, which the system frees when its process dies.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -16,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import BaseModel, Field
 
 from core.ask.jobs import JOBS, Request
 from core.jobs import processes
 from core.jobs.status import JSON, State, Status
 from core.models.progress import Cancelled, Progress
-from core.store.files import write_file
+from core.store.files import content, write_file
 
 ACTIVE = ("queued", "running")
 INTERVAL = 0.2  # seconds between two writes of progress.json, at least
@@ -70,7 +70,7 @@ class Job:
     def log(self) -> str:
         """Notes of the run, tracebacks included."""
         path = self.folder / "log.txt"
-        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
     def write(self, status: Status) -> None:
         """Replace progress.json; only the holder of the job's lock may."""
@@ -80,6 +80,16 @@ class Job:
         """Add lines to the log."""
         with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
             log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text.rstrip()}\n")
+
+
+class Asked(BaseModel, allow_inf_nan=False, populate_by_name=True):
+    """The content of request.json."""
+
+    form: str = Field(alias="is")  # of the request, one of `REQUESTS`
+    request: dict[str, Any]
+    device: str
+    engine: str
+    submitted: float
 
 
 def read(root: Path, key: str) -> Job | None:
@@ -94,14 +104,10 @@ def read(root: Path, key: str) -> Job | None:
 
 def ask(job: Job) -> None:
     """Write request.json, which makes a folder a job."""
-    content = {
-        "is": type(job.request).__name__,
-        "request": job.request.model_dump(mode="json"),
-        "device": job.device,
-        "engine": job.engine,
-        "submitted": job.submitted,
-    }
-    write_file(job.folder / "request.json", (json.dumps(content, indent=1) + "\n").encode())
+    request = job.request.model_dump(mode="json")
+    more = {name: getattr(job, name) for name in ("device", "engine", "submitted")}
+    asked = Asked(form=type(job.request).__name__, request=request, **more)
+    write_file(job.folder / "request.json", asked.model_dump_json(indent=1, by_alias=True).encode())
 
 
 def recorded(folder: str | Path) -> Status:
@@ -124,13 +130,13 @@ def _latest(parse: Callable[[bytes], Any], folder: str | Path, name: str) -> Any
 
 @lru_cache(maxsize=20_000)
 def _parsed(parse: Callable[[bytes], Any], path: str, *_: int) -> Any:
-    return parse(Path(path).read_bytes())
+    return parse(content(Path(path)))
 
 
-def _asked(content: bytes) -> Job:
-    told = json.loads(content)
-    request = REQUESTS[told["is"]].model_validate(told["request"])
-    return Job(Path(), request, told["device"], told["engine"], told["submitted"], Status())
+def _asked(data: bytes) -> Job:
+    told = Asked.model_validate_json(data)
+    request = REQUESTS[told.form].model_validate(told.request)
+    return Job(Path(), request, told.device, told.engine, told.submitted, Status())
 
 
 def _observed(job: Job) -> Status:

@@ -35,6 +35,7 @@ from core.store.files import (
 from core.store.results import decode, encode
 
 HOME = Path(__file__).resolve().parent.parent.parent / "cache"
+LONGEST_REASON = 2**12  # bytes; `set_aside` writes a line
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,8 @@ class Store:
 
     def troubles(self) -> list[str]:
         """One line for each entry that was set aside."""
-        reasons = filter(Path.is_file, sorted(self.root.glob("set_aside/*/reason.txt")))
+        found = sorted(self.root.glob("set_aside/*/reason.txt"))
+        reasons = (path for path in found if path.is_file() and path.stat().st_size < LONGEST_REASON)
         return [path.read_text(encoding="utf-8", errors="replace").strip() for path in reasons]
 
     # -- requests that were resolved before -------------------------------------------------------------------------

@@ -24,9 +24,9 @@ from core.models.sources import locate
 from core.store.cache import Store
 from tests import gguf_files, tiny
 from tests.fuzz.judging import SECONDS, bounded, judge
+from tests.fuzz.values import SPECIAL, Make
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes and alarms are those of Unix")
-Make = Callable[[Path], object]
 
 
 @pytest.fixture(autouse=True)
@@ -43,29 +43,12 @@ def soon() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-def sparse(path: Path) -> None:
-    with path.open("wb") as file:
-        file.truncate(800 * 2**20)
-
-
-def holding(content: str) -> Make:
-    return lambda path: path.write_text(content, encoding="utf-8")
-
-
 def one_sentence(act: Callable[[], object]) -> None:
     with bounded(), pytest.raises(UserError) as said:
         act()
     judge(str(said.value))
 
 
-SPECIAL: dict[str, Make] = {
-    "pipe": os.mkfifo,
-    "endless": lambda path: path.symlink_to("/dev/zero"),
-    "folder": Path.mkdir,
-    "sparse": sparse,
-    "deep": holding("[" * 100_000),
-    "digits": holding("1" * 5000),
-}
 ENDLESS = ("pipe", "endless", "sparse")
 
 

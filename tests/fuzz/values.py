@@ -1,8 +1,11 @@
-"""Odd values, and JSON with one of them in it."""
+"""Odd values, JSON with one of them in it, and files that are odd as a whole."""
 
 from __future__ import annotations
 
 import copy
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
@@ -41,3 +44,27 @@ def changed(draw: st.DrawFn, value: Any, times: int = 2) -> Any:
         elif isinstance(owner, dict):
             owner[draw(st.text(max_size=8))] = new
     return value
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+Make = Callable[[Path], object]
+
+
+def _sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(800 * 2**20)
+
+
+def _holding(content: str) -> Make:
+    return lambda path: path.write_text(content, encoding="utf-8")
+
+
+SPECIAL: dict[str, Make] = {  # pipes and devices are those of Unix
+    "pipe": lambda path: os.mkfifo(path),
+    "endless": lambda path: path.symlink_to("/dev/zero"),
+    "folder": Path.mkdir,
+    "sparse": _sparse,
+    "deep": _holding("[" * 100_000),
+    "digits": _holding("1" * 5000),
+}

@@ -77,10 +77,15 @@ def test_what_waits_is_cancelled_at_once_and_delete_forgets_it(store: Store, ref
             queue.job(store, key)
 
 
-def test_folders_of_another_version_are_passed_over(store: Store) -> None:
+@pytest.mark.parametrize(
+    "content",
+    ['{"request": {"model": 1}}', "[" * 100_000, '{"is": "MeasureRequest", "submitted": ' + "1" * 5000 + "}", "[]"],
+    ids=["another version", "deep", "digits", "list"],
+)
+def test_folders_that_this_version_cannot_read_are_passed_over(content: str, store: Store) -> None:
     job = queue.submit(store, fake.request())
     (store.root / "jobs" / "strange").mkdir()
-    (store.root / "jobs" / "strange" / "request.json").write_text(json.dumps({"request": {"model": 1}}))
+    (store.root / "jobs" / "strange" / "request.json").write_text(content)
     assert [each.key for each in queue.jobs(store)] == [job.key]
 
 

@@ -1,0 +1,107 @@
+"""Cache folders of a stranger: each file of every kind is a special one, or says something odd."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.ask.measurements import MeasureRequest
+from core.ask.perturbations import PRESETS
+from core.base.errors import UserError, shortage
+from core.cli import main
+from core.jobs import queue
+from core.store import cache
+from core.store.cache import Store
+from core.store.deleting import sweep
+from core.store.packs import pack, unpack
+from tests.core.packing import save
+from tests.fuzz.judging import bounded, fuzz, judge
+from tests.fuzz.test_hostile_files import soon  # noqa: F401 (what waits for a pipe is woken)
+from tests.fuzz.values import SPECIAL, changed
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are those of Unix")
+ASKED = MeasureRequest(measurements=PRESETS["quick"].measurements)
+FILES = (
+    "profile/*/manifest.json", "profile/*/spec.json", "profile/*/provenance.json", "profile/*/imported",
+    "activation/*/manifest.json", "activation/*/norm.npy", "jobs/*/request.json", "jobs/*/progress.json",
+    "jobs/*/log.txt", "resolved/*.json", "set_aside/*/reason.txt",
+)  # fmt: skip
+SAYING = [file for file in FILES if file.endswith(".json")]
+FOLDERS = ("profile", "activation/*", "jobs", "jobs/*", "locks", "resolved", "set_aside", "set_aside/*")
+IN_PLACE = {
+    "circle": lambda path: path.symlink_to(path),
+    "file": Path.touch,
+    "pipe": SPECIAL["pipe"],
+}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache with an imported profile, a damaged study, a run, a request that was resolved, and nothing behind it."""
+    home, away, here = (tmp_path_factory.mktemp(name) for name in ("home", "away", "here"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "HOME", home)
+        yield filled(Store(here), Store(away))
+
+
+def filled(here: Store, away: Store) -> Path:
+    [entry] = unpack(here, pack(away, away.by_key(save(away, "profile"))))
+    here.remember(ASKED, entry.spec, [])
+    (here.root / "study" / save(here, "study") / "spec.json").write_bytes(b"")
+    assert not list(here.entries("study"))
+    queue.submit(here, ASKED).note("begun")
+    assert all(list(here.root.glob(place)) for place in (*FILES, *FOLDERS))
+    return here.root
+
+
+def looked_at(root: Path) -> None:
+    """Everything that reads or writes a cache without a model: a result or one sentence each."""
+    store = Store(root, accept_imported=True)
+    acts: tuple[Callable[[], object], ...] = (
+        lambda: main(["runs", "--json", "--cache", str(root)]),
+        lambda: [(each.log, queue.standing(store, each).words) for each in queue.jobs(store)],
+        lambda: store.find(ASKED),
+        lambda: [pack(store, entry) for entry in store.entries()],
+        lambda: queue.submit(store, ASKED),
+        lambda: save(store, "profile"),
+        lambda: sweep(store),
+    )
+    for act in acts:
+        with bounded():
+            try:
+                act()
+            except UserError as error:
+                judge(str(error))
+            except OSError as error:
+                judge(shortage(error) or pytest.fail(f"{type(error).__name__}: {error}"))
+
+
+@pytest.mark.parametrize(
+    ("place", "way"),
+    [*((place, way) for place in FILES for way in SPECIAL), *((place, way) for place in FOLDERS for way in IN_PLACE)],
+)
+def test_a_cache_with_a_special_file(place: str, way: str, sound: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(sound, tmp_path / "cache"))
+    for path in list(root.glob(place)):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        (SPECIAL if place in FILES else IN_PLACE)[way](path)
+    looked_at(root)
+
+
+@fuzz
+@given(st.data())
+def test_a_cache_that_says_something_odd(
+    sound: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    root = Path(shutil.copytree(sound, tmp_path_factory.mktemp("odd") / "cache"))
+    for path in list(root.glob(data.draw(st.sampled_from(SAYING)))):
+        path.write_text(json.dumps(data.draw(changed(json.loads(path.read_bytes()), 3))), encoding="utf-8")
+    looked_at(root)
+    shutil.rmtree(root)
