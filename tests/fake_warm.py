@@ -59,11 +59,11 @@ class Warm:
     def wake(self) -> None:
         self.woken += 1
 
-    def row(self, question: Question, layer: int, reader: str) -> Future[Row]:
+    def row(self, question: Question, layer: int, reader: str, tab: str) -> Future[Row]:
         return self.rows.setdefault((question, layer), Future())
 
-    def scene(self, question: Question, reader: str) -> Future[Scene]:
+    def scene(self, question: Question, reader: str, tab: str) -> Future[Scene]:
         return self.scenes.setdefault(question, Future())
 
-    def generate(self, prompt: Prompt, reader: str) -> Future[Generated]:
+    def generate(self, prompt: Prompt, reader: str, tab: str) -> Future[Generated]:
         return self.texts.setdefault(prompt, Future())

@@ -25,18 +25,21 @@ class Task(NamedTuple):
 
 @dataclass(eq=False)
 class Ticket:
-    """A task that a reader waits for."""
+    """A task that a tab of a reader waits for."""
 
     task: Task
     reader: str
+    tab: str
     future: Future = field(default_factory=Future)
+    passed: dict[str, str] = field(default_factory=dict)  # other reader -> their tab that had a turn meanwhile
 
 
 class Scheduler:
     """Tickets in the order in which they are answered, safe for many threads.
 
-    Of one kind the reader comes first who was answered longest ago. A new question takes the place of the same reader's
-    older one of its kind.
+    Of one kind the reader comes first who was answered longest ago, and of a reader's tabs the one that was. Nobody
+    waits for a second tab of another reader: many tabs delay others no more than one. A new question takes the place of
+    the same tab's older one of its kind.
     """
 
     def __init__(self) -> None:
@@ -44,17 +47,18 @@ class Scheduler:
         self.waiting: list[Ticket] = []  # in the order of asking
         self.running: Ticket | None = None
         self.answers: OrderedDict[Task, Any] = OrderedDict()
-        self.served: dict[str, float] = {}  # reader -> time of their last turn
+        self.served: dict[tuple[str, ...], float] = {}  # reader, or reader and tab -> time of their last turn
 
-    def ask(self, task: Task, reader: str) -> Future:
-        """The future of a task's answer; it is cancelled when the reader asks another of its kind."""
+    def ask(self, task: Task, reader: str, tab: str = "") -> Future:
+        """The future of a task's answer; it is cancelled when the tab asks another of its kind."""
         with self.changed:
-            for old in [each for each in self.waiting if (each.reader, each.task.kind) == (reader, task.kind)]:
+            asker = reader, tab, task.kind
+            for old in [each for each in self.waiting if (each.reader, each.tab, each.task.kind) == asker]:
                 if old.task == task:
                     return old.future
                 self.waiting.remove(old)
                 old.future.cancel()
-            ticket = Ticket(task, reader)
+            ticket = Ticket(task, reader, tab)
             if not self._known(ticket):
                 self.waiting.append(ticket)
                 self.changed.notify_all()
@@ -75,9 +79,9 @@ class Scheduler:
                     return None
                 ticket = min(self.waiting, key=self._turn)
                 self.waiting.remove(ticket)
-                self.served[ticket.reader] = time.monotonic()
                 if ticket.future.set_running_or_notify_cancel() and not self._known(ticket):
                     self.running = ticket
+                    self._served(ticket)
             return self.running
 
     def keep(self, answer: Any) -> None:
@@ -96,8 +100,19 @@ class Scheduler:
             if ticket.future.set_running_or_notify_cancel():
                 ticket.future.set_exception(error)
 
-    def _turn(self, ticket: Ticket) -> tuple[int, float]:
-        return RANK[ticket.task.kind], self.served.get(ticket.reader, 0.0)
+    def _served(self, ticket: Ticket) -> None:
+        """Note whose turn it is."""
+        reader, tab = ticket.reader, ticket.tab
+        self.served[reader,] = self.served[reader, tab] = time.monotonic()
+        for each in self.waiting:
+            if each.reader != reader:
+                each.passed.setdefault(reader, tab)
+
+    def _turn(self, ticket: Ticket) -> tuple[bool, int, float, float]:
+        reader, tab = ticket.reader, ticket.tab
+        second = any(each.passed.get(reader, tab) != tab for each in self.waiting)
+        last = (self.served.get(whose, 0.0) for whose in ((reader,), (reader, tab)))
+        return second, RANK[ticket.task.kind], *last
 
     def _known(self, ticket: Ticket) -> bool:
         """Answer a ticket by what is kept, if that is there."""

@@ -51,10 +51,10 @@ class Warm:
                 self.stage = "loading"
                 threading.Thread(target=self._run, name="lab", daemon=True).start()
 
-    def ask(self, task: Task, reader: str) -> Future:
+    def ask(self, task: Task, reader: str, tab: str = "") -> Future:
         """The future of a task's answer; see `Scheduler`."""
         with self.scheduler.changed:
-            future = self.scheduler.ask(task, reader)
+            future = self.scheduler.ask(task, reader, tab)
             if not future.done():
                 self.wake()
             return future
@@ -133,7 +133,7 @@ _HERE = Warm()
 state, ahead, wake = _HERE.state, _HERE.ahead, _HERE.wake
 
 
-def row(question: Question, layer: int, reader: str = "") -> Future[Row]:
+def row(question: Question, layer: int, reader: str = "", tab: str = "") -> Future[Row]:
     """What a perturbation at one layer does.
 
     Raises:
@@ -141,14 +141,14 @@ def row(question: Question, layer: int, reader: str = "") -> Future[Row]:
     """
     if layer < 0:
         check_layer(layer, 1)
-    return _HERE.ask(Task("row", question, layer), reader)
+    return _HERE.ask(Task("row", question, layer), reader, tab)
 
 
-def scene(question: Question, reader: str = "") -> Future[Scene]:
+def scene(question: Question, reader: str = "", tab: str = "") -> Future[Scene]:
     """What it does at every layer in turn."""
-    return _HERE.ask(Task("scene", question), reader)
+    return _HERE.ask(Task("scene", question), reader, tab)
 
 
-def generate(prompt: Prompt, reader: str = "") -> Future[Generated]:
+def generate(prompt: Prompt, reader: str = "", tab: str = "") -> Future[Generated]:
     """What the dense and the pruned model write after a prompt."""
-    return _HERE.ask(Task("text", prompt), reader)
+    return _HERE.ask(Task("text", prompt), reader, tab)

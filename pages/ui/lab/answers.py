@@ -34,7 +34,7 @@ MODEL = {
 class Tab:
     """Questions of this tab, and their answers."""
 
-    reader: str = field(default_factory=lambda: uuid4().hex)
+    asker: tuple[str, str] = field(default_factory=lambda: (_reader(), uuid4().hex))  # and the tab itself
     scenes: dict[Question, Scene] = field(default_factory=dict)  # the newest last
     question: Question | None = None  # that is being answered
     scene: Future | None = None
@@ -45,9 +45,9 @@ class Tab:
         if question != self.question:
             self.question, self.scene, self.rows = question, None, {}
         if _open(self.rows.get(layer)):
-            self.rows[layer] = warm.row(question, layer, self.reader)
+            self.rows[layer] = warm.row(question, layer, *self.asker)
         if _open(self.scene):
-            self.scene = warm.scene(question, self.reader)
+            self.scene = warm.scene(question, *self.asker)
 
     def take(self) -> None:
         """Keep a scene that has come.
@@ -79,6 +79,11 @@ class Tab:
 def _open(asked: Future | None) -> bool:
     """True for a question that was never asked, or was superseded."""
     return asked is None or asked.cancelled()
+
+
+def _reader() -> str:
+    """Who looks at this tab: an address, and on this computer or behind a proxy that tells none, a browser."""
+    return st.context.ip_address or st.context.cookies.get("_streamlit_xsrf", "")
 
 
 def tab() -> Tab:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import threading
@@ -135,6 +136,34 @@ def test_readers_take_turns() -> None:
     for reader in "abc":
         one.ask(row(f"x {reader}"), reader)
     assert served(one) == ["x b", "x c", "x a"]
+
+
+@pytest.mark.parametrize("kinds", [(scene,), (row, scene), (row, scene, text)])
+def test_many_tabs_of_a_reader_delay_another_no_more_than_one(kinds: tuple[Callable[[str], Task], ...]) -> None:
+    """Of what waits, the other reader's comes as early as beside a single tab, whoever asked first or had a turn."""
+
+    def before(tabs: int) -> int:
+        one = Scheduler()
+        for tab in map(str, range(tabs)):
+            for kind in kinds:
+                one.ask(kind(f"x {kind.__name__} {tab}"), "many", tab)
+        one.next(0)
+        own = {f"x {kind.__name__} alone" for kind in kinds}
+        for kind in kinds:
+            one.ask(kind(f"x {kind.__name__} alone"), "one")
+        one.keep("x first")
+        order = served(one)
+        assert len(order) == len(kinds) * (tabs + 1) - 1 and own <= {*order}
+        return max(map(order.index, own))
+
+    assert before(20) == before(1) <= 2 * len(kinds)
+
+
+def test_readers_with_many_tabs_take_turns_and_so_do_their_tabs() -> None:
+    one = Scheduler()
+    for reader, tab in itertools.product("ab", "123"):
+        one.ask(scene(f"x {reader}{tab}"), reader, tab)
+    assert served(one) == [f"x {each}" for each in ("a1", "b1", "a2", "b2", "a3", "b3")]
 
 
 def test_a_newer_question_takes_the_place_of_the_reader_s_older_one() -> None:
