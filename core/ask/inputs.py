@@ -12,6 +12,7 @@ from core.base.spec import Spec, added, checked
 Dtype = Literal["float32", "bfloat16", "float16"]
 Other = TypeVar("Other", bound="OfModel")
 MOST_WINDOWS = 10**6  # the largest text that is read has fewer
+LONGEST = 2**20  # tokens: no model at hand has more positions
 
 
 class OfModel(Spec):
@@ -72,7 +73,7 @@ class WindowRequest(Spec):
         None, description="first and last document to draw from, as in 0-599"
     )
     sequences: int = Field(8, title="Windows", ge=1, le=MOST_WINDOWS, description="how many; intervals need 8 or more")
-    length: int = Field(64, title="Tokens in each", ge=8, description="tokens per window")
+    length: int = Field(64, title="Tokens in each", ge=8, le=LONGEST, description="tokens per window")
     seed: int = Field(0, ge=0, description="draws the windows")
     packing: Literal["joined", "document"] | None = Field(
         None, description="joined or document; default: as suits the text"

@@ -88,7 +88,7 @@ class Prompt(Asked):
         if setting.repair or setting.pattern or not PRUNERS[setting.pruner].keeps_weights:
             fast = either(name for name, row in PRUNERS.items() if row.keeps_weights)
             raise ValueError(
-                f"text is written while you wait by {fast}, without repair or pattern: choose one of these"
+                f"the text is written while you wait by {fast}, without repair or pattern: choose one of these"
             )
         return self
 

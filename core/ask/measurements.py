@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -13,6 +14,7 @@ from core.base.spec import Spec, View, added
 from core.kinds import Perturbation
 from core.kinds.treatments import PRUNERS
 
+MOST = 1000  # measurements at once
 EACH = "each"  # linear: stands for every linear of the model, one measurement for each
 SMALLEST_HALF_PRECISION_SIZE = 0.05
 
@@ -184,7 +186,7 @@ class MeasureRequest(OfModel):
 
     identity = "MeasureRequest"
     text: WindowRequest = WindowRequest()
-    measurements: tuple[Measurement, ...] = Field(min_length=1)
+    measurements: tuple[Measurement, ...] = Field(min_length=1, max_length=MOST)
     removal: bool = added(False, "measure what LSA looks at too")
 
     @property
@@ -215,14 +217,9 @@ def _pruners(asked: Iterable[Measurement]) -> list[str]:
 
 
 def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (0,)) -> tuple[Measurement, ...]:
-    """Every perturbation with every seed, once each; kinds without noise are measured once."""
-    return tuple(
-        dict.fromkeys(
-            Measurement(perturbation=asked, seed=seed)
-            for asked in perturbations
-            for seed in (tuple(seeds) if asked.noise else (0,))
-        )
-    )
+    """Every perturbation with every seed, once each; kinds without noise are measured once. No more than is refused."""
+    every = ((asked, seed) for asked in perturbations for seed in (tuple(seeds) if asked.noise else (0,)))
+    return tuple(dict.fromkeys(Measurement(perturbation=asked, seed=seed) for asked, seed in islice(every, MOST + 1)))
 
 
 def identified(asked: Iterable[Measurement], others: Mapping[str, str]) -> tuple[Measurement, ...]:

@@ -67,7 +67,7 @@ class BestRequest(OfModel):
         if (self.target is None) == (self.max_loss is None):
             raise ValueError("give a target sparsity or a largest loss, one of the two")
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"calibration seeds {', '.join(map(str, self.seeds))}: name each once")
+            raise ValueError(f"name each of the calibration seeds {', '.join(map(str, self.seeds))} once")
         return self
 
 

@@ -19,7 +19,7 @@ class EvaluationRequest(Spec):
     text: WindowRequest = USUAL_EVALUATION
     tasks: tuple[str, ...] = Field((), description="zero-shot tasks by name")
     tasks_from: str | None = Field(None, description="folder of task files; else the harness's own tasks")
-    examples: Annotated[int | None, Field(ge=1), BeforeValidator(lambda count: count or None)] = Field(
+    examples: Annotated[int | None, Field(ge=1, le=10**6), BeforeValidator(lambda count: count or None)] = Field(
         200, title="Examples", description="examples per task, a seeded sample; 0 for all"
     )
     seed: int = Field(0, ge=0, description="draws the examples")

@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 
 from pydantic import BeforeValidator
 
+from core.base import access
 from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.paths import exists, expanded, resolved
 from core.base.spec import Spec, number
 
+MOST_SEEDS = 100
 PROJECT = Path(__file__).resolve().parent.parent.parent
 Stored = TypeVar("Stored", bound=Spec)
 
@@ -32,14 +34,22 @@ def from_text(read: Callable[[str], Any]) -> BeforeValidator:
 
 
 def absolute(typed: str, folder: Path = Path()) -> str:
-    """A path that counts from a folder, or else from the working directory, made whole; anything else as it is."""
+    """A path that counts from a folder, or else from the working directory, made whole; anything else as it is.
+
+    What may not be read is not looked for, and stays as it is.
+    """
     if typed.startswith("random:"):
         return f"random:{absolute(typed.removeprefix('random:'), folder)}"
-    path = expanded(typed.removeprefix("file:"))
-    if typed.startswith("file:"):
-        return f"file:{resolved(folder / path)}"
-    there = next((each for each in (folder / path, path) if exists(each)), None)
-    return typed if there is None or typed == "demo" else str(resolved(there))
+    path, file = expanded(typed.removeprefix("file:")), "file:" * typed.startswith("file:")
+    known = (each for each in (folder / path, path) if access.permits(each))
+    there = None if typed == "demo" else next((each for each in known if file or exists(each)), None)
+    return typed if there is None else f"{file}{whole_path(there)}"
+
+
+def whole_path(path: Path) -> Path:
+    """The same as `resolved`, but for a drive letter of Windows that stands for a folder of another computer."""
+    found = resolved(path)
+    return found if access.permits(found) else expanded(path).absolute()
 
 
 PATHS: dict[str, Callable[[str, Path], str]] = {
@@ -83,11 +93,12 @@ def numbers(text: str) -> tuple[int, ...]:
     """`0,1,2` -> (0, 1, 2).
 
     Raises:
-        UserError: something else than whole numbers and commas.
+        UserError: something else than whole numbers and commas, or very many of them.
     """
     found = _listed(text, int)
-    if not found or min(found) < 0:
-        raise UserError(f"seeds {brief(text)} are not a list of whole numbers from 0: write 0 or 0,1,2")
+    if not found or min(found) < 0 or len(found) > MOST_SEEDS:
+        right = f"write {MOST_SEEDS} of them at most, as in 0 or 0,1,2"
+        raise UserError(f"seeds {brief(text)} are not a list of whole numbers from 0: {right}")
     return found
 
 

@@ -7,13 +7,17 @@ Without it the program is its one user's, who may do everything.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from core.base.errors import UserError
+from core.base.escape import brief
 from core.base.paths import resolved
 
 READ_ONLY, SHARED, ROOT = "ABSORPTION_READ_ONLY", "ABSORPTION_SHARED", "ABSORPTION_ROOT"
 NOTHING = "this server is read-only: nothing can be run, written or deleted here"
+NO_PATHS = "this server reads nothing by its path: choose what it lists"
+AWAY = re.compile(r"[\\/]{2}" if os.name == "nt" else r"\\\\")  # \\host\share: to look there tells the host who asks
 
 
 class Refused(UserError):
@@ -26,6 +30,11 @@ def is_read_only() -> bool:
 
 def is_shared() -> bool:
     return bool(os.environ.get(SHARED))
+
+
+def takes_packs() -> bool:
+    """Whether pages import what is uploaded."""
+    return not (is_read_only() or is_shared())
 
 
 def root() -> Path | None:
@@ -44,16 +53,31 @@ def may_write() -> None:
 
 
 def inside(path: Path) -> Path:
-    """A path that may be read or written, as it was given.
+    """A path that may be read or written, as it was given. Nothing is looked up where no path may be.
 
     Raises:
-        Refused: it leads out of the folder of this server; links count for where they lead.
-        UserError: there can be no such path.
+        Refused: it leads out of the folder of this server, or a shared server has none; links count for where they
+            lead.
+        UserError: it lies on another computer, or there can be no such path.
     """
+    if AWAY.match(str(path)):
+        raise UserError(f"{brief(str(path))} lies on another computer: copy it here, or give it a drive letter")
     folder = root()
+    if folder is None and is_shared():
+        raise Refused(NO_PATHS)
     if folder is not None and not resolved(path).is_relative_to(folder):
-        raise Refused(f"{path.name or path} does not lie in the folder of this server: give a path below {folder}")
+        name = brief(path.name or str(path))
+        raise Refused(f"{name} does not lie in the folder of this server: give a path below {folder}")
     return path
+
+
+def permits(path: Path) -> bool:
+    """Whether a path may be read or written."""
+    try:
+        inside(path)
+    except UserError:
+        return False
+    return True
 
 
 def confine(asked: object) -> None:
@@ -66,7 +90,7 @@ def confine(asked: object) -> None:
     inner = asked.values() if isinstance(asked, dict) else asked if isinstance(asked, (list, tuple)) else ()
     for each in inner:
         confine(each)
-    if isinstance(asked, str) and root():
+    if isinstance(asked, str) and (is_shared() or root()):
         text = asked.removeprefix("random:")
         if text.startswith(("file:", "~", ".")) or Path(text).is_absolute():
             inside(Path(text.removeprefix("file:")))

@@ -56,10 +56,18 @@ def shortage(error: BaseException) -> str | None:
     if disk_full(error):
         return f"the disk is full{f', so {folder} cannot be written to' * bool(folder)}: make room and run it again"
     if folder and error.errno in CLOSED:
-        return f"{folder} cannot be written to: allow it, or name another folder"
+        shut = _shut(path)
+        what = f"{shut} cannot be read" if shut else f"{folder} cannot be written to"
+        return f"{what}: allow it, or name another"
     if folder and error.errno in MISPLACED:
         return f"{_in_the_way(path)} is in the way, for a folder is needed there: move it, or name another folder"
     return None
+
+
+def _shut(path: str) -> str | None:
+    """What of a path may not be read: a folder that it leads through, or its end."""
+    needed = {**dict.fromkeys(map(str, reversed(Path(path).parents)), os.X_OK), path: os.R_OK}
+    return next((each for each, may in needed.items() if os.path.exists(each) and not os.access(each, may)), None)
 
 
 def _in_the_way(path: str) -> str:

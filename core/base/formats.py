@@ -12,6 +12,11 @@ from pathlib import Path
 from core.base.escape import legible
 from core.base.profile_names import UNTRAINED
 
+# A name, which does something at once; what else begins so says which thing does.
+NAMED = re.compile(
+    r"(?!(?:an?|the|this|these|that|there|it|no|nothing|every|what)\b)[a-z'-]+ "
+    r"(?:(?:\w+s|cannot|and|row|line|in|at layer|even)\b|\()"
+)
 TEXTS = {"demo": "demo text", "demo:evaluation": "demo text, evaluation half"}
 
 
@@ -44,7 +49,7 @@ def capital(text: str) -> str:
 def sentence(said: object) -> str:
     """What an error says as a sentence: a capital, unless a name begins it, and a full stop, unless it has an end."""
     text = str(said).strip()
-    text = capital(text) if re.match(r"[a-z'-]+(?=[\s,]|: |$)", text) else text
+    text = capital(text) if re.match(r"[a-z'-]+(?=[\s,]|$)", text) and not NAMED.match(text) else text
     return text if text.endswith((".", "?", "!", "…")) else f"{text}."
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -49,7 +50,8 @@ def resolved(typed: str | Path) -> Path:
     """
     try:
         found = expanded(typed).resolve()
-        found.exists()  # a name that is too long shows only when it is looked for
+        with suppress(PermissionError):  # of a folder above it
+            found.exists()  # a name that is too long shows only when it is looked for
         return found
     except (OSError, ValueError, RuntimeError) as error:  # or a circle of links
         raise UserError(f"there can be no file or folder {brief(str(typed))}: check the path") from error

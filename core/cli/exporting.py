@@ -10,9 +10,8 @@ import typer
 from core.ask.requests import ExportRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
-from core.ask.typed import whole
+from core.ask.typed import whole, whole_path
 from core.base.errors import UserError
-from core.base.paths import resolved
 from core.base.spec import checked
 from core.cli import Cache, Device, Json, app
 from core.cli.output import say_json
@@ -39,7 +38,7 @@ def export(
 ) -> None:
     """Prune as a measured setting says and write the model, with its numbers on the card, to a folder."""
     store = Store(cache)
-    folder = resolved(to)
+    folder = whole_path(to)
     entry = store.by_key(key, ("study", "best"))
     asked = (_of_best if entry.path.parent.name == "best" else _of_study)(store, entry, setting, folder, overwrite)
     refuse_fetch(entry, store, asked.model, asked.revision, asked.calibration.source)

@@ -75,6 +75,8 @@ def save_file(
         raise UserError(f"{file} is a folder: name the file to write, as in {file / usual}")
     if exists(file) and not force:
         raise UserError(f"{file} exists: choose another name, or replace it with --force")
+    if not exists(file.parent):
+        raise UserError(f"there is no folder {file.parent}: make it first, or name a file elsewhere")
     content = make()
     for half in abandoned(file.parent, file.name):  # of a run that was killed
         half.unlink(missing_ok=True)

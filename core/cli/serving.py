@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -46,23 +46,24 @@ def serve(
     """Serve the dashboard, on this machine alone unless it is shared."""
     _check(read_only, share, root)
     _check_port(_address(share, read_only), port)
-    permissions = {
+    os.environ |= {
         access.READ_ONLY: "on" if read_only else "",
         access.SHARED: "on" if share else "",
         access.ROOT: str(resolved(root)) if root else "",
-    }
-    environment = os.environ | permissions | ({"ABSORPTION_CACHE": str(resolved(cache))} if cache else {})
-    raise typer.Exit(subprocess.call(command(port, share, read_only), cwd=queue.PROJECT, env=environment))
+    } | ({"ABSORPTION_CACHE": str(resolved(cache))} if cache else {})
+    os.chdir(queue.PROJECT)
+    sys.argv = ["streamlit", *arguments(port, share, read_only)]
+    runpy.run_module("streamlit", run_name="__main__", alter_sys=True)  # in this process: who ends it ends the server
 
 
-def command(port: int, share: str | None, read_only: bool) -> list[str]:
-    """The command that starts Streamlit.
+def arguments(port: int, share: str | None, read_only: bool) -> list[str]:
+    """What Streamlit is started with.
 
     Args:
         share: the name that others use; None: nobody else may ask.
         read_only: others reach this machine itself; else only a proxy on it does.
     """
-    start = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    start = ["run", "app.py", "--server.headless=true", f"--server.port={port}"]
     names = ["localhost", "127.0.0.1", *([share] if share else [])]
     hosts = (f"--server.allowedHosts={name}" for name in names)
     return [*start, f"--server.address={_address(share, read_only)}", *hosts]

@@ -13,9 +13,9 @@ from core.ask.requests import BestRequest, ExportRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.study_file import read_study
+from core.ask.typed import whole_path
 from core.base.errors import UserError
 from core.base.formats import helped
-from core.base.paths import resolved
 from core.cli import command
 from core.cli.output import err, progress_bar, say, say_helped, say_json
 from core.cli.study_output import change_json, point_json, study_json, study_table
@@ -35,7 +35,7 @@ from core.store.cache import Entry, Store
 def prune(given: SimpleNamespace) -> None:
     """Prune a model, evaluate it beside the dense one and its uniform twin, and export it if asked."""
     request, store = request_of("prune", **vars(given)), Store(given.cache, given.accept_imported)
-    folder = resolved(given.export) if given.export else None
+    folder = whole_path(given.export) if given.export else None
     if folder:
         from core.export import check_early
 

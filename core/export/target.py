@@ -45,7 +45,7 @@ def check_target(
             on a full disk, an earlier export while `overwrite` is False, holds anything that no export wrote, or its
             name is too long.
     """
-    folder = access.inside(resolved(folder))
+    folder = resolved(access.inside(folder))
     if overwrite and access.is_shared():
         raise access.Refused("an export on a shared server replaces no other: choose a new folder")
     if source is not None and folder == source.resolve():

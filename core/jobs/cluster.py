@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,6 +27,11 @@ from core.store.cache import Entry, Store
 NAME = "ray"
 USUAL = 8  # shares
 PAUSE = 0.5  # seconds between two looks at the records
+ALONE = {  # how Ray is told, before it is imported, to listen at loopback alone, and to ask for a token (from 2.52 on)
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),
+}
 Task = Callable[[str, str, bool], None]  # runs a share: cache folder, key, whether imported results answer
 
 
@@ -107,12 +113,14 @@ def run(store: Store, job: Job, place: Place, report: Report, task: Task) -> Ent
 
 
 def _connected(place: Place) -> ModuleType:
-    """Ray, joined to the cluster of a place."""
+    """Ray, joined to the cluster of a place, or to one of its own that only this process may use."""
+    for name, value in (ALONE if not place.address else {}).items():
+        os.environ.setdefault(name, value)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     import ray
 
     try:
-        ray.init(address=place.address or None, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=place.address or "local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     except ConnectionError as error:
         raise UserError(f"no Ray cluster answers at {place.address}: start one with `ray start --head`") from error
     return ray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.base.errors import UserError
+from core.base.escape import brief
 
 PATIENCE = 10.0  # seconds that its first answer may take
 
@@ -50,6 +52,7 @@ def offline() -> Iterator[None]:
 
 
 MODEL_FILES = ["README.md", "LICENSE*", "*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+REVISION = re.compile(r"\w(\.?[\w/@+#=-])*")  # which the Hub's library opens as a file of its cache
 UNAUTHORISED = 401  # the status of an answer to a token that is none
 
 
@@ -62,8 +65,12 @@ def model(repository: str, revision: str | None, fetch: bool) -> Path:
 
     Raises:
         NotHere: it is neither here, nor to be had whole.
+        UserError: no revision can be called so.
     """
     from huggingface_hub import snapshot_download
+
+    if revision and not REVISION.fullmatch(revision):
+        raise UserError(f"there can be no revision {brief(revision)}: give the name of a branch or tag, or a commit")
 
     label, why = f"{repository}@{revision}" if revision else repository, None
     asked = {"revision": revision, "allow_patterns": MODEL_FILES}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,17 +91,19 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
         return Source(f"random: {base.label}, untrained twin", base.folder, base.gguf, base.content, 0)
     if typed == "demo":
         return _gguf(bundled(), store, BUNDLED_LABEL)
-    path = Path(os.path.expanduser(typed))
-    if path.is_absolute() or typed.startswith("."):
+    path, named = expanded(typed), HUB_ID.fullmatch(typed) and not typed.endswith(".gguf")
+    if typed and not named:
         access.inside(path)  # before anybody learns whether it exists
     if typed.endswith(".gguf"):
-        return _gguf(access.inside(path), store, path.name)
-    if typed and exists(path) and path.is_dir():
-        folder = access.inside(path).resolve()
+        return _gguf(path, store, path.name)
+    if typed and access.permits(path) and exists(path) and path.is_dir():
+        folder = path.resolve()
         for each in folder.iterdir():
             access.inside(each)  # a link may lead anywhere
+        for each in _weights(folder, folder.name)[1]:
+            shapes_of(each, store)  # at once, where hashing what turns out to be damaged takes a minute
         return Source(folder.name, folder, None, combined(store, _deciding(folder, folder.name)), None)
-    if HUB_ID.fullmatch(typed):
+    if named:
         folder, label = hub.model(typed, revision, fetch), f"{typed}@{revision}" if revision else typed
         _weights(folder, label)
         return Source(label, folder, None, f"{typed}@{folder.name}", None)
@@ -136,10 +137,8 @@ def text_is_here(source: str) -> bool:
     """Whether a text can be read without a network, and may be."""
     if not source.startswith("file:"):
         return source.startswith("demo") or source in hub.cached("dataset")
-    try:
-        return exists(access.inside(expanded(source.removeprefix("file:"))))
-    except UserError:  # it lies outside the folder of this server
-        return False
+    path = expanded(source.removeprefix("file:"))
+    return access.permits(path) and exists(path)
 
 
 def bundled() -> Path:

@@ -15,6 +15,7 @@ from typing import Any
 from core.ask.inputs import WindowRequest
 from core.ask.measurements import EACH, Measurement, MeasureRequest, ProfileSpec
 from core.ask.studies import EvaluationRequest, StudyRequest
+from core.base import access
 from core.base.errors import UserError
 from core.base.formats import duration
 from core.kinds.treatments import PRUNERS, Treatment
@@ -189,8 +190,9 @@ def model_of(request: Any, store: Store) -> tuple[Source, Outline] | None:
     """The files and the shape of a request's model, or None while they, or a checkpoint beside it, are not here.
 
     Raises:
-        UserError: the model or its files are not what they should be.
+        UserError: the model or its files are not what they should be, or a path of the request may not be read.
     """
+    access.confine(request.model_dump(mode="json"))
     try:
         source = locate(request.model, store, request.revision, fetch=False)
         for each in getattr(request, "measurements", ()):

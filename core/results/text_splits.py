@@ -9,9 +9,9 @@ import numpy as np
 
 from core.ask.inputs import WindowRequest
 from core.ask.requests import BestRequest
+from core.ask.typed import absolute
 from core.base.errors import UserError
 from core.base.formats import text_name
-from core.base.paths import resolved
 from core.results.comparison import FEWEST_WINDOWS
 
 ROLES = {"calibration": 3, "selection": 1, "final": 1}  # shares of a text's documents: 60, 20, 20% of one for all
@@ -115,8 +115,7 @@ def _with(asked: WindowRequest, documents: tuple[int, int] | None) -> WindowRequ
 
 def _place(asked: WindowRequest) -> str:
     """One name for the place of a text, however its path is written."""
-    name = asked.source.removeprefix("file:")
-    return asked.source if name == asked.source else str(resolved(name))
+    return absolute(asked.source) if asked.source.startswith("file:") else asked.source
 
 
 def _named(asked: WindowRequest) -> str:

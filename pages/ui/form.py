@@ -10,7 +10,7 @@ import streamlit as st
 from core.ask.inputs import WindowRequest
 from core.ask.typed import absolute
 from core.base.errors import UserError
-from core.base.formats import sentence
+from core.base.formats import capital
 from core.base.spec import Spec, checked
 from core.models import machine
 from pages.ui import view
@@ -26,7 +26,7 @@ TYPED = "Choose one, or type file:PATH (.txt, .raw, .jsonl, .parquet) or the id 
 
 def about(of: type[Spec], name: str) -> str:
     """The help of a request's field, as a sentence."""
-    return sentence(of.model_fields[name].description)
+    return f"{capital(of.model_fields[name].description)}."
 
 
 def number(of: type[Spec], name: str, key: str, usual: int, place: Any = st, **more: Any) -> int:
@@ -34,13 +34,14 @@ def number(of: type[Spec], name: str, key: str, usual: int, place: Any = st, **m
 
     Args:
         of: the request.
-        name: its field, which tells the label, the help and the least value.
+        name: its field, which tells the label, the help and the range.
         more: what takes the place of these, as `st.number_input` calls it.
     """
     field = of.model_fields[name]
-    least = next(each.ge for each in field.metadata if hasattr(each, "ge"))
-    how = {"label": field.title, "min_value": least, "step": max(least, 1), "help": about(of, name)} | more
-    found = view.whole(key, usual, how["min_value"])
+    least, most = (next(getattr(each, end) for each in field.metadata if hasattr(each, end)) for end in ("ge", "le"))
+    how = {"label": field.title, "min_value": least, "max_value": most, "step": max(least, 1), "help": about(of, name)}
+    how |= more
+    found = view.whole(key, usual, range(how["min_value"], most + 1))
     place.number_input(key=key, **how)
     return found
 

@@ -8,6 +8,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
+from core.base import access
+
+UPLOADS = "/_stcore/upload_file/"
+
 HEADERS = {
     # Streamlit builds styles and workers at run time; a script, a picture or a request of another address never loads.
     "Content-Security-Policy": (
@@ -35,13 +39,22 @@ class Guard:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or welcome(Headers(scope=scope)):
+        why = None if scope["type"] == "lifespan" else refusal(scope)
+        if why is None:
             await self.app(scope, receive, _guarded(send))
         elif scope["type"] == "websocket":
             await WebSocketClose(code=1008)(scope, receive, send)
         else:
-            refusal = PlainTextResponse("This server answers only pages of its own address.\n", 403)
-            await refusal(scope, receive, _guarded(send))
+            await PlainTextResponse(why, 403)(scope, receive, _guarded(send))
+
+
+def refusal(scope: Scope) -> str | None:
+    """Why a request is not answered; None where it is. Streamlit keeps what anybody uploads in memory."""
+    if not welcome(Headers(scope=scope)):
+        return "This server answers only pages of its own address.\n"
+    if UPLOADS in scope["path"] and not access.takes_packs():
+        return "Nothing can be uploaded to this server.\n"
+    return None
 
 
 def welcome(headers: Headers) -> bool:

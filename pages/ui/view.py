@@ -102,9 +102,14 @@ def text(key: str, default: str) -> str:
     return _held(key, default, str)
 
 
-def whole(key: str, default: int, least: int) -> int:
-    """A whole number."""
-    return _held(key, default, lambda typed: int(typed) if str(typed).isdecimal() and int(typed) >= least else None)
+def whole(key: str, default: int, known: range) -> int:
+    """A whole number of a range."""
+
+    def accept(typed: object) -> int | None:
+        number = int(typed) if str(typed).isdecimal() and len(str(typed)) <= len(str(known.stop)) else -1
+        return number if number in known else None
+
+    return _held(key, default, accept)
 
 
 def several(key: str, default: list[str], options: Collection[str] | None = None, drawn: bool = True) -> list[str]:

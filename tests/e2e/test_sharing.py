@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -31,12 +30,11 @@ def serving(cache: Path, *options: str) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "core", "serve", "--port", str(port), "--cache", str(cache), *options]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ.copy(), start_new_session=True, **quiet)
+    server = subprocess.Popen(command, cwd=ROOT, **quiet)
     try:
         _wait(f"http://127.0.0.1:{port}/_stcore/health", server)
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(server.pid, 15)
         _stop(server)
 
 

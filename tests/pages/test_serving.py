@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from starlette.datastructures import Headers
 
+from core.base import access
 from core.store.files import write_file
 from pages.ui import serving
 from pages.ui.guard import Guard, welcome
@@ -112,6 +113,19 @@ def test_a_refused_channel_never_reaches_streamlit() -> None:
     """Streamlit would look up the machine's address in the network before it refuses one."""
     sent, passed = ask(Guard, "/_stcore/stream", "websocket", host="127.0.0.1:8501", origin="http://127.0.0.1:8502")
     assert not passed and [each["type"] for each in sent] == ["websocket.close"]
+
+
+@pytest.mark.parametrize("base", ["", "/behind/a/proxy"])
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+@pytest.mark.parametrize("said", [None, access.READ_ONLY, access.SHARED])
+def test_nobody_uploads_where_nothing_can_be_imported(
+    said: str | None, method: str, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if said:
+        monkeypatch.setenv(said, "on")
+    sent, passed = ask(Guard, f"{base}/_stcore/upload_file/session/file", method=method, host="localhost:8501")
+    assert passed is (said is None) and (passed or sent[0]["status"] == 403)
+    assert ask(Guard, f"{base}/_stcore/health", host="localhost:8501")[1]
 
 
 def test_a_start_of_the_server_sweeps_the_cache(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,10 @@ import streamlit as st
 from core.ask import naming
 from core.ask.requests import ExportRequest
 from core.ask.studies import StudyRequest
-from core.ask.typed import whole
+from core.ask.typed import whole, whole_path
+from core.base import access
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.paths import resolved
 from core.export import HoldsExport, check_early
 from core.models import work
 from core.results import evaluations
@@ -47,10 +47,11 @@ def show(how: Pruning, profile: Profile) -> None:
     st.caption(
         f"The model card will give the numbers of study {numbers}, which calibrated alike." if numbers else NO_NUMBERS
     )
-    request, ready = _request(how, folder, overwrite, numbers), False
+    request, ready = None, False
     try:
+        request = _request(how, folder.strip(), overwrite, numbers)
         st.markdown(f"**Pruning it once:** {work.words(work.estimate(request, Store(), how.device))}")
-        if folder.strip():
+        if request.folder:
             check_early(Path(request.folder), overwrite, request.model, request.revision, request.dtype, Store())
             ready = True
     except HoldsExport:
@@ -64,7 +65,7 @@ def show(how: Pruning, profile: Profile) -> None:
 
 
 def _request(how: Pruning, folder: str, overwrite: bool, study: str | None) -> ExportRequest:
-    where = str(resolved(folder.strip()))
+    where = folder and str(whole_path(access.inside(Path(folder))))
     return how.request.to(ExportRequest, setting=how.setting, folder=where, overwrite=overwrite, study=study)
 
 

@@ -93,7 +93,7 @@ def title(entry: Entry) -> str:
 
 def importing(store: Store) -> None:
     """The upload, and links to what was imported."""
-    if access.is_read_only() or access.is_shared():
+    if not access.takes_packs():
         st.info("Packs are imported by whoever runs this server, on its command line.")
         return
     st.markdown(IMPORT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from core.ask.commands import request_of
 from core.base import access
 from core.cli import serving
 from core.evaluate import task_files
@@ -16,6 +18,7 @@ from core.export import target
 from core.jobs import queue
 from core.jobs.queue import tidy
 from core.jobs.status import Status
+from core.models import texts, work
 from core.models.sources import locate
 from core.store.cache import Store
 from core.store.deleting import delete
@@ -127,6 +130,73 @@ def test_paths_lead_nowhere_else(
         target.check_target(inside / "new", True, store=empty)
 
 
+# --- what is not looked up -----------------------------------------------------------------------------------------
+
+
+def answered(store: Store, **asked: str) -> str:
+    """What a reader sees of a measurement that is typed, without the name that was typed."""
+    try:
+        cost = work.words(work.estimate(request_of("measure", **asked), store))
+    except access.Refused as error:
+        cost = str(error)
+    [typed] = asked.values()
+    return cost.replace(repr(Path(typed).name), "?")
+
+
+@pytest.mark.parametrize("rooted", [False, True])
+@pytest.mark.parametrize(
+    ("there", "absent"),
+    [
+        ("/etc", "/etcx"), ("tests", "testsx"), ("core/models", "core/modelsx"), ("core/../..", "core/../../nowhere"),
+        ("~", "~/nowhere"), ("random:/etc", "random:/etcx"), ("{private}", "{private}x"), ("{private}.gguf", "x.gguf"),
+    ],
+)  # fmt: skip
+def test_who_types_a_path_learns_nothing_of_what_is_there(
+    empty: Store, tmp_path: Path, mode: Callable, monkeypatch: pytest.MonkeyPatch, rooted: bool, there: str, absent: str
+) -> None:
+    """On a shared server that reads no paths, and of what lies outside the folder of one that has it."""
+    monkeypatch.chdir(ROOT)
+    private = tiny.save_tiny(tmp_path / "private", "llama")
+    private.with_suffix(".gguf").write_bytes(b"GGUF")
+    (tmp_path / "root").mkdir()
+    mode(READ_ONLY="on", SHARED="on", **({"ROOT": str(tmp_path / "root")} if rooted else {}))
+    one, other = (each.format(private=private) for each in (there, absent))
+    assert answered(empty, model=one) == answered(empty, model=other)
+    assert "TFLOP" not in answered(empty, model=one) and not (empty.root / "remembered").exists()
+    texts = (f"file:{each}" for each in (private / "config.json", private / "nothing.json"))
+    assert len({answered(empty, text=each).partition(" does not lie")[2] for each in texts}) == 1
+
+
+def test_a_shared_server_without_a_folder_reads_no_text_by_its_path(empty: Store, mode: Callable) -> None:
+    mode(SHARED="on")
+    assert answered(empty, text=f"file:{__file__}") == access.NO_PATHS == answered(empty, model=__file__)
+    assert "TFLOP" in answered(empty, model="demo")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there the name leads to another computer")
+def test_another_computer_is_not_called(
+    empty: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable
+) -> None:
+    """As Windows does, with the name of who runs the program, wherever one looks for such a path."""
+    monkeypatch.chdir(tmp_path)
+    away = r"\\host\share"
+    tiny.save_tiny(tmp_path / away, "llama")  # would be taken if it were looked for
+    (tmp_path / f"{away}.txt").write_text("text", encoding="utf-8")
+    for look in (
+        lambda: locate(away, empty),
+        lambda: work.estimate(request_of("measure", model=f"random:{away}"), empty),
+        lambda: texts.read(f"file:{away}.txt"),
+        lambda: texts.read(request_of("measure", text=f"file:{away}.txt").text.source),
+        lambda: task_files.read(Path(away)),
+        lambda: target.check_target(Path(away), False, store=empty),
+    ):
+        with refused("lies on another computer"):
+            look()
+
+
+# --- a server that is started --------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -148,9 +218,9 @@ def test_a_port_that_somebody_listens_at_is_refused(say: Callable) -> None:
     ("share", "read_only", "address"), [(None, True, "127.0.0.1"), ("h", True, "0.0.0.0"), ("h", False, "127.0.0.1")]
 )
 def test_only_a_shared_read_only_server_is_open_to_others(share: str | None, read_only: bool, address: str) -> None:
-    command = serving.command(8501, share, read_only)
-    assert f"--server.address={address}" in command
-    assert ("--server.allowedHosts=h" in command) == bool(share)
+    said = serving.arguments(8501, share, read_only)
+    assert f"--server.address={address}" in said
+    assert ("--server.allowedHosts=h" in said) == bool(share)
 
 
 def test_what_is_said_to_defend_is_there() -> None:

@@ -198,5 +198,9 @@ def test_the_home_of_nobody_is_a_folder_like_others(
     say("prune", "--export", there).refused("there is no folder", "~nobody-here")
     say("export", key, "--to", there).refused(key)  # it is no study
     say("serve", "--root", there, "--share", "h").refused("there is no folder ~nobody-here")
+    runs("export", key, there).refused("there is no folder ~nobody-here")
+    report(key, "--out", there).refused("there is no folder ~nobody-here")
+    assert not (tmp_path / "~nobody-here").exists(), "no folder is made unasked"
+    (tmp_path / "~nobody-here").mkdir()
     assert runs("export", key, there).code == report(key, "--out", there, "--force").code == 0
     assert (tmp_path / there).is_file()

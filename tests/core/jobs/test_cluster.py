@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -125,8 +127,9 @@ class Fake:
 def fake(empty: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Fake]:
     """Have this be Ray, which does shares one after the other."""
     turn = threading.Lock()
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED")  # put back by the line above
+    for name in ("RAY_USAGE_STATS_ENABLED", *cluster.ALONE):
+        monkeypatch.setenv(name, "0")
+        monkeypatch.delenv(name)  # put back by the line above
 
     def do(key: str) -> None:
         with turn:
@@ -189,6 +192,15 @@ def test_a_share_asks_ray_for_its_device_and_nothing_is_reported(
     assert ray.asked["address"] == "10.0.0.1:6379" and not ray.asked["include_dashboard"] and ray.asked[needs] == 1
 
 
+def test_a_ray_of_our_own_is_started_closed_to_others(undivided: tuple, empty: Store, fake: Callable) -> None:
+    """None that somebody else started on this machine is joined in its place."""
+    ray = fake()
+    spread(empty, undivided[0], Place("", 1, "cpu"))
+    assert ray.asked["address"] == "local"
+    assert os.environ["RAY_AUTH_MODE"] == "token" and len(os.environ["RAY_AUTH_TOKEN"]) == 64
+    assert os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"
+
+
 NOTED: list[tuple] = []
 
 
@@ -224,6 +236,37 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator:
     both = Cluster(initialize_head=True, head_node_args=one)
     yield both, both.add_node(**one)
     both.shutdown()
+
+
+STARTED = """
+import psutil
+from core.jobs import cluster
+ray = cluster._connected(cluster.Place("", 1, "cpu"))
+processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+print({each.laddr.ip for process in processes for each in process.net_connections() if each.status == "LISTEN"})
+print(ray.get_runtime_context().gcs_address, flush=True)
+input()
+"""
+JOINED = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False)"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_ray_of_our_own_answers_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not from another machine, and not without its token."""
+    pytest.importorskip("ray")
+    for name in cluster.ALONE:
+        monkeypatch.delenv(name, raising=False)
+    piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": queue.PROJECT}
+    with subprocess.Popen([sys.executable, "-c", STARTED], **piped) as ours:
+        heard, address = ast.literal_eval(ours.stdout.readline()), ours.stdout.readline().strip()
+        assert heard and all("127.0.0.1" in each for each in heard)
+        for name, value in (cluster.ALONE | {"RAY_AUTH_TOKEN": "0" * 64}).items():
+            monkeypatch.setenv(name, value)
+        asked = [sys.executable, "-c", JOINED, address]
+        other = subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE)
+        assert other.returncode and "ConnectionError" in other.stderr
+        ours.communicate("\n")
 
 
 @pytest.mark.slow
