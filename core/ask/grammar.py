@@ -119,7 +119,7 @@ def from_file(path: Path) -> AllocationRequest:
         budget = float(content.get("budget", mean))
     except (TypeError, ValueError, OverflowError) as error:
         right = "sparsity must be numbers, per layer or per linear of each layer, and budget a number"
-        raise UserError(f"{path.name}: {right}") from error
+        raise UserError(f"{brief(path.name)}: {right}") from error
     base = checked(Manual, sparsity=rows, name=content.get("name", ""))
     return checked(AllocationRequest, base=base, target=budget, unclipped=True)  # what is written is what is done
 

@@ -49,7 +49,7 @@ def capital(text: str) -> str:
 def sentence(said: object) -> str:
     """What an error says as a sentence: a capital, unless a name begins it, and a full stop, unless it has an end."""
     text = str(said).strip()
-    text = capital(text) if re.match(r"[a-z'-]+(?=[\s,]|$)", text) and not NAMED.match(text) else text
+    text = capital(text) if re.match(r"[a-z'-]+(?=[\s,]|: |$)", text) and not NAMED.match(text) else text
     return text if text.endswith((".", "?", "!", "…")) else f"{text}."
 
 

@@ -108,6 +108,23 @@ def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, val
     assert app.session_state["measure-preset"] == "own list"
 
 
+@pytest.mark.parametrize("name", ["length", "sequences"])
+@pytest.mark.parametrize("typed", [2**20 + 1, 10**12, 10**400, "9" * 5000, "-1", "1e6"])
+def test_a_link_asks_for_no_more_than_there_can_be(store: Store, name: str, typed: object) -> None:
+    key = f"measure-{name}"
+    app = opened(**{key: str(typed)})
+    assert not app.exception and len(app.warning) == 1 and key in app.warning[0].value
+    assert app.number_input(key=key).value == {"length": 64, "sequences": 8}[name]
+
+
+def test_a_link_asks_for_no_more_measurements_than_are_run(store: Store) -> None:
+    sizes = ",".join(f"gaussian:0.{number:04}" for number in range(1, 2000))
+    for perturbations, seeds, said in ((sizes, "0", "1000"), ("gaussian:0.3", ",".join(map(str, range(101))), "100")):
+        view = {"preset": "own list", "perturbations": perturbations, "seeds": seeds}
+        app = opened(**{f"measure-{key}": typed for key, typed in view.items()})
+        assert not app.exception and len(app.error) == 1 and said in app.error[0].value
+
+
 LINK = {
     "measure-preset": "own list", "measure-perturbations": "skip,gaussian:0.25", "measure-seeds": "0,1",
     "measure-sequences": "9", "measure-text": "allenai/c4", "measure-documents": "0-599", "measure-untrained": "True",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,6 +41,44 @@ def test_a_cache_that_is_a_file_is_named_itself(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError) as caught:
         (cache / "jobs" / "request.json").read_bytes()
     assert f"{cache} is in the way" in shortage(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="here nobody can become another user for a moment")
+@pytest.mark.parametrize(
+    ("mode", "act", "said"),
+    [
+        (0o000, lambda shut: list(shut.iterdir()), "{shut} cannot be read"),
+        (0o000, lambda shut: (shut / "config.json").read_bytes(), "{shut} cannot be read"),
+        (0o000, lambda shut: (shut / "deep" / "x").write_bytes(b""), "{shut} cannot be read"),
+        (0o555, lambda shut: (shut / "x").write_bytes(b""), "{shut} cannot be written to"),
+        (0o755, lambda shut: (shut / "closed").read_bytes(), "{shut}/closed cannot be read"),
+    ],
+)
+def test_what_is_shut_is_named_and_how(mode: int, act: Callable[[Path], object], said: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:  # which everybody may enter, unlike the tests' own
+        shut = Path(folder) / "shut"
+        shut.mkdir()
+        (shut / "closed").touch(0o000)
+        Path(folder).chmod(0o755)
+        shut.chmod(mode)
+        assert as_nobody(lambda: act(shut)).startswith(said.format(shut=shut))
+        shut.chmod(0o755)
+
+
+def as_nobody(act: Callable[[], object]) -> str:
+    """What is said of the error of an act that a user without rights tries."""
+    ours, theirs = os.pipe()
+    if not os.fork():
+        if os.getuid() == 0:
+            os.setuid(65534)
+        try:
+            act()
+        except OSError as error:
+            os.write(theirs, (shortage(error) or "").encode())
+        os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours) as heard:
+        return heard.read()
 
 
 @pytest.mark.parametrize(

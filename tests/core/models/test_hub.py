@@ -63,6 +63,18 @@ def test_what_the_hub_refuses_is_said(status: int, code: str, named: tuple, here
         locate("org/name", empty, "v9")
 
 
+@pytest.mark.parametrize("revision", ["/dev/zero", "../../../point", "main/../../x", "..", "a\nb"])
+def test_a_revision_leads_to_no_file_of_this_machine(
+    revision: str, here: Hub, tmp_path: Path, empty: Store, refused: Callable
+) -> None:
+    """The Hub's library reads a file of its cache that is called so, and takes what it says for a folder."""
+    locate("org/name", empty)
+    (tmp_path / "point").write_text(str(tiny.save_tiny(tmp_path / "private", "llama")), encoding="utf-8")
+    for typed in (revision, revision.replace("../../..", str(tmp_path))):
+        with refused("there can be no revision"):
+            locate("org/name", empty, typed, fetch=False)
+
+
 def test_a_model_that_lacks_a_file_is_refused_whenever_it_is_asked_for(here: Hub, empty: Store, refused) -> None:
     """Without its ETag a file gets no place in the local cache, and the library says nothing of it."""
     here.twist = lambda path, sound: (

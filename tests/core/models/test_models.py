@@ -276,16 +276,25 @@ def test_a_model_that_runs_into_its_settings_is_refused(tmp_path: Path, empty: S
         loaded_from(folder, empty)
 
 
+def test_nothing_is_hashed_before_its_header_is_read(copy: Path, empty: Store, refused) -> None:
+    """Hashing what may be tens of gigabytes takes a minute."""
+    with (copy / "model.safetensors").open("r+b") as file:
+        file.write(bytes([255] * 8))
+    with refused("damaged"):
+        locate(str(copy), empty)
+    assert not list(empty.root.glob("remembered/sha256-*"))
+
+
 @pytest.mark.parametrize("keep", [0, 4, 100, 0.5, 0.999])
 def test_truncated_safetensors_are_refused(keep: float, copy: Path, empty: Store, refused) -> None:
-    path = copy / "model.safetensors"
+    path, source = copy / "model.safetensors", locate(str(copy), empty)
     content = path.read_bytes()
     path.write_bytes(content[: keep if isinstance(keep, int) else int(len(content) * keep)])
-    source = locate(str(copy), empty)
     with refused("damaged"):
         loading.load(source)
-    with refused("model.safetensors", "short"):
-        sources.outlined(source, empty)
+    for look in (lambda: sources.outlined(source, empty), lambda: locate(str(copy), empty)):
+        with refused("model.safetensors", "short"):
+            look()
 
 
 def encoder_decoder() -> transformers.PreTrainedModel:
