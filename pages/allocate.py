@@ -4,15 +4,16 @@ import streamlit as st
 
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.plan.responses import judge_of
 from core.plan.spread import allocate, layer_parameters
 from core.show.words import verdicts
-from pages.ui import frame, glossary, studies, subject, view
-from pages.ui.allocate import actions, comparison, settings, spread
+from pages.ui import frame, glossary, studies, subject, view, watch
+from pages.ui.allocate import actions, comparison, predicting, settings, spread
 
 profile = subject.profile()
 TERMS = ("budget", "correction", "control", "gain", "response", "harm", "nats")
 subject.heading("How is a budget spread over layers?", profile)
+if job := watch.watched():
+    watch.panel(job)
 try:
     layer_parameters(profile)
 except UserError as error:
@@ -21,7 +22,7 @@ except UserError as error:
 
 left, right = st.columns([2, 1], gap="large")  # the chart first, on a phone too
 with right:
-    request = settings.read(profile)
+    request, treatment = settings.read(profile), settings.treatment()
     by_hand = settings.by_hand(request)
     settings.draw(request, profile)
     glossary.words(TERMS)
@@ -33,12 +34,17 @@ with left:
         frame.error(error)
         actions.measure_linears(request, profile)
         view.end()
-    pruner = judge_of(request, profile)
-    now, held = spread.dragged(allocation, by_hand, profile, pruner)
+    try:
+        found = predicting.anchors_of(profile, treatment)
+    except UserError as error:
+        found, refusal = None, error
+    now, held = spread.dragged(allocation, by_hand, profile, found)
+    if not found:
+        actions.evaluate_anchors(refusal, treatment, profile)
     protocols = tuple(studies.groups(profile).values())
-    st.caption(plain(verdicts.corrected(protocols, request, pruner)), help=settings.ORIGIN)
+    st.caption(plain(verdicts.corrected(protocols, request, treatment.name)), help=settings.ORIGIN)
     if request.base.per_linear:
         spread.by_linear(now, request, profile)
 
-comparison.show(request, now, pruner, protocols, profile)
+comparison.show(request, now, treatment.name, protocols, profile)
 actions.section(spread.as_manual(allocation, now) if held else allocation, request, profile)

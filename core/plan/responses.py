@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.kinds.treatments import OF_ONE_LAYER, USUAL, place
 from core.plan.budget import TOLERANCE
@@ -83,11 +82,6 @@ def of_profile(profile: Profile, pruner: str = USUAL, objective: str = "drift", 
     """Response curves of every layer, or of every linear, layer after layer; smoothed and convex, see `curves`."""
     sparsities, harm = (measured_linears if per_linear else measured)(profile, pruner, objective)
     return curves(sparsities, harm.reshape(-1, len(sparsities)))
-
-
-def judge_of(request: AllocationRequest, profile: Profile) -> str:
-    """The pruner whose responses an allocation is judged by: that of the curves it was made from, else the usual."""
-    return getattr(request.base, "pruner", None) or usual(profile, request.base.per_linear)
 
 
 def usual(profile: Profile, per_linear: bool = False) -> str:

@@ -80,7 +80,7 @@ def go_on() -> None:
 def live(shown: figure.Figure) -> None:
     """Draw the live picture that a page begins with, below its name where it stands beside a chart."""
     view.write()
-    if shown.first and not shown.lead:
+    if shown.first and not (shown.lead or shown.hero):
         _name(shown.title)
     figure.draw(shown, view.look(), go_on if is_first_paint() else None)
 

@@ -30,12 +30,12 @@ def slider(page: Page) -> Locator:
 def test_dragging_redraws_without_the_server_and_a_layer_set_by_hand_is_taken_back(spread: str, tab: Tab) -> None:
     page = tab(spread)
     command = page.get_by_test_id("stCode")
-    seen = drag(page, slider(page), 0.5, lambda: page.locator(".figure [data-mark$=layers]").evaluate_all(HEIGHTS))
+    seen = drag(page, slider(page), 0.8, lambda: page.locator(".figure [data-mark$=layers]").evaluate_all(HEIGHTS))
     assert len(set(seen)) >= 18, "the bars did not follow the finger"
     shown = page.locator(".figure .value").inner_text()
     expect(command).to_contain_text(f"strength={shown} ")
     wait_for_query(page, allocation=WORD.format(shown))
-    expect(slider(page)).to_have_value(str(round(float(shown) * 1000)))
+    expect(slider(page)).to_have_value(str(100 + round(float(shown) * 1000)))
     field = page.get_by_role("textbox", name="Layers set by hand")
     field.fill("0:0.5, 1:0.6")
     field.press("Enter")
@@ -44,3 +44,17 @@ def test_dragging_redraws_without_the_server_and_a_layer_set_by_hand_is_taken_ba
     page.go_back()
     expect(command).to_contain_text(f"--allocation '{WORD.format(shown)}'")
     expect(field).to_have_value("")
+
+
+def test_the_predicted_perplexity_follows_the_finger_without_the_server(shared: tuple[str, str], tab: Tab) -> None:
+    page = tab(f"{shared[0]}/allocate")
+    number = page.locator(".figure .lead b")
+    expect(number).to_be_visible(timeout=60_000)
+    start = page.locator(".figure [data-mark=gauge]").bounding_box()
+    seen = drag(page, slider(page), 0.2, number.inner_text)
+    assert len(set(seen)) >= 10, "the number did not follow the finger"
+    expect(page.locator(".figure .value")).to_contain_text("reversed")
+    there = page.locator(".figure [data-mark=gauge]").bounding_box()
+    assert there["x"] < start["x"], "the dot did not follow either"
+    expect(page.get_by_test_id("stCode")).to_contain_text("control=reversed")
+    expect(number).to_have_text(seen[-1])

@@ -35,12 +35,11 @@ def on_screen(app: AppTest) -> np.ndarray:
     return next(values for name, values in lanes(app).items() if name.startswith("this allocation"))
 
 
-def estimates_shown(app: AppTest) -> dict[str, str]:
-    """Name -> additive estimate at the strength in view, as it is written."""
+def predicted(app: AppTest) -> tuple[float, float, float]:
+    """The perplexity predicted of the allocation in view, and the ends of its interval."""
     shown = live(app)
-    note = shown["notes"][0]["table"][shown["state"]["strength"]]
-    others = note.partition("(")[2].rstrip(")").split(", ")
-    return {"now": note.split("**")[1]} | {name: value for name, _, value in (each.rpartition(" ") for each in others)}
+    at, hero = shown["state"]["strength"], shown["hero"]
+    return tuple(hero[name][at] for name in ("values", "low", "high"))
 
 
 def load_(key: str) -> object:

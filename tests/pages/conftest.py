@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from core.ask.allocations import AllocationRequest
+from core.ask.settings import Setting
 from core.jobs import queue, warm
+from core.kinds.alphapruning import AlphaPruning
+from core.kinds.dlp import Dlp
+from core.kinds.owl import Owl
+from core.kinds.response import Response
 from core.models import work
 from core.results import search_plan
 from core.store.cache import Store
@@ -47,6 +53,20 @@ def store(bare: Store, one_profile: Path, monkeypatch: pytest.MonkeyPatch) -> St
     monkeypatch.setattr(search_plan, "estimate", lambda *_: EXPECTED)
     shutil.copytree(one_profile, bare.root, dirs_exist_ok=True)
     return bare
+
+
+@pytest.fixture
+def studied(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A profile whose model was evaluated at two targets, at one of them with too few allocations; returns its key."""
+    root = tmp_path / "studied"
+    spec = synthetic.profile_spec(6, preset="standard", prunable=True).model_copy(update={"removal": True})
+    key = synthetic.save_profile(root, spec, 6, "studied")
+    bases = (Owl(), Dlp(), AlphaPruning(), Response())
+    asked = [Setting(allocation=AllocationRequest(base=base, target=0.7)) for base in bases]
+    asked += [Setting(allocation=AllocationRequest(base=Owl(), target=0.5))]
+    synthetic.save_study(root, synthetic.study_spec(spec, asked, 6), 6, key)
+    monkeypatch.setenv("ABSORPTION_CACHE", str(root))
+    return key
 
 
 @pytest.fixture(scope="session")

@@ -11,21 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.ask import allocations, grammar
+from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.ask.perturbations import perturbation
-from core.base.formats import digits
 from core.cli import main
-from core.kinds.owl import Owl
 from core.kinds.response import Response
-from core.plan.budget import Bounds, met, pinned
-from core.plan.responses import estimates as sums
+from core.kinds.treatments import Treatment
+from core.plan.budget import Bounds, met
 from core.plan.spread import allocate
+from core.results import anchors
 from core.show.figures.tensors import linears
 from core.store.cache import Store
 from pages.ui.allocate import actions
 from tests import synthetic
-from tests.pages.allocate_page import estimates_shown, load_, on_screen, opened
+from tests.pages.allocate_page import load_, on_screen, opened, predicted
 from tests.pages.opening import figures, link, live, numbers, url
 
 Cache = dict[str, str]
@@ -54,17 +53,14 @@ def test_an_impossible_layer_by_hand_is_said_and_left_out(hand: str, cache: Cach
     assert on_screen(app).min() > 0.5
 
 
-def test_layers_set_by_hand_are_set_in_what_they_are_compared_with(cache: Cache) -> None:
-    held = {2: 0.5, 3: 0.6}
-    shown = estimates_shown(opened(profile=cache["deep"], hand="2:0.5,3:0.6", strength="0"))
-    assert shown["now"] == shown["OWL without correction"] == shown["reversed"] != shown["uniform"]
-    app = opened(profile=cache["deep"], hand="2:0.5,3:0.6", strength="0.04")
-    here = load_(cache["deep"])
-    reverse = allocations.Correction(strength=0.04, control="reversed")
-    plain = allocate(AllocationRequest(correction=reverse, base=Owl()), here)
-    bounds = Bounds(plain.request.low, plain.request.high)
-    wanted = sums(pinned(plain.exact, held, plain.parameters, 0.7, bounds)[None], here, "kl")[0]
-    assert estimates_shown(app)["reversed"] == digits(wanted, 3)
+def test_layers_set_by_hand_are_set_in_every_strength_that_is_predicted(studied: str) -> None:
+    found = anchors.stored(Store(), load_(studied), Treatment("wanda"))
+    app = opened(profile=studied, hand="2:0.5,3:0.6", strength="0.04")
+    rows = np.array(live(app)["bars"]["values"])
+    assert (rows[:, 2] == 0.5).all() and (rows[:, 3] == 0.6).all()
+    shown = np.array(live(app)["hero"]["values"], float)
+    assert shown == pytest.approx(found.perplexities(rows).increase, rel=1e-3, nan_ok=True)
+    assert predicted(app)[0] == pytest.approx(found.one(on_screen(app)).perplexity, rel=1e-4)
 
 
 LINEAR = {"base": "response", "granularity": "linear", "target": "0.6"}
@@ -86,7 +82,7 @@ def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.Capture
     assert heat["layout"]["yaxis"]["ticktext"][0] == "q_proj"
     assert "sparsity" in heat["data"][0]["colorbar"]["title"]["text"]
     means = np.average(exact, axis=1, weights=here.weights.parameters)
-    shown = np.array(live(app)["bars"]["values"])[20]
+    shown = np.array(live(app)["bars"]["values"])[120]
     assert shown == pytest.approx(means, abs=1e-6)
     assert on_screen(app) == pytest.approx(means, abs=1e-9)
     assert all("met exactly" in budget for budget in live(app)["notes"][-1]["table"])
@@ -102,13 +98,6 @@ def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(cache: Cache,
     path.write_text(actions.written(found, here), encoding="utf-8")
     again = allocate(grammar.from_file(path), here)
     assert np.array_equal(again.linears, found.linears) and again.request.target == pytest.approx(0.6)
-
-
-def test_estimates_per_linear_stand_beside_their_own_kind_only(cache: Cache) -> None:
-    here, shown = load_(cache["linear"]), estimates_shown(opened(profile=cache["linear"], strength="0", **LINEAR))
-    of_linears, of_layers = (sums(np.full((1, *shape), 0.6), here, "kl")[0] for shape in ((6, 7), (6,)))
-    assert shown["uniform"] == digits(of_linears, 3) != digits(of_layers, 3)
-    assert float(shown["now"]) <= float(shown["uniform"])
 
 
 def test_a_profile_without_linears_says_what_to_measure_and_how(bare: Store, monkeypatch: pytest.MonkeyPatch) -> None:

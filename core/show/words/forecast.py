@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.base.formats import digits, listed, per_cent, several
+from core.base.formats import digits, per_cent, several
 from core.results import protocols
 from core.results.anchors import Anchors, Prediction
 
@@ -24,15 +24,9 @@ def basis(found: Anchors) -> str:
     """Two sentences: what it was learned from, and how wrong it was on settings it had not seen."""
     count, off = len(found.settings), found.leave_one_out
     evaluated = f"{several(count, 'setting')} evaluated with {found.treatment.label}"
-    learned = f"Learned from {evaluated} ({protocols.line(found.study)})."
+    learned = f"Learned from {evaluated} ({protocols.short(found.study)})."
     if off is None:
         return f"{learned} With so few, how wrong it is has not been seen: evaluate one more."
-    wrong = (
-        f"half were within {per_cent(off.median)} of their increase in loss, nine in ten within {per_cent(off.ninety)}"
-    )
-    return f"{learned} Predicting each from the others, {wrong}."
-
-
-def left_out(found: Anchors) -> str:
-    """The settings that could not serve, each with its reason; empty where all could."""
-    return listed(found.left_out)
+    half, ninety = per_cent(off.median), per_cent(off.ninety)
+    wrong = f"half within {half} of its increase in loss, nine in ten within {ninety}"
+    return f"{learned} Each predicted from the others: {wrong}."

@@ -8,17 +8,22 @@ import streamlit as st
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
-from core.ask.commands import command_line, line
+from core.ask.commands import command_line, line, request_of
 from core.ask.measurements import EACH, measurements
 from core.ask.typed import absolute
 from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import sentence
 from core.kinds import ResidualLinear
+from core.kinds.treatments import Treatment
+from core.models import machine, work
 from core.plan import responses
 from core.plan.spread import Allocation
+from core.results import anchors
 from core.show.report import remake
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import frame, view
+from pages.ui import buttons, frame, view, watch
 from pages.ui.allocate import settings
 
 MEASURED_ALONE = (0.5, 0.7, 0.9)
@@ -47,6 +52,20 @@ def written(allocation: Allocation, profile: Profile) -> str:
     told = {"profile": profile.entry.key, "model": profile.provenance.get("model")}
     told |= {"request": allocation.request.model_dump(mode="json"), "budget": allocation.budget}
     return json.dumps(told | {"sparsity": allocation.exact.tolist()}, indent=1)
+
+
+def evaluate_anchors(why: UserError, treatment: Treatment, profile: Profile) -> None:
+    """Why nothing is predicted and, where curves are there, a button that evaluates what would be learned from."""
+    st.info(plain(sentence(why)), icon=":material/info:")
+    try:
+        asked = anchors.study(profile, treatment, request_of("anchors"))
+        cost = work.words(work.estimate(asked, Store(), machine.devices()[0]))
+    except UserError:  # no curves, or no such model here: said above and on Measure
+        return
+    buttons.button(
+        "Evaluate anchors", watch.begin, [asked, machine.devices()[0]], icon=":material/play_arrow:", key="anchors"
+    )
+    st.caption(f"{len(asked.points)} points on the demo text. {cost}")
 
 
 def measure_linears(request: AllocationRequest, profile: Profile) -> None:

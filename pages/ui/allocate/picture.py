@@ -1,91 +1,163 @@
-"""The picture of an allocation: its base and every strength of its correction, layer by layer."""
+"""The picture of an allocation: its base and every strength of its correction, layer by layer, and what they cost."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from core.base.formats import digits, per_cent, ranges
 from core.kinds import BASE_LABELS
 from core.plan.budget import TOLERANCE
+from core.plan.prediction import Predicted
 from core.plan.spread import Allocation
 from core.show.figures import Palette, axes
 from core.show.figures.palette import colour
 from core.store.results import Array
+from pages.ui.allocate.predicting import Measured
 from pages.ui.live import figure
 
 ROOM = 0.02  # sparsity shown above and below the target even where all layers are alike
 STRENGTH = "Correction strength (our parameter), largest shift of a layer"
+WIDEST = 3.0  # how far an interval is drawn beyond what is predicted and measured
+THINNED = 10  # strengths from one point of a control's curve to the next
+SAYS = "**{{now}}** [{{low}}, {{high}}] predicted perplexity, {}. {{change}}"
+POINTS = "In brackets and shaded: the 90 % interval. Points were measured."
+HOLLOW = "Hollow ones elsewhere ({}): what changed there, from the predicted base."
+UNKNOWN = "Nothing is predicted: a layer is pruned beyond the largest sparsity that was measured alone."
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """An allocation at every strength of its correction, or of a control; below 0 the correction is reversed."""
+
+    strengths: Sequence[float]
+    control: str
+    rows: Array  # (strengths, layers) or (strengths, layers, linears), with the layers set by hand
+    held: Mapping[int, float]  # these
+    others: Sequence[tuple[str, Array]] = ()  # controls by name, at every `THINNED`th strength from 0 on
+
+    @property
+    def zero(self) -> int:
+        return self.frame(0)
+
+    def frame(self, strength: float, control: str = "none") -> int:
+        """Where the picture has a strength: the reverse is to the left where there is room for it."""
+        signed = -strength if control == "reversed" and self.strengths[0] < 0 else strength
+        return int(np.abs(np.array(self.strengths) - signed).argmin())
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """What a sweep is predicted and was measured to cost."""
+
+    sweep: Predicted  # perplexities
+    others: Sequence[tuple[str, Array]]
+    uniform: float  # perplexity
+    measured: Sequence[Measured]
+    protocol: str
 
 
 def picture(
     allocation: Allocation,
-    strengths: Sequence[float],
-    rows: Array,
+    sweep: Sweep,
+    shown: Array,
     bound: Array,
     highest: float | None,
-    hand: Collection[int],
-    estimates: Sequence[str],
+    forecast: Forecast | None,
     look: Palette,
 ) -> figure.Figure:
-    """A bar per layer around the target, under a slider of the strength.
+    """A bar per layer around the target, a curve of predicted perplexity, and the strength that both follow.
 
     Args:
-        rows: (strengths, layers).
+        shown: (strengths, layers).
         bound: (strengths, layers); the layer, or one of its linears, sits on a bound.
         highest: the largest sparsity measured, where the base goes no further.
-        hand: layers set by hand.
-        estimates: what follows from each strength; empty where nothing was measured.
+        forecast: None: nothing predicts.
     """
     base, request = allocation.base, allocation.request
     name, found = BASE_LABELS[request.base.kind], [np.flatnonzero(row).tolist() for row in bound]
-    stops = [f"{strength:g}" for strength in strengths]
-    spoken = [f"{stop}, estimate {said.split('**')[1]}" for stop, said in zip(stops, estimates, strict=False)]
-    at = strengths.index(request.correction.strength)
     own = colour(request.base.kind, look)
-    budget = [_budget(row, on, request.target, highest) for row, on in zip(rows, found, strict=True)]
+    told = [f"{_lose(row)} {_budget(row, on, request.target, highest)}" for row, on in zip(shown, found, strict=True)]
     return figure.Figure(
         name="spread",
         title=f"Sparsity per layer: {name} and this allocation",
         says=f"Layer {{layer}}: {{now}} zeros; {name} alone {{base}}.",
         slots={
-            "now": figure.written(lambda share: per_cent(share, 1), rows),
+            "now": figure.written(lambda share: per_cent(share, 1), shown),
             "base": figure.Slot("layer", [per_cent(share, 1) for share in base]),
-            "lose": figure.Slot("frame", [_lose(row) for row in rows]),
             "bound": figure.Slot("frame", ["on a bound" if on else "" for on in found]),
         },
-        y=axes.linear_axis("sparsity", *_limits(base, rows, request.target), per_cent),
-        controls=[figure.Control("strength", STRENGTH, stops, at, strengths, spoken=spoken)],
-        bars=figure.Bars(rows, base=base, tone="accent", edge=own, bound=found, hand=sorted(hand)),
+        y=axes.linear_axis("sparsity", *_limits(base, shown, request.target), per_cent),
+        controls=[_control(sweep, request.correction.strength, forecast)],
+        bars=figure.Bars(shown, base=base, tone="accent", edge=own, bound=found, hand=sorted(sweep.held)),
+        gauge=forecast and _gauge(sweep, forecast),
+        hero=forecast and _hero(forecast),
         key=[
             figure.Key(own, "outline", name),
             figure.Key("accent", "block", "this allocation"),
             figure.Key("ink", "arrow", "correction"),
             figure.Key("ink", "line", "{bound}"),
-            *([figure.Key("ink", "dot", "set by hand")] if hand else []),
+            *([figure.Key("ink", "dot", "set by hand")] if sweep.held else []),
         ],
         foot=request.target,
-        height=300,
-        lead="{lose}",
+        height=230 if forecast else 300,
         idle="Point at a layer to read its numbers.",
-        notes=[*([figure.Slot("frame", estimates)] if estimates else []), figure.Slot("frame", budget)],
+        notes=[figure.Slot("frame", told)],
         first=True,
     )
 
 
-def estimated(now: Array, others: Mapping[str, Array]) -> list[str]:
-    """Additive estimates at each strength, (strengths,), beside those of other allocations, (strengths,) or (1,)."""
-    rows = zip(*np.broadcast_arrays(now, *others.values()), strict=True)
-    return [f"Estimated KL divergence, nats: **{_digits(one)}** ({_named(others, beside)})" for one, *beside in rows]
+def _control(sweep: Sweep, strength: float, forecast: Forecast | None) -> figure.Control:
+    """The slider, which crosses over to the reverse where that has no choice of its own."""
+    both = sweep.strengths[0] < 0
+    stops = [f"{abs(each):g}{', reversed' if each < 0 else ''}" for each in sweep.strengths]
+    values = [
+        {"strength": abs(each)} | ({"control": "reversed" if each < 0 else "none"} if both and each else {})
+        for each in sweep.strengths
+    ]
+    marks = [(0, "reversed"), (sweep.zero, "none"), (len(stops) - 1, "corrected")] if both else []
+    spoken = []
+    if forecast:
+        costs = [digits(float(each), 3) for each in forecast.sweep.increase]
+        spoken = [f"{stop}, predicted perplexity {cost}" for stop, cost in zip(stops, costs, strict=True)]
+    return figure.Control(
+        "strength", STRENGTH, stops, sweep.frame(strength, sweep.control), values, marks, spoken=spoken
+    )
 
 
-def _named(names: Iterable[str], values: Iterable[float]) -> str:
-    return ", ".join(f"{name} {_digits(value)}" for name, value in zip(names, values, strict=True))
+def _hero(forecast: Forecast) -> figure.Hero:
+    uniform = digits(forecast.uniform, 3)
+    changes = (f"{{share}} less than uniform, {uniform}.", f"{{share}} more than uniform, {uniform}.")
+    return figure.Hero(*forecast.sweep, SAYS.format(forecast.protocol), forecast.uniform, changes, UNKNOWN)
 
 
-def _digits(value: float) -> str:
-    return digits(float(value), 3) if np.isfinite(value) else "unknown beyond the largest sparsity measured"
+def _gauge(sweep: Sweep, forecast: Forecast) -> figure.Gauge | None:
+    """Predicted perplexity at every strength with its interval, the controls, and what was measured."""
+    middle, low, high = forecast.sweep
+    if not np.isfinite(middle).any():
+        return None
+    own = ("none", "reversed") if sweep.strengths[0] < 0 else ("none", sweep.control)
+    marks = [
+        figure.Mark(
+            sweep.frame(each.strength, each.control),
+            each.perplexity,
+            "ink" if each.control in own else "undecided",
+            each.moved,
+        )
+        for each in forecast.measured
+    ]
+    curves = [
+        figure.Curve([sweep.zero + THINNED * n for n in range(len(values))], values, name)
+        for name, values in forecast.others
+    ]
+    points = np.array([each.value for each in marks])
+    lowest, highest = axes.limits(middle, points)
+    band = [np.clip(each, lowest / WIDEST, highest * WIDEST) for each in (low, high)]
+    every = (middle, points, *band, *(each.values for each in curves))
+    axis = axes.log_axis("predicted perplexity at each strength (log scale)", *every)
+    return figure.Gauge(axis, middle, sweep.zero, band=band, curves=curves, marks=marks, height=150)
 
 
 def _lose(row: Array) -> str:

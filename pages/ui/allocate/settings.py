@@ -15,6 +15,7 @@ from core.base.formats import per_cent
 from core.base.spec import checked
 from core.kinds import BASE_LABELS, METHODS
 from core.kinds.allocator import Allocator, Parameter, steps
+from core.kinds.treatments import NO_REPAIR, PRUNER_LABELS, PRUNERS, REPAIRS, USUAL, Treatment
 from core.plan.correction import CLIP, direction_of
 from core.show import words
 from core.store.profiles import Profile
@@ -22,6 +23,7 @@ from pages.ui import view
 
 STRENGTHS = steps(0, 0.1, 0.001)
 TARGETS = steps(0, 0.95, 0.01)
+REPAIRED = {NO_REPAIR: NO_REPAIR} | {name: row.label for name, row in REPAIRS.items()}
 OPENS = 0.04  # the strength that the page opens at: the one of the committed study, so that what it costs is known
 CLIPS = {math.log(1.5): "1.5×", math.log(2): "2×", CLIP: "3× (paper default)", math.log(5): "5×", math.log(100): "100×"}
 CONTROLS = {"none": "the correction", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
@@ -35,7 +37,6 @@ ORIGIN = (
     "shift, which protects layers that amplify. Ours: the geometric mean instead of the mean of ratios, the noise that "
     "drives it and its tokens, the strength, and how the budget is restored."
 )
-HARM = "kl"  # what the estimates add up, as in the tour
 ABOUT_HAND = "A layer and its sparsity, several with commas. The others move together, so that the budget is kept."
 
 Option = TypeVar("Option")
@@ -86,6 +87,12 @@ def _can_drive(driver: str, profile: Profile) -> bool:
     return True
 
 
+def treatment() -> Treatment:
+    """The pruner and the repair that are chosen, as on Prune."""
+    repair = view.sync("repair", list(REPAIRED), NO_REPAIR)
+    return Treatment(view.sync("by", list(PRUNERS), USUAL), None if repair == NO_REPAIR else repair)
+
+
 def by_hand(asked: AllocationRequest) -> str:
     """Layers set by hand, as typed; none where each linear has a budget of its own."""
     return "" if asked.base.per_linear else view.text("hand", "")
@@ -99,6 +106,9 @@ def draw(asked: AllocationRequest, profile: Profile) -> None:
     st.selectbox("Method", list(METHODS), key="base", format_func=BASE_LABELS.get, help=method.caption)
     for each in method.parameters():
         _parameter(each)
+    left, right = st.columns(2)
+    left.selectbox("Pruner", list(PRUNERS), key="by", format_func=PRUNER_LABELS.get)
+    right.selectbox("Repair", list(REPAIRED), key="repair", format_func=REPAIRED.get)
     st.selectbox("Correction or control", list(CONTROLS), key="control", format_func=CONTROLS.get, help=ABOUT_CONTROLS)
     if asked.correction.control == "shuffled":
         st.select_slider("Shuffle", range(10), key="shuffle")

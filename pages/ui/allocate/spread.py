@@ -1,4 +1,4 @@
-"""The allocation itself: the live chart over strengths, layers set by hand, and additive estimates of both."""
+"""The allocation itself: the live picture over strengths, with what each is predicted to cost; layers set by hand."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import sentence
-from core.kinds import BASE_LABELS, Manual
+from core.kinds import Manual
 from core.plan.budget import Bounds, binding, pinned
-from core.plan.responses import estimates
 from core.plan.spread import Allocation, bounds_of, family, layer_means, linear_parameters
+from core.results import protocols
+from core.results.anchors import Anchors
 from core.show.figures.tensors import linears
+from core.show.words import forecast as forecasts
 from core.store.profiles import Profile
 from core.store.results import Array
-from pages.ui import frame, view
-from pages.ui.allocate import picture, settings
+from pages.ui import frame, studies, view
+from pages.ui.allocate import picture, predicting, settings
+from pages.ui.allocate.picture import Sweep
 
-ADDITIVE = (
-    "The estimate adds up what pruning each {} alone was measured to do. Pruned layers disturb one another, so measure "
-    "before you trust it."
-)
+SHUFFLES = 5  # curves of them
+BOTH = ("none", "reversed")  # the two sides of the slider
 
 
 def read_hand(typed: str, layers: int) -> dict[int, float]:
@@ -65,37 +66,80 @@ def as_manual(allocation: Allocation, now: Array) -> Allocation:
     return Allocation(request, now, now, allocation.parameters, binding(now, bounds), bounds)
 
 
-def dragged(allocation: Allocation, by_hand: str, profile: Profile, pruner: str) -> tuple[Array, Mapping[int, float]]:
-    """Draw the live chart: the allocation at every strength, estimates beside it.
+def dragged(
+    allocation: Allocation, by_hand: str, profile: Profile, found: Anchors | None
+) -> tuple[Array, Mapping[int, float]]:
+    """Draw the live picture: the allocation at every strength, and what each is predicted to cost.
 
     Args:
         by_hand: layers set by hand, as typed.
-        pruner: whose curves the estimates add up.
+        found: what predicts; None: nothing does.
 
     Returns:
         What is on screen, as exact as a pruner is told, and the layers set by hand that it keeps.
     """
-    request, strengths = allocation.request, settings.STRENGTHS
-    try:
-        rows = family(request, profile, np.array(strengths))
-    except UserError as error:  # without strength the base stands; only the correction lacks something
-        st.warning(plain(sentence(f"The correction is off: {error}")))
-        strengths, rows = [0.0], allocation.exact[None]
-    try:
-        held = read_hand(by_hand, profile.layers)
-        rows = pinned_rows(rows, held, allocation)
-    except UserError as error:
-        frame.error(f"{error}; until then the layers set by hand are ignored")
-        held = {}
+    request = allocation.request
+    sweep = swept(allocation, by_hand, profile)
+    rows, strengths = sweep.rows, np.abs(sweep.strengths)
     shown = layer_means(rows, linear_parameters(profile)) if request.base.per_linear else rows
     bound = on_bounds(rows, strengths, request, profile)
     highest = bounds_of(request, profile, 0).high if request.base.measured else None
-    said, about = estimated(rows, strengths, held, allocation, profile, pruner)
-    frame.live(picture.picture(allocation, strengths, shown, bound, highest, held, said, view.look()))
+    forecast, other = predicted(sweep, allocation, profile, found) if found else (None, None)
+    frame.live(picture.picture(allocation, sweep, shown, bound, highest, forecast, view.look()))
     if frame.is_first_paint():
         view.end()
-    st.caption(about)
-    return rows[strengths.index(request.correction.strength)], held
+    if found:
+        hollow = picture.HOLLOW.format(other) if other else ""
+        st.caption(plain(" ".join(filter(None, [picture.POINTS, hollow, forecasts.basis(found)]))))
+    return rows[sweep.frame(request.correction.strength, request.correction.control)], sweep.held
+
+
+def swept(allocation: Allocation, by_hand: str, profile: Profile) -> Sweep:
+    """The allocation at every strength, with the layers set by hand where they leave the others a way to the budget."""
+    request, control = allocation.request, allocation.request.correction.control
+    strengths = np.array(settings.STRENGTHS)
+
+    def family_of(control: str, seed: int, strengths: Array) -> Array:
+        fix = request.correction.model_copy(update={"control": control, "seed": seed})
+        return family(request.model_copy(update={"correction": fix}), profile, strengths)
+
+    try:
+        rows, others = family_of(control, request.correction.seed, strengths), []
+        if control in BOTH:
+            turned = family_of("reversed" if control == "none" else "none", 0, strengths)
+            left, right = (turned, rows) if control == "none" else (rows, turned)
+            rows = np.concatenate([left[:0:-1], right])
+        for each in settings.CONTROLS:
+            if each != control and not (control in BOTH and each in BOTH):
+                seeds = range(SHUFFLES if each == "shuffled" else 1)
+                named = [settings.CONTROLS[each], *[""] * len(seeds)]
+                others += [(named[n], family_of(each, n, strengths[:: picture.THINNED])) for n in seeds]
+        if control in BOTH:
+            strengths = np.concatenate([-strengths[:0:-1], strengths])
+    except UserError as error:  # without strength the base stands; only the correction lacks something
+        st.warning(plain(sentence(f"The correction is off: {error}")))
+        strengths, rows, others = np.zeros(1), allocation.exact[None], []
+    try:
+        held = read_hand(by_hand, profile.layers)
+        every = [pinned_rows(each, held, allocation) for each in (rows, *(each for _, each in others))]
+    except UserError as error:
+        frame.error(f"{error}; until then the layers set by hand are ignored")
+        return Sweep(strengths.tolist(), control, rows, {}, others)
+    others = [(name, each) for (name, _), each in zip(others, every[1:], strict=True)]
+    return Sweep(strengths.tolist(), control, every[0], held, others)
+
+
+def predicted(sweep: Sweep, allocation: Allocation, profile: Profile, found: Anchors) -> tuple[picture.Forecast, str]:
+    """What a sweep is predicted and was measured to cost, and where some of it was measured."""
+    request = allocation.request
+    uniform = float(found.perplexities(np.full((1, profile.layers), request.target)).increase[0])
+    others = [(name, found.perplexities(rows).increase) for name, rows in sweep.others]
+    costs, measured, other = found.perplexities(sweep.rows), [], ""
+    if not sweep.held:
+        groups = studies.groups(profile).values()
+        base = float(costs.increase[sweep.zero])
+        measured, other = predicting.corrections(groups, request, found, base)
+    return picture.Forecast(costs, others, uniform, measured, protocols.short(found.study)), other
 
 
 def on_bounds(rows: Array, strengths: Sequence[float], request: AllocationRequest, profile: Profile) -> Array:
@@ -103,34 +147,6 @@ def on_bounds(rows: Array, strengths: Sequence[float], request: AllocationReques
     bounds = (bounds_of(request, profile, strength) for strength in strengths)
     found = np.stack([binding(row, each) for row, each in zip(rows, bounds, strict=True)])
     return found.reshape(*found.shape[:2], -1).any(-1)
-
-
-def estimated(
-    rows: Array,
-    strengths: Sequence[float],
-    held: Mapping[int, float],
-    allocation: Allocation,
-    profile: Profile,
-    pruner: str,
-) -> tuple[list[str], str]:
-    """The additive estimate at each strength beside its base, its control and uniform, and what it can tell.
-
-    Layers set by hand are set in the base and the control too: else the hand would look like the correction.
-    """
-    request, base = allocation.request, allocation.exact_base[None]
-    others = {f"{BASE_LABELS[request.base.kind]} without correction": pinned_rows(base, held, allocation)}
-    if len(strengths) > 1:
-        control = "none" if request.correction.control == "reversed" else "reversed"
-        turned = request.correction.model_copy(update={"control": control})
-        against = family(request.model_copy(update={"correction": turned}), profile, np.array(strengths))
-        others[settings.CONTROLS[control]] = pinned_rows(against, held, allocation)
-    others["uniform"] = np.full_like(base, request.target)
-    try:
-        beside = {name: estimates(each, profile, settings.HARM, pruner) for name, each in others.items()}
-        said = picture.estimated(estimates(rows, profile, settings.HARM, pruner), beside)
-    except UserError as error:
-        return [], plain(sentence(error))
-    return said, ADDITIVE.format("linear" if rows.ndim == 3 else "layer")
 
 
 def by_linear(now: Array, request: AllocationRequest, profile: Profile) -> None:

@@ -2,24 +2,27 @@
 // from Python: moving a control picks another frame of the tables that it sent, moving over the plot another layer.
 import { Controls } from "./controls.js"
 import { make, Painter, vector } from "./dom.js"
-import { clamp, path, rowOf, share } from "./numbers.js"
+import { clamp, path, rowOf, share, significant } from "./numbers.js"
 import { EDGE, GROUPS, Plot, tone } from "./plot.js"
 import { mounted, Picture } from "./runtime.js"
-import { filled, Lights, write } from "./sentences.js"
+import { fill, filled, Lights, write } from "./sentences.js"
 /** @import { Control } from "./controls.js" */
 /** @import { Axis } from "./numbers.js" */
+/** @import { Properties } from "./dom.js" */
 /** @typedef {{by: "frame" | "layer" | "both" | "nothing", table: any[]}} Slot words of every frame, layer, or both */
 /** @typedef {{values: (number | null)[][], tones: string[][] | null, tone: string, base: number[] | null, edge: string,
  *   bound: number[][] | null, hand: number[]}} Bars `bound`: layers on a bound; `hand`: those set by hand */
 /** @typedef {{values: any[], tone: string, dash: boolean, bundle: boolean, mark: string, ends: string[]}} Line */
-/** @typedef {{y: Axis, values: number[], zero: number | null, points: number[]}} Gauge one number of every frame */
+/** @typedef {(number | null)[]} Numbers null: not known */
+/** @typedef {{y: Axis, values: Numbers, zero: number | null, points: number[], band: Numbers[], height: number,
+ *   curves: [number[], Numbers, string][], marks: [number, number, string, boolean][]}} Gauge one of every frame */
+/** @typedef {{values: Numbers, low: Numbers, high: Numbers, says: string, beside: number, changes: string[],
+ *   unknown: string}} Hero */
 /** @typedef {{question: string, options: Record<string, string>}} Ask */
 /** @typedef {import("./runtime.js").Data & {layers: number, title: string, finding: string, says: string, idle: string,
  *   lead: string, notes: Slot[], slots: Record<string, Slot>, y: Axis | Axis[], x: string, foot: number | null,
- *   height: number, pick: Control | null, controls: Control[], bars: Bars | null, lines: Line[], gauge: Gauge | null,
- *   key: [string, string, string][], ask: Ask | null, first: boolean}} Data */
-
-const GAUGE = 104 // px of the gauge below the plot
+ *   height: number, pick: Control | null, controls: Control[], bars: Bars | null, lines: Line[], hero: Hero | null,
+ *   gauge: Gauge | null, key: [string, string, string][], ask: Ask | null, first: boolean}} Data */
 
 /** @extends {Picture<Data>} */
 class Figure extends Picture {
@@ -89,7 +92,7 @@ class Figure extends Picture {
     const width = this.picture.clientWidth
     if (!width) return
     if (data.pick) this.pointed = null
-    const height = data.height + (data.gauge ? GAUGE : 0)
+    const height = data.height + (data.gauge?.height ?? 0)
     this.svg.style.height = `${height}px`
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`)
     this.painter.draw((paint) => {
@@ -98,12 +101,25 @@ class Figure extends Picture {
       if (this.picked !== null) this.plot.pin(this.picked)
       if (data.bars) this.bars(data.bars)
       data.lines.forEach((line, n) => this.line(line, n))
-      if (data.gauge) gauge(this.plot, data.gauge, frame, data.height)
+      if (data.gauge) gauge(this.plot, data.gauge, frame, data.gauge.values[frame], data.height)
     })
+    this.hero(data.hero)
     this.controls.show(data.pick ? [data.pick, ...data.controls] : data.controls)
     this.write(width)
     this.speak()
     this.lights.again()
+  }
+
+  /** The number that the picture is about, in place of a first sentence. @param {Hero | null} hero */
+  hero(hero) {
+    this.root.classList.toggle("hero", Boolean(hero))
+    if (!hero) return
+    const [now, low, high] = [hero.values, hero.low, hero.high].map((numbers) => numbers[this.frame])
+    if (now === null || low === null || high === null) return write(this.lead, hero.unknown)
+    const change = now / hero.beside - 1
+    const said = fill(hero.changes[Number(change > 0)], { share: `${Math.abs(100 * change).toFixed(0)} %` })
+    const words = { now: significant(now), low: significant(low), high: significant(high), change: said }
+    write(this.lead, fill(hero.says, words))
   }
 
   /** @param {Bars} bars */
@@ -114,8 +130,8 @@ class Figure extends Picture {
     values[frame].forEach((value, layer) => {
       if (base) plot.bar(`grid/base-${layer}`, layer, [foot, base[layer]], 0.06, outline)
       if (value === null) return
-      const fill = tone(tones ? tones[frame][layer] : layer === picked ? "accent" : usual)
-      const look = { fill, "fill-opacity": layer === picked || picked === null ? 0.95 : 0.75 }
+      const colour = tone(tones ? tones[frame][layer] : layer === picked ? "accent" : usual)
+      const look = { fill: colour, "fill-opacity": layer === picked || picked === null ? 0.95 : 0.75 }
       const more = { ...look, "data-mark": `layer-${layer} layers` }
       plot.bar(`bars/now-${layer}`, layer, [foot, value], base ? 0.22 : 0.14, more)
       if (bound && base) plot.arrow(layer, base[layer], value)
@@ -167,7 +183,7 @@ class Figure extends Picture {
       return make("span", { hidden: !texts[n] }, sample, texts[n])
     }))
     this.legend = JSON.stringify([key, texts])
-    write(this.lead, filled(lead, this.word))
+    if (!this.data.hero) write(this.lead, filled(lead, this.word))
     while (this.told.childElementCount > notes.length) this.told.lastElementChild?.remove()
     while (this.told.childElementCount < notes.length) this.told.append(make("p"))
     notes.forEach((slot, n) => write(/** @type {HTMLElement} */ (this.told.children[n]), this.said(slot)))
@@ -194,21 +210,39 @@ class Figure extends Picture {
 }
 
 /** The number that the frames lead to, over all frames, with a dot at the one shown.
- * @param {Plot} plot @param {Gauge} gauge @param {number} frame @param {number} tall */
-function gauge(plot, { y: axis, values, zero, points }, frame, tall) {
-  const [top, floor, wide] = [tall + 30, tall + GAUGE - 6, plot.end - EDGE.left - 16]
+ * @param {Plot} plot @param {Gauge} gauge @param {number} frame @param {number | null} now @param {number} tall */
+function gauge(plot, { y: axis, values, zero, points, band, curves, marks, height }, frame, now, tall) {
+  const [top, floor, wide] = [tall + 30, tall + height - 6, plot.end - EDGE.left - 16]
   const x = (/** @type {number} */ n) => EDGE.left + 8 + (n / (values.length - 1)) * wide
   const y = (/** @type {number} */ value) => floor - share(axis, value) * (floor - top)
+  /** @param {Numbers} numbers @param {number[] | null} at @returns {([number, number] | null)[]} */
+  const places = (numbers, at = null) =>
+    numbers.map((value, n) => (value === null ? null : [x(at ? at[n] : n), y(value)]))
   plot.write("gauge", 0, tall + 18, axis.title)
   axis.ticks.forEach(([value, text], n) => plot.tick(`gauge-${n}`, y(value), text))
   const guide = { y1: top, y2: floor, stroke: tone("guide"), "stroke-dasharray": "3 3" }
   if (zero !== null) plot.paint("grid/zero", "line", { x1: x(zero), x2: x(zero), ...guide })
-  const d = path(values.map((value, n) => [x(n), y(value)]))
-  plot.paint("lines/gauge", "path", { d, fill: "none", stroke: tone("ink"), "stroke-width": 2 })
-  const dot = (/** @type {number} */ n, mark = `gauge-${n}`, r = 4, name = "ink") =>
-    plot.paint(`front/${mark}`, "circle", { cx: x(n), cy: y(values[n]), r, fill: tone(name), "data-mark": mark })
-  points.forEach((n) => dot(n))
-  dot(frame, "gauge", 7, "accent")
+  /** @type {[number, string][]} */ const names = []
+  const around = band.flatMap((end, n) => (n ? places(end).reverse() : places(end))).filter(Boolean)
+  plot.paint("bars/band", "path", { d: path(around), fill: tone("accent"), "fill-opacity": 0.18 })
+  curves.forEach(([at, numbers, text], n) => {
+    const look = { fill: "none", stroke: tone("undecided"), "stroke-width": 1 }
+    plot.paint(`bundle/gauge-${n}`, "path", { d: path(places(numbers, at)), ...look })
+    const end = text && numbers.at(-1)
+    if (end) names.push([y(end) - 4, text])
+  })
+  names.sort(([a], [b]) => a - b).reduce((above, [at, text], n) => {
+    plot.write(`curve-${n}`, plot.end - 8, Math.max(at, above + 12), text, "end")
+    return Math.max(at, above + 12)
+  }, top)
+  plot.paint("lines/gauge", "path", { d: path(places(values)), fill: "none", stroke: tone("ink"), "stroke-width": 2 })
+  /** @param {string} mark @param {number} n @param {number | null} value @param {Properties} look */
+  const dot = (mark, n, value, look) =>
+    value && plot.paint(`front/${mark}`, "circle", { cx: x(n), cy: y(value), r: 4, "data-mark": mark, ...look })
+  dot("gauge", frame, now, { r: 7, fill: tone("accent") })
+  points.forEach((n) => dot(`gauge-${n}`, n, values[n], { fill: tone("ink") }))
+  marks.forEach(([n, value, name, hollow], at) =>
+    dot(`measured-${at}`, n, value, { fill: tone(hollow ? "page" : name), stroke: tone(name), "stroke-width": 1.5 }))
 }
 
 export default mounted(Figure)

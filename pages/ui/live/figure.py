@@ -25,7 +25,7 @@ class Control:
     label: str
     stops: Sequence[str]
     index: int
-    values: Sequence  # what the stops stand for
+    values: Sequence  # what the stops stand for: a value, or several by their names
     marks: Sequence[tuple[int, str]] = ()  # stops with a word below the slider
     kind: str = "slider"  # or choice
     spoken: Sequence[str] = ()  # what a screen reader says of the stops, where that is more
@@ -65,7 +65,24 @@ class Line:
     ends: Sequence[str] = ()  # slots written at its ends
 
 
-@dataclass(frozen=True)
+class Curve(NamedTuple):
+    """A thin curve beside that of a gauge, with its name at the end."""
+
+    frames: Sequence[float]
+    values: Array
+    text: str = ""
+
+
+class Mark(NamedTuple):
+    """A point that was measured."""
+
+    frame: float
+    value: float
+    tone: str = "ink"
+    hollow: bool = False
+
+
+@dataclass(frozen=True, eq=False)
 class Gauge:
     """One number of every frame, drawn as a curve below the picture."""
 
@@ -73,6 +90,23 @@ class Gauge:
     values: Array
     zero: int | None = None  # the frame that is marked
     points: Sequence[int] = ()  # frames that sentences refer to, as `gauge-NUMBER`
+    band: Sequence[Array] = ()  # the ends of an interval around it
+    curves: Sequence[Curve] = ()
+    marks: Sequence[Mark] = ()
+    height: int = 104  # px
+
+
+@dataclass(frozen=True, eq=False)
+class Hero:
+    """The number that a picture is about, large, with its interval and what it is compared with; (frames,) each."""
+
+    values: Array
+    low: Array
+    high: Array
+    says: str  # with {now}, {low}, {high}, and {change} from `beside`: one of `changes`
+    beside: float
+    changes: tuple[str, str]  # less and more, with {share}
+    unknown: str  # where there is no number
 
 
 @dataclass(frozen=True)
@@ -143,6 +177,7 @@ class Figure:
     bars: Bars | None = None
     lines: Sequence[Line] = ()
     gauge: Gauge | None = None
+    hero: Hero | None = None
     key: Sequence[Key] = ()
     finding: str = ""  # what it shows, for those who cannot see it; the sentence above is added
     foot: float | None = None  # where bars begin, and the line that is drawn strong
@@ -164,7 +199,9 @@ def draw(shown: Figure, look: Palette, drawn: Callable[[], None] | None = None) 
     controls = {each.name: each for each in (shown.pick, *shown.controls) if each}
 
     def moved(chosen: dict[str, int]) -> None:
-        st.session_state.update({name: controls[name].values[at] for name, at in chosen.items()})
+        for name, at in chosen.items():
+            value = controls[name].values[at]
+            st.session_state.update(value if isinstance(value, Mapping) else {name: value})
 
     def answered(answer: object) -> None:
         if shown.ask and answer in shown.ask.options:

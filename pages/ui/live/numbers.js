@@ -30,6 +30,11 @@ export function digits(value) {
   return value.toFixed(value >= 0.095 && value < 9.95 ? 2 : places)
 }
 
+const THREE = new Intl.NumberFormat("en", { maximumSignificantDigits: 3, minimumSignificantDigits: 3 })
+
+/** A number as Python writes it with three digits: `30.8`, `1,230`. @param {number} value */
+export const significant = (value) => THREE.format(value)
+
 /** Place of a ratio between 1/3 and 3 on a log scale, 0 to 1. @param {number} ratio */
 export const reach = (ratio) => clamp(share({ low: 1 / 3, high: 3, log: true }, ratio), 0, 1)
 

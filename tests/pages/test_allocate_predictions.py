@@ -1,0 +1,172 @@
+"""What an allocation costs: what is predicted of it, every method beside it, and what was measured of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.ask.allocations import AllocationRequest, Correction
+from core.ask.measurements import Measurement, measurements
+from core.ask.perturbations import perturbation
+from core.ask.settings import Setting
+from core.cli import main
+from core.jobs import queue
+from core.kinds import METHODS
+from core.kinds.owl import Owl
+from core.kinds.treatments import Treatment
+from core.models import work
+from core.results import anchors
+from core.store.cache import Store
+from core.store.results import Perturbed
+from pages.ui import studies, subject
+from tests import synthetic
+from tests.pages.allocate_page import chart, lanes, on_screen, opened, predicted
+from tests.pages.opening import live, numbers, url
+from tests.pages.prune_page import EXPECTED
+
+Cache = dict[str, str]
+
+
+@pytest.fixture
+def store(empty_cache: Path) -> Store:
+    """An empty cache that the environment points at."""
+    return Store(empty_cache)
+
+
+@pytest.fixture
+def unknown_gain(store: Store, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A profile whose driver has no gain in layer 3."""
+    usual = synthetic.perturbed
+
+    def broken(layers: int, sequences: int, measurement: Measurement) -> Perturbed:
+        found = usual(layers, sequences, measurement)
+        if measurement.perturbation.name != "gaussian:0.3":
+            return found
+        drift = found.log_drift.copy()
+        drift[3, -1] = np.nan
+        return replace(found, log_drift=drift)
+
+    monkeypatch.setattr(synthetic, "perturbed", broken)
+    return synthetic.save_profile(store.root, synthetic.profile_spec(12, 8, prunable=True), 12)
+
+
+def test_without_a_gain_only_the_correction_is_off(unknown_gain: str) -> None:
+    app = opened(profile=unknown_gain)
+    assert not app.exception and not app.error
+    assert "layer 3" in app.warning[0].value and "gaussian:0.3" in app.warning[0].value
+    assert len(live(app)["bars"]["values"]) == 1 and app.code
+    app = opened(profile=unknown_gain, strength="0.04")
+    assert "Layer 3" in app.error[0].value and not app.exception
+
+
+@pytest.fixture
+def by_sparsegpt(store: Store) -> str:
+    """A profile whose layers were pruned alone by SparseGPT, and by Wanda at one sparsity only."""
+    names = ("gaussian:0.3", "residual:wanda:0.7", *(f"residual:sparsegpt:{each}" for each in (0.5, 0.7, 0.9)))
+    measured = measurements([perturbation(name) for name in names])
+    spec = synthetic.profile_spec(12, 8, prunable=True).model_copy(update={"measurements": measured})
+    return synthetic.save_profile(store.root, spec, 12)
+
+
+def test_nothing_is_predicted_where_nothing_was_evaluated(by_sparsegpt: str) -> None:
+    app = opened(profile=by_sparsegpt, strength="0")
+    assert not app.exception and not app.error
+    assert live(app)["hero"] is live(app)["gauge"] is None
+    assert "No setting evaluated with Wanda" in app.info[0].value
+
+
+def test_a_button_evaluates_what_predicts(bare: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "estimate", lambda *_: EXPECTED)
+    for name in ("model_source", "text_source"):
+        monkeypatch.setitem(synthetic.TOLD, name, "demo")
+    key = synthetic.save_profile(bare.root, synthetic.profile_spec(6, prunable=True), 6)
+    app = opened(profile=key, by="alps", repair="refit")
+    assert work.words(EXPECTED) in next(each.value for each in app.caption if "points" in each.value)
+    app.button(key="anchors").click().run()
+    assert not app.exception
+    [job] = queue.jobs(bare)
+    assert {each.treatment.name for each in job.request.settings} == {"alps+refit"}
+
+
+def test_the_picture_opens_with_the_predicted_perplexity_as_the_command_line_says_it(
+    studied: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = opened(profile=studied, strength="0.02")
+    now, low, high = predicted(app)
+    assert low < now < high
+    assert main(["allocate", "--profile", studied, "--allocation", url(app)["allocation"], "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["predicted"]
+    assert (now, low, high) == pytest.approx([told[name] for name in ("perplexity", "low", "high")], rel=1e-4)
+    found = anchors.stored(Store(), subject.load(studied), Treatment("wanda"))
+    assert live(app)["hero"]["beside"] == pytest.approx(found.perplexities(np.full((1, 6), 0.7)).increase[0], rel=1e-4)
+    curve = live(app)["gauge"]
+    assert len(curve["values"]) == 201 and curve["zero"] == 100 and len(curve["band"]) == 2
+
+
+def test_the_strength_crosses_over_to_the_reverse(studied: str) -> None:
+    shown = live(opened(profile=studied, strength="0.02"))
+    turned = opened(profile=studied, strength="0.02", control="reversed")
+    there = live(turned)
+    assert (shown["state"]["strength"], there["state"]["strength"]) == (120, 80)
+    assert shown["bars"]["values"] == there["bars"]["values"], "one picture holds both"
+    assert on_screen(turned) == pytest.approx(there["bars"]["values"][80], abs=1e-5)
+    ramp = live(opened(profile=studied, strength="0.02", control="ramp"))
+    assert ramp["state"]["strength"] == 20 and len(ramp["bars"]["values"]) == 101
+
+
+def test_what_was_measured_stands_on_the_curve_of_its_base(studied: str) -> None:
+    [group] = studies.groups(subject.load(studied)).values()
+    owl = next(each for each in group.settings if each.name == "OWL" and each.setting.allocation.target == 0.7)
+    [[frame, perplexity, *_, hollow]] = live(opened(profile=studied))["gauge"]["marks"]
+    assert (frame, perplexity, hollow) == (100, pytest.approx(owl.perplexity, rel=1e-5), False)
+    assert not live(opened(profile=studied, hand="2:0.6"))["gauge"]["marks"], "no layer was set by hand there"
+
+
+def test_a_correction_measured_by_another_protocol_is_a_hollow_point(studied: str) -> None:
+    store, profile = Store(), subject.load(studied)
+    asked = AllocationRequest(base=Owl(m=7.0), target=0.7)
+    fix = asked.model_copy(update={"correction": Correction(strength=0.04)})
+    settings = [Setting(allocation=each) for each in (asked, fix)]
+    synthetic.save_study(store.root, synthetic.study_spec(profile.spec, settings, 6, windows=8), 6, studied)
+    app = opened(profile=studied)
+    curve = live(app)["gauge"]
+    [point] = [each for each in curve["marks"] if each[-1]]
+    one = next(each for group in studies.groups(profile).values() for each in group.settings if each.strength)
+    change = 1 + one.against_base.value / 100
+    assert point[:2] == [140, pytest.approx(curve["values"][100] * change, rel=1e-4)]
+    assert any("Hollow" in each.value and "m 7" in each.value for each in app.caption)
+
+
+def test_beyond_what_was_measured_nothing_is_predicted(studied: str) -> None:
+    told = live(opened(profile=studied, allocation="dlp high=0.94:0.88"))
+    assert told["hero"]["values"][100] is None and "largest sparsity" in told["hero"]["unknown"]
+
+
+def test_the_pruner_and_its_repair_choose_what_predicts(studied: str) -> None:
+    app = opened(profile=studied, by="alps", repair="refit")
+    assert live(app)["hero"] is None and "ALPS + refit" in app.info[0].value
+
+
+def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measured(studied: str) -> None:
+    app = opened(profile=studied)
+    assert not app.exception
+    names = list(lanes(app))
+    assert names[0] == "this allocation: OWL, corrected 0.04" and len(names) == 1 + len(METHODS)
+    dots = chart(app, "What does each method cost?")["data"]
+    assert dots[0]["y"] == names
+    profile = subject.load(studied)
+    [group] = studies.groups(profile).values()
+    owl = next(each for each in group.settings if each.name == "OWL" and each.setting.allocation.target == 0.7)
+    drawn = dict(zip(dots[0]["y"], numbers(dots[0]["x"]), strict=True))["OWL"]
+    assert drawn == pytest.approx(owl.perplexity)
+    assert sum("24 × 512 tokens" in each.value for each in app.caption) == 1, "one protocol line a page"
+
+
+def test_where_nothing_was_measured_the_methods_stand_without_numbers(studied: str) -> None:
+    app = opened(profile=studied, target="0.62")
+    assert "70 %" in app.info[0].value and len(lanes(app)) == 1 + len(METHODS)
+    assert not [each for each in app.get("plotly_chart") if each.proto.alt.startswith("What does each method cost?")]
