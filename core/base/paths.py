@@ -18,7 +18,7 @@ MOST = {  # bytes of a file, by what it is read as
     "allocation file": 2**24,
     "task file": 2**20,
     "settings file": 2**27,
-    "text file": 2**26,
+    "text file": 2**28,
     "text table": 2**30,
     "data file": 2**30,
     "pack": 2**28,

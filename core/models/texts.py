@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,13 @@ from core.base import access
 from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.formats import several
-from core.base.paths import MOST, expanded, readable
+from core.base.paths import MOST, exists, expanded, readable
 from core.models import hub
 
 DEMO = Path(__file__).parent / "demo_text"
-LARGEST, MOST_ENCODED = MOST["text table"], MOST["text file"]  # bytes of a text, and signs that are encoded at once
+LARGEST, MOST_ENCODED = MOST["text table"], MOST["text file"]  # bytes of a text, and characters that are tokenised
+LONGEST_LINE = 2**26  # characters of a JSON record
+HELD = 6  # bytes for each of a file, at most, while its characters and its tokens are there
 TABLES = (".jsonl", ".parquet")  # of which a part may be asked for
 ROWS = 256  # of a table at a time
 UTF_8 = "utf-8-sig"  # Windows tools begin a file with a mark that is no part of its text
@@ -35,8 +39,13 @@ class Text:
 
     @property
     def content(self) -> str:
-        """SHA-256 of the documents."""
-        return hashlib.sha256("\0".join(self.documents).encode()).hexdigest()
+        """SHA-256 of the documents, with a zero between them."""
+        whole = hashlib.sha256()
+        for number, document in enumerate(self.documents):
+            whole.update(b"\0" * bool(number))
+            for first in range(0, len(document), LONGEST_LINE):
+                whole.update(document[first : first + LONGEST_LINE].encode())
+        return whole.hexdigest()
 
 
 def read(source: str, documents: tuple[int, int] | None = None) -> Text:
@@ -51,7 +60,7 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
         pieces = tuple(path.read_text(encoding="utf-8") for path in files)
         text = Text(f"demo text, {folder.name} half", pieces, "joined", files)
     elif source.startswith("file:"):
-        text = _file(access.inside(expanded(source.removeprefix("file:"))))
+        text = _file(access.inside(expanded(source.removeprefix("file:"))), documents and documents[1] + 1)
     elif source.count("/") == 1:
         text = _hub(source, documents)
     else:
@@ -64,35 +73,40 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
     return Text(f"{text.label}, documents {first}-{last}", text.documents[first : last + 1], text.packing, text.files)
 
 
-def _file(path: Path) -> Text:
+def memory(source: str) -> int:
+    """Bytes that a file's text takes at most while windows are cut from it; those of other texts do not count."""
+    path = expanded(source.removeprefix("file:"))
+    return HELD * path.stat().st_size if source.startswith("file:") and exists(path) else 0
+
+
+def _file(path: Path, most: int | None) -> Text:
+    """most: documents that are read, None for all."""
     reader, table = READERS.get(path.suffix), path.suffix in TABLES
     readable(path, "text table" if table else "text file")
     if reader is None:
         raise UserError(f"{path.name} cannot be read as text: known endings are {', '.join(READERS)}")
     try:
-        documents = tuple(reader(path))
+        documents = tuple(islice(reader(path), most))
     except UnicodeDecodeError as error:
         raise UserError(f"{path.name} is not UTF-8 text (byte {error.start})") from error
     return Text(path.name, documents, "document" if table else "joined", (path,))
 
 
-def _raw(path: Path) -> list[str]:
+def _raw(path: Path) -> Iterator[str]:
     """WikiText as its Hub builder reads it: a row is a line with its newline, blank ones emptied; joined by two."""
-    lines = path.read_text(encoding=UTF_8).split("\n")
-    lines = lines[:-1] if lines[-1] == "" else lines
-    return ["\n\n".join(line + "\n" if line.strip() else "" for line in lines)]
-
-
-def _jsonl(path: Path) -> list[str]:
-    documents = []
     with path.open(encoding=UTF_8) as file:
-        for number, line in enumerate(iter(partial(file.readline, MOST_ENCODED), ""), 1):  # a longer one is no record
+        yield "\n\n".join(line.removesuffix("\n") + "\n" if line.strip() else "" for line in file)
+
+
+def _jsonl(path: Path) -> Iterator[str]:
+    with path.open(encoding=UTF_8) as file:
+        for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), ""), 1):  # a longer one is no record
             try:
-                if line.strip():
-                    documents.append(_words(json.loads(line)["text"]))
+                record = _words(json.loads(line)["text"]) if line.strip() else None
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise UserError(f'{path.name} line {number} is not a record like {{"text": "..."}}') from error
-    return documents
+            if record is not None:
+                yield record
 
 
 def _words(value: Any) -> str:
@@ -100,11 +114,11 @@ def _words(value: Any) -> str:
     return value
 
 
-def _parquet(path: Path) -> list[str]:
+def _parquet(path: Path) -> Iterator[str]:
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    found: list[str] = []
+    row = size = 0
     try:
         with parquet.ParquetFile(path) as file:
             if "text" not in file.schema_arrow.names:
@@ -112,13 +126,14 @@ def _parquet(path: Path) -> list[str]:
             groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
             check_size(path.name, sum(group.total_byte_size for group in groups))
             for batch in file.iter_batches(ROWS, columns=["text"]):
-                check_size(path.name, batch.nbytes + sum(map(len, found)))
+                check_size(path.name, batch.nbytes + size)
                 for value in batch["text"].to_pylist():
-                    found.append(_words(value))
-            return found
+                    row += 1
+                    yield _words(value)
+                    size += len(value)
     except AttributeError as error:
         raise UserError(
-            f"{path.name} row {len(found) + 1} has no words in its column text: leave the row out, or give it words"
+            f"{path.name} row {row} has no words in its column text: leave the row out, or give it words"
         ) from error
     except (pa.ArrowException, KeyError, OSError, TypeError, ValueError) as error:
         raise UserError(f"{path.name} is not a Parquet file with a column named text") from error

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
+from tokenizers.models import Unigram
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
@@ -15,6 +18,13 @@ from core.base.errors import UserError
 from core.base.formats import several
 from core.models.loading import Loaded, Reader, tokenizer_hash
 from core.models.texts import MOST_ENCODED, Text, check_size, read
+from core.models.work import refuse_too_long
+
+PIECE = 2**15  # characters that are tokenised as one
+TOGETHER = 32  # pieces that are tokenised at once: meanwhile a character takes about 150 bytes
+MARGIN = 512  # characters at either end of a piece whose tokens may be others than the whole text's
+WHOLE = 2**21  # characters of a text that may be tokenised as one where its pieces do not fit together
+VARIED = 8  # kinds of tokens without which a run of the same few is parted as its far end has it, by `Unigram`
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +48,7 @@ def windows(request: WindowRequest, loaded: Loaded | Reader) -> Windows:
         raise UserError(
             f"length {request.length} exceeds the {loaded.longest} positions of {loaded.source.label}: ask for less"
         )
+    refuse_too_long(request.source)
     text = read(request.source, request.documents)
     packing = request.packing or text.packing
     start = _start(loaded.tokenizer) if request.bos == "every" else None
@@ -85,12 +96,62 @@ def _start(tokenizer: PreTrainedTokenizerBase) -> int:
 
 
 def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBase) -> list[np.ndarray]:
-    pieces = list(text.documents) if packing == "document" else ["\n\n".join(text.documents)]
-    if not pieces:
-        return []
-    check_size(text.label, sum(map(len, pieces)), MOST_ENCODED)
-    ids = tokenizer(pieces, add_special_tokens=bos == "protocol", verbose=False)["input_ids"]
-    return [np.asarray(each, np.int64) for each in ids]
+    """The tokens of each document, or of all as one, int32; those of a long one are put together from its pieces."""
+    documents = text.documents if packing == "document" else ["\n\n".join(text.documents)] * bool(text.documents)
+    check_size(text.label, sum(map(len, documents)), MOST_ENCODED)
+    size = PIECE if tokenizer.is_fast else MOST_ENCODED
+    starts = [range(0, max(len(each) - 3 * MARGIN, 1), size - 3 * MARGIN) for each in documents]
+    pieces = (each[first : first + size] for each, cuts in zip(documents, starts, strict=True) for first in cuts)
+    encoded, found = _tokenised(pieces, bos, tokenizer), []
+    kinds = VARIED if tokenizer.is_fast and isinstance(tokenizer.backend_tokenizer.model, Unigram) else 1
+    for document, cuts in zip(documents, starts, strict=True):
+        ids = _together(islice(encoded, len(cuts)), cuts, kinds)
+        if ids is None and len(document) > WHOLE:
+            raise UserError(
+                f"{text.label} has a run of the same few characters that is too long for its tokenizer: break it into "
+                "lines, or take a part of the text"
+            )
+        found.append(next(_tokenised(iter([document]), bos, tokenizer))[0] if ids is None else ids)
+    return found
+
+
+def _tokenised(
+    pieces: Iterator[str], bos: str, tokenizer: PreTrainedTokenizerBase
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Of each piece its tokens and, where a tokenizer tells, the characters that each spans, (tokens, 2), int32."""
+    while batch := list(islice(pieces, TOGETHER)):
+        encoded = tokenizer(batch, add_special_tokens=bos == "protocol", verbose=False)
+        for number, ids in enumerate(encoded["input_ids"]):
+            spans = encoded.encodings[number].offsets if encoded.encodings else []
+            yield np.asarray(ids, np.int32), np.asarray(spans, np.int32).reshape(-1, 2)
+
+
+def _together(pieces: Iterator[tuple[np.ndarray, np.ndarray]], starts: range, kinds: int) -> np.ndarray | None:
+    """The tokens of overlapping pieces as one, or None where two differ in the middle of what they share.
+
+    What lies there is `MARGIN` characters or more away from the ends of either piece.
+
+    Args:
+        kinds: of tokens that have to lie there.
+    """
+    ids, spans = next(pieces)
+    found, first, agree = [], 0, True
+    for start, (following, beyond) in zip(starts[1:], pieces, strict=True):
+        beyond += start
+        here, there = (_starting(each, start + MARGIN, start + 2 * MARGIN) for each in (spans, beyond))
+        same = np.array_equal(spans[here], beyond[there]) and np.array_equal(ids[here], following[there])
+        agree = agree and same and len(np.unique(ids[here])) >= kinds
+        if agree:
+            middle = len(here) // 2
+            found.append(ids[first : here[middle]])
+            first = there[middle]
+        ids, spans = following, beyond
+    return np.concatenate([*found, ids[first:]]) if agree else None
+
+
+def _starting(spans: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Numbers of the tokens that start at a character from `first` to before `last`."""
+    return np.flatnonzero((spans[:, 0] >= first) & (spans[:, 0] < last))
 
 
 def _from_joined(encoded: list[np.ndarray], body: int, request: WindowRequest, label: str) -> tuple:
@@ -118,5 +179,5 @@ def _from_documents(encoded: list[np.ndarray], body: int, request: WindowRequest
 
 def _cut(encoded: list[np.ndarray], starts: tuple, body: int, before: int | None) -> Tensor:
     """The windows, each behind the token `before` where there is one."""
-    rows = np.stack([encoded[document][start : start + body] for document, start in starts])
+    rows = np.stack([encoded[document][start : start + body] for document, start in starts]).astype(np.int64)
     return torch.from_numpy(rows if before is None else np.insert(rows, 0, before, axis=1))

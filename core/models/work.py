@@ -17,8 +17,10 @@ from core.ask.measurements import EACH, Measurement, MeasureRequest, ProfileSpec
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base import access
 from core.base.errors import UserError
+from core.base.escape import brief
 from core.base.formats import duration
 from core.kinds.treatments import PRUNERS, Treatment
+from core.models import texts
 from core.models.machine import HEADROOM, chosen, free_memory
 from core.models.outline import Outline
 from core.models.sources import NotHere, Source, locate, outlined
@@ -167,6 +169,20 @@ def refuse_too_large(source: Source, dtype: str, store: Store) -> None:
         )
 
 
+def refuse_too_long(source: str) -> None:
+    """Check, before a text is read, that memory can hold its characters and its tokens.
+
+    Raises:
+        UserError: it cannot.
+    """
+    need, free = texts.memory(source), free_memory()
+    if need > free:
+        raise UserError(
+            f"{brief(source)} may need {need / 2**30:.2g} GiB of memory to be read, and {free / 2**30:.2g} GiB are "
+            "free: close other programs, or take a part of it"
+        )
+
+
 # --- a request -----------------------------------------------------------------------------------------------------
 
 
@@ -216,6 +232,7 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
         return None
     source, shape = model
     weights = weight_bytes(shape, request.dtype, bool(source.gguf))
+    read = [request.text] if isinstance(request, MeasureRequest) else [request.calibration]
     match request:
         case MeasureRequest():
             memory, groups = _sweeping(shape, request, weights, kind)
@@ -224,10 +241,12 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
             treatments = [each.treatment for each in points if each]
             flop, memory = studying(shape, request, treatments), _walking(shape, request, weights, treatments)
             parts = len(points)
+            read.append(request.evaluation.text)
         case _:
             treatment, parts = request.setting.treatment, shape.layers
             flop = pruning(shape, request.calibration, treatment)
             memory = _walking(shape, request, weights, [treatment])
+    memory = max(memory, weights + max(texts.memory(each.source) for each in read))  # while it is read nothing runs
     loading = START + 4 * shape.parameters / READ
     known = unsealed(_rate_file(store, kind, shape, request.dtype))
     return Cost(flop, int(memory) + PROCESS, parts, loading, known or ROUGH.get(kind, ROUGH["cpu"]), not known)

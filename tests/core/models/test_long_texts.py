@@ -1,0 +1,168 @@
+"""Long texts: their pieces have the whole's tokens, in memory that is told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+from core.ask.inputs import WindowRequest
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.perturbations import perturbation
+from core.jobs.queue import PROJECT
+from core.models import texts, windows, work
+from core.models.texts import Text
+from core.store.cache import Store
+from tests import tiny
+
+DEMO = [path.read_text(encoding="utf-8") for path in sorted(texts.DEMO.rglob("*.txt"))]
+RUNS = ("ab", "the ", "=", "\n", " ", "\U0001f600", "e\u0301", "\u4f60\u597d", "a" * 200)
+
+
+def bytes_parted(of: Tokenizer) -> trainers.Trainer:
+    of.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    of.post_processor = processors.ByteLevel(trim_offsets=True)
+    return trainers.BpeTrainer(vocab_size=600, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+
+
+def one_word(of: Tokenizer) -> trainers.Trainer:
+    """As Llama's first: the whole text is one word, and begins with a token of its own."""
+    of.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    of.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return trainers.BpeTrainer(vocab_size=400, special_tokens=["<unk>", "<s>"])
+
+
+def word_pieces(of: Tokenizer) -> trainers.Trainer:
+    of.normalizer, of.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    of.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)])
+    return trainers.WordPieceTrainer(vocab_size=600, special_tokens=["<unk>", "<s>", "</s>"])
+
+
+def likeliest(of: Tokenizer) -> trainers.Trainer:
+    of.normalizer, of.pre_tokenizer = normalizers.NFKC(), pre_tokenizers.Metaspace()
+    return trainers.UnigramTrainer(vocab_size=300, special_tokens=["<unk>"], unk_token="<unk>")
+
+
+KINDS = {
+    bytes_parted: models.BPE,
+    one_word: lambda: models.BPE(unk_token="<unk>"),
+    word_pieces: lambda: models.WordPiece(unk_token="<unk>"),
+    likeliest: models.Unigram,
+}
+
+
+@cache
+def trained(kind: object) -> PreTrainedTokenizerFast:
+    found = Tokenizer(KINDS[kind]())
+    trainer = kind(found)
+    trainer.show_progress = False
+    found.train_from_iterator([text[:2000] for text in DEMO] if kind is not one_word else DEMO[0].split("\n"), trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=found)
+
+
+@st.composite
+def written(draw: st.DrawFn) -> str:
+    """A text of several pieces, with runs of the same signs that may be longer than one."""
+    start, count = draw(st.integers(0, 3000)), draw(st.integers(1, 900))
+    run = st.builds(lambda sign, times: sign * times, st.sampled_from(RUNS), st.integers(1, 700))
+    part = st.just(DEMO[draw(st.integers(0, len(DEMO) - 1))][start : start + count]) | st.text(max_size=40) | run
+    return "".join(draw(st.lists(part, max_size=8)))
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "PIECE", 400)
+    monkeypatch.setattr(windows, "MARGIN", 48)
+    monkeypatch.setattr(windows, "TOGETHER", 3)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(st.lists(written(), min_size=1, max_size=3), st.sampled_from(["joined", "document"]), st.booleans())
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_tokens_of_pieces_are_those_of_the_whole(
+    small_pieces: None, kind: object, documents: list[str], packing: str, special: bool
+) -> None:
+    tokenizer = trained(kind)
+    text, bos = Text("x", tuple(documents), packing), "protocol" if special else "every"
+    found = windows._encode(text, packing, bos, tokenizer)
+    wholes = documents if packing == "document" else ["\n\n".join(documents)]
+    assert [each.tolist() for each in found] == tokenizer(wholes, add_special_tokens=special).input_ids
+    assert {each.dtype for each in found} == {np.dtype(np.int32)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_words_are_parted_wherever_a_piece_ends(
+    small_pieces: None, kind: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "WHOLE", 0)
+    tokenizer = trained(kind)
+    for text in DEMO:
+        [found] = windows._encode(Text("x", (text,), "joined"), "joined", "protocol", tokenizer)
+        assert found.tolist() == tokenizer(text).input_ids
+
+
+def test_a_run_that_no_piece_can_part_is_refused(small_pieces: None, monkeypatch: pytest.MonkeyPatch, refused) -> None:
+    monkeypatch.setattr(windows, "WHOLE", 2000)
+    with refused("rain.txt", "run of the same few characters", "lines"):
+        windows._encode(Text("rain.txt", ("x" * 5000,), "joined"), "joined", "protocol", trained(word_pieces))
+
+
+# --- memory --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def long_text(tmp_path: Path) -> Path:
+    path = tmp_path / "long.txt"
+    path.write_text("\n\n".join(DEMO) * (3_000_000 // sum(map(len, DEMO))), encoding="utf-8")
+    return path
+
+
+CHILD = """
+import resource, sys
+from core.ask.inputs import WindowRequest
+from core.models import windows
+from tests import tiny
+loaded = tiny.loaded("llama")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+windows.windows(WindowRequest(source=sys.argv[1], sequences=8, length=32), loaded)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak in KiB")
+def test_a_long_text_takes_no_more_memory_than_is_told(long_text: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, f"file:{long_text}"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert 1024 * int(done.stdout) < texts.memory(f"file:{long_text}") + 200_000_000  # and what its pieces take
+
+
+def test_an_estimate_counts_the_text_and_too_little_memory_refuses_it(
+    long_text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused
+) -> None:
+    def told(source: str) -> int:
+        text = WindowRequest(source=source, sequences=1, length=8)
+        asked = MeasureRequest(
+            model=str(tiny.folder("llama")), text=text, measurements=measurements([perturbation("skip")])
+        )
+        return work.estimate(asked, Store(tmp_path / "cache")).memory
+
+    source = f"file:{long_text}"
+    assert told(source) - told("demo") > 0.5 * texts.memory(source)
+    monkeypatch.setattr(work, "free_memory", lambda: texts.memory(source) - 1)
+    with refused("long.txt", "GiB", "part of it"):
+        windows.windows(WindowRequest(source=source, sequences=1, length=8), tiny.loaded("llama"))
+
+
+def test_no_more_documents_are_read_than_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_text('{"text": "rain"}\n' * 3 + "no record\n", encoding="utf-8")
+    assert windows.read(f"file:{path}", (1, 2)).documents == ("rain", "rain")
