@@ -1,16 +1,22 @@
-"""Model folders: a sound one whose settings or weights are changed in any way."""
+"""Model folders: a sound one whose settings or weights are changed in any way, or any file of it is another kind."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.ask.inputs import WindowRequest
+from core.models import windows
 from core.models.loading import load
+from core.models.saving import save
 from core.models.sources import locate, outlined
 from core.store.cache import Store
 from tests import tiny
@@ -61,6 +67,120 @@ def weights(draw: st.DrawFn, usual: bytes) -> bytes | None:
         head = json.dumps(draw(changed(json.loads(usual[8 : 8 + size])))).encode(errors="replace")
         return len(head).to_bytes(8, "little") + head + usual[8 + size :]
     return {"folder": None, "noise": draw(st.binary(max_size=60))}.get(way, usual)
+
+
+# --- kinds of files ------------------------------------------------------------------------------------------------
+
+JSON = (
+    "config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json",
+    "added_tokens.json", "vocab.json", "processor_config.json", "chat_template.json", "model.safetensors.index.json",
+)  # fmt: skip
+OTHERS = ("merges.txt", "vocab.txt", "tokenizer.model", "chat_template.jinja", "README.md", "model.safetensors")
+SPECIAL: dict[str, Callable[[Path], object]] = {
+    "pipe": lambda path: os.mkfifo(path),  # which Windows lacks
+    "endless": lambda path: path.symlink_to("/dev/zero"),
+    "circle": lambda path: path.symlink_to(path),
+    "nowhere": lambda path: path.symlink_to("nowhere"),
+    "folder": Path.mkdir,
+    "empty": Path.touch,
+    "sparse": lambda path: os.truncate(path.open("wb").fileno(), 800 * 2**20),
+    "noise": lambda path: path.write_bytes(bytes(range(256)) * 9),
+}
+WITHOUT_END = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
+PATTERNS = ("(x+x+)+y", "(a*)*b|(.*)*$", "", "(", "(?<n>|\\g<n>x)+", "((a{1,1000}){1,1000}){1,1000}")
+WORDS = {"a": 0, "b": 1, "ab": 2, "<unk>": 3}
+UNKNOWN = st.sampled_from(["[UNK]", "<unk>", "", None, 1])
+IDS = st.sampled_from([0, 1, 2**24, 10**9, 2**32 - 1, 2**32, -1])
+
+
+def nested(kind: str, inner: dict, times: int) -> dict:
+    for _ in range(times):
+        inner = {"type": "Sequence", kind: [inner]}
+    return inner
+
+
+@st.composite
+def tokenizer_part(draw: st.DrawFn) -> dict[str, Any]:
+    """A part of tokenizer.json that is nested, grows, looks for ever, lacks a token, or counts without end."""
+    way = draw(st.sampled_from(["nested", "grows", "pattern", "template", "filled", "words", "pieces"]))
+    if way == "nested":
+        times = draw(st.sampled_from([9, 60, 200]))
+        if draw(st.booleans()):
+            return {"normalizer": nested("normalizers", {"type": "Lowercase"}, times)}
+        return {"pre_tokenizer": nested("pretokenizers", {"type": "Whitespace"}, times)}
+    if way == "grows":
+        times = draw(st.sampled_from([1, 9, 20, 40]))
+        return {"normalizer": {"type": "Sequence", "normalizers": [WITHOUT_END] * times}}
+    if way == "pattern":
+        pattern = {"Regex": draw(st.sampled_from(PATTERNS))}
+        if draw(st.booleans()):
+            return {"normalizer": WITHOUT_END | {"pattern": pattern}}
+        return {"pre_tokenizer": {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}}
+    if way == "template":
+        special, all_of = {"SpecialToken": {"id": "?", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}
+        known = {"?": {"id": "?", "ids": [draw(IDS)], "tokens": ["?"]}} if draw(st.booleans()) else {}
+        single = [special, *[all_of] * draw(st.sampled_from([0, 1, 500]))]
+        return {
+            "post_processor": {"type": "TemplateProcessing", "single": single, "pair": single, "special_tokens": known}
+        }
+    if way == "filled":
+        count = draw(st.sampled_from([0, 5, 10**9, 2**63]))
+        return {"truncation": {"direction": "Right", "max_length": count, "strategy": "LongestFirst", "stride": 9}}
+    vocabulary = WORDS | {"a": draw(IDS)}
+    model = {"vocab": vocabulary, "unk_token": draw(UNKNOWN)}
+    if way == "words":
+        kind = draw(st.sampled_from(["WordLevel", "WordPiece"]))
+        more = {"continuing_subword_prefix": "##", "max_input_chars_per_word": draw(IDS)}
+        return {"added_tokens": [], "model": {"type": kind} | model | (more if kind == "WordPiece" else {})}
+    merges = draw(st.sampled_from([[], [["a", "b"]], [["a", "c"]], ["a b c"], [[]], [["a", "b"]] * 3000]))
+    return {"added_tokens": [], "model": {"type": "BPE", "merges": merges} | model}
+
+
+@st.composite
+def another(draw: st.DrawFn) -> tuple[str, Callable[[Path], object]]:
+    """A file's name and what to write there."""
+    way = draw(st.sampled_from(["special", "changed", "changed", "part", "part", "deep", "long", "bytes"]))
+    name = draw(st.sampled_from(JSON if way != "special" else JSON + OTHERS))
+    good = tiny.folder("llama") / name
+    usual = json.loads(good.read_text()) if good.exists() else {}
+    if way == "special":
+        return name, SPECIAL[draw(st.sampled_from(sorted(SPECIAL)))]
+    if way == "part":
+        name, content = "tokenizer.json", usual_tokenizer() | draw(tokenizer_part())
+    elif way == "changed":
+        content = draw(changed(usual))
+    elif way == "long":
+        content = {f"<{number}>": number for number in range(draw(st.sampled_from([10, 1000, 10**6])))}
+    else:
+        depth, sign = draw(st.sampled_from([50, 900, 100_000])), draw(st.sampled_from(['{"x":', "[", "1"]))
+        text = {"deep": sign * depth, "bytes": json.dumps(usual)[: draw(st.integers(0, 2000))]}[way]
+        return name, lambda path: path.write_text(text + {"{": "1" + "}" * depth, "[": "]" * depth}.get(text[:1], ""))
+    return name, lambda path: path.write_text(json.dumps(content))
+
+
+def usual_tokenizer() -> dict[str, Any]:
+    return json.loads((tiny.folder("llama") / "tokenizer.json").read_text())
+
+
+@fuzz
+@given(another())
+def test_another_file_in_a_model_folder(
+    tmp_path_factory: pytest.TempPathFactory, other: tuple[str, Callable[[Path], object]]
+) -> None:
+    base = tmp_path_factory.getbasetemp()
+    shutil.rmtree(base / "model", ignore_errors=True)
+    path = shutil.copytree(tiny.folder("llama"), base / "model") / other[0]
+    path.unlink(missing_ok=True)
+    other[1](path)
+    store = Store(base / "cache")
+
+    def used() -> None:
+        loaded = load(locate(str(base / "model"), store), "float32", store)
+        windows.windows(WindowRequest(source="demo", sequences=1, length=8), loaded)
+        shutil.rmtree(base / "saved", ignore_errors=True)
+        save(loaded.model, loaded.layers, loaded.tokenizer, base / "saved")
+
+    answered(used)
 
 
 @fuzz

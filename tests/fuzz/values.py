@@ -11,7 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 odd = st.one_of(
-    st.sampled_from([0, -1, 1, 2, 7, 10**6, 2**31, 2**63, 10**30, 0.5, 1e308, float("inf"), float("nan"), True, None]),
+    st.sampled_from([0, -1, 1, 2, 7, 10**6, 10**9, 2**31, 2**63, 10**30]),
+    st.sampled_from([0.5, 1e308, float("inf"), float("nan"), True, None]),
     st.sampled_from(["", " ", "0", "-", ":", "owl", "demo", "file:", "file:/", "/", "..", "~", "a/b", "x" * 3000]),
     st.sampled_from(["\ud800", "\u202e", "\x00", "\x1b[31m", "\n", "é", "😀", "{}", "[]", "%s", "$(id)", "nan"]),
     st.sampled_from([[], {}, [[]], [None], {"": {}}, [0] * 300, [[[[[[0]]]]]]]),
