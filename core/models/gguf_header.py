@@ -27,6 +27,7 @@ TEXT, ARRAY = 8, 9
 ALIGNMENT = 32  # bytes, where nothing else is said
 DIMENSIONS = 4  # of a tensor at most
 MOST = 2**21  # values of an array: no vocabulary has as many
+SETTINGS = 2**10  # of a model: each is compared with all that transformers knows
 LARGEST = 2**26  # bytes of a header
 
 
@@ -83,6 +84,8 @@ class _Header:
     def _settings(self, count: int, tensors: int) -> int:
         """Pass over the settings; the alignment that they name. There are no more layers than tensors."""
         alignment, names = ALIGNMENT, set()
+        if count > SETTINGS:
+            raise ValueError("no such number of settings")
         for _ in range(count):
             name, kind = self._text(), self._number("I")
             if name in names:

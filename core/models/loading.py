@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import shutil
 import string
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from core.ask.inputs import Dtype, ModelSpec
@@ -35,9 +36,7 @@ from core.store.cache import Store
 from core.store.files import stamp
 
 LOG = logging.getLogger(__name__)
-SIZES = (  # of config.json: no larger than the longest side of a weight
-    "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_size", "intermediate_size", "vocab_size",
-)  # fmt: skip
+PACKED, ROOM = 16, 2**28  # numbers that one in the files may stand for, and those that a model may have beside them
 SIGNS = "".join(
     sign * 30 + " " for sign in string.printable + "\u00e9\u6f22\U0001f600\U0010fffd"
 )  # the last has no meaning
@@ -91,9 +90,8 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
         UserError: there is none that can be read, or it fails.
     """
     says = f"{source.label} has no tokenizer that can be read"
-    for path in sorted(source.folder.glob("tokenizer.*json")):
-        trouble = _tried(*stamp(path))
-        if trouble:
+    for path in sorted(filter(Path.is_file, source.folder.glob("tokenizer.*json"))):
+        if trouble := _tried(*stamp(path)):
             raise UserError(f"{says}: {path.name} fails on a few words ({trouble})")
     with explained(says):
         tokenizer = AutoTokenizer.from_pretrained(source.folder, **source.options)
@@ -210,17 +208,17 @@ def _config(source: Source) -> Any:
 
 
 def _check_sizes(config: Any, source: Source, store: Store) -> None:
-    """Refuse sizes that the weights in the files cannot have, before a model of these sizes is built."""
+    """Refuse sizes that the weights in the files cannot have, before memory is taken for a model of these sizes."""
     shapes = [shape for path in source.weights for shape in shapes_of(path, store).values()]
-    told = config.get_text_config()
-    layers = getattr(told, "num_hidden_layers", 0)
+    layers = getattr(config.get_text_config(), "num_hidden_layers", 0)
     if not isinstance(layers, int) or not 0 < layers <= len(shapes):
         raise UserError(f"{source.label} announces {brief(layers)} layers, and its files hold {len(shapes)} tensors")
-    longest = max((size for shape in shapes for size in shape), default=0)
-    for name in SIZES:
-        size = getattr(told, name, None)
-        if isinstance(size, int) and size > longest:
-            raise UserError(f"{source.label} announces {name} {brief(size)}, and its longest weight has {longest} rows")
+    with explained(f"{source.label} cannot be read as a model"), torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    size = sum(each.numel() for each in (*model.parameters(), *model.buffers()))
+    there = sum(map(math.prod, shapes))
+    if size > PACKED * there + ROOM:
+        raise UserError(f"{source.label} announces sizes for {size:,} weights, and its files hold {there:,}")
 
 
 def _check(model: PreTrainedModel, source: Source) -> None:

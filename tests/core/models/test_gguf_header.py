@@ -90,9 +90,10 @@ def test_what_it_does_not_hold_is_an_error(tmp_path: Path, content: bytes) -> No
         gguf_header.tensors(path)
 
 
-def test_a_header_has_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("bound", "most"), [("LARGEST", 100), ("SETTINGS", 3)])
+def test_a_header_has_bounds(bound: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = gguf_files.bare(tmp_path / "small.gguf")
     assert gguf_header.tensors(path)
-    monkeypatch.setattr(gguf_header, "LARGEST", 100)
+    monkeypatch.setattr(gguf_header, bound, most)
     with pytest.raises(gguf_header.MALFORMED):
         gguf_header.tensors(path)

@@ -239,6 +239,7 @@ DAMAGES = [
     (without("config.json"), ("config.json",)),
     (without("model.safetensors"), ("safetensors",)),
     (without("tokenizer.json", "tokenizer_config.json"), ("tokenizer",)),
+    (lambda of: [(of / "tokenizer.json").unlink(), (of / "tokenizer.json").symlink_to("nowhere")], ("tokenizer",)),
     (lambda of: (of / "model.safetensors").rename(of / "pytorch_model.bin"), ("pytorch_model.bin", "safetensors")),
     (with_setting("config.json", auto_map={"AutoModelForCausalLM": "own.Model"}), ("auto_map",)),
     (with_setting("tokenizer_config.json", auto_map={"AutoTokenizer": ["own.Words", None]}), ("auto_map",)),
@@ -341,11 +342,19 @@ def test_other_kinds_of_model_are_refused(build: Callable, named: tuple, tmp_pat
         loaded_from(folder, empty)
 
 
-@pytest.mark.parametrize("name", ["num_key_value_heads", "hidden_size", "vocab_size"])
-def test_sizes_that_no_weight_has_are_refused_before_they_are_built(tmp_path: Path, refused, name: str) -> None:
-    folder = shutil.copytree(tiny.folder("llama"), tmp_path / "model")
-    with_setting("config.json", **{name: 10**6})(folder)
-    with refused(name, "288"):
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"num_key_value_heads": 10**6},
+        {"hidden_size": 10**8},
+        {"vocab_size": 10**8},
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 1e9}},
+    ],
+)
+def test_sizes_that_no_weight_has_are_refused_before_they_are_built(tmp_path: Path, refused, sizes: dict) -> None:
+    folder = shutil.copytree(tiny.folder("phi3"), tmp_path / "model")
+    with_setting("config.json", **sizes)(folder)
+    with refused("model", "sizes for", "files hold"):
         loading.load(locate(str(folder), Store(tmp_path)), store=Store(tmp_path))
 
 
