@@ -88,7 +88,11 @@ class Evaluations:
 
     def of(self, setting: Setting) -> EvaluatedSetting | None:
         """A setting over its calibration seeds, whatever seed is named."""
-        return next((each for each in self.settings if each.setting == setting.seedless), None)
+        return self._by_setting.get(setting.seedless)
+
+    @cached_property
+    def _by_setting(self) -> dict[Setting, EvaluatedSetting]:
+        return {each.setting: each for each in self.settings}
 
     def single(self, setting: Setting | None) -> EvaluatedSetting | None:
         """A setting with its own calibration seed alone; None: the dense model."""

@@ -73,7 +73,7 @@ def _place(found: Evaluations) -> tuple[bool, int, int]:
     return True, -len({part.target for part in found.slices}), -len(found.settings)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def with_others(found: Evaluations, others: tuple[Evaluations, ...]) -> Evaluations:
     """A protocol, and what it lacks of those that differ in the profile alone or look at no calibration text.
 

@@ -133,7 +133,7 @@ class Table:
         found = {name: [column.of(row) for row in self.rows] for name, column in self.columns.items()}
         return {name: values for name, values in found.items() if any(each not in (None, "") for each in values)}
 
-    @property
+    @cached_property
     def numbers(self) -> dict[str, list[Any]]:
         """Columns of plain numbers for pages and CSV files: a change or an accuracy fills several."""
         found: dict[str, list[Any]] = {}
@@ -152,7 +152,7 @@ class Table:
         ]
         return [tuple(self.values), *zip(*columns, strict=True)]
 
-    @property
+    @cached_property
     def csv(self) -> str:
         """Every number."""
         text = io.StringIO()
@@ -170,7 +170,7 @@ class Table:
         """Some columns, in this order; those that it lacks are left out."""
         return replace(self, columns={name: self.columns[name] for name in names if name in self.columns})
 
-    @property
+    @cached_property
     def read(self) -> Table:
         """The columns for readers: the setting, its perplexity, the changes, and accuracies that every row has."""
         more = [name for name, values in self.values.items() if name not in RESULTS | MORE | ORIGIN

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class Entry:
         """True for what ships with the project, which cannot be deleted."""
         return self.path.parent.parent.resolve() == (HOME / "demo").resolve()
 
-    @property
+    @cached_property
     def packs(self) -> tuple[str, ...]:
         """The SHA-256 of each pack that it or one of its units came in; none where all was measured here."""
         return packs_of(self.path)

@@ -160,7 +160,6 @@ def formula(known: Term) -> str:
 def words(terms: Iterable[str]) -> None:
     """The words of a page, folded into a button, and the way to all of them."""
     with st.popover("Words used here", icon=":material/menu_book:"):
-        for term in terms:
-            st.markdown(f"**{term}**: {TERMS[term].sentence}")
-            st.markdown(formula(TERMS[term]))
+        said = (f"**{term}**: {TERMS[term].sentence}\n\n{formula(TERMS[term])}" for term in terms)
+        st.markdown("\n\n".join(said))
         st.page_link("glossary.py", label="The whole glossary", icon=":material/arrow_forward:")

@@ -60,7 +60,7 @@ def shown(app: AppTest) -> dict:
     data = given(app, "answers")
     state, kind = data["state"], data["kinds"][data["state"]["kind"]]
     where = str(state["token"]) if state["only"] else "all" if state["first"] or not kind["choosy"] else "after_first"
-    return data["answers"].get(f"{data['sentence']}|{list(kind['stops'])[state['size']]}|{where}", {})
+    return json.loads(data["answers"].get(f"{data['sentence']}|{list(kind['stops'])[state['size']]}|{where}", "{}"))
 
 
 def test_a_stored_answer_is_on_the_screen_at_once_with_its_twin(stored: None, model: Warm) -> None:
@@ -81,7 +81,8 @@ def test_ones_own_sentence_is_answered_for_the_layer_first_and_then_for_all(stor
     asked = question(OWN, "gaussian:0.3")
     assert list(model.rows) == [(asked, 7)] and list(model.scenes) == [asked]
     assert shown(app) == {}, "nothing is made up"
-    assert given(app, "answers")["answers"][given(app, "answers")["fallback"]]["layers"] == LAYERS
+    data = given(app, "answers")
+    assert json.loads(data["answers"][data["fallback"]])["layers"] == LAYERS
     model.rows[asked, 7].set_result(scene(0.8).row(7))
     app.run()
     assert list(shown(app)["hit"]) == ["7"]

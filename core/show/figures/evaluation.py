@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -125,9 +126,10 @@ def _most_right(known: Mapping[str, tuple[float, float]], texts: Mapping[str, st
     return [f"{capital(best)} answers most right ({texts[best]} %){least}; ± is the standard error."]
 
 
-# --- of a slice ---------------------------------------------------------------------------------------------------
+# --- of a slice, drawn once for all readers ------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=64)
 def against_uniform(
     found: Evaluations, part: Slice, shown: EvaluatedSetting | None, look: Palette = LIGHT
 ) -> Chart | None:
@@ -149,6 +151,7 @@ def corrected_bases(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:
     return [one for one in found.within(part) if found.corrections(one)]
 
 
+@lru_cache(maxsize=64)
 def correction(
     found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting | None, look: Palette = LIGHT
 ) -> Chart:
@@ -162,6 +165,7 @@ def correction(
     return replace(chart, name="correction", finding=" ".join(filter(None, said)))
 
 
+@lru_cache(maxsize=64)
 def zero_shot(
     found: Evaluations, part: Slice, task: str, shown: EvaluatedSetting | None, look: Palette = LIGHT
 ) -> Chart:

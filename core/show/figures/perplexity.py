@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -53,6 +54,7 @@ def target_of(one: EvaluatedSetting) -> float:
     return one.setting.allocation.target
 
 
+@lru_cache(maxsize=64)
 def of_evaluations(
     found: Evaluations, shown: EvaluatedSetting | None, look: Palette = LIGHT, part: Slice | None = None
 ) -> Chart:

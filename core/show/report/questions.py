@@ -67,9 +67,7 @@ class Answer:
 
     def chart(self, target: float, look: Palette = LIGHT) -> Chart:
         """The changes of the settings at one share of zeros, with their intervals."""
-        found = replace(self.table, rows=tuple(self._at(target))).changes(self.question.against)
-        rows = {name: change.quoted for name, change in found.items()}
-        return evaluation.changes(rows, None, self.question.against, look, self.question.title)
+        return _chart(self, target, look)
 
     def lowest(self, target: float) -> tuple[Row, Change | None]:
         """The setting of the lowest perplexity at a share of zeros, and its change."""
@@ -88,6 +86,14 @@ class Answer:
             self.table.read.markdown, *(f"{each}\n" for each in self.sentences),
             f"`{self.question.command}` measures it again.\n",
         ])  # fmt: skip
+
+
+@cache
+def _chart(answer: Answer, target: float, look: Palette) -> Chart:
+    against = answer.question.against
+    found = replace(answer.table, rows=tuple(answer._at(target))).changes(against)
+    rows = {name: change.quoted for name, change in found.items()}
+    return evaluation.changes(rows, None, against, look, answer.question.title)
 
 
 # --- which settings ------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import { Wave } from "./wave.js"
 /** @import { State } from "./runtime.js" */
 /** @typedef {{label: string, enters: string, size: string, stops: Record<string, string>, usual: number,
  *   choosy: boolean}} Kind of damage */
-/** @typedef {import("./runtime.js").Data & {sentence: string, kinds: Kind[], answers: Record<string, Answer>,
+/** @typedef {import("./runtime.js").Data & {sentence: string, kinds: Kind[], answers: Record<string, string>,
  *   fallback: string, legend: string[]}} Data */
 
 const KEPT = 12 // answers
@@ -53,10 +53,12 @@ class Grid extends Picture {
   }
 
   renew() {
-    const { answers } = this.data
-    for (const [key, answer] of Object.entries(answers)) answer.hit = { ...this.answers.get(key)?.hit, ...answer.hit }
-    const older = [...this.answers].filter(([key]) => !(key in answers))
-    this.answers = new Map([...older, ...Object.entries(answers)].slice(-KEPT))
+    for (const [key, text] of Object.entries(this.data.answers)) {
+      const [answer, known] = [/** @type {Answer} */ (JSON.parse(text)), this.answers.get(key)]
+      this.answers.delete(key) // the newest last
+      this.answers.set(key, { ...answer, hit: { ...known?.hit, ...answer.hit } })
+    }
+    this.answers = new Map([...this.answers].slice(-KEPT))
   }
 
   leave() {
@@ -84,7 +86,7 @@ class Grid extends Picture {
     const [answer, layer] = [this.answers.get(this.asked), this.state.layer]
     if (answer?.hit[layer]) return (this.seen = { answer, hit: answer.hit[layer], layer, fresh: true })
     if (this.seen) return (this.seen = { ...this.seen, fresh: false })
-    const example = this.data.answers[this.data.fallback]
+    const example = /** @type {Answer} */ (this.answers.get(this.data.fallback))
     const nearest = Math.min(layer, example.layers - 1)
     return (this.seen = { answer: example, hit: example.hit[nearest], layer: nearest, fresh: false })
   }
