@@ -63,7 +63,7 @@ def test_what_the_hub_refuses_is_said(status: int, code: str, named: tuple, here
         locate("org/name", empty, "v9")
 
 
-@pytest.mark.parametrize("revision", ["/dev/zero", "../../../point", "main/../../x", "..", "a\nb"])
+@pytest.mark.parametrize("revision", ["/dev/null", "../../../point", "main/../../x", "..", "a\nb"])
 def test_a_revision_leads_to_no_file_of_this_machine(
     revision: str, here: Hub, tmp_path: Path, empty: Store, refused: Callable
 ) -> None:
