@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -56,24 +57,19 @@ def shortage(error: BaseException) -> str | None:
     if disk_full(error):
         return f"the disk is full{f', so {folder} cannot be written to' * bool(folder)}: make room and run it again"
     if folder and error.errno in CLOSED:
-        shut = _shut(path)
+        may = {path: os.R_OK}
+        shut = _first(path, lambda each: os.path.exists(each) and not os.access(each, may.get(each, os.X_OK)))
         what = f"{shut} cannot be read" if shut else f"{folder} cannot be written to"
         return f"{what}: allow it, or name another"
     if folder and error.errno in MISPLACED:
-        return f"{_in_the_way(path)} is in the way, for a folder is needed there: move it, or name another folder"
+        what = _first(path, os.path.isfile) or path
+        return f"{what} is in the way, for a folder is needed there: move it, or name another folder"
     return None
 
 
-def _shut(path: str) -> str | None:
-    """What of a path may not be read: a folder that it leads through, or its end."""
-    needed = {**dict.fromkeys(map(str, reversed(Path(path).parents)), os.X_OK), path: os.R_OK}
-    return next((each for each, may in needed.items() if os.path.exists(each) and not os.access(each, may)), None)
-
-
-def _in_the_way(path: str) -> str:
-    """The file that a path leads through, or else its end."""
-    above = map(str, reversed(Path(path).parents))
-    return next(filter(os.path.isfile, above), path)
+def _first(path: str, is_it: Callable[[str], bool]) -> str | None:
+    """The first folder that a path leads through, or its end, of which something is true."""
+    return next(filter(is_it, map(str, [*reversed(Path(path).parents), path])), None)
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -10,7 +10,8 @@ from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from core.base import access
 
-UPLOADS = "/_stcore/upload_file/"
+REFUSAL = "This server answers only pages of its own address, and takes files only where packs can be imported.\n"
+UPLOADS = "/_stcore/upload_file/"  # what comes there stays in memory
 
 HEADERS = {
     # Streamlit builds styles and workers at run time; a script, a picture or a request of another address never loads.
@@ -39,22 +40,13 @@ class Guard:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        why = None if scope["type"] == "lifespan" else refusal(scope)
-        if why is None:
+        takes = access.takes_packs() or UPLOADS not in scope.get("path", "")
+        if scope["type"] == "lifespan" or (takes and welcome(Headers(scope=scope))):
             await self.app(scope, receive, _guarded(send))
         elif scope["type"] == "websocket":
             await WebSocketClose(code=1008)(scope, receive, send)
         else:
-            await PlainTextResponse(why, 403)(scope, receive, _guarded(send))
-
-
-def refusal(scope: Scope) -> str | None:
-    """Why a request is not answered; None where it is. Streamlit keeps what anybody uploads in memory."""
-    if not welcome(Headers(scope=scope)):
-        return "This server answers only pages of its own address.\n"
-    if UPLOADS in scope["path"] and not access.takes_packs():
-        return "Nothing can be uploaded to this server.\n"
-    return None
+            await PlainTextResponse(REFUSAL, 403)(scope, receive, _guarded(send))
 
 
 def welcome(headers: Headers) -> bool:
