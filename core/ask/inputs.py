@@ -12,7 +12,7 @@ from core.base.spec import Spec, added, checked
 Dtype = Literal["float32", "bfloat16", "float16"]
 Other = TypeVar("Other", bound="OfModel")
 MOST_WINDOWS = 10**6  # the largest text that is read has fewer
-LONGEST = 2**20  # tokens: no model at hand has more positions
+Length = Annotated[int, Field(ge=8, le=2**20)]  # tokens of a window; no model at hand has more positions
 
 
 class OfModel(Spec):
@@ -56,7 +56,7 @@ class TextSpec(Spec):
     tokenizer: str = Field(description="SHA-256 of the tokenizer")
     packing: Literal["joined", "document"]
     bos: Literal["protocol", "every"]
-    length: int = Field(ge=2, description="tokens per window")
+    length: Length = Field(description="tokens per window")
     windows: tuple[tuple[int, int], ...] = Field(description="(document, first token) of each window")
     start: int | None = added(None, "the token before every window, where bos is every and no content tells it")
 
@@ -73,7 +73,7 @@ class WindowRequest(Spec):
         None, description="first and last document to draw from, as in 0-599"
     )
     sequences: int = Field(8, title="Windows", ge=1, le=MOST_WINDOWS, description="how many; intervals need 8 or more")
-    length: int = Field(64, title="Tokens in each", ge=8, le=LONGEST, description="tokens per window")
+    length: Length = Field(64, title="Tokens in each", description="tokens per window")
     seed: int = Field(0, ge=0, description="draws the windows")
     packing: Literal["joined", "document"] | None = Field(
         None, description="joined or document; default: as suits the text"

@@ -12,7 +12,7 @@ from core.ask.inputs import ModelSpec, OfModel, TextSpec, WindowRequest
 from core.base.formats import model_name, text_name
 from core.base.spec import Spec, View, added
 from core.kinds import Perturbation
-from core.kinds.treatments import PRUNERS
+from core.kinds.treatments import PRUNERS, Method
 
 MOST = 1000  # measurements at once
 EACH = "each"  # linear: stands for every linear of the model, one measurement for each
@@ -38,7 +38,7 @@ class PerturbedSpec(Spec):
     text: TextSpec
     measurement: Measurement
     harm_stride: int = Field(4, ge=1, description="harm is read at tokens 1, 1 + stride, 1 + 2 stride, ...")
-    method: Literal[1, 2] = Field(1, description="the pruner's, where it prunes")
+    method: Method = Field(1, description="the pruner's, where it prunes")
 
     @property
     def earlier(self) -> str:
@@ -107,11 +107,11 @@ class ProfileSpec(View):
     identity = "ProfileSpec"
     model: ModelSpec
     text: TextSpec
-    measurements: tuple[Measurement, ...]
+    measurements: tuple[Measurement, ...] = Field(min_length=1)
     prunable: bool = Field(False, description="every layer's matrices are linears, so that sparsities mean something")
     harm_stride: int = 4
     removal: bool = added(False, "what LSA looks at is measured too")
-    methods: tuple[tuple[str, int], ...] = added((), "of the pruners it prunes by, where that is not the first one")
+    methods: tuple[tuple[str, Method], ...] = added((), "of the pruners it prunes by, where that is not the first one")
 
     def _method(self, pruner: str) -> int:
         return dict(self.methods).get(pruner, 1)

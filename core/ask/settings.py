@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -14,7 +14,7 @@ from core.ask.typed import from_text
 from core.base.spec import Spec, added, checked, number
 from core.kinds import Uniform
 from core.kinds.patterns import pattern as read_pattern
-from core.kinds.treatments import PRUNERS, USUAL, Pruner, Repair, Treatment
+from core.kinds.treatments import PRUNERS, USUAL, Method, Pruner, Repair, Treatment
 
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
 WORDS = {
@@ -129,7 +129,7 @@ class PrunedSpec(Spec):
     pattern: str | None = None
     true_sequential: bool = False
     calibration: TextSpec | None
-    method: Literal[1, 2] = Field(
+    method: Method = Field(
         default_factory=lambda given: PRUNERS[given["pruner"]].method, description="the pruner's"
     )
 

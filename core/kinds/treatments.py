@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Of a linear: nothing, the norm (in,) or the second moment (in, in) of its inputs, or what its outputs lack (out, in)
 Statistic = Literal["none", "norm", "second_moment", "pull"]
+Method = Literal[1, 2]  # of a pruner: raised whenever its numbers change
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ def fallback(winner: Setting, trials: Iterable[Mapping], max_loss: float | None)
     Args:
         trials: each with its `target` and, unless it is not known, the `uniform` loss there on the selection text.
     """
-    known = [each for each in trials if each.get("uniform") is not None]
+    known = [each for each in trials if max_loss is not None and each.get("uniform") is not None]
     target = max((each["target"] for each in known if each["uniform"] <= max_loss), default=None)
     return winner.uniform if target is None else winner.model_copy(update={"allocation": uniform(target)})
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pandas as pd
 import streamlit as st
 
-from core.base.errors import shortage
+from core.base.errors import UserError, shortage
 from core.base.escape import plain
 from core.base.formats import sentence
 from core.show import words
@@ -146,11 +146,11 @@ def error(said: object) -> None:
 
 @contextmanager
 def shortages() -> Iterator[None]:
-    """Say in a sentence what the machine lacks for what is drawn inside: its cache is a file, its memory is full."""
+    """Say in a sentence why what is inside cannot be drawn: its cache is a file, its memory is full, a result lies."""
     try:
         yield
     except Exception as trouble:
-        said = shortage(trouble)
+        said = str(trouble) if isinstance(trouble, UserError) else shortage(trouble)
         if said is None:
             raise
         error(said)

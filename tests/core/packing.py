@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from core.ask.allocations import AllocationRequest
 from core.ask.requests import BestRequest, BestSpec
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import Point, StudySpec, TaskSpec
+from core.base.spec import key_of
 from core.store import results
 from core.store.cache import Store
-from core.store.entries import MARK
+from core.store.entries import KINDS, MARK
 from core.store.files import pretty
 from tests import synthetic
 
@@ -105,6 +107,31 @@ def hashed(files: Members) -> Members:
         sums = {name: hashlib.sha256(data).hexdigest() for name, data in inside.items()}
         found[f"{folder}/manifest.json"] = pretty(sums)
     return found
+
+
+def rekeyed(files: Members, change: Callable[[str, dict], dict]) -> Members:
+    """The same members with other specs, each folder under the key that it has then.
+
+    Args:
+        change: kind and spec -> spec.
+    """
+    found = {}
+    for folder in dict.fromkeys(name.rpartition("/")[0] for name in files):
+        kind, inside = folder.split("/")[0], [name for name in files if name.startswith(f"{folder}/")]
+        said = change(kind, json.loads(files[f"{folder}/spec.json"]))
+        moved = f"{kind}/{key_of(KINDS[kind][0], said)}"
+        found |= {name.replace(folder, moved): files[name] for name in inside}
+        found[f"{moved}/spec.json"] = json.dumps(said).encode()
+    return found
+
+
+def everywhere(said: object, name: str, value: object) -> object:
+    """JSON with another value of a field wherever it has it."""
+    if isinstance(said, list):
+        return [everywhere(each, name, value) for each in said]
+    if not isinstance(said, dict):
+        return said
+    return {key: value if key == name else everywhere(each, name, value) for key, each in said.items()}
 
 
 def first(files: Members, kind: str, file: str) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from core.base.errors import UserError
 from pages.ui.lab.question import OPENING
 from tests import synthetic
 from tests.pages.opening import PAGES, ROOT, live, opened_at, paint, shell
@@ -41,6 +43,14 @@ def test_a_cache_that_is_a_file_is_one_sentence(name: str, empty_cache: Path, mo
     assert not app.exception
     [said] = app.error
     assert "file is in the way, for a folder is needed there" in said.value
+
+
+def test_a_result_that_cannot_be_shown_is_one_sentence(
+    filled_cache: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.ui.subject.heading", Mock(side_effect=UserError("the profile lies")))
+    app = opened_at("absorption", profile=filled_cache["shallow"])
+    assert not app.exception and [each.value for each in app.error] == ["The profile lies."]
 
 
 def test_a_link_to_a_profile_that_is_not_here_says_so(filled_cache: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from core.ask.measurements import Measurement, MeasureRequest
 from core.ask.studies import StudyRequest
 from core.ask.study_file import STUDY_FILE, write_study
 from core.base.errors import UserError
+from core.base.spec import checked
 from core.results import best as bests
 from core.results.best import Best
 from core.results.evaluations import Evaluations
@@ -25,28 +26,35 @@ UNSEEDED = "The seed that drew the windows is not noted, so the command takes 0:
 def profile(entry: Entry) -> list[Command]:
     """`python -m core measure ...`."""
     told = entry.provenance
-    if not told.get("model_source") or not told.get("text_source"):
+    try:
+        asked = as_told(entry)
+    except UserError:
         return [(NOTHING_SAID, "python -m core measure --model MODEL --text TEXT")]
     engine = "hooks" if told.get("engine") == "hooks" else "wavefront"
     about = "The measurement." if "seed" in told else f"The measurement. {UNSEEDED}"
-    return [(about, command_line(as_told(entry), device=_device(told), engine=engine))]
+    return [(about, command_line(asked, device=_device(told), engine=engine))]
 
 
 def as_told(entry: Entry) -> MeasureRequest:
-    """The request of a profile, put together from what it says of itself."""
+    """The request of a profile, put together from what it says of itself.
+
+    Raises:
+        UserError: it says no model or text, or what nobody could have asked.
+    """
     spec, told = entry.spec, entry.provenance
-    documents = told.get("documents")
-    window = WindowRequest(
-        source=told["text_source"],
-        documents=tuple(documents) if documents else None,
+    window = checked(
+        WindowRequest,
+        source=told.get("text_source"),
+        documents=told.get("documents"),
         sequences=spec.text.sequences,
         length=spec.text.length,
         seed=told.get("seed", 0),
         packing=spec.text.packing,
         bos=spec.text.bos,
     )
-    return MeasureRequest(
-        model=told["model_source"],
+    return checked(
+        MeasureRequest,
+        model=told.get("model_source"),
         revision=told.get("revision"),
         dtype=spec.model.dtype,
         text=window,

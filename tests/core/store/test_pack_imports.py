@@ -15,7 +15,6 @@ import pytest
 from core.ask.measurements import MeasureRequest
 from core.ask.perturbations import PRESETS
 from core.base.errors import UserError
-from core.base.spec import key_of
 from core.results import evaluations, protocols
 from core.show import words
 from core.show.report import reports
@@ -27,7 +26,19 @@ from core.store.files import pretty
 from core.store.packs import pack, unpack
 from core.store.results import axes_of
 from tests import synthetic
-from tests.core.packing import SEQUENCES, TOLD, Members, first, hashed, members, save, study_spec, zipped
+from tests.core.packing import (
+    SEQUENCES,
+    TOLD,
+    Members,
+    everywhere,
+    first,
+    hashed,
+    members,
+    rekeyed,
+    save,
+    study_spec,
+    zipped,
+)
 
 
 @pytest.fixture(scope="module")
@@ -286,15 +297,25 @@ OF_STUDY = [
 def spec(kind: str, change: Callable[[dict], object]) -> Callable[[Members], Members]:
     """Another spec under the key that it has then."""
 
-    def lie(files: Members) -> Members:
-        place = first(files, kind, "spec.json")
-        said = json.loads(files[place])
-        change(said)
-        key = key_of(KINDS[kind][0], said)
-        moved = {name.replace(place.split("/")[1], key): data for name, data in files.items()}
-        return moved | {f"{kind}/{key}/spec.json": json.dumps(said).encode()}
+    def changed(found: str, said: dict) -> dict:
+        if found == kind:
+            change(said)
+        return said
 
-    return lie
+    return lambda files: rekeyed(files, changed)
+
+
+def of_text(length: int) -> Callable[[Members], Members]:
+    return lambda files: rekeyed(files, lambda _, said: everywhere(said, "length", length))
+
+
+def unmeasured(files: Members) -> Members:
+    """A profile without any perturbation."""
+    left = {name: data for name, data in files.items() if not name.startswith("perturbed/")}
+    return spec("profile", lambda said: said.update(measurements=[]))(left)
+
+
+OF_PROFILE = [of_text(2), of_text(7), unmeasured, spec("profile", lambda said: said.update(methods=[["wanda", 3]]))]
 
 
 def target(name: str) -> Callable[[dict], object]:
@@ -330,7 +351,7 @@ def test_weights_are_counted_whatever_the_precision(here: Store, refused) -> Non
         check_unit("weights/x", half, replace(weights, parameters=weights.parameters * np.inf), {})
 
 
-@pytest.mark.parametrize("lie", [*LENGTHS, *NUMBERS, *TYPES])
+@pytest.mark.parametrize("lie", [*LENGTHS, *NUMBERS, *TYPES, *OF_PROFILE])
 def test_a_profile_that_lies_is_refused(lie: Callable, good: Members, rejected: Callable) -> None:
     rejected(hashed(lie(good)))
 

@@ -126,6 +126,9 @@ def test_more_lost_than_was_allowed_is_said(trials: list[dict]) -> None:
     assert re.search(r"; 20 % .* by 5 points\.", advice.loss(found))
     allowing = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": 0.3}), told, study, study)
     assert advice.loss(allowing).endswith("; 30 % were allowed.")
+    tried = BestProvenance.model_construct(trials=[Trial(target=0.3, allocation="owl:0.3", loss=0.1, uniform=0.1)])
+    unasked = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": None}), tried, study, study)
+    assert unasked.answer == found.uniform  # a pack may tell of targets that no loss was asked of
 
 
 def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> None:

@@ -180,6 +180,16 @@ def test_a_result_that_does_not_say_where_it_is_from_has_no_command(store: Store
     assert "no command" in remake.study(evaluations.load(store, stored_study(store)))[0][0]
 
 
+def test_a_profile_that_nobody_could_have_asked_for_has_no_command(store: Store, refused) -> None:
+    """A pack may say so: noise that its precision drowns."""
+    spec = synthetic.profile_spec(LAYERS, 8)
+    half = spec.model_copy(update={"model": spec.model.model_copy(update={"dtype": "bfloat16"})})
+    entry = store.entry(store.save(half, None, {"model_source": "demo", "text_source": "demo"}))
+    assert "no command" in remake.profile(entry)[0][0]
+    with refused("bfloat16"):
+        remake.as_told(entry)
+
+
 def test_the_study_file_in_a_report_reads_back_as_the_request(store: Store, tmp_path: Path) -> None:
     asked = tuple(setting(base, target) for target in (0.5, 0.7) for base in (Owl(), AlphaPruning()))
     request = StudyRequest(
