@@ -154,7 +154,7 @@ def stored(store: Store, profile: Profile, treatment: Treatment, key: str | None
 
 
 def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatment) -> Anchors:
-    """The anchors among studies: of protocols with enough of them the one that judges by most tokens.
+    """The anchors among studies: of protocols with enough of them the usual one, or the one that judges by most tokens.
 
     Args:
         groups: studies of any models; those of other models never predict.
@@ -163,9 +163,9 @@ def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatmen
         UserError: the profile lacks response curves, or fewer than two settings can serve.
     """
     responses.highest(profile)
-    mine = (each for each in groups if each.spec.model.weights == profile.spec.model.weights)
-    found = [fitting(each, profile, treatment) for each in protocols.by_protocol(mine)]
-    best = max(found, key=_worth, default=None)
+    mine = [each for each in groups if each.spec.model.weights == profile.spec.model.weights]
+    found, usual = [fitting(each, profile, treatment) for each in protocols.by_protocol(mine)], protocols.usual(mine)
+    best = max(found, key=lambda each: _worth(each, protocols.protocol(each.study.spec) == usual), default=None)
     if best is None or len(best.settings) < prediction.FEWEST:
         asked = {"profile": profile.entry.key, "pruner": treatment.pruner, "repair": treatment.repair}
         some = several(len(best.settings), "setting") if best and best.settings else "no setting"
@@ -176,9 +176,10 @@ def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatmen
     return best
 
 
-def _worth(found: Anchors) -> tuple[bool, int, int]:
+def _worth(found: Anchors, usual: bool) -> tuple[bool, bool, int, int]:
     count, text = len(found.settings), found.study.spec.text
-    return count >= ENOUGH, text.sequences * text.length if count >= ENOUGH else 0, count
+    enough = count >= ENOUGH
+    return enough, enough and usual, enough * text.sequences * text.length, count
 
 
 def fitting(study: Evaluations, profile: Profile, treatment: Treatment) -> Anchors:

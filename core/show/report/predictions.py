@@ -8,10 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from core.base import profile_names
+from core.kinds.treatments import Treatment
 from core.plan import prediction, responses
 from core.plan.prediction import Predicted
 from core.results import protocols
 from core.results.anchors import ENOUGH, Anchors, errors, fitting, usual
+from core.results.evaluations import Evaluations
 from core.store import profiles
 from core.store.cache import HOME, Store
 
@@ -30,7 +33,9 @@ class Group(NamedTuple):
     @property
     def name(self) -> str:
         found = self.anchors
-        return f"{found.study.provenance['model']}, {found.treatment.label}, {protocols.line(found.study)}"
+        return ", ".join(
+            [profile_names.short(found.study.provenance["model"]), found.treatment.label, protocols.short(found.study)]
+        )
 
 
 def groups() -> Iterator[Group]:
@@ -46,9 +51,9 @@ def groups() -> Iterator[Group]:
             yield _group(found)
 
 
-def _asked(studies):
-    merged = protocols.by_protocol(studies)
-    for study in merged:
+def _asked(studies: list[Evaluations]) -> Iterator[tuple[Evaluations, Treatment]]:
+    """Every protocol with every pruner and repair of its settings."""
+    for study in protocols.by_protocol(studies):
         for treatment in dict.fromkeys(each.setting.treatment for each in study.settings):
             yield study, treatment
 
