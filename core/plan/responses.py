@@ -98,24 +98,6 @@ def highest(profile: Profile, per_linear: bool = False) -> float:
     return of_profile(profile, usual(profile, per_linear), per_linear=per_linear).highest
 
 
-def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: str = USUAL) -> Array:
-    """The additive estimate of many allocations: the sum of one-layer responses, or of one-linear ones.
-
-    Layers damage each other's inputs, so the true harm is another number: `prediction` learns it from this one.
-
-    Args:
-        rows: (rows, layers) or (rows, layers, linears).
-
-    Returns:
-        (rows,) in the objective's unit; NaN where one leaves 0 to the largest measured sparsity.
-
-    Raises:
-        UserError: too few sparsities were measured.
-    """
-    found = of_profile(profile, pruner, objective, per_linear=rows.ndim == 3)
-    return _read(found, rows.reshape(len(rows), -1)).sum(1)
-
-
 def layer_harms(rows: Array, profile: Profile, objective: str = "drift") -> Array:
     """The harm of each layer of many allocations pruned alone, (rows, layers), in the objective's unit.
 

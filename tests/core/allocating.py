@@ -17,6 +17,7 @@ from core.kinds.lsa import Lsa
 from core.kinds.owl import OUTLIER_THRESHOLDS, Owl
 from core.kinds.response import Response
 from core.kinds.skip import Skip
+from core.plan import responses
 from core.store.profiles import Profile
 from core.store.results import Removal, Scores, Weights
 from tests import synthetic
@@ -54,6 +55,12 @@ def profile(layers: int, seed: int = 0, alike: bool = False) -> Profile:
     entry = SimpleNamespace(key="invented", spec=None, provenance=told)
     clean = synthetic.activation(layers, 3), synthetic.floor(layers)
     return Profile(entry, *clean, weights, scores, measured, Removal(draw(layers, 7)))
+
+
+def estimates(rows: np.ndarray, found: Profile, objective: str = "drift") -> np.ndarray:
+    """The sum of the harms of layers, or linears, pruned alone, (rows,): what the response allocation makes least."""
+    curves = responses.of_profile(found, "wanda", objective, per_linear=rows.ndim == 3)
+    return responses._read(curves, rows.reshape(len(rows), -1)).sum(1)
 
 
 def permuted(found: Profile, order: np.ndarray) -> Profile:

@@ -11,8 +11,8 @@ from core.base.formats import digits, per_cent, times
 from core.kinds.owl import Owl
 from core.plan import responses
 from core.plan.curves import check_finite
-from core.plan.responses import estimates
 from core.plan.spread import family
+from core.results.anchors import Anchors
 from core.results.propagation import unreadable
 from core.show.lessons.shared import DRIVER, EVERY, TARGET, check_several, of, ordinal, ref
 from core.store.profiles import Profile
@@ -30,17 +30,20 @@ class Push:
     strengths: Array  # (steps,) sparsity units; negative: the reversed control
     base: Array  # (layers,)
     rows: Array  # (steps, layers)
-    harm: Array  # (steps,) additive estimate of the KL divergence, nats
+    perplexity: Array  # (steps,) predicted; NaN where that cannot be
     said: str
 
     @property
     def best(self) -> int:
-        """The step whose estimate is lowest."""
-        return _lowest(self.harm)
+        """The step whose prediction is lowest."""
+        return _lowest(self.perplexity)
 
 
-def correction(profile: Profile) -> Push:
+def correction(profile: Profile, known: Anchors | None = None) -> Push:
     """OWL at 70 % with the correction pushed either way.
+
+    Args:
+        known: the evaluated settings that predict; None where too few were evaluated.
 
     Raises:
         UserError: the model cannot be pruned, or the profile lacks the driver or the residuals of two sparsities.
@@ -53,34 +56,36 @@ def correction(profile: Profile) -> Push:
         sides.append(family(asked, profile, half))
     rows = np.concatenate([sides[0][:0:-1], sides[1]])
     strengths = np.concatenate([-half[:0:-1], half])
-    harm = estimates(rows, profile, "kl")
-    return Push(plain, strengths, rows[PUSHES - 1], rows, harm, _push_said(strengths, harm))
+    perplexity = known.perplexities(rows).increase if known else np.full(len(rows), np.nan)
+    return Push(plain, strengths, rows[PUSHES - 1], rows, perplexity, _push_said(strengths, perplexity))
 
 
-def _lowest(harm: Array) -> int:
+def _lowest(perplexity: Array) -> int:
     """The lowest step, of equals the one that corrects least; the first where one is not known."""
-    if not np.isfinite(harm).all():
-        return int(harm.argmin())
-    lowest = np.flatnonzero(np.isclose(harm, harm.min(), rtol=1e-9, atol=0))
-    return int(lowest[np.abs(lowest - len(harm) // 2).argmin()])
+    if not np.isfinite(perplexity).all():
+        return int(perplexity.argmin())
+    lowest = np.flatnonzero(np.isclose(perplexity, perplexity.min(), rtol=1e-9, atol=0))
+    return int(lowest[np.abs(lowest - len(perplexity) // 2).argmin()])
 
 
-def _push_said(strengths: Array, harm: Array) -> str:
-    if not np.isfinite(harm).all():
-        return "Some of these allocations exceed the largest sparsity measured, so not all can be estimated."
-    last, middle, best = len(harm) - 1, len(harm) // 2, _lowest(harm)
-    with_it, reverse, alone = (ref(digits(harm[step], 3), f"gauge-{step}") for step in (last, 0, middle))
+def _push_said(strengths: Array, perplexity: Array) -> str:
+    if np.isnan(perplexity).all():
+        return "No perplexity is predicted: too few settings of this model were evaluated by Wanda."
+    if not np.isfinite(perplexity).all():
+        return "Some of these allocations exceed the largest sparsity measured, so not all can be predicted."
+    last, middle, best = len(perplexity) - 1, len(perplexity) // 2, _lowest(perplexity)
+    with_it, reverse, alone = (ref(digits(perplexity[step], 3), f"gauge-{step}") for step in (last, 0, middle))
     full = ref(f"{strengths[last]:g}", "gauge-0", f"gauge-{last}")
     return (
-        f"At strength {full}, the estimated harm is {with_it} nats with the correction and {reverse} with its reverse, "
-        f"against {alone} for OWL alone. The estimate favours {_favoured(strengths[best], best)}."
+        f"At strength {full}, the predicted perplexity is {with_it} with the correction and {reverse} with its "
+        f"reverse, against {alone} for OWL alone. The lowest is {_favoured(strengths[best], best)}."
     )
 
 
 def _favoured(strength: float, step: int) -> str:
     if abs(strength) < 1e-12:
-        return "no correction"
-    side = "the correction" if strength > 0 else "the reverse"
+        return "without a correction"
+    side = "with the correction" if strength > 0 else "with the reverse"
     return f"{side}, at strength {ref(f'{abs(strength):g}', f'gauge-{step}')}"
 
 

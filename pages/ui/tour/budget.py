@@ -9,20 +9,23 @@ import streamlit as st
 
 from core.ask import grammar
 from core.ask.allocations import Correction
+from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import digits, per_cent
+from core.kinds.treatments import USUAL, Treatment
 from core.results import protocols
+from core.results.anchors import Anchors
 from core.show import lessons
 from core.show.figures import axes
-from core.show.words import verdicts
+from core.show.words import forecast, verdicts
 from core.store.profiles import Profile
 from pages.ui import studies, subject
+from pages.ui.allocate import predicting
 from pages.ui.allocate.settings import TARGETS
 from pages.ui.live import figure
 from pages.ui.tour import parts
 
 START = 0.04
-CAVEAT = "The estimate adds up the harm of layers pruned alone. Measure a correction before you trust it."
 OPENING = (
     "Pruning sets weights to zero. Prune one layer, leave the others alone, and measure the **harm**: how far the "
     "predictions move from those of the unpruned model."
@@ -30,18 +33,25 @@ OPENING = (
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})
-def correction(profile: Profile) -> lessons.Push:
+def correction(profile: Profile, known: str, _known: Anchors | None) -> lessons.Push:
     """OWL's allocation under a correction of every strength; kept, for it takes a while.
+
+    Args:
+        known: what tells anchors from others.
 
     Raises:
         UserError: as `lessons.correction`.
     """
-    return lessons.correction(profile)
+    return lessons.correction(profile, _known)
 
 
 def allocate(profile: Profile) -> parts.Screen:
     """OWL's allocation under a correction that is dragged either way."""
-    found = correction(profile)
+    try:
+        known = predicting.anchors_of(profile, Treatment(USUAL))
+    except UserError:
+        known = None
+    found = correction(profile, ",".join(each.setting.name for each in known.settings) if known else "", known)
     stops = {f"{strength:g}": _named(strength) for strength in found.strengths}
     ends = [(0, "reversed"), (len(stops) // 2, "none"), (len(stops) - 1, "correction")]
     label = "Correction strength (our parameter), in units of sparsity"
@@ -51,7 +61,7 @@ def allocate(profile: Profile) -> parts.Screen:
         parts.link("allocate.py", "Try every method on Allocate", profile, **asked),
         parts.link("prune.py", "Prune with this allocation", profile, **asked),
     ]
-    return parts.Screen(_corrected(found, push), links)
+    return parts.Screen(_corrected(found, push, known), links)
 
 
 def _allocation(found: lessons.Push, strength: float) -> dict[str, object]:
@@ -61,27 +71,27 @@ def _allocation(found: lessons.Push, strength: float) -> dict[str, object]:
     return {"allocation": grammar.write(asked), "hand": ""}  # else what was last chosen there would stay
 
 
-def _corrected(found: lessons.Push, push: figure.Control) -> figure.Figure:
-    """A bar per layer around the target, and the estimated harm below."""
-    middle = len(found.harm) // 2
+def _corrected(found: lessons.Push, push: figure.Control, known: Anchors | None) -> figure.Figure:
+    """A bar per layer around the target, and the predicted perplexity below."""
+    perplexity, middle = found.perplexity, len(found.perplexity) // 2
     low, high = float(found.rows.min()), float(found.rows.max())
     room = 0.05 * (high - low)
     return figure.Figure(
         name="allocate",
-        title="Sparsity per layer, base and corrected, with the estimated harm",
+        title="Sparsity per layer, base and corrected, with the predicted perplexity",
         finding=found.said,
-        says="Layers lose [{low}](layers) to [{high}](layers) of their weights. Estimated harm: "
-        "[{harm}{change}](gauge).",
+        says="Layers lose [{low}](layers) to [{high}](layers) of their weights. Predicted perplexity: "
+        "[{cost}{change}](gauge).",
         slots={
             "high": figure.Slot("frame", [per_cent(row.max(), 1) for row in found.rows]),
             "low": figure.Slot("frame", [per_cent(row.min(), 1) for row in found.rows]),
-            "harm": figure.Slot("frame", [digits(float(each), 3) for each in found.harm]),
-            "change": figure.Slot("frame", [_change(each, found.harm[middle]) for each in found.harm]),
+            "cost": figure.Slot("frame", [digits(float(each), 3) for each in perplexity]),
+            "change": figure.Slot("frame", [_change(each / perplexity[middle] - 1) for each in perplexity]),
         },
         y=axes.linear_axis("sparsity of the layer", low - room, high + room, per_cent),
         controls=[push],
         bars=figure.Bars(found.rows, base=found.base, tone="accent"),
-        gauge=_gauge(found, middle) if np.isfinite(found.harm).all() else None,
+        gauge=_gauge(found, middle) if np.isfinite(perplexity).all() else None,
         key=[figure.Key("guide", "outline", "OWL alone"), figure.Key("accent", "block", "with the correction")],
         foot=found.request.target,
         height=180,
@@ -91,7 +101,7 @@ def _corrected(found: lessons.Push, push: figure.Control) -> figure.Figure:
             "from layers that absorb and spares those that amplify.",
             "drag its strength; to the left of the middle it does the opposite.",
         ),
-        notes=[figure.fixed(found.said), figure.fixed(CAVEAT)],
+        notes=[figure.fixed(each) for each in (found.said, *([forecast.basis(known)] if known else []))],
     )
 
 
@@ -101,23 +111,19 @@ def _named(strength: float) -> str:
     return f"the correction at {strength:g}" if strength > 0 else f"the reverse at {-strength:g}"
 
 
-def _change(harm: float, without: float) -> str:
-    """The unit of the harm, and its difference from no correction; nothing where it is not known."""
-    change = harm / without - 1
-    if not np.isfinite(change):
-        return " nats" if np.isfinite(harm) else ""
-    far = abs(change) >= 5e-4
-    return " nats" + (f", {per_cent(abs(change), 1)} {'more' if change > 0 else 'less'} than without" if far else "")
+def _change(change: float) -> str:
+    """The difference from no correction; nothing where it is not known or too small to show."""
+    far = np.isfinite(change) and abs(change) >= 5e-4
+    return f", {per_cent(abs(change), 1)} {'more' if change > 0 else 'less'} than without" if far else ""
 
 
 def _gauge(found: lessons.Push, zero: int) -> figure.Gauge:
-    harm = found.harm
-    room = 0.12 * (float(np.ptp(harm)) or 1.0)
-    low, high = float(harm.min()) - room, float(harm.max()) + room
-    axis = axes.linear_axis("estimated harm at each strength, in nats of KL divergence", low, high)
+    cost = found.perplexity
+    room = 0.12 * (float(np.ptp(cost)) or 1.0)
+    low, high = float(cost.min()) - room, float(cost.max()) + room
+    axis = axes.linear_axis("predicted perplexity at each strength", low, high)
     few = replace(axis, ticks=axis.ticks[:: -(-len(axis.ticks) // 3)])
-    points = sorted({0, zero, len(harm) - 1, found.best})
-    return figure.Gauge(few, harm, zero, points)
+    return figure.Gauge(few, cost, zero, sorted({0, zero, len(cost) - 1, found.best}))
 
 
 def prune(profile: Profile) -> parts.Screen:

@@ -13,10 +13,9 @@ from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.kinds import Manual
-from core.plan.responses import estimates
 from core.plan.spread import allocate, spread
 from core.results import candidates
-from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
+from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, quick
 
 
 @pytest.mark.parametrize("effort", list(candidates.GRIDS))

@@ -17,9 +17,8 @@ from core.kinds.response import Response
 from core.plan.budget import Bounds, Units, met, solve
 from core.plan.curves import curves, hull
 from core.plan.evidence import Evidence
-from core.plan.responses import estimates
 from core.plan.spread import allocate
-from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
+from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, quick
 
 
 @pytest.mark.parametrize("make", [profile, of_linears])

@@ -289,7 +289,7 @@ def _absorb(found: Profile) -> dict[str, Any]:
 
 def _allocate(found: Profile) -> dict[str, Any]:
     push = tour.correction(found)
-    return {"setting": push.request.model_dump(mode="json")} | _named(push, "strengths", "base", "rows", "harm")
+    return {"setting": push.request.model_dump(mode="json")} | _named(push, "strengths", "base", "rows")
 
 
 def _prune(found: Profile) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from hypothesis.extra import numpy as arrays
 from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
 from core.kinds.owl import Owl
+from core.plan import prediction
 from core.plan.budget import met
 from core.plan.gains import gains_of
+from core.plan.responses import layer_harms
 from core.plan.spread import allocate
 from core.results import propagation
 from core.show import figures, lessons
@@ -72,7 +75,7 @@ def drifts(change: object, far: int = 1, wide: object = 0.0, start: float = 1.0)
 
 def test_where_the_correction_changes_nothing_it_is_not_favoured() -> None:
     said = lessons.plain(budgets._push_said(np.linspace(-0.1, 0.1, 5), np.full(5, 0.626)))
-    assert said.endswith("The estimate favours no correction.")
+    assert said.endswith("The lowest is without a correction.")
 
 
 # --- the chapters --------------------------------------------------------------------------------------------------
@@ -220,18 +223,24 @@ def test_the_push_runs_from_the_reverse_over_the_base_to_the_correction(standard
 
 
 @pytest.mark.parametrize("driver_sign", [1, -1])
-def test_the_estimate_may_prefer_either_side(standard: Profile, driver_sign: int) -> None:
-    """Layers that pruning hurts most are made to amplify, or to absorb: the right side is the estimate's."""
+def test_the_prediction_may_prefer_either_side(standard: Profile, driver_sign: int) -> None:
+    """Layers that pruning hurts most are made to amplify, or to absorb: the right side is the prediction's."""
     harm = np.linspace(0.1, 2, LAYERS)
     changed = standard
     for name, asked in standard.perturbations.items():
         if asked.kind == "residual" and asked.pruner == "wanda":
-            changed = with_fields(changed, name, kl=np.repeat((harm * asked.sparsity**2)[:, None], 8, axis=1))
+            alone = np.repeat((harm * asked.sparsity**2)[:, None], 8, axis=1)
+            changed = with_fields(changed, name, final_squared=alone)
     gain = driver_sign * np.append(np.linspace(-0.5, 0.5, LAYERS - 1), 0)
     logs = drifts(gain / np.maximum(LAYERS - 1 - DEPTH, 1), LAYERS)
-    found = lessons.correction(with_fields(changed, "gaussian:0.3", log_drift=logs))
-    assert ("favours the correction" if driver_sign > 0 else "favours the reverse") in found.said
-    assert (found.harm[-1] < found.harm[0]) == (driver_sign > 0)
+    changed = with_fields(changed, "gaussian:0.3", log_drift=logs)
+    anchors = np.full((3, LAYERS), np.array([[0.5], [0.7], [0.8]]))
+    predict = prediction.fit(layer_harms(anchors, changed), np.array([0.5, 2, 4]))
+    known = SimpleNamespace(perplexities=lambda rows: predict(layer_harms(rows, changed)))
+    found = lessons.correction(changed, known)
+    assert ("lowest is with the correction" if driver_sign > 0 else "lowest is with the reverse") in found.said
+    assert (found.perplexity[-1] < found.perplexity[0]) == (driver_sign > 0)
+    assert "too few settings" in lessons.correction(changed).said
 
 
 @pytest.mark.parametrize("layer", [1, 6])
