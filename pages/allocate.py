@@ -5,9 +5,10 @@ import streamlit as st
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.plan.spread import allocate, layer_parameters
+from core.results.anchors import Anchors
 from core.show.words import verdicts
 from pages.ui import frame, glossary, studies, subject, view, watch
-from pages.ui.allocate import actions, comparison, predicting, settings, spread
+from pages.ui.allocate import actions, comparison, predicting, settings, spread, targets
 
 profile = subject.profile()
 TERMS = ("budget", "correction", "control", "gain", "response", "harm", "nats")
@@ -20,11 +21,14 @@ except UserError as error:
     frame.error(error)
     view.end()
 
-left, right = st.columns([2, 1], gap="large")  # the chart first, on a phone too
+left, right = st.columns([5, 3], gap="large")  # the chart first, on a phone too
 with right:
     request, treatment = settings.read(profile), settings.treatment()
     by_hand = settings.by_hand(request)
-    settings.draw(request, profile)
+    found = predicting.anchors_of(profile, treatment)
+    if predicts := isinstance(found, Anchors):
+        targets.show(request, found)
+    settings.draw(request, profile, target=not predicts)
     glossary.words(TERMS)
 
 with left:
@@ -34,17 +38,13 @@ with left:
         frame.error(error)
         actions.measure_linears(request, profile)
         view.end()
-    try:
-        found = predicting.anchors_of(profile, treatment)
-    except UserError as error:
-        found, refusal = None, error
-    now, held = spread.dragged(allocation, by_hand, profile, found)
-    if not found:
-        actions.evaluate_anchors(refusal, treatment, profile)
+    now, held = spread.dragged(allocation, by_hand, profile, found if predicts else None)
+    if not predicts:
+        actions.evaluate_anchors(found, treatment, profile)
     protocols = tuple(studies.groups(profile).values())
     st.caption(plain(verdicts.corrected(protocols, request, treatment.name)), help=settings.ORIGIN)
     if request.base.per_linear:
         spread.by_linear(now, request, profile)
 
-comparison.show(request, now, treatment.name, protocols, profile)
+comparison.show(request, now, found if predicts else None, treatment, protocols, profile)
 actions.section(spread.as_manual(allocation, now) if held else allocation, request, profile)

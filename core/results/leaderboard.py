@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from core.base.errors import UserError
 from core.kinds import METHODS
 from core.kinds.treatments import USUAL
 from core.plan.spread import allocate, layer_means, linear_parameters
+from core.results.anchors import Anchors, Prediction
 from core.results.comparison import verdict
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
@@ -33,12 +35,20 @@ class Contender:
     name: str  # with the parameters that it was measured with
     sparsity: Array  # (layers,)
     measured: EvaluatedSetting | None  # None: computed with the usual parameters, and never evaluated
+    predicted: Prediction | None = None  # where it was not measured
 
     @property
     def perplexity(self) -> float:
-        """NaN where it was not measured, or is not finite."""
-        found = self.measured.perplexity if self.measured else math.nan
-        return found if math.isfinite(found) else math.nan
+        """Measured, else predicted; NaN where it is neither, or not finite."""
+        found = self.measured or self.predicted
+        return found.perplexity if found and math.isfinite(found.perplexity) else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The ends of the measured interval, 95 %, else of the predicted one, 90 %; NaN where there is none."""
+        if self.measured:
+            return interval(self.measured)
+        return (self.predicted.low, self.predicted.high) if self.predicted else (math.nan, math.nan)
 
     @property
     def spoken(self) -> str:
@@ -50,37 +60,49 @@ class Contender:
         return self.measured is not None and self.measured.planned.ndim == 2
 
 
-def in_view(name: str, now: Array, profile: Profile, found: Evaluations | None, part: Slice | None) -> Contender:
-    """The allocation on screen, as it was measured where it was.
+def in_view(
+    name: str,
+    now: Array,
+    profile: Profile,
+    found: Evaluations | None,
+    part: Slice | None,
+    anchors: Anchors | None = None,
+) -> Contender:
+    """The allocation on screen, as it was measured where it was, else as it is predicted.
 
     Args:
         now: (layers,) or (layers, linears).
     """
     settings = found.within(part) if found and part else []
     mine = (each for each in settings if each.planned.shape == now.shape and np.allclose(each.planned, now, atol=1e-6))
-    return Contender(THIS, name, _of_layers(now, profile), next(mine, None))
+    return _contender(THIS, name, now, profile, anchors, next(mine, None))
 
 
 def ranking(
-    request: AllocationRequest, profile: Profile, found: Evaluations | None, part: Slice | None
+    request: AllocationRequest,
+    profile: Profile,
+    found: Evaluations | None,
+    part: Slice | None,
+    anchors: Anchors | None = None,
 ) -> list[Contender]:
-    """Every method of the table at the target of a request, lowest measured perplexity first, the unmeasured last.
+    """Every method of the table at the target of a request, lowest perplexity first, measured or else predicted.
 
     One that was measured with a budget for every linear too runs twice.
 
     Args:
         request: its target and bounds hold for the methods that were not measured.
         found, part: where measured settings are looked for; None: nothing was measured at this target.
+        anchors: what predicts; None: nothing does.
     """
     known: dict[tuple[str, bool], list[EvaluatedSetting]] = defaultdict(list)
     for one in found.within(part) if found and part else ():
         base = one.setting.allocation.base
         if not one.strength and base.kind in METHODS:
             known[base.kind, base.per_linear].append(one)
-    contenders = [_measured(max(each, key=lambda one: len(one.results)), profile) for each in known.values()]
-    contenders.sort(key=lambda each: (math.isnan(each.perplexity), each.perplexity))
-    computed = (_computed(kind, request, profile) for kind in METHODS if (kind, False) not in known)
-    return [*contenders, *filter(None, computed)]
+    ran = [_measured(max(each, key=lambda one: len(one.results)), profile) for each in known.values()]
+    computed = (_computed(kind, request, profile, anchors) for kind in METHODS if (kind, False) not in known)
+    every = [*ran, *filter(None, computed)]
+    return sorted(every, key=lambda each: (math.isnan(each.perplexity), each.perplexity))
 
 
 def _measured(one: EvaluatedSetting, profile: Profile) -> Contender:
@@ -89,14 +111,29 @@ def _measured(one: EvaluatedSetting, profile: Profile) -> Contender:
     return Contender(asked.base.kind, naming.long(asked), _of_layers(one.planned, profile), one)
 
 
-def _computed(kind: str, request: AllocationRequest, profile: Profile) -> Contender | None:
+def _computed(kind: str, request: AllocationRequest, profile: Profile, anchors: Anchors | None) -> Contender | None:
     """A method as computed; None where the profile lacks what it looks at."""
     base = request.base if request.base.kind == kind else METHODS[kind]()
     asked = request.model_copy(update={"base": base, "correction": Correction(), "unclipped": False})
     try:
-        return Contender(kind, naming.long(asked), allocate(asked, profile).sparsity, None)
+        return _contender(kind, naming.long(asked), allocate(asked, profile).exact, profile, anchors)
     except UserError:  # said beside the method when it is chosen
         return None
+
+
+def _contender(
+    kind: str,
+    name: str,
+    exact: Array,
+    profile: Profile,
+    anchors: Anchors | None,
+    measured: EvaluatedSetting | None = None,
+) -> Contender:
+    predicted = None
+    if anchors and not measured:
+        with suppress(UserError):  # beyond what was measured
+            predicted = anchors.one(exact)
+    return Contender(kind, name, _of_layers(exact, profile), measured, predicted)
 
 
 def _of_layers(planned: Array, profile: Profile) -> Array:
@@ -128,5 +165,8 @@ def interval(one: EvaluatedSetting) -> tuple[float, float]:
 
 
 def tied(first: Contender, second: Contender) -> bool:
-    """True where the measurements do not tell which of two has the lower perplexity."""
-    return verdict(first.measured.against(second.measured).quoted) != "gains"
+    """True where neither measurements nor predictions tell which of two has the lower perplexity."""
+    if first.measured and second.measured:
+        return verdict(first.measured.against(second.measured).quoted) != "gains"
+    low, high = second.interval[0], first.interval[1]
+    return not (first.perplexity if math.isnan(high) else high) < (second.perplexity if math.isnan(low) else low)

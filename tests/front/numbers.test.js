@@ -18,7 +18,7 @@ test("numbers of layers stand far enough from each other, in round steps", () =>
   for (const layers of [1, 12, 30, 80, 126])
     for (const width of [200, 390, 900]) {
       const step = stride(layers, width)
-      assert.ok(step === 1 || (width / layers) * step >= 46 || layers / step <= 2)
+      assert.ok(step === 1 || (width / layers) * step >= 41 || layers / step <= 2)
     }
   assert.equal(stride(30, 390), 5)
 })

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.store.cache import Store
 from core.store.profiles import load
-from tests.pages.opening import live, numbers, opened_at
+from tests.pages.opening import live, numbers, opened_at, pictures
 
 
 def opened(**view: str) -> AppTest:
@@ -40,6 +40,11 @@ def predicted(app: AppTest) -> tuple[float, float, float]:
     shown = live(app)
     at, hero = shown["state"]["strength"], shown["hero"]
     return tuple(hero[name][at] for name in ("values", "low", "high"))
+
+
+def targets(app: AppTest) -> dict:
+    """What the picture of targets was given."""
+    return json.loads(pictures(app)[1].proto.json)
 
 
 def load_(key: str) -> object:

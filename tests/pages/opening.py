@@ -56,9 +56,8 @@ def pictures(app: AppTest) -> list:
 
 
 def live(app: AppTest) -> dict:
-    """What the live picture was given."""
-    [component] = pictures(app)
-    return json.loads(component.proto.json)
+    """What the page's first live picture was given."""
+    return json.loads(pictures(app)[0].proto.json)
 
 
 def figures(app: AppTest) -> list[dict]:

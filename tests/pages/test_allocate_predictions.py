@@ -19,12 +19,13 @@ from core.kinds import METHODS
 from core.kinds.owl import Owl
 from core.kinds.treatments import Treatment
 from core.models import work
+from core.plan.spread import allocate
 from core.results import anchors
 from core.store.cache import Store
 from core.store.results import Perturbed
 from pages.ui import studies, subject
 from tests import synthetic
-from tests.pages.allocate_page import chart, lanes, on_screen, opened, predicted
+from tests.pages.allocate_page import chart, lanes, on_screen, opened, predicted, targets
 from tests.pages.opening import live, numbers, url
 from tests.pages.prune_page import EXPECTED
 
@@ -151,6 +152,32 @@ def test_the_pruner_and_its_repair_choose_what_predicts(studied: str) -> None:
     assert live(app)["hero"] is None and "ALPS + refit" in app.info[0].value
 
 
+def test_methods_are_predicted_at_every_target_beside_what_was_measured(studied: str) -> None:
+    app = opened(profile=studied, strength="0.02", target="0.6")
+    shown, found = targets(app), anchors.stored(Store(), subject.load(studied), Treatment("wanda"))
+    assert (shown["layers"], shown["state"]) == (96, {"target": 60})
+    for line, kind in zip(shown["lines"], ("uniform", "owl", "response"), strict=True):
+        asked = AllocationRequest(base=METHODS[kind](), target=0.6)
+        cost = found.one(allocate(asked, found.profile).exact).perplexity
+        assert line["values"][0][60] == pytest.approx(cost, rel=1e-4)
+        known = [each.perplexity for each in found.settings if each.setting.allocation.base == asked.base]
+        assert [value for _, value in line["points"]] == pytest.approx(known, rel=1e-5)
+        assert line["values"][0][95] is None, "nothing beyond what was measured"
+    assert not [each for each in app.select_slider if each.key == "target"], "the picture has its slider"
+    assert len(targets(opened(profile=studied, base="dlp"))["lines"]) == 4
+
+
+def test_the_perplexity_that_is_accepted_sets_the_target_until_another_is_chosen(studied: str) -> None:
+    app = opened(profile=studied, strength="0.02")
+    asked = AllocationRequest(base=Owl(), target=0.7, correction=Correction(strength=0.02))
+    best = anchors.stored(Store(), subject.load(studied), Treatment("wanda")).sparsest(asked, 0.5).target
+    app.button_group(key="accept").set_value(0.5).run()
+    assert app.session_state["target"] == pytest.approx(best) != 0.7
+    assert app.session_state["accept"] == 0.5 and targets(app)["state"]["target"] == round(100 * best)
+    app.session_state["target"] = 0.3
+    assert app.run().session_state["accept"] is None and not app.exception
+
+
 def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measured(studied: str) -> None:
     app = opened(profile=studied)
     assert not app.exception
@@ -166,7 +193,15 @@ def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measure
     assert sum("24 × 512 tokens" in each.value for each in app.caption) == 1, "one protocol line a page"
 
 
-def test_where_nothing_was_measured_the_methods_stand_without_numbers(studied: str) -> None:
+def test_where_nothing_was_measured_the_methods_stand_with_what_is_predicted_of_them(studied: str) -> None:
     app = opened(profile=studied, target="0.62")
-    assert "70 %" in app.info[0].value and len(lanes(app)) == 1 + len(METHODS)
+    dots = chart(app, "What does each method cost?")["data"][0]
+    assert len(lanes(app)) == len(dots["y"]) == 1 + len(METHODS)
+    assert set(dots["marker"]["symbol"]) == {"circle-open"} and np.isfinite(numbers(dots["x"])).all()
+    assert any("is predicted to have the lowest" in each.value for each in app.header)
+
+
+def test_where_nothing_predicts_either_the_methods_stand_without_numbers(studied: str) -> None:
+    app = opened(profile=studied, target="0.62", by="magnitude")
+    assert "70 %" in app.info[1].value and len(lanes(app)) == 1 + len(METHODS)
     assert not [each for each in app.get("plotly_chart") if each.proto.alt.startswith("What does each method cost?")]

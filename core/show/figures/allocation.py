@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from core.base.formats import capital, digits, per_cent
 from core.results.comparison import verdict
-from core.results.leaderboard import THIS, Contender, interval, tied
+from core.results.leaderboard import THIS, Contender, tied
 from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.evaluation import dots
 from core.show.figures.labels import labels
@@ -62,19 +62,19 @@ def _bars(one: Contender, lane: int, heights: Array, hue: str) -> go.Bar:
 
 
 def finish(contenders: Sequence[Contender], dense: float, look: Palette = LIGHT) -> Chart:
-    """Measured perplexity of every method with its interval, a row each; those not measured are named so.
+    """Perplexity of every method with its interval, a row each: measured, else predicted as a hollow dot.
 
     Args:
         dense: perplexity of the unpruned model; NaN while it is not measured.
     """
-    ends = [interval(each.measured) if each.measured else (math.nan, math.nan) for each in contenders]
-    values = np.array([(each.perplexity, *end) for each, end in zip(contenders, ends, strict=True)])
+    values = np.array([(each.perplexity, *each.interval) for each in contenders])
     names, told = [each.name for each in contenders], list(map(_told, contenders))
     axis = log_axis("perplexity (log scale)", values).drawn
     figure = dots("perplexity", names, values, told, [_hue(each, look) for each in contenders], look, axis)
+    figure.data[0].marker.symbol = ["circle-open" if each.predicted else "circle" for each in contenders]
     changes = [each.measured.against_uniform if each.measured else None for each in contenders]
-    table = pd.DataFrame({"method": names, "perplexity": values[:, 0], "95% low": values[:, 1]})
-    table["95% high"] = values[:, 2]
+    table = pd.DataFrame({"method": names, "perplexity": values[:, 0], "low": values[:, 1], "high": values[:, 2]})
+    table["predicted"] = [each.predicted is not None for each in contenders]
     table["against uniform, %"] = [each.value if each else math.nan for each in changes]
     table["seeds"] = [len(each.measured.results) if each.measured else 0 for each in contenders]
     return Chart("finish", "What does each method cost?", figure, _lowest(contenders, dense), table)
@@ -84,6 +84,8 @@ def _told(one: Contender) -> str:
     """Perplexity and change, or why there is none."""
     if math.isnan(one.perplexity):
         return one.measured.trouble if one.measured else UNKNOWN
+    if one.predicted:
+        return f"{digits(one.perplexity, 3)}  predicted"
     change = one.measured.against_uniform
     ends = f"  {change.quoted.value:+.0f} %" if change and math.isfinite(change.quoted.value) else ""
     return f"{digits(one.perplexity, 3)}{ends}"
@@ -91,20 +93,27 @@ def _told(one: Contender) -> str:
 
 def _lowest(contenders: Sequence[Contender], dense: float) -> str:
     """What dots and bars are, and the unpruned model beside the lowest of them."""
-    methods = [each.measured for each in contenders if each.kind != THIS]
-    twice = [each for each in contenders if each.kind == THIS and each.measured in methods]  # the method that it is
+    methods = [each for each in contenders if each.kind != THIS]
+    twice = [
+        each
+        for each in contenders
+        if each.kind == THIS and any(np.array_equal(each.sparsity, other.sparsity) for other in methods)
+    ]  # the method that it is
     known = [each for each in contenders if math.isfinite(each.perplexity) and each not in twice]
     if not known:
         return "None of these was measured."
     best, *others = sorted(known, key=lambda each: each.perplexity)
-    said = f"{best.spoken} has the lowest perplexity, {digits(best.perplexity, 3)}"
+    verb = "is predicted to have" if best.predicted else "has"
+    said = f"{best.spoken} {verb} the lowest perplexity, {digits(best.perplexity, 3)}"
     said += f", but {_tie(best, others[0])}" if others and tied(best, others[0]) else ""
     said += f"; the unpruned model has {digits(dense, 3)}" if math.isfinite(dense) else ""
-    return f"{capital(said)}. Bars are 95 % intervals of the change against uniform."
+    hollow = " Hollow dots are predicted, with 90 % intervals." if any(each.predicted for each in contenders) else ""
+    return f"{capital(said)}. Bars are 95 % intervals of the change against uniform.{hollow}"
 
 
 def _tie(best: Contender, second: Contender) -> str:
     """Why the lowest is not called better than the next: its perplexity may be over luckier calibration seeds."""
-    if verdict(best.measured.against(second.measured).quoted) == "costs":
+    measured = best.measured and second.measured
+    if measured and verdict(best.measured.against(second.measured).quoted) == "costs":
         return f"is worse than {second.spoken} over the calibration seeds that both have"
     return f"is not certainly better than {second.spoken}"

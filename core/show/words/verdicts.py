@@ -18,6 +18,7 @@ from core.results.evaluations import Evaluations, Slice, slice_of
 from core.results.leaderboard import Contender, where
 from core.results.protocols import short
 from core.results.rows import Row
+from core.show.words import forecast
 
 ROUNDING = 0.5  # per cent of perplexity: what another batch size alone does to a model that is pruned to 70 % zeros
 STANDS = {
@@ -186,11 +187,14 @@ def lowest(one: EvaluatedSetting, found: Evaluations) -> str:
 
 
 def winner(contenders: Iterable[Contender], target: float) -> str:
-    """One sentence: the method with the lowest measured perplexity, and its change against uniform."""
+    """One sentence: the method with the lowest perplexity, measured with its change against uniform or predicted."""
     known = [each for each in contenders if math.isfinite(each.perplexity)]
     if len(known) < 2:
         return f"Fewer than two methods were measured at {per_cent(target)} zeros, so there is no winner yet."
     best = min(known, key=lambda each: each.perplexity)
+    if best.predicted:
+        aim = f"of {len(known)} methods at {per_cent(target)} zeros: {forecast.interval(best.predicted)}"
+        return f"{capital(best.spoken)} is predicted to have the lowest perplexity {aim}."
     change = best.measured.against_uniform
     beside = f"; against uniform {change.said}" if change else ""
     aim = f"of {len(known)} methods at {slice_of(best.measured.setting).name}"

@@ -54,7 +54,7 @@ def written(allocation: Allocation, profile: Profile) -> str:
     return json.dumps(told | {"sparsity": allocation.exact.tolist()}, indent=1)
 
 
-def evaluate_anchors(why: UserError, treatment: Treatment, profile: Profile) -> None:
+def evaluate_anchors(why: str, treatment: Treatment, profile: Profile) -> None:
     """Why nothing is predicted and, where curves are there, a button that evaluates what would be learned from."""
     st.info(plain(sentence(why)), icon=":material/info:")
     try:

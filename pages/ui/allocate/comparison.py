@@ -13,8 +13,9 @@ from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.base.escape import plain
 from core.base.formats import per_cent
-from core.kinds.treatments import USUAL
+from core.kinds.treatments import USUAL, Treatment
 from core.results import leaderboard
+from core.results.anchors import Anchors
 from core.results.evaluations import Evaluations, Slice
 from core.results.leaderboard import Contender
 from core.show.figures import Chart, Palette
@@ -26,18 +27,26 @@ from pages.ui import frame, studies, view
 
 
 def show(
-    request: AllocationRequest, now: Array, pruner: str, protocols: Sequence[Evaluations], profile: Profile
+    request: AllocationRequest,
+    now: Array,
+    anchors: Anchors | None,
+    treatment: Treatment,
+    protocols: Sequence[Evaluations],
+    profile: Profile,
 ) -> None:
-    """What each method was measured to cost beside what it gives the layers, under its protocol.
+    """What each method costs, measured or else predicted, beside what it gives the layers; and the protocol once.
 
     Args:
         now: (layers,) or (layers, linears) on screen.
-        pruner: whose measurements are preferred.
+        anchors: what predicts, by one protocol; None: nothing does.
         protocols: the model's studies.
     """
     target, prefix = request.target, profile.entry.key[:6]
-    study, part = leaderboard.where(protocols, target, pruner) or (None, None)
-    methods, lanes, costs = _drawn(request, now.tobytes(), now.shape, profile, study, part, view.look())
+    if anchors:
+        study, part = anchors.study, Slice(treatment.pruner, None, target, treatment.repair)
+    else:
+        study, part = leaderboard.where(protocols, target, treatment.name) or (None, None)
+    methods, lanes, costs = _drawn(request, now.tobytes(), now.shape, profile, study, part, anchors, view.look())
     if study is None:
         st.header("Which layers does each method prune more?", anchor=False)
         anything, said = Slice(USUAL, None, target), f"No method was measured at {per_cent(target)} zeros."
@@ -61,15 +70,16 @@ def _drawn(
     profile: Profile,
     study: Evaluations | None,
     part: Slice | None,
+    anchors: Anchors | None,
     look: Palette,
 ) -> tuple[Sequence[Contender], Chart, Chart | None]:
-    """The methods, what each gives the layers and, where they were measured, costs: drawn once for all readers.
+    """The methods, what each gives the layers and, where that is known, costs: drawn once for all readers.
 
     Args:
         now, shape: the allocation on screen, as bytes.
     """
     name, on_screen = f"this allocation: {naming.allocation(request)}", np.frombuffer(now).reshape(shape)
-    methods = leaderboard.ranking(request, profile, study, part)
-    every = [leaderboard.in_view(name, on_screen, profile, study, part), *methods]
+    methods = leaderboard.ranking(request, profile, study, part, anchors)
+    every = [leaderboard.in_view(name, on_screen, profile, study, part, anchors), *methods]
     dense = study.dense.perplexity if study and study.dense else math.nan
     return methods, race.lanes(every, request.target, look), race.finish(every, dense, look) if study else None

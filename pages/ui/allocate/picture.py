@@ -23,7 +23,8 @@ STRENGTH = "Correction strength (our parameter), largest shift of a layer"
 WIDEST = 3.0  # how far an interval is drawn beyond what is predicted and measured
 THINNED = 10  # strengths from one point of a control's curve to the next
 SAYS = "**{{now}}** [{{low}}, {{high}}] predicted perplexity, {}. {{change}}"
-POINTS = "In brackets and shaded: the 90 % interval. Points were measured."
+BAND = "In brackets and shaded: the 90 % interval."
+POINTS = "Points were measured."
 HOLLOW = "Hollow ones elsewhere ({}): what changed there, from the predicted base."
 UNKNOWN = "Nothing is predicted: a layer is pruned beyond the largest sparsity that was measured alone."
 

@@ -20,18 +20,11 @@ from core.store.profiles import Profile
 from pages.ui import studies
 
 
-def anchors_of(profile: Profile, treatment: Treatment) -> Anchors:
-    """Those of the studies in view.
-
-    Raises:
-        UserError: as `anchors.anchors`.
-    """
+def anchors_of(profile: Profile, treatment: Treatment) -> Anchors | str:
+    """Those of the studies in view, or why there are none."""
     groups = studies.groups(profile)
     known = [entry.key for each in groups.values() for entry in each.entries]
-    found = _anchors(profile, treatment, known, tuple(groups.values()))
-    if isinstance(found, str):
-        raise UserError(found)
-    return found
+    return _anchors(profile, treatment, known, tuple(groups.values()))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})

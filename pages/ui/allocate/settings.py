@@ -98,11 +98,16 @@ def by_hand(asked: AllocationRequest) -> str:
     return "" if asked.base.per_linear else view.text("hand", "")
 
 
-def draw(asked: AllocationRequest, profile: Profile) -> None:
-    """The widget of every setting but the strength, which is dragged in the live chart."""
+def draw(asked: AllocationRequest, profile: Profile, target: bool) -> None:
+    """The widget of every setting but the strength, which is dragged in the live picture.
+
+    Args:
+        target: that of the target too, which has a picture of its own where anything predicts.
+    """
     method = METHODS[asked.base.kind]
     about = "Mean over layers, weighted by their parameters."
-    st.select_slider("Target sparsity", TARGETS, key="target", format_func=per_cent, help=about)
+    if target:
+        st.select_slider("Target sparsity", TARGETS, key="target", format_func=per_cent, help=about)
     st.selectbox("Method", list(METHODS), key="base", format_func=BASE_LABELS.get, help=method.caption)
     for each in method.parameters():
         _parameter(each)

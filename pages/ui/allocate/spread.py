@@ -89,8 +89,9 @@ def dragged(
     if frame.is_first_paint():
         view.end()
     if found:
-        hollow = picture.HOLLOW.format(other) if other else ""
-        st.caption(plain(" ".join(filter(None, [picture.POINTS, hollow, forecasts.basis(found)]))))
+        marks = [picture.POINTS] if forecast.measured else []
+        marks += [picture.HOLLOW.format(other)] if other else []
+        st.caption(plain(" ".join([picture.BAND, *marks, forecasts.basis(found)])))
     return rows[sweep.frame(request.correction.strength, request.correction.control)], sweep.held
 
 

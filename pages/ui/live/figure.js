@@ -12,7 +12,8 @@ import { fill, filled, Lights, write } from "./sentences.js"
 /** @typedef {{by: "frame" | "layer" | "both" | "nothing", table: any[]}} Slot words of every frame, layer, or both */
 /** @typedef {{values: (number | null)[][], tones: string[][] | null, tone: string, base: number[] | null, edge: string,
  *   bound: number[][] | null, hand: number[]}} Bars `bound`: layers on a bound; `hand`: those set by hand */
-/** @typedef {{values: any[], tone: string, dash: boolean, bundle: boolean, mark: string, ends: string[]}} Line */
+/** @typedef {{values: any[], tone: string, dash: boolean, bundle: boolean, mark: string, ends: string[],
+ *   points: [number, number][]}} Line */
 /** @typedef {(number | null)[]} Numbers null: not known */
 /** @typedef {{y: Axis, values: Numbers, zero: number | null, points: number[], band: Numbers[], height: number,
  *   curves: [number[], Numbers, string][], marks: [number, number, string, boolean][]}} Gauge one of every frame */
@@ -100,7 +101,7 @@ class Figure extends Picture {
       this.plot.axes(data.x, data.foot)
       if (this.picked !== null) this.plot.pin(this.picked)
       if (data.bars) this.bars(data.bars)
-      data.lines.forEach((line, n) => this.line(line, n))
+      data.lines.forEach((line, n) => (line.points.length ? this.measured(line, n) : this.line(line, n)))
       if (data.gauge) gauge(this.plot, data.gauge, frame, data.gauge.values[frame], data.height)
     })
     this.hero(data.hero)
@@ -162,6 +163,14 @@ class Figure extends Picture {
       const more = { class: "end", ...known }
       if (ends[end]) plot.write(`${n}-${id}`, cx, cy - 10, this.word(ends[end]), end ? "end" : "middle", more)
     }
+  }
+
+  /** A curve of numbers with those that were measured. @param {Line} line @param {number} n */
+  measured({ values, tone: name, points }, n) {
+    const { plot, frame } = this
+    plot.line(`lines/${n}`, values[frame], { stroke: tone(name), "stroke-width": 2 })
+    points.forEach(([layer, value], at) =>
+      plot.paint(`front/${n}-${at}`, "circle", { cx: plot.x(layer), cy: plot.y(value), r: 3.5, fill: tone(name) }))
   }
 
   /** What a slot says now. @param {string} name */

@@ -63,6 +63,7 @@ class Line:
     bundle: bool = False  # the lines of all other layers stand behind
     mark: str = ""
     ends: Sequence[str] = ()  # slots written at its ends
+    points: Sequence[tuple[int, float]] = ()  # layers and values that were measured
 
 
 class Curve(NamedTuple):

@@ -13,9 +13,9 @@ export function share({ low, high, log }, value) {
 /** Row of a table over all settings, the last running fastest. @param {number[]} counts @param {number[]} at */
 export const rowOf = (counts, at) => counts.reduce((sum, count, n) => sum * count + at[n], 0)
 
-/** Step between layers that are numbered, 46 px or more apart. @param {number} layers @param {number} width */
+/** Step between layers that are numbered, 41 px or more apart. @param {number} layers @param {number} width */
 export function stride(layers, width) {
-  const least = Math.ceil(layers / Math.max(2, Math.floor(width / 46)))
+  const least = Math.ceil(layers / Math.max(2, Math.floor(width / 41)))
   return [1, 2, 5, 10, 20, 50].find((each) => each >= least) ?? least
 }
 

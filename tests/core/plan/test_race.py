@@ -16,10 +16,12 @@ from core.kinds.allocator import Allocator
 from core.kinds.alphapruning import AlphaPruning
 from core.kinds.owl import Owl
 from core.kinds.response import Response
+from core.kinds.treatments import Treatment
 from core.kinds.uniform import Uniform
 from core.plan.spread import allocate
 from core.results import leaderboard as race
 from core.results import protocols
+from core.results.anchors import anchors as fit
 from core.results.evaluations import Evaluations
 from core.show.figures.allocation import UNKNOWN, finish
 from core.show.figures.palette import DARK, LIGHT, Palette, colour
@@ -210,6 +212,27 @@ def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(tmp_path: Pat
     labels, flat = words.text, dict(zip(words.y, words.text, strict=True))["Uniform"]
     assert "not a number" in flat and not any("nan" in text for text in labels)
     assert "against uniform not a number" in verdicts.winner(contenders, TARGET)
+
+
+def test_what_was_not_measured_runs_with_what_is_predicted_of_it(measured: tuple) -> None:
+    profile, groups = measured
+    anchors = fit(groups, profile, Treatment("wanda"))
+    for target in (TARGET, 0.55):
+        place = race.where(groups, target) or (anchors.study, None)
+        contenders = race.ranking(AllocationRequest(target=target), profile, *place, anchors)
+        costs = [each.perplexity for each in contenders]
+        assert costs == sorted(costs) and all(map(math.isfinite, costs)) and len(costs) == len(METHODS)
+        for each in contenders:
+            assert (each.measured is None) == (each.predicted is not None)
+            if each.predicted:
+                exact = allocate(AllocationRequest(base=METHODS[each.kind](), target=target), profile).exact
+                assert each.predicted == anchors.one(exact) and each.interval == each.predicted[1:3]
+        chart = finish(contenders, 12.0)
+        hollow = [symbol == "circle-open" for symbol in chart.figure.data[0].marker.symbol]
+        assert hollow == [each.predicted is not None for each in contenders]
+    assert "is predicted to have the lowest perplexity of" in verdicts.winner(contenders, 0.55)
+    mine = race.in_view("mine", contenders[0].sparsity, profile, anchors.study, None, anchors)
+    assert mine.predicted == contenders[0].predicted and race.tied(mine, contenders[0])
 
 
 @pytest.mark.parametrize("look", [LIGHT, DARK])
