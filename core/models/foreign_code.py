@@ -25,12 +25,10 @@ OTHER_WEIGHTS = "transformers_weights"  # a path, which leads anywhere
 IMPLEMENTATION = "_implementation"  # of attention or experts: "sdpa" ships with transformers, "owner/kernel" is fetched
 WHOLE = ("", ".jinja", ".json", ".md", ".model", ".spm", ".tiktoken", ".txt")  # endings of files that are read whole
 COUNTS = ("num_", "n_")  # the beginning of a setting that counts something, which may be made one by one
-NUMBERS = ("max_position_embeddings", "max_seq_len", "sliding_window")  # settings that nothing else checks
 TOKENIZER = re.compile(r"Tokenizer(Legacy|Fast)?$|Backend$")  # ends its classes; of others, a model would be made
 MEMORY = 2**32  # bytes that a process may take which tries a tokenizer
 MOST = 1_000_000  # of anything: no model has as many labels, layers or heads
 MANY = 100_000  # members of a list or an object of settings, tokens added to a vocabulary: each takes a while
-VOCABULARY = 2**24  # ids of tokens: room is made for each below the highest
 GROWTH = 8  # tokens that a character may become: one has up to four bytes
 PANIC = "PanicException"  # of a library in Rust: no Exception
 
@@ -72,17 +70,16 @@ def refuse_odd_files(folder: Path, *patterns: str) -> None:
             readable(path, "settings file" if path.suffix in WHOLE else "weights file")
 
 
-def refuse_foreign_code(folder: Path, label: str | None = None) -> None:
+def refuse_foreign_code(folder: Path, label: str) -> None:
     """Read a model folder's settings and refuse code that would come with the model or from the Hub.
 
     Args:
-        label: what a refusal calls it, where that is not the folder's name.
+        label: what a refusal calls it.
 
     Raises:
         UserError: a file is odd; or a settings file asks for code, names other weights, counts too much or is no JSON
             object; or the folder holds an adapter, whose weights would be put into a model that it names.
     """
-    label = label or folder.name
     try:
         refuse_odd_files(folder, "*", "additional_chat_templates/*")
         there = [name for name in SETTINGS if (folder / name).is_file()]
@@ -97,28 +94,26 @@ def refuse_foreign_code(folder: Path, label: str | None = None) -> None:
     for name, told in settings.items():
         if not isinstance(told, dict):
             raise UserError(f"{label} has a damaged {name}: it holds no JSON object")
-        if told.get(OTHER_WEIGHTS):
-            raise UserError(
-                f"{label} takes its weights from a file that its settings name ({OTHER_WEIGHTS} in {name}): remove "
-                "that entry, and call the file model.safetensors"
-            )
         for entry, value in _entries(label, name, told):
             _refuse(label, name, entry, value)
 
 
 def _refuse(label: str, name: str, entry: str, value: object) -> None:
-    """Refuse an entry of a settings file that asks for code, counts too much or is no number where one is needed."""
+    """Refuse an entry of a settings file that asks for code or other weights, or counts too much."""
     if (entry == "auto_map" and value) or (entry.endswith(IMPLEMENTATION) and "/" in json.dumps(value)):
         raise UserError(
             f"{label} asks for code of its own ({entry} in {name}), and no code of a model is ever run: remove that "
             "entry to load it with the classes that come with transformers"
         )
+    if entry == OTHER_WEIGHTS and value:
+        raise UserError(
+            f"{label} takes its weights from a file that its settings name ({entry} in {name}): remove that entry, and "
+            "call the file model.safetensors"
+        )
     if entry == "tokenizer_class" and isinstance(value, str) and not TOKENIZER.search(value):
         raise UserError(f"{label} names {brief(value)} as its tokenizer in {name}: remove that entry")
     if entry.startswith(COUNTS) and isinstance(value, int) and value > MOST:
         raise UserError(f"{label} announces {brief(entry)} {brief(value)} in {name}, and no model has over {MOST:,}")
-    if entry in NUMBERS and value is not None and not (isinstance(value, (int, float)) and abs(value) < 2**31):
-        raise UserError(f"{label} has {entry} {brief(value)} in {name}: give the number of tokens of its training")
 
 
 def _entries(label: str, name: str, told: Any) -> Iterator[tuple[str, Any]]:
@@ -130,14 +125,14 @@ def _entries(label: str, name: str, told: Any) -> Iterator[tuple[str, Any]]:
     left = [told]
     while left:
         each = left.pop()
-        if isinstance(each, (dict, list)) and len(each) > MANY:
+        if not isinstance(each, (dict, list)):
+            continue
+        if len(each) > MANY:
             raise UserError(f"{label} has a damaged {name}: {len(each):,} values stand together, more than {MANY:,}")
-        match each:
-            case dict():
-                yield from each.items()
-                left += each.values()
-            case list():
-                left += each
+        if isinstance(each, dict):
+            yield from each.items()
+            each = each.values()
+        left += each
 
 
 def _trouble(path: str, text: str) -> str | None:
@@ -149,10 +144,10 @@ def _trouble(path: str, text: str) -> str | None:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(path)
-    added, highest = len(tokenizer.get_added_tokens_decoder()), max(tokenizer.get_vocab().values(), default=0)
-    if added > MANY or highest >= VOCABULARY:
-        return f"{added:,} tokens are added to it, and the highest is {highest:,}"
-    found = len(tokenizer.encode(text).ids)
+    tokenizer.to_str()  # takes room for every id up to the highest
+    added, found = len(tokenizer.get_added_tokens_decoder()), len(tokenizer.encode(text).ids)
+    if added > MANY:
+        return f"{added:,} tokens are added to it"
     return f"{len(text):,} characters become {found:,} tokens" if found > GROWTH * len(text) else None
 
 

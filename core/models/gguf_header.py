@@ -53,9 +53,9 @@ class _Header:
     """Reads one after the other."""
 
     def __init__(self, content: mmap.mmap):
-        self.content, self.at = content, 4
-        if self._number("I") not in VERSIONS:
-            raise ValueError("of another version")
+        self.content, self.at = content, 0
+        if self._number("4s") != MAGIC or self._number("I") not in VERSIONS:
+            raise ValueError("of another kind or version")
 
     def tensors(self) -> dict[str, Tensor]:
         from gguf.constants import GGML_QUANT_SIZES

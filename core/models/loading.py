@@ -64,7 +64,8 @@ class Reader:
     def longest(self) -> int | None:
         """Most tokens its positions allow, or None where they are unlimited."""
         text = self.config.get_text_config()
-        return next(filter(None, (getattr(text, name, None) for name in POSITIONS)), None)
+        known = (getattr(text, name, None) for name in POSITIONS)
+        return next((each for each in known if each and isinstance(each, int)), None)
 
 
 def accepted(_: Reader) -> None:
@@ -114,6 +115,7 @@ def _tried(path: str, *_: object) -> str:
         return "it takes too much time or memory"
 
 
+@parsed_once()
 def load(
     source: Source,
     dtype: Dtype = "float32",
@@ -130,11 +132,6 @@ def load(
         UserError: an architecture that cannot be measured, as one of several residual streams; incomplete or damaged
             weights, NaN in them.
     """
-    with parsed_once():
-        return _load(source, dtype, store, check)
-
-
-def _load(source: Source, dtype: Dtype, store: Store | None, check: Callable[[Reader], None]) -> Loaded:
     files = quick(source, store)
     config = _config(files)
     if store:
@@ -229,13 +226,10 @@ def _check(model: PreTrainedModel, source: Source) -> None:
     ids = torch.tensor([[1, 2]], device=model.device) % model.config.get_text_config().vocab_size
     with explained(f"{source.label} fails on a few tokens"):
         stream, causal = replay.entry(model, anatomy.decoder_layers(model)[0], ids), anatomy.is_causal(model)
+    wrong = None
     if stream.dim() != STREAM:
-        raise UserError(
-            f"{source.label} ({type(model).__name__}) carries several residual streams side by side: only models with "
-            "one can be measured"
-        )
-    if not causal:
-        raise UserError(
-            f"{source.label} ({type(model).__name__}) lets tokens see later ones, as encoders do: only decoders can "
-            "be measured"
-        )
+        wrong = "carries several residual streams side by side: only models with one"
+    elif not causal:
+        wrong = "lets tokens see later ones, as encoders do: only decoders"
+    if wrong:
+        raise UserError(f"{source.label} ({type(model).__name__}) {wrong} can be measured")

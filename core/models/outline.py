@@ -12,7 +12,7 @@ from core.base.errors import UserError
 from core.base.formats import gist
 from core.base.paths import readable
 from core.models.file_hashes import remembered
-from core.models.gguf_header import MAGIC, MALFORMED, tensors
+from core.models.gguf_header import MALFORMED, tensors
 from core.store.cache import Store
 
 NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
@@ -73,16 +73,13 @@ def gguf_shapes(path: Path) -> Shapes:
     Raises:
         UserError: the file is no GGUF, or cut short.
     """
-    with path.open("rb") as file:
-        if file.read(4) != MAGIC:
-            raise UserError(f"{path.name} is not a GGUF file: it does not begin with the letters GGUF")
     size = path.stat().st_size
     try:
         found = tensors(path)
     except MALFORMED as error:
         raise UserError(
-            f"{path.name} is cut short or damaged: its {size:,} bytes do not hold what its header announces; "
-            "download it again"
+            f"{path.name} is no GGUF file, or is cut short or damaged: its {size:,} bytes do not hold what its header "
+            "announces; download it again"
         ) from error
     end = max((tensor.end for tensor in found.values()), default=0)
     if not 0 < end <= size:

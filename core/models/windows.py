@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from core.ask.inputs import TextSpec, WindowRequest
 from core.base.errors import UserError
 from core.base.formats import several
+from core.models.foreign_code import explained
 from core.models.loading import Loaded, Reader, tokenizer_hash
 from core.models.texts import MOST_ENCODED, Text, check_size, read
 from core.models.work import refuse_too_long
@@ -120,7 +121,8 @@ def _tokenised(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Of each piece its tokens and, where a tokenizer tells, the characters that each spans, (tokens, 2), int32."""
     while batch := list(islice(pieces, TOGETHER)):
-        encoded = tokenizer(batch, add_special_tokens=bos == "protocol", verbose=False)
+        with explained("the tokenizer fails on this text"):
+            encoded = tokenizer(batch, add_special_tokens=bos == "protocol", verbose=False)
         for number, ids in enumerate(encoded["input_ids"]):
             spans = encoded.encodings[number].offsets if encoded.encodings else []
             yield np.asarray(ids, np.int32), np.asarray(spans, np.int32).reshape(-1, 2)

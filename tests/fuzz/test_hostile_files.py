@@ -121,13 +121,14 @@ IMPOSSIBLE: dict[str, Make] = {
     "labels": entry("config.json", num_labels=10**9),
     "layers": entry("config.json", num_hidden_layers=10**9),
     "no layers": entry("config.json", num_hidden_layers=0),
-    "positions": entry("config.json", max_seq_len=["x"]),
+    "window": entry("config.json", sliding_window="x"),
     "many special": many("special_tokens_map.json"),
     "many added": many("added_tokens.json"),
     "digits": digits,
     "longest": entry("tokenizer_config.json", model_max_length="x"),
     "growing": tokenizing(normalizer={"type": "Sequence", "normalizers": [GROWING] * 40}),
     "growing a little": tokenizing(normalizer={"type": "Sequence", "normalizers": [GROWING] * 10}),
+    "nothing replaced": tokenizing(normalizer={"type": "Replace", "pattern": {"Regex": ""}, "content": "x"}),
     "repeated": tokenizing(
         post_processor={"type": "TemplateProcessing", "single": [LOST[1]] * 300, "pair": [], "special_tokens": {}}
     ),

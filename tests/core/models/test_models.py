@@ -99,6 +99,12 @@ def test_a_folder_loads_as_it_was_saved(family: str, empty: Store) -> None:
     assert found.spec.dtype == "float32" and found.spec.initialised is None
 
 
+def test_positions_that_are_no_number_are_none(tmp_path: Path, empty: Store) -> None:
+    folder = shutil.copytree(tiny.folder("bloom"), tmp_path / "bloom")
+    with_setting("config.json", max_position_embeddings=["x"], max_seq_len="y")(folder)
+    assert loaded_from(folder, empty).longest is None
+
+
 def test_a_window_may_not_exceed_the_biases_that_mpt_has_made() -> None:
     assert tiny.loaded("mpt").longest == tiny.LONGEST
 
