@@ -129,9 +129,7 @@ class PrunedSpec(Spec):
     pattern: str | None = None
     true_sequential: bool = False
     calibration: TextSpec | None
-    method: Method = Field(
-        default_factory=lambda given: PRUNERS[given["pruner"]].method, description="the pruner's"
-    )
+    method: Method = Field(default_factory=lambda given: PRUNERS[given["pruner"]].method, description="the pruner's")
 
     @property
     def earlier(self) -> str:

@@ -91,6 +91,10 @@ def read_text(path: Path, kind: str) -> str:
     """
     try:
         return readable(path, kind).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(
+            f"{brief(path.name)} cannot be read ({error.strerror}): check the disk, or copy it anew"
+        ) from error
     except UnicodeDecodeError as error:
         raise UserError(f"{brief(path.name)} is not UTF-8 text (byte {error.start})") from error
 

@@ -1,1 +1,1 @@
-"""Where models come from, and what they are made of."""
+"""Models: their files, texts and tokens, and the layers that they are made of."""

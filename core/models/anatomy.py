@@ -87,7 +87,7 @@ def of_each(
     """A number of every linear's weight, (layers, linears) float64; NaN where a layer has fewer linears than another.
 
     Args:
-        number: what is told of a weight, (out, in).
+        number: computed from a weight, (out, in).
         found: which linears of a layer count.
 
     Raises:
@@ -111,7 +111,7 @@ def parameters(layers: Iterable[nn.Module]) -> Array:
 
 
 def is_prunable(layers: Iterable[nn.Module]) -> bool:
-    """Whether a sparsity of these layers would mean what it says."""
+    """True where all matrix weights of these layers can be pruned, so that a sparsity means what it says."""
     try:
         return all(prunable(layer) for layer in layers)
     except UserError:
@@ -119,10 +119,10 @@ def is_prunable(layers: Iterable[nn.Module]) -> bool:
 
 
 def is_causal(model: PreTrainedModel) -> bool:
-    """Whether later tokens leave earlier logits alone: told by trying, not by the name.
+    """True where later tokens leave earlier logits alone, found by running the model.
 
     Raises:
-        UserError: the logits are not finite, so that nothing can be told of them.
+        UserError: the logits are not finite, so that they cannot be compared.
     """
     vocabulary = model.config.get_text_config().vocab_size
     ids = torch.tensor([[1, 2, 3, 4]], device=model.device) % vocabulary

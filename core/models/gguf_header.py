@@ -24,7 +24,7 @@ MALFORMED = (
 VERSIONS = (2, 3)
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}  # kinds of values
 TEXT, ARRAY = 8, 9
-ALIGNMENT = 32  # bytes, where nothing else is said
+ALIGNMENT = 32  # bytes, unless the settings give another
 DIMENSIONS = 4  # of a tensor at most
 MOST = 2**21  # values of an array: no vocabulary has as many
 SETTINGS = 2**10  # of a model: each is compared with all that transformers knows
@@ -33,7 +33,7 @@ LARGEST = 2**26  # bytes of a header
 
 @dataclass(frozen=True)
 class Tensor:
-    """What the header says of one."""
+    """Shape and position of a tensor, from the header."""
 
     shape: tuple[int, ...]
     end: int  # bytes from the beginning of the file
@@ -50,7 +50,7 @@ def tensors(path: Path) -> dict[str, Tensor]:
 
 
 class _Header:
-    """Reads one after the other."""
+    """Reads values one after the other."""
 
     def __init__(self, content: mmap.mmap):
         self.content, self.at = content, 0
@@ -82,7 +82,7 @@ class _Header:
         return tuple(self._number("Q") for _ in range(dimensions))
 
     def _settings(self, count: int, tensors: int) -> int:
-        """Pass over the settings; the alignment that they name. There are no more layers than tensors."""
+        """Skip the settings and return the alignment among them; refuse more layers than tensors."""
         alignment, names = ALIGNMENT, set()
         if count > SETTINGS:
             raise ValueError("no such number of settings")
@@ -113,7 +113,7 @@ class _Header:
         return self.content[self.began : self.at].decode()
 
     def _pass(self, kind: int, count: int = 1) -> None:
-        """Pass over values of a kind."""
+        """Skip values of a kind."""
         if kind not in (*SCALARS, TEXT, ARRAY) or count > MOST:
             raise ValueError("no such value")
         if kind in SCALARS:

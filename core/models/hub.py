@@ -88,7 +88,7 @@ def model(repository: str, revision: str | None, fetch: bool) -> Path:
 
 
 def _why_not(error: Exception, repository: str, revision: str | None) -> UserError:
-    """Why a model cannot be had from the Hub, in a sentence."""
+    """The reason why the Hub does not give a model, as a refusal."""
     from huggingface_hub import errors
 
     match error:
@@ -123,7 +123,7 @@ WHOLE = ("Salesforce/wikitext",)  # one text, whose rows are its lines
 
 
 def documents(name: str, last: int | None = None) -> tuple[str, tuple[str, ...]]:
-    """What to call the documents of a dataset, and those from the first on.
+    """A label for the documents of a dataset, and the documents from the first on.
 
     Args:
         last: the last document that is wanted.

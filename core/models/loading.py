@@ -41,6 +41,7 @@ SIGNS = "".join(
     sign * 30 + " " for sign in string.printable + "\u00e9\u6f22\U0001f600\U0010fffd"
 )  # the last has no meaning
 PATIENCE = 12  # seconds for these
+MOST_TOKENS = 2**24  # room is made for every id up to the highest
 PROJECT = Path(__file__).resolve().parent.parent.parent
 STREAM = 3  # axes of a residual stream: sequences, tokens, width
 POSITIONS = ("max_position_embeddings", "max_seq_len")  # of config.json: most tokens, by one of these names
@@ -48,7 +49,7 @@ POSITIONS = ("max_position_embeddings", "max_seq_len")  # of config.json: most t
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """What is known of a model before its weights are read: enough to draw windows of a text."""
+    """A model before its weights are read: tokenizer and configuration, enough to draw windows of a text."""
 
     tokenizer: PreTrainedTokenizerBase
     source: Source
@@ -57,7 +58,7 @@ class Reader:
 
     @property
     def vocabulary(self) -> int:
-        """Tokens that it has an embedding for."""
+        """Number of tokens with an embedding."""
         return self.config.get_text_config().vocab_size
 
     @property
@@ -97,15 +98,18 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     with explained(says):
         tokenizer = AutoTokenizer.from_pretrained(source.folder, **source.options)
         tokenizer.decode(tokenizer(SIGNS)["input_ids"])
+    highest = max(tokenizer.get_vocab().values(), default=0)
+    if highest >= MOST_TOKENS:
+        raise UserError(f"{says}: it has a token {highest:,}, and no vocabulary is as large")
     return tokenizer
 
 
 @cache
 def _tried(path: str, *_: object) -> str:
-    """What a tokenizer.json does wrong with every kind of sign, in a process of its own; empty where all is well.
+    """Try a tokenizer.json on every kind of sign, in a process of its own; what is wrong, or an empty string.
 
     Args:
-        _: what tells that the file is still the same.
+        _: size and times of the file; a changed file is tried again.
     """
     command = [sys.executable, "-m", "core.models.foreign_code", str(Path(path).absolute())]
     how = {"cwd": PROJECT, "input": SIGNS.encode(), "capture_output": True, "timeout": PATIENCE, "check": True}

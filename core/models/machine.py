@@ -1,4 +1,4 @@
-"""Which devices and how much memory this machine seems to have, told without importing torch."""
+"""Devices and free memory of this machine, found without importing torch."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Outline:
-    """What costs depend on."""
+    """Sizes of a model that its costs depend on."""
 
     layers: int
     width: int

@@ -1,4 +1,4 @@
-"""Where a model's layers lie and run: on the device, or in the machine's memory or in files until they run.
+"""Placement of a model's layers: on the device, or in the machine's memory or in files until they run.
 
 The layer is the unit. Its forward brings its weights to where it runs and drops them afterwards; who calls a layer need
 not know which kind it is. Who looks at a layer's weights, or calls it several times, does so inside `at_hand`, which
@@ -28,7 +28,7 @@ from core.models.replay import Call
 
 @dataclass(eq=False)
 class Home:
-    """Where the weights of a layer lie while it does not run."""
+    """Storage of a layer's weights while it does not run."""
 
     stored: Mapping[str, Tensor]  # by their names inside the layer; those in files are read as they are asked for
     device: torch.device = torch.device("cpu")  # where it runs
@@ -77,7 +77,7 @@ def home_of(layer: nn.Module) -> Home | None:
 
 
 def streamed(layers: Iterable[nn.Module]) -> bool:
-    """Whether weights of some layers are brought when they are needed."""
+    """True where some layers get their weights only when they run."""
     return any(map(home_of, layers))
 
 
@@ -143,7 +143,7 @@ def forget(layers: Iterable[nn.Module]) -> None:
 
 
 def stored(model: nn.Module) -> dict[str, Tensor]:
-    """What a checkpoint of the model holds, by name, without values where they are not at hand; tied weights once."""
+    """Tensors of a checkpoint of the model by name, without values where they are not at hand; tied weights once."""
     saved = model.state_dict().keys()
     return {name: each for name, each in (*model.named_parameters(), *model.named_buffers()) if name in saved}
 
@@ -213,7 +213,7 @@ def stream(layers: Iterable[nn.Module], where: torch.device) -> None:
 
 
 def describe(where: torch.device) -> str:
-    """What a device is called in provenance."""
+    """Name of a device for provenance."""
     return torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
 
 

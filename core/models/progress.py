@@ -1,4 +1,4 @@
-"""How far long work is, and how it is told to stop."""
+"""Progress of long work, and its cancellation."""
 
 from __future__ import annotations
 

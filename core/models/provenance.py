@@ -1,4 +1,4 @@
-"""What stands beside every result: where it ran, with what, on which files. Never part of its identity."""
+"""Provenance of every result: machine, versions, files. Never part of its identity."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERSIONS = ("torch", "transformers", "numpy", "accelerate")
 
 
 def provenance(loaded: Loaded, files: Iterable[Path], store: Store, device: torch.device) -> dict[str, Any]:
-    """What is told of every run of a model on some files."""
+    """Provenance of a run of a model on some files."""
     return {
         "model": loaded.source.label,
         "family": loaded.model.config.get_text_config().model_type,

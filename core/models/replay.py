@@ -29,7 +29,7 @@ def with_hidden(output: Tensor | tuple, new: Tensor) -> Tensor | tuple:
 
 @dataclass(frozen=True)
 class Call:
-    """How one layer was called in a real forward: its clean input and output, and everything else it was given."""
+    """One layer's call in a real forward: its clean input and output, and all other arguments."""
 
     layer: nn.Module
     entry: Tensor  # (batch, tokens, width)
@@ -94,7 +94,7 @@ def replay_error(call: Call, on: Call | None = None) -> float:
     """Relative difference between a layer run again on its recorded input and what it gave then, at the worst token.
 
     Args:
-        on: another recording of the layer, whose input and output are taken; what else the layer is told is the call's.
+        on: another recording of the layer, whose input and output are taken; all other arguments are the call's.
     """
     on = on or call
     clean = on.exit.float()
@@ -165,7 +165,7 @@ CACHED = 2**18  # logits whose arrays stay in the caches of a processor's core
 
 
 def by_tokens(read: Callable[..., Iterable[Tensor]], *each: Tensor) -> tuple[Tensor, ...]:
-    """What is read of every token by itself, with the same numbers as read of all at once.
+    """Apply a function that treats each token by itself to a few tokens at a time, with the same numbers.
 
     Args:
         read: (tokens, ...) of each -> (tokens, ...) of whatever it finds.

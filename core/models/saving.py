@@ -54,7 +54,7 @@ def save(model: PreTrainedModel, layers: Sequence[nn.Module], tokenizer: PreTrai
 
 
 def _save_by_layers(model: PreTrainedModel, layers: Sequence[nn.Module], folder: Path) -> None:
-    """What `save_pretrained` writes, a file for each layer and one for the rest."""
+    """Write what `save_pretrained` writes, a file for each layer and one for the rest."""
     model.config.architectures, model.config.dtype = [type(model).__name__], model.dtype
     model.config.save_pretrained(folder)
     if model.can_generate():

@@ -1,4 +1,4 @@
-"""What a person may type for a model, and where its files then are. No weights are read here, and no torch."""
+"""From what a person types for a model to its files. No weights are read here, and no torch."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Source:
 
     @property
     def tells_tokenizer(self) -> bool:
-        """Whether its content tells the tokenizer too: that of a folder is over configuration and weights."""
+        """True where `content` covers the tokenizer too; that of a folder covers configuration and weights alone."""
         return bool(self.gguf) or not HEX.fullmatch(self.content)
 
     @property
     def fingerprint(self) -> str:
-        """What a spec calls it where another model is in its centre: the beginning of its files' hash."""
+        """Name in specs of results about another model: the beginning of the hash of its files."""
         content = self.content if HEX.fullmatch(self.content) else hashlib.sha256(self.content.encode()).hexdigest()
         return content[:16] + ("" if self.initialised is None else "-untrained")
 
@@ -62,12 +62,12 @@ class Source:
 
     @property
     def options(self) -> dict[str, Any]:
-        """How transformers is to read it."""
+        """Options for transformers' `from_pretrained`."""
         return {"local_files_only": True, "trust_remote_code": False, "gguf_file": self.gguf}
 
     @property
     def watched(self) -> list[Path]:
-        """What has changed where it may be another model by now: a file that comes to its folder may decide too."""
+        """Files, and the folder, whose change may make it another model: a new file may count too."""
         return self.files if self.gguf else [*self.files, self.folder]
 
     @property
@@ -134,7 +134,7 @@ def refuse_fetch(entry: Entry, store: Store, model: str, revision: str | None, *
 
 
 def text_is_here(source: str) -> bool:
-    """Whether a text can be read without a network, and may be."""
+    """True where a text can be read without a network, and may be."""
     if not source.startswith("file:"):
         return source.startswith("demo") or source in hub.cached("dataset")
     path = expanded(source.removeprefix("file:"))

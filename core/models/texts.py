@@ -30,7 +30,7 @@ SOURCES = "demo, demo:evaluation, file:PATH (.txt .raw .jsonl .parquet), or a Hu
 
 @dataclass(frozen=True)
 class Text:
-    """Documents, how they become windows unless told otherwise, and what to call them."""
+    """Documents, their usual packing into windows, and a label."""
 
     label: str
     documents: tuple[str, ...]

@@ -106,7 +106,7 @@ def _unmapped() -> Iterator[None]:
 
 
 def _layers_on_disk(config: Any) -> dict[str, str]:
-    """Where accelerate is to hold each module: the layers stay on disk."""
+    """A device map for accelerate that keeps the layers on disk."""
     with init_empty_weights():
         model = AutoModelForCausalLM.from_config(config)
     layers = {id(layer) for layer in anatomy.decoder_layers(model)}
@@ -117,7 +117,7 @@ def _layers_on_disk(config: Any) -> dict[str, str]:
 
 
 def _offloaded(model: nn.Module) -> OffloadedWeightsLoader:
-    """What accelerate reads the weights of the layers from."""
+    """The loader from which accelerate reads the weights of the layers."""
     hooks = (getattr(module, "_hf_hook", None) for module in model.modules())
     return next(hook.weights_map.dataset for hook in hooks if getattr(hook, "weights_map", None))
 
@@ -157,7 +157,7 @@ def _refuse_other_shapes(source: Source, names: Sequence[str]) -> None:
 
 
 def _dense(source: Source, config: Any) -> dict[str, Any]:
-    """What asks for quantised weights as the dense ones they stand for.
+    """Options that ask transformers for the dense weights that quantised ones stand for.
 
     Raises:
         UserError: nobody offers that for their format, or the library of the format is not installed.

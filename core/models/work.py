@@ -67,7 +67,7 @@ def removing(shape: Outline) -> float:
 
 
 def times(shape: Outline, asked: Measurement) -> int:
-    """How many measurements one stands for."""
+    """Number of measurements that a request for one stands for: each linear counts."""
     return shape.linears if getattr(asked.perturbation, "linear", None) == EACH else 1
 
 

@@ -86,6 +86,13 @@ def test_a_special_file_in_a_models_folder(way: str, name: str, folder: Path, st
     one_sentence(lambda: opened(folder, store))
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file that fails as it is read is one of Linux")
+def test_a_settings_file_that_fails_as_it_is_read(folder: Path, store: Store) -> None:
+    (folder / "config.json").unlink()
+    (folder / "config.json").symlink_to("/proc/self/mem")
+    one_sentence(lambda: opened(folder, store))
+
+
 @pytest.mark.parametrize("name", ["tokenizer_config.json", "tokenizer.json", "generation_config.json"])
 @pytest.mark.parametrize("way", ENDLESS)
 def test_a_special_file_beside_a_gguf(way: str, name: str, tmp_path: Path, store: Store) -> None:
@@ -131,6 +138,9 @@ IMPOSSIBLE: dict[str, Make] = {
     "nothing replaced": tokenizing(normalizer={"type": "Replace", "pattern": {"Regex": ""}, "content": "x"}),
     "repeated": tokenizing(
         post_processor={"type": "TemplateProcessing", "single": [LOST[1]] * 300, "pair": [], "special_tokens": {}}
+    ),
+    "beyond int32": tokenizing(
+        model={"type": "WordLevel", "vocab": {"a": 2**32 - 1}, "unk_token": "a"}, added_tokens=[]
     ),
     "highest": tokenizing(model={"type": "BPE", "vocab": {"a": 10**9}, "merges": []}, added_tokens=[]),
     "filled": tokenizing(
