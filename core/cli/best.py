@@ -71,7 +71,7 @@ def best_json(found: Best, cache: Path | None) -> dict[str, Any]:
             }
             for each in found.candidates
         ],
-        "left_out": found.left_out,
+        "left_out": found.provenance.left_out,
         "linears": linears_line(found, cache),
         "trials": found.trials,
         "profile": found.profile,
@@ -102,7 +102,7 @@ def _say(found: Best, cache: Path | None) -> None:
         lost = f"{per_cent(each['target'])}: {per_cent(each['loss'])} lost by {each['allocation']}"
         say(f"{lost} on the text that selects")
     linears = linears_line(found, cache)
-    say(*found.left_out, *([f"{LINEARS} {linears}"] if linears else []))
+    say(*found.provenance.left_out, *([f"{LINEARS} {linears}"] if linears else []))
     say(text_splits.described(found.request), f"Judged on {protocols.short(found.final)}.")
     say(advice.answer(found), style="bold")
     say(*advice.comparisons(found), advice.loss(found))

@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from core.ask.jobs import Request, ShareRequest
 from core.base import access
@@ -32,18 +33,9 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 STARTED: dict[Path, subprocess.Popen] = {}  # lock -> the worker that this process started last
 
 
-def device_lock(store: Store, device: str) -> Path:
-    """Held while a job runs on a device."""
-    return store.root / "locks" / f"device-{_plain(device)}.lock"
-
-
-def worker_lock(store: Store, device: str) -> Path:
-    """Held by the worker process of a device as long as it lives."""
-    return store.root / "locks" / f"worker-{_plain(device)}.lock"
-
-
-def _plain(device: str) -> str:
-    return re.sub(r"\W+", "-", device)
+def lock_of(store: Store, what: Literal["device", "worker"], device: str) -> Path:
+    """Held while a job runs on a device, or by the worker process of a device as long as it lives."""
+    return store.root / "locks" / re.sub(r"[^\w.]+", "-", f"{what}-{device}.lock")
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
@@ -180,7 +172,7 @@ def tidy(store: Store) -> None:
 
 def worker_alive(store: Store, device: str) -> bool:
     """Whether a worker serves the device, or one that this process started is on its way."""
-    lock = worker_lock(store, device)
+    lock = lock_of(store, "worker", device)
     return processes.held(lock) or (lock in STARTED and STARTED[lock].poll() is None)
 
 
@@ -190,5 +182,5 @@ def ensure_worker(store: Store, device: str, idle: float = IDLE) -> None:
         return
     command = [sys.executable, "-m", "core", "work", "--cache", str(store.root.resolve())]
     command += ["--device", device, "--idle", str(idle)]
-    lock = worker_lock(store, device)
+    lock = lock_of(store, "worker", device)
     STARTED[lock] = processes.detach(command, PROJECT, lock.with_suffix(".log"))

@@ -31,7 +31,7 @@ def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
     """Serve a device's queue until nothing was asked for `idle` seconds; leave at once if another worker does."""
     jobs.tidy(store)
     while True:
-        lock = processes.take(jobs.worker_lock(store, device))
+        lock = processes.take(jobs.lock_of(store, "worker", device))
         if lock is None:
             return
         with lock:
@@ -123,7 +123,7 @@ def _turn(store: Store, job: Job) -> AbstractContextManager | None:
         return nullcontext()
     if jobs.queue_position(store, job) and jobs.worker_alive(store, job.device):
         return None
-    return processes.take(jobs.device_lock(store, job.device), PAUSE)
+    return processes.take(jobs.lock_of(store, "device", job.device), PAUSE)
 
 
 def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status], None]) -> Entry | None:

@@ -69,11 +69,6 @@ class Best:
         return self.spec.profile.key
 
     @property
-    def left_out(self) -> tuple[str, ...]:
-        """Notes on candidates that could not be, and on what did not help."""
-        return self.provenance.left_out
-
-    @property
     def trials(self) -> list[dict]:
         """The targets that were tried, where a largest loss was asked."""
         return [each.model_dump() for each in self.provenance.trials]

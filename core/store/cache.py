@@ -35,7 +35,6 @@ from core.store.files import (
 from core.store.results import decode, encode
 
 HOME = Path(__file__).resolve().parent.parent.parent / "cache"
-LONGEST_REASON = 2**12  # bytes; `set_aside` writes a line
 
 
 @dataclass(frozen=True)
@@ -221,7 +220,7 @@ class Store:
     def troubles(self) -> list[str]:
         """One line for each entry that was set aside."""
         found = sorted(self.root.glob("set_aside/*/reason.txt"))
-        reasons = (path for path in found if path.is_file() and path.stat().st_size < LONGEST_REASON)
+        reasons = (path for path in found if path.is_file() and path.stat().st_size < 2**12)  # it is a line
         return [path.read_text(encoding="utf-8", errors="replace").strip() for path in reasons]
 
     # -- requests that were resolved before -------------------------------------------------------------------------

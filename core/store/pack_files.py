@@ -11,7 +11,7 @@ import zlib
 from typing import Any, NoReturn
 
 from core.base.errors import UserError
-from core.base.escape import UNSEEN
+from core.base.escape import UNSEEN, brief
 from core.store.files import hashes
 
 LIMIT = 256 * 2**20  # bytes, of a zip and of its content
@@ -49,7 +49,7 @@ def folders(content: bytes, kinds: tuple[str, ...]) -> dict[Place, Files]:
     for name, data in _members(content, kinds).items():
         kind, key, file = name.split("/")
         if file.endswith(".json") and len(data) > JSON_LIMIT:
-            refuse(name, f"is larger than {_megabytes(JSON_LIMIT)}: no JSON file of a result is")
+            refuse(name, f"is larger than {JSON_LIMIT / 2**20:.4g} MB: no JSON file of a result is")
         found.setdefault((kind, key), {})[file] = data
     for place, files in found.items():
         _check_manifest("/".join(place), files, files.pop("manifest.json", None))
@@ -58,7 +58,7 @@ def folders(content: bytes, kinds: tuple[str, ...]) -> dict[Place, Files]:
 
 def _members(content: bytes, kinds: tuple[str, ...]) -> Files:
     if len(content) > LIMIT:
-        raise UserError(f"the pack is larger than {_megabytes(LIMIT)}: no pack of this program is")
+        raise UserError(f"the pack is larger than {LIMIT / 2**20:.4g} MB: no pack of this program is")
     if content.count(HEADER_IN_DIRECTORY) > MEMBERS:  # before zipfile makes an object of each
         raise UserError(f"the pack has more than {MEMBERS} members: no pack of this program has")
     found: Files = {}
@@ -67,13 +67,13 @@ def _members(content: bytes, kinds: tuple[str, ...]) -> Files:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for info in archive.infolist():
-                member = _shown(info.orig_filename)
+                member = brief(info.orig_filename)
                 _check_member(info, found, kinds)
                 with archive.open(info) as file:
                     data = file.read(left + 1)
                 left -= len(data)
                 if left < 0:
-                    raise UserError(f"{member} takes the pack over {_megabytes(LIMIT)} unpacked: that is no result")
+                    raise UserError(f"{member} takes the pack over {LIMIT / 2**20:.4g} MB unpacked: that is no result")
                 found[info.orig_filename] = data
     # zipfile raises these for a damaged or strange archive: ValueError and OSError for odd offsets, RuntimeError for an
     # encrypted member, NotImplementedError for another compression
@@ -131,14 +131,4 @@ def refuse(name: str, why: str) -> NoReturn:
     Raises:
         UserError: always.
     """
-    raise UserError(f"{_shown(name)} {why}")
-
-
-def _shown(name: str) -> str:
-    """A name that a stranger chose, fit to be printed."""
-    text = ascii(name)
-    return text if len(text) <= 80 else f"{text[:76]}...'"
-
-
-def _megabytes(limit: int) -> str:
-    return f"{limit / 2**20:.4g} MB"
+    raise UserError(f"{brief(name)} {why}")

@@ -8,7 +8,6 @@ from typing import Any
 import streamlit as st
 
 from core.base import access
-from core.base.errors import UserError, shortage
 from pages.ui import frame
 
 
@@ -18,12 +17,6 @@ def button(label: str, act: Callable[..., object], args: tuple | list = (), **mo
         more |= {"disabled": True, "help": "This server is read-only."}
     if not st.button(label, **more):
         return
-    try:
+    with frame.shortages():
         act(*args)
-    except (UserError, OSError) as error:
-        said = str(error) if isinstance(error, UserError) else shortage(error)
-        if said is None:
-            raise
-        frame.error(said)
-    else:
         st.rerun()

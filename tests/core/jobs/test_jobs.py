@@ -109,7 +109,7 @@ def test_a_started_worker_counts_until_it_holds_its_lock(store: Store, monkeypat
     assert started[0][0][1:4] == ["-m", "core", "work"]
     sleeping.communicate(b"\n")
     assert not queue.worker_alive(store, "cpu")
-    with processes.take(queue.worker_lock(store, "cpu")):
+    with processes.take(queue.lock_of(store, "worker", "cpu")):
         assert queue.worker_alive(store, "cpu")
 
 

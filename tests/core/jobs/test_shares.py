@@ -100,7 +100,7 @@ def test_a_share_that_was_stopped_goes_on_and_does_nothing_twice(whole, empty: S
 
 def test_a_share_does_not_wait_for_the_device(empty: Store, text: str) -> None:
     whole = profile(text, "skip")
-    with queue.processes.take(queue.device_lock(empty, "cpu")):
+    with queue.processes.take(queue.lock_of(empty, "device", "cpu")):
         job = queue.submit(empty, share(whole, 1, 1))
         entry = worker.run(empty, job, {})
     assert worker.run(empty, queue.job(empty, job.key), {}).key == entry.key

@@ -129,7 +129,7 @@ def test_a_worker_survives_failures_and_serves_the_oldest_first(store: Store, st
 
 
 def test_a_second_worker_leaves_and_an_idle_one_too(store: Store, start: Callable) -> None:
-    with processes.take(queue.worker_lock(store, "cpu")):
+    with processes.take(queue.lock_of(store, "worker", "cpu")):
         assert start(idle=PATIENCE).wait(PATIENCE) == 0
     assert start(idle=0).wait(PATIENCE) == 0
 

@@ -115,7 +115,7 @@ def test_the_winner_is_tried_repaired(empty: Store, text: str) -> None:
     found = best.load(empty, entry)
     told = list(dict.fromkeys(each.line.partition(":")[0] for each in honest(seen)))
     assert told == ["profile", "selection", "repair", "final"]
-    assert len(advice.comparisons(found)) - 1 == len(found.better) == 1 - len(found.left_out)
+    assert len(advice.comparisons(found)) - 1 == len(found.better) == 1 - len(found.provenance.left_out)
     assert all(found.judged(each).seeds == (0, 1, 2) for each in (*found.better, *(at.uniform for at in found.better)))
 
 
