@@ -38,12 +38,11 @@ def absolute(typed: str, folder: Path = Path()) -> str:
 
     What may not be read is not looked for, and stays as it is.
     """
-    if typed.startswith("random:"):
-        return f"random:{absolute(typed.removeprefix('random:'), folder)}"
-    path, file = expanded(typed.removeprefix("file:")), "file:" * typed.startswith("file:")
-    known = (each for each in (folder / path, path) if access.permits(each))
-    there = None if typed == "demo" else next((each for each in known if file or exists(each)), None)
-    return typed if there is None else f"{file}{whole_path(there)}"
+    prefix = re.match("(random:)?(file:)?", typed)[0]
+    rest = typed.removeprefix(prefix)
+    known = (each for each in (folder / expanded(rest), expanded(rest)) if access.permits(each))
+    there = next((each for each in known if prefix.endswith("file:") or exists(each)), None)
+    return typed if there is None or rest == "demo" else f"{prefix}{whole_path(there)}"
 
 
 def whole_path(path: Path) -> Path:

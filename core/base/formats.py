@@ -111,12 +111,10 @@ def changed(factor: float) -> str:
 
 def model_name(typed: str, bundled: str = "SmolLM2-135M-Instruct") -> str:
     """A model as it is called: folders and files by their last part, the demo by its own name."""
-    if typed.startswith("random:"):
-        return f"{model_name(typed.removeprefix('random:'), bundled)}{UNTRAINED}"
-    if typed == "demo":
-        return bundled
-    lies = Path(typed).is_absolute() or typed.endswith(".gguf") or typed.count("/") > 1  # a Hub id has one at most
-    return Path(typed).name if lies else typed
+    base = typed.removeprefix("random:")
+    lies = Path(base).is_absolute() or base.endswith(".gguf") or base.count("/") > 1  # a Hub id has one at most
+    name = bundled if base == "demo" else Path(base).name if lies else base
+    return name + UNTRAINED * (base != typed)
 
 
 def text_name(source: str) -> str:

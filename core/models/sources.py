@@ -86,7 +86,7 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
     Raises:
         UserError: unknown, missing, incomplete or damaged; the sentence says which.
     """
-    if typed.startswith(RANDOM):
+    if typed.startswith(RANDOM) and not typed.startswith(2 * RANDOM):
         base = locate(typed.removeprefix(RANDOM), store, revision, fetch)
         return Source(f"random: {base.label}, untrained twin", base.folder, base.gguf, base.content, 0)
     if typed == "demo":

