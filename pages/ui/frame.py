@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import pandas as pd
@@ -77,12 +77,16 @@ def go_on() -> None:
     st.session_state["painted"] = {*st.session_state.get("painted", ()), st.session_state.get("page")}
 
 
-def live(shown: figure.Figure) -> None:
-    """Draw the live picture that a page begins with, below its name where it stands beside a chart."""
+def live(shown: figure.Figure, at: Mapping[str, int] | None = None) -> None:
+    """Draw the live picture that a page begins with, below its name where it stands beside a chart.
+
+    Args:
+        at: as `figure.draw` takes it.
+    """
     view.write()
     if shown.first and not (shown.lead or shown.hero):
         _name(shown.title)
-    figure.draw(shown, view.look(), go_on if is_first_paint() else None)
+    figure.draw(shown, view.look(), go_on if is_first_paint() else None, at)
 
 
 def to_top(name: str) -> None:

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.store.cache import Store
 from core.store.profiles import load
-from tests.pages.opening import live, numbers, opened_at, pictures
+from tests.pages.opening import given, live, numbers, opened_at, pictures
 
 
 def opened(**view: str) -> AppTest:
@@ -44,7 +44,7 @@ def predicted(app: AppTest) -> tuple[float, float, float]:
 
 def targets(app: AppTest) -> dict:
     """What the picture of targets was given."""
-    return json.loads(pictures(app)[1].proto.json)
+    return given(pictures(app)[1])
 
 
 def load_(key: str) -> object:

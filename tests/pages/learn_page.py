@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from streamlit.testing.v1 import AppTest
 
 from core.show import lessons
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
-from tests.pages.opening import opened_at, pictures
+from tests.pages.opening import given, opened_at, pictures
 
 GUESSED = {"sink": "stay"}
 
@@ -27,7 +25,7 @@ def stored(key: str) -> Profile:
 def text(app: AppTest) -> str:
     """What Streamlit draws and what stands beside the live picture as it opens, without references."""
     told = [each.value for each in app.markdown]
-    for picture in (json.loads(each.proto.json) for each in pictures(app)):
+    for picture in map(given, pictures(app)):
         asked = picture["ask"]["question"] if picture["ask"] else ""
         told += map(lessons.plain, (picture["lead"], asked, *(opening(picture, slot) for slot in picture["notes"])))
     return "\n".join(told)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -55,9 +56,15 @@ def pictures(app: AppTest) -> list:
     return [each for each in app.get("bidi_component") if "theme" not in each.proto.component_name]
 
 
+def given(component: Any) -> dict:
+    """What a live picture was given."""
+    data = json.loads(component.proto.json)
+    return json.loads(data.pop("fixed", "{}")) | data
+
+
 def live(app: AppTest) -> dict:
     """What the page's first live picture was given."""
-    return json.loads(pictures(app)[0].proto.json)
+    return given(pictures(app)[0])
 
 
 def figures(app: AppTest) -> list[dict]:

@@ -38,6 +38,8 @@ class Sweep:
     rows: Array  # (strengths, layers) or (strengths, layers, linears), with the layers set by hand
     held: Mapping[int, float]  # these
     others: Sequence[tuple[str, Array]] = ()  # controls by name, at every `THINNED`th strength from 0 on
+    off: str = ""  # why there is no correction
+    ignored: str = ""  # why layers set by hand are not kept
 
     @property
     def zero(self) -> int:

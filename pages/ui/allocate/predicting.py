@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 import streamlit as st
@@ -51,8 +51,11 @@ class Measured(NamedTuple):
     moved: bool  # measured elsewhere: the change from its base there, from what is predicted of the base here
 
 
+_alike = lru_cache(maxsize=8)(protocols.by_protocol)
+
+
 def corrections(
-    groups: Iterable[Evaluations], request: AllocationRequest, found: Anchors, base: float
+    groups: tuple[Evaluations, ...], request: AllocationRequest, found: Anchors, base: float
 ) -> tuple[list[Measured], str]:
     """What was measured of a base and of all that corrects it by the same gains, and where the moved ones were, if any.
 
@@ -62,7 +65,7 @@ def corrections(
         base: its predicted perplexity.
     """
     here, elsewhere = [], defaultdict(list)
-    for study in protocols.by_protocol(groups):
+    for study in _alike(groups):
         for one in study.settings if study.dense else ():
             plainly = one.setting.treatment == found.treatment and not (
                 one.setting.pattern or one.setting.true_sequential

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import streamlit as st
@@ -13,9 +14,11 @@ from core.base.escape import plain
 from core.base.formats import sentence
 from core.kinds import Manual
 from core.plan.budget import Bounds, binding, pinned
-from core.plan.spread import Allocation, bounds_of, family, layer_means, linear_parameters
+from core.plan.spread import Allocation, allocate, bounds_of, family, layer_means, linear_parameters
 from core.results import protocols
 from core.results.anchors import Anchors
+from core.results.evaluations import Evaluations
+from core.show.figures import Palette
 from core.show.figures.tensors import linears
 from core.show.words import forecast as forecasts
 from core.store.profiles import Profile
@@ -23,6 +26,7 @@ from core.store.results import Array
 from pages.ui import frame, studies, view
 from pages.ui.allocate import picture, predicting, settings
 from pages.ui.allocate.picture import Sweep
+from pages.ui.live import figure
 
 SHUFFLES = 5  # curves of them
 BOTH = ("none", "reversed")  # the two sides of the slider
@@ -78,27 +82,53 @@ def dragged(
     Returns:
         What is on screen, as exact as a pruner is told, and the layers set by hand that it keeps.
     """
-    request = allocation.request
-    sweep = swept(allocation, by_hand, profile)
-    rows, strengths = sweep.rows, np.abs(sweep.strengths)
-    shown = layer_means(rows, linear_parameters(profile)) if request.base.per_linear else rows
-    bound = on_bounds(rows, strengths, request, profile)
-    highest = bounds_of(request, profile, 0).high if request.base.measured else None
-    forecast, other = predicted(sweep, allocation, profile, found) if found else (None, None)
-    frame.live(picture.picture(allocation, sweep, shown, bound, highest, forecast, view.look()))
+    request, correction = allocation.request, allocation.request.correction
+    still = request.model_copy(update={"correction": correction.model_copy(update={"strength": 0.0})})
+    groups = tuple(studies.groups(profile).values())
+    sweep, drawn, forecast, other = _drawn(still, by_hand, profile, found, groups, view.look())
+    if sweep.off:
+        st.warning(plain(sentence(f"The correction is off: {sweep.off}")))
+    if sweep.ignored:
+        frame.error(f"{sweep.ignored}; until then the layers set by hand are ignored")
+    at = sweep.frame(correction.strength, correction.control)
+    frame.live(drawn, {"strength": at})
     if frame.is_first_paint():
         view.end()
     if found:
         marks = [picture.POINTS] if forecast.measured else []
         marks += [picture.HOLLOW.format(other)] if other else []
         st.caption(plain(" ".join([picture.BAND, *marks, forecasts.basis(found)])))
-    return rows[sweep.frame(request.correction.strength, request.correction.control)], sweep.held
+    return sweep.rows[at], sweep.held
+
+
+@lru_cache(maxsize=24)
+def _drawn(
+    request: AllocationRequest,
+    by_hand: str,
+    profile: Profile,
+    found: Anchors | None,
+    groups: tuple[Evaluations, ...],
+    look: Palette,
+) -> tuple[Sweep, figure.Figure, picture.Forecast | None, str]:
+    """The sweep of an allocation, its picture, and where some of it was measured: made once for all readers.
+
+    Args:
+        request: without a strength, which moves nothing but the slider.
+    """
+    allocation = allocate(request, profile)
+    sweep = swept(allocation, by_hand, profile)
+    rows, strengths = sweep.rows, np.abs(sweep.strengths)
+    shown = layer_means(rows, linear_parameters(profile)) if request.base.per_linear else rows
+    bound = on_bounds(rows, strengths, request, profile)
+    highest = bounds_of(request, profile, 0).high if request.base.measured else None
+    forecast, other = predicted(sweep, allocation, found, groups) if found else (None, "")
+    return sweep, picture.picture(allocation, sweep, shown, bound, highest, forecast, look), forecast, other
 
 
 def swept(allocation: Allocation, by_hand: str, profile: Profile) -> Sweep:
     """The allocation at every strength, with the layers set by hand where they leave the others a way to the budget."""
     request, control = allocation.request, allocation.request.correction.control
-    strengths = np.array(settings.STRENGTHS)
+    strengths, off = np.array(settings.STRENGTHS), ""
 
     def family_of(control: str, seed: int, strengths: Array) -> Array:
         fix = request.correction.model_copy(update={"control": control, "seed": seed})
@@ -118,26 +148,25 @@ def swept(allocation: Allocation, by_hand: str, profile: Profile) -> Sweep:
         if control in BOTH:
             strengths = np.concatenate([-strengths[:0:-1], strengths])
     except UserError as error:  # without strength the base stands; only the correction lacks something
-        st.warning(plain(sentence(f"The correction is off: {error}")))
-        strengths, rows, others = np.zeros(1), allocation.exact[None], []
+        strengths, rows, others, off = np.zeros(1), allocation.exact[None], [], str(error)
     try:
         held = read_hand(by_hand, profile.layers)
         every = [pinned_rows(each, held, allocation) for each in (rows, *(each for _, each in others))]
     except UserError as error:
-        frame.error(f"{error}; until then the layers set by hand are ignored")
-        return Sweep(strengths.tolist(), control, rows, {}, others)
+        return Sweep(strengths.tolist(), control, rows, {}, others, off, str(error))
     others = [(name, each) for (name, _), each in zip(others, every[1:], strict=True)]
-    return Sweep(strengths.tolist(), control, every[0], held, others)
+    return Sweep(strengths.tolist(), control, every[0], held, others, off)
 
 
-def predicted(sweep: Sweep, allocation: Allocation, profile: Profile, found: Anchors) -> tuple[picture.Forecast, str]:
+def predicted(
+    sweep: Sweep, allocation: Allocation, found: Anchors, groups: tuple[Evaluations, ...]
+) -> tuple[picture.Forecast, str]:
     """What a sweep is predicted and was measured to cost, and where some of it was measured."""
     request = allocation.request
-    uniform = float(found.perplexities(np.full((1, profile.layers), request.target)).increase[0])
+    uniform = float(found.perplexities(np.full((1, len(allocation.base)), request.target)).increase[0])
     others = [(name, found.perplexities(rows).increase) for name, rows in sweep.others]
     costs, measured, other = found.perplexities(sweep.rows), [], ""
     if not sweep.held:
-        groups = studies.groups(profile).values()
         base = float(costs.increase[sweep.zero])
         measured, other = predicting.corrections(groups, request, found, base)
     return picture.Forecast(costs, others, uniform, measured, protocols.short(found.study)), other

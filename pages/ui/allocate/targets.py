@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 import numpy as np
 import streamlit as st
@@ -16,7 +17,7 @@ from core.base.formats import digits, per_cent
 from core.kinds import METHODS
 from core.plan.spread import allocate
 from core.results.anchors import Anchors
-from core.show.figures import axes
+from core.show.figures import Palette, axes
 from core.show.figures.palette import colour
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -33,13 +34,14 @@ HIGHEST = 1e5  # perplexity that is drawn: models that are worse do no more than
 def show(request: AllocationRequest, found: Anchors) -> None:
     """Draw the picture, whose slider is the page's target, and the question for the sparsest target."""
     view.write()
-    figure.draw(_picture(request, found), view.look())
+    mine, at = request.plain.model_copy(update={"target": TARGETS[0]}), {"target": TARGETS.index(request.target)}
+    figure.draw(_picture(mine, found, view.look()), view.look(), at=at)
     _sparsest(request, found)
 
 
-def _picture(request: AllocationRequest, found: Anchors) -> figure.Figure:
-    look, at = view.look(), TARGETS.index(request.target)
-    mine = request.plain.model_copy(update={"target": TARGETS[0]})
+@lru_cache(maxsize=64)
+def _picture(mine: AllocationRequest, found: Anchors, look: Palette) -> figure.Figure:
+    """Drawn once for all readers and targets."""
     asked = [_as_measured(kind, found) for kind in COMPARED]
     asked += [] if mine in asked else [mine]
     names = [naming.spoken(naming.long(each)) for each in asked]
@@ -53,7 +55,7 @@ def _picture(request: AllocationRequest, found: Anchors) -> figure.Figure:
         says=f"At {{layer}} % zeros: {costs_named}.",
         slots={str(n): figure.Slot("layer", list(map(_said, each))) for n, each in enumerate(costs.tolist())},
         y=axes.log_axis("predicted perplexity (log scale)", shown),
-        pick=figure.Control("target", "Target sparsity", list(map(per_cent, TARGETS)), at, TARGETS),
+        pick=figure.Control("target", "Target sparsity", list(map(per_cent, TARGETS)), 0, TARGETS),
         lines=[
             figure.Line(cost[None], tone, points=_points(each, found))
             for each, cost, tone in zip(asked, shown, tones, strict=True)

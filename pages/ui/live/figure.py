@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import streamlit as st
@@ -190,12 +192,21 @@ class Figure:
     ask: Ask | None = None
     first: bool = False  # the picture comes before its words and controls, as that of a chart beside it
 
+    @cached_property
+    def text(self) -> str:
+        """JSON, as it travels: written once where a figure is drawn for many, and a text is passed on fastest."""
+        layers = (self.bars or self.lines[0]).values.shape[-1]
+        return json.dumps(live.plain(self) | {"layers": layers, "finding": plain(self.finding)})
 
-def draw(shown: Figure, look: Palette, drawn: Callable[[], None] | None = None) -> None:
+
+def draw(
+    shown: Figure, look: Palette, drawn: Callable[[], None] | None = None, at: Mapping[str, int] | None = None
+) -> None:
     """Draw a figure. On release the picked layer and the value of every control are in the state under their names.
 
     Args:
         drawn: is called once when the figure stands in the browser.
+        at: stops of controls that stand elsewhere than where the figure says.
     """
     controls = {each.name: each for each in (shown.pick, *shown.controls) if each}
 
@@ -208,9 +219,9 @@ def draw(shown: Figure, look: Palette, drawn: Callable[[], None] | None = None) 
         if shown.ask and answer in shown.ask.options:
             shown.ask.answered(answer)
 
-    layers = (shown.bars or shown.lines[0]).values.shape[-1]
-    data = live.plain(shown) | {"layers": layers, "finding": plain(shown.finding)}
-    live.draw(COMPONENT, f"figure-{shown.name}", data, choices(controls.values()), look, moved, drawn, answered)
+    known = choices(controls.values())
+    stops = known | {name: (stop, known[name][1]) for name, stop in (at or {}).items()}
+    live.draw(COMPONENT, f"figure-{shown.name}", {"fixed": shown.text}, stops, look, moved, drawn, answered)
 
 
 def choices(controls: Iterable[Control]) -> dict[str, tuple[int, range]]:

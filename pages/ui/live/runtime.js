@@ -30,7 +30,8 @@ export class Picture {
   leave() {}
 
   /** Draw what Python sent; returns what ends it. @param {Mount} mount */
-  show({ data, setTriggerValue }) {
+  show({ data: { fixed, ...rest }, setTriggerValue }) {
+    const data = { ...JSON.parse(fixed ?? "{}"), ...rest } // a text is written once for all readers
     const [first, waited, mount] = [!this.data, this.data?.waiting, ++this.#mounts]
     Object.assign(this, { data, tell: setTriggerValue })
     for (const [name, colour] of Object.entries(data.colours)) this.root.style.setProperty(`--${name}`, colour)
