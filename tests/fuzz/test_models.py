@@ -88,7 +88,7 @@ SPECIAL: dict[str, Callable[[Path], object]] = {
 }
 WITHOUT_END = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
 PATTERNS = ("(x+x+)+y", "(a*)*b|(.*)*$", "", "(", "(?<n>|\\g<n>x)+", "((a{1,1000}){1,1000}){1,1000}")
-WORDS = {"a": 0, "b": 1, "ab": 2, "<unk>": 3}
+SMALL = {"a": 0, "b": 1, "ab": 2, "<unk>": 3}
 UNKNOWN = st.sampled_from(["[UNK]", "<unk>", "", None, 1])
 IDS = st.sampled_from([0, 1, 2**24, 10**9, 2**32 - 1, 2**32, -1])
 
@@ -126,7 +126,7 @@ def tokenizer_part(draw: st.DrawFn) -> dict[str, Any]:
     if way == "filled":
         count = draw(st.sampled_from([0, 5, 10**9, 2**63]))
         return {"truncation": {"direction": "Right", "max_length": count, "strategy": "LongestFirst", "stride": 9}}
-    vocabulary = WORDS | {"a": draw(IDS)}
+    vocabulary = SMALL | {"a": draw(IDS)}
     model = {"vocab": vocabulary, "unk_token": draw(UNKNOWN)}
     if way == "words":
         kind = draw(st.sampled_from(["WordLevel", "WordPiece"]))
