@@ -7,7 +7,7 @@ from core.base.escape import plain
 from core.plan.spread import allocate, layer_parameters
 from core.results.anchors import Anchors
 from core.show.words import verdicts
-from pages.ui import frame, glossary, studies, subject, view, watch
+from pages.ui import best_known, frame, glossary, studies, subject, view, watch
 from pages.ui.allocate import actions, comparison, predicting, settings, spread, targets
 
 profile = subject.profile()
@@ -35,6 +35,7 @@ with left:
     try:
         allocation = allocate(request, profile)
     except UserError as error:
+        best_known.follow(request, profile)
         frame.error(error)
         actions.measure_linears(request, profile)
         view.end()
@@ -46,5 +47,6 @@ with left:
     if request.base.per_linear:
         spread.by_linear(now, request, profile)
 
+best_known.card(profile, request.target, treatment.pruner, "allocate.py")
 comparison.show(request, now, found if predicts else None, treatment, protocols, profile)
 actions.section(spread.as_manual(allocation, now) if held else allocation, request, profile)

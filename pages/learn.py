@@ -50,7 +50,7 @@ def show(chapter: str, profile: Profile) -> None:
     with st.container(horizontal=True):
         for link in screen.links:
             frame.link(*link)
-    st.caption(plain(words.named(profile)), help=plain(words.source(profile)))
+    st.caption(plain(words.named(profile)), help=plain(profile.provenance.get("text")))
     if screen.below:
         st.markdown(screen.below)
     glossary.words(CHAPTERS[chapter].terms.split(", "))

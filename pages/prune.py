@@ -4,14 +4,15 @@ import streamlit as st
 
 from core.base.errors import UserError
 from core.plan.spread import layer_parameters
-from pages.ui import form, frame, studies, subject, view, watch
+from pages.ui import best_known, form, frame, studies, subject, view, watch
+from pages.ui.allocate import settings
 from pages.ui.lab import continuations
 from pages.ui.prune import evaluate, export, pruning, results, search
 
 TERMS = ("budget", "correction", "control", "response", "harm", "perplexity", "nats")
 TABS = {
-    "results": "Results",
     "evaluate": "Evaluate",
+    "results": "Results",
     "best": "Best setting",
     "writing": "Generated text",
     "export": "Export",
@@ -24,13 +25,14 @@ try:
     layer_parameters(profile)
     in_view = pruning.allocation_in_view(profile)
 except UserError as error:
+    best_known.follow(settings.read(profile, drawn=False), profile)
     frame.error(error)
     st.page_link("allocate.py", label="Change the allocation", icon=":material/tune:")
     view.end()
 if job := watch.watched():
     watch.panel(job)
 groups = studies.groups(profile)
-part = form.switch("Part", TABS, "part", "results" if groups else "evaluate", label_visibility="collapsed")
+part = form.switch("Part", TABS, "part", "evaluate", label_visibility="collapsed")
 if part == "best":  # looks for an allocation of its own, so the one in view is not drawn
     search.show(profile)
     view.end()
@@ -42,6 +44,9 @@ if part == "results" and groups:
     results.show(studies.choose(groups, how.setting), groups, profile, how.setting, upper, in_view)
 else:
     with upper:
+        if part == "evaluate":
+            results.known(how.setting, groups, profile)
+            best_known.card(profile, how.setting.allocation.target, how.setting.pruner, "prune.py")
         pruning.bars(in_view)
     if part == "results":
         st.info("Nothing has been evaluated for this model yet: open Evaluate, see the cost, and press Run evaluation.")
@@ -53,3 +58,5 @@ else:
         continuations.under(how.setting, how.prompt)
     elif part == "export":
         export.show(how, profile)
+if part in ("evaluate", "results") and not how.wrong:
+    frame.link("prune.py", "Export this setting", view.here("prune.py") | {"part": "export"})

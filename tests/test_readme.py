@@ -45,8 +45,9 @@ def test_a_table_is_measured_again_by_the_studies_of_its_protocol(question: ques
     [found] = re.findall(r"for study in (\S+);", run.stdout)
     asked = list(map(read_study, README.parent.glob(found)))
     assert asked and all(each.model and each.settings for each in asked)
-    _, *amounts = questions.PROTOCOLS[question.folder]
-    assert {(each.evaluation.text.sequences, each.calibration.sequences) for each in asked} == {(*amounts,)}
+    spec = questions.committed()[question.folder].spec
+    amounts = spec.text.sequences, spec.calibration.sequences
+    assert {(each.evaluation.text.sequences, each.calibration.sequences) for each in asked} == {amounts}
 
 
 TEXTS = [README, *(README.parent / ".github/docs").glob("*.md")]

@@ -74,7 +74,7 @@ def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction])
             "anchors": [each.setting.name for each in anchors.settings],
             "left_out": anchors.left_out,
             "leave_one_out": off and off._asdict(),
-            "protocol": protocols.line(anchors.study),
+            "protocol": protocols.short(anchors.study),
         },
         "predicted_beside": said,
     }  # fmt: skip

@@ -19,8 +19,9 @@ from core.plan.spread import allocate, layer_means, linear_parameters
 from core.results.anchors import Anchors, Prediction
 from core.results.comparison import verdict
 from core.results.evaluated import EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice
+from core.results.evaluations import Evaluations, Slice, slice_of
 from core.results.protocols import Place, place
+from core.results.rows import Row
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -153,6 +154,21 @@ def where(
     """
     found = place(groups, target, pruner, has=has)
     return found if found and abs(found.part.target - target) < 1e-9 and found.part.pattern is None else None
+
+
+def lowest(groups: Iterable[Evaluations], target: float, pruner: str) -> Row | None:
+    """The lowest perplexity of a target by a pruner with any repair, where all pages look; None where none is known.
+
+    Corrections and patterns are left out.
+    """
+
+    def here(part: Slice) -> bool:
+        return (part.pruner, part.pattern) == (pruner, None) and abs(part.target - target) < 1e-9
+
+    found = place(groups, target, pruner, has=lambda _, part: here(part))
+    known = found.evaluations.settings if found else ()
+    known = [one for one in known if here(slice_of(one.setting)) and one.finite and not one.strength]
+    return Row(found.evaluations, min(known, key=lambda one: one.perplexity)) if known else None
 
 
 def interval(one: EvaluatedSetting) -> tuple[float, float]:

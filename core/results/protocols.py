@@ -204,21 +204,9 @@ def names(groups: Iterable[Evaluations]) -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def line(found: Evaluations) -> str:
-    """All that was read: texts by their files, amounts and precision."""
-    read, said = found.spec.calibration, [f"{_label(found.provenance)}, {_amount(found.spec.text)} tokens"]
-    if read:
-        said.append(f"calibrated on {_label(found.provenance, 'calibration')}, {_amount(read)}")
-    return " · ".join(dict.fromkeys([*said, found.spec.model.dtype, *_marks(found)]))
-
-
 def badge(found: Evaluations) -> str:
-    """The protocol with all that must be alike before two numbers are compared."""
-    return f"{line(found)} · {under_line(found)}"
-
-
-def under_line(found: Evaluations) -> str:
-    """What a protocol holds, and by which keys: settings, seeds, tasks, text, profiles, studies."""
+    """All that must be alike before two numbers are compared, what was measured so, and the keys of both."""
+    text, read, told = found.spec.text, found.spec.calibration, found.provenance
     keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {found.spec.key: ""}
     seeds = sorted({each.seed for each in found.points if each.seed is not None and each.evaluated is not None})
     listed = {
@@ -227,12 +215,16 @@ def under_line(found: Evaluations) -> str:
         "studies": (key[:SHORT] + mark for key, mark in keys.items()),
     }
     said = [
+        f"{_label(told)}, {_amount(text)} tokens",
+        *([f"calibrated on {_label(told, 'calibration')}, {_amount(read)}"] if read else []),
+        found.spec.model.dtype,
+        *_marks(found),
         several(len(found.settings), "setting"),
         *tasks_asked(found.spec.tasks),
-        f"text {found.spec.text.content[:SHORT]}",
+        f"text {text.content[:SHORT]}",
         *(f"{what} {words}" for what, each in listed.items() if (words := ", ".join(each))),
     ]
-    return " · ".join(said)
+    return " · ".join(dict.fromkeys(said))
 
 
 def _label(told: Mapping, role: str = "text") -> str:

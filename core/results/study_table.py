@@ -14,7 +14,7 @@ import numpy as np
 from core.base.formats import digits, per_cent
 from core.results.evaluated import Accuracy, Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, labels, shared_tasks, slice_of
-from core.results.protocols import line, short
+from core.results.protocols import short
 from core.results.rows import Row, names
 
 Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
@@ -85,7 +85,6 @@ ORIGIN = {
     "pruned in, s": Column(_pruned(_seconds), lambda value: f"{value:.3g}"),
     "calibration seeds": Column(lambda row: ", ".join(map(str, row.one.seeds))),
     "written": Column(lambda row: row.one.setting.name if row.one.setting else "dense", about="As commands read it"),
-    "read": Column(lambda row: line(row.study), about="Texts by their files, windows × tokens, precision"),
     "model": Column(lambda row: row.model),
     "created": Column(lambda row: row.study.provenance.get("created")),
     "study": Column(lambda row: row.study.spec.key),

@@ -42,9 +42,7 @@ def perplexities(store: Store, job: Job) -> None:
 
 def _texts(asked: StudyRequest) -> dict[str, str]:
     """The texts of a study as its provenance will name them."""
-    read = {"text": asked.evaluation.text, "calibration": asked.calibration}
-    spans = {role: ", documents {}-{}".format(*each.documents) if each.documents else "" for role, each in read.items()}
-    return {role: text_name(each.source) + spans[role] for role, each in read.items()}
+    return {"text": text_name(asked.evaluation.text.source), "calibration": text_name(asked.calibration.source)}
 
 
 def matrix(store: Store, job: Job) -> None:

@@ -27,7 +27,7 @@ HUES = {"gains": "blue", "costs": "orange"}  # of a change that is certain
 PICK = "Choose a protocol. Numbers of unlike protocols never share a chart."
 
 
-def groups(profile: Profile) -> dict[str, Evaluations]:
+def groups(profile: Profile | Entry) -> dict[str, Evaluations]:
     """The studies of the profile's model by protocol, the newest first, without those of the dense model alone."""
     entries = protocols.of_model(Store(), profile.spec.model)
     looked_at = [each.provenance.get("profile") for each in entries]
@@ -109,9 +109,8 @@ def badge(found: Evaluations, among: Mapping[str, Evaluations] | None = None) ->
     with st.popover(plain(protocols.short(found)), type="tertiary", help="Protocol", wrap=True):
         st.caption(plain(f"{protocols.badge(found)}."))
         if among and len(among) > 1:
-            below = [plain(protocols.under_line(each)) for each in among.values()]
             named = dict(zip(among, map(plain, protocols.names(among.values())), strict=True))
-            st.radio(PICK, list(among), key="study", format_func=named.get, captions=below)
+            st.radio(PICK, list(among), key="study", format_func=named.get)
 
 
 # --- their table ---------------------------------------------------------------------------------------------------

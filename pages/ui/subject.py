@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.ask.inputs import ModelSpec
 from core.base import profile_names
 from core.base.errors import UserError
 from core.base.escape import plain
@@ -76,6 +77,13 @@ def _load(key: str, root: str) -> Profile:
     return profiles.load(place, place.profile(key))
 
 
+def of_model(model: ModelSpec) -> str | None:
+    """The key of a profile of a model in any precision, the one in view where that is one; None: none is here."""
+    alike = [each.key for each in Store().entries("profile") if each.spec.model.weights == model.weights]
+    shown = st.session_state.get("profile")
+    return shown if shown in alike else next(iter(alike), None)
+
+
 def others() -> dict[str, str]:
     """Key -> name of every profile but the one in view, random-initialised twins first."""
     found = [entry for entry in Store().entries("profile") if entry.key != st.session_state.get("profile")]
@@ -86,7 +94,7 @@ def others() -> dict[str, str]:
 def heading(title: str, shown: Profile, terms: tuple[str, ...] = ()) -> None:
     """The page's question, what it is answered from, and the words it uses."""
     st.title(title, anchor=False)
-    st.caption(plain(words.named(shown)), help=plain(words.source(shown)))
+    st.caption(plain(words.named(shown)), help=plain(shown.provenance.get("text")))
     if terms:
         glossary.words(terms)
     warn(shown)

@@ -204,6 +204,17 @@ def here(page: str) -> dict[str, str]:
     return {name: value for name, value in url().items() if name != "job"}
 
 
+def last(key: str, default: Value) -> Value:
+    """The last value of a choice that may be another page's."""
+    return _view().remembered.get(key) or default
+
+
+def take(asked: Mapping[str, str]) -> None:
+    """Bring a view into sight here and on all pages that have a choice for any of it. A button's callback."""
+    _view().remembered |= asked
+    st.query_params.from_dict(asked)
+
+
 def write() -> None:
     """Bring the URL up to what the widgets hold so far: in one step, for each is an entry in the browser's history.
 

@@ -14,7 +14,7 @@ from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.results import candidates
 from tests import synthetic
-from tests.e2e.conftest import query, serving, unfold, working
+from tests.e2e.conftest import query, serving, settle, unfold, working
 
 Tab = Callable[..., Page]
 LAYERS = 6
@@ -79,7 +79,33 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
     link = page.get_by_role("link", name="Open on the Prune page")
     expect(link).to_be_visible()
     link.click()
-    expect(page.get_by_role("heading", name=re.compile(r"^8\.3 %.* 70 %$"))).to_be_visible()
+    answer = page.get_by_test_id("stMetric").first
+    expect(answer).to_contain_text(re.compile(r"70 % zeros.*8\.3.* % against uniform"))
     page.wait_for_url(lambda url: "job=" not in url)
-    expect(page.get_by_text("16 × 512 tokens").first).to_be_visible()
+    expect(page.get_by_text("16 × 512").first).to_be_visible()
     expect(other.get_by_role("link", name="Open on the Prune page")).to_be_visible()
+
+
+def test_one_click_uses_the_best_known_setting_as_far_as_its_export(demo: str, tab: Tab) -> None:
+    """It needs the profile of linears, which comes into view by itself."""
+    page = tab(f"{demo}/allocate")
+    profile = page.get_by_role("combobox", name="Profile")
+    before = profile.input_value()
+    card = page.locator(".st-key-best-known")
+    best = card.get_by_test_id("stMetricValue")
+    expect(best).to_have_css("font-size", "48px")
+    perplexity = best.inner_text()
+    card.get_by_role("button", name="Use this setting").click()
+    page.wait_for_url(re.compile("granularity"))
+    settle(page)
+    expect(profile).not_to_have_value(before)
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+    page.get_by_role("link", name="Prune with this allocation").click()
+    expect(page.locator("h1")).to_have_text("What does pruning cost?")
+    answer = page.get_by_test_id("stMetric").first
+    expect(answer).to_contain_text("Response per linear")
+    expect(answer.get_by_test_id("stMetricValue")).to_have_text(perplexity)
+    settle(page)
+    page.get_by_role("link", name="Export this setting").click()
+    expect(page.get_by_text("Setting to export: Response per linear")).to_be_visible()
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)

@@ -41,7 +41,7 @@ def save(
 
 def opened(**view: str) -> AppTest:
     """The page with a view in its URL."""
-    return opened_at("prune", **view)
+    return opened_at("prune", **({"part": "results"} | view))
 
 
 def verdict(app: AppTest) -> str:

@@ -20,14 +20,14 @@ from core.show.figures.style import Chart
 from core.show.words import verdicts
 from core.store.cache import HOME, Store
 
-PROTOCOLS = {  # folder of studies -> the text that judges, as it is called, its windows, and those of calibration
-    "plain": ("documents 800-999", 16, 4),
-    "repaired": ("documents 800-999", 48, 16),
-    "calibrated": ("documents 800-999", 48, 64),
-    "selecting": ("documents 600-799", 16, 8),
-    "controlled": ("wiki.test.raw", 24, 8),
-    "full": ("wiki.test.raw", 148, 16),
-    "second_family": ("documents 800-999", 24, 8),
+PROTOCOLS = {  # folder of studies -> their protocol
+    "plain": "C4 held out 16 × 512, calibrated on 4 × 512",
+    "repaired": "C4 held out 48 × 512",
+    "calibrated": "C4 held out 48 × 512, calibrated on 64 × 512",
+    "selecting": "C4 selection 16 × 512, calibrated on 8 × 512",
+    "controlled": "WikiText-2 24 × 512, calibrated on 8 × 512",
+    "full": "WikiText-2 148 × 2048",
+    "second_family": "C4 held out 24 × 256, calibrated on 8 × 512",
 }
 Choice = Callable[[Evaluations], Iterable[EvaluatedSetting]]
 
@@ -226,14 +226,6 @@ def answer(name: str) -> Answer:
 @cache
 def committed() -> dict[str, Evaluations]:
     """Folder -> its committed studies as one, whichever profile their allocations looked at."""
-    store = Store(HOME / "demo")
-    parts: dict[str, list[Evaluations]] = defaultdict(list)
-    for each in protocols.together(store, store.entries("study")).values():
-        parts[_folder(each)].append(each)
-    return {folder: protocols.merged(several) for folder, several in parts.items()}
-
-
-def _folder(found: Evaluations) -> str:
-    text, amounts = found.provenance["text"], (found.spec.text.sequences, found.spec.calibration.sequences)
-    [name] = [name for name, (words, *asked) in PROTOCOLS.items() if words in text and (*asked,) == amounts]
-    return name
+    store, folders = Store(HOME / "demo"), {name: folder for folder, name in PROTOCOLS.items()}
+    found = protocols.together(store, store.entries("study")).values()
+    return {folders[protocols.short(each)]: each for each in protocols.by_protocol(found)}

@@ -82,7 +82,7 @@ def _profile(found: Profile) -> Report:
     return Report(
         title=f"{called[shown[0]]}: {told[shown[0]]}",
         sentences=(
-            f"{words.source(found)}.",
+            f"{words.named(found)}.",
             *(findings.worst(compared(found, name)) for name in found.others),
             *filter(None, [findings.rounding(found)]),
         ),
@@ -98,7 +98,7 @@ def _charts(found: Profile, name: str) -> Iterator[Exhibit]:
     gains = np.nan_to_num(gains_of(found.seeds(name)).value[:-1], nan=-np.inf)
     asked = InView(found, name, int(gains.argmax()) if gains.size else 0)
     label = words.perturbation(found.perturbations[name])
-    note = f"{label}; the marked layer, {asked.layer}, has the greatest gain · {words.source(found)}"
+    note = f"{label}; the marked layer, {asked.layer}, has the greatest gain · {words.named(found)}"
 
     def draw(row: ChartRow, look: Palette) -> Chart:
         return row.draw(replace(asked, look=look))

@@ -91,10 +91,3 @@ def named(profile: Profile) -> str:
     about = described(profile.entry)
     text = f"{profile_names.part(about.text)} {about.sequences} × {about.length}"
     return f"{about.model} · {text}{profile.entry.mark}"
-
-
-def source(profile: Profile) -> str:
-    """Model, text and amount in one line."""
-    text = profile.spec.text
-    model, read = profile.provenance.get("model", profile.spec.model.content), profile.provenance.get("text", "text")
-    return f"{model} · {read} · {text.sequences} sequences of {text.length} tokens{profile.entry.mark}"

@@ -9,7 +9,7 @@ import streamlit as st
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.ask.commands import command_line, line, request_of
-from core.ask.measurements import EACH, measurements
+from core.ask.measurements import EACH, MeasureRequest, measurements
 from core.ask.typed import absolute
 from core.base.errors import UserError
 from core.base.escape import plain
@@ -69,21 +69,23 @@ def evaluate_anchors(why: str, treatment: Treatment, profile: Profile) -> None:
 
 
 def measure_linears(request: AllocationRequest, profile: Profile) -> None:
-    """The command that measures each linear alone, where a budget per linear lacks that."""
+    """The run that measures each linear alone, where a budget per linear lacks that."""
     if not request.base.per_linear or "text_source" not in profile.provenance:
         return
     try:
         responses.measured_linears(profile, request.base.pruner, request.base.objective)
     except UserError:
-        st.caption("This command measures each linear alone, and whatever else of this profile is not stored yet.")
-        frame.command(measuring(profile, request.base.pruner))
+        needed, device = measuring(profile, request.base.pruner), machine.devices()[0]
+        cost = lambda asked: st.markdown(work.words(work.estimate(asked, Store(), device)))  # noqa: E731
+        watch.ask(lambda: needed, cost, device, "Measure each linear", "measure-linears")
+        with st.expander("The same on the command line"):
+            frame.command(command_line(needed, "auto", Store().elsewhere))
 
 
-def measuring(profile: Profile, pruner: str) -> str:
-    """`python -m core measure ...`: everything that the profile holds, and each linear pruned alone."""
+def measuring(profile: Profile, pruner: str) -> MeasureRequest:
+    """Everything that the profile holds, and each linear pruned alone."""
     asked = remake.as_told(profile.entry)
     alone = [ResidualLinear(pruner=pruner, sparsity=sparsity, linear=EACH) for sparsity in MEASURED_ALONE]
     text = asked.text.model_copy(update={"source": absolute(asked.text.source)})
     both = (*asked.measurements, *measurements(alone))
-    request = asked.model_copy(update={"model": absolute(asked.model), "text": text, "measurements": both})
-    return command_line(request, "auto", Store().elsewhere)
+    return asked.model_copy(update={"model": absolute(asked.model), "text": text, "measurements": both})

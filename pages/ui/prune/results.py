@@ -84,6 +84,13 @@ def show(
     _details(shown)
 
 
+def known(setting: Setting, among: Mapping[str, Evaluations], profile: Profile) -> None:
+    """Draw what the setting in view was measured to cost, by the protocol of all pages; nothing where it was not."""
+    place = protocols.place(among.values(), setting.allocation.target, setting.treatment.name, setting)
+    if place and (one := place.evaluations.of(setting)) and _looked_alike(place.evaluations, setting, profile):
+        _headline(place.evaluations, {}, one)
+
+
 def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
     """What each setting costs, and what pruning had to be helped along with."""
     for each in shown.results.settings:
@@ -132,7 +139,7 @@ def _details(shown: Shown) -> None:
     """One of the details, picked by the reader."""
     st.header("Details", anchor=False)
     named = {key: name for key, (name, _) in DETAILS.items()}
-    chosen = form.switch("Details", named, "detail", "verdicts", label_visibility="collapsed")
+    chosen = form.choice("Details", named, "detail", "verdicts", label_visibility="collapsed")
     DETAILS[chosen][1](shown)
 
 

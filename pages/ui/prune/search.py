@@ -8,7 +8,6 @@ from functools import partial
 
 import streamlit as st
 
-from core.ask import grammar
 from core.ask.inputs import WindowRequest
 from core.ask.naming import PRUNERS
 from core.ask.requests import BestRequest
@@ -23,13 +22,11 @@ from core.models.sources import refuse_fetch
 from core.results import best, search_plan, text_splits
 from core.results.best import Best
 from core.results.comparison import FEWEST_WINDOWS
-from core.results.evaluations import slice_of
 from core.show.report import remake
 from core.show.words import advice
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import form, frame, studies, view, watch
-from pages.ui.allocate import settings
+from pages.ui import best_known, form, frame, studies, view, watch
 from pages.ui.prune import pruning
 
 AIMS = {"target": "a target sparsity", "loss": "a limit on the loss"}
@@ -158,7 +155,7 @@ def _answer(entry: Entry) -> None:
     studies.hero(f"Perplexity of {advice.called(found.answer)}", answer, answer.against_uniform)
     more = [*advice.comparisons(found), advice.loss(found)]
     st.markdown("\n".join([f"**{plain(advice.answer(found))}**", "", *(f"- {plain(each)}" for each in more)]))
-    _use(entry, found)
+    best_known.button(partial(in_view, entry, found), "prune.py", "use")
     st.caption(plain(text_splits.described(found.request)))
     texts = {"text": text_name(found.request.final.source), **found.provenance.texts}
     texts["text"] = texts.pop("final", texts["text"])
@@ -190,46 +187,17 @@ def _background(found: Best) -> None:
             frame.command(line)
 
 
-def _use(entry: Entry, found: Best) -> None:
-    """The button that brings the answer into view, so that the other tabs show and export it."""
-    try:
-        query = view.here("prune.py") | in_view(entry, found)
-    except UserError as error:
-        st.caption(f"It cannot be used on this page: {plain(error)}.")
-        return
-    icon = ":material/arrow_forward:"
-    st.button(
-        "Use this setting", on_click=st.query_params.from_dict, args=[query], type="primary", icon=icon, key="use"
-    )
-
-
 def in_view(entry: Entry, found: Best) -> dict[str, str]:
-    """What the URL must say so that the answer is what is in view, defaults included: what is left out would stay.
+    """What the URL must say so that the answer is what is in view.
 
     Raises:
         UserError: the page has no choice for it, or only a pack names what it needs.
     """
     asked = best.export_request(found, whole(found.request), "", overwrite=False)
-    setting, text = asked.setting, asked.calibration
-    refuse_fetch(entry, Store(), asked.model, asked.revision, text.source)
+    refuse_fetch(entry, Store(), asked.model, asked.revision, asked.calibration.source)
     if Store().path(found.spec.profile) is None:
-        raise UserError("the profile that the candidates looked at was deleted, and others give other sparsities")
-    if (text.seed, text.packing, text.bos) != (0, None, "protocol"):
+        raise UserError(best_known.GONE)
+    if not best_known.chosen(asked.calibration):
         raise UserError("the page has no choice for the windows of its calibration text: use the command line below")
-    return {
-        settings.WORD: grammar.write(setting.allocation),
-        "hand": "",
-        "profile": found.profile,
-        "by": setting.pruner,
-        "repair": setting.repair or "none",
-        "pattern": setting.pattern or "none",
-        "sequential": str(setting.true_sequential),
-        "seeds": str(setting.calibration_seed),
-        "calibration": text.source,
-        "calibration_documents": "-".join(map(str, text.documents or ())),
-        "calibration_windows": str(text.sequences),
-        "calibration_length": str(text.length),
-        "within": slice_of(setting).name,
-        "part": "results",
-        **({"study": found.final.spec.key} if Store().path(found.final.spec) else {}),
-    }
+    study = found.final.spec.key if Store().path(found.final.spec) else None
+    return best_known.in_view(asked.setting, asked.calibration, found.profile, study)

@@ -66,12 +66,10 @@ def link(store: Store, entry: Entry) -> None:
         watch.open_profile(entry.key)
         return
     study = getattr(entry.spec, "final", entry.spec)
-    alike = [each.key for each in store.entries() if each.spec.model.weights == study.model.weights]
-    if not alike:
+    profile = subject.of_model(study.model)
+    if profile is None:
         st.caption("The Prune page shows it once a profile of its model is here: import or measure one.")
         return
-    shown = st.session_state.get("profile")
-    profile = shown if shown in alike else alike[0]
     frame.link("prune.py", "Open on the Prune page", {"study": study.key, "part": "results", "profile": profile})
 
 

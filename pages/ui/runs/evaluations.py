@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from core.ask.allocations import AllocationRequest
 from core.base.escape import plain
+from core.kinds.treatments import USUAL
 from core.results import evaluations
 from core.results.protocols import SHORT
 from core.results.study_table import Row, beside_first, names, rows_of, study_table
 from core.show.words import verdicts
 from core.store.cache import Entry, Store
 from core.store.files import changed
-from pages.ui import frame, studies, view
+from pages.ui import best_known, frame, studies, view
 from pages.ui.runs import actions
 
 NOTHING = (
@@ -31,6 +33,9 @@ def show(store: Store) -> None:
     if not rows:
         frame.nothing(NOTHING, "prune.py", "Prune and evaluate")
         return
+    if key := st.session_state.get("profile"):
+        target = view.last("target", AllocationRequest().target)
+        best_known.card(store.profile(key), target, view.last("by", USUAL), "prune.py")
     table = study_table(rows.values())
     studies.show_table(table, "Every evaluated setting with all that was measured of it", "evaluations", "evaluations")
     compared = _picked(rows)
@@ -70,6 +75,8 @@ def _answer(row: Row, first: Row) -> None:
         other, change = "the first", None if row.apart(first) else row.one.against(first.one)
     studies.hero(f"Perplexity of {row.called}", row.one, change, other)
     studies.badge(row.study)
+    if row.one.setting:
+        best_known.button(lambda: best_known.using(row), "prune.py", f"use-{row.key}")
 
 
 def _compare(rows: Sequence[Row]) -> None:

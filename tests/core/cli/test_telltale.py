@@ -43,7 +43,7 @@ def test_what_leaves_the_machine_names_files_and_hashes(say: Callable, home: Pat
         left[f"{key}.html"] = (tmp_path / f"{key}.html").read_bytes()
     loaded = profiles.load(store, store.profile(profile["key"]))
     left["allocation"] = say("allocate", "--profile", profile["key"], "--json").out.encode()
-    left["words"] = words.source(loaded).encode()
+    left["words"] = words.named(loaded).encode()
     assert {"README.md", "recipe.json", "config.json", "allocation"} <= left.keys()
     assert [name for name, data in left.items() if TELLTALE in data or str(tmp_path).encode() in data] == []
     weights = hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest().encode()

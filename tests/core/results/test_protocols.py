@@ -47,10 +47,9 @@ def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_i
     store = Store(tmp_path)
     found = protocols.together(store, protocols.of_model(store, profile.model))
     assert {each.profiles: len(each.settings) for each in found.values()} == {(key,): len(seen[key]) for key in seen}
-    assert len({protocols.line(each) for each in found.values()}) == 1
+    assert len({protocols.short(each) for each in found.values()}) == 1
     for each in found.values():
-        for said in (protocols.under_line(each), protocols.badge(each)):
-            assert f"profiles {each.profiles[0][:6]} · studies" in said
+        assert f"profiles {each.profiles[0][:6]} · studies" in protocols.badge(each)
 
 
 def test_beside_another_a_protocol_lends_what_it_has_alone_and_every_seed_of_uniform(tmp_path: Path) -> None:
@@ -70,7 +69,7 @@ def test_beside_another_a_protocol_lends_what_it_has_alone_and_every_seed_of_uni
     assert seeds == {"uniform": (0, 1), "owl": (0,), "response": (0, 1)}
     assert found.entries == mine.entries and other.key not in {each.key for each in found.guests}
     assert f"profiles {'a' * 6}, {'b' * 6} · studies {mine.entries[0].key[:6]}, " in protocols.badge(found)
-    assert protocols.line(found) == protocols.line(mine)
+    assert protocols.short(found) == protocols.short(mine)
 
 
 def test_the_order_in_which_a_checkout_wrote_what_ships_does_not_count() -> None:

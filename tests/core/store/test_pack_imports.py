@@ -150,8 +150,8 @@ def test_the_word_stands_where_numbers_do(here: Store, empty: Store) -> None:
     rows = dict(reports.report(empty, entry).origin)
     assert [rows["imported in a pack, SHA-256"]] == list(entry.packs) and len(entry.packs[0]) == 64
     assert rows["device"] == TOLD["device"]  # who measured it, as the pack says
-    assert all("imported" in each for each in (words.source(found), protocols.line(study), protocols.badge(study)))
-    assert "imported" not in words.source(profiles.load(here, next(here.entries())))
+    assert all("imported" in each for each in (words.named(found), protocols.short(study), protocols.badge(study)))
+    assert "imported" not in words.named(profiles.load(here, next(here.entries())))
 
 
 def test_the_tokens_of_an_imported_profile_fetch_nothing(

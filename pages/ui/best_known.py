@@ -1,0 +1,145 @@
+"""The best known setting of a model as a card, and what brings a measured setting into view: its profile follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.ask import grammar, naming
+from core.ask.allocations import AllocationRequest
+from core.ask.inputs import WindowRequest
+from core.ask.naming import PRUNERS
+from core.ask.settings import Setting
+from core.ask.typed import PROJECT, absolute
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.models.sources import text_is_here
+from core.plan.spread import allocate
+from core.results import leaderboard
+from core.results.evaluations import profile_key, slice_of
+from core.results.rows import Row
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from pages.ui import studies, subject, view
+from pages.ui.allocate import settings
+
+USE = "Use this setting"
+GONE = "the profile that its allocation looked at is not here, and others give other sparsities"
+
+
+def card(of: Profile | Entry, target: float, pruner: str, page: str) -> None:
+    """The lowest perplexity at a target by a pruner, and the button that uses it; nothing where none was measured.
+
+    Args:
+        of: a profile of the model.
+        pruner: its name without a repair; any repair may follow.
+        page: where the setting is used.
+    """
+    row = leaderboard.lowest(studies.groups(of).values(), target, pruner)
+    if row is None:
+        return
+    with st.container(border=True, key="best-known"):
+        called = naming.setting(row.one.setting)
+        about = f"Best known by {PRUNERS[pruner]}: {called}"
+        studies.hero(about, row.one, row.one.against_uniform)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            studies.badge(row.study)
+            button(lambda: using(row), page, "use-best")
+
+
+def button(query: Callable[[], dict[str, str]], page: str, key: str) -> None:
+    """The button that brings a setting into view on a page, or why it cannot be.
+
+    Args:
+        query: what the URL of the page then says.
+    """
+    try:
+        asked = query()
+    except UserError as error:
+        st.caption(f"It cannot be used on this page: {plain(error)}.")
+        return
+    how = {"type": "primary", "icon": ":material/arrow_forward:", "key": key}
+    if page.removesuffix(".py") == st.session_state.get("page"):
+        st.button(USE, on_click=view.take, args=[view.here(page) | asked], **how)
+    elif st.button(USE, **how):
+        st.switch_page(page, query_params=asked)
+
+
+def using(row: Row) -> dict[str, str]:
+    """What the URL says of a measured setting, with the profile that its allocation looked at.
+
+    Its calibration text is left as it is where that is not on this machine.
+
+    Raises:
+        UserError: the page has no choice for it, or the profile is gone.
+    """
+    one, study = row.one, row.study
+    mine = one.result.setting, one.result.pruned
+    holding = (each for each in (*study.entries, *study.guests) for point in each.spec.points
+               if (point.setting, point.pruned) == mine)  # fmt: skip
+    told = next(holding).provenance
+    asked, looked_at, text = one.setting.allocation, subject.of_model(study.spec.model), None
+    if asked.base.profiled or asked.correction.strength:
+        looked_at = profile_key(Store(), told.get("profile"))
+    if looked_at not in {each.key for each in Store().entries("profile")}:
+        raise UserError(GONE)
+    if read := told.get("request", {}).get("calibration"):
+        text = WindowRequest.model_validate(read)
+        text = text.model_copy(update={"source": absolute(text.source, PROJECT)})
+    if text and not (chosen(text) and text_is_here(text.source)):
+        text = None
+    return in_view(one.setting, text, looked_at, study.entries[-1].key)
+
+
+def chosen(text: WindowRequest) -> bool:
+    """Whether the page has a choice for the windows of a calibration text."""
+    return (text.seed, text.packing, text.bos) == (0, None, "protocol")
+
+
+def in_view(setting: Setting, text: WindowRequest | None, profile: str | None, study: str | None) -> dict[str, str]:
+    """What the URL must say so that a setting is in view, defaults included: what is left out would stay.
+
+    Args:
+        text: that calibrates; None: it stays as it is.
+        profile, study: keys; None: as in view.
+
+    Raises:
+        UserError: the page has no choice for it.
+    """
+    found = {
+        settings.WORD: grammar.write(setting.allocation),
+        "hand": "",
+        "by": setting.pruner,
+        "repair": setting.repair or "none",
+        "pattern": setting.pattern or "none",
+        "sequential": str(setting.true_sequential),
+        "seeds": str(setting.calibration_seed),
+        "within": slice_of(setting).name,
+        "part": "results",
+    }
+    if text:
+        found |= {
+            "calibration": text.source,
+            "calibration_documents": "-".join(map(str, text.documents or ())),
+            "calibration_windows": str(text.sequences),
+            "calibration_length": str(text.length),
+        }
+    keys = {"profile": profile, "study": study}
+    return found | {name: key for name, key in keys.items() if key}
+
+
+def follow(asked: AllocationRequest, profile: Profile) -> None:
+    """Bring another profile of the model into view that has what an allocation looks at; return where none has."""
+    for key, name in subject.others().items():
+        other = subject.load(key)
+        if other.spec.model.weights != profile.spec.model.weights:
+            continue
+        try:
+            allocate(asked, other)
+        except UserError:
+            continue
+        st.toast(plain(f"Profile in view now: {name}. It has what this allocation looks at."))
+        view.write()
+        st.query_params["profile"] = key
+        st.rerun()

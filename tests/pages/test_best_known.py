@@ -1,0 +1,86 @@
+"""The best known setting: one button brings it into view on Allocate, Prune and Runs, and its profile follows."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.ask import grammar
+from core.ask.measurements import MeasureRequest
+from core.ask.settings import Setting
+from core.jobs import queue
+from core.store.cache import Store
+from core.store.deleting import delete
+from tests import synthetic
+from tests.pages.opening import badges, opened_at, url
+from tests.pages.prune_page import LAYERS, OWL, PROFILE, save
+
+LINEARS = synthetic.linears_spec(LAYERS)
+BEST = Setting(allocation=grammar.method("response granularity=linear", 0.7), repair="refit")
+PLACES = [("allocate", {}), ("prune", {}), ("runs", {"show": "evaluations"})]
+
+
+def cost(setting: Setting) -> float:
+    return 3.0 - 0.5 * bool(setting.repair) - 0.4 * (setting.allocation.base.kind == "response")
+
+
+@pytest.fixture
+def known(store: Store) -> str:
+    """Settings that looked at two profiles, of which the best looked at the one that measured each linear alone."""
+    key = synthetic.save_profile(store.root, LINEARS, LAYERS, "deep model")
+    save(store, (Setting(allocation=OWL), Setting(allocation=OWL, pruner="sparsegpt")), cost)
+    spec = synthetic.study_spec(PROFILE, (BEST,), LAYERS, text="invented evaluation text")
+    synthetic.save_study(store.root, spec, LAYERS, key, cost)
+    return key
+
+
+@pytest.mark.parametrize(("page", "view"), PLACES)
+def test_one_click_uses_the_best_known_setting_and_its_profile_follows(known: str, page: str, view: dict) -> None:
+    app = opened_at(page, profile=PROFILE.key, by="wanda", **view)
+    card = next(each for each in app.metric if each.label.startswith("Best known by Wanda: "))
+    assert "Response per linear, 70 % zeros, Wanda, refit" in card.label and badges(app)
+    app.button(key="use-best").click().run()
+    assert not app.exception and not app.error and not app.warning
+    assert app.session_state["profile"] == known
+    if page == "allocate":
+        assert app.session_state["base"] == "response"
+        app = app.switch_page("prune.py").run()
+    assert grammar.read_allocation(url(app)["allocation"]) == BEST.allocation
+    assert (app.session_state["by"], app.session_state["repair"]) == ("wanda", "refit")
+    assert not app.exception and not app.error
+    assert any("70 % zeros, Wanda, refit" in each.label for each in app.metric)
+
+
+def test_a_budget_per_linear_brings_the_profile_of_linears_into_view(known: str) -> None:
+    for page in ("allocate", "prune"):
+        app = opened_at(page, profile=PROFILE.key, allocation="response granularity=linear:0.7")
+        assert app.session_state["profile"] == known and url(app)["profile"] == known
+        assert not app.error and not app.exception and "looks at" in app.toast[0].value
+
+
+def test_where_no_profile_has_each_linear_one_button_measures_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(synthetic.TOLD, "model_source", "demo")
+    monkeypatch.setitem(synthetic.TOLD, "text_source", "demo")
+    told = synthetic.profile_spec(LAYERS, seed=3, prunable=True)
+    synthetic.save_profile(store.root, told, LAYERS)
+    app = opened_at("allocate", profile=told.key, allocation="response granularity=linear:0.7")
+    assert app.error and app.session_state["profile"] == told.key
+    app.button(key="measure-linears").click().run()
+    (job,) = queue.jobs(store)
+    assert isinstance(job.request, MeasureRequest) and not app.exception
+    assert {each.perturbation.prunes for each in job.request.measurements} >= {"layer", "linear"}
+
+
+def test_without_its_profile_the_best_known_setting_is_told_but_not_offered(known: str, store: Store) -> None:
+    delete(store, store.profile(known))
+    app = opened_at("prune", profile=PROFILE.key)
+    assert any(each.label.startswith("Best known by Wanda: Response per linear") for each in app.metric)
+    assert any("used on this page: the profile" in each.value for each in app.caption)
+    assert "use-best" not in {each.key for each in app.button}
+
+
+def test_nothing_is_best_where_nothing_was_measured(known: str) -> None:
+    for view in ({"allocation": "owl:0.55"}, {"by": "alps"}):
+        app = opened_at("prune", profile=PROFILE.key, **view)
+        assert not app.exception and not app.metric
