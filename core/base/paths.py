@@ -20,7 +20,7 @@ MOST = {  # bytes of a file, by what it is read as
     "settings file": 2**27,
     "text file": 2**28,
     "text table": 2**30,
-    "data file": 2**30,
+    "data file": 2**28,
     "pack": 2**28,
     "weights file": math.inf,  # of which only the header is read whole
 }

@@ -17,30 +17,34 @@ import lm_eval.utils
 import torch
 import tqdm
 from jinja2.exceptions import SecurityError
-from lm_eval.api.registry import metric_registry
+from lm_eval.api.registry import aggregation_registry, metric_registry
 from lm_eval.evaluator import evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
 from core.base.errors import UserError
-from core.evaluate.sandbox import sandboxed
+from core.base.escape import brief
+from core.evaluate.sandbox import LONGEST, Renderer
 from core.models import hub
 from core.models.loading import Loaded
 
 BATCH = 2048  # tokens per forward
 MOST_WARNINGS = 10**6
+SCORED = ("acc", "acc_norm")
+MOST_CHOICES = 1000  # of an example, on average
 FEW_SHOT_SEED = 1234  # the harness's own default
 
+RENDERER = Renderer()
 Step = Callable[[int, int], None]  # told how many examples are done, and of how many; may raise Cancelled
 
 
 def _render_in_the_sandbox() -> None:
-    """From now on lm-eval renders every template of this process in the sandbox; as it comes, templates run code.
+    """From now on lm-eval has every template of this process rendered in the sandbox; as it comes, they run code.
 
     Raises:
         RuntimeError: this lm-eval renders elsewhere.
     """
-    lm_eval.utils.env = sandboxed(lm_eval.utils.env)
+    lm_eval.utils.env = RENDERER
     try:
         lm_eval.api.task.utils.apply_template("{{ ''.__class__ }}", {})
     except SecurityError:
@@ -72,10 +76,11 @@ def built(task: str | dict[str, Any]) -> dict[str, lm_eval.api.task.Task]:
     """The task objects of a name in the harness, or of a configuration, by name; this reads their data.
 
     Raises:
-        UserError: a configuration has a metric that is not lm-eval's own.
+        UserError: a configuration has a metric or an aggregation that is not lm-eval's own.
     """
+    RENDERER.begin()
     if isinstance(task, dict):
-        _check_metrics(task)
+        task = task | {"metric_list": _scored(task)}
     manager = catalogue() if isinstance(task, str) else TaskManager(include_defaults=False)
     found = manager.load([task])["tasks"]
     for each in found.values():
@@ -85,27 +90,35 @@ def built(task: str | dict[str, Any]) -> dict[str, lm_eval.api.task.Task]:
     return found
 
 
-def _check_metrics(config: dict[str, Any]) -> None:
-    """A metric that lm-eval does not know is loaded by the package evaluate, which runs a script of that name."""
-    for each in config.get("metric_list") or ():
-        name = each.get("metric")
-        if each.get("hf_evaluate") or name not in metric_registry:
-            raise UserError(
-                f"the task {config['task']} has the metric {name}, which is not one of lm-eval's own: code from a task "
-                "folder is not run"
-            )
+def _scored(config: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The metrics of a task that are read; one that lm-eval does not know would be loaded as a script of that name."""
+    listed = config.get("metric_list")
+    for each in listed or ():
+        for kind, known in (("metric", metric_registry), ("aggregation", aggregation_registry)):
+            if kind in each and each[kind] not in known:
+                raise UserError(
+                    f"the task {config['task']} has the {kind} {brief(each[kind])}, which is not one of lm-eval's own: "
+                    "code from a task folder is not run"
+                )
+    return listed and [each for each in listed if each["metric"] in SCORED]
 
 
-def answers(loaded: Loaded, task: lm_eval.api.task.Task, rows: list[int], step: Step) -> list[dict[str, Any]]:
+def answers(
+    loaded: Loaded, task: lm_eval.api.task.Task, rows: list[int], step: Step, reading: Callable[[Callable], Callable]
+) -> list[dict[str, Any]]:
     """What lm-eval logs for each example, in the order of the rows.
 
     `evaluate` and not `simple_evaluate`, whose additions are seeds for the whole process and a description of the
     machine that takes longer than a small task.
 
+    Args:
+        reading: wraps what reads the examples, before and after the model, so that its errors are one sentence.
+
     Raises:
-        UserError: a choice has more tokens than the model takes.
+        UserError: a choice has more tokens than the model takes, or an example cannot be read.
     """
     name = task.task_name
+    task.build_all_requests, task.process_results = map(reading, (task.build_all_requests, task.process_results))
     logged = evaluate(
         lm=Scorer(loaded, name, len(rows), step),
         task_dict={"tasks": {name: task}},
@@ -136,6 +149,12 @@ class Scorer(HFLM):
         self._task, self._start, self._size = task, 0, 0
 
     def loglikelihood(self, requests: list, disable_tqdm: bool = True) -> list[tuple[float, bool]]:
+        longest, most = max(sum(map(len, each.args)) for each in requests), MOST_CHOICES * self.cache_hook.examples
+        if longest > LONGEST or len(requests) > most:
+            raise UserError(
+                f"the task {self._task} has an example of over {LONGEST:,} characters or {MOST_CHOICES:,} choices: "
+                "leave it out"
+            )
         self.cache_hook.requests = len(requests)
         return super().loglikelihood(requests, disable_tqdm=True)
 

@@ -1,17 +1,35 @@
-"""A place where templates of strangers are rendered and run no code."""
+"""A place where templates of strangers are rendered and run no code: a process of its own, with bounds.
+
+A template may count without end, search with a regular expression that backtracks, or write gigabytes: whatever does
+not answer soon, or takes much memory, is ended with its process, on every system.
+"""
 
 from __future__ import annotations
 
 import datetime
+import faulthandler
+import json
+import pickle
+import re
+import subprocess
 import sys
-from typing import Any, NoReturn
+from functools import cache, partial
+from pathlib import Path
+from time import monotonic
+from types import SimpleNamespace
+from typing import Any, BinaryIO, NoReturn
 
-from jinja2 import BaseLoader, Environment, TemplateError, TemplateRuntimeError
+from jinja2 import BaseLoader, StrictUndefined, Template, TemplateError, TemplateRuntimeError
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Cycler, Joiner, Namespace
 
+SECONDS, ALLOWANCE = 5, 300  # that a template may take once, and those of a task in all
+MEMORY = 2**30  # bytes that its process may take, where the system can say so
+LONGEST, MOST_WRITTEN = 2**18, 2**28  # characters that a template may write once, and those of a task in all
+PROJECT = Path(__file__).resolve().parent.parent.parent
+HEAD = 8  # bytes that say how long a message is
 NUMBERS = (int, float, complex)
 TIMES = (datetime.date, datetime.time, datetime.timedelta)
 JINJA = (LoopContext, Cycler, Joiner, Namespace)
@@ -35,15 +53,104 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def handle_exception(self, source: str | None = None) -> NoReturn:
         error = sys.exc_info()[1]
         if isinstance(error, Exception) and not isinstance(error, TemplateError):
-            raise TemplateRuntimeError(str(error)) from error
+            raise TemplateRuntimeError(str(error) or type(error).__name__) from error
         super().handle_exception(source)
 
 
-def sandboxed(ordinary: Environment) -> Sandbox:
-    """An environment that renders as another does, its filters and tests included, in the sandbox."""
-    found = Sandbox(
-        loader=BaseLoader(), undefined=ordinary.undefined, keep_trailing_newline=ordinary.keep_trailing_newline
-    )
-    found.filters.update(ordinary.filters)
-    found.tests.update(ordinary.tests)
+class Renderer:
+    """Stands where lm-eval has its Jinja environment, and has templates rendered in the other process."""
+
+    def __init__(self) -> None:
+        self._other: subprocess.Popen | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """A new task begins: it may take as long, and write as much, as any."""
+        self.seconds, self.characters = float(ALLOWANCE), MOST_WRITTEN
+
+    def from_string(self, template: str) -> SimpleNamespace:
+        return SimpleNamespace(render=partial(self.render, template))
+
+    def render(self, template: str, /, **values: Any) -> str:
+        """
+        Raises:
+            SecurityError, TemplateError: the template is wrong, reaches for code, or takes or writes too much.
+        """
+        began = monotonic()
+        if self._other is None or self._other.poll() is not None:
+            self._other = subprocess.Popen(
+                [sys.executable, "-m", __name__], cwd=PROJECT,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        try:
+            _send(self._other.stdin, pickle.dumps((template, values)))
+            text, wrong, of_security = json.loads(_receive(self._other.stdout))
+        except (OSError, EOFError):
+            self._other.wait()
+            raise TemplateError(f"a template takes over {SECONDS} s or {MEMORY / 2**30:g} GiB of memory") from None
+        if wrong is not None:
+            raise (SecurityError if of_security else TemplateError)(wrong)
+        self.seconds -= monotonic() - began
+        self.characters -= len(text)
+        if min(self.seconds, self.characters) < 0:
+            raise TemplateError(f"its templates take over {ALLOWANCE} s, or write over {MOST_WRITTEN:,} characters")
+        return text
+
+
+def _send(pipe: BinaryIO, message: bytes) -> None:
+    pipe.write(len(message).to_bytes(HEAD) + message)
+    pipe.flush()
+
+
+def _receive(pipe: BinaryIO) -> bytes:
+    head = pipe.read(HEAD)
+    message = pipe.read(int.from_bytes(head))
+    if not message:
+        raise EOFError
+    return message
+
+
+# --- the other process ---------------------------------------------------------------------------------------------
+
+
+@cache
+def _environment() -> Sandbox:
+    """As lm-eval's own, in the sandbox."""
+    found = Sandbox(loader=BaseLoader(), undefined=StrictUndefined, keep_trailing_newline=True)
+    found.filters["regex_replace"] = lambda text, pattern, by, count=0: re.sub(pattern, by, text, count=count)
     return found
+
+
+@cache
+def _compiled(template: str) -> Template:
+    return _environment().from_string(template)
+
+
+def _answer(message: bytes) -> tuple[str | None, str | None, bool]:
+    """The text of a template, or what is wrong, and whether it reached for code."""
+    template, values = pickle.loads(message)
+    try:
+        text = _compiled(template).render(**values)
+    except Exception as error:  # whatever a stranger's template makes Jinja stumble over, RecursionError among others
+        return None, str(error) or type(error).__name__, isinstance(error, SecurityError)
+    if len(text) > LONGEST:
+        return None, f"a template writes {len(text):,} characters, more than {LONGEST:,}", False
+    return text, None, False
+
+
+def _serve() -> None:
+    """Answer until nobody asks."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    while True:
+        message = _receive(sys.stdin.buffer)
+        faulthandler.dump_traceback_later(SECONDS, exit=True)  # a thread that waits for no lock of Python's
+        answer = json.dumps(_answer(message)).encode()
+        faulthandler.cancel_dump_traceback_later()
+        _send(sys.stdout.buffer, answer)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,7 +1,7 @@
 """Zero-shot tasks from a folder of YAML files, as lm-eval reads them, with nothing that could reach for the network.
 
-A file is plain data: what would run code from the folder (`!function` tags, data in other formats than FORMATS), read
-more than the hash over the files tells of (`use_prompt`) or write anywhere (`cache_dir`) is refused.
+A file is plain data of bounded size: what would run code from the folder (`!function` tags, data in other formats),
+read more than the hash over the files tells of (`use_prompt`) or write anywhere (`cache_dir`) is refused.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from pyarrow import ArrowException, parquet
 
@@ -22,18 +23,15 @@ from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.formats import gist
 from core.base.paths import exists, read_text, readable
+from core.base.spec import checked
+from core.evaluate.task_schema import Keys, Reading
 from core.models.file_hashes import sha256
 
 COLUMN = re.compile(r'"_type": "([^"]*)"')
 PLAIN = {"Value", "ClassLabel", "List", "LargeList", "Sequence", "Translation", "TranslationVariableLanguages"}
-ELSEWHERE = ("use_prompt", "doc_to_image", "doc_to_audio", "doc_to_video")  # than the text of an example
-FORMATS = ("csv", "json", "parquet", "text")  # that datasets reads without running anything from the folder
-READING = (  # what a task may say of how its data files are read: other options write, or read elsewhere
-    "data_files", "field", "columns", "keep_linebreaks", "sample_by", "encoding", "encoding_errors", "sep", "delimiter",
-    "header", "names", "column_names", "index_col", "usecols", "skiprows", "nrows", "skipfooter", "skipinitialspace",
-    "skip_blank_lines", "na_values", "keep_default_na", "na_filter", "true_values", "false_values", "thousands",
-    "decimal", "comment", "lineterminator", "quotechar", "quoting", "doublequote", "escapechar", "on_bad_lines",
-)  # fmt: skip
+FLAT = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[^][{}"]++')  # JSON but its brackets; possessive: nothing is remembered
+DEEPEST = 100  # brackets within each other: what reads JSON may break where there are thousands
+MOST_NODES, MOST_DIGITS, MOST_FILES = 10_000, 40, 50  # of a YAML file, of a number in it, that a task includes
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +80,7 @@ def with_data(task: TaskFile) -> tuple[dict[str, Any], tuple[Path, ...], str]:
     """
     from datasets import config
 
-    _check_plain(task)
+    _check_keys(task)
     found: list[Path] = []
 
     def resolved(value: Any) -> Any:
@@ -93,10 +91,10 @@ def with_data(task: TaskFile) -> tuple[dict[str, Any], tuple[Path, ...], str]:
         found.append(_data_file(task, str(value)))
         return str(found[-1])
 
-    options = _options(task)
+    options = dict(task.config["dataset_kwargs"])
     options["data_files"] = resolved(options["data_files"])
-    for path in found if task.config["dataset_path"] == "parquet" else ():
-        _check_columns(task, path)
+    for path in found:
+        _check_data(task, path)
     files = (*task.sources, *found)
     read = content(files)
     # datasets finds its copy of a file again by path and time alone: a place for every content keeps them apart
@@ -104,32 +102,55 @@ def with_data(task: TaskFile) -> tuple[dict[str, Any], tuple[Path, ...], str]:
     return {**task.config, "dataset_kwargs": options}, files, read
 
 
-def _options(task: TaskFile) -> dict[str, Any]:
-    """What a task says of its data files and of how they are read."""
-    options = task.config.get("dataset_kwargs")
+def _check_keys(task: TaskFile) -> None:
+    """Refuse keys and values that a task over choices has no use for: some of them run code or read elsewhere."""
+    name, options = f"{task.name} ({task.sources[0].name})", task.config.get("dataset_kwargs")
     if not isinstance(options, dict) or not options.get("data_files"):
-        raise UserError(
-            f"the task {task.name} names no data files: a task from a folder needs dataset_kwargs.data_files"
-        )
-    for name in options:
-        if name not in READING:
+        raise UserError(f"the task {name} names no data files: a task from a folder needs dataset_kwargs.data_files")
+    for key in map(str, options):
+        if key not in Reading.model_fields:
             raise UserError(
-                f"the task {task.name} has {brief(name)} in dataset_kwargs: a task from a folder names its data files "
-                "there, and how they are read, as by field, delimiter or encoding"
+                f"the task {name} has {brief(key)} in dataset_kwargs: a task from a folder names its data files there, "
+                "and how they are read, as by field, delimiter or encoding"
             )
-    return dict(options)
+    for key in map(str, task.config):
+        if key not in Keys.model_fields:
+            raise UserError(
+                f"the task {name} has the key {brief(key)}, which a task over choices from a folder may not have: its "
+                "examples are written by doc_to_text, doc_to_choice and doc_to_target"
+            )
+    try:
+        checked(Keys, **task.config)
+    except UserError as error:
+        raise UserError(f"the task {name} cannot be read: {error}") from error
 
 
-def _check_plain(task: TaskFile) -> None:
-    written = task.config.get("dataset_path")
-    if written not in FORMATS:
+def _check_data(task: TaskFile, path: Path) -> None:
+    """Refuse packed files, nested JSON that breaks what reads it, and columns that are opened from elsewhere."""
+    from datasets.utils.extract import Extractor
+
+    packed = Extractor.infer_extractor_format(path)
+    if packed or any(sign in str(path) for sign in ("*", "?", "[", "::")):
         raise UserError(
-            f'the task {task.name} has the dataset_path "{written}": a task from a folder reads data files, so its '
-            f"dataset_path is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+            f"the data file {brief(path.name)} of the task {task.name} is "
+            + (f"packed ({packed}): unpack it" if packed else "called as a pattern of names is: give it a plain name")
         )
-    for name in ELSEWHERE:
-        if name in task.config:
-            raise UserError(f"the task {task.name} takes its prompt from elsewhere ({name}): write it as doc_to_text")
+    if task.config["dataset_path"] == "parquet":
+        _check_columns(task, path)
+    if task.config["dataset_path"] == "json" and _nested(path) > DEEPEST:
+        raise UserError(f"the data file {path.name} of the task {task.name} nests over {DEEPEST} lists or objects")
+
+
+def _nested(path: Path) -> int:
+    """The most brackets within each other in a JSON file."""
+    deepest = depth = 0
+    with path.open("rb") as file:
+        for line in file:
+            signs = np.frombuffer(FLAT.sub(b"", line), np.uint8)
+            steps = np.isin(signs, list(b"[{")).astype(np.int8) - np.isin(signs, list(b"]}"))
+            depths = depth + np.cumsum(steps, dtype=np.int32)
+            deepest, depth = max(deepest, depths.max(initial=0)), depths[-1] if len(depths) else depth
+    return deepest
 
 
 def _check_columns(task: TaskFile, path: Path) -> None:
@@ -174,23 +195,46 @@ def _merged(path: Path, above: tuple[Path, ...]) -> tuple[dict[str, Any], tuple[
     merged: dict[str, Any] = {}
     sources = [path]
     for name in _listed(own.pop("include", None)):
+        if len(above) + len(sources) >= MOST_FILES:
+            raise UserError(f"the task file {path.name} includes more than {MOST_FILES} files")
         below, files = _merged((path.parent / str(name)).resolve(), (*above, path))
         merged |= below
         sources += files
     return merged | own, tuple(sources)
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain data of bounded size and depth, without aliases, which stand for any amount of it."""
+
+    nodes = depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
+        event = self.peek_event()
+        self.nodes += 1
+        self.depth += 1
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="an alias is not read", problem_mark=event.start_mark)
+        if self.nodes > MOST_NODES or self.depth > DEEPEST:
+            raise yaml.MarkedYAMLError(problem="it has too many or too deep entries", problem_mark=event.start_mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        if node.tag.endswith((":int", ":float")) and len(node.value) > MOST_DIGITS:
+            raise yaml.MarkedYAMLError(problem="a number has too many digits", problem_mark=event.start_mark)
+        return node
+
+
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        parsed = yaml.safe_load(read_text(access.inside(path), "task file"))
+        parsed = yaml.load(read_text(access.inside(path), "task file"), _Loader)
     except yaml.constructor.ConstructorError as error:
         raise UserError(
             f"the task file {path.name} is more than plain data ({error.problem}): code from a task folder is not run"
         ) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
-        raise UserError(f"the task file {path.name} is not YAML{line}") from error
+        reason = gist(ValueError(getattr(error, "problem", error)))
+        raise UserError(f"the task file {path.name} is not plain YAML{line}: {reason}") from error
     if not isinstance(parsed, dict):
         raise UserError(f'the task file {path.name} holds no keys: a task has at least "task" and "doc_to_text"')
     return parsed

@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import TemplateError
 from jinja2.exceptions import SecurityError
 
 from core.base.errors import UserError
@@ -78,13 +78,13 @@ def score(
     """
     harness = _harness()
     with harness.quiet(local=task.config is not None) as warnings:
-        with _readable(task.name, task.config is not None):
+        reading = partial(_readable, _called(task.name, task.files), task.config is not None)
+        with reading():
             built = harness.built(task.name if task.config is None else task.config)[task.name]
             if task.files and task_files.content(task.files) != task.content:  # an answer is filed under this
                 raise UserError(f"the files of the task {task.name} have changed since the run began: ask for it again")
         chosen = drawn(task, examples, seed)
-        with _rendered(task.name):
-            answers = harness.answers(loaded, built, chosen, step)
+        answers = harness.answers(loaded, built, chosen, step, lambda act: reading()(act))
     if any("Label index" in warning.getMessage() for warning in warnings):
         raise UserError(f"the task {task.name} has an example whose right answer is not among its choices")
     acc = _column(answers, "acc")
@@ -112,7 +112,7 @@ def _from_folder(names: Sequence[str], folder: Path) -> Iterator[Task]:
         if not chosen:
             raise UserError(_unknown(name, [*there, *tags], f'"{folder}"'))
         for each in chosen:
-            with harness.quiet(local=True), _readable(each.name, True):
+            with harness.quiet(local=True), _readable(_called(each.name, each.sources), True):
                 config, files, content = task_files.with_data(each)
                 built = harness.built(config)[each.name]
                 documents = len(built.eval_docs)
@@ -148,35 +148,31 @@ def _unknown(name: str, known: Sequence[str], where: str) -> str:
     return f"{where} has no task {name}: {hint}"
 
 
+def _called(name: str, files: Sequence[Path]) -> str:
+    """A task with the file that defines it, which a definition of the harness does not name."""
+    return f"{name} ({files[0].name})" if files else name
+
+
 @contextmanager
 def _readable(name: str, local: bool) -> Iterator[None]:
-    """Whatever lm-eval or datasets cannot read becomes one sentence."""
+    """Whatever lm-eval, datasets or Jinja cannot read becomes one sentence."""
     from datasets.exceptions import DatasetsError
 
-    unreadable = (DatasetsError, OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, StopIteration)
-    try:
-        with _rendered(name):
-            yield
-    except unreadable as error:
-        if isinstance(error, OSError | DatasetsError) and not local:
-            raise UserError(
-                f"the data of the task {name} is neither in the local cache nor to be had from the Hub: go online, "
-                "or name a folder of task files"
-            ) from error
-        raise UserError(f"lm-eval cannot read the task {name}: {_gist(error)}") from error
-
-
-@contextmanager
-def _rendered(name: str) -> Iterator[None]:
-    """What is wrong with a template, or with the choices it writes, becomes one sentence."""
     try:
         yield
+    except UserError:
+        raise
     except SecurityError as error:
         raise UserError(
             f"a template of the task {name} uses {error}: templates may read an example's fields and use Jinja's "
             "filters; code from a task folder is not run"
         ) from error
-    except (TemplateError, SyntaxError) as error:
+    except Exception as error:
+        if isinstance(error, OSError | DatasetsError) and not local:
+            raise UserError(
+                f"the data of the task {name} is neither in the local cache nor to be had from the Hub: go online, "
+                "or name a folder of task files"
+            ) from error
         raise UserError(f"lm-eval cannot read the task {name}: {_gist(error)}") from error
 
 

@@ -15,7 +15,6 @@ from pyarrow import parquet
 
 from core.base.errors import UserError
 from core.evaluate import zeroshot
-from core.evaluate.task_files import FORMATS
 from tests import tiny
 from tests.core.evaluate.test_zeroshot import documents, folder, task
 from tests.loopback import Loopback, Quiet
@@ -56,7 +55,7 @@ def escaping(escape: str, ran: Path) -> str:
 def test_a_template_that_reaches_for_code_is_refused(tmp_path: Path, refused, key: str, escape: str) -> None:
     ran = tmp_path / "ran"
     changed = {KEYS[key]: f'{key}: "{escaping(escape, ran)}"'}
-    with refused("a template of the task local_birds uses", " of ", "code from a task folder is not run"):
+    with refused("a template of the task local_birds (birds.yaml) uses", " of ", "code from a task folder is not run"):
         zeroshot.tasks(["local_birds"], folder(tmp_path / "tasks", changed))
     assert not ran.exists()
 
@@ -129,16 +128,16 @@ def test_a_metric_of_the_folder_is_not_loaded(tmp_path: Path, refused, named: st
 @pytest.mark.parametrize(
     ("line", "instead", "named"),
     [
-        *(("dataset_path: json", f"dataset_path: {path}", [path.strip("[]"), *FORMATS])
+        *(("dataset_path: json", f"dataset_path: {path}", [path.strip("[]"), "'csv', 'json', 'parquet' or 'text'"])
           for path in ("pandas", "arrow", "./birds.py", "allenai/ai2_arc", "[json]")),
-        ("  - metric: acc_norm", "  - metric: acc_norm\n    hf_evaluate: true", ["acc_norm", "lm-eval's own"]),
+        ("  - metric: acc_norm", "  - metric: acc_norm\n    hf_evaluate: true", ["hf_evaluate", "not permitted"]),
         *(("dataset_kwargs:", f"dataset_kwargs:\n  {option}", [option.split(":")[0], "how they are read"])
           for option in ("cache_dir: elsewhere", "data_dir: /", "num_proc: 2", "streaming: true", "name: x")),
         ("num_fewshot: 0", "use_prompt: prompts.yaml:one", ["use_prompt", "doc_to_text"]),
         *(("num_fewshot: 0", f"{name}: question", [name, "doc_to_text"])
           for name in ("doc_to_image", "doc_to_audio", "doc_to_video")),
         ("dataset_kwargs:", "dataset_kwargs:\n  features: {x: {_type: Image}}", ["features", "how they are read"]),
-        ("num_fewshot: 0", "process_docs: os.system", ["cannot read"]),
+        ("num_fewshot: 0", "process_docs: os.system", ["process_docs", "doc_to_text"]),
         (KEYS["doc_to_choice"], 'doc_to_choice: "print(1"', ["cannot read"]),
     ],
 )  # fmt: skip

@@ -1,0 +1,181 @@
+"""Task folders that would hang, break the harness or fill the memory: one sentence each, which names the task file."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import datasets
+import pytest
+from jinja2 import TemplateError
+
+from core.evaluate import sandbox, task_files, zeroshot
+from tests import tiny
+from tests.core.evaluate.test_zeroshot import documents, folder, task
+from tests.fuzz.judging import judge
+
+QUESTION, FEW = 'doc_to_text: "{{question}}"', "num_fewshot: 0"
+LAUGHS = "\n".join(f"  x{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" if n else "  x0: &a0 [x]" for n in range(12))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    monkeypatch.chdir(tmp_path)
+
+
+# --- the YAML file -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"metadata:\n{LAUGHS}", "tag: &t [*t]", "metadata: [" + "1," * 20_000 + "]", "num_fewshot: 1" + ":59" * 90_000,
+        "num_fewshot: 0x" + "f" * 20_000, "num_fewshot: " + "1" * 5000, "metadata: " + "[" * 300 + "]" * 300,
+    ],
+    ids=["laughs", "itself", "entries", "sixties", "hexadecimal", "digits", "deep"],
+)  # fmt: skip
+def test_yaml_is_plain_and_of_bounded_size(tmp_path: Path, refused, lines: str) -> None:
+    with refused("birds.yaml", "not plain YAML at line"):
+        task(tmp_path, changed={"metadata:\n  version: 1.5": lines})
+
+
+@pytest.mark.parametrize("each", ["[more{}.yml, more{}.yml]", "more{}.yml"])
+def test_includes_are_bounded(tmp_path: Path, refused, each: str) -> None:
+    where = folder(tmp_path, {FEW: "include: more0.yml"})
+    for number in range(60):
+        (where / f"more{number}.yml").write_text("include: " + each.format(number + 1, number + 1), encoding="utf-8")
+    with refused("includes more than", ".yml"):
+        zeroshot.tasks(["local_birds"], where)
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        *((FEW, f"{FEW}\nrepeats: {value}") for value in ("0", "1000000", "'3'", "null")),
+        *((FEW, f"num_fewshot: {value}") for value in ("'3'", "-1", "1.5", "99999999999", "[1]", "2001-01-01")),
+        *((QUESTION, f"doc_to_text: {value}") for value in ("5", "[1]", "null")),
+        ("doc_to_choice: choices", "doc_to_choice: [[[[]]]]"), ("doc_to_choice: choices", "doc_to_choice: null"),
+        ("doc_to_target: gold", "doc_to_target: [[[[]]]]"), ("tag: local_tiny", "tag: 5"),
+        *((FEW, f"{FEW}\n{line}") for line in (
+            "description: 5", "gen_prefix: [1]", "unsafe_code: true", "class: x", "filter_list: []", "1: 2",
+            "filter_list: [{name: x, filter: [{function: nope}]}]", "fewshot_config: {samples: 5}",
+            "process_results: x",
+            "fewshot_config: {sampler: nope}", "training_split: nope", "custom_dataset: x", "group: [1]",
+        )),
+        ("    aggregation: mean\n    higher_is_better: true\n  - metric:", "    aggregation: nope\n  - metric:"),
+        ("dataset_path: json\ndataset_kwargs:", "dataset_path: csv\ndataset_kwargs:\n  sep: (a+)+$"),
+        ("dataset_path: json\ndataset_kwargs:", "dataset_path: csv\ndataset_kwargs:\n  skiprows: 99999999999999"),
+        ("    test: birds.jsonl", "    test: {a: b}"), ("task: local_birds", "task: local_birds\ntask_alias: {}"),
+    ],
+)  # fmt: skip
+def test_keys_and_their_types(tmp_path: Path, refused, line: str, instead: str) -> None:
+    with refused("local_birds", "birds.yaml" if "nope\n" not in instead else "nope") as said:
+        task(tmp_path, changed={line: instead})
+    judge(str(said.value))
+
+
+def test_metrics_that_are_not_read_do_no_harm(tmp_path: Path) -> None:
+    asked = task(tmp_path, changed={"  - metric: acc_norm": "  - metric: f1"})
+    assert zeroshot.score(tiny.loaded("llama"), asked, 3, 0).acc.shape == (3,)
+
+
+# --- data ----------------------------------------------------------------------------------------------------------
+
+
+def deep(where: Path) -> None:
+    line = '{"question": ' + "[" * 50_000 + "]" * 50_000 + ', "choices": ["a", "b"], "gold": 0}\n'
+    (where / "birds.jsonl").write_text(line, encoding="utf-8")
+
+
+def packed(where: Path) -> None:
+    (where / "birds.jsonl").write_bytes(gzip.compress(b" " * 2**20))
+
+
+def pattern(where: Path) -> None:
+    (where / "birds.jsonl").rename(where / "b*.jsonl")
+    (where / "birds.yaml").write_text((where / "birds.yaml").read_text().replace("birds.jsonl", "'b*.jsonl'"))
+
+
+@pytest.mark.parametrize(("make", "named"), [(deep, "nests over"), (packed, "gzip"), (pattern, "plain name")])
+def test_data_that_is_not_what_it_looks_like(tmp_path: Path, refused, make: Callable[[Path], None], named: str) -> None:
+    """Brackets that end the process of what reads them, bytes that unpack to more, a name that stands for others."""
+    make(folder(tmp_path))
+    with refused("local_birds", "jsonl", named):
+        zeroshot.tasks(["local_birds"], tmp_path)
+
+
+def test_brackets_in_words_do_not_nest(tmp_path: Path) -> None:
+    rows = [each | {"question": ':-[ \\" {' * 9} for each in documents(40)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+    assert task_files._nested(tmp_path / "a.jsonl") == 2
+
+
+@pytest.mark.parametrize(
+    "second",
+    [{"question": None}, {"choices": None}, {"choices": []}, {"choices": ["a", None]}, {"gold": None}, {"gold": 9}],
+)
+def test_a_later_example_that_cannot_be_read(tmp_path: Path, refused, second: dict) -> None:
+    where = folder(tmp_path, {QUESTION: "doc_to_text: question"})
+    rows = [documents(1)[0], documents(1)[0] | second]
+    (where / "birds.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+    (asked,) = zeroshot.tasks(["local_birds"], where)
+    with refused("local_birds"):
+        zeroshot.score(tiny.loaded("llama"), asked, None, 0)
+
+
+@pytest.mark.parametrize("changed", [{}, {QUESTION: "doc_to_text: question"}])
+def test_a_very_long_text(tmp_path: Path, refused, changed: dict) -> None:
+    where = folder(tmp_path, changed)
+    row = documents(1)[0] | {"question": "rain " * 200_000}
+    (where / "birds.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    with refused("local_birds", f"{sandbox.LONGEST:,}"):
+        zeroshot.score(tiny.loaded("llama"), *zeroshot.tasks(["local_birds"], where), None, 0)
+
+
+# --- templates -----------------------------------------------------------------------------------------------------
+
+ENDLESS = {
+    "loops": "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+    "backtracking": "{{ ('a' * 64 ~ '!') | regex_replace('(a+)+$', '') }}",
+    "power": "{{ 9 ** (9 ** 9) % 3 }}",
+}
+LARGE = {
+    "product": "{{ 'a' * 10 ** 11 }}",
+    "filled": "{{ '{:>100000000000}'.format(5) }}",
+    "long": "{{ 'rain ' * 1000000 }}",
+    "brackets": "{{" + "(" * 5000 + "1" + ")" * 5000 + "}}",
+    "blocks": "{% if 1 %}" * 3000 + "{% endif %}" * 3000,
+    "macro": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+}
+
+
+@pytest.mark.parametrize("template", ENDLESS.values(), ids=ENDLESS)
+def test_a_template_without_end(template: str) -> None:
+    renderer = sandbox.Renderer()
+    with pytest.raises(TemplateError, match="takes over 5 s"):
+        renderer.render(template)
+    assert renderer.render("{{ 1 + 1 }}") == "2", "the next one has a process again"
+
+
+@pytest.mark.parametrize("template", LARGE.values(), ids=LARGE)
+def test_a_template_that_is_too_large(template: str) -> None:
+    with pytest.raises(TemplateError, match=r"characters|MemoryError|recursion"):
+        sandbox.Renderer().render(template)
+
+
+def test_all_templates_of_a_task_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "MOST_WRITTEN", 10)
+    renderer = sandbox.Renderer()
+    assert renderer.render("{{ 'a' * 9 }}") == "a" * 9
+    with pytest.raises(TemplateError, match="its templates"):
+        renderer.render("{{ 'a' * 9 }}")
+    renderer.begin()
+    assert renderer.render("{{ template }}", template="a field") == "a field"
+
+
+def test_the_sentence_of_a_template_names_the_file(tmp_path: Path, refused) -> None:
+    with refused("local_birds (birds.yaml)", "characters"):
+        task(tmp_path, changed={QUESTION: f'doc_to_text: "{LARGE["long"]}"'})

@@ -1,0 +1,72 @@
+"""Task folders: keys of other types, nested or repeated without end, special files, and data of every kind."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.evaluate import task_files
+from tests.core.evaluate.test_zeroshot import YAML
+from tests.fuzz.judging import answered, fuzz
+from tests.fuzz.test_hostile_files import SPECIAL
+from tests.fuzz.values import changed, odd
+
+TASK = yaml.safe_load(YAML.format(data="birds.jsonl"))
+KEYS = ("repeats", "filter_list", "fewshot_config", "process_docs", "include", "group", "unsafe_code", "gen_prefix")
+ROW = {"question": "who sang?", "choices": ["a heron", "a crow"], "gold": 0}
+NESTED = st.recursive(odd, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner))
+
+
+def deep(depth: int) -> str:
+    return "[" * depth + "]" * depth
+
+
+@st.composite
+def written(draw: st.DrawFn) -> str:
+    """A task file that is nearly one."""
+    keys = (
+        draw(changed(TASK)) | draw(st.dictionaries(st.sampled_from(KEYS), NESTED, max_size=2))
+        if draw(st.booleans())
+        else draw(changed(TASK))
+    )
+    text = json.dumps(keys) if draw(st.booleans()) else yaml.safe_dump(keys, allow_unicode=False)
+    more = draw(
+        st.sampled_from(["", "", "\nx: &a [*a]", f"\nx: {deep(200)}", "\nx: 1" + ":59" * 9000, "\nx: !!set {a}"])
+    )
+    return text + more
+
+
+@fuzz
+@given(st.data())
+def test_a_task_folder(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    where = tmp_path_factory.mktemp("tasks")
+    rows = data.draw(st.lists(st.just(ROW) | changed(ROW), max_size=3))
+    nest = data.draw(st.sampled_from([0, 0, 0, 90, 900, 50_000]))
+    lines = [json.dumps(each) for each in rows] + [f'{{"question": {deep(nest)}}}'] * bool(nest)
+    (where / "birds.jsonl").write_text("\n".join(lines), encoding="utf-8", errors="surrogatepass")
+    (where / "birds.yaml").write_text(data.draw(written()), encoding="utf-8", errors="replace")
+    found = answered(lambda: task_files.read(where))
+    for each in (found or {}).values():
+        answered(lambda each=each: task_files.with_data(each))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are those of Unix")
+@pytest.mark.parametrize("name", ["birds.yaml", "more.yml", "birds.jsonl"])
+@pytest.mark.parametrize("way", SPECIAL)
+def test_a_special_file_in_a_task_folder(name: str, way: str, tmp_path: Path) -> None:
+    for written, content in (("birds.yaml", yaml.safe_dump(TASK | {"include": "more.yml"})), ("more.yml", "tag: x")):
+        (tmp_path / written).write_text(content, encoding="utf-8")
+    (tmp_path / "birds.jsonl").write_text(json.dumps(ROW), encoding="utf-8")
+    (tmp_path / name).unlink()
+    SPECIAL[way](tmp_path / name)
+
+    def opened() -> object:
+        return task_files.with_data(task_files.read(tmp_path)["local_birds"])
+
+    assert answered(opened) is None or (name == "birds.jsonl" and way == "digits")
