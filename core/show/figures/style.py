@@ -54,21 +54,24 @@ def layout(
     figure: go.Figure, x: dict, y: dict, height: int = 380, right: int = 16, top: int = 12, legend: bool = False
 ) -> go.Figure:
     """The figure with its axes and room for labels, a legend only above, no box to zoom by accident while scrolling."""
-    figure.update_layout(
-        xaxis=x,
-        yaxis=y,
-        height=height,
-        margin={"l": 8, "r": right, "t": top, "b": 8},
-        showlegend=legend,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        hovermode="closest",
-        dragmode=False,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        uirevision="keep",
-    )
-    figure.update_xaxes(automargin=True, zeroline=False)
-    figure.update_yaxes(automargin=True, zeroline=False)
+    alike, several = {"automargin": True, "zeroline": False}, "xaxis2" in figure.layout
+    whole = {
+        "xaxis": x | alike,
+        "yaxis": y | alike,
+        "height": height,
+        "margin": {"l": 8, "r": right, "t": top, "b": 8},
+        "showlegend": legend,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "hovermode": "closest",
+        "dragmode": False,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "uirevision": "keep",
+    }
+    figure.update_layout(whole, overwrite=not several)  # to merge takes plotly thrice as long
+    if several:
+        figure.update_xaxes(alike)
+        figure.update_yaxes(alike)
     return figure
 
 
