@@ -21,7 +21,6 @@ from core.ask.studies import EvaluatedSpec, ZeroShotSpec
 from core.base.spec import Spec, key_of
 from core.store import results
 from core.store.files import UNPARSED, Corrupt, content, verified
-from core.store.upgrade import upgraded
 
 UNITS: dict[str, tuple[type[Spec], type]] = {
     "perturbed": (PerturbedSpec, results.Perturbed),
@@ -70,4 +69,4 @@ def read_folder(path: Path) -> tuple[dict[str, bytes], dict]:
         raise Corrupt("spec.json or provenance.json cannot be read") from error
     if key != path.name or not isinstance(provenance, dict):
         raise Corrupt("spec.json does not hash to the folder's name")
-    return upgraded(path, files), provenance
+    return files, provenance

@@ -86,8 +86,6 @@ def _check_member(info: zipfile.ZipInfo, found: Files, kinds: tuple[str, ...]) -
     """Reject duplicate and irregular members."""
     name = info.orig_filename  # as it stands in the file; zipfile changes slashes and cuts at NUL
     parts = MEMBER.fullmatch(name)
-    if name.endswith(".parquet"):
-        refuse(name, "was packed by an earlier version of this program: export the result again with this version")
     if not parts or parts[1] not in kinds:
         refuse(name, f"is no place for a result: members are kind/key/file, of the kinds {', '.join(kinds)}")
     if name in found:

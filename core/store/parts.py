@@ -15,7 +15,6 @@ from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, UNITS
 from core.store.files import Corrupt, discard, pretty, verified, write_folder
 from core.store.results import Merged, count, decode, encode, merged
-from core.store.upgrade import upgraded
 
 Parted = PerturbedSpec | EvaluatedSpec
 
@@ -67,7 +66,7 @@ def finished(store: Store, unit: Parted) -> dict[int, Merged]:
             files = verified(path)
             if json.loads(files.get("provenance.json", b"{}")).get("unit") != unit.key:
                 raise Corrupt("it is a part of another unit")
-            found[first] = decode(upgraded(path, files), UNITS[KIND_OF[type(unit)]][1])
+            found[first] = decode(files, UNITS[KIND_OF[type(unit)]][1])
         except Corrupt as broken:
             store.set_aside(path, broken)
             continue

@@ -90,8 +90,3 @@ def test_changed_arrays_are_read_or_refused_in_a_sentence(
         assert snapshot(store.root) == {}
     else:
         assert profiles.load(store, entry).floor.drift.shape == (LAYERS, LAYERS)
-
-
-def test_a_pack_of_an_earlier_version_is_refused_with_what_to_do(here: Store, good: Members, rejected: Callable):
-    name = first(good, "floor", "drift.npy").replace("drift.npy", "injection-read.parquet")
-    rejected(good | {name: b"PAR1"}, name, "export the result again with this version")
