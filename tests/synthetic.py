@@ -39,16 +39,17 @@ TOLD = {"created": "2026-11-01T12:00:00", "seconds": 1.5}
 def profile_spec(
     layers: int = 30, sequences: int = 16, preset: str = "standard", seed: int = 0, prunable: bool = False
 ) -> ProfileSpec:
-    """A profile of an invented model, named by its depth and seed."""
+    """A profile of an invented model, named by its depth and seed; without linears alone, which `with_linears` adds."""
+    asked = tuple(each for each in PRESETS[preset].measurements if each.perturbation.kind != "residual_linear")
     return ProfileSpec(
         model=ModelSpec(content=f"invented-{layers}-{seed}"),
         text=TextSpec(
             content="invented", tokenizer="invented", packing="joined", bos="protocol", length=LENGTH,
             windows=tuple((0, LENGTH * n) for n in range(sequences)),
         ),
-        measurements=PRESETS[preset].measurements,
+        measurements=asked,
         prunable=prunable,
-        methods=methods_of(PRESETS[preset].measurements),
+        methods=methods_of(asked),
     )  # fmt: skip
 
 

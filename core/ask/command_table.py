@@ -233,7 +233,6 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         _of_best(*(f"{role}.length" for role in ROLES)),
         _of_best("seeds", default="0,1,2", write=_comma),
         _of_best("profile"),
-        _of_best("effort", help="quick: one setting a method; full: the published grids."),
         *RUN,
     ),
 }  # fmt: skip

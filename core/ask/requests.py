@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -55,7 +55,6 @@ class BestRequest(OfModel):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), from_text(numbers)] = Field(
         (0, 1, 2), description="calibration seeds of the final comparison; the first one selects"
     )
-    effort: Literal["quick", "full"] = "quick"
 
     @property
     def title(self) -> str:
@@ -72,10 +71,10 @@ class BestRequest(OfModel):
 
 
 def as_asked_now(stored: Any) -> Any:
-    """A stored search request in today's fields: older ones name no repair, or a number of polish rounds."""
+    """A stored search request in today's fields: older ones name no repair, or rounds of polish, or an effort."""
     if not isinstance(stored, dict):
         return stored
-    return {"repair": NO_REPAIR} | {name: value for name, value in stored.items() if name != "polish"}
+    return {"repair": NO_REPAIR} | {name: value for name, value in stored.items() if name not in ("polish", "effort")}
 
 
 class ExportSpec(View):

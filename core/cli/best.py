@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from core.ask.commands import request_of
-from core.ask.grammar import words, write
+from core.ask.grammar import write
 from core.ask.settings import Setting
 from core.base.formats import per_cent
 from core.cli import command
@@ -16,12 +16,9 @@ from core.cli.study_output import change_json, interval_json, protocol_json, see
 from core.cli.studying import run
 from core.models import machine
 from core.results import protocols, text_splits
-from core.results.best import LINEARS, Best, commands, linears_line, load
-from core.results.comparison import said
-from core.show.words import advice
+from core.results.best import Best, commands, load
+from core.show.words import advice, forecast
 from core.store.cache import Store
-
-ROWS = 12  # candidates shown to people
 
 
 @command("best")
@@ -65,15 +62,15 @@ def best_json(found: Best, cache: Path | None) -> dict[str, Any]:
             {
                 "allocation": write(each.setting.allocation),
                 "nll": each.loss,
-                "perplexity": each.perplexity,
-                "against_uniform": interval_json(found.selected(each)),
+                "predicted": (predicted := found.predicted(each)) and predicted._asdict(),
+                "measured": each.perplexity,
+                "against_uniform": change_json(each.against_uniform),
                 "warnings": each.warnings,
             }
             for each in found.candidates
         ],
         "left_out": found.provenance.left_out,
-        "linears": linears_line(found, cache),
-        "trials": found.trials,
+        "predicted": found.provenance.predicted,
         "profile": found.profile,
         "commands": list(commands(found, cache)),
     }
@@ -90,20 +87,17 @@ def _judged(found: Best, setting: Setting) -> dict[str, Any]:
 
 def _say(found: Best, cache: Path | None) -> None:
     rows, about = found.candidates, f"{found.provenance.model}, {per_cent(found.winner.allocation.target)}"
-    title = f"{about}: the best of {len(rows)} candidates, {protocols.short(found.selection)}"
+    title = f"{about}: the {len(rows)} candidates that were evaluated, {protocols.short(found.selection)}"
     cells = [
-        (words(each.setting.allocation), f"{each.loss:.4f}", f"{each.perplexity:.4g}", said(found.selected(each)))
-        for each in rows[:ROWS]
+        (write(each.setting.allocation), f"{each.perplexity:.4g}", each.against_uniform.said if each.uniform else "")
+        for each in rows
     ]
-    say_table(("allocation", "loss, nats/token", "perplexity", "against uniform"), cells, title)
-    for each in rows[:ROWS]:
-        say_helped(words(each.setting.allocation), each.helped)
-    for each in found.trials:
-        lost = f"{per_cent(each['target'])}: {per_cent(each['loss'])} lost by {each['allocation']}"
-        say(f"{lost} on the text that selects")
-    linears = linears_line(found, cache)
-    say(*found.provenance.left_out, *([f"{LINEARS} {linears}"] if linears else []))
-    say(text_splits.described(found.request), f"Judged on {protocols.short(found.final)}.")
+    say_table(("allocation", "perplexity", "against uniform"), cells, title)
+    for each in rows:
+        say_helped(write(each.setting.allocation), each.helped)
+    say(*forecast.of_search(found))
+    say(*found.provenance.left_out, text_splits.described(found.request))
+    say(f"Judged on {protocols.short(found.final)}.")
     say(advice.answer(found), style="bold")
     say(*advice.comparisons(found), advice.loss(found))
     for setting in dict.fromkeys((found.uniform, *found.kept, found.answer)):

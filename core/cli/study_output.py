@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from core.ask.inputs import TextSpec
+from core.ask.settings import Setting
 from core.ask.studies import TaskSpec
 from core.cli.output import say, say_helped, say_table
 from core.results import protocols
 from core.results import study_table as tables
+from core.results.anchors import Hindsight
 from core.results.comparison import Interval
 from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations
-from core.show.words import verdicts
+from core.show.words import forecast, verdicts
 
 
 def point_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
@@ -67,8 +70,8 @@ def seeds_json(found: Change | None) -> dict[str, Any] | None:
     return interval_json(found.seeds, "seeds") if found and found.seeds.n else None
 
 
-def study_json(found: Evaluations) -> dict[str, Any]:
-    """All points of a study."""
+def study_json(found: Evaluations, predicted: Mapping[Setting, Hindsight]) -> dict[str, Any]:
+    """All points of a study, each beside what the others predicted of it."""
     rows = []
     for each in found.singles:
         row = {"name": each.result.name, **point_json(found, each), "warnings": each.warnings}
@@ -76,10 +79,16 @@ def study_json(found: Evaluations) -> dict[str, Any]:
             row["setting"] = each.setting.model_dump(mode="json")
             row["against_uniform"] = change_json(each.against_uniform)
             row["against_base"] = change_json(each.against_base)
+            row["predicted"] = prediction_json(each.setting, predicted)
             row["over_seeds"] = over_seeds_json(found, each)
             row["over_shuffles"] = shuffles_json(found, each)
         rows.append(row)
     return {"text": found.provenance.get("text"), "points": rows}
+
+
+def prediction_json(setting: Setting, predicted: Mapping[Setting, Hindsight]) -> dict[str, float] | None:
+    """What the other settings predicted of one, and how far off that was; None where they could not."""
+    return (known := predicted.get(setting.seedless)) and known._asdict()
 
 
 def over_seeds_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any] | None:
@@ -111,12 +120,14 @@ def _accuracy(one: EvaluatedSetting, task: TaskSpec) -> dict[str, float]:
     return {"acc": found.value, "acc_stderr": found.error, "examples": len(one.answers(task))}
 
 
-def study_table(found: Evaluations) -> None:
-    """A study for people: its table, the verdicts, and what went wrong."""
+def study_table(found: Evaluations, predicted: Mapping[Setting, Hindsight]) -> None:
+    """A study for people: its table, how far it was from what was predicted, the verdicts, and what went wrong."""
     table = tables.study_table(tables.rows_of(found))
     changes = [name for name in table.read.columns if name not in tables.READ]
     heads, *rows = table.only("written", "perplexity", *changes, "KL, nats", "not a number", "pruned in, s").texts
     say_table(heads, rows, f"{found.provenance.get('model')}: {protocols.short(found)}")
+    for setting, known in predicted.items():
+        say(forecast.against(setting.name, known, found.of(setting).perplexity))
     for part in found.slices:
         say(*(f"At {part.name}: {text}" for text in verdicts.sentences(found, part, None)))
     for each in found.settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -18,12 +19,13 @@ from core.base.errors import UserError
 from core.base.formats import helped
 from core.cli import command
 from core.cli.output import err, progress_bar, say, say_helped, say_json
-from core.cli.study_output import change_json, point_json, study_json, study_table
+from core.cli.study_output import change_json, point_json, prediction_json, study_json, study_table
 from core.jobs import cluster, queue
 from core.kinds.treatments import treatment
 from core.models import machine, work
 from core.models.work import Cost
 from core.results import anchors, evaluations
+from core.results.anchors import Hindsight
 from core.results.evaluations import Evaluations
 from core.results.search_plan import estimate
 from core.show.words import forecast
@@ -43,26 +45,28 @@ def prune(given: SimpleNamespace) -> None:
     where, models, exported = machine.asked(given.device), {}, None
     entry = run(request, store, where, models)
     study = evaluations.load(store, entry)
+    predicted = anchors.from_others(store, study)
     if not given.json:
-        study_table(study)  # now, for what follows may fail
+        study_table(study, predicted)  # now, for what follows may fail
     if folder:
         how = {"setting": request.settings[0], "study": entry.key}
         asked = request.to(ExportRequest, folder=str(folder), overwrite=given.overwrite, **how)
         exported = export_json(run(asked, store, where, models))
     if given.json:
-        say_json({"key": entry.key, **pruned_json(study, request.settings[0]), "export": exported})
+        say_json({"key": entry.key, **pruned_json(study, request.settings[0], predicted), "export": exported})
     elif exported:
         say_export(exported)
 
 
-def pruned_json(study: Evaluations, setting: Setting) -> dict[str, Any]:
-    """What one setting cost, beside the dense model and its uniform twin."""
+def pruned_json(study: Evaluations, setting: Setting, predicted: Mapping[Setting, Hindsight]) -> dict[str, Any]:
+    """What one setting cost, beside what others predicted, the dense model and its uniform twin."""
     measured = study.single(setting)
     return {
         "setting": setting.name,
         "planned": measured.planned,
         "achieved": measured.result.evaluated.zeros,
         "evaluation": point_json(study, measured),
+        "predicted": prediction_json(setting, predicted),
         "dense": point_json(study, study.dense),
         "uniform": point_json(study, measured.uniform or measured),
         "against_uniform": change_json(measured.against_uniform),
@@ -78,7 +82,7 @@ def evaluate(given: SimpleNamespace) -> None:
     entry = run(request_of("evaluate", **vars(given)), store, machine.asked(given.device), {})
     study = evaluations.load(store, entry)
     answer = {"key": entry.key, "model": entry.provenance.get("model"), **point_json(study, study.dense)}
-    say_json(answer) if given.json else study_table(study)
+    say_json(answer) if given.json else study_table(study, {})
 
 
 @command("study")
@@ -88,7 +92,8 @@ def study(given: SimpleNamespace) -> None:
     entry = run_shares(read_study(given.file), store, given)
     if entry is not None:
         found = evaluations.load(store, entry)
-        say_json({"key": entry.key, **study_json(found)}) if given.json else study_table(found)
+        predicted = anchors.from_others(store, found)
+        say_json({"key": entry.key, **study_json(found, predicted)}) if given.json else study_table(found, predicted)
 
 
 @command("anchors")
@@ -100,10 +105,11 @@ def anchor(given: SimpleNamespace) -> None:
     request = anchors.study(profile, pruned, request_of("anchors", **vars(given)))
     entry = run(request, store, machine.asked(given.device), {})
     found = evaluations.load(store, entry)
+    predicted = anchors.from_others(store, found)
     if given.json:
-        say_json({"key": entry.key, **study_json(found)})
+        say_json({"key": entry.key, **study_json(found, predicted)})
     else:
-        study_table(found)
+        study_table(found, predicted)
         try:
             say(forecast.basis(anchors.anchors([found], profile, pruned)))
         except UserError as reason:  # pruning raised no loss, or broke the model

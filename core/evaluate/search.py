@@ -5,29 +5,28 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from core.ask import grammar
 from core.ask.allocations import AllocationRequest
+from core.ask.grammar import write
 from core.ask.inputs import WindowRequest
 from core.ask.requests import BestRequest, BestSpec
 from core.ask.settings import Setting
 from core.base.errors import UserError
-from core.base.formats import per_cent
 from core.evaluate.resolving import profile_of
-from core.kinds.treatments import NO_REPAIR
-from core.models import anatomy
+from core.kinds.treatments import NO_REPAIR, Treatment
 from core.models.loading import Loaded, Reader
 from core.models.outline import Outline
 from core.models.progress import Account, Progress, Report
 from core.models.provenance import provenance, relative
 from core.models.windows import Windows, read, windows
-from core.results import candidates, evaluations, search_plan, text_splits
-from core.results.candidates import GRIDS, TARGETS
+from core.plan.spread import allocate, linear_parameters
+from core.results import candidates, evaluations, search_plan, shortlist, text_splits
+from core.results.anchors import STEP, Anchors, Prediction, fitting, usual
 from core.results.evaluations import Evaluations
 from core.store.cache import Entry, Request, Store
 from core.store.profiles import Profile
-from core.store.results import Array
 
 Stage = Callable[[Request, Report], Entry]
 
@@ -43,9 +42,11 @@ class Run:
     report: Report
     stage: Stage
     left_out: list[str] = field(default_factory=list)
-    trials: list[dict] = field(default_factory=list)
+    forecasts: dict[str, Prediction] = field(default_factory=dict)  # of allocations before they were evaluated
+    predicted: int = 0  # candidates
+    chosen: list[Setting] = field(default_factory=list)  # evaluated on the selection text
+    study: Evaluations = field(init=False)  # of these
     request: BestRequest = field(init=False)  # as asked, every role with its documents
-    parameters: Array = field(init=False)  # (layers, linears) prunable weights
     costs: dict[str, float] = field(init=False)  # FLOP of every stage at most
     profile: Profile = field(init=False)
     account: Account = field(init=False)  # of all stages as one run
@@ -55,22 +56,21 @@ class Run:
         """Answer the request and save the view over its stages.
 
         Raises:
-            UserError: a text is too short for its role, a profile of another model, a loss that no target keeps
-                within, or a model that cannot be pruned.
+            UserError: a text is too short for its role, a profile of another model or without response curves, a loss
+                that no target keeps within, or a model that cannot be pruned.
             Cancelled: the report function said so; finished stages and pieces stay.
         """
         self.request = with_documents(self.asked)
         texts = texts_of(self.request, self.loaded)
-        self.parameters = anatomy.parameters(self.loaded.layers)
         self.costs = search_plan.planned(self.request, self.shape)
-        tries = search_plan.trials(self.request)
         self.account = Account(self.report)
-        self.ahead = sum(self.costs.values()) + (tries - 1) * self.costs["search"]
+        self.ahead = sum(self.costs.values())
+        self.costs["selection"] /= search_plan.most(self.request)  # of one setting
         self.profile = self._profile(texts)
-        selection = self._select(self.request.target or self._largest_target())
-        winner, runner_up = candidates.choose(selection)
+        selection = self._select()
+        winner, runner_up = candidates.choose(selection, self.request.max_loss)
         better = self._repaired(winner)
-        fallback = candidates.fallback(winner, self.trials, self.request.max_loss)
+        fallback = candidates.fallback(winner, selection, self.request.max_loss)
         judged = filter(None, (winner, runner_up, fallback if fallback != winner.uniform else None, *better))
         asked = search_plan.final_request(self.request, self.profile.entry.key, judged)
         final = evaluations.load(self.store, self._run("final", asked))
@@ -93,8 +93,9 @@ class Run:
             "profile": self.profile.entry.key,
             "selection": selection.spec.key,
             "final": final.spec.key,
-            "left_out": self.left_out,
-            "trials": self.trials,
+            "left_out": list(dict.fromkeys(self.left_out)),
+            "predicted": self.predicted,
+            "forecasts": self.forecasts,
         }
         return self.store.entry(self.store.save(spec, None, told))
 
@@ -108,44 +109,75 @@ class Run:
                 )
         return found
 
-    def _largest_target(self) -> float:
-        """The largest target whose winner keeps within the loss on the selection text."""
-        target = candidates.largest(TARGETS, self._fits)
-        self.ahead = sum(self.costs.values()) - self.costs["profile"] - self.costs["search"]
-        if target:
-            return target
-        if not self.trials:
-            raise UserError(
-                f"every candidate by {self.request.pruner} broke the model, at {per_cent(min(TARGETS))} too"
-            )
-        least = min(self.trials, key=lambda each: each["target"])
-        raise UserError(
-            f"even {per_cent(least['target'])} sparsity by {self.request.pruner} raises the perplexity by "
-            f"{per_cent(least['loss'])}: allow more than {per_cent(self.request.max_loss)}"
-        )
+    # -- on the text that selects -----------------------------------------------------------------------------------
 
-    def _fits(self, target: float) -> bool:
-        """Try a target; what it costs is noted, unless every candidate breaks the model there."""
-        found = self._study(per_cent(target), self._candidates("quick", target), "search")
-        try:
-            winner, _ = candidates.choose(found)
-        except UserError:
-            return False
-        lost, even = (candidates.loss(found, each) for each in (winner, winner.uniform))
-        known = {"loss": lost, "uniform": even if math.isfinite(even) else None}  # uniform may have broken the model
-        self.trials.append({"target": target, "allocation": grammar.words(winner.allocation)} | known)
-        return lost <= self.request.max_loss
+    def _select(self) -> Evaluations:
+        """Settings on the selection text, one by one: the next is chosen by what the others cost."""
+        if self.request.target:
+            self._best_at(self.request.target)
+        else:
+            self._best_at(self._sparsest())
+            self._sparser()
+        self.ahead = self.costs["repair"] + self.costs["final"]
+        return self.study
 
-    def _select(self, target: float) -> Evaluations:
-        """All candidates on the selection text; then, if the grid says so, the corrections of the best base too."""
-        grid = GRIDS[self.request.effort]
-        self.left_out.clear()  # what the search left out belongs to other targets
-        asked = self._candidates(self.request.effort, target)
-        found = self._study("selection", asked)
-        if not grid.corrects_best:
-            return found
-        more = self._possible(candidates.corrections(candidates.best_base(found).allocation, grid))
-        return self._study("corrections", dict.fromkeys([*asked, *more]))
+    def _best_at(self, target: float) -> None:
+        """Uniform and response, then what may be better than the best so far, the best predicted first."""
+        pruner, tried = self.request.pruner, set()
+        self._evaluate(*shortlist.usual(self.profile, pruner, target))
+        pool = shortlist.candidates(self.profile, pruner, target)
+        self.predicted += len(pool.allocations)
+        self.left_out += pool.left_out
+        while len([each for each in self.chosen if each.allocation.target == target]) < shortlist.MOST:
+            asked = pool.best(self.study, Treatment(pruner), tried)
+            if asked is None:
+                return
+            tried.add(asked.base.title)
+            self._evaluate(asked)
+
+    def _sparsest(self) -> float:
+        """The largest target at which response, or an anchor, keeps within the loss.
+
+        It is predicted from the default anchors, in steps of 1 %, tried, and predicted again from what that cost.
+        """
+        pruner, rise, low, high = self.request.pruner, self.request.max_loss, 0.0, 1.0
+        *even, response = (each.allocation for each in usual(self.profile, Treatment(pruner)))
+        self._evaluate(*even, response)
+        for _ in range(search_plan.TRIES):
+            asked = self._anchors().sparsest(response, rise)
+            target = min(asked.target, round(high - STEP, 2))
+            if target <= low:
+                break
+            [setting] = self._evaluate(asked.model_copy(update={"target": target}))
+            fits = candidates.loss(self.study, setting) <= rise
+            low, high = (target, high) if fits else (low, target)
+        return candidates.choose(self.study, rise)[0].allocation.target
+
+    def _sparser(self) -> None:
+        """The winner, and uniform, at the largest target at which each is predicted to keep within the loss."""
+        winner, _ = candidates.choose(self.study, self.request.max_loss)
+        for asked in (winner.allocation, winner.uniform.allocation):
+            sparsest = self._anchors().sparsest(asked, self.request.max_loss)
+            if asked != winner.allocation or sparsest.target > asked.target:
+                self._evaluate(sparsest)
+
+    def _anchors(self) -> Anchors:
+        return fitting(self.study, self.profile, Treatment(self.request.pruner))
+
+    def _evaluate(self, *asked: AllocationRequest) -> tuple[Setting, ...]:
+        """Predict allocations, then evaluate them on the selection text beside what was evaluated there before."""
+        kept, notes = candidates.possible(asked, linear_parameters(self.profile), self.profile)
+        self.left_out += notes
+        settings = candidates.combined(kept, self.request.pruner, self.request.seeds[:1])
+        new = [each for each in settings if each not in self.chosen]
+        for each in new if self.chosen else ():
+            with suppress(UserError):  # too little is known
+                forecast = self._anchors().one(allocate(each.allocation, self.profile).exact)
+                if math.isfinite(forecast.high):
+                    self.forecasts[write(each.allocation)] = forecast
+        self.chosen += new
+        self.study = self._study("selection", self.chosen, len(new))
+        return settings
 
     def _repaired(self, winner: Setting) -> tuple[Setting, ...]:
         """The winner repaired, if that lowers the loss on the selection text; else nothing."""
@@ -158,23 +190,14 @@ class Run:
         self.left_out.append("The repair does not lower the loss on the text that selects: it is left out.")
         return ()
 
-    def _candidates(self, effort: str, target: float) -> tuple[Setting, ...]:
-        pruner, layers = self.request.pruner, len(self.loaded.layers)
-        return self._possible(candidates.candidates(GRIDS[effort], pruner, target, layers))
-
-    def _possible(self, asked: Iterable[AllocationRequest]) -> tuple[Setting, ...]:
-        kept, notes = candidates.possible(asked, self.parameters, self.profile)
-        self.left_out += [note for note in notes if note not in self.left_out]
-        return candidates.combined(kept, self.request.pruner, self.request.seeds[:1])
-
-    def _study(self, name: str, settings: Iterable[Setting], stage: str | None = None) -> Evaluations:
-        """Settings evaluated on the selection text."""
+    def _study(self, name: str, settings: Iterable[Setting], new: int = 1) -> Evaluations:
+        """Settings evaluated on the selection text, so many of them for the first time."""
         asked = search_plan.selection_request(self.request, self.profile.entry.key, tuple(settings))
-        return evaluations.load(self.store, self._run(name, asked, stage))
+        return evaluations.load(self.store, self._run(name, asked, new))
 
-    def _run(self, name: str, asked: Request, stage: str | None = None) -> Entry:
-        """Answer a request as a part of the whole run; `stage` says what it costs where its name does not."""
-        most, account, saved = self.costs[stage or name], self.account, self.account.parts
+    def _run(self, name: str, asked: Request, times: int = 1) -> Entry:
+        """Answer a request as a part of the whole run, which takes so many times its cost at most."""
+        most, account, saved = self.costs[name] * times, self.account, self.account.parts
         self.ahead -= most
 
         def tell(progress: Progress) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 from core.ask.jobs import BY_REQUEST, Request, Share, ShareRequest
@@ -82,17 +81,17 @@ def _measured(bench: Bench, profile: ProfileSpec, sweep: Sweep) -> dict[str, Any
 
 
 def _of_linears(asked: Iterable[Measurement], loaded: Loaded) -> tuple[Measurement, ...]:
-    """The same measurements with `each` linear by its name.
+    """The same measurements with `each` linear that every layer has by its name.
 
     Raises:
         UserError: one linear is to be pruned alone that a layer lacks.
     """
     held = [[each.name for each in anatomy.linears(layer)] for layer in loaded.layers]
-    found = expanded(asked, dict.fromkeys(chain(*held)))
+    shared = [name for name in held[0] if all(name in each for each in held)]
+    found = expanded(asked, shared)
     alone = {each.perturbation.linear for each in found if hasattr(each.perturbation, "linear")}
     for index, names in enumerate(held):
         if lacking := sorted(alone.difference(names)):
-            shared = [name for name in names if all(name in each for each in held)]
             raise UserError(
                 f"layer {index} of {loaded.source.label} has no linear {brief(lacking[0])}: prune alone only "
                 f"what every layer has ({', '.join(shared) or 'nothing here'}), or whole layers"

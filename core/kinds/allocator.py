@@ -79,14 +79,9 @@ class Allocator(Spec):
         return {name: value for name, value in own.items() if name not in quiet or value != quiet[name]}
 
     @classmethod
-    def quick(cls, target: float, layers: int) -> tuple[Self, ...]:
-        """What a quick search tries of it."""
+    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
+        """What a search predicts of it: the grid of its paper or of its published commands."""
         return (cls(),)
-
-    @classmethod
-    def full(cls, target: float, layers: int) -> tuple[Self, ...]:
-        """What a full search tries: the grid of its paper or of its published commands."""
-        return cls.quick(target, layers)
 
     @classmethod
     def parameters(cls) -> tuple[Parameter, ...]:

@@ -43,7 +43,7 @@ class AlphaPruning(Allocator):
         return alphapruning(evidence.alpha(self.estimator), evidence.parameters, evidence.target, self.epsilon)
 
     @classmethod
-    def full(cls, target: float, layers: int) -> tuple[Self, ...]:
+    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
         return tuple(cls(epsilon=epsilon) for epsilon in (0.1, 0.2, 0.3, 0.4, 0.5))
 
 

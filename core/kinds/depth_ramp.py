@@ -12,7 +12,6 @@ from core.base.spec import Array
 from core.kinds.allocator import Allocator, Evidence, Parameter, steps
 
 STEP = 0.002  # of the grid
-MOST = 20  # of its steps that a search tries: published ones run to hundreds on a shallow model, and OWL gets as many
 
 
 class DepthRamp(Allocator):
@@ -40,16 +39,10 @@ class DepthRamp(Allocator):
         return depth_ramp(evidence.units, evidence.target, self.beta)
 
     @classmethod
-    def full(cls, target: float, layers: int) -> tuple[Self, ...]:
-        """Ramps of rising steepness as long as no layer would leave [0, 1).
-
-        Every multiple of the step, as published; where these are more than `MOST`, so many of them, spread evenly up
-        to the steepest.
-        """
+    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
+        """Ramps of rising steepness, as published, as long as no layer would leave [0, 1)."""
         steepest = min(target, 1 - target) / max((layers - 1) / 2, 0.5)
-        count = math.floor(steepest / STEP - 1e-9)
-        tried = min(count, MOST)
-        return tuple(cls(beta=round(STEP * round(count * each / tried), 6)) for each in range(1, tried + 1))
+        return tuple(cls(beta=round(STEP * each, 6)) for each in range(1, math.floor(steepest / STEP - 1e-9) + 1))
 
 
 def depth_ramp(layers: int, target: float, beta: float = 0.01) -> Array:

@@ -47,7 +47,7 @@ class Dlp(Allocator):
         return dlp(evidence.score(self.statistic), evidence.target, self.alpha)
 
     @classmethod
-    def full(cls, target: float, layers: int) -> tuple[Self, ...]:
+    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
         return tuple(cls(alpha=alpha) for alpha in (0.05, 0.1, 0.15))
 
 

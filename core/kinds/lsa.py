@@ -64,12 +64,7 @@ class Lsa(Allocator):
         return self.per == "half"
 
     @classmethod
-    def quick(cls, target: float, layers: int) -> tuple[Self, ...]:
-        """Nothing: what it looks at is measured only where it is asked for."""
-        return ()
-
-    @classmethod
-    def full(cls, target: float, layers: int) -> tuple[Self, ...]:
+    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
         width = round(float(np.interp(target, TARGETS, WIDTHS)), 4)
         return tuple(cls(width=width, per=per) for per in GRANULARITIES)
 

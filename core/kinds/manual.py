@@ -86,7 +86,7 @@ class Manual(Allocator):
         return wish
 
     @classmethod
-    def quick(cls, target: float, layers: int) -> tuple[Manual, ...]:
+    def grid(cls, target: float, layers: int) -> tuple[Manual, ...]:
         return ()  # nothing to search
 
 

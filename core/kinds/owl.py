@@ -52,7 +52,7 @@ class Owl(Allocator):
         return owl(evidence.outlier_ratio(self.m), evidence.target, self.lam)
 
     @classmethod
-    def full(cls, target: float, layers: int) -> tuple[Self, ...]:
+    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
         return tuple(cls(m=m, lam=lam) for m in (3, 5, 7, 10) for lam in (0.02, 0.05, 0.08, 0.1, 0.2))
 
 

@@ -60,11 +60,6 @@ class Response(Allocator):
         return self.granularity == "linear"
 
     @classmethod
-    def quick(cls, target: float, layers: int) -> tuple[Self, ...]:
-        """Harm to the output, which a drift need not be; per linear too, where linears were measured apart."""
-        return cls(objective="kl"), cls(objective="kl", granularity="linear")
-
-    @classmethod
-    def full(cls, target: float, layers: int) -> tuple[Self, ...]:
-        layered = (cls(objective=each) for each in ("drift", "kl", "nll"))
-        return *layered, *(cls(objective=each, granularity="linear") for each in ("drift", "kl"))
+    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
+        """Harm to the output alone: predictions go by drift, so that least drift looks better to them than it is."""
+        return tuple(cls(granularity=each) for each in GRANULARITIES)

@@ -24,12 +24,14 @@ from core.results import protocols
 from core.results.candidates import largest
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, load
+from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
 from core.store.results import Array
 
 ENOUGH = 4  # anchors that carry a curve
 HIGHEST, APART = 0.8, (0.3, 0.1, 0.0)  # the targets of `usual`: the highest, and how far below it each lies
+STEP = 0.01  # of the targets that `sparsest` tries
 SPARE = 0.1  # between the highest target and the largest sparsity measured: room for an allocation to differ in
 
 
@@ -40,6 +42,16 @@ class Prediction(NamedTuple):
     low: float
     high: float
     loss_increase: float
+
+
+class Hindsight(NamedTuple):
+    """A prediction of a setting that was evaluated too."""
+
+    perplexity: float
+    low: float
+    high: float
+    loss_increase: float
+    off: float  # what the increase was overestimated by, as a fraction of it
 
 
 class Errors(NamedTuple):
@@ -115,7 +127,7 @@ class Anchors:
         Raises:
             UserError: even 1 % is predicted to cost more.
         """
-        allowed, targets = np.log1p(rise), np.arange(1, 100) / 100
+        allowed, targets = np.log1p(rise), np.arange(STEP, 1, STEP).round(2)
 
         def fits(target: float) -> bool:
             try:
@@ -151,6 +163,27 @@ def stored(store: Store, profile: Profile, treatment: Treatment, key: str | None
     else:
         entries = [each for each in protocols.of_model(store, profile.spec.model) if not each.packs]
     return anchors((load(store, each) for each in entries), profile, treatment)
+
+
+def from_others(store: Store, found: Evaluations) -> dict[Setting, Hindsight]:
+    """Settings of a study predicted by the other settings of its protocol in a store, none that was imported.
+
+    A setting is missing where fewer than two others of its pruner and repair serve, or no curves cover it.
+    """
+    studies = (load(store, each) for each in protocols.of_model(store, found.spec.model) if not each.packs)
+    alike = (each for each in studies if protocols.protocol(each.spec) == protocols.protocol(found.spec))
+    home = protocols.merged([found, *alike])
+    profile = next((profiles.load(store, each) for each in store.entries() if each.key in found.profiles), None)
+    predicted: dict[Setting, Hindsight] = {}
+    for treatment in {each.setting.treatment for each in found.settings} if profile else ():
+        known = fitting(home, profile, treatment)
+        if len(known.settings) > prediction.FEWEST:
+            increases = prediction.leave_one_out(known.harms, known.increases)
+            with np.errstate(over="ignore"):
+                rows = [*np.exp(home.dense.loss + np.array(increases)), increases.increase]
+            rows.append(increases.increase / known.increases - 1)
+            predicted |= {one.setting: Hindsight(*row) for one, *row in zip(known.settings, *rows, strict=True)}
+    return {each.setting: predicted[each.setting] for each in found.settings if each.setting in predicted}
 
 
 def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatment) -> Anchors:

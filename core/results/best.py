@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.ask.commands import Asked, command_line
+from core.ask.grammar import write
 from core.ask.requests import BestRequest, BestSpec, ExportRequest
 from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.results import evaluations
-from core.results.candidates import fallback
+from core.results.anchors import Hindsight
 from core.results.comparison import Interval
 from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations
@@ -20,8 +21,6 @@ from core.results.search_plan import final_request, profile_request
 from core.results.text_splits import unsplit
 from core.store.cache import Entry, Store
 from core.store.provenance_schema import BestProvenance
-
-LINEARS = "To try a budget per linear too, measure each linear alone, then search again with the key as the profile:"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +53,10 @@ class Best:
 
     @property
     def fallback(self) -> Setting:
-        """Uniform at the target that is used where the winner does not hold; older answers judged its twin alone."""
-        found = fallback(self.winner, self.trials, self.spec.max_loss)
-        return found if self.final.of(found) else self.uniform
+        """Uniform where the winner does not hold; where a loss was asked, at the largest target within it."""
+        even = (each.setting for each in self.final.settings if each.setting == each.setting.uniform)
+        others = (each for each in even if each.allocation.target != self.uniform.allocation.target)
+        return self.uniform if self.spec.max_loss is None else next(others, self.uniform)
 
     @property
     def request(self) -> BestRequest:
@@ -68,10 +68,12 @@ class Best:
         """Key of the profile that the candidates looked at."""
         return self.spec.profile.key
 
-    @property
-    def trials(self) -> list[dict]:
-        """The targets that were tried, where a largest loss was asked."""
-        return [each.model_dump() for each in self.provenance.trials]
+    def predicted(self, candidate: EvaluatedSetting) -> Hindsight | None:
+        """What a candidate was predicted to cost before it was evaluated; None where that was not."""
+        forecasts = self.provenance.forecasts
+        if not (known := forecasts and forecasts.get(write(candidate.setting.allocation))):
+            return None
+        return Hindsight(*known, off=known[-1] / (candidate.loss - self.selection.dense.loss) - 1)
 
     def judged(self, setting: Setting | None) -> EvaluatedSetting:
         """A setting on the final text, over its calibration seeds; None: the dense model."""
@@ -135,10 +137,6 @@ class Best:
         pruned = [each for each in self.selection.singles if each.setting is not None]
         return sorted(pruned, key=lambda each: each.loss if each.finite else math.inf)
 
-    def selected(self, candidate: EvaluatedSetting) -> Interval:
-        """A candidate's change of perplexity against uniform on the selection text, per cent."""
-        return candidate.against(self.selection.single(self.uniform)).windows
-
 
 def export_request(found: Best, request: BestRequest, folder: str, overwrite: bool) -> ExportRequest:
     """The answer as a folder that loads anywhere.
@@ -193,18 +191,6 @@ def commands(found: Best, cache: Path | None = None) -> tuple[str, ...]:
     prune = _line(judging, cache)
     lines = (prune,) if request.profile else (_line(profile_request(request), cache), prune)
     return lines if all(lines) else ()
-
-
-def linears_line(found: Best, cache: Path | None = None) -> str | None:
-    """Command that measures what a budget per linear looks at; None where the search looked at that.
-
-    Args:
-        cache: what holds the results, where that is not the project's own.
-    """
-    request = found.request
-    linears = (each.perturbation for each in found.spec.profile.measurements if each.perturbation.prunes == "linear")
-    measured = any(each.pruner == request.pruner for each in linears)
-    return None if measured else _line(profile_request(request, linears=True), cache)
 
 
 def _line(request: Asked, cache: Path | None) -> str | None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Callable, Iterable, Sequence
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
-from core.ask.settings import Setting, uniform
+from core.ask.settings import Setting
 from core.base.errors import UserError
+from core.base.formats import per_cent
 from core.base.spec import checked
-from core.kinds import BASES, METHODS, Uniform
+from core.kinds import METHODS, Response
 from core.kinds.allocator import Allocator
 from core.kinds.treatments import Treatment
+from core.plan import responses
 from core.plan.spread import linear_parameters, spread
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations
@@ -23,38 +23,6 @@ from core.store.results import Array
 
 WHAT = {"alone": "this setting", "family": "this family: the correction and its controls", "methods": "all allocators"}
 CONTROLS = ("reversed", "shuffled", "ramp")
-TARGETS = tuple(round(0.05 * step, 2) for step in range(1, 19))  # what a largest loss is searched on
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The allocations that a search tries. Uniform is always among them."""
-
-    bases: Callable[[float, int], Iterable[Allocator]]  # of a target and a number of layers
-    strengths: tuple[float, ...] = ()  # of the correction of uniform, each with its reverse
-    corrects_best: bool = False  # the same of the base that did best
-
-
-# `quick` tries every method once, `full` the whole grid of a method's paper or published commands; what is ours gets no
-# more than that. More tries can win by luck on the selection text alone: the final text knows of none of them.
-GRIDS = {
-    "quick": Grid(lambda *of: chain(*(form.quick(*of) for form in BASES.values())), (0.04,)),
-    "full": Grid(lambda *of: chain(*(form.full(*of) for form in BASES.values())), (0.02, 0.04), corrects_best=True),
-}
-
-
-def candidates(grid: Grid, pruner: str, target: float, layers: int) -> tuple[AllocationRequest, ...]:
-    """Uniform, every base of the grid, and the corrections of uniform, each once."""
-    plain = []
-    for base in (Uniform(), *grid.bases(target, layers)):
-        curves = {"pruner": pruner} if "pruner" in type(base).model_fields else {}  # that it goes by
-        plain.append(AllocationRequest(base=base.model_copy(update=curves), target=target))
-    return tuple(dict.fromkeys([*plain, *corrections(plain[0], grid)]))
-
-
-def corrections(plain: AllocationRequest, grid: Grid) -> Iterator[AllocationRequest]:
-    """A base with the absorption-aware correction on top, and with its reverse, at the strengths of the grid."""
-    return plain.corrected(grid.strengths, ("none", "reversed"))
 
 
 def possible(
@@ -128,7 +96,7 @@ def family(
 def methods(
     asked: AllocationRequest, targets: Iterable[float], profile: Profile
 ) -> tuple[list[AllocationRequest], list[str]]:
-    """Every base allocator at every target, the chosen one as set and corrected as set, the others as published.
+    """Every base allocator at every target, the chosen one as set and corrected as set, the others as usual.
 
     Returns:
         The allocations, and a note on each that this profile or these bounds do not allow.
@@ -138,8 +106,15 @@ def methods(
         here = asked.model_copy(update={"target": target})
         for kind, method in METHODS.items():
             mine = kind == asked.base.kind
-            wanted += alone(here) if mine else [here.plain.model_copy(update={"base": method()})]
+            wanted += alone(here) if mine else [here.plain.model_copy(update={"base": usual(method, profile)})]
     return possible(wanted, linear_parameters(profile), profile)
+
+
+def usual(method: type[Allocator], profile: Profile) -> Allocator:
+    """A method with its usual parameters; a budget per linear where linears were measured alone."""
+    found = method()
+    per_linear = isinstance(found, Response) and found.pruner in responses.pruners(profile, per_linear=True)
+    return method(granularity="linear") if per_linear else found
 
 
 # --- choosing ------------------------------------------------------------------------------------------------------
@@ -157,24 +132,27 @@ def ranked(study: Evaluations) -> list[EvaluatedSetting]:
     return sorted(sound, key=lambda each: each.loss)
 
 
-def choose(study: Evaluations) -> tuple[Setting, Setting | None]:
-    """The winner of a selection study, and the best setting of another base allocator.
+def choose(study: Evaluations, max_loss: float | None = None) -> tuple[Setting, Setting | None]:
+    """The winner of a selection study, and the best setting of another base allocator at its target.
+
+    Args:
+        max_loss: largest rise of the perplexity, a fraction: of the targets with a setting that keeps within it only
+            the largest counts.
 
     Raises:
-        UserError: as `ranked`.
+        UserError: as `ranked`; or no setting keeps within the loss.
     """
-    winner, *others = (each.setting for each in ranked(study))
+    found = ranked(study)
+    if max_loss is not None:
+        within = [each.setting.allocation.target for each in found if loss(study, each.setting) <= max_loss]
+        if not within:
+            raise UserError(
+                f"no target that was tried keeps the rise of the perplexity within {per_cent(max_loss)}: allow more"
+            )
+        found = [each for each in found if each.setting.allocation.target == max(within)]
+    winner, *others = (each.setting for each in found)
     kind = winner.allocation.base.kind
     return winner, next((each for each in others if each.allocation.base.kind != kind), None)
-
-
-def best_base(study: Evaluations) -> Setting:
-    """The best setting without a correction.
-
-    Raises:
-        UserError: as `ranked`.
-    """
-    return next(each.setting for each in ranked(study) if not each.setting.allocation.correction.strength)
 
 
 def loss(study: Evaluations, setting: Setting) -> float:
@@ -182,17 +160,14 @@ def loss(study: Evaluations, setting: Setting) -> float:
     return study.single(setting).perplexity / study.dense.perplexity - 1
 
 
-def fallback(winner: Setting, trials: Iterable[Mapping], max_loss: float | None) -> Setting:
-    """Uniform where the winner does not hold: at the largest target tried at which it kept within the loss itself.
+def fallback(winner: Setting, study: Evaluations, max_loss: float | None) -> Setting:
+    """Uniform where the winner does not hold: at the largest target at which it kept within the loss itself.
 
-    The winner's twin where no loss was asked, or where uniform kept within it at no target.
-
-    Args:
-        trials: each with its `target` and, unless it is not known, the `uniform` loss there on the selection text.
+    The winner's twin where no loss was asked, or where uniform kept within it at no target that was evaluated.
     """
-    known = [each for each in trials if max_loss is not None and each.get("uniform") is not None]
-    target = max((each["target"] for each in known if each["uniform"] <= max_loss), default=None)
-    return winner.uniform if target is None else winner.model_copy(update={"allocation": uniform(target)})
+    even = [each.setting for each in ranked(study) if each.setting == each.setting.uniform]
+    within = [each for each in even if max_loss is not None and loss(study, each) <= max_loss]
+    return max(within, key=lambda each: each.allocation.target, default=winner.uniform)
 
 
 def largest(targets: Sequence[float], fits: Callable[[float], bool]) -> float | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 
 from core.ask.allocations import Correction
 from core.ask.inputs import WindowRequest
 from core.ask.measurements import EACH, MeasureRequest, measurements
-from core.ask.perturbations import SPARSITIES, perturbation
+from core.ask.perturbations import OF_LINEARS, SPARSITIES, perturbation
 from core.ask.requests import BestRequest
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
@@ -17,28 +16,24 @@ from core.base.spec import number
 from core.kinds.treatments import NO_REPAIR, Treatment
 from core.models import work
 from core.models.outline import Outline
-from core.results.candidates import GRIDS, TARGETS, candidates
+from core.results.shortlist import MOST
 from core.store.cache import Store
 
-MEASURED_SPARSITIES = SPARSITIES
-MEASURED_WINDOWS, MEASURED_LENGTH = 8, 256  # of a profile that is measured for the candidates
+MEASURED_SPARSITIES, MEASURED_LINEARS = SPARSITIES, OF_LINEARS  # of every layer and of every linear alone
+ANCHORS, TRIES = 4, 3  # where a largest loss was asked: default anchors, and targets that are tried after them
+MEASURED_WINDOWS, MEASURED_LENGTH = 4, 128  # of the profile for the candidates: more predict no better
 
 
 # --- the stages as requests ----------------------------------------------------------------------------------------
 
 
-def profile_request(request: BestRequest, linears: bool = False) -> MeasureRequest:
-    """The profile for the candidates: the noise that drives the correction, and one-layer-pruned responses.
-
-    Args:
-        linears: each linear pruned alone too, which a budget per linear looks at: many times the work.
-    """
-    text = request.calibration
+def profile_request(request: BestRequest) -> MeasureRequest:
+    """The profile for the candidates: the noise that drives the correction, layers and linears pruned alone."""
+    text, pruner = request.calibration, request.pruner
     amount = {"sequences": min(text.sequences, MEASURED_WINDOWS), "length": min(text.length, MEASURED_LENGTH)}
-    pruned = [f"{request.pruner}:{number(each)}" for each in MEASURED_SPARSITIES]
-    names = [Correction().driver, *(f"residual:{each}" for each in pruned)]
-    names += [f"residual_linear:{each}:{EACH}" for each in pruned if linears]
-    looked_at = measurements(map(perturbation, names))
+    layers = (f"residual:{pruner}:{number(each)}" for each in MEASURED_SPARSITIES)
+    linears = (f"residual_linear:{pruner}:{number(each)}:{EACH}" for each in MEASURED_LINEARS)
+    looked_at = measurements(map(perturbation, (Correction().driver, *layers, *linears)))
     return request.to(MeasureRequest, text=text.model_copy(update=amount), measurements=looked_at)
 
 
@@ -71,13 +66,13 @@ def _study(request: BestRequest, profile: str | None, asked: tuple[Setting, ...]
 # --- what it will cost ---------------------------------------------------------------------------------------------
 
 
+def most(request: BestRequest) -> int:
+    """The most settings that are evaluated on the selection text."""
+    return MOST + (ANCHORS + 2 * TRIES + 2 if request.max_loss else 0)  # each try beside its uniform twin
+
+
 def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
-    """FLOP of every stage at most, by its name; `search` is that of one target."""
-    quick, grid = GRIDS["quick"], GRIDS[request.effort]
-    target = request.target or 0.5  # where most depth ramps fit
-    trial = len(candidates(quick, request.pruner, target, shape.layers))
-    tried = len(candidates(grid, request.pruner, target, shape.layers))
-    more = 2 * len(grid.strengths) * grid.corrects_best
+    """FLOP of every stage at most, by its name."""
     plain = Treatment(request.pruner)
     repaired = None if request.repair == NO_REPAIR else Treatment(request.pruner, request.repair)
     judged = [plain] * len(drawn(request, plain)) * (3 + bool(request.max_loss))
@@ -88,17 +83,10 @@ def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
 
     return {
         "profile": 0.0 if request.profile else work.measuring(shape, profile_request(request)),
-        "search": selecting(*[plain] * trial) if request.max_loss else 0.0,
-        "selection": selecting(*[plain] * tried),
-        "repair": selecting(plain, repaired) if repaired else 0.0,
-        "corrections": selecting(*[plain] * more) if more else 0.0,
+        "selection": most(request) * selecting(plain),  # one by one, beside the dense model
+        "repair": selecting(repaired, repaired) if repaired else 0.0,
         "final": work.studying(shape, _study(request, None, (), request.final), judged),
     }
-
-
-def trials(request: BestRequest) -> int:
-    """The most targets that are tried."""
-    return math.ceil(math.log2(len(TARGETS) + 1)) if request.max_loss else 0
 
 
 def estimate(request: BestRequest, store: Store, device: str = "cpu") -> work.Cost | None:
@@ -111,7 +99,6 @@ def estimate(request: BestRequest, store: Store, device: str = "cpu") -> work.Co
     if model is None:
         return None
     stages = planned(request, model[1])
-    stages["search"] *= trials(request)
     judging = final_request(request, None, [Setting(pruner=request.pruner)])
     runs = [judging, *([] if request.profile else [profile_request(request)])]
     costs = [work.estimate(each, store, device) for each in runs]

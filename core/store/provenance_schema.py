@@ -66,24 +66,14 @@ class Provenance(BaseModel):
     request: dict | None = None
 
 
-class Trial(BaseModel):
-    """A target that a search tried."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
-
-    target: float = Field(ge=0, lt=1)
-    allocation: Line
-    loss: float
-    uniform: float | None = None  # not known, or not a number
-
-
 class BestProvenance(Provenance):
     """Of a best setting, which cannot be shown without what was asked."""
 
     request: Annotated[BestRequest, BeforeValidator(as_asked_now)]
     texts: dict[Line, Line] = {}
     left_out: tuple[Line, ...] = ()
-    trials: tuple[Trial, ...] = ()
+    predicted: Count = 0
+    forecasts: dict[Line, tuple[float, float, float, float]] = {}  # allocation -> fields of a `Prediction`
 
 
 SCHEMAS: dict[str, type[Provenance]] = {"best": BestProvenance}  # by kind; any other: `Provenance`

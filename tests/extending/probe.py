@@ -156,12 +156,13 @@ def _currency() -> list[float]:
     return solve(Units(np.ones(2), sparsity_levels((0, 0.5, 1)), harm), 1, "bytes").tolist()
 
 
-def _candidates() -> dict[str, list[str]]:
+def _candidates() -> list[str]:
+    from core.ask.allocations import AllocationRequest
     from core.ask.grammar import write
-    from core.results.candidates import GRIDS, candidates
+    from core.kinds import BASES
 
-    found = {effort: candidates(grid, "diagonal", 0.5, 4) for effort, grid in GRIDS.items()}
-    return {effort: [write(each) for each in rows] for effort, rows in found.items()}
+    every = (base for form in BASES.values() for base in form.grid(0.5, 4))
+    return [write(AllocationRequest(base=base, target=0.5)) for base in every]
 
 
 def _glossary() -> dict[str, str]:

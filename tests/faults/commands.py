@@ -7,14 +7,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 from core.cli import main
 from core.jobs import records
 from core.kinds.depth_ramp import DepthRamp
-from core.kinds.response import Response
 from core.measure.sweep import Sweep
-from core.results import search_plan
-from core.results.candidates import GRIDS, Grid
+from core.results import search_plan, shortlist
 from core.store.cache import Store
 from tests import tiny
 
@@ -129,8 +128,8 @@ COMMANDS = {
 def do_little() -> None:
     """Have this process measure and search as little as shows everything, and by the same steps each time."""
     Sweep._size = lambda sweep: 2  # two parts a unit
-    GRIDS["quick"] = Grid(lambda *_: (DepthRamp(beta=0.05), Response(objective="kl")), strengths=(0.05,))
-    search_plan.MEASURED_SPARSITIES = (0.3, 0.7)
+    shortlist.BASES = {"depth_ramp": SimpleNamespace(grid=lambda *_: (DepthRamp(beta=0.05),))}
+    search_plan.MEASURED_SPARSITIES, search_plan.MEASURED_LINEARS = (0.3, 0.7), ()
     records.INTERVAL = 1e9  # between two notes of how far it is
 
 

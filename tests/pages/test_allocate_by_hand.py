@@ -92,6 +92,17 @@ def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.Capture
     assert "granularity=linear" in link(app, "Prune with this allocation")["allocation"]
 
 
+def test_response_has_a_budget_per_linear_by_default_where_linears_were_measured(cache: Cache) -> None:
+    """A stored link means what it meant."""
+    chosen = {
+        "granularity=linear": {"profile": cache["linear"], "base": "response"},
+        "response objective=kl:0.6": {"profile": cache["linear"], "allocation": "response:0.6", "strength": "0"},
+        "response objective=kl:0.7": {"profile": cache["deep"], "base": "response", "strength": "0"},
+    }
+    for said, view in chosen.items():
+        assert said in link(opened(**view), "Prune with this allocation")["allocation"]
+
+
 def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(cache: Cache, tmp_path: Path) -> None:
     here, path = load_(cache["linear"]), tmp_path / "allocation.json"
     found = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)

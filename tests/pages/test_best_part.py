@@ -14,7 +14,7 @@ from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.jobs import queue
 from core.models import work
-from core.results import best, candidates, evaluations, search_plan, text_splits
+from core.results import best, candidates, evaluations, text_splits
 from core.show.words import advice
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
@@ -85,7 +85,7 @@ def test_an_empty_cache_says_what_to_do_and_what_it_costs(store: Store) -> None:
 
 
 CHOSEN = {
-    "best_target": "0.55", "by": "sparsegpt", "best_effort": "full", "best_text": "allenai/c4", "best_seeds": "3,1",
+    "best_target": "0.55", "by": "sparsegpt", "best_text": "allenai/c4", "best_seeds": "3,1",
     "best_sequences": "5", "best_windows": "9", "best_length": "64", "best_looks": "True",
 }  # fmt: skip
 
@@ -104,7 +104,6 @@ def test_run_queues_what_was_chosen_and_the_url_restores_it(store: Store) -> Non
         final=window,
         profile=PROFILE.key,
         seeds=(3, 1),
-        effort="full",
     )
     assert submitted(opened(**kept), store) == expected
 
@@ -113,7 +112,6 @@ def test_a_greatest_loss_takes_the_place_of_the_target(store: Store) -> None:
     app = part(best_for="loss")
     assert not [each for each in app.text_input if each.key == "best_target"]
     app.text_input(key="best_loss").set_value("12.5%").run()
-    assert any(f"{search_plan.trials(BestRequest(max_loss=0.125))} targets" in each.value for each in app.markdown)
     assert submitted(app, store) == BestRequest(max_loss=0.125)
 
 
@@ -142,8 +140,7 @@ def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
     assert any(text_splits.described(found.request) == each.value for each in app.caption)
     for label, study in (("All that was judged", found.final), ("All candidates", found.selection)):
         assert link(app, label).items() >= {"study": study.spec.key, "detail": "all"}.items()
-    linears, whole = [each.value for each in app.code]
-    assert linears == best.linears_line(found, store.elsewhere)
+    [whole] = [each.value for each in app.code]
     assert whole == best.whole_line(found.request) and "core best --model demo --target 0.7" in whole
 
 
@@ -184,7 +181,7 @@ def test_stored_answers_can_be_picked(store: Store) -> None:
 
 def test_what_is_answered_already_is_not_run_again(store: Store) -> None:
     entry = save(store)
-    newer = save(store, request=ANSWERED.model_copy(update={"effort": "full"}))
+    newer = save(store, request=ANSWERED.model_copy(update={"seeds": (0, 1)}))
     store.remember(BestRequest(target=0.7), entry.spec, [])
     app = part(best=newer.key)
     assert "Already measured" in app.success[0].value

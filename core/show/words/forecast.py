@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from core.base.formats import digits, per_cent, several
 from core.results import protocols
-from core.results.anchors import Anchors, Prediction
+from core.results.anchors import Anchors, Hindsight, Prediction
+from core.results.best import Best
 
 
-def interval(found: Prediction) -> str:
+def interval(found: Prediction | Hindsight) -> str:
     """`612 [560, 668]`: a perplexity and its 90 % interval."""
     return f"{digits(found.perplexity, 3)} [{digits(found.low, 3)}, {digits(found.high, 3)}]"
 
@@ -30,3 +31,17 @@ def basis(found: Anchors) -> str:
     half, ninety = per_cent(off.median), per_cent(off.ninety)
     wrong = f"half within {half} of its increase in loss, nine in ten within {ninety}"
     return f"{learned} Each predicted from the others: {wrong}."
+
+
+def against(name: str, found: Hindsight, measured: float) -> str:
+    """`owl:0.7: predicted 612 [560, 668] from other settings, measured 598: the loss added was overestimated by 2 %`"""
+    wrong = f"{'over' if found.off > 0 else 'under'}estimated by {per_cent(round(abs(found.off), 3))}"
+    said = f"{name}: predicted {interval(found)} from other settings, measured {digits(measured, 3)}"
+    return f"{said}: the loss added was {wrong}"
+
+
+def of_search(found: Best) -> list[str]:
+    """How many candidates were predicted, and for those that were evaluated then, how far off that was."""
+    told = ((each, found.predicted(each)) for each in found.candidates if each.finite)
+    counted = f"{found.provenance.predicted} candidates were predicted, {len(found.candidates)} were evaluated."
+    return [counted, *(against(each.name, known, each.perplexity) for each, known in told if known)]

@@ -17,6 +17,7 @@ from core.kinds import BASE_LABELS, METHODS
 from core.kinds.allocator import Allocator, Parameter, steps
 from core.kinds.treatments import NO_REPAIR, PRUNER_LABELS, PRUNERS, REPAIRS, USUAL, Treatment
 from core.plan.correction import CLIP, direction_of
+from core.results import candidates
 from core.show import words
 from core.store.profiles import Profile
 from pages.ui import view
@@ -54,7 +55,7 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
 
     view.unfold(WORD, PARTS, _decoded)
     method = METHODS[chosen("base", list(METHODS), "owl")]
-    usual = method()
+    usual = candidates.usual(method, profile)
     own = {
         each.name: chosen(each.key or each.name, each.options, getattr(usual, each.name))
         for each in method.parameters()

@@ -23,7 +23,7 @@ from core.results import best, search_plan, text_splits
 from core.results.best import Best
 from core.results.comparison import FEWEST_WINDOWS
 from core.show.report import remake
-from core.show.words import advice
+from core.show.words import advice, forecast
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import best_known, form, frame, studies, view, watch
@@ -36,15 +36,15 @@ WANTED = {  # label, what it opens with, field of the request and help of an aim
         "Greatest rise of the perplexity",
         "20%",
         "max_loss",
-        "Against the dense model, as in 20%. The largest target within it is searched in steps of 5 %.",
+        "Against the dense model, as in 20%. The largest target within it is predicted in steps of 1 %, then tried.",
     ),
 }
 USUALLY = {name: field.default for name, field in BestRequest.model_fields.items()}
-EFFORTS = {"quick": "quick, each method once", "full": "full, the published grids"}
 TEXTS = {**form.TEXTS, "demo": "Demo text: one half calibrates, the other selects and judges"}
 ABOUT = (
-    "Every method is pruned and evaluated on one text. The best of them, the best of another method and uniform are "
-    "then judged on another text: the answer is the best one only if it is certainly better than uniform there."
+    "Hundreds of allocations are predicted, and those that may be the best are pruned and evaluated on one text. The "
+    "best of them, the best of another method and uniform are then judged on another text: the answer is the best one "
+    "only if it is certainly better than uniform there."
 )
 SHARED = (
     "Roles that share a text read documents of their own, calibration three times as many as any other role: nothing "
@@ -75,8 +75,6 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         aim = form.switch("The best setting for", AIMS, "best_for", "target")
         pruner = form.switch("Pruned by", PRUNERS, "by", USUAL)
-        about = "Full tries many settings of every method: far slower."
-        effort = form.switch("Effort", EFFORTS, "best_effort", USUALLY["effort"], help=about)
     left, middle, right = st.columns([1, 2, 1])
     label, usual, field, about = WANTED[aim]
     wanted = form.words(label, f"best_{aim}", usual, left, help=about)
@@ -103,7 +101,7 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
         of = pruning.of_model(profile) | {field: fraction(wanted, label.lower())} | roles
         refuse_fetch(profile.entry, Store(), of["model"], of["revision"])
         key = profile.entry.key if looks else None
-        return checked(BestRequest, **of, pruner=pruner, profile=key, seeds=numbers(seeds), effort=effort)
+        return checked(BestRequest, **of, pruner=pruner, profile=key, seeds=numbers(seeds))
 
     return asked, device
 
@@ -111,14 +109,8 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
 def _about(asked: BestRequest, device: str) -> None:
     """Which text has which role, and what it costs at most."""
     st.markdown(f"{plain(text_splits.described(asked))} {SHARED}")
-    st.markdown(_cost(asked, search_plan.estimate(asked, Store(), device)))
-
-
-def _cost(asked: BestRequest, expected: work.Cost | None) -> str:
-    if expected is None:
-        return work.words(None)
-    tries = f" Up to {search_plan.trials(asked)} targets are tried." if asked.max_loss else ""
-    return f"**At most, as a rough guess:** {work.words(expected)}{tries} Stored parts are not measured again."
+    expected = search_plan.estimate(asked, Store(), device)
+    st.markdown(f"{'**At most, as a rough guess:** ' if expected else ''}{work.words(expected)}")
 
 
 # --- the answer ----------------------------------------------------------------------------------------------------
@@ -135,7 +127,7 @@ def _pick(known: dict[str, Entry], usual: str) -> Entry:
 def name(entry: Entry) -> str:
     """An answer in a list: what was asked."""
     asked = best.provenance_of(entry).request
-    return f"{capital(asked.title)} · {asked.effort} · {entry.key[:6]}{entry.mark}"
+    return f"{capital(asked.title)} · {entry.key[:6]}{entry.mark}"
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the answer")
@@ -175,12 +167,12 @@ def _background(found: Best) -> None:
             query = view.here("prune.py") | {"study": study.key, "part": "results", "detail": "all"}
             frame.link("prune.py", label, query)
     st.caption(SELECTED)
-    if found.left_out:
-        with st.expander(f"Left out: {len(found.left_out)}"):
-            st.markdown("\n".join(f"- {plain(sentence(each))}" for each in found.left_out))
-            if line := best.linears_line(found, Store().elsewhere):
-                st.caption(best.LINEARS)
-                frame.command(line)
+    if found.provenance.predicted:
+        with st.expander("Predicted and measured on the text that selects"):
+            st.markdown("\n".join(f"- {plain(each)}" for each in forecast.of_search(found)))
+    if left_out := found.provenance.left_out:
+        with st.expander(f"Left out: {len(left_out)}"):
+            st.markdown("\n".join(f"- {plain(sentence(each))}" for each in left_out))
     with st.expander("The same on the command line"):
         for about, line in remake.best(found):
             st.caption(about)

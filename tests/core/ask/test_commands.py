@@ -110,7 +110,7 @@ SEARCHES = {
     "the demo": BestRequest(target=0.7),
     "one text": BestRequest(max_loss=0.125, calibration=ONE, selection=ONE, final=ONE),
     "a text for each": BestRequest(
-        target=0.55, pruner="sparsegpt", effort="full", seeds=(3, 1), profile="0123456789abcdef", revision="main",
+        target=0.55, pruner="sparsegpt", seeds=(3, 1), profile="0123456789abcdef", revision="main",
         dtype="bfloat16", calibration=ONE, selection=ONE.model_copy(update={"source": "third/text"}),
         final=ONE.model_copy(update={"source": "other/text"}),
     ),

@@ -17,6 +17,7 @@ from core.cli import output
 from core.evaluate import resolving
 from core.jobs import experiment, worker
 from core.kinds import Manual
+from core.results import anchors
 from core.store.cache import Store
 from tests import tiny
 from tests.core.breaking import breaking
@@ -70,6 +71,18 @@ def study(run: Callable, texts: list[str], tmp_path: Path) -> Callable:
 def no_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is asked is refused before anything runs."""
     monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
+
+
+def test_study_and_prune_say_how_far_off_a_prediction_was(
+    prune: Callable, study: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = anchors.Hindsight(perplexity=50.0, low=40.0, high=60.0, loss_increase=0.1, off=0.03)
+    monkeypatch.setattr(anchors, "from_others", lambda _, found: {each.setting: made for each in found.settings})
+    dense, *rows = study('settings = ["depth_ramp beta=0.05"]', "--json").json["points"]
+    assert len(rows) == 2 and "predicted" not in dense
+    assert [row["predicted"] for row in rows] == [made._asdict()] * 2
+    assert prune("--json").json["predicted"] == made._asdict()
+    assert "uniform:0.5: predicted 50.0 [40.0, 60.0] from other settings, measured" in " ".join(prune().out.split())
 
 
 def test_prune_says_planned_achieved_and_what_it_cost(prune: Callable) -> None:

@@ -83,7 +83,6 @@ def assert_equal(one: Profile, other: Profile) -> None:
 @pytest.mark.parametrize(
     ("family", "linear", "named"),
     [
-        (tiny.ODD, "each", ("layer 2", "self_attn.k_proj")),
         (tiny.ODD, "self_attn.v_proj", ("layer 2", "self_attn.v_proj")),
         ("llama", "mlp.nothing", ("layer 0", "mlp.nothing", "self_attn.k_proj")),
     ],
@@ -95,6 +94,12 @@ def test_a_linear_that_a_layer_lacks_is_refused_before_anything_is_measured(
     with refused(*named, "mlp.down_proj"):
         experiment.get(request(text, *asked, model=str(tiny.folder(family))), empty)
     assert not engine_calls
+
+
+def test_each_linear_is_one_that_every_layer_has(empty: Store, text: str) -> None:
+    asked = request(text, "residual_linear:wanda:0.5:each", model=str(tiny.folder(tiny.ODD)))
+    alone = {each.perturbation.linear for each in experiment.get(asked, empty).spec.measurements}
+    assert "mlp.down_proj" in alone and "self_attn.k_proj" not in alone
 
 
 # --- found or measured ---------------------------------------------------------------------------------------------

@@ -14,19 +14,7 @@ from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.kinds import Manual
 from core.plan.spread import allocate, spread
-from core.results import candidates
 from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, quick
-
-
-@pytest.mark.parametrize("effort", list(candidates.GRIDS))
-def test_the_best_setting_is_sought_per_linear_too_where_linears_were_measured(effort: str) -> None:
-    layers = 6
-    asked = candidates.candidates(candidates.GRIDS[effort], "wanda", 0.6, layers)
-    for here, there in ((of_linears(layers), True), (profile(layers), False)):
-        kept, notes = candidates.possible(asked, np.ones(here.weights.parameters.shape), here)
-        fine = [each for each in kept if getattr(each.base, "granularity", "layer") == "linear"]
-        assert bool(fine) is there
-        assert any("per linear" in note and "left out" in note for note in notes) is not there
 
 
 @quick

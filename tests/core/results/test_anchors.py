@@ -167,3 +167,22 @@ def test_anchors_of_one_protocol_are_its_settings(store: Store, profile: Profile
     found = fitting(study, profile, WANDA)
     assert found.increases == pytest.approx([each.loss - study.dense.loss for each in study.settings])
     assert (found.increases > 0).all() and len(found.settings) < anchors.ENOUGH
+
+
+def test_settings_are_predicted_by_the_others_of_their_protocol_wherever_these_are_stored(
+    store: Store, profile: Profile
+) -> None:
+    def predicted(key: str) -> dict[Setting, anchors.Hindsight]:
+        return anchors.from_others(store, evaluations.load(store, store.by_key(key)))
+
+    [asked], others = at(0.6), at(0.5, 0.7, 0.8)
+    alone = evaluated(store, profile, [asked])
+    evaluated(store, profile, others[:1])
+    assert predicted(alone) == {}, "one other is too few"
+    evaluated(store, profile, others[1:])
+    evaluated(store, profile, at(0.65), text="another text")
+    known = stored(store, profile, WANDA, evaluated(store, profile, others))
+    [found] = predicted(alone).values()
+    assert found[:4] == pytest.approx(known.one(allocate(asked.allocation, profile).exact), rel=1e-9)
+    assert found.off == pytest.approx(found.loss_increase / synthetic.invented_cost(asked) - 1, abs=1e-4)
+    assert predicted(evaluated(store, profile, [*others, asked]))[asked] == found

@@ -323,7 +323,7 @@ def target(name: str) -> Callable[[dict], object]:
 
 
 OF_BEST = [
-    *(told("best", trials=trials) for trials in ([1.5], [{}], [{"target": 5, "allocation": "x", "loss": 0.1}], 3)),
+    *(told("best", forecasts=each) for each in ([1.5], {"x": []}, {"x": [1, 1, float("inf"), 1]}, 3)),
     *(told("best", **{name: value}) for name, value in
       {"left_out": [1], "texts": {"final": 3}, "request": None, "model": 1, "text": ["x"]}.items()),
     told("best", request={"target": 0.7, "seeds": [float("nan")]}),

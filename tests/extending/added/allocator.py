@@ -30,5 +30,5 @@ class Teeth(Allocator):
         return evidence.target - self.bite * (-1.0) ** np.arange(evidence.units)
 
     @classmethod
-    def full(cls, target: float, layers: int) -> tuple[Self, ...]:
+    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
         return tuple(cls(bite=bite) for bite in (0.05, 0.1))

@@ -204,7 +204,7 @@ def studies(_: Path) -> Figures:
     """What every point cost by its place, and its changes against its uniform twin and its base."""
     for key in STUDIES:
         found = study(key)
-        yield from points(key, study_json(found)["points"])
+        yield from points(key, study_json(found, {})["points"])
         for index, each in enumerate(found.singles):
             yield f"{key}/{index}/planned", plain(each.planned)
             yield f"{key}/{index}/zeros", plain(each.result.evaluated.zeros)

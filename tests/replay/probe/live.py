@@ -122,10 +122,7 @@ def searches(scratch: Path) -> Figures:
             yield f"{name}/{role}", answer[role] and only(answer[role], ("setting", "perplexity"))
         for index, each in enumerate(answer["candidates"]):
             yield f"{name}/{index}/allocation", _allocation(each["allocation"])
-            yield f"{name}/{index}/cost", only(each, ("nll", "perplexity", "against_uniform"))
-        for index, each in enumerate(answer["trials"]):
-            yield f"{name}/trial-{index}", only(each, ("target", "loss", "uniform"))
-            yield f"{name}/trial-{index}/allocation", _allocation(f"{each['allocation']}:{each['target']}")
+            yield f"{name}/{index}/cost", only(each, ("nll", "predicted", "measured", "against_uniform"))
 
 
 def _allocation(line: str) -> dict[str, Any]:

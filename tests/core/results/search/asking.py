@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from core.ask.inputs import WindowRequest
 from core.ask.requests import BestRequest
 from core.kinds.allocator import Allocator
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.response import Response
-from core.results.candidates import Grid
+from core.kinds.uniform import Uniform
 from tests import tiny
 
 LENGTH = 12
 DOCUMENTS = 60
 
 
-def grid(*bases: Allocator, **more: object) -> Grid:
-    """The same bases whatever the target and the model."""
-    return Grid(lambda *_: bases, **more)
+def grid(*bases: Allocator) -> dict[str, SimpleNamespace]:
+    """A table of kinds that has these bases alone, whatever the target and the model."""
+    return {"few": SimpleNamespace(grid=lambda *_: bases)}
 
 
-SMALL = grid(DepthRamp(beta=0.05), Response(objective="kl"), strengths=(0.05,))
+SMALL = grid(Uniform(), DepthRamp(beta=0.05), Response())
 
 
 def request(text: str, target: float | None = 0.5, **more: object) -> BestRequest:

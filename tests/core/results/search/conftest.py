@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.results import search_plan
-from core.results.candidates import GRIDS
+from core.results import search_plan, shortlist
 from tests import tiny
 from tests.core.results.search.asking import DOCUMENTS, SMALL
 
@@ -16,8 +15,9 @@ from tests.core.results.search.asking import DOCUMENTS, SMALL
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few candidates, and a profile of two sparsities."""
-    monkeypatch.setitem(GRIDS, "quick", SMALL)
+    monkeypatch.setattr(shortlist, "BASES", SMALL)
     monkeypatch.setattr(search_plan, "MEASURED_SPARSITIES", (0.3, 0.7))
+    monkeypatch.setattr(search_plan, "MEASURED_LINEARS", ())
 
 
 @pytest.fixture

@@ -21,10 +21,13 @@ from core.results import best, candidates, search_plan
 from core.results.evaluated import SeedResult
 from core.results.evaluations import Evaluations
 from core.show.words import advice
-from core.store.provenance_schema import BestProvenance, Trial
+from core.store.provenance_schema import BestProvenance
 from core.store.results import Evaluated
 
-UNTRIED = BestProvenance.model_construct(trials=[])
+TOLD = BestProvenance.model_construct(forecasts={})
+
+
+TARGETS = [round(0.05 * step, 2) for step in range(1, 19)]
 
 
 @given(st.integers(-1, 17))
@@ -33,11 +36,10 @@ def test_bisection_finds_the_largest_target_that_fits(last: int) -> None:
 
     def fits(target: float) -> bool:
         tried.append(target)
-        return candidates.TARGETS.index(target) <= last
+        return TARGETS.index(target) <= last
 
-    found = candidates.largest(candidates.TARGETS, fits)
-    assert found == (None if last < 0 else candidates.TARGETS[last])
-    assert len(tried) == len(set(tried)) <= search_plan.trials(BestRequest(max_loss=0.2))
+    assert candidates.largest(TARGETS, fits) == (None if last < 0 else TARGETS[last])
+    assert len(tried) == len(set(tried)) <= 5
 
 
 def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5, pruner: str = "wanda") -> SeedResult:
@@ -71,7 +73,7 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
     )
     winner = points[1].setting
     spec = SimpleNamespace(winner=winner, runner_up=None, better=(), max_loss=None)
-    found = best.Best(spec, UNTRIED, None, Evaluations(None, {}, points))
+    found = best.Best(spec, TOLD, None, Evaluations(None, {}, points))
     interval = found.against_uniform
     assert found.answer == (winner if interval.windows.certain and interval.windows.high < 0 else winner.uniform)
     assert ("does not hold" in advice.answer(found)) == (found.answer != winner)
@@ -101,34 +103,40 @@ def test_the_answer_goes_as_far_from_the_winner_as_holds(rises: tuple[float, flo
     ]
     twin = replace(plain, setting=repaired.uniform, evaluated=invented("owl", base - 0.5).evaluated)
     spec = SimpleNamespace(winner=plain.setting, runner_up=None, better=(repaired, moved), max_loss=None)
-    found = best.Best(spec, UNTRIED, None, Evaluations(None, {}, (uniform, plain, *more, twin)))
+    found = best.Best(spec, TOLD, None, Evaluations(None, {}, (uniform, plain, *more, twin)))
     assert found.holds and found.answer == (plain.setting, repaired, moved)[kept]
     assert len(advice.comparisons(found)) == 2
     assert f"Use {advice.called(found.answer)}: " in advice.answer(found)
 
     worse = Evaluations(None, {}, (uniform, invented("owl", base + 0.4), *more, twin))
-    lost = best.Best(spec, UNTRIED, None, worse)
+    lost = best.Best(spec, TOLD, None, worse)
     assert not lost.holds and lost.answer == repaired.uniform
     assert advice.answer(lost).startswith("Use uniform at 50 % with refit: ")
 
 
-@pytest.mark.parametrize("trials", [[], [{"target": 0.3, "loss": 0.1, "uniform": None}]])
-def test_more_lost_than_was_allowed_is_said(trials: list[dict]) -> None:
+def test_more_lost_than_was_allowed_is_said() -> None:
     """No target is known at which uniform kept within the loss: its loss at the winner's target stands as it is."""
     base = 3 + np.random.default_rng(7).random(8)
     dense = SeedResult(None, None, Evaluated(base, base, base, base), {}, {})
     points = (dense, invented("uniform", base + np.log(1.25)), invented("owl", base + np.log(1.26)))
     spec = SimpleNamespace(winner=points[2].setting, runner_up=None, better=(), max_loss=0.2)
     study = Evaluations(None, {}, points)
-    told = BestProvenance.model_construct(trials=[Trial(allocation="owl:0.3", **each) for each in trials])
-    found = best.Best(spec, told, study, study)
+    found = best.Best(spec, TOLD, study, study)
     assert found.answer == found.fallback == found.uniform
     assert re.search(r"; 20 % .* by 5 points\.", advice.loss(found))
-    allowing = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": 0.3}), told, study, study)
+    allowing = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": 0.3}), TOLD, study, study)
     assert advice.loss(allowing).endswith("; 30 % were allowed.")
-    tried = BestProvenance.model_construct(trials=[Trial(target=0.3, allocation="owl:0.3", loss=0.1, uniform=0.1)])
-    unasked = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": None}), tried, study, study)
+    lower = Evaluations(None, {}, (*points, invented("uniform", base, target=0.3)))
+    assert best.Best(spec, TOLD, lower, lower).fallback.allocation.target == 0.3
+    unasked = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": None}), TOLD, lower, lower)
     assert unasked.answer == found.uniform  # a pack may tell of targets that no loss was asked of
+
+
+def test_a_search_measures_layers_and_linears_alone_by_its_pruner_on_little_text() -> None:
+    asked = search_plan.profile_request(BestRequest(target=0.5, pruner="alps"))
+    names = {each.perturbation.name for each in asked.measurements}
+    assert names > {"gaussian:0.3", "residual:alps:0.3", "residual:alps:0.9", "residual_linear:alps:0.9:each"}
+    assert (asked.text.sequences, asked.text.length) == (4, 128)
 
 
 def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> None:
@@ -145,4 +153,4 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
 
     final = tuple(invented(words, np.full(8, 3.0), pruner="magnitude") for words in ("uniform", "depth_ramp"))
     spec = SimpleNamespace(winner=winner, runner_up=None, better=(), max_loss=None)
-    assert advice.comparisons(best.Best(spec, UNTRIED, None, Evaluations(None, {}, final))) == []
+    assert advice.comparisons(best.Best(spec, TOLD, None, Evaluations(None, {}, final))) == []
