@@ -5,7 +5,6 @@ import streamlit as st
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.plan.spread import allocate, layer_parameters
-from core.results.anchors import Anchors
 from core.show.words import verdicts
 from pages.ui import best_known, frame, glossary, studies, subject, view, watch
 from pages.ui.allocate import actions, comparison, predicting, settings, spread, targets
@@ -25,10 +24,13 @@ left, right = st.columns([5, 3], gap="large")  # the chart first, on a phone too
 with right:
     request, treatment = settings.read(profile), settings.treatment()
     by_hand = settings.by_hand(request)
-    found = predicting.anchors_of(profile, treatment)
-    if predicts := isinstance(found, Anchors):
+    found, refusal = None, ""
+    try:
+        found = predicting.anchors_of(profile, treatment)
         targets.show(request, found)
-    settings.draw(request, profile, target=not predicts)
+    except UserError as error:
+        refusal = str(error)
+    settings.draw(request, profile, target=not found)
     glossary.words(TERMS)
 
 with left:
@@ -39,14 +41,14 @@ with left:
         frame.error(error)
         actions.measure_linears(request, profile)
         view.end()
-    now, held = spread.dragged(allocation, by_hand, profile, found if predicts else None)
-    if not predicts:
-        actions.evaluate_anchors(found, treatment, profile)
+    now, held = spread.dragged(allocation, by_hand, profile, found)
+    if not found:
+        actions.evaluate_anchors(refusal, treatment, profile)
     protocols = tuple(studies.groups(profile).values())
     st.caption(plain(verdicts.corrected(protocols, request, treatment.name)), help=settings.ORIGIN)
     if request.base.per_linear:
         spread.by_linear(now, request, profile)
 
 best_known.card(profile, request.target, treatment.pruner, "allocate.py")
-comparison.show(request, now, found if predicts else None, treatment, protocols, profile)
+comparison.show(request, now, found, treatment, protocols, profile)
 actions.section(spread.as_manual(allocation, now) if held else allocation, request, profile)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import drag, settle, wait_for_query
+from tests.e2e.conftest import drag, settle, silence, still, wait_for_query
 
 Tab = Callable[..., Page]
 WORD = "owl m=5 lam=0.08 strength={} driver=gaussian:0.3:0.7"
@@ -22,7 +23,7 @@ def spread(invented_at: Callable[[str], str]) -> str:
 
 def slider(page: Page) -> Locator:
     """The strength slider, inside the live chart."""
-    found = page.locator(".figure input")
+    found = page.locator(".figure input.strength")
     expect(found).to_be_visible()
     return found
 
@@ -53,8 +54,32 @@ def test_the_predicted_perplexity_follows_the_finger_without_the_server(shared: 
     start = page.locator(".figure [data-mark=gauge]").bounding_box()
     seen = drag(page, slider(page), 0.2, number.inner_text)
     assert len(set(seen)) >= 10, "the number did not follow the finger"
-    expect(page.locator(".figure .value")).to_contain_text("reversed")
+    expect(page.locator(".figure .value").first).to_contain_text("reversed")
     there = page.locator(".figure [data-mark=gauge]").bounding_box()
     assert there["x"] < start["x"], "the dot did not follow either"
     expect(page.get_by_test_id("stCode")).to_contain_text("control=reversed")
     expect(number).to_have_text(seen[-1])
+
+
+def test_a_bar_is_dragged_and_the_others_make_up_for_it_with_its_cost(shared: tuple[str, str], tab: Tab) -> None:
+    page = tab(f"{shared[0]}/allocate")
+    number, bars = page.locator(".figure .lead b"), page.locator(".figure [data-mark='layer-20 layers']")
+    expect(number).to_be_visible(timeout=60_000)
+    bar, before = still(bars), page.locator(".figure [data-mark$=layers]").evaluate_all(HEIGHTS)
+    x, y, seen = bar["x"] + bar["width"] / 2, bar["y"] + bar["height"], []
+    page.mouse.move(x, y)
+    with silence(page):
+        page.mouse.down()
+        for step in range(1, 21):
+            page.mouse.move(x, y + 2 * step)
+            seen.append(number.inner_text())
+    assert len(set(seen)) >= 5, "the number did not follow the finger"
+    after = page.locator(".figure [data-mark$=layers]").evaluate_all(HEIGHTS)
+    assert sum(map(str.__ne__, before.split(","), after.split(","))) > 20, "the others did not make up for it"
+    field = page.get_by_role("textbox", name="Layers set by hand")
+    expect(field).to_have_value(re.compile(r"^20:0\.\d+$"))
+    settle(page)
+    expect(number).to_have_text(seen[-1])
+    page.locator(".figure svg").first.press("ArrowRight")
+    page.keyboard.press("ArrowUp")
+    expect(field).to_have_value(re.compile(r"^\d+:0\.\d+, \d+:0\.\d+$"))

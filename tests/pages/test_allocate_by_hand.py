@@ -38,7 +38,8 @@ def test_layers_set_by_hand_stay_while_the_others_keep_the_budget(cache: Cache) 
     assert found[4] == 0.5
     assert len(set(np.delete(found - start, 4).round(12))) == 1  # one shift for all the others
     assert url(app)["hand"] == "4:0.5"
-    assert live(app)["bars"]["hand"] == [4]
+    held = {name: at for name, at in live(app)["state"].items() if name.startswith("hand") and at >= 0}
+    assert held == {"hand4": 500}
     app.text_input(key="hand").set_value("").run()
     assert on_screen(app) == pytest.approx(start) and "hand" not in app.query_params
 
@@ -86,7 +87,7 @@ def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.Capture
     assert shown == pytest.approx(means, abs=1e-6)
     assert on_screen(app) == pytest.approx(means, abs=1e-9)
     assert all("met exactly" in budget for budget in live(app)["notes"][-1]["table"])
-    assert live(app)["bars"]["hand"] == []
+    assert live(app)["hand"] is None and "per linear" in live(app)["idle"]
     assert not [each for each in app.text_input if each.key == "hand"]
     assert any("each linear alone" in each.value for each in app.caption)
     assert "granularity=linear" in link(app, "Prune with this allocation")["allocation"]

@@ -26,6 +26,8 @@ SAYS = "**{{now}}** [{{low}}, {{high}}] predicted perplexity, {}. {{change}}"
 BAND = "In brackets and shaded: the 90 % interval."
 POINTS = "Points were measured."
 HOLLOW = "Hollow ones elsewhere ({}): what changed there, from the predicted base."
+IDLE = "Drag the end of a bar, or press arrow keys: the other layers make up for it."
+PER_LINEAR = "Point at a layer to read its numbers. With a budget per linear no layer is set by hand."
 UNKNOWN = "Nothing is predicted: a layer is pruned beyond the largest sparsity that was measured alone."
 
 
@@ -37,6 +39,7 @@ class Sweep:
     control: str
     rows: Array  # (strengths, layers) or (strengths, layers, linears), with the layers set by hand
     held: Mapping[int, float]  # these
+    free: Array  # the rows without them
     others: Sequence[tuple[str, Array]] = ()  # controls by name, at every `THINNED`th strength from 0 on
     off: str = ""  # why there is no correction
     ignored: str = ""  # why layers set by hand are not kept
@@ -69,6 +72,7 @@ def picture(
     bound: Array,
     highest: float | None,
     forecast: Forecast | None,
+    hand: figure.Hand | None,
     look: Palette,
 ) -> figure.Figure:
     """A bar per layer around the target, a curve of predicted perplexity, and the strength that both follow.
@@ -78,6 +82,7 @@ def picture(
         bound: (strengths, layers); the layer, or one of its linears, sits on a bound.
         highest: the largest sparsity measured, where the base goes no further.
         forecast: None: nothing predicts.
+        hand: None: each linear has a budget of its own.
     """
     base, request = allocation.base, allocation.request
     name, found = BASE_LABELS[request.base.kind], [np.flatnonzero(row).tolist() for row in bound]
@@ -88,15 +93,16 @@ def picture(
         title=f"Sparsity per layer: {name} and this allocation",
         says=f"Layer {{layer}}: {{now}} zeros; {name} alone {{base}}.",
         slots={
-            "now": figure.written(lambda share: per_cent(share, 1), shown),
+            "now": figure.Slot("bar", ["100.0 %"]),
             "base": figure.Slot("layer", [per_cent(share, 1) for share in base]),
             "bound": figure.Slot("frame", ["on a bound" if on else "" for on in found]),
         },
         y=axes.linear_axis("sparsity", *_limits(base, shown, request.target), per_cent),
         controls=[_control(sweep, request.correction.strength, forecast)],
-        bars=figure.Bars(shown, base=base, tone="accent", edge=own, bound=found, hand=sorted(sweep.held)),
+        bars=figure.Bars(shown, base=base, tone="accent", edge=own, bound=found),
         gauge=forecast and _gauge(sweep, forecast),
         hero=forecast and _hero(forecast),
+        hand=hand,
         key=[
             figure.Key(own, "outline", name),
             figure.Key("accent", "block", "this allocation"),
@@ -106,7 +112,7 @@ def picture(
         ],
         foot=request.target,
         height=230 if forecast else 300,
-        idle="Point at a layer to read its numbers.",
+        idle=IDLE if hand else PER_LINEAR,
         notes=[figure.Slot("frame", told)],
         first=True,
     )

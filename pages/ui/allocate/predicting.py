@@ -12,6 +12,8 @@ from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.kinds.treatments import Treatment
+from core.plan import responses
+from core.plan.prediction import FLATTEST
 from core.results import anchors, protocols
 from core.results.anchors import Anchors
 from core.results.evaluated import EvaluatedSetting
@@ -20,11 +22,18 @@ from core.store.profiles import Profile
 from pages.ui import studies
 
 
-def anchors_of(profile: Profile, treatment: Treatment) -> Anchors | str:
-    """Those of the studies in view, or why there are none."""
+def anchors_of(profile: Profile, treatment: Treatment) -> Anchors:
+    """Those of the studies in view.
+
+    Raises:
+        UserError: as `anchors.anchors`.
+    """
     groups = studies.groups(profile)
     known = [entry.key for each in groups.values() for entry in each.entries]
-    return _anchors(profile, treatment, known, tuple(groups.values()))
+    found = _anchors(profile, treatment, known, tuple(groups.values()))
+    if isinstance(found, str):
+        raise UserError(found)
+    return found
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})
@@ -37,6 +46,15 @@ def _anchors(
         return str(error)
     found.predictor  # noqa: B018 - fitted once
     return found
+
+
+def curves(found: Anchors) -> dict[str, object]:
+    """What predicts, as numbers that `hand.js` computes with."""
+    fitted, curve = found.predictor, responses.of_profile(found.profile, responses.usual(found.profile))
+    half = fitted.quantile * fitted.deviation
+    numbers = {name: getattr(fitted, name) for name in ("power", "centre", "ends", "terms", "spread")}
+    known = {"sparsity": curve.sparsity, "harm": curve.harm, "loss": found.study.dense.loss}
+    return numbers | known | {"half": half, "flattest": FLATTEST}
 
 
 # --- what was measured of an allocation's correction ---------------------------------------------------------------

@@ -122,7 +122,8 @@ def _drawn(
     bound = on_bounds(rows, strengths, request, profile)
     highest = bounds_of(request, profile, 0).high if request.base.measured else None
     forecast, other = predicted(sweep, allocation, found, groups) if found else (None, "")
-    return sweep, picture.picture(allocation, sweep, shown, bound, highest, forecast, look), forecast, other
+    hand = None if request.base.per_linear else hand_of(sweep, allocation, found)
+    return sweep, picture.picture(allocation, sweep, shown, bound, highest, forecast, hand, look), forecast, other
 
 
 def swept(allocation: Allocation, by_hand: str, profile: Profile) -> Sweep:
@@ -153,9 +154,20 @@ def swept(allocation: Allocation, by_hand: str, profile: Profile) -> Sweep:
         held = read_hand(by_hand, profile.layers)
         every = [pinned_rows(each, held, allocation) for each in (rows, *(each for _, each in others))]
     except UserError as error:
-        return Sweep(strengths.tolist(), control, rows, {}, others, off, str(error))
+        return Sweep(strengths.tolist(), control, rows, {}, rows, others, off, str(error))
     others = [(name, each) for (name, _), each in zip(others, every[1:], strict=True)]
-    return Sweep(strengths.tolist(), control, every[0], held, others, off)
+    return Sweep(strengths.tolist(), control, every[0], held, rows, others, off)
+
+
+def hand_of(sweep: Sweep, allocation: Allocation, found: Anchors | None) -> figure.Hand:
+    """What the browser needs to set layers by hand and to predict that."""
+
+    def moved(held: dict[int, float]) -> None:
+        st.session_state["hand"] = ", ".join(f"{layer}:{value:g}" for layer, value in held.items())
+
+    request = allocation.request
+    bounds, curves = (request.low, request.high), found and predicting.curves(found)
+    return figure.Hand(sweep.free, sweep.held, allocation.parameters, request.target, bounds, curves, moved)
 
 
 def predicted(

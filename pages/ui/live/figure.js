@@ -2,18 +2,22 @@
 // from Python: moving a control picks another frame of the tables that it sent, moving over the plot another layer.
 import { Controls } from "./controls.js"
 import { make, Painter, vector } from "./dom.js"
+import { pinned, predicted } from "./hand.js"
 import { clamp, path, rowOf, share, significant } from "./numbers.js"
 import { EDGE, GROUPS, Plot, tone } from "./plot.js"
 import { mounted, Picture } from "./runtime.js"
 import { fill, filled, Lights, write } from "./sentences.js"
 /** @import { Control } from "./controls.js" */
+/** @import { Curves } from "./hand.js" */
 /** @import { Axis } from "./numbers.js" */
 /** @import { Properties } from "./dom.js" */
-/** @typedef {{by: "frame" | "layer" | "both" | "nothing", table: any[]}} Slot words of every frame, layer, or both */
+/** @import { State } from "./runtime.js" */
+/** @typedef {{by: "frame" | "layer" | "both" | "nothing" | "bar", table: any[]}} Slot words of frame, layer, or both */
 /** @typedef {{values: (number | null)[][], tones: string[][] | null, tone: string, base: number[] | null, edge: string,
- *   bound: number[][] | null, hand: number[]}} Bars `bound`: layers on a bound; `hand`: those set by hand */
+ *   bound: number[][] | null}} Bars `bound`: layers on a bound */
+/** @typedef {{rows: number[][], weights: number[], target: number, bounds: number[], curves: Curves | null}} Hand */
 /** @typedef {{values: any[], tone: string, dash: boolean, bundle: boolean, mark: string, ends: string[],
- *   points: [number, number][]}} Line */
+ *   points: [number, number][] | null}} Line */
 /** @typedef {(number | null)[]} Numbers null: not known */
 /** @typedef {{y: Axis, values: Numbers, zero: number | null, points: number[], band: Numbers[], height: number,
  *   curves: [number[], Numbers, string][], marks: [number, number, string, boolean][]}} Gauge one of every frame */
@@ -23,7 +27,9 @@ import { fill, filled, Lights, write } from "./sentences.js"
 /** @typedef {import("./runtime.js").Data & {layers: number, title: string, finding: string, says: string, idle: string,
  *   lead: string, notes: Slot[], slots: Record<string, Slot>, y: Axis | Axis[], x: string, foot: number | null,
  *   height: number, pick: Control | null, controls: Control[], bars: Bars | null, lines: Line[], hero: Hero | null,
- *   gauge: Gauge | null, key: [string, string, string][], ask: Ask | null, first: boolean}} Data */
+ *   gauge: Gauge | null, hand: Hand | null, key: [string, string, string][], ask: Ask | null, first: boolean}} Data */
+
+const REACH = 16 // px from the end of a bar, where it is taken
 
 /** @extends {Picture<Data>} */
 class Figure extends Picture {
@@ -40,13 +46,17 @@ class Figure extends Picture {
   lights = new Lights(this.root, (event) => this.under(event))
   /** @type {Plot} */ plot
   /** @type {number | null} */ pointed = null // layer under a mouse that is not pressed: nothing is picked by that
+  /** @type {number | null} */ taken = null // layer whose bar is dragged
+  /** @type {(number | null)[]} */ bar = [] // of each layer
+  /** @type {(number | null)[]} */ cost = [] // perplexity and its interval
   reserved = ""
   legend = ""
 
   build() {
     this.root.append(this.lead, make("div", "stage", this.picture, make("div", "notes", this.ask, this.told)))
-    const step = (/** @type {PointerEvent} */ event) =>
+    const step = (/** @type {PointerEvent} */ event) => this.data.hand ? this.grab(event) :
       this.data.pick && { [this.data.pick.name]: clamp(this.under(event), 0, this.data.layers - 1) }
+    this.svg.onkeydown = (event) => this.press(event)
     this.drag(this.svg, step, (event) => {
       const layer = event ? this.under(event) : -1
       this.pointed = layer >= 0 && layer < this.data.layers ? layer : null
@@ -56,8 +66,10 @@ class Figure extends Picture {
   }
 
   renew() {
-    const { ask, first, notes, pick } = this.data
+    const { ask, first, hand, notes, pick } = this.data
     this.reserved = ""
+    this.svg.setAttribute("role", hand ? "application" : "img")
+    this.svg.tabIndex = hand ? 0 : -1
     const looks = { first, noted: !first && (notes.length > 0 || ask), picks: pick }
     for (const [name, is] of Object.entries(looks)) this.root.classList.toggle(name, Boolean(is))
     this.ask.hidden = !ask
@@ -72,6 +84,57 @@ class Figure extends Picture {
   /** Layer under a pointer. @param {PointerEvent} event */
   under(event) {
     return this.plot.layer(event.clientX - this.svg.getBoundingClientRect().left)
+  }
+
+  /** Sparsity of each layer that is set by hand. @param {State} state @returns {(number | null)[]} */
+  held(state) {
+    const at = Array.from({ length: this.data.layers }, (_, layer) => state[`hand${layer}`] ?? -1)
+    return at.map((thousandths) => (thousandths < 0 ? null : thousandths / 1000))
+  }
+
+  /** A layer set by hand; nothing where the others cannot make up for it. @param {number} layer @param {number} to */
+  put(layer, to) {
+    const { rows, weights, target, bounds } = /** @type {Hand} */ (this.data.hand)
+    const thousandths = Math.round(1000 * clamp(to, bounds[0], bounds[1]))
+    const change = { [`hand${layer}`]: to < 0 ? -1 : thousandths }
+    return pinned(rows[this.frame], this.held({ ...this.state, ...change }), weights, target, bounds) ? change : {}
+  }
+
+  /** The end of a bar under a pointer, or one that was taken before. @param {PointerEvent} event */
+  grab(event) {
+    const [layer, y] = [this.under(event), event.clientY - this.svg.getBoundingClientRect().top]
+    if (event.type === "pointerdown") {
+      const end = this.bar[layer]
+      this.taken = end !== undefined && end !== null && Math.abs(this.plot.y(end) - y) < REACH ? layer : null
+    }
+    const { low, high } = this.plot.axis
+    return this.taken === null ? null : this.put(this.taken, clamp(this.plot.value(y), Math.max(low, 0), high))
+  }
+
+  /** Arrow keys choose a bar and move it; Delete frees it. @param {KeyboardEvent} event */
+  press(event) {
+    const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key]
+    const rise = { ArrowUp: 0.005, ArrowDown: -0.005, Delete: -2 }[event.key]
+    if (!this.data.hand || !(way || rise)) return
+    event.preventDefault()
+    this.pointed = clamp((this.pointed ?? 0) + (way ?? 0), 0, this.data.layers - 1)
+    this.move(rise ? this.put(this.pointed, Number(this.bar[this.pointed]) + rise) : {})
+    if (rise) this.settle()
+  }
+
+  /** The bars shown, and what they cost: where the hand moved since Python answered, computed here. */
+  compute() {
+    const { bars, hand, hero, state: sent } = this.data
+    const { frame } = this
+    this.bar = bars?.values[frame] ?? []
+    this.told.style.opacity = ""
+    this.cost = hero ? [hero.values, hero.low, hero.high].map((numbers) => numbers[frame]) : []
+    if (!hand || Object.entries(sent).every(([name, at]) => !name.startsWith("hand") || at === this.state[name])) return
+    const row = pinned(hand.rows[frame], this.held(this.state), hand.weights, hand.target, hand.bounds)
+    if (!row) return
+    this.bar = row
+    this.told.style.opacity = "0.4" // it speaks of what was before
+    this.cost = (hand.curves && predicted(row, hand.curves)) ?? [null, null, null]
   }
 
   get picked() {
@@ -93,6 +156,7 @@ class Figure extends Picture {
     const width = this.picture.clientWidth
     if (!width) return
     if (data.pick) this.pointed = null
+    this.compute()
     const height = data.height + (data.gauge?.height ?? 0)
     this.svg.style.height = `${height}px`
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`)
@@ -101,8 +165,8 @@ class Figure extends Picture {
       this.plot.axes(data.x, data.foot)
       if (this.picked !== null) this.plot.pin(this.picked)
       if (data.bars) this.bars(data.bars)
-      data.lines.forEach((line, n) => (line.points.length ? this.measured(line, n) : this.line(line, n)))
-      if (data.gauge) gauge(this.plot, data.gauge, frame, data.gauge.values[frame], data.height)
+      data.lines.forEach((line, n) => (line.points ? this.measured(line, n) : this.line(line, n)))
+      if (data.gauge) gauge(this.plot, data.gauge, frame, this.cost[0] ?? data.gauge.values[frame], data.height)
     })
     this.hero(data.hero)
     this.controls.show(data.pick ? [data.pick, ...data.controls] : data.controls)
@@ -115,7 +179,7 @@ class Figure extends Picture {
   hero(hero) {
     this.root.classList.toggle("hero", Boolean(hero))
     if (!hero) return
-    const [now, low, high] = [hero.values, hero.low, hero.high].map((numbers) => numbers[this.frame])
+    const [now, low, high] = this.cost
     if (now === null || low === null || high === null) return write(this.lead, hero.unknown)
     const change = now / hero.beside - 1
     const said = fill(hero.changes[Number(change > 0)], { share: `${Math.abs(100 * change).toFixed(0)} %` })
@@ -124,11 +188,12 @@ class Figure extends Picture {
   }
 
   /** @param {Bars} bars */
-  bars({ values, tones, tone: usual, base, edge, bound, hand }) {
+  bars({ tones, tone: usual, base, edge, bound }) {
     const { plot, frame, picked } = this
+    const hand = this.held(this.state)
     const foot = this.data.foot ?? plot.axis.low
     const outline = { fill: tone("faint"), "fill-opacity": 0.35, stroke: tone(edge) }
-    values[frame].forEach((value, layer) => {
+    this.bar.forEach((value, layer) => {
       if (base) plot.bar(`grid/base-${layer}`, layer, [foot, base[layer]], 0.06, outline)
       if (value === null) return
       const colour = tone(tones ? tones[frame][layer] : layer === picked ? "accent" : usual)
@@ -139,7 +204,7 @@ class Figure extends Picture {
       const limit = { height: 4, fill: tone("ink") }
       if (bound?.[frame].includes(layer)) plot.bar(`front/bound-${layer}`, layer, [value, value], 0.02, limit)
       const dot = { cx: plot.x(layer), cy: plot.floor, r: 3, fill: tone("ink") }
-      if (hand.includes(layer)) plot.paint(`front/hand-${layer}`, "circle", dot)
+      if (hand[layer] !== null) plot.paint(`front/hand-${layer}`, "circle", dot)
     })
   }
 
@@ -169,7 +234,7 @@ class Figure extends Picture {
   measured({ values, tone: name, points }, n) {
     const { plot, frame } = this
     plot.line(`lines/${n}`, values[frame], { stroke: tone(name), "stroke-width": 2 })
-    points.forEach(([layer, value], at) =>
+    points?.forEach(([layer, value], at) =>
       plot.paint(`front/${n}-${at}`, "circle", { cx: plot.x(layer), cy: plot.y(value), r: 3.5, fill: tone(name) }))
   }
 
@@ -178,6 +243,7 @@ class Figure extends Picture {
 
   /** @param {Slot} slot @returns {string} */
   said({ by, table }) {
+    if (by === "bar") return `${(100 * Number(this.bar[this.layer ?? 0])).toFixed(1)} %`
     const row = by === "frame" || by === "both" ? table[this.frame] : table
     return by === "frame" ? row : row[by === "nothing" ? 0 : this.layer ?? 0]
   }

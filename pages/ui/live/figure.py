@@ -49,7 +49,25 @@ class Bars:
     base: Array | None = None  # (layers,) outlined behind
     edge: str = "guide"  # tone of that outline
     bound: Sequence[Sequence[int]] | None = None  # (frames) layers on a bound; arrows lead from the base to the values
-    hand: Sequence[int] = ()  # layers that are marked as set by hand
+
+
+@dataclass(frozen=True, eq=False)
+class Hand:
+    """Bars whose ends are dragged: a layer stays where it is let go, and the others make up for it."""
+
+    rows: Array  # (frames, layers) before any is held
+    held: Mapping[int, float]  # layer -> sparsity
+    weights: Array  # (layers,)
+    target: float
+    bounds: tuple[float, float]
+    curves: Mapping[str, object] | None  # what predicts, as `hand.js` names it
+    moved: Callable[[dict[int, float]], None]  # takes the layers held
+
+    @property
+    def state(self) -> dict[str, tuple[int, range]]:
+        """Thousandths of every layer's sparsity; -1 where it is free."""
+        at = [round(1000 * self.held[layer]) if layer in self.held else -1 for layer in range(len(self.weights))]
+        return {f"hand{layer}": (each, range(-1, 1000)) for layer, each in enumerate(at)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +83,7 @@ class Line:
     bundle: bool = False  # the lines of all other layers stand behind
     mark: str = ""
     ends: Sequence[str] = ()  # slots written at its ends
-    points: Sequence[tuple[int, float]] = ()  # layers and values that were measured
+    points: Sequence[tuple[int, float]] | None = None  # of a thin curve: layers and values that were measured
 
 
 class Curve(NamedTuple):
@@ -116,7 +134,7 @@ class Hero:
 class Slot:
     """Words that depend on the frame, on the picked layer, on both or on nothing: a table of them."""
 
-    by: str  # frame, layer, both, nothing
+    by: str  # frame, layer, both, nothing; bar: the bar of the layer, in per cent
     table: Sequence
 
 
@@ -181,6 +199,7 @@ class Figure:
     lines: Sequence[Line] = ()
     gauge: Gauge | None = None
     hero: Hero | None = None
+    hand: Hand | None = None
     key: Sequence[Key] = ()
     finding: str = ""  # what it shows, for those who cannot see it; the sentence above is added
     foot: float | None = None  # where bars begin, and the line that is drawn strong
@@ -209,8 +228,12 @@ def draw(
         at: stops of controls that stand elsewhere than where the figure says.
     """
     controls = {each.name: each for each in (shown.pick, *shown.controls) if each}
+    hand = shown.hand.state if shown.hand else {}
+    usual = {name: at for name, (at, _) in hand.items()}
 
     def moved(chosen: dict[str, int]) -> None:
+        if shown.hand and (layers := {name: chosen.pop(name) for name in hand}) != usual:
+            shown.hand.moved({layer: at / 1000 for layer, at in enumerate(layers.values()) if at >= 0})
         for name, at in chosen.items():
             value = controls[name].values[at]
             st.session_state.update(value if isinstance(value, Mapping) else {name: value})
@@ -219,7 +242,7 @@ def draw(
         if shown.ask and answer in shown.ask.options:
             shown.ask.answered(answer)
 
-    known = choices(controls.values())
+    known = choices(controls.values()) | hand
     stops = known | {name: (stop, known[name][1]) for name, stop in (at or {}).items()}
     live.draw(COMPONENT, f"figure-{shown.name}", {"fixed": shown.text}, stops, look, moved, drawn, answered)
 

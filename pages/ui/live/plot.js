@@ -30,6 +30,11 @@ export class Plot {
     return this.floor - share(this.axis, value) * (this.floor - EDGE.top)
   }
 
+  /** Value at a height of a linear axis. @param {number} y */
+  value(y) {
+    return this.axis.low + ((this.floor - y) / (this.floor - EDGE.top)) * (this.axis.high - this.axis.low)
+  }
+
   /** Layer at a place; below 0 or too high beside all columns. @param {number} x */
   layer(x) {
     return Math.floor((x - EDGE.left) / this.step)

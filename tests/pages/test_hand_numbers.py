@@ -1,0 +1,75 @@
+"""What the browser computes of layers set by hand is what Python does: its numbers, kept for the tests under Node."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.base.errors import UserError
+from core.plan import prediction
+from core.plan.budget import Bounds, pinned
+from core.store.results import Array
+
+FILE = Path(__file__).parents[1] / "front" / "hand.json"
+LAYERS = 5
+
+
+def numbers() -> dict[str, list]:
+    """Budgets and predictions of invented layers."""
+    draw = np.random.default_rng(0)
+    return {"budgets": [budget(draw, n) for n in range(18)], "predictions": [predicted(draw, n) for n in (2, 5, 9)]}
+
+
+def budget(draw: np.random.Generator, held: int) -> dict[str, object]:
+    """Some layers of a row held; none, all, and more than the others can make up for, among others."""
+    row, weights, target = draw.uniform(0.4, 0.95, LAYERS), draw.integers(1, 9, LAYERS).astype(float), 0.7
+    layers = draw.permutation(LAYERS)[: held % (LAYERS + 1)]
+    hand = dict(zip(layers.tolist(), draw.uniform(0, 0.95, len(layers)).tolist(), strict=True))
+    try:
+        wanted = pinned(row, hand, weights, target, Bounds()) if hand else pinned(row, {}, weights, target, Bounds())
+    except UserError:
+        wanted = None
+    if not hand:  # Python takes an allocation without any as one that meets its budget
+        target = float(np.average(row, weights=weights))
+    told = {"row": row.tolist(), "hand": [hand.get(layer) for layer in range(LAYERS)], "weights": weights.tolist()}
+    return told | {"target": target, "bounds": [0.0, 0.95], "wanted": None if wanted is None else wanted.tolist()}
+
+
+def predicted(draw: np.random.Generator, anchors: int) -> dict[str, object]:
+    """A curve through so many anchors, and allocations inside, outside and beyond them."""
+    sparsity = np.linspace(0, 0.9, 19)
+    harm = np.outer(draw.uniform(0.1, 0.4, LAYERS), sparsity**3)
+    read = lambda rows: np.stack([np.interp(rows[:, n], sparsity, harm[n]) for n in range(LAYERS)], axis=1)  # noqa: E731
+    evaluated = draw.uniform(0.4, 0.8, (anchors, LAYERS))
+    found = prediction.fit(read(evaluated), read(evaluated).sum(1) * draw.uniform(0.9, 1.1, anchors))
+    rows = np.concatenate([draw.uniform(0.1, 0.9, (6, LAYERS)), np.zeros((1, LAYERS)), np.full((1, LAYERS), 0.93)])
+    costs = [each.tolist() for each in np.exp(3.0 + np.stack(found(read(rows)), axis=1))]
+    curves = {name: told(getattr(found, name)) for name in ("power", "centre", "ends", "terms", "spread")}
+    curves |= {"sparsity": sparsity.tolist(), "harm": harm.tolist(), "loss": 3.0, "flattest": prediction.FLATTEST}
+    curves["half"] = found.quantile * found.deviation
+    return {"curves": curves, "rows": rows.tolist(), "costs": [*costs[:-1], None]}
+
+
+def told(value: Array | tuple | float) -> object:
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def test_the_numbers_of_the_browser_s_tests_are_those_of_python() -> None:
+    def compare(found: object, kept: object) -> None:
+        if isinstance(kept, dict | list):
+            pairs = [(found[each], kept[each]) for each in (kept if isinstance(kept, dict) else range(len(kept)))]
+            assert len(found) == len(kept)
+            for one, other in pairs:
+                compare(one, other)
+        else:
+            assert found == pytest.approx(kept, rel=1e-9, abs=1e-12)
+
+    compare(json.loads(json.dumps(numbers())), json.loads(FILE.read_text("utf-8")))
+
+
+if __name__ == "__main__":
+    sys.exit(not FILE.write_text(json.dumps(numbers()), "utf-8"))
