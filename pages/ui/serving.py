@@ -65,7 +65,7 @@ def _read(file: Path) -> bytes | None:
 
 @asynccontextmanager
 async def warmed(_: object) -> AsyncIterator[None]:
-    """Answer at once; tidy the cache and import what pages draw with while the first browser is still opening."""
+    """Answer at once; tidy, import what pages draw with and read studies while the first browser is still opening."""
     processes.answer_at_once()
     threading.Thread(target=_prepare, daemon=True).start()
     yield
@@ -75,5 +75,6 @@ def _prepare() -> None:
     queue.tidy(Store())
     for name in DRAWING:
         importlib.import_module(name)
+    importlib.import_module("pages.ui.studies").prepare()
     gc.collect()
     gc.freeze()  # from now on Python looks for garbage, but not among what the libraries are made of

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 import pandas as pd
 import streamlit as st
 
 from core.ask.settings import Setting
+from core.base.errors import UserError
 from core.base.escape import plain
 from core.results import protocols
 from core.results.comparison import verdict
@@ -17,7 +19,7 @@ from core.results.evaluations import Evaluations, Slice, profile_key
 from core.results.study_table import CHANGE, Table
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import frame, view
+from pages.ui import frame, subject, view
 
 ABOUT = (
     "A perplexity is the mean over a setting's calibration seeds; a change uses only the seeds that both settings "
@@ -37,7 +39,13 @@ def groups(profile: Profile | Entry) -> dict[str, Evaluations]:
     return {key: each for key, each in found.items() if each.settings}
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading studies")
+def prepare() -> None:
+    """Read the studies that Allocate and Prune open with, before anybody asks for them."""
+    with suppress(UserError):  # nothing is committed
+        groups(subject.load(Store().demo().key))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _groups(known: list[tuple], _entries: list[Entry]) -> dict[str, Evaluations]:
     """Read once: a folder's name is the hash of what it means."""
     return protocols.together(Store(), _entries)
