@@ -190,7 +190,7 @@ def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measure
     owl = next(each for each in group.settings if each.name == "OWL" and each.setting.allocation.target == 0.7)
     drawn = dict(zip(dots[0]["y"], numbers(dots[0]["x"]), strict=True))["OWL"]
     assert drawn == pytest.approx(owl.perplexity)
-    assert sum("24 × 512 tokens" in each.value for each in app.caption) == 1, "one protocol line a page"
+    assert sum("24 × 512 tokens" in each.value for each in app.caption) == 2, "that of the card and that of the charts"
 
 
 def test_where_nothing_was_measured_the_methods_stand_with_what_is_predicted_of_them(studied: str) -> None:
