@@ -97,7 +97,7 @@ def _start(tokenizer: PreTrainedTokenizerBase) -> int:
 
 
 def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBase) -> list[np.ndarray]:
-    """The tokens of each document, or of all as one, int32; those of a long one are put together from its pieces."""
+    """The tokens of each document, or of all as one, uint32; those of a long one are put together from its pieces."""
     documents = text.documents if packing == "document" else ["\n\n".join(text.documents)] * bool(text.documents)
     check_size(text.label, sum(map(len, documents)), MOST_ENCODED)
     size = PIECE if tokenizer.is_fast else MOST_ENCODED
@@ -119,13 +119,13 @@ def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBa
 def _tokenised(
     pieces: Iterator[str], bos: str, tokenizer: PreTrainedTokenizerBase
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Of each piece its tokens and, where a tokenizer tells, the characters that each spans, (tokens, 2), int32."""
+    """Of each piece its tokens and, where a tokenizer tells, the characters that each spans, (tokens, 2)."""
     while batch := list(islice(pieces, TOGETHER)):
         with explained("the tokenizer fails on this text"):
             encoded = tokenizer(batch, add_special_tokens=bos == "protocol", verbose=False)
         for number, ids in enumerate(encoded["input_ids"]):
             spans = encoded.encodings[number].offsets if encoded.encodings else []
-            yield np.asarray(ids, np.int32), np.asarray(spans, np.int32).reshape(-1, 2)
+            yield np.asarray(ids, np.uint32), np.asarray(spans, np.int32).reshape(-1, 2)
 
 
 def _together(pieces: Iterator[tuple[np.ndarray, np.ndarray]], starts: range, kinds: int) -> np.ndarray | None:

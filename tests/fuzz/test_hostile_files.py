@@ -152,6 +152,12 @@ IMPOSSIBLE: dict[str, Make] = {
     "lost token": tokenizing(
         post_processor={"type": "TemplateProcessing", "single": LOST, "pair": [], "special_tokens": {}}
     ),
+    "lost number": tokenizing(
+        post_processor={
+            "type": "TemplateProcessing", "single": LOST, "pair": [],
+            "special_tokens": {"[LOST]": {"id": "[LOST]", "ids": [2**32 - 1], "tokens": ["x"]}},
+        },
+    ),
     "backtracking": tokenizing(pre_tokenizer={"type": "Split", **NEVER["Split"]}),
     "no unknown token": tokenizing(model=WORDS | {"vocab": {"a": 0}}, added_tokens=[], pre_tokenizer=None),
 }  # fmt: skip

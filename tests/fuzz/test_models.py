@@ -83,7 +83,7 @@ SPECIAL: dict[str, Callable[[Path], object]] = {
     "nowhere": lambda path: path.symlink_to("nowhere"),
     "folder": Path.mkdir,
     "empty": Path.touch,
-    "sparse": lambda path: os.truncate(path.open("wb").fileno(), 800 * 2**20),
+    "sparse": lambda path: [path.touch(), os.truncate(path, 800 * 2**20)],
     "noise": lambda path: path.write_bytes(bytes(range(256)) * 9),
 }
 WITHOUT_END = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
@@ -141,10 +141,10 @@ def another(draw: st.DrawFn) -> tuple[str, Callable[[Path], object]]:
     """A file's name and what to write there."""
     way = draw(st.sampled_from(["special", "changed", "changed", "part", "part", "deep", "long", "bytes"]))
     name = draw(st.sampled_from(JSON if way != "special" else JSON + OTHERS))
-    good = tiny.folder("llama") / name
-    usual = json.loads(good.read_text()) if good.exists() else {}
     if way == "special":
         return name, SPECIAL[draw(st.sampled_from(sorted(SPECIAL)))]
+    good = tiny.folder("llama") / name
+    usual = json.loads(good.read_text()) if good.exists() else {}
     if way == "part":
         name, content = "tokenizer.json", usual_tokenizer() | draw(tokenizer_part())
     elif way == "changed":
