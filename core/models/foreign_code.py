@@ -155,7 +155,8 @@ if __name__ == "__main__":  # a process of its own: a tokenizer.json may make a 
     if sys.platform != "win32":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        for kind, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CPU, int(sys.argv[2]))):
+            resource.setrlimit(kind, (most, most))
     sys.stdin.reconfigure(encoding="utf-8")
     try:
         said = _trouble(sys.argv[1], sys.stdin.read())

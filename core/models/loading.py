@@ -40,7 +40,8 @@ PACKED, ROOM = 16, 2**28  # numbers that one in the files may stand for, and tho
 SIGNS = "".join(
     sign * 30 + " " for sign in string.printable + "\u00e9\u6f22\U0001f600\U0010fffd"
 )  # the last has no meaning
-PATIENCE = 12  # seconds for these
+EFFORT = 12  # seconds of a processor for these, where a system can limit them
+PATIENCE = 60  # seconds by the clock: a busy machine takes long for little
 MOST_TOKENS = 2**24  # room is made for every id up to the highest
 PROJECT = Path(__file__).resolve().parent.parent.parent
 STREAM = 3  # axes of a residual stream: sequences, tokens, width
@@ -111,7 +112,7 @@ def _tried(path: str, *_: object) -> str:
     Args:
         _: size and times of the file; a changed file is tried again.
     """
-    command = [sys.executable, "-m", "core.models.foreign_code", str(Path(path).absolute())]
+    command = [sys.executable, "-m", "core.models.foreign_code", str(Path(path).absolute()), str(EFFORT)]
     how = {"cwd": PROJECT, "input": SIGNS.encode(), "capture_output": True, "timeout": PATIENCE, "check": True}
     try:
         return subprocess.run(command, **how).stdout.decode()

@@ -167,7 +167,7 @@ IMPOSSIBLE: dict[str, Make] = {
 def test_a_models_folder_that_says_what_cannot_be(
     way: str, folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "PATIENCE", 4)
+    monkeypatch.setattr(loading, "EFFORT", 4)
     IMPOSSIBLE[way](folder)
     one_sentence(lambda: opened(folder, store))
 

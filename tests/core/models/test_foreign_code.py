@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
-from core.models import foreign_code
+from core.models import foreign_code, loading
 from core.models.foreign_code import explained
 from tests import tiny
 
@@ -37,3 +39,27 @@ def test_a_tokenizer_is_tried(bound: str, most: int, monkeypatch: pytest.MonkeyP
     assert foreign_code._trouble(str(path), "Rain and sun.") is None
     monkeypatch.setattr(foreign_code, bound, most)
     assert " become " in (said := foreign_code._trouble(str(path), "Rain and sun.")) or " added " in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no processor time")
+def test_a_tokenizer_is_given_processor_time_not_time_by_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import resource
+
+    monkeypatch.setattr(loading, "EFFORT", 2)
+    sound = tiny.folder("llama") / "tokenizer.json"
+    busy = tmp_path / "python"
+    busy.write_text(f'#!/bin/sh\nsleep 3\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    busy.chmod(0o755)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", str(busy))
+        assert loading._tried(str(sound)) == ""
+    replace = [
+        {"type": "Replace", "pattern": {"String": "a"}, "content": each} for each in (*["aa"] * 15, *["a"] * 5000)
+    ]
+    endless = {"normalizer": {"type": "Sequence", "normalizers": replace}}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(json.loads(sound.read_bytes()) | endless))
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert "too much time" in loading._tried(str(tmp_path / "tokenizer.json"))
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - spent.ru_utime < 10
