@@ -42,7 +42,6 @@ class Allocator(Spec):
     about: ClassVar[str] = ""  # one sentence, for the glossary
     formula: ClassVar[str] = ""  # TeX
     caption: ClassVar[str] = ""  # beside its parameters: the paper, and where its code differs
-    paper: ClassVar[str] = ""
     profiled: ClassVar[bool] = True  # looks at a profile; else at the number of layers alone
     reference: ClassVar[bool] = False  # there is a code of its authors, whose numbers leave the bounds
     measured: ClassVar[bool] = False  # goes by measured responses: inside the bounds, and no further than measured
@@ -105,6 +104,12 @@ def unit(score: Array) -> Array:
     spread = score.max() - score.min()
     alike = spread <= ROUNDING * np.abs(score).max()
     return np.zeros_like(score) if alike else (score - score.min()) / spread
+
+
+def spared(score: Array) -> Array:
+    """One less each layer's share of all layers' scores, (layers,): a large score keeps less; all 0 without any."""
+    whole = score.sum()
+    return 1 - score / whole if whole else np.zeros_like(score)
 
 
 def band(score: Array, target: float, half_width: float) -> Array:

@@ -28,7 +28,6 @@ class AlphaPruning(Allocator):
         "arXiv 2410.10912: a layer with a heavy-tailed spectrum (small α) is pruned less; needs no text. The paper "
         "defines the Hill estimator, its code searches the tail. ε is relative to the target, λ of OWL is not."
     )
-    paper = "arXiv 2410.10912"
     reference = True
 
     kind: Literal["alphapruning"] = "alphapruning"
@@ -40,26 +39,16 @@ class AlphaPruning(Allocator):
     ] = Field("peak", description="peak or hill")
 
     def wish(self, evidence: Evidence) -> Array:
-        return alphapruning(evidence.alpha(self.estimator), evidence.parameters, evidence.target, self.epsilon)
+        """Sparsity ratios in [1 - epsilon, 1 + epsilon], scaled to the exact budget.
+
+        The reference code does not clip, and its published settings pass 1 in places.
+        """
+        stretched = unit(evidence.alpha(self.estimator))
+        if not stretched.any():
+            return np.full(evidence.units, evidence.target)
+        ratio = (1 - self.epsilon) + 2 * self.epsilon * stretched
+        return ratio * evidence.target * evidence.parameters.sum() / (evidence.parameters * ratio).sum()
 
     @classmethod
     def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
         return tuple(cls(epsilon=epsilon) for epsilon in (0.1, 0.2, 0.3, 0.4, 0.5))
-
-
-def alphapruning(alpha: Array, parameters: Array, target: float, epsilon: float = 0.3) -> Array:
-    """A heavy-tailed spectrum (small alpha) is pruned less.
-
-    Sparsity ratios in [1 - epsilon, 1 + epsilon], scaled to the exact budget. The reference code does not clip, and
-    its published settings pass 1 in places. The paper defines the Hill estimator of alpha; its code defaults to the one
-    that searches the tail.
-
-    Args:
-        alpha: (layers,) mean exponent of the layer's linears.
-        parameters: (layers,) prunable weights.
-    """
-    stretched = unit(alpha)
-    if not stretched.any():
-        return np.full(len(alpha), target)
-    ratio = (1 - epsilon) + 2 * epsilon * stretched
-    return ratio * target * parameters.sum() / (parameters * ratio).sum()

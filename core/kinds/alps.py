@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from core.kinds.patterns import Pattern
 from core.kinds.refit import damped, solved
-from core.kinds.selection import least, least_of_groups
+from core.kinds.selection import least_of_all
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,10 +65,7 @@ def alps(
     mean = second_moment.diagonal().mean()
     mean = mean.where(mean > 0, 1.0)  # of inputs that are never used
 
-    def gone(scores: Tensor) -> Tensor:
-        if pattern:
-            return least_of_groups(scores, pattern)
-        return least(scores.flatten(), int(scores.numel() * sparsity)).view_as(scores)
+    gone = partial(least_of_all, sparsity=sparsity, pattern=pattern)
 
     def attempt(share: float) -> Tensor | None:
         scale = (second_moment.diagonal() + share * mean).sqrt()

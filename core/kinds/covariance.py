@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from core.base.spec import number
+from core.kinds.gaussian import Gaussian
+from core.kinds.perturbation import Injection, Stream
 
-from core.base.spec import Positions, number
-from core.kinds.perturbation import Injection, Kind, Stream
 
-
-class Covariance(Kind):
+class Covariance(Gaussian):
     """As `Gaussian`, with z drawn from the empirical covariance of the layer's own output."""
 
-    parts = ("size",)
-    varies = "size"
     example = "covariance:0.3"
     word = "covariance"
     about = "Random noise of a given size that varies in the directions in which the layer's own output varies."
     formula = r"z \sim \mathcal N(0, \operatorname{Cov}(h_i))"
-    noise = True
+    isotropic = False
     covariance = True
 
     kind: Literal["covariance"] = "covariance"
-    size: float = Field(gt=0)
-    positions: Positions = "after_first"
 
     @property
     def label(self) -> str:

@@ -26,7 +26,6 @@ class DepthRamp(Allocator):
         "A straight line over depth, as in ATP (arXiv 2502.14770) and NeuroAL (arXiv 2411.07066); looks at nothing. "
         "ATP chose its β on the very test text it reports."
     )
-    paper = "ATP, arXiv 2502.14770; NeuroAL, arXiv 2411.07066"
     profiled = False
     reference = True
 
@@ -36,22 +35,15 @@ class DepthRamp(Allocator):
     ] = Field(0.01, description="step from a layer to the next, sparsity units")
 
     def wish(self, evidence: Evidence) -> Array:
-        return depth_ramp(evidence.units, evidence.target, self.beta)
+        """The line as it is, and a falling one too.
+
+        ATP keeps it inside 0 to 1 by a limit on beta, min(2 S, 2 (1 - S)) / (layers - 1); NeuroAL's code clamps to 0.01
+        and 0.99.
+        """
+        return evidence.target + self.beta * (np.arange(evidence.units) - (evidence.units - 1) / 2)
 
     @classmethod
     def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
         """Ramps of rising steepness, as published, as long as no layer would leave [0, 1)."""
         steepest = min(target, 1 - target) / max((layers - 1) / 2, 0.5)
         return tuple(cls(beta=round(STEP * each, 6)) for each in range(1, math.floor(steepest / STEP - 1e-9) + 1))
-
-
-def depth_ramp(layers: int, target: float, beta: float = 0.01) -> Array:
-    """A straight line over depth.
-
-    ATP keeps the line inside 0 to 1 by a limit on beta, min(2 S, 2 (1 - S)) / (layers - 1); NeuroAL's code clamps to
-    0.01 and 0.99. Neither is done here, and a falling line may be asked for too.
-
-    Args:
-        beta: step from a layer to the next, sparsity units; ATP searches it on the very test text it reports.
-    """
-    return target + beta * (np.arange(layers) - (layers - 1) / 2)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-import numpy as np
 from pydantic import Field
 
 from core.base.spec import Array
-from core.kinds.allocator import Allocator, Evidence, Parameter, band, steps
+from core.kinds.allocator import Allocator, Evidence, Parameter, band, spared, steps
 
 STATISTICS = {"mean": "mean", "median": "median"}
 
@@ -31,7 +30,6 @@ class Dlp(Allocator):
         "arXiv 2505.23807: a layer with large Wanda scores is pruned more. The paper takes their median, its code the "
         "mean."
     )
-    paper = "arXiv 2505.23807"
     reference = True
 
     kind: Literal["dlp"] = "dlp"
@@ -44,21 +42,8 @@ class Dlp(Allocator):
     ] = Field("mean", description="mean or median")
 
     def wish(self, evidence: Evidence) -> Array:
-        return dlp(evidence.score(self.statistic), evidence.target, self.alpha)
+        return band(spared(evidence.score(self.statistic)), evidence.target, self.alpha)
 
     @classmethod
     def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
         return tuple(cls(alpha=alpha) for alpha in (0.05, 0.1, 0.15))
-
-
-def dlp(score_mean: Array, target: float, alpha: float = 0.15) -> Array:
-    """A layer with large mean Wanda scores is pruned more.
-
-    The paper says the median of the scores, its code takes the mean; so does this, unless the median is passed in.
-
-    Args:
-        score_mean: (layers,) mean of the pooled Wanda scores.
-        alpha: half width of the band, sparsity units.
-    """
-    whole = score_mean.sum()
-    return band(1 - score_mean / whole if whole else np.zeros_like(score_mean), target, alpha)

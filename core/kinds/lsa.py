@@ -9,7 +9,7 @@ from pydantic import Field
 
 from core.base.errors import UserError
 from core.base.spec import Array
-from core.kinds.allocator import Allocator, Evidence, Parameter, band, steps, unit
+from core.kinds.allocator import Allocator, Evidence, Parameter, band, spared, steps, unit
 
 GRANULARITIES = {"layer": "one per layer", "half": "attention and FFN apart"}
 BUDGET = Parameter("Budget", tuple(GRANULARITIES), "budget", GRANULARITIES, titles={"half": "per half"})
@@ -34,7 +34,6 @@ class Lsa(Allocator):
         "ICLR 2026: a layer whose outputs suffer more from removed weights is pruned more. Its code uses another width "
         "for each target: 0.15 at 70 %, 0.1 at 60 %, 0.04 at 50 %. The profile must be measured with `--removal`."
     )
-    paper = "ICLR 2026"
     colours = ("#46158B", "#B853FF")
     reference = True
 
@@ -48,7 +47,7 @@ class Lsa(Allocator):
 
     def wish(self, evidence: Evidence) -> Array:
         if not self.per_linear:
-            return lsa(evidence.layers_removal(), evidence.target, self.width)
+            return band(spared(evidence.layers_removal()), evidence.target, self.width)
         errors = evidence.removal()
         attention = np.array(["att" in name for name in evidence.linears])
         if attention.all() or not attention.any():
@@ -69,26 +68,11 @@ class Lsa(Allocator):
         return tuple(cls(width=width, per=per) for per in GRANULARITIES)
 
 
-def lsa(error: Array, target: float, width: float = 0.15) -> Array:
-    """A layer with a large error is pruned more.
-
-    Args:
-        error: (layers,) mean error of the layer's linears; a common factor cancels.
-        width: half width of the band, sparsity units.
-    """
-    return band(_importance(error), target, width)
-
-
 def apart(error: Array, parameters: Array, target: float, width: float = 0.15) -> Array:
-    """The same for parts of different sizes: a part is moved by so much less as it is larger, and the budget holds.
+    """As `band`, for parts of different sizes: a part is moved by so much less as it is larger, and the budget holds.
 
     Args:
         error, parameters: (parts,) mean error and prunable weights.
     """
-    importance = 2 * width * unit(_importance(error))
+    importance = 2 * width * unit(spared(error))
     return target + (importance.mean() - importance) * parameters.mean() / parameters
-
-
-def _importance(error: Array) -> Array:
-    whole = error.sum()
-    return 1 - error / whole if whole else np.zeros_like(error)

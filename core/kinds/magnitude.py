@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.kinds.patterns import Pattern
-from core.kinds.selection import least, least_of_groups
+from core.kinds.selection import least_of_all
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,8 +34,4 @@ def magnitude(
     Returns:
         A pruned copy, (out, in).
     """
-    score = weight.abs()
-    if pattern:
-        return weight.masked_fill(least_of_groups(score, pattern), 0)
-    gone = least(score.flatten(), int(score.numel() * sparsity))
-    return weight.masked_fill(gone.view_as(score), 0)
+    return weight.masked_fill(least_of_all(weight.abs(), sparsity, pattern), 0)

@@ -31,7 +31,6 @@ class Owl(Allocator):
         "target ± λ; its code makes a band of width 2λ that is not centred, and so does this. Its published commands "
         "use M = 5, λ = 0.08."
     )
-    paper = "Yin et al., arXiv 2310.05175"
     reference = True
 
     kind: Literal["owl"] = "owl"
@@ -49,21 +48,12 @@ class Owl(Allocator):
         return self
 
     def wish(self, evidence: Evidence) -> Array:
-        return owl(evidence.outlier_ratio(self.m), evidence.target, self.lam)
+        """The score is the share of a layer's Wanda scores above M times their mean.
+
+        The code's default is M = 3. Where the band reaches 0 or less the code prunes 0.01 instead, which this does not.
+        """
+        return band(evidence.outlier_ratio(self.m), evidence.target, self.lam)
 
     @classmethod
     def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
         return tuple(cls(m=m, lam=lam) for m in (3, 5, 7, 10) for lam in (0.02, 0.05, 0.08, 0.1, 0.2))
-
-
-def owl(outlier_ratio: Array, target: float, lam: float = 0.08) -> Array:
-    """More outliers, less sparsity.
-
-    The score is the share of a layer's Wanda scores above `M` times their mean. The paper promises target +- lam; its
-    code makes a band of width 2 lam that is not centred, and so does this. The code's default is M = 3, its published
-    commands say M = 5. Where the band reaches 0 or less the code prunes 0.01 instead, which this does not.
-
-    Args:
-        outlier_ratio: (layers,) fraction.
-    """
-    return band(outlier_ratio, target, lam)

@@ -7,15 +7,14 @@ from typing import Literal
 from pydantic import Field
 
 from core.base.formats import per_cent
-from core.kinds.perturbation import Injection, Kind, Stream
-from core.kinds.treatments import Treated
+from core.kinds.perturbation import Injection, Stream
+from core.kinds.residual import Residual
 
 
-class ResidualLinear(Kind):
+class ResidualLinear(Residual):
     """As `Residual`, with one of the layer's linears pruned and the others dense."""
 
     parts = ("pruner", "sparsity", "linear")
-    varies = "sparsity"
     prunes = "linear"
     example = "residual_linear:wanda:0.7:mlp.down_proj"
     word = "residual, one linear"
@@ -24,11 +23,8 @@ class ResidualLinear(Kind):
         "one by one."
     )
     formula = r"d_{i,j} = \tilde f_{i,j}(h_{i-1}) - f_i(h_{i-1})"
-    runs = 1
 
     kind: Literal["residual_linear"] = "residual_linear"
-    pruner: Treated
-    sparsity: float = Field(ge=0, lt=1)
     linear: str = Field(description="name of the linear inside its layer, as in mlp.down_proj; `each`: one by one")
 
     @property

@@ -30,6 +30,13 @@ def least(score: Tensor, count: int) -> Tensor:
     )
 
 
+def least_of_all(score: Tensor, sparsity: float, pattern: Pattern | None) -> Tensor:
+    """The `int(numel * sparsity)` least of a matrix, over all its rows together; with a pattern, `least_of_groups`."""
+    if pattern:
+        return least_of_groups(score, pattern)
+    return least(score.flatten(), int(score.numel() * sparsity)).view_as(score)
+
+
 def least_by_row(score: Tensor, count: int) -> Tensor:
     """The `count` least of a matrix, each row giving as many as any other or one more; rows with more lie evenly apart.
 

@@ -89,8 +89,6 @@ def inverse_factor(second_moment: Tensor, warn: Callable[[str], object] = warnin
     mean = diagonal.mean()
 
     def attempt(share: float) -> Tensor | None:
-        import torch
-
         damped_moment = moment.flip(0, 1)
         damped_moment.diagonal().add_(share * mean)
         lower, failed = torch.linalg.cholesky_ex(damped_moment)

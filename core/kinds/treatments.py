@@ -32,7 +32,6 @@ class PrunerRow:
     statistic: Statistic  # of the inputs: what statistics are collected, memory and costs follow from it
     about: str
     formula: str  # TeX: what decides which weights go
-    paper: str = ""
     mends: float = 0.0  # how often as much work as a repair's goes into making up for what goes
     method: int = 1  # raised whenever its numbers change: what was measured by an earlier one is told apart
     earlier: str = ""  # what that did otherwise, in words
@@ -67,7 +66,6 @@ PRUNERS = {
         "A pruner that zeroes, in every row of a linear, the weights whose size times the length of their input over "
         "the calibration text is least, and changes no other.",
         r"\text{score}_{jk} = |W_{jk}| \cdot \lVert X_k \rVert_2",
-        paper="Sun et al., arXiv 2306.11695",
         method=2,
         earlier="the zeros of every row rounded down",
     ),
@@ -78,7 +76,6 @@ PRUNERS = {
         "A pruner that zeroes the weights whose loss costs the output of the linear least, and changes those that stay "
         "to make up for it.",
         r"\text{score}_{jk} = W_{jk}^2 / U_{kk}^2,\quad U^\top U = H^{-1},\quad H = \tfrac 2 n X X^\top",
-        paper="Frantar & Alistarh, arXiv 2301.00774",
         mends=0.4,
     ),
     "alps": PrunerRow(
@@ -88,7 +85,6 @@ PRUNERS = {
         "A pruner that seeks the mask and the weights that stay together, so that the outputs of the linear come "
         "closest to those of its dense self: slower than the others, and repaired already.",
         r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad \lVert W' \rVert_0 \leq k",
-        paper="Meng et al., arXiv 2406.07831",
         mends=5,
     ),
 }

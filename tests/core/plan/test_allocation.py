@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,11 +17,11 @@ from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
 from core.base.spec import Spec
 from core.kinds import Manual, Uniform
-from core.kinds.alphapruning import AlphaPruning, alphapruning
-from core.kinds.depth_ramp import DepthRamp, depth_ramp
-from core.kinds.dlp import Dlp, dlp
-from core.kinds.lsa import Lsa, apart, lsa
-from core.kinds.owl import Owl, owl
+from core.kinds.alphapruning import AlphaPruning
+from core.kinds.depth_ramp import DepthRamp
+from core.kinds.dlp import Dlp
+from core.kinds.lsa import Lsa, apart
+from core.kinds.owl import Owl
 from core.kinds.response import Response
 from core.plan import correction
 from core.plan.budget import Bounds, met, pinned, project
@@ -142,30 +143,37 @@ SPARSITY = """
 """
 
 
+def told(measured: np.ndarray, target: float, parameters: np.ndarray | None = None) -> SimpleNamespace:
+    """Evidence in which whatever an allocator looks at is the same."""
+    looked_at = dict.fromkeys(("alpha", "outlier_ratio", "score", "layers_removal"), lambda *_: measured)
+    weights = np.ones(len(measured)) if parameters is None else parameters
+    return SimpleNamespace(target=target, units=len(measured), parameters=weights, **looked_at)
+
+
 def test_alphapruning_gives_the_published_vector() -> None:
     """LLaMA-7B, 70%, epsilon 0.2: from the metric that the reference repository ships."""
     alpha, expected = (np.array(text.split(), float) for text in (ALPHA, SPARSITY))
-    assert alphapruning(alpha, np.ones(32), 0.7, 0.2) == pytest.approx(expected, abs=1e-4)
+    assert AlphaPruning(epsilon=0.2).wish(told(alpha, 0.7)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_ramp_has_the_ends_of_atp() -> None:
-    found = depth_ramp(32, 0.7, 0.01)
+    found = DepthRamp(beta=0.01).wish(told(np.ones(32), 0.7))
     assert (found[0], found[-1]) == (pytest.approx(0.545), pytest.approx(0.855))
 
 
 def test_owl_by_hand() -> None:
     """Kept more: 0, 0.04 and 0.16 with mean 1/15; so the band is 0.16 wide and not centred on the target."""
-    found = owl(np.array([0.01, 0.02, 0.05]), 0.7, 0.08)
+    found = Owl(lam=0.08).wish(told(np.array([0.01, 0.02, 0.05]), 0.7))
     assert found == pytest.approx([0.7 + 1 / 15, 0.7 + 1 / 15 - 0.04, 0.7 + 1 / 15 - 0.16])
 
 
 def test_dlp_prunes_large_scores_more() -> None:
-    assert dlp(np.array([1.0, 2.0, 3.0]), 0.5, 0.1) == pytest.approx([0.4, 0.5, 0.6])
+    assert Dlp(alpha=0.1).wish(told(np.array([1.0, 2.0, 3.0]), 0.5)) == pytest.approx([0.4, 0.5, 0.6])
 
 
 def test_lsa_prunes_large_errors_more() -> None:
     """Importance 7/8, 6/8 and 3/8, stretched to 0.2, 0.15 and 0, whose mean is 0.35 / 3."""
-    found = lsa(np.array([1.0, 2.0, 5.0]), 0.7, 0.1)
+    found = Lsa(width=0.1).wish(told(np.array([1.0, 2.0, 5.0]), 0.7))
     assert found == pytest.approx([0.5 + 0.35 / 3, 0.55 + 0.35 / 3, 0.7 + 0.35 / 3])
 
 
@@ -263,9 +271,8 @@ def test_a_gain_that_is_not_known_drives_nothing(drift: float) -> None:
 
 @pytest.mark.parametrize("score", [np.array([0.1 + 0.2, 0.3, 0.3]), np.zeros(3), np.full(3, 7.0)])
 def test_scores_that_differ_by_rounding_are_equal(score: np.ndarray) -> None:
-    assert owl(score, 0.7).tolist() == [0.7] * 3
-    assert dlp(score, 0.7).tolist() == [0.7] * 3
-    assert alphapruning(score, np.array([1.0, 2.0, 3.0]), 0.7).tolist() == [0.7] * 3
+    for each in (Owl(), Dlp(), Lsa(), AlphaPruning()):
+        assert each.wish(told(score, 0.7, np.array([1.0, 2.0, 3.0]))).tolist() == [0.7] * 3
 
 
 def test_a_model_that_cannot_be_pruned_is_refused() -> None:
