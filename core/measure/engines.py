@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +15,7 @@ from core.measure.perturb import Moments, perturbed
 from core.measure.reading import Dense, Reader, harm_tokens
 from core.models.loading import Loaded
 from core.models.placement import at_hand, walk
-from core.models.replay import Call, hidden, record, replay_error, tail, with_hidden
+from core.models.replay import Call, called, record, replay_error, tail
 from core.store.results import Array, Perturbed
 
 Step = Callable[[int], None]  # told the layer that was just run; may raise Cancelled
@@ -118,11 +118,9 @@ def _forward(group: Group, measurement: Measurement, injection: int) -> list[Ten
 
     def inject(layer: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> Tensor | tuple:
         handle.remove()  # the layer may be run again in here, pruned
-        recorded = group.calls[injection]
-        entry = kwargs[recorded.entry_name] if recorded.entry_name else args[0]
-        call = replace(recorded, entry=entry, exit=hidden(output), args=args[1:], kwargs=kwargs)
+        call = called(layer, args, kwargs, output)
         with at_hand(layer):
-            return with_hidden(output, perturbed(measurement, injection, call, group.sequences, group.moments))
+            return call.output(perturbed(measurement, injection, call, group.sequences, group.moments))
 
     handle = group.calls[injection].layer.register_forward_hook(inject, with_kwargs=True)
     layers = [call.layer for call in group.calls]

@@ -64,11 +64,9 @@ def statistics(
         **{name: np.stack(values, axis=-1) for name, values in rows.items() if name != "nll"},
         nll=np.concatenate(rows["nll"]),
     )
-    return activation, Moments(
-        norm=tuple(sums.norms() for *_, sums in watching) if "norm" in wanted else (),
-        second_moment=tuple(sums.second_moments() for *_, sums in watching) if "second_moment" in wanted else (),
-        root=spread.roots() if spread else (),
-    )
+    kept = {"norm", "second_moment"}.intersection(wanted)
+    inputs = {each: tuple(sums.of(each) for *_, sums in watching) for each in kept}
+    return activation, Moments(**inputs, root=spread.roots() if spread else ())
 
 
 def _check(norms: list[np.ndarray], loaded: Loaded) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from accelerate.utils.memory import clear_device_cache
 
 from core.ask.jobs import Share
 from core.ask.measurements import Measurement, ProfileSpec
@@ -25,7 +26,7 @@ from core.models import work
 from core.models.loading import Loaded
 from core.models.machine import HEADROOM
 from core.models.outline import Outline
-from core.models.placement import free_memory, release
+from core.models.placement import free_memory
 from core.models.progress import Account, Report
 from core.models.replay import REPLAY_TOLERANCE
 from core.models.windows import Windows
@@ -175,7 +176,7 @@ class Sweep:
             except Exception as error:
                 if halved or size == 1 or not out_of_memory(error):
                     raise
-                release(self.device)
+                clear_device_cache()
                 size, halved = size // 2, True
                 self.account.say(f"out of memory: going on with {size} sequences at a time")
                 continue

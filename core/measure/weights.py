@@ -23,17 +23,12 @@ def weights(loaded: Loaded, step: Callable[[int], None]) -> Weights:
     Raises:
         UserError: a layer cannot be pruned.
     """
-    stacks = [anatomy.prunable(layer) for layer in loaded.layers]
-    shape = (len(stacks), max(len(stack) for stack in stacks))
-    counts, hill, peak = (np.full(shape, np.nan) for _ in range(3))
-    for index, stack in enumerate(stacks):
-        with at_hand(loaded.layers[index]):
-            for column, linear in enumerate(stack):
-                values = spectrum(linear.weight)
-                counts[index, column] = linear.weight.numel()
-                hill[index, column] = alpha_hill(values)
-                peak[index, column] = alpha_peak(values)
-        step(index)
+
+    def numbers(_: int, linear: anatomy.Linear) -> tuple[float, ...]:
+        values = spectrum(linear.weight)
+        return linear.weight.numel(), alpha_hill(values), alpha_peak(values)
+
+    counts, hill, peak = anatomy.by_linear(loaded.layers, numbers, step=step)
     return Weights(parameters=counts, alpha_hill=hill, alpha_peak=peak)
 
 
@@ -142,15 +137,12 @@ def removal(
     Args:
         second_moment: per layer, linear -> (in, in) sum of x x^T over so many tokens.
     """
-    stacks = [anatomy.prunable(layer) for layer in loaded.layers]
-    found: Array = torch.full((len(stacks), max(map(len, stacks))), torch.nan, dtype=torch.float64).numpy()
-    for index, (stack, moments) in enumerate(zip(stacks, second_moment, strict=True)):
-        with at_hand(loaded.layers[index]):
-            for column, linear in enumerate(stack):
-                moment = moments[linear.name].to(linear.weight.device) / tokens
-                found[index, column] = error(linear.weight.float(), moment)
-        step(index)
-    return Removal(error=found)
+
+    def lost(index: int, linear: anatomy.Linear) -> float:
+        moment = second_moment[index][linear.name].to(linear.weight.device) / tokens
+        return error(linear.weight.float(), moment)
+
+    return Removal(error=anatomy.by_linear(loaded.layers, lost, step=step))
 
 
 def error(weight: Tensor, moment: Tensor) -> float:

@@ -79,26 +79,40 @@ def prunable(layer: nn.Module) -> list[Linear]:
     return known
 
 
-def of_each(
+def by_linear(
     layers: Iterable[nn.Module],
-    number: Callable[[Tensor], float],
+    numbers: Callable[[int, Linear], float | tuple[float, ...]],
     found: Callable[[nn.Module], list[Linear]] = prunable,
+    step: Callable[[int], object] = lambda _: None,
 ) -> Array:
-    """A number of every linear's weight, (layers, linears) float64; NaN where a layer has fewer linears than another.
+    """Numbers of every linear, ([numbers,] layers, linears) float64; NaN where a layer has fewer linears than another.
 
     Args:
-        number: computed from a weight, (out, in).
+        numbers: computed from a layer's index and a linear of it, while its weight is at hand.
         found: which linears of a layer count.
+        step: told the layer that is done.
 
     Raises:
         UserError: as `found` does; `prunable` refuses layers with matrices outside their linears.
     """
     rows = []
-    for layer in layers:
+    for index, layer in enumerate(layers):
         with at_hand(layer):
-            rows.append([number(linear.weight) for linear in found(layer)])
-    longest = max(map(len, rows))
-    return np.array([row + [np.nan] * (longest - len(row)) for row in rows], dtype=np.float64)
+            rows.append([numbers(index, linear) for linear in found(layer)])
+        step(index)
+    table = np.full((len(rows), max(map(len, rows)), *np.shape(rows[0][0])), np.nan)
+    for place, row in zip(table, rows, strict=True):
+        place[: len(row)] = row
+    return table if table.ndim == 2 else np.moveaxis(table, 2, 0).copy()
+
+
+def of_each(
+    layers: Iterable[nn.Module],
+    number: Callable[[Tensor], float],
+    found: Callable[[nn.Module], list[Linear]] = prunable,
+) -> Array:
+    """As `by_linear`, one number computed from each weight, (out, in)."""
+    return by_linear(layers, lambda _, linear: number(linear.weight), found)
 
 
 def parameters(layers: Iterable[nn.Module]) -> Array:

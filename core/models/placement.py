@@ -136,10 +136,8 @@ def walk(
 
 def forget(layers: Iterable[nn.Module]) -> None:
     """Undo whatever was kept of streamed layers' changes."""
-    for layer in layers:
-        home = home_of(layer)
-        if home:
-            home.forget()
+    for home in filter(None, map(home_of, layers)):
+        home.forget()
 
 
 def stored(model: nn.Module) -> dict[str, Tensor]:
@@ -215,11 +213,3 @@ def stream(layers: Iterable[nn.Module], where: torch.device) -> None:
 def describe(where: torch.device) -> str:
     """Name of a device for provenance."""
     return torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
-
-
-def release(where: torch.device) -> None:
-    """Give cached memory back, after a run out of memory."""
-    if where.type == "cuda":
-        torch.cuda.empty_cache()
-    elif where.type == "mps":
-        torch.mps.empty_cache()

@@ -22,11 +22,6 @@ def hidden(output: Tensor | tuple) -> Tensor:
     return output if isinstance(output, Tensor) else output[0]
 
 
-def with_hidden(output: Tensor | tuple, new: Tensor) -> Tensor | tuple:
-    """The same output with another residual stream."""
-    return new if isinstance(output, Tensor) else (new, *output[1:])
-
-
 @dataclass(frozen=True)
 class Call:
     """One layer's call in a real forward: its clean input and output, and all other arguments."""
@@ -59,6 +54,13 @@ class Call:
         return stream if self.rest is None else (stream, *self.rest)
 
 
+def called(layer: nn.Module, args: tuple, kwargs: dict[str, Any], output: Tensor | tuple) -> Call:
+    """A call as a forward hook is told of it."""
+    name = None if args else _stream_name(kwargs)
+    rest = None if isinstance(output, Tensor) else tuple(output[1:])
+    return Call(layer, kwargs[name] if name else args[0], hidden(output), args[1:], kwargs, name, rest)
+
+
 def record(
     model: PreTrainedModel, layers: Sequence[nn.Module], ids: Tensor, stream: Tensor | None = None
 ) -> list[Call]:
@@ -71,12 +73,7 @@ def record(
     calls: list[Call] = []
 
     def recorded(layer: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> None:
-        rest = None if isinstance(output, Tensor) else tuple(output[1:])
-        if args:
-            calls.append(Call(layer, args[0], hidden(output), args[1:], kwargs, None, rest))
-        else:
-            name = _stream_name(kwargs)
-            calls.append(Call(layer, kwargs[name], hidden(output), (), kwargs, name, rest))
+        calls.append(called(layer, args, kwargs, output))
 
     def replaced(_: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         return ((stream, *args[1:]), kwargs) if args else (args, {**kwargs, _stream_name(kwargs): stream})

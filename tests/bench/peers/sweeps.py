@@ -28,7 +28,7 @@ from core.measure.reading import Reader
 from core.models import work
 from core.models.loading import Loaded
 from core.models.outline import Outline
-from core.models.replay import hidden, with_hidden
+from core.models.replay import hidden
 from core.models.saving import save
 from core.store.results import Perturbed
 from tests.bench.peers.timing import Ran, in_turn, ratio, short
@@ -71,7 +71,7 @@ def hooked(case: Case, injection: int) -> tuple[Streams, Tensor]:
 
     def hook(layer: int, output: Tensor | tuple) -> Tensor | tuple:
         streams[layer] = case.damaged[layer] if layer == injection else hidden(output)
-        return with_hidden(output, streams[layer])
+        return case.group.calls[layer].output(streams[layer])
 
     with ExitStack() as stack:
         for at, call in enumerate(case.group.calls):
