@@ -47,7 +47,7 @@ with left:
     protocols = tuple(studies.groups(profile).values())
     st.caption(plain(verdicts.corrected(protocols, request, treatment.name)), help=settings.ORIGIN)
     if request.base.per_linear:
-        spread.by_linear(now, request, profile)
+        spread.by_linear(now, allocation, profile)
 
 best_known.card(profile, request.target, treatment.pruner, "allocate.py")
 comparison.show(request, now, found, treatment, protocols, profile)

@@ -12,7 +12,6 @@ import pytest
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.measurements import Measurement, measurements
 from core.ask.perturbations import perturbation
-from core.ask.settings import Setting
 from core.cli import main
 from core.jobs import queue
 from core.kinds import METHODS
@@ -122,24 +121,18 @@ def test_the_strength_crosses_over_to_the_reverse(studied: str) -> None:
 def test_what_was_measured_stands_on_the_curve_of_its_base(studied: str) -> None:
     [group] = studies.groups(subject.load(studied)).values()
     owl = next(each for each in group.settings if each.name == "OWL" and each.setting.allocation.target == 0.7)
-    [[frame, perplexity, *_, hollow]] = live(opened(profile=studied))["gauge"]["marks"]
-    assert (frame, perplexity, hollow) == (100, pytest.approx(owl.perplexity, rel=1e-5), False)
+    [[frame, perplexity, _]] = live(opened(profile=studied))["gauge"]["marks"]
+    assert (frame, perplexity) == (100, pytest.approx(owl.perplexity, rel=1e-5))
     assert not live(opened(profile=studied, hand="2:0.6"))["gauge"]["marks"], "no layer was set by hand there"
 
 
-def test_a_correction_measured_by_another_protocol_is_a_hollow_point(studied: str) -> None:
-    store, profile = Store(), subject.load(studied)
-    asked = AllocationRequest(base=Owl(m=7.0), target=0.7)
-    fix = asked.model_copy(update={"correction": Correction(strength=0.04)})
-    settings = [Setting(allocation=each) for each in (asked, fix)]
-    synthetic.save_study(store.root, synthetic.study_spec(profile.spec, settings, 6, windows=8), 6, studied)
-    app = opened(profile=studied)
-    curve = live(app)["gauge"]
-    [point] = [each for each in curve["marks"] if each[-1]]
-    one = next(each for group in studies.groups(profile).values() for each in group.settings if each.strength)
-    change = 1 + one.against_base.value / 100
-    assert point[:2] == [140, pytest.approx(curve["values"][100] * change, rel=1e-4)]
-    assert any("Hollow" in each.value and "m 7" in each.value for each in app.caption)
+@pytest.mark.parametrize("chosen_in", ["the link", "the page"])
+def test_least_harm_opens_where_it_is_predicted(chosen_in: str, studied: str) -> None:
+    view = {"target": "0.88"} | ({"base": "response"} if chosen_in == "the link" else {})
+    app = opened(profile=studied, **view)
+    if chosen_in == "the page":
+        app.selectbox(key="base").set_value("response").run()
+    assert app.session_state["base"] == "response" and predicted(app)[0] > 1
 
 
 def test_beyond_what_was_measured_nothing_is_predicted(studied: str) -> None:

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.ask.allocations import AllocationRequest
 from core.base.formats import digits, per_cent, ranges
 from core.kinds import BASE_LABELS
-from core.plan.budget import TOLERANCE
+from core.plan.budget import TOLERANCE, Bounds, binding
 from core.plan.prediction import Predicted
-from core.plan.spread import Allocation
+from core.plan.spread import Allocation, layer_means, linear_parameters
+from core.results import protocols
+from core.results.anchors import Anchors
 from core.show.figures import Palette, axes
 from core.show.figures.palette import colour
+from core.store.profiles import Profile
 from core.store.results import Array
-from pages.ui.allocate.predicting import Measured
 from pages.ui.live import figure
 
 ROOM = 0.02  # sparsity shown above and below the target even where all layers are alike
@@ -25,7 +28,6 @@ THINNED = 10  # strengths from one point of a control's curve to the next
 SAYS = "**{{now}}** [{{low}}, {{high}}] predicted perplexity, {}. {{change}}"
 BAND = "In brackets and shaded: the 90 % interval."
 POINTS = "Points were measured."
-HOLLOW = "Hollow ones elsewhere ({}): what changed there, from the predicted base."
 IDLE = "Drag the end of a bar, or press arrow keys: the other layers make up for it."
 PER_LINEAR = "Point at a layer to read its numbers. With a budget per linear no layer is set by hand."
 UNKNOWN = "Nothing is predicted: a layer is pruned beyond the largest sparsity that was measured alone."
@@ -36,7 +38,7 @@ class Sweep:
     """An allocation at every strength of its correction, or of a control; below 0 the correction is reversed."""
 
     strengths: Sequence[float]
-    control: str
+    controls: Sequence[str]  # on the slider: one, or the correction and its reverse
     rows: Array  # (strengths, layers) or (strengths, layers, linears), with the layers set by hand
     held: Mapping[int, float]  # these
     free: Array  # the rows without them
@@ -50,44 +52,31 @@ class Sweep:
 
     def frame(self, strength: float, control: str = "none") -> int:
         """Where the picture has a strength: the reverse is to the left where there is room for it."""
-        signed = -strength if control == "reversed" and self.strengths[0] < 0 else strength
+        signed = -strength if control == "reversed" in self.controls else strength
         return int(np.abs(np.array(self.strengths) - signed).argmin())
-
-
-@dataclass(frozen=True, eq=False)
-class Forecast:
-    """What a sweep is predicted and was measured to cost."""
-
-    sweep: Predicted  # perplexities
-    others: Sequence[tuple[str, Array]]
-    uniform: float  # perplexity
-    measured: Sequence[Measured]
-    protocol: str
 
 
 def picture(
     allocation: Allocation,
     sweep: Sweep,
-    shown: Array,
-    bound: Array,
-    highest: float | None,
-    forecast: Forecast | None,
+    profile: Profile,
+    found: Anchors | None,
     hand: figure.Hand | None,
     look: Palette,
 ) -> figure.Figure:
     """A bar per layer around the target, a curve of predicted perplexity, and the strength that both follow.
 
     Args:
-        shown: (strengths, layers).
-        bound: (strengths, layers); the layer, or one of its linears, sits on a bound.
-        highest: the largest sparsity measured, where the base goes no further.
-        forecast: None: nothing predicts.
+        allocation: without a correction.
+        found: what predicts; None: nothing does.
         hand: None: each linear has a budget of its own.
     """
     base, request = allocation.base, allocation.request
-    name, found = BASE_LABELS[request.base.kind], [np.flatnonzero(row).tolist() for row in bound]
-    own = colour(request.base.kind, look)
-    told = [f"{_lose(row)} {_budget(row, on, request.target, highest)}" for row, on in zip(shown, found, strict=True)]
+    shown = layer_means(sweep.rows, linear_parameters(profile)) if request.base.per_linear else sweep.rows
+    costs = found and found.perplexities(sweep.rows)
+    bound = [np.flatnonzero(row).tolist() for row in _on_bounds(sweep, allocation)]
+    name, own = BASE_LABELS[request.base.kind], colour(request.base.kind, look)
+    told = [f"{_lose(row)} {_budget(row, on, allocation)}" for row, on in zip(shown, bound, strict=True)]
     return figure.Figure(
         name="spread",
         title=f"Sparsity per layer: {name} and this allocation",
@@ -95,13 +84,13 @@ def picture(
         slots={
             "now": figure.Slot("bar", ["100.0 %"]),
             "base": figure.Slot("layer", [per_cent(share, 1) for share in base]),
-            "bound": figure.Slot("frame", ["on a bound" if on else "" for on in found]),
+            "bound": figure.Slot("frame", ["on a bound" if on else "" for on in bound]),
         },
         y=axes.linear_axis("sparsity", *_limits(base, shown, request.target), per_cent),
-        controls=[_control(sweep, request.correction.strength, forecast)],
-        bars=figure.Bars(shown, base=base, tone="accent", edge=own, bound=found),
-        gauge=forecast and _gauge(sweep, forecast),
-        hero=forecast and _hero(forecast),
+        controls=[_control(sweep, costs)],
+        bars=figure.Bars(shown, base=base, tone="accent", edge=own, bound=bound),
+        gauge=found and _gauge(sweep, request, costs, found),
+        hero=found and _hero(request.target, costs, found),
         hand=hand,
         key=[
             figure.Key(own, "outline", name),
@@ -111,16 +100,24 @@ def picture(
             *([figure.Key("ink", "dot", "set by hand")] if sweep.held else []),
         ],
         foot=request.target,
-        height=230 if forecast else 300,
+        height=230 if found else 300,
         idle=IDLE if hand else PER_LINEAR,
         notes=[figure.Slot("frame", told)],
         first=True,
     )
 
 
-def _control(sweep: Sweep, strength: float, forecast: Forecast | None) -> figure.Control:
+def _on_bounds(sweep: Sweep, allocation: Allocation) -> Array:
+    """Whether each layer sits on a bound at each strength, or has a linear there, (strengths, layers)."""
+    corrected = Bounds(allocation.request.low, allocation.request.high)
+    bounds = (corrected if strength else allocation.bounds for strength in sweep.strengths)
+    found = np.stack([binding(row, each) for row, each in zip(sweep.rows, bounds, strict=True)])
+    return found.reshape(*found.shape[:2], -1).any(-1)
+
+
+def _control(sweep: Sweep, costs: Predicted | None) -> figure.Control:
     """The slider, which crosses over to the reverse where that has no choice of its own."""
-    both = sweep.strengths[0] < 0
+    both = "reversed" in sweep.controls
     stops = [f"{abs(each):g}{', reversed' if each < 0 else ''}" for each in sweep.strengths]
     values = [
         {"strength": abs(each)} | ({"control": "reversed" if each < 0 else "none"} if both and each else {})
@@ -128,39 +125,38 @@ def _control(sweep: Sweep, strength: float, forecast: Forecast | None) -> figure
     ]
     marks = [(0, "reversed"), (sweep.zero, "none"), (len(stops) - 1, "corrected")] if both else []
     spoken = []
-    if forecast:
-        costs = [digits(float(each), 3) for each in forecast.sweep.increase]
-        spoken = [f"{stop}, predicted perplexity {cost}" for stop, cost in zip(stops, costs, strict=True)]
-    return figure.Control(
-        "strength", STRENGTH, stops, sweep.frame(strength, sweep.control), values, marks, spoken=spoken
-    )
+    if costs:
+        said = [digits(float(each), 3) for each in costs.increase]
+        spoken = [f"{stop}, predicted perplexity {cost}" for stop, cost in zip(stops, said, strict=True)]
+    return figure.Control("strength", STRENGTH, stops, sweep.zero, values, marks, spoken=spoken)
 
 
-def _hero(forecast: Forecast) -> figure.Hero:
-    uniform = digits(forecast.uniform, 3)
-    changes = (f"{{share}} less than uniform, {uniform}.", f"{{share}} more than uniform, {uniform}.")
-    return figure.Hero(*forecast.sweep, SAYS.format(forecast.protocol), forecast.uniform, changes, UNKNOWN)
+def _hero(target: float, costs: Predicted, found: Anchors) -> figure.Hero:
+    uniform = float(found.perplexities(np.full((1, found.profile.layers), target)).increase[0])
+    said = digits(uniform, 3)
+    changes = (f"{{share}} less than uniform, {said}.", f"{{share}} more than uniform, {said}.")
+    return figure.Hero(*costs, SAYS.format(protocols.short(found.study)), uniform, changes, UNKNOWN)
 
 
-def _gauge(sweep: Sweep, forecast: Forecast) -> figure.Gauge | None:
+def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: Anchors) -> figure.Gauge | None:
     """Predicted perplexity at every strength with its interval, the controls, and what was measured."""
-    middle, low, high = forecast.sweep
+    middle, low, high = costs
     if not np.isfinite(middle).any():
         return None
-    own = ("none", "reversed") if sweep.strengths[0] < 0 else ("none", sweep.control)
+    measured = () if sweep.held else found.settings
     marks = [
         figure.Mark(
             sweep.frame(each.strength, each.control),
             each.perplexity,
-            "ink" if each.control in own else "undecided",
-            each.moved,
+            "ink" if each.control in ("none", *sweep.controls) else "undecided",
         )
-        for each in forecast.measured
+        for each in measured
+        if _corrects(each.setting.allocation, request)
     ]
-    curves = [
-        figure.Curve([sweep.zero + THINNED * n for n in range(len(values))], values, name)
-        for name, values in forecast.others
-    ]
+    curves = []
+    for name, rows in sweep.others:
+        frames = [sweep.zero + THINNED * n for n in range(len(rows))]
+        curves.append(figure.Curve(frames, found.perplexities(rows).increase, name))
     points = np.array([each.value for each in marks])
     lowest, highest = axes.limits(middle, points)
     band = [np.clip(each, lowest / WIDEST, highest * WIDEST) for each in (low, high)]
@@ -169,18 +165,26 @@ def _gauge(sweep: Sweep, forecast: Forecast) -> figure.Gauge | None:
     return figure.Gauge(axis, middle, sweep.zero, band=band, curves=curves, marks=marks, height=150)
 
 
+def _corrects(measured: AllocationRequest, asked: AllocationRequest) -> bool:
+    """Whether it is the same base, or a correction of it that is driven alike."""
+    fix, wanted = measured.correction, asked.correction
+    alike = not fix.strength or (fix.driver, fix.clip) == (wanted.driver, wanted.clip)
+    return alike and measured.plain == asked.plain
+
+
 def _lose(row: Array) -> str:
     low, high = per_cent(row.min(), 1), per_cent(row.max(), 1)
     alike = row.max() - row.min() <= TOLERANCE
     return f"Every layer loses {low} of its weights." if alike else f"Layers lose {low} to {high} of their weights."
 
 
-def _budget(row: Array, bound: list[int], target: float, highest: float | None) -> str:
+def _budget(row: Array, bound: list[int], allocation: Allocation) -> str:
     """The budget, which every row meets, and the layers on a bound."""
-    reached = highest is not None and abs(row.max() - highest) <= TOLERANCE
+    request, highest = allocation.request, allocation.bounds.high
+    reached = request.base.measured and abs(row.max() - highest) <= TOLERANCE
     why = f" ({highest:g} is the largest sparsity measured)" if reached else ""
     some = f" Layer{'s' if len(bound) > 1 else ''} {ranges(bound)} on a bound{why}." if bound else ""
-    return f"The budget of {per_cent(target)} is met exactly.{some}"
+    return f"The budget of {per_cent(request.target)} is met exactly.{some}"
 
 
 def _limits(base: Array, rows: Array, target: float) -> tuple[float, float]:

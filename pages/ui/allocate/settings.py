@@ -25,7 +25,7 @@ from pages.ui import view
 STRENGTHS = steps(0, 0.1, 0.001)
 TARGETS = steps(0, 0.95, 0.01)
 REPAIRED = {NO_REPAIR: NO_REPAIR} | {name: row.label for name, row in REPAIRS.items()}
-OPENS = 0.04  # the strength that the page opens at: the one of the committed study, so that what it costs is known
+OPENS = 0.04  # the strength that the page opens at, where that leads no layer beyond what was measured
 CLIPS = {math.log(1.5): "1.5×", math.log(2): "2×", CLIP: "3× (paper default)", math.log(5): "5×", math.log(100): "100×"}
 CONTROLS = {"none": "the correction", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
 ABOUT_CONTROLS = (
@@ -61,7 +61,7 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
         for each in method.parameters()
     }
     budget = {key: chosen(key, TARGETS, usual) for key, usual in (("target", 0.7), ("low", 0.0), ("high", 0.95))}
-    shifted = _correction(profile, chosen, opens=drawn)
+    shifted = _correction(profile, chosen, opens=drawn and not method.measured)
     view.fold(WORD, PARTS, _encoded)
     return checked(AllocationRequest, base=checked(method, **own), correction=shifted, **budget)
 
@@ -109,7 +109,8 @@ def draw(asked: AllocationRequest, profile: Profile, target: bool) -> None:
     about = "Mean over layers, weighted by their parameters."
     if target:
         st.select_slider("Target sparsity", TARGETS, key="target", format_func=per_cent, help=about)
-    st.selectbox("Method", list(METHODS), key="base", format_func=BASE_LABELS.get, help=method.caption)
+    how = {"format_func": BASE_LABELS.get, "help": method.caption, "on_change": _opened}
+    st.selectbox("Method", list(METHODS), key="base", **how)
     for each in method.parameters():
         _parameter(each)
     left, right = st.columns(2)
@@ -122,6 +123,12 @@ def draw(asked: AllocationRequest, profile: Profile, target: bool) -> None:
         _more(profile)
     if not asked.base.per_linear:
         st.text_input("Layers set by hand", key="hand", placeholder="3:0.55, 7:0.9", help=ABOUT_HAND)
+
+
+def _opened() -> None:
+    """Another method is chosen: one that goes up to what was measured opens without a correction, which goes beyond."""
+    if METHODS[st.session_state["base"]].measured:
+        st.session_state["strength"] = 0.0
 
 
 def _more(profile: Profile) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -14,16 +14,14 @@ from core.base.escape import plain
 from core.base.formats import sentence
 from core.kinds import Manual
 from core.plan.budget import Bounds, binding, pinned
-from core.plan.spread import Allocation, allocate, bounds_of, family, layer_means, linear_parameters
-from core.results import protocols
+from core.plan.spread import Allocation, allocate, family, linear_parameters
 from core.results.anchors import Anchors
-from core.results.evaluations import Evaluations
 from core.show.figures import Palette
 from core.show.figures.tensors import linears
 from core.show.words import forecast as forecasts
 from core.store.profiles import Profile
 from core.store.results import Array
-from pages.ui import frame, studies, view
+from pages.ui import frame, view
 from pages.ui.allocate import picture, predicting, settings
 from pages.ui.allocate.picture import Sweep
 from pages.ui.live import figure
@@ -84,8 +82,7 @@ def dragged(
     """
     request, correction = allocation.request, allocation.request.correction
     still = request.model_copy(update={"correction": correction.model_copy(update={"strength": 0.0})})
-    groups = tuple(studies.groups(profile).values())
-    sweep, drawn, forecast, other = _drawn(still, by_hand, profile, found, groups, view.look())
+    sweep, drawn = _drawn(still, by_hand, profile, found, view.look())
     if sweep.off:
         st.warning(plain(sentence(f"The correction is off: {sweep.off}")))
     if sweep.ignored:
@@ -95,68 +92,56 @@ def dragged(
     if frame.is_first_paint():
         view.end()
     if found:
-        marks = [picture.POINTS] if forecast.measured else []
-        marks += [picture.HOLLOW.format(other)] if other else []
-        st.caption(plain(" ".join([picture.BAND, *marks, forecasts.basis(found)])))
+        points = [picture.POINTS] if drawn.gauge and drawn.gauge.marks else []
+        st.caption(plain(" ".join([picture.BAND, *points, forecasts.basis(found)])))
     return sweep.rows[at], sweep.held
 
 
 @lru_cache(maxsize=24)
 def _drawn(
-    request: AllocationRequest,
-    by_hand: str,
-    profile: Profile,
-    found: Anchors | None,
-    groups: tuple[Evaluations, ...],
-    look: Palette,
-) -> tuple[Sweep, figure.Figure, picture.Forecast | None, str]:
-    """The sweep of an allocation, its picture, and where some of it was measured: made once for all readers.
+    request: AllocationRequest, by_hand: str, profile: Profile, found: Anchors | None, look: Palette
+) -> tuple[Sweep, figure.Figure]:
+    """The sweep of an allocation and its picture, made once for all readers.
 
     Args:
         request: without a strength, which moves nothing but the slider.
     """
     allocation = allocate(request, profile)
     sweep = swept(allocation, by_hand, profile)
-    rows, strengths = sweep.rows, np.abs(sweep.strengths)
-    shown = layer_means(rows, linear_parameters(profile)) if request.base.per_linear else rows
-    bound = on_bounds(rows, strengths, request, profile)
-    highest = bounds_of(request, profile, 0).high if request.base.measured else None
-    forecast, other = predicted(sweep, allocation, found, groups) if found else (None, "")
     hand = None if request.base.per_linear else hand_of(sweep, allocation, found)
-    return sweep, picture.picture(allocation, sweep, shown, bound, highest, forecast, hand, look), forecast, other
+    return sweep, picture.picture(allocation, sweep, profile, found, hand, look)
 
 
 def swept(allocation: Allocation, by_hand: str, profile: Profile) -> Sweep:
     """The allocation at every strength, with the layers set by hand where they leave the others a way to the budget."""
-    request, control = allocation.request, allocation.request.correction.control
-    strengths, off = np.array(settings.STRENGTHS), ""
+    request, chosen, off = allocation.request, allocation.request.correction, ""
+    controls, strengths = (chosen.control,), np.array(settings.STRENGTHS)
+    if chosen.control in BOTH:
+        controls, strengths = BOTH, np.concatenate([-strengths[:0:-1], strengths])
+    beside = [
+        (control, seed)
+        for control in settings.CONTROLS
+        if control not in controls
+        for seed in range(SHUFFLES if control == "shuffled" else 1)
+    ]
 
-    def family_of(control: str, seed: int, strengths: Array) -> Array:
-        fix = request.correction.model_copy(update={"control": control, "seed": seed})
+    def rows_of(control: str, seed: int, strengths: Array) -> Array:
+        fix = chosen.model_copy(update={"control": control, "seed": seed})
         return family(request.model_copy(update={"correction": fix}), profile, strengths)
 
     try:
-        rows, others = family_of(control, request.correction.seed, strengths), []
-        if control in BOTH:
-            turned = family_of("reversed" if control == "none" else "none", 0, strengths)
-            left, right = (turned, rows) if control == "none" else (rows, turned)
-            rows = np.concatenate([left[:0:-1], right])
-        for each in settings.CONTROLS:
-            if each != control and not (control in BOTH and each in BOTH):
-                seeds = range(SHUFFLES if each == "shuffled" else 1)
-                named = [settings.CONTROLS[each], *[""] * len(seeds)]
-                others += [(named[n], family_of(each, n, strengths[:: picture.THINNED])) for n in seeds]
-        if control in BOTH:
-            strengths = np.concatenate([-strengths[:0:-1], strengths])
+        rows = rows_of(controls[0], chosen.seed, strengths)
+        few = np.array(settings.STRENGTHS[:: picture.THINNED])
+        others = [("" if seed else settings.CONTROLS[control], rows_of(control, seed, few)) for control, seed in beside]
     except UserError as error:  # without strength the base stands; only the correction lacks something
         strengths, rows, others, off = np.zeros(1), allocation.exact[None], [], str(error)
     try:
         held = read_hand(by_hand, profile.layers)
         every = [pinned_rows(each, held, allocation) for each in (rows, *(each for _, each in others))]
     except UserError as error:
-        return Sweep(strengths.tolist(), control, rows, {}, rows, others, off, str(error))
+        return Sweep(strengths.tolist(), controls, rows, {}, rows, others, off, str(error))
     others = [(name, each) for (name, _), each in zip(others, every[1:], strict=True)]
-    return Sweep(strengths.tolist(), control, every[0], held, rows, others, off)
+    return Sweep(strengths.tolist(), controls, every[0], held, rows, others, off)
 
 
 def hand_of(sweep: Sweep, allocation: Allocation, found: Anchors | None) -> figure.Hand:
@@ -170,30 +155,8 @@ def hand_of(sweep: Sweep, allocation: Allocation, found: Anchors | None) -> figu
     return figure.Hand(sweep.free, sweep.held, allocation.parameters, request.target, bounds, curves, moved)
 
 
-def predicted(
-    sweep: Sweep, allocation: Allocation, found: Anchors, groups: tuple[Evaluations, ...]
-) -> tuple[picture.Forecast, str]:
-    """What a sweep is predicted and was measured to cost, and where some of it was measured."""
-    request = allocation.request
-    uniform = float(found.perplexities(np.full((1, len(allocation.base)), request.target)).increase[0])
-    others = [(name, found.perplexities(rows).increase) for name, rows in sweep.others]
-    costs, measured, other = found.perplexities(sweep.rows), [], ""
-    if not sweep.held:
-        base = float(costs.increase[sweep.zero])
-        measured, other = predicting.corrections(groups, request, found, base)
-    return picture.Forecast(costs, others, uniform, measured, protocols.short(found.study)), other
-
-
-def on_bounds(rows: Array, strengths: Sequence[float], request: AllocationRequest, profile: Profile) -> Array:
-    """Whether each layer sits on a bound at each strength, or has a linear there, (strengths, layers)."""
-    bounds = (bounds_of(request, profile, strength) for strength in strengths)
-    found = np.stack([binding(row, each) for row, each in zip(rows, bounds, strict=True)])
-    return found.reshape(*found.shape[:2], -1).any(-1)
-
-
-def by_linear(now: Array, request: AllocationRequest, profile: Profile) -> None:
+def by_linear(now: Array, allocation: Allocation, profile: Profile) -> None:
     """Draw the sparsity of layers by linears, (layers, linears)."""
     names = profile.provenance["linears"]
-    bounds = bounds_of(request, profile, request.correction.strength)
-    chart = linears(now, linear_parameters(profile), names, bounds, view.look())
+    chart = linears(now, linear_parameters(profile), names, allocation.bounds, view.look())
     frame.show(chart, profile.entry.key[:6], "linears")

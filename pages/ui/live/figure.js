@@ -20,7 +20,7 @@ import { fill, filled, Lights, write } from "./sentences.js"
  *   points: [number, number][] | null}} Line */
 /** @typedef {(number | null)[]} Numbers null: not known */
 /** @typedef {{y: Axis, values: Numbers, zero: number | null, points: number[], band: Numbers[], height: number,
- *   curves: [number[], Numbers, string][], marks: [number, number, string, boolean][]}} Gauge one of every frame */
+ *   curves: [number[], Numbers, string][], marks: [number, number, string][]}} Gauge one of every frame */
 /** @typedef {{values: Numbers, low: Numbers, high: Numbers, says: string, beside: number, changes: string[],
  *   unknown: string}} Hero */
 /** @typedef {{question: string, options: Record<string, string>}} Ask */
@@ -316,8 +316,7 @@ function gauge(plot, { y: axis, values, zero, points, band, curves, marks, heigh
     value && plot.paint(`front/${mark}`, "circle", { cx: x(n), cy: y(value), r: 4, "data-mark": mark, ...look })
   dot("gauge", frame, now, { r: 7, fill: tone("accent") })
   points.forEach((n) => dot(`gauge-${n}`, n, values[n], { fill: tone("ink") }))
-  marks.forEach(([n, value, name, hollow], at) =>
-    dot(`measured-${at}`, n, value, { fill: tone(hollow ? "page" : name), stroke: tone(name), "stroke-width": 1.5 }))
+  marks.forEach(([n, value, name], at) => dot(`measured-${at}`, n, value, { fill: tone(name) }))
 }
 
 export default mounted(Figure)

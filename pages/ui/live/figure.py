@@ -100,7 +100,6 @@ class Mark(NamedTuple):
     frame: float
     value: float
     tone: str = "ink"
-    hollow: bool = False
 
 
 @dataclass(frozen=True, eq=False)
