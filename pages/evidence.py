@@ -36,7 +36,7 @@ def show_answer(answer: questions.Answer) -> str:
     row, change = answer.lowest(target)
     studies.hero(f"Lowest perplexity: {row.called}", row.one, change, answer.question.against)
     studies.badge(answer.found)
-    frame.show(answer.chart(target, view.look()), "evidence", name)
+    frame.show(questions.chart(answer, target, view.look()), "evidence", name)
     for sentence in answer.sentences:
         st.markdown(sentence)
     heads, *rows = answer.table.read.texts

@@ -111,13 +111,12 @@ def spearman(x: Array, y: Array) -> float:
 
     NaN below 2 pairs, or where one side does not vary.
     """
-    known = np.isfinite(x) & np.isfinite(y)
-    if known.sum() < 2:
+    pairs = np.array([x, y], np.float64)
+    pairs = pairs[:, np.isfinite(pairs).all(0)]
+    if pairs.shape[1] < 2:
         return math.nan
-    a, b = (_ranks(np.asarray(each, np.float64)[known]) for each in (x, y))
-    a, b = a - a.mean(), b - b.mean()
-    size = math.sqrt(float(a @ a) * float(b @ b))
-    return float(a @ b) / size if size else math.nan
+    with np.errstate(invalid="ignore"):
+        return float(np.corrcoef([_ranks(each) for each in pairs])[0, 1])
 
 
 def standard_error(samples: Array) -> float:

@@ -136,10 +136,6 @@ class Evaluations:
         return {task: name for task, name in labels(self.spec.tasks).items()
                 if any(task in each.tasks for each in self.points)}  # fmt: skip
 
-    def shared(self, part: Slice) -> list[TaskSpec]:
-        """Tasks that a mean over the dense model and the settings of a slice may be taken over."""
-        return shared_tasks(self.tasks, [*self.within(part), *([self.dense] if self.dense else [])])
-
 
 def _linked(
     found: Mapping[Setting | None, Mapping[int | None, SeedResult]], names: Mapping[Setting | None, str]

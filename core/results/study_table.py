@@ -15,7 +15,7 @@ from core.base.formats import digits, per_cent
 from core.results.evaluated import Accuracy, Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, labels, shared_tasks, slice_of
 from core.results.protocols import short
-from core.results.rows import Row, names
+from core.results.rows import Row
 
 Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
 READ = ("allocation", "pruner", "zeros", "perplexity")  # what a table for readers begins with; changes follow
@@ -50,8 +50,7 @@ def _pruned(value: Callable[[Row], Any]) -> Callable[[Row], Any]:
     return lambda row: value(row) if row.one.setting else None
 
 
-def _four(value: float) -> str:
-    return f"{value:.4g}"
+_four = "{:.4g}".format
 
 
 def _perplexity(value: float) -> str:
@@ -61,10 +60,6 @@ def _perplexity(value: float) -> str:
 def _pruner(row: Row) -> str:
     setting = row.one.setting
     return ", ".join([slice_of(setting).pruned, *(["true-sequential"] if setting.true_sequential else [])])
-
-
-def _seconds(row: Row) -> float | None:
-    return row.one.result.about.get("seconds_pruning")
 
 
 RESULTS = {
@@ -82,7 +77,7 @@ MORE = {
     "zeros, mean of linears": Column(lambda row: row.one.zeros, _four, "Fraction of zeros that pruning reached"),
 }
 ORIGIN = {
-    "pruned in, s": Column(_pruned(_seconds), lambda value: f"{value:.3g}"),
+    "pruned in, s": Column(_pruned(lambda row: row.one.result.about.get("seconds_pruning")), "{:.3g}".format),
     "calibration seeds": Column(lambda row: ", ".join(map(str, row.one.seeds))),
     "written": Column(lambda row: row.one.setting.name if row.one.setting else "dense", about="As commands read it"),
     "model": Column(lambda row: row.model),
@@ -169,17 +164,21 @@ class Table:
         """Some columns, in this order; those that it lacks are left out."""
         return replace(self, columns={name: self.columns[name] for name in names if name in self.columns})
 
+    @property
+    def _compared(self) -> list[str]:
+        """Changes of perplexity, then accuracies and their change."""
+        return [name for name in self.values if name not in RESULTS | MORE | ORIGIN]
+
     @cached_property
     def read(self) -> Table:
         """The columns for readers: the setting, its perplexity, the changes, and accuracies that every row has."""
-        more = [name for name, values in self.values.items() if name not in RESULTS | MORE | ORIGIN
-                and (name.startswith((CHANGE, f"{MEAN}, {CHANGE}")) or None not in values)]  # fmt: skip
-        return self.only(*READ, *more)
+        changes = (CHANGE, f"{MEAN}, {CHANGE}")
+        return self.only(*READ, *(n for n in self._compared if n.startswith(changes) or None not in self.values[n]))
 
-    def changes(self, against: str) -> dict[str, Change]:
-        """Name -> change of each row that has one."""
-        found = zip(names(self.rows), self.values.get(f"{CHANGE}{against}", ()), strict=False)
-        return {name: change for name, change in found if change is not None}
+    @property
+    def accuracies(self) -> Table:
+        """The setting, its accuracies and their change."""
+        return self.only("allocation", *(name for name in self._compared if not name.startswith(CHANGE)))
 
     @property
     def differing(self) -> Table:

@@ -33,7 +33,7 @@ def test_the_table_of_a_question_has_an_interval_and_its_csv_every_number() -> N
     rows = list(csv.DictReader(io.StringIO(found.table.csv)))
     assert len(rows) == len(found.table.rows) and {"perplexity", "calibration seeds", "study"} <= rows[0].keys()
     assert any("[" in cell for row in found.table.read.texts for cell in row)
-    assert found.targets == [0.7] and "windows" not in found.chart(0.7).finding
+    assert found.targets == [0.7] and "windows" not in questions.chart(found, 0.7).finding
 
 
 def test_benches_are_read_as_they_were_written() -> None:

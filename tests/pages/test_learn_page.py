@@ -121,7 +121,7 @@ def test_the_last_lesson_names_its_target(empty_cache: Path) -> None:
     ramp = Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.002)))
     synthetic.save_study(empty_cache, synthetic.study_spec(spec, [ramp], 8), 8)
     app = opened(profile=key, chapter="prune", **GUESSED)
-    assert "All layers at once, measured" in text(app) and "at 70 %: Depth ramp" in text(app)
+    assert "All layers at once, measured" in text(app) and "Depth ramp at 70 % zeros: perplexity " in text(app)
 
 
 def test_a_turn_of_chapter_goes_to_the_top_and_nothing_else_does(cache: Cache) -> None:

@@ -14,7 +14,7 @@ from core.ask.settings import Setting
 from core.ask.studies import Point, TaskSpec
 from core.base.escape import plain
 from core.results import candidates, evaluations, protocols
-from core.show.figures import evaluation as drawing
+from core.results.evaluations import shared_tasks
 from core.show.figures import perplexity
 from core.show.words import verdicts
 from core.store.cache import Store
@@ -198,9 +198,11 @@ def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
     [group] = grouped(store).values()
     part = group.slices[0]
     assert list(group.tasks.values()) == ["boolq (20 examples)", "boolq (40 examples)"]
-    few, many = (drawing.zero_shot(group, part, task, None).table for task in group.tasks.values())
-    assert set(many["setting"]) - set(few["setting"]) == {"OWL, reversed 0.04"}
-    assert [group.tasks[task] for task in group.shared(part)] == ["boolq (40 examples)"]  # no task twice
+    table = app.dataframe[-1].value.set_index("allocation")
+    few, many = (set(table[name].dropna().index) for name in group.tasks.values())
+    assert len(many - few) == 1 and few < many and "dense" in few
+    rows = [group.dense, *group.within(part)]
+    assert [group.tasks[task] for task in shared_tasks(group.tasks, rows)] == ["boolq (40 examples)"]  # no task twice
     owl = next(each for each in group.settings if each.name == "OWL")
     assert [len(owl.answers(task)) for task in group.tasks] == [20, 40]
     assert set(group.tasks.values()) <= set(opened(detail="all").dataframe[-1].value.columns)

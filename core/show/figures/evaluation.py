@@ -1,4 +1,4 @@
-"""Settings as rows of dots: changes of perplexity with their intervals, accuracies and benches."""
+"""Settings as rows of dots: changes of perplexity with their intervals, and benches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from core.store.results import Array
 PAPER_PERPLEXITY, PAPER_ACCURACY = -7.13, 1.02
 PAPER = "paper, second-hand; other models"
 FEW_ROWS = 12  # up to this many, corrections at every strength stand among the methods
-MEAN = "mean of tasks"
 
 
 def dots(
@@ -78,24 +77,6 @@ def changes(
     return Chart("changes", title, figure, verdicts.counted(rows.values(), "setting", against), table)
 
 
-def accuracies(rows: Mapping[str, tuple[float, float]], shown: str | None, what: str, look: Palette = LIGHT) -> Chart:
-    """Accuracy with its standard error, a row per setting, in the order given.
-
-    Args:
-        rows: name -> accuracy and standard error, fractions; NaN where the model broke, which gets no row.
-        what: the task, or the mean of tasks.
-    """
-    known = {name: row for name, row in rows.items() if np.isfinite(row[0])}
-    texts = {name: _percents(*row) for name, row in known.items()}
-    values = 100 * np.array([(mean, mean - error, mean + error) for mean, error in known.values()]).reshape(-1, 3)
-    axis = {"title": f"accuracy, %: {what}", "rangemode": "tozero"}
-    figure = dots("accuracy", list(known), values, list(texts.values()), _hues(known, shown, look), look, axis)
-    lacking = [f"{name} has no accuracy: its outputs are not finite." for name in rows if name not in known]
-    cells = [(name, *row) for name, row in rows.items()]
-    table = pd.DataFrame(cells, columns=["setting", "accuracy", "standard error"])
-    return Chart("zero-shot", "Zero-shot accuracy", figure, " ".join([*_most_right(known, texts), *lacking]), table)
-
-
 def bench(table: pd.DataFrame, column: str, title: str, look: Palette = LIGHT) -> Chart:
     """A dot for each row that has a number in the column; the first column names it."""
     known = table.dropna(subset=[column])
@@ -110,20 +91,6 @@ def bench(table: pd.DataFrame, column: str, title: str, look: Palette = LIGHT) -
 
 def _hues(names: Sequence[str], shown: str | None, look: Palette) -> list[str]:
     return [look.accent if name == shown else look.ink for name in names]
-
-
-def _percents(mean: float, error: float) -> str:
-    """A single example has no standard error."""
-    return f"{100 * mean:.1f} ± {100 * error:.1f}" if np.isfinite(error) else f"{100 * mean:.1f}"
-
-
-def _most_right(known: Mapping[str, tuple[float, float]], texts: Mapping[str, str]) -> list[str]:
-    """Who answers most and least right."""
-    if not known:
-        return ["No setting has an accuracy."]
-    best, worst = (pick(known, key=lambda name: known[name][0]) for pick in (max, min))
-    least = "" if best == worst else f", {worst} least ({texts[worst]} %)"
-    return [f"{capital(best)} answers most right ({texts[best]} %){least}; ± is the standard error."]
 
 
 # --- of a slice, drawn once for all readers ------------------------------------------------------------------------
@@ -163,21 +130,3 @@ def correction(
     said = [verdicts.counted([change for one, change in changed.items() if one.control == control], what, base.name)
             for control, what in (("none", "measured strength"), ("shuffled", "shuffle"))]  # fmt: skip
     return replace(chart, name="correction", finding=" ".join(filter(None, said)))
-
-
-@lru_cache(maxsize=64)
-def zero_shot(
-    found: Evaluations, part: Slice, task: str, shown: EvaluatedSetting | None, look: Palette = LIGHT
-) -> Chart:
-    """Accuracy of the dense model and every setting of a slice, at one task or as the mean of those that all share."""
-    tasks = found.shared(part) if task == MEAN else [of for of, name in found.tasks.items() if name == task]
-    asked = [*([found.dense] if found.dense else []), *_few(found.within(part), shown)]
-    rows = {one.name: one.accuracy(*tasks) for one in asked if one.has(*tasks)}
-    what = f"{MEAN} ({', '.join(found.tasks[of] for of in tasks)})" if task == MEAN else task
-    return accuracies(rows, shown.name if shown else None, what, look)
-
-
-def tasks_within(found: Evaluations, part: Slice) -> dict[str, str]:
-    """What can be chosen for that chart, value -> words: the mean where there is one, and each task asked there."""
-    asked = {name: name for task, name in found.tasks.items() if any(one.has(task) for one in found.within(part))}
-    return ({MEAN: MEAN} if found.shared(part) else {}) | asked

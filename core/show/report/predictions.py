@@ -22,13 +22,15 @@ COLUMNS = ("median error, %", "nine in ten, %", "90 % interval holds, %", "its h
 LEAST = ENOUGH + 1  # settings of a group, so that anything is left to be predicted by four
 
 
+Judged = tuple[Predicted, np.ndarray]  # predictions of settings, and what was measured: nats, (settings,)
+
+
 class Group(NamedTuple):
-    """Predictions of the settings of one protocol, pruner and repair, and what was measured: nats, (settings,)."""
+    """The settings of one protocol, pruner and repair."""
 
     anchors: Anchors
-    left_out: Predicted  # each by all others
-    by_default: Predicted | None  # those that are no default anchor, by these; None where one of them is missing
-    rest: np.ndarray  # places of these settings
+    left_out: Judged  # each by all others
+    by_default: Judged | None  # those that are no default anchor, by these; None where one of them is missing
 
     @property
     def name(self) -> str:
@@ -64,7 +66,7 @@ def _group(found: Anchors) -> Group:
     places = [place for place, each in enumerate(found.settings) if each.setting in asked]
     rest = np.setdiff1d(np.arange(len(true)), places)
     by_default = prediction.fit(harms[places], true[places])(harms[rest]) if len(places) == len(asked) else None
-    return Group(found, prediction.leave_one_out(harms, true), by_default, rest)
+    return Group(found, (prediction.leave_one_out(harms, true), true), by_default and (by_default, true[rest]))
 
 
 def table() -> pd.DataFrame:
@@ -75,20 +77,12 @@ def table() -> pd.DataFrame:
 
 
 def _row(name: str, found: list[Group]) -> dict[str, object]:
-    def joined(parts: list[Predicted]) -> Predicted:
-        return Predicted(*(np.concatenate(each) for each in zip(*parts, strict=True)))
-
-    def cells(predicted: Predicted, true: np.ndarray, what: str) -> dict[str, float]:
-        return dict(
-            zip((f"{what}{each}" for each in COLUMNS), (100 * each for each in errors(predicted, true)), strict=True)
-        )
-
-    row = {"what": name, "settings": sum(len(each.anchors.settings) for each in found)}
-    row |= cells(
-        joined([each.left_out for each in found]), np.concatenate([each.anchors.increases for each in found]), ""
-    )
-    default = [each for each in found if each.by_default]
-    if default:
-        true = np.concatenate([each.anchors.increases[each.rest] for each in default])
-        row |= cells(joined([each.by_default for each in default]), true, "default anchors: ")
+    row: dict[str, object] = {"what": name, "settings": sum(len(each.anchors.settings) for each in found)}
+    default = [each.by_default for each in found if each.by_default]
+    for what, judged in (("", [each.left_out for each in found]), ("default anchors: ", default)):
+        if judged:
+            predicted, true = zip(*judged, strict=True)
+            joined = Predicted(*map(np.concatenate, zip(*predicted, strict=True)))
+            off = errors(joined, np.concatenate(true))
+            row |= {f"{what}{column}": 100 * each for column, each in zip(COLUMNS, off, strict=True)}
     return row

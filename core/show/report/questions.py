@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from core.base.errors import UserError
@@ -12,7 +12,7 @@ from core.base.formats import digits
 from core.results import protocols
 from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
-from core.results.rows import Row
+from core.results.rows import Row, names
 from core.results.study_table import CHANGE, UNIFORM, Control, Table, rows_of, study_table
 from core.show.figures import evaluation
 from core.show.figures.palette import LIGHT, Palette
@@ -60,24 +60,25 @@ class Answer:
     sentences: tuple[str, ...]
 
     @property
+    def changes(self) -> dict[Row, Change | None]:
+        """The change of every row; None where it has nothing to be compared with."""
+        rows = self.table.rows
+        found = self.table.values.get(f"{CHANGE}{self.question.against}", [None] * len(rows))
+        return dict(zip(rows, found, strict=True))
+
+    @property
     def targets(self) -> list[float]:
         """Shares of zeros at which a change was measured, ascending."""
-        changed = zip(self.table.rows, self.table.values.get(f"{CHANGE}{self.question.against}", ()), strict=False)
-        return sorted({row.one.setting.allocation.target for row, change in changed if change is not None})
+        return sorted({row.one.setting.allocation.target for row, change in self.changes.items() if change is not None})
 
-    def chart(self, target: float, look: Palette = LIGHT) -> Chart:
-        """The changes of the settings at one share of zeros, with their intervals."""
-        return _chart(self, target, look)
+    def at(self, target: float) -> list[Row]:
+        """The rows at one share of zeros."""
+        return [row for row in self.table.rows if row.one.setting and row.one.setting.allocation.target == target]
 
     def lowest(self, target: float) -> tuple[Row, Change | None]:
         """The setting of the lowest perplexity at a share of zeros, and its change."""
-        rows = self.table.rows
-        changes = self.table.values.get(f"{CHANGE}{self.question.against}", [None] * len(rows))
-        here = [pair for pair in zip(rows, changes, strict=True) if pair[0] in self._at(target)]
-        return min(here, key=lambda pair: pair[0].one.perplexity)
-
-    def _at(self, target: float) -> list[Row]:
-        return [row for row in self.table.rows if row.one.setting and row.one.setting.allocation.target == target]
+        row = min(self.at(target), key=lambda row: row.one.perplexity)
+        return row, self.changes[row]
 
     @property
     def markdown(self) -> str:
@@ -89,11 +90,11 @@ class Answer:
 
 
 @cache
-def _chart(answer: Answer, target: float, look: Palette) -> Chart:
-    against = answer.question.against
-    found = replace(answer.table, rows=tuple(answer._at(target))).changes(against)
-    rows = {name: change.quoted for name, change in found.items()}
-    return evaluation.changes(rows, None, against, look, answer.question.title)
+def chart(found: Answer, target: float, look: Palette = LIGHT) -> Chart:
+    """The changes of the settings at one share of zeros, with their intervals."""
+    rows, changes = found.at(target), found.changes
+    known = {name: changes[row].quoted for name, row in zip(names(rows), rows, strict=True) if changes[row] is not None}
+    return evaluation.changes(known, None, found.question.against, look, found.question.title)
 
 
 # --- which settings ------------------------------------------------------------------------------------------------

@@ -141,7 +141,7 @@ def _headline(found: Evaluations) -> str:
         return f"Perplexity of the dense model: {found.dense.written}"
     part = max(found.slices, key=lambda each: len(found.within(each)))
     one = verdicts.leading(found, part)
-    return f"{verdicts.headline(one, part)}: {one.name}"
+    return f"Perplexity {one.written} at {part.name}: {one.name}"
 
 
 def _pictures(found: Evaluations) -> Iterator[Exhibit]:

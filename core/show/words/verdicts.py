@@ -9,16 +9,15 @@ from collections.abc import Iterable, Sequence
 from core.ask.allocations import AllocationRequest
 from core.ask.naming import spoken
 from core.ask.settings import Setting
-from core.base.formats import capital, digits, listed, per_cent, several
+from core.base.formats import capital, listed, per_cent, several
 from core.base.spec import number
 from core.kinds.treatments import USUAL
 from core.results.comparison import FEWEST_WINDOWS, Interval, said, verdict
 from core.results.evaluated import Change, EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice, slice_of
-from core.results.leaderboard import Contender, where
+from core.results.evaluations import Evaluations, Slice
+from core.results.leaderboard import where
 from core.results.protocols import short
 from core.results.rows import Row
-from core.show.words import forecast
 
 ROUNDING = 0.5  # per cent of perplexity: what another batch size alone does to a model that is pruned to 70 % zeros
 STANDS = {
@@ -154,18 +153,6 @@ def leading(found: Evaluations, part: Slice, setting: Setting | None = None) -> 
     return min(alike or plain or found.within(part), key=lambda each: each.perplexity)
 
 
-def headline(one: EvaluatedSetting, part: Slice) -> str:
-    """`39 % lower perplexity than uniform at 70 %`, where that much is certain; of uniform itself its perplexity."""
-    at = f"at {per_cent(part.target)}"
-    change = one.against_uniform
-    if change is None or not math.isfinite(change.value):
-        return f"Perplexity {one.written} {at}"
-    if verdict(change.quoted) not in ("costs", "gains"):
-        return f"No certain difference from uniform {at}"
-    word = "lower" if change.value < 0 else "higher"
-    return f"{digits(abs(change.value))} % {word} perplexity than uniform {at}"
-
-
 def behind(one: EvaluatedSetting, found: Evaluations) -> str:
     """The perplexities that one is compared with; empty where nothing was measured beside it."""
     others = [(one.uniform, "uniform"), (found.dense, "the dense model")]
@@ -183,22 +170,7 @@ def lowest(one: EvaluatedSetting, found: Evaluations) -> str:
     return f"Lowest by any pruner at {per_cent(target)} zeros: {best.written}, {spoken(best.name)}."
 
 
-# --- the leaderboard -----------------------------------------------------------------------------------------------
-
-
-def winner(contenders: Iterable[Contender], target: float) -> str:
-    """One sentence: the method with the lowest perplexity, measured with its change against uniform or predicted."""
-    known = [each for each in contenders if math.isfinite(each.perplexity)]
-    if len(known) < 2:
-        return f"Fewer than two methods were measured at {per_cent(target)} zeros, so there is no winner yet."
-    best = min(known, key=lambda each: each.perplexity)
-    if best.predicted:
-        aim = f"of {len(known)} methods at {per_cent(target)} zeros: {forecast.interval(best.predicted)}"
-        return f"{capital(best.spoken)} is predicted to have the lowest perplexity {aim}."
-    change = best.measured.against_uniform
-    beside = f"; against uniform {change.said}" if change else ""
-    aim = f"of {len(known)} methods at {slice_of(best.measured.setting).name}"
-    return f"{capital(best.spoken)} has the lowest perplexity {aim}: {best.measured.written}{beside}."
+# --- at a target, by whatever study ---------------------------------------------------------------------------------
 
 
 def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner: str = USUAL) -> str:

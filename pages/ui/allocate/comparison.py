@@ -11,16 +11,13 @@ import streamlit as st
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
-from core.base.escape import plain
 from core.base.formats import per_cent
 from core.kinds.treatments import USUAL, Treatment
 from core.results import leaderboard
 from core.results.anchors import Anchors
 from core.results.evaluations import Evaluations, Slice
-from core.results.leaderboard import Contender
 from core.show.figures import Chart, Palette
 from core.show.figures import allocation as race
-from core.show.words import verdicts
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, studies, view
@@ -46,20 +43,18 @@ def show(
         study, part = anchors.study, Slice(treatment.pruner, None, target, treatment.repair)
     else:
         study, part = leaderboard.where(protocols, target, treatment.name) or (None, None)
-    methods, lanes, costs = _drawn(request, now.tobytes(), now.shape, profile, study, part, anchors, view.look())
+    lanes, costs = _drawn(request, now.tobytes(), now.shape, profile, study, part, anchors, view.look())
     if study is None:
-        st.header("Which layers does each method prune more?", anchor=False)
         anything, said = Slice(USUAL, None, target), f"No method was measured at {per_cent(target)} zeros."
         studies.not_evaluated(said, "Prune measures what each one costs.", anything, None, protocols, lambda *_: True)
-        frame.show(lanes, prefix, "lanes", brief=True)
+        frame.show(lanes, prefix, "lanes")
         return
-    st.header(plain(verdicts.winner(methods, target)), anchor=False)
     studies.badge(study)
     left, right = st.columns(2, gap="large")
     with left:
-        frame.show(costs, prefix, "finish", brief=True)
+        frame.show(costs, prefix, "finish")
     with right:
-        frame.show(lanes, prefix, "lanes", brief=True)
+        frame.show(lanes, prefix, "lanes")
 
 
 @lru_cache(maxsize=128)
@@ -72,8 +67,8 @@ def _drawn(
     part: Slice | None,
     anchors: Anchors | None,
     look: Palette,
-) -> tuple[Sequence[Contender], Chart, Chart | None]:
-    """The methods, what each gives the layers and, where that is known, costs: drawn once for all readers.
+) -> tuple[Chart, Chart | None]:
+    """What each method gives the layers and, where that is known, costs: drawn once for all readers.
 
     Args:
         now, shape: the allocation on screen, as bytes.
@@ -82,4 +77,4 @@ def _drawn(
     methods = leaderboard.ranking(request, profile, study, part, anchors)
     every = [leaderboard.in_view(name, on_screen, profile, study, part, anchors), *methods]
     dense = study.dense.perplexity if study and study.dense else math.nan
-    return methods, race.lanes(every, request.target, look), race.finish(every, dense, look) if study else None
+    return race.lanes(every, request.target, look), race.finish(every, dense, look) if study else None

@@ -160,14 +160,19 @@ def _correction(shown: Shown) -> None:
 
 
 def _zero_shot(shown: Shown) -> None:
-    options = drawing.tasks_within(shown.results, shown.part)
-    if not options:
+    answering = _answering(shown.results, shown.part)
+    if not answering:
         said, hint = f"No zero-shot task has been run at {shown.part.name}.", "Name some under Evaluate."
-        shown.not_evaluated(said, hint, lambda *at: bool(drawing.tasks_within(*at)))
+        shown.not_evaluated(said, hint, lambda *at: bool(_answering(*at)))
         return
-    task = form.switch("Zero-shot task", options, "task", next(iter(options)))
-    shown.draw(drawing.zero_shot(shown.results, shown.part, task, shown.mine, view.look()), "zero-shot")
-    st.caption("0-shot accuracy; the protocol says on how many examples.")
+    table = study_table(rows_of(shown.results, [*filter(None, [shown.results.dense]), *answering])).accuracies
+    studies.show_table(table, "Zero-shot accuracy of each setting", f"{shown.prefix}-zero-shot", "zero-shot")
+    st.caption("0-shot accuracy ± its standard error; the protocol says on how many examples.")
+
+
+def _answering(results: Evaluations, part: Slice) -> list[EvaluatedSetting]:
+    """The settings that any zero-shot task was asked of; a shuffle is one draw of many."""
+    return [one for one in results.within(part) if one.control != "shuffled" and any(map(one.has, results.tasks))]
 
 
 def _all(shown: Shown) -> None:

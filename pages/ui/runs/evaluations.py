@@ -11,7 +11,8 @@ from core.base.escape import plain
 from core.kinds.treatments import USUAL
 from core.results import evaluations
 from core.results.protocols import SHORT
-from core.results.study_table import Row, beside_first, names, rows_of, study_table
+from core.results.rows import Row, names
+from core.results.study_table import beside_first, rows_of, study_table
 from core.show.words import verdicts
 from core.store.cache import Entry, Store
 from core.store.files import changed

@@ -142,8 +142,9 @@ def _whole(profile: Profile) -> str:
     if place is None:
         return ""
     best = verdicts.leading(*place)
-    said = f"{verdicts.headline(best, place.part)}: {best.name} ({protocols.short(place.evaluations)})"
-    return f"**All layers at once, measured.** {plain(said)}."
+    protocol, beside = protocols.short(place.evaluations), verdicts.behind(best, place.evaluations)
+    said = f"{best.name} at {per_cent(place.part.target)} zeros: perplexity {best.written} ({protocol}). {beside}"
+    return f"**All layers at once, measured.** {plain(said)}"
 
 
 def _pruning(profile: Profile, target: float) -> list[parts.Link]:

@@ -22,7 +22,7 @@ from core.plan import responses
 from core.plan.gains import gains_of, verdicts_of
 from core.plan.spread import allocate
 from core.results import comparison, evaluations, propagation, protocols
-from core.results.evaluations import Evaluations
+from core.results.evaluations import Evaluations, shared_tasks
 from core.show import lessons as tour
 from core.store import profiles as stored_profiles
 from core.store.cache import HOME, Store
@@ -234,10 +234,11 @@ def compared(name: str, found: Evaluations) -> Figures:
         for what, change in (("uniform", line.against_uniform), ("base", line.against_base)):
             yield f"{name}/{index}/against-{what}", change and _change(change)
     for part in found.slices:
+        shared = shared_tasks(found.tasks, [*found.within(part), *filter(None, [found.dense])])
         for one, other in combinations(found.within(part), 2):
             where = f"{name}/{found.settings.index(other)}-against-{found.settings.index(one)}"
             yield where, _change(other.against(one))
-            yield f"{where}/accuracy", plain(other.accuracy_against(one, found.shared(part)))
+            yield f"{where}/accuracy", plain(other.accuracy_against(one, shared))
 
 
 def _change(found: Any) -> dict[str, Any]:

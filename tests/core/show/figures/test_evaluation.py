@@ -60,7 +60,6 @@ def test_every_chart_is_whole(look: Palette) -> None:
     for chart in (
         drawn(look=look),
         evaluation.changes(ROWS, "OWL", "uniform", look),
-        evaluation.accuracies({"dense": (0.5, 0.02), "OWL": (0.4, 0.02)}, "OWL", "boolq", look),
     ):
         assert chart.title and len(chart.table) and chart.figure.data
         assert chart.finding.endswith(".") and "nan" not in chart.finding
@@ -102,15 +101,3 @@ def test_changes_are_counted_by_their_intervals_and_drawn_as_ratios() -> None:
     assert trace(chart.figure, "change").x[1] == pytest.approx(0.88)
     assert trace(chart.figure, "labels").text[1].strip() == said(ROWS["OWL"])
     assert chart.figure.layout.yaxis.ticktext[0].replace("\u00a0", " ") == "Response,<br>objective drift"
-
-
-def test_a_setting_that_broke_has_no_dot_and_is_named() -> None:
-    rows = {"Uniform": (NAN, NAN), "OWL": (0.4, 0.02), "DLP": (0.3, NAN)}
-    chart = evaluation.accuracies(rows, None, "boolq")
-    assert list(trace(chart.figure, "accuracy").y) == ["OWL", "DLP"] and len(chart.table) == 3
-    best, broke = chart.finding.split("error. ")
-    assert "OWL" in best and "40.0 ± 2.0 %" in best and "DLP least (30.0 %)" in best
-    assert broke == "Uniform has no accuracy: its outputs are not finite."
-    nothing = evaluation.accuracies({"Uniform": (NAN, NAN)}, None, "boolq")
-    assert "No setting" in nothing.finding and "nan" not in nothing.finding
-    nothing.figure.to_json()

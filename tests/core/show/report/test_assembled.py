@@ -113,7 +113,8 @@ def test_a_study_is_reported_with_its_headline_its_verdicts_and_its_table(store:
     cells = [cell for row in study_table(rows_of(measured)).differing.texts for cell in row]
     assert all(each in found.text for each in (*said, *cells, entry.key, measured.of(ASKED[0]).helped))
     [part] = [each for each in measured.slices if each.target == 0.7]
-    assert verdicts.headline(verdicts.leading(measured, part), part) in found.text
+    one = verdicts.leading(measured, part)
+    assert f"Perplexity {one.written} at {part.name}: {one.name}" in found.text
 
 
 def test_each_way_of_pruning_is_drawn_with_its_own_names(store: Store) -> None:
