@@ -69,7 +69,7 @@ def alps(
 
     def attempt(share: float) -> Tensor | None:
         scale = (second_moment.diagonal() + share * mean).sqrt()
-        sparse = _split(dense * scale, _Penalised(second_moment, share * mean, scale), gone)
+        sparse = _split(dense * scale, *_scaled(second_moment, share * mean, scale), gone)
         kept = ~gone(sparse.abs())
         return solved(dense, sparse / scale * kept, kept, second_moment, share * mean, POLISH, CLOSE)
 
@@ -77,30 +77,31 @@ def alps(
     return damped(attempt, "the splitting diverged", hopeless, warn).to(weight.dtype)
 
 
-class _Penalised:
-    """The damped second moment A, scaled to a unit diagonal, and its inverse at any penalty."""
-
-    def __init__(self, second_moment: Tensor, damping: Tensor, scale: Tensor):
-        import torch
-
-        self.matrix = (second_moment + damping * torch.eye(len(scale), device=scale.device)) / torch.outer(scale, scale)
-        exact = self.matrix.cpu() if scale.device.type == "mps" else self.matrix  # which has no float64
-        values, vectors = torch.linalg.eigh(exact.double())
-        self.values, self.vectors = (each.float().to(scale.device) for each in (values, vectors))
-
-    def inverse(self, penalty: float) -> Tensor:
-        """`(A + penalty I)^-1`, (in, in)."""
-        return (self.vectors / (self.values + penalty)) @ self.vectors.T
-
-
-def _split(dense: Tensor, penalised: _Penalised, gone: Callable[[Tensor], Tensor]) -> Tensor:
-    """The sparse copy once the mask has settled, (out, in); `dense` is scaled."""
+def _scaled(second_moment: Tensor, damping: Tensor, scale: Tensor) -> tuple[Tensor, Callable[[float], Tensor]]:
+    """The damped second moment A, scaled to a unit diagonal, and `(A + penalty I)^-1` of a penalty; both (in, in)."""
     import torch
 
-    fitted = dense @ penalised.matrix
+    matrix = (second_moment + damping * torch.eye(len(scale), device=scale.device)) / torch.outer(scale, scale)
+    exact = matrix.cpu() if scale.device.type == "mps" else matrix  # which has no float64
+    values, vectors = (each.float().to(scale.device) for each in torch.linalg.eigh(exact.double()))
+    return matrix, lambda penalty: (vectors / (values + penalty)) @ vectors.T
+
+
+def _split(
+    dense: Tensor, moment: Tensor, inverted: Callable[[float], Tensor], gone: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """The sparse copy once the mask has settled, (out, in).
+
+    Args:
+        dense: scaled.
+        moment, inverted: as `_scaled` gives them.
+    """
+    import torch
+
+    fitted = dense @ moment
     first = dense.masked_fill(gone(dense.abs()), 0)
     sparse, price, penalty, restarts, began = first, torch.zeros_like(dense), PENALTY, 0, False
-    inverse, before = penalised.inverse(penalty), first != 0
+    inverse, before = inverted(penalty), first != 0
     stay = max(int(before.sum()), 1)  # a linear of zeros alone keeps none
     for done in range(1, ROUNDS + 1):
         near = (fitted - price + penalty * sparse) @ inverse
@@ -120,5 +121,5 @@ def _split(dense: Tensor, penalised: _Penalised, gone: Callable[[Tensor], Tensor
             sparse, price, penalty, restarts = first, torch.zeros_like(dense), penalty / 5, restarts + 1
         if began and done > SETTLING and change < SETTLED:
             break
-        inverse = penalised.inverse(penalty)
+        inverse = inverted(penalty)
     return sparse

@@ -92,17 +92,14 @@ class Sums:
             else:
                 total += (rows.T @ rows).to(total.device)
 
-    def norms(self) -> dict[str, Tensor]:
-        """Linear -> (in,) L2 norm of its inputs, float32, on the CPU."""
-        return {name: total.sqrt().float() for name, total in _each(self.squares).items()}
-
-    def second_moments(self) -> dict[str, Tensor]:
-        """Linear -> (in, in) sum of x x^T, float32; the same tensor for linears that share their input."""
-        return _each(self.products)
-
     def of(self, statistic: Statistic) -> dict[str, Tensor]:
-        """One of the two, by name."""
-        return self.norms() if statistic == "norm" else self.second_moments()
+        """Linear -> `norm`, (in,) L2 norm of its inputs on the CPU, or `second_moment`, (in, in) sum of x x^T; float32.
+
+        Linears that share their input have the same tensor of second moments.
+        """
+        if statistic == "norm":
+            return {name: total.sqrt().float() for name, total in _each(self.squares).items()}
+        return _each(self.products)
 
 
 def _each(sums: dict[Names, Tensor]) -> dict[str, Tensor]:

@@ -70,10 +70,6 @@ class Reader:
         return next((each for each in known if each and isinstance(each, int)), None)
 
 
-def accepted(_: Reader) -> None:
-    """Nothing is refused before the weights are read."""
-
-
 @dataclass(frozen=True, eq=False)
 class Loaded(Reader):
     """A model in evaluation mode, ready to be measured."""
@@ -125,7 +121,7 @@ def load(
     source: Source,
     dtype: Dtype = "float32",
     store: Store | None = None,
-    check: Callable[[Reader], None] = accepted,
+    check: Callable[[Reader], object] = lambda _: None,
 ) -> Loaded:
     """Load and check a model on the CPU.
 
@@ -231,10 +227,10 @@ def _check(model: PreTrainedModel, source: Source) -> None:
     ids = torch.tensor([[1, 2]], device=model.device) % model.config.get_text_config().vocab_size
     with explained(f"{source.label} fails on a few tokens"):
         stream, causal = replay.entry(model, anatomy.decoder_layers(model)[0], ids), anatomy.is_causal(model)
-    wrong = None
     if stream.dim() != STREAM:
         wrong = "carries several residual streams side by side: only models with one"
     elif not causal:
         wrong = "lets tokens see later ones, as encoders do: only decoders"
-    if wrong:
-        raise UserError(f"{source.label} ({type(model).__name__}) {wrong} can be measured")
+    else:
+        return
+    raise UserError(f"{source.label} ({type(model).__name__}) {wrong} can be measured")

@@ -62,7 +62,9 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
     elif source.startswith("file:"):
         text = _file(access.inside(expanded(source.removeprefix("file:"))), documents and documents[1] + 1)
     elif source.count("/") == 1:
-        text = _hub(source, documents)
+        label, found = hub.documents(source, documents and documents[1])
+        whole = source in hub.WHOLE
+        text = Text(label, ("\n\n".join(found),) if whole else found, "joined" if whole else "document")
     else:
         raise UserError(f"there is no text {brief(source)}: give {SOURCES}")
     if documents is None:
@@ -151,10 +153,3 @@ READERS = {
     ".jsonl": _jsonl,
     ".parquet": _parquet,
 }
-
-
-def _hub(name: str, documents: tuple[int, int] | None) -> Text:
-    label, found = hub.documents(name, documents and documents[1])
-    if name in hub.WHOLE:
-        return Text(label, ("\n\n".join(found),), "joined")
-    return Text(label, found, "document")

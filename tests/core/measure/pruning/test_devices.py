@@ -37,6 +37,6 @@ def test_sums_are_in_float32_and_kept_where_they_should_be(device: str, home: to
         sums = Sums(["norm", "second_moment"], home)
         for _ in range(2):
             sums.add(("q", "k"), torch.empty(2, 8, IN, device=device, dtype=torch.bfloat16))
-        moment, norm = sums.second_moments()["k"], sums.norms()["q"]
+        moment, norm = sums.of("second_moment")["k"], sums.of("norm")["q"]
         assert (moment.device.type, moment.dtype) == (home.type if home else device, torch.float32)
         assert (norm.device.type, norm.dtype) == ("cpu", torch.float32)

@@ -68,12 +68,12 @@ def test_a_linear_run_twice_has_the_sums_of_both() -> None:
         toy(-stream)
     rows = stream.flatten(0, 1)
     moment = rows.T @ rows
-    found = sums.second_moments()
+    found = sums.of("second_moment")
     near = {"rtol": 1e-5, "atol": 1e-6 * 2 * 25 * float(moment.max())}  # sums of either sign may come near to zero
     torch.testing.assert_close(found["last"], 2 * 25 * moment, **near)
     torch.testing.assert_close(found["one"], 2 * 4 * moment, **near)
     assert found["one"] is found["two"], "computed and kept once"
-    torch.testing.assert_close(sums.norms()["last"], found["last"].diagonal().sqrt())
+    torch.testing.assert_close(sums.of("norm")["last"], found["last"].diagonal().sqrt())
 
 
 # --- residuals by SparseGPT ----------------------------------------------------------------------------------------
