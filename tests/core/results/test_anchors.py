@@ -88,12 +88,17 @@ def test_texts_repairs_and_models_are_never_mixed(store: Store, profile: Profile
         stored(store, other, WANDA)
 
 
-def test_of_several_protocols_the_one_that_judges_by_most_tokens_predicts(store: Store, profile: Profile) -> None:
-    small = evaluated(store, profile, at(0.4, 0.5, 0.6, 0.7, 0.8))
+def test_the_usual_protocol_predicts_and_where_it_has_too_few_the_one_that_judges_by_most_tokens(
+    store: Store, profile: Profile
+) -> None:
     evaluated(store, profile, at(0.5, 0.6, 0.7, 0.8), windows=48, text="another text")
-    evaluated(store, profile, at(0.5, 0.6), windows=99, text="a third text")  # too few for a curve
+    few = evaluated(store, profile, at(0.5, 0.6), windows=99, text="a third text")  # too few for a curve
     assert stored(store, profile, WANDA).study.spec.text.sequences == 48
-    assert stored(store, profile, WANDA, small).study.spec.key == small
+    assert stored(store, profile, WANDA, few).study.spec.key == few
+    evaluated(store, profile, at(0.4, 0.5, 0.6, 0.7, 0.8))
+    assert stored(store, profile, WANDA).study.spec.text.sequences == 24
+    evaluated(store, profile, at(*(0.3 + 0.1 * n for n in range(6)), pruner="magnitude"), text="a fourth text")
+    assert stored(store, profile, WANDA).study.spec.text.sequences == 48
 
 
 def test_a_study_that_was_deleted_takes_its_prediction_with_it(store: Store, profile: Profile) -> None:
