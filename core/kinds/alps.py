@@ -57,9 +57,7 @@ def alps(
     """
     import torch
 
-    if pattern:
-        pattern.check_width(weight.shape[1])
-    elif not int(weight.numel() * sparsity):
+    if not pattern and not int(weight.numel() * sparsity):
         return weight.clone()
     dense = weight.to(torch.float32, memory_format=torch.contiguous_format)
     mean = second_moment.diagonal().mean()

@@ -68,7 +68,7 @@ class Lsa(Allocator):
         return tuple(cls(width=width, per=per) for per in GRANULARITIES)
 
 
-def apart(error: Array, parameters: Array, target: float, width: float = 0.15) -> Array:
+def apart(error: Array, parameters: Array, target: float, width: float) -> Array:
     """As `band`, for parts of different sizes: a part is moved by so much less as it is larger, and the budget holds.
 
     Args:

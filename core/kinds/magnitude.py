@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.kinds.patterns import Pattern
@@ -18,7 +16,7 @@ def magnitude(
     statistic: Tensor | None,
     sparsity: float,
     pattern: Pattern | None = None,
-    warn: Callable[[str], object] = warnings.warn,
+    *_: object,
 ) -> Tensor:
     """Zero the `int(numel * sparsity)` weights of least absolute value, over the whole linear; of tied ones the first.
 
@@ -27,7 +25,7 @@ def magnitude(
 
     Args:
         weight: (out, in).
-        statistic: not used, like `warn`; kernels share one signature.
+        statistic: not used, like `_`; kernels share one signature.
         sparsity: fraction of zeros, in [0, 1).
         pattern: N kept of M in every row instead, which is its own sparsity.
 

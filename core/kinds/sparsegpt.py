@@ -58,7 +58,8 @@ def sparsegpt(
     upper = inverse_factor(second_moment, warn).to(weight.device)
     columns = weight.T.to(torch.float32, copy=True, memory_format=torch.contiguous_format)  # (in, out)
     price = upper.diagonal().reciprocal().masked_fill(dead.to(weight.device), 0)[:, None]
-    for block in _spans(0, len(columns), _block_size(pattern)):
+    size = max(BLOCK // pattern.of, 1) * pattern.of if pattern else BLOCK  # whole groups
+    for block in _spans(len(columns), size):
         gone = None if pattern else _chosen(columns, block, price, sparsity)
         errors = _prune_block(columns[block], upper[block, block], price[block], gone, pattern)
         columns[block.stop :].addmm_(upper[block, block.stop :].T, errors, alpha=-1)
@@ -102,13 +103,8 @@ def inverse_factor(second_moment: Tensor, warn: Callable[[str], object] = warnin
     return damped(attempt, "the Cholesky factorisation failed", hopeless, warn)
 
 
-def _spans(start: int, stop: int, size: int) -> Iterator[slice]:
-    return (slice(first, min(first + size, stop)) for first in range(start, stop, size))
-
-
-def _block_size(pattern: Pattern | None) -> int:
-    """Whole groups of a pattern."""
-    return max(BLOCK // pattern.of, 1) * pattern.of if pattern else BLOCK
+def _spans(stop: int, size: int) -> Iterator[slice]:
+    return (slice(first, min(first + size, stop)) for first in range(0, stop, size))
 
 
 def _chosen(columns: Tensor, block: slice, price: Tensor, sparsity: float) -> Tensor:
@@ -133,7 +129,7 @@ def _prune_block(block: Tensor, factor: Tensor, price: Tensor, gone: Tensor | No
     import torch
 
     errors = torch.empty_like(block)
-    for strip in _spans(0, len(block), pattern.of if pattern else STRIP):
+    for strip in _spans(len(block), pattern.of if pattern else STRIP):
         here = gone[strip] if gone is not None else least_of_groups(((block[strip] * price[strip]) ** 2).T, pattern).T
         _prune_strip(block[strip], factor[strip, strip], here, errors[strip])
         block[strip.stop :].addmm_(factor[strip, strip.stop :].T, errors[strip], alpha=-1)

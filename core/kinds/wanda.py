@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.kinds.patterns import Pattern
@@ -18,7 +16,7 @@ def wanda(
     input_norm: Tensor,
     sparsity: float,
     pattern: Pattern | None = None,
-    warn: Callable[[str], object] = warnings.warn,
+    *_: object,
 ) -> Tensor:
     """In every output row zero the weights of least `|W_ij| * ||X_j||_2`; of tied ones the first.
 
@@ -30,7 +28,7 @@ def wanda(
         input_norm: (in,) L2 norm of each input channel over the calibration tokens; a common factor cancels.
         sparsity: fraction of zeros, in [0, 1).
         pattern: N kept of M in every row instead, which is its own sparsity.
-        warn: not used; kernels share one signature.
+        _: not used; kernels share one signature.
 
     Returns:
         A pruned copy, (out, in).
