@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.ask.jobs import Share, cut
@@ -13,7 +12,6 @@ from core.models import work
 from core.models.outline import Outline
 
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
-Piece = tuple[Spec, list[int], float]  # a unit, or a measurement with some sequences; and its work, as FLOP
 
 
 @dataclass(frozen=True)
@@ -30,11 +28,14 @@ def portion(profile: ProfileSpec, shape: Outline, share: Share | None) -> Portio
     Pass 1 belongs to every share, and so does what it alone tells. Sequences are dealt out in groups as large as a
     machine takes that has memory enough, so that the parts are those of an undivided run.
     """
+    every, length = list(range(profile.text.sequences)), profile.text.length
     if share is None:
-        every = list(range(profile.text.sequences))
         perturbed = {profile.unit(each) for each in profile.measurements}
         return Portion(frozenset(profile.units) - perturbed, dict.fromkeys(profile.measurements, every))
-    pieces = [*((unit, [], took) for unit, took in costs(profile, shape).items()), *_groups(profile, shape)]
+    size = work.group_size(shape, len(every), length, profile.model.dtype, None)
+    pieces = [(unit, [], took) for unit, took in costs(profile, shape).items()]
+    for group in (every[first : first + size] for first in range(0, len(every), size)):
+        pieces += [(each, group, work.measurement(shape, each, len(group) * length)) for each in profile.measurements]
     falls = zip(cut([took for *_, took in pieces], share.of), pieces, strict=True)
     own = [(what, group) for part, (what, group, _) in falls if part == share.part]
     sequences: dict[Measurement, list[int]] = {}
@@ -65,13 +66,3 @@ def rounding(profile: ProfileSpec) -> Measurement:
 def clean(profile: ProfileSpec, shape: Outline) -> float:
     """FLOP of one run of the whole text."""
     return work.forward(shape, profile.text.sequences * profile.text.length)
-
-
-def _groups(profile: ProfileSpec, shape: Outline) -> Iterator[Piece]:
-    """Every measurement of one group after another."""
-    count, length = profile.text.sequences, profile.text.length
-    size = work.group_size(shape, count, length, profile.model.dtype, None)
-    for first in range(0, count, size):
-        group = list(range(first, min(first + size, count)))
-        for each in profile.measurements:
-            yield each, group, work.measurement(shape, each, len(group) * length)

@@ -17,7 +17,7 @@ from core.ask.inputs import TextSpec, WindowRequest
 from core.base.errors import UserError
 from core.base.formats import several
 from core.models.foreign_code import explained
-from core.models.loading import Loaded, Reader, tokenizer_hash
+from core.models.loading import Reader, tokenizer_hash
 from core.models.texts import MOST_ENCODED, Text, check_size, read
 from core.models.work import refuse_too_long
 
@@ -38,7 +38,7 @@ class Windows:
     files: tuple[Path, ...]
 
 
-def windows(request: WindowRequest, loaded: Loaded | Reader) -> Windows:
+def windows(request: WindowRequest, loaded: Reader) -> Windows:
     """Draw the asked windows with the model's tokenizer.
 
     Raises:
