@@ -39,7 +39,6 @@ with left:
     except UserError as error:
         best_known.follow(request, profile)
         frame.error(error)
-        actions.measure_linears(request, profile)
         view.end()
     now, held = spread.dragged(allocation, by_hand, profile, found)
     if not found:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.ask import grammar
-from core.ask.measurements import MeasureRequest
 from core.ask.settings import Setting
-from core.jobs import queue
 from core.store.cache import Store
 from core.store.deleting import delete
 from tests import synthetic
@@ -55,21 +53,6 @@ def test_a_budget_per_linear_brings_the_profile_of_linears_into_view(known: str)
         app = opened_at(page, profile=PROFILE.key, allocation="response granularity=linear:0.7")
         assert app.session_state["profile"] == known and url(app)["profile"] == known
         assert not app.error and not app.exception and "looks at" in app.toast[0].value
-
-
-def test_where_no_profile_has_each_linear_one_button_measures_them(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(synthetic.TOLD, "model_source", "demo")
-    monkeypatch.setitem(synthetic.TOLD, "text_source", "demo")
-    told = synthetic.profile_spec(LAYERS, seed=3, prunable=True)
-    synthetic.save_profile(store.root, told, LAYERS)
-    app = opened_at("allocate", profile=told.key, allocation="response granularity=linear:0.7")
-    assert app.error and app.session_state["profile"] == told.key
-    app.button(key="measure-linears").click().run()
-    (job,) = queue.jobs(store)
-    assert isinstance(job.request, MeasureRequest) and not app.exception
-    assert {each.perturbation.prunes for each in job.request.measurements} >= {"layer", "linear"}
 
 
 def test_without_its_profile_the_best_known_setting_is_told_but_not_offered(known: str, store: Store) -> None:

@@ -1,4 +1,4 @@
-"""Actions on an allocation: prune with it, repeat it elsewhere, measure what it lacks."""
+"""Actions on an allocation: prune with it, repeat it elsewhere, evaluate what predicts it."""
 
 from __future__ import annotations
 
@@ -8,25 +8,18 @@ import streamlit as st
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
-from core.ask.commands import command_line, line, request_of
-from core.ask.measurements import EACH, MeasureRequest, measurements
-from core.ask.typed import absolute
+from core.ask.commands import line, request_of
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import sentence
-from core.kinds import ResidualLinear
 from core.kinds.treatments import Treatment
 from core.models import machine, work
-from core.plan import responses
 from core.plan.spread import Allocation
 from core.results import anchors
-from core.show.report import remake
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import buttons, frame, view, watch
 from pages.ui.allocate import settings
-
-MEASURED_ALONE = (0.5, 0.7, 0.9)
 
 
 def section(allocation: Allocation, request: AllocationRequest, profile: Profile) -> None:
@@ -66,26 +59,3 @@ def evaluate_anchors(why: str, treatment: Treatment, profile: Profile) -> None:
         "Evaluate anchors", watch.begin, [asked, machine.devices()[0]], icon=":material/play_arrow:", key="anchors"
     )
     st.caption(f"{len(asked.points)} points on the demo text. {cost}")
-
-
-def measure_linears(request: AllocationRequest, profile: Profile) -> None:
-    """The run that measures each linear alone, where a budget per linear lacks that."""
-    if not request.base.per_linear or "text_source" not in profile.provenance:
-        return
-    try:
-        responses.measured_linears(profile, request.base.pruner, request.base.objective)
-    except UserError:
-        needed, device = measuring(profile, request.base.pruner), machine.devices()[0]
-        cost = lambda asked: st.markdown(work.words(work.estimate(asked, Store(), device)))  # noqa: E731
-        watch.ask(lambda: needed, cost, device, "Measure each linear", "measure-linears")
-        with st.expander("The same on the command line"):
-            frame.command(command_line(needed, "auto", Store().elsewhere))
-
-
-def measuring(profile: Profile, pruner: str) -> MeasureRequest:
-    """Everything that the profile holds, and each linear pruned alone."""
-    asked = remake.as_told(profile.entry)
-    alone = [ResidualLinear(pruner=pruner, sparsity=sparsity, linear=EACH) for sparsity in MEASURED_ALONE]
-    text = asked.text.model_copy(update={"source": absolute(asked.text.source)})
-    both = (*asked.measurements, *measurements(alone))
-    return asked.model_copy(update={"model": absolute(asked.model), "text": text, "measurements": both})
