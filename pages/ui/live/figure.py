@@ -241,11 +241,6 @@ def draw(
         if shown.ask and answer in shown.ask.options:
             shown.ask.answered(answer)
 
-    known = choices(controls.values()) | hand
+    known = {each.name: (each.index, range(len(each.stops))) for each in controls.values()} | hand
     stops = known | {name: (stop, known[name][1]) for name, stop in (at or {}).items()}
     live.draw(COMPONENT, f"figure-{shown.name}", {"fixed": shown.text}, stops, look, moved, drawn, answered)
-
-
-def choices(controls: Iterable[Control]) -> dict[str, tuple[int, range]]:
-    """The stop of every control, and how many there are."""
-    return {each.name: (each.index, range(len(each.stops))) for each in controls}
