@@ -24,12 +24,9 @@ left, right = st.columns([5, 3], gap="large")  # the chart first, on a phone too
 with right:
     request, treatment = settings.read(profile), settings.treatment()
     by_hand = settings.by_hand(request)
-    found, refusal = None, ""
-    try:
-        found = predicting.anchors_of(profile, treatment)
+    found, refusal = predicting.anchors_of(profile, treatment, request.base.per_linear)
+    if found:
         targets.show(request, found)
-    except UserError as error:
-        refusal = str(error)
     settings.draw(request, profile, target=not found)
     glossary.words(TERMS)
 

@@ -140,6 +140,11 @@ def test_beyond_what_was_measured_nothing_is_predicted(studied: str) -> None:
     assert told["hero"]["values"][100] is None and "largest sparsity" in told["hero"]["unknown"]
 
 
+def test_a_budget_per_linear_stands_unpredicted_where_no_linear_was_measured_alone(studied: str) -> None:
+    app = opened(profile=studied, allocation="lsa per=half:0.7")
+    assert not app.error and live(app)["hero"] is None and "each linear measured alone" in app.info[0].value
+
+
 def test_the_pruner_and_its_repair_choose_what_predicts(studied: str) -> None:
     app = opened(profile=studied, by="alps", repair="refit")
     assert live(app)["hero"] is None and "ALPS + refit" in app.info[0].value

@@ -15,30 +15,28 @@ from core.store.profiles import Profile
 from pages.ui import studies
 
 
-def anchors_of(profile: Profile, treatment: Treatment) -> Anchors:
-    """Those of the studies in view.
+def anchors_of(profile: Profile, treatment: Treatment, per_linear: bool = False) -> tuple[Anchors | None, str]:
+    """Those of the studies in view, or None and why.
 
-    Raises:
-        UserError: as `anchors.anchors`.
+    Args:
+        per_linear: budgets of linears are to be predicted.
     """
     groups = studies.groups(profile)
     known = [entry.key for each in groups.values() for entry in each.entries]
-    found = _anchors(profile, treatment, known, tuple(groups.values()))
-    if isinstance(found, str):
-        raise UserError(found)
-    return found
+    return _anchors(profile, treatment, per_linear, known, tuple(groups.values()))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})
 def _anchors(
-    profile: Profile, treatment: Treatment, known: list[str], _groups: tuple[Evaluations, ...]
-) -> Anchors | str:
+    profile: Profile, treatment: Treatment, per_linear: bool, known: list[str], _groups: tuple[Evaluations, ...]
+) -> tuple[Anchors | None, str]:
     try:
         found = anchors.anchors(_groups, profile, treatment)
+        responses.highest(profile, per_linear)
     except UserError as error:
-        return str(error)
+        return None, str(error)
     found.predictor  # noqa: B018 - fitted once
-    return found
+    return found, ""
 
 
 def curves(found: Anchors) -> dict[str, object]:

@@ -9,7 +9,6 @@ import streamlit as st
 
 from core.ask import grammar
 from core.ask.allocations import Correction
-from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import digits, per_cent
 from core.kinds.treatments import USUAL, Treatment
@@ -47,10 +46,7 @@ def correction(profile: Profile, known: str, _known: Anchors | None) -> lessons.
 
 def allocate(profile: Profile) -> parts.Screen:
     """OWL's allocation under a correction that is dragged either way."""
-    try:
-        known = predicting.anchors_of(profile, Treatment(USUAL))
-    except UserError:
-        known = None
+    known, _ = predicting.anchors_of(profile, Treatment(USUAL))
     found = correction(profile, ",".join(each.setting.name for each in known.settings) if known else "", known)
     stops = {f"{strength:g}": _named(strength) for strength in found.strengths}
     ends = [(0, "reversed"), (len(stops) // 2, "none"), (len(stops) - 1, "correction")]
