@@ -41,7 +41,7 @@ def show_answer(answer: questions.Answer) -> str:
         st.markdown(sentence)
     heads, *rows = answer.table.read.texts
     frame.show_table(pd.DataFrame(rows, columns=heads), f"All settings: {answer.question.title}")
-    st.download_button("Download CSV", answer.table.csv, f"evidence-{name}.csv", "text/csv", on_click="ignore")
+    frame.download(lambda: answer.table.csv, f"evidence-{name}", f"{name}-table")
     return answer.question.command
 
 

@@ -180,11 +180,9 @@ def numbers(table: pd.DataFrame, about: str, file: str, key: str) -> None:
     """The data of a picture, folded away, with a download."""
     with st.expander("Numbers"):
         show_table(table, f"Numbers of: {about}", height=240)
-        st.download_button(
-            "Download CSV",
-            lambda: table.to_csv(index=False),
-            file_name=f"{file}.csv",
-            mime="text/csv",
-            key=f"{key}-csv",
-            on_click="ignore",
-        )
+        download(lambda: table.to_csv(index=False), file, key)
+
+
+def download(csv: Callable[[], str], file: str, key: str) -> None:
+    """A table to take along, made when it is asked for."""
+    st.download_button("Download CSV", csv, f"{file}.csv", "text/csv", key=f"{key}-csv", on_click="ignore")

@@ -31,7 +31,8 @@ SERVING = "The first loads it in Python; the second serves it with vLLM, which i
 def perplexities(store: Store, job: Job) -> None:
     """Perplexity against target of the points that are finished."""
     spec = store.resolved(job.request)
-    study = spec and _new(spec.key, job, lambda: evaluations.read(store, spec, _texts(job.request)))
+    known, status = lambda: evaluations.read(store, spec, _texts(job.request)), job.status
+    study = spec and _once(spec.key, status.parts, status.started, known)
     if not study or not study.singles:
         st.caption(FIRST)
         return
@@ -48,7 +49,7 @@ def _texts(asked: StudyRequest) -> dict[str, str]:
 def matrix(store: Store, job: Job) -> None:
     """The drift matrix of the first perturbation, from the sequences that are finished."""
     profile = store.resolved(job.request)
-    found = profile and _new(profile.key, job, lambda: _first(store, profile))
+    found = profile and _once(profile.key, job.status.parts, job.status.started, lambda: _first(store, profile))
     if not found:
         st.caption(FIRST)
         return
@@ -86,10 +87,6 @@ def _show(chart: Chart, job: Job, about: str, read: str = "") -> None:
 def _once(key: str, parts: int, started: float, _read: Callable[[], Any]) -> Any:
     """Read once for each number of finished parts."""
     return _read()
-
-
-def _new(key: str, job: Job, read: Callable[[], Any]) -> Any:
-    return _once(key, job.status.parts, job.status.started, read)
 
 
 def _first(store: Store, profile: ProfileSpec) -> tuple[Measurement, Merged] | None:

@@ -137,6 +137,4 @@ def show_table(table: Table, alt: str, file: str, key: str) -> None:
     columns = dict.fromkeys(changes, change) | {"allocation": st.column_config.TextColumn(width=170, pinned=True)}
     frame.show_table(pd.DataFrame(table.numbers), alt, columns | helps, key=key)
     st.caption(ABOUT)
-    st.download_button(
-        "Download CSV", lambda: table.csv, file_name=f"{file}.csv", mime="text/csv", key=f"{key}-csv", on_click="ignore"
-    )
+    frame.download(lambda: table.csv, file, key)

@@ -34,8 +34,13 @@ def lanes(contenders: Sequence[Contender], target: float, look: Palette = LIGHT)
     every = np.concatenate([each.sparsity for each in contenders])
     scale = -REACH / max(0.02, float(np.abs(every - target).max()))  # down the page
     hues = [_hue(each, look) for each in contenders]
-    figure = go.Figure([_bars(one, lane, scale * (one.sparsity - target), hues[lane])
-                        for lane, one in enumerate(contenders)])  # fmt: skip
+    figure = go.Figure()
+    for lane, (one, hue) in enumerate(zip(contenders, hues, strict=True)):
+        figure.add_bar(
+            x=np.arange(layers), y=scale * (one.sparsity - target), base=lane, customdata=100 * one.sparsity,
+            marker={"color": hue}, name=one.name,
+            hovertemplate=f"{one.name}, layer %{{x}}: %{{customdata:.1f}} % zeros<extra></extra>",
+        )  # fmt: skip
     heads = [f"<b>{one.name}</b>  {_range(one.sparsity)}" for one in contenders]
     figure.add_trace(labels([-0.6] * count, np.arange(count) - 0.42, heads, hues, look))
     rows = {"tickvals": list(range(count)), "showticklabels": False, "gridcolor": look.faint, "title": None}
@@ -51,14 +56,6 @@ def lanes(contenders: Sequence[Contender], target: float, look: Palette = LIGHT)
 def _range(sparsity: Array) -> str:
     low, high = per_cent(sparsity.min(), 0), per_cent(sparsity.max(), 0)
     return low if low == high else f"{low} to {high}"
-
-
-def _bars(one: Contender, lane: int, heights: Array, hue: str) -> go.Bar:
-    said = f"{one.name}, layer %{{x}}: %{{customdata:.1f}} % zeros<extra></extra>"
-    return go.Bar(
-        x=np.arange(len(heights)), y=heights, base=lane, customdata=100 * one.sparsity, marker={"color": hue},
-        name=one.name, hovertemplate=said,
-    )  # fmt: skip
 
 
 def finish(contenders: Sequence[Contender], dense: float, look: Palette = LIGHT) -> Chart:

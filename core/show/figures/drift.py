@@ -32,8 +32,9 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
     shown = [found.value]
     names, ends, colours = [f"layer {layer}"], [found.value[layer, -1]], [look.accent]
     if np.nanmax(first) > 0:
-        figure.add_trace(_first(first, look))
-        shown.append(np.where(first > 0, first, np.nan))
+        known, said = np.where(first > 0, first, np.nan), "first token, after layer %{x}: drift %{y:.3g}"
+        figure.add_trace(curve(np.arange(layers), known, "first token", said, look.ink, 2, "dot"))
+        shown.append(known)
         if first[-1] > 0:
             names, ends, colours = [*names, "first token"], [*ends, first[-1]], [*colours, look.ink]
     every = np.concatenate([np.ravel(values) for values in shown])
@@ -69,11 +70,6 @@ def _highlight(found: propagation.Curves, layer: int, look: Palette) -> list[go.
     said = f"perturbed layer {layer}, after layer %{{x}}: drift %{{y:.3g}}"
     line = curve(x, found.value[layer, layer:], f"layer {layer}", said, look.accent, 3, marker={"size": 5})
     return [band(x, found.low[layer, layer:], found.high[layer, layer:], look.accent), line]
-
-
-def _first(first: Array, look: Palette) -> go.Scatter:
-    said = "first token, after layer %{x}: drift %{y:.3g}"
-    return curve(np.arange(len(first)), np.where(first > 0, first, np.nan), "first token", said, look.ink, 2, "dot")
 
 
 def left_alone(seeds: Sequence[Perturbed], layer: int) -> str:

@@ -24,6 +24,12 @@ from core.store.results import Array, Perturbed
 
 STATISTICS = {"geometric": "geometric mean", "ratio": "mean of ratios", "median": "median"}
 WIDEST = 14  # characters of a line of a name beside its curve: a phone has room for no more
+DEPTH = {
+    "title": "relative depth of the injection layer: layer / (layers - 1)",
+    "tickvals": [0, 0.25, 0.5, 0.75, 1],
+    "range": [-0.02, 1.02],
+    "showgrid": False,
+}
 WIDE, HIGH = 240, 56  # px of a thumbnail
 TOP = 2.0  # the least gain, and its inverse, that reach its edge: a small change looks small on every card
 
@@ -75,7 +81,7 @@ def gains(
             figure.add_traces([band(x, each.low, each.high, hue, 0.15), _curve(each, x, hue, {"size": 5})])
     figure.add_traces(_main(lines[shown], places[shown], look))
     verdict_key(figure, look)
-    axis = _depth_axis() if relative else layer_axis(len(lines[0].value), "perturbed layer")
+    axis = DEPTH if relative else layer_axis(len(lines[0].value), "perturbed layer")
     rule(figure, 1, 0, axis["range"][1], color=look.guide, width=1)
     layout(figure, axis, ratio_axis("gain: drift at the end ÷ where it began", values).drawn, height=440, top=28)
     if layer is not None:
@@ -116,11 +122,6 @@ def _name(
     first = figure.layout.xaxis.range[0]
     figure.add_trace(line_labels(first, heights, names, colours, line_gap(values), look, "left"))
     figure.update_layout(margin_l=margin(names), yaxis_side="right")
-
-
-def _depth_axis() -> dict:
-    title = "relative depth of the injection layer: layer / (layers - 1)"
-    return {"title": title, "tickvals": [0, 0.25, 0.5, 0.75, 1], "range": [-0.02, 1.02], "showgrid": False}
 
 
 def depth(line: Line) -> Array:

@@ -123,17 +123,13 @@ def _harm_finding(drift: Array, kl: Array) -> str:
     lost = int(propagation.unreadable(kl).sum())
     if lost == len(kl):
         return "At no layer does the divergence rise above what rounding in float32 makes of none."
-    said = f" At {several(lost, 'layer')} the divergence is no more than rounding in float32." if lost else ""
-    return f"{_agreement(drift, kl)}{said}"
-
-
-def _agreement(drift: Array, kl: Array) -> str:
+    rounding = f" At {several(lost, 'layer')} the divergence is no more than rounding in float32." if lost else ""
     agreement = spearman(drift, kl)
     if not np.isfinite(agreement):
-        return "Drift and divergence cannot be ranked against each other here."
+        return f"Drift and divergence cannot be ranked against each other here.{rounding}"
     words = "the same layers" if agreement > 0.8 else "partly the same layers" if agreement > 0.4 else "other layers"
     worst_drift, worst_harm = int(np.nanargmax(drift)), int(np.nanargmax(kl))
     return (
         f"Drift and harm pick out {words} (rank correlation {agreement:.2f}): drift is largest from layer "
-        f"{worst_drift}, harm from layer {worst_harm} ({digits(kl[worst_harm])} nats)."
+        f"{worst_drift}, harm from layer {worst_harm} ({digits(kl[worst_harm])} nats).{rounding}"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -62,18 +62,14 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
             if asked.profile.others or not stored:
                 chart(GROUPS[group][0], asked, prefix)  # says what to do; the others would say the same
             return
-    _pairs(GROUPS[group], replace(asked, twin=twin), prefix)
+    for pair in (GROUPS[group][first : first + 2] for first in range(0, len(GROUPS[group]), 2)):
+        for place, row in zip(st.columns(len(pair), gap="large"), pair, strict=True):
+            with place:
+                chart(row, replace(asked, twin=twin), prefix)
     if group == CHECKS:
         st.header("What does the network do with each perturbation?", anchor=False)
         alt = "What the network does with each perturbation, in a sentence"
         st.table(verdicts(asked.profile), height=SCROLLED, hide_index=True, alt=alt)  # a grid would cut the sentences
-
-
-def _pairs(rows: Sequence[ChartRow], asked: InView, prefix: str) -> None:
-    for pair in (rows[first : first + 2] for first in range(0, len(rows), 2)):
-        for place, row in zip(st.columns(len(pair), gap="large"), pair, strict=True):
-            with place:
-                chart(row, asked, prefix)
 
 
 def chart(row: ChartRow, asked: InView, prefix: str, brief: bool = False) -> None:

@@ -49,7 +49,9 @@ def show(how: Pruning, profile: Profile) -> None:
     )
     request, ready = None, False
     try:
-        request = _request(how, folder.strip(), overwrite, numbers)
+        where = folder.strip() and str(whole_path(access.inside(Path(folder.strip()))))
+        asked = {"setting": how.setting, "folder": where, "overwrite": overwrite, "study": numbers}
+        request = how.request.to(ExportRequest, **asked)
         st.markdown(f"**Pruning it once:** {work.words(work.estimate(request, Store(), how.device))}")
         if request.folder:
             check_early(Path(request.folder), overwrite, request.model, request.revision, request.dtype, Store())
@@ -62,11 +64,6 @@ def show(how: Pruning, profile: Profile) -> None:
     buttons.button("Export model", watch.begin, run, icon=icon, disabled=not ready, key="export")
     st.markdown(HONEST)
     st.caption(SEMI_STRUCTURED)
-
-
-def _request(how: Pruning, folder: str, overwrite: bool, study: str | None) -> ExportRequest:
-    where = folder and str(whole_path(access.inside(Path(folder))))
-    return how.request.to(ExportRequest, setting=how.setting, folder=where, overwrite=overwrite, study=study)
 
 
 def measuring(profile: Profile, how: Pruning) -> str | None:

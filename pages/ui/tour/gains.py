@@ -11,7 +11,6 @@ from core.show.figures import axes
 from core.show.words import findings
 from core.store.cache import Store
 from core.store.profiles import Profile
-from core.store.results import Array
 from pages.ui import subject, view
 from pages.ui.live import figure
 from pages.ui.tour import parts
@@ -99,6 +98,7 @@ def _compared(trained: Profile, twin: Profile) -> str:
 
 def _lengths(found: lessons.Growth, layer: int, compared: str) -> figure.Figure:
     """Two lengths over the layers; their distance is the drift."""
+    constant = np.where(np.isfinite(found.damage), np.diagonal(found.damage)[:, None], np.nan)
     return figure.Figure(
         name="absorb",
         title="Length of the damage and of the stream",
@@ -118,7 +118,7 @@ def _lengths(found: lessons.Growth, layer: int, compared: str) -> figure.Figure:
         lines=[
             figure.Line(found.stream[None], "ink", mark="stream"),
             figure.Line(found.damage[None], "accent", mark="damage"),
-            figure.Line(_frozen(found.damage)[None], "guide", dash=True, mark="constant"),
+            figure.Line(constant[None], "guide", dash=True, mark="constant"),
         ],
         key=[
             figure.Key("ink", "line", "the stream"),
@@ -132,8 +132,3 @@ def _lengths(found: lessons.Growth, layer: int, compared: str) -> figure.Figure:
         ),
         notes=[figure.fixed(found.said), figure.fixed(compared)],
     )
-
-
-def _frozen(damage: Array) -> Array:
-    """Every row at its value on the diagonal, (injection, read)."""
-    return np.where(np.isfinite(damage), np.diagonal(damage)[:, None], np.nan)
