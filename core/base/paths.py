@@ -16,7 +16,7 @@ from core.base.escape import brief
 MOST = {  # bytes of a file, by what it is read as
     "study file": 2**20,
     "allocation file": 2**24,
-    "task file": 2**20,
+    "task file": 2**16,
     "settings file": 2**27,
     "text file": 2**28,
     "text table": 2**30,
@@ -77,8 +77,8 @@ def readable(path: Path, kind: str) -> Path:
         raise UserError(f"{brief(str(path))} is no file that may be read as a {kind}: name a regular one")
     if status.st_size > MOST[kind]:
         raise UserError(
-            f"{brief(path.name)} holds {status.st_size / 2**20:,.0f} MiB, more than the {MOST[kind] / 2**20:,g} MiB of "
-            f"a {kind}: name a smaller one, or a part of it"
+            f"{brief(path.name)} holds {round(status.st_size / 2**20, 3):,} MiB, more than the {MOST[kind] / 2**20:,g} "
+            f"MiB of a {kind}: name a smaller one, or a part of it"
         )
     return path
 

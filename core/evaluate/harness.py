@@ -17,20 +17,17 @@ import lm_eval.utils
 import torch
 import tqdm
 from jinja2.exceptions import SecurityError
-from lm_eval.api.registry import aggregation_registry, metric_registry
 from lm_eval.evaluator import evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
 from core.base.errors import UserError
-from core.base.escape import brief
 from core.evaluate.sandbox import LONGEST, Renderer
 from core.models import hub
 from core.models.loading import Loaded
 
 BATCH = 2048  # tokens per forward
 MOST_WARNINGS = 10**6
-SCORED = ("acc", "acc_norm")
 MOST_CHOICES = 1000  # of an example, on average
 FEW_SHOT_SEED = 1234  # the harness's own default
 
@@ -73,14 +70,8 @@ def catalogue() -> TaskManager:
 
 
 def built(task: str | dict[str, Any]) -> dict[str, lm_eval.api.task.Task]:
-    """The task objects of a name in the harness, or of a configuration, by name; this reads their data.
-
-    Raises:
-        UserError: a configuration has a metric or an aggregation that is not lm-eval's own.
-    """
+    """The task objects of a name in the harness, or of a configuration, by name; this reads their data."""
     RENDERER.begin()
-    if isinstance(task, dict):
-        task = task | {"metric_list": _scored(task)}
     manager = catalogue() if isinstance(task, str) else TaskManager(include_defaults=False)
     found = manager.load([task])["tasks"]
     for each in found.values():
@@ -88,19 +79,6 @@ def built(task: str | dict[str, Any]) -> dict[str, lm_eval.api.task.Task]:
             each.set_config(key="num_fewshot", value=0)
         each.set_fewshot_seed(seed=FEW_SHOT_SEED)
     return found
-
-
-def _scored(config: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """The metrics of a task that are read; one that lm-eval does not know would be loaded as a script of that name."""
-    listed = config.get("metric_list")
-    for each in listed or ():
-        for kind, known in (("metric", metric_registry), ("aggregation", aggregation_registry)):
-            if kind in each and each[kind] not in known:
-                raise UserError(
-                    f"the task {config['task']} has the {kind} {brief(each[kind])}, which is not one of lm-eval's own: "
-                    "code from a task folder is not run"
-                )
-    return listed and [each for each in listed if each["metric"] in SCORED]
 
 
 def answers(

@@ -9,10 +9,7 @@ from pydantic import ConfigDict, Field, create_model
 from core.base.spec import Spec
 
 Names = str | list[str]
-Choices = Names | dict[str, str]
-Sign = Annotated[str, Field(max_length=1)]
 Count = Annotated[int, Field(ge=0, le=100)]
-Encoding = Literal["utf-8", "utf-8-sig", "ascii", "latin-1", "cp1252"]
 
 
 class Plain(Spec):
@@ -21,34 +18,32 @@ class Plain(Spec):
     model_config = ConfigDict(strict=True)
 
 
-def _form(name: str, texts: str, /, **others: tuple[Any, Any]) -> type[Plain]:
-    """A form with fields that are text, unless they are left out, and others with their type and what is usual."""
-    return create_model(name, __base__=Plain, **dict.fromkeys(texts.split(), (str | None, None)), **others)
+class Metric(Plain):
+    metric: Literal["acc", "acc_norm"]
+    aggregation: Literal["mean"] = "mean"
+    higher_is_better: bool = True
 
 
-PROMPT = "doc_to_text gen_prefix fewshot_delimiter target_delimiter"
-Shots = _form(
-    "Shots", f"{PROMPT} doc_to_target split",
-    sampler=(Literal["default", "first_n"], "default"), samples=(list[dict[str, Any]] | None, None),
-    doc_to_choice=(Choices | None, None),
-)  # fmt: skip
-Metric = _form("Metric", "aggregation", metric=(str, ...), higher_is_better=(bool | None, None))
-Reading = _form(  # of data files, by datasets: what would write or read elsewhere is not among it
-    "Reading", "field",
-    data_files=(Names | dict[str, Names], ...), columns=(list[str] | None, None), keep_linebreaks=(bool, False),
-    sample_by=(Literal["line", "paragraph", "document"], "line"), encoding=(Encoding | None, None),
-    sep=(Sign | None, None), delimiter=(Sign | None, None), quotechar=(Sign, '"'), quoting=(Literal[0, 1, 2, 3], 0),
-    header=(Count | Literal["infer"] | None, None), names=(list[str] | None, None),
-    column_names=(list[str] | None, None), skiprows=(Count, 0), keep_default_na=(bool, True), na_filter=(bool, True),
-)  # fmt: skip
-Keys = _form(
-    "Keys",
-    f"{PROMPT} task_alias dataset_name training_split validation_split test_split fewshot_split description "
-    "doc_to_decontamination_query",
+class Reading(Plain):
+    """How datasets reads data files: what would write or read elsewhere is not among it."""
+
+    data_files: dict[str, str]
+    field: str | None = None
+    delimiter: Annotated[str, Field(max_length=1)] | None = None
+    keep_default_na: bool = True
+
+
+TEXTS = (
+    "doc_to_text gen_prefix fewshot_delimiter target_delimiter task_alias dataset_name training_split validation_split "
+    "test_split fewshot_split description doc_to_decontamination_query"
+)
+Keys = create_model(
+    "Keys", __base__=Plain, **dict.fromkeys(TEXTS.split(), (str | None, None)),
     task=(Annotated[str, Field(max_length=200, pattern=r"^[^\s\x00-\x1f]+$")], ...), tag=(Names | None, None),
-    dataset_path=(Literal["csv", "json", "parquet", "text"], ...),  # that datasets reads without running anything
-    dataset_kwargs=(Reading, ...), fewshot_config=(Shots | None, None), num_fewshot=(Count | None, None),
-    output_type=(str, ...), doc_to_choice=(Choices, ...), doc_to_target=(str | int | list[int], ...),
+    dataset_path=(Literal["csv", "json"], ...),  # whose columns are text and numbers, and nothing that is opened
+    dataset_kwargs=(Reading, ...), num_fewshot=(Count | None, None),
+    fewshot_config=(dict[Literal["sampler"], Literal["default", "first_n"]] | None, None),
+    output_type=(str, ...), doc_to_choice=(Names, ...), doc_to_target=(str | int | list[int], ...),
     metric_list=(list[Metric] | None, None), repeats=(Literal[1], 1), should_decontaminate=(bool, False),
     metadata=(Any, None),
 )  # fmt: skip

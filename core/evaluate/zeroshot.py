@@ -78,7 +78,7 @@ def score(
     """
     harness = _harness()
     with harness.quiet(local=task.config is not None) as warnings:
-        reading = partial(_readable, _called(task.name, task.files), task.config is not None)
+        reading = partial(_readable, task.name, task.files)
         with reading():
             built = harness.built(task.name if task.config is None else task.config)[task.name]
             if task.files and task_files.content(task.files) != task.content:  # an answer is filed under this
@@ -112,7 +112,7 @@ def _from_folder(names: Sequence[str], folder: Path) -> Iterator[Task]:
         if not chosen:
             raise UserError(_unknown(name, [*there, *tags], f'"{folder}"'))
         for each in chosen:
-            with harness.quiet(local=True), _readable(_called(each.name, each.sources), True):
+            with harness.quiet(local=True), _readable(each.name, each.sources):
                 config, files, content = task_files.with_data(each)
                 built = harness.built(config)[each.name]
                 documents = len(built.eval_docs)
@@ -127,7 +127,7 @@ def _from_harness(names: Sequence[str]) -> Iterator[Task]:
             known = harness.catalogue().all_tasks
             if name not in known:
                 raise UserError(_unknown(name, known, "lm-eval"))
-            with _readable(name, False):
+            with _readable(name):
                 found = {each: (built, len(built.eval_docs)) for each, built in harness.built(name).items()}
         for each, (built, documents) in found.items():
             _check(built, each)
@@ -148,32 +148,28 @@ def _unknown(name: str, known: Sequence[str], where: str) -> str:
     return f"{where} has no task {name}: {hint}"
 
 
-def _called(name: str, files: Sequence[Path]) -> str:
-    """A task with the file that defines it, which a definition of the harness does not name."""
-    return f"{name} ({files[0].name})" if files else name
-
-
 @contextmanager
-def _readable(name: str, local: bool) -> Iterator[None]:
-    """Whatever lm-eval, datasets or Jinja cannot read becomes one sentence."""
+def _readable(name: str, files: Sequence[Path] = ()) -> Iterator[None]:
+    """Whatever lm-eval, datasets or Jinja cannot read becomes one sentence, with the file that defines a task."""
     from datasets.exceptions import DatasetsError
 
+    called = f"{name} ({files[0].name})" if files else name
     try:
         yield
     except UserError:
         raise
     except SecurityError as error:
         raise UserError(
-            f"a template of the task {name} uses {error}: templates may read an example's fields and use Jinja's "
+            f"a template of the task {called} uses {error}: templates may read an example's fields and use Jinja's "
             "filters; code from a task folder is not run"
         ) from error
     except Exception as error:
-        if isinstance(error, OSError | DatasetsError) and not local:
+        if isinstance(error, OSError | DatasetsError) and not files:
             raise UserError(
                 f"the data of the task {name} is neither in the local cache nor to be had from the Hub: go online, "
                 "or name a folder of task files"
             ) from error
-        raise UserError(f"lm-eval cannot read the task {name}: {_gist(error)}") from error
+        raise UserError(f"lm-eval cannot read the task {called}: {_gist(error)}") from error
 
 
 def _gist(error: Exception) -> str:

@@ -244,7 +244,10 @@ def test_files_that_lie_inside_lead_nowhere_else_either(
     (outside / "notes.yaml").write_text("password: [secret", encoding="utf-8")
     mode(ROOT=str(inside), SHARED="on")
     locate(str(model), empty)
-    reads = 'task: t\ndataset_path: json\ndataset_kwargs: {data_files: "../../outside/private.jsonl"}\n'
+    reads = (
+        "task: t\noutput_type: multiple_choice\ndoc_to_choice: c\ndoc_to_target: q\ndataset_path: json\n"
+        'dataset_kwargs: {data_files: {test: "../../outside/private.jsonl"}}\n'
+    )
     for written in (reads, "include: ../../outside/notes.yaml\n" + reads):
         (tasks / "t.yaml").write_text(written, encoding="utf-8")
         with refused("does not lie in the folder", error=access.Refused):

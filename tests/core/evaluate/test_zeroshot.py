@@ -237,7 +237,7 @@ def test_a_tag_stands_for_its_tasks_and_includes_are_part_of_them(tmp_path: Path
     [
         ({"birds.jsonl": "absent.jsonl"}, ["absent.jsonl", "working directory"]),
         ({"output_type: ": "output_type: ["}, ["birds.yaml", "YAML", "line"]),
-        ({"  data_files:\n    test: birds.jsonl": "  split: test"}, ["data files"]),
+        ({"  data_files:\n    test: birds.jsonl": "  split: test"}, ["data_files: field required"]),
         ({"doc_to_target: gold": 'doc_to_target: "{{gold | nothing}}"'}, ["read", "local_birds"]),
         ({"test_split: test": "test_split: dev"}, ["read", "local_birds"]),
         ({"task: local_birds": "undone: local_birds"}, ["no task"]),
