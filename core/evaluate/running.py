@@ -143,13 +143,15 @@ class Run:
         about = {"setting": point.setting.name if point.setting else "dense", "warnings": warnings}
         began = time.perf_counter()
         with restored(self.loaded) if point.pruned else nullcontext():
+            broken = None
             try:
                 zeros = self._prune(point, warnings) if point.pruned else count_zeros(self.loaded)
             except Broken as reason:
-                about["seconds_pruning"] = round(time.perf_counter() - began, 2)
-                self._broke(point, count_zeros(self.loaded), reason, about)
-                return
+                broken, zeros = reason, count_zeros(self.loaded)
             about["seconds_pruning"] = round(time.perf_counter() - began, 2)
+            if broken:
+                self._broke(point, zeros, broken, about)
+                return
             if self._lacks_losses(point):
                 self._losses(point, zeros, reference, about)
             for unit in self._lacking_tasks(point):

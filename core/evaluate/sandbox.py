@@ -17,9 +17,9 @@ from functools import cache, partial
 from pathlib import Path
 from time import monotonic
 from types import SimpleNamespace
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
-from jinja2 import BaseLoader, StrictUndefined, Template, TemplateError, TemplateRuntimeError
+from jinja2 import BaseLoader, StrictUndefined, Template, TemplateError
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -29,19 +29,17 @@ SECONDS, ALLOWANCE = 5, 300  # that a template may take once, and those of a tas
 MEMORY = 2**30  # bytes that its process may take, where the system can say so
 LONGEST, MOST_WRITTEN = 2**18, 2**28  # characters that a template may write once, and those of a task in all
 PROJECT = Path(__file__).resolve().parent.parent.parent
-HEAD = 8  # bytes that say how long a message is
-NUMBERS = (int, float, complex)
-TIMES = (datetime.date, datetime.time, datetime.timedelta)
-JINJA = (LoopContext, Cycler, Joiner, Namespace)
 # A picture in a data set can be saved to a file by a public method, which Jinja's own sandbox allows.
-PLAIN = (str, bytes, list, tuple, dict, set, *NUMBERS, *TIMES, *JINJA)
+PLAIN = (
+    str, bytes, list, tuple, dict, set, int, float, complex, datetime.date, datetime.time, datetime.timedelta,
+    LoopContext, Cycler, Joiner, Namespace,
+)  # fmt: skip
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
     """Attributes of plain values only, none that leads to code or changes the value.
 
-    Whatever goes wrong while a template is rendered is a `TemplateError`; an attribute that is not allowed is a
-    `SecurityError` at once, where Jinja would let `default` and `is defined` pass over it.
+    One that is not allowed is a `SecurityError` at once, where Jinja would let `default` and `is defined` pass over it.
     """
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
@@ -49,12 +47,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> NoReturn:
         raise SecurityError(f"{attribute} of {type(obj).__name__}")
-
-    def handle_exception(self, source: str | None = None) -> NoReturn:
-        error = sys.exc_info()[1]
-        if isinstance(error, Exception) and not isinstance(error, TemplateError):
-            raise TemplateRuntimeError(str(error) or type(error).__name__) from error
-        super().handle_exception(source)
 
 
 class Renderer:
@@ -83,9 +75,10 @@ class Renderer:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             )  # fmt: skip
         try:
-            _send(self._other.stdin, pickle.dumps((template, values)))
-            text, wrong, of_security = json.loads(_receive(self._other.stdout))
-        except (OSError, EOFError):
+            self._other.stdin.write(pickle.dumps((template, values)))
+            self._other.stdin.flush()
+            text, wrong, of_security = json.loads(self._other.stdout.readline())
+        except (OSError, json.JSONDecodeError):  # it has ended
             self._other.wait()
             raise TemplateError(f"a template takes over {SECONDS} s or {MEMORY / 2**30:g} GiB of memory") from None
         if wrong is not None:
@@ -97,38 +90,19 @@ class Renderer:
         return text
 
 
-def _send(pipe: BinaryIO, message: bytes) -> None:
-    pipe.write(len(message).to_bytes(HEAD) + message)
-    pipe.flush()
-
-
-def _receive(pipe: BinaryIO) -> bytes:
-    head = pipe.read(HEAD)
-    message = pipe.read(int.from_bytes(head))
-    if not message:
-        raise EOFError
-    return message
-
-
 # --- the other process ---------------------------------------------------------------------------------------------
 
 
 @cache
-def _environment() -> Sandbox:
-    """As lm-eval's own, in the sandbox."""
-    found = Sandbox(loader=BaseLoader(), undefined=StrictUndefined, keep_trailing_newline=True)
-    found.filters["regex_replace"] = lambda text, pattern, by, count=0: re.sub(pattern, by, text, count=count)
-    return found
-
-
-@cache
 def _compiled(template: str) -> Template:
-    return _environment().from_string(template)
+    """As lm-eval's own environment has it, in the sandbox."""
+    sandbox = Sandbox(loader=BaseLoader(), undefined=StrictUndefined, keep_trailing_newline=True)
+    sandbox.filters["regex_replace"] = lambda text, pattern, by, count=0: re.sub(pattern, by, text, count=count)
+    return sandbox.from_string(template)
 
 
-def _answer(message: bytes) -> tuple[str | None, str | None, bool]:
+def _answer(template: str, values: dict[str, Any]) -> tuple[str | None, str | None, bool]:
     """The text of a template, or what is wrong, and whether it reached for code."""
-    template, values = pickle.loads(message)
     try:
         text = _compiled(template).render(**values)
     except Exception as error:  # whatever a stranger's template makes Jinja stumble over, RecursionError among others
@@ -145,11 +119,11 @@ def _serve() -> None:
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     while True:
-        message = _receive(sys.stdin.buffer)
+        asked = pickle.load(sys.stdin.buffer)
         faulthandler.dump_traceback_later(SECONDS, exit=True)  # a thread that waits for no lock of Python's
-        answer = json.dumps(_answer(message)).encode()
+        answer = json.dumps(_answer(*asked))
         faulthandler.cancel_dump_traceback_later()
-        _send(sys.stdout.buffer, answer)
+        print(answer, flush=True)
 
 
 if __name__ == "__main__":

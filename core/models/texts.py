@@ -43,8 +43,7 @@ class Text:
         whole = hashlib.sha256()
         for number, document in enumerate(self.documents):
             whole.update(b"\0" * bool(number))
-            for first in range(0, len(document), LONGEST_LINE):
-                whole.update(document[first : first + LONGEST_LINE].encode())
+            whole.update(document.encode())
         return whole.hexdigest()
 
 
@@ -104,11 +103,10 @@ def _jsonl(path: Path) -> Iterator[str]:
     with path.open(encoding=UTF_8) as file:
         for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), ""), 1):  # a longer one is no record
             try:
-                record = _words(json.loads(line)["text"]) if line.strip() else None
+                if line.strip():
+                    yield _words(json.loads(line)["text"])
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise UserError(f'{path.name} line {number} is not a record like {{"text": "..."}}') from error
-            if record is not None:
-                yield record
 
 
 def _words(value: Any) -> str:
@@ -123,16 +121,14 @@ def _parquet(path: Path) -> Iterator[str]:
     row = size = 0
     try:
         with parquet.ParquetFile(path) as file:
-            if "text" not in file.schema_arrow.names:
-                raise KeyError("text")
             groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
             check_size(path.name, sum(group.total_byte_size for group in groups))
             for batch in file.iter_batches(ROWS, columns=["text"]):
-                check_size(path.name, batch.nbytes + size)
+                size += batch.nbytes
+                check_size(path.name, size)
                 for value in batch["text"].to_pylist():
                     row += 1
                     yield _words(value)
-                    size += len(value)
     except AttributeError as error:
         raise UserError(
             f"{path.name} row {row} has no words in its column text: leave the row out, or give it words"
