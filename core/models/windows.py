@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -24,8 +25,7 @@ from core.models.work import refuse_too_long
 PIECE = 2**15  # characters that are tokenised as one
 TOGETHER = 32  # pieces that are tokenised at once: meanwhile a character takes about 150 bytes
 MARGIN = 512  # characters at either end of a piece whose tokens may be others than the whole text's
-WHOLE = 2**21  # characters of a text that may be tokenised as one where its pieces do not fit together
-VARIED = 8  # kinds of tokens without which a run of the same few is parted as its far end has it, by `Unigram`
+WHOLE = 2**21  # characters of a text that may be tokenised as one where its pieces may not fit together
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,29 +97,35 @@ def _start(tokenizer: PreTrainedTokenizerBase) -> int:
 
 
 def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBase) -> list[np.ndarray]:
-    """The tokens of each document, or of all as one, uint32; those of a long one are put together from its pieces."""
+    """The tokens of each document, or of all as one, uint32; those of a long one are put together from its pieces.
+
+    Raises:
+        UserError: the text is too long, or one that has to be tokenised as one is.
+    """
     documents = text.documents if packing == "document" else ["\n\n".join(text.documents)] * bool(text.documents)
     check_size(text.label, sum(map(len, documents)), MOST_ENCODED)
-    size = PIECE if tokenizer.is_fast else MOST_ENCODED
-    starts = [range(0, max(len(each) - 3 * MARGIN, 1), size - 3 * MARGIN) for each in documents]
-    pieces = (each[first : first + size] for each, cuts in zip(documents, starts, strict=True) for first in cuts)
-    encoded, found = _tokenised(pieces, bos, tokenizer), []
-    kinds = VARIED if tokenizer.is_fast and isinstance(tokenizer.backend_tokenizer.model, Unigram) else 1
-    for document, cuts in zip(documents, starts, strict=True):
-        ids = _together(islice(encoded, len(cuts)), cuts, kinds)
+    tokenised = partial(_tokenised, bos=bos, tokenizer=tokenizer)
+    # the likeliest parting of a long run, which Unigram looks for, may depend on its far end
+    parted = tokenizer.is_fast and not isinstance(tokenizer.backend_tokenizer.model, Unigram)
+
+    def of_long(document: str) -> np.ndarray:
+        ids = _together(document, tokenised) if parted else None
         if ids is None and len(document) > WHOLE:
             raise UserError(
-                f"{text.label} has a run of the same few characters that is too long for its tokenizer: break it into "
-                "lines, or take a part of the text"
+                f"{text.label} is longer than {WHOLE:,} characters and cannot be tokenised in pieces, for its "
+                "tokenizer or a run of the same few characters allows none: break it into lines, or take a part of it"
             )
-        found.append(next(_tokenised(iter([document]), bos, tokenizer))[0] if ids is None else ids)
-    return found
+        return next(tokenised([document]))[0] if ids is None else ids
+
+    short = tokenised(each for each in documents if len(each) <= PIECE)
+    return [next(short)[0] if len(each) <= PIECE else of_long(each) for each in documents]
 
 
 def _tokenised(
-    pieces: Iterator[str], bos: str, tokenizer: PreTrainedTokenizerBase
+    pieces: Iterable[str], bos: str, tokenizer: PreTrainedTokenizerBase
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Of each piece its tokens and, where a tokenizer tells, the characters that each spans, (tokens, 2)."""
+    pieces = iter(pieces)
     while batch := list(islice(pieces, TOGETHER)):
         with explained("the tokenizer fails on this text"):
             encoded = tokenizer(batch, add_special_tokens=bos == "protocol", verbose=False)
@@ -128,32 +134,26 @@ def _tokenised(
             yield np.asarray(ids, np.uint32), np.asarray(spans, np.int32).reshape(-1, 2)
 
 
-def _together(pieces: Iterator[tuple[np.ndarray, np.ndarray]], starts: range, kinds: int) -> np.ndarray | None:
-    """The tokens of overlapping pieces as one, or None where two differ in the middle of what they share.
+def _together(document: str, tokenised: Callable[..., Iterator[tuple[np.ndarray, np.ndarray]]]) -> np.ndarray | None:
+    """The tokens of a document by overlapping pieces, or None where two differ in the middle of what they share.
 
     What lies there is `MARGIN` characters or more away from the ends of either piece.
-
-    Args:
-        kinds: of tokens that have to lie there.
     """
+    starts = range(0, len(document) - 3 * MARGIN, PIECE - 3 * MARGIN)
+    pieces = tokenised(document[start : start + PIECE] for start in starts)
     ids, spans = next(pieces)
-    found, first, agree = [], 0, True
+    found, first = [], 0
     for start, (following, beyond) in zip(starts[1:], pieces, strict=True):
         beyond += start
-        here, there = (_starting(each, start + MARGIN, start + 2 * MARGIN) for each in (spans, beyond))
+        here, there = (np.flatnonzero((each[:, 0] - start) // MARGIN == 1) for each in (spans, beyond))
         same = np.array_equal(spans[here], beyond[there]) and np.array_equal(ids[here], following[there])
-        agree = agree and same and len(np.unique(ids[here])) >= kinds
-        if agree:
-            middle = len(here) // 2
-            found.append(ids[first : here[middle]])
-            first = there[middle]
+        if not same or not len(here):
+            return None
+        middle = len(here) // 2
+        found.append(ids[first : here[middle]])
+        first = there[middle]
         ids, spans = following, beyond
-    return np.concatenate([*found, ids[first:]]) if agree else None
-
-
-def _starting(spans: np.ndarray, first: int, last: int) -> np.ndarray:
-    """Numbers of the tokens that start at a character from `first` to before `last`."""
-    return np.flatnonzero((spans[:, 0] >= first) & (spans[:, 0] < last))
+    return np.concatenate([*found, ids[first:]])
 
 
 def _from_joined(encoded: list[np.ndarray], body: int, request: WindowRequest, label: str) -> tuple:
