@@ -29,8 +29,8 @@ class Losses:
     """What a model loses on each window; arrays are (windows,) float64."""
 
     nll: Array  # mean next-token loss, nats/token
-    kl: Array  # mean KL(dense || model) of the next-token distribution, nats; NaN without a reference
-    agreement: Array  # fraction of tokens whose likeliest successor is the dense model's; NaN without a reference
+    kl: Array  # mean KL(dense || model) of the next-token distribution, nats
+    agreement: Array  # fraction of tokens whose likeliest successor is the dense model's
 
 
 @torch.inference_mode()
@@ -50,13 +50,13 @@ def reference(loaded: Loaded, tokens: Tensor, step: Step = lambda _: None) -> Te
 
 @torch.inference_mode()
 def evaluate(
-    loaded: Loaded, tokens: Tensor, reference: Tensor | None, step: Step = lambda _: None, dense: bool = False
+    loaded: Loaded, tokens: Tensor, reference: Tensor, step: Step = lambda _: None, dense: bool = False
 ) -> Losses:
     """Loss of each window, and what separates the model from its dense self.
 
     Args:
         tokens: (windows, length), two tokens or more.
-        reference: what `reference` found for the dense model on the same tokens, or None.
+        reference: what `reference` found for the dense model on the same tokens.
         step: told how many windows are done.
         dense: whether this is the dense model, whose own streams the reference is: its layers are not run again.
     """
@@ -65,7 +65,7 @@ def evaluate(
     calls = record(loaded.model, loaded.layers, probe)  # only for the form of the outputs
     found: list[Array] = []
     for start in range(0, len(tokens), size):
-        beside = None if reference is None else reference[start : start + size]
+        beside = reference[start : start + size]
         ids = tokens[start : start + size].to(loaded.model.device)
         stream = beside if dense else _last_stream(loaded, ids)
         found.append(_read(loaded, calls, ids, stream, beside))
@@ -83,36 +83,31 @@ def _last_stream(loaded: Loaded, ids: Tensor) -> Tensor:
     return record(loaded.model.base_model, loaded.layers[-1:], ids)[0].exit
 
 
-def _read(loaded: Loaded, calls: Sequence[Call], ids: Tensor, stream: Tensor, dense: Tensor | None) -> Array:
+def _read(loaded: Loaded, calls: Sequence[Call], ids: Tensor, stream: Tensor, dense: Tensor) -> Array:
     """(3, windows): mean loss, divergence and agreement of one batch of windows by its last-layer streams.
 
     Args:
         ids: (windows, length).
-        stream, dense: (windows, length, width) of the model, and of its dense self; None: without divergence.
+        stream, dense: (windows, length, width) of the model, and of its dense self.
     """
     last, width = ids.shape[1] - 1, max(1, CHUNK // len(ids))
     found: list[Tensor] = []
     for start in range(0, last, width):
         here = slice(start, min(start + width, last))
-        streams = [each[:, here].to(loaded.model.device) for each in (stream, dense) if each is not None]
+        streams = [each[:, here].to(loaded.model.device) for each in (stream, dense)]
         logits = [tail(loaded.model, calls, ids[:, here], each).float() for each in streams]
         losses = torch.stack(by_tokens(_losses, *logits, ids[:, here.start + 1 : here.stop + 1, None]))
         found.append(losses.cpu().double())  # the CPU first: not every device has float64
     return torch.cat(found, dim=-1).mean(-1).numpy()
 
 
-def _losses(logits: Tensor, *more: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of every token: its loss, and divergence and agreement where there are the dense model's logits too."""
-    *dense, targets = more
-    log_q = logits.log_softmax(-1)
+def _losses(logits: Tensor, dense: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of every token: its loss, and divergence and agreement with the dense model's logits."""
+    log_q, log_p = logits.log_softmax(-1), dense.log_softmax(-1)
     nll = -log_q.gather(-1, targets).squeeze(-1)
-    kl = same = torch.full_like(nll, torch.nan)
-    for each in dense:
-        log_p = each.log_softmax(-1)
-        agree = (log_p.argmax(-1) == log_q.argmax(-1)).to(nll.dtype)
-        kl = (log_p.exp() * (log_p - log_q)).sum(-1)
-        same = torch.where(kl.isnan(), kl, agree)  # nothing is likeliest among NaN
-    return nll, kl, same
+    kl = (log_p.exp() * (log_p - log_q)).sum(-1)
+    agree = (log_p.argmax(-1) == log_q.argmax(-1)).to(nll.dtype)
+    return nll, kl, torch.where(kl.isnan(), kl, agree)  # nothing is likeliest among NaN
 
 
 @torch.inference_mode()

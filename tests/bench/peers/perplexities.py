@@ -7,7 +7,7 @@ import torch
 from lm_eval.models.huggingface import HFLM
 from torch import Tensor
 
-from core.evaluate.perplexity import evaluate, windows_per_batch
+from core.evaluate.perplexity import evaluate, reference, windows_per_batch
 from core.models.loading import Loaded
 from core.store.results import Array
 from tests.bench.peers.timing import in_turn, ratio, short
@@ -21,7 +21,7 @@ def table(loaded: Loaded, tokens: Tensor, rounds: int) -> list[list[str]]:
     )
     ran = in_turn(
         {
-            "this product": lambda: evaluate(loaded, tokens, None).nll,
+            "this product": lambda: evaluate(loaded, tokens, reference(loaded, tokens), dense=True).nll,
             "lm-eval": lambda: by_harness(harness, tokens),
         },
         rounds,

@@ -15,7 +15,7 @@ from llmcompressor.modifiers.pruning import SparseGPTModifier, WandaPruningModif
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from core.evaluate.perplexity import evaluate
+from core.evaluate.perplexity import evaluate, reference
 from core.evaluate.resolving import count_zeros
 from core.measure.pruning import Plan, prune_layers
 from core.models.loading import Loaded
@@ -40,7 +40,7 @@ def _rows(loaded: Loaded, calibration: Tensor, windows: Tensor, sparsity: float,
     theirs = _timed(loaded, lambda pruned: _oneshot(pruned, calibration, sparsity, pruner))
     for name, each in (("this product", own), ("llm-compressor", theirs)):
         times, shared = each.median / own.median, _shared(each.found, own.found)
-        loss = evaluate(each.found, windows, None).nll.mean()
+        loss = evaluate(each.found, windows, reference(each.found, windows), dense=True).nll.mean()
         zeros = np.nanmean(count_zeros(each.found))
         yield [f"{pruner}, {name}", f"{each.median:.1f}", f"{times:.2f}", f"{zeros:.4f}", f"{np.exp(loss):.2f}",
                f"{shared:.4f}"]  # fmt: skip

@@ -18,7 +18,7 @@ from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import Broken
 from core.evaluate import resolving
-from core.evaluate.perplexity import evaluate
+from core.evaluate.perplexity import evaluate, reference
 from core.jobs import experiment
 from core.measure.pruning import Plan, prune_layers, restored
 from core.models.progress import Cancelled, Progress
@@ -74,11 +74,12 @@ def test_a_study_measures_what_a_plain_walk_and_loop_give(empty: Store, text: st
     loaded = tiny.loaded("llama")
     calibration = windows(asked.calibration, loaded).tokens
     read = windows(asked.evaluation.text, loaded).tokens
-    assert np.allclose(found.dense.result.evaluated.nll, evaluate(loaded, read, None).nll, rtol=1e-5)
+    dense = reference(loaded, read)
+    assert np.allclose(found.dense.result.evaluated.nll, evaluate(loaded, read, dense).nll, rtol=1e-5)
     assert abs(found.dense.kl) < 1e-6 and found.dense.agreement == 1
     with restored(loaded):
         achieved = prune_layers(loaded, calibration, Plan("wanda", 0.5 + 0.05 * (np.arange(4) - 1.5)))
-        plain = evaluate(loaded, read, None).nll
+        plain = evaluate(loaded, read, dense).nll
     assert np.allclose(found.singles[2].result.evaluated.nll, plain, rtol=1e-5)
     assert np.allclose(found.singles[2].result.evaluated.zeros, achieved, atol=1e-6)
 
