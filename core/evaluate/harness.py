@@ -123,17 +123,18 @@ class Scorer(HFLM):
             batch_size="auto",
             softmax_dtype=torch.float32,
         )
-        self.cache_hook = _Counter(examples, step)
-        self._task, self._start, self._size = task, 0, 0
+        self.cache_hook = self  # lm-eval would store every answer there: it is counted
+        self._task, self._examples, self._step = task, examples, step
+        self._requests = self._answered = self._told = self._start = self._size = 0
 
     def loglikelihood(self, requests: list, disable_tqdm: bool = True) -> list[tuple[float, bool]]:
-        longest, most = max(sum(map(len, each.args)) for each in requests), MOST_CHOICES * self.cache_hook.examples
+        longest, most = max(sum(map(len, each.args)) for each in requests), MOST_CHOICES * self._examples
         if longest > LONGEST or len(requests) > most:
             raise UserError(
                 f"the task {self._task} has an example of over {LONGEST:,} characters or {MOST_CHOICES:,} choices: "
                 "leave it out"
             )
-        self.cache_hook.requests = len(requests)
+        self._requests = len(requests)
         return super().loglikelihood(requests, disable_tqdm=True)
 
     def _loglikelihood_tokens(self, requests: list, *args: Any, **options: Any) -> list[tuple[float, bool]]:
@@ -152,20 +153,13 @@ class Scorer(HFLM):
             self._start, self._size = pos, max(1, BATCH // longest)
         return self._size
 
-
-class _Counter:
-    """Stands where lm-eval would store answers, and counts them."""
-
-    def __init__(self, examples: int, step: Step):
-        self.examples, self.step = examples, step
-        self.requests = self.answered = self.told = 0
-
     def add_partial(self, *_: Any) -> None:
-        self.answered += 1
-        done = self.answered * self.examples // self.requests
-        if done > self.told:
-            self.told = done
-            self.step(done, self.examples)
+        """Count an answer."""
+        self._answered += 1
+        done = self._answered * self._examples // self._requests
+        if done > self._told:
+            self._told = done
+            self._step(done, self._examples)
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def masked(loaded: Loaded, pruner: str, sparsity: Array, masks: Masks) -> Iterat
 
 
 @torch.inference_mode()
-def continuation(loaded: Loaded, prompt: str, tokens: int = 48) -> str:
+def continuation(loaded: Loaded, prompt: str, tokens: int) -> str:
     """The likeliest continuation of a prompt, token by token (greedy), without the prompt.
 
     Nothing that the model's own generation settings ask for, such as a repetition penalty, is applied: it would hide
@@ -93,10 +93,14 @@ def continuation(loaded: Loaded, prompt: str, tokens: int = 48) -> str:
         tokens: the most tokens to write.
 
     Raises:
-        UserError: an empty prompt, or one that leaves no room for the continuation.
+        UserError: a prompt that leaves no room for the continuation.
     """
-    _check(prompt, tokens, loaded)
     ids = loaded.tokenizer(prompt, return_tensors="pt")["input_ids"].to(loaded.model.device)
+    if loaded.longest is not None and ids.shape[1] + tokens > loaded.longest:
+        raise UserError(
+            f"a prompt of {ids.shape[1]} tokens and {tokens} to be written exceed the {loaded.longest} that the "
+            f"model's positions allow: shorten it to {max(0, loaded.longest - tokens)} tokens, or ask for fewer"
+        )
     with _no_settings_of_its_own(loaded.model):
         written = loaded.model.generate(
             ids, attention_mask=torch.ones_like(ids), generation_config=_greedy(loaded, tokens)
@@ -106,20 +110,6 @@ def continuation(loaded: Loaded, prompt: str, tokens: int = 48) -> str:
     # decoded together with the prompt, for some tokenizers drop a leading space
     before, after = (loaded.tokenizer.decode(each, skip_special_tokens=True) for each in (ids[0], kept))
     return after[len(before) :]
-
-
-def _check(prompt: str, tokens: int, loaded: Loaded) -> None:
-    """Refuse a prompt that is empty or leaves no room."""
-    if not prompt.strip():
-        raise UserError("the prompt is empty: give the words to be continued")
-    if tokens < 1:
-        raise UserError(f"{tokens} tokens cannot be written: ask for 1 or more")
-    length = len(loaded.tokenizer(prompt)["input_ids"])
-    if loaded.longest is not None and length + tokens > loaded.longest:
-        raise UserError(
-            f"a prompt of {length} tokens and {tokens} to be written exceed the {loaded.longest} that the model's "
-            f"positions allow: shorten it to {max(0, loaded.longest - tokens)} tokens, or ask for fewer"
-        )
 
 
 def _greedy(loaded: Loaded, tokens: int) -> GenerationConfig:

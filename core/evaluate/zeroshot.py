@@ -41,8 +41,6 @@ def tasks(names: Sequence[str], folder: Path | None) -> list[Task]:
     Raises:
         UserError: an unknown name, folder or file, data that is not at hand, a task without `acc` over choices.
     """
-    if not names:
-        raise UserError("no task is named: name at least one")
     found = _from_harness(names) if folder is None else _from_folder(names, folder)
     return list({task.name: task for task in found}.values())
 

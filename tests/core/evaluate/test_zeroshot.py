@@ -274,8 +274,6 @@ def test_names_that_cannot_be_looked_up(tmp_path: Path, refused) -> None:
         zeroshot.tasks(["local_birds"], where)
     with refused("absent"):
         zeroshot.tasks(["local_birds"], tmp_path / "absent")
-    with refused("at least one"):
-        zeroshot.tasks([], where)
 
 
 def test_a_definition_of_the_harness_whose_data_is_not_at_hand(monkeypatch: pytest.MonkeyPatch, refused) -> None:
