@@ -182,11 +182,10 @@ class Run:
     def _losses(self, point: Point, zeros: Array, reference: Tensor, about: dict) -> None:
         unit, tokens = self.spec.evaluated(point), self.resolved.text.tokens
         finished = parts.finished(self.store, unit)
-        known = {first + offset for first, part in finished.items() for offset in range(len(part.nll))}
         for first in range(0, len(tokens), PIECE):
-            piece = tokens[first : first + PIECE]
-            if known.issuperset(range(first, first + len(piece))):
+            if first in finished:
                 continue
+            piece = tokens[first : first + PIECE]
             began = time.perf_counter()
             with self._counted("window", self._reading, len(tokens), first, len(piece)) as step:
                 beside = reference[first : first + len(piece)]
