@@ -28,7 +28,6 @@ from core.models.loading import Loaded
 
 BATCH = 2048  # tokens per forward
 MOST_WARNINGS = 10**6
-MOST_CHOICES = 1000  # of an example, on average
 FEW_SHOT_SEED = 1234  # the harness's own default
 
 RENDERER = Renderer()
@@ -128,12 +127,8 @@ class Scorer(HFLM):
         self._requests = self._answered = self._told = self._start = self._size = 0
 
     def loglikelihood(self, requests: list, disable_tqdm: bool = True) -> list[tuple[float, bool]]:
-        longest, most = max(sum(map(len, each.args)) for each in requests), MOST_CHOICES * self._examples
-        if longest > LONGEST or len(requests) > most:
-            raise UserError(
-                f"the task {self._task} has an example of over {LONGEST:,} characters or {MOST_CHOICES:,} choices: "
-                "leave it out"
-            )
+        if max(sum(map(len, each.args)) for each in requests) > LONGEST:
+            raise UserError(f"the task {self._task} has an example of over {LONGEST:,} characters: leave it out")
         self._requests = len(requests)
         return super().loglikelihood(requests, disable_tqdm=True)
 

@@ -6,7 +6,6 @@ not answer soon, or takes much memory, is ended with its process, on every syste
 
 from __future__ import annotations
 
-import datetime
 import faulthandler
 import json
 import pickle
@@ -21,29 +20,19 @@ from typing import Any, NoReturn
 
 from jinja2 import BaseLoader, StrictUndefined, Template, TemplateError
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import Cycler, Joiner, Namespace
 
 SECONDS, ALLOWANCE = 5, 300  # that a template may take once, and those of a task in all
 MEMORY = 2**30  # bytes that its process may take, where the system can say so
 LONGEST, MOST_WRITTEN = 2**18, 2**28  # characters that a template may write once, and those of a task in all
 PROJECT = Path(__file__).resolve().parent.parent.parent
-# A picture in a data set can be saved to a file by a public method, which Jinja's own sandbox allows.
-PLAIN = (
-    str, bytes, list, tuple, dict, set, int, float, complex, datetime.date, datetime.time, datetime.timedelta,
-    LoopContext, Cycler, Joiner, Namespace,
-)  # fmt: skip
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Attributes of plain values only, none that leads to code or changes the value.
+    """Jinja's own sandbox, where what leads to code or changes a value is a `SecurityError` at once.
 
-    One that is not allowed is a `SecurityError` at once, where Jinja would let `default` and `is defined` pass over it.
+    Jinja itself would let `default` and `is defined` pass over it.
     """
-
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        return isinstance(obj, PLAIN) and super().is_safe_attribute(obj, attr, value)
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> NoReturn:
         raise SecurityError(f"{attribute} of {type(obj).__name__}")

@@ -97,21 +97,17 @@ def with_data(task: TaskFile) -> tuple[dict[str, Any], tuple[Path, ...], str]:
 
 
 def _data_file(task: TaskFile, written: str) -> Path:
-    for base in (Path.cwd(), task.sources[0].parent):
-        if exists(base / written) and (base / written).is_file():
-            path = readable(access.inside(base / written), "data file").resolve()
-            _check_data(task, path)
-            return path
-    raise UserError(
-        f'the data file "{written}" of the task {task.name} is found neither from the working directory nor from the '
-        f"folder of {task.sources[0].name}: start from the folder that its path is written for"
-    )
-
-
-def _check_data(task: TaskFile, path: Path) -> None:
-    """Refuse packed files, names that stand for others, and nested JSON that breaks what reads it."""
+    """The data file of a task; not packed, no name that stands for others, no nested JSON that breaks what reads it."""
     from datasets.utils.extract import Extractor
 
+    places = (Path.cwd() / written, task.sources[0].parent / written)
+    found = next((each for each in places if exists(each) and each.is_file()), None)
+    if found is None:
+        raise UserError(
+            f'the data file "{written}" of the task {task.name} is found neither from the working directory nor from '
+            f"the folder of {task.sources[0].name}: start from the folder that its path is written for"
+        )
+    path = readable(access.inside(found), "data file").resolve()
     if Extractor.infer_extractor_format(path) or any(sign in str(path) for sign in ("*", "?", "[", "::")):
         raise UserError(
             f"the data file {brief(path.name)} of the task {task.name} is packed, or called as a pattern of names is: "
@@ -119,6 +115,7 @@ def _check_data(task: TaskFile, path: Path) -> None:
         )
     if task.config["dataset_path"] == "json" and _nested(path) > DEEPEST:
         raise UserError(f"the data file {path.name} of the task {task.name} nests over {DEEPEST} lists or objects")
+    return path
 
 
 def _nested(path: Path) -> int:

@@ -16,7 +16,7 @@ from itertools import takewhile
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, PreTrainedModel
+from transformers import GenerationConfig
 
 from core.ask.lab import Prompt
 from core.base.errors import UserError
@@ -101,10 +101,13 @@ def continuation(loaded: Loaded, prompt: str, tokens: int) -> str:
             f"a prompt of {ids.shape[1]} tokens and {tokens} to be written exceed the {loaded.longest} that the "
             f"model's positions allow: shorten it to {max(0, loaded.longest - tokens)} tokens, or ask for fewer"
         )
-    with _no_settings_of_its_own(loaded.model):
+    own, loaded.model.generation_config = loaded.model.generation_config, GenerationConfig()  # else it fills ours up
+    try:
         written = loaded.model.generate(
             ids, attention_mask=torch.ones_like(ids), generation_config=_greedy(loaded, tokens)
         )
+    finally:
+        loaded.model.generation_config = own
     finite = takewhile(lambda logits: logits.isfinite().all(), written.logits)
     kept = written.sequences[0, : ids.shape[1] + len(list(finite))]
     # decoded together with the prompt, for some tokenizers drop a leading space
@@ -123,14 +126,3 @@ def _greedy(loaded: Loaded, tokens: int) -> GenerationConfig:
         return_dict_in_generate=True,
         output_logits=True,
     )
-
-
-@contextmanager
-def _no_settings_of_its_own(model: PreTrainedModel) -> Iterator[None]:
-    """`generate` fills what a configuration leaves open from the model's own, which is put aside for a while."""
-    own = model.generation_config
-    model.generation_config = GenerationConfig()
-    try:
-        yield
-    finally:
-        model.generation_config = own
