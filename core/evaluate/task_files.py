@@ -151,12 +151,19 @@ def _merged(path: Path) -> tuple[dict[str, Any], tuple[Path, ...]]:
     return merged, tuple(sources)
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain data without aliases, which stand for any amount of it."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="an alias is not read", problem_mark=self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+
 def _parsed(path: Path) -> dict[str, Any]:
     text = read_text(access.inside(path), "task file")
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
-            raise ValueError("an alias, which stands for any amount of data")
-        parsed = json.loads(json.dumps(yaml.safe_load(text)))  # what JSON cannot hold is no plain data
+        parsed = json.loads(json.dumps(yaml.load(text, _Loader)))  # what JSON cannot hold is no plain data
     except (yaml.YAMLError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
