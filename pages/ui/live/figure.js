@@ -50,7 +50,6 @@ class Figure extends Picture {
   /** @type {(number | null)[]} */ bar = [] // of each layer
   /** @type {(number | null)[]} */ cost = [] // perplexity and its interval
   reserved = ""
-  legend = ""
 
   build() {
     this.root.append(this.lead, make("div", "stage", this.picture, make("div", "notes", this.ask, this.told)))
@@ -251,13 +250,12 @@ class Figure extends Picture {
   /** All words but the sentence, for which room is made. @param {number} width */
   write(width) {
     const { lead, key, notes } = this.data
-    const texts = key.map(([, , text]) => text.replace(/\{(\w+)\}/g, (_, slot) => this.word(slot)))
-    if (this.legend !== JSON.stringify([key, texts])) this.key.replaceChildren(...key.map(([name, shape], n) => {
+    this.key.replaceChildren(...key.map(([name, shape, text]) => {
+      const said = text.replace(/\{(\w+)\}/g, (_, slot) => this.word(slot))
       const sample = make("i", `sample ${shape}`)
       sample.style.color = tone(name)
-      return make("span", { hidden: !texts[n] }, sample, texts[n])
+      return make("span", { hidden: !said }, sample, said)
     }))
-    this.legend = JSON.stringify([key, texts])
     if (!this.data.hero) write(this.lead, filled(lead, this.word))
     if (this.told.childElementCount !== notes.length) this.told.replaceChildren(...notes.map(() => make("p")))
     notes.forEach((slot, n) => write(/** @type {HTMLElement} */ (this.told.children[n]), this.said(slot)))
