@@ -32,7 +32,6 @@ class Correction(Spec):
 class AllocationRequest(Spec):
     """A base allocator, a target, bounds, and a correction."""
 
-    identity = "AllocationRequest"
     base: Base = Uniform()
     target: float = Field(0.7, ge=0, lt=1, description="mean sparsity, weighted by parameters")
     low: float = Field(0.0, ge=0, lt=1, description="least sparsity of a layer")

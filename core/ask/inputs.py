@@ -37,7 +37,6 @@ class OfModel(Spec):
 class ModelSpec(Spec):
     """A model by content: the hash of its files or its Hub commit, never a path."""
 
-    identity = "ModelSpec"
     content: str = Field(description="SHA-256 over the files, or repository@commit")
     initialised: int | None = Field(None, description="seed of a random initialisation that replaces the weights")
     dtype: Dtype = "float32"
@@ -51,7 +50,6 @@ class ModelSpec(Spec):
 class TextSpec(Spec):
     """Token windows by content: which bytes, which tokenizer, where each window starts."""
 
-    identity = "TextSpec"
     content: str = Field(description="SHA-256 of the documents used")
     tokenizer: str = Field(description="SHA-256 of the tokenizer")
     packing: Literal["joined", "document"]

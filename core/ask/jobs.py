@@ -41,7 +41,6 @@ class Share(Spec):
 class ShareRequest(Spec):
     """One share of a measurement or of a study; whoever does the last one makes the whole."""
 
-    identity = "ShareRequest"
     whole: MeasureRequest | StudyRequest
     share: Share
 
@@ -53,7 +52,6 @@ class ShareRequest(Spec):
 class Unfinished(View):
     """A view: a profile or a study of which shares are done and shares are missing."""
 
-    identity = "Unfinished"
     whole: ProfileSpec | StudySpec
 
     @property
@@ -61,7 +59,7 @@ class Unfinished(View):
         return self.whole.units
 
     def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        return {"whole": self.whole.key, "model": told.get("model"), "text": told.get("text")}
+        return {"whole": self.whole.key}
 
 
 def read_share(typed: str) -> Share:
@@ -96,10 +94,10 @@ class JobRow:
     kind: str  # folder of its results in the store
     request: type[Spec]
     view: type[View]  # what the request resolves to
+    listed: str  # how `runs --json` calls its results
     answered: bool = True  # a stored result answers the request; else it is done anew each time
-    listed: str = ""  # how `runs --json` calls its results, where these are listed there
     page: str = "prune"  # where a run of it is watched
-    opens: tuple[tuple[str, str], ...] = ()  # what the URL of the page says to show a result, {key} its key
+    part: str = ""  # of that page, which shows a result
 
 
 JOBS = (
@@ -109,14 +107,13 @@ JOBS = (
         ProfileSpec,
         listed="profiles",
         page="measure",
-        opens=(("profile", "{key}"),),
     ),
     JobRow(
         "study",
         StudyRequest,
         StudySpec,
         listed="studies",
-        opens=(("study", "{key}"), ("part", "results")),
+        part="results",
     ),
     JobRow(
         "export",
@@ -130,7 +127,7 @@ JOBS = (
         BestRequest,
         BestSpec,
         listed="best",
-        opens=(("best", "{key}"), ("part", "best")),
+        part="best",
     ),
     JobRow(
         "unfinished",

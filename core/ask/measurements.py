@@ -33,7 +33,6 @@ class Measurement(Spec):
 class PerturbedSpec(Spec):
     """One stored unit: one measurement at every injection layer, on every sequence."""
 
-    identity = "PerturbedSpec"
     model: ModelSpec
     text: TextSpec
     measurement: Measurement
@@ -56,13 +55,10 @@ class OnText(Spec):
 class ActivationSpec(OnText):
     """What the clean run shows: residual norms, block influence, loss."""
 
-    identity = "ActivationSpec"
-
 
 class WeightSpec(Spec):
     """What the weights alone tell: how many there are, and how heavy-tailed their spectra."""
 
-    identity = "WeightSpec"
     model: ModelSpec
     method: Literal[1] = 1
 
@@ -70,32 +66,24 @@ class WeightSpec(Spec):
 class ScoreSpec(OnText):
     """Wanda scores of the dense model on a text: outliers, mean, median."""
 
-    identity = "ScoreSpec"
-
 
 class RemovalSpec(OnText):
     """What removing half of the dense model's weights would do to the outputs of its linears, on a text."""
-
-    identity = "RemovalSpec"
 
 
 class FloorSpec(OnText):
     """Final drift after rounding-sized noise: below ten times this, a drift says nothing."""
 
-    identity = "FloorSpec"
-
 
 class CumulativeSpec(OnText):
     """The whole of another checkpoint run beside the model."""
 
-    identity = "CumulativeSpec"
     other: str = Field(description="beginning of the hash of the other's files")
 
 
 class DifferenceSpec(Spec):
     """How far the weights of another checkpoint differ."""
 
-    identity = "DifferenceSpec"
     model: ModelSpec
     other: str = Field(description="beginning of the hash of the other's files")
     method: Literal[1] = 1
@@ -104,7 +92,6 @@ class DifferenceSpec(Spec):
 class ProfileSpec(View):
     """A view over units: everything measured of one model on one text."""
 
-    identity = "ProfileSpec"
     model: ModelSpec
     text: TextSpec
     measurements: tuple[Measurement, ...] = Field(min_length=1)
@@ -112,9 +99,6 @@ class ProfileSpec(View):
     harm_stride: int = 4
     removal: bool = added(False, "what LSA looks at is measured too")
     methods: tuple[tuple[str, Method], ...] = added((), "of the pruners it prunes by, where that is not the first one")
-
-    def _method(self, pruner: str) -> int:
-        return dict(self.methods).get(pruner, 1)
 
     @property
     def activation(self) -> ActivationSpec:
@@ -137,7 +121,7 @@ class ProfileSpec(View):
         return RemovalSpec(model=self.model, text=self.text)
 
     def unit(self, measurement: Measurement) -> PerturbedSpec:
-        method = max(map(self._method, _pruners([measurement])), default=1)
+        method = max((dict(self.methods).get(name, 1) for name in _pruners([measurement])), default=1)
         return PerturbedSpec(
             model=self.model, text=self.text, measurement=measurement, harm_stride=self.harm_stride, method=method
         )
@@ -184,7 +168,6 @@ class ProfileSpec(View):
 class MeasureRequest(OfModel):
     """What a person asks for: a model, a text and a list of perturbations."""
 
-    identity = "MeasureRequest"
     text: WindowRequest = WindowRequest()
     measurements: tuple[Measurement, ...] = Field(min_length=1, max_length=MOST)
     removal: bool = added(False, "measure what LSA looks at too")

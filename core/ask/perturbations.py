@@ -60,9 +60,8 @@ class Preset:
     about: str
 
 
-def _measured(*names: str, twice: str | None = None) -> tuple[Measurement, ...]:
-    once = measurements(perturbation(name) for name in names)
-    return (*once, Measurement(perturbation=perturbation(twice), seed=1)) if twice else once
+def _measured(*names: str) -> tuple[Measurement, ...]:
+    return measurements(map(perturbation, names))
 
 
 SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -76,8 +75,7 @@ STANDARD = _measured(
     *["gaussian:0.03", "gaussian:0.01@all", "residual:wanda:0.5", "residual:wanda:0.9", "residual:wanda:0.3"],
     *["residual:wanda:0.6", "residual:wanda:0.8", "residual:magnitude:0.7", "residual_rescaled:wanda:0.7:0.3"],
     *["residual_rescaled:wanda:0.7:-0.3", "covariance:0.3", "covariance:0.1", *LINEARS],
-    twice="gaussian:0.3",
-)
+) + measurements([perturbation("gaussian:0.3")], [1])
 
 PRESETS = {
     "quick": Preset(

@@ -21,7 +21,6 @@ from core.kinds.treatments import NO_REPAIR, USUAL, Pruner, Repaired
 class ExportRequest(OfModel):
     """A pruned model as a folder that loads anywhere."""
 
-    identity = "ExportRequest"
     profile: str | None = None
     calibration: WindowRequest = USUAL_CALIBRATION
     setting: Setting
@@ -41,7 +40,6 @@ class BestRequest(OfModel):
     documents share it, none reading what another reads; see `core.results.text_splits.split`.
     """
 
-    identity = "BestRequest"
     target: float | None = Field(None, gt=0, le=0.95, description="the sparsity that is wanted, as in 0.6")
     max_loss: Annotated[float | None, Field(gt=0), from_text(fraction)] = Field(
         None, description="in its place: the largest rise of the perplexity, as in 20%"
@@ -80,7 +78,6 @@ def as_asked_now(stored: Any) -> Any:
 class ExportSpec(View):
     """A view: a pruned model that was written to a folder."""
 
-    identity = "ExportSpec"
     model: ModelSpec
     pruned: PrunedSpec
     folder: str
@@ -92,7 +89,6 @@ class ExportSpec(View):
 class BestSpec(View):
     """A view: what was chosen on one text, and the study that judges it on another."""
 
-    identity = "BestSpec"
     model: ModelSpec
     profile: ProfileSpec
     max_loss: float | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -34,7 +34,6 @@ class EvaluationRequest(Spec):
 class StudyRequest(OfModel):
     """A list of settings of one model, evaluated alike; the dense model and uniform settings join by themselves."""
 
-    identity = "StudyRequest"
     profile: str | None = Field(None, description="key of the profile that allocations look at; uniform needs none")
     calibration: WindowRequest = USUAL_CALIBRATION
     settings: tuple[Setting, ...] = ()
@@ -54,7 +53,6 @@ class StudyRequest(OfModel):
 class EvaluatedSpec(Spec):
     """One stored unit: losses of one model, dense or pruned, on the windows of a text."""
 
-    identity = "EvaluatedSpec"
     model: ModelSpec
     pruned: PrunedSpec | None = Field(description="None: the dense model")
     text: TextSpec
@@ -74,7 +72,6 @@ class TaskSpec(Spec):
 class ZeroShotSpec(Spec):
     """One stored unit: answers of one model to a task's examples."""
 
-    identity = "ZeroShotSpec"
     model: ModelSpec
     pruned: PrunedSpec | None
     task: TaskSpec
@@ -97,7 +94,6 @@ class Point(Spec):
 class StudySpec(View):
     """A view over evaluations: one model, one text, the same tasks."""
 
-    identity = "StudySpec"
     model: ModelSpec
     text: TextSpec
     tasks: tuple[TaskSpec, ...] = ()
@@ -112,14 +108,16 @@ class StudySpec(View):
     @property
     def calibration(self) -> TextSpec | None:
         """A calibration text; those of other seeds differ in which windows were drawn alone. None: nothing looks."""
-        found = (each.pruned.calibration for each in self.points if each.pruned and each.pruned.calibration)
-        return next(found, None)
+        return next((each.pruned.calibration for each in self._looking), None)
 
     @property
     def seeds(self) -> list[int]:
         """The calibration seeds of all that looks at a calibration text."""
-        looks = (each for each in self.points if each.pruned and each.pruned.calibration)
-        return sorted({each.setting.calibration_seed for each in looks})
+        return sorted({each.setting.calibration_seed for each in self._looking})
+
+    @property
+    def _looking(self) -> Iterator[Point]:
+        return (each for each in self.points if each.pruned and each.pruned.calibration)
 
     def evaluated(self, point: Point) -> EvaluatedSpec:
         return EvaluatedSpec(model=self.model, pruned=point.pruned, text=self.text)

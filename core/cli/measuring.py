@@ -14,7 +14,7 @@ from core.ask.commands import request_of
 from core.base.errors import UserError
 from core.base.formats import digits, helped, pruned_before
 from core.cli import Cache, Json, app, command, output
-from core.cli.output import say, say_json, say_table, summary
+from core.cli.output import say, say_json, say_table
 from core.cli.studying import run_shares
 from core.plan.gains import gains_of
 from core.results import propagation
@@ -38,7 +38,7 @@ def measure(given: SimpleNamespace) -> None:
         return
     found = profiles.load(store, entry)
     if given.json:
-        say_json(summary(entry, found))
+        say_json(_summary(found))
     else:
         overview(found)
         warning = helped(entry.provenance.get("warnings", []))
@@ -69,11 +69,18 @@ def show(
         say_json({"key": entry.key, "name": matrix, "matrix": values}) if json else matrix_table(matrix, values)
         return
     if json:
-        say_json({**summary(entry, found), "perturbations": gains_json(found), "provenance": entry.provenance})
+        say_json({**_summary(found), "perturbations": gains_json(found), "provenance": entry.provenance})
     elif gains is not None:
         gains_table(found, gains)
     else:
         overview(found)
+
+
+def _summary(found: Profile) -> dict[str, Any]:
+    """What `measure` answers."""
+    entry = found.entry
+    record = found.spec.record(found.provenance)
+    return {"key": entry.key, "imported": bool(entry.packs), **record, "layers": found.layers}
 
 
 def _tokens(store: Store, entry: Entry) -> list[list[int]]:

@@ -20,7 +20,6 @@ from core.base.paths import exists, expanded
 from core.jobs.status import Status
 from core.store.cache import Entry
 from core.store.files import abandoned, write_file
-from core.store.profiles import Profile
 
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
@@ -95,16 +94,6 @@ def save_file(
 def as_json(value: Any) -> str:
     """JSON with lists for arrays, and null for what is not finite."""
     return to_json(value, inf_nan_mode="null", ensure_ascii=True, fallback=lambda each: each.tolist()).decode()
-
-
-def summary(entry: Entry, found: Profile | None = None) -> dict[str, Any]:
-    """What `measure` answers."""
-    return {
-        "key": entry.key,
-        "imported": bool(entry.packs),
-        **entry.spec.record(entry.provenance),
-        "layers": found.layers if found else None,
-    }
 
 
 def say_helped(name: str, told: str | None) -> None:

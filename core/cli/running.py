@@ -33,13 +33,13 @@ def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> N
             raise UserError(f"give --cache and --json after {context.invoked_subcommand}, not before it")
         return
     store = Store(cache)
-    found, known = {row.kind: list(store.entries(row.kind)) for row in JOBS if row.listed}, queue.jobs(store)
+    found, known = {row.kind: list(store.entries(row.kind)) for row in JOBS}, queue.jobs(store)
     if not json:
         runs_table(found, known, store.troubles())
         return
     say_json(
         {
-            **{row.listed: [_entry(each) for each in found[row.kind]] for row in JOBS if row.listed},
+            **{row.listed: [_entry(each) for each in found[row.kind]] for row in JOBS},
             "jobs": [_job(each) for each in known],
             "set_aside": store.troubles(),
         }
@@ -59,10 +59,9 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 
 def _job(job: Job) -> dict[str, str | None]:
-    what = job.request.identity.removesuffix("Request").lower()
     return {
         "key": job.key,
-        "what": what,
+        "what": job.request.identity.removesuffix("Request").lower(),
         "state": job.state,
         "line": job.status.line,
         "result": job.status.result,

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-from core.export.card import RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
+from core.export.card import RECIPE, Card, card_text, licence_of, size_words
 from core.export.target import HoldsExport, check_early, check_target, space_needed

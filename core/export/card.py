@@ -25,37 +25,26 @@ def licence_of(source: Source) -> str | None:
     The metadata of a GGUF file comes first, then the front matter of README.md. A custom licence (`license: other`) is
     given by its own name.
     """
-    gguf = _in_gguf(source.folder / source.gguf) if source.gguf else None
-    return gguf or _in_readme(source.folder / "README.md")
+    told = [*(_in_gguf(source.folder / source.gguf) if source.gguf else ()), *_in_readme(source.folder / "README.md")]
+    firsts = (value[0] if isinstance(value, list) and value else value for value in told)  # of several licences
+    return next((each.lower() for each in firsts if isinstance(each, str) and each.lower() not in NO_NAME), None)
 
 
-def _in_gguf(path: Path) -> str | None:
+def _in_gguf(path: Path) -> list[object]:
     from gguf import GGUFReader
 
     fields = GGUFReader(path).fields
-    return _named(
-        *(str(fields[key].contents()) for key in ("general.license", "general.license.name") if key in fields)
-    )
+    return [fields[key].contents() for key in ("general.license", "general.license.name") if key in fields]
 
 
-def _in_readme(path: Path) -> str | None:
+def _in_readme(path: Path) -> list[object]:
     from huggingface_hub import metadata_load
 
     try:
         told = metadata_load(path) or {}
     except (OSError, ValueError, YAMLError, RecursionError):  # none, or front matter that the Hub would not read either
-        return None
-    return _named(*(_first(told.get(name)) for name in ("license", "license_name")))
-
-
-def _first(value: object) -> str:
-    """Of several licences the first; empty for what is no name."""
-    first = value[0] if isinstance(value, list) and value else value
-    return first if isinstance(first, str) else ""
-
-
-def _named(*values: str) -> str | None:
-    return next((value.lower() for value in values if value.lower() not in NO_NAME), None)
+        return []
+    return [told.get(name) for name in ("license", "license_name")]
 
 
 HUB_LICENCES = {  # names of the Hub's `license:` that language models have; any other goes under `license_name:`

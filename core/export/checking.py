@@ -39,12 +39,15 @@ def count(layers: Sequence[nn.Module]) -> Array:
     return anatomy.of_each(layers, lambda weight: int((weight == 0).sum())) / anatomy.parameters(layers)
 
 
-def has_pattern(layers: Sequence[nn.Module], pattern: Pattern) -> Array:
-    """(layers, linears) whether no group of consecutive inputs keeps more weights than the pattern allows.
+def off_pattern(layers: Sequence[nn.Module], pattern: Pattern, planned: Array) -> list[str]:
+    """How many linears keep more weights in a group of consecutive inputs than the pattern allows, in words.
 
-    True where a layer has fewer linears than another.
+    Args:
+        planned: (layers, linears) fraction of zeros; linears left dense are free of it.
     """
-    return anatomy.of_each(layers, lambda weight: _follows(weight, pattern)) != 0
+    follows = anatomy.of_each(layers, lambda weight: _follows(weight, pattern))
+    broken = int(((follows == 0) & (planned > 0)).sum())
+    return [f"{broken} linears are not in the pattern {pattern.name}"] if broken else []
 
 
 def off_plan(zeros: Array, layers: Sequence[nn.Module], planned: Array, before: Array | None) -> list[str]:

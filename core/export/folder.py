@@ -16,7 +16,7 @@ from core.evaluate.resolving import point, prune
 from core.export import journal
 from core.export.card import RECIPE, Card, Exported, card_text, recipe_json, size_words
 from core.export.card_facts import card_of, measured
-from core.export.checking import count, has_pattern, off_plan, reload
+from core.export.checking import count, off_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
 from core.kinds.patterns import pattern
 from core.measure.pruning import restored
@@ -66,7 +66,9 @@ def export(
     folder = resolved(folder)
     zeros = count(loaded.layers)
     planned = np.where(np.isnan(zeros), np.nan, planned if planned.ndim == 2 else planned[:, None])
-    _insist(off_plan(zeros, loaded.layers, planned, before) + _off_pattern(loaded, card, planned))
+    asked = card.recipe.get("pattern")
+    of_pattern = off_pattern(loaded.layers, pattern(asked), planned) if asked else []
+    _insist(off_plan(zeros, loaded.layers, planned, before) + of_pattern)
     if store:
         journal.begin(store, folder)
     temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(folder.name), dir=folder.parent))
@@ -96,15 +98,6 @@ def _insist(wrong: list[str]) -> None:
         raise RuntimeError(
             f"nothing was exported, because the model is not what it should be: {'; '.join(wrong[:3])}{more}"
         )
-
-
-def _off_pattern(loaded: Loaded, card: Card, planned: Array) -> list[str]:
-    """What a recipe's N:M pattern does not hold for; linears left dense are free of it."""
-    if not card.recipe.get("pattern"):
-        return []
-    asked = pattern(card.recipe["pattern"])
-    broken = int((~has_pattern(loaded.layers, asked) & (planned > 0)).sum())
-    return [f"{broken} linears are not in the pattern {asked.name}"] if broken else []
 
 
 def _exported(

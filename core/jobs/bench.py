@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -31,7 +31,7 @@ class Bench:
     report: Report
     models: MutableMapping[str, Loaded]
     engine: str = "wavefront"
-    loading: float = field(default=0.0)  # seconds
+    loading: float = 0.0  # seconds
 
     def load(self, request: OfModel, check: Callable[[Reader], object] = lambda _: None) -> Loaded:
         """The model that was typed, from memory if it was the last one.

@@ -7,13 +7,10 @@ from collections.abc import MutableMapping
 from core.ask.jobs import Request
 from core.jobs.bench import Bench
 from core.jobs.work import run
-from core.measure.engines import ENGINES
 from core.models import placement
 from core.models.loading import Loaded
 from core.models.progress import Report, silent
 from core.store.cache import Entry, Store
-
-__all__ = ["ENGINES", "Bench", "get"]
 
 
 def get(

@@ -52,14 +52,14 @@ def _born(process: psutil.Process) -> float:
     return process.create_time() - (psutil.boot_time() if sys.platform == "linux" else 0.0)
 
 
-def end(pid: int, born: float, seconds: float = 2.0) -> bool:
-    """Terminate a process, then kill it if it has not left after so many seconds. False: it was not there, or is us."""
+def end(pid: int, born: float) -> bool:
+    """Terminate a process, then kill it if it has not left after two seconds. False: it was not there, or is us."""
     try:
         process = psutil.Process(pid)
         if pid == os.getpid() or abs(_born(process) - born) > CLOCK_SLACK or process.status() == psutil.STATUS_ZOMBIE:
             return False
         process.terminate()
-        process.wait(seconds)
+        process.wait(2)
     except psutil.TimeoutExpired:
         process.kill()
     except psutil.NoSuchProcess:

@@ -38,11 +38,10 @@ class Job:
     engine: str
     submitted: float  # seconds since 1970
     status: Status
-    key: str = ""  # of its request
 
-    def __post_init__(self) -> None:
-        if not self.key:
-            object.__setattr__(self, "key", self.request.key)
+    @property
+    def key(self) -> str:
+        return self.request.key
 
     @property
     def state(self) -> State:

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Literal
 
-from core.ask.lab import Prompt, Question, check_layer
+from core.ask.lab import Prompt, Question
 from core.base.errors import UserError
 from core.jobs.queue import IDLE, PROJECT
 from core.jobs.scheduler import Scheduler, Task
@@ -134,13 +134,7 @@ state, ahead, wake = _HERE.state, _HERE.ahead, _HERE.wake
 
 
 def row(question: Question, layer: int, reader: str = "", tab: str = "") -> Future[Row]:
-    """What a perturbation at one layer does.
-
-    Raises:
-        UserError: there is no such layer; all else that is wrong is raised by the future.
-    """
-    if layer < 0:
-        check_layer(layer, 1)
+    """What a perturbation at one layer does; whatever is wrong is raised by the future."""
     return _HERE.ask(Task("row", question, layer), reader, tab)
 
 

@@ -11,7 +11,7 @@ from core.base.errors import UserError
 from core.base.spec import Spec
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, KINDS, UNITS, VIEW_KINDS, packs_of
-from core.store.files import abandoned, content, discard, patiently, temporary_path
+from core.store.files import abandoned, content, discard
 
 DELETED = "deleted"  # in the temporary name of a view whose units are to be deleted next
 
@@ -28,21 +28,16 @@ def delete(store: Store, entry: Entry) -> None:
     access.may_write()
     if entry.committed:
         raise UserError(f"{entry.key} is part of the committed demo and cannot be deleted")
-    temporary = temporary_path(entry.path, DELETED)
-    try:
-        patiently(lambda: entry.path.rename(temporary))
-    except FileNotFoundError:  # another process was faster
-        return
-    _finish(store, temporary, entry.spec)
+    discard(entry.path, DELETED, lambda: _discard_units(store, entry.spec))
 
 
-def _finish(store: Store, temporary: Path, spec: Spec) -> None:
+def _discard_units(store: Store, spec: Spec) -> None:
+    """Delete the units of a view that no other needs."""
     others = (other for kind in VIEW_KINDS for other in store.entries(kind) if not other.committed)
     kept = {unit.key for other in others for unit in other.spec.units}
     for unit in spec.units:
         if unit.key not in kept:
             discard(store.root / KIND_OF[type(unit)] / unit.key)
-    shutil.rmtree(temporary, ignore_errors=True)
 
 
 def sweep(store: Store) -> None:
@@ -55,8 +50,8 @@ def sweep(store: Store) -> None:
     for path in chain.from_iterable(map(abandoned, (store.root / "converted", *folders))):  # the largest first
         deleted = _deleted(path)
         if deleted:
-            _finish(store, path, deleted)
-        elif path.is_dir():
+            _discard_units(store, deleted)
+        if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)

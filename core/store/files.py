@@ -151,18 +151,23 @@ def _flush(*paths: Path) -> None:
             os.close(handle)
 
 
-def discard(path: Path) -> None:
+def discard(path: Path, why: str = "", first: Callable[[], object] = lambda: None) -> None:
     """Delete a folder so that a reader sees it whole or not at all; do nothing where there is none.
+
+    Args:
+        why: in its temporary name, for whoever sweeps up after a killed process.
+        first: what is done once nobody finds it any more, before its content goes.
 
     Raises:
         OSError: it cannot be deleted.
     """
     access.may_write()
-    temporary = temporary_path(path)
+    temporary = temporary_path(path, why)
     try:
         patiently(lambda: path.rename(temporary))
-    except FileNotFoundError:
+    except FileNotFoundError:  # there is none, or another process was faster
         return
+    first()
     shutil.rmtree(temporary, ignore_errors=True)  # what stays is swept at the next start
 
 

@@ -7,7 +7,6 @@ file: all of it is checked in memory before anything is written, and it is read 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,12 @@ def pack(store: Store, entry: Entry) -> bytes:
 
 def _files(store: Store, entry: Entry) -> dict[str, bytes]:
     """Every file of an entry and its units, by its place in a pack."""
-    folders = [entry.path, *_unit_folders(store, entry)]
+    folders = [entry.path]
+    for unit in entry.spec.units:
+        folder = store.path(unit)
+        if folder is None:
+            raise UserError(f"{entry.key} lacks the unit {unit.key}: run it again to fill the gap")
+        folders.append(folder)
     return {
         f"{folder.parent.name}/{folder.name}/{name}": data
         for folder in folders
@@ -73,14 +77,6 @@ def _files_of_profile(store: Store, entry: Entry) -> dict[str, bytes]:
         return _files(store, found) if alike and not found.committed else {}
     except UserError:
         return {}
-
-
-def _unit_folders(store: Store, entry: Entry) -> Iterator[Path]:
-    for unit in entry.spec.units:
-        folder = store.path(unit)
-        if folder is None:
-            raise UserError(f"{entry.key} lacks the unit {unit.key}: run it again to fill the gap")
-        yield folder
 
 
 def _whole(entry: Entry, folder: Path) -> dict[str, bytes]:

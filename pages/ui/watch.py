@@ -159,10 +159,8 @@ def open_result(job: Job) -> None:
     elif isinstance(job.request, ExportRequest):
         with st.container(key=f"whole-line-{job.key}"):
             partial_results.exported(entry)
-    elif not row.opens:
-        st.caption(f"Stored as {row.kind} {entry.key}.")
     else:
-        query = view.here("prune.py") | {name: value.format(key=entry.key) for name, value in row.opens}
+        query = view.here("prune.py") | {row.kind: entry.key, "part": row.part}
         query |= {"profile": job.request.profile} if job.request.profile else {}
         frame.link("prune.py", "Open on the Prune page", query)
 

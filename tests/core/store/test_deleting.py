@@ -42,7 +42,7 @@ def test_a_killed_delete_is_finished_by_the_next_start(
     entry = empty.profile(keys["standard"])
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(os, "getpid", lambda: GONE)
-        patch.setattr(deleting, "_finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(deleting, "_discard_units", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         deleting.delete(empty, entry)
     assert [each.key for each in empty.entries()] == [keys["quick"]]
     deleting.sweep(empty)
