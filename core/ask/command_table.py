@@ -235,4 +235,28 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         _of_best("profile"),
         *RUN,
     ),
+    "show": (
+        Option("key", "A profile's key, the beginning of one, or demo.", ..., argument=True),
+        Option("gains", "Every layer of a perturbation, as in gaussian:0.3."),
+        Option("matrix", "Drift matrix of a perturbation, as in gaussian:0.3."),
+        Option("tokens", "The token ids, where the text is at hand.", False, bool),
+        CACHE,
+        JSON,
+    ),
+    "report": (
+        Option("key", "Of a profile, a study or a best setting, or its beginning, or demo.", ..., argument=True),
+        Option("out", "The file to write, as in report.html.", ..., Path),
+        Option("force", "Replace the file if it is there.", False, bool),
+        CACHE,
+        JSON,
+    ),
+    "export": (
+        Option("key", "Of a study or a best setting, or the beginning of one.", ..., argument=True),
+        Option("to", "The folder to write.", ..., Path),
+        Option("setting", "Which one of a study: its name, or a part that no other name has."),
+        Option("overwrite", "Replace an earlier export there.", False, bool),
+        DEVICE,
+        CACHE,
+        JSON,
+    ),
 }  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.ask.command_table import CACHE, DEVICE, JSON, OPTIONS, Option
+from core.ask.command_table import CACHE, JSON, OPTIONS, Option
 from core.base.errors import UserError, shortage
 from core.models.progress import Cancelled
 
@@ -90,7 +90,7 @@ def _parameter(option: Option) -> inspect.Parameter:
     kind = option.kind | None if option.default is None else option.kind
     named = [option.flag] if option.kind is bool else []  # else typer adds its contrary
     how = typer.Option(*named, help=option.help, min=option.least)
-    how = typer.Argument(help=option.help) if option.argument else how
+    how = typer.Argument(help=option.help, metavar=option.name.upper()) if option.argument else how
     default = inspect.Parameter.empty if option.default is ... else option.default
     return inspect.Parameter(
         option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, how]
@@ -99,4 +99,3 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 Cache = Annotated[Path | None, typer.Option(help=CACHE.help)]
 Json = Annotated[bool, typer.Option("--json", help=JSON.help)]
-Device = Annotated[str, typer.Option(help=DEVICE.help)]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
+from types import SimpleNamespace
 
 from core.ask.requests import ExportRequest
 from core.ask.settings import Setting
@@ -13,7 +11,7 @@ from core.ask.studies import StudyRequest
 from core.ask.typed import whole, whole_path
 from core.base.errors import UserError
 from core.base.spec import checked
-from core.cli import Cache, Device, Json, app
+from core.cli import command
 from core.cli.output import say_json
 from core.cli.studying import export_json, run, say_export
 from core.export import check_early
@@ -24,28 +22,18 @@ from core.results.evaluations import Evaluations
 from core.store.cache import Entry, Store
 
 
-@app.command()
-def export(
-    key: Annotated[str, typer.Argument(help="Of a study or a best setting, or the beginning of one.")],
-    to: Annotated[Path, typer.Option("--to", help="The folder to write.")],
-    setting: Annotated[
-        str | None, typer.Option(help="Which one of a study: its name, or a part that no other name has.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export there.")] = False,
-    device: Device = "auto",
-    cache: Cache = None,
-    json: Json = False,
-) -> None:
+@command("export")
+def export(given: SimpleNamespace) -> None:
     """Prune as a measured setting says and write the model, with its numbers on the card, to a folder."""
-    store = Store(cache)
-    folder = whole_path(to)
-    entry = store.by_key(key, ("study", "best"))
-    asked = (_of_best if entry.path.parent.name == "best" else _of_study)(store, entry, setting, folder, overwrite)
+    store = Store(given.cache)
+    entry = store.by_key(given.key, ("study", "best"))
+    folder, overwrite = whole_path(given.to), given.overwrite
+    of_best = entry.path.parent.name == "best"
+    asked = (_of_best if of_best else _of_study)(store, entry, given.setting, folder, overwrite)
     refuse_fetch(entry, store, asked.model, asked.revision, asked.calibration.source)
     check_early(folder, overwrite, asked.model, asked.revision, asked.dtype, store)
-    made = run(asked, store, machine.asked(device), {})
-    answer = export_json(made)
-    say_json(answer) if json else say_export(answer)
+    answer = export_json(run(asked, store, machine.asked(given.device), {}))
+    say_json(answer) if given.json else say_export(answer)
 
 
 def _of_best(store: Store, entry: Entry, setting: str | None, folder: Path, overwrite: bool) -> ExportRequest:

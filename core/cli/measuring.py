@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import typer
 
 from core.ask.commands import request_of
 from core.base.errors import UserError
 from core.base.formats import digits, helped, pruned_before
-from core.cli import Cache, Json, app, command, output
+from core.cli import command, output
 from core.cli.output import say, say_json, say_table
 from core.cli.studying import run_shares
 from core.plan.gains import gains_of
@@ -47,31 +46,24 @@ def measure(given: SimpleNamespace) -> None:
         say(f"profile {entry.key}")
 
 
-@app.command()
-def show(
-    key: Annotated[str, typer.Argument(help="A profile's key, the beginning of one, or demo.")],
-    gains: Annotated[str | None, typer.Option(help="Every layer of a perturbation, as in gaussian:0.3.")] = None,
-    matrix: Annotated[str | None, typer.Option(help="Drift matrix of a perturbation, as in gaussian:0.3.")] = None,
-    tokens: Annotated[bool, typer.Option("--tokens", help="The token ids, where the text is at hand.")] = False,
-    cache: Cache = None,
-    json: Json = False,
-) -> None:
+@command("show")
+def show(given: SimpleNamespace) -> None:
     """What a profile shows: a line per perturbation; every layer where asked."""
-    store = Store(cache)
-    entry = store.profile(key)
-    if tokens:
+    store, name = Store(given.cache), given.matrix
+    entry = store.profile(given.key)
+    if given.tokens:
         rows = _tokens(store, entry)
-        say_json({"key": entry.key, "tokens": rows}) if json else say(*rows)
+        say_json({"key": entry.key, "tokens": rows}) if given.json else say(*rows)
         return
     found = profiles.load(store, entry)
-    if matrix is not None:
-        values = propagation.matrix(found.seeds(matrix))
-        say_json({"key": entry.key, "name": matrix, "matrix": values}) if json else matrix_table(matrix, values)
+    if name is not None:
+        values = propagation.matrix(found.seeds(name))
+        say_json({"key": entry.key, "name": name, "matrix": values}) if given.json else matrix_table(name, values)
         return
-    if json:
+    if given.json:
         say_json({**_summary(found), "perturbations": gains_json(found), "provenance": entry.provenance})
-    elif gains is not None:
-        gains_table(found, gains)
+    elif given.gains is not None:
+        gains_table(found, given.gains)
     else:
         overview(found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from core.ask.jobs import JOBS
 from core.base.errors import UserError
 from core.base.paths import expanded
-from core.cli import Cache, Json, app
+from core.cli import Cache, Json, app, command
 from core.cli.output import runs_table, save_file, say, say_json
 from core.jobs import queue
 from core.jobs.records import Job
@@ -132,19 +133,12 @@ def _described(entry: Entry) -> str:
     return f"{kind} {entry.key} of {model}, with what no other result needs"
 
 
-@app.command()
-def report(
-    key: Annotated[
-        str, typer.Argument(metavar="KEY", help="Of a profile, a study or a best setting, or its beginning, or demo.")
-    ],
-    to: Annotated[Path, typer.Option("--out", help="The file to write, as in report.html.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
-    cache: Cache = None,
-    json: Json = False,
-) -> None:
+@command("report")
+def report(given: SimpleNamespace) -> None:
     """Write one HTML file that opens offline: charts, numbers, where they come from, and commands."""
     from core.show.report.reports import KINDS, html
 
-    store = Store(cache)
-    entry = store.by_key(key, (*KINDS, "export"))
-    save_file(to, "report.html", force, json, {"key": entry.key}, "report", lambda: html(store, entry).encode())
+    store = Store(given.cache)
+    entry = store.by_key(given.key, (*KINDS, "export"))
+    told, name = {"key": entry.key}, "report"
+    save_file(given.out, f"{name}.html", given.force, given.json, told, name, lambda: html(store, entry).encode())

@@ -12,10 +12,11 @@ from typing import Annotated
 
 import typer
 
+from core.ask.command_table import DEVICE
 from core.base import access
 from core.base.errors import UserError
 from core.base.paths import resolved
-from core.cli import Cache, Device, Json, app
+from core.cli import Cache, Json, app
 from core.cli.output import say, say_json
 from core.jobs import processes, queue
 from core.models import machine
@@ -102,7 +103,7 @@ def _check_port(address: str, port: int) -> None:
 
 @app.command()
 def work(
-    device: Device = "auto",
+    device: Annotated[str, typer.Option(help=DEVICE.help)] = DEVICE.default,
     idle: Annotated[float, typer.Option(help="Leave after this many seconds without work.")] = queue.IDLE,
     cache: Cache = None,
 ) -> None:
