@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import faulthandler
 import json
-import pickle
 import re
 import subprocess
 import sys
+from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 from time import monotonic
@@ -25,6 +25,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 SECONDS, ALLOWANCE = 5, 300  # that a template may take once, and those of a task in all
 MEMORY = 2**30  # bytes that its process may take, where the system can say so
 LONGEST, MOST_WRITTEN = 2**18, 2**28  # characters that a template may write once, and those of a task in all
+MOMENT = "\0moment"
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -64,7 +65,7 @@ class Renderer:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             )  # fmt: skip
         try:
-            self._other.stdin.write(pickle.dumps((template, values)))
+            self._other.stdin.write(f"{json.dumps((template, values), default=_dated)}\n".encode())
             self._other.stdin.flush()
             text, wrong, of_security = json.loads(self._other.stdout.readline())
         except (OSError, json.JSONDecodeError):  # it has ended
@@ -77,6 +78,15 @@ class Renderer:
         if min(self.seconds, self.characters) < 0:
             raise TemplateError(f"its templates take over {ALLOWANCE} s, or write over {MOST_WRITTEN:,} characters")
         return text
+
+
+def _dated(moment: datetime) -> dict[str, str]:
+    """A moment, which JSON data may hold, as JSON itself cannot say it."""
+    return {MOMENT: moment.isoformat()}
+
+
+def _undated(found: dict[str, Any]) -> Any:
+    return datetime.fromisoformat(found[MOMENT]) if found.keys() == {MOMENT} else found
 
 
 # --- the other process ---------------------------------------------------------------------------------------------
@@ -107,8 +117,8 @@ def _serve() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    while True:
-        asked = pickle.load(sys.stdin.buffer)
+    for line in sys.stdin.buffer:
+        asked = json.loads(line, object_hook=_undated)
         faulthandler.dump_traceback_later(SECONDS, exit=True)  # a thread that waits for no lock of Python's
         answer = json.dumps(_answer(*asked))
         faulthandler.cancel_dump_traceback_later()
