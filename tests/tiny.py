@@ -108,15 +108,17 @@ def spoil_second_moments(monkeypatch: pytest.MonkeyPatch) -> None:
 
     Its eigenvalues are 2.05 and -0.05 times the mean diagonal.
     """
-    honest = Sums.second_moments
+    honest = Sums.of
 
-    def spoilt(sums: Sums) -> dict[str, Tensor]:
-        found = honest(sums)
+    def spoilt(sums: Sums, statistic: str) -> dict[str, Tensor]:
+        found = honest(sums, statistic)
+        if statistic != "second_moment":
+            return found
         moment = found["mlp.down_proj"]
         one = torch.eye(len(moment))
         return {**found, "mlp.down_proj": moment.diagonal().mean() * (one + 1.05 * one.flip(0))}
 
-    monkeypatch.setattr(Sums, "second_moments", spoilt)
+    monkeypatch.setattr(Sums, "of", spoilt)
 
 
 def shape(of: Loaded) -> Outline:

@@ -161,7 +161,8 @@ def open_result(job: Job) -> None:
             partial_results.exported(entry)
     else:
         query = view.here("prune.py") | {row.kind: entry.key, "part": row.part}
-        query |= {"profile": job.request.profile} if job.request.profile else {}
+        key = getattr(job.request, "profile", None)  # of a job that knows profiles
+        query |= {"profile": key} if key else {}
         frame.link("prune.py", "Open on the Prune page", query)
 
 

@@ -48,6 +48,7 @@ def correction(profile: Profile, known: Anchors | None = None) -> Push:
     Raises:
         UserError: the model cannot be pruned, or the profile lacks the driver or the residuals of two sparsities.
     """
+    responses.highest(profile)
     plain = AllocationRequest(base=Owl(), target=TARGET)
     half = np.linspace(0, LARGEST_PUSH, PUSHES).round(6)
     sides = []
