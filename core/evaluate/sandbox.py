@@ -76,7 +76,7 @@ class Renderer:
         self.seconds -= monotonic() - began
         self.characters -= len(text)
         if min(self.seconds, self.characters) < 0:
-            raise TemplateError(f"the templates of a task take over {ALLOWANCE} s, or write over {MOST_WRITTEN:,} characters")
+            raise TemplateError(f"templates of a task take over {ALLOWANCE} s or write over {MOST_WRITTEN:,} signs")
         return text
 
 

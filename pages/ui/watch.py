@@ -159,10 +159,11 @@ def open_result(job: Job) -> None:
     elif isinstance(job.request, ExportRequest):
         with st.container(key=f"whole-line-{job.key}"):
             partial_results.exported(entry)
+    elif not row.part:
+        st.caption(f"Stored as {row.kind} {entry.key}.")
     else:
         query = view.here("prune.py") | {row.kind: entry.key, "part": row.part}
-        key = getattr(job.request, "profile", None)  # of a job that knows profiles
-        query |= {"profile": key} if key else {}
+        query |= {"profile": job.request.profile} if job.request.profile else {}
         frame.link("prune.py", "Open on the Prune page", query)
 
 
