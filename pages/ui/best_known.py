@@ -59,7 +59,7 @@ def button(query: Callable[[], dict[str, str]], page: str, key: str) -> None:
     except UserError as error:
         st.caption(f"It cannot be used on this page: {plain(error)}.")
         return
-    how = {"type": "primary", "icon": ":material/arrow_forward:", "key": key}
+    how = {"icon": ":material/arrow_forward:", "key": key}
     if page.removesuffix(".py") == st.session_state.get("page"):
         st.button(USE, on_click=view.take, args=[view.here(page) | asked], **how)
     elif st.button(USE, **how):

@@ -169,7 +169,7 @@ def test_the_perplexity_that_is_accepted_sets_the_target_until_another_is_chosen
     app = opened(profile=studied, strength="0.02")
     asked = AllocationRequest(base=Owl(), target=0.7, correction=Correction(strength=0.02))
     best = anchors.stored(Store(), subject.load(studied), Treatment("wanda")).sparsest(asked, 0.5).target
-    app.button_group(key="accept").set_value(0.5).run()
+    app.selectbox(key="accept").set_value(0.5).run()
     assert app.session_state["target"] == pytest.approx(best) != 0.7
     assert app.session_state["accept"] == 0.5 and targets(app)["state"]["target"] == round(100 * best)
     app.session_state["target"] = 0.3

@@ -130,9 +130,8 @@ def _sparsest(request: AllocationRequest, found: Anchors) -> None:
             state["accept"] = None
     except UserError as error:
         frame.error(error)
-    st.pills(
-        HOW_SPARSE, RISES, key="accept", wrap=True, format_func=lambda rise: f"+{per_cent(rise)}", on_change=accepted
-    )
+    how = {"index": None, "placeholder": "Choose a rise", "format_func": lambda rise: f"+{per_cent(rise)}"}
+    st.selectbox(HOW_SPARSE, RISES, key="accept", on_change=accepted, **how)
     if state["accept"]:
         most = digits(dense * (1 + state["accept"]), 3)
         st.caption(f"{per_cent(request.target)} is the most that is predicted to stay below {most}.")
