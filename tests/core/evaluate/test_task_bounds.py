@@ -176,7 +176,7 @@ def test_all_templates_of_a_task_together_are_bounded(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sandbox, "MOST_WRITTEN", 10)
     renderer = sandbox.Renderer()
     assert renderer.render("{{ 'a' * 9 }}") == "a" * 9
-    with pytest.raises(TemplateError, match="its templates"):
+    with pytest.raises(TemplateError, match="templates of a task"):
         renderer.render("{{ 'a' * 9 }}")
     renderer.begin()
     assert renderer.render("{{ template }}", template="a field") == "a field"
