@@ -100,8 +100,11 @@ class Anchors:
 
     def perplexities(self, rows: Array) -> Predicted:
         """The same as perplexities."""
+        return self._as_perplexities(self.of(rows))
+
+    def _as_perplexities(self, increases: Predicted) -> Predicted:
         with np.errstate(over="ignore"):
-            return Predicted(*(np.exp(self.study.dense.loss + each) for each in self.of(rows)))
+            return Predicted(*(np.exp(self.study.dense.loss + each) for each in increases))
 
     def one(self, exact: Array) -> Prediction:
         """Predict one allocation, (layers,) or (layers, linears).
@@ -109,14 +112,14 @@ class Anchors:
         Raises:
             UserError: a sparsity beyond the largest measured one.
         """
-        increase, perplexity = self.of(exact[None]), self.perplexities(exact[None])
+        increase = self.of(exact[None])
         if np.isnan(increase.increase[0]):
             raise UserError(
                 f"a layer has sparsity {exact.max():.3f}, and none above "
                 f"{responses.highest(self.profile, exact.ndim == 2):g} was measured alone: nothing beyond that is "
                 "predicted; measure a larger sparsity, or lower the upper bound"
             )
-        return Prediction(*(float(each[0]) for each in perplexity), float(increase.increase[0]))
+        return Prediction(*(float(each[0]) for each in self._as_perplexities(increase)), float(increase.increase[0]))
 
     def sparsest(self, asked: AllocationRequest, rise: float) -> AllocationRequest:
         """The allocation at the largest target, in steps of 1 %, whose predicted perplexity rises by no more than this.

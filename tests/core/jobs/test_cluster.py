@@ -229,7 +229,7 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator:
     """A cluster of two nodes with a core each, and the second of them."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    pytest.importorskip("ray")
+    pytest.importorskip("ray", reason="Ray is no requirement of this project")
     from ray.cluster_utils import Cluster
 
     one = {"num_cpus": 1, "object_store_memory": STORE, "node_ip_address": LOOPBACK, "include_dashboard": False}
@@ -254,7 +254,7 @@ JOINED = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False)"
 @pytest.mark.timeout(1800)
 def test_a_ray_of_our_own_answers_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not from another machine, and not without its token."""
-    pytest.importorskip("ray")
+    pytest.importorskip("ray", reason="Ray is no requirement of this project")
     for name in cluster.ALONE:
         monkeypatch.delenv(name, raising=False)
     piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": queue.PROJECT}
