@@ -18,7 +18,7 @@ from core.kinds.treatments import Treatment
 from core.plan.budget import Bounds, met
 from core.plan.spread import allocate
 from core.results import anchors
-from core.show.figures.tensors import linears
+from core.show.figures.allocation import linears
 from core.store.cache import Store
 from pages.ui.allocate import actions
 from tests import synthetic

@@ -1,4 +1,4 @@
-"""Allocations: sparsities of the methods as lanes of bars, and what each was measured to cost."""
+"""Allocations: sparsities of the methods as lanes of bars, what each was measured to cost, and budgets of linears."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base.formats import capital, digits, per_cent
+from core.plan.budget import Bounds, binding
+from core.plan.spread import layer_means
 from core.results.comparison import verdict
 from core.results.leaderboard import THIS, Contender, tied
 from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.evaluation import dots
 from core.show.figures.labels import labels
+from core.show.figures.maps import by_layer, layer_table
 from core.show.figures.palette import LIGHT, Palette, colour
-from core.show.figures.style import Chart, layout
+from core.show.figures.style import Chart, colour_bar, layout
 from core.store.results import Array
 
 LANE = 62  # px
@@ -114,3 +117,39 @@ def _tie(best: Contender, second: Contender) -> str:
     if measured and verdict(best.measured.against(second.measured).quoted) == "costs":
         return f"is worse than {second.spoken} over the calibration seeds that both have"
     return f"is not certainly better than {second.spoken}"
+
+
+# --- a budget for each linear ---------------------------------------------------------------------------------------
+
+
+def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bounds, look: Palette = LIGHT) -> Chart:
+    """Sparsity of every linear, its mean over layers beside its row.
+
+    Args:
+        sparsity, parameters: (layers, linears); the weights of a linear count in the means.
+        names: of the linears.
+    """
+    layers, count = sparsity.shape
+    means = layer_means(sparsity.T, parameters.T)
+    bar = colour_bar("sparsity (fraction of zeros)", tickformat=".2f")
+    figure = by_layer(sparsity, names, "layer %{x}, %{customdata[0]}: %{z:.4f}", bar, room=0.11 * layers)
+    beside = [f"{each:.2f}" for each in means]
+    figure.add_trace(labels([layers - 0.3] * count, np.arange(count), beside, look.ink, look))
+    table = layer_table(sparsity, names)
+    table.insert(1, "mean of the layer", layer_means(sparsity, parameters))
+    finding = _spared_said(sparsity, means, names, int(binding(sparsity, bounds).sum()))
+    return Chart("linears", "Sparsity per linear", figure, finding, table)
+
+
+def _spared_said(sparsity: Array, means: Array, names: Sequence[str], bound: int) -> str:
+    most, least = int(means.argmax()), int(means.argmin())
+    widest = int(np.ptp(sparsity, axis=1).argmax())
+    low, high = sparsity[widest].min(), sparsity[widest].max()
+    if np.ptp(sparsity) < 1e-9:
+        return f"Every linear gets {means[0]:.3f}."
+    how_many = f"{bound} of {sparsity.size} linears sit on a bound" if bound else "no linear sits on a bound"
+    return (
+        f"{names[least]} is spared most (mean {means[least]:.3f}, at the right of its row), {names[most]} is pruned "
+        f"most ({means[most]:.3f}); inside a layer they differ most in layer {widest}, from {low:.3f} to {high:.3f}; "
+        f"{how_many}."
+    )

@@ -12,8 +12,8 @@ from core.base.formats import digits
 from core.plan.gains import gains_of
 from core.results.checkpoints import compared
 from core.show.figures.axes import layer_axis, log_axis
+from core.show.figures.maps import by_layer, layer_table
 from core.show.figures.style import Chart, InView, colour_bar, curve, here, layout
-from core.show.figures.tensors import by_layer, layer_table
 from core.show.words import findings
 from core.store.results import Array
 
@@ -25,26 +25,22 @@ def harm(asked: InView) -> Chart:
     """What each layer costs where it alone is taken from the other checkpoint."""
     found, look = compared(asked.profile, asked.name), asked.look
     layers = np.arange(len(found.harm))
-    tensors = [found.tensors[found.tensor(layer)] for layer in layers]
-    said = map(escape, tensors)
-    errors = np.array([found.weights.error[layer, found.tensor(layer)] for layer in layers])
+    odd = [found.tensor(layer) for layer in layers]
+    tensors, errors = [found.tensors[each] for each in odd], found.weights.error[layers, odd]
     bars = go.Bar(
         x=layers,
         y=found.harm,
         marker={"color": np.where(found.odd, look.accent, look.family[1])},
-        customdata=[f"{name} differs by {100 * error:.3g} %" for name, error in zip(said, errors, strict=True)],
+        customdata=[f"{escape(name)} differs by {100 * off:.3g} %" for name, off in zip(tensors, errors, strict=True)],
         hovertemplate="layer %{x}: KL %{y:.3g} nats; %{customdata}<extra></extra>",
         name="KL",
     )
-    figure = go.Figure(bars)
+    figure = go.Figure(bars, {"bargap": 0.25})
     here(figure, asked.layer, look)
-    axis = layer_axis(len(layers), "layer taken from the other")
-    figure.update_layout(bargap=0.25)
+    layout(figure, layer_axis(len(layers), "layer taken from the other"), KL_AXIS)
     columns = {"layer": layers, "KL, nats": found.harm, "flips": found.single.flips.mean(1)}
     table = pd.DataFrame(columns | {"tensor": tensors, "its error": errors, "stands out": found.odd})
-    return Chart(
-        "checkpoint-harm", "Which layers went wrong?", layout(figure, axis, KL_AXIS), findings.worst(found), table
-    )
+    return Chart("checkpoint-harm", "Which layers went wrong?", figure, findings.worst(found), table)
 
 
 def weights(asked: InView) -> Chart:
@@ -79,9 +75,8 @@ def parting(asked: InView) -> Chart:
         known, said = np.where(values > 0, values, np.nan), f"{name}, after layer %{{x}}: %{{y:.3g}}"
         figure.add_trace(curve(layers, known, name, said, colour, marker=DOTS))
     here(figure, asked.layer, look)
-    every = np.concatenate([values for _, values, _ in lines])
     table = pd.DataFrame({"layer": layers, "drift of the whole": found.drift, "drift of the layer alone": alone})
-    x, y = layer_axis(len(layers), "after layer"), log_axis("drift", every).drawn
+    x, y = layer_axis(len(layers), "after layer"), log_axis("drift", found.drift, alone).drawn
     drawn = layout(figure, x, y, legend=True, top=28)
     finding = f"{findings.parting(found)} {findings.cost(found)}"
     return Chart("checkpoint-drift", "Where do the two checkpoints part?", drawn, finding, table)

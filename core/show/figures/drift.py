@@ -28,25 +28,25 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
     found = propagation.curves(seeds)
     layers = len(found.value)
     first = np.mean([each.drift_first[layer] for each in seeds], axis=0)
+    of_first, said = np.where(first > 0, first, np.nan), "first token, after layer %{x}: drift %{y:.3g}"
     figure = go.Figure([*_bundle(found.value, gains_of(seeds).verdicts, layer, look), *_highlight(found, layer, look)])
-    shown = [found.value]
-    names, ends, colours = [f"layer {layer}"], [found.value[layer, -1]], [look.accent]
-    if np.nanmax(first) > 0:
-        known, said = np.where(first > 0, first, np.nan), "first token, after layer %{x}: drift %{y:.3g}"
-        figure.add_trace(curve(np.arange(layers), known, "first token", said, look.ink, 2, "dot"))
-        shown.append(known)
-        if first[-1] > 0:
-            names, ends, colours = [*names, "first token"], [*ends, first[-1]], [*colours, look.ink]
-    every = np.concatenate([np.ravel(values) for values in shown])
+    figure.add_trace(curve(np.arange(layers), of_first, "first token", said, look.ink, 2, "dot"))
+    named = [(f"layer {layer}", found.value[layer, -1], look.accent)]
+    named += [("first token", first[-1], look.ink)] if first[-1] > 0 else []
+    names, ends, colours = zip(*named, strict=True)
+    every = np.append(found.value, of_first)
     figure.add_trace(line_labels(layers - 0.5, ends, names, colours, line_gap(every, 0.05, 0.4), look))
     rows = log_axis("drift, relative to the stream", every).drawn
     verdict_key(figure, look)
+    i, k = np.nonzero(np.isfinite(found.value))
+    columns = {"injection layer": i, "read layer": k, "drift": found.value[i, k]}
+    columns |= {"95% low": found.low[i, k], "95% high": found.high[i, k]}
     return Chart(
         f"drift-after-layer-{layer}",
         "How does drift grow or shrink?",
         layout(figure, layer_axis(layers, "after layer"), rows, height=420, right=72, top=28),
         left_alone(seeds, layer) or _curves_finding(found, first, layer),
-        _curves_table(found),
+        pd.DataFrame(columns),
     )
 
 
@@ -99,12 +99,6 @@ def _curves_finding(found: propagation.Curves, first: Array, layer: int) -> str:
         ends = f"from {digits(first[layer])} to {digits(first[-1])}"
         return f"{said} At the first token, which the gain leaves out, it goes {ends}."
     return f"{said} The first token is not perturbed: its drift is 0 after every layer."
-
-
-def _curves_table(found: propagation.Curves) -> pd.DataFrame:
-    i, k = np.nonzero(np.isfinite(found.value))
-    columns = {"injection layer": i, "read layer": k, "drift": found.value[i, k]}
-    return pd.DataFrame(columns | {"95% low": found.low[i, k], "95% high": found.high[i, k]})
 
 
 def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:

@@ -53,11 +53,12 @@ def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") ->
         statistic: `geometric` exp(mean ln ratio), `ratio` mean ratio, `median` over tokens, then mean over sequences.
     """
     found = gains_of(seeds)
-    if statistic == "geometric":
-        return Line(name, found.value, found.low, found.high, found.verdicts, found.uncorrected)
-    per_sequence = [each.ratio if statistic == "ratio" else each.ratio_q50 for each in seeds]
-    mean, half = student(np.mean(per_sequence, axis=0))
-    return Line(name, mean, np.maximum(mean - half, 1e-9), mean + half, found.verdicts, found.uncorrected)
+    interval = found.value, found.low, found.high
+    if statistic != "geometric":
+        per_sequence = [each.ratio if statistic == "ratio" else each.ratio_q50 for each in seeds]
+        mean, half = student(np.mean(per_sequence, axis=0))
+        interval = mean, np.maximum(mean - half, 1e-9), mean + half
+    return Line(name, *interval, found.verdicts, found.uncorrected)
 
 
 def gains(
@@ -79,7 +80,10 @@ def gains(
     for index, (each, x, hue) in enumerate(zip(lines, places, colours, strict=True)):
         if index != shown:
             figure.add_traces([band(x, each.low, each.high, hue, 0.15), _curve(each, x, hue, {"size": 5})])
-    figure.add_traces(_main(lines[shown], places[shown], look))
+    main = lines[shown]
+    marker = {"size": 9, "color": [verdict_colour(verdict, look) for verdict in main.verdicts]}
+    bars = whiskers(main.value, main.low, main.high, see_through(look.ink, 0.55), 1)
+    figure.add_trace(_curve(main, places[shown], look.ink, marker, error_y=bars))
     verdict_key(figure, look)
     axis = DEPTH if relative else layer_axis(len(lines[0].value), "perturbed layer")
     rule(figure, 1, 0, axis["range"][1], color=look.guide, width=1)
@@ -91,25 +95,10 @@ def gains(
     return Chart("gain-per-layer", title, figure, finding, table(lines))
 
 
-def _main(each: Line, x: Array, look: Palette) -> list[go.Scatter]:
-    """The line over its intervals, each marker in the colour of its verdict."""
-    colours = [verdict_colour(verdict, look) for verdict in each.verdicts]
-    bars = go.Scatter(
-        x=x,
-        y=np.where(np.isfinite(each.high), each.value, np.nan),
-        error_y=whiskers(each.value, each.low, each.high, see_through(look.ink, 0.55), 1),
-        mode="markers",
-        marker={"opacity": 0},
-        hoverinfo="skip",
-        name="95% interval",
-    )
-    return [bars, _curve(each, x, look.ink, {"size": 9, "color": colours})]
-
-
-def _curve(each: Line, x: Array, colour: str, marker: dict) -> go.Scatter:
+def _curve(each: Line, x: Array, colour: str, marker: dict, **more: object) -> go.Scatter:
     name, count = escape(each.name), len(each.value)
     texts = [f"layer {layer} of {count}, {verdict or 'by definition 1'}" for layer, verdict in enumerate(each.verdicts)]
-    return curve(x, each.value, name, f"{name}, %{{text}}: %{{y:.3g}}×", colour, marker=marker, text=texts)
+    return curve(x, each.value, name, f"{name}, %{{text}}: %{{y:.3g}}×", colour, marker=marker, text=texts, **more)
 
 
 def _name(

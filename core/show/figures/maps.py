@@ -1,9 +1,10 @@
-"""Heat maps: drift left of layer by layer, and gain of size by layer."""
+"""Heat maps: drift left of layer by layer, gain of size by layer, and a number of tensor by layer."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -167,3 +168,33 @@ def _turns(verdicts: Sequence[str]) -> bool:
 def _at(sizes: Array) -> str:
     low, high = digits(sizes.min()), digits(sizes.max())
     return f"at size {low}" if low == high else f"at sizes between {low} and {high}"
+
+
+# --- tensors of layers ----------------------------------------------------------------------------------------------
+
+
+def by_layer(
+    z: Array, names: Sequence[str], said: str, bar: dict, written: Array | None = None, room: float = 0.0
+) -> go.Figure:
+    """A row for each tensor of a layer, a column for each layer.
+
+    Args:
+        z: (layers, tensors).
+        said: of `%{customdata[0]}`, the tensor, and `%{customdata[1]}`, the value as it is written.
+        written: (layers, tensors) instead of z; None: that itself.
+        room: right of the last layer, in layers.
+    """
+    layers, count = z.shape
+    called = [escape(name) for name in names]
+    told = np.repeat(np.array(called)[:, None], layers, 1), (z if written is None else written).T
+    figure = go.Figure(
+        heat(z.T, np.arange(layers), np.arange(count), said, bar, customdata=np.stack(told, axis=-1), ygap=1.5)
+    )
+    last = [name.rpartition(".")[-1] for name in called]
+    rows = {"tickvals": np.arange(count), "ticktext": last, "range": [count - 0.4, -0.6], "showgrid": False}
+    return layout(figure, layer_axis(layers, "layer", room), rows, height=110 + 32 * count)
+
+
+def layer_table(values: Array, names: Sequence[str]) -> pd.DataFrame:
+    """The same numbers, a row for each layer."""
+    return pd.DataFrame(values, columns=list(names)).rename_axis("layer").reset_index()

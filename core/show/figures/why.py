@@ -85,16 +85,16 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
     lost = propagation.unreadable(kl[0])
     for row, (title, found) in enumerate(zip(titles, (final, kl, nll), strict=True), start=1):
         figure.add_trace(_points(found, title, lost & (found is kl), layer, look), row=row, col=1)
+        figure.update_yaxes(rangemode="tozero", row=row, col=1)
         above(figure, title, xref="x domain", yref=f"y{row if row > 1 else ''} domain", font={"size": 12})
     axis = layer_axis(layers, "perturbed layer")
     layout(figure, axis, log_axis("", final[0]).drawn, height=520, top=28).update_xaxes(**(axis | {"title": None}))
     figure.update_xaxes(title=axis["title"], row=3, col=1)
-    figure.update_yaxes(rangemode="tozero", row=2, col=1)
-    figure.update_yaxes(rangemode="tozero", row=3, col=1)
     columns = {"injection layer": np.arange(layers), "final drift": final[0], "KL, nats": kl[0]}
     columns |= {"KL 95% low": kl[1], "KL 95% high": kl[2], "KL below noise floor": lost}
-    table = pd.DataFrame(columns | {"loss increase, nats/token": nll[0]})
-    return Chart("harm", "What happens to the output?", figure, _harm_finding(final[0], kl[0]), table)
+    columns |= {"loss increase, nats/token": nll[0]}
+    said = _harm_finding(final[0], kl[0])
+    return Chart("harm", "What happens to the output?", figure, said, pd.DataFrame(columns))
 
 
 def _interval(seeds: Sequence[Array]) -> tuple[Array, Array, Array]:

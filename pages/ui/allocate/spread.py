@@ -17,7 +17,7 @@ from core.plan.budget import Bounds, binding, pinned
 from core.plan.spread import Allocation, allocate, family, linear_parameters
 from core.results.anchors import Anchors
 from core.show.figures import Palette
-from core.show.figures.tensors import linears
+from core.show.figures.allocation import linears
 from core.show.words import forecast as forecasts
 from core.store.profiles import Profile
 from core.store.results import Array
