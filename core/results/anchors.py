@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ from core.plan.spread import allocate
 from core.results import protocols
 from core.results.candidates import largest
 from core.results.evaluated import EvaluatedSetting
-from core.results.evaluations import Evaluations, load
+from core.results.evaluations import Evaluations, load, read
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -165,7 +165,16 @@ def stored(store: Store, profile: Profile, treatment: Treatment, key: str | None
         entries = [store.by_key(key, ("study",))]
     else:
         entries = [each for each in protocols.of_model(store, profile.spec.model) if not each.packs]
-    return anchors((load(store, each) for each in entries), profile, treatment)
+    unread = [Evaluations(each.spec, each.provenance, (), (each,)) for each in entries]
+    usual = protocols.usual(unread)
+    first = [each for each in unread if protocols.protocol(each.spec) == usual]
+    for some in (first, unread):  # where the usual protocol has enough, nothing else is read
+        points = (read(store, each.spec, each.provenance, treatment).points for each in some)
+        known = [replace(each, points=its) for each, its in zip(some, points, strict=True)]
+        found = _best(known, profile, treatment, usual)
+        if found and len(found.settings) >= ENOUGH:
+            break
+    return _enough(found, profile, treatment)
 
 
 def from_others(store: Store, found: Evaluations) -> dict[Setting, Hindsight]:
@@ -173,9 +182,9 @@ def from_others(store: Store, found: Evaluations) -> dict[Setting, Hindsight]:
 
     A setting is missing where fewer than two others of its pruner and repair serve, or no curves cover it.
     """
-    studies = (load(store, each) for each in protocols.of_model(store, found.spec.model) if not each.packs)
-    alike = (each for each in studies if protocols.protocol(each.spec) == protocols.protocol(found.spec))
-    home = protocols.merged([found, *alike])
+    home, mine = protocols.protocol(found.spec), protocols.of_model(store, found.spec.model)
+    alike = (each for each in mine if not each.packs and protocols.protocol(each.spec) == home)
+    home = protocols.merged([found, *(load(store, each) for each in alike)])
     profile = next((profiles.load(store, each) for each in store.entries() if each.key in found.profiles), None)
     predicted: dict[Setting, Hindsight] = {}
     for treatment in {each.setting.treatment for each in found.settings} if profile else ():
@@ -198,18 +207,28 @@ def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatmen
     Raises:
         UserError: the profile lacks response curves, or fewer than two settings can serve.
     """
-    responses.highest(profile)
     mine = [each for each in groups if each.spec.model.weights == profile.spec.model.weights]
-    found, usual = [fitting(each, profile, treatment) for each in protocols.by_protocol(mine)], protocols.usual(mine)
-    best = max(found, key=lambda each: _worth(each, protocols.protocol(each.study.spec) == usual), default=None)
-    if best is None or len(best.settings) < prediction.FEWEST:
+    return _enough(_best(mine, profile, treatment, protocols.usual(mine)), profile, treatment)
+
+
+def _best(
+    studies: Iterable[Evaluations], profile: Profile, treatment: Treatment, usual: protocols.Protocol | None
+) -> Anchors | None:
+    """Those of the protocol that serves best, as many as there are."""
+    responses.highest(profile)
+    found = [fitting(each, profile, treatment) for each in protocols.by_protocol(studies)]
+    return max(found, key=lambda each: _worth(each, protocols.protocol(each.study.spec) == usual), default=None)
+
+
+def _enough(found: Anchors | None, profile: Profile, treatment: Treatment) -> Anchors:
+    if found is None or len(found.settings) < prediction.FEWEST:
         asked = {"profile": profile.entry.key, "pruner": treatment.pruner, "repair": treatment.repair}
-        some = several(len(best.settings), "setting") if best and best.settings else "no setting"
+        some = several(len(found.settings), "setting") if found and found.settings else "no setting"
         raise UserError(
             f"{some} evaluated with {treatment.label} can predict this model, and {prediction.FEWEST} or more are "
             f"needed; this evaluates four: {line('anchors', **asked)}"
         )
-    return best
+    return found
 
 
 def _worth(found: Anchors, usual: bool) -> tuple[bool, bool, int, int]:

@@ -209,10 +209,18 @@ def load(store: Store, entry: Entry) -> Evaluations:
     return replace(found, entries=(entry,), profiles=(looked_at,) if looked_at else ())
 
 
-def read(store: Store, spec: StudySpec, told: Mapping | None = None) -> Evaluations:
-    """Read a study as far as it is measured: what a running job has finished is there already."""
+def read(
+    store: Store, spec: StudySpec, told: Mapping | None = None, treatment: Treatment | None = None
+) -> Evaluations:
+    """Read a study as far as it is measured: what a running job has finished is there already.
+
+    Args:
+        treatment: of the settings that are wanted beside the dense model; None: all.
+    """
     points = []
     for point in spec.points:
+        if treatment and point.setting and point.setting.treatment != treatment:
+            continue
         losses = store.get(spec.evaluated(point))
         answers = {unit.task: store.load(unit) for unit in spec.zero_shot(point)}
         known = {task: each for task, each in answers.items() if each is not None}

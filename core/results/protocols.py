@@ -102,7 +102,8 @@ def usual(groups: Iterable[Evaluations]) -> Protocol | None:
     """
     sizes: Counter[tuple[bool, Protocol]] = Counter()
     for each in groups:
-        sizes[not each.selects, protocol(each.spec)] += len(each.settings)
+        settings = {one.setting.seedless for one in each.spec.points if one.setting}
+        sizes[not each.selects, protocol(each.spec)] += len(settings)
     return max(sizes, key=lambda each: (each[0], sizes[each]), default=(True, None))[1]
 
 

@@ -34,6 +34,7 @@ from core.store.files import (
 )
 from core.store.results import decode, encode
 
+REMEMBERED = (*VIEW_KINDS, "evaluated")  # read once by a process: small, and many
 HOME = Path(__file__).resolve().parent.parent.parent / "cache"
 
 
@@ -125,8 +126,8 @@ class Store:
             Unreadable: a file cannot be read now.
         """
         try:
-            known = stamps(path) if path.parent.name in VIEW_KINDS else ()
-            return _read_view(path, known) if known else _read(path)
+            known = stamps(path) if path.parent.name in REMEMBERED else ()
+            return _read_once(path, known) if known else _read(path)
         except Corrupt as broken:
             self.set_aside(path, broken)
             return None
@@ -270,9 +271,9 @@ def _read(path: Path) -> Entry | None:
     return entry if entry.spec.key == path.name else None
 
 
-@lru_cache(maxsize=2048)
-def _read_view(path: Path, _stamps: tuple) -> Entry | None:
-    """The same of a view, which every run of a page lists, read once for as long as its files stay as they are."""
+@lru_cache(maxsize=4096)
+def _read_once(path: Path, _stamps: tuple) -> Entry | None:
+    """The same of what is listed and compared again and again, for as long as its files stay as they are."""
     return _read(path)
 
 

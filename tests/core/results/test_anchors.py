@@ -101,6 +101,18 @@ def test_the_usual_protocol_predicts_and_where_it_has_too_few_the_one_that_judge
     assert stored(store, profile, WANDA).study.spec.text.sequences == 48
 
 
+def test_of_stored_studies_only_what_may_predict_is_read(
+    store: Store, profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluated(store, profile, [*at(0.4, 0.5, 0.6, 0.7), *at(0.5, pruner="magnitude")])
+    evaluated(store, profile, at(0.5, 0.6), text="another text")
+    read, real = [], Store.get
+    monkeypatch.setattr(Store, "get", lambda self, spec: read.append(spec) or real(self, spec))
+    found = stored(store, profile, WANDA)
+    assert len(found.settings) == 4 and len(read) == 5, "four and the dense model"
+    assert {each.text for each in read} == {found.study.spec.text}
+
+
 def test_a_study_that_was_deleted_takes_its_prediction_with_it(store: Store, profile: Profile) -> None:
     key = evaluated(store, profile, at(0.5, 0.7))
     assert stored(store, profile, WANDA, key)
@@ -142,16 +154,7 @@ def test_allocate_says_the_prediction_and_the_reason_where_there_is_none(
     assert main([*line, "--allocation", "owl:0.6", "--max-loss", "20%"]) == 0
     told = json.loads(capsys.readouterr().out)
     found = told["predicted"]
-    assert {
-        "perplexity",
-        "low",
-        "high",
-        "loss_increase",
-        "pruner",
-        "repair",
-        "anchors",
-        "leave_one_out",
-    } <= found.keys()
+    assert found.keys() >= {*anchors.Prediction._fields, "pruner", "repair", "anchors", "leave_one_out"}
     assert found["pruner"] == "wanda" and len(found["anchors"]) == 4 and told["no_prediction"] is None
     assert found["loss_increase"] <= np.log(1.2) and told["request"]["target"] == pytest.approx(told["budget"])
     assert main([*line, "--allocation", "owl:0.6", "--pruner", "magnitude", "--max-loss", "20%"]) == 2
