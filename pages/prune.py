@@ -45,7 +45,7 @@ if part == "results" and groups:
 else:
     with upper:
         if part == "evaluate":
-            results.known(how.setting, groups, profile)
+            results.known(how.setting, groups, profile, in_view.exact)
             best_known.card(profile, how.setting.allocation.target, how.setting.pruner, "prune.py")
         pruning.bars(in_view)
     if part == "results":

@@ -202,6 +202,15 @@ def test_texts_are_stored_for_every_method_and_sparsity(stored: None, model: War
     assert not model.texts
 
 
+def test_the_slider_says_the_predicted_perplexity(model: Warm) -> None:
+    """With the committed demo and its studies."""
+    cost = [next(each.value for each in opened(method="uniform", zeros=zeros).caption if "measured" in each.value)
+            for zeros in ("0.5", "0.7")]  # fmt: skip
+    pattern = r"Predicted perplexity ([\d.]+), 90 % interval .*; measured ([\d.]+); unpruned 30\.8 \(C4 .*\)\."
+    (half, _), (more, measured) = (map(float, re.fullmatch(pattern, each).groups()) for each in cost)
+    assert half < more == pytest.approx(measured, rel=0.3)
+
+
 def test_ones_own_words_are_continued_and_kept(stored: None, model: Warm) -> None:
     app = opened(write="It was")
     [(asked, waiting)] = model.texts.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 
 import streamlit as st
@@ -15,10 +16,13 @@ from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import per_cent, several
 from core.jobs import warm
+from core.plan.spread import allocate
 from core.store import scenes
+from core.store.cache import Store
 from core.store.scenes import Generated
-from pages.ui import buttons, form, frame, view
+from pages.ui import buttons, form, frame, subject, view
 from pages.ui.lab import answers
+from pages.ui.prune import predicted
 
 METHODS = {"uniform": "Uniform", "owl": "OWL", "response": "Response"}
 USUAL = 0.5
@@ -55,7 +59,12 @@ def show() -> None:
     with left:
         method = form.switch("Spread over layers by", METHODS, "method", "response")
     zeros = view.sync("zeros", SPARSITIES, USUAL)
-    right.select_slider("Weights removed by Wanda", SPARSITIES, key="zeros", format_func=per_cent)
+    with right:
+        st.select_slider("Weights removed by Wanda", SPARSITIES, key="zeros", format_func=per_cent)
+        with suppress(UserError):  # nothing that predicts is committed
+            profile = subject.load(Store().demo().key)
+            setting = prompt(WORDS, method, zeros).setting
+            st.caption(plain(predicted.of(setting, allocate(setting.allocation, profile).exact, profile).said))
     _text(lambda: prompt(words, method, zeros))
 
 

@@ -11,7 +11,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.ask import naming
 from core.ask.settings import Setting
+from core.base.errors import UserError
 from core.base.escape import plain
+from core.base.formats import digits
 from core.plan.spread import Allocation
 from core.results import protocols
 from core.results.comparison import FEWEST_WINDOWS
@@ -21,10 +23,11 @@ from core.results.study_table import rows_of, study_table
 from core.show.figures import Chart, perplexity
 from core.show.figures import evaluation as drawing
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
-from core.show.words import verdicts
+from core.show.words import forecast, verdicts
 from core.store.profiles import Profile
+from core.store.results import Array
 from pages.ui import form, frame, studies, view
-from pages.ui.prune import pruning
+from pages.ui.prune import predicted, pruning
 
 SELECTED = "Picking the winner here overfits; confirm it on another text."
 HEADLINE = (
@@ -65,7 +68,8 @@ def show(
         among: the protocols to choose from.
         upper: the place of the headline, above that of the choices.
     """
-    groups, mine = tuple(among.values()), results.of(setting) if _looked_alike(results, setting, profile) else None
+    groups = tuple(among.values())
+    mine = results.of(setting) if predicted.looked_alike(results, setting, profile) else None
     results = protocols.with_others(results, groups)
     part = _choose_slice(results, setting)
     one = mine and results.of(setting)
@@ -84,11 +88,30 @@ def show(
     _details(shown)
 
 
-def known(setting: Setting, among: Mapping[str, Evaluations], profile: Profile) -> None:
-    """Draw what the setting in view was measured to cost, by the protocol of all pages; nothing where it was not."""
+def known(setting: Setting, among: Mapping[str, Evaluations], profile: Profile, exact: Array) -> None:
+    """Draw what the setting in view costs: as measured, by the protocol of all pages, and as others predict it.
+
+    Args:
+        exact: its sparsity, (layers,) or (layers, linears).
+    """
     place = protocols.place(among.values(), setting.allocation.target, setting.treatment.name, setting)
-    if place and (one := place.evaluations.of(setting)) and _looked_alike(place.evaluations, setting, profile):
+    one = place and place.evaluations.of(setting)
+    if shown := one and predicted.looked_alike(place.evaluations, setting, profile):
         _headline(place.evaluations, {}, one)
+    try:
+        found = predicted.of(setting, exact, profile)
+    except UserError as error:
+        st.caption(plain(f"Nothing predicts this setting: {str(error).partition(';')[0]}."))
+        return
+    if shown:
+        st.caption(plain(found.said), help=plain(forecast.basis(found.anchors)))
+        return
+    about = plain(f"Predicted perplexity of {naming.setting(setting.seedless)}")
+    dense = f"unpruned {found.anchors.study.dense.written}"
+    ends = plain(f"90 % interval {forecast.interval(found.found).partition(' ')[2]}")
+    how = {"delta_color": "off", "delta_arrow": "off", "delta_description": ends}
+    st.metric(about, digits(found.found.perplexity, 3), dense, **how, help=plain(forecast.basis(found.anchors)))
+    studies.badge(found.anchors.study)
 
 
 def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
@@ -106,13 +129,7 @@ def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
 
 def _measured(setting: Setting, profile: Profile, results: Evaluations, part: Slice) -> bool:
     """Whether a setting was evaluated there, as this profile allocates it."""
-    return results.of(setting) in results.within(part) and _looked_alike(results, setting, profile)
-
-
-def _looked_alike(results: Evaluations, setting: Setting, profile: Profile) -> bool:
-    """Whether a setting is the allocation of this profile where these results have it."""
-    asked = setting.allocation
-    return not (asked.base.profiled or asked.correction.strength) or profile.entry.key in results.profiles
+    return results.of(setting) in results.within(part) and predicted.looked_alike(results, setting, profile)
 
 
 def _headline(results: Evaluations, among: Mapping[str, Evaluations], one: EvaluatedSetting) -> None:
