@@ -14,7 +14,7 @@ from core.cli import app
 
 def given(line: str) -> tuple[str, SimpleNamespace]:
     """The command and the values of its options."""
-    for module in ("best", "comparing", "measuring", "studying"):
+    for module in ("best", "measuring", "studying"):
         importlib.import_module(f"core.cli.{module}")  # each registers its commands
     words = shlex.split(line)
     assert words[:3] == ["python", "-m", "core"]

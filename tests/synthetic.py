@@ -241,7 +241,7 @@ def _point(profile: ProfileSpec, setting: Setting | None, layers: int) -> Point:
         sparsity=tuple(map(tuple, sparsity.tolist())) if sparsity.ndim > 1 else tuple(sparsity.tolist()),
         pattern=setting.pattern,
         true_sequential=setting.true_sequential,
-        calibration=drawn if setting.reads_text else None,
+        calibration=drawn if setting.treatment.reads_text else None,
     )
     return Point(setting=setting, pruned=pruned)
 

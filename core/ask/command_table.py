@@ -105,6 +105,7 @@ CACHE = Option("cache", "Folder for results, in place of cache/.", kind=Path)
 JSON = Option("json", "One JSON object on stdout, nothing else there.", False, bool)
 DEVICE = Option("device", "cpu, cuda, cuda:1, mps or auto.", "auto", always=True)
 ACCEPT = Option("accept_imported", "Let imported results answer too; else they are only shown.", False, bool)
+OVERWRITE = Option("overwrite", "Replace an earlier export there.", False, bool)
 RUN = (DEVICE, CACHE, ACCEPT, JSON)
 SPREAD = (
     Option("part", "One share of the work, as in 2/8; whoever does the last one makes the whole."),
@@ -124,6 +125,10 @@ _window = (
     _of_profile("text.documents", **_documents),
 )
 _pruner = {"help": f"{either(PRUNERS)}.", "always": True}
+_treated = (
+    _of_study("settings.0.pruner", **_pruner),
+    _of_study("settings.0.repair", help=f"{either(REPAIRS)}: solve the weights that stay anew."),
+)
 
 
 def _calibrated() -> tuple[Option, ...]:
@@ -185,16 +190,14 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
     ),
     "anchors": (
         Option("profile", "The profile of the model; its curves are what predicts.", "demo", always=True),
-        _of_study("settings.0.pruner", **_pruner),
-        _of_study("settings.0.repair", help=f"{either(REPAIRS)}: solve the weights that stay anew."),
+        *_treated,
         *_calibrated(),
         *_judged("evaluate", "evaluate_documents")[:3],
         *RUN,
     ),
     "prune": (
         *MODEL,
-        _of_study("settings.0.pruner", **_pruner),
-        _of_study("settings.0.repair", help=f"{either(REPAIRS)}: solve the weights that stay anew."),
+        *_treated,
         Option("allocation", f"{METHOD}; else uniform:0.7, or what the pattern fixes.", of=("settings.0.allocation",),
                always=True, write=grammar.write),
         _of_study("settings.0.pattern"),
@@ -204,7 +207,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         _of_study("settings.0.calibration_seed", name="seed", always=True),
         *_judged("evaluate", "evaluate_documents"),
         Option("export", "Write the pruned model to this folder too."),
-        Option("overwrite", "Replace an earlier export there.", False, bool),
+        OVERWRITE,
         *RUN,
     ),
     "evaluate": (
@@ -254,7 +257,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option("key", "Of a study or a best setting, or the beginning of one.", ..., argument=True),
         Option("to", "The folder to write.", ..., Path),
         Option("setting", "Which one of a study: its name, or a part that no other name has."),
-        Option("overwrite", "Replace an earlier export there.", False, bool),
+        OVERWRITE,
         DEVICE,
         CACHE,
         JSON,

@@ -20,7 +20,6 @@ from core.ask.studies import StudyRequest
 from core.ask.typed import absolute, numbers, with_paths
 from core.base.errors import UserError
 from core.base.spec import Spec, checked, look_up, revised
-from core.kinds import Perturbation
 
 PROGRAM = ("python", "-m", "core")
 Said = dict[str, Any]
@@ -60,14 +59,9 @@ def _measure(said: Said, given: Mapping[str, Any]) -> Said:
     text = {"sequences": preset.sequences, "length": preset.length} | said["text"]
     if not (given["perturb"] or given["seeds"]):
         return said | {"text": text, "measurements": preset.measurements}
-    asked = [_placed(perturbation(part)) for each in given["perturb"] for part in each.split(",")]
+    asked = [perturbation(part).sourced(absolute) for each in given["perturb"] for part in each.split(",")]
     asked = asked or [each.perturbation for each in preset.measurements]
     return said | {"text": text, "measurements": measurements(asked, numbers(given["seeds"] or "0"))}
-
-
-def _placed(asked: Perturbation) -> Perturbation:
-    """A perturbation whose checkpoint is found from any working directory."""
-    return asked.model_copy(update={"source": absolute(asked.source)}) if asked.compares else asked
 
 
 def _compare(said: Said, given: Mapping[str, Any]) -> Said:
@@ -114,7 +108,10 @@ def command_line(request: Asked, device: str | None = None, cache: Path | None =
     name = _command_of(request)
     values = _values(request, name)
     if not isinstance(request, MeasureRequest):  # its options say all but which perturbation has which seeds
-        _check_said(request, _built(name, values), name)
+        again = _built(name, values)
+        for each in type(request).model_fields:
+            if getattr(again, each) != getattr(request, each):
+                raise UserError(f"`{name}` has no option for this {each}: {getattr(request, each)!r}")
     return line(name, **values | {"device": device, "cache": cache, **more})
 
 
@@ -131,12 +128,6 @@ def line(command: str, **values: object) -> str:
 def quoted(line: Iterable[str]) -> str:
     """Words as this system's shell reads them."""
     return subprocess.list2cmdline(list(line)) if sys.platform == "win32" else shlex.join(line)
-
-
-def _check_said(request: Asked, again: Asked, name: str) -> None:
-    odd = next((each for each in type(request).model_fields if getattr(again, each) != getattr(request, each)), None)
-    if odd:
-        raise UserError(f"`{name}` has no option for this {odd}: {getattr(request, odd)!r}")
 
 
 def _command_of(request: Asked) -> str:

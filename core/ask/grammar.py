@@ -150,15 +150,9 @@ def said(asked: AllocationRequest, more: Mapping[str, object] | None = None) -> 
     Args:
         more: further words, name -> value.
     """
-    usual = AllocationRequest()
     fix = asked.correction.model_dump(exclude_defaults=True)
     if asked.correction.strength:
         fix = {"strength": asked.correction.strength, "driver": asked.correction.driver} | fix
-    whole = {name: getattr(asked, name) for name in OF_ALLOCATION if getattr(asked, name) != getattr(usual, name)}
+    whole = asked.model_dump(include={*OF_ALLOCATION}, exclude_defaults=True)
     every = asked.base.said | fix | whole | dict(more or {})
-    return " ".join([asked.base.kind, *(f"{name}={written(value)}" for name, value in every.items())])
-
-
-def written(value: object) -> str:
-    """A value as the grammar says it: `0.3`, `yes`."""
-    return ("no", "yes")[value] if isinstance(value, bool) else word(value)
+    return " ".join([asked.base.kind, *(f"{name}={word(value)}" for name, value in every.items())])

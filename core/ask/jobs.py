@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, Union
+from typing import Any, Union
 
 import numpy as np
-from pydantic import Field, model_validator
 
 from core.ask.measurements import MeasureRequest, ProfileSpec
 from core.ask.requests import BestRequest, BestSpec, ExportRequest, ExportSpec
@@ -24,14 +23,8 @@ from core.base.spec import Spec, View
 class Share(Spec):
     """Which share: the second of eight. Shares are the same wherever and whenever they are asked for."""
 
-    part: int = Field(ge=1)
-    of: int = Field(ge=1)
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
-        if self.part > self.of:
-            raise ValueError(f"there is no share {self.part} of {self.of}")
-        return self
+    part: int
+    of: int
 
     @property
     def name(self) -> str:

@@ -110,7 +110,7 @@ def question(sentence: str, word: str, first: bool = False, token: int | None = 
     return checked(Question, sentence=sentence, perturbation=asked, token=token, model=model)
 
 
-def prompt(text: str, allocation: str, sparsity: float, tokens: int = 40, model: str = "demo") -> Prompt:
+def prompt(text: str, allocation: str, sparsity: float, tokens: int = 40) -> Prompt:
     """A continuation as the lab's page asks for it.
 
     Args:
@@ -121,7 +121,7 @@ def prompt(text: str, allocation: str, sparsity: float, tokens: int = 40, model:
         UserError: an empty prompt, an unknown allocation, a sparsity that cannot be, or a pruner that takes too long.
     """
     written = read_setting(f"{tuned(allocation, sparsity)}:{sparsity:g}")
-    return checked(Prompt, prompt=text, setting=written, tokens=tokens, model=model)
+    return checked(Prompt, prompt=text, setting=written, tokens=tokens)
 
 
 def tuned(allocation: str, sparsity: float) -> str:

@@ -89,6 +89,11 @@ class DifferenceSpec(Spec):
     method: Literal[1] = 1
 
 
+def _on_text(form: type[OnText]) -> property:
+    """The unit of a form that a profile looks at."""
+    return property(lambda profile: form(model=profile.model, text=profile.text))
+
+
 class ProfileSpec(View):
     """A view over units: everything measured of one model on one text."""
 
@@ -100,25 +105,14 @@ class ProfileSpec(View):
     removal: bool = added(False, "what LSA looks at is measured too")
     methods: tuple[tuple[str, Method], ...] = added((), "of the pruners it prunes by, where that is not the first one")
 
-    @property
-    def activation(self) -> ActivationSpec:
-        return ActivationSpec(model=self.model, text=self.text)
-
-    @property
-    def floor(self) -> FloorSpec:
-        return FloorSpec(model=self.model, text=self.text)
+    activation = _on_text(ActivationSpec)
+    floor = _on_text(FloorSpec)
+    scores = _on_text(ScoreSpec)
+    removed = _on_text(RemovalSpec)
 
     @property
     def weights(self) -> WeightSpec:
         return WeightSpec(model=self.model)
-
-    @property
-    def scores(self) -> ScoreSpec:
-        return ScoreSpec(model=self.model, text=self.text)
-
-    @property
-    def removed(self) -> RemovalSpec:
-        return RemovalSpec(model=self.model, text=self.text)
 
     def unit(self, measurement: Measurement) -> PerturbedSpec:
         method = max((dict(self.methods).get(name, 1) for name in _pruners([measurement])), default=1)
@@ -207,11 +201,8 @@ def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (
 
 def identified(asked: Iterable[Measurement], others: Mapping[str, str]) -> tuple[Measurement, ...]:
     """The same measurements with each checkpoint by the hash of its files; `others` tells it by what was typed."""
-
-    def hashed(kind: Perturbation) -> Perturbation:
-        return kind.model_copy(update={"source": others[kind.source]}) if kind.compares else kind
-
-    return tuple(each.model_copy(update={"perturbation": hashed(each.perturbation)}) for each in asked)
+    hashed = others.__getitem__
+    return tuple(each.model_copy(update={"perturbation": each.perturbation.sourced(hashed)}) for each in asked)
 
 
 def expanded(asked: Iterable[Measurement], linears: Iterable[str]) -> tuple[Measurement, ...]:

@@ -13,7 +13,7 @@ from core.ask.inputs import TextSpec
 from core.ask.typed import from_text
 from core.base.spec import Spec, added, checked, number
 from core.kinds import Uniform
-from core.kinds.patterns import pattern as read_pattern
+from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import PRUNERS, USUAL, Method, Pruner, Repair, Treatment
 
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
@@ -80,18 +80,13 @@ class Setting(Spec):
         return Treatment(self.pruner, self.repair)
 
     @property
-    def reads_text(self) -> bool:
-        """Whether it looks at a calibration text; else every calibration seed gives the same weights."""
-        return self.treatment.reads_text
-
-    @property
     def name(self) -> str:
         """The setting in the one grammar: `owl m=5 lam=0.08 by=sparsegpt calibration_seed=1:0.7`.
 
         `read_setting` reads it back, but where the allocation was set by hand, whose numbers no line tells.
         """
-        usual = {word: type(self).model_fields[field].default for word, field in WORDS.items()}
-        said = {word: getattr(self, WORDS[word]) for word in usual if getattr(self, WORDS[word]) != usual[word]}
+        own = self.model_dump(include={*WORDS.values()}, exclude_defaults=True)
+        said = {word: own[field] for word, field in WORDS.items() if field in own}
         return f"{grammar.said(self.allocation, said)}:{number(self.allocation.target)}"
 
 

@@ -85,7 +85,9 @@ def number(value: float) -> str:
 
 
 def word(value: object) -> str:
-    """A value in words: a number as `number` writes it, everything else as it is."""
+    """A value in words: a number as `number` writes it, a truth as `yes` or `no`, everything else as it is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return number(value) if isinstance(value, float) else str(value)
 
 

@@ -91,9 +91,14 @@ def study(given: SimpleNamespace) -> None:
     store = Store(given.cache, given.accept_imported)
     entry = run_shares(read_study(given.file), store, given)
     if entry is not None:
-        found = evaluations.load(store, entry)
-        predicted = anchors.from_others(store, found)
-        say_json({"key": entry.key, **study_json(found, predicted)}) if given.json else study_table(found, predicted)
+        _say_study(store, entry, given.json)
+
+
+def _say_study(store: Store, entry: Entry, json: bool) -> Evaluations:
+    found = evaluations.load(store, entry)
+    predicted = anchors.from_others(store, found)
+    say_json({"key": entry.key, **study_json(found, predicted)}) if json else study_table(found, predicted)
+    return found
 
 
 @command("anchors")
@@ -104,12 +109,8 @@ def anchor(given: SimpleNamespace) -> None:
     pruned = treatment(given.pruner, given.repair)
     request = anchors.study(profile, pruned, request_of("anchors", **vars(given)))
     entry = run(request, store, machine.asked(given.device), {})
-    found = evaluations.load(store, entry)
-    predicted = anchors.from_others(store, found)
-    if given.json:
-        say_json({"key": entry.key, **study_json(found, predicted)})
-    else:
-        study_table(found, predicted)
+    found = _say_study(store, entry, given.json)
+    if not given.json:
         try:
             say(forecast.basis(anchors.anchors([found], profile, pruned)))
         except UserError as reason:  # pruning raised no loss, or broke the model

@@ -14,7 +14,7 @@ from core.ask.settings import PrunedSpec, Setting, Sparsity
 from core.ask.studies import EvaluationRequest, Point, StudyRequest, StudySpec, TaskSpec
 from core.base.errors import UserError
 from core.evaluate import zeroshot
-from core.kinds.patterns import pattern
+from core.kinds.selection import pattern
 from core.measure.pruning import Plan, prune_layers
 from core.measure.pruning import check as check_plan
 from core.models import anatomy
@@ -58,7 +58,7 @@ def check(request: StudyRequest | ExportRequest, reader: Reader, store: Store) -
     if isinstance(request, StudyRequest):
         windows(request.evaluation.text, reader)
         _tasks(request.evaluation)
-    if any(each.reads_text for each in settings):
+    if any(each.treatment.reads_text for each in settings):
         windows(request.calibration, reader)
     profile = profile_of(request.profile, reader.source, store)
     parameters = linear_parameters(profile) if profile else np.empty((0, 0))
@@ -118,7 +118,7 @@ def point(
     """
     sparsity = sparsities(setting, loaded, profile_of(request.profile, loaded.source, store))
     read = None
-    if setting.reads_text:
+    if setting.treatment.reads_text:
         draw = request.calibration.model_copy(update={"seed": setting.calibration_seed})
         read = windows(draw, loaded)
         calibration.setdefault(read.spec.key, read)

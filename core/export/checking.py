@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from core.base.formats import per_cent
-from core.kinds.patterns import Pattern
+from core.kinds.selection import Pattern
 from core.models import anatomy, placement
 from core.models.loading import Loaded, load_tokenizer
 from core.models.placement import pieces, streamed

@@ -18,7 +18,7 @@ from core.export.card import RECIPE, Card, Exported, card_text, recipe_json, siz
 from core.export.card_facts import card_of, measured
 from core.export.checking import count, off_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
-from core.kinds.patterns import pattern
+from core.kinds.selection import pattern
 from core.measure.pruning import restored
 from core.models import anatomy, work
 from core.models.loading import Loaded

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from pydantic import Field
 
 from core.base.spec import Array, Spec
 
@@ -17,6 +18,10 @@ Evidence = Any
 def steps(low: float, high: float, step: float) -> tuple[float, ...]:
     """Numbers from low to high, both included."""
     return tuple(round(low + i * step, 6) for i in range(round((high - low) / step) + 1))
+
+
+HALF_WIDTHS = steps(0, 0.3, 0.01)
+HalfWidth = Annotated[float, Field(ge=0, le=0.5, description="half width of the band, sparsity units")]
 
 
 @dataclass(frozen=True)

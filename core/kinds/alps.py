@@ -7,9 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core.kinds.patterns import Pattern
 from core.kinds.refit import damped, solved
-from core.kinds.selection import least_of_all
+from core.kinds.selection import Pattern, least_of_all
 
 if TYPE_CHECKING:
     from torch import Tensor

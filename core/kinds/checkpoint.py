@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Literal
 
 from pydantic import Field
 
@@ -36,9 +36,8 @@ class Checkpoint(Kind):
     def short(self) -> str:
         return model_name(self.source)
 
-    def told(self, provenance: Mapping[str, Any]) -> Checkpoint:
-        typed = provenance.get("checkpoints", {}).get(self.source, self.source)
-        return self.model_copy(update={"source": typed})
+    def sourced(self, read: Callable[[str], str]) -> Checkpoint:
+        return self.model_copy(update={"source": read(self.source)})
 
     def apply(self, at: Injection) -> Stream:
         return at.replaced(self.source)

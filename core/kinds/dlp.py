@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from core.base.spec import Array
-from core.kinds.allocator import Allocator, Evidence, Parameter, band, spared, steps
+from core.kinds.allocator import HALF_WIDTHS, Allocator, Evidence, HalfWidth, Parameter, band, spared
 
 STATISTICS = {"mean": "mean", "median": "median"}
 
@@ -33,9 +33,7 @@ class Dlp(Allocator):
     reference = True
 
     kind: Literal["dlp"] = "dlp"
-    alpha: Annotated[float, Parameter("Half width α, sparsity", steps(0, 0.3, 0.01), "half width α")] = Field(
-        0.15, ge=0, le=0.5, description="half width of the band, sparsity units"
-    )
+    alpha: Annotated[HalfWidth, Parameter("Half width α, sparsity", HALF_WIDTHS, "half width α")] = 0.15
     statistic: Annotated[
         Literal["mean", "median"],
         Parameter("Scores by", tuple(STATISTICS), "scores by", STATISTICS, key="scores", quiet=True),

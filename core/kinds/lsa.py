@@ -9,7 +9,7 @@ from pydantic import Field
 
 from core.base.errors import UserError
 from core.base.spec import Array
-from core.kinds.allocator import Allocator, Evidence, Parameter, band, spared, steps, unit
+from core.kinds.allocator import HALF_WIDTHS, Allocator, Evidence, HalfWidth, Parameter, band, spared, unit
 
 GRANULARITIES = {"layer": "one per layer", "half": "attention and FFN apart"}
 BUDGET = Parameter("Budget", tuple(GRANULARITIES), "budget", GRANULARITIES, titles={"half": "per half"})
@@ -38,9 +38,7 @@ class Lsa(Allocator):
     reference = True
 
     kind: Literal["lsa"] = "lsa"
-    width: Annotated[float, Parameter("Half width, sparsity", steps(0, 0.3, 0.01), "half width")] = Field(
-        0.15, ge=0, le=0.5, description="half width of the band, sparsity units"
-    )
+    width: Annotated[HalfWidth, Parameter("Half width, sparsity", HALF_WIDTHS, "half width")] = 0.15
     per: Annotated[Literal["layer", "half"], BUDGET] = Field(
         "layer", description="layer, or half: attention and FFN apart"
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.kinds.patterns import Pattern
-from core.kinds.selection import least_of_all
+from core.kinds.selection import Pattern, least_of_all
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from core.base.spec import Array
-from core.kinds.allocator import Allocator, Evidence, Parameter, band, steps
+from core.kinds.allocator import HALF_WIDTHS, Allocator, Evidence, HalfWidth, Parameter, band
 
 OUTLIER_THRESHOLDS = tuple(2 + step / 2 for step in range(21))  # M: 2 to 12
 
@@ -37,9 +37,7 @@ class Owl(Allocator):
     m: Annotated[float, Parameter("Outlier threshold M, × mean score", OUTLIER_THRESHOLDS, "threshold M")] = Field(
         5.0, description="outlier threshold, in multiples of the mean score, 2 to 12 in steps of 0.5"
     )
-    lam: Annotated[float, Parameter("Half width λ, sparsity", steps(0, 0.3, 0.01), "λ")] = Field(
-        0.08, ge=0, le=0.5, description="half width of the band, sparsity units"
-    )
+    lam: Annotated[HalfWidth, Parameter("Half width λ, sparsity", HALF_WIDTHS, "λ")] = 0.08
 
     @model_validator(mode="after")
     def _measured_threshold(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 from core.base.formats import per_cent
@@ -69,9 +69,14 @@ class Kind(Spec):
         """Whether nothing but the strength tells the two apart."""
         return self.model_dump(exclude={self.varies}) == other.model_dump(exclude={self.varies})
 
+    def sourced(self, read: Callable[[str], str]) -> Self:
+        """The same with what names its other checkpoint read anew: a path made whole, or by the hash of its files."""
+        return self
+
     def told(self, provenance: Mapping[str, Any]) -> Self:
         """The same in the words of who asked, where the spec holds a hash in place of a path."""
-        return self
+        typed = provenance.get("checkpoints", {})
+        return self.sourced(lambda hashed: typed.get(hashed, hashed))
 
     def apply(self, at: Injection) -> Stream:
         """The perturbed output of the layer on its clean input, (sequences, tokens, width)."""

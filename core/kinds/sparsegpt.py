@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from core.kinds.patterns import Pattern
 from core.kinds.refit import damped
-from core.kinds.selection import least, least_of_groups
+from core.kinds.selection import Pattern, least, least_of_groups
 
 if TYPE_CHECKING:
     from torch import Tensor

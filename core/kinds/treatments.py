@@ -36,11 +36,6 @@ class PrunerRow:
     method: int = 1  # raised whenever its numbers change: what was measured by an earlier one is told apart
     earlier: str = ""  # what that did otherwise, in words
 
-    @property
-    def reads_text(self) -> bool:
-        """Whether it looks at the linears' inputs, and so at a calibration text."""
-        return self.statistic != "none"
-
     def at(self, method: int) -> str:
         """An earlier version in words, `Wanda with ...`; empty for the present one."""
         return "" if method == self.method else f"{self.label} with {self.earlier}"
@@ -123,7 +118,7 @@ REPAIRS = {
 NO_REPAIR = "none"  # where a repair is asked for unless it is refused
 USUAL = "wanda"
 PRUNER_LABELS = {name: row.label for name, row in PRUNERS.items()}
-WITHOUT_TEXT = tuple(name for name, row in PRUNERS.items() if not row.reads_text)
+WITHOUT_TEXT = tuple(name for name, row in PRUNERS.items() if row.statistic == "none")
 
 
 @dataclass(frozen=True)
@@ -144,16 +139,14 @@ class Treatment:
     @property
     def statistics(self) -> tuple[Statistic, ...]:
         """What has to be known of the linears' inputs, each once; empty where nothing is looked at."""
-        repair = REPAIRS[self.repair] if self.repair else None
-        found = (
-            PRUNERS[self.pruner].statistic,
-            "second_moment" if repair else "none",
-            "pull" if repair and repair.follows else "none",
-        )
+        found = [PRUNERS[self.pruner].statistic]
+        if self.repair:
+            found += ["second_moment", "pull" if REPAIRS[self.repair].follows else "none"]
         return tuple(dict.fromkeys(each for each in found if each != "none"))
 
     @property
     def reads_text(self) -> bool:
+        """Whether it looks at the linears' inputs; else every calibration text and seed gives the same weights."""
         return bool(self.statistics)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.kinds.patterns import Pattern
-from core.kinds.selection import least_by_row, least_of_groups
+from core.kinds.selection import Pattern, least_by_row, least_of_groups
 
 if TYPE_CHECKING:
     from torch import Tensor

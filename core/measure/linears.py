@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from core.base.errors import Broken, UserError
 from core.base.formats import either
-from core.kinds.patterns import Pattern
+from core.kinds.selection import Pattern
 from core.kinds.treatments import PRUNERS, REPAIRS, WITHOUT_TEXT, Statistic, Treatment
 from core.models.anatomy import Linear
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core.base.errors import UserError
-from core.kinds.patterns import Pattern
+from core.kinds.selection import Pattern
 from core.kinds.treatments import Statistic, Treatment, treatment
 from core.measure.dense_path import DensePath
 from core.measure.linears import Statistics, Sums, pruned, watched

@@ -18,7 +18,7 @@ from core.ask.study_file import read_study
 from core.ask.typed import numbers, span
 from core.base.errors import UserError
 from core.evaluate import task_files
-from core.kinds.patterns import pattern
+from core.kinds.selection import pattern
 from core.models import loading, windows
 from core.models.sources import locate
 from core.store.cache import Store

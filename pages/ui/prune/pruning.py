@@ -18,7 +18,7 @@ from core.ask.typed import absolute, numbers
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import per_cent
-from core.kinds.patterns import pattern as read_pattern
+from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import REPAIRS, USUAL
 from core.models.sources import refuse_fetch
 from core.plan.spread import Allocation, allocate

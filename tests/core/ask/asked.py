@@ -11,7 +11,7 @@ from core.ask.allocations import AllocationRequest, Control, Correction
 from core.ask.settings import Setting, uniform
 from core.kinds import BASES
 from core.kinds.owl import OUTLIER_THRESHOLDS
-from core.kinds.patterns import pattern as read_pattern
+from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import OF_ONE_LAYER, PRUNERS, REPAIRS
 
 shares = st.floats(0, 1, exclude_max=True)

@@ -6,8 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core.kinds.patterns import Pattern
-from core.kinds.selection import least
+from core.kinds.selection import Pattern, least
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from core.kinds.patterns import Pattern, pattern
+from core.kinds.selection import Pattern, pattern
 from core.kinds.treatments import PRUNERS
 from core.measure.linears import Sums
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core.kinds.magnitude import magnitude
-from core.kinds.patterns import Pattern, pattern
-from core.kinds.selection import least, least_by_row
+from core.kinds.selection import Pattern, least, least_by_row, pattern
 from core.kinds.treatments import PRUNERS, PrunerRow
 from core.kinds.wanda import wanda
 

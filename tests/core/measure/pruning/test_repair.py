@@ -11,8 +11,8 @@ from torch import Tensor
 from core.base.errors import Broken
 from core.kinds import refit as repair
 from core.kinds.magnitude import magnitude
-from core.kinds.patterns import Pattern
 from core.kinds.refit import errors, refit
+from core.kinds.selection import Pattern
 from core.kinds.sparsegpt import sparsegpt
 from core.kinds.wanda import wanda
 

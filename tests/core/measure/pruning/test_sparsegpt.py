@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.base.errors import Broken
-from core.kinds.patterns import Pattern
+from core.kinds.selection import Pattern
 from core.kinds.sparsegpt import BLOCK, sparsegpt
 
 Array = np.ndarray

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from core.base.errors import Broken
 from core.kinds import alps as splitting
 from core.kinds import refit as mending
-from core.kinds.patterns import Pattern
 from core.kinds.refit import refit
+from core.kinds.selection import Pattern
 from core.kinds.treatments import PRUNERS
 from core.measure import recording
 from core.measure.pruning import Plan, prune_layers, restored
