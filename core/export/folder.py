@@ -29,7 +29,7 @@ from core.models.provenance import provenance
 from core.models.saving import save
 from core.models.windows import Windows
 from core.store.cache import Entry, Store
-from core.store.files import readable, temporary_path, temporary_prefix
+from core.store.files import flush, readable, temporary_path, temporary_prefix
 from core.store.results import Array
 
 Step = Callable[[str], None]  # told what happens next; may raise Cancelled
@@ -118,17 +118,18 @@ def _exported(
 
 
 def _put_in_place(temporary: Path, folder: Path) -> None:
-    """Rename; what lay there before is deleted once the new folder stands, and comes back if it cannot."""
-    if not folder.exists():
-        temporary.rename(folder)
-        return
+    """Rename, safe from a power cut too; what lay there is deleted once the new folder stands, or comes back."""
+    flush(*temporary.rglob("*"), temporary)
     former = temporary_path(folder, journal.FORMER)
-    folder.rename(former)
+    if earlier := folder.exists():
+        folder.rename(former)
     try:
         temporary.rename(folder)
     except OSError:
-        former.rename(folder)
+        if earlier:
+            former.rename(folder)
         raise
+    flush(folder.parent)
     shutil.rmtree(former, ignore_errors=True)
 
 

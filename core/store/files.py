@@ -100,7 +100,7 @@ def write_folder(path: Path, files: dict[str, bytes], replace: bool = False, dur
             (temporary / name).write_bytes(data)
         os.chmod(temporary, 0o755)
         if durable:
-            _flush(*temporary.iterdir(), temporary)
+            flush(*temporary.iterdir(), temporary)
         if replace:
             discard(path)
         try:
@@ -110,7 +110,7 @@ def write_folder(path: Path, files: dict[str, bytes], replace: bool = False, dur
                 discard(path)  # half deleted once
                 temporary.rename(path)
         if durable:
-            _flush(path.parent)
+            flush(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return path
@@ -126,16 +126,16 @@ def write_file(path: Path, data: bytes, durable: bool = True) -> None:
             file.write(data)
         os.chmod(temporary, 0o644)  # a temporary file is made for its owner alone
         if durable:
-            _flush(Path(temporary))
+            flush(Path(temporary))
         patiently(lambda: os.replace(temporary, path))
         if durable:
-            _flush(path.parent)
+            flush(path.parent)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def _flush(*paths: Path) -> None:
+def flush(*paths: Path) -> None:
     """Have the system write files, and the names in folders, to the disk itself."""
     windows = os.name == "nt"
     for path in paths:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -197,6 +199,22 @@ def test_an_earlier_export_is_replaced_only_if_told(llama: Loaded, tmp_path: Pat
     export(llama, out, replace(CARD, title="Second"), SPARSITY, overwrite=True)
     assert "# Second" in (out / "README.md").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_power_cut_leaves_the_earlier_export_or_the_new_one(
+    llama: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that was written is on the disk before it gets its name, and its name is before the earlier one goes."""
+    out = export(llama, tmp_path / "out", CARD, SPARSITY).path
+    did: list[object] = []
+    rename = Path.rename
+    monkeypatch.setattr(os, "fsync", lambda handle: did.append(os.fstat(handle).st_ino))
+    monkeypatch.setattr(Path, "rename", lambda self, to: (did.append(to), rename(self, to))[1])
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **_: path.exists() and did.append("deleted"))
+    export(llama, out, replace(CARD, title="Second"), SPARSITY, overwrite=True)
+    renamed = did.index(out)
+    assert {each.stat().st_ino for each in (out, *out.iterdir())} <= set(did[:renamed])
+    assert did[renamed + 1 :] == [tmp_path.stat().st_ino, "deleted"]
 
 
 def test_what_no_export_wrote_is_never_replaced(llama: Loaded, tmp_path: Path, refused: Callable) -> None:
