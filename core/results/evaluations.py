@@ -209,9 +209,7 @@ def load(store: Store, entry: Entry) -> Evaluations:
     return replace(found, entries=(entry,), profiles=(looked_at,) if looked_at else ())
 
 
-def read(
-    store: Store, spec: StudySpec, told: Mapping | None = None, treatment: Treatment | None = None
-) -> Evaluations:
+def read(store: Store, spec: StudySpec, told: Mapping | None = None, treatment: Treatment | None = None) -> Evaluations:
     """Read a study as far as it is measured: what a running job has finished is there already.
 
     Args:

@@ -155,11 +155,6 @@ class Table:
         writer.writerows(zip(*self.numbers.values(), strict=True))
         return text.getvalue()
 
-    @property
-    def markdown(self) -> str:
-        heads, *rows = self.texts
-        return markdown(heads, rows)
-
     def only(self, *names: str) -> Table:
         """Some columns, in this order; those that it lacks are left out."""
         return replace(self, columns={name: self.columns[name] for name in names if name in self.columns})
@@ -222,9 +217,3 @@ def _parts(name: str, value: Any) -> dict[str, Any]:
     if value.seeds.certain:
         found |= {f"{of} low, seeds": value.seeds.low, f"{of} high, seeds": value.seeds.high}
     return found
-
-
-def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table, with the end of its last line."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)

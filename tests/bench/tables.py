@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.show.report import questions
@@ -11,10 +12,23 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 NAME = "the lowest perplexity"
 
 
+def markdown(heads: Sequence[str], *rows: Sequence[str]) -> str:
+    """A Markdown table, with the end of its last line."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def answered(found: questions.Answer) -> str:
+    """The table for readers, its sentences, and what measures it again."""
+    command = f"`{found.question.command}` measures it again.\n"
+    return "\n".join([markdown(*found.table.read.texts), *(f"{each}\n" for each in found.sentences), command])
+
+
 def written(text: str) -> str:
     """A text with what stands between the marks of the table made anew."""
+    table = answered(questions.answer(NAME))
     first, last = f"<!-- {NAME} -->\n", f"<!-- end of {NAME} -->"
-    return re.sub(f"{first}.*?{last}", lambda _: first + questions.answer(NAME).markdown + last, text, flags=re.DOTALL)
+    return re.sub(f"{first}.*?{last}", lambda _: first + table + last, text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":

@@ -101,16 +101,12 @@ def against_uniform(
     found: Evaluations, part: Slice, shown: EvaluatedSetting | None, look: Palette = LIGHT
 ) -> Chart | None:
     """The methods of a slice against its uniform setting; None where there is nothing but uniform."""
-    asked = _few([one for one in found.within(part) if one.uniform], shown)
-    rows = {one.name: one.against_uniform.quoted for one in asked}
+    asked = [one for one in found.within(part) if one.uniform]
+    few = len(asked) <= FEW_ROWS  # else without the corrections that are not in view
+    rows = {one.name: one.against_uniform.quoted for one in asked if few or not one.strength or one is shown}
     if not any(np.isfinite(row.value) for row in rows.values()):
         return None
     return changes(rows, shown.name if shown else None, "uniform", look)
-
-
-def _few(settings: list[EvaluatedSetting], shown: EvaluatedSetting | None) -> list[EvaluatedSetting]:
-    """Settings as rows; where they are many, without the corrections that are not in view."""
-    return [one for one in settings if len(settings) <= FEW_ROWS or not one.strength or one is shown]
 
 
 def corrected_bases(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:

@@ -154,20 +154,15 @@ def crossing_said(verdicts: Sequence[Sequence[str | None]], cross: Array) -> str
         always = [i for i, every in enumerate(layers) if set(every) == {verdict}]
         said += [f"every measured size is {verb} at {named(always)}"] if always else []
     if turning:
-        said.append(
-            f"small sizes are amplified and large ones absorbed at {named(turning)}, switching {_at(cross[turning])}"
-        )
+        low, high = digits(cross[turning].min()), digits(cross[turning].max())
+        where = f"size {low}" if low == high else f"sizes between {low} and {high}"
+        said.append(f"small sizes are amplified and large ones absorbed at {named(turning)}, switching at {where}")
     return f"Gaussian noise: {'; '.join(said) or 'no layer certainly switches from amplifying to absorbing'}."
 
 
 def _turns(verdicts: Sequence[str]) -> bool:
     """Whether a small size is amplified for certain and a larger one absorbed."""
     return "amplifies" in verdicts and "absorbs" in verdicts[verdicts.index("amplifies") :]
-
-
-def _at(sizes: Array) -> str:
-    low, high = digits(sizes.min()), digits(sizes.max())
-    return f"at size {low}" if low == high else f"at sizes between {low} and {high}"
 
 
 # --- tensors of layers ----------------------------------------------------------------------------------------------

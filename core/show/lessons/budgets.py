@@ -14,7 +14,7 @@ from core.plan.curves import check_finite
 from core.plan.spread import family
 from core.results.anchors import Anchors
 from core.results.propagation import unreadable
-from core.show.lessons.shared import DRIVER, EVERY, TARGET, check_several, of, ordinal, ref
+from core.show.lessons.shared import DRIVER, EVERY, TARGET, Noted, check_several, of, ordinal, ref
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -91,17 +91,11 @@ def _favoured(strength: float, step: int) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Alone:
+class Alone(Noted):
     """What pruning each layer alone does to the output."""
 
     sparsities: list[float]  # ascending
     harm: Array  # (sparsities, layers) KL divergence, nats
-    at: int  # index of the usual sparsity
-    notes: tuple[str, ...]  # (sparsities) which layer hurts most
-
-    @property
-    def said(self) -> str:
-        return self.notes[self.at]
 
 
 def prune(profile: Profile) -> Alone:
@@ -115,7 +109,7 @@ def prune(profile: Profile) -> Alone:
     check_finite(harm)
     at = int(np.abs(measured - TARGET).argmin())
     notes = tuple(_alone_said(*each) for each in zip(measured, harm.T, strict=True))
-    return Alone(measured.tolist(), harm.T, at, notes)
+    return Alone(notes, at, measured.tolist(), harm.T)
 
 
 def _alone_said(sparsity: float, harm: Array) -> str:

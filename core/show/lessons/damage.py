@@ -10,24 +10,18 @@ import numpy as np
 from core.base.formats import per_cent, times
 from core.results import propagation
 from core.results.comparison import spearman
-from core.show.lessons.shared import EVERY, among, mean, noise, of, ref, usual
+from core.show.lessons.shared import EVERY, Noted, among, mean, noise, of, ref, usual
 from core.store.profiles import Profile
 from core.store.results import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Noise:
+class Noise(Noted):
     """What noise at one layer does to the model's predictions."""
 
     sizes: list[float]  # ascending
     flips: Array  # (sizes, layers) fraction of next-token predictions that change
-    notes: tuple[str, ...]  # (sizes) which layers matter most and least
     faint: str  # what the weakest noise does
-    at: int  # index of the usual size
-
-    @property
-    def said(self) -> str:
-        return self.notes[self.at]
 
 
 def perturb(profile: Profile) -> Noise:
@@ -40,7 +34,7 @@ def perturb(profile: Profile) -> Noise:
     flips = np.stack([mean(profile.seeds(name), "flips") for name in measured.values()])
     sizes = list(measured)
     notes = tuple(_where(size, row) for size, row in zip(sizes, flips, strict=True))
-    return Noise(sizes, flips, notes, _faint(sizes, flips[0]), usual(sizes))
+    return Noise(notes, usual(sizes), sizes, flips, _faint(sizes, flips[0]))
 
 
 def _where(size: float, flips: Array) -> str:
@@ -63,17 +57,11 @@ def _faint(sizes: list[float], flips: Array) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
+class Spread(Noted):
     """Drift on its way through the network."""
 
     sizes: list[float]  # ascending
     drift: Array  # (sizes, injection, read), geometric means; NaN below the diagonal
-    notes: tuple[str, ...]  # (sizes) that drift is not harm
-    at: int  # index of the usual size
-
-    @property
-    def said(self) -> str:
-        return self.notes[self.at]
 
     @property
     def remaining(self) -> Array:
@@ -90,7 +78,7 @@ def drift(profile: Profile) -> Spread:
     measured = noise(profile)
     curves = np.stack([propagation.curves(profile.seeds(name)).value for name in measured.values()])
     notes = tuple(drift_is_not_harm(profile, *each) for each in measured.items())
-    return Spread(list(measured), curves, notes, usual(list(measured)))
+    return Spread(notes, usual(list(measured)), list(measured), curves)
 
 
 def drift_is_not_harm(profile: Profile, size: float, name: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +21,18 @@ from core.store.results import Array, Perturbed
 REFERENCE = re.compile(r"\[([^\[\]]+)\]\(([^()]+)\)")
 EVERY = "layers"
 FOOT = "foot"
+
+
+@dataclass(frozen=True, eq=False)
+class Noted:
+    """Arrays over a strength, weakest first, and what each strength shows."""
+
+    notes: tuple[str, ...]
+    at: int  # index of the usual strength
+
+    @property
+    def said(self) -> str:
+        return self.notes[self.at]
 
 
 def ref(text: object, *marks: str) -> str:

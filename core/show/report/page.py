@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,7 @@ TEMPLATES = Environment(
 TEMPLATES.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
 
 
-@dataclass(frozen=True)
-class Table:
-    """Numbers as they are written."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+Table = list[tuple[str, ...]]  # its heads, then a row each
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,7 @@ class Report:
     commands: tuple[tuple[str, str], ...]  # what each does, and its text
 
 
-def exhibit(draw: Callable[[Palette], Chart], note: str, prefix: str, of: str = "") -> Exhibit:
+def exhibit(draw: Callable[[Palette], Chart], note: str, prefix: str, of: str) -> Exhibit:
     """A chart drawn for light and for dark pages.
 
     Args:
@@ -81,9 +76,9 @@ def exhibit(draw: Callable[[Palette], Chart], note: str, prefix: str, of: str = 
     """
     light, dark = draw(LIGHT), draw(DARK)
     looks = {"light": _themed(light.figure, LIGHT), "dark": _themed(dark.figure, DARK)}
-    numbers = table(light.table.columns, light.table.itertuples(index=False))
+    numbers = table([light.table.columns, *light.table.itertuples(index=False)])
     name = re.sub(r"[^\w.]+", "-", f"{prefix} {of} {light.name}")
-    return Exhibit(name, f"{light.title} ({of})" if of else light.title, light.finding, looks, numbers, note)
+    return Exhibit(name, f"{light.title} ({of})", light.finding, looks, numbers, note)
 
 
 def _themed(figure: go.Figure, look: Palette) -> dict[str, Any]:
@@ -93,9 +88,9 @@ def _themed(figure: go.Figure, look: Palette) -> dict[str, Any]:
     return json.loads(figure.update_layout(template=go.layout.Template(layout=theme)).to_json())
 
 
-def table(columns: Iterable[object], rows: Iterable[Sequence[object]]) -> Table:
-    """Rows of values, numbers with five digits."""
-    return Table(tuple(map(str, columns)), tuple(tuple(map(_written, row)) for row in rows))
+def table(rows: Iterable[Iterable[object]]) -> Table:
+    """Heads and rows of values, numbers with five digits."""
+    return [tuple(map(_written, row)) for row in rows]
 
 
 def _written(value: object) -> str:
@@ -115,11 +110,9 @@ def page(report: Report, made: str, library: str) -> str:
     """
     library = library.replace("\r\n", "\n")  # the browser hashes what it reads: line feeds alone
     library = library.replace("</script", r"<\/script").replace("<!--", r"<\!--")  # it cannot end its element early
-    scripts = {"library": Markup(library), "draw": Markup(DRAW)}
+    trusted = {"style": Markup(STYLE), "library": Markup(library), "draw": Markup(DRAW)}
     policy = _policy(library, DRAW)
-    return TEMPLATES.get_template("page.html.j2").render(
-        report=report, made=made, policy=policy, style=Markup(STYLE), **scripts
-    )
+    return TEMPLATES.get_template("page.html.j2").render(report=report, made=made, policy=policy, **trusted)
 
 
 def _policy(*scripts: str) -> str:

@@ -80,14 +80,6 @@ class Answer:
         row = min(self.at(target), key=lambda row: row.one.perplexity)
         return row, self.changes[row]
 
-    @property
-    def markdown(self) -> str:
-        """The table for readers, its sentences, and what measures it again."""
-        return "\n".join([
-            self.table.read.markdown, *(f"{each}\n" for each in self.sentences),
-            f"`{self.question.command}` measures it again.\n",
-        ])  # fmt: skip
-
 
 @cache
 def chart(found: Answer, target: float, look: Palette = LIGHT) -> Chart:
@@ -108,7 +100,8 @@ def _every(found: Evaluations) -> list[EvaluatedSetting]:
 def _lowest(found: Evaluations) -> list[EvaluatedSetting]:
     """OWL by Wanda and the lowest of every target."""
     targets = sorted({part.target for part in found.slices})
-    return [one for target in targets for one in (owl(found, target), best(_at(found, target)))]
+    alike = {target: [one for one in found.settings if one.setting.allocation.target == target] for target in targets}
+    return [one for target in targets for one in (owl(found, target), best(alike[target]))]
 
 
 def _best_of_methods(found: Evaluations) -> list[EvaluatedSetting]:
@@ -122,10 +115,6 @@ def _best_of_methods(found: Evaluations) -> list[EvaluatedSetting]:
 def _answering(found: Evaluations) -> list[EvaluatedSetting]:
     """Those that every zero-shot task was asked of."""
     return [one for one in (found.dense, *_every(found)) if all(map(one.has, found.tasks))]
-
-
-def _at(found: Evaluations, target: float) -> list[EvaluatedSetting]:
-    return [one for one in found.settings if one.setting.allocation.target == target]
 
 
 def best(settings: Iterable[EvaluatedSetting]) -> EvaluatedSetting:

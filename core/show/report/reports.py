@@ -87,7 +87,7 @@ def _profile(found: Profile) -> Report:
             *filter(None, [findings.rounding(found)]),
         ),
         exhibits=tuple(each for name in dict.fromkeys(shown) for each in _charts(found, name)),
-        table=table(("perturbation", "verdict"), [(called[name], said) for name, said in told.items()]),
+        table=table([("perturbation", "verdict"), *((called[name], said) for name, said in told.items())]),
         origin=_origin(found.entry),
         commands=tuple(remake.profile(found.entry)),
     )
@@ -123,13 +123,12 @@ def _study(entry: Entry, found: Evaluations) -> Report:
     gap = next((each for each in found.points if each.evaluated is None), None)
     if gap is not None:
         raise UserError(f"study {found.spec.key} lacks {gap.name}: evaluate it again to fill the gap")
-    heads, *rows = study_table(rows_of(found)).differing.texts
     told = [f"At {each.name}: {text}" for each in found.slices for text in verdicts.sentences(found, each, None)]
     return Report(
         title=_headline(found),
         sentences=(f"{protocols.badge(found)}.", *told, *(f"{e.name}: {e.helped}" for e in found.settings if e.helped)),
         exhibits=tuple(_pictures(found)),
-        table=table(heads, rows),
+        table=study_table(rows_of(found)).differing.texts,
         origin=_origin(entry),
         commands=tuple(remake.study(found)),
     )

@@ -9,7 +9,6 @@ import numpy as np
 
 from core.base import profile_names
 from core.base.formats import distinct, listed, model_name
-from core.base.spec import Positions
 from core.kinds import Perturbation
 from core.store.cache import Entry
 from core.store.profiles import Profile
@@ -31,19 +30,13 @@ def perturbation(asked: Perturbation) -> str:
     return asked.label + (f", {POSITIONS['all']}" if getattr(asked, "positions", "") == "all" else "")
 
 
-def at_positions(asked: Perturbation, positions: Positions) -> str:
-    """The name of the same perturbation at other positions; its own name where it has no choice."""
-    if not hasattr(asked, "positions"):
-        return asked.name
-    return asked.model_copy(update={"positions": positions}).name
-
-
 def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
     """Name at `after_first` -> positions measured -> name there; kinds without a choice are under `all`."""
     found: dict[str, dict[str, str]] = {}
     for name, asked in profile.perturbations.items():
-        base = at_positions(asked, "after_first")
-        found.setdefault(base, {})[getattr(asked, "positions", "all")] = name
+        positions = getattr(asked, "positions", None)
+        base = asked.model_copy(update={"positions": "after_first"}).name if positions else name
+        found.setdefault(base, {})[positions or "all"] = name
     return found
 
 

@@ -64,13 +64,8 @@ def finding(found: Gains) -> str:
     if no_verdict(found):
         return f"{no_verdict(found)}."
     layers = {word: [layer for layer, verdict in enumerate(found.verdicts) if verdict == word] for word in PHRASES}
-    clauses = [clause(layers[word], *phrases) for word, phrases in PHRASES.items()]
-    return capital(", ".join(filter(None, clauses))) + f" (n = {found.n})."
-
-
-def clause(layers: Sequence[int], one: str, many: str) -> str:
-    """`layer 3 amplifies`, `layers 3 to 5 amplify`; empty without layers."""
-    return f"{named(layers)} {one if len(layers) == 1 else many}" if layers else ""
+    clauses = [f"{named(of)} {PHRASES[word][len(of) > 1]}" for word, of in layers.items() if of]
+    return f"{capital(', '.join(clauses))} (n = {found.n})."
 
 
 def named(layers: Sequence[int]) -> str:

@@ -15,10 +15,10 @@ from core.models.loading import Loaded, load
 from core.models.outline import Outline
 from core.models.sources import locate, outlined
 from core.models.windows import windows
-from core.results.study_table import markdown
 from core.show.report.benches import bench_file
 from core.store.cache import Store
 from tests.bench.peers import perplexities, pruners, scaling, sweeps
+from tests.bench.tables import markdown
 
 ROUNDS = 3
 SPARSITY = 0.5  # of what pruners are compared at
@@ -34,7 +34,7 @@ def main() -> None:
     for name, measure in _tables(load(source, store=store), outlined(source, store)).items():
         if asked.only in (None, name):
             heads, *rows = measure()
-            print(name, markdown(heads, rows), sep="\n", flush=True)
+            print(name, markdown(heads, *rows), sep="\n", flush=True)
             if asked.write:
                 pd.DataFrame(rows, columns=heads).to_csv(bench_file(name), index=False)
 

@@ -16,6 +16,7 @@ from core.results.study_table import MEAN, Table, rows_of, study_table
 from core.show.report import questions
 from core.store.cache import Store
 from tests import synthetic
+from tests.bench.tables import answered
 
 LAYERS = 6
 OWL = Setting(allocation=AllocationRequest(base=Owl()))
@@ -76,11 +77,11 @@ def test_compared_rows_keep_only_what_differs(empty: Store) -> None:
 def test_a_question_is_answered_by_one_protocol_with_its_control(name: str) -> None:
     answer = questions.answer(name)
     assert len(answer.table.rows) > 1 and len(set(answer.table.numbers["protocol"])) == 1
-    assert f"against {answer.question.against}" in answer.markdown and answer.question.command in answer.markdown
+    assert f"against {answer.question.against}" in answered(answer)
 
 
 def test_the_lowest_perplexity_stands_beside_owl() -> None:
-    text = questions.answer("the lowest perplexity").markdown
+    text = answered(questions.answer("the lowest perplexity"))
     assert "| ALPS + refit to dense | 70 % | 96.80 | -82 % [-86, -77] over 3 calibration seeds |" in text
 
 

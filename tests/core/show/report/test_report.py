@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.show.report import page as report
-from core.show.report.page import Exhibit, Report, Table
+from core.show.report.page import Exhibit, Report
 
 LIBRARY = "var Plotly = {react() { return '<' + '/p>'; }};\r\n// done"
 EVIL = [
@@ -63,7 +63,7 @@ class Reader(HTMLParser):
 def part(said: str = "said") -> Report:
     """A report in which every text is the same."""
     figure = {"data": [{"name": said}], "layout": {"height": 321, "title": said}}
-    numbers = Table((said, "b"), ((said, "1"), ("2", said)))
+    numbers = [(said, "b"), (said, "1"), ("2", said)]
     exhibit = Exhibit(said, said, said, {"light": figure, "dark": figure}, numbers, said)
     return Report(said, (said,), (exhibit, exhibit), numbers, ((said, said),), ((said, said),))
 
