@@ -36,6 +36,8 @@ part = form.switch("Part", TABS, "part", "evaluate", label_visibility="collapsed
 if part == "best":  # looks for an allocation of its own, so the one in view is not drawn
     search.show(profile)
     view.end()
+if part != "results":
+    frame.go_on()  # without charts and tables nothing has to wait for the live picture
 upper = st.container()
 how = pruning.draw(profile, in_view.request)
 if how.wrong:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.show.figures import LIGHT
+from core.store import cache
 from pages.ui import brand, frame, live, subject, view, watch
 
 # The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
@@ -34,7 +35,7 @@ if not page.url_path:
 st.logo(brand.name(view.look()), size="large", icon_image=brand.mark(view.look()))
 view.enter(page.url_path)
 frame.style()
-with frame.shortages():
+with frame.shortages(), cache.listed_once():
     live.watch_theme()
     if page.url_path not in UNPROFILED:
         subject.choose()

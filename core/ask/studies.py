@@ -99,6 +99,9 @@ class StudySpec(View):
     tasks: tuple[TaskSpec, ...] = ()
     points: tuple[Point, ...]
 
+    def __hash__(self) -> int:
+        return hash(self.key)  # which is computed once
+
     @model_validator(mode="after")
     def _has_the_dense_model(self) -> Self:
         if all(each.setting for each in self.points):

@@ -31,6 +31,7 @@ class Protocol(NamedTuple):
     outdated: bool  # pruned by what has changed since
 
 
+@lru_cache(maxsize=1024)
 def protocol(spec: StudySpec) -> Protocol:
     """The protocol of a study."""
     read = spec.calibration
@@ -102,9 +103,13 @@ def usual(groups: Iterable[Evaluations]) -> Protocol | None:
     """
     sizes: Counter[tuple[bool, Protocol]] = Counter()
     for each in groups:
-        settings = {one.setting.seedless for one in each.spec.points if one.setting}
-        sizes[not each.selects, protocol(each.spec)] += len(settings)
+        sizes[not each.selects, protocol(each.spec)] += _settings(each.spec)
     return max(sizes, key=lambda each: (each[0], sizes[each]), default=(True, None))[1]
+
+
+@lru_cache(maxsize=1024)
+def _settings(spec: StudySpec) -> int:
+    return len({each.setting.seedless for each in spec.points if each.setting})
 
 
 class Place(NamedTuple):

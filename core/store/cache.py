@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -36,6 +38,17 @@ from core.store.results import decode, encode
 
 REMEMBERED = (*VIEW_KINDS, "evaluated")  # read once by a process: small, and many
 HOME = Path(__file__).resolve().parent.parent.parent / "cache"
+_LISTED: ContextVar[dict | None] = ContextVar("_LISTED", default=None)
+
+
+@contextmanager
+def listed_once() -> Iterator[None]:
+    """List what is stored once for as long as this lasts, so that a page sees the cache as it is at one moment."""
+    token = _LISTED.set({})
+    try:
+        yield
+    finally:
+        _LISTED.reset(token)
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,7 @@ class Entry:
     def key(self) -> str:
         return self.path.name
 
-    @property
+    @cached_property
     def committed(self) -> bool:
         """True for what ships with the project, which cannot be deleted."""
         return self.path.parent.parent.resolve() == (HOME / "demo").resolve()
@@ -83,9 +96,8 @@ class Store:
     def __init__(self, root: Path | None = None, accept_imported: bool = False):
         self.accept_imported = accept_imported
         self.root = expanded(root or os.environ.get("ABSORPTION_CACHE") or HOME)
-        resolved(self.root)  # a circle of links leads nowhere
         self.roots = (self.root, HOME / "demo")
-        self.answering = self.roots if self.root.resolve() == HOME else self.roots[:1]
+        self.answering = self.roots if resolved(self.root) == HOME else self.roots[:1]
 
     @property
     def elsewhere(self) -> Path | None:
@@ -134,6 +146,14 @@ class Store:
 
     def entries(self, kind: str = "profile", begins: str = "") -> Iterator[Entry]:
         """Every readable entry of a kind whose key begins so, newest first; corrupt ones are set aside."""
+        listed = _LISTED.get()
+        if listed is None:
+            return self._entries(kind, begins)
+        if (self.root, kind) not in listed:
+            listed[self.root, kind] = list(self._entries(kind))
+        return (each for each in listed[self.root, kind] if each.key.startswith(begins))
+
+    def _entries(self, kind: str, begins: str = "") -> Iterator[Entry]:
         manifests = (path for root in reversed(self.roots) for path in root.glob(f"{kind}/[!.]*/manifest.json"))
         found = {path.parent.name: path for path in manifests if path.parent.name.startswith(begins)}
         for path in sorted(found.values(), key=changed, reverse=True):

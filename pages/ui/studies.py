@@ -35,7 +35,7 @@ def groups(profile: Profile | Entry) -> dict[str, Evaluations]:
     looked_at = [each.provenance.get("profile") for each in entries]
     keys = {typed: profile_key(Store(), typed) for typed in set(looked_at)}
     known = [(str(each.path), each.packs, keys[typed]) for each, typed in zip(entries, looked_at, strict=True)]
-    found = _groups([*known, *((str(each.path), each.packs, None) for each in Store().entries("best"))], entries)
+    found = _groups(str([*known, *(each.path for each in Store().entries("best"))]), entries)
     return {key: each for key, each in found.items() if each.settings}
 
 
@@ -46,7 +46,7 @@ def prepare() -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _groups(known: list[tuple], _entries: list[Entry]) -> dict[str, Evaluations]:
+def _groups(known: str, _entries: list[Entry]) -> dict[str, Evaluations]:
     """Read once: a folder's name is the hash of what it means."""
     return protocols.together(Store(), _entries)
 

@@ -107,12 +107,17 @@ def test_the_guard_bites() -> None:
 
 @pytest.mark.parametrize("page", ["absorption", "allocate", "prune"])
 def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(page: str, cache: Cache) -> None:
-    app = opened_at(page, painted=False)
+    app = opened_at(page, painted=False, part="results")
     assert live(app)["waiting"] and len(app.main) < 12 and not app.get("plotly_chart")
     paint(app)
     app.run()
     assert not live(app)["waiting"] and app.get("expander")
     assert not app.exception
+
+
+def test_what_has_neither_charts_nor_tables_is_drawn_in_one_run(cache: Cache) -> None:
+    app = opened_at("prune", painted=False)
+    assert not app.exception and not live(app)["waiting"] and app.button(key="run")
 
 
 def test_a_link_to_what_is_gone_is_still_said_once_the_page_is_whole(cache: Cache) -> None:

@@ -22,13 +22,13 @@ def anchors_of(profile: Profile, treatment: Treatment, per_linear: bool = False)
         per_linear: budgets of linears are to be predicted.
     """
     groups = studies.groups(profile)
-    known = [entry.key for each in groups.values() for entry in each.entries]
+    known = str([entry.key for each in groups.values() for entry in each.entries])
     return _anchors(profile, treatment, per_linear, known, tuple(groups.values()))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})
 def _anchors(
-    profile: Profile, treatment: Treatment, per_linear: bool, known: list[str], _groups: tuple[Evaluations, ...]
+    profile: Profile, treatment: Treatment, per_linear: bool, known: str, _groups: tuple[Evaluations, ...]
 ) -> tuple[Anchors | None, str]:
     try:
         found = anchors.anchors(_groups, profile, treatment)

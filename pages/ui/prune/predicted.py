@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -44,14 +46,20 @@ def of(setting: Setting, exact: Array, profile: Profile) -> Forecast:
     found, why = predicting.anchors_of(profile, setting.treatment, exact.ndim == 2)
     if found is None:
         raise UserError(why)
-
-    def same(one: EvaluatedSetting) -> bool:
-        alike = one.planned.shape == exact.shape and np.allclose(one.planned, exact)
-        return alike or one.setting == setting.seedless
-
-    others = replace(found, settings=tuple(one for one in found.settings if not same(one)))
-    measured = next(filter(same, found.settings), None) if looked_alike(found.study, setting, profile) else None
+    same = tuple(
+        (one.planned.shape == exact.shape and np.allclose(one.planned, exact)) or one.setting == setting.seedless
+        for one in found.settings
+    )
+    others = _without(found, same)
+    measured = next(compress(found.settings, same), None) if looked_alike(found.study, setting, profile) else None
     return Forecast(others, others.one(exact), measured)
+
+
+@lru_cache(maxsize=64)
+def _without(found: Anchors, some: tuple[bool, ...]) -> Anchors:
+    """The anchors but for some, fitted once for all readers."""
+    kept = (one for one, left_out in zip(found.settings, some, strict=True) if not left_out)
+    return replace(found, settings=tuple(kept))
 
 
 def looked_alike(results: Evaluations, setting: Setting, profile: Profile) -> bool:

@@ -329,6 +329,17 @@ def test_a_profile_is_found_by_the_beginning_of_its_key(empty: Store, refused) -
         empty.by_key(keys[0], ("study", "best"))
 
 
+def test_a_page_sees_the_cache_as_it_is_at_one_moment(empty: Store) -> None:
+    """And the next one as it is then."""
+    first = synthetic.save_profile(empty.root, synthetic.profile_spec(2, 8, "quick"), 2)
+    with cache.listed_once():
+        assert [each.key for each in empty.entries()] == [first]
+        second = synthetic.save_profile(empty.root, synthetic.profile_spec(3, 8, "quick"), 3)
+        assert [each.key for each in Store(empty.root).entries()] == [first] and empty.profile(first[:9]).key == first
+        assert not list(empty.entries(begins=second)) and not list(empty.entries("study"))
+    assert {each.key for each in empty.entries()} == {first, second}
+
+
 def test_the_beginning_of_two_keys_is_refused(empty: Store, refused) -> None:
     alike: dict[str, ProfileSpec] = {}
     for seed in range(17):  # of seventeen keys two begin with the same digit
