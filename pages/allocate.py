@@ -4,13 +4,13 @@ import streamlit as st
 
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.plan.spread import allocate, layer_parameters
-from core.show.words import verdicts
+from core.base.formats import per_cent
+from core.plan.spread import layer_parameters
 from pages.ui import best_known, frame, glossary, studies, subject, view, watch
-from pages.ui.allocate import actions, comparison, predicting, settings, spread, targets
+from pages.ui.allocate import actions, comparison, settings, spread, targets
 
 profile = subject.profile()
-TERMS = ("budget", "correction", "control", "gain", "response", "harm", "nats")
+TERMS = ("budget", "correction", "control", "response", "harm", "nats")
 subject.heading("How is a budget spread over layers?", profile)
 if job := watch.watched():
     watch.panel(job)
@@ -20,31 +20,37 @@ except UserError as error:
     frame.error(error)
     view.end()
 
+groups = studies.groups(profile)
+protocols = tuple(groups.values())
 left, right = st.columns([5, 3], gap="large")  # the chart first, on a phone too
 with right:
-    request, treatment = settings.read(profile), settings.treatment()
+    upper = st.container()
+    treatment, request = settings.treatment(), settings.read(profile)
     by_hand = settings.by_hand(request)
-    found, refusal = predicting.anchors_of(profile, treatment, request.base.per_linear)
-    if found:
-        targets.show(request, found)
-    settings.draw(request, profile, target=not found)
+    found, refusal = studies.anchors_of(protocols, profile, treatment, request.base.per_linear)
+    with upper:
+        if found:
+            targets.show(request, found)
+        else:
+            about = "Mean over layers, weighted by their parameters."
+            st.select_slider("Target sparsity", settings.TARGETS, key="target", format_func=per_cent, help=about)
+    settings.draw(request, profile)
     glossary.words(TERMS)
 
 with left:
     try:
-        allocation = allocate(request, profile)
+        shown = spread.in_view(request, by_hand, profile)
     except UserError as error:
         best_known.follow(request, profile)
         frame.error(error)
         view.end()
-    now, held = spread.dragged(allocation, by_hand, profile, found)
-    if not found:
+    spread.draw(request, by_hand, shown, profile, found)
+    if refusal:
         actions.evaluate_anchors(refusal, treatment, profile)
-    protocols = tuple(studies.groups(profile).values())
-    st.caption(plain(verdicts.corrected(protocols, request, treatment.name)), help=settings.ORIGIN)
+    best_known.card(groups, request.target, treatment.pruner, "allocate.py")
+    st.caption(plain(comparison.corrected(protocols, request.plain, treatment.name)), help=settings.ORIGIN)
     if request.base.per_linear:
-        spread.by_linear(now, allocation, profile)
+        spread.by_linear(shown, profile)
 
-best_known.card(profile, request.target, treatment.pruner, "allocate.py")
-comparison.show(request, now, found, treatment, protocols, profile)
-actions.section(spread.as_manual(allocation, now) if held else allocation, request, profile)
+comparison.show(request, shown, found, treatment, protocols, profile)
+actions.section(shown, request, profile)

@@ -48,7 +48,7 @@ else:
     with upper:
         if part == "evaluate":
             results.known(how.setting, groups, profile, in_view.exact)
-            best_known.card(profile, how.setting.allocation.target, how.setting.pruner, "prune.py")
+            best_known.card(groups, how.setting.allocation.target, how.setting.pruner, "prune.py")
         pruning.bars(in_view)
     if part == "results":
         st.info("Nothing has been evaluated for this model yet: open Evaluate, see the cost, and press Run evaluation.")

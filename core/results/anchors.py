@@ -35,6 +35,10 @@ STEP = 0.01  # of the targets that `sparsest` tries
 SPARE = 0.1  # between the highest target and the largest sparsity measured: room for an allocation to differ in
 
 
+class TooFew(UserError):
+    """Fewer settings were evaluated than a prediction needs."""
+
+
 class Prediction(NamedTuple):
     """One allocation: perplexity with the ends of its 90 % interval, and the increase of the loss, nats/token."""
 
@@ -224,7 +228,7 @@ def _enough(found: Anchors | None, profile: Profile, treatment: Treatment) -> An
     if found is None or len(found.settings) < prediction.FEWEST:
         asked = {"profile": profile.entry.key, "pruner": treatment.pruner, "repair": treatment.repair}
         some = several(len(found.settings), "setting") if found and found.settings else "no setting"
-        raise UserError(
+        raise TooFew(
             f"{some} evaluated with {treatment.label} can predict this model, and {prediction.FEWEST} or more are "
             f"needed; this evaluates four: {line('anchors', **asked)}"
         )

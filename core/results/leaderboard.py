@@ -15,6 +15,7 @@ from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
 from core.kinds import METHODS
 from core.kinds.treatments import USUAL
+from core.plan import responses
 from core.plan.spread import allocate, layer_means, linear_parameters
 from core.results.anchors import Anchors, Prediction
 from core.results.comparison import verdict
@@ -113,13 +114,21 @@ def _measured(one: EvaluatedSetting, profile: Profile) -> Contender:
 
 
 def _computed(kind: str, request: AllocationRequest, profile: Profile, anchors: Anchors | None) -> Contender | None:
-    """A method as computed; None where the profile lacks what it looks at."""
+    """A method as computed; None where the profile lacks what it looks at.
+
+    One that leads a layer beyond what predicts it is kept to the largest sparsity that was measured, as its name says.
+    """
     base = request.base if request.base.kind == kind else METHODS[kind]()
     asked = request.model_copy(update={"base": base, "correction": Correction(), "unclipped": False})
-    try:
-        return _contender(kind, naming.long(asked), allocate(asked, profile).exact, profile, anchors)
-    except UserError:  # said beside the method when it is chosen
-        return None
+    found = None
+    for high in (request.high, *([responses.highest(profile)] if anchors else [])):
+        with suppress(UserError):  # said beside the method when it is chosen
+            kept = asked.model_copy(update={"high": min(high, request.high)})
+            one = _contender(kind, naming.long(kept), allocate(kept, profile).exact, profile, anchors)
+            found = one if one.predicted else found or one
+            if one.predicted:
+                break
+    return found
 
 
 def _contender(

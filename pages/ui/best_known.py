@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import streamlit as st
 
@@ -17,9 +18,9 @@ from core.base.escape import plain
 from core.models.sources import text_is_here
 from core.plan.spread import allocate
 from core.results import leaderboard
-from core.results.evaluations import profile_key, slice_of
+from core.results.evaluations import Evaluations, profile_key, slice_of
 from core.results.rows import Row
-from core.store.cache import Entry, Store
+from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import studies, subject, view
 from pages.ui.allocate import settings
@@ -28,15 +29,18 @@ USE = "Use this setting"
 GONE = "the profile that its allocation looked at is not here, and others give other sparsities"
 
 
-def card(of: Profile | Entry, target: float, pruner: str, page: str) -> None:
+_lowest = lru_cache(maxsize=256)(leaderboard.lowest)  # found once for all readers
+
+
+def card(groups: Mapping[str, Evaluations], target: float, pruner: str, page: str) -> None:
     """The lowest perplexity at a target by a pruner, and the button that uses it; nothing where none was measured.
 
     Args:
-        of: a profile of the model.
+        groups: the studies of the model.
         pruner: its name without a repair; any repair may follow.
         page: where the setting is used.
     """
-    row = leaderboard.lowest(studies.groups(of).values(), target, pruner)
+    row = _lowest(tuple(groups.values()), target, pruner)
     if row is None:
         return
     with st.container(border=True, key="best-known"):
@@ -131,15 +135,15 @@ def in_view(setting: Setting, text: WindowRequest | None, profile: str | None, s
 
 def follow(asked: AllocationRequest, profile: Profile) -> None:
     """Bring another profile of the model into view that has what an allocation looks at; return where none has."""
-    for key, name in subject.others().items():
-        other = subject.load(key)
-        if other.spec.model.weights != profile.spec.model.weights:
+    model = profile.spec.model.weights
+    for entry in Store().entries("profile"):
+        if entry.key == profile.entry.key or entry.spec.model.weights != model:
             continue
         try:
-            allocate(asked, other)
+            allocate(asked, subject.load(entry.key))
         except UserError:
             continue
-        st.toast(plain(f"Profile in view now: {name}. It has what this allocation looks at."))
+        st.toast(plain(f"Profile in view now: {subject.name(entry)}. It has what this allocation looks at."))
         view.write()
-        st.query_params["profile"] = key
+        st.query_params["profile"] = entry.key
         st.rerun()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 
 import pandas as pd
 import streamlit as st
@@ -12,10 +13,13 @@ import streamlit as st
 from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.results import protocols
+from core.kinds.treatments import Treatment
+from core.plan import responses
+from core.results import anchors, protocols
+from core.results.anchors import Anchors
 from core.results.comparison import verdict
 from core.results.evaluated import Change, EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice, profile_key
+from core.results.evaluations import Evaluations, Slice
 from core.results.study_table import CHANGE, Table
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
@@ -31,12 +35,10 @@ PICK = "Choose a protocol. Numbers of unlike protocols never share a chart."
 
 def groups(profile: Profile | Entry) -> dict[str, Evaluations]:
     """The studies of the profile's model by protocol, the newest first, without those of the dense model alone."""
-    entries = protocols.of_model(Store(), profile.spec.model)
-    looked_at = [each.provenance.get("profile") for each in entries]
-    keys = {typed: profile_key(Store(), typed) for typed in set(looked_at)}
-    known = [(str(each.path), each.packs, keys[typed]) for each, typed in zip(entries, looked_at, strict=True)]
-    found = _groups(str([*known, *(each.path for each in Store().entries("best"))]), entries)
-    return {key: each for key, each in found.items() if each.settings}
+    store = Store()
+    entries = protocols.of_model(store, profile.spec.model)
+    beside = [str(each.path) for kind in ("profile", "best") for each in store.entries(kind)]
+    return _groups(repr((beside, [(str(each.path), each.packs) for each in entries])), entries)
 
 
 def prepare() -> None:
@@ -48,7 +50,25 @@ def prepare() -> None:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _groups(known: str, _entries: list[Entry]) -> dict[str, Evaluations]:
     """Read once: a folder's name is the hash of what it means."""
-    return protocols.together(Store(), _entries)
+    return {key: each for key, each in protocols.together(Store(), _entries).items() if each.settings}
+
+
+@lru_cache(maxsize=32)
+def anchors_of(
+    among: tuple[Evaluations, ...], profile: Profile, treatment: Treatment, per_linear: bool = False
+) -> tuple[Anchors | None, UserError | None]:
+    """What predicts of a model's studies, found and fitted once for all readers, or why nothing does.
+
+    Args:
+        per_linear: budgets of linears are to be predicted.
+    """
+    try:
+        found = anchors.anchors(among, profile, treatment)
+        responses.highest(profile, per_linear)
+    except UserError as error:
+        return None, error
+    found.predictor  # noqa: B018 - fitted once
+    return found, None
 
 
 def choose(found: dict[str, Evaluations], setting: Setting) -> Evaluations:

@@ -177,10 +177,9 @@ def unfold(word: str, parts: Collection[str], read: Callable[[str], Mapping[str,
         link |= dict.fromkeys(parts) | told | {key: link[key] for key in parts if link.get(key) is not None}
 
 
-def fold(word: str, parts: Collection[str], write: Callable[[Mapping[str, object]], str]) -> None:
+def fold(word: str, parts: Collection[str], written: str) -> None:
     """Write several choices as one word of the URL, where any is not the default."""
     view = _view()
-    written = write({key: view.remembered[key] for key in parts if key in view.remembered})
     usual = all(view.texts.get(key) is None for key in parts) and view.asked.get(word) != written
     view.texts |= dict.fromkeys(parts) | {word: None if usual else written}
 

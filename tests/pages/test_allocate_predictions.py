@@ -12,6 +12,7 @@ import pytest
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.measurements import Measurement, measurements
 from core.ask.perturbations import perturbation
+from core.base.formats import duration, per_cent
 from core.cli import main
 from core.jobs import queue
 from core.kinds import METHODS
@@ -76,7 +77,7 @@ def test_nothing_is_predicted_where_nothing_was_evaluated(by_sparsegpt: str) -> 
     app = opened(profile=by_sparsegpt, strength="0")
     assert not app.exception and not app.error
     assert live(app)["hero"] is live(app)["gauge"] is None
-    assert "No setting evaluated with Wanda" in app.info[0].value
+    assert "for Wanda yet" in app.info[0].value
 
 
 def test_a_button_evaluates_what_predicts(bare: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,8 +86,11 @@ def test_a_button_evaluates_what_predicts(bare: Store, monkeypatch: pytest.Monke
         monkeypatch.setitem(synthetic.TOLD, name, "demo")
     key = synthetic.save_profile(bare.root, synthetic.profile_spec(6, prunable=True), 6)
     app = opened(profile=key, by="alps", repair="refit")
-    assert work.words(EXPECTED) in next(each.value for each in app.caption if "points" in each.value)
-    app.button(key="anchors").click().run()
+    assert "python" not in app.info[0].value
+    button = app.button(key="anchors")
+    assert duration(EXPECTED.seconds) in button.label and work.words(EXPECTED) in button.help
+    assert f"--profile {key} --pruner alps --repair refit" in button.help
+    button.click().run()
     assert not app.exception
     [job] = queue.jobs(bare)
     assert {each.treatment.name for each in job.request.settings} == {"alps+refit"}
@@ -113,7 +117,7 @@ def test_the_strength_crosses_over_to_the_reverse(studied: str) -> None:
     there = live(turned)
     assert (shown["state"]["strength"], there["state"]["strength"]) == (120, 80)
     assert shown["bars"]["values"] == there["bars"]["values"], "one picture holds both"
-    assert on_screen(turned) == pytest.approx(there["bars"]["values"][80], abs=1e-5)
+    assert on_screen(turned) == pytest.approx(there["bars"]["values"][80], abs=1e-4)
     ramp = live(opened(profile=studied, strength="0.02", control="ramp"))
     assert ramp["state"]["strength"] == 20 and len(ramp["bars"]["values"]) == 101
 
@@ -165,7 +169,7 @@ def test_methods_are_predicted_at_every_target_beside_what_was_measured(studied:
     assert len(targets(opened(profile=studied, base="dlp"))["lines"]) == 4
 
 
-def test_the_perplexity_that_is_accepted_sets_the_target_until_another_is_chosen(studied: str) -> None:
+def test_the_perplexity_that_is_accepted_sets_the_target_once(studied: str) -> None:
     app = opened(profile=studied, strength="0.02")
     asked = AllocationRequest(base=Owl(), target=0.7, correction=Correction(strength=0.02))
     best = anchors.stored(Store(), subject.load(studied), Treatment("wanda")).sparsest(asked, 0.5).target
@@ -173,14 +177,16 @@ def test_the_perplexity_that_is_accepted_sets_the_target_until_another_is_chosen
     assert app.session_state["target"] == pytest.approx(best) != 0.7
     assert app.session_state["accept"] == 0.5 and targets(app)["state"]["target"] == round(100 * best)
     app.session_state["target"] = 0.3
-    assert app.run().session_state["accept"] is None and not app.exception
+    app.run()
+    assert not app.exception and targets(app)["state"]["target"] == 30
+    assert any(f"{per_cent(best)} zeros is the most" in each.value for each in app.caption)
 
 
 def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measured(studied: str) -> None:
     app = opened(profile=studied)
     assert not app.exception
     names = list(lanes(app))
-    assert names[0] == "this allocation: OWL, corrected 0.04" and len(names) == 1 + len(METHODS)
+    assert names[0] == "this allocation" and len(names) == 1 + len(METHODS)
     dots = chart(app, "What does each method cost?")["data"]
     assert dots[0]["y"] == names
     profile = subject.load(studied)
@@ -200,5 +206,5 @@ def test_where_nothing_was_measured_the_methods_stand_with_what_is_predicted_of_
 
 def test_where_nothing_predicts_either_the_methods_stand_without_numbers(studied: str) -> None:
     app = opened(profile=studied, target="0.62", by="magnitude")
-    assert "70 %" in app.info[1].value and len(lanes(app)) == 1 + len(METHODS)
+    assert len(app.info) == 1 and len(lanes(app)) == 1 + len(METHODS)
     assert not [each for each in app.get("plotly_chart") if each.proto.alt.startswith("What does each method cost?")]

@@ -11,7 +11,7 @@ from core.ask.allocations import AllocationRequest
 from core.ask.commands import line, request_of
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import sentence
+from core.base.formats import duration, sentence
 from core.kinds.treatments import Treatment
 from core.models import machine, work
 from core.plan.spread import Allocation
@@ -47,15 +47,19 @@ def written(allocation: Allocation, profile: Profile) -> str:
     return json.dumps(told | {"sparsity": allocation.exact.tolist()}, indent=1)
 
 
-def evaluate_anchors(why: str, treatment: Treatment, profile: Profile) -> None:
-    """Why nothing is predicted and, where curves are there, a button that evaluates what would be learned from."""
-    st.info(plain(sentence(why)), icon=":material/info:")
+def evaluate_anchors(why: UserError, treatment: Treatment, profile: Profile) -> None:
+    """Why nothing is predicted and, where settings to learn from are missing, a button that evaluates them."""
+    if not isinstance(why, anchors.TooFew):
+        st.info(plain(sentence(why)), icon=":material/info:")
+        return
+    said = f"Nothing is predicted for {treatment.label} yet: that takes four settings evaluated with it."
+    st.info(plain(said), icon=":material/info:")
+    device = machine.devices()[0]
     try:
         asked = anchors.study(profile, treatment, request_of("anchors"))
-        cost = work.words(work.estimate(asked, Store(), machine.devices()[0]))
-    except UserError:  # no curves, or no such model here: said above and on Measure
+        cost = work.estimate(asked, Store(), device)
+    except UserError:  # no such model here: said on Measure
         return
-    buttons.button(
-        "Evaluate anchors", watch.begin, [asked, machine.devices()[0]], icon=":material/play_arrow:", key="anchors"
-    )
-    st.caption(f"{len(asked.points)} points on the demo text. {cost}")
+    label = f"Evaluate four settings{f', about {duration(cost.seconds)}' if cost else ''}"
+    about = plain(f"{sentence(why)} {len(asked.points)} points on the demo text: {work.words(cost)}")
+    buttons.button(label, watch.begin, [asked, device], icon=":material/play_arrow:", key="anchors", help=about)

@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import lru_cache
 
-import numpy as np
 import streamlit as st
 
-from core.ask import naming
 from core.ask.allocations import AllocationRequest
-from core.base.formats import per_cent
-from core.kinds.treatments import USUAL, Treatment
+from core.kinds.treatments import Treatment
+from core.plan.spread import Allocation
 from core.results import leaderboard
 from core.results.anchors import Anchors
 from core.results.evaluations import Evaluations, Slice
 from core.show.figures import Chart, Palette
 from core.show.figures import allocation as race
+from core.show.words import verdicts
 from core.store.profiles import Profile
-from core.store.results import Array
 from pages.ui import frame, studies, view
+
+_ranking = lru_cache(maxsize=128)(leaderboard.ranking)
+corrected = lru_cache(maxsize=256)(verdicts.corrected)
 
 
 def show(
     request: AllocationRequest,
-    now: Array,
+    shown: Allocation,
     anchors: Anchors | None,
     treatment: Treatment,
-    protocols: Sequence[Evaluations],
+    protocols: tuple[Evaluations, ...],
     profile: Profile,
 ) -> None:
     """What each method costs, measured or else predicted, beside what it gives the layers; and the protocol once.
 
     Args:
-        now: (layers,) or (layers, linears) on screen.
+        shown: the allocation on screen.
         anchors: what predicts, by one protocol; None: nothing does.
         protocols: the model's studies.
     """
@@ -42,11 +42,10 @@ def show(
     if anchors:
         study, part = anchors.study, Slice(treatment.pruner, None, target, treatment.repair)
     else:
-        study, part = leaderboard.where(protocols, target, treatment.name) or (None, None)
-    lanes, costs = _drawn(request, now.tobytes(), now.shape, profile, study, part, anchors, view.look())
+        alike = lambda _, part: part.treatment == treatment  # noqa: E731
+        study, part = leaderboard.where(protocols, target, treatment.name, alike) or (None, None)
+    lanes, costs = _drawn(request.plain, shown, profile, study, part, anchors, view.look())
     if study is None:
-        anything, said = Slice(USUAL, None, target), f"No method was measured at {per_cent(target)} zeros."
-        studies.not_evaluated(said, "Prune measures what each one costs.", anything, None, protocols, lambda *_: True)
         frame.show(lanes, prefix, "lanes")
         return
     studies.badge(study)
@@ -60,21 +59,15 @@ def show(
 @lru_cache(maxsize=128)
 def _drawn(
     request: AllocationRequest,
-    now: bytes,
-    shape: tuple[int, ...],
+    shown: Allocation,
     profile: Profile,
     study: Evaluations | None,
     part: Slice | None,
     anchors: Anchors | None,
     look: Palette,
 ) -> tuple[Chart, Chart | None]:
-    """What each method gives the layers and, where that is known, costs: drawn once for all readers.
-
-    Args:
-        now, shape: the allocation on screen, as bytes.
-    """
-    name, on_screen = f"this allocation: {naming.allocation(request)}", np.frombuffer(now).reshape(shape)
-    methods = leaderboard.ranking(request, profile, study, part, anchors)
-    every = [leaderboard.in_view(name, on_screen, profile, study, part, anchors), *methods]
+    """What each method gives the layers and, where that is known, costs: drawn once for all readers."""
+    among = profile, study, part, anchors
+    every = [leaderboard.in_view("this allocation", shown.exact, *among), *_ranking(request, *among)]
     dense = study.dense.perplexity if study and study.dense else math.nan
     return race.lanes(every, request.target, look), race.finish(every, dense, look) if study else None

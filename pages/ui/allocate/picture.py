@@ -6,29 +6,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import streamlit as st
 
 from core.ask.allocations import AllocationRequest
-from core.base.formats import digits, per_cent, ranges
+from core.base.errors import UserError
+from core.base.formats import digits, per_cent
 from core.kinds import BASE_LABELS
-from core.plan.budget import TOLERANCE, Bounds, binding
-from core.plan.prediction import Predicted
-from core.plan.spread import Allocation, layer_means, linear_parameters
+from core.plan import responses
+from core.plan.budget import Bounds, binding, pinned
+from core.plan.prediction import FLATTEST, Predicted
+from core.plan.spread import Allocation, family, layer_means, linear_parameters
 from core.results import protocols
 from core.results.anchors import Anchors
 from core.show.figures import Palette, axes
 from core.show.figures.palette import colour
 from core.store.profiles import Profile
 from core.store.results import Array
+from pages.ui import live
+from pages.ui.allocate.settings import CONTROLS, STRENGTHS
 from pages.ui.live import figure
 
 ROOM = 0.02  # sparsity shown above and below the target even where all layers are alike
 STRENGTH = "Correction strength (our parameter), largest shift of a layer"
 WIDEST = 3.0  # how far an interval is drawn beyond what is predicted and measured
 THINNED = 10  # strengths from one point of a control's curve to the next
-SAYS = "**{{now}}** [{{low}}, {{high}}] predicted perplexity, {}. {{change}}"
-BAND = "In brackets and shaded: the 90 % interval."
-POINTS = "Points were measured."
-IDLE = "Drag the end of a bar, or press arrow keys: the other layers make up for it."
+SHUFFLES = 5  # curves of them
+BOTH = ("none", "reversed")  # the two sides of the slider
+DECIMALS = 4  # of sparsities, of which the first three are written and drawn
+SAYS = "**{{now}}** predicted perplexity, 90 % interval [{{low}}, {{high}}]. {{change}} {}."
+IDLE = "Drag a bar, or press arrow keys: the other layers make up for it."
 PER_LINEAR = "Point at a layer to read its numbers. With a budget per linear no layer is set by hand."
 UNKNOWN = "Nothing is predicted: a layer is pruned beyond the largest sparsity that was measured alone."
 
@@ -44,7 +50,6 @@ class Sweep:
     free: Array  # the rows without them
     others: Sequence[tuple[str, Array]] = ()  # controls by name, at every `THINNED`th strength from 0 on
     off: str = ""  # why there is no correction
-    ignored: str = ""  # why layers set by hand are not kept
 
     @property
     def zero(self) -> int:
@@ -56,27 +61,54 @@ class Sweep:
         return int(np.abs(np.array(self.strengths) - signed).argmin())
 
 
+def swept(allocation: Allocation, held: Mapping[int, float], profile: Profile) -> Sweep:
+    """The allocation at every strength of its correction, and of the controls beside it.
+
+    Args:
+        held: layers set by hand, which leave the others a way to the budget.
+    """
+    request, chosen, off = allocation.request, allocation.request.correction, ""
+    controls, strengths, few = (chosen.control,), np.array(STRENGTHS), np.array(STRENGTHS[::THINNED])
+    if chosen.control in BOTH:
+        controls, strengths = BOTH, np.concatenate([-strengths[:0:-1], strengths])
+
+    def rows_of(control: str, seed: int, strengths: Array) -> Array:
+        fix = chosen.model_copy(update={"control": control, "seed": seed})
+        return family(request.model_copy(update={"correction": fix}), profile, strengths)
+
+    def kept(rows: Array) -> Array:
+        bounds = Bounds(request.low, request.high)
+        how = held, allocation.parameters, request.target, bounds
+        return np.stack([pinned(row, *how) for row in rows]) if held else rows
+
+    try:
+        rows = rows_of(controls[0], chosen.seed, strengths)
+        others = [
+            ("" if seed else CONTROLS[control], kept(rows_of(control, seed, few)))
+            for control in CONTROLS
+            if control not in controls
+            for seed in range(SHUFFLES if control == "shuffled" else 1)
+        ]
+    except UserError as error:  # without strength the base stands; only the correction lacks something
+        strengths, rows, others, off = np.zeros(1), allocation.exact[None], [], str(error)
+    return Sweep(strengths.tolist(), controls, kept(rows), held, rows, others, off)
+
+
 def picture(
-    allocation: Allocation,
-    sweep: Sweep,
-    profile: Profile,
-    found: Anchors | None,
-    hand: figure.Hand | None,
-    look: Palette,
+    allocation: Allocation, sweep: Sweep, profile: Profile, found: Anchors | None, look: Palette
 ) -> figure.Figure:
     """A bar per layer around the target, a curve of predicted perplexity, and the strength that both follow.
 
     Args:
         allocation: without a correction.
         found: what predicts; None: nothing does.
-        hand: None: each linear has a budget of its own.
     """
     base, request = allocation.base, allocation.request
     shown = layer_means(sweep.rows, linear_parameters(profile)) if request.base.per_linear else sweep.rows
     costs = found and found.perplexities(sweep.rows)
-    bound = [np.flatnonzero(row).tolist() for row in _on_bounds(sweep, allocation)]
+    bound, said = zip(*_on_bounds(sweep, allocation), strict=True)
     name, own = BASE_LABELS[request.base.kind], colour(request.base.kind, look)
-    told = [f"{_lose(row)} {_budget(row, on, allocation)}" for row, on in zip(shown, bound, strict=True)]
+    hand = None if request.base.per_linear else _hand(sweep, allocation, found)
     return figure.Figure(
         name="spread",
         title=f"Sparsity per layer: {name} and this allocation",
@@ -84,11 +116,11 @@ def picture(
         slots={
             "now": figure.Slot("bar", ["100.0 %"]),
             "base": figure.Slot("layer", [per_cent(share, 1) for share in base]),
-            "bound": figure.Slot("frame", ["on a bound" if on else "" for on in bound]),
+            "bound": figure.Slot("frame", said),
         },
         y=axes.linear_axis("sparsity", *_limits(base, shown, request.target), per_cent),
         controls=[_control(sweep, costs)],
-        bars=figure.Bars(shown, base=base, tone="accent", edge=own, bound=bound),
+        bars=figure.Bars(shown.round(DECIMALS), base=base, tone="accent", edge=own, bound=bound),
         gauge=found and _gauge(sweep, request, costs, found),
         hero=found and _hero(request.target, costs, found),
         hand=hand,
@@ -102,17 +134,39 @@ def picture(
         foot=request.target,
         height=230 if found else 300,
         idle=IDLE if hand else PER_LINEAR,
-        notes=[figure.Slot("frame", told)],
         first=True,
     )
 
 
-def _on_bounds(sweep: Sweep, allocation: Allocation) -> Array:
-    """Whether each layer sits on a bound at each strength, or has a linear there, (strengths, layers)."""
-    corrected = Bounds(allocation.request.low, allocation.request.high)
-    bounds = (corrected if strength else allocation.bounds for strength in sweep.strengths)
-    found = np.stack([binding(row, each) for row, each in zip(sweep.rows, bounds, strict=True)])
-    return found.reshape(*found.shape[:2], -1).any(-1)
+def _hand(sweep: Sweep, allocation: Allocation, found: Anchors | None) -> figure.Hand:
+    """What the browser needs to set layers by hand and to predict that."""
+
+    def moved(held: dict[int, float]) -> None:
+        st.session_state["hand"] = ", ".join(f"{layer}:{value:g}" for layer, value in held.items())
+
+    request, rows = allocation.request, sweep.free.round(DECIMALS)
+    bounds, curves = (request.low, request.high), found and _curves(found)
+    return figure.Hand(rows, sweep.held, allocation.parameters, request.target, bounds, curves, moved)
+
+
+def _curves(found: Anchors) -> dict[str, object]:
+    """What predicts, as numbers that `hand.js` computes with."""
+    fitted, curve = found.predictor, responses.of_profile(found.profile, responses.usual(found.profile))
+    half = fitted.quantile * fitted.deviation
+    numbers = {name: getattr(fitted, name) for name in ("power", "centre", "ends", "terms", "spread")}
+    known = {"sparsity": curve.sparsity, "harm": live.plain(curve.harm, 4), "loss": found.study.dense.loss}
+    return numbers | known | {"half": half, "flattest": FLATTEST}
+
+
+def _on_bounds(sweep: Sweep, allocation: Allocation) -> list[tuple[list[int], str]]:
+    """The layers that sit on a bound at each strength, or have a linear there, and what is said of that."""
+    request, found = allocation.request, []
+    for row, strength in zip(sweep.rows, sweep.strengths, strict=True):
+        bounds = Bounds(request.low, request.high) if strength else allocation.bounds
+        layers = np.flatnonzero(binding(row, bounds).reshape(len(row), -1).any(1)).tolist()
+        more = f" ({bounds.high:g} is the largest sparsity measured)" if bounds.high < request.high else ""
+        found.append((layers, f"on a bound{more}" if layers else ""))
+    return found
 
 
 def _control(sweep: Sweep, costs: Predicted | None) -> figure.Control:
@@ -134,7 +188,7 @@ def _control(sweep: Sweep, costs: Predicted | None) -> figure.Control:
 def _hero(target: float, costs: Predicted, found: Anchors) -> figure.Hero:
     uniform = float(found.perplexities(np.full((1, found.profile.layers), target)).increase[0])
     said = digits(uniform, 3)
-    changes = (f"{{share}} less than uniform, {said}.", f"{{share}} more than uniform, {said}.")
+    changes = (f"{{share}} less than uniform ({said}).", f"{{share}} more than uniform ({said}).")
     return figure.Hero(*costs, SAYS.format(protocols.short(found.study)), uniform, changes, UNKNOWN)
 
 
@@ -170,21 +224,6 @@ def _corrects(measured: AllocationRequest, asked: AllocationRequest) -> bool:
     fix, wanted = measured.correction, asked.correction
     alike = not fix.strength or (fix.driver, fix.clip) == (wanted.driver, wanted.clip)
     return alike and measured.plain == asked.plain
-
-
-def _lose(row: Array) -> str:
-    low, high = per_cent(row.min(), 1), per_cent(row.max(), 1)
-    alike = row.max() - row.min() <= TOLERANCE
-    return f"Every layer loses {low} of its weights." if alike else f"Layers lose {low} to {high} of their weights."
-
-
-def _budget(row: Array, bound: list[int], allocation: Allocation) -> str:
-    """The budget, which every row meets, and the layers on a bound."""
-    request, highest = allocation.request, allocation.bounds.high
-    reached = request.base.measured and abs(row.max() - highest) <= TOLERANCE
-    why = f" ({highest:g} is the largest sparsity measured)" if reached else ""
-    some = f" Layer{'s' if len(bound) > 1 else ''} {ranges(bound)} on a bound{why}." if bound else ""
-    return f"The budget of {per_cent(request.target)} is met exactly.{some}"
 
 
 def _limits(base: Array, rows: Array, target: float) -> tuple[float, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 
@@ -15,13 +14,12 @@ from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.base.formats import digits, per_cent
 from core.kinds import METHODS
-from core.plan.spread import allocate
+from core.plan.prediction import Predicted
 from core.results.anchors import Anchors
 from core.show.figures import Palette, axes
 from core.show.figures.palette import colour
-from core.store.profiles import Profile
-from core.store.results import Array
 from pages.ui import frame, view
+from pages.ui.allocate import spread
 from pages.ui.allocate.settings import TARGETS
 from pages.ui.live import figure
 
@@ -42,33 +40,33 @@ def show(request: AllocationRequest, found: Anchors) -> None:
 @lru_cache(maxsize=64)
 def _picture(mine: AllocationRequest, found: Anchors, look: Palette) -> figure.Figure:
     """Drawn once for all readers and targets."""
-    asked = [_as_measured(kind, found) for kind in COMPARED]
-    asked += [] if mine in asked else [mine]
+    asked = {_as_measured(kind, found): colour(kind, look) for kind in COMPARED}
+    asked |= {} if mine in asked else {mine: "accent"}
     names = [naming.spoken(naming.long(each)) for each in asked]
-    costs = np.array([_costs(each, found) for each in asked])
-    tones = [colour(each.base.kind, look) if n < len(COMPARED) else "accent" for n, each in enumerate(asked)]
-    shown = np.where(costs < HIGHEST, costs, np.nan)
-    costs_named = ", ".join(f"{name} {{{n}}}" for n, name in enumerate(names))
+    names[len(COMPARED) :] = [f"{name} as set below" for name in names[len(COMPARED) :]]
+    costs = [_costs(each, found) for each in asked]
+    drawn = [np.where(each.increase < HIGHEST, each.increase, np.nan) for each in costs]
+    listed = ", ".join(f"{name} {{{n}}}" for n, name in enumerate(names))
     return figure.Figure(
         name="targets",
         title="Predicted perplexity at each target",
-        says=f"At {{layer}} % zeros: {costs_named}.",
-        slots={str(n): figure.Slot("layer", list(map(_said, each))) for n, each in enumerate(costs.tolist())},
-        y=axes.log_axis("predicted perplexity (log scale)", shown),
+        says=f"At {{layer}} % zeros, 90 % intervals: {listed}.",
+        slots={str(n): figure.Slot("layer", list(map(_said, *each))) for n, each in enumerate(costs)},
+        y=axes.log_axis("predicted perplexity (log scale)", np.array(drawn)),
         pick=figure.Control("target", "Target sparsity", list(map(per_cent, TARGETS)), 0, TARGETS),
         lines=[
             figure.Line(cost[None], tone, points=_points(each, found))
-            for each, cost, tone in zip(asked, shown, tones, strict=True)
+            for (each, tone), cost in zip(asked.items(), drawn, strict=True)
         ],
-        key=[figure.Key(tone, "line", name) for name, tone in zip(names, tones, strict=True)],
+        key=[figure.Key(tone, "line", name) for name, tone in zip(names, asked.values(), strict=True)],
         x="target sparsity, %",
         height=200,
         first=True,
     )
 
 
-def _said(cost: float) -> str:
-    return digits(cost, 3) if np.isfinite(cost) else "unknown"
+def _said(cost: float, low: float, high: float) -> str:
+    return f"{digits(cost, 3)} [{digits(low, 3)}, {digits(high, 3)}]" if np.isfinite(cost) else "unknown"
 
 
 def _as_measured(kind: str, found: Anchors) -> AllocationRequest:
@@ -78,33 +76,19 @@ def _as_measured(kind: str, found: Anchors) -> AllocationRequest:
     return AllocationRequest(base=known[0][0] if known else METHODS[kind](), target=TARGETS[0])
 
 
-def _costs(request: AllocationRequest, found: Anchors) -> Array:
+@lru_cache(maxsize=128)
+def _costs(request: AllocationRequest, found: Anchors) -> Predicted:
     """Predicted perplexity at each of `TARGETS`; NaN where there is no such allocation, or none is predicted."""
-    rows = _rows(found.profile, request)
-    known = ~np.isnan(rows.reshape(len(rows), -1)).any(1)
-    costs = np.full(len(rows), np.nan)
-    costs[known] = found.perplexities(rows[known]).increase
-    return costs
+    costs, rows = np.full((len(Predicted._fields), len(TARGETS)), np.nan), {}
+    for at, target in enumerate(TARGETS):
+        with suppress(UserError):  # beyond the bounds, or beyond what was measured
+            rows[at] = spread.allocated(request.model_copy(update={"target": target}), found.profile).exact
+    if rows:
+        costs[:, list(rows)] = found.perplexities(np.stack(list(rows.values())))
+    return Predicted(*costs)
 
 
-@st.cache_data(
-    max_entries=64,
-    show_spinner=False,
-    hash_funcs={Profile: lambda profile: profile.entry.key, AllocationRequest: lambda asked: asked.key},
-)
-def _rows(profile: Profile, request: AllocationRequest) -> Array:
-    """The allocation at each of `TARGETS`, as exact as a pruner is told; NaN where there is none."""
-    rows = []
-    for target in TARGETS:
-        try:
-            rows.append(allocate(request.model_copy(update={"target": target}), profile).exact)
-        except UserError:  # beyond the bounds, or beyond what was measured
-            rows.append(None)
-    shape = next((each.shape for each in rows if each is not None), (profile.layers,))
-    return np.stack([np.full(shape, np.nan) if each is None else each for each in rows])
-
-
-def _points(request: AllocationRequest, found: Anchors) -> Sequence[tuple[int, float]]:
+def _points(request: AllocationRequest, found: Anchors) -> list[tuple[int, float]]:
     """What was measured of it by the protocol in view."""
     return [
         (round(100 * each.setting.allocation.target), each.perplexity)
@@ -114,24 +98,21 @@ def _points(request: AllocationRequest, found: Anchors) -> Sequence[tuple[int, f
 
 
 def _sparsest(request: AllocationRequest, found: Anchors) -> None:
-    """The inverse: the rise that is accepted sets the target, and is forgotten once that is chosen otherwise."""
-    state, dense = st.session_state, found.study.dense.perplexity
+    """The inverse: the rise that is accepted sets the target, once."""
+    state = st.session_state
 
-    def largest(rise: float) -> float:
-        return min(round(found.sparsest(request, rise).target, 2), TARGETS[-1])
+    def largest() -> float:
+        return min(round(found.sparsest(request, state["accept"]).target, 2), TARGETS[-1])
 
     def accepted() -> None:
         with suppress(UserError):  # said below
-            state["target"] = largest(state["accept"]) if state["accept"] else state["target"]
+            state["target"] = largest() if state["accept"] else state["target"]
 
-    rise = state.get("accept")
+    how = {"index": None, "placeholder": "Choose a rise", "format_func": lambda rise: f"+{per_cent(rise)}"}
+    if not st.selectbox(HOW_SPARSE, RISES, key="accept", on_change=accepted, **how):
+        return
     try:
-        if rise and largest(rise) != request.target:
-            state["accept"] = None
+        most = digits(found.study.dense.perplexity * (1 + state["accept"]), 3)
+        st.caption(f"{per_cent(largest())} zeros is the most that is predicted to stay below {most}.")
     except UserError as error:
         frame.error(error)
-    how = {"index": None, "placeholder": "Choose a rise", "format_func": lambda rise: f"+{per_cent(rise)}"}
-    st.selectbox(HOW_SPARSE, RISES, key="accept", on_change=accepted, **how)
-    if state["accept"]:
-        most = digits(dense * (1 + state["accept"]), 3)
-        st.caption(f"{per_cent(request.target)} is the most that is predicted to stay below {most}.")

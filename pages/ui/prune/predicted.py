@@ -17,7 +17,7 @@ from core.results.evaluations import Evaluations
 from core.show.words import forecast
 from core.store.profiles import Profile
 from core.store.results import Array
-from pages.ui.allocate import predicting
+from pages.ui import studies
 
 
 class Forecast(NamedTuple):
@@ -43,7 +43,8 @@ def of(setting: Setting, exact: Array, profile: Profile) -> Forecast:
     """
     if setting.pattern or setting.true_sequential:
         raise UserError("neither an N:M pattern nor true-sequential pruning is predicted")
-    found, why = predicting.anchors_of(profile, setting.treatment, exact.ndim == 2)
+    among = tuple(studies.groups(profile).values())
+    found, why = studies.anchors_of(among, profile, setting.treatment, exact.ndim == 2)
     if found is None:
         raise UserError(why)
     same = tuple(

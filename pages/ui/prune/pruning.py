@@ -21,7 +21,7 @@ from core.base.formats import per_cent
 from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import REPAIRS, USUAL
 from core.models.sources import refuse_fetch
-from core.plan.spread import Allocation, allocate
+from core.plan.spread import Allocation
 from core.results import candidates
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -45,14 +45,7 @@ def allocation_in_view(profile: Profile) -> Allocation:
     asked = settings.read(profile, drawn=False)
     if not asked.correction.strength:  # there is no correction, whatever would have driven it
         asked = asked.model_copy(update={"correction": Correction()})
-    allocation = allocate(asked, profile)
-    try:
-        held = spread.read_hand(settings.by_hand(asked), profile.layers)
-        [now] = spread.pinned_rows(allocation.sparsity[None], held, allocation)
-    except UserError as error:
-        frame.error(f"{error}; the layers set by hand are left out")
-        return allocation
-    return spread.as_manual(allocation, now) if held else allocation
+    return spread.in_view(asked, settings.by_hand(asked), profile)
 
 
 def bars(shown: Allocation) -> None:

@@ -36,7 +36,7 @@ def show(store: Store) -> None:
         return
     if key := st.session_state.get("profile"):
         target = view.last("target", AllocationRequest().target)
-        best_known.card(store.profile(key), target, view.last("by", USUAL), "prune.py")
+        best_known.card(studies.groups(store.profile(key)), target, view.last("by", USUAL), "prune.py")
     table = study_table(rows.values())
     studies.show_table(table, "Every evaluated setting with all that was measured of it", "evaluations", "evaluations")
     compared = _picked(rows)

@@ -19,7 +19,6 @@ from core.show.figures import axes
 from core.show.words import forecast, verdicts
 from core.store.profiles import Profile
 from pages.ui import studies, subject
-from pages.ui.allocate import predicting
 from pages.ui.allocate.settings import TARGETS
 from pages.ui.live import figure
 from pages.ui.tour import parts
@@ -46,7 +45,7 @@ def correction(profile: Profile, known: str, _known: Anchors | None) -> lessons.
 
 def allocate(profile: Profile) -> parts.Screen:
     """OWL's allocation under a correction that is dragged either way."""
-    known, _ = predicting.anchors_of(profile, Treatment(USUAL))
+    known, _ = studies.anchors_of(tuple(studies.groups(profile).values()), profile, Treatment(USUAL))
     found = correction(profile, ",".join(each.setting.name for each in known.settings) if known else "", known)
     stops = {f"{strength:g}": _named(strength) for strength in found.strengths}
     ends = [(0, "reversed"), (len(stops) // 2, "none"), (len(stops) - 1, "correction")]
