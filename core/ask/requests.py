@@ -15,7 +15,7 @@ from core.ask.studies import StudySpec
 from core.ask.typed import fraction, from_text, numbers
 from core.base.formats import model_name, per_cent
 from core.base.spec import Spec, View, added
-from core.kinds.treatments import NO_REPAIR, USUAL, Pruner, Repaired
+from core.kinds.treatments import ANY, NO_REPAIR, TREATMENTS, USUAL, Repaired, Searched, Treatment
 
 
 class ExportRequest(OfModel):
@@ -44,8 +44,8 @@ class BestRequest(OfModel):
     max_loss: Annotated[float | None, Field(gt=0), from_text(fraction)] = Field(
         None, description="in its place: the largest rise of the perplexity, as in 20%"
     )
-    pruner: Pruner = USUAL
-    repair: Repaired = Field("refit_dense", description="what is tried on the weights that the winner keeps; or none")
+    pruner: Searched = Field(USUAL, description="by name; or any, for all that stored results can predict")
+    repair: Repaired = Field("refit_dense", description="tried on the weights that the winner keeps; or none, or any")
     calibration: WindowRequest = WindowRequest(sequences=16, length=256)
     selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
     final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
@@ -57,7 +57,13 @@ class BestRequest(OfModel):
     @property
     def title(self) -> str:
         aim = f"at {per_cent(self.target)}" if self.target else f"within a loss of {per_cent(self.max_loss)}"
-        return f"best setting of {model_name(self.model)} {aim}, {naming.PRUNERS[self.pruner]}"
+        return f"best setting of {model_name(self.model)} {aim}, {naming.PRUNERS.get(self.pruner, 'any pruner')}"
+
+    @property
+    def treatments(self) -> tuple[Treatment, ...]:
+        """The pruners, each without and with the repairs, that may win."""
+        every = (each for each in TREATMENTS.values() if self.pruner in (ANY, each.pruner))
+        return tuple(each for each in every if self.repair == ANY or each.repair in (None, self.repair))
 
     @model_validator(mode="after")
     def _one_aim(self) -> Self:
@@ -95,10 +101,8 @@ class BestSpec(View):
     selection: StudySpec
     final: StudySpec
     winner: Setting
-    runner_up: Setting | None = Field(description="the best of another base allocator; None: no other was possible")
-    better: tuple[Setting, ...] = added(
-        (), "what was made of the winner and lowered the loss on the text that selects: it repaired"
-    )
+    runner_up: Setting | None = Field(None, description="the best of another base allocator, in older answers")
+    better: tuple[Setting, ...] = added((), "the winner repaired, in older answers")
 
     @model_validator(mode="after")
     def _judges_what_was_chosen(self) -> Self:

@@ -16,7 +16,7 @@ from core.cli.output import say, say_json, say_table
 from core.kinds.treatments import treatment
 from core.plan.spread import Allocation, allocate
 from core.results import protocols
-from core.results.anchors import Anchors, Prediction, stored
+from core.results.anchors import Anchors, Prediction, narrower, stored
 from core.show.words import forecast
 from core.store import profiles
 from core.store.cache import Store
@@ -29,24 +29,26 @@ def spread(given: SimpleNamespace) -> None:
     asked, store = read_allocation(given.allocation), Store(given.cache)
     found = profiles.load(store, store.profile(given.profile))
     pruned = treatment(given.pruner, given.repair)
-    allocation, lacking = allocate(asked, found), ""
+    allocation, lacking, more = allocate(asked, found), "", None
     try:
         anchors = stored(store, found, pruned, given.anchors)
         if given.max_loss is not None:
             allocation = allocate(anchors.sparsest(asked, fraction(given.max_loss)), found)
         predicted = {name: anchors.one(row) for name, row in _rows(allocation).items()}
+        more = narrower(anchors, allocation.request, store)
     except UserError as reason:
         if given.anchors or given.max_loss is not None:
             raise
         anchors, predicted, lacking = None, {}, str(reason)
     answer = allocated_json(allocation, found) | predicted_json(anchors, predicted) | {"no_prediction": lacking or None}
+    answer["narrower"] = more and {"command": more.command, "minutes": more.minutes}
     if given.json:
         say_json(answer)
         return
     _say(allocation, answer)
     if anchors:
         say(forecast.beside({NAMED[name]: each for name, each in predicted.items()}), forecast.basis(anchors))
-        say(*anchors.left_out)
+        say(*anchors.left_out, *([forecast.narrower(more)] if more else []))
     else:
         say(f"No prediction: {lacking}")
     if found.entry.packs:

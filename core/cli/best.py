@@ -42,7 +42,6 @@ def best_json(found: Best, cache: Path | None) -> dict[str, Any]:
         "answer": advice.written(found.answer),
         "target": found.answer.allocation.target,
         "sentence": advice.answer(found),
-        "more": advice.comparisons(found),
         "loss": advice.loss(found),
         "roles": text_splits.described(found.request),
         "protocol": {
@@ -50,12 +49,9 @@ def best_json(found: Best, cache: Path | None) -> dict[str, Any]:
             "final": protocol_json(found.final, found.final.single(found.winner)),
         },
         "winner": _judged(found, found.winner),
-        "better": [_judged(found, each) for each in found.better],
-        "runner_up": _judged(found, found.runner_up) if found.runner_up else None,
         "uniform": _judged(found, found.uniform),
         "dense": {"perplexity": found.judged(None).perplexity},
         "against_uniform": change_json(found.against_uniform),
-        "against_runner_up": change_json(found.against_runner_up),
         "against_dense": interval_json(found.lost),
         "over_seeds": seeds_json(found.against_uniform),
         "candidates": [
@@ -99,7 +95,7 @@ def _say(found: Best, cache: Path | None) -> None:
     say(*found.provenance.left_out, text_splits.described(found.request))
     say(f"Judged on {protocols.short(found.final)}.")
     say(advice.answer(found), style="bold")
-    say(*advice.comparisons(found), advice.loss(found))
-    for setting in dict.fromkeys((found.uniform, *found.kept, found.answer)):
+    say(advice.loss(found))
+    for setting in dict.fromkeys((found.uniform, found.winner, found.answer)):
         say_helped(f"{advice.called(setting)}, on the text that judges", found.judged(setting).helped)
     say(*commands(found, cache), f"best {found.spec.key}")

@@ -9,21 +9,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from core.ask.allocations import AllocationRequest
-from core.ask.grammar import write
 from core.ask.inputs import WindowRequest
 from core.ask.requests import BestRequest, BestSpec
 from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.evaluate.resolving import profile_of
-from core.kinds.treatments import NO_REPAIR, Treatment
+from core.kinds.treatments import ANY, Treatment
 from core.models.loading import Loaded, Reader
 from core.models.outline import Outline
 from core.models.progress import Account, Progress, Report
 from core.models.provenance import provenance, relative
 from core.models.windows import Windows, read, windows
+from core.plan import prediction
 from core.plan.spread import allocate, linear_parameters
 from core.results import candidates, evaluations, search_plan, shortlist, text_splits
-from core.results.anchors import STEP, Anchors, Prediction, fitting, usual
+from core.results.anchors import STEP, Anchors, Prediction, fitting, on, stored_of, usual
 from core.results.evaluations import Evaluations
 from core.store.cache import Entry, Request, Store
 from core.store.profiles import Profile
@@ -45,7 +45,9 @@ class Run:
     forecasts: dict[str, Prediction] = field(default_factory=dict)  # of allocations before they were evaluated
     predicted: int = 0  # candidates
     chosen: list[Setting] = field(default_factory=list)  # evaluated on the selection text
-    study: Evaluations = field(init=False)  # of these
+    study: Evaluations | None = None  # of these
+    anchors: list[Anchors] = field(init=False)  # stored ones
+    treatments: list[Treatment] = field(init=False)  # whose candidates are predicted
     request: BestRequest = field(init=False)  # as asked, every role with its documents
     costs: dict[str, float] = field(init=False)  # FLOP of every stage at most
     profile: Profile = field(init=False)
@@ -67,22 +69,20 @@ class Run:
         self.ahead = sum(self.costs.values())
         self.costs["selection"] /= search_plan.most(self.request)  # of one setting
         self.profile = self._profile(texts)
-        selection = self._select()
-        winner, runner_up = candidates.choose(selection, self.request.max_loss)
-        better = self._repaired(winner)
-        fallback = candidates.fallback(winner, selection, self.request.max_loss)
-        judged = filter(None, (winner, runner_up, fallback if fallback != winner.uniform else None, *better))
-        asked = search_plan.final_request(self.request, self.profile.entry.key, judged)
+        self.anchors = stored_of(self.store, self.profile, self.request.treatments)
+        first = Treatment(search_plan.measured_by(self.request))
+        self.treatments = [each.treatment for each in self.anchors] or [first]
+        winner = self._select()
+        fallback = candidates.fallback(winner, self.study, self.request.max_loss)
+        asked = search_plan.final_request(self.request, self.profile.entry.key, {winner: 0, fallback: 0})
         final = evaluations.load(self.store, self._run("final", asked))
         spec = BestSpec(
             model=self.loaded.spec,
             profile=self.profile.spec,
             max_loss=self.request.max_loss,
-            selection=selection.spec,
+            selection=self.study.spec,
             final=final.spec,
             winner=winner,
-            runner_up=runner_up,
-            better=better,
         )
         files = list(dict.fromkeys([path for each in texts.values() for path in each.files]))
         self.store.remember(self.asked, spec, [*self.loaded.source.watched, *files])
@@ -91,7 +91,7 @@ class Run:
             "texts": {role: each.label for role, each in texts.items()},
             "request": json.loads(relative(self.request.model_dump_json())),
             "profile": self.profile.entry.key,
-            "selection": selection.spec.key,
+            "selection": self.study.spec.key,
             "final": final.spec.key,
             "left_out": list(dict.fromkeys(self.left_out)),
             "predicted": self.predicted,
@@ -100,95 +100,119 @@ class Run:
         return self.store.entry(self.store.save(spec, None, told))
 
     def _profile(self, texts: dict[str, Windows]) -> Profile:
+        """The one that was named, else one that holds all that would be measured, else that."""
+
+        def read(entry: Entry) -> str | None:
+            roles = ((role, getattr(self.request, role), texts[role].spec) for role in ("selection", "final"))
+            text = entry.spec.text.content
+            return next((role for role, asked, spec in roles if text == spec.content or _reads(entry, asked)), None)
+
+        if not self.request.profile and not self.store.find(search_plan.profile_request(self.request)):
+            known = search_plan.holding(self.request, self.store, self.loaded.spec)
+            key = next((each.key for each in known if not read(each)), None)
+            self.request = self.request.model_copy(update={"profile": key})
+            self.ahead -= self.costs["profile"] if key else 0
         key = self.request.profile or self._run("profile", search_plan.profile_request(self.request)).key
         found = profile_of(key, self.loaded.source, self.store)
-        for role in ("selection", "final"):
-            if found.spec.text.content == texts[role].spec.content or _reads(found, getattr(self.request, role)):
-                raise UserError(
-                    f"profile {found.entry.key} has read the {role} text: name a profile of another text, or none"
-                )
+        if role := read(found.entry):
+            raise UserError(
+                f"profile {found.entry.key} has read the {role} text: name a profile of another text, or none"
+            )
         return found
 
     # -- on the text that selects -----------------------------------------------------------------------------------
 
-    def _select(self) -> Evaluations:
-        """Settings on the selection text, one by one: the next is chosen by what the others cost."""
+    def _select(self) -> Setting:
+        """The winner: settings are evaluated one by one, and the next is chosen by what the others cost."""
         if self.request.target:
             self._best_at(self.request.target)
         else:
             self._best_at(self._sparsest())
             self._sparser()
-        self.ahead = self.costs["repair"] + self.costs["final"]
-        return self.study
+        winner, repaired = candidates.choose(self.study, self.request.max_loss), self.request.treatments[-1]
+        if ANY not in (self.request.pruner, self.request.repair) and repaired not in self.treatments:
+            self.ahead = self.costs["repair"] + self.costs["final"]
+            self._evaluate(self._setting(winner.allocation, repaired), stage="repair")
+            winner = candidates.choose(self.study, self.request.max_loss)
+            if winner.treatment != repaired:
+                self.left_out.append("The repair does not lower the loss on the text that selects: it is left out.")
+        self.ahead = self.costs["final"]
+        return winner
 
     def _best_at(self, target: float) -> None:
-        """Uniform and response, then what may be better than the best so far, the best predicted first."""
-        pruner, tried = self.request.pruner, set()
-        self._evaluate(*shortlist.usual(self.profile, pruner, target))
-        pool = shortlist.candidates(self.profile, pruner, target)
-        self.predicted += len(pool.allocations)
+        """Uniform, then what may be better than the best so far, the best predicted first."""
+        pool = shortlist.candidates(self.profile, search_plan.measured_by(self.request), target)
+        self.predicted += len(pool.allocations) * len(self.treatments)
         self.left_out += pool.left_out
-        while len([each for each in self.chosen if each.allocation.target == target]) < shortlist.MOST:
-            asked = pool.best(self.study, Treatment(pruner), tried)
-            if asked is None:
+        tried: set[tuple[str, Treatment]] = set()
+
+        def following() -> Setting | None:
+            return pool.best(self.study, self._anchors(), self.treatments[0], tried)
+
+        first = following() or self._setting(AllocationRequest(target=target), self.treatments[0])
+        self._evaluate(first.uniform)
+        for _ in range(1, shortlist.MOST):
+            if (asked := following()) is None:
                 return
-            tried.add(asked.base.title)
+            tried.add((asked.allocation.base.title, asked.treatment))
             self._evaluate(asked)
 
     def _sparsest(self) -> float:
         """The largest target at which response, or an anchor, keeps within the loss.
 
-        It is predicted from the default anchors, in steps of 1 %, tried, and predicted again from what that cost.
+        It is predicted in steps of 1 %, tried, and predicted again from what that cost.
         """
-        pruner, rise, low, high = self.request.pruner, self.request.max_loss, 0.0, 1.0
-        *even, response = (each.allocation for each in usual(self.profile, Treatment(pruner)))
-        self._evaluate(*even, response)
+        rise, low, high = self.request.max_loss, 0.0, 1.0
+        default = usual(self.profile, self.treatments[0])
+        if not self.anchors:
+            self._evaluate(*default)
         for _ in range(search_plan.TRIES):
-            asked = self._anchors().sparsest(response, rise)
+            known = ((each.sparsest(default[-1].allocation, rise), each.treatment) for each in self._anchors())
+            asked, treatment = max(known, key=lambda each: each[0].target)
             target = min(asked.target, round(high - STEP, 2))
             if target <= low:
                 break
-            [setting] = self._evaluate(asked.model_copy(update={"target": target}))
+            [setting] = self._evaluate(self._setting(asked.model_copy(update={"target": target}), treatment))
             fits = candidates.loss(self.study, setting) <= rise
             low, high = (target, high) if fits else (low, target)
-        return candidates.choose(self.study, rise)[0].allocation.target
+        return candidates.choose(self.study, rise).allocation.target
 
     def _sparser(self) -> None:
         """The winner, and uniform, at the largest target at which each is predicted to keep within the loss."""
-        winner, _ = candidates.choose(self.study, self.request.max_loss)
-        for asked in (winner.allocation, winner.uniform.allocation):
-            sparsest = self._anchors().sparsest(asked, self.request.max_loss)
-            if asked != winner.allocation or sparsest.target > asked.target:
-                self._evaluate(sparsest)
+        winner = candidates.choose(self.study, self.request.max_loss)
+        for asked in (winner, winner.uniform):
+            known = {each.treatment: each for each in self._anchors()}[winner.treatment]
+            sparsest = known.sparsest(asked.allocation, self.request.max_loss)
+            if asked != winner or sparsest.target > asked.allocation.target:
+                self._evaluate(asked.model_copy(update={"allocation": sparsest}))
 
-    def _anchors(self) -> Anchors:
-        return fitting(self.study, self.profile, Treatment(self.request.pruner))
+    def _anchors(self) -> list[Anchors]:
+        """What predicts on the selection text: stored settings moved to it, else those evaluated there."""
+        if self.anchors or self.study is None:
+            return on(self.study, self.anchors) if self.study else self.anchors
+        here = fitting(self.study, self.profile, self.treatments[0])
+        return [here] if len(here.settings) >= prediction.FEWEST else []
 
-    def _evaluate(self, *asked: AllocationRequest) -> tuple[Setting, ...]:
-        """Predict allocations, then evaluate them on the selection text beside what was evaluated there before."""
-        kept, notes = candidates.possible(asked, linear_parameters(self.profile), self.profile)
+    def _setting(self, allocation: AllocationRequest, by: Treatment) -> Setting:
+        seed = self.request.seeds[0]
+        return Setting(allocation=allocation, pruner=by.pruner, repair=by.repair, calibration_seed=seed)
+
+    def _evaluate(self, *asked: Setting, stage: str = "selection") -> list[Setting]:
+        """Predict settings, then evaluate them on the selection text beside what was evaluated there before."""
+        parameters = linear_parameters(self.profile)
+        kept, notes = candidates.possible((each.allocation for each in asked), parameters, self.profile)
         self.left_out += notes
-        settings = candidates.combined(kept, self.request.pruner, self.request.seeds[:1])
+        settings = [self._setting(each.allocation, each.treatment) for each in asked if each.allocation in kept]
         new = [each for each in settings if each not in self.chosen]
-        for each in new if self.chosen else ():
-            with suppress(UserError):  # too little is known
-                forecast = self._anchors().one(allocate(each.allocation, self.profile).exact)
+        predicts = {each.treatment: each for each in self._anchors()} if self.study else {}
+        for setting in (each for each in new if each.treatment in predicts):
+            with suppress(UserError):  # beyond what was measured
+                forecast = predicts[setting.treatment].one(allocate(setting.allocation, self.profile).exact)
                 if math.isfinite(forecast.high):
-                    self.forecasts[write(each.allocation)] = forecast
+                    self.forecasts[setting.name] = forecast
         self.chosen += new
-        self.study = self._study("selection", self.chosen, len(new))
+        self.study = self._study(stage, self.chosen, len(new))
         return settings
-
-    def _repaired(self, winner: Setting) -> tuple[Setting, ...]:
-        """The winner repaired, if that lowers the loss on the selection text; else nothing."""
-        if self.request.repair == NO_REPAIR:
-            return ()
-        repaired = winner.model_copy(update={"repair": self.request.repair})
-        study = self._study("repair", (winner, repaired))
-        if study.single(repaired).loss < study.single(winner).loss:
-            return (repaired,)
-        self.left_out.append("The repair does not lower the loss on the text that selects: it is left out.")
-        return ()
 
     def _study(self, name: str, settings: Iterable[Setting], new: int = 1) -> Evaluations:
         """Settings evaluated on the selection text, so many of them for the first time."""

@@ -116,6 +116,7 @@ REPAIRS = {
     ),
 }
 NO_REPAIR = "none"  # where a repair is asked for unless it is refused
+ANY = "any"  # of a search: every pruner, or repair, that can be predicted
 USUAL = "wanda"
 PRUNER_LABELS = {name: row.label for name, row in PRUNERS.items()}
 WITHOUT_TEXT = tuple(name for name, row in PRUNERS.items() if row.statistic == "none")
@@ -183,5 +184,6 @@ def _one_of(known: Mapping[str, object]) -> AfterValidator:
 
 Pruner = Annotated[str, _one_of(PRUNERS)]
 Repair = Annotated[str, _one_of(REPAIRS)]
-Repaired = Annotated[str, _one_of({NO_REPAIR: None, **REPAIRS})]
+Searched = Annotated[str, _one_of({ANY: None, **PRUNERS})]
+Repaired = Annotated[str, _one_of({NO_REPAIR: None, ANY: None, **REPAIRS})]
 Treated = Annotated[str, _one_of(OF_ONE_LAYER)]

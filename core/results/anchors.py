@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
+from core.ask import naming
 from core.ask.allocations import AllocationRequest
-from core.ask.commands import line
+from core.ask.commands import command_line, line
 from core.ask.settings import Setting, uniform
-from core.ask.studies import StudyRequest
+from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import UserError
 from core.base.formats import per_cent, several
+from core.base.paths import exists, expanded
 from core.kinds import Response
 from core.kinds.treatments import Treatment
+from core.models import work
 from core.plan import prediction, responses
 from core.plan.prediction import Predicted, Predictor
 from core.plan.spread import allocate
@@ -32,6 +36,7 @@ from core.store.results import Array
 ENOUGH = 4  # anchors that carry a curve
 HIGHEST, APART = 0.8, (0.3, 0.1, 0.0)  # the targets of `usual`: the highest, and how far below it each lies
 STEP = 0.01  # of the targets that `sparsest` tries
+WIDE = 0.15  # half width of an interval, as a fraction of the increase, that one more anchor may narrow
 SPARE = 0.1  # between the highest target and the largest sparsity measured: room for an allocation to differ in
 
 
@@ -58,6 +63,14 @@ class Hindsight(NamedTuple):
     off: float  # what the increase was overestimated by, as a fraction of it
 
 
+class Narrower(NamedTuple):
+    """The measurement that narrows an interval most."""
+
+    setting: str
+    command: str  # evaluates it, so that it is one more anchor
+    minutes: float
+
+
 class Errors(NamedTuple):
     """Anchors predicted by the others: errors of the loss increase as fractions, and how many intervals held it."""
 
@@ -76,6 +89,8 @@ class Anchors:
     profile: Profile
     settings: tuple[EvaluatedSetting, ...]
     left_out: tuple[str, ...]  # settings that cannot serve, each with its reason
+    judge: Evaluations | None = None  # what was evaluated on another text, which is predicted; None: their own
+    factor: tuple[float, float] = (1.0, 1.0)  # of increases on that text over those here, and of an interval's width
 
     @cached_property
     def harms(self) -> Array:
@@ -100,15 +115,24 @@ class Anchors:
 
     def of(self, rows: Array) -> Predicted:
         """Predict the increase of many allocations, (rows, layers) or (rows, layers, linears)."""
-        return self.predictor(responses.layer_harms(rows, self.profile))
+        return self.of_harms(responses.layer_harms(rows, self.profile))
+
+    def of_harms(self, harms: Array) -> Predicted:
+        """The same by the harm of each layer alone, (rows, layers)."""
+        found = self.predictor(harms)
+        if self.judge is None:
+            return found
+        middle, (times, wider) = found.increase, self.factor
+        return Predicted(*(times * middle * (each / middle) ** wider for each in found))
 
     def perplexities(self, rows: Array) -> Predicted:
         """The same as perplexities."""
-        return self._as_perplexities(self.of(rows))
+        return self.as_perplexities(self.of(rows))
 
-    def _as_perplexities(self, increases: Predicted) -> Predicted:
+    def as_perplexities(self, increases: Predicted) -> Predicted:
+        """Increases as perplexities."""
         with np.errstate(over="ignore"):
-            return Predicted(*(np.exp(self.study.dense.loss + each) for each in increases))
+            return Predicted(*(np.exp((self.judge or self.study).dense.loss + each) for each in increases))
 
     def one(self, exact: Array) -> Prediction:
         """Predict one allocation, (layers,) or (layers, linears).
@@ -123,7 +147,7 @@ class Anchors:
                 f"{responses.highest(self.profile, exact.ndim == 2):g} was measured alone: nothing beyond that is "
                 "predicted; measure a larger sparsity, or lower the upper bound"
             )
-        return Prediction(*(float(each[0]) for each in self._as_perplexities(increase)), float(increase.increase[0]))
+        return Prediction(*(float(each[0]) for each in self.as_perplexities(increase)), float(increase.increase[0]))
 
     def sparsest(self, asked: AllocationRequest, rise: float) -> AllocationRequest:
         """The allocation at the largest target, in steps of 1 %, whose predicted perplexity rises by no more than this.
@@ -149,11 +173,31 @@ class Anchors:
         return asked.model_copy(update={"target": best})
 
 
+def on(study: Evaluations, known: Sequence[Anchors]) -> list[Anchors]:
+    """Anchors that predict on the text of another study: increases differ by a factor, which its settings tell.
+
+    The factor of text is one for all pruners and repairs. An interval is wider by what few settings leave open of it.
+    """
+    off = [np.zeros(0)]
+    for each in known:
+        here = fitting(study, each.profile, each.treatment)
+        if here.settings:
+            off.append(np.log(here.increases / each.predictor(here.harms).increase))
+    every = np.concatenate(off)
+    factor = float(np.exp(every.mean() if len(every) else 0.0)), float(np.sqrt(1 + 1 / max(len(every), 1)))
+    return [replace(each, judge=study, factor=factor) for each in known]
+
+
 def errors(found: Predicted, true: Array) -> Errors:
     """How far predictions were off, (settings,) each."""
     off, covered = np.abs(found.increase / true - 1), (found.low <= true) & (true <= found.high)
-    half = (found.high - found.low) / (2 * found.increase)
-    return Errors(float(np.median(off)), float(np.quantile(off, 0.9)), float(covered.mean()), float(np.median(half)))
+    half = float(np.median(_half_width(found)))
+    return Errors(float(np.median(off)), float(np.quantile(off, 0.9)), float(covered.mean()), half)
+
+
+def _half_width(found: Predicted) -> Array:
+    """As a fraction of the increase."""
+    return (found.high - found.low) / (2 * found.increase)
 
 
 def stored(store: Store, profile: Profile, treatment: Treatment, key: str | None = None) -> Anchors:
@@ -171,14 +215,31 @@ def stored(store: Store, profile: Profile, treatment: Treatment, key: str | None
         entries = [each for each in protocols.of_model(store, profile.spec.model) if not each.packs]
     unread = [Evaluations(each.spec, each.provenance, (), (each,)) for each in entries]
     usual = protocols.usual(unread)
-    first = [each for each in unread if protocols.protocol(each.spec) == usual]
-    for some in (first, unread):  # where the usual protocol has enough, nothing else is read
-        points = (read(store, each.spec, each.provenance, treatment).points for each in some)
-        known = [replace(each, points=its) for each, its in zip(some, points, strict=True)]
-        found = _best(known, profile, treatment, usual)
-        if found and len(found.settings) >= ENOUGH:
-            break
-    return _enough(found, profile, treatment)
+
+    def known(some: Iterable[Evaluations]) -> Iterator[Evaluations]:
+        return (replace(each, points=read(store, each.spec, each.provenance, treatment).points) for each in some)
+
+    with suppress(UserError):  # where the usual protocol has enough, nothing else is read
+        found = anchors(known(each for each in unread if protocols.protocol(each.spec) == usual), profile, treatment)
+        if len(found.settings) >= ENOUGH:
+            return found
+    return anchors(known(unread), profile, treatment)
+
+
+def stored_of(store: Store, profile: Profile, treatments: Iterable[Treatment]) -> list[Anchors]:
+    """The anchors in a store of those pruners and repairs of which there are enough, all on one text.
+
+    Raises:
+        UserError: the profile lacks response curves.
+    """
+    responses.highest(profile)
+    found: list[Anchors] = []
+    for each in treatments:
+        with suppress(UserError):  # nothing of it is stored
+            known = stored(store, profile, each)
+            if len(known.settings) >= ENOUGH:
+                found.append(known)
+    return [each for each in found if each.study.spec.text == found[0].study.spec.text]
 
 
 def from_others(store: Store, found: Evaluations) -> dict[Setting, Hindsight]:
@@ -195,9 +256,7 @@ def from_others(store: Store, found: Evaluations) -> dict[Setting, Hindsight]:
         known = fitting(home, profile, treatment)
         if len(known.settings) > prediction.FEWEST:
             increases = prediction.leave_one_out(known.harms, known.increases)
-            with np.errstate(over="ignore"):
-                rows = [*np.exp(home.dense.loss + np.array(increases)), increases.increase]
-            rows.append(increases.increase / known.increases - 1)
+            rows = (*known.as_perplexities(increases), increases.increase, increases.increase / known.increases - 1)
             predicted |= {one.setting: Hindsight(*row) for one, *row in zip(known.settings, *rows, strict=True)}
     return {each.setting: predicted[each.setting] for each in found.settings if each.setting in predicted}
 
@@ -211,28 +270,18 @@ def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatmen
     Raises:
         UserError: the profile lacks response curves, or fewer than two settings can serve.
     """
-    mine = [each for each in groups if each.spec.model.weights == profile.spec.model.weights]
-    return _enough(_best(mine, profile, treatment, protocols.usual(mine)), profile, treatment)
-
-
-def _best(
-    studies: Iterable[Evaluations], profile: Profile, treatment: Treatment, usual: protocols.Protocol | None
-) -> Anchors | None:
-    """Those of the protocol that serves best, as many as there are."""
     responses.highest(profile)
-    found = [fitting(each, profile, treatment) for each in protocols.by_protocol(studies)]
-    return max(found, key=lambda each: _worth(each, protocols.protocol(each.study.spec) == usual), default=None)
-
-
-def _enough(found: Anchors | None, profile: Profile, treatment: Treatment) -> Anchors:
-    if found is None or len(found.settings) < prediction.FEWEST:
+    mine = [each for each in groups if each.spec.model.weights == profile.spec.model.weights]
+    found, usual = [fitting(each, profile, treatment) for each in protocols.by_protocol(mine)], protocols.usual(mine)
+    best = max(found, key=lambda each: _worth(each, protocols.protocol(each.study.spec) == usual), default=None)
+    if best is None or len(best.settings) < prediction.FEWEST:
         asked = {"profile": profile.entry.key, "pruner": treatment.pruner, "repair": treatment.repair}
-        some = several(len(found.settings), "setting") if found and found.settings else "no setting"
+        some = several(len(best.settings), "setting") if best and best.settings else "no setting"
         raise TooFew(
             f"{some} evaluated with {treatment.label} can predict this model, and {prediction.FEWEST} or more are "
             f"needed; this evaluates four: {line('anchors', **asked)}"
         )
-    return found
+    return best
 
 
 def _worth(found: Anchors, usual: bool) -> tuple[bool, bool, int, int]:
@@ -266,6 +315,43 @@ def _covered(one: EvaluatedSetting, profile: Profile) -> bool:
 def _harms(one: EvaluatedSetting, profile: Profile) -> Array:
     """(1, layers)"""
     return responses.layer_harms(one.planned[None], profile)
+
+
+def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower | None:
+    """The anchor that narrows the interval of an allocation most: of uniform, response and itself at its target.
+
+    None where the interval is not wide, no command evaluates it as the others were, or the model or a text is not here.
+    """
+
+    def harms(allocation: AllocationRequest) -> Array:
+        return responses.layer_harms(allocate(allocation, found.profile).exact[None], found.profile)
+
+    def width(allocation: AllocationRequest | None = None) -> float:
+        """With one more anchor, were it just as predicted."""
+        more, predictor = allocation and harms(allocation), found.predictor
+        if allocation:
+            increases = np.append(found.increases, predictor(more).increase)
+            predictor = prediction.fit(np.concatenate([found.harms, more]), increases)
+        return _half_width(predictor(harms(asked)))[0]
+
+    if not width() > WIDE:
+        return None
+    response = AllocationRequest(base=Response(pruner=responses.usual(found.profile)), target=asked.target)
+    known = {each.setting.allocation for each in found.settings}
+    first = min({uniform(asked.target): 0, response: 0, asked: 0}.keys() - known, key=width, default=None)
+    setting = first and Setting(allocation=first, pruner=found.treatment.pruner, repair=found.treatment.repair)
+    try:
+        evaluated = StudyRequest.model_validate(found.study.provenance["request"])
+        how = {"settings": (setting,), "profile": found.profile.entry.key}
+        request = evaluated.model_copy(update=how | {"evaluation": EvaluationRequest(text=evaluated.evaluation.text)})
+        sources = (request.calibration.source, request.evaluation.text.source)
+        here = all(exists(expanded(each.removeprefix("file:"))) for each in sources if each.startswith("file:"))
+        cost = work.estimate(request, store) if here else None
+        return cost and Narrower(
+            naming.setting(setting), command_line(request, cache=store.elsewhere), cost.seconds / 60
+        )
+    except (UserError, ValueError, KeyError):
+        return None
 
 
 def study(profile: Profile, treatment: Treatment, asked: StudyRequest) -> StudyRequest:

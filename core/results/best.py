@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.ask.commands import Asked, command_line
-from core.ask.grammar import write
 from core.ask.requests import BestRequest, BestSpec, ExportRequest
 from core.ask.settings import Setting
 from core.base.errors import UserError
@@ -38,16 +37,6 @@ class Best:
         return self.spec.winner
 
     @property
-    def runner_up(self) -> Setting | None:
-        """The best of another base allocator there."""
-        return self.spec.runner_up
-
-    @property
-    def better(self) -> tuple[Setting, ...]:
-        """The winner repaired, if that lowered the loss on the selection text; older answers may go a step further."""
-        return self.spec.better
-
-    @property
     def uniform(self) -> Setting:
         return self.winner.uniform
 
@@ -71,7 +60,7 @@ class Best:
     def predicted(self, candidate: EvaluatedSetting) -> Hindsight | None:
         """What a candidate was predicted to cost before it was evaluated; None where that was not."""
         forecasts = self.provenance.forecasts
-        if not (known := forecasts and forecasts.get(write(candidate.setting.allocation))):
+        if not (known := forecasts and forecasts.get(candidate.setting.name)):
             return None
         return Hindsight(*known, off=known[-1] / (candidate.loss - self.selection.dense.loss) - 1)
 
@@ -89,11 +78,6 @@ class Best:
         return None if self.winner == self.uniform else self.against(self.winner, self.uniform)
 
     @property
-    def against_runner_up(self) -> Change | None:
-        """The winner against the runner-up; None where there is none."""
-        return None if self.runner_up is None else self.against(self.winner, self.runner_up)
-
-    @property
     def only_uniform_breaks(self) -> bool:
         """True where uniform's loss on the final text is not a number and the winner's is: no interval exists then."""
         winner, uniform = (self.judged(each).finite for each in (self.winner, self.uniform))
@@ -107,24 +91,8 @@ class Best:
 
     @property
     def answer(self) -> Setting:
-        """The winner if it holds, else uniform; repaired if that is certainly better too."""
-        if self.holds:
-            return self.kept[-1]
-        repaired = [each.uniform for each in self.better if each.repair and self.fallback == self.uniform]
-        return next((each for each in repaired if self._improves(each, self.fallback)), self.fallback)
-
-    @property
-    def kept(self) -> list[Setting]:
-        """The winner, and what was made of it as long as each is certainly better than the one before."""
-        found = [self.winner]
-        for each in self.better:
-            if not self._improves(each, found[-1]):
-                break
-            found.append(each)
-        return found
-
-    def _improves(self, one: Setting, other: Setting) -> bool:
-        return self.against(one, other).windows.high < 0
+        """The winner if it holds, else uniform."""
+        return self.winner if self.holds else self.fallback
 
     @property
     def lost(self) -> Interval:

@@ -132,8 +132,8 @@ def ranked(study: Evaluations) -> list[EvaluatedSetting]:
     return sorted(sound, key=lambda each: each.loss)
 
 
-def choose(study: Evaluations, max_loss: float | None = None) -> tuple[Setting, Setting | None]:
-    """The winner of a selection study, and the best setting of another base allocator at its target.
+def choose(study: Evaluations, max_loss: float | None = None) -> Setting:
+    """The winner of a selection study.
 
     Args:
         max_loss: largest rise of the perplexity, a fraction: of the targets with a setting that keeps within it only
@@ -150,9 +150,7 @@ def choose(study: Evaluations, max_loss: float | None = None) -> tuple[Setting, 
                 f"no target that was tried keeps the rise of the perplexity within {per_cent(max_loss)}: allow more"
             )
         found = [each for each in found if each.setting.allocation.target == max(within)]
-    winner, *others = (each.setting for each in found)
-    kind = winner.allocation.base.kind
-    return winner, next((each for each in others if each.allocation.base.kind != kind), None)
+    return found[0].setting
 
 
 def loss(study: Evaluations, setting: Setting) -> float:

@@ -101,16 +101,16 @@ def ranking(
         base = one.setting.allocation.base
         if not one.strength and base.kind in METHODS:
             known[base.kind, base.per_linear].append(one)
-    ran = [_measured(max(each, key=lambda one: len(one.results)), profile) for each in known.values()]
+    most = [max(each, key=lambda one: len(one.results)) for each in known.values()]  # seeds
+    ran = [
+        _contender(
+            one.setting.allocation.base.kind, naming.long(one.setting.allocation), one.planned, profile, None, one
+        )
+        for one in most
+    ]
     computed = (_computed(kind, request, profile, anchors) for kind in METHODS if (kind, False) not in known)
     every = [*ran, *filter(None, computed)]
     return sorted(every, key=lambda each: (math.isnan(each.perplexity), each.perplexity))
-
-
-def _measured(one: EvaluatedSetting, profile: Profile) -> Contender:
-    """A method as it was measured with most calibration seeds."""
-    asked = one.setting.allocation
-    return Contender(asked.base.kind, naming.long(asked), _of_layers(one.planned, profile), one)
 
 
 def _computed(kind: str, request: AllocationRequest, profile: Profile, anchors: Anchors | None) -> Contender | None:

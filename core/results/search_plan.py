@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from core.ask.allocations import Correction
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import EACH, MeasureRequest, measurements
+from core.ask.inputs import ModelSpec, WindowRequest
+from core.ask.measurements import EACH, MeasureRequest, expanded, measurements
 from core.ask.perturbations import OF_LINEARS, SPARSITIES, perturbation
 from core.ask.requests import BestRequest
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.spec import number
-from core.kinds.treatments import NO_REPAIR, Treatment
+from core.kinds.treatments import ANY, USUAL, Treatment
 from core.models import work
 from core.models.outline import Outline
 from core.results.shortlist import MOST
-from core.store.cache import Store
+from core.store.cache import Entry, Store
 
 MEASURED_SPARSITIES, MEASURED_LINEARS = SPARSITIES, OF_LINEARS  # of every layer and of every linear alone
 ANCHORS, TRIES = 4, 3  # where a largest loss was asked: default anchors, and targets that are tried after them
-MEASURED_WINDOWS, MEASURED_LENGTH = 4, 128  # of the profile for the candidates: more predict no better
+MEASURED_WINDOWS, MEASURED_LENGTH = 1, 128  # of the profile for the candidates: more predict no better
+# Candidates are told apart on a part of the selection text, pruned by a part of the calibration text: norms of inputs
+# need less of it than second moments.
+HALF, QUARTER = 2, 4
 
 
 # --- the stages as requests ----------------------------------------------------------------------------------------
@@ -29,7 +32,7 @@ MEASURED_WINDOWS, MEASURED_LENGTH = 4, 128  # of the profile for the candidates:
 
 def profile_request(request: BestRequest) -> MeasureRequest:
     """The profile for the candidates: the noise that drives the correction, layers and linears pruned alone."""
-    text, pruner = request.calibration, request.pruner
+    text, pruner = request.calibration, measured_by(request)
     amount = {"sequences": min(text.sequences, MEASURED_WINDOWS), "length": min(text.length, MEASURED_LENGTH)}
     layers = (f"residual:{pruner}:{number(each)}" for each in MEASURED_SPARSITIES)
     linears = (f"residual_linear:{pruner}:{number(each)}:{EACH}" for each in MEASURED_LINEARS)
@@ -37,9 +40,30 @@ def profile_request(request: BestRequest) -> MeasureRequest:
     return request.to(MeasureRequest, text=text.model_copy(update=amount), measurements=looked_at)
 
 
+def measured_by(request: BestRequest) -> str:
+    """The pruner of the response curves."""
+    return USUAL if request.pruner == ANY else request.pruner
+
+
+def holding(request: BestRequest, store: Store, model: ModelSpec) -> Iterator[Entry]:
+    """Profiles in the cache that hold all that would be measured, the newest first."""
+    asked = profile_request(request).measurements
+    for entry in store.entries():
+        if entry.spec.model == model and store.measured(entry.spec):
+            linears = entry.provenance.get("linears", ())
+            if {*expanded(asked, linears)} <= {*entry.spec.measurements}:
+                yield entry
+
+
 def selection_request(request: BestRequest, profile: str | None, asked: tuple[Setting, ...]) -> StudyRequest:
     """Candidates on the selection text."""
-    return _study(request, profile, asked, request.selection)
+    solves = any("second_moment" in each.statistics for each in request.treatments)
+    part = request.model_copy(update={"calibration": _part(request.calibration, HALF if solves else QUARTER)})
+    return _study(part, profile, asked, _part(request.selection, HALF))
+
+
+def _part(text: WindowRequest, share: int) -> WindowRequest:
+    return text.model_copy(update={"sequences": -(-text.sequences // share)})
 
 
 def final_request(request: BestRequest, profile: str | None, chosen: Iterable[Setting]) -> StudyRequest:
@@ -73,18 +97,17 @@ def most(request: BestRequest) -> int:
 
 def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
     """FLOP of every stage at most, by its name."""
-    plain = Treatment(request.pruner)
-    repaired = None if request.repair == NO_REPAIR else Treatment(request.pruner, request.repair)
-    judged = [plain] * len(drawn(request, plain)) * (3 + bool(request.max_loss))
-    judged += [repaired] * len(drawn(request, repaired)) * 2 if repaired else []
+    dearest = max(request.treatments, key=lambda each: work.looks(shape, each))
+    tried = dearest if ANY in (request.pruner, request.repair) else Treatment(request.pruner)
+    judged = [dearest] * len(drawn(request, dearest)) * (2 + bool(request.max_loss))
 
     def selecting(*treatments: Treatment) -> float:
         return work.studying(shape, selection_request(request, None, ()), treatments)
 
     return {
         "profile": 0.0 if request.profile else work.measuring(shape, profile_request(request)),
-        "selection": most(request) * selecting(plain),  # one by one, beside the dense model
-        "repair": selecting(repaired, repaired) if repaired else 0.0,
+        "selection": most(request) * selecting(tried),  # one by one, beside the dense model
+        "repair": selecting(dearest, dearest) if tried != dearest else 0.0,
         "final": work.studying(shape, _study(request, None, (), request.final), judged),
     }
 
@@ -99,7 +122,7 @@ def estimate(request: BestRequest, store: Store, device: str = "cpu") -> work.Co
     if model is None:
         return None
     stages = planned(request, model[1])
-    judging = final_request(request, None, [Setting(pruner=request.pruner)])
+    judging = final_request(request, None, [Setting(pruner=measured_by(request))])
     runs = [judging, *([] if request.profile else [profile_request(request)])]
     costs = [work.estimate(each, store, device) for each in runs]
     memory = max(each.memory for each in costs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import chain
 
@@ -10,13 +10,14 @@ import numpy as np
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
+from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.base.formats import several
-from core.kinds import BASES, Response, Uniform
+from core.kinds import BASES, Response
 from core.kinds.treatments import Treatment
-from core.plan import prediction, responses
+from core.plan import responses
 from core.plan.spread import allocate
-from core.results.anchors import fitting
+from core.results.anchors import Anchors
 from core.results.evaluations import Evaluations
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -27,43 +28,47 @@ MOST = 8  # settings that are evaluated at one target
 STRENGTHS = (0.01, 0.02, 0.04, 0.06, 0.08)
 
 
-def usual(profile: Profile, pruner: str, target: float) -> list[AllocationRequest]:
-    """The two that every search evaluates first: uniform, and the response of least harm to the output."""
-    bases = (Uniform(), Response(pruner=_curves(profile, pruner)))
-    return [AllocationRequest(base=each, target=target) for each in bases]
-
-
 @dataclass(frozen=True, eq=False)
 class Candidates:
     """Allocations that may be evaluated, and the harm of each of their layers pruned alone."""
 
-    profile: Profile
+    target: float
     allocations: tuple[AllocationRequest, ...]
     harms: Array  # (allocations, layers)
     left_out: tuple[str, ...]  # what cannot be allocated or predicted, with the reason
 
-    def best(self, study: Evaluations, treatment: Treatment, tried: Collection[str]) -> AllocationRequest | None:
+    def best(
+        self,
+        study: Evaluations | None,
+        anchors: Iterable[Anchors],
+        treatment: Treatment,
+        tried: Collection[tuple[str, Treatment]],
+    ) -> Setting | None:
         """The candidate predicted best; None where none may be better than the best that was measured.
 
-        It may be if its interval reaches below the best. Where too few of the losses are numbers for a prediction, it
-        is the candidate of least harm.
+        It may be if its interval reaches below the best. Where nothing predicts it is the candidate of least harm.
 
         Args:
-            study: what was evaluated, on the text that selects.
-            tried: titles of methods that had their turn.
+            study: what was evaluated on the text that selects, which the anchors predict; None: nothing.
+            treatment: by which that one is pruned.
+            tried: titles of methods that had their turn, each with its pruner and repair.
         """
-        places = [place for place, each in enumerate(self.allocations) if each.base.title not in tried]
-        if not places:
+        here = [each for each in study.settings if each.finite] if study else []
+        losses = [each.loss for each in here if each.setting.allocation.target == self.target]
+        least = min(losses) - study.dense.loss if losses else np.inf
+        worths = {treatment: self.harms.sum(1)}
+        for found, by in [(each.of_harms(self.harms), each.treatment) for each in anchors]:
+            worths[by] = np.where(found.low < least, found.increase, np.inf)
+        waiting = [
+            (worth, place, by)
+            for by, every in worths.items()
+            for place, worth in enumerate(every)
+            if np.isfinite(worth) and (self.allocations[place].base.title, by) not in tried
+        ]
+        if not waiting:
             return None
-        anchors, harms = fitting(study, self.profile, treatment), self.harms[places]
-        if len(anchors.settings) < prediction.FEWEST:
-            return self.allocations[places[int(harms.sum(1).argmin())]]
-        target = self.allocations[0].target
-        here = (each.loss for each in study.settings if each.finite and each.setting.allocation.target == target)
-        found = anchors.predictor(harms)
-        hopeful = np.where(found.low < min(here, default=np.inf) - study.dense.loss, found.increase, np.inf)
-        first = int(hopeful.argmin())
-        return self.allocations[places[first]] if np.isfinite(hopeful[first]) else None
+        _, place, by = min(waiting, key=lambda each: each[0])
+        return Setting(allocation=self.allocations[place], pruner=by.pruner, repair=by.repair)
 
 
 def candidates(profile: Profile, pruner: str, target: float) -> Candidates:
@@ -94,7 +99,7 @@ def candidates(profile: Profile, pruner: str, target: float) -> Candidates:
             "alone: nothing beyond it is predicted"
         )
     harms = np.stack([*kept.values()]) if kept else np.zeros((0, profile.layers))
-    return Candidates(profile, tuple(kept), harms, tuple(left_out.values()))
+    return Candidates(target, tuple(kept), harms, tuple(left_out.values()))
 
 
 def _curves(profile: Profile, pruner: str, per_linear: bool = False) -> str:

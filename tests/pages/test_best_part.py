@@ -39,13 +39,12 @@ def save(
     target = request.target or 0.7
     tried = [Setting(pruner=request.pruner, allocation=grammar.read_allocation(f"{each}:{target}")) for each in methods]
     selection = _study(store, tried, costs, f"selects {request.key}", request)
-    winner, runner_up = candidates.choose(selection)
-    contenders = [each for each in (winner, runner_up) if each]
-    seeded = [each.model_copy(update={"calibration_seed": seed}) for seed in request.seeds for each in contenders]
+    winner = candidates.choose(selection)
+    seeded = [winner.model_copy(update={"calibration_seed": seed}) for seed in request.seeds]
     final = _study(store, seeded, costs, f"judges {request.key}", request)
     spec = BestSpec(
         model=PROFILE.model, profile=PROFILE, max_loss=request.max_loss, selection=selection.spec, final=final.spec,
-        winner=winner, runner_up=runner_up,
+        winner=winner,
     )  # fmt: skip
     about = {"model": "invented model", "request": request.model_dump(mode="json"), "profile": PROFILE.key}
     return store.entry(store.save(spec, None, about | told))
@@ -135,7 +134,7 @@ def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
     assert not app.exception and not app.error and not app.info
     said = " ".join(each.value for each in app.markdown)
     assert found.answer == found.winner and found.winner.allocation.base.kind == "owl"
-    for sentence in (advice.answer(found), *advice.comparisons(found), advice.loss(found), note):
+    for sentence in (advice.answer(found), advice.loss(found), note):
         assert sentence in said
     assert any(text_splits.described(found.request) == each.value for each in app.caption)
     for label, study in (("All that was judged", found.final), ("All candidates", found.selection)):

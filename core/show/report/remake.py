@@ -91,7 +91,7 @@ def best(found: Best) -> list[Command]:
     whole = bests.whole_line(found.request)
     if whole is not None:
         return [("The whole search with all its numbers.", whole)]
-    asked = final_request(found.request, found.profile, filter(None, (found.winner, found.runner_up, *found.better)))
+    asked = final_request(found.request, found.profile, (found.winner,))
     (about, file), *run = of_study(asked, _device(found.final.dense.result.about))
     return [(f"{NO_SEARCH} {about}", file), *run]
 

@@ -58,7 +58,7 @@ def report(store: Store, entry: Entry) -> Report:
         case "best":
             found = bests.load(store, entry)
             judged = _study(entry, found.final)
-            said = (advice.loss(found), *advice.comparisons(found), *judged.sentences)
+            said = (advice.loss(found), *judged.sentences)
             return replace(judged, title=advice.answer(found), sentences=said, commands=tuple(remake.best(found)))
     raise UserError(f"{entry.key} is an export: report on the study whose numbers its model card gives")
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from core.ask import naming
 from core.ask.grammar import write
 from core.ask.settings import Setting
 from core.base.formats import per_cent
-from core.kinds.treatments import REPAIRS
+from core.kinds.treatments import PRUNERS, REPAIRS, USUAL
 from core.results.best import Best
 from core.show.words import verdicts
 
@@ -37,16 +35,6 @@ def _lower(found: Best) -> str:
     return f"; of the targets tried, {per_cent(target)} is the largest at which uniform itself kept within the loss"
 
 
-def comparisons(found: Best) -> list[str]:
-    """The winner against the runner-up, and each step from the winner on against the one before."""
-    steps = pairwise((found.winner, *found.better))
-    said = [verdicts.against(called(after), called(before), found.against(after, before)) for before, after in steps]
-    if found.runner_up is None:
-        return said
-    other = f"the runner-up, {_named(found.runner_up)}"
-    return [verdicts.against(_named(found.winner), other, found.against_runner_up), *said]
-
-
 def loss(found: Best) -> str:
     """One sentence: the rise of perplexity over the dense model's, and the rise that was allowed."""
     said = verdicts.sentence(called(found.answer, target=False), "the dense model", found.against(found.answer, None))
@@ -59,19 +47,20 @@ def loss(found: Best) -> str:
 
 
 def called(setting: Setting, target: bool = True) -> str:
-    """A setting with its repair as the answer's sentences call it: `OWL, m 7 at 70 % with refit`."""
+    """A setting as the answer's sentences call it, by a pruner that is not usual: `OWL, m 7 at 70 % with refit`."""
     at = f" at {per_cent(setting.allocation.target)}" if target else ""
-    return f"{_named(setting)}{at}{_repair(setting)}"
+    return f"{_named(setting)}{at}{_treated(setting)}"
 
 
 def written(setting: Setting) -> str:
     """The same as its allocation is typed, or in words where no line says it: `owl m=7:0.7 with refit`."""
     asked = setting.allocation
-    return called(setting) if asked.base.by_hand else f"{write(asked)}{_repair(setting)}"
+    return called(setting) if asked.base.by_hand else f"{write(asked)}{_treated(setting)}"
 
 
-def _repair(setting: Setting) -> str:
-    return f" with {REPAIRS[setting.repair].label}" if setting.repair else ""
+def _treated(setting: Setting) -> str:
+    by = "" if setting.pruner == USUAL else f" by {PRUNERS[setting.pruner].label}"
+    return by + (f" with {REPAIRS[setting.repair].label}" if setting.repair else "")
 
 
 def _named(setting: Setting) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.base.formats import digits, per_cent, several
+from core.base.formats import digits, duration, per_cent, several
 from core.results import protocols
-from core.results.anchors import Anchors, Hindsight, Prediction
+from core.results.anchors import Anchors, Hindsight, Narrower, Prediction
 from core.results.best import Best
 from core.results.evaluated import EvaluatedSetting
 
@@ -28,6 +28,14 @@ def one(anchors: Anchors, found: Prediction, measured: EvaluatedSetting | None) 
     more = "".join(f"; {name} {digits(each.perplexity, 3)}" for name, each in known.items() if each)
     predicted = interval(found).replace(" [", ", 90 % interval [")
     return f"Predicted perplexity {predicted}{more} ({protocols.short(anchors.study)})."
+
+
+def narrower(found: Narrower) -> str:
+    """One sentence: the measurement that narrows the interval most, its time and its command."""
+    return (
+        f"This interval is wide: evaluating {found.setting} narrows it most, in about "
+        f"{duration(60 * found.minutes)}: {found.command}"
+    )
 
 
 def basis(found: Anchors) -> str:

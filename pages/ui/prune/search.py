@@ -43,8 +43,8 @@ USUALLY = {name: field.default for name, field in BestRequest.model_fields.items
 TEXTS = {**form.TEXTS, "demo": "Demo text: one half calibrates, the other selects and judges"}
 ABOUT = (
     "Hundreds of allocations are predicted, and those that may be the best are pruned and evaluated on one text. The "
-    "best of them, the best of another method and uniform are then judged on another text: the answer is the best one "
-    "only if it is certainly better than uniform there."
+    "best of them and uniform are then judged on another text: the answer is the best one only if it is certainly "
+    "better than uniform there."
 )
 SHARED = (
     "Roles that share a text read documents of their own, calibration three times as many as any other role: nothing "
@@ -145,8 +145,7 @@ def _answer(entry: Entry) -> None:
     st.header("The answer", anchor=False)
     answer = found.judged(found.answer)
     studies.hero(f"Perplexity of {advice.called(found.answer)}", answer, answer.against_uniform)
-    more = [*advice.comparisons(found), advice.loss(found)]
-    st.markdown("\n".join([f"**{plain(advice.answer(found))}**", "", *(f"- {plain(each)}" for each in more)]))
+    st.markdown(f"**{plain(advice.answer(found))}** {plain(advice.loss(found))}")
     best_known.button(partial(in_view, entry, found), "prune.py", "use")
     st.caption(plain(text_splits.described(found.request)))
     texts = {"text": text_name(found.request.final.source), **found.provenance.texts}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from core.cli import output
 from core.evaluate import resolving
 from core.jobs import experiment, worker
 from core.kinds import Manual
-from core.results import anchors
+from core.results import anchors, evaluations
 from core.store.cache import Store
 from tests import tiny
 from tests.core.breaking import breaking
@@ -83,6 +85,36 @@ def test_study_and_prune_say_how_far_off_a_prediction_was(
     assert [row["predicted"] for row in rows] == [made._asdict()] * 2
     assert prune("--json").json["predicted"] == made._asdict()
     assert "uniform:0.5: predicted 50.0 [40.0, 60.0] from other settings, measured" in " ".join(prune().out.split())
+
+
+def test_the_measurement_that_narrows_a_wide_interval_is_offered_and_its_command_runs_as_it_stands(
+    say: Callable, prune: Callable, texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = anchors.read
+
+    def read(*given: object) -> evaluations.Evaluations:
+        """A tiny random model may lose nothing by pruning: losses that rise with the target."""
+        found = real(*given)
+        points = []
+        for each in found.points:
+            rise = each.setting.allocation.target**3 if each.setting else 0.0
+            points.append(replace(each, evaluated=replace(each.evaluated, nll=np.full(9, 3.0 + rise))))
+        return replace(found, points=tuple(points))
+
+    monkeypatch.setattr(anchors, "read", read)
+    curves = [word for each in (0.3, 0.5, 0.95) for word in ("--perturb", f"residual:wanda:{each}")]
+    text = ["--text", texts[1], "--sequences", 4, "--length", 12, "--device", "cpu", "--json"]
+    key = say("measure", "--model", MODEL, *text, *curves).json["key"]
+    for target in (0.5, 0.8):
+        assert prune(by=f"uniform:{target}").code == 0
+    asked = ["allocate", "--profile", key, "--allocation", "depth_ramp beta=0.05:0.7"]
+    before = say(*asked, "--json").json
+    assert before["narrower"]["minutes"] > 0 and before["narrower"]["command"] in say(*asked).out.replace("\n", "")
+    assert say(*shlex.split(before["narrower"]["command"])[3:-2], "--device", "cpu").code == 0
+    after = say(*asked, "--json").json
+    assert len(after["predicted"]["anchors"]) > len(before["predicted"]["anchors"])
+    widths = [(each["predicted"]["high"] / each["predicted"]["low"]) for each in (before, after)]
+    assert widths[1] < widths[0]
 
 
 def test_prune_says_planned_achieved_and_what_it_cost(prune: Callable) -> None:

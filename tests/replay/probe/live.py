@@ -31,7 +31,7 @@ TEXT = f"file:{HERE / 'text.jsonl'}"
 CPU = {"device": "cpu"}
 COUNTED = ("achieved", "weights", "planned", "linears", "bytes", "dense_bytes", "difference", "dtype")
 OF_SETTING = ("pruner", "pattern", "true_sequential", "target", "allocation")
-OF_SEARCH = ("key", "target", "profile", "against_uniform", "against_runner_up", "against_dense", "over_seeds")
+OF_SEARCH = ("key", "target", "profile", "against_uniform", "against_dense", "over_seeds")
 
 
 def told(*words: str) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def searches(scratch: Path) -> Figures:
             yield f"{name}/{field}", answer[field]
         yield f"{name}/answer", _allocation(answer["answer"])
         yield f"{name}/dense", answer["dense"]["perplexity"]
-        for role in ("winner", "runner_up", "uniform"):
+        for role in ("winner", "uniform"):
             yield f"{name}/{role}", answer[role] and only(answer[role], ("setting", "perplexity"))
         for index, each in enumerate(answer["candidates"]):
             yield f"{name}/{index}/allocation", _allocation(each["allocation"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 
 from core.ask import grammar
-from core.ask.allocations import AllocationRequest
 from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest
-from core.ask.studies import StudySpec
+from core.ask.settings import Setting, uniform
+from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.formats import per_cent
 from core.evaluate import resolving
 from core.jobs import experiment, work
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.response import Response
+from core.kinds.treatments import Treatment
 from core.kinds.uniform import Uniform
 from core.models.progress import Cancelled, Progress
-from core.results import best, evaluations, search_plan, shortlist, text_splits
+from core.results import anchors, best, evaluations, search_plan, shortlist, text_splits
 from core.results.comparison import Interval
 from core.results.evaluated import UNKNOWN, Change
 from core.results.evaluations import Evaluations
@@ -55,12 +56,11 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert list(dict.fromkeys(each.line.partition(":")[0] for each in told)) == ["profile", "selection", "final"]
     selecting = [each.loss for each in found.selection.singles if each.setting]
     first, second, *others = (each.setting.allocation for each in found.selection.singles if each.setting)
-    assert [grammar.write(each) for each in (first, second)] == ["uniform:0.5", "response objective=kl:0.5"]
-    assert {grammar.write(each) for each in others} == found.provenance.forecasts.keys()
-    assert 0 < len(others) <= shortlist.MOST - 2 and found.provenance.predicted == 28
+    assert grammar.write(first) == "uniform:0.5" and second.base.kind != "uniform"
+    assert {grammar.write(each) for each in others} >= found.provenance.forecasts.keys()
+    assert len(others) <= shortlist.MOST - 2 and found.provenance.predicted == 28
     assert found.selection.single(found.winner).loss == min(selecting)
     assert [each.loss for each in found.candidates] == sorted(selecting)
-    assert found.runner_up.allocation.base.kind != found.winner.allocation.base.kind
 
     judged = found.judged(found.winner), found.judged(found.uniform)
     assert found.against_uniform == judged[0].against(judged[1])
@@ -118,23 +118,60 @@ def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
 
 
 def test_the_winner_is_tried_repaired(empty: Store, text: str) -> None:
-    """What lowers the loss on the text that selects is judged with every seed; of what does not a note is left."""
+    """Of the two the one with less loss on the text that selects is judged, beside uniform by the same."""
     seen: list[Progress] = []
     entry = experiment.get(request(text, repair="refit"), empty, report=seen.append)
     found = best.load(empty, entry)
     told = list(dict.fromkeys(each.line.partition(":")[0] for each in honest(seen)))
     assert told == ["profile", "selection", "repair", "final"]
+    [repaired] = (each for each in found.candidates if each.setting.repair and each.uniform)
+    assert found.winner == found.candidates[0].setting
     notes = [each for each in found.provenance.left_out if "repair" in each]
-    assert len(advice.comparisons(found)) - 1 == len(found.better) == 1 - len(notes)
-    assert all(found.judged(each).seeds == (0, 1, 2) for each in (*found.better, *(at.uniform for at in found.better)))
+    assert (found.winner == repaired.setting) == (not notes)
+    assert [each.setting for each in found.final.settings] == [found.uniform, found.winner]
+    assert found.selection.spec.text.sequences == 4 and found.selection.spec.calibration.sequences == 2
+
+
+def test_nothing_is_measured_for_candidates_where_the_cache_holds_it(empty: Store, text: str) -> None:
+    """But not where that has read what judges; with norms of inputs alone little calibrates the candidates."""
+    for documents, taken in (((0, 20), True), ((40, 59), False)):
+        asked = search_plan.profile_request(request(text))
+        window = asked.text.model_copy(update={"documents": documents, "sequences": 2})
+        more = (*asked.measurements, tiny.measurement("gaussian:0.1"))
+        held = experiment.get(asked.model_copy(update={"text": window, "measurements": more}), empty)
+        found = best.load(empty, experiment.get(request(text, seeds=(0,)), empty))
+        assert (found.profile == held.key == found.request.profile) == taken
+        assert found.selection.spec.calibration.sequences == 1
+        delete(empty, held)
+
+
+@pytest.mark.parametrize(("times", "joins"), [(1.02, True), (4.0, False)])
+def test_pruners_that_stored_settings_predict_join_where_intervals_do_not_tell_them_apart(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, times: float, joins: bool
+) -> None:
+    losing(monkeypatch, uniform=0.8, response=0.7, magnitude=times)
+    window = WindowRequest(source=text, sequences=8, length=LENGTH, documents=(36, 47))
+    settings = [
+        Setting(allocation=uniform(each), pruner=by) for by in ("wanda", "magnitude") for each in (0.3, 0.4, 0.5, 0.6)
+    ]
+    asked = StudyRequest(
+        model=request(text).model, settings=settings, evaluation=EvaluationRequest(text=window),
+        calibration=window.model_copy(update={"documents": (0, 20)}),
+    )  # fmt: skip
+    experiment.get(asked, empty)
+    found = best.load(empty, experiment.get(request(text, pruner="any", seeds=(0,)), empty))
+    assert {each.setting.pruner for each in found.candidates} == {"wanda", *(["magnitude"] if joins else [])}
+    assert found.winner.treatment == Treatment("wanda") and found.provenance.predicted == 2 * 28
+    assert [each for each in found.candidates if found.predicted(each)]
+    alone = best.load(empty, experiment.get(request(text, pruner="magnitude", seeds=(0,)), empty))
+    assert {each.setting.pruner for each in alone.candidates} == {"magnitude"}
 
 
 def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shortlist, "usual", lambda *_: [AllocationRequest(target=0.5)])
     monkeypatch.setattr(shortlist, "BASES", grid())
     found = best.load(empty, experiment.get(request(text, seeds=(0,)), empty))
     assert found.answer == found.winner == found.uniform
-    assert (found.runner_up, found.against_uniform, found.against_runner_up) == (None, None, None)
+    assert found.against_uniform is None
     assert advice.answer(found).startswith("Use uniform at 50 %: ")
     assert grammar.write(found.answer.allocation) == "uniform:0.5"
 
@@ -142,7 +179,6 @@ def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypat
 def test_an_answer_of_a_version_that_polished_is_read(
     empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shortlist, "usual", lambda *_: [AllocationRequest(target=0.5)])
     monkeypatch.setattr(shortlist, "BASES", grid())
     entry = experiment.get(request(text, seeds=(0,)), empty)
     found = best.load(empty, entry)
@@ -157,21 +193,26 @@ def test_an_answer_of_a_version_that_polished_is_read(
 
 
 def losing(monkeypatch: pytest.MonkeyPatch, **share: float) -> None:
-    """Losses known beforehand: the perplexity rises by a share of the target, a third where a method is not named."""
+    """Losses known beforehand: the perplexity rises by a share of the target, a third where a method is not named.
+
+    That of a pruner multiplies it.
+    """
     real = evaluations.read
 
-    def invented(store: Store, spec: StudySpec, told: Mapping | None = None) -> Evaluations:
-        found = real(store, spec, told)
+    def invented(*given: object) -> Evaluations:
+        found = real(*given)
         points = []
         for each in found.points:
             asked = each.setting and each.setting.allocation
             rise = share.get(asked.base.kind, 1 / 3) * asked.target if asked else 0.0
+            rise *= share.get(each.setting.pruner, 1) if asked else 1
             if each.evaluated:
                 each = replace(each, evaluated=replace(each.evaluated, nll=np.full(8, 3 + np.log1p(rise))))
             points.append(each)
         return replace(found, points=tuple(points))
 
-    monkeypatch.setattr(evaluations, "read", invented)
+    for module in (evaluations, anchors):
+        monkeypatch.setattr(module, "read", invented)
 
 
 def test_most_zeros_within_a_loss(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, refused: Callable) -> None:

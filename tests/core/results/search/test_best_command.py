@@ -32,7 +32,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     assert answer["answer"] in {answer["winner"]["allocation"], "uniform:0.5"}
     assert answer["against_uniform"] is None or set(answer["against_uniform"]) == {"percent", "interval", "windows"}
     rows = {each["allocation"]: each for each in answer["candidates"]}
-    assert rows.keys() >= {"uniform:0.5", "response objective=kl:0.5"} and answer["runner_up"]["perplexity"] > 0
+    assert rows.keys() >= {"uniform:0.5", "response objective=kl:0.5"}
     assert [name for name, each in rows.items() if each["predicted"] is None] != []
     for row in (row for row in rows.values() if row["predicted"]):
         said = row["predicted"]
@@ -49,7 +49,8 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     assert say(*prune).json
     out = " ".join(say(*what).out.split())
     assert f"{answer['sentence']} " in out and "documents 48-59" in out
-    assert out.count(f"8 × {LENGTH}, calibrated on 3 × {LENGTH}") == 2  # of the texts that select and judge
+    for part in (f"4 × {LENGTH}, calibrated on 1 × {LENGTH}", f"8 × {LENGTH}, calibrated on 3 × {LENGTH}"):
+        assert out.count(part) == 1  # of the text that selects, and of the one that judges
     judged = answer["protocol"]["final"]
     assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
 

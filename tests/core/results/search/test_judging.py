@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from types import SimpleNamespace
 
 import hypothesis
@@ -16,7 +15,6 @@ from core.ask import grammar
 from core.ask.requests import BestRequest
 from core.ask.settings import Setting
 from core.base.errors import UserError
-from core.kinds import Manual
 from core.results import best, candidates, search_plan
 from core.results.evaluated import SeedResult
 from core.results.evaluations import Evaluations
@@ -49,11 +47,10 @@ def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5,
     return SeedResult(setting, pruned, evaluated, {}, {})
 
 
-def test_the_runner_up_is_of_another_base() -> None:
+def test_the_winner_has_the_least_loss_and_what_breaks_never_wins() -> None:
     means = {"owl lam=0.05": 2.0, "owl lam=0.08": 2.1, "dlp": 2.2, "uniform": 2.3, "alphapruning": np.nan}
     points = tuple(invented(words, np.full(8, mean)) for words, mean in means.items())
-    winner, runner_up = candidates.choose(Evaluations(None, {}, points))
-    assert (winner.name, runner_up.name) == ("owl m=5 lam=0.05:0.5", "dlp alpha=0.15:0.5")
+    assert candidates.choose(Evaluations(None, {}, points)).name == "owl m=5 lam=0.05:0.5"
     with pytest.raises(UserError, match="not finite"):
         candidates.choose(Evaluations(None, {}, points[-1:]))
 
@@ -72,46 +69,14 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
         )
     )
     winner = points[1].setting
-    spec = SimpleNamespace(winner=winner, runner_up=None, better=(), max_loss=None)
+    spec = SimpleNamespace(winner=winner, max_loss=None)
     found = best.Best(spec, TOLD, None, Evaluations(None, {}, points))
     interval = found.against_uniform
     assert found.answer == (winner if interval.windows.certain and interval.windows.high < 0 else winner.uniform)
     assert ("does not hold" in advice.answer(found)) == (found.answer != winner)
     assert advice.answer(found).startswith(f"Use {'OWL' if found.answer == winner else 'uniform'} at 50 %: ")
-    assert "owl" not in " ".join([advice.answer(found), *advice.comparisons(found)])
+    assert "owl" not in advice.answer(found)
     assert interval.seeds.n == 3 and (not interval.windows.certain or "3 calibration seeds" in advice.answer(found))
-
-
-@pytest.mark.parametrize(
-    ("rises", "kept"),
-    [((-0.3, -0.1), 2), ((-0.3, 0.1), 1), ((0.1, -0.3), 0)],
-    ids=["both hold", "the last does not", "repair does not"],
-)
-def test_the_answer_goes_as_far_from_the_winner_as_holds(rises: tuple[float, float], kept: int) -> None:
-    """Repaired, and in older answers with sparsities moved after that; else uniform is repaired if that helps."""
-    draw = np.random.default_rng(7)
-    base = 3 + draw.random(20)
-    noise = 0.01 * draw.standard_normal((4, 20))
-    uniform, plain = invented("uniform", base + 0.2), invented("owl", base + noise[0])
-    repaired = plain.setting.model_copy(update={"repair": "refit"})
-    by_hand = repaired.allocation.model_copy(update={"base": Manual(sparsity=(0.5, 0.5))})
-    moved = repaired.model_copy(update={"allocation": by_hand})
-    losses = np.cumsum([0.0, *rises])
-    more = [
-        replace(plain, setting=setting, evaluated=invented("owl", base + rise + noise[1 + place]).evaluated)
-        for place, (setting, rise) in enumerate(zip((repaired, moved), losses[1:], strict=True))
-    ]
-    twin = replace(plain, setting=repaired.uniform, evaluated=invented("owl", base - 0.5).evaluated)
-    spec = SimpleNamespace(winner=plain.setting, runner_up=None, better=(repaired, moved), max_loss=None)
-    found = best.Best(spec, TOLD, None, Evaluations(None, {}, (uniform, plain, *more, twin)))
-    assert found.holds and found.answer == (plain.setting, repaired, moved)[kept]
-    assert len(advice.comparisons(found)) == 2
-    assert f"Use {advice.called(found.answer)}: " in advice.answer(found)
-
-    worse = Evaluations(None, {}, (uniform, invented("owl", base + 0.4), *more, twin))
-    lost = best.Best(spec, TOLD, None, worse)
-    assert not lost.holds and lost.answer == repaired.uniform
-    assert advice.answer(lost).startswith("Use uniform at 50 % with refit: ")
 
 
 def test_more_lost_than_was_allowed_is_said() -> None:
@@ -119,7 +84,7 @@ def test_more_lost_than_was_allowed_is_said() -> None:
     base = 3 + np.random.default_rng(7).random(8)
     dense = SeedResult(None, None, Evaluated(base, base, base, base), {}, {})
     points = (dense, invented("uniform", base + np.log(1.25)), invented("owl", base + np.log(1.26)))
-    spec = SimpleNamespace(winner=points[2].setting, runner_up=None, better=(), max_loss=0.2)
+    spec = SimpleNamespace(winner=points[2].setting, max_loss=0.2)
     study = Evaluations(None, {}, points)
     found = best.Best(spec, TOLD, study, study)
     assert found.answer == found.fallback == found.uniform
@@ -136,10 +101,10 @@ def test_a_search_measures_layers_and_linears_alone_by_its_pruner_on_little_text
     asked = search_plan.profile_request(BestRequest(target=0.5, pruner="alps"))
     names = {each.perturbation.name for each in asked.measurements}
     assert names > {"gaussian:0.3", "residual:alps:0.3", "residual:alps:0.9", "residual_linear:alps:0.9:each"}
-    assert (asked.text.sequences, asked.text.length) == (4, 128)
+    assert (asked.text.sequences, asked.text.length) == (1, 128)
 
 
-def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> None:
+def test_magnitude_is_judged_with_one_seed() -> None:
     asked = BestRequest(target=0.5, pruner="magnitude", repair="none")
     wanda = asked.model_copy(update={"pruner": "wanda"})
     winner = Setting(pruner="magnitude", allocation=grammar.method("depth_ramp", 0.5))
@@ -150,7 +115,3 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
     assert [(each.repair, each.calibration_seed) for each in settings] == [
         (None, 0), ("refit", 0), ("refit", 1), ("refit", 2)
     ]  # fmt: skip
-
-    final = tuple(invented(words, np.full(8, 3.0), pruner="magnitude") for words in ("uniform", "depth_ramp"))
-    spec = SimpleNamespace(winner=winner, runner_up=None, better=(), max_loss=None)
-    assert advice.comparisons(best.Best(spec, TOLD, None, Evaluations(None, {}, final))) == []

@@ -11,7 +11,7 @@ from core.ask import grammar
 from core.ask.settings import Setting
 from core.kinds.treatments import Treatment
 from core.results import evaluations
-from core.results.anchors import fitting
+from core.results.anchors import fitting, on
 from core.results.evaluations import Evaluations
 from core.results.shortlist import candidates
 from core.store import profiles
@@ -31,11 +31,11 @@ def profile(tmp_path: Path) -> Profile:
     return profiles.load(store, store.profile(synthetic.save_profile(tmp_path, spec, LAYERS)))
 
 
-def evaluated(profile: Profile, losses: dict[str, float]) -> Evaluations:
+def evaluated(profile: Profile, losses: dict[str, float], **more: object) -> Evaluations:
     """A study of allocations whose loss is known beforehand, nats over the dense model's."""
     settings = {Setting(allocation=grammar.read_allocation(line)): loss for line, loss in losses.items()}
     store = Store(profile.entry.path.parent.parent)
-    spec = synthetic.study_spec(profile.spec, list(settings), LAYERS)
+    spec = synthetic.study_spec(profile.spec, list(settings), LAYERS, **more)
     synthetic.save_study(store.root, spec, LAYERS, profile.entry.key, settings.__getitem__)
     return evaluations.read(store, spec)
 
@@ -66,18 +66,36 @@ def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_me
     pool = candidates(profile, "wanda", 0.7)
     known = {"uniform:0.7": 2.0, "response:0.7": 1.0}
     study = evaluated(profile, known)
-    asked = pool.best(study, WANDA, set())
-    predicted = fitting(study, profile, WANDA).predictor(pool.harms)
+    anchors = [fitting(study, profile, WANDA)]
+    asked = pool.best(study, anchors, WANDA, set())
+    predicted = anchors[0].predictor(pool.harms)
     hopeful = predicted.low < 1.0
-    assert hopeful.any() and asked == pool.allocations[int(np.where(hopeful, predicted.increase, np.inf).argmin())]
-    again = pool.best(study, WANDA, {asked.base.title})
-    assert again.base.title != asked.base.title
-    assert pool.best(study, WANDA, {each.base.title for each in pool.allocations}) is None
+    first = int(np.where(hopeful, predicted.increase, np.inf).argmin())
+    assert hopeful.any() and asked == Setting(allocation=pool.allocations[first])
+    again = pool.best(study, anchors, WANDA, {(asked.allocation.base.title, WANDA)})
+    assert again.allocation.base.title != asked.allocation.base.title
+    every = {(each.base.title, WANDA) for each in pool.allocations}
+    assert pool.best(study, anchors, WANDA, every) is None and pool.best(None, [], WANDA, every) is None
     done = evaluated(profile, known | {"owl:0.7": -0.01})
-    assert pool.best(done, WANDA, set()) is None, "no interval reaches so low"
+    assert pool.best(done, [fitting(done, profile, WANDA)], WANDA, set()) is None, "no interval reaches so low"
+    least = pool.best(None, [], WANDA, set())
+    assert least.allocation == pool.allocations[int(pool.harms.sum(1).argmin())]
 
 
-def test_without_a_prediction_the_candidate_of_least_harm_is_next(profile: Profile) -> None:
-    pool = candidates(profile, "wanda", 0.7)
-    asked = pool.best(evaluated(profile, {"uniform:0.7": 2.0}), WANDA, set())
-    assert asked == pool.allocations[int(pool.harms.sum(1).argmin())]
+def test_anchors_of_another_text_predict_up_to_a_factor_that_few_settings_tell(profile: Profile) -> None:
+    losses = {f"uniform:{each}": 4 * each**3 for each in (0.5, 0.6, 0.7, 0.8)}
+    there, doubled = evaluated(profile, losses), {each: 2 * loss for each, loss in losses.items()}
+    pool, known = candidates(profile, "wanda", 0.7), fitting(there, profile, WANDA)
+    alone = known.of_harms(pool.harms)
+    widths = []
+    for count in (1, 3):
+        here = evaluated(profile, dict(list(doubled.items())[:count]), text="another text")
+        [moved] = on(here, [known])
+        found = moved.of_harms(pool.harms)
+        assert found.increase == pytest.approx(2 * alone.increase, rel=0.1)
+        assert ((found.high / found.increase) > (alone.high / alone.increase)).all()
+        widths.append(found.high / found.increase)
+        assert moved.perplexities(np.full((1, LAYERS), 0.7)).increase == pytest.approx(
+            np.exp(here.dense.loss + moved.of(np.full((1, LAYERS), 0.7)).increase)
+        )
+    assert (widths[1] < widths[0]).all()
