@@ -13,8 +13,8 @@ st.markdown(
 )
 for title, lines in help_lines.GROUPS.items():
     st.header(title, anchor=False)
-    for line in lines:
-        st.markdown(line.about)
-        frame.command(line.command)
+    for words, about in lines.items():
+        st.markdown(about)
+        frame.command(f"python -m core {words}")
 frame.link("glossary.py", "What the words mean")
 frame.link("learn.py", "The tour")

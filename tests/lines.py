@@ -11,6 +11,8 @@ import typer
 from core.ask.commands import Asked, request_of
 from core.cli import app
 
+HEAVY = ("measure", "compare", "evaluate", "anchors", "prune", "best")  # load the model: a minute or more on two cores
+
 
 def given(line: str) -> tuple[str, SimpleNamespace]:
     """The command and the values of its options."""

@@ -12,7 +12,7 @@ import numpy as np
 from core.ask.inputs import ModelSpec, TextSpec
 from core.ask.measurements import Measurement, ProfileSpec, measurements, methods_of
 from core.ask.perturbations import PRESETS
-from core.ask.settings import PrunedSpec, Setting, with_twins
+from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import Point, StudyRequest, StudySpec, TaskSpec
 from core.kinds import Perturbation, ResidualLinear
 from core.kinds.owl import OUTLIER_THRESHOLDS
@@ -216,7 +216,7 @@ def study_spec(
     length: int = 512, text: str = "invented evaluation", tasks: tuple[str, ...] = (),
 ) -> StudySpec:  # fmt: skip
     """A study of a profile's model; each unit gets the target, moved a little by the setting's name."""
-    points = tuple(_point(profile, each, layers) for each in with_twins(asked))
+    points = tuple(_point(profile, each, layers) for each in StudyRequest(settings=tuple(asked)).points)
     read = profile.text.model_copy(
         update={"content": text, "length": length, "windows": tuple((0, length * n) for n in range(windows))}
     )

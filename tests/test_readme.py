@@ -17,10 +17,9 @@ import typer
 from core.ask.study_file import read_study
 from core.cli import app, main
 from core.models import windows
-from core.show import help_lines
 from core.show.report import questions
 from core.store.cache import Store
-from tests import tiny
+from tests import lines, tiny
 from tests.bench.tables import README, written
 
 
@@ -53,7 +52,7 @@ def test_a_table_is_measured_again_by_the_studies_of_its_protocol(question: ques
 TEXTS = [README, *(README.parent / ".github/docs").glob("*.md")]
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in TEXTS)
 LINES = re.findall(r"^python -m core .*", TEXT, re.MULTILINE)
-HEAVY = (*help_lines.HEAVY, "study", "export", "serve")
+HEAVY = (*lines.HEAVY, "study", "export", "serve")
 LATER = "KEY"  # stands for the key that a line before it printed
 
 

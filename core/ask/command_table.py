@@ -131,14 +131,12 @@ _treated = (
 )
 
 
-def _calibrated() -> tuple[Option, ...]:
-    """What a pruner looks at."""
-    return (
-        _of_study("calibration.source", name="calibration", always=True),
-        _of_study("calibration.documents", **_documents),
-        _of_study("calibration.sequences", help="How many calibration windows.", always=True),
-        _of_study("calibration.length", "evaluation.text.length", help=ONE_LENGTH, always=True),
-    )
+_calibrated = (
+    _of_study("calibration.source", name="calibration", always=True),
+    _of_study("calibration.documents", **_documents),
+    _of_study("calibration.sequences", help="How many calibration windows.", always=True),
+    _of_study("calibration.length", "evaluation.text.length", help=ONE_LENGTH, always=True),
+)
 
 
 def _judged(text: str, documents: str) -> tuple[Option, ...]:
@@ -191,7 +189,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
     "anchors": (
         Option("profile", "The profile of the model; its curves are what predicts.", "demo", always=True),
         *_treated,
-        *_calibrated(),
+        *_calibrated,
         *_judged("evaluate", "evaluate_documents")[:3],
         *RUN,
     ),
@@ -203,7 +201,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         _of_study("settings.0.pattern"),
         _of_study("settings.0.true_sequential"),
         _of_study("profile"),
-        *_calibrated(),
+        *_calibrated,
         _of_study("settings.0.calibration_seed", name="seed", always=True),
         *_judged("evaluate", "evaluate_documents"),
         Option("export", "Write the pruned model to this folder too."),

@@ -93,7 +93,7 @@ class Prompt(Asked):
         return self
 
 
-def question(sentence: str, word: str, first: bool = False, token: int | None = None, model: str = "demo") -> Question:
+def question(sentence: str, word: str, first: bool = False, token: int | None = None) -> Question:
     """A question as the lab's page asks it.
 
     Args:
@@ -107,27 +107,23 @@ def question(sentence: str, word: str, first: bool = False, token: int | None = 
     asked = perturbation(word, "all" if first else "after_first")
     if token is not None and "positions" in type(asked).model_fields:
         asked = asked.model_copy(update={"positions": "all"})
-    return checked(Question, sentence=sentence, perturbation=asked, token=token, model=model)
+    return checked(Question, sentence=sentence, perturbation=asked, token=token)
 
 
 def prompt(text: str, allocation: str, sparsity: float, tokens: int = 40) -> Prompt:
     """A continuation as the lab's page asks for it.
 
     Args:
-        allocation: `uniform`, `owl` or `response` (with their tuned parameters at this sparsity), or another as
-            the grammar writes it, `depth_ramp beta=0.01`.
+        allocation: `uniform`, `owl` or `response` (with their parameters of the nearest target they were tuned at), or
+            another as the grammar writes it, `depth_ramp beta=0.01`.
 
     Raises:
         UserError: an empty prompt, an unknown allocation, a sparsity that cannot be, or a pruner that takes too long.
     """
-    written = read_setting(f"{tuned(allocation, sparsity)}:{sparsity:g}")
-    return checked(Prompt, prompt=text, setting=written, tokens=tokens)
-
-
-def tuned(allocation: str, sparsity: float) -> str:
-    """`owl` and `response` with the parameters of the nearest target they were tuned at; all else as it is written."""
     known = TUNED.get(allocation)
-    return f"{allocation} {known[min(known, key=lambda target: abs(target - sparsity))]}" if known else allocation
+    more = f" {known[min(known, key=lambda target: abs(target - sparsity))]}" if known else ""
+    written = read_setting(f"{allocation}{more}:{sparsity:g}")
+    return checked(Prompt, prompt=text, setting=written, tokens=tokens)
 
 
 def check_layer(layer: int, layers: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -102,11 +101,6 @@ def read_setting(text: str) -> Setting:
     kind, given = grammar.parts(words)
     whole = {field: given.pop(word) for word, field in WORDS.items() if word in given}
     return checked(Setting, allocation=grammar.built(kind, given, target, WORDS), **whole)
-
-
-def with_twins(settings: Iterable[Setting]) -> tuple[Setting | None, ...]:
-    """Dense, then every setting preceded by its uniform twin, each once."""
-    return tuple(dict.fromkeys([None, *(each for setting in settings for each in (setting.uniform, setting))]))
 
 
 def uniform(target: float) -> AllocationRequest:

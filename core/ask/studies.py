@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from core.ask.inputs import USUAL_CALIBRATION, USUAL_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
-from core.ask.settings import PrunedSpec, Setting, with_twins
+from core.ask.settings import PrunedSpec, Setting
 from core.base.formats import model_name, several, text_name
 from core.base.spec import Spec, View, added
 
@@ -47,7 +47,8 @@ class StudyRequest(OfModel):
     @property
     def points(self) -> tuple[Setting | None, ...]:
         """Every setting once: the dense model (None) first, each setting's uniform twin before it."""
-        return with_twins(self.settings)
+        with_twins = (each for setting in self.settings for each in (setting.uniform, setting))
+        return tuple(dict.fromkeys([None, *with_twins]))
 
 
 class EvaluatedSpec(Spec):

@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")  # loading bars of libraries; progress is ours to show
     # each registers its commands
-    from core.cli import allocating, best, exporting, measuring, running, serving, studying
+    from core.cli import allocating, best, measuring, running, serving, studying
 
     try:
         result = app(sys.argv[1:] or ["--help"] if arguments is None else arguments, standalone_mode=False)

@@ -46,7 +46,11 @@ def serve(
 ) -> None:
     """Serve the dashboard, on this machine alone unless it is shared."""
     _check(read_only, share, root)
-    _check_port(_address(share, read_only), port)
+    try:
+        socket.create_server((_address(share, read_only), port)).close()
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise UserError(f"the server cannot listen at port {port} ({reason}): choose another with --port") from error
     os.environ |= {
         access.READ_ONLY: "on" if read_only else "",
         access.SHARED: "on" if share else "",
@@ -88,14 +92,6 @@ def _check(read_only: bool, share: str | None, root: Path | None) -> None:
         )
     if root is not None and not resolved(root).is_dir():
         raise UserError(f"there is no folder {root}: make it first")
-
-
-def _check_port(address: str, port: int) -> None:
-    try:
-        socket.create_server((address, port)).close()
-    except OSError as error:
-        reason = os.strerror(error.errno).lower() if error.errno else str(error)
-        raise UserError(f"the server cannot listen at port {port} ({reason}): choose another with --port") from error
 
 
 # --- this machine ----------------------------------------------------------------------------------------------------

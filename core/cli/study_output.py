@@ -9,7 +9,6 @@ import numpy as np
 
 from core.ask.inputs import TextSpec
 from core.ask.settings import Setting
-from core.ask.studies import TaskSpec
 from core.cli.output import say, say_helped, say_table
 from core.results import protocols
 from core.results import study_table as tables
@@ -29,7 +28,10 @@ def point_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
         "windows": len(one.result.evaluated.nll),
         "broken_at_layer": one.broken,
         "seconds_pruning": one.result.about.get("seconds_pruning") if one.setting else None,
-        "tasks": {found.tasks[task]: _accuracy(one, task) for task in one.result.tasks},
+        "tasks": {
+            found.tasks[task]: {"acc": known.value, "acc_stderr": known.error, "examples": len(one.answers(task))}
+            for task, known in ((task, one.accuracy(task)) for task in one.result.tasks)
+        },
         "protocol": protocol_json(found, one),
     }
 
@@ -113,11 +115,6 @@ def shuffles_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any] |
     values = {name: [each.value for each in found if each] for name, found in changes.items()}
     spreads = {name: [float(np.min(every)), float(np.max(every))] if every else None for name, every in values.items()}
     return {"shuffles": len(shuffled), **spreads}
-
-
-def _accuracy(one: EvaluatedSetting, task: TaskSpec) -> dict[str, float]:
-    found = one.accuracy(task)
-    return {"acc": found.value, "acc_stderr": found.error, "examples": len(one.answers(task))}
 
 
 def study_table(found: Evaluations, predicted: Mapping[Setting, Hindsight]) -> None:

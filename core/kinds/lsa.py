@@ -53,7 +53,7 @@ class Lsa(Allocator):
         of_linears = evidence.parameters.reshape(errors.shape)
         parts = [(errors[:, part].mean(1), of_linears[:, part].sum(1)) for part in (attention, ~attention)]
         error, parameters = (np.stack(each, axis=1) for each in zip(*parts, strict=True))
-        found = apart(error.ravel(), parameters.ravel(), evidence.target, self.width).reshape(error.shape)
+        found = apart(error, parameters, evidence.target, self.width)
         return found[:, np.where(attention, 0, 1)].ravel()
 
     @property
@@ -70,7 +70,7 @@ def apart(error: Array, parameters: Array, target: float, width: float) -> Array
     """As `band`, for parts of different sizes: a part is moved by so much less as it is larger, and the budget holds.
 
     Args:
-        error, parameters: (parts,) mean error and prunable weights.
+        error, parameters: mean error and prunable weights of each part, of one shape.
     """
     importance = 2 * width * unit(spared(error))
     return target + (importance.mean() - importance) * parameters.mean() / parameters

@@ -45,7 +45,13 @@ class Manual(Allocator):
             if per_linear and not row:
                 raise ValueError(f"the sparsity of layer {layer} is an empty list: give a number for each linear")
             for value in row if per_linear else (row,):
-                _check_sparsity(layer, value)
+                try:
+                    number = float(value)
+                except (TypeError, ValueError) as error:
+                    right = "is not a number: write it as in 0.7"
+                    raise ValueError(f"the sparsity of layer {layer}, {value!r}, {right}") from error
+                if not (number >= -ROUNDING and number < 1):  # NaN is refused too
+                    raise ValueError(f"the sparsity of layer {layer} is {number:g}: it must lie from 0 to below 1")
         return given
 
     @field_validator("name")
@@ -88,12 +94,3 @@ class Manual(Allocator):
     @classmethod
     def grid(cls, target: float, layers: int) -> tuple[Manual, ...]:
         return ()  # nothing to search
-
-
-def _check_sparsity(layer: int, value: Any) -> None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"the sparsity of layer {layer}, {value!r}, is not a number: write it as in 0.7") from error
-    if not (number >= -ROUNDING and number < 1):  # NaN is refused too
-        raise ValueError(f"the sparsity of layer {layer} is {number:g}: it must lie from 0 to below 1")

@@ -12,53 +12,46 @@ import typer
 from core.cli import app as cli
 from core.cli import main
 from core.show import help_lines
+from tests import lines
 from tests.pages.opening import shell
 
-LINES = [line for lines in help_lines.GROUPS.values() for line in lines]
-HEAVY = [line for line in LINES if line.heavy]
-START = ["python", "-m", "core"]
-
-
-def words(line: help_lines.Line) -> list[str]:
-    """What follows `python -m core`."""
-    found = shlex.split(line.command)
-    assert found[:3] == START
-    return found[3:]
+LINES = [line for group in help_lines.GROUPS.values() for line in group]
+HEAVY = [line for line in LINES if line.startswith(lines.HEAVY)]
 
 
 def test_the_page_shows_every_line(empty_cache: Path) -> None:
     app = shell().run().switch_page("help.py").run()
     assert not app.exception
-    assert [each.value for each in app.code] == [line.command for line in LINES]
+    assert [each.value for each in app.code] == [f"python -m core {line}" for line in LINES]
     assert [each.value for each in app.header] == list(help_lines.GROUPS)
 
 
-@pytest.mark.parametrize("line", HEAVY, ids=lambda line: line.command)
-def test_a_line_that_runs_the_model_is_understood(line: help_lines.Line) -> None:
+@pytest.mark.parametrize("line", HEAVY)
+def test_a_line_that_runs_the_model_is_understood(line: str) -> None:
     main(["models", "--json"])  # registers the commands
-    command, *options = words(line)
+    command, *options = shlex.split(line)
     typer.main.get_command(cli).commands[command].make_context(command, options)
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if not line.heavy], ids=lambda line: line.command)
+@pytest.mark.parametrize("line", [line for line in LINES if line not in HEAVY])
 def test_a_line_that_answers_at_once(
-    line: help_lines.Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    if words(line)[:2] == ["runs", "import"]:  # takes in what the line before it wrote
-        assert main(words(LINES[LINES.index(line) - 1])) == 0
+    if shlex.split(line)[:2] == ["runs", "import"]:  # takes in what the line before it wrote
+        assert main(shlex.split(LINES[LINES.index(line) - 1])) == 0
         capsys.readouterr()
-    assert main(words(line)) == 0
+    assert main(shlex.split(line)) == 0
     assert capsys.readouterr().out.strip()
-    assert main([*words(line), "--json"]) == 0
+    assert main([*shlex.split(line), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.slow
 @pytest.mark.bundled
 @pytest.mark.timeout(1800)  # the longest, the best setting, takes six minutes on two idle cores
-@pytest.mark.parametrize("line", HEAVY, ids=lambda line: line.command)
-def test_a_line_that_runs_the_model(line: help_lines.Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("line", HEAVY)
+def test_a_line_that_runs_the_model(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path / "cache"))
-    assert main([*words(line), "--json"]) == 0
+    assert main([*shlex.split(line), "--json"]) == 0

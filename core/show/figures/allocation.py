@@ -44,7 +44,8 @@ def lanes(contenders: Sequence[Contender], target: float, look: Palette = LIGHT)
             marker={"color": hue}, name=one.name,
             hovertemplate=f"{one.name}, layer %{{x}}: %{{customdata:.1f}} % zeros<extra></extra>",
         )  # fmt: skip
-    heads = [f"<b>{one.name}</b>  {_range(one.sparsity)}" for one in contenders]
+    ends = [dict.fromkeys(per_cent(end(one.sparsity), 0) for end in (np.min, np.max)) for one in contenders]
+    heads = [f"<b>{one.name}</b>  {' to '.join(each)}" for one, each in zip(contenders, ends, strict=True)]
     figure.add_trace(labels([-0.6] * count, np.arange(count) - 0.42, heads, hues, look))
     rows = {"tickvals": list(range(count)), "showticklabels": False, "gridcolor": look.faint, "title": None}
     rows |= {"range": [count - 0.6, -0.55]}
@@ -54,11 +55,6 @@ def lanes(contenders: Sequence[Contender], target: float, look: Palette = LIGHT)
     title = "Which layers does each method prune more?"
     drawn = layout(figure, layer_axis(layers, "layer"), rows, height=78 + LANE * count)
     return Chart("race", title, drawn, finding, table)
-
-
-def _range(sparsity: Array) -> str:
-    low, high = per_cent(sparsity.min(), 0), per_cent(sparsity.max(), 0)
-    return low if low == high else f"{low} to {high}"
 
 
 def finish(contenders: Sequence[Contender], dense: float, look: Palette = LIGHT) -> Chart:
@@ -72,9 +68,9 @@ def finish(contenders: Sequence[Contender], dense: float, look: Palette = LIGHT)
     axis = log_axis("perplexity (log scale)", values).drawn
     figure = dots("perplexity", names, values, told, [_hue(each, look) for each in contenders], look, axis)
     figure.data[0].marker.symbol = ["circle-open" if each.predicted else "circle" for each in contenders]
-    changes = [each.measured.against_uniform if each.measured else None for each in contenders]
-    table = pd.DataFrame({"method": names, "perplexity": values[:, 0], "low": values[:, 1], "high": values[:, 2]})
+    table = pd.DataFrame({"method": names, **dict(zip(("perplexity", "low", "high"), values.T, strict=True))})
     table["predicted"] = [each.predicted is not None for each in contenders]
+    changes = [each.measured and each.measured.against_uniform for each in contenders]
     table["against uniform, %"] = [each.value if each else math.nan for each in changes]
     table["seeds"] = [len(each.measured.results) if each.measured else 0 for each in contenders]
     return Chart("finish", "What does each method cost?", figure, _lowest(contenders, dense), table)

@@ -9,14 +9,12 @@ import numpy as np
 
 from core.base.errors import UserError
 from core.base.formats import times
-from core.kinds.treatments import Treatment
 from core.plan.gains import gains_of
 from core.results import propagation
 from core.show import words
 from core.show.figures import checkpoints, drift, gain, maps, why
 from core.show.figures.style import Chart, InView
 from core.show.words import findings
-from core.store.profiles import Profile
 
 PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
 REPAIRED = (PRUNED, "residual:wanda+refit:0.7")
@@ -68,8 +66,11 @@ def matched(asked: InView) -> Chart:
 
 def repaired(asked: InView) -> Chart:
     """The damage of pruning a layer with its repair against the same without it, at one sparsity."""
-    profile = asked.profile
-    pairs = _repaired(profile)
+    profile, pairs = asked.profile, []
+    for mended, other in profile.perturbations.items():
+        if other.prunes == "layer" and other.treatment.repair:
+            plain = other.model_copy(update={"pruner": other.treatment.pruner}).name
+            pairs += [(plain, mended)] if plain in profile.by_name else []
     if not pairs:
         raise UserError(f"measure {' and '.join(REPAIRED)} to see what a repair changes")
     found = (pair for name in (asked.name, PRUNED) for pair in pairs if name in pair)
@@ -81,18 +82,6 @@ def repaired(asked: InView) -> Chart:
     chart = gain.compared(*lines, asked.layer, "Repaired damage against damage", between, asked.look)
     said = f"{chart.finding} Where it arises, the repaired damage is {times(size)} as large in the median layer."
     return replace(chart, finding=said)
-
-
-def _repaired(profile: Profile) -> list[tuple[str, str]]:
-    """Names of each pruning of a layer that was measured without and with a repair."""
-    layers = {name: each for name, each in profile.perturbations.items() if each.prunes == "layer"}
-    return [
-        (plain, mended)
-        for plain, one in layers.items()
-        for mended, other in layers.items()
-        if other.treatment.repair
-        and (one.treatment, one.sparsity) == (Treatment(other.treatment.pruner), other.sparsity)
-    ]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.maps import by_layer, layer_table
 from core.show.figures.style import Chart, InView, colour_bar, curve, here, layout
 from core.show.words import findings
-from core.store.results import Array
 
 KL_AXIS = {"title": "KL, nats", "rangemode": "tozero", "exponentformat": "none"}
 DOTS = {"size": 5}  # a layer between two that are equal is a point without a line
@@ -49,19 +48,15 @@ def weights(asked: InView) -> Chart:
     error = found.weights.error
     known = np.where(error > 0, 100 * error, np.nan)
     names = [name.removesuffix(".weight") for name in found.tensors]
-    bar = colour_bar("relative error of the weights", **_percent_ticks(known))
+    usable = np.log10(known[np.isfinite(known)])
+    ticks = np.unique(np.linspace(usable.min(), usable.max(), 3)) if usable.size else usable
+    written = [f"{digits(10**tick)} %" for tick in ticks]
+    bar = colour_bar("relative error of the weights", tickvals=ticks, ticktext=written)
     said = "layer %{x}, %{customdata[0]}: %{customdata[1]:.3g} %"
     figure = by_layer(np.log10(known), names, said, bar, known)
     here(figure, asked.layer, asked.look)
     table = layer_table(error, found.tensors)
     return Chart("checkpoint-weights", "Which weights differ?", figure, findings.weighed(found), table)
-
-
-def _percent_ticks(known: Array) -> dict:
-    """Ticks at the ends and in the middle of a log10 colour scale, written in per cent."""
-    usable = np.log10(known[np.isfinite(known)])
-    ticks = np.unique(np.linspace(usable.min(), usable.max(), 3)) if usable.size else usable
-    return {"tickvals": ticks, "ticktext": [f"{digits(10**tick)} %" for tick in ticks]}
 
 
 def parting(asked: InView) -> Chart:

@@ -29,7 +29,11 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
     layers = len(found.value)
     first = np.mean([each.drift_first[layer] for each in seeds], axis=0)
     of_first, said = np.where(first > 0, first, np.nan), "first token, after layer %{x}: drift %{y:.3g}"
-    figure = go.Figure([*_bundle(found.value, gains_of(seeds).verdicts, layer, look), *_highlight(found, layer, look)])
+    figure = go.Figure(_bundle(found.value, gains_of(seeds).verdicts, layer, look))
+    x, told = np.arange(layer, layers), f"perturbed layer {layer}, after layer %{{x}}: drift %{{y:.3g}}"
+    value, low, high = (ends[layer, layer:] for ends in (found.value, found.low, found.high))
+    shown = curve(x, value, f"layer {layer}", told, look.accent, 3, marker={"size": 5})
+    figure.add_traces([band(x, low, high, look.accent), shown])
     figure.add_trace(curve(np.arange(layers), of_first, "first token", said, look.ink, 2, "dot"))
     named = [(f"layer {layer}", found.value[layer, -1], look.accent)]
     named += [("first token", first[-1], look.ink)] if first[-1] > 0 else []
@@ -63,13 +67,6 @@ def _bundle(value: Array, verdicts: Sequence[str | None], layer: int, look: Pale
         hue = see_through(verdict_colour(verdict, look), 0.5)
         found.append(curve(x, y, f"other layers, {verdict}", said, hue, 1, customdata=injected))
     return found
-
-
-def _highlight(found: propagation.Curves, layer: int, look: Palette) -> list[go.Scatter]:
-    x = np.arange(layer, len(found.value))
-    said = f"perturbed layer {layer}, after layer %{{x}}: drift %{{y:.3g}}"
-    line = curve(x, found.value[layer, layer:], f"layer {layer}", said, look.accent, 3, marker={"size": 5})
-    return [band(x, found.low[layer, layer:], found.high[layer, layer:], look.accent), line]
 
 
 def left_alone(seeds: Sequence[Perturbed], layer: int) -> str:

@@ -152,11 +152,11 @@ def against(first: Line, other: Line, between: str) -> str:
 
     The last layer, 1 by definition, is left out.
     """
-    logs = [np.log(first.value), np.interp(depth(first), depth(other), np.log(other.value))]
-    known = np.isfinite(logs[0][:-1]) & np.isfinite(logs[1][:-1])
+    ours = np.log(first.value)[:-1]
+    theirs = np.interp(depth(first), depth(other), np.log(other.value))[:-1]
+    known = np.isfinite(ours) & np.isfinite(theirs)
     if not known.any():
         return f"Nothing can be compared: no layer has both {first.name} and {other.name}."
-    ours, theirs = (row[:-1] for row in logs)
     most = int(np.where(known, np.abs(ours - theirs), -1).argmax())
     unlike = "" if len(first.value) == len(other.value) else " at equal relative depth"
     alike = spearman(ours, theirs)

@@ -54,33 +54,24 @@ def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, 
     drowned = np.isfinite(left) & (propagation.below_floor(seeds, floor) if floor is not None else False)
     figure = go.Figure(diverging(np.where(drowned, np.nan, np.log2(left)), x, x, look, "drift remaining"))
     if drowned.any():
-        hidden, grey = np.where(drowned, 0.0, np.nan), [[0, look.hidden], [1, look.hidden]]
-        figure.add_trace(heat(hidden, x, x, None, None, colorscale=grey, name="below the noise floor"))
-    figure.add_trace(_targets(left, drowned))
+        covers, grey = np.where(drowned, 0.0, np.nan), [[0, look.hidden], [1, look.hidden]]
+        figure.add_trace(heat(covers, x, x, None, None, colorscale=grey, name="below the noise floor"))
+    i, k = np.nonzero(np.isfinite(left))
+    drift, hidden = left[i, k], drowned[i, k]
+    texts = ["below the noise floor" if grey else times(part) for part, grey in zip(drift, hidden, strict=True)]
+    pairs = np.stack([i, k], axis=1).tolist()  # as lists: a selection reports packed arrays as dictionaries
+    unseen = {each: {"marker": {"opacity": 0}} for each in ("selected", "unselected")}
+    figure.add_trace(
+        cells(k, i, "perturbed layer %{y}, after layer %{x}: %{text}", customdata=pairs, text=texts, **unseen)
+    )
     if layer is not None:
         edges = {"x0": layer - 0.5, "x1": layers - 0.5, "y0": layer - 0.5, "y1": layer + 0.5}
         figure.add_shape(type="rect", line={"color": look.accent, "width": 2.5}, **edges)
     rows = layer_axis(layers, "perturbed layer") | {"range": [layers - 0.4, -0.6]}
     layout(figure, layer_axis(layers, "after layer"), rows, height=460)
-    i, k = np.nonzero(np.isfinite(left))
-    columns = {"injection layer": i, "read layer": k, "drift left": left[i, k], "below noise floor": drowned[i, k]}
+    columns = {"injection layer": i, "read layer": k, "drift left": drift, "below noise floor": hidden}
     finding = _left_said(left, drowned)
     return Chart("drift-matrix", "Drift remaining after each layer", figure, finding, pd.DataFrame(columns))
-
-
-def _targets(left: Array, drowned: NDArray[np.bool_]) -> go.Scatter:
-    """Invisible squares over the cells, which can be hovered and clicked; `customdata` is (injection, read)."""
-    i, k = np.nonzero(np.isfinite(left))
-    parts = zip(left[i, k], drowned[i, k], strict=True)
-    return cells(
-        k,
-        i,
-        "perturbed layer %{y}, after layer %{x}: %{text}",
-        selected={"marker": {"opacity": 0}},
-        unselected={"marker": {"opacity": 0}},
-        customdata=np.stack([i, k], axis=1).tolist(),  # as lists: a selection reports packed arrays as dictionaries
-        text=["below the noise floor" if hidden else times(part) for part, hidden in parts],
-    )
 
 
 def _left_said(left: Array, drowned: NDArray[np.bool_]) -> str:

@@ -145,7 +145,7 @@ def _name(
         [at for value, to in zip(heights, named.y, strict=True) for at in (value, to, None)],
         "leaders", "", look.guide, 0.75, hoverinfo="skip",
     )  # fmt: skip
-    figure.add_traces([leaders.update(hovertemplate=None), named])
+    figure.add_traces([leaders, named])
     return lines
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from core.base.formats import changed, digits, several, times
@@ -30,26 +29,18 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
     stream = np.exp(found.growth.mean(1))
     gain, frozen = damage / stream, 1 / stream
     lines = {"damage grows": damage, "stream grows": stream, "gain": gain, "gain if frozen": frozen}
+    pale, strong = look.family
+    net = {"size": 9, "symbol": "diamond", "color": [verdict_colour(each, look) for each in gains_of(seeds).verdicts]}
+    styles = ((strong, 2), (pale, 2), (look.ink, 1, None, net), (look.guide, 2, "dot"))
     x, figure = np.arange(len(damage)), go.Figure()
-    figure.add_traces(_factors(lines, gains_of(seeds).verdicts, look))
+    for (name, values), style in zip(lines.items(), styles, strict=True):
+        figure.add_trace(curve(x, values, name, f"layer %{{x}}: {name} %{{y:.3g}}×", *style))
     here(figure, layer, look)
     rows = ratio_axis("factor up to the last layer", *lines.values()).drawn
     layout(figure, layer_axis(len(x), "perturbed layer"), rows, height=420, legend=True)
     finding = dilution_said(damage, stream, layer, left_alone(seeds, layer))
     table = pd.DataFrame({"injection layer": x} | lines)
     return Chart("dilution", "Is the gain only dilution?", figure, finding, table)
-
-
-def _factors(lines: Mapping[str, Array], verdicts: Sequence[str | None], look: Palette) -> list[go.Scatter]:
-    """A line for each factor; the markers of the gain have the colours of its verdicts."""
-    pale, strong = look.family
-    net = {"size": 9, "symbol": "diamond", "color": [verdict_colour(each, look) for each in verdicts]}
-    drawn = ((strong, 2, None, None), (pale, 2, None, None), (look.ink, 1, None, net), (look.guide, 2, "dot", None))
-    x = np.arange(len(verdicts))
-    return [
-        curve(x, values, name, f"layer %{{x}}: {name} %{{y:.3g}}×", *style)
-        for (name, values), style in zip(lines.items(), drawn, strict=True)
-    ]
 
 
 def dilution_said(damage: Array, stream: Array, layer: int, still: str = "") -> str:
@@ -84,7 +75,18 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
     titles = ("drift at the last layer", "divergence of the next token, nats (KL)", "loss increase, nats per token")
     lost = propagation.unreadable(kl[0])
     for row, (title, found) in enumerate(zip(titles, (final, kl, nll), strict=True), start=1):
-        figure.add_trace(_points(found, title, lost & (found is kl), layer, look), row=row, col=1)
+        hues = np.full(layers, look.family[1])
+        hues[layer] = look.accent
+        points = go.Scatter(
+            x=np.arange(layers),
+            y=found[0],
+            error_y=whiskers(*found, look.undecided, 1),
+            mode="markers",
+            marker={"size": 7, "color": np.where(lost & (found is kl), look.guide, hues).tolist()},
+            hovertemplate=f"layer %{{x}}: %{{y:.3g}} ({title})<extra></extra>",
+            name=title,
+        )
+        figure.add_trace(points, row=row, col=1)
         figure.update_yaxes(rangemode="tozero", row=row, col=1)
         above(figure, title, xref="x domain", yref=f"y{row if row > 1 else ''} domain", font={"size": 12})
     axis = layer_axis(layers, "perturbed layer")
@@ -100,23 +102,6 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
 def _interval(seeds: Sequence[Array]) -> tuple[Array, Array, Array]:
     mean, half = student(np.mean(seeds, axis=0))
     return mean, mean - half, mean + half
-
-
-def _points(
-    found: tuple[Array, Array, Array], title: str, lost: NDArray[np.bool_], layer: int, look: Palette
-) -> go.Scatter:
-    """A value per layer with its interval; grey where it is lost in rounding."""
-    value, low, high = found
-    colours = [look.guide if lost[i] else look.accent if i == layer else look.family[1] for i in range(len(value))]
-    return go.Scatter(
-        x=np.arange(len(value)),
-        y=value,
-        error_y=whiskers(value, low, high, look.undecided, 1),
-        mode="markers",
-        marker={"size": 7, "color": colours},
-        hovertemplate=f"layer %{{x}}: %{{y:.3g}} ({title})<extra></extra>",
-        name=title,
-    )
 
 
 def _harm_finding(drift: Array, kl: Array) -> str:

@@ -5,7 +5,7 @@ story it says so.
 """
 
 from core.show.lessons.budgets import Alone, Push, correction, prune, rank
-from core.show.lessons.damage import Noise, Spread, drift, misjudged, perturb
+from core.show.lessons.damage import Noise, Spread, drift, perturb
 from core.show.lessons.gain import (
     GUESSES,
     Growth,
@@ -16,4 +16,4 @@ from core.show.lessons.gain import (
     learned,
     twins,
 )
-from core.show.lessons.shared import DRIVER, EVERY, FOOT, PRUNED, SIZE, TARGET, noise, of, plain, ref, usual
+from core.show.lessons.shared import DRIVER, EVERY, FOOT, TARGET, noise, plain, ref, usual

@@ -51,11 +51,9 @@ def correction(profile: Profile, known: Anchors | None = None) -> Push:
     responses.highest(profile)
     plain = AllocationRequest(base=Owl(), target=TARGET)
     half = np.linspace(0, LARGEST_PUSH, PUSHES).round(6)
-    sides = []
-    for control in ("reversed", "none"):
-        asked = plain.model_copy(update={"correction": Correction(driver=DRIVER, control=control)})
-        sides.append(family(asked, profile, half))
-    rows = np.concatenate([sides[0][:0:-1], sides[1]])
+    fixes = (Correction(driver=DRIVER, control=control) for control in ("reversed", "none"))
+    reverse, forward = (family(plain.model_copy(update={"correction": fix}), profile, half) for fix in fixes)
+    rows = np.concatenate([reverse[:0:-1], forward])
     strengths = np.concatenate([-half[:0:-1], half])
     perplexity = known.perplexities(rows).increase if known else np.full(len(rows), np.nan)
     return Push(plain, strengths, rows[PUSHES - 1], rows, perplexity, _push_said(strengths, perplexity))

@@ -21,7 +21,7 @@ class Noise(Noted):
 
     sizes: list[float]  # ascending
     flips: Array  # (sizes, layers) fraction of next-token predictions that change
-    faint: str  # what the weakest noise does
+    faint: str  # what the weakest noise does; empty where one size alone was measured
 
 
 def perturb(profile: Profile) -> Noise:
@@ -34,7 +34,9 @@ def perturb(profile: Profile) -> Noise:
     flips = np.stack([mean(profile.seeds(name), "flips") for name in measured.values()])
     sizes = list(measured)
     notes = tuple(_where(size, row) for size, row in zip(sizes, flips, strict=True))
-    return Noise(notes, usual(sizes), sizes, flips, _faint(sizes, flips[0]))
+    least, most = (ref(each, "stop-noise-0") for each in (f"{sizes[0]:g}", per_cent(flips[0].max(), 1)))
+    faint = f"At size {least}, no layer changes more than {most} of them." if len(sizes) > 1 else ""
+    return Noise(notes, usual(sizes), sizes, flips, faint)
 
 
 def _where(size: float, flips: Array) -> str:
@@ -46,14 +48,6 @@ def _where(size: float, flips: Array) -> str:
         f"{of(most, per_cent(flips[most]))} of the predictions after layer {of(most)}, but "
         f"{of(least, per_cent(flips[least]))} after layer {of(least)}."
     )
-
-
-def _faint(sizes: list[float], flips: Array) -> str:
-    """Empty where one size alone was measured."""
-    if len(sizes) == 1:
-        return ""
-    least, most = (ref(each, "stop-noise-0") for each in (f"{sizes[0]:g}", per_cent(flips.max(), 1)))
-    return f"At size {least}, no layer changes more than {most} of them."
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +63,7 @@ def amplify(profile: Profile) -> Sink:
         )
     size = both[usual(both)]
     without, including = (gains_of(profile.seeds(names[size])) for names in (apart, everywhere))
-    amplified = [layer for layer, verdict in enumerate(including.verdicts) if verdict == "amplifies"]
+    amplified = findings.where("amplifies", including.verdicts)
     flipped = [layer for layer in amplified if without.verdicts[layer] == "absorbs"]
     said = _flip_said(flipped, amplified, profile.layers)
     return Sink(size, without, including, tuple(flipped), said, _sink_said(profile))
@@ -128,15 +127,11 @@ def absorb(profile: Profile) -> Growth:
     split = propagation.dilution(seeds, profile.activation)
     grown, around = np.exp(split.absolute.mean(1)), np.exp(split.growth.mean(1))
     gains = gains_of(seeds)
-    absorbing = _all("absorbs", gains.verdicts)
-    diluted = [layer for layer in _all("amplifies", verdicts_of(split.absolute)) if layer in absorbing]
+    absorbing = findings.where("absorbs", gains.verdicts)
+    diluted = [each for each in findings.where("amplifies", verdicts_of(split.absolute)) if each in absorbing]
     undecided = findings.no_verdict(gains)
     said = f"{undecided}." if undecided else _diluted_said(absorbing, diluted, grown, around)
     return Growth(np.exp(stream.mean(1)), np.exp(logs.mean(-1)), grown / around, grown, around, said)
-
-
-def _all(word: str, verdicts: Sequence[str]) -> list[int]:
-    return [layer for layer, verdict in enumerate(verdicts) if verdict == word]
 
 
 def _diluted_said(absorbing: list[int], diluted: list[int], grown: Array, around: Array) -> str:
@@ -161,9 +156,12 @@ def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
     None where there is no such pair.
     """
     content = profile.spec.model.content
-    entries = [each for each in store.entries("profile") if each.spec.model.content == content and _noisy(each)]
-    trained = [each for each in entries if each.spec.model.initialised is None]
-    random = [each for each in entries if each.spec.model.initialised is not None]
+    trained, random = [], []
+    for each in store.entries("profile"):
+        asked = (measured.perturbation for measured in each.spec.measurements)
+        noisy = any(kind.isotropic and kind.positions == "after_first" for kind in asked)
+        if each.spec.model.content == content and noisy:
+            (trained if each.spec.model.initialised is None else random).append(each)
     pairs = ((one, other) for one in trained for other in random if one.spec.text == other.spec.text)
 
     def near(pair: tuple[Entry, Entry]) -> tuple[bool, list[str]]:
@@ -171,11 +169,6 @@ def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
         return profile.entry.key in {each.key for each in pair}, made
 
     return max(pairs, key=near, default=None)
-
-
-def _noisy(entry: Entry) -> bool:
-    asked = (each.perturbation for each in entry.spec.measurements)
-    return any(each.isotropic and each.positions == "after_first" for each in asked)
 
 
 def learned(trained: Profile, twin: Profile) -> str:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.results import checkpoints
+from core.base import profile_names
+from core.plan import prediction, responses
+from core.plan.prediction import Predicted
+from core.results import checkpoints, protocols
+from core.results.anchors import ENOUGH, Anchors, errors, fitting, usual
 from core.show.figures import evaluation
 from core.show.figures.axes import row_axis
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart, heat, layout
-from core.show.report import predictions
 from core.show.words import findings
 from core.store import profiles
 from core.store.cache import HOME, Store
@@ -70,6 +74,72 @@ def _checkpoints() -> pd.DataFrame:
     return pd.DataFrame(sorted(rows, key=lambda row: row[1]), columns=heads)
 
 
+# --- how well a loss is predicted -----------------------------------------------------------------------------------
+
+COLUMNS = ("median error, %", "nine in ten, %", "90 % interval holds, %", "its half width, %")
+LEAST = ENOUGH + 1  # settings of a group, so that anything is left to be predicted by four
+Judged = tuple[Predicted, np.ndarray]  # predictions of settings, and what was measured: nats, (settings,)
+
+
+class Group(NamedTuple):
+    """The settings of one protocol, pruner and repair."""
+
+    anchors: Anchors
+    left_out: Judged  # each by all others
+    by_default: Judged | None  # those that are no default anchor, by these; None where one of them is missing
+
+    @property
+    def name(self) -> str:
+        found = self.anchors
+        return ", ".join(
+            [profile_names.short(found.study.provenance["model"]), found.treatment.label, protocols.short(found.study)]
+        )
+
+
+def _groups() -> Iterator[Group]:
+    """Every protocol, pruner and repair with enough settings, by the committed profile that covers the most."""
+    store = Store(HOME / "demo")
+    known = [profiles.load(store, each) for each in store.entries()]
+    known = [each for each in known if each.weights is not None and responses.pruners(each)]
+    studies = list(protocols.together(store, store.entries("study")).values())
+    for study in protocols.by_protocol(studies):
+        of_model = [each for each in known if each.spec.model.weights == study.spec.model.weights]
+        for treatment in dict.fromkeys(each.setting.treatment for each in study.settings):
+            found = max((fitting(study, each, treatment) for each in of_model), key=lambda one: len(one.settings))
+            if len(found.settings) >= LEAST:
+                yield _group(found)
+
+
+def _group(found: Anchors) -> Group:
+    harms, true = found.harms, found.increases
+    asked = usual(found.profile, found.treatment)
+    places = [place for place, each in enumerate(found.settings) if each.setting in asked]
+    rest = np.setdiff1d(np.arange(len(true)), places)
+    by_default = prediction.fit(harms[places], true[places])(harms[rest]) if len(places) == len(asked) else None
+    return Group(found, (prediction.leave_one_out(harms, true), true), by_default and (by_default, true[rest]))
+
+
+def predictions() -> pd.DataFrame:
+    """How well a loss is predicted: a row for each group and one for all together; the error is of its increase."""
+    found = list(_groups())
+    rows = [_row(each.name, [each]) for each in found]
+    return pd.DataFrame([_row("all", found), *rows])
+
+
+def _row(name: str, found: list[Group]) -> dict[str, object]:
+    row: dict[str, object] = {"what": name, "settings": sum(len(each.anchors.settings) for each in found)}
+    default = [each.by_default for each in found if each.by_default]
+    for what, judged in (("", [each.left_out for each in found]), ("default anchors: ", default)):
+        if judged:
+            predicted, true = zip(*judged, strict=True)
+            joined = Predicted(*map(np.concatenate, zip(*predicted, strict=True)))
+            off = errors(joined, np.concatenate(true))
+            row |= {f"{what}{column}": 100 * each for column, each in zip(COLUMNS, off, strict=True)}
+    return row
+
+
+# --- the table ------------------------------------------------------------------------------------------------------
+
 _PEERS = "make bench"
 BENCHES = {
     "prediction": Bench(
@@ -77,8 +147,8 @@ BENCHES = {
         "Errors of the increase in loss over the dense model's, of every committed setting: predicted from all others "
         "of its pruner, repair and protocol, and from the four default anchors alone.",
         "make studies",
-        predictions.COLUMNS[0],
-        predictions.table,
+        COLUMNS[0],
+        predictions,
     ),
     "families": Bench(
         "Which model families work?",

@@ -111,16 +111,10 @@ def page(report: Report, made: str, library: str) -> str:
     library = library.replace("\r\n", "\n")  # the browser hashes what it reads: line feeds alone
     library = library.replace("</script", r"<\/script").replace("<!--", r"<\!--")  # it cannot end its element early
     trusted = {"style": Markup(STYLE), "library": Markup(library), "draw": Markup(DRAW)}
-    policy = _policy(library, DRAW)
-    return TEMPLATES.get_template("page.html.j2").render(report=report, made=made, policy=policy, **trusted)
-
-
-def _policy(*scripts: str) -> str:
-    """Nothing is loaded from anywhere; of scripts these alone may run, whatever else gets into the page."""
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(each.encode()).digest()).decode()}'" for each in scripts
-    )
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
+    hashed = (base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in (library, DRAW))
+    only = " ".join(f"'sha256-{each}'" for each in hashed)  # of scripts these may run, whatever else gets into the page
+    policy = (
+        f"default-src 'none'; script-src {only}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
+    return TEMPLATES.get_template("page.html.j2").render(report=report, made=made, policy=policy, **trusted)

@@ -132,10 +132,6 @@ def owl(found: Evaluations, target: float) -> EvaluatedSetting:
     return one
 
 
-def _owl(found: Evaluations) -> Control:
-    return lambda one: owl(found, one.setting.allocation.target) if one.setting else None
-
-
 def _unrepaired(found: Evaluations) -> Control:
     return lambda one: found.of(one.setting.model_copy(update={"repair": None})) if one.setting.repair else None
 
@@ -163,7 +159,10 @@ def _uniform_by_wanda(found: Evaluations) -> Control:
     return lambda one: uniform if one.setting else None
 
 
-OWL = {"against": "OWL by Wanda", "control": _owl}
+OWL = {
+    "against": "OWL by Wanda",
+    "control": lambda found: lambda one: owl(found, one.setting.allocation.target) if one.setting else None,
+}
 QUESTIONS = {
     "the lowest perplexity": Question("Which setting has the lowest perplexity?", "repaired", _lowest, **OWL),
     "allocation": Question("What does the allocation alone change?", "plain", _every, corrections=True),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.ask.commands import command_line, line
 from core.ask.inputs import WindowRequest
-from core.ask.measurements import Measurement, MeasureRequest
+from core.ask.measurements import MeasureRequest
 from core.ask.studies import StudyRequest
 from core.ask.study_file import STUDY_FILE, write_study
 from core.base.errors import UserError
@@ -42,6 +42,7 @@ def as_told(entry: Entry) -> MeasureRequest:
         UserError: it says no model or text, or what nobody could have asked.
     """
     spec, told = entry.spec, entry.provenance
+    measured = (each.model_copy(update={"perturbation": each.perturbation.told(told)}) for each in spec.measurements)
     window = checked(
         WindowRequest,
         source=told.get("text_source"),
@@ -58,16 +59,8 @@ def as_told(entry: Entry) -> MeasureRequest:
         revision=told.get("revision"),
         dtype=spec.model.dtype,
         text=window,
-        measurements=as_typed(entry),
+        measurements=tuple(measured),
         removal=spec.removal,
-    )
-
-
-def as_typed(entry: Entry) -> tuple[Measurement, ...]:
-    """What a profile measured, its checkpoints by their paths."""
-    told = entry.provenance
-    return tuple(
-        each.model_copy(update={"perturbation": each.perturbation.told(told)}) for each in entry.spec.measurements
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -21,9 +21,7 @@ from core.results.study_table import rows_of, study_table
 from core.show import words
 from core.show.figures import evaluation as drawing
 from core.show.figures import perplexity
-from core.show.figures.charts import CHARTS, COMPARED, ChartRow, InView
-from core.show.figures.palette import Palette
-from core.show.figures.style import Chart
+from core.show.figures.charts import CHARTS, COMPARED, InView
 from core.show.report import remake
 from core.show.report.page import Exhibit, Report, exhibit, page, table
 from core.show.words import advice, findings, verdicts
@@ -34,7 +32,6 @@ from core.store.provenance_schema import without_folders
 
 KINDS = ("profile", "study", "best")
 PREFERRED = "gaussian:0.3"  # charts of a profile are of this perturbation, where it was measured
-Draw = Callable[[Palette], Chart]
 
 
 def html(store: Store, entry: Entry) -> str:
@@ -100,13 +97,11 @@ def _charts(found: Profile, name: str) -> Iterator[Exhibit]:
     label = words.perturbation(found.perturbations[name])
     note = f"{label}; the marked layer, {asked.layer}, has the greatest gain · {words.named(found)}"
 
-    def draw(row: ChartRow, look: Palette) -> Chart:
-        return row.draw(replace(asked, look=look))
-
     for row in CHARTS:
         if row.group != COMPARED or name in found.others:
+            draw = lambda look, row=row: row.draw(replace(asked, look=look))  # noqa: E731
             try:
-                yield exhibit(partial(draw, row), note, f"{found.entry.key[:6]} {row.key}", label)
+                yield exhibit(draw, note, f"{found.entry.key[:6]} {row.key}", label)
             except UserError:  # nothing of the kind was measured
                 continue
 
@@ -149,9 +144,8 @@ def _pictures(found: Evaluations) -> Iterator[Exhibit]:
     for part in {each.pruned: each for each in found.slices}.values():
         yield exhibit(partial(perplexity.of_evaluations, found, None, part=part), note, prefix, part.pruned)
     for part in found.slices:
-        draws: list[Draw] = []
-        if drawing.against_uniform(found, part, None):
-            draws.append(partial(drawing.against_uniform, found, part, None))
+        changes = partial(drawing.against_uniform, found, part, None)
+        draws = [changes] if changes() else []
         draws += [partial(drawing.correction, found, base, None) for base in drawing.corrected_bases(found, part)]
         for number, draw in enumerate(draws):
             yield exhibit(draw, note, f"{prefix} {number}", part.name)

@@ -63,9 +63,14 @@ def finding(found: Gains) -> str:
     """One sentence: which layers amplify, which absorb, which are undecided."""
     if no_verdict(found):
         return f"{no_verdict(found)}."
-    layers = {word: [layer for layer, verdict in enumerate(found.verdicts) if verdict == word] for word in PHRASES}
+    layers = {word: where(word, found.verdicts) for word in PHRASES}
     clauses = [f"{named(of)} {PHRASES[word][len(of) > 1]}" for word, of in layers.items() if of]
     return f"{capital(', '.join(clauses))} (n = {found.n})."
+
+
+def where(word: str, verdicts: Sequence[str | None]) -> list[int]:
+    """The layers that have a verdict."""
+    return [layer for layer, verdict in enumerate(verdicts) if verdict == word]
 
 
 def named(layers: Sequence[int]) -> str:

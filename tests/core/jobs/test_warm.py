@@ -282,7 +282,8 @@ def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
 
     folder = str(tiny.folder("llama"))
     one = Warm([sys.executable, "-m", "core.jobs.warm_process", folder])
-    asked = [lab.question(words, "gaussian:0.3", model=folder) for words in tiny.SENTENCES[:4]]
+    of = {"model": folder}
+    asked = [lab.question(words, "gaussian:0.3").model_copy(update=of) for words in tiny.SENTENCES[:4]]
     here = Lab(tiny.loaded("llama"))
     found = at_once(
         one, 20, lambda reader: [Task("row", asked[reader % 4], reader % tiny.LAYERS), Task("scene", asked[reader % 4])]
@@ -291,11 +292,14 @@ def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
         expected = here.scene(asked[reader % 4])
         assert of_scene.model_copy(update={"seconds": 0}) == expected.model_copy(update={"seconds": 0})
         assert of_row.drift == expected.row(reader % tiny.LAYERS).drift
-    written = one.ask(Task("text", lab.prompt("The heron", "uniform", 0.5, 4, folder)), "a").result(SOON)
+    written = one.ask(Task("text", lab.prompt("The heron", "uniform", 0.5, 4).model_copy(update=of)), "a").result(SOON)
     assert written.dense and written.sparsity == pytest.approx(0.5, abs=0.02)
-    for wrong in (Task("row", asked[0], tiny.LAYERS), Task("scene", lab.question("word " * 80, "skip", model=folder))):
+    for wrong in (
+        Task("row", asked[0], tiny.LAYERS),
+        Task("scene", lab.question("word " * 80, "skip").model_copy(update=of)),
+    ):
         assert isinstance(one.ask(wrong, "a").exception(SOON), UserError)
     one.idle = 0
     one.ask(Task("row", asked[0], 1), "a").result(SOON)
-    one.ask(Task("row", lab.question("The end", "skip", model=folder), 1), "a").result(SOON)
+    one.ask(Task("row", lab.question("The end", "skip").model_copy(update=of), 1), "a").result(SOON)
     until(lambda: one.state() == "cold")

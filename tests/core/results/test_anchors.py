@@ -18,7 +18,7 @@ from core.kinds.treatments import Treatment
 from core.plan.spread import allocate
 from core.results import anchors, evaluations
 from core.results.anchors import fitting, stored, usual
-from core.show.report import predictions
+from core.show.report import benches
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -163,9 +163,9 @@ def test_allocate_says_the_prediction_and_the_reason_where_there_is_none(
 
 def test_committed_settings_are_predicted_as_well_as_evidence_says() -> None:
     """The bounds are the product's promise."""
-    table = predictions.table().set_index("what").loc["all"]
+    table = benches.predictions().set_index("what").loc["all"]
     for kind, limits in (("", (4, 10, 88, 12)), ("default anchors: ", (6, 14, 88, 100))):
-        median, ninety, holds, width = (table[f"{kind}{each}"] for each in predictions.COLUMNS)
+        median, ninety, holds, width = (table[f"{kind}{each}"] for each in benches.COLUMNS)
         assert median <= limits[0] and ninety <= limits[1] and holds >= limits[2] and width <= limits[3]
 
 

@@ -17,7 +17,7 @@ from core.ask.perturbations import perturbation
 from core.plan.gains import gains_of
 from core.results import propagation
 from core.show import figures
-from core.show.figures import charts, maps, why
+from core.show.figures import charts, drift, gain, maps, why
 from core.show.figures.gain import HIGH, WIDE, thumbnail
 from core.show.figures.labels import labels
 from core.show.figures.style import InView
@@ -45,14 +45,14 @@ def all_charts(layer: int, layers: int = LAYERS, look: figures.Palette = figures
     found = seeds(layers=layers)
     lines = [figures.line(f"{size:g}", seeds(f"gaussian:{size}", layers)) for size in (0.01, 0.1, 1)]
     return [
-        figures.curves(found, layer, look),
+        drift.curves(found, layer, look),
         figures.heatmap(found, synthetic.floor(layers).drift, layer, look),
-        figures.gains(lines, "said", 1, layer, look),
-        figures.size_map([0.01, 0.1, 1], lines, layer, look),
-        figures.dilution(found, synthetic.activation(layers, SEQUENCES), layer, look),
-        figures.direction(found, layer, look),
-        figures.harm(found, layer, look),
-        figures.compared(lines[0], lines[1], layer, "title", "one against the other", look),
+        gain.gains(lines, "said", 1, layer, look),
+        maps.size_map([0.01, 0.1, 1], lines, layer, look),
+        why.dilution(found, synthetic.activation(layers, SEQUENCES), layer, look),
+        drift.direction(found, layer, look),
+        why.harm(found, layer, look),
+        gain.compared(lines[0], lines[1], layer, "title", "one against the other", look),
     ]
 
 
@@ -71,7 +71,7 @@ def test_every_chart_is_whole(layers: int, look: figures.Palette) -> None:
 
 def test_curves_show_every_injection_layer_and_the_interval() -> None:
     found = seeds()
-    figure = figures.curves(found, 3).figure
+    figure = drift.curves(found, 3).figure
     value = propagation.curves(found).value
     np.testing.assert_allclose(trace(figure, "layer 3").y, value[3, 3:])
     bundles = {each.name.removeprefix("other layers, "): each for each in figure.data if "other layers" in each.name}
@@ -85,11 +85,11 @@ def test_a_divergence_that_rounding_makes_is_grey_and_said() -> None:
     found = seeds()
     kl = found[0].kl.copy()
     kl[:2] = [[3e-6], [-1e-7]]
-    chart = figures.harm([dataclasses.replace(found[0], kl=kl)], 3)
+    chart = why.harm([dataclasses.replace(found[0], kl=kl)], 3)
     assert chart.table["KL below noise floor"].tolist() == [True, True] + [False] * (LAYERS - 2)
     assert chart.figure.data[1].marker.color[:2] == (figures.LIGHT.guide,) * 2 != chart.figure.data[0].marker.color[:2]
     assert "2 layers" in chart.finding
-    assert "no layer" in figures.harm([dataclasses.replace(found[0], kl=kl * 0)], 3).finding
+    assert "no layer" in why.harm([dataclasses.replace(found[0], kl=kl * 0)], 3).finding
 
 
 def test_the_matrix_is_log2_neutral_at_one_and_empty_below_the_diagonal() -> None:
@@ -126,11 +126,11 @@ def test_a_half_measured_matrix_can_be_drawn() -> None:
 
 def test_markers_carry_the_verdicts_and_the_last_layer_none() -> None:
     found = figures.line("0.3", seeds())
-    markers = trace(figures.gains([found], "said", 0, 2).figure, "0.3").marker.color
+    markers = trace(gain.gains([found], "said", 0, 2).figure, "0.3").marker.color
     wanted = {"amplifies": figures.LIGHT.amplify, "absorbs": figures.LIGHT.absorb}
     assert list(markers) == [wanted.get(verdict, figures.LIGHT.undecided) for verdict in found.verdicts]
     assert markers[-1] == figures.LIGHT.undecided
-    bars = figures.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2).figure
+    bars = why.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2).figure
     assert trace(bars, "gain").marker.color == markers
 
 
@@ -142,7 +142,7 @@ def test_every_statistic_has_its_interval(statistic: str) -> None:
 
 def test_the_size_map_marks_the_crossing() -> None:
     lines = [figures.line(f"{size:g}", seeds(f"gaussian:{size}")) for size in (0.01, 0.1, 1)]
-    chart = figures.size_map([0.01, 0.1, 1], lines, 2)
+    chart = maps.size_map([0.01, 0.1, 1], lines, 2)
     wanted = propagation.crossing(np.array([0.01, 0.1, 1]), np.log([each.value for each in lines]))
     np.testing.assert_allclose(trace(chart.figure, "crossing size").y, wanted)
     assert np.isfinite(wanted).any() and "switching" in chart.finding
@@ -171,14 +171,14 @@ def test_the_size_map_claims_no_turn_beyond_verdicts(firm: list[list[str]], cros
 
 def test_what_lies_across_the_stream_is_a_share_of_length() -> None:
     found = seeds()
-    chart = figures.direction(found, 2)
+    chart = drift.direction(found, 2)
     share = np.mean([each.orthogonal[2, -1] for each in found])
     assert chart.finding.startswith(f"{100 * share:.0f} % of the damage") and "perpendicular" in chart.finding
     assert "length" in chart.figure.layout.yaxis.title.text
 
 
 def test_damage_over_stream_is_the_gain() -> None:
-    chart = figures.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2)
+    chart = why.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2)
     np.testing.assert_allclose(chart.table["damage grows"] / chart.table["stream grows"], chart.table["gain"])
     np.testing.assert_allclose(chart.table["gain"], gains_of(seeds()).value)
 
@@ -192,7 +192,7 @@ def test_what_a_constant_damage_would_do_is_said_the_right_way(stream: float, sa
 
 def test_the_only_layer_is_said_to_be_the_only_one() -> None:
     found = [synthetic.perturbed(1, 3, Measurement(perturbation=perturbation("gaussian:0.3")))]
-    drawn = figures.dilution(found, synthetic.activation(1, 3), 0), figures.heatmap(found, synthetic.floor(1).drift, 0)
+    drawn = why.dilution(found, synthetic.activation(1, 3), 0), figures.heatmap(found, synthetic.floor(1).drift, 0)
     assert all(each.finding.startswith("The model has one layer: nothing follows it") for each in drawn)
 
 
@@ -203,7 +203,7 @@ def test_a_layer_without_drift_is_said_to_have_none(whole: bool) -> None:
     for name, value in {"log_drift": -np.inf, **({"drift": 0.0, "orthogonal": np.nan} if whole else {})}.items():
         getattr(found, name)[1, 1:] = value
     activation = synthetic.activation(LAYERS, SEQUENCES)
-    charts = [figures.curves([found], 1), figures.dilution([found], activation, 1), figures.direction([found], 1)]
+    charts = [drift.curves([found], 1), why.dilution([found], activation, 1), drift.direction([found], 1)]
     said = "Layer 1 is left as it is: there is no drift to follow." if whole else "no drift from layer 1, so"
     assert [said in each.finding for each in charts] == [True, True, whole]
     assert not any(word in each.finding for each in charts for word in ("nan ", "shrinks to not"))

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from core.ask.measurements import Measurement
 from core.ask.perturbations import perturbation
-from core.show import figures
-from core.show.figures import DARK, Chart, Line, line
+from core.show.figures import DARK, Chart, Line, gain, line
 from core.show.figures.gain import WIDEST, depth, of_profiles
 from core.store import profiles
 from core.store.cache import Store
@@ -21,7 +20,7 @@ def curve(layers: int, name: str) -> Line:
 
 
 def compared(*lines: Line) -> Chart:
-    return figures.compared(*lines, None, "title", "The first is lower", DARK)
+    return gain.compared(*lines, None, "title", "The first is lower", DARK)
 
 
 def test_different_depths_are_laid_over_relative_depth() -> None:
@@ -52,7 +51,7 @@ def test_names_stand_in_a_margin_as_text_and_take_no_room_from_the_curves() -> N
     assert max(len(part.replace("<b>", "").replace("</b>", "")) for part in labels[1].split("<br>")) <= WIDEST
     low, high = figure.layout.xaxis.range
     assert low > -1 and high < 12 and figure.layout.margin.l > 16
-    assert not [each for each in figures.gains([curve(4, "a")], "", 0, None).figure.data if each.name == "labels"]
+    assert not [each for each in gain.gains([curve(4, "a")], "", 0, None).figure.data if each.name == "labels"]
 
 
 def test_profiles_of_different_texts_are_marked_and_said_so(tmp_path: Path) -> None:

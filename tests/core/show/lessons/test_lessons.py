@@ -23,7 +23,8 @@ from core.plan.spread import allocate
 from core.results import propagation
 from core.show import figures, lessons
 from core.show.figures.gain import columns, thumbnail
-from core.show.lessons import budgets
+from core.show.lessons import budgets, damage
+from core.show.lessons.shared import PRUNED
 from core.show.words import findings
 from core.store import profiles
 from core.store.cache import Store
@@ -106,7 +107,7 @@ def test_drift_that_ranks_as_harm_does_is_said_to(standard: Profile) -> None:
 
 @given(values, values)
 def test_the_misjudged_pair_is_one(final: np.ndarray, harm: np.ndarray) -> None:
-    found = lessons.misjudged(final, harm)
+    found = damage.misjudged(final, harm)
     if found is None:
         assert (np.argsort(final) == np.argsort(harm)).all()
     else:
@@ -200,13 +201,13 @@ def test_a_twin_is_found_on_the_same_text_only_and_only_with_noise(store: Store)
 
 def test_what_is_learned_depends_on_the_twin(standard: Profile) -> None:
     falling = drifts(-0.1, LAYERS)
-    trained = with_fields(with_fields(standard, "gaussian:0.3", log_drift=falling), lessons.PRUNED, log_drift=falling)
-    rising = with_fields(trained, lessons.PRUNED, log_drift=-falling)
+    trained = with_fields(with_fields(standard, "gaussian:0.3", log_drift=falling), PRUNED, log_drift=falling)
+    rising = with_fields(trained, PRUNED, log_drift=-falling)
     told = lessons.learned(trained, rising)
     assert "training does not explain this fall" in told and "the model learned to absorb it" in told
     assert "learned to absorb" not in lessons.learned(trained, trained)
     nothing = lessons.learned(trained, without(standard, *standard.by_name))
-    assert "gaussian:0.3" in nothing and lessons.PRUNED in nothing and "learned" not in nothing
+    assert "gaussian:0.3" in nothing and PRUNED in nothing and "learned" not in nothing
 
 
 def test_the_push_runs_from_the_reverse_over_the_base_to_the_correction(standard: Profile) -> None:
@@ -245,7 +246,7 @@ def test_the_prediction_may_prefer_either_side(standard: Profile, driver_sign: i
 
 @pytest.mark.parametrize("layer", [1, 6])
 def test_prune_names_the_layer_that_hurts_most(standard: Profile, layer: int) -> None:
-    found = lessons.prune(with_fields(standard, lessons.PRUNED, kl=at(layer, 0.9, 0.1)))
+    found = lessons.prune(with_fields(standard, PRUNED, kl=at(layer, 0.9, 0.1)))
     assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0×", lessons.plain(found.said))
     assert lessons.rank(found.harm[found.at], (layer + 1) % LAYERS) == f"2nd of {LAYERS}"
 
@@ -260,7 +261,7 @@ def test_prune_names_the_layer_that_hurts_most(standard: Profile, layer: int) ->
 def test_harm_that_rounding_can_do_is_not_divided_by(standard: Profile, worst: float, second: float, said: str) -> None:
     harm = at(2, worst, -3e-9)
     harm[5] = second
-    found = lessons.prune(with_fields(standard, lessons.PRUNED, kl=harm))
+    found = lessons.prune(with_fields(standard, PRUNED, kl=harm))
     assert lessons.plain(found.notes[found.at]).endswith(said)
 
 
