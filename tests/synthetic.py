@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -276,23 +277,25 @@ def answered(point: Point, task: str, examples: int = 200) -> ZeroShot:
 def save_study(
     root: Path, spec: StudySpec, layers: int = 30, profile: str | None = None,
     cost: Callable[[Setting], float] = invented_cost, broken: Mapping[Setting, int] | None = None,
-    text: str = "invented evaluation text", request: StudyRequest | None = None,
+    text: str = "invented evaluation text", request: StudyRequest | None = None, model: str = "invented model",
+    warnings: Mapping[Setting, list[str]] = MappingProxyType({}),
 ) -> str:  # fmt: skip
     """Write a whole study to a cache folder and return its key.
 
     Args:
         broken: setting -> the layer from which on nothing is finite.
         request: as which it says that it was asked.
+        warnings: setting -> what pruning it warned of.
     """
     store, broken = Store(root), broken or {}
-    told = TOLD | {"model": "invented model", "text": text, "calibration": "invented calibration text"}
+    told = TOLD | {"model": model, "text": text, "calibration": "invented calibration text"}
     told |= {"profile": profile}
     for point in spec.points:
         result = evaluated(point, spec.text.sequences, layers, cost)
         layer = broken.get(point.setting)
         if layer is not None:
             result = replace(result, nll=np.full_like(result.nll, np.nan))
-        store.save(spec.evaluated(point), result, told | {"broken": layer, "warnings": []})
+        store.save(spec.evaluated(point), result, told | {"broken": layer, "warnings": warnings.get(point.setting, [])})
         for unit in spec.zero_shot(point):
             store.save(unit, answered(point, unit.task.name), told)
     store.save(spec, None, told | ({"request": request.model_dump(mode="json")} if request else {}))

@@ -29,6 +29,11 @@ class Measurement(Spec):
     def name(self) -> str:
         return self.perturbation.name + (f" seed {self.seed}" if self.seed else "")
 
+    @property
+    def pruner(self) -> str | None:
+        """The pruner that it prunes by; None where it prunes nothing."""
+        return self.perturbation.treatment and self.perturbation.treatment.pruner
+
 
 class PerturbedSpec(Spec):
     """One stored unit: one measurement at every injection layer, on every sequence."""
@@ -41,7 +46,8 @@ class PerturbedSpec(Spec):
 
     @property
     def earlier(self) -> str:
-        return "".join(PRUNERS[name].at(self.method) for name in _pruners([self.measurement]))
+        pruner = self.measurement.pruner
+        return PRUNERS[pruner].at(self.method) if pruner else ""
 
 
 class OnText(Spec):
@@ -115,7 +121,7 @@ class ProfileSpec(View):
         return WeightSpec(model=self.model)
 
     def unit(self, measurement: Measurement) -> PerturbedSpec:
-        method = max((dict(self.methods).get(name, 1) for name in _pruners([measurement])), default=1)
+        method = dict(self.methods).get(measurement.pruner, 1)
         return PerturbedSpec(
             model=self.model, text=self.text, measurement=measurement, harm_stride=self.harm_stride, method=method
         )
@@ -185,12 +191,8 @@ class MeasureRequest(OfModel):
 
 def methods_of(asked: Iterable[Measurement]) -> tuple[tuple[str, int], ...]:
     """The methods, as they are now, of the pruners that measurements prune by; without those that are the first."""
-    return tuple((name, PRUNERS[name].method) for name in _pruners(asked) if PRUNERS[name].method > 1)
-
-
-def _pruners(asked: Iterable[Measurement]) -> list[str]:
-    """The pruners that measurements prune by, each once, in the order of their names."""
-    return sorted({each.perturbation.treatment.pruner for each in asked if each.perturbation.treatment})
+    pruners = sorted({each.pruner for each in asked} - {None})
+    return tuple((name, PRUNERS[name].method) for name in pruners if PRUNERS[name].method > 1)
 
 
 def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (0,)) -> tuple[Measurement, ...]:

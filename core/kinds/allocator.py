@@ -29,9 +29,8 @@ class Parameter:
     """How a field of an allocator is set and called; its default, range and meaning are the field's own."""
 
     label: str  # of its widget
-    options: tuple[float | str, ...]  # the steps of its slider, or names
+    options: tuple[float, ...] | dict[str, str]  # the steps of its slider, or names and their words
     column: str  # in a table
-    words: dict[str, str] = field(default_factory=dict)  # option -> words, where options are names
     key: str = ""  # in the URL, where its name is taken by another page
     quiet: bool = False  # not written where it is as usual
     titles: dict[str, str] = field(default_factory=dict)  # option -> words that it adds to the title

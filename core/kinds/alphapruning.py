@@ -34,9 +34,9 @@ class AlphaPruning(Allocator):
     epsilon: Annotated[float, Parameter("Relative half width ε", steps(0, 0.9, 0.01), "ε")] = Field(
         0.3, ge=0, lt=1, description="relative half width of the band"
     )
-    estimator: Annotated[
-        Literal["peak", "hill"], Parameter("Exponent α by", tuple(ESTIMATORS), "exponent by", ESTIMATORS, quiet=True)
-    ] = Field("peak", description="peak or hill")
+    estimator: Annotated[Literal["peak", "hill"], Parameter("Exponent α by", ESTIMATORS, "exponent by", quiet=True)] = (
+        Field("peak", description="peak or hill")
+    )
 
     def wish(self, evidence: Evidence) -> Array:
         """Sparsity ratios in [1 - epsilon, 1 + epsilon], scaled to the exact budget.

@@ -36,7 +36,7 @@ class Dlp(Allocator):
     alpha: Annotated[HalfWidth, Parameter("Half width α, sparsity", HALF_WIDTHS, "half width α")] = 0.15
     statistic: Annotated[
         Literal["mean", "median"],
-        Parameter("Scores by", tuple(STATISTICS), "scores by", STATISTICS, key="scores", quiet=True),
+        Parameter("Scores by", STATISTICS, "scores by", key="scores", quiet=True),
     ] = Field("mean", description="mean or median")
 
     def wish(self, evidence: Evidence) -> Array:

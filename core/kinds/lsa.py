@@ -12,7 +12,7 @@ from core.base.spec import Array
 from core.kinds.allocator import HALF_WIDTHS, Allocator, Evidence, HalfWidth, Parameter, band, spared, unit
 
 GRANULARITIES = {"layer": "one per layer", "half": "attention and FFN apart"}
-BUDGET = Parameter("Budget", tuple(GRANULARITIES), "budget", GRANULARITIES, titles={"half": "per half"})
+BUDGET = Parameter("Budget", GRANULARITIES, "budget", titles={"half": "per half"})
 TARGETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 WIDTHS = (0.06, 0.02, 0.04, 0.02, 0.04, 0.1, 0.15, 0.12)  # of the code, by target
 

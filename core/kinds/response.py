@@ -12,9 +12,7 @@ from core.kinds.treatments import OF_ONE_LAYER, USUAL, Treated
 
 OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
 GRANULARITIES = {"layer": "one per layer", "linear": "one per linear"}
-BUDGET = Parameter(
-    "Budget", tuple(GRANULARITIES), "budget per", GRANULARITIES, quiet=True, titles={"linear": "per linear"}
-)
+BUDGET = Parameter("Budget", GRANULARITIES, "budget per", quiet=True, titles={"linear": "per linear"})
 
 
 class Response(Allocator):
@@ -39,11 +37,11 @@ class Response(Allocator):
     measured = True
 
     kind: Literal["response"] = "response"
-    objective: Annotated[
-        Literal["drift", "kl", "nll"], Parameter("Harm by", tuple(OBJECTIVES), "harm by", OBJECTIVES)
-    ] = Field("kl", description="drift, kl or nll")
-    pruner: Annotated[Treated, Parameter("Pruned by", tuple(OF_ONE_LAYER), "curves from", OF_ONE_LAYER, quiet=True)] = (
-        Field(USUAL, description="whose measured curves, as in wanda or wanda+refit")
+    objective: Annotated[Literal["drift", "kl", "nll"], Parameter("Harm by", OBJECTIVES, "harm by")] = Field(
+        "kl", description="drift, kl or nll"
+    )
+    pruner: Annotated[Treated, Parameter("Pruned by", OF_ONE_LAYER, "curves from", quiet=True)] = Field(
+        USUAL, description="whose measured curves, as in wanda or wanda+refit"
     )
     granularity: Annotated[Literal["layer", "linear"], BUDGET] = Field(
         "layer", description="a budget per layer or per linear"

@@ -35,7 +35,7 @@ class Push:
 
     @property
     def best(self) -> int:
-        """The step whose prediction is lowest."""
+        """The step whose prediction is lowest, where all are finite."""
         return _lowest(self.perplexity)
 
 
@@ -60,9 +60,7 @@ def correction(profile: Profile, known: Anchors | None = None) -> Push:
 
 
 def _lowest(perplexity: Array) -> int:
-    """The lowest step, of equals the one that corrects least; the first where one is not known."""
-    if not np.isfinite(perplexity).all():
-        return int(perplexity.argmin())
+    """The lowest step, of equals the one that corrects least; all are finite."""
     lowest = np.flatnonzero(np.isclose(perplexity, perplexity.min(), rtol=1e-9, atol=0))
     return int(lowest[np.abs(lowest - len(perplexity) // 2).argmin()])
 

@@ -62,9 +62,7 @@ class Answer:
     @property
     def changes(self) -> dict[Row, Change | None]:
         """The change of every row; None where it has nothing to be compared with."""
-        rows = self.table.rows
-        found = self.table.values.get(f"{CHANGE}{self.question.against}", [None] * len(rows))
-        return dict(zip(rows, found, strict=True))
+        return dict(zip(self.table.rows, self.table.values[f"{CHANGE}{self.question.against}"], strict=True))
 
     @property
     def targets(self) -> list[float]:

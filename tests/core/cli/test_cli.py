@@ -37,13 +37,14 @@ def measure(say: Callable, tmp_path: Path) -> Callable:
 
 
 def test_measuring_twice_is_measuring_once(measure: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = measure("--json").json
-    assert first["layers"] == tiny.LAYERS and first["seconds"] >= 0
+    told = measure("--json")
+    first = told.json
+    assert "Already" not in told.err and first["layers"] == tiny.LAYERS and first["seconds"] >= 0
     assert first["perturbations"] == PERTURB.split(",")
     assert (first["sequences"], first["length"]) == (4, 12)
     monkeypatch.setattr(bench, "load", lambda *_: pytest.fail("it was measured again"))
-    again = measure("--json").json
-    assert again == first
+    again = measure("--json")
+    assert again.json == first and again.err.startswith("Already in the cache")
     assert Store(tmp_path / "cache").profile(first["key"]).key == first["key"]
 
 
@@ -92,12 +93,6 @@ def test_tokens_are_those_that_were_measured(measure: Callable, say: Callable, t
     assert rows == [ids[start : start + 12] for _, start in windows]
     (tmp_path / "text.txt").rename(tmp_path / "moved.txt")
     say("show", key, "--tokens").refused()
-
-
-def test_what_is_in_the_cache_is_said_to_be(measure: Callable) -> None:
-    assert "Already" not in measure().err
-    again = measure()
-    assert again.err.startswith("Already in the cache") and "profile" in again.out
 
 
 def test_people_get_tables(measure: Callable, say: Callable) -> None:
@@ -166,13 +161,13 @@ def test_models_names_what_is_at_hand(say: Callable, monkeypatch: pytest.MonkeyP
     [
         (["--model", "nonsense"], "nonsense"), (["--model", "missing.gguf"], "missing.gguf"),
         (["--text", "file:missing.txt"], "missing.txt"), (["--perturb", "gaussian:0.3,"], "perturbation"),
-        (["--preset", "slow"], "slow"), (["--sequences", "0"], "sequences"), (["--sequences", "9999"], "windows"),
+        (["--preset", "slow"], "slow"), (["--sequences", "9999"], "windows"),
         (["--sequences", "many"], "sequences"), (["--length", "65"], "64"), (["--seeds", "a"], "seeds"),
         (["--documents", "7"], "documents"),
-        (["--documents", "0-7"], "1 document: 0-7"), (["--documents", "7-0"], "documents"),
+        (["--documents", "0-7"], "1 document: 0-7"),
         (["--dtype", "int8"], "dtype"), (["--engine", "jet"], "engine"),
         (["--device", "tpu"], "tpu"), (["--device", "cuda:99"], "cuda:99"),
-        (["--packing", "tight"], "packing"), (["--nonsense"], "--nonsense"),
+        (["--nonsense"], "--nonsense"),
     ],
 )  # fmt: skip
 def test_a_bad_request_is_one_line(arguments: list[str], named: str, measure: Callable, tmp_path: Path) -> None:
@@ -190,7 +185,6 @@ def test_other_bad_commands(arguments: list[str], say: Callable) -> None:
 def test_a_matrix_that_was_not_measured_lists_what_was(measure: Callable, say: Callable) -> None:
     key = measure("--json").json["key"]
     say("show", key, "--matrix", "gaussian:0.4", "--json").refused("residual:wanda:0.7")
-    say("show", key, "--matrix", "nonsense", "--json").refused()
 
 
 def test_a_failure_is_exit_code_1_and_no_bad_request(measure: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,14 +130,11 @@ def test_options_before_the_command_are_not_passed_over(tmp_path: Path, say: Cal
 # --- studies, exports, best settings -------------------------------------------------------------------------------
 
 
-def study(store: Store, model: str = "a model [of mine]") -> str:
+def study(store: Store) -> str:
     """The key of a study in the cache."""
     setting = Setting(allocation=AllocationRequest(base=Owl()))
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), [setting], LAYERS)
-    for point in spec.points:
-        store.save(spec.evaluated(point), synthetic.evaluated(point, spec.text.sequences, LAYERS), {"model": model})
-    store.save(spec, None, {"model": model, "text": "a [bold]text[/bold]", "created": "2026-11-01"})
-    return spec.key
+    return synthetic.save_study(store.root, spec, LAYERS, text="a [bold]text[/bold]", model="a model [of mine]")
 
 
 def exported(store: Store) -> str:

@@ -56,20 +56,10 @@ def stored_profile(store: Store, model: str = "invented model", preset: str = "s
     return store.profile(synthetic.save_profile(store.root, spec, LAYERS, model))
 
 
-def stored_study(
-    store: Store, asked: tuple[Setting, ...] = ASKED, tasks: tuple[str, ...] = (), warnings: tuple[str, ...] = (),
-    **told: object,
-) -> Entry:  # fmt: skip
-    """A study whose own folder says what was asked, as real ones do."""
-    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), asked, LAYERS, tasks=tasks)
-    for point in spec.points:
-        found = synthetic.evaluated(point, spec.text.sequences, LAYERS)
-        about = {"broken": None, "device": "cpu", "warnings": list(warnings) if asked[:1] == (point.setting,) else []}
-        store.save(spec.evaluated(point), found, about)
-        for unit in spec.zero_shot(point):
-            store.save(unit, synthetic.answered(point, unit.task.name), {})
-    path = store.save(spec, None, {"model": "invented model", "text": "a text", "created": "2026-11-01"} | told)
-    return store.entry(path)
+def stored_study(store: Store, asked: tuple[Setting, ...] = ASKED, **told: object) -> Entry:
+    """A study of some settings."""
+    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), asked, LAYERS)
+    return store.by_key(synthetic.save_study(store.root, spec, LAYERS, **told))
 
 
 def read(store: Store, entry: Entry) -> Reader:
@@ -105,7 +95,7 @@ def test_the_whole_file_stays_small(store: Store) -> None:
 
 
 def test_a_study_is_reported_with_its_headline_its_verdicts_and_its_table(store: Store) -> None:
-    entry = stored_study(store, warnings=("damping was raised to 0.1",))
+    entry = stored_study(store, warnings={ASKED[0]: ["damping was raised to 0.1"]})
     found = read(store, entry)
     assert drawn(found) == ["perplexity", "changes", "changes", "correction"]
     measured = evaluations.load(store, entry)
@@ -129,10 +119,9 @@ def test_each_way_of_pruning_is_drawn_with_its_own_names(store: Store) -> None:
 
 
 def test_a_setting_that_broke_says_where(store: Store) -> None:
-    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), ASKED[:2], LAYERS)
-    synthetic.save_study(store.root, spec, LAYERS, broken={ASKED[0]: 3, ASKED[1]: LAYERS})
-    text = read(store, store.by_key(spec.key)).text
-    troubles = {each.trouble for each in evaluations.load(store, store.by_key(spec.key)).singles} - {""}
+    entry = stored_study(store, ASKED[:2], broken={ASKED[0]: 3, ASKED[1]: LAYERS})
+    text = read(store, entry).text
+    troubles = {each.trouble for each in evaluations.load(store, entry).singles} - {""}
     assert len(troubles) == 2 and all(each in text for each in troubles)
     assert "nan" not in text.lower().replace("finance", "")
 
@@ -150,7 +139,7 @@ def test_what_cannot_be_reported_is_said_in_a_sentence(store: Store) -> None:
 
 def test_an_evaluation_of_the_dense_model_is_its_perplexity_and_one_line(store: Store) -> None:
     request = StudyRequest(evaluation=EvaluationRequest(text=WindowRequest(source="demo", sequences=9, length=128)))
-    entry = stored_study(store, (), request=request.model_dump(mode="json"))
+    entry = stored_study(store, (), request=request)
     found = reports.report(store, entry)
     [(_, line)] = found.commands
     assert line.startswith("python -m core evaluate ") and asked_by(line) == request
@@ -197,7 +186,7 @@ def test_the_study_file_in_a_report_reads_back_as_the_request(store: Store, tmp_
         profile="0123456789abcdef", settings=asked, calibration=WindowRequest(seed=4, bos="every"),
         evaluation=EvaluationRequest(text=WindowRequest(source="demo", sequences=9, length=128)),
     )  # fmt: skip
-    entry = stored_study(store, request=request.model_dump(mode="json"))
+    entry = stored_study(store, request=request)
     (_, file), (_, run) = remake.study(evaluations.load(store, entry))
     (tmp_path / "study.toml").write_text(file)
     again = read_study(tmp_path / "study.toml")
@@ -215,5 +204,5 @@ def test_a_best_setting_says_its_answer_and_the_search(store: Store) -> None:
 
 def test_a_study_that_no_file_can_say_says_why(store: Store) -> None:
     request = StudyRequest(settings=(setting(Manual(sparsity=(0.7,) * LAYERS)),), profile="0123456789abcdef")
-    found = remake.study(evaluations.load(store, stored_study(store, request=request.model_dump(mode="json"))))
+    found = remake.study(evaluations.load(store, stored_study(store, request=request)))
     assert "No study file can say it" in found[0][0]
