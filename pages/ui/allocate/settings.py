@@ -106,8 +106,8 @@ def draw(asked: AllocationRequest, profile: Profile) -> None:
     st.selectbox("Method", list(METHODS), key="base", **how)
     for each in method.parameters():
         key = KEYS.get(each.name, each.name)
-        if each.words:
-            view.switch(each.label, each.words, key)
+        if isinstance(each.options, dict):
+            view.switch(each.label, each.options, key)
         else:
             st.select_slider(each.label, each.options, key=key, format_func="{:g}".format)
     st.selectbox("Correction or control", list(CONTROLS), key="control", format_func=CONTROLS.get, help=ABOUT_CONTROLS)
