@@ -16,6 +16,7 @@ from core.ask.perturbations import perturbation
 from core.base.errors import UserError
 from core.results import checkpoints
 from core.results.checkpoints import Compared
+from core.show import words
 from core.show.words import findings
 from core.store import profiles
 from core.store.cache import Store
@@ -106,6 +107,7 @@ def test_a_profile_tells_its_checkpoint_by_the_name_that_was_typed(tmp_path: Pat
     profile = profiles.load(Store(tmp_path), Store(tmp_path).profile(key))
     found = checkpoints.compared(profile)
     assert found.called == "other" and found.tensors == synthetic.LINEARS
+    assert words.by_positions(profile).keys() == {f"checkpoint:{synthetic.OTHER}", "gaussian:0.3"}
     said = findings.worst(found)
     assert said.startswith(f"Layer {LAYERS // 2} stands out: its {synthetic.LINEARS[2]} differs by 15 %, ")
     assert findings.cost(found).startswith("All of other costs 0.0")
