@@ -7,7 +7,7 @@ from core.base.escape import plain
 from core.base.formats import per_cent
 from core.plan.spread import layer_parameters
 from pages.ui import best_known, frame, glossary, studies, subject, view, watch
-from pages.ui.allocate import actions, comparison, settings, spread, targets
+from pages.ui.allocate import actions, settings, spread, targets
 
 profile = subject.profile()
 TERMS = ("budget", "correction", "control", "response", "harm", "nats")
@@ -48,9 +48,9 @@ with left:
     if refusal:
         actions.evaluate_anchors(refusal, treatment, profile)
     best_known.card(groups, request.target, treatment.pruner, "allocate.py")
-    st.caption(plain(comparison.corrected(protocols, request.plain, treatment.name)), help=settings.ORIGIN)
+    st.caption(plain(spread.corrected(protocols, request.plain, treatment.name)), help=settings.ORIGIN)
     if request.base.per_linear:
         spread.by_linear(shown, profile)
 
-comparison.show(request, shown, found, treatment, protocols, profile)
+spread.race(request, shown, found, treatment, protocols, profile)
 actions.section(shown, request, profile)

@@ -12,7 +12,7 @@ from core.ask.allocations import AllocationRequest
 from core.ask.inputs import WindowRequest
 from core.ask.naming import PRUNERS
 from core.ask.settings import Setting
-from core.ask.typed import PROJECT, absolute
+from core.ask.typed import PROJECT, with_paths
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.models.sources import text_is_here
@@ -89,8 +89,7 @@ def using(row: Row) -> dict[str, str]:
     if looked_at not in {each.key for each in Store().entries("profile")}:
         raise UserError(GONE)
     if read := told.get("request", {}).get("calibration"):
-        text = WindowRequest.model_validate(read)
-        text = text.model_copy(update={"source": absolute(text.source, PROJECT)})
+        text = WindowRequest.model_validate(with_paths(read, PROJECT))
     if text and not (chosen(text) and text_is_here(text.source)):
         text = None
     return in_view(one.setting, text, looked_at, study.entries[-1].key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 
@@ -19,7 +19,7 @@ from core.results import anchors, protocols
 from core.results.anchors import Anchors
 from core.results.comparison import verdict
 from core.results.evaluated import Change, EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice
+from core.results.evaluations import Evaluations
 from core.results.study_table import CHANGE, Table
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
@@ -83,35 +83,6 @@ def choose(found: dict[str, Evaluations], setting: Setting) -> Evaluations:
     return found[view.sync("study", list(found), first, homes)]
 
 
-def not_evaluated(
-    said: str,
-    hint: str,
-    part: Slice,
-    results: Evaluations | None,
-    among: Iterable[Evaluations],
-    has: Callable[[Evaluations, Slice], bool],
-) -> None:
-    """Say that something was not evaluated, and name and link to where it was, if it was anywhere.
-
-    Args:
-        hint: what to do where it was nowhere.
-        part: the slice in view.
-        results: the protocol in view; None: none is.
-        among: the protocols of the model.
-        has: whether it was evaluated there.
-    """
-    found = protocols.place(among, part.target, part.treatment.name, has=has)
-    if found is None:
-        st.info(f"{said} {hint}".strip(), icon=":material/info:")
-        return
-    there, other = found
-    alike = results is not None and results.entries == there.entries
-    where = other.name if alike else f"{other.name} ({protocols.short(there)})"
-    st.info(f"{said} {plain(f'There are results at {where}.')}", icon=":material/info:")
-    query = view.here("prune.py") | {"study": there.entries[-1].key, "within": other.name, "part": "results"}
-    frame.link("prune.py", "Open those results", query)
-
-
 def hero(about: str, one: EvaluatedSetting, change: Change | None, other: str = "uniform") -> None:
     """A perplexity large, its change beside it, the interval small.
 
@@ -150,8 +121,11 @@ def show_table(table: Table, alt: str, file: str, key: str) -> None:
     Args:
         file: the name of the downloaded file, without its end.
     """
-    about = {name: column.about for name, column in table.columns.items() if column.about and name in table.values}
-    helps = {name: st.column_config.Column(help=text) for name, text in about.items() if name not in frame.SHARES}
+    helps = {
+        name: st.column_config.Column(help=each.about)
+        for name, each in table.columns.items()
+        if each.about and name in table.values and name not in frame.SHARES
+    }
     change = st.column_config.NumberColumn(format="%+,.2f")
     changes = [head for head in table.numbers if head.startswith(CHANGE) or head.endswith((" low", " high", " seeds"))]
     columns = dict.fromkeys(changes, change) | {"allocation": st.column_config.TextColumn(width=170, pinned=True)}

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from core.cli import main
-from pages.ui.allocate import settings
 from tests.pages.allocate_page import command_words, on_screen, opened
 from tests.pages.opening import figures, link, live, url
 
@@ -27,14 +26,11 @@ def test_the_page_answers_with_every_part(cache: Cache) -> None:
     assert all(part in whose for part in ("From the paper", "secondary sources", "Ours: the geometric mean"))
 
 
-def test_the_page_opens_at_a_strength_that_shows_something_and_a_link_may_say_none(cache: Cache) -> None:
-    app = opened(profile=cache["deep"])
-    assert app.session_state["strength"] == settings.OPENS > 0
-    found = live(app)
-    shift = np.abs(np.array(found["bars"]["values"][found["state"]["strength"]]) - found["bars"]["base"]).max()
-    assert shift == pytest.approx(settings.OPENS, rel=0.3)
-    assert not found["bars"]["bound"][ZERO] and not said(found, ZERO)
-    assert opened(profile=cache["deep"], allocation="owl:0.7").session_state["strength"] == 0
+def test_the_page_opens_without_a_correction(cache: Cache) -> None:
+    found = live(opened(profile=cache["deep"]))
+    assert found["state"]["strength"] == ZERO and not found["bars"]["bound"][ZERO] and not said(found, ZERO)
+    shift = np.abs(np.array(found["bars"]["values"][-1]) - found["bars"]["base"]).max()
+    assert shift == pytest.approx(0.1, rel=0.3)
 
 
 ZERO = 100  # where the picture has no correction
@@ -124,7 +120,7 @@ def test_the_word_follows_the_widgets_and_the_widgets_the_word(cache: Cache) -> 
     assert (state["m"], state["lam"], state["strength"], state["driver"]) == (3.0, 0.08, 0.05, "skip")
     app.query_params.pop("allocation")
     app.run()
-    assert (state["m"], state["strength"], state["driver"]) == (5.0, settings.OPENS, "gaussian:0.3")
+    assert (state["m"], state["strength"], state["driver"]) == (5.0, 0.0, "gaussian:0.3")
     assert "allocation" not in app.run().query_params, "as usual"
 
 

@@ -12,7 +12,7 @@ import pytest
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.measurements import Measurement, measurements
 from core.ask.perturbations import perturbation
-from core.base.formats import duration, per_cent
+from core.base.formats import digits, duration, per_cent
 from core.cli import main
 from core.jobs import queue
 from core.kinds import METHODS
@@ -24,6 +24,7 @@ from core.results import anchors
 from core.store.cache import Store
 from core.store.results import Perturbed
 from pages.ui import studies, subject
+from pages.ui.allocate.targets import COMPARED
 from tests import synthetic
 from tests.pages.allocate_page import chart, lanes, on_screen, opened, predicted, targets
 from tests.pages.opening import live, numbers, url
@@ -119,7 +120,8 @@ def test_the_strength_crosses_over_to_the_reverse(studied: str) -> None:
     assert shown["bars"]["values"] == there["bars"]["values"], "one picture holds both"
     assert on_screen(turned) == pytest.approx(there["bars"]["values"][80], abs=1e-4)
     ramp = live(opened(profile=studied, strength="0.02", control="ramp"))
-    assert ramp["state"]["strength"] == 20 and len(ramp["bars"]["values"]) == 101
+    assert ramp["state"]["strength"] == 120 and ramp["bars"]["values"][:100] == shown["bars"]["values"][:100]
+    assert ramp["controls"][0]["marks"][-1] == [200, "ramp"]
 
 
 def test_what_was_measured_stands_on_the_curve_of_its_base(studied: str) -> None:
@@ -165,6 +167,8 @@ def test_methods_are_predicted_at_every_target_beside_what_was_measured(studied:
         known = [each.perplexity for each in found.settings if each.setting.allocation.base == asked.base]
         assert [value for _, value in line["points"]] == pytest.approx(known, rel=1e-5)
         assert line["values"][0][95] is None, "nothing beyond what was measured"
+        low, high = (digits(each, 3) for each in found.one(allocate(asked, found.profile).exact)[1:3])
+        assert f"[{low}, {high}]" in shown["slots"][str(COMPARED.index(kind))]["table"][60]
     assert not [each for each in app.select_slider if each.key == "target"], "the picture has its slider"
     assert len(targets(opened(profile=studied, base="dlp"))["lines"]) == 4
 
@@ -202,6 +206,12 @@ def test_where_nothing_was_measured_the_methods_stand_with_what_is_predicted_of_
     dots = chart(app, "What does each method cost?")["data"][0]
     assert len(lanes(app)) == len(dots["y"]) == 1 + len(METHODS)
     assert set(dots["marker"]["symbol"]) == {"circle-open"} and np.isfinite(numbers(dots["x"])).all()
+
+
+def test_numbers_of_another_pruner_stand_beside_no_method(studied: str) -> None:
+    app = opened(profile=studied, target="0.7", by="magnitude")
+    assert len(lanes(app)) == 1 + len(METHODS)
+    assert not [each for each in app.get("plotly_chart") if each.proto.alt.startswith("What does each method cost?")]
 
 
 def test_where_nothing_predicts_either_the_methods_stand_without_numbers(studied: str) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import streamlit as st
 
+from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.base.formats import digits, per_cent
@@ -15,7 +17,7 @@ from core.kinds import BASE_LABELS
 from core.plan import responses
 from core.plan.budget import Bounds, binding, pinned
 from core.plan.prediction import FLATTEST, Predicted
-from core.plan.spread import Allocation, family, layer_means, linear_parameters
+from core.plan.spread import Allocation, allocate, family, layer_means, linear_parameters
 from core.results import protocols
 from core.results.anchors import Anchors
 from core.show.figures import Palette, axes
@@ -31,7 +33,6 @@ STRENGTH = "Correction strength (our parameter), largest shift of a layer"
 WIDEST = 3.0  # how far an interval is drawn beyond what is predicted and measured
 THINNED = 10  # strengths from one point of a control's curve to the next
 SHUFFLES = 5  # curves of them
-BOTH = ("none", "reversed")  # the two sides of the slider
 DECIMALS = 4  # of sparsities, of which the first three are written and drawn
 SAYS = "**{{now}}** predicted perplexity, 90 % interval [{{low}}, {{high}}]. {{change}} {}."
 IDLE = "Drag a bar, or press arrow keys: the other layers make up for it."
@@ -44,65 +45,77 @@ class Sweep:
     """An allocation at every strength of its correction, or of a control; below 0 the correction is reversed."""
 
     strengths: Sequence[float]
-    controls: Sequence[str]  # on the slider: one, or the correction and its reverse
+    control: str  # from 0 on
     rows: Array  # (strengths, layers) or (strengths, layers, linears), with the layers set by hand
     held: Mapping[int, float]  # these
     free: Array  # the rows without them
     others: Sequence[tuple[str, Array]] = ()  # controls by name, at every `THINNED`th strength from 0 on
     off: str = ""  # why there is no correction
 
-    @property
-    def zero(self) -> int:
-        return self.frame(0)
-
     def frame(self, strength: float, control: str = "none") -> int:
-        """Where the picture has a strength: the reverse is to the left where there is room for it."""
-        signed = -strength if control == "reversed" in self.controls else strength
+        """Where the picture has a strength."""
+        signed = -strength if control == "reversed" else strength
         return int(np.abs(np.array(self.strengths) - signed).argmin())
 
 
-def swept(allocation: Allocation, held: Mapping[int, float], profile: Profile) -> Sweep:
+def _swept(allocation: Allocation, held: Mapping[int, float], profile: Profile) -> Sweep:
     """The allocation at every strength of its correction, and of the controls beside it.
 
     Args:
         held: layers set by hand, which leave the others a way to the budget.
     """
     request, chosen, off = allocation.request, allocation.request.correction, ""
-    controls, strengths, few = (chosen.control,), np.array(STRENGTHS), np.array(STRENGTHS[::THINNED])
-    if chosen.control in BOTH:
-        controls, strengths = BOTH, np.concatenate([-strengths[:0:-1], strengths])
+    control = "none" if chosen.control == "reversed" else chosen.control
+    few, bounds = np.array(STRENGTHS[::THINNED]), Bounds(request.low, request.high)
+    beside = [(each, n) for each in CONTROLS for n in range(SHUFFLES if each == "shuffled" else 1)]
 
     def rows_of(control: str, seed: int, strengths: Array) -> Array:
         fix = chosen.model_copy(update={"control": control, "seed": seed})
         return family(request.model_copy(update={"correction": fix}), profile, strengths)
 
     def kept(rows: Array) -> Array:
-        bounds = Bounds(request.low, request.high)
         how = held, allocation.parameters, request.target, bounds
         return np.stack([pinned(row, *how) for row in rows]) if held else rows
 
     try:
-        rows = rows_of(controls[0], chosen.seed, strengths)
+        strengths = np.array(STRENGTHS)
+        rows = [rows_of("reversed", 0, strengths[:0:-1]), rows_of(control, chosen.seed, strengths)]
+        rows, strengths = np.concatenate(rows), np.concatenate([-strengths[:0:-1], strengths])
         others = [
-            ("" if seed else CONTROLS[control], kept(rows_of(control, seed, few)))
-            for control in CONTROLS
-            if control not in controls
-            for seed in range(SHUFFLES if control == "shuffled" else 1)
+            ("" if seed else CONTROLS[each], kept(rows_of(each, seed, few)))
+            for each, seed in beside
+            if each not in ("reversed", control)
         ]
     except UserError as error:  # without strength the base stands; only the correction lacks something
         strengths, rows, others, off = np.zeros(1), allocation.exact[None], [], str(error)
-    return Sweep(strengths.tolist(), controls, kept(rows), held, rows, others, off)
+    return Sweep(strengths.tolist(), control, kept(rows), held, rows, others, off)
 
 
-def picture(
-    allocation: Allocation, sweep: Sweep, profile: Profile, found: Anchors | None, look: Palette
-) -> figure.Figure:
+@lru_cache(maxsize=24)
+def drawn(
+    request: AllocationRequest,
+    held: tuple[tuple[int, float], ...],
+    profile: Profile,
+    found: Anchors | None,
+    look: Palette,
+) -> tuple[Sweep, figure.Figure]:
     """A bar per layer around the target, a curve of predicted perplexity, and the strength that both follow.
 
+    Made once for all readers.
+
     Args:
-        allocation: without a correction.
+        request: without a strength, which moves nothing but the slider.
+        held: layers set by hand.
         found: what predicts; None: nothing does.
     """
+    allocation = allocate(request, profile)
+    sweep = _swept(allocation, dict(held), profile)
+    return sweep, _picture(allocation, sweep, profile, found, look)
+
+
+def _picture(
+    allocation: Allocation, sweep: Sweep, profile: Profile, found: Anchors | None, look: Palette
+) -> figure.Figure:
     base, request = allocation.base, allocation.request
     shown = layer_means(sweep.rows, linear_parameters(profile)) if request.base.per_linear else sweep.rows
     costs = found and found.perplexities(sweep.rows)
@@ -152,10 +165,9 @@ def _hand(sweep: Sweep, allocation: Allocation, found: Anchors | None) -> figure
 def _curves(found: Anchors) -> dict[str, object]:
     """What predicts, as numbers that `hand.js` computes with."""
     fitted, curve = found.predictor, responses.of_profile(found.profile, responses.usual(found.profile))
-    half = fitted.quantile * fitted.deviation
-    numbers = {name: getattr(fitted, name) for name in ("power", "centre", "ends", "terms", "spread")}
-    known = {"sparsity": curve.sparsity, "harm": live.plain(curve.harm, 4), "loss": found.study.dense.loss}
-    return numbers | known | {"half": half, "flattest": FLATTEST}
+    half, harm = fitted.quantile * fitted.deviation, live.plain(curve.harm, 4)
+    known = {"sparsity": curve.sparsity, "harm": harm, "loss": found.study.dense.loss}
+    return vars(fitted) | known | {"half": half, "flattest": FLATTEST}
 
 
 def _on_bounds(sweep: Sweep, allocation: Allocation) -> list[tuple[list[int], str]]:
@@ -170,19 +182,17 @@ def _on_bounds(sweep: Sweep, allocation: Allocation) -> list[tuple[list[int], st
 
 
 def _control(sweep: Sweep, costs: Predicted | None) -> figure.Control:
-    """The slider, which crosses over to the reverse where that has no choice of its own."""
-    both = "reversed" in sweep.controls
-    stops = [f"{abs(each):g}{', reversed' if each < 0 else ''}" for each in sweep.strengths]
-    values = [
-        {"strength": abs(each)} | ({"control": "reversed" if each < 0 else "none"} if both and each else {})
-        for each in sweep.strengths
-    ]
-    marks = [(0, "reversed"), (sweep.zero, "none"), (len(stops) - 1, "corrected")] if both else []
+    """The slider, which crosses over to the reverse."""
+    signed = [(abs(each), each < 0) for each in sweep.strengths]
+    stops = [f"{each:g}{', reversed' if reverse else ''}" for each, reverse in signed]
+    values = [{"strength": each, "control": "reversed" if reverse else sweep.control} for each, reverse in signed]
+    ends = (0, "reversed"), (sweep.frame(0), "none"), (len(stops) - 1, naming.CORRECTIONS[sweep.control])
     spoken = []
     if costs:
         said = [digits(float(each), 3) for each in costs.increase]
         spoken = [f"{stop}, predicted perplexity {cost}" for stop, cost in zip(stops, said, strict=True)]
-    return figure.Control("strength", STRENGTH, stops, sweep.zero, values, marks, spoken=spoken)
+    marks = () if sweep.off else ends
+    return figure.Control("strength", STRENGTH, stops, sweep.frame(0), values, marks, spoken=spoken)
 
 
 def _hero(target: float, costs: Predicted, found: Anchors) -> figure.Hero:
@@ -202,21 +212,21 @@ def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: An
         figure.Mark(
             sweep.frame(each.strength, each.control),
             each.perplexity,
-            "ink" if each.control in ("none", *sweep.controls) else "undecided",
+            "ink" if each.control in ("none", "reversed", sweep.control) else "undecided",
         )
         for each in measured
         if _corrects(each.setting.allocation, request)
     ]
     curves = []
     for name, rows in sweep.others:
-        frames = [sweep.zero + THINNED * n for n in range(len(rows))]
+        frames = [sweep.frame(0) + THINNED * n for n in range(len(rows))]
         curves.append(figure.Curve(frames, found.perplexities(rows).increase, name))
     points = np.array([each.value for each in marks])
     lowest, highest = axes.limits(middle, points)
     band = [np.clip(each, lowest / WIDEST, highest * WIDEST) for each in (low, high)]
     every = (middle, points, *band, *(each.values for each in curves))
     axis = axes.log_axis("predicted perplexity at each strength (log scale)", *every)
-    return figure.Gauge(axis, middle, sweep.zero, band=band, curves=curves, marks=marks, height=150)
+    return figure.Gauge(axis, middle, sweep.frame(0), band=band, curves=curves, marks=marks, height=150)
 
 
 def _corrects(measured: AllocationRequest, asked: AllocationRequest) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import streamlit as st
@@ -17,7 +16,6 @@ from core.base.formats import per_cent
 from core.kinds import BASE_LABELS, METHODS
 from core.kinds.allocator import steps
 from core.kinds.treatments import NO_REPAIR, PRUNER_LABELS, REPAIRS, USUAL, Treatment
-from core.plan.correction import direction_of
 from core.results import candidates
 from core.show import words
 from core.store.profiles import Profile
@@ -26,9 +24,13 @@ from pages.ui import form, view
 STRENGTHS = steps(0, 0.1, 0.001)
 TARGETS = steps(0, 0.95, 0.01)
 REPAIRED = {NO_REPAIR: NO_REPAIR} | {name: row.label for name, row in REPAIRS.items()}
-OPENS = 0.04  # the strength that the page opens at, where that leads no layer beyond what was measured
-CLIPS = tuple(map(math.log, (1.5, 2, 3, 5, 100)))  # largest |ln r| that counts
 CONTROLS = {"none": "the correction"} | {each: each for each in candidates.CONTROLS}
+OPTIONS = {
+    **dict.fromkeys(("target", "low", "high"), TARGETS),
+    "strength": STRENGTHS,
+    "control": tuple(CONTROLS),
+    "clip": tuple(map(math.log, (1.5, 2, 3, 5, 100))),
+}
 ABOUT_CONTROLS = (
     "Reversed protects the layers that absorb instead; shuffled gives the same shifts to other layers; ramp is a "
     "straight line over depth of the same width. If a control does as well, the correction is not what helps."
@@ -61,29 +63,16 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
         return view.sync(KEYS.get(name, name), list(options), usual, drawn=drawn)
 
     view.unfold(WORD, PARTS, _decoded)
-    kind, names, usual = chosen("base", METHODS, OPENING), list(profile.by_name), Correction()
-    method, own = METHODS[kind], candidates.usual(METHODS[kind], profile)
-    given = {each.name: chosen(each.name, each.options, getattr(own, each.name)) for each in method.parameters()}
-    given["control"] = chosen("control", CONTROLS, usual.control)
-    given["driver"] = chosen("driver", names, usual.driver if usual.driver in names else names[0])
-    opens = drawn and not method.measured and _can_drive(given["driver"], profile)
-    given["strength"] = chosen("strength", STRENGTHS, OPENS if opens else usual.strength)
-    given["clip"] = chosen("clip", CLIPS, usual.clip)
-    given |= {"low": chosen("low", TARGETS, 0.0), "high": chosen("high", TARGETS, 0.95)}
+    kind, names, usual = chosen("base", METHODS, OPENING), list(profile.by_name), AllocationRequest()
+    own, rest = candidates.usual(METHODS[kind], profile), dict(usual) | dict(usual.correction)
+    given = {each.name: chosen(each.name, each.options, getattr(own, each.name)) for each in own.parameters()}
+    given |= {name: chosen(name, options, rest[name]) for name, options in OPTIONS.items()}
+    given["driver"] = chosen("driver", names, rest["driver"] if rest["driver"] in names else names[0])
     if given["control"] == "shuffled":
-        given["seed"] = chosen("seed", range(10), usual.seed)
-    asked = grammar.built(kind, given, chosen("target", TARGETS, 0.7))
+        given["seed"] = chosen("seed", range(10), rest["seed"])
+    asked = grammar.built(kind, given, given.pop("target"))
     view.fold(WORD, PARTS, grammar.write(asked))
     return asked
-
-
-@lru_cache(maxsize=64)
-def _can_drive(driver: str, profile: Profile) -> bool:
-    try:
-        direction_of(Correction(driver=driver), profile)
-    except UserError:
-        return False
-    return True
 
 
 def treatment() -> Treatment:
@@ -102,8 +91,7 @@ def by_hand(asked: AllocationRequest) -> str:
 def draw(asked: AllocationRequest, profile: Profile) -> None:
     """The widgets of what is often changed; the target and the strength are dragged in live pictures."""
     method = METHODS[asked.base.kind]
-    how = {"format_func": BASE_LABELS.get, "help": method.caption, "on_change": _opened}
-    st.selectbox("Method", list(METHODS), key="base", **how)
+    st.selectbox("Method", list(METHODS), key="base", format_func=BASE_LABELS.get, help=method.caption)
     for each in method.parameters():
         key = KEYS.get(each.name, each.name)
         if isinstance(each.options, dict):
@@ -117,12 +105,6 @@ def draw(asked: AllocationRequest, profile: Profile) -> None:
         st.select_slider("Maximum sparsity per layer", TARGETS, key="high", format_func=per_cent)
     if not asked.base.per_linear:
         st.text_input("Layers set by hand", key="hand", placeholder="3:0.55, 7:0.9", help=ABOUT_HAND)
-
-
-def _opened() -> None:
-    """Another method is chosen: one that goes up to what was measured opens without a correction, which goes beyond."""
-    if METHODS[st.session_state["base"]].measured:
-        st.session_state["strength"] = 0.0
 
 
 def _decoded(text: str) -> Mapping[str, object]:

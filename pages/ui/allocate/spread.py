@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import streamlit as st
@@ -11,17 +12,19 @@ from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import sentence
 from core.kinds import Manual
+from core.kinds.treatments import Treatment
 from core.plan.budget import Bounds, binding, pinned
 from core.plan.spread import Allocation, allocate, linear_parameters
+from core.results import leaderboard
 from core.results.anchors import Anchors
-from core.show.figures import Palette
+from core.results.evaluations import Evaluations, Slice
+from core.show.figures import Chart, Palette
+from core.show.figures import allocation as charts
 from core.show.figures.allocation import linears
-from core.show.words import forecast
+from core.show.words import forecast, verdicts
 from core.store.profiles import Profile
-from pages.ui import frame, view
+from pages.ui import frame, studies, view
 from pages.ui.allocate import picture
-from pages.ui.allocate.picture import Sweep
-from pages.ui.live import figure
 
 
 def in_view(request: AllocationRequest, by_hand: str, profile: Profile) -> Allocation:
@@ -48,12 +51,15 @@ def read_hand(typed: str, layers: int) -> dict[int, float]:
         UserError: it does not read so, or there is no such layer.
     """
     try:
-        parts = [part.split(":") for part in typed.replace(" ", "").split(",") if part]
-        found = {int(layer): float(value) for layer, value in parts}
+        pairs = (part.split(":") for part in typed.split(",") if part.strip())
+        found = {int(layer): float(value) for layer, value in pairs}
     except ValueError:
-        raise UserError(f"layers set by hand are written as in 3:0.55, 7:0.9, not {typed!r}") from None
+        found = {layers: 0.0}
     if not all(0 <= layer < layers and 0 <= value < 1 for layer, value in found.items()):
-        raise UserError(f"layers are numbered 0 to {layers - 1} and sparsities lie from 0 to below 1, unlike {typed!r}")
+        raise UserError(
+            f"layers set by hand are written as in 3:0.55, 7:0.9, with layers 0 to {layers - 1} and sparsities from 0 "
+            f"to below 1, not {typed!r}"
+        )
     return found
 
 
@@ -85,10 +91,10 @@ def draw(request: AllocationRequest, by_hand: str, shown: Allocation, profile: P
     correction = request.correction
     still = request.model_copy(update={"correction": correction.model_copy(update={"strength": 0.0})})
     held = read_hand(by_hand, profile.layers) if shown.request.base.by_hand else {}
-    sweep, drawn = _drawn(still, tuple(held.items()), profile, found, view.look())
+    sweep, bars = picture.drawn(still, tuple(held.items()), profile, found, view.look())
     if sweep.off:
         st.warning(plain(sentence(f"The correction is off: {sweep.off}")))
-    frame.live(drawn, {"strength": sweep.frame(correction.strength, correction.control)})
+    frame.live(bars, {"strength": sweep.frame(correction.strength, correction.control)})
     if frame.is_first_paint():
         view.end()
     if found:
@@ -102,19 +108,57 @@ def by_linear(shown: Allocation, profile: Profile) -> None:
     frame.show(chart, profile.entry.key[:6], "linears")
 
 
-@lru_cache(maxsize=24)
-def _drawn(
+# --- beside other methods ------------------------------------------------------------------------------------------
+
+_ranking = lru_cache(maxsize=128)(leaderboard.ranking)
+corrected = lru_cache(maxsize=256)(verdicts.corrected)
+
+
+def race(
     request: AllocationRequest,
-    held: tuple[tuple[int, float], ...],
+    shown: Allocation,
+    anchors: Anchors | None,
+    treatment: Treatment,
+    protocols: tuple[Evaluations, ...],
     profile: Profile,
-    found: Anchors | None,
-    look: Palette,
-) -> tuple[Sweep, figure.Figure]:
-    """The sweep of an allocation and its picture, made once for all readers.
+) -> None:
+    """What each method costs, measured or else predicted, beside what it gives the layers; and the protocol once.
 
     Args:
-        request: without a strength, which moves nothing but the slider.
+        shown: the allocation on screen.
+        anchors: what predicts, by one protocol; None: nothing does.
+        protocols: the model's studies.
     """
-    allocation = allocate(request, profile)
-    sweep = picture.swept(allocation, dict(held), profile)
-    return sweep, picture.picture(allocation, sweep, profile, found, look)
+    target, prefix = request.target, profile.entry.key[:6]
+    if anchors:
+        study, part = anchors.study, Slice(treatment.pruner, None, target, treatment.repair)
+    else:
+        alike = lambda _, part: part.treatment == treatment  # noqa: E731
+        study, part = leaderboard.where(protocols, target, treatment.name, alike) or (None, None)
+    lanes, costs = _drawn(request.plain, shown, profile, study, part, anchors, view.look())
+    if study is None:
+        frame.show(lanes, prefix, "lanes")
+        return
+    studies.badge(study)
+    left, right = st.columns(2, gap="large")
+    with left:
+        frame.show(costs, prefix, "finish")
+    with right:
+        frame.show(lanes, prefix, "lanes")
+
+
+@lru_cache(maxsize=128)
+def _drawn(
+    request: AllocationRequest,
+    shown: Allocation,
+    profile: Profile,
+    study: Evaluations | None,
+    part: Slice | None,
+    anchors: Anchors | None,
+    look: Palette,
+) -> tuple[Chart, Chart | None]:
+    """What each method gives the layers and, where that is known, costs: drawn once for all readers."""
+    among = profile, study, part, anchors
+    every = [leaderboard.in_view("this allocation", shown.exact, *among), *_ranking(request, *among)]
+    dense = study.dense.perplexity if study and study.dense else math.nan
+    return charts.lanes(every, request.target, look), charts.finish(every, dense, look) if study else None

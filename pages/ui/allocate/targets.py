@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import suppress
 from functools import lru_cache
 
@@ -41,9 +40,10 @@ def show(request: AllocationRequest, found: Anchors) -> None:
 def _picture(mine: AllocationRequest, found: Anchors, look: Palette) -> figure.Figure:
     """Drawn once for all readers and targets."""
     asked = {_as_measured(kind, found): colour(kind, look) for kind in COMPARED}
-    asked |= {} if mine in asked else {mine: "accent"}
     names = [naming.spoken(naming.long(each)) for each in asked]
-    names[len(COMPARED) :] = [f"{name} as set below" for name in names[len(COMPARED) :]]
+    if mine not in asked:
+        asked[mine] = "accent"
+        names.append(f"{naming.spoken(naming.long(mine))} as set below")
     costs = [_costs(each, found) for each in asked]
     drawn = [np.where(each.increase < HIGHEST, each.increase, np.nan) for each in costs]
     listed = ", ".join(f"{name} {{{n}}}" for n, name in enumerate(names))
@@ -70,10 +70,10 @@ def _said(cost: float, low: float, high: float) -> str:
 
 
 def _as_measured(kind: str, found: Anchors) -> AllocationRequest:
-    """A method with the parameters that most anchors have of it."""
+    """A method with the parameters that an anchor has of it."""
     bases = (each.setting.allocation.base for each in found.settings)
-    known = Counter(each for each in bases if each.kind == kind and not each.per_linear).most_common(1)
-    return AllocationRequest(base=known[0][0] if known else METHODS[kind](), target=TARGETS[0])
+    known = (each for each in bases if each.kind == kind and not each.per_linear)
+    return AllocationRequest(base=next(known, METHODS[kind]()), target=TARGETS[0])
 
 
 @lru_cache(maxsize=128)

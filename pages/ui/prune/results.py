@@ -50,8 +50,22 @@ class Shown:
         frame.show(chart, self.prefix, key)
 
     def not_evaluated(self, said: str, hint: str, has: Callable[[Evaluations, Slice], bool]) -> None:
-        """Say that something was not evaluated here, and where it was; the arguments of `studies.not_evaluated`."""
-        studies.not_evaluated(plain(said), hint, self.part, self.results, self.groups, has)
+        """Say that something was not evaluated, and name and link to where it was, if it was anywhere.
+
+        Args:
+            hint: what to do where it was nowhere.
+            has: whether it was evaluated there.
+        """
+        found = protocols.place(self.groups, self.part.target, self.part.treatment.name, has=has)
+        if found is None:
+            st.info(f"{plain(said)} {hint}", icon=":material/info:")
+            return
+        there, other = found
+        alike = self.results.entries == there.entries
+        where = other.name if alike else f"{other.name} ({protocols.short(there)})"
+        st.info(plain(f"{said} There are results at {where}."), icon=":material/info:")
+        query = view.here("prune.py") | {"study": there.entries[-1].key, "within": other.name, "part": "results"}
+        frame.link("prune.py", "Open those results", query)
 
 
 def show(

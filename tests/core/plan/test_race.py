@@ -204,6 +204,17 @@ def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(tmp_path: Pat
     assert "not a number" in flat and not any("nan" in text for text in labels)
 
 
+def test_a_method_that_goes_beyond_what_was_measured_is_predicted_up_to_there(measured: tuple) -> None:
+    profile, groups = measured
+    anchors = fit(groups, profile, Treatment("wanda"))
+    every = race.ranking(AllocationRequest(target=0.85), profile, anchors.study, None, anchors)
+    kept = {each.name for each in every if each.name.endswith("high 0.9")}
+    assert "DLP, high 0.9" in kept and "Uniform" not in kept
+    assert all(each.predicted and each.sparsity.max() <= 0.9 + 1e-9 for each in every)
+    alone = race.ranking(AllocationRequest(target=0.85), profile, None, None)
+    assert not any("high" in each.name for each in alone), "nothing predicts: no method has to be kept to it"
+
+
 def test_what_was_not_measured_runs_with_what_is_predicted_of_it(measured: tuple) -> None:
     profile, groups = measured
     anchors = fit(groups, profile, Treatment("wanda"))
