@@ -129,15 +129,21 @@ class Run:
         else:
             self._best_at(self._sparsest())
             self._sparser()
-        winner, repaired = candidates.choose(self.study, self.request.max_loss), self.request.treatments[-1]
+        winner, repaired = self._winner(), self.request.treatments[-1]
         if ANY not in (self.request.pruner, self.request.repair) and repaired not in self.treatments:
             self.ahead = self.costs["repair"] + self.costs["final"]
-            self._evaluate(self._setting(winner.allocation, repaired), stage="repair")
-            winner = candidates.choose(self.study, self.request.max_loss)
-            if winner.treatment != repaired:
+            [tried] = self._evaluate(self._setting(winner.allocation, repaired), stage="repair")
+            if self.study.single(tried).loss < self.study.single(winner).loss:
+                winner = tried
+            else:
                 self.left_out.append("The repair does not lower the loss on the text that selects: it is left out.")
         self.ahead = self.costs["final"]
         return winner
+
+    def _winner(self) -> Setting:
+        predicted = {each: math.log(self.forecasts[each.name].perplexity) for each in self.chosen
+                     if each.name in self.forecasts}  # fmt: skip
+        return candidates.choose(self.study, self.request.max_loss, predicted)
 
     def _best_at(self, target: float) -> None:
         """Uniform, then what may be better than the best so far, the best predicted first."""
@@ -175,11 +181,11 @@ class Run:
             [setting] = self._evaluate(self._setting(asked.model_copy(update={"target": target}), treatment))
             fits = candidates.loss(self.study, setting) <= rise
             low, high = (target, high) if fits else (low, target)
-        return candidates.choose(self.study, rise).allocation.target
+        return self._winner().allocation.target
 
     def _sparser(self) -> None:
         """The winner, and uniform, at the largest target at which each is predicted to keep within the loss."""
-        winner = candidates.choose(self.study, self.request.max_loss)
+        winner = self._winner()
         for asked in (winner, winner.uniform):
             known = {each.treatment: each for each in self._anchors()}[winner.treatment]
             sparsest = known.sparsest(asked.allocation, self.request.max_loss)

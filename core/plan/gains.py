@@ -34,11 +34,6 @@ class Gains:
     uncorrected: tuple[str | None, ...]  # the same by each layer's own interval
     n: int  # sequences
 
-    @property
-    def absorption(self) -> Array:
-        """`A_i = -ln r_i`, nats: positive where the rest of the network absorbs."""
-        return -np.log(self.value)
-
 
 def log_gain(seeds: Sequence[Perturbed]) -> Array:
     """`ln r_i` per sequence, (layers, sequences), averaged over noise seeds; NaN where there was no drift."""

@@ -178,13 +178,10 @@ def on(study: Evaluations, known: Sequence[Anchors]) -> list[Anchors]:
 
     The factor of text is one for all pruners and repairs. An interval is wider by what few settings leave open of it.
     """
-    off = [np.zeros(0)]
-    for each in known:
-        here = fitting(study, each.profile, each.treatment)
-        if here.settings:
-            off.append(np.log(here.increases / each.predictor(here.harms).increase))
-    every = np.concatenate(off)
-    factor = float(np.exp(every.mean() if len(every) else 0.0)), float(np.sqrt(1 + 1 / max(len(every), 1)))
+    here = [(each, fitting(study, each.profile, each.treatment)) for each in known]
+    off = [np.log(its.increases / each.predictor(its.harms).increase) for each, its in here if its.settings]
+    every = np.concatenate(off or [[0.0]])
+    factor = float(np.exp(every.mean())), float(np.sqrt(1 + 1 / len(every)))
     return [replace(each, judge=study, factor=factor) for each in known]
 
 
@@ -300,21 +297,17 @@ def fitting(study: Evaluations, profile: Profile, treatment: Treatment) -> Ancho
             continue
         if not one.finite:
             left_out.append(f"{one.name} is left out: its perplexity is not a number")
-        elif one.loss > study.dense.loss and _covered(one, profile):
+        elif one.loss > study.dense.loss and np.isfinite(_harms(one, profile)).all():
             kept.setdefault(one.planned.tobytes(), one)
     return Anchors(study, treatment, profile, tuple(kept.values()), tuple(left_out))
 
 
-def _covered(one: EvaluatedSetting, profile: Profile) -> bool:
-    try:
-        return bool(np.isfinite(_harms(one, profile)).all())
-    except UserError:  # linears were not measured alone
-        return False
-
-
 def _harms(one: EvaluatedSetting, profile: Profile) -> Array:
-    """(1, layers)"""
-    return responses.layer_harms(one.planned[None], profile)
+    """(1, layers); NaN where linears were not measured alone."""
+    try:
+        return responses.layer_harms(one.planned[None], profile)
+    except UserError:
+        return np.full((1, profile.layers), np.nan)
 
 
 def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower | None:

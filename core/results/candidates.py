@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
@@ -132,10 +132,15 @@ def ranked(study: Evaluations) -> list[EvaluatedSetting]:
     return sorted(sound, key=lambda each: each.loss)
 
 
-def choose(study: Evaluations, max_loss: float | None = None) -> Setting:
-    """The winner of a selection study.
+def choose(
+    study: Evaluations, max_loss: float | None = None, predicted: Mapping[Setting, float] | None = None
+) -> Setting:
+    """The winner of a selection study: the least mean of the loss that was measured and the one that was predicted.
+
+    On so little text the two err about alike: at 60 % on the bundled model 4 windows alone chose the second best.
 
     Args:
+        predicted: losses; where there is none the measured one counts alone.
         max_loss: largest rise of the perplexity, a fraction: of the targets with a setting that keeps within it only
             the largest counts.
 
@@ -150,7 +155,8 @@ def choose(study: Evaluations, max_loss: float | None = None) -> Setting:
                 f"no target that was tried keeps the rise of the perplexity within {per_cent(max_loss)}: allow more"
             )
         found = [each for each in found if each.setting.allocation.target == max(within)]
-    return found[0].setting
+
+    return min(found, key=lambda each: each.loss + (predicted or {}).get(each.setting, each.loss)).setting
 
 
 def loss(study: Evaluations, setting: Setting) -> float:

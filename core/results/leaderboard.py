@@ -101,13 +101,10 @@ def ranking(
         base = one.setting.allocation.base
         if not one.strength and base.kind in METHODS:
             known[base.kind, base.per_linear].append(one)
-    most = [max(each, key=lambda one: len(one.results)) for each in known.values()]  # seeds
-    ran = [
-        _contender(
-            one.setting.allocation.base.kind, naming.long(one.setting.allocation), one.planned, profile, None, one
-        )
-        for one in most
-    ]
+    ran = []
+    for (kind, _), several in known.items():
+        one = max(several, key=lambda one: len(one.results))  # seeds
+        ran.append(_contender(kind, naming.long(one.setting.allocation), one.planned, profile, None, one))
     computed = (_computed(kind, request, profile, anchors) for kind in METHODS if (kind, False) not in known)
     every = [*ran, *filter(None, computed)]
     return sorted(every, key=lambda each: (math.isnan(each.perplexity), each.perplexity))

@@ -81,13 +81,11 @@ def crossing(sizes: Array, log_gains: Array) -> Array:
     Returns:
         (layers,), by straight lines in ln(size); the largest crossing from above 1 to below 1.
     """
-    logs = np.log(sizes)
-    found = np.full(log_gains.shape[1], np.nan)
-    for layer in range(log_gains.shape[1] - 1):
-        g = log_gains[:, layer]
-        for k in range(len(g) - 1):
-            if g[k] > 0 >= g[k + 1]:
-                found[layer] = np.exp(logs[k] + (logs[k + 1] - logs[k]) * g[k] / (g[k] - g[k + 1]))
+    logs, found = np.log(sizes), np.full(log_gains.shape[1], np.nan)
+    turns = (log_gains[:-1] > 0) & (log_gains[1:] <= 0)
+    for k, layer in np.argwhere(turns[:, :-1]):
+        before, after = log_gains[k : k + 2, layer]
+        found[layer] = np.exp(logs[k] + (logs[k + 1] - logs[k]) * before / (before - after))
     return found
 
 

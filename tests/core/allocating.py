@@ -30,13 +30,13 @@ PER_LINEAR = Response(granularity="linear")
 quick = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
-def profile(layers: int, seed: int = 0, alike: bool = False) -> Profile:
-    """A profile of random numbers; with `alike` every layer has the same."""
+def profile(layers: int, seed: int = 0) -> Profile:
+    """A profile of random numbers."""
     rng = np.random.default_rng(seed)
 
     def draw(*shape: int) -> np.ndarray:
         rows = 0.05 + rng.random(shape)
-        return np.broadcast_to(rows[:1], shape).copy() if alike else rows
+        return rows
 
     measured = {Measurement(perturbation=perturbation(name)): None for name in NAMES}
     harm = np.cumsum(np.stack([draw(layers, 3) for _ in NAMES]), axis=0)
@@ -49,7 +49,7 @@ def profile(layers: int, seed: int = 0, alike: bool = False) -> Profile:
             plain, log_drift=drift, kl=harm[level], nll_increase=harm[level] ** 1.5, final_squared=harm[level] / 2
         )
     sizes = rng.integers(1_000, 5_000_000, (layers, 7)).astype(float)
-    weights = Weights(sizes[:1].repeat(layers, 0) if alike else sizes, draw(layers, 7) + 2, draw(layers, 7) + 2)
+    weights = Weights(sizes, draw(layers, 7) + 2, draw(layers, 7) + 2)
     scores = Scores(draw(layers, len(OUTLIER_THRESHOLDS)), draw(layers), draw(layers))
     told = {"model": "m", "text": "t", "linears": list(synthetic.LINEARS)}
     entry = SimpleNamespace(key="invented", spec=None, provenance=told)

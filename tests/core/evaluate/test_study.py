@@ -198,7 +198,7 @@ def test_what_cannot_be_pruned_is_no_number_and_the_others_go_on(empty: Store, t
     zeros = broken.result.evaluated.zeros
     assert np.allclose(zeros[0], 0.6, atol=0.05) and (zeros[1:] == 0).all()
     assert [each.setting.allocation.target for each in ranked(found)] == [0.5]  # it is no candidate for the best
-    assert choose(found)[0].allocation.target == 0.5
+    assert choose(found).allocation.target == 0.5
 
 
 def test_its_tasks_are_no_numbers_on_the_drawn_rows(empty: Store, text: str, tmp_path: Path, breaking: None) -> None:

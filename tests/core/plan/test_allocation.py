@@ -71,13 +71,6 @@ def test_any_wish_can_be_brought_to_the_budget(wish: np.ndarray, target: float, 
     assert again == pytest.approx(found, abs=1e-9)
 
 
-@pytest.mark.parametrize("base", SEEING)
-@pytest.mark.parametrize("layers", [2, 7, 30])
-def test_equal_scores_give_uniform(base: Spec, layers: int) -> None:
-    found = allocate(AllocationRequest(base=base, target=0.63), profile(layers, alike=True))
-    assert found.base == pytest.approx(np.full(layers, 0.63), abs=1e-9)
-
-
 def direction(gain: np.ndarray) -> np.ndarray:
     """What a correction by these gains adds at strength 1."""
     return correction.scaled(correction.shift(gain))

@@ -59,7 +59,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert grammar.write(first) == "uniform:0.5" and second.base.kind != "uniform"
     assert {grammar.write(each) for each in others} >= found.provenance.forecasts.keys()
     assert len(others) <= shortlist.MOST - 2 and found.provenance.predicted == 28
-    assert found.selection.single(found.winner).loss == min(selecting)
+    assert found.winner in [each.setting for each in found.candidates]
     assert [each.loss for each in found.candidates] == sorted(selecting)
 
     judged = found.judged(found.winner), found.judged(found.uniform)
@@ -125,7 +125,6 @@ def test_the_winner_is_tried_repaired(empty: Store, text: str) -> None:
     told = list(dict.fromkeys(each.line.partition(":")[0] for each in honest(seen)))
     assert told == ["profile", "selection", "repair", "final"]
     [repaired] = (each for each in found.candidates if each.setting.repair and each.uniform)
-    assert found.winner == found.candidates[0].setting
     notes = [each for each in found.provenance.left_out if "repair" in each]
     assert (found.winner == repaired.setting) == (not notes)
     assert [each.setting for each in found.final.settings] == [found.uniform, found.winner]

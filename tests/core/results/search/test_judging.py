@@ -51,6 +51,8 @@ def test_the_winner_has_the_least_loss_and_what_breaks_never_wins() -> None:
     means = {"owl lam=0.05": 2.0, "owl lam=0.08": 2.1, "dlp": 2.2, "uniform": 2.3, "alphapruning": np.nan}
     points = tuple(invented(words, np.full(8, mean)) for words, mean in means.items())
     assert candidates.choose(Evaluations(None, {}, points)).name == "owl m=5 lam=0.05:0.5"
+    predicted = {points[0].setting: 2.5, points[1].setting: 1.9}
+    assert candidates.choose(Evaluations(None, {}, points), None, predicted) == points[1].setting, "2.25 and 2.0"
     with pytest.raises(UserError, match="not finite"):
         candidates.choose(Evaluations(None, {}, points[-1:]))
 
