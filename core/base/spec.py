@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.escape import brief, legible
 
 Array = NDArray[np.float64]
 Positions = Literal["after_first", "all"]  # the tokens that a perturbation changes
@@ -112,7 +113,8 @@ def checked(form: type[Asked], /, **values: object) -> Asked:
         return form(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        loc = map(str, first["loc"])
+        where = legible(".".join(part if re.fullmatch(r"\S{1,80}", part) else brief(part) for part in loc))
         message = first["msg"].removeprefix("Value error, ")
         message = message[:1].lower() + message[1:]
         given = brief(first["input"])

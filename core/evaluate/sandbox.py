@@ -25,7 +25,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 SECONDS, ALLOWANCE = 5, 300  # that a template may take once, and those of a task in all
 MEMORY = 2**30  # bytes that its process may take, where the system can say so
 LONGEST, MOST_WRITTEN = 2**18, 2**28  # characters that a template may write once, and those of a task in all
-MOMENT = "\0moment"
+MOMENT = "\0moment"  # the key of one, which JSON data may hold, as JSON itself cannot say it
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -65,7 +65,8 @@ class Renderer:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             )  # fmt: skip
         try:
-            self._other.stdin.write(f"{json.dumps((template, values), default=_dated)}\n".encode())
+            asked = json.dumps((template, values), default=lambda moment: {MOMENT: moment.isoformat()})
+            self._other.stdin.write(f"{asked}\n".encode())
             self._other.stdin.flush()
             text, wrong, of_security = json.loads(self._other.stdout.readline())
         except (OSError, json.JSONDecodeError):  # it has ended
@@ -78,11 +79,6 @@ class Renderer:
         if min(self.seconds, self.characters) < 0:
             raise TemplateError(f"templates of a task take over {ALLOWANCE} s or write over {MOST_WRITTEN:,} signs")
         return text
-
-
-def _dated(moment: datetime) -> dict[str, str]:
-    """A moment, which JSON data may hold, as JSON itself cannot say it."""
-    return {MOMENT: moment.isoformat()}
 
 
 def _undated(found: dict[str, Any]) -> Any:
@@ -104,6 +100,7 @@ def _answer(template: str, values: dict[str, Any]) -> tuple[str | None, str | No
     """The text of a template, or what is wrong, and whether it reached for code."""
     try:
         text = _compiled(template).render(**values)
+        text.encode()  # half of a pair of signs is no text
     except Exception as error:  # whatever a stranger's template makes Jinja stumble over, RecursionError among others
         return None, str(error) or type(error).__name__, isinstance(error, SecurityError)
     if len(text) > LONGEST:
@@ -111,8 +108,7 @@ def _answer(template: str, values: dict[str, Any]) -> tuple[str | None, str | No
     return text, None, False
 
 
-def _serve() -> None:
-    """Answer until nobody asks."""
+if __name__ == "__main__":  # answer until nobody asks
     if sys.platform != "win32":
         import resource
 
@@ -123,7 +119,3 @@ def _serve() -> None:
         answer = json.dumps(_answer(*asked))
         faulthandler.cancel_dump_traceback_later()
         print(answer, flush=True)
-
-
-if __name__ == "__main__":
-    _serve()

@@ -6,6 +6,7 @@ read more than the hash over the files tells of (`use_prompt`) or write anywhere
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import re
@@ -25,8 +26,9 @@ from core.base.spec import checked
 from core.evaluate.task_schema import Keys
 from core.models.file_hashes import sha256
 
-FLAT = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[^][{}"]++')  # JSON but its brackets; possessive: nothing is remembered
+SIGNS = re.compile(rb'"((?:[^"\\]++|\\.)*+)"?(\s*:)?|[][{}]', re.DOTALL)  # of JSON; possessive: nothing is remembered
 DEEPEST = 100  # brackets within each other: what reads JSON may break where there are thousands
+WIDEST = 10**7  # values, counting those that rows leave out: they are read one by one all the same
 MOST_FILES = 10  # a task's own, and those that it includes
 
 
@@ -104,8 +106,8 @@ def _data_file(task: TaskFile, written: str) -> Path:
     found = next((each for each in places if exists(each) and each.is_file()), None)
     if found is None:
         raise UserError(
-            f'the data file "{written}" of the task {task.name} is found neither from the working directory nor from '
-            f"the folder of {task.sources[0].name}: start from the folder that its path is written for"
+            f"the data file {brief(written)} of the task {task.name} is found neither from the working directory nor "
+            f"from the folder of {task.sources[0].name}: start from the folder that its path is written for"
         )
     path = readable(access.inside(found), "data file").resolve()
     if Extractor.infer_extractor_format(path) or any(sign in str(path) for sign in ("*", "?", "[", "::")):
@@ -113,20 +115,35 @@ def _data_file(task: TaskFile, written: str) -> Path:
             f"the data file {brief(path.name)} of the task {task.name} is packed, or called as a pattern of names is: "
             "unpack it, or give it a plain name"
         )
-    if task.config["dataset_path"] == "json" and _nested(path) > DEEPEST:
-        raise UserError(f"the data file {path.name} of the task {task.name} nests over {DEEPEST} lists or objects")
+    how = task.config["dataset_kwargs"]
+    depth, keys, rows = _extent(path) if task.config["dataset_path"] == "json" else _table(path, how.get("delimiter"))
+    if depth > DEEPEST or keys * max(keys, rows) > WIDEST:
+        raise UserError(
+            f"the data file {path.name} of the task {task.name} nests over {DEEPEST} lists or objects, or has over "
+            f"{WIDEST:,} values with those that its rows leave out: give all the same few keys"
+        )
     return path
 
 
-def _nested(path: Path) -> int:
-    """The most brackets within each other in a JSON file."""
-    deepest = depth = 0
-    with path.open("rb") as file:
-        for line in file:
-            for sign in FLAT.sub(b"", line):
-                depth += (sign in b"[{") - (sign in b"]}")
-                deepest = max(deepest, depth)
-    return deepest
+def _table(path: Path, delimiter: str | None) -> tuple[int, int, int]:
+    """No brackets, the columns, and the rows of a CSV file."""
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        widths = [len(row) for row in csv.reader(file, delimiter=delimiter or ",")]
+    return 0, max(widths, default=0), len(widths)
+
+
+def _extent(path: Path) -> tuple[int, int, int]:
+    """The most brackets within each other in a JSON file, its different keys, and its lists and objects."""
+    keys, brackets, deepest, depth = set(), 0, 0, 0
+    for found in SIGNS.finditer(path.read_bytes()):
+        if found[2]:
+            keys.add(found[1])
+        elif found[0] in b"[{":
+            brackets, depth = brackets + 1, depth + 1
+            deepest = max(deepest, depth)
+        elif found[0] in b"]}":
+            depth -= 1
+    return deepest, len(keys), brackets
 
 
 def content(paths: Iterable[Path]) -> str:
@@ -163,7 +180,8 @@ class _Loader(yaml.SafeLoader):
 def _parsed(path: Path) -> dict[str, Any]:
     text = read_text(access.inside(path), "task file")
     try:
-        parsed = json.loads(json.dumps(yaml.load(text, _Loader)))  # what JSON cannot hold is no plain data
+        plain = json.dumps(yaml.load(text, _Loader), ensure_ascii=False).encode()  # what JSON cannot hold is not
+        parsed = json.loads(plain)
     except (yaml.YAMLError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""

@@ -59,18 +59,17 @@ def finished(store: Store, unit: Parted) -> dict[int, Merged]:
     found: dict[int, Merged] = {}
     reached = 0
     for path in _folders(store, unit):
-        first = _span(path)[0]
-        if first < reached:
-            continue
         try:
             files = verified(path)
             if json.loads(files.get("provenance.json", b"{}")).get("unit") != unit.key:
                 raise Corrupt("it is a part of another unit")
-            found[first] = decode(files, UNITS[KIND_OF[type(unit)]][1])
+            part = decode(files, UNITS[KIND_OF[type(unit)]][1])
         except Corrupt as broken:
             store.set_aside(path, broken)
             continue
-        reached = first + count(found[first])
+        first = _span(path)[0]
+        if first >= reached:
+            found[first], reached = part, first + count(part)
     return found
 
 

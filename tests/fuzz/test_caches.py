@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from core.store.cache import Store
 from core.store.deleting import sweep
 from core.store.packs import pack, unpack
 from tests.core.packing import save
-from tests.fuzz.judging import bounded, fuzz, judge
+from tests.fuzz.judging import SECONDS, bounded, fuzz, judge
 from tests.fuzz.test_hostile_files import soon  # noqa: F401 (what waits for a pipe is woken)
 from tests.fuzz.values import SPECIAL, changed
 
@@ -100,6 +101,7 @@ def test_a_cache_with_a_special_file(place: str, way: str, sound: Path, tmp_path
 def test_a_cache_that_says_something_odd(
     sound: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
+    signal.alarm(3 * SECONDS)  # `soon`, anew for each example
     root = Path(shutil.copytree(sound, tmp_path_factory.mktemp("odd") / "cache"))
     for path in list(root.glob(data.draw(st.sampled_from(SAYING)))):
         path.write_text(json.dumps(data.draw(changed(json.loads(path.read_bytes()), 3))), encoding="utf-8")

@@ -31,13 +31,13 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes and ala
 
 @pytest.fixture(autouse=True)
 def soon() -> Iterator[None]:
-    """What waits for a pipe is woken."""
+    """What waits for a pipe is woken; on a busy machine what works takes longer than `bounded` counts."""
 
     def late(*_: object) -> None:
-        raise AssertionError(f"no answer after {SECONDS} seconds")
+        raise AssertionError(f"no answer after {3 * SECONDS} seconds")
 
     before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(SECONDS)
+    signal.alarm(3 * SECONDS)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
@@ -208,10 +208,13 @@ def test_a_special_file_that_a_person_names(name: str, way: str, tmp_path: Path)
 
 @pytest.mark.parametrize(
     "content",
-    ["targets = " + "[" * 50_000, "seeds = [" + "1" * 5000 + "]", "targets = [" + "1" * 5000 + "]"],
-    ids=["deep", "seed", "target"],
-)
-def test_a_study_file_of_odd_numbers(content: str, tmp_path: Path) -> None:
+    [
+        "targets = " + "[" * 50_000, "seeds = [" + "1" * 5000 + "]", "targets = [" + "1" * 5000 + "]",
+        '"0\\n" = 0', '"\\r" = 0', '" " = 0', "x" * 5000 + " = 0",
+    ],
+    ids=["deep", "seed", "target", "two lines", "return", "blank", "long name"],
+)  # fmt: skip
+def test_a_study_file_of_odd_numbers_and_names(content: str, tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(content, encoding="utf-8")
     one_sentence(lambda: read_study(tmp_path / "study.toml"))
 

@@ -35,6 +35,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         f"metadata:\n{LAUGHS}", "tag: &t [*t]", "num_fewshot: 1" + ":59" * 9000, "num_fewshot: 1" + ":59" * 9000 + ".5",
         "num_fewshot: 0x" + "f" * 20_000, "num_fewshot: " + "1" * 5000, "metadata: " + "[" * 30_000, "tag: !!int ''",
         "metadata: " + "[" * 3000 + "]" * 3000, "num_fewshot: 2001-01-01", "tag: !!binary aaaa", "tag: !!bool x",
+        'target_delimiter: "\\ud800"',
     ],
 )  # fmt: skip
 def test_yaml_is_plain_data(tmp_path: Path, refused, lines: str) -> None:
@@ -105,9 +106,22 @@ def pattern(where: Path) -> None:
     (where / "birds.yaml").write_text((where / "birds.yaml").read_text().replace("birds.jsonl", "'b*.jsonl'"))
 
 
-@pytest.mark.parametrize(("make", "named"), [(deep, "nests over"), (packed, "packed"), (pattern, "plain name")])
+def wide(where: Path) -> None:
+    rows = [documents(1)[0] | {f"key {number}": 1} for number in range(4000)]
+    (where / "birds.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+
+
+def wide_table(where: Path) -> None:
+    (where / "birds.jsonl").write_text(f"question,choices,gold{',x' * 100_000}\n" * 2, encoding="utf-8")
+    (where / "birds.yaml").write_text((where / "birds.yaml").read_text().replace("path: json", "path: csv"))
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [(deep, "nests over"), (wide, "leave out"), (wide_table, "leave out"), (packed, "packed"), (pattern, "plain name")],
+)
 def test_data_that_is_not_what_it_looks_like(tmp_path: Path, refused, make: Callable[[Path], None], named: str) -> None:
-    """Brackets that end the process of what reads them, bytes that unpack to more, a name that stands for others."""
+    """Brackets or keys without end for what reads them, bytes that unpack to more, a name that stands for others."""
     make(folder(tmp_path))
     with refused("local_birds", "jsonl", named):
         zeroshot.tasks(["local_birds"], tmp_path)
@@ -116,7 +130,20 @@ def test_data_that_is_not_what_it_looks_like(tmp_path: Path, refused, make: Call
 def test_brackets_in_words_do_not_nest(tmp_path: Path) -> None:
     rows = [each | {"question": ':-[ \\" {' * 9} for each in documents(40)]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
-    assert task_files._nested(tmp_path / "a.jsonl") == 2
+    assert task_files._extent(tmp_path / "a.jsonl") == (2, 3, 2 * 40)
+
+
+@pytest.mark.parametrize("sign", ['\\"', '"', "\\", '"\\\n', '" ', "[]"])
+def test_how_far_data_extends_is_seen_soon_in_what_is_no_json(sign: str, tmp_path: Path) -> None:
+    """Looking for the other end of each quote again and again would take hours."""
+    (tmp_path / "a.jsonl").write_text(sign * 500_000, encoding="utf-8")
+    assert task_files._extent(tmp_path / "a.jsonl") == (sign == "[]", 0, 500_000 * (sign == "[]"))
+
+
+def test_a_long_name_of_a_data_file_is_shown_in_part(tmp_path: Path, refused) -> None:
+    with refused("local_birds", "xx...xx") as said:
+        task(tmp_path, changed={"    test: birds.jsonl": f"    test: {'x' * 5000}"})
+    judge(str(said.value))
 
 
 @pytest.mark.parametrize(
@@ -180,6 +207,11 @@ def test_all_templates_of_a_task_together_are_bounded(monkeypatch: pytest.Monkey
         renderer.render("{{ 'a' * 9 }}")
     renderer.begin()
     assert renderer.render("{{ template }}", template="a field") == "a field"
+
+
+def test_a_template_writes_text(tmp_path: Path, refused) -> None:
+    with refused("local_birds (birds.yaml)", "surrogates"):
+        task(tmp_path, changed={QUESTION: """doc_to_text: "{{ '\\\\ud800' }}" """})
 
 
 def test_the_sentence_of_a_template_names_the_file(tmp_path: Path, refused) -> None:

@@ -148,6 +148,16 @@ def test_a_damaged_unit_or_part_is_set_aside_and_reported(empty: Store, unit: Pe
     assert same(empty.load(unit), perturbed())
 
 
+@pytest.mark.parametrize("name", ["provenance.json", "manifest.json", "kl.npy"])
+def test_a_damaged_part_that_another_covers_is_set_aside_too(name: str, empty: Store, unit: PerturbedSpec) -> None:
+    """Its provenance counts for the whole, and parts may be found damaged after a power cut."""
+    for sequences in (4, 2):
+        parts.save(empty, unit, 0, perturbed(sequences=sequences), seconds=1)
+    (parts.folder(empty, unit) / "0000-0001" / name).write_bytes(b"")
+    assert list(parts.finished(empty, unit)) == [0] and len(empty.troubles()) == 1
+    assert parts.summary(empty, unit)["seconds"] == 1
+
+
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
 def test_a_result_that_cannot_be_read_for_a_while_stays_where_it_is(
     number: int, empty: Store, unit: PerturbedSpec, monkeypatch: pytest.MonkeyPatch
