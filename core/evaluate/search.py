@@ -20,7 +20,6 @@ from core.models.outline import Outline
 from core.models.progress import Account, Progress, Report
 from core.models.provenance import provenance, relative
 from core.models.windows import Windows, read, windows
-from core.plan import prediction
 from core.plan.spread import allocate, linear_parameters
 from core.results import candidates, evaluations, search_plan, shortlist, text_splits
 from core.results.anchors import STEP, Anchors, Prediction, fitting, on, stored_of, usual
@@ -196,8 +195,7 @@ class Run:
         """What predicts on the selection text: stored settings moved to it, else those evaluated there."""
         if self.anchors or self.study is None:
             return on(self.study, self.anchors) if self.study else self.anchors
-        here = fitting(self.study, self.profile, self.treatments[0])
-        return [here] if len(here.settings) >= prediction.FEWEST else []
+        return [fitting(self.study, self.profile, self.treatments[0])]
 
     def _setting(self, allocation: AllocationRequest, by: Treatment) -> Setting:
         seed = self.request.seeds[0]

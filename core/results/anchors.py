@@ -95,7 +95,7 @@ class Anchors:
     @cached_property
     def harms(self) -> Array:
         """(anchors, layers)"""
-        return np.concatenate([_harms(each, self.profile) for each in self.settings])
+        return np.array([_harms(each, self.profile)[0] for each in self.settings])
 
     @cached_property
     def increases(self) -> Array:

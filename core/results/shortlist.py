@@ -15,7 +15,7 @@ from core.base.errors import UserError
 from core.base.formats import several
 from core.kinds import BASES, Response
 from core.kinds.treatments import Treatment
-from core.plan import responses
+from core.plan import prediction, responses
 from core.plan.spread import allocate
 from core.results.anchors import Anchors
 from core.results.evaluations import Evaluations
@@ -57,8 +57,10 @@ class Candidates:
         losses = [each.loss for each in here if each.setting.allocation.target == self.target]
         least = min(losses) - study.dense.loss if losses else np.inf
         worths = {treatment: self.harms.sum(1)}
-        for found, by in [(each.of_harms(self.harms), each.treatment) for each in anchors]:
-            worths[by] = np.where(found.low < least, found.increase, np.inf)
+        for each in anchors:
+            if len(each.settings) >= prediction.FEWEST:
+                found = each.of_harms(self.harms)
+                worths[each.treatment] = np.where(found.low < least, found.increase, np.inf)
         waiting = [
             (worth, place, by)
             for by, every in worths.items()

@@ -215,29 +215,20 @@ def losing(monkeypatch: pytest.MonkeyPatch, **share: float) -> None:
 
 
 def test_most_zeros_within_a_loss(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, refused: Callable) -> None:
+    """Uniform keeps within the loss at a lower target, is judged there with every seed too, and may be the answer."""
     monkeypatch.setattr(shortlist, "BASES", grid(Uniform(), Response()))
     losing(monkeypatch, uniform=0.8, response=0.7)
     seen: list[Progress] = []
-    asked = request(text, None, max_loss=0.36, seeds=(0,))
+    asked = request(text, None, max_loss=0.36, seeds=(0, 1))
     found = best.load(empty, experiment.get(asked, empty, report=seen.append))
     pruned = {each.setting: each.perplexity / found.selection.dense.perplexity - 1 for each in found.candidates}
     assert pruned[found.winner] <= 0.36 and found.winner.allocation.base.kind == "response"
     within = [each.allocation.target for each, rise in pruned.items() if rise <= 0.36]
     assert found.winner.allocation.target == max(within)
     assert 0.48 <= found.winner.allocation.target <= 0.51
-    assert 0.42 <= found.fallback.allocation.target <= 0.45, "uniform's own"
-    assert len(pruned) <= search_plan.most(asked)
-    honest(seen)
-    with refused("1 %"):
-        experiment.get(request(text, None, max_loss=0.0001), empty)
-
-
-def test_where_the_winner_does_not_hold_uniform_does(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Uniform keeps within the loss at a lower target, which is judged with every seed too."""
-    monkeypatch.setattr(shortlist, "BASES", grid(Uniform(), Response()))
-    losing(monkeypatch, uniform=0.8, response=0.7)
-    found = best.load(empty, experiment.get(request(text, None, max_loss=0.36, seeds=(0, 1)), empty))
     target = found.fallback.allocation.target
+    assert 0.42 <= target <= 0.45 and len(pruned) <= search_plan.most(asked)
+    honest(seen)
     judged = [each.setting for each in found.final.singles if each.setting and each.setting.allocation.target == target]
     assert [(each.allocation.base.kind, each.calibration_seed) for each in judged] == [("uniform", 0), ("uniform", 1)]
 
@@ -250,6 +241,14 @@ def test_where_the_winner_does_not_hold_uniform_does(empty: Store, text: str, mo
     assert found.lost == found.against(judged[0], None).windows
     assert advice.loss(found).startswith(f"At {said}, uniform ")
     assert len(best.commands(found)) == 2 and f"uniform:{target}" in best.commands(found)[1]
+    with refused("1 %"):
+        experiment.get(request(text, None, max_loss=0.0001), empty)
+
+
+def test_a_loss_that_nothing_predicts_is_refused(empty: Store, text: str, monkeypatch, refused: Callable) -> None:
+    losing(monkeypatch, uniform=-0.1, response=-0.1)
+    with refused("a prediction needs 2 or more"):
+        experiment.get(request(text, None, max_loss=0.36, seeds=(0,)), empty)
 
 
 # --- refused at the door -------------------------------------------------------------------------------------------
