@@ -176,8 +176,18 @@ def compare(given: SimpleNamespace) -> None:
         say_json({"key": entry.key, "model": entry.provenance.get("model"), **compared_json(found)})
         return
     say(*findings.of_checkpoint(found))
-    _suspects(_ranking(found))
-    say(f"profile {entry.key}")
+    rows = [
+        (
+            row["tensor"],
+            f"{row['layer']}{'*' if row['stands_out'] else ''}",
+            *(f"{digits(100 * row[error])} %" for error in ("error", "usual_error")),
+            digits(row["kl"]),
+            per_cent(row["flips"]),
+        )
+        for row in _ranking(found)[:SHOWN]
+    ]
+    say_table(("tensor", "layer", "its error", "usual", "KL, nats", "flips"), rows, unbroken=True)
+    say("* stands out from the other layers", f"profile {entry.key}")
 
 
 def compared_json(found: Compared) -> dict[str, Any]:
@@ -216,19 +226,3 @@ def _ranking(found: Compared) -> list[dict[str, Any]]:
         }
         for layer, tensor in ((layer, found.tensor(layer)) for layer in found.ranking)
     ]
-
-
-def _suspects(ranking: list[dict[str, Any]]) -> None:
-    """The most suspect layers."""
-    rows = [
-        (
-            row["tensor"],
-            f"{row['layer']}{'*' if row['stands_out'] else ''}",
-            *(f"{digits(100 * row[error])} %" for error in ("error", "usual_error")),
-            digits(row["kl"]),
-            per_cent(row["flips"]),
-        )
-        for row in ranking[:SHOWN]
-    ]
-    say_table(("tensor", "layer", "its error", "usual", "KL, nats", "flips"), rows, unbroken=True)
-    say("* stands out from the other layers")

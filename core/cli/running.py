@@ -53,7 +53,16 @@ def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> N
     say_json(
         {
             **{row.listed: [_entry(each) for each in found[row.kind]] for row in JOBS},
-            "jobs": [_job(each) for each in known],
+            "jobs": [
+                {
+                    "key": each.key,
+                    "what": each.request.identity.removesuffix("Request").lower(),
+                    "state": each.state,
+                    "line": each.status.line,
+                    "result": each.status.result,
+                }
+                for each in known
+            ],
             "set_aside": store.troubles(),
         }
     )
@@ -68,16 +77,6 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "key": entry.key,
         "committed": entry.committed,
         "imported": bool(entry.packs),
-    }
-
-
-def _job(job: Job) -> dict[str, str | None]:
-    return {
-        "key": job.key,
-        "what": job.request.identity.removesuffix("Request").lower(),
-        "state": job.state,
-        "line": job.status.line,
-        "result": job.status.result,
     }
 
 

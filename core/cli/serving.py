@@ -69,8 +69,7 @@ def arguments(port: int, share: str | None, read_only: bool) -> list[str]:
         read_only: others reach this machine itself; else only a proxy on it does.
     """
     start = ["run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    names = ["localhost", "127.0.0.1", *([share] if share else [])]
-    hosts = (f"--server.allowedHosts={name}" for name in names)
+    hosts = (f"--server.allowedHosts={name}" for name in filter(None, ("localhost", "127.0.0.1", share)))
     return [*start, f"--server.address={_address(share, read_only)}", *hosts]
 
 

@@ -12,7 +12,6 @@ from core.base.spec import Array
 from core.kinds.allocator import HALF_WIDTHS, Allocator, Evidence, HalfWidth, Parameter, band, spared, unit
 
 GRANULARITIES = {"layer": "one per layer", "half": "attention and FFN apart"}
-BUDGET = Parameter("Budget", GRANULARITIES, "budget", titles={"half": "per half"})
 TARGETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 WIDTHS = (0.06, 0.02, 0.04, 0.02, 0.04, 0.1, 0.15, 0.12)  # of the code, by target
 
@@ -39,9 +38,9 @@ class Lsa(Allocator):
 
     kind: Literal["lsa"] = "lsa"
     width: Annotated[HalfWidth, Parameter("Half width, sparsity", HALF_WIDTHS, "half width")] = 0.15
-    per: Annotated[Literal["layer", "half"], BUDGET] = Field(
-        "layer", description="layer, or half: attention and FFN apart"
-    )
+    per: Annotated[
+        Literal["layer", "half"], Parameter("Budget", GRANULARITIES, "budget", titles={"half": "per half"})
+    ] = Field("layer", description="layer, or half: attention and FFN apart")
 
     def wish(self, evidence: Evidence) -> Array:
         if not self.per_linear:

@@ -12,7 +12,6 @@ from core.kinds.treatments import OF_ONE_LAYER, USUAL, Treated
 
 OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
 GRANULARITIES = {"layer": "one per layer", "linear": "one per linear"}
-BUDGET = Parameter("Budget", GRANULARITIES, "budget per", quiet=True, titles={"linear": "per linear"})
 
 
 class Response(Allocator):
@@ -43,9 +42,10 @@ class Response(Allocator):
     pruner: Annotated[Treated, Parameter("Pruned by", OF_ONE_LAYER, "curves from", quiet=True)] = Field(
         USUAL, description="whose measured curves, as in wanda or wanda+refit"
     )
-    granularity: Annotated[Literal["layer", "linear"], BUDGET] = Field(
-        "layer", description="a budget per layer or per linear"
-    )
+    granularity: Annotated[
+        Literal["layer", "linear"],
+        Parameter("Budget", GRANULARITIES, "budget per", quiet=True, titles={"linear": "per linear"}),
+    ] = Field("layer", description="a budget per layer or per linear")
 
     def wish(self, evidence: Evidence) -> Array:
         return evidence.least_harm(self.pruner, self.objective, self.per_linear)

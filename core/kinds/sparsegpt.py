@@ -130,14 +130,10 @@ def _prune_block(block: Tensor, factor: Tensor, price: Tensor, gone: Tensor | No
     errors = torch.empty_like(block)
     for strip in _spans(len(block), pattern.of if pattern else STRIP):
         here = gone[strip] if gone is not None else least_of_groups(((block[strip] * price[strip]) ** 2).T, pattern).T
-        _prune_strip(block[strip], factor[strip, strip], here, errors[strip])
-        block[strip.stop :].addmm_(factor[strip, strip.stop :].T, errors[strip], alpha=-1)
+        inside, corner, lost = block[strip], factor[strip, strip], errors[strip]
+        for column, scale in enumerate(corner.diagonal()):
+            lost[column] = (inside[column] / scale).masked_fill(~here[column], 0)
+            inside[column + 1 :].addr_(corner[column, column + 1 :], lost[column], alpha=-1)
+        inside.masked_fill_(here, 0)
+        block[strip.stop :].addmm_(factor[strip, strip.stop :].T, lost, alpha=-1)
     return errors
-
-
-def _prune_strip(strip: Tensor, factor: Tensor, gone: Tensor, errors: Tensor) -> None:
-    """Prune a strip in place, column by column; `errors` is filled."""
-    for column, scale in enumerate(factor.diagonal()):
-        errors[column] = (strip[column] / scale).masked_fill(~gone[column], 0)
-        strip[column + 1 :].addr_(factor[column, column + 1 :], errors[column], alpha=-1)
-    strip.masked_fill_(gone, 0)
