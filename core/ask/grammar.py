@@ -32,20 +32,7 @@ def read_allocation(text: str) -> AllocationRequest:
     path = expanded(text)
     if text.endswith(".json") or (exists(path) and path.is_file()):
         return from_file(path)
-    return method(*split(text))
-
-
-def split(text: str) -> tuple[str, str]:
-    """`owl m=5:0.7` -> (`owl m=5`, `0.7`).
-
-    Raises:
-        UserError: no colon.
-    """
-    words, colon, target = text.rpartition(":")
-    if not colon:
-        right = "write METHOD:TARGET, as in uniform:0.7, or name a .json file"
-        raise UserError(f"{brief(text)} is not an allocation: {right}")
-    return words, target
+    return built(*parts(text))
 
 
 def method(words: str, target: float | str) -> AllocationRequest:
@@ -54,15 +41,19 @@ def method(words: str, target: float | str) -> AllocationRequest:
     Raises:
         UserError: an unknown method or parameter, or a value out of range.
     """
-    return built(*parts(words), target)
+    return built(*parts(f"{words}:{target}"))
 
 
-def parts(words: str) -> tuple[str, dict[str, str]]:
-    """`owl m=5 lam=0.08` -> (`owl`, {`m`: `5`, `lam`: `0.08`}).
+def parts(text: str) -> tuple[str, dict[str, str], str]:
+    """`owl m=5 lam=0.08:0.7` -> (`owl`, {`m`: `5`, `lam`: `0.08`}, `0.7`).
 
     Raises:
-        UserError: an unknown method, a word that is no parameter, or one that is given twice.
+        UserError: no colon, an unknown method, a word that is no parameter, or one that is given twice.
     """
+    words, colon, target = text.rpartition(":")
+    if not colon:
+        right = "write METHOD:TARGET, as in uniform:0.7, or name a .json file"
+        raise UserError(f"{brief(text)} is not an allocation: {right}")
     kind, *pairs = words.split() or [""]
     look_up(METHODS, kind, "allocator")
     given: dict[str, str] = {}
@@ -73,7 +64,7 @@ def parts(words: str) -> tuple[str, dict[str, str]]:
         if name in given:
             raise UserError(f"{brief(words)} gives {name} twice: leave one out")
         given[name] = value
-    return kind, given
+    return kind, given, target
 
 
 def built(kind: str, given: Mapping[str, object], target: float | str, more: Iterable[str] = ()) -> AllocationRequest:
@@ -128,20 +119,11 @@ def write(asked: AllocationRequest) -> str:
     """An allocation as `read_allocation` reads it back: `response objective=kl:0.6`.
 
     Raises:
-        UserError: as `words`.
-    """
-    return f"{words(asked)}:{number(asked.target)}"
-
-
-def words(asked: AllocationRequest) -> str:
-    """The same without its target: `response objective=kl`.
-
-    Raises:
         UserError: it was set by hand, and so is a file.
     """
     if asked.base.by_hand:
         raise UserError("an allocation set by hand is not written in one line: save it as a .json file")
-    return said(asked)
+    return f"{said(asked)}:{number(asked.target)}"
 
 
 def said(asked: AllocationRequest, more: Mapping[str, object] | None = None) -> str:

@@ -97,8 +97,7 @@ def read_setting(text: str) -> Setting:
     """
     if text.endswith(".json"):
         return Setting(allocation=grammar.read_allocation(text))
-    words, target = grammar.split(text)
-    kind, given = grammar.parts(words)
+    kind, given, target = grammar.parts(text)
     whole = {field: given.pop(word) for word, field in WORDS.items() if word in given}
     return checked(Setting, allocation=grammar.built(kind, given, target, WORDS), **whole)
 

@@ -95,7 +95,7 @@ def write_study(request: StudyRequest) -> str:
         UserError: a setting that was set by hand, which no line can say.
     """
     for each in request.settings:
-        grammar.words(each.allocation)
+        grammar.write(each.allocation)
     said = request.model_dump(mode="json", exclude={"settings"}, exclude_none=True)
     tasks = said.pop("evaluation")
     text, seed = tasks.pop("text"), tasks.pop("seed")

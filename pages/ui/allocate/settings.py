@@ -113,8 +113,7 @@ def _decoded(text: str) -> Mapping[str, object]:
     Raises:
         UserError: it does not read so, or asks for numbers that keep no budget.
     """
-    written, target = grammar.split(text)
-    kind, given = grammar.parts(written)
+    kind, given, target = grammar.parts(text)
     asked = grammar.built(kind, given, target)
     if asked.unclipped:
         raise UserError("the reference code's unclipped numbers are printed by `python -m core allocate` only")
