@@ -220,7 +220,7 @@ def test_sparsities_beyond_the_usual_bound_are_pruned(words: str, prune: Callabl
     share = 1 - 1 / 32 if words == "1:32" else 0.97
     assert np.mean(found["planned"]) == pytest.approx(share) and found["uniform"]["perplexity"] > 1
     if words == "1:32":
-        assert found["setting"] == "uniform pattern=1:32:0.96875"
+        assert found["setting"] == "uniform high=0.96875 pattern=1:32:0.96875"
         assert all(zeros == share for layer in found["achieved"] for zeros in layer)
 
 
