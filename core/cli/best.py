@@ -6,26 +6,22 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from core.ask.commands import request_of
 from core.ask.grammar import write
 from core.ask.settings import Setting
 from core.base.formats import per_cent
 from core.cli import command
 from core.cli.output import say, say_helped, say_json, say_table
 from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
-from core.cli.studying import run
-from core.models import machine
+from core.cli.studying import answered
 from core.results import protocols, text_splits
 from core.results.best import Best, commands, load
 from core.show.words import advice, forecast
-from core.store.cache import Store
 
 
 @command("best")
 def best(given: SimpleNamespace) -> None:
     """Find the best setting for a target sparsity or a largest loss, and compare it with uniform on other text."""
-    request, store = request_of("best", **vars(given)), Store(given.cache, given.accept_imported)
-    entry = run(request, store, machine.asked(given.device), {})
+    store, entry = answered("best", given)
     found = load(store, entry)
     if given.json:
         say_json({"key": entry.key, **best_json(found, store.elsewhere)})

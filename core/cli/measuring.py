@@ -14,8 +14,7 @@ from core.base.errors import UserError
 from core.base.formats import digits, helped, per_cent, pruned_before
 from core.cli import command, output
 from core.cli.output import say, say_json, say_table
-from core.cli.studying import run, run_shares
-from core.models import machine
+from core.cli.studying import answered, run_shares
 from core.plan.gains import gains_of
 from core.results import checkpoints, propagation
 from core.results.checkpoints import Compared
@@ -169,8 +168,7 @@ def matrix_table(name: str, matrix: np.ndarray) -> None:
 @command("compare")
 def compare(given: SimpleNamespace) -> None:
     """Take every layer from another checkpoint in turn, then all of it: which layers and tensors went wrong."""
-    request, store = request_of("compare", **vars(given)), Store(given.cache, given.accept_imported)
-    entry = run(request, store, machine.asked(given.device), {})
+    store, entry = answered("compare", given)
     found = checkpoints.compared(profiles.load(store, entry))
     if given.json:
         say_json({"key": entry.key, "model": entry.provenance.get("model"), **compared_json(found)})

@@ -78,8 +78,7 @@ def pruned_json(study: Evaluations, setting: Setting, predicted: Mapping[Setting
 @command("evaluate")
 def evaluate(given: SimpleNamespace) -> None:
     """Evaluate a model as it is: perplexity, and zero-shot tasks if asked."""
-    store = Store(given.cache, given.accept_imported)
-    entry = run(request_of("evaluate", **vars(given)), store, machine.asked(given.device), {})
+    store, entry = answered("evaluate", given)
     study = evaluations.load(store, entry)
     answer = {"key": entry.key, "model": entry.provenance.get("model"), **point_json(study, study.dense)}
     say_json(answer) if given.json else study_table(study, {})
@@ -115,6 +114,12 @@ def anchor(given: SimpleNamespace) -> None:
             say(forecast.basis(anchors.anchors([found], profile, pruned)))
         except UserError as reason:  # pruning raised no loss, or broke the model
             say(reason)
+
+
+def answered(command: str, given: SimpleNamespace) -> tuple[Store, Entry]:
+    """Run what a command asks for, on the device that it names; its cache, and the result there."""
+    store = Store(given.cache, given.accept_imported)
+    return store, run(request_of(command, **vars(given)), store, machine.asked(given.device), {})
 
 
 ESTIMATES = {MeasureRequest: work.estimate, StudyRequest: work.estimate, BestRequest: estimate}
