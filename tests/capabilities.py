@@ -21,7 +21,7 @@ from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
 from core.evaluate.perplexity import evaluate as losses
 from core.evaluate.perplexity import reference
-from core.export import Card
+from core.export.card import Card
 from core.export.folder import export as write
 from core.kinds.owl import Owl
 from core.kinds.refit import errors

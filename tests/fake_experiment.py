@@ -68,7 +68,7 @@ def get(
             if first not in parts.finished(store, unit):
                 _measure(store, unit, first)
             done += 1
-            _pause(store, report, Progress(f"{measurement.name}, layer 3 of {LAYERS}", done, total, 3, done))
+            _pause(store, report, Progress(f"{measurement.name}, layer 3 of {LAYERS}", done, total, done))
     synthetic.save_profile(store.root, profile, LAYERS)
     return store.find(asked)
 

@@ -22,9 +22,9 @@ DRAWING = {
     "huggingface_hub",  # lists what the local Hub cache holds
 }  # fmt: skip
 COMPUTING = {
-    "core.measure", "core.evaluate", "core.models.windows", "core.jobs.bench", "core.jobs.work", "core.jobs.experiment",
+    "core.measure", "core.evaluate", "core.models.windows", "core.jobs.bench", "core.jobs.experiment",
     "core.jobs.worker", "core.jobs.warm_process", "core.models.loading", "core.models.replay", "core.export.folder",
-    "core.export.checking", "core.export.card_facts",
+    "core.export.checking",
 }  # fmt: skip
 
 # The rooms of core, lowest first, and what each may know.

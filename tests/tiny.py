@@ -23,7 +23,7 @@ from core.measure.sweep import Sweep
 from core.models import anatomy
 from core.models.loading import Loaded, tokenizer_hash
 from core.models.outline import Outline, outline
-from core.models.progress import Report, silent
+from core.models.progress import Account, Report, silent
 from core.models.sources import Source
 from core.models.windows import Windows
 from core.store.cache import Store
@@ -175,7 +175,7 @@ def sweep(
     engine: str = "wavefront", **others: Loaded,
 ) -> Sweep:  # fmt: skip
     """A sweep on the CPU, not yet run, and the checkpoints that it compares by their name."""
-    return Sweep(of, text, asked, store, torch.device("cpu"), shape(of), report, engine, others=others)
+    return Sweep(of, text, asked, store, shape(of), Account(report), engine, others=others)
 
 
 def state(model: PreTrainedModel) -> dict[str, Tensor]:

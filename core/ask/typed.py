@@ -13,11 +13,10 @@ from pydantic import BeforeValidator
 from core.base import access
 from core.base.errors import UserError
 from core.base.escape import brief
-from core.base.paths import exists, expanded, resolved
+from core.base.paths import PROJECT, exists, expanded, resolved
 from core.base.spec import Spec, number
 
 MOST_SEEDS = 100
-PROJECT = Path(__file__).resolve().parent.parent.parent
 Stored = TypeVar("Stored", bound=Spec)
 
 

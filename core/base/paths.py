@@ -13,6 +13,7 @@ from typing import Any
 from core.base.errors import UserError
 from core.base.escape import brief
 
+PROJECT = Path(__file__).resolve().parent.parent.parent
 MOST = {  # bytes of a file, by what it is read as
     "study file": 2**20,
     "allocation file": 2**24,

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from core.base.errors import UserError
 from core.base.escape import brief, legible
 
 Array = NDArray[np.float64]
+frozen = dataclass(frozen=True, eq=False)  # for a record of arrays, which are not compared as one value
 Positions = Literal["after_first", "all"]  # the tokens that a perturbation changes
 Asked = TypeVar("Asked", bound="Spec")
 Row = TypeVar("Row")

@@ -17,7 +17,7 @@ from rich.table import Table
 from core.base.errors import UserError, disk_full
 from core.base.formats import pruned_before
 from core.base.paths import exists, expanded
-from core.jobs.status import Status
+from core.jobs.records import Status
 from core.store.cache import Entry
 from core.store.files import abandoned, write_file
 

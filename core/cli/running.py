@@ -20,7 +20,7 @@ from core.base.spec import checked
 from core.cli import Cache, Json, app, command
 from core.cli.output import runs_table, save_file, say, say_json
 from core.cli.studying import export_json, run, say_export
-from core.export import check_early
+from core.export.target import check_early
 from core.jobs import queue
 from core.jobs.records import Job
 from core.models import machine

@@ -39,7 +39,7 @@ def prune(given: SimpleNamespace) -> None:
     request, store = request_of("prune", **vars(given)), Store(given.cache, given.accept_imported)
     folder = whole_path(given.export) if given.export else None
     if folder:
-        from core.export import check_early
+        from core.export.target import check_early
 
         check_early(folder, given.overwrite, request.model, request.revision, request.dtype, store)
     where, models, exported = machine.asked(given.device), {}, None

@@ -8,15 +8,14 @@ which no pruner touches, turn that into its logits.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from core.base.spec import Array, frozen
 from core.models.loading import Loaded
 from core.models.replay import Call, by_tokens, record, tail
-from core.store.results import Array
 
 BATCH = 2048  # tokens per forward
 CHUNK = 128  # tokens whose logits are held at once, for the model and for its dense self
@@ -24,7 +23,7 @@ CHUNK = 128  # tokens whose logits are held at once, for the model and for its d
 Step = Callable[[int], None]  # told how many windows are done; may raise Cancelled
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Losses:
     """What a model loses on each window; arrays are (windows,) float64."""
 
@@ -61,8 +60,7 @@ def evaluate(
         dense: whether this is the dense model, whose own streams the reference is: its layers are not run again.
     """
     size = windows_per_batch(tokens)
-    probe = tokens[:1, :2].to(loaded.model.device)
-    calls = record(loaded.model, loaded.layers, probe)  # only for the form of the outputs
+    calls = loaded.record(tokens[:1, :2])  # only for the form of the outputs
     found: list[Array] = []
     for start in range(0, len(tokens), size):
         beside = reference[start : start + size]
@@ -95,7 +93,7 @@ def _read(loaded: Loaded, calls: Sequence[Call], ids: Tensor, stream: Tensor, de
     for start in range(0, last, width):
         here = slice(start, min(start + width, last))
         streams = [each[:, here].to(loaded.model.device) for each in (stream, dense)]
-        logits = [tail(loaded.model, calls, ids[:, here], each).float() for each in streams]
+        logits = [tail(loaded.model, calls, each).float() for each in streams]
         losses = torch.stack(by_tokens(_losses, *logits, ids[:, here.start + 1 : here.stop + 1, None]))
         found.append(losses.cpu().double())  # the CPU first: not every device has float64
     return torch.cat(found, dim=-1).mean(-1).numpy()
@@ -113,6 +111,5 @@ def _losses(logits: Tensor, dense: Tensor, targets: Tensor) -> tuple[Tensor, Ten
 @torch.inference_mode()
 def first_broken(loaded: Loaded, window: Tensor) -> int:
     """The first layer whose output on a window (length,) is not finite; the number of layers if all are."""
-    calls = record(loaded.model, loaded.layers, window[None].to(loaded.model.device))
-    finite = [bool(torch.isfinite(call.exit).all()) for call in calls]
+    finite = [bool(torch.isfinite(call.exit).all()) for call in loaded.record(window[None])]
     return finite.index(False) if False in finite else len(finite)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from core.ask.requests import ExportRequest
 from core.ask.settings import PrunedSpec, Setting, Sparsity
 from core.ask.studies import EvaluationRequest, Point, StudyRequest, StudySpec, TaskSpec
 from core.base.errors import UserError
+from core.base.spec import Array, frozen
 from core.evaluate import zeroshot
 from core.kinds.selection import pattern
 from core.measure.pruning import Plan, prune_layers
@@ -25,16 +25,17 @@ from core.plan.spread import linear_parameters, spread
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
-from core.store.results import Array
+
+Texts = dict[str, Windows]  # calibration texts by the key of their spec
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Resolved:
     """A study request made exact: its spec, and the texts and tasks behind the hashes."""
 
     spec: StudySpec
     text: Windows
-    calibration: dict[str, Windows]  # by the key of their spec
+    calibration: Texts
     tasks: dict[str, zeroshot.Task]  # by name
 
     @property
@@ -85,7 +86,7 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
     """
     text = windows(request.evaluation.text, loaded)
     found = _tasks(request.evaluation)
-    calibration: dict[str, Windows] = {}
+    calibration: Texts = {}
     points = tuple(
         point(setting, request, loaded, store, calibration) if setting else Point(setting=None, pruned=None)
         for setting in request.points
@@ -109,7 +110,7 @@ def point(
     request: StudyRequest | ExportRequest,
     loaded: Loaded,
     store: Store,
-    calibration: dict[str, Windows],
+    calibration: Texts,
 ) -> Point:
     """One setting made exact; its calibration windows are added to `calibration`.
 
@@ -164,7 +165,7 @@ def sparsities(setting: Setting, loaded: Loaded, profile: Profile | None) -> Spa
 def prune(
     loaded: Loaded,
     pruned: PrunedSpec,
-    calibration: dict[str, Windows],
+    calibration: Texts,
     step: Callable[[int], None],
     warn: Callable[[str], None],
 ) -> Array:
@@ -187,4 +188,4 @@ def plan(pruned: PrunedSpec) -> Plan:
 
 def count_zeros(loaded: Loaded) -> Array:
     """Fraction of zeros in every linear, (layers, linears)."""
-    return anatomy.of_each(loaded.layers, lambda weight: float((weight == 0).float().mean()), anatomy.linears)
+    return anatomy.of_each(loaded.layers, anatomy.zeros, anatomy.linears)

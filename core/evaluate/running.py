@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
@@ -21,11 +21,11 @@ from core.measure.pruning import restored
 from core.models import work
 from core.models.loading import Loaded
 from core.models.outline import Outline
-from core.models.progress import Account, Report
+from core.models.progress import Account
 from core.models.provenance import provenance, relative
 from core.store import parts
 from core.store.cache import Entry, Store
-from core.store.results import Array, Evaluated, ZeroShot, merged
+from core.store.results import Array, Evaluated, ZeroShot
 
 PIECE = 8  # windows per saved part
 
@@ -39,13 +39,9 @@ class Run:
     resolved: Resolved
     store: Store
     shape: Outline
-    report: Report
+    account: Account
     share: Share | None = None  # None: all of it
-    account: Account = field(init=False)
     at: str = "the dense model"  # what is evaluated now, as charts call it
-
-    def __post_init__(self) -> None:
-        self.account = Account(self.report)
 
     @property
     def spec(self) -> StudySpec:
@@ -75,12 +71,14 @@ class Run:
             UserError: a setting that cannot be.
             Cancelled: the report function said so; finished pieces stay.
         """
-        lacking = (each for each in self._mine() if self._lacks_losses(each) or self._lacking_tasks(each))
-        pending = {each.pruned: each for each in lacking}
-        losses = [each for each in pending.values() if self._lacks_losses(each)]
-        self.account.planned = self.account.done + sum(map(self._left, pending.values())) + self._reading * bool(losses)
-        reference = self._reference() if losses else None
-        for each in pending.values():
+        pending = [each for each in self._mine() if self._lacks_losses(each) or self._lacking_tasks(each)]
+        reads = any(map(self._lacks_losses, pending))
+        self.account.planned = self.account.done + sum(map(self._left, pending)) + self._reading * reads
+        reference, tokens = None, self.resolved.text.tokens
+        if reads:
+            with self._counted("window", self._reading, len(tokens)) as step:
+                reference = perplexity.reference(self.loaded, tokens, step)
+        for each in pending:
             self._point(each, reference)
 
     # -- what is missing --------------------------------------------------------------------------------------------
@@ -119,11 +117,6 @@ class Run:
 
     # -- doing it ---------------------------------------------------------------------------------------------------
 
-    def _reference(self) -> Tensor:
-        tokens = self.resolved.text.tokens
-        with self._counted("window", self._reading, len(tokens)) as step:
-            return perplexity.reference(self.loaded, tokens, step)
-
     @contextmanager
     def _counted(
         self, what: str, took: float, of: int, first: int = 0, count: int | None = None
@@ -135,7 +128,7 @@ class Run:
             first, count: those that are done here, unless it is all.
         """
         yield lambda done, *_: self._say(f"{what} {first + done} of {of}", took * done / max(of, 1))
-        self.account.add(took * (of if count is None else count) / max(of, 1))
+        self.account.done += took * (of if count is None else count) / max(of, 1)
 
     def _point(self, point: Point, reference: Tensor | None) -> None:
         self.at = naming.setting(point.setting) if point.setting else "dense"
@@ -158,7 +151,7 @@ class Run:
                 self._task(unit, about)
 
     def _prune(self, point: Point, warnings: list[str]) -> Array:
-        step = self.account.by_layer(f"{self.at}: pruned", self.shape.layers, self._pruning(point))
+        step = self.account.steps(f"{self.at}: pruned", self.shape.layers, self._pruning(point))
         return prune(self.loaded, point.pruned, self.resolved.calibration, step, warnings.append)
 
     def _broke(self, point: Point, zeros: Array, reason: Broken, about: dict) -> None:
@@ -194,9 +187,8 @@ class Run:
                 parts.save(self.store, unit, first, part, time.perf_counter() - began)
             self.account.parts += 1
             self._say(f"saved {first + len(piece)} of {len(tokens)} windows")
-        pieces = [part for _, part in sorted(parts.finished(self.store, unit).items())]
+        whole = parts.partial(self.store, unit)
         if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
-            whole = merged(pieces)
             self._save_losses(point, whole, self._first_broken(whole.nll), about)
 
     def _first_broken(self, losses: Array) -> int | None:
@@ -235,7 +227,7 @@ class Run:
     # -- telling ----------------------------------------------------------------------------------------------------
 
     def _provenance(self) -> dict:
-        return provenance(self.loaded, self.resolved.files, self.store, self.loaded.model.device)
+        return provenance(self.loaded, self.resolved.files, self.store)
 
     def _say(self, line: str, took: float = 0.0) -> None:
-        self.account.say(f"{self.at}: {line}", work=took)
+        self.account.say(f"{self.at}: {line}", took)

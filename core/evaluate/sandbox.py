@@ -13,7 +13,6 @@ import subprocess
 import sys
 from datetime import datetime
 from functools import cache, partial
-from pathlib import Path
 from time import monotonic
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -22,11 +21,12 @@ from jinja2 import BaseLoader, StrictUndefined, Template, TemplateError
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from core.base.paths import PROJECT
+
 SECONDS, ALLOWANCE = 5, 300  # that a template may take once, and those of a task in all
 MEMORY = 2**30  # bytes that its process may take, where the system can say so
 LONGEST, MOST_WRITTEN = 2**18, 2**28  # characters that a template may write once, and those of a task in all
-MOMENT = "\0moment"  # the key of one, which JSON data may hold, as JSON itself cannot say it
-PROJECT = Path(__file__).resolve().parent.parent.parent
+MOMENT = "\0moment"  # the key of one, which data may hold and JSON cannot say
 
 
 class Sandbox(ImmutableSandboxedEnvironment):

@@ -38,7 +38,7 @@ class Run:
     loaded: Loaded
     store: Store
     shape: Outline
-    report: Report
+    account: Account  # of all stages as one run
     stage: Stage
     left_out: list[str] = field(default_factory=list)
     forecasts: dict[str, Prediction] = field(default_factory=dict)  # of allocations before they were evaluated
@@ -50,7 +50,6 @@ class Run:
     request: BestRequest = field(init=False)  # as asked, every role with its documents
     costs: dict[str, float] = field(init=False)  # FLOP of every stage at most
     profile: Profile = field(init=False)
-    account: Account = field(init=False)  # of all stages as one run
     ahead: float = field(init=False)  # FLOP of stages to come, at most
 
     def run(self) -> Entry:
@@ -64,7 +63,6 @@ class Run:
         self.request = with_documents(self.asked)
         texts = texts_of(self.request, self.loaded)
         self.costs = search_plan.planned(self.request, self.shape)
-        self.account = Account(self.report)
         self.ahead = sum(self.costs.values())
         self.costs["selection"] /= search_plan.most(self.request)  # of one setting
         self.profile = self._profile(texts)
@@ -85,7 +83,7 @@ class Run:
         )
         files = list(dict.fromkeys([path for each in texts.values() for path in each.files]))
         self.store.remember(self.asked, spec, [*self.loaded.source.watched, *files])
-        told = provenance(self.loaded, files, self.store, self.loaded.model.device) | {
+        told = provenance(self.loaded, files, self.store) | {
             "text": texts["final"].label,
             "texts": {role: each.label for role, each in texts.items()},
             "request": json.loads(relative(self.request.model_dump_json())),
@@ -231,7 +229,7 @@ class Run:
         def tell(progress: Progress) -> None:
             account.planned = account.done + (progress.total * 1e6 or most) + self.ahead
             account.parts = saved + progress.parts
-            account.say(f"{name}: {progress.line}", progress.layer, progress.done * 1e6)
+            account.say(f"{name}: {progress.line}", progress.done * 1e6)
 
         entry = self.stage(asked, tell)
         account.done = account.highest

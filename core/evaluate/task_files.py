@@ -11,19 +11,18 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import yaml
+from pydantic import ConfigDict, Field, create_model
 
 from core.base import access
 from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.formats import gist
 from core.base.paths import exists, read_text, readable, resolved
-from core.base.spec import checked
-from core.evaluate.task_schema import Keys
+from core.base.spec import Spec, checked, frozen
 from core.models.file_hashes import sha256
 
 SIGNS = re.compile(rb'"((?:[^"\\]++|\\.)*+)"?(\s*:)?|[][{}]', re.DOTALL)  # of JSON; possessive: nothing is remembered
@@ -31,13 +30,59 @@ DEEPEST = 100  # brackets within each other: what reads JSON may break where the
 WIDEST = 10**7  # values, counting those that rows leave out: they are read one by one all the same
 MOST_FILES = 10  # a task's own, and those that it includes
 
+# --- the keys of a task over choices, and the values that each may have ---------------------------------------------
 
-@dataclass(frozen=True, eq=False)
+Config = dict[str, Any]
+Names = str | list[str]
+Count = Annotated[int, Field(ge=0, le=100)]
+
+
+class Plain(Spec):
+    """Values are of the very type: `"3"` is no number, as it is none for lm-eval."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class Metric(Plain):
+    metric: Literal["acc", "acc_norm"]
+    aggregation: Literal["mean"] = "mean"
+    higher_is_better: bool = True
+
+
+class Reading(Plain):
+    """How datasets reads data files: what would write or read elsewhere is not among it."""
+
+    data_files: dict[str, str]
+    field: str | None = None
+    delimiter: Annotated[str, Field(max_length=1)] | None = None
+    keep_default_na: bool = True
+
+
+TEXTS = (
+    "doc_to_text gen_prefix fewshot_delimiter target_delimiter task_alias dataset_name training_split validation_split "
+    "test_split fewshot_split description doc_to_decontamination_query"
+)
+Keys = create_model(
+    "Keys", __base__=Plain, **dict.fromkeys(TEXTS.split(), (str | None, None)),
+    task=(Annotated[str, Field(max_length=200, pattern=r"^[^\s\x00-\x1f]+$")], ...), tag=(Names | None, None),
+    dataset_path=(Literal["csv", "json"], ...),  # whose columns are text and numbers, and nothing that is opened
+    dataset_kwargs=(Reading, ...), num_fewshot=(Count | None, None),
+    fewshot_config=(dict[Literal["sampler"], Literal["default", "first_n"]] | None, None),
+    output_type=(str, ...), doc_to_choice=(Names, ...), doc_to_target=(str | int | list[int], ...),
+    metric_list=(list[Metric] | None, None), repeats=(Literal[1], 1), should_decontaminate=(bool, False),
+    metadata=(Any, None),
+)  # fmt: skip
+
+
+# --- a folder ------------------------------------------------------------------------------------------------------
+
+
+@frozen
 class TaskFile:
     """A task as its YAML file, and what that includes, define it."""
 
     name: str
-    config: dict[str, Any]
+    config: Config
     sources: tuple[Path, ...]  # the YAML file first, then what it includes
 
     @property
@@ -68,7 +113,7 @@ def read(folder: Path) -> dict[str, TaskFile]:
     return found
 
 
-def with_data(task: TaskFile) -> tuple[dict[str, Any], tuple[Path, ...], str]:
+def with_data(task: TaskFile) -> tuple[Config, tuple[Path, ...], str]:
     """The configuration with absolute paths to its data; the YAML files and the data files; the hash of their content.
 
     Paths are taken as written from the working directory, as lm-eval takes them, or else from the YAML file's folder.
@@ -154,9 +199,9 @@ def content(paths: Iterable[Path]) -> str:
     return whole.hexdigest()
 
 
-def _merged(path: Path) -> tuple[dict[str, Any], tuple[Path, ...]]:
+def _merged(path: Path) -> tuple[Config, tuple[Path, ...]]:
     """A file's keys over those of what it includes, and all files that were read."""
-    merged: dict[str, Any] = {}
+    merged: Config = {}
     sources: list[Path] = []
     while path:
         if len(sources) == MOST_FILES:
@@ -177,7 +222,7 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _parsed(path: Path) -> Config:
     text = read_text(access.inside(path), "task file")
     try:
         plain = json.dumps(yaml.load(text, _Loader), ensure_ascii=False).encode()  # what JSON cannot hold is not

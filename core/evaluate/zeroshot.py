@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,13 @@ from jinja2.exceptions import SecurityError
 
 from core.base.errors import UserError
 from core.base.formats import gist
+from core.base.spec import Array, frozen
 from core.evaluate import task_files
 from core.models.loading import Loaded
-from core.store.results import Array, ZeroShot
+from core.store.results import ZeroShot
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Task:
     """A task that can be scored. `content` says what is asked: equal contents, equal examples and prompts."""
 

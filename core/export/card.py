@@ -12,9 +12,9 @@ from yaml import YAMLError
 
 from core.base.escape import plain
 from core.base.formats import per_cent
+from core.base.spec import Array, frozen
 from core.models.sources import HUB_ID, Source
 from core.store.files import pretty
-from core.store.results import Array
 
 NO_NAME = {"", "other", "unknown", "none", "null"}
 
@@ -68,7 +68,7 @@ class Card:
     key: str = ""  # of the record in the cache
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Exported:
     """A folder that was loaded back and compared.
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from core.base.formats import per_cent
@@ -18,6 +17,7 @@ from core.kinds.selection import Pattern
 from core.models import anatomy, placement
 from core.models.loading import Loaded, load_tokenizer
 from core.models.placement import pieces, streamed
+from core.models.replay import Layers
 from core.models.saving import FOREIGN
 from core.models.weights import by_layers
 from core.store.results import Array
@@ -30,16 +30,16 @@ LONGEST = 64  # tokens of it that are run
 TOLERANCE = 1e-6  # of the largest logit
 
 
-def count(layers: Sequence[nn.Module]) -> Array:
+def count(layers: Layers) -> Array:
     """(layers, linears) fraction of zeros, counted; NaN where a layer has fewer linears than another.
 
     Raises:
         UserError: a layer cannot be pruned.
     """
-    return anatomy.of_each(layers, lambda weight: int((weight == 0).sum())) / anatomy.parameters(layers)
+    return anatomy.of_each(layers, anatomy.zeros)
 
 
-def off_pattern(layers: Sequence[nn.Module], pattern: Pattern, planned: Array) -> list[str]:
+def off_pattern(layers: Layers, pattern: Pattern, planned: Array) -> list[str]:
     """How many linears keep more weights in a group of consecutive inputs than the pattern allows, in words.
 
     Args:
@@ -50,7 +50,7 @@ def off_pattern(layers: Sequence[nn.Module], pattern: Pattern, planned: Array) -
     return [f"{broken} linears are not in the pattern {pattern.name}"] if broken else []
 
 
-def off_plan(zeros: Array, layers: Sequence[nn.Module], planned: Array, before: Array | None) -> list[str]:
+def off_plan(zeros: Array, layers: Layers, planned: Array, before: Array | None) -> list[str]:
     """The linears whose zeros are not the planned ones within one weight per row, in words.
 
     Args:
@@ -101,7 +101,8 @@ def reload(loaded: Loaded, folder: Path) -> tuple[list[str], float]:
         difference = _relative(_logits(loaded.model, ids), _logits(model, ids))
     if difference > TOLERANCE:
         unlike.append(f"the logits differ by {difference:.2g} of the largest one")
-    unlike += [f"config.json has {name}" for name in FOREIGN if _has(model.config, name)]
+    told = [vars(each) for each in (model.config, model.config.get_text_config())]
+    unlike += [f"config.json has {name}" for name in FOREIGN if any(each.get(name) is not None for each in told)]
     return unlike, difference
 
 
@@ -110,10 +111,6 @@ def _follows(weight: Tensor, pattern: Pattern) -> bool:
         return False
     kept = (weight != 0).unflatten(-1, (-1, pattern.of)).sum(-1)
     return bool((kept <= pattern.kept).all())
-
-
-def _has(config: Any, name: str) -> bool:
-    return any(getattr(each, name, None) is not None for each in (config, config.get_text_config()))
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
@@ -132,7 +129,7 @@ def _unlike_tokens(ours: PreTrainedTokenizerBase, theirs: PreTrainedTokenizerBas
     return [f"{what} differs" for what, (mine, other) in pairs.items() if mine != other]
 
 
-def _unlike_weights(loaded: Loaded, model: PreTrainedModel, layers: Sequence[nn.Module]) -> list[str]:
+def _unlike_weights(loaded: Loaded, model: PreTrainedModel, layers: Layers) -> list[str]:
     names = [each.state_dict().keys() for each in (loaded.model, model)]
     if names[0] != names[1]:
         return [f"other weights than in memory: {', '.join(sorted(names[0] ^ names[1])[:3])}"]
@@ -160,7 +157,7 @@ def _relative(ours: Tensor, theirs: Tensor) -> float:
 
 
 @contextmanager
-def _where_alike(loaded: Loaded, model: PreTrainedModel, layers: Sequence[nn.Module]) -> Iterator[None]:
+def _where_alike(loaded: Loaded, model: PreTrainedModel, layers: Layers) -> Iterator[None]:
     """Both models on the CPU; or, where one is streamed, the other beside it."""
     where = loaded.model.device
     if streamed(loaded.layers):

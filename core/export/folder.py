@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import gc
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from core.ask import naming
+from core.ask.inputs import ModelSpec
 from core.ask.requests import ExportRequest, ExportSpec
+from core.ask.settings import PrunedSpec
+from core.base.errors import UserError
+from core.base.formats import several
 from core.base.paths import resolved
-from core.evaluate.resolving import point, prune
-from core.export import journal
-from core.export.card import RECIPE, Card, Exported, card_text, recipe_json, size_words
-from core.export.card_facts import card_of, measured
+from core.evaluate.resolving import Texts, point, prune
+from core.export import target
+from core.export.card import RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
 from core.export.checking import count, off_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
 from core.kinds.selection import pattern
@@ -25,13 +28,15 @@ from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.placement import stored
 from core.models.progress import Account, Report
-from core.models.provenance import provenance
+from core.models.provenance import provenance, relative
 from core.models.saving import save
-from core.models.windows import Windows
+from core.results import evaluations
 from core.store.cache import Entry, Store
-from core.store.files import flush, readable, temporary_path, temporary_prefix
+from core.store.files import flush, readable, temporary_folder, temporary_path
+from core.store.provenance_schema import without_folders
 from core.store.results import Array
 
+Numbers = list[tuple[str, str, str]]  # what a study measured: name, value, protocol
 Step = Callable[[str], None]  # told what happens next; may raise Cancelled
 
 
@@ -70,24 +75,32 @@ def export(
     of_pattern = off_pattern(loaded.layers, pattern(asked), planned) if asked else []
     _insist(off_plan(zeros, loaded.layers, planned, before) + of_pattern)
     if store:
-        journal.begin(store, folder)
-    temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(folder.name), dir=folder.parent))
-    try:
+        target.begin(store, folder)
+    with temporary_folder(folder) as temporary:
         step("Writing the pruned model")
         save(loaded.model, loaded.layers, loaded.tokenizer, temporary)
         step("Loading it back and comparing")
         unlike, difference = reload(loaded, temporary)
         _insist(unlike)
         gc.collect()  # the copy's weights are views of the files, and Windows renames no folder with open files
-        exported = _exported(loaded, folder, temporary, planned, zeros, difference)
+        exported = Exported(
+            path=folder,
+            bytes=sum(path.stat().st_size for path in temporary.glob("*.safetensors")),
+            files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
+            achieved=zeros,
+            difference=difference,
+            dense_bytes=sum(tensor.nbytes for tensor in stored(loaded.model).values()),
+            linears=tuple(tuple(linear.name for linear in anatomy.prunable(layer)) for layer in loaded.layers),
+            weights=anatomy.parameters(loaded.layers),
+            planned=planned,
+            dtype=loaded.spec.dtype,
+        )
         (temporary / "README.md").write_text(card_text(card, exported), encoding="utf-8")
         (temporary / RECIPE).write_bytes(recipe_json(card, exported))
         readable(temporary)
         check_target(folder, overwrite, 0, loaded.source.folder, store)  # somebody may have written there meanwhile
         ready(exported)
         _put_in_place(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     step(f"Exported to {folder}")
     return exported
 
@@ -100,27 +113,10 @@ def _insist(wrong: list[str]) -> None:
         )
 
 
-def _exported(
-    loaded: Loaded, folder: Path, temporary: Path, planned: Array, zeros: Array, difference: float
-) -> Exported:
-    return Exported(
-        path=folder,
-        bytes=sum(path.stat().st_size for path in temporary.glob("*.safetensors")),
-        files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
-        achieved=zeros,
-        difference=difference,
-        dense_bytes=sum(tensor.numel() * tensor.element_size() for tensor in stored(loaded.model).values()),
-        linears=tuple(tuple(linear.name for linear in anatomy.prunable(layer)) for layer in loaded.layers),
-        weights=anatomy.parameters(loaded.layers),
-        planned=planned,
-        dtype=loaded.spec.dtype,
-    )
-
-
 def _put_in_place(temporary: Path, folder: Path) -> None:
     """Rename, safe from a power cut too; what lay there is deleted once the new folder stands, or comes back."""
     flush(*temporary.rglob("*"), temporary)
-    former = temporary_path(folder, journal.FORMER)
+    former = temporary_path(folder, target.FORMER)
     if earlier := folder.exists():
         folder.rename(former)
     try:
@@ -141,23 +137,23 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         Cancelled: the report function said so; nothing is left behind.
     """
     folder = Path(request.folder)
-    calibration: dict[str, Windows] = {}
+    calibration: Texts = {}
     pruned = point(request.setting, request, loaded, store, calibration).pruned
     spec = ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder))
-    finished = journal.stands(store, folder, spec)  # made by a run that was killed before it could say so
-    if finished:
+    finished = target.stands(store, folder)
+    if finished and finished.spec == spec:  # made by a run that was killed before it could say so
         return finished
     check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
     numbers = measured(request, store, loaded.spec, pruned)
     account = Account(report, work.pruning(shape, request.calibration, request.setting.treatment))
-    step = account.by_layer("pruned", shape.layers, account.planned)
+    step = account.steps("pruned", shape.layers, account.planned)
     warnings: list[str] = []
     before = count(loaded.layers)
 
     def record(made: Exported) -> None:
         """Store what was made before it gets its name: a record without its folder is no harm."""
         files = [path for each in calibration.values() for path in each.files]
-        told = provenance(loaded, files, store, loaded.model.device) | {"warnings": warnings, "size": size_words(made)}
+        told = provenance(loaded, files, store) | {"warnings": warnings, "size": size_words(made)}
         told |= {name: getattr(made, name) for name in ("bytes", "dense_bytes", "difference", "sparsity")}
         store.save(spec, None, told | {"folder": request.folder, "setting": request.setting.name})
 
@@ -168,6 +164,75 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
             planned = np.array(pruned.sparsity)
             export(loaded, folder, card, planned, request.overwrite, account.say, before, store, record)
         except BaseException:
-            journal.end(store, folder)
+            target.end(store, folder)
             raise
     return store.get(spec)
+
+
+# --- what the card tells ---------------------------------------------------------------------------------------------
+
+
+def card_of(request: ExportRequest, loaded: Loaded, numbers: Numbers, spec: ExportSpec, calibration: Texts) -> Card:
+    """The card of an export, its recipe as JSON values.
+
+    Args:
+        numbers: from `measured`.
+        calibration: the texts that it was calibrated on.
+    """
+    setting = request.setting
+    recipe = spec.pruned.model_dump(mode="json", exclude={"calibration", "method"}) | {
+        "target": setting.allocation.target,
+        "allocation": setting.allocation.model_dump(mode="json"),
+        "calibration": None,
+    }
+    for each in calibration.values():
+        recipe["calibration"] = {
+            "text": each.label,
+            "content": each.spec.content,
+            "windows": each.spec.sequences,
+            "length": each.spec.length,
+            "seed": setting.calibration_seed,
+        }
+    return Card(
+        title=f"{loaded.source.label}, {naming.setting(setting)}",
+        base_model=loaded.source.label,
+        base_source=without_folders(relative(request.model)),
+        licence=licence_of(loaded.source),
+        recipe=recipe,
+        numbers=numbers,
+        key=spec.key,
+    )
+
+
+def measured(request: ExportRequest, store: Store, model: ModelSpec, pruned: PrunedSpec) -> Numbers:
+    """What a study measured of the setting, the dense model and the uniform twin: name, value, protocol.
+
+    Raises:
+        UserError: what the study measured under this setting's name is not what is exported.
+    """
+    if request.study is None:
+        return []
+    found = evaluations.load(store, store.by_key(request.study, ("study",)))
+    own = found.single(request.setting)
+    if own is None:
+        raise UserError(f"study {request.study} has not measured {request.setting.name}: name one that has, or none")
+    if (found.spec.model, own.result.pruned) != (model, pruned):
+        raise UserError(
+            f"study {request.study} measured {request.setting.name} on other files than are here now (the model, the "
+            "calibration text or the profile differs), so its numbers are not this export's: evaluate it again first"
+        )
+    text = found.spec.text
+    protocol = (
+        f"{found.provenance.get('text')}, {text.sequences} windows of {text.length} tokens{found.entries[0].mark}"
+    )
+    rows = {"dense": found.dense, "this model": own}
+    twin = own.uniform
+    if twin is not None:
+        rows["uniform sparsity, same target"] = twin
+    numbers = [(f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items()]
+    for name, each in rows.items():
+        for task, answers in each.result.tasks.items():
+            numbers.append(
+                (f"{task.name}, {name}", f"{answers.acc.mean():.3f}", f"acc, {several(len(answers.acc), 'example')}")
+            )
+    return numbers

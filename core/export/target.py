@@ -1,7 +1,12 @@
-"""Whether a folder may be written to, told before any work is done."""
+"""Folders of exports: whether one may be written to, told before any work is done, and notes of those under way.
+
+A note stays in the cache until its run is done, so a killed export leaves no copy of a model behind, and the folder
+that it had finished is known.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -10,12 +15,11 @@ from core.base import access
 from core.base.errors import UserError
 from core.base.escape import brief
 from core.base.paths import json_value, resolved
-from core.export import journal
 from core.export.card import RECIPE
 from core.models.sources import NotHere, locate, outlined
 from core.models.work import BYTES
-from core.store.cache import HOME, Store
-from core.store.files import temporary_path
+from core.store.cache import HOME, Entry, Store
+from core.store.files import abandoned, sealed, temporary_path, unsealed, write_file
 
 BESIDE_WEIGHTS = 50_000_000  # bytes kept for tokenizer, card and headers
 
@@ -70,7 +74,7 @@ def check_early(folder: Path, overwrite: bool, model: str, revision: str | None,
     Raises:
         UserError: as `check_target`; or there is no such model.
     """
-    if journal.stands(store, folder):
+    if stands(store, folder):
         return
     try:
         source = locate(model, store, revision, fetch=False)
@@ -122,9 +126,59 @@ def _check_parent(parent: Path, needed: int) -> None:
 
 def _check_name(folder: Path) -> None:
     try:
-        resolved(temporary_path(folder, journal.FORMER))
+        resolved(temporary_path(folder, FORMER))
     except UserError as error:
         raise UserError(
             f"the folder name {brief(folder.name)} is too long for an export, which has a longer one while it is "
             "written: choose a shorter one"
         ) from error
+
+
+# --- exports under way ---------------------------------------------------------------------------------------------
+
+FORMER = "former"  # in the temporary name of the export that another takes the place of
+
+
+def begin(store: Store, folder: Path) -> None:
+    """Note that a folder is to be written."""
+    write_file(_note(store, folder), sealed({"folder": str(folder)}))
+
+
+def end(store: Store, folder: Path) -> None:
+    """Forget it: the folder stands and its run is done, or it came to nothing."""
+    _note(store, folder).unlink(missing_ok=True)
+
+
+def stands(store: Store, folder: Path) -> Entry | None:
+    """The record of a folder that a killed export had finished, or None."""
+    if not _note(store, folder).is_file():
+        return None
+    try:
+        key = json_value(folder / RECIPE, "settings file")["key"]
+    except (UserError, KeyError, TypeError):  # it was never finished, or is no more
+        return None
+    return next((each for each in store.entries("export") if each.key == key), None)
+
+
+def sweep(store: Store) -> None:
+    """Delete copies that killed exports left beside their targets, and forget targets where nothing stands."""
+    for path in sorted(store.root.glob("exporting/[!.]*.json")):
+        note = unsealed(path)
+        folder = Path(note["folder"]) if note else None
+        if folder:
+            _clear(folder)
+        if not folder or not (stands(store, folder) or any(folder.parent.glob(f".{folder.name}-*"))):
+            path.unlink(missing_ok=True)
+
+
+def _clear(folder: Path) -> None:
+    for path in abandoned(folder.parent, folder.name):
+        if path.name.rpartition("-")[2].startswith(FORMER) and not folder.exists():
+            path.rename(folder)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _note(store: Store, folder: Path) -> Path:
+    name = hashlib.sha256(str(resolved(folder)).encode()).hexdigest()[:16]
+    return store.root / "exporting" / f"{name}.json"

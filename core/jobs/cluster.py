@@ -150,19 +150,15 @@ def _watch(
         shares = [queue.job(store, each.key) for each in shares]
         report(_progress(shares))
         for each in shares:
-            _check(job, each, not left)
+            if each.state == "cancelled":
+                raise Cancelled
+            if each.state == "failed":
+                job.note(each.log)
+                raise (UserError if each.status.bad_request else RuntimeError)(each.status.error)
+            if not left and each.state != "done":
+                raise RuntimeError(f"a share was lost too often: {each.request.title}")
     results, kind = {each.status.result for each in shares}, BY_REQUEST[type(job.request)].kind
     return next((entry for entry in store.entries(kind) if entry.key in results), None)
-
-
-def _check(job: Job, share: Job, over: bool) -> None:
-    if share.state == "cancelled":
-        raise Cancelled
-    if share.state == "failed":
-        job.note(share.log)
-        raise (UserError if share.status.bad_request else RuntimeError)(share.status.error)
-    if over and share.state != "done":
-        raise RuntimeError(f"a share was lost too often: {share.request.title}")
 
 
 def _progress(shares: list[Job]) -> Progress:

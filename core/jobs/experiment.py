@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import replace
+from typing import Any
 
-from core.ask.jobs import Request
+from core.ask.jobs import BY_REQUEST, Request, Share, ShareRequest
+from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec, expanded, identified, methods_of
+from core.ask.requests import BestRequest, ExportRequest
+from core.ask.studies import StudyRequest
+from core.base.errors import UserError
+from core.base.escape import brief
+from core.evaluate.resolving import check, resolve
+from core.evaluate.running import Run
 from core.jobs.bench import Bench
-from core.jobs.work import run
-from core.models import placement
-from core.models.loading import Loaded
-from core.models.progress import Report, silent
+from core.measure.checkpoint_diff import outside, refuse_unlike, tensors
+from core.measure.sweep import Sweep
+from core.models import anatomy, placement
+from core.models.loading import Loaded, Reader, load
+from core.models.progress import Account, Progress, Report, silent
+from core.models.provenance import provenance, relative
+from core.models.sources import Source, locate, outlined
+from core.models.windows import Windows, windows
+from core.store import parts
 from core.store.cache import Entry, Store
 
 
@@ -34,8 +48,158 @@ def get(
         Cancelled: the report function said so.
     """
     store = store or Store()
-    found = store.find(request)
+    if found := store.find(request):
+        return found
+    return run(request, Bench(store, placement.device(device), report, {} if models is None else models, engine))
+
+
+def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -> Entry:
+    store = bench.store
+    loaded = bench.load(request, lambda reader: _located(request, reader, store))
+    text, others = _located(request, loaded, store)
+    profile = _profile(request, loaded, text, others)
+    files = [path for source in (loaded.source, *others.values()) for path in source.watched]
+    store.remember(request, profile, [*files, *text.files])
+    found = store.find(request)  # under another name, or once before this cache knew the request
     if found:
         return found
-    bench = Bench(store, placement.device(device), report, {} if models is None else models, engine)
-    return run(request, bench)
+    shape, sweep = bench.place(loaded), None
+    beside = {each.fingerprint: _reference(each, loaded, bench) for each in others.values()}
+    while sweep is None or (share is None and parts.missing(store, profile)):  # a result that shared a unit was deleted
+        sweep = Sweep(loaded, text, profile, store, shape, Account(bench.report), bench.engine, share, beside)
+        sweep.run()
+    origin = {"model_source": relative(request.model), "revision": request.revision}
+    origin |= {"text_source": relative(request.text.source), "documents": request.text.documents}
+    told = _measured(bench, profile, sweep) | origin | {"text": text.label, "seed": request.text.seed}
+    told |= provenance(loaded, text.files, store)
+    if others:
+        told["checkpoints"] = {source.fingerprint: relative(typed) for typed, source in others.items()}
+        told |= {"tensors": tensors(loaded.layers), "outside": outside(loaded)}
+    return parts.save_view(store, profile, told)
+
+
+def _located(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> tuple[Windows, dict[str, Source]]:
+    """The text of a request, and where the other checkpoints lie, by what was typed.
+
+    Raises:
+        UserError: the text is too short, there is no such checkpoint, or it is the model itself.
+    """
+    text = windows(request.text, mine)
+    typed = [each.perturbation.source for each in request.measurements if each.perturbation.compares]
+    others = {each: locate(each, store) for each in typed}
+    for source in others.values():
+        if source.fingerprint == mine.source.fingerprint:
+            raise UserError(
+                f"{mine.source.label} and {source.label} are the same checkpoint, equal file by file: name another one"
+            )
+    return text, others
+
+
+def _reference(source: Source, mine: Loaded, bench: Bench) -> Loaded:
+    """Another checkpoint in memory beside the model, where it runs.
+
+    Raises:
+        UserError: it cannot be loaded, is not of the model's architecture and vocabulary, or equals it.
+    """
+    bench.report(Progress(f"loading {source.label}"))
+    other = load(source, mine.spec.dtype, bench.store)
+    refuse_unlike(mine, other)
+    bench.place(other)
+    return other
+
+
+def _profile(request: MeasureRequest, loaded: Loaded, text: Windows, others: Mapping[str, Source]) -> ProfileSpec:
+    """The request made exact."""
+    asked = identified(request.measurements, {typed: other.fingerprint for typed, other in others.items()})
+    return ProfileSpec(
+        model=loaded.spec,
+        text=text.spec,
+        measurements=_of_linears(asked, loaded),
+        prunable=anatomy.is_prunable(loaded.layers),
+        removal=request.removal,
+        methods=methods_of(request.measurements),
+    )
+
+
+def _measured(bench: Bench, profile: ProfileSpec, sweep: Sweep) -> dict[str, Any]:
+    """Provenance of a sweep: its engine, warnings, and the seconds of all units, those of earlier runs included."""
+    units = [parts.summary(bench.store, profile.unit(each)) for each in profile.measurements]
+    replays = [sweep.replay, *(unit["replay_error"] for unit in units)]
+    seconds = {"loading": bench.loading, **sweep.seconds, "sweep": sum(unit["seconds"] for unit in units)}
+    return {
+        "engine": sweep.engine,
+        "replay_error": max((each for each in replays if each is not None), default=None),
+        "warnings": list(dict.fromkeys(text for unit in units for text in unit["warnings"])),
+        "seconds": {name: round(value, 2) for name, value in seconds.items()},
+    }
+
+
+def _of_linears(asked: Iterable[Measurement], loaded: Loaded) -> tuple[Measurement, ...]:
+    """The same measurements with `each` linear that every layer has by its name.
+
+    Raises:
+        UserError: one linear is to be pruned alone that a layer lacks.
+    """
+    held = [[each.name for each in anatomy.linears(layer)] for layer in loaded.layers]
+    shared = [name for name in held[0] if all(name in each for each in held)]
+    found = expanded(asked, shared)
+    alone = {each.perturbation.linear for each in found if hasattr(each.perturbation, "linear")}
+    for index, names in enumerate(held):
+        if lacking := sorted(alone.difference(names)):
+            raise UserError(
+                f"layer {index} of {loaded.source.label} has no linear {brief(lacking[0])}: prune alone only "
+                f"what every layer has ({', '.join(shared) or 'nothing here'}), or whole layers"
+            )
+    return found
+
+
+def evaluate(request: StudyRequest, bench: Bench, share: Share | None = None) -> Entry:
+    loaded = bench.load(request, _checked(request, bench))
+    resolved = resolve(request, loaded, bench.store)
+    bench.store.remember(request, resolved.spec, [*loaded.source.watched, *resolved.watched])
+    if found := bench.store.find(request):
+        return found
+    return Run(loaded, request, resolved, bench.store, bench.place(loaded), Account(bench.report), share).run()
+
+
+def share(request: ShareRequest, bench: Bench) -> Entry:
+    do = measure if isinstance(request.whole, MeasureRequest) else evaluate
+    return bench.store.find(request.whole) or do(request.whole, bench, request.share)
+
+
+def export(request: ExportRequest, bench: Bench) -> Entry:
+    from core.export import folder
+
+    loaded = bench.load(request, _checked(request, bench))
+    return folder.run(request, loaded, bench.store, bench.place(loaded), bench.report)
+
+
+def search(request: BestRequest, bench: Bench) -> Entry:
+    from core.evaluate.search import Run as Search
+    from core.evaluate.search import texts_of, with_documents
+
+    def stage(asked: Request, report: Report) -> Entry:
+        return bench.store.find(asked) or run(asked, replace(bench, report=report))
+
+    loaded = bench.load(request, lambda reader: texts_of(with_documents(request), reader))
+    shape = outlined(loaded.source, bench.store)
+    return Search(request, loaded, bench.store, shape, Account(bench.report), stage).run()
+
+
+def _checked(request: StudyRequest | ExportRequest, bench: Bench) -> Callable[[Reader], None]:
+    """What refuses a request before the weights are read."""
+    return lambda reader: check(request, reader, bench.store)
+
+
+WORK: dict[str, Callable[..., Entry]] = {  # kind of a job -> (request, bench) -> what is stored
+    "profile": measure,
+    "study": evaluate,
+    "export": export,
+    "best": search,
+    "unfinished": share,
+}
+
+
+def run(request: Request, bench: Bench) -> Entry:
+    """Compute what a request asks for, whatever is stored."""
+    return WORK[BY_REQUEST[type(request)].kind](request, bench)

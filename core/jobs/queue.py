@@ -19,17 +19,16 @@ from core.ask.jobs import Request, ShareRequest
 from core.base import access
 from core.base.errors import UserError
 from core.base.formats import several
-from core.export import journal
+from core.base.paths import PROJECT
+from core.export import target
 from core.jobs import processes, records
-from core.jobs.records import Job
-from core.jobs.status import Status
+from core.jobs.records import Job, Status
 from core.store import deleting
 from core.store.cache import Store
 from core.store.files import discard
 
 GRACE = 20.0  # seconds a run may take to obey a cancellation
 IDLE = 600.0  # seconds a worker waits for more work
-PROJECT = Path(__file__).resolve().parent.parent.parent
 STARTED: dict[Path, subprocess.Popen] = {}  # lock -> the worker that this process started last
 
 
@@ -161,7 +160,7 @@ def tidy(store: Store) -> None:
     if access.is_read_only():
         return
     try:
-        journal.sweep(store)
+        target.sweep(store)
         deleting.sweep(store)
     except OSError as error:  # it can be read all the same
         logging.getLogger(__name__).warning("Not all that was left over could be cleared away: %s", error)

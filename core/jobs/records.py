@@ -1,4 +1,4 @@
-"""The folder of one run: request.json, progress.json, log.txt, and a file named cancel.
+"""The folder of one run: request.json, progress.json, log.txt, and a file named cancel; and words for its progress.
 
 What is written down is `queued`, `running`, `done`, `failed` or `cancelled`. That a run was `interrupted` is seen from
 its lock, which the system frees when its process dies.
@@ -12,20 +12,73 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
 from core.ask.jobs import JOBS, Request
+from core.base.formats import capital, duration, per_cent
 from core.jobs import processes
-from core.jobs.status import JSON, State, Status
 from core.models.progress import Cancelled, Progress
-from core.store.files import content, write_file
+from core.store.files import content, pretty, write_file
 
 ACTIVE = ("queued", "running")
 INTERVAL = 0.2  # seconds between two writes of progress.json, at least
 REQUESTS = {row.request.__name__: row.request for row in JOBS}
+State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status(Progress):
+    """The content of progress.json. Times are seconds since 1970."""
+
+    line: str = "waiting"
+    state: State = "queued"
+    rate: float | None = None  # million FLOP per second
+    seconds_left: float | None = None
+    memory: int | None = None  # bytes resident in the running process
+    pid: int | None = None
+    born: float | None = None  # start time of that process
+    started: float | None = None
+    updated: float = 0.0
+    result: str | None = None  # key of what was computed
+    error: str | None = None  # one sentence
+    bad_request: bool = False  # the error was the request's fault, not the program's
+
+    @property
+    def fraction(self) -> float:
+        """Share of the work that is finished, 0 to 1."""
+        return min(self.done / self.total, 1.0) if self.total else 0.0
+
+    @property
+    def percent(self) -> str:
+        """`41 %`."""
+        return per_cent(round(self.fraction, 2))
+
+    @property
+    def headline(self) -> str:
+        """`41 %, about 3 min left`; while the amount of work is not known, what is happening."""
+        if self.state == "queued":
+            return f"Queued, {self.line}"
+        if not self.total:
+            return capital(self.line)
+        left = "time left not known yet" if self.seconds_left is None else f"about {duration(self.seconds_left)} left"
+        return f"{self.percent}, {left}"
+
+    @property
+    def details(self) -> str:
+        """`layer 3 · 1.2 GiB of memory`, as far as the headline does not say it."""
+        memory = f"{self.memory / 2**30:.1f} GiB of memory" if self.memory else ""
+        return " · ".join(filter(None, [self.line if self.total else "", memory]))
+
+    @property
+    def words(self) -> str:
+        """The headline and the details in one line."""
+        return " · ".join(filter(None, [self.headline, self.details]))
+
+
+JSON = TypeAdapter(Status)
 
 
 @dataclass(frozen=True)
@@ -81,7 +134,7 @@ class Job:
             log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text.rstrip()}\n")
 
 
-class Asked(BaseModel, allow_inf_nan=False, populate_by_name=True):
+class Asked(BaseModel, allow_inf_nan=False):
     """The content of request.json."""
 
     form: str = Field(alias="is")  # of the request, one of `REQUESTS`
@@ -103,10 +156,9 @@ def read(root: Path, key: str) -> Job | None:
 
 def ask(job: Job) -> None:
     """Write request.json, which makes a folder a job."""
-    request = job.request.model_dump(mode="json")
-    more = {name: getattr(job, name) for name in ("device", "engine", "submitted")}
-    asked = Asked(form=type(job.request).__name__, request=request, **more)
-    write_file(job.folder / "request.json", asked.model_dump_json(indent=1, by_alias=True).encode())
+    told = {"is": type(job.request).__name__, "request": job.request.model_dump(mode="json")}
+    told |= {name: getattr(job, name) for name in ("device", "engine", "submitted")}
+    write_file(job.folder / "request.json", pretty(told))
 
 
 def recorded(folder: str | Path) -> Status:

@@ -10,18 +10,22 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from core.ask.lab import Prompt, Question
 from core.base.errors import UserError
 from core.jobs.queue import IDLE, PROJECT
-from core.jobs.scheduler import Scheduler, Task
-from core.jobs.warm_process import receive, send
+from core.jobs.warm_process import Task, receive, send
 from core.store.scenes import Generated, Row, Scene
 
+KEPT = 64  # answers
+RANK = {"row": 0, "scene": 1, "text": 2}  # the lowest is answered first
 LOG = logging.getLogger(__name__)
 State = Literal["cold", "loading", "ready"]
 COMMAND = (sys.executable, "-m", "core.jobs.warm_process", "demo")
@@ -31,13 +35,113 @@ BROKEN = "the lab's model could not be started: see the terminal that the dashbo
 SURROUNDINGS = {"OMP_WAIT_POLICY": "passive", "TQDM_DISABLE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
-class Warm:
-    """A process that answers in turn, and the thread that looks after it."""
+@dataclass(eq=False)
+class Ticket:
+    """A task that a tab of a reader waits for."""
+
+    task: Task
+    reader: str
+    tab: str
+    future: Future = field(default_factory=Future)
+    passed: dict[str, str] = field(default_factory=dict)  # other reader -> their tab that had a turn meanwhile
+
+
+class Scheduler:
+    """Tickets in the order in which they are answered, safe for many threads.
+
+    Of one kind the reader comes first who was answered longest ago, and of a reader's tabs the one that was. Nobody
+    waits for a second tab of another reader: many tabs delay others no more than one. A new question takes the place of
+    the same tab's older one of its kind.
+    """
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition(threading.RLock())  # guards everything below
+        self.waiting: list[Ticket] = []  # in the order of asking
+        self.running: Ticket | None = None
+        self.answers: OrderedDict[Task, Any] = OrderedDict()
+        self.served: dict[tuple[str, ...], float] = {}  # reader, or reader and tab -> time of their last turn
+
+    def ask(self, task: Task, reader: str, tab: str = "") -> Future:
+        """The future of a task's answer; it is cancelled when the tab asks another of its kind."""
+        with self.changed:
+            asker = reader, tab, task.kind
+            for old in [each for each in self.waiting if (each.reader, each.tab, each.task.kind) == asker]:
+                if old.task == task:
+                    return old.future
+                self.waiting.remove(old)
+                old.future.cancel()
+            ticket = Ticket(task, reader, tab)
+            if not self._known(ticket):
+                self.waiting.append(ticket)
+                self.changed.notify_all()
+            return ticket.future
+
+    def ahead(self, future: Future) -> int:
+        """How many questions are answered before this one, the running one included; 0 once it runs or is answered."""
+        with self.changed:
+            order = [each.future for each in sorted(self.waiting, key=self._turn)]
+            return order.index(future) + (self.running is not None) if future in order else 0
+
+    def next(self, seconds: float) -> Ticket | None:
+        """The ticket whose turn it is, once somebody asks; None if nobody does for so long."""
+        with self.changed:
+            self.running = None
+            while self.running is None:
+                if not self.waiting and not self.changed.wait(seconds) and not self.waiting:
+                    return None
+                ticket = min(self.waiting, key=self._turn)
+                self.waiting.remove(ticket)
+                if ticket.future.set_running_or_notify_cancel() and not self._known(ticket):
+                    self.running = ticket
+                    self._served(ticket)
+            return self.running
+
+    def keep(self, answer: Any) -> None:
+        """Answer the running task, and keep that."""
+        with self.changed:
+            self.answers[self.running.task] = answer
+            while len(self.answers) > KEPT:
+                self.answers.popitem(last=False)
+        self.running.future.set_result(answer)
+
+    def fail(self, error: Exception) -> None:
+        """Fail every ticket that waits."""
+        with self.changed:
+            waiting, self.waiting, self.running = self.waiting, [], None
+        for ticket in waiting:
+            if ticket.future.set_running_or_notify_cancel():
+                ticket.future.set_exception(error)
+
+    def _served(self, ticket: Ticket) -> None:
+        """Note whose turn it is."""
+        reader, tab = ticket.reader, ticket.tab
+        self.served[reader,] = self.served[reader, tab] = time.monotonic()
+        for each in self.waiting:
+            if each.reader != reader:
+                each.passed.setdefault(reader, tab)
+
+    def _turn(self, ticket: Ticket) -> tuple[bool, int, float, float]:
+        reader, tab = ticket.reader, ticket.tab
+        second = any(each.passed.get(reader, tab) != tab for each in self.waiting)
+        last = (self.served.get(whose, 0.0) for whose in ((reader,), (reader, tab)))
+        return second, RANK[ticket.task.kind], *last
+
+    def _known(self, ticket: Ticket) -> bool:
+        """Answer a ticket by what is kept, if that is there."""
+        known = ticket.task in self.answers
+        if known:
+            self.answers.move_to_end(ticket.task)
+            ticket.future.set_result(self.answers[ticket.task])
+        return known
+
+
+class Warm(Scheduler):
+    """A process that answers tickets in turn, and the thread that looks after it."""
 
     def __init__(self, command: Sequence[str] = COMMAND, idle: float = IDLE):
         """idle: seconds without a question after which the process leaves."""
+        super().__init__()
         self.command, self.idle = command, idle
-        self.scheduler = Scheduler()
         self.stage: State = "cold"
 
     def state(self) -> State:
@@ -46,22 +150,18 @@ class Warm:
 
     def wake(self) -> None:
         """Load the model, if it is not there, before anybody asks."""
-        with self.scheduler.changed:
+        with self.changed:
             if self.stage == "cold":
                 self.stage = "loading"
                 threading.Thread(target=self._run, name="lab", daemon=True).start()
 
     def ask(self, task: Task, reader: str, tab: str = "") -> Future:
-        """The future of a task's answer; see `Scheduler`."""
-        with self.scheduler.changed:
-            future = self.scheduler.ask(task, reader, tab)
+        """As a scheduler's; the model is loaded where it has to answer."""
+        with self.changed:
+            future = super().ask(task, reader, tab)
             if not future.done():
                 self.wake()
             return future
-
-    def ahead(self, future: Future) -> int:
-        """How many questions are answered before this one."""
-        return self.scheduler.ahead(future)
 
     # -- in a thread of its own ---------------------------------------------------------------------------------------
 
@@ -93,8 +193,8 @@ class Warm:
             return False
         self.stage = "ready"
         while True:
-            with self.scheduler.changed:
-                ticket = self.scheduler.next(self.idle)
+            with self.changed:
+                ticket = self.next(self.idle)
                 if ticket is None:
                     self._leave()
                     return False
@@ -106,15 +206,15 @@ class Warm:
                 ticket.future.set_exception(UserError(STOPPED))
                 return True
             if kind == "answer":
-                self.scheduler.keep(content)
+                self.keep(content)
             else:
                 ticket.future.set_exception(RuntimeError(content) if kind == "failed" else UserError(content))
 
     def _leave(self, why: str = "") -> None:
         """Stop serving, and fail all who wait with the reason."""
-        with self.scheduler.changed:
+        with self.changed:
             self.stage = "cold"
-            self.scheduler.fail(UserError(why))
+            self.fail(UserError(why))
 
 
 def _end(process: subprocess.Popen) -> None:

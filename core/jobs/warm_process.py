@@ -15,17 +15,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from core.ask.inputs import OfModel
 from core.ask.lab import Prompt, Question
 from core.base.errors import UserError
 from core.base.spec import Spec
-from core.jobs.scheduler import Task
 from core.store.scenes import Generated, Row, Scene
 
 DONE = object()
 FORMS = {form.__name__: form for form in (Question, Prompt, Row, Scene, Generated)}
+
+
+class Task(NamedTuple):
+    """A piece of work; equal tasks have equal answers."""
+
+    kind: Literal["row", "scene", "text"]
+    asked: Question | Prompt
+    layer: int | None = None
 
 
 def send(stream: BinaryIO, *message: object) -> None:

@@ -11,11 +11,10 @@ from pathlib import Path
 from core.ask.jobs import BY_REQUEST, ShareRequest
 from core.ask.requests import ExportSpec
 from core.base.errors import UserError, disk_full, shortage
-from core.export import journal
+from core.export import target
 from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs
-from core.jobs.records import Job, Recorder
-from core.jobs.status import Status
+from core.jobs.records import Job, Recorder, Status
 from core.models.progress import Cancelled
 from core.store.cache import Entry, Store
 from core.store.entries import VIEW_KINDS
@@ -94,22 +93,16 @@ def run_share(root: str, key: str, accept_imported: bool) -> None:
 
 
 def _outcome(store: Store, job: Job) -> Entry | None:
-    if job.state == "done":
-        return _stored(store, job)
+    if job.state == "done":  # what it left behind may have been deleted since
+        if BY_REQUEST[type(job.request)].answered:
+            return store.find(job.request)
+        result = job.status.result or ""
+        return next((each for kind in VIEW_KINDS for each in store.entries(kind, result) if each.key == result), None)
     if job.state == "cancelled":
         raise Cancelled
     if job.state == "failed":
         raise (UserError if job.status.bad_request else Failed)(job.status.error)
     return None
-
-
-def _stored(store: Store, job: Job) -> Entry | None:
-    """What a job that is done left behind; None if it was deleted since."""
-    row = BY_REQUEST[type(job.request)]
-    if row.answered:
-        return store.find(job.request)
-    result = job.status.result or ""
-    return next((each for kind in VIEW_KINDS for each in store.entries(kind, result) if each.key == result), None)
 
 
 def _turn(store: Store, job: Job) -> AbstractContextManager | None:
@@ -151,7 +144,7 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
             raise
         recorder.end(state="done", line="done", result=entry.key)
         if isinstance(entry.spec, ExportSpec):
-            journal.end(store, Path(entry.spec.folder))
+            target.end(store, Path(entry.spec.folder))
         return entry
 
 

@@ -69,7 +69,7 @@ class Lab:
         }
         return (each if layer is None else {name: values[0] for name, values in each.items()}) | {
             "tokens": tuple(self.loaded.tokenizer.decode([each]) for each in run.ids[0].tolist()),
-            "norms": _numbers(run.norms),
+            "norms": _numbers(torch.cat([call.exit.float().norm(dim=-1) for call in run.calls])),
             "dense": self._words(run.words)[0],
             "seconds": _rounded(time.perf_counter() - began),
         }

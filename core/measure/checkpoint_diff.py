@@ -5,17 +5,17 @@ One layer at a time is a perturbation, `core.kinds.checkpoint`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.base.errors import UserError
-from core.measure.reading import Dense, Reader, harm_tokens
+from core.measure.engines import Dense, Reader, harm_tokens
 from core.models.loading import Loaded
 from core.models.placement import at_hand, pieces
-from core.models.replay import record, tail
+from core.models.replay import Layers, tail
 from core.store.results import Cumulative, Difference
 
 Step = Callable[[int], None]
@@ -31,7 +31,13 @@ def refuse_unlike(loaded: Loaded, other: Loaded) -> None:
     kinds = [type(each.model).__name__ for each in (loaded, other)]
     if kinds[0] != kinds[1]:
         raise UserError(f"{its} is a {kinds[1]} and {mine} a {kinds[0]}: compare checkpoints of one architecture")
-    _refuse_other_words(loaded, other)
+    ours, theirs = map(_words, (loaded, other))
+    odd = next((word for word in sorted(ours) if theirs.get(word) != ours[word]), None)
+    if odd is not None or len(ours) != len(theirs):
+        raise UserError(
+            f"{its} has another vocabulary than {mine} ({len(theirs):,} words against {len(ours):,}): compare "
+            "checkpoints with one tokenizer"
+        )
     shapes = [
         {name: tuple(value.shape) for name, value in each.model.named_parameters(remove_duplicate=False)}
         for each in (loaded, other)
@@ -40,27 +46,13 @@ def refuse_unlike(loaded: Loaded, other: Loaded) -> None:
         ours, theirs = (found.get(name, "not there") for found in shapes)
         if ours != theirs:
             raise UserError(f"{name} is {theirs} in {its} and {ours} in {mine}: compare models of one shape")
-    if _equal(loaded, other):
-        raise UserError(f"{mine} and {its} are equal in every tensor: there is nothing to compare")
-
-
-def _equal(loaded: Loaded, other: Loaded) -> bool:
     both = zip(*(pieces(each.model, each.layers) for each in (loaded, other)), strict=True)
-    return all(
+    if all(
         ours.keys() == theirs.keys()
         and all(torch.equal(ours[name], theirs[name].to(ours[name].device)) for name in ours)
         for ours, theirs in both
-    )
-
-
-def _refuse_other_words(loaded: Loaded, other: Loaded) -> None:
-    ours, theirs = map(_words, (loaded, other))
-    odd = next((word for word in sorted(ours) if theirs.get(word) != ours[word]), None)
-    if odd is not None or len(ours) != len(theirs):
-        raise UserError(
-            f"{other.source.label} has another vocabulary than {loaded.source.label} ({len(theirs):,} words against "
-            f"{len(ours):,}): compare checkpoints with one tokenizer"
-        )
+    ):
+        raise UserError(f"{mine} and {its} are equal in every tensor: there is nothing to compare")
 
 
 def _words(of: Loaded) -> dict[str, int]:
@@ -69,7 +61,7 @@ def _words(of: Loaded) -> dict[str, int]:
     return {word: index for word, index in of.tokenizer.get_vocab().items() if index < rows}
 
 
-def tensors(layers: Sequence[nn.Module]) -> list[str]:
+def tensors(layers: Layers) -> list[str]:
     """Names of the layers' tensors, each once, in the order of their modules."""
     return list(dict.fromkeys(name for layer in layers for name, _ in layer.named_parameters()))
 
@@ -121,16 +113,14 @@ def cumulative(loaded: Loaded, other: Loaded, tokens: Tensor, step: Step) -> Cum
 
 def _run(loaded: Loaded, other: Loaded, ids: Tensor) -> dict[str, np.ndarray]:
     """One sequence. ids: (1, tokens)."""
-    ours, theirs = (ids.to(each.model.device) for each in (loaded, other))
-    clean = record(loaded.model, loaded.layers, ours)
-    run = record(other.model, other.layers, theirs)
+    clean, run = (each.record(ids) for each in (loaded, other))
     last = clean[-1].exit
     reader = Reader(len(clean), 1, last.device)
     for layer, (call, changed) in enumerate(zip(clean, run, strict=True)):
         reader.read(0, layer, changed.exit.to(last.device), call.exit)
     read_at = harm_tokens(ids.shape[1], 1)
-    dense = Dense(tail(loaded.model, clean, ours, last)[:, read_at], ours[:, read_at + 1])
-    harm = dense.harm(tail(other.model, run, theirs, run[-1].exit)[:, read_at].to(last.device))
+    dense = Dense(tail(loaded.model, clean, last)[:, read_at], ids[:, read_at + 1].to(last.device))
+    harm = dense.harm(tail(other.model, run, run[-1].exit)[:, read_at].to(last.device))
     drift = reader.result()
     before = [calls[0].entry.float().to(last.device) for calls in (clean, run)]
     entry = ((before[1] - before[0]).norm(dim=-1) / before[0].norm(dim=-1))[0, 1:].mean()

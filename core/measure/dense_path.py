@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.measure.linears import Enough, Names, watched
 from core.models.anatomy import Linear
-from core.models.replay import Call
+from core.models.replay import Call, Tensors
 
 BACK = 0.5  # of what outputs lack that a repair takes back: all of it follows the calibration text too closely
 STRAIGHT = 0.03  # of what an output moves its layer's: where more is left, the layer does not simply add it
@@ -29,7 +29,7 @@ class DensePath:
         self.batches, self.streams, self.tried = batches, list(streams), tried
         self.runs: list[Call] = []  # of the layer that it is at
         self.read: list[Linear] = []  # of the layer that it is at, so far
-        self.weights: dict[str, Tensor] = {}
+        self.weights: Tensors = {}
         self.factors: dict[str, float] = {}
 
     def enter(self, index: int, stack: Sequence[Linear]) -> None:
@@ -48,7 +48,7 @@ class DensePath:
         runs: Sequence[Call],
         streams: Sequence[Tensor],
         see: Callable[[Names, Tensor], None],
-    ) -> dict[str, Tensor]:
+    ) -> Tensors:
         """What moves the linears' outputs part of the way to the dense path's.
 
         An output that a layer adds to its stream lacks what the stream lacks there too, less what the outputs added
@@ -66,7 +66,7 @@ class DensePath:
         wanted = {each.name for each in group}
         self.read += group
         linears = {each.name: each for each in self.read}
-        found: dict[str, Tensor] = {}
+        found: Tensors = {}
         for call, stream, own, beside in zip(runs, streams, self.runs, self.streams, strict=True):
             here, there = self._inputs(call, stream), self._inputs(own, beside, self.weights)
             drift = (beside - stream).float().flatten(0, -2)
@@ -93,9 +93,7 @@ class DensePath:
         before = linear.stored(self.weights[f"{linear.name}.weight"]).float()
         return (clean - x) @ before.T if dense else clean @ before.T - x @ linear.weight.float().T
 
-    def _inputs(
-        self, call: Call, stream: Tensor, weights: dict[str, Tensor] | None = None
-    ) -> list[tuple[Names, Tensor]]:
+    def _inputs(self, call: Call, stream: Tensor, weights: Tensors | None = None) -> list[tuple[Names, Tensor]]:
         """What reads each distinct input of a run, which goes on as far as it must, and that input."""
         found: list[tuple[Names, Tensor]] = []
         with watched(call.layer, self.read, lambda *seen: found.append(seen), whole=False), suppress(Enough):
@@ -113,7 +111,7 @@ def added(call: Call, stack: Sequence[Linear]) -> dict[str, float]:
         call: a run on a few tokens.
         stack: the linears of the layer.
     """
-    kept: dict[str, Tensor] = {}
+    kept: Tensors = {}
     with _replaced(stack, lambda name, output: kept.setdefault(name, output).clone()):  # a layer may add in place
         clean = call(call.entry)
     generator = torch.Generator().manual_seed(0)

@@ -1,31 +1,125 @@
-"""Two engines with equal results: one walk that carries all streams, or a full forward per injection layer."""
+"""Two engines with equal results: one walk that carries all streams, or a full forward per injection layer.
+
+Both compare perturbed streams with the clean ones, layer by layer, and their logits at the end.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from core.ask.measurements import Measurement
+from core.base.spec import Array, frozen
 from core.measure.perturb import Moments, perturbed
-from core.measure.reading import Dense, Reader, harm_tokens
 from core.models.loading import Loaded
 from core.models.placement import at_hand, walk
-from core.models.replay import Call, called, record, replay_error, tail
-from core.store.results import Array, Perturbed
+from core.models.replay import Call, by_tokens, called, replay_error, tail
+from core.store.results import Perturbed, axes_of
 
 Step = Callable[[int], None]  # told the layer that was just run; may raise Cancelled
 
 
-@dataclass(frozen=True, eq=False)
+class Reader:
+    """Collects the readings of one measurement on one group of sequences; numbers stay on the device until the end."""
+
+    def __init__(self, layers: int, sequences: int, device: torch.device):
+        self.layers = layers
+        wide = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
+        shape = {"injection": layers, "read": layers, "sequence": sequences}
+        self.values = {
+            name: torch.full([shape[axis] for axis in axes], torch.nan, dtype=wide, device=device)
+            for name, axes in axes_of(Perturbed).items()
+        }
+        self.first: dict[int, Tensor] = {}
+        self.sizes: dict[int, Tensor] = {}  # read layer -> squared norms of the clean stream, (sequences, tokens)
+        self.room: Tensor | None = None  # memory for the change of a stream, taken once: it costs more than its reading
+
+    def read(self, injection: int, layer: int, stream: Tensor, clean: Tensor) -> None:
+        """Read drift at a layer. stream, clean: (sequences, tokens, width)."""
+        damage, size, along = self._products(layer, stream.float(), clean.float())
+        drift = (damage / size).sqrt()
+        cosine = (size + along) / (size * (size + 2 * along + damage)).sqrt()
+        orthogonal = (1 - along.square() / (damage * size)).clamp(min=0).sqrt()
+        cell = (injection, layer)
+        self.values["log_drift"][cell] = drift[:, 1:].log().mean(1)
+        self.values["drift"][cell] = drift[:, 1:].mean()
+        self.values["drift_first"][cell] = drift[:, 0].mean()
+        self.values["cosine"][cell] = cosine[:, 1:].mean()
+        self.values["orthogonal"][cell] = orthogonal[:, 1:].nanmean()
+        if layer == injection:
+            self.first[injection] = drift
+        if layer == self.layers - 1:
+            ratio = (drift / self.first.pop(injection))[:, 1:]
+            self.values["final_squared"][injection] = drift[:, 1:].square().mean(1)
+            self.values["ratio"][injection] = ratio.nanmean(1)
+            for share in (25, 50, 75):
+                self.values[f"ratio_q{share}"][injection] = ratio.nanquantile(share / 100, dim=1)
+
+    def _products(self, layer: int, stream: Tensor, clean: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Per token, (sequences, tokens): products of the change with itself, of the clean stream, and of the two."""
+        wide = self.values["log_drift"].dtype
+        if layer not in self.sizes:
+            self.sizes[layer] = (clean * clean).sum(-1, dtype=wide)
+        if self.room is None or self.room.shape[1:] != clean.shape:
+            self.room = clean.new_empty(2, *clean.shape)
+        change = torch.sub(stream, clean, out=self.room[0])
+        along = torch.mul(change, clean, out=self.room[1]).sum(-1, dtype=wide)
+        return change.mul_(change).sum(-1, dtype=wide), self.sizes[layer], along
+
+    def harm(self, injection: int, logits: Tensor, dense: Dense) -> None:
+        """Read what the output suffers. logits: (sequences, read tokens, vocabulary)."""
+        for name, found in zip(("kl", "nll_increase", "flips"), dense.harm(logits), strict=True):
+            self.values[name][injection] = found.to(self.values[name].dtype).mean(1)
+
+    def result(self) -> Perturbed:
+        """Everything read, in float64 on the CPU."""
+        return Perturbed(**{name: value.cpu().double().numpy() for name, value in self.values.items()})
+
+
+class Dense:
+    """The clean model's next-token distribution at the read tokens."""
+
+    def __init__(self, logits: Tensor, targets: Tensor):
+        """logits: (sequences, read tokens, vocabulary); targets: (sequences, read tokens) ids."""
+        self.log_p = logits.float().log_softmax(-1)
+        self.p = self.log_p.exp()
+        self.top = self.log_p.argmax(-1)
+        self.targets = targets.unsqueeze(-1)
+
+    def harm(self, logits: Tensor) -> tuple[Tensor, ...]:
+        """What every read token suffers: divergence and rise of the loss, nats, and whether its likeliest word changed.
+
+        Args:
+            logits: (sequences, read tokens, vocabulary).
+
+        Returns:
+            Three times (sequences, read tokens).
+        """
+        return by_tokens(_suffered, logits, self.log_p, self.p, self.top, self.targets)
+
+
+def _suffered(logits: Tensor, dense_log_p: Tensor, dense_p: Tensor, top: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+    wide = torch.float32 if logits.device.type == "mps" else torch.float64  # MPS has no float64
+    log_p = logits.float().log_softmax(-1)
+    divergence = (dense_p * (dense_log_p - log_p)).sum(-1, dtype=wide)
+    loss = dense_log_p.gather(-1, targets) - log_p.gather(-1, targets)
+    return divergence, loss.squeeze(-1), log_p.argmax(-1) != top
+
+
+def harm_tokens(length: int, stride: int) -> Tensor:
+    """Positions where harm is read: 1, 1 + stride, ... up to the last that has a next token."""
+    return torch.arange(1, length - 1, stride)
+
+
+@frozen
 class Group:
     """Clean calls of every layer for a batch of sequences, which both engines perturb."""
 
-    model: PreTrainedModel
+    loaded: Loaded
     sequences: Sequence[int]
     ids: Tensor  # (sequences, tokens)
     calls: list[Call]
@@ -40,14 +134,13 @@ class Group:
     def logits(self, stream: Tensor) -> Tensor:
         """Logits of a last-layer stream at the read tokens."""
         chosen = stream[:, self.read_at.to(stream.device)]
-        return tail(self.model, self.calls, self.ids[:, : chosen.shape[1]], chosen)
+        return tail(self.loaded.model, self.calls, chosen)
 
 
 def prepare(loaded: Loaded, tokens: Tensor, sequences: Sequence[int], moments: Moments, stride: int) -> Group:
     """Record the clean run of some sequences. tokens: (all sequences, length)."""
     ids = tokens[list(sequences)].to(loaded.model.device)
-    calls = record(loaded.model, loaded.layers, ids)
-    return Group(loaded.model, sequences, ids, calls, moments, harm_tokens(ids.shape[1], stride))
+    return Group(loaded, sequences, ids, loaded.record(ids), moments, harm_tokens(ids.shape[1], stride))
 
 
 def largest_replay_error(group: Group, step: Step) -> float:
@@ -57,9 +150,8 @@ def largest_replay_error(group: Group, step: Step) -> float:
     it may be neither what earlier layers made of theirs nor a store that layers fill for later ones.
     """
     turned = group.calls[0].entry.flip(1)
-    others = record(group.model, [call.layer for call in group.calls], group.ids, turned)
     worst = 0.0
-    for index, (call, other) in enumerate(zip(group.calls, others, strict=True)):
+    for index, (call, other) in enumerate(zip(group.calls, group.loaded.record(group.ids, turned), strict=True)):
         with at_hand(call.layer):
             worst = max(worst, replay_error(call), replay_error(call, other))
         step(index)
@@ -123,12 +215,11 @@ def _forward(group: Group, measurement: Measurement, injection: int) -> list[Ten
             return call.output(perturbed(measurement, injection, call, group.sequences, group.moments))
 
     handle = group.calls[injection].layer.register_forward_hook(inject, with_kwargs=True)
-    layers = [call.layer for call in group.calls]
     try:
-        streams = {call.layer: call.exit for call in record(group.model, layers, group.ids)}  # the last run of each
+        streams = {call.layer: call.exit for call in group.loaded.record(group.ids)}  # the last run of each
     finally:
         handle.remove()
-    return [streams[layer] for layer in layers]
+    return [streams[call.layer] for call in group.calls]
 
 
 ENGINES = {"wavefront": wavefront, "hooks": hooks}

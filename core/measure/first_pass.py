@@ -18,7 +18,7 @@ from core.measure.linears import Sums, watched
 from core.measure.perturb import Moments
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.models.replay import Call, record, tail
+from core.models.replay import Call, tail
 from core.store.results import Activation
 
 
@@ -41,25 +41,28 @@ def statistics(
     Raises:
         UserError: a statistic is wanted and the layers cannot be pruned; or the clean run is not finite.
     """
-    layers = list(loaded.layers)
     home = torch.device("cpu")
-    watching = [(layer, anatomy.prunable(layer), Sums(wanted, home)) for layer in layers] if wanted else []
+    watching = [(layer, anatomy.prunable(layer), Sums(wanted, home)) for layer in loaded.layers] if wanted else []
     spread = _Spread() if needs_covariance else None
     rows: dict[str, list[np.ndarray]] = defaultdict(list)
     for index, row in enumerate(tokens):
-        ids = row[None].to(loaded.model.device)
         with ExitStack() as hooks:
             for layer, stack, sums in watching:
                 hooks.enter_context(watched(layer, stack, sums.add))
-            calls = record(loaded.model, layers, ids)
+            calls = loaded.record(row[None])
         for name, values in _stream_numbers(calls).items():
             rows[name].append(values)
-        logits = tail(loaded.model, calls, ids, calls[-1].exit)[0, :-1].float()
-        rows["nll"].append(np.array([float(cross_entropy(logits, ids[0, 1:]))]))
+        logits = tail(loaded.model, calls, calls[-1].exit)[0, :-1].float()
+        rows["nll"].append(np.array([float(cross_entropy(logits, row[1:].to(logits.device)))]))
         if spread:
             spread.add([call.exit[0, 1:] for call in calls])
         step(index)
-    _check(rows["norm"], loaded)
+    broken = ~np.isfinite(rows["norm"]).all(0)
+    if broken.any():
+        raise UserError(
+            f"the clean run of {loaded.source.label} is not finite from layer {int(broken.argmax())} on: "
+            f"in {loaded.spec.dtype} it overflows; use float32"
+        )
     activation = Activation(
         **{name: np.stack(values, axis=-1) for name, values in rows.items() if name != "nll"},
         nll=np.concatenate(rows["nll"]),
@@ -67,15 +70,6 @@ def statistics(
     kept = {"norm", "second_moment"}.intersection(wanted)
     inputs = {each: tuple(sums.of(each) for *_, sums in watching) for each in kept}
     return activation, Moments(**inputs, root=spread.roots() if spread else ())
-
-
-def _check(norms: list[np.ndarray], loaded: Loaded) -> None:
-    broken = ~np.isfinite(norms).all(0)
-    if broken.any():
-        raise UserError(
-            f"the clean run of {loaded.source.label} is not finite from layer {int(broken.argmax())} on: "
-            f"in {loaded.spec.dtype} it overflows; use float32"
-        )
 
 
 def _stream_numbers(calls: Sequence[Call]) -> dict[str, np.ndarray]:
@@ -113,12 +107,11 @@ class _Spread:
 
     def roots(self) -> tuple[Tensor, ...]:
         """The symmetric square root of each covariance: unique, unlike its eigenvectors' signs."""
-        return tuple(_root(*each, self.count) for each in zip(self.products, self.total, strict=True))
-
-
-def _root(products: Tensor, total: Tensor, count: int) -> Tensor:
-    mean = total / count
-    covariance = products / count - torch.outer(mean, mean)
-    values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
-    scale = math.sqrt(max(float(values[-1]), 1e-300))  # only the direction of the noise counts: keep float32 in range
-    return ((vectors * (values.clamp(min=0).sqrt() / scale)) @ vectors.T).float()
+        found = []
+        for products, total in zip(self.products, self.total, strict=True):
+            mean = total / self.count
+            covariance = products / self.count - torch.outer(mean, mean)
+            values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
+            scale = math.sqrt(max(float(values[-1]), 1e-300))  # only the direction counts: keep float32 in range
+            found.append(((vectors * (values.clamp(min=0).sqrt() / scale)) @ vectors.T).float())
+        return tuple(found)

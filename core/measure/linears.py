@@ -16,6 +16,7 @@ from core.base.formats import either
 from core.kinds.selection import Pattern
 from core.kinds.treatments import PRUNERS, REPAIRS, WITHOUT_TEXT, Statistic, Treatment
 from core.models.anatomy import Linear
+from core.models.replay import Tensors
 
 Names = tuple[str, ...]  # linears that read the very same input, in the order of their calls
 
@@ -92,7 +93,7 @@ class Sums:
             else:
                 total += (rows.T @ rows).to(total.device)
 
-    def of(self, statistic: Statistic) -> dict[str, Tensor]:
+    def of(self, statistic: Statistic) -> Tensors:
         """Linear -> `norm`, (in,) L2 norm of its inputs on the CPU, or `second_moment`, (in, in) sum of x x^T; float32.
 
         Linears that share their input have the same tensor of second moments.
@@ -102,9 +103,9 @@ class Sums:
         return _each(self.products)
 
 
-def _each(sums: dict[Names, Tensor]) -> dict[str, Tensor]:
+def _each(sums: dict[Names, Tensor]) -> Tensors:
     """Per linear the total of what it read; a linear that was run on two inputs has both."""
-    found: dict[str, Tensor] = {}
+    found: Tensors = {}
     for names, total in sums.items():
         for name in names:
             found[name] = found[name] + total if name in found else total

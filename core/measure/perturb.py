@@ -5,35 +5,35 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.ask.measurements import Measurement
 from core.base.errors import UserError
-from core.base.spec import Positions
+from core.base.spec import Positions, frozen
 from core.kinds.treatments import Treatment
 from core.measure.linears import pruned
 from core.models import anatomy
 from core.models.placement import at_hand
-from core.models.replay import Call
+from core.models.replay import Call, Layers, Tensors
 
 Stream = Tensor  # (sequences, tokens, width)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Moments:
     """What pass 1 found and perturbations need; frozen before pass 2."""
 
-    norm: tuple[dict[str, Tensor], ...] = ()  # per layer: linear -> (in,) L2 norm of its inputs over all tokens
-    second_moment: tuple[dict[str, Tensor], ...] = ()  # per layer: linear -> (in, in) sum of x x^T
-    others: Mapping[str, Sequence[nn.Module]] = field(default_factory=dict)  # layers of other checkpoints, by source
+    norm: tuple[Tensors, ...] = ()  # per layer: linear -> (in,) L2 norm of its inputs over all tokens
+    second_moment: tuple[Tensors, ...] = ()  # per layer: linear -> (in, in) sum of x x^T
+    others: Mapping[str, Layers] = field(default_factory=dict)  # layers of other checkpoints, by source
     root: tuple[Tensor, ...] = ()  # per layer: symmetric root of the residual stream's covariance, (width, width)
     warn: Callable[[str], object] = warnings.warn  # told in a sentence what pruning had to help along
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Injection:
     """A layer in the clean run of some sequences, and what a perturbation can do there."""
 
@@ -81,7 +81,7 @@ class Injection:
             where = next(self.call.layer.parameters()).device
             return self.call(self.entry, {name: each.to(where) for name, each in other.state_dict().items()})
 
-    def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> dict[str, Tensor]:
+    def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> Tensors:
         """By parameter name."""
         statistics = {each: getattr(self.moments, each)[self.layer] for each in treatment.statistics}
         return {
@@ -124,10 +124,9 @@ def normal(kind: str, seed: int, layer: int, sequences: Sequence[int], tokens: i
     Each sequence has its own generator on the CPU, seeded by a hash of (kind, seed, layer, sequence). The size is not
     part of it: different sizes push in the same directions, which makes them comparable.
     """
-    return torch.stack([_one(f"{kind} {seed} {layer} {sequence}", tokens, width) for sequence in sequences])
-
-
-def _one(name: str, tokens: int, width: int) -> Tensor:
-    digest = hashlib.sha256(name.encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-    return torch.randn(tokens, width, generator=generator)
+    drawn = []
+    for sequence in sequences:
+        digest = hashlib.sha256(f"{kind} {seed} {layer} {sequence}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+        drawn.append(torch.randn(tokens, width, generator=generator))
+    return torch.stack(drawn)

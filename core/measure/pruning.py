@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.base.errors import UserError
+from core.base.spec import Array, frozen
 from core.kinds.selection import Pattern
 from core.kinds.treatments import Statistic, Treatment, treatment
 from core.measure.dense_path import DensePath
@@ -21,11 +21,10 @@ from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
 from core.models.placement import forget, walk
-from core.models.replay import Call, record
-from core.store.results import Array
+from core.models.replay import Call
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Plan:
     """How much goes where, and by which pruner."""
 
@@ -110,7 +109,7 @@ def prune_layers(
         batches, streams = recorded(loaded, tokens, alike)
         if "pull" in treatment.statistics:
             own = batches if alike else recorded(loaded, tokens, alike)[0]  # stores that dense layers fill
-            tried = record(loaded.model, loaded.layers, tokens[:1, :CHECKED].to(loaded.model.device))
+            tried = loaded.record(tokens[:1, :CHECKED])
             path = DensePath(own, streams, tried)
     achieved = np.full(wanted.shape, np.nan)
     runs = [[calls[index] for calls in batches] for index in range(len(stacks))]
@@ -125,7 +124,7 @@ def prune_layers(
             for linear in group:
                 share = sparsity[linear.name]
                 linear.module.weight.copy_(pruned(linear, index, treatment, statistics, share, plan.pattern, warn))
-        achieved[index, : len(stack)] = [1 - int(each.weight.count_nonzero()) / each.weight.numel() for each in stack]
+        achieved[index, : len(stack)] = [anatomy.zeros(each.weight) for each in stack]
 
     def leave(index: int) -> None:
         if path:

@@ -12,7 +12,7 @@ from core.base.formats import either
 from core.kinds.treatments import WITHOUT_TEXT
 from core.models.loading import Loaded
 from core.models.placement import at_hand
-from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
+from core.models.replay import REPLAY_TOLERANCE, Call, entry, replay_error
 from core.models.work import WALK_BATCH
 
 
@@ -27,15 +27,14 @@ def check_replay(loaded: Loaded, tokens: Tensor) -> bool:
     Raises:
         UserError: a layer cannot be run by itself, or is told what earlier layers made of their streams.
     """
-    model, layers, ids = loaded.model, loaded.layers, tokens.to(loaded.model.device)
-    calls = record(model, layers, ids)
+    calls = loaded.record(tokens)
     own = _errors(loaded, calls, calls)
     _insist(loaded, own, "run by itself, differs by {:.1e} from the model's own forward")
-    others = record(model, layers, (ids + 1) % model.config.get_text_config().vocab_size)
+    others = loaded.record((tokens + 1) % loaded.vocabulary)
     usual = zip(own, _errors(loaded, others, others), strict=True)
     if all(found <= max(pair) for found, pair in zip(_errors(loaded, calls, calls, others), usual, strict=True)):
         return True
-    steered = record(model, layers, ids, others[0].entry)
+    steered = loaded.record(tokens, others[0].entry)
     wrong = "told what earlier layers made of the text, would differ by {:.1e} once these are pruned"
     _insist(loaded, _errors(loaded, calls, steered), wrong)
     return False
@@ -76,13 +75,12 @@ def recorded(loaded: Loaded, tokens: Tensor, alike: bool) -> tuple[list[list[Cal
     known: dict[torch.Size, list[Call]] = {}
     batches, streams = [], []
     for part in tokens.split(max(1, WALK_BATCH // tokens.shape[1])):
-        ids = part.to(loaded.model.device)
         if part.shape not in known or not alike:
-            calls = record(loaded.model, loaded.layers, ids)
+            calls = loaded.record(part)
             streams.append(calls[0].entry)
             nothing = streams[-1].new_empty(0)
             known[part.shape] = [replace(call, entry=nothing, exit=nothing) for call in calls]
         else:
-            streams.append(entry(loaded.model, loaded.layers[0], ids))
+            streams.append(entry(loaded.model, loaded.layers[0], part.to(loaded.model.device)))
         batches.append(known[part.shape])
     return batches, streams

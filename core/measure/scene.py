@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -11,18 +10,19 @@ from torch import Tensor
 
 from core.ask.lab import MOST_TOKENS, WORDS, Question
 from core.base.errors import UserError
+from core.base.spec import frozen
 from core.kinds.treatments import Treatment
+from core.measure.engines import Dense
 from core.measure.linears import Masks
 from core.measure.perturb import Injection, Moments, Stream
-from core.measure.reading import Dense
 from core.models.loading import Loaded
 from core.models.placement import walk
-from core.models.replay import REPLAY_TOLERANCE, Call, by_tokens, record, tail
+from core.models.replay import REPLAY_TOLERANCE, Call, Tensors, by_tokens, tail
 
 HEAD_ROWS = 128  # tokens whose logits are held at once: more would not stay in the processor's cache
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Words:
     """The likeliest next words after each token, the likeliest first, (..., tokens, words)."""
 
@@ -30,7 +30,7 @@ class Words:
     probability: Tensor
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Clean:
     """The undisturbed run of a sentence."""
 
@@ -43,11 +43,6 @@ class Clean:
     @property
     def tokens(self) -> int:
         return self.ids.shape[1]
-
-    @property
-    def norms(self) -> Tensor:
-        """(layers, tokens) length of the residual stream."""
-        return torch.cat([call.exit.float().norm(dim=-1) for call in self.calls])
 
     @cached_property
     def batched(self) -> bool:
@@ -63,7 +58,7 @@ class Clean:
         return True
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Hits:
     """What was read of the streams that were perturbed at some layers, a row each."""
 
@@ -72,13 +67,13 @@ class Hits:
     kl: Tensor  # (rows, tokens) nats
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Pruning(Injection):
     """An injection that prunes by masks which are kept."""
 
     masks: Masks
 
-    def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> dict[str, Tensor]:
+    def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> Tensors:
         chosen = self._chosen(linear)
         return {
             f"{each.name}.weight": self.masks.weight(each, self.layer, treatment.pruner, sparsity) for each in chosen
@@ -96,8 +91,8 @@ def clean(loaded: Loaded, sentence: str) -> Clean:
     most = min(MOST_TOKENS, loaded.longest or MOST_TOKENS)
     if not 1 <= ids.shape[1] <= most:
         raise UserError(f"the sentence has {ids.shape[1]} tokens and the lab takes 1 to {most}: shorten it")
-    calls = record(loaded.model, loaded.layers, ids)
-    dense = Dense(tail(loaded.model, calls, ids, calls[-1].exit), ids)
+    calls = loaded.record(ids)
+    dense = Dense(tail(loaded.model, calls, calls[-1].exit), ids)
     return Clean(loaded, ids, calls, dense, _likeliest(dense.log_p))
 
 
@@ -158,7 +153,7 @@ def _read(run: Clean, streams: Stream) -> tuple[Tensor, Tensor, Tensor]:
         words = _likeliest(log_p)
         return words.ids, words.probability, (dense_p * (dense_log_p - log_p)).sum(-1, dtype=torch.float64)
 
-    logits = tail(run.loaded.model, run.calls, run.ids.expand(len(streams), -1), streams)
+    logits = tail(run.loaded.model, run.calls, streams)
     rows = [by_tokens(read, row, run.dense.log_p, run.dense.p) for row in logits.split(1)]
     return tuple(map(torch.cat, zip(*rows, strict=True)))
 

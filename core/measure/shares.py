@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from core.ask.jobs import Share, cut
 from core.ask.measurements import Measurement, ProfileSpec
 from core.base.spec import Spec
@@ -14,16 +12,12 @@ from core.models.outline import Outline
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 
 
-@dataclass(frozen=True)
-class Portion:
-    """Units that are measured whole, and the sequences of each measurement."""
-
-    units: frozenset[Spec]
-    sequences: dict[Measurement, list[int]]
+Sequences = dict[Measurement, list[int]]  # those of the text, by the measurement that they belong to
+Portion = tuple[set[Spec], Sequences]
 
 
 def portion(profile: ProfileSpec, shape: Outline, share: Share | None) -> Portion:
-    """The units and sequences of a share; all of them where none is named.
+    """The units that a share measures whole, and the sequences of each measurement; all where no share is named.
 
     Pass 1 belongs to every share, and so does what it alone tells. Sequences are dealt out in groups as large as a
     machine takes that has memory enough, so that the parts are those of an undivided run.
@@ -31,18 +25,18 @@ def portion(profile: ProfileSpec, shape: Outline, share: Share | None) -> Portio
     every, length = list(range(profile.text.sequences)), profile.text.length
     if share is None:
         perturbed = {profile.unit(each) for each in profile.measurements}
-        return Portion(frozenset(profile.units) - perturbed, dict.fromkeys(profile.measurements, every))
+        return {*profile.units} - perturbed, dict.fromkeys(profile.measurements, every)
     size = work.group_size(shape, len(every), length, profile.model.dtype, None)
     pieces = [(unit, [], took) for unit, took in costs(profile, shape).items()]
     for group in (every[first : first + size] for first in range(0, len(every), size)):
         pieces += [(each, group, work.measurement(shape, each, len(group) * length)) for each in profile.measurements]
     falls = zip(cut([took for *_, took in pieces], share.of), pieces, strict=True)
     own = [(what, group) for part, (what, group, _) in falls if part == share.part]
-    sequences: dict[Measurement, list[int]] = {}
+    sequences: Sequences = {}
     for what, group in own:
         if group:
             sequences.setdefault(what, []).extend(group)
-    return Portion(frozenset({profile.activation, *(what for what, group in own if not group)}), sequences)
+    return {profile.activation, *(what for what, group in own if not group)}, sequences
 
 
 def costs(profile: ProfileSpec, shape: Outline) -> dict[Spec, float]:

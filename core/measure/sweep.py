@@ -20,14 +20,14 @@ from core.measure.checkpoint_diff import cumulative, difference
 from core.measure.engines import ENGINES, Group, half_precision_distance, largest_replay_error, prepare
 from core.measure.first_pass import statistics
 from core.measure.perturb import Moments
-from core.measure.shares import Portion, clean, costs, portion, rounding
+from core.measure.shares import Sequences, clean, costs, portion, rounding
 from core.measure.weights import removal, scores, weights
 from core.models import work
 from core.models.loading import Loaded
 from core.models.machine import HEADROOM
 from core.models.outline import Outline
 from core.models.placement import free_memory
-from core.models.progress import Account, Report
+from core.models.progress import Account
 from core.models.replay import REPLAY_TOLERANCE
 from core.models.windows import Windows
 from core.store import parts, results
@@ -42,24 +42,22 @@ class Sweep:
     windows: Windows
     profile: ProfileSpec
     store: Store
-    device: torch.device
     shape: Outline
-    report: Report
+    account: Account
     engine: str = "wavefront"
     share: Share | None = None  # None: all of it
     others: Mapping[str, Loaded] = field(default_factory=dict)  # checkpoints to compare with, as the profile names them
-    portion: Portion = field(init=False)
+    units: set[Spec] = field(init=False)  # those that are measured whole here
+    sequences: Sequences = field(init=False)  # those that are measured here
     costs: dict[Spec, float] = field(init=False)  # FLOP of units beside the clean run and the perturbed ones
-    account: Account = field(init=False)
     seconds: dict[str, float] = field(default_factory=dict)
     replay: float | None = None  # relative difference between a replayed clean layer and the model's own forward
     warnings: list[str] = field(default_factory=list)  # of the part in the making
     checked: set[int] = field(default_factory=set)  # batch sizes at which the replay was compared
 
     def __post_init__(self) -> None:
-        self.portion = portion(self.profile, self.shape, self.share)
+        self.units, self.sequences = portion(self.profile, self.shape, self.share)
         self.costs = costs(self.profile, self.shape)
-        self.account = Account(self.report)
 
     def run(self) -> None:
         """Measure every missing unit, or what is missing of a share; units that are whole then are put together.
@@ -68,16 +66,16 @@ class Sweep:
             UserError: a residual is asked of a model that cannot be pruned, or numbers overflow.
             Cancelled: the report function said so; finished parts stay.
         """
-        missing = [each for each in self.portion.sequences if self.store.measured(self.profile.unit(each)) is None]
+        missing = [each for each in self.sequences if self.store.measured(self.profile.unit(each)) is None]
         pending = {each: self._pending(each) for each in missing}
-        if any(pending.values()) or any(map(self._lacks, self.portion.units)):
+        if any(pending.values()) or any(map(self._lacks, self.units)):
             self._plan(pending)
             with torch.inference_mode():
                 self._passes({each: sequences for each, sequences in pending.items() if sequences})
         for each in missing:
             self._assemble(each)
 
-    def _passes(self, pending: dict[Measurement, list[int]]) -> None:
+    def _passes(self, pending: Sequences) -> None:
         began = time.perf_counter()
         moments = self._statistics([each.perturbation for each in pending])
         self._read_off(moments)
@@ -88,18 +86,18 @@ class Sweep:
         took = time.perf_counter() - began
         if took > 1 and self.engine == "wavefront":
             rate = (self.account.done - swept) / took
-            work.remember_rate(self.store, self.device.type, self.shape, self.profile.model.dtype, rate)
+            work.remember_rate(self.store, self.loaded.model.device.type, self.shape, self.profile.model.dtype, rate)
 
     def _lacks(self, unit: Spec) -> bool:
         """Whether a unit beside the perturbed ones is to be measured here and yet to be found."""
-        return unit in self.portion.units and self.store.measured(unit) is None
+        return unit in self.units and self.store.measured(unit) is None
 
     def _pending(self, measurement: Measurement) -> list[int]:
         finished = parts.finished(self.store, self.profile.unit(measurement))
         done = {first + n for first, part in finished.items() for n in range(part.sequences)}
-        return [index for index in self.portion.sequences[measurement] if index not in done]
+        return [index for index in self.sequences[measurement] if index not in done]
 
-    def _plan(self, pending: dict[Measurement, list[int]]) -> None:
+    def _plan(self, pending: Sequences) -> None:
         length, size = self.profile.text.length, self._size()
         planned = clean(self.profile, self.shape) + sum(took for unit, took in self.costs.items() if self._lacks(unit))
         for measurement, sequences in pending.items():
@@ -112,7 +110,7 @@ class Sweep:
         """Sequences that are run at once."""
         return work.group_size(
             self.shape, self.profile.text.sequences, self.profile.text.length, self.profile.model.dtype,
-            int(HEADROOM * free_memory(self.device)),
+            int(HEADROOM * free_memory(self.loaded.model.device)),
         )  # fmt: skip
 
     # -- pass 1 -----------------------------------------------------------------------------------------------------
@@ -122,7 +120,8 @@ class Sweep:
         wanted = {found for each in asked if each.treatment for found in ("none", *each.treatment.statistics)}
         wanted |= {"norm"} if self._lacks(self.profile.scores) else set()  # what scores are made of
         wanted |= {"second_moment"} if self._lacks(self.profile.removed) else set()
-        step = self._by_sequence("pass 1, clean run:", clean(self.profile, self.shape))
+        took, count = clean(self.profile, self.shape), self.profile.text.sequences
+        step = self.account.steps("pass 1, clean run:", count, took, sequences=True)
         covariance = any(each.covariance for each in asked)
         activation, moments = statistics(self.loaded, self.windows.tokens, wanted, covariance, step)
         if self._lacks(self.profile.activation):
@@ -143,18 +142,10 @@ class Sweep:
     def _once(self, unit: Spec, what: str, measure: Callable, *given: object) -> None:
         """Measure and save a unit, unless it is there."""
         if self._lacks(unit):
-            took, by_layer = self.costs[unit], self.account.by_layer
-            step = self._by_sequence(what, took) if measure is cumulative else by_layer(what, self.shape.layers, took)
+            sequences = measure is cumulative
+            count = self.profile.text.sequences if sequences else self.shape.layers
+            step = self.account.steps(what, count, self.costs[unit], sequences)
             self.store.save(unit, measure(*given, step), {})
-
-    def _by_sequence(self, what: str, took: float) -> Callable[[int], None]:
-        count = self.profile.text.sequences
-
-        def step(index: int) -> None:
-            self.account.add(took / count)
-            self.account.say(f"{what} sequence {index + 1} of {count}")
-
-        return step
 
     # -- pass 2 -----------------------------------------------------------------------------------------------------
 
@@ -166,7 +157,7 @@ class Sweep:
         half = half_precision_distance(group) if self.profile.model.dtype != "float32" else np.zeros(self.shape.layers)
         self.store.save(self.profile.floor, results.Floor(drift=rounded.drift, half_precision=half), {})
 
-    def _measure(self, pending: dict[Measurement, list[int]], moments: Moments) -> None:
+    def _measure(self, pending: Sequences, moments: Moments) -> None:
         todo = sorted({index for sequences in pending.values() for index in sequences})
         size, halved = self._size(), False
         while todo:
@@ -182,7 +173,7 @@ class Sweep:
                 continue
             todo = todo[len(sequences) :]
 
-    def _group(self, sequences: list[int], pending: dict[Measurement, list[int]], moments: Moments) -> None:
+    def _group(self, sequences: list[int], pending: Sequences, moments: Moments) -> None:
         group = self._prepared(sequences, moments)
         for number, (measurement, wanted) in enumerate(pending.items(), 1):
             for run in runs([index for index in sequences if index in wanted]):
@@ -206,11 +197,11 @@ class Sweep:
         took = work.measurement(self.shape, measurement, sequences * self.profile.text.length)
 
         def step(layer: int) -> None:
-            self.account.say(f"{what}: layer {layer}", layer, took * layer / self.shape.layers)
+            self.account.say(f"{what}: layer {layer}", took * layer / self.shape.layers)
 
         part = ENGINES[self.engine](group, measurement, step)
         self._check_finite(part, measurement)
-        self.account.add(took)
+        self.account.done += took
         return part
 
     def _check_finite(self, part: results.Perturbed, measurement: Measurement) -> None:
@@ -225,7 +216,7 @@ class Sweep:
             return
         self.checked.add(len(group.sequences))
         try:
-            found = largest_replay_error(group, lambda layer: self.account.say(f"checking layer {layer}", layer))
+            found = largest_replay_error(group, lambda layer: self.account.say(f"checking layer {layer}"))
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             if out_of_memory(error):
                 raise
@@ -237,13 +228,13 @@ class Sweep:
 
     def _assemble(self, measurement: Measurement) -> None:
         unit = self.profile.unit(measurement)
-        found = list(parts.finished(self.store, unit).values())
+        found = parts.partial(self.store, unit)
         if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
-            if sum(part.sequences for part in found) != self.profile.text.sequences:
+            if found is None or found.sequences != self.profile.text.sequences:
                 if self.share:  # who does the last share puts it together
                     return
                 raise RuntimeError(f"parts of {measurement.name} were lost on the way: ask again to measure them")
-            self.store.save(unit, results.merged(found), parts.summary(self.store, unit))
+            self.store.save(unit, found, parts.summary(self.store, unit))
         parts.drop(self.store, unit)
 
     def _warn(self, text: str) -> None:

@@ -12,13 +12,15 @@ from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.placement import at_hand
+from core.models.replay import Tensors
 from core.store.results import Array, Removal, Scores, Weights
 
 BINS = 100
+Step = Callable[[int], object]  # told the layer that is done
 
 
-def weights(loaded: Loaded, step: Callable[[int], None]) -> Weights:
-    """Counts and exponents of every linear; `step` is told the layer that is done.
+def weights(loaded: Loaded, step: Step) -> Weights:
+    """Counts and exponents of every linear.
 
     Raises:
         UserError: a layer cannot be pruned.
@@ -91,14 +93,11 @@ def _positive(eigenvalues: Array) -> Array:
     return eigenvalues[eigenvalues > eigenvalues[-1] * 1e-12]
 
 
-def scores(
-    loaded: Loaded, input_norm: tuple[dict[str, Tensor], ...], step: Callable[[int], object] = lambda _: None
-) -> Scores:
+def scores(loaded: Loaded, input_norm: Sequence[Tensors], step: Step) -> Scores:
     """Pool the scores `|W_ij| ||X_j||_2` of a layer's linears and describe them.
 
     Args:
         input_norm: per layer, linear -> (in,) L2 norm of its inputs over the text's tokens.
-        step: told the layer that is done.
     """
     rows = []
     for index, (layer, norms) in enumerate(zip(loaded.layers, input_norm, strict=True)):
@@ -109,7 +108,7 @@ def scores(
     return Scores(outlier_ratio=ratio, mean=mean, median=median)
 
 
-def _layer(layer: torch.nn.Module, norms: dict[str, Tensor]) -> tuple[list[float], float, float]:
+def _layer(layer: torch.nn.Module, norms: Tensors) -> tuple[list[float], float, float]:
     stack = anatomy.prunable(layer)
     weights = [linear.weight for linear in stack]
     pooled = torch.empty(sum(map(torch.numel, weights)), device=weights[0].device)
@@ -126,13 +125,8 @@ def _layer(layer: torch.nn.Module, norms: dict[str, Tensor]) -> tuple[list[float
 BLOCK = 128  # input columns that lose half of their weights each
 
 
-def removal(
-    loaded: Loaded,
-    second_moment: Sequence[dict[str, Tensor]],
-    tokens: int,
-    step: Callable[[int], object] = lambda _: None,
-) -> Removal:
-    """The error of every linear; `step` is told the layer that is done.
+def removal(loaded: Loaded, second_moment: Sequence[Tensors], tokens: int, step: Step) -> Removal:
+    """The error of every linear.
 
     Args:
         second_moment: per layer, linear -> (in, in) sum of x x^T over so many tokens.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from transformers.pytorch_utils import Conv1D
 
 from core.base.errors import UserError
 from core.models.placement import at_hand
+from core.models.replay import Layers
 from core.store.results import Array
 
 
@@ -80,7 +81,7 @@ def prunable(layer: nn.Module) -> list[Linear]:
 
 
 def by_linear(
-    layers: Iterable[nn.Module],
+    layers: Layers,
     numbers: Callable[[int, Linear], float | tuple[float, ...]],
     found: Callable[[nn.Module], list[Linear]] = prunable,
     step: Callable[[int], object] = lambda _: None,
@@ -107,7 +108,7 @@ def by_linear(
 
 
 def of_each(
-    layers: Iterable[nn.Module],
+    layers: Layers,
     number: Callable[[Tensor], float],
     found: Callable[[nn.Module], list[Linear]] = prunable,
 ) -> Array:
@@ -115,7 +116,12 @@ def of_each(
     return by_linear(layers, lambda _, linear: number(linear.weight), found)
 
 
-def parameters(layers: Iterable[nn.Module]) -> Array:
+def zeros(weight: Tensor) -> float:
+    """Fraction of a weight that is zero, counted."""
+    return int((weight == 0).sum()) / weight.numel()
+
+
+def parameters(layers: Layers) -> Array:
     """Prunable weights per linear, (layers, linears); NaN where a layer has fewer linears than another.
 
     Raises:
@@ -124,7 +130,7 @@ def parameters(layers: Iterable[nn.Module]) -> Array:
     return of_each(layers, Tensor.numel)
 
 
-def is_prunable(layers: Iterable[nn.Module]) -> bool:
+def is_prunable(layers: Layers) -> bool:
     """True where all matrix weights of these layers can be pruned, so that a sparsity means what it says."""
     try:
         return all(prunable(layer) for layer in layers)

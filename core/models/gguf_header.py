@@ -10,17 +10,12 @@ import mmap
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from core.base.errors import UserError
+
 MAGIC = b"GGUF"
-MALFORMED = (
-    ValueError,
-    KeyError,
-    struct.error,
-    RecursionError,
-)  # what a damaged header raises, or one that is cut short
 VERSIONS = (2, 3)
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}  # kinds of values
 TEXT, ARRAY = 8, 9
@@ -29,24 +24,27 @@ DIMENSIONS = 4  # of a tensor at most
 MOST = 2**21  # values of an array: no vocabulary has as many
 SETTINGS = 2**10  # of a model: each is compared with all that transformers knows
 LARGEST = 2**26  # bytes of a header
+Shapes = dict[str, tuple[int, ...]]
 
 
-@dataclass(frozen=True)
-class Tensor:
-    """Shape and position of a tensor, from the header."""
-
-    shape: tuple[int, ...]
-    end: int  # bytes from the beginning of the file
-
-
-def tensors(path: Path) -> dict[str, Tensor]:
-    """Every tensor by its name.
+def shapes(path: Path) -> Shapes:
+    """Shapes of the tensors of a GGUF file, every one of which lies inside it.
 
     Raises:
-        MALFORMED: the header is damaged or cut short.
+        UserError: the file is no GGUF, or damaged or cut short.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return _Header(content).tensors()
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            found, end = _Header(content).tensors()
+    except (ValueError, KeyError, struct.error, RecursionError) as error:
+        raise UserError(
+            f"{path.name} is no GGUF file, or is cut short or damaged: its {size:,} bytes do not hold what its header "
+            "announces; download it again"
+        ) from error
+    if not 0 < end <= size:
+        raise UserError(f"{path.name} is cut short: it has {size:,} bytes, its tensors need {end:,}")
+    return found
 
 
 class _Header:
@@ -57,29 +55,23 @@ class _Header:
         if self._number("4s") != MAGIC or self._number("I") not in VERSIONS:
             raise ValueError("of another kind or version")
 
-    def tensors(self) -> dict[str, Tensor]:
+    def tensors(self) -> tuple[Shapes, int]:
+        """Every shape, and the byte of the file where the last tensor ends; 0 without tensors."""
         from gguf.constants import GGML_QUANT_SIZES
 
         count, settings = self._number("Q"), self._number("Q")
         alignment = self._settings(settings, count)
-        told = {}
+        found: Shapes = {}
+        ends = []
         for _ in range(count):
-            name = self._text()
-            if name in told:
-                raise ValueError("the same name twice")
-            shape = self._shape()
-            told[name] = shape, GGML_QUANT_SIZES[self._number("I")], self._number("Q")
+            name, dimensions = self._text(), self._number("I")
+            if name in found or dimensions > DIMENSIONS:
+                raise ValueError("the same name twice, or no such shape")
+            found[name] = tuple(self._number("Q") for _ in range(dimensions))
+            block, size = GGML_QUANT_SIZES[self._number("I")]
+            ends.append(self._number("Q") + math.prod(found[name]) * size // block)
         begin = -(-self.at // alignment) * alignment
-        return {
-            name: Tensor(shape, begin + offset + math.prod(shape) * size // block)
-            for name, (shape, (block, size), offset) in told.items()
-        }
-
-    def _shape(self) -> tuple[int, ...]:
-        dimensions = self._number("I")
-        if dimensions > DIMENSIONS:
-            raise ValueError("no such shape")
-        return tuple(self._number("Q") for _ in range(dimensions))
+        return found, begin + max(ends, default=-begin)
 
     def _settings(self, count: int, tensors: int) -> int:
         """Skip the settings and return the alignment among them; refuse more layers than tensors."""

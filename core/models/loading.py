@@ -11,7 +11,7 @@ import string
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from core.ask.inputs import Dtype, ModelSpec
 from core.base.errors import UserError
 from core.base.escape import brief
+from core.base.paths import PROJECT
+from core.base.spec import frozen
 from core.models import anatomy, replay
 from core.models.foreign_code import explained
 from core.models.gguf_header import parsed_once
@@ -43,12 +45,11 @@ SIGNS = "".join(
 EFFORT = 12  # seconds of a processor for these, where a system can limit them
 PATIENCE = 60  # seconds by the clock: a busy machine takes long for little
 MOST_TOKENS = 2**24  # room is made for every id up to the highest
-PROJECT = Path(__file__).resolve().parent.parent.parent
 STREAM = 3  # axes of a residual stream: sequences, tokens, width
 POSITIONS = ("max_position_embeddings", "max_seq_len")  # of config.json: most tokens, by one of these names
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Reader:
     """A model before its weights are read: tokenizer and configuration, enough to draw windows of a text."""
 
@@ -70,7 +71,7 @@ class Reader:
         return next((each for each in known if each and isinstance(each, int)), None)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Loaded(Reader):
     """A model in evaluation mode, ready to be measured."""
 
@@ -80,6 +81,10 @@ class Loaded(Reader):
     @property
     def layers(self) -> torch.nn.ModuleList:
         return anatomy.decoder_layers(self.model)
+
+    def record(self, ids: torch.Tensor, stream: torch.Tensor | None = None) -> list[replay.Call]:
+        """The call of every layer in one forward, as `replay.record`; the ids may lie on any device."""
+        return replay.record(self.model, self.layers, ids.to(self.model.device), stream)
 
 
 def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
@@ -133,7 +138,8 @@ def load(
         UserError: an architecture that cannot be measured, as one of several residual streams; incomplete or damaged
             weights, NaN in them.
     """
-    files = quick(source, store)
+    copy = kept_copy(source, store) if store else None  # of a GGUF, which is faster to read
+    files = replace(source, folder=copy, gguf=None) if copy else source
     config = _config(files)
     if store:
         _check_sizes(config, source, store)
@@ -154,12 +160,6 @@ def load(
     if store and files.gguf and trained and dtype == "float32":
         _keep(loaded, store)
     return loaded
-
-
-def quick(source: Source, store: Store | None) -> Source:
-    """The files that are fastest to read: the converted copy of a GGUF where there is one, else the source's own."""
-    copy = kept_copy(source, store) if store else None
-    return replace(source, folder=copy, gguf=None) if copy else source
 
 
 def _keep(loaded: Loaded, store: Store) -> None:

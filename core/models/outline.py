@@ -11,12 +11,12 @@ from pathlib import Path
 from core.base.errors import UserError
 from core.base.formats import gist
 from core.base.paths import readable
+from core.models import gguf_header
 from core.models.file_hashes import remembered
-from core.models.gguf_header import MALFORMED, tensors
+from core.models.gguf_header import Shapes
 from core.store.cache import Store
 
 NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
-Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -67,26 +67,6 @@ def outline(shapes: Shapes) -> Outline:
     return Outline(layers, width, vocabulary, parameters // layers, total, linears)
 
 
-def gguf_shapes(path: Path) -> Shapes:
-    """Tensor shapes of a GGUF file whose every tensor lies inside it.
-
-    Raises:
-        UserError: the file is no GGUF, or cut short.
-    """
-    size = path.stat().st_size
-    try:
-        found = tensors(path)
-    except MALFORMED as error:
-        raise UserError(
-            f"{path.name} is no GGUF file, or is cut short or damaged: its {size:,} bytes do not hold what its header "
-            "announces; download it again"
-        ) from error
-    end = max((tensor.end for tensor in found.values()), default=0)
-    if not 0 < end <= size:
-        raise UserError(f"{path.name} is cut short: it has {size:,} bytes, its tensors need {end:,}")
-    return {name: tensor.shape for name, tensor in found.items()}
-
-
 def safetensors_shapes(path: Path) -> Shapes:
     """Tensor shapes of a safetensors file.
 
@@ -108,5 +88,5 @@ def shapes_of(path: Path, store: Store) -> Shapes:
     Raises:
         UserError: the file is missing, cut short or damaged.
     """
-    find = gguf_shapes if path.suffix == ".gguf" else safetensors_shapes
+    find = gguf_header.shapes if path.suffix == ".gguf" else safetensors_shapes
     return remembered(store, readable(path, "weights file"), "shapes", find)

@@ -23,7 +23,7 @@ from transformers import PreTrainedModel
 from core.base.errors import UserError
 from core.models import machine
 from core.models.machine import HEADROOM
-from core.models.replay import Call
+from core.models.replay import Call, Layers, Tensors
 
 
 @dataclass(eq=False)
@@ -36,12 +36,12 @@ class Home:
     changed: Mapping[str, Tensor] | None = field(default=None, init=False)  # in place of what is stored
     open: bool = field(default=False, init=False)
 
-    def fetch(self) -> dict[str, Tensor]:
+    def fetch(self) -> Tensors:
         """Copies of the weights, where the layer runs."""
         there = self.changed or self.stored
         return {name: there[name].to(self.device, copy=True) for name in there}
 
-    def keep(self, weights: dict[str, Tensor]) -> None:
+    def keep(self, weights: Tensors) -> None:
         """Let these be the layer's weights from now on, until `forget`."""
         if self.scratch is None:
             self.changed = {name: each.to("cpu", copy=True) for name, each in weights.items()}
@@ -76,7 +76,7 @@ def home_of(layer: nn.Module) -> Home | None:
     return vars(layer).get("home")
 
 
-def streamed(layers: Iterable[nn.Module]) -> bool:
+def streamed(layers: Layers) -> bool:
     """True where some layers get their weights only when they run."""
     return any(map(home_of, layers))
 
@@ -110,7 +110,7 @@ def at_hand(layer: nn.Module, keep: bool = False) -> Iterator[None]:
 
 
 def walk(
-    layers: Iterable[nn.Module],
+    layers: Layers,
     runs: Iterable[Sequence[Call]],
     streams: list[Tensor],
     leave: Callable[[int], None],
@@ -134,19 +134,19 @@ def walk(
             leave(index)
 
 
-def forget(layers: Iterable[nn.Module]) -> None:
+def forget(layers: Layers) -> None:
     """Undo whatever was kept of streamed layers' changes."""
     for home in filter(None, map(home_of, layers)):
         home.forget()
 
 
-def stored(model: nn.Module) -> dict[str, Tensor]:
+def stored(model: nn.Module) -> Tensors:
     """Tensors of a checkpoint of the model by name, without values where they are not at hand; tied weights once."""
     saved = model.state_dict().keys()
     return {name: each for name, each in (*model.named_parameters(), *model.named_buffers()) if name in saved}
 
 
-def pieces(model: nn.Module, layers: Sequence[nn.Module]) -> Iterator[dict[str, Tensor]]:
+def pieces(model: nn.Module, layers: Layers) -> Iterator[Tensors]:
     """Everything that a checkpoint of the model holds, by name; tied weights once, under their first name.
 
     First comes what lies outside the layers, then a layer at a time. A piece is at hand until the next is asked for.
@@ -161,7 +161,7 @@ def pieces(model: nn.Module, layers: Sequence[nn.Module]) -> Iterator[dict[str, 
             yield {name: held[leaf] for name in own for held, leaf in [slot(model, name)]}
 
 
-def slot(module: nn.Module, name: str) -> tuple[dict[str, Tensor], str]:
+def slot(module: nn.Module, name: str) -> tuple[Tensors, str]:
     """The dictionary that holds a parameter or buffer of a module, and its key there."""
     path, _, leaf = name.rpartition(".")
     owner = module.get_submodule(path)
@@ -192,7 +192,7 @@ def free_memory(where: torch.device) -> int:
     return machine.free_memory()
 
 
-def place(model: PreTrainedModel, layers: Sequence[nn.Module], where: torch.device) -> None:
+def place(model: PreTrainedModel, layers: Layers, where: torch.device) -> None:
     """Move a model to a device if it fits there; else its layers are streamed there as they run."""
     if model.device == where:
         return
@@ -202,7 +202,7 @@ def place(model: PreTrainedModel, layers: Sequence[nn.Module], where: torch.devi
     model._apply(lambda each: each if each.is_meta else each.to(where))
 
 
-def stream(layers: Iterable[nn.Module], where: torch.device) -> None:
+def stream(layers: Layers, where: torch.device) -> None:
     """Let layers run on a device, each brought from where its weights lie now."""
     for layer in layers:
         if home_of(layer) is None:

@@ -13,7 +13,6 @@ class Progress:
     line: str = ""  # what is happening, in words
     done: int = 0
     total: int = 0  # 0 while it is not known
-    layer: int | None = None  # the decoder layer being run
     parts: int = 0  # parts saved so far: when it grows there is more to draw
 
 
@@ -38,20 +37,16 @@ class Account:
     parts: int = 0  # saved so far
     highest: float = field(default=0.0, init=False)  # reported so far: it never decreases
 
-    def add(self, work: float) -> None:
-        """Count what is finished."""
-        self.done += work
-
-    def say(self, line: str, layer: int | None = None, work: float = 0.0) -> None:
+    def say(self, line: str, work: float = 0.0) -> None:
         """Report. work: what was done of a part that is not finished."""
         self.highest = max(self.highest, self.done + work)
-        self.report(Progress(line, int(self.highest / 1e6), int(self.planned / 1e6), layer, self.parts))
+        self.report(Progress(line, int(self.highest / 1e6), int(self.planned / 1e6), self.parts))
 
-    def by_layer(self, what: str, layers: int, work: float) -> Callable[[int], None]:
-        """A function that counts and reports each layer that is finished. work: that of all layers."""
+    def steps(self, what: str, count: int, work: float, sequences: bool = False) -> Callable[[int], None]:
+        """A function that counts and reports each layer, or sequence, that is finished. work: that of all of them."""
 
-        def step(layer: int) -> None:
-            self.add(work / layers)
-            self.say(f"{what} layer {layer}", layer)
+        def step(index: int) -> None:
+            self.done += work / count
+            self.say(f"{what} sequence {index + 1} of {count}" if sequences else f"{what} layer {index}")
 
         return step

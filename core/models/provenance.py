@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from core.base.paths import PROJECT
 from core.models import anatomy, placement
 from core.models.file_hashes import file_hash
 from core.models.loading import Loaded
@@ -22,13 +23,13 @@ from core.store.cache import Store
 VERSIONS = ("torch", "transformers", "numpy", "accelerate")
 
 
-def provenance(loaded: Loaded, files: Iterable[Path], store: Store, device: torch.device) -> dict[str, Any]:
+def provenance(loaded: Loaded, files: Iterable[Path], store: Store) -> dict[str, Any]:
     """Provenance of a run of a model on some files."""
     return {
         "model": loaded.source.label,
         "family": loaded.model.config.get_text_config().model_type,
         "files": {path.name: file_hash(store, path) for path in (*loaded.source.files, *files)},
-        "device": placement.describe(device),
+        "device": placement.describe(loaded.model.device),
         "dtype": loaded.spec.dtype,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions().copy(),
@@ -40,8 +41,7 @@ def provenance(loaded: Loaded, files: Iterable[Path], store: Store, device: torc
 
 def relative(typed: str) -> str:
     """A path inside the project without what lies above it: that is nobody's business but this machine's."""
-    root = f"{Path(__file__).resolve().parent.parent.parent}{os.sep}"
-    return typed.replace(root, "")
+    return typed.replace(f"{PROJECT}{os.sep}", "")
 
 
 @cache  # what this process has loaded stays as it is
@@ -52,9 +52,8 @@ def _versions() -> dict[str, str]:
 @cache
 def _commit() -> str | None:
     """The project's commit when this process began, where it runs from a checkout."""
-    here = Path(__file__).parent
     try:
-        found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10)
+        found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, timeout=10)
     except OSError:
         return None
     return found.stdout.strip() or None

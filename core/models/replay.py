@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from transformers import PreTrainedModel
 
+Tensors = dict[str, Tensor]  # by their names in a layer, or a model
+Layers = Sequence[nn.Module]
 # largest relative difference between a layer run by itself and the same layer in its model's forward
 REPLAY_TOLERANCE = {"float32": 1e-5, "bfloat16": 2e-2, "float16": 3e-3}
 
@@ -34,7 +36,7 @@ class Call:
     entry_name: str | None  # set where the stream is passed by keyword
     rest: tuple | None  # what a tuple output holds besides the stream
 
-    def __call__(self, stream: Tensor, weights: dict[str, Tensor] | None = None) -> Tensor:
+    def __call__(self, stream: Tensor, weights: Tensors | None = None) -> Tensor:
         """Run the layer on another stream of the recorded batch size, with other weights if given; restores them."""
         args, kwargs = self.args, self.kwargs
         if self.entry_name:
@@ -61,9 +63,7 @@ def called(layer: nn.Module, args: tuple, kwargs: dict[str, Any], output: Tensor
     return Call(layer, kwargs[name] if name else args[0], hidden(output), args[1:], kwargs, name, rest)
 
 
-def record(
-    model: PreTrainedModel, layers: Sequence[nn.Module], ids: Tensor, stream: Tensor | None = None
-) -> list[Call]:
+def record(model: PreTrainedModel, layers: Layers, ids: Tensor, stream: Tensor | None = None) -> list[Call]:
     """The call of every layer in one real forward.
 
     Args:
@@ -126,18 +126,18 @@ class _Entered(Exception):
         self.stream = stream
 
 
-def tail(model: PreTrainedModel, calls: Sequence[Call], ids: Tensor, stream: Tensor) -> Tensor:
+def tail(model: PreTrainedModel, calls: Sequence[Call], stream: Tensor) -> Tensor:
     """Logits of a last-layer stream: the model's own embedding-to-head path with every layer passed over.
 
     Args:
-        ids: (batch, tokens) any ids of the stream's batch and token count; their values do not matter.
         stream: (batch, tokens, width) at the output of the last layer.
 
     Returns:
         (batch, tokens, vocabulary) logits.
     """
+    any_ids = torch.zeros(stream.shape[:2], dtype=torch.long, device=model.device)  # what they become is passed over
     with _passed_over(calls, stream):
-        return model(input_ids=ids, use_cache=False).logits
+        return model(input_ids=any_ids, use_cache=False).logits
 
 
 @contextmanager

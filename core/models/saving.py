@@ -11,14 +11,11 @@ import copy
 import hashlib
 import importlib.metadata
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from safetensors.torch import save_file
-from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.core_model_loading import revert_weight_conversion
 
@@ -26,9 +23,10 @@ from core.base import access
 from core.models.file_hashes import file_hash, sha256
 from core.models.foreign_code import explained
 from core.models.placement import pieces, streamed
+from core.models.replay import Layers
 from core.models.sources import Source
 from core.store.cache import Store
-from core.store.files import changed, discard, pretty, readable, temporary_prefix
+from core.store.files import changed, discard, pretty, readable, temporary_folder
 
 FOREIGN = (  # what a plain dense config.json lacks
     "quantization_config", "compression_config", "sparsity_config", "distributed_config",
@@ -36,7 +34,7 @@ FOREIGN = (  # what a plain dense config.json lacks
 LOADING_ONLY = ("is_local", "local_files_only", "gguf_file")  # how a tokenizer was loaded here: nothing to keep
 
 
-def save(model: PreTrainedModel, layers: Sequence[nn.Module], tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+def save(model: PreTrainedModel, layers: Layers, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write a model and its tokenizer, layer by layer where these are streamed; the model is left as it was.
 
     Raises:
@@ -53,7 +51,7 @@ def save(model: PreTrainedModel, layers: Sequence[nn.Module], tokenizer: PreTrai
     settings.write_bytes(pretty({name: value for name, value in told.items() if name not in LOADING_ONLY}))
 
 
-def _save_by_layers(model: PreTrainedModel, layers: Sequence[nn.Module], folder: Path) -> None:
+def _save_by_layers(model: PreTrainedModel, layers: Layers, folder: Path) -> None:
     """Write what `save_pretrained` writes, a file for each layer and one for the rest."""
     model.config.architectures, model.config.dtype = [type(model).__name__], model.dtype
     model.config.save_pretrained(folder)
@@ -124,17 +122,12 @@ def keep_copy(source: Source, store: Store, write: Callable[[Path], object]) -> 
         OSError, Refused: it cannot be written; no trace of it stays.
     """
     folder = _copy_folder(source, store)
-    access.may_write()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(folder.name), dir=folder.parent))
-    try:
+    with temporary_folder(folder) as temporary:
         write(temporary)
         (temporary / "manifest.json").write_bytes(pretty({path.name: sha256(path) for path in temporary.iterdir()}))
         readable(temporary)
         if not folder.exists():  # else another process was faster
             temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     for old in sorted(folder.parent.glob("[!.]*"), key=changed)[:-KEPT]:
         discard(old)
 

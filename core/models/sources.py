@@ -56,7 +56,7 @@ class Source:
     def files(self) -> list[Path]:
         """Local files that decide what this source is: configuration, weights, tokenizer."""
         if self.gguf:
-            return [self.folder / self.gguf]
+            return self.weights
         tokenizer = {path for pattern in TOKENIZER_FILES for path in self.folder.glob(pattern)}
         return [*_deciding(self.folder, self.label), *sorted(path for path in tokenizer if path.is_file())]
 

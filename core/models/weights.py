@@ -19,7 +19,6 @@ from accelerate import init_empty_weights
 from accelerate.hooks import remove_hook_from_submodules
 from accelerate.utils import OffloadedWeightsLoader
 from safetensors import safe_open
-from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedModel, modeling_utils
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
@@ -76,7 +75,8 @@ def by_layers(source: Source, config: Any, dtype: Dtype, store: Store | None) ->
         shutil.rmtree(scratch, ignore_errors=True)
         raise
     weakref.finalize(model, shutil.rmtree, scratch, ignore_errors=True)
-    index = _offloaded(model).index
+    hooks = (getattr(module, "_hf_hook", None) for module in model.modules())
+    index = next(hook.weights_map.dataset.index for hook in hooks if getattr(hook, "weights_map", None))
     shapes = {path: safetensors_shapes(Path(path)) for path in {each["safetensors_file"] for each in index.values()}}
     own = dict(model.named_parameters())
     there = {name: shapes[each["safetensors_file"]][each["weight_name"]] for name, each in index.items() if name in own}
@@ -114,12 +114,6 @@ def _layers_on_disk(config: Any) -> dict[str, str]:
     inside = tuple(f"{name}." for name in places)
     tensors = [name for name, _ in (*model.named_parameters(), *model.named_buffers())]
     return places | {name.rpartition(".")[0]: "cpu" for name in tensors if not name.startswith(inside)}
-
-
-def _offloaded(model: nn.Module) -> OffloadedWeightsLoader:
-    """The loader from which accelerate reads the weights of the layers."""
-    hooks = (getattr(module, "_hf_hook", None) for module in model.modules())
-    return next(hook.weights_map.dataset for hook in hooks if getattr(hook, "weights_map", None))
 
 
 def whole(source: Source, config: Any, dtype: Dtype, **placed: Any) -> PreTrainedModel:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,6 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from core.ask.inputs import TextSpec, WindowRequest
 from core.base.errors import UserError
 from core.base.formats import several
+from core.base.spec import frozen
 from core.models.foreign_code import explained
 from core.models.loading import Reader, tokenizer_hash
 from core.models.texts import MOST_ENCODED, Text, check_size, read
@@ -28,7 +28,7 @@ MARGIN = 512  # characters at either end of a piece whose tokens may be others t
 WHOLE = 2**21  # characters of a text that may be tokenised as one where its pieces may not fit together
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Windows:
     """Token windows: what they are, and the tokens themselves."""
 

@@ -18,11 +18,12 @@ from core.ask.jobs import BY_REQUEST, Request
 from core.base import access
 from core.base.errors import UserError
 from core.base.formats import listed
-from core.base.paths import expanded, resolved
+from core.base.paths import PROJECT, expanded, resolved
 from core.base.spec import Spec, View
 from core.store.entries import KIND_OF, KINDS, MARK, VIEW_KINDS, packs_of, read_folder
 from core.store.files import (
     Corrupt,
+    Files,
     Gone,
     changed,
     hashes,
@@ -37,7 +38,7 @@ from core.store.files import (
 from core.store.results import decode, encode
 
 REMEMBERED = (*VIEW_KINDS, "evaluated")  # read once by a process: small, and many
-HOME = Path(__file__).resolve().parent.parent.parent / "cache"
+HOME = PROJECT / "cache"
 _LISTED: ContextVar[dict | None] = ContextVar("_LISTED", default=None)
 
 
@@ -97,12 +98,9 @@ class Store:
         self.accept_imported = accept_imported
         self.root = expanded(root or os.environ.get("ABSORPTION_CACHE") or HOME)
         self.roots = (self.root, HOME / "demo")
-        self.answering = self.roots if resolved(self.root) == HOME else self.roots[:1]
-
-    @property
-    def elsewhere(self) -> Path | None:
-        """The folder that a command names to use this cache; None for the project's own."""
-        return None if self.root.resolve() == HOME.resolve() else self.root
+        own = resolved(self.root) == HOME
+        self.answering = self.roots if own else self.roots[:1]
+        self.elsewhere = None if own else self.root  # the folder that a command names to use this cache
 
     # -- finding ----------------------------------------------------------------------------------------------------
 
@@ -219,7 +217,7 @@ class Store:
             for name, data in {**mark, "manifest.json": pretty(hashes(files))}.items():
                 write_file(view.path / name, data)
 
-    def _mark(self, spec: Spec, packs: Sequence[str] = ()) -> dict[str, bytes]:
+    def _mark(self, spec: Spec, packs: Sequence[str] = ()) -> Files:
         units = map(self.path, spec.units if isinstance(spec, View) else ())
         found = {*packs, *(pack for path in units if path for pack in packs_of(path))}
         return {MARK: "".join(f"{each}\n" for each in sorted(found)).encode()} if found else {}

@@ -1,17 +1,135 @@
-"""Checks of a stranger's results: units of a view fit together, numbers are numbers."""
+"""Checks of a stranger's pack: a zip of plain members `kind/key/file`, and units of a view that fit together."""
 
 from __future__ import annotations
 
+import io
+import json
+import re
+import stat
+import zipfile
+import zlib
 from collections.abc import Iterator
+from typing import Any, NoReturn
 
 import numpy as np
 
 from core.ask.measurements import ProfileSpec
 from core.ask.studies import ZeroShotSpec
+from core.base.errors import UserError
+from core.base.escape import UNSEEN, brief
 from core.base.spec import Spec, View
 from core.kinds.owl import OUTLIER_THRESHOLDS
-from core.store.pack_files import refuse
+from core.store.files import Files, hashes
 from core.store.results import Array, axes_of
+
+# --- files, read up to a limit whatever their headers say ----------------------------------------------------------
+
+LIMIT = 256 * 2**20  # bytes, of a zip and of its content
+JSON_LIMIT = 8 * 2**20  # bytes of one JSON file
+MEMBERS = 20_000
+
+MEMBER = re.compile(r"([a-z]+)/([0-9a-f]{16})/([a-z0-9_]+\.(?:json|npy))")
+HEADER_IN_DIRECTORY = b"PK\x01\x02"
+ENCRYPTED = 0x1 | 0x40 | 0x2000  # bits of a member's flags
+
+Names = tuple[str, ...]
+Place = tuple[str, str]  # kind, key
+
+
+def folders(content: bytes, kinds: Names) -> dict[Place, Files]:
+    """Kind and key -> the files of a folder except its manifest, each equal to its hash there.
+
+    Raises:
+        UserError: the first thing that was wrong.
+    """
+    found: dict[Place, Files] = {}
+    for name, data in _members(content, kinds).items():
+        kind, key, file = name.split("/")
+        if file.endswith(".json") and len(data) > JSON_LIMIT:
+            refuse(name, f"is larger than {JSON_LIMIT / 2**20:.4g} MB: no JSON file of a result is")
+        found.setdefault((kind, key), {})[file] = data
+    for place, files in found.items():
+        _check_manifest("/".join(place), files, files.pop("manifest.json", None))
+    return found
+
+
+def _members(content: bytes, kinds: Names) -> Files:
+    if len(content) > LIMIT:
+        raise UserError(f"the pack is larger than {LIMIT / 2**20:.4g} MB: no pack of this program is")
+    if content.count(HEADER_IN_DIRECTORY) > MEMBERS:  # before zipfile makes an object of each
+        raise UserError(f"the pack has more than {MEMBERS} members: no pack of this program has")
+    found: Files = {}
+    left = LIMIT
+    member = "its directory"
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for info in archive.infolist():
+                member = brief(info.orig_filename)
+                _check_member(info, found, kinds)
+                with archive.open(info) as file:
+                    data = file.read(left + 1)
+                left -= len(data)
+                if left < 0:
+                    raise UserError(f"{member} takes the pack over {LIMIT / 2**20:.4g} MB unpacked: that is no result")
+                found[info.orig_filename] = data
+    # zipfile raises these for a damaged or strange archive: ValueError and OSError for odd offsets, RuntimeError for an
+    # encrypted member, NotImplementedError for another compression
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise UserError(f"the pack is not a whole zip file, {member} cannot be read: copy it again") from error
+    return found
+
+
+def _check_member(info: zipfile.ZipInfo, found: Files, kinds: Names) -> None:
+    """Reject duplicate and irregular members."""
+    name = info.orig_filename  # as it stands in the file; zipfile changes slashes and cuts at NUL
+    parts = MEMBER.fullmatch(name)
+    if not parts or parts[1] not in kinds:
+        refuse(name, f"is no place for a result: members are kind/key/file, of the kinds {', '.join(kinds)}")
+    if name in found:
+        refuse(name, "is in the pack twice: each file may be there once")
+    plain = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG) and not info.flag_bits & ENCRYPTED
+    if not plain or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        refuse(name, "is a link, a folder, encrypted or no deflated file: make the pack with `runs export`")
+
+
+def _check_manifest(folder: str, files: Files, content: bytes | None) -> None:
+    """Reject a folder whose files are not those of its manifest."""
+    manifest, found = json_object(f"{folder}/manifest.json", content), hashes(files)
+    for file in sorted(found.keys() | manifest.keys()):
+        if found.get(file) != manifest.get(file):
+            refuse(f"{folder}/{file}", "is missing, or not what its folder's manifest says: make the pack again")
+
+
+def json_object(name: str, content: bytes | None) -> dict[str, Any]:
+    """The JSON object in a member; None stands for one that is missing.
+
+    Raises:
+        UserError: it is none, or holds signs that cannot be seen.
+    """
+    if content is None:
+        refuse(name, "is missing: make the pack again with `runs export`")
+    try:
+        found = json.loads(content)
+        words = json.dumps(found, ensure_ascii=False).replace(r"\\", "")  # what is left of backslashes escapes a sign
+    except (ValueError, RecursionError):
+        found, words = None, ""
+    if not isinstance(found, dict):
+        refuse(name, "is not a JSON object: make the pack again with `runs export`")
+    if UNSEEN.search(words) or re.search(r"\\[bfu]", words):
+        refuse(name, "holds signs that cannot be seen and steer what is: make the pack again with `runs export`")
+    return found
+
+
+def refuse(name: str, why: str) -> NoReturn:
+    """Refuse a member of a pack.
+
+    Raises:
+        UserError: always.
+    """
+    raise UserError(f"{brief(name)} {why}")
+
+
+# --- results -------------------------------------------------------------------------------------------------------
 
 SAME_LENGTH = {"injection": "layer", "read": "layer"}  # axes that are as long as another
 NO_NUMBER = {"ratio", "ratio_q25", "ratio_q50", "ratio_q75", "orthogonal"}  # where a perturbation changed nothing
@@ -67,7 +185,7 @@ def _check_length(place: str, unit: Spec, axis: str, length: int, known: Lengths
         refuse(place, f"answers {length} examples where its spec asks {unit.task.examples}")
 
 
-def _check_numbers(file: str, unit: Spec, name: str, axes: tuple[str, ...], array: Array) -> None:
+def _check_numbers(file: str, unit: Spec, name: str, axes: Names, array: Array) -> None:
     if name in FRACTIONS and bool(np.any((array < 0) | (array > 1))):
         refuse(file, "holds a number outside 0 and 1, where only fractions may be")
     if name == "parameters" and bool(np.any(array < 1)):
@@ -76,7 +194,7 @@ def _check_numbers(file: str, unit: Spec, name: str, axes: tuple[str, ...], arra
         refuse(file, "holds NaN or infinity where every result has a number")
 
 
-def _sound(unit: Spec, name: str, axes: tuple[str, ...], array: Array) -> Iterator[bool]:
+def _sound(unit: Spec, name: str, axes: Names, array: Array) -> Iterator[bool]:
     """True for each kind of hole in an array that the program leaves itself, else False."""
     if axes[:2] == ("injection", "read"):  # below the diagonal nothing is read
         array = array[np.triu_indices(len(array))]

@@ -20,7 +20,7 @@ from core.ask.measurements import (
 from core.ask.studies import EvaluatedSpec, ZeroShotSpec
 from core.base.spec import Spec, key_of
 from core.store import results
-from core.store.files import UNPARSED, Corrupt, content, verified
+from core.store.files import UNPARSED, Corrupt, Files, content, verified
 
 UNITS: dict[str, tuple[type[Spec], type]] = {
     "perturbed": (PerturbedSpec, results.Perturbed),
@@ -54,7 +54,7 @@ def packs_of(path: Path) -> tuple[str, ...]:
     return tuple(re.findall("[0-9a-f]{64}", mark.decode("latin-1"))) or ("unknown",)
 
 
-def read_folder(path: Path) -> tuple[dict[str, bytes], dict]:
+def read_folder(path: Path) -> tuple[Files, dict]:
     """The verified files of an entry whose spec hashes to its name, and its provenance.
 
     Raises:

@@ -16,6 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -31,6 +32,7 @@ PATIENCE = 20  # attempts at renaming what a reader has open
 HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]  # machines may share a cache
 TEMPORARY = re.compile(r"\..+-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[^-]*", re.DOTALL)
 UNPARSED = (ValueError, KeyError, TypeError, RecursionError)  # of JSON that is none, or says something else
+Files = dict[str, bytes]  # name -> content
 DAY = 86400.0  # seconds after which a temporary file of another machine counts as abandoned
 
 
@@ -85,17 +87,26 @@ def _alive(pid: int) -> bool:
 # --- writing and deleting ------------------------------------------------------------------------------------------
 
 
-def write_folder(path: Path, files: dict[str, bytes], replace: bool = False, durable: bool = True) -> Path:
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """A folder beside a path for what is to lie there, gone afterwards unless it was renamed."""
+    access.may_write()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(path.name), dir=path.parent))
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_folder(path: Path, files: Files, replace: bool = False, durable: bool = True) -> Path:
     """Write files and a manifest of their hashes to a temporary folder, then rename it into place.
 
     Args:
         replace: replace an existing folder; else whoever wrote first stays.
         durable: wait until it would survive a power cut; else it may be found damaged after one.
     """
-    access.may_write()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(path.name), dir=path.parent))
-    try:
+    with temporary_folder(path) as temporary:
         for name, data in {**files, "manifest.json": pretty(hashes(files))}.items():
             (temporary / name).write_bytes(data)
         os.chmod(temporary, 0o755)
@@ -111,8 +122,6 @@ def write_folder(path: Path, files: dict[str, bytes], replace: bool = False, dur
                 temporary.rename(path)
         if durable:
             flush(path.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return path
 
 
@@ -236,7 +245,7 @@ def content(path: Path) -> bytes:
         raise Unreadable(error.errno, error.strerror, str(path)) from error
 
 
-def verified(path: Path) -> dict[str, bytes]:
+def verified(path: Path) -> Files:
     """The files of a folder, each equal to its recorded hash.
 
     Raises:
@@ -266,7 +275,7 @@ def verified(path: Path) -> dict[str, bytes]:
     return files
 
 
-def hashes(files: dict[str, bytes]) -> dict[str, str]:
+def hashes(files: Files) -> dict[str, str]:
     """The SHA-256 of each file, in hex, as a manifest holds them."""
     return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
 

@@ -7,6 +7,9 @@ file: all of it is checked in memory before anything is written, and it is read 
 from __future__ import annotations
 
 import hashlib
+import io
+import stat
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +20,9 @@ from core.base.errors import UserError
 from core.base.paths import readable
 from core.base.spec import Spec, View, key_of
 from core.store.cache import Entry, Store
-from core.store.checks import Lengths, check_linears, check_unit
+from core.store.checks import Lengths, Place, check_linears, check_unit, folders, json_object, refuse
 from core.store.entries import KIND_OF, KINDS, MARK, read_folder
-from core.store.files import Corrupt, hashes, pretty
-from core.store.pack_files import Files, Place, folders, json_object, refuse, zipped
+from core.store.files import Corrupt, Files, hashes, pretty
 from core.store.provenance_schema import SCHEMAS, Provenance, without_folders
 from core.store.results import axes_of, decode
 
@@ -47,7 +49,20 @@ def pack(store: Store, entry: Entry) -> bytes:
     return zipped(_files(store, entry) | _files_of_profile(store, entry))
 
 
-def _files(store: Store, entry: Entry) -> dict[str, bytes]:
+def zipped(files: Files) -> bytes:
+    """Files as a zip; the same files always give the same bytes."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, data in files.items():
+            member = zipfile.ZipInfo(name)  # dated 1980
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.create_system = 3  # attributes are those of Unix, wherever it is written
+            member.external_attr = (stat.S_IFREG | 0o644) << 16
+            archive.writestr(member, data)
+    return content.getvalue()
+
+
+def _files(store: Store, entry: Entry) -> Files:
     """Every file of an entry and its units, by its place in a pack."""
     folders = [entry.path]
     for unit in entry.spec.units:
@@ -62,7 +77,7 @@ def _files(store: Store, entry: Entry) -> dict[str, bytes]:
     }
 
 
-def _files_of_profile(store: Store, entry: Entry) -> dict[str, bytes]:
+def _files_of_profile(store: Store, entry: Entry) -> Files:
     """Every file of the profile that an entry names, by its place in a pack.
 
     Nothing where that is committed, so is everywhere, is not whole, or is not of the entry's model: what is named in
@@ -79,7 +94,7 @@ def _files_of_profile(store: Store, entry: Entry) -> dict[str, bytes]:
         return {}
 
 
-def _whole(entry: Entry, folder: Path) -> dict[str, bytes]:
+def _whole(entry: Entry, folder: Path) -> Files:
     try:
         files, told = read_folder(folder)
     except Corrupt as error:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 from core.ask.measurements import Measurement, ProfileSpec
 from core.ask.perturbations import in_order
 from core.base.errors import UserError
-from core.base.spec import Positions
+from core.base.spec import Positions, frozen
 from core.kinds import Perturbation
 from core.store.cache import Entry, Store
 from core.store.results import Activation, Cumulative, Difference, Floor, Perturbed, Removal, Scores, Weights
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class OtherCheckpoint:
     """Another checkpoint compared with the model: the run of the whole of it, and its weights."""
 
@@ -23,7 +23,7 @@ class OtherCheckpoint:
     difference: Difference
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Profile:
     """Everything measured of one model on one text."""
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from core.ask.requests import BestRequest, as_asked_now
 
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # nothing that steers a terminal
+Lines, Named = tuple[Line, ...], dict[Line, Line]
 Count = Annotated[int, Field(ge=0)]
 PATH = re.compile(r"(?P<form>(?:random:|file:)*)(?P<path>(?:/|~|[A-Za-z]:[\\/]|\\\\|\.\.?[\\/]).*)", re.DOTALL)
 
@@ -39,19 +40,19 @@ class Provenance(BaseModel):
     setting: Line = ""
     seconds: float | dict[Line, float] = 0.0
     seconds_pruning: float | None = None
-    linears: tuple[Line, ...] = ()
-    warnings: tuple[Line, ...] = ()
+    linears: Lines = ()
+    warnings: Lines = ()
     stopped: Line | None = None
     broken: Count | None = None
     layers: Count | None = None
     threads: Count | None = None
     replay_error: float | None = Field(None, allow_inf_nan=True)  # half precision overflows
     commit: Line | None = None
-    versions: dict[Line, Line] = {}
-    files: dict[Line, Line] = {}
-    checkpoints: dict[Line, Line] = {}
-    tensors: tuple[Line, ...] = ()
-    outside: tuple[Line, ...] = ()
+    versions: Named = {}
+    files: Named = {}
+    checkpoints: Named = {}
+    tensors: Lines = ()
+    outside: Lines = ()
     model_source: Line | None = None
     revision: Line | None = None
     text_source: Line | None = None
@@ -70,8 +71,8 @@ class BestProvenance(Provenance):
     """Of a best setting, which cannot be shown without what was asked."""
 
     request: Annotated[BestRequest, BeforeValidator(as_asked_now)]
-    texts: dict[Line, Line] = {}
-    left_out: tuple[Line, ...] = ()
+    texts: Named = {}
+    left_out: Lines = ()
     predicted: Count = 0
     forecasts: dict[Line, tuple[float, float, float, float]] = {}  # allocation -> fields of a `Prediction`
 

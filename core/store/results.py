@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import TypeVar
 
 import numpy as np
 
-from core.base.spec import Array
-from core.store.files import Corrupt
+from core.base.spec import Array, frozen
+from core.store.files import Corrupt, Files
 
 NUMBER = np.dtype("<f4")  # as stored
 HEADER = re.compile(
@@ -34,7 +34,7 @@ def axes_of(result: type | None) -> dict[str, tuple[str, ...]]:
     return {entry.name: entry.metadata["axes"] for entry in fields(result)} if result else {}
 
 
-def encode(result: object | None) -> dict[str, bytes]:
+def encode(result: object | None) -> Files:
     """The file of each field of a result; none of a view, which has no result."""
     return {f"{name}.npy": npy(getattr(result, name)) for name in axes_of(result and type(result))}
 
@@ -46,7 +46,7 @@ def npy(array: np.ndarray) -> bytes:
     return content.getvalue()
 
 
-def decode(files: dict[str, bytes], form: type[Result] | None) -> Result | None:
+def decode(files: Files, form: type[Result] | None) -> Result | None:
     """The result in an entry's files, in float64; None where the form is, of a view.
 
     Raises:
@@ -55,7 +55,7 @@ def decode(files: dict[str, bytes], form: type[Result] | None) -> Result | None:
     return form and form(**{name: _array(f"{name}.npy", files, len(axes)) for name, axes in axes_of(form).items()})
 
 
-def _array(name: str, files: dict[str, bytes], axes: int) -> Array:
+def _array(name: str, files: Files, axes: int) -> Array:
     try:
         shape, start = _header(files[name])
         if len(shape) != axes:
@@ -82,7 +82,7 @@ def _header(content: bytes) -> tuple[tuple[int, ...], int]:
     return tuple(int(length) for length in match["shape"].split(b",") if length.strip()), match.end()
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Perturbed:
     """One perturbation injected at every layer in turn; below the diagonal (read before injected) all is NaN.
 
@@ -132,7 +132,7 @@ def count(part: Merged) -> int:
     return part.kl.shape[-1]
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Activation:
     """The clean run: size of the residual stream, how much each layer changes it, and the loss."""
 
@@ -143,7 +143,7 @@ class Activation:
     nll: Array = over("sequence")  # nats/token of the clean model, mean over all targets
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Weights:
     """Statistics of the weights alone; a layer with fewer linears than others has NaN in their place."""
 
@@ -152,7 +152,7 @@ class Weights:
     alpha_peak: Array = over("layer", "linear")  # the same, with the tail that fits best
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Scores:
     """Wanda scores `|W_ij| ||X_j||`, pooled over a layer's linears."""
 
@@ -161,14 +161,14 @@ class Scores:
     median: Array = over("layer")  # median score
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Removal:
     """Change of a linear's outputs if half of its weights were removed; NaN where a layer has fewer linears."""
 
     error: Array = over("layer", "linear")  # squared change of the linear's outputs, mean over tokens
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Floor:
     """Drift from rounding alone."""
 
@@ -176,7 +176,7 @@ class Floor:
     half_precision: Array = over("read")  # relative distance of the stream from its float32 run; 0 in float32
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Cumulative:
     """The whole of another checkpoint run beside the model; "tokens" are those after the first, as in `Perturbed`."""
 
@@ -188,7 +188,7 @@ class Cumulative:
     flips: Array = over("sequence", "token")  # 1 where the likeliest next token is another, else 0
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Difference:
     """Differences of another checkpoint's weights; 0 and 1 where a layer lacks a tensor that others have."""
 
@@ -197,7 +197,7 @@ class Difference:
     outside: Array = over("rest")  # the same of each tensor outside the layers
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Evaluated:
     """Losses of a model, dense or pruned, on the windows of a text."""
 
@@ -207,7 +207,7 @@ class Evaluated:
     zeros: Array = over("layer", "linear")  # fraction of the linear's weights that are zero, counted
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class ZeroShot:
     """Answers to the examples of a zero-shot task."""
 

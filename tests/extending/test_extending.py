@@ -71,7 +71,7 @@ ADDITIONS = {
         "from core.ask.count import CountRequest, CountSpec",
     ),
     "job": Addition(
-        "job.py", "core/jobs/count.py", "core/jobs/work.py", WORK, '"count": count',
+        "job.py", "core/jobs/count.py", "core/jobs/experiment.py", WORK, '"count": count',
         "from core.jobs.count import count",
     ),
 }  # fmt: skip

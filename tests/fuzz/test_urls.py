@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.jobs import queue, warm
-from core.jobs.status import Status
+from core.jobs.records import Status
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic

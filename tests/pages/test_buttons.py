@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.jobs import processes, queue
-from core.jobs.status import Status
+from core.jobs.records import Status
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests.pages.opening import opened_at

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.ask.commands import request_of
 from core.jobs import processes, queue
-from core.jobs.status import Status
+from core.jobs.records import Status
 from core.models import work
 from core.store.cache import Store
 from pages.ui import measuring

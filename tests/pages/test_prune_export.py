@@ -15,7 +15,7 @@ from core.ask.studies import StudyRequest
 from core.export import target
 from core.export.card import RECIPE
 from core.jobs import queue
-from core.jobs.status import Status
+from core.jobs.records import Status
 from core.models import work
 from core.models.outline import Outline
 from core.models.sources import Source

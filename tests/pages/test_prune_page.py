@@ -6,7 +6,7 @@ import pytest
 
 from core.ask.studies import StudyRequest
 from core.jobs import processes, queue
-from core.jobs.status import Status
+from core.jobs.records import Status
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic

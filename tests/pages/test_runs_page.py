@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import queue
-from core.jobs.status import Status
+from core.jobs.records import Status
 from core.plan.gains import gains_of
 from core.show.words import findings
 from core.store import profiles

@@ -17,7 +17,7 @@ from core.ask.requests import ExportRequest, ExportSpec
 from core.ask.settings import PrunedSpec
 from core.base.errors import UserError
 from core.jobs import queue
-from core.jobs.status import Status
+from core.jobs.records import Status
 from core.models import work
 from core.show.figures.charts import COMPARED
 from core.show.report import reports

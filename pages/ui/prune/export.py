@@ -13,7 +13,7 @@ from core.ask.typed import whole, whole_path
 from core.base import access
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.export import HoldsExport, check_early
+from core.export.target import HoldsExport, check_early
 from core.models import work
 from core.results import evaluations
 from core.store.cache import Entry, Store

@@ -22,9 +22,8 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from core.ask.measurements import Measurement
 from core.kinds import Gaussian
-from core.measure.engines import Group, prepare, wavefront
+from core.measure.engines import Group, Reader, prepare, wavefront
 from core.measure.perturb import Moments, perturbed
-from core.measure.reading import Reader
 from core.models import work
 from core.models.loading import Loaded
 from core.models.outline import Outline
@@ -56,7 +55,7 @@ class Case:
     def read(self, forward: Forward) -> Perturbed:
         """What the product reads, of another's streams."""
         group = self.group
-        reader = Reader(len(group.calls), len(group.sequences), group.model.device)
+        reader = Reader(len(group.calls), len(group.sequences), group.loaded.model.device)
         for injection in range(len(group.calls)):
             streams, logits = forward(injection)
             for layer in range(injection, len(group.calls)):
@@ -77,7 +76,7 @@ def hooked(case: Case, injection: int) -> tuple[Streams, Tensor]:
         for at, call in enumerate(case.group.calls):
             added = call.layer.register_forward_hook(lambda _m, _a, output, at=at: hook(at, output))
             stack.callback(added.remove)
-        return streams, case.group.model(input_ids=case.group.ids, use_cache=False).logits
+        return streams, case.group.loaded.model(input_ids=case.group.ids, use_cache=False).logits
 
 
 def traced(case: Case, model: nnsight.NNsight, injection: int) -> tuple[Streams, Tensor]:

@@ -17,7 +17,7 @@ from core.evaluate import task_files
 from core.export import target
 from core.jobs import queue
 from core.jobs.queue import tidy
-from core.jobs.status import Status
+from core.jobs.records import Status
 from core.models import texts, work
 from core.models.sources import locate
 from core.store.cache import Store

@@ -12,7 +12,7 @@ from core.ask.allocations import AllocationRequest
 from core.ask.requests import ExportSpec
 from core.ask.settings import Setting
 from core.jobs import processes, queue
-from core.jobs.status import Status
+from core.jobs.records import Status
 from core.kinds.owl import Owl
 from core.store import profiles
 from core.store.cache import Store

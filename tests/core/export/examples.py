@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from core.export import Card
+from core.export.card import Card
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.sources import Source

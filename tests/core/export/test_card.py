@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
-from core import export as folders
 from core.ask import grammar
-from core.export import card_text, licence_of, size_words
+from core.export.card import RECIPE, card_text, licence_of, size_words
 from core.models.sources import Source
 from tests.core.export.examples import CARD, SPARSITY
 
@@ -45,7 +44,7 @@ def test_a_missing_licence_is_said(written: tuple) -> None:
 
 def test_the_recipe_is_read_by_tools(written: tuple) -> None:
     exported, _, _ = written
-    path = exported.path / folders.RECIPE
+    path = exported.path / RECIPE
     told = json.loads(path.read_bytes())
     assert told["recipe"] == CARD.recipe
     assert told["numbers"] == [list(row) for row in CARD.numbers]

@@ -16,10 +16,11 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
-from core import export as folders
 from core.ask.inputs import Dtype
-from core.export import check_target, checking, journal, licence_of
+from core.export import checking
+from core.export.card import RECIPE, licence_of
 from core.export.folder import export
+from core.export.target import FORMER, check_target
 from core.measure.pruning import restored
 from core.models import anatomy, loading
 from core.models.loading import Loaded
@@ -62,7 +63,7 @@ def test_layers_that_differ_in_their_linears(tmp_path: Path) -> None:
     longest = max(map(len, names))
     absent = [longest - len(each) for each in names]
     assert max(absent) > min(absent) == 0
-    told = json.loads((tmp_path / "out" / folders.RECIPE).read_text(), parse_constant=pytest.fail)["export"]
+    told = json.loads((tmp_path / "out" / RECIPE).read_text(), parse_constant=pytest.fail)["export"]
     assert told["linears"] == names
     for name in ("achieved", "weights", "planned"):
         assert [row.count(None) for row in told[name]] == np.isnan(getattr(exported, name)).sum(1).tolist() == absent
@@ -257,7 +258,7 @@ def test_a_failed_rename_brings_the_earlier_back(
     rename = Path.rename
 
     def stubborn(self: Path, target: Path) -> Path:
-        if target == tmp_path / "out" and journal.FORMER not in self.name:
+        if target == tmp_path / "out" and FORMER not in self.name:
             raise OSError("in use")
         return rename(self, target)
 

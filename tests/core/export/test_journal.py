@@ -10,7 +10,8 @@ from unittest.mock import Mock
 import pytest
 
 from core.evaluate import resolving
-from core.export import folder, journal
+from core.export import folder
+from core.export import target as journal
 from core.jobs import experiment
 from core.jobs.queue import tidy
 from core.store import deleting

@@ -18,8 +18,7 @@ from core.ask.studies import StudyRequest
 from core.base.errors import UserError
 from core.jobs import cluster, experiment, queue, worker
 from core.jobs.cluster import Place, place, read
-from core.jobs.records import Job
-from core.jobs.status import Status
+from core.jobs.records import Job, Status
 from core.models.progress import Cancelled
 from core.store.cache import Store
 from tests import tiny

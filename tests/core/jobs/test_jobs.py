@@ -18,8 +18,7 @@ from core.ask.requests import ExportRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.jobs import processes, queue
-from core.jobs.records import INTERVAL, Recorder, Request
-from core.jobs.status import Status
+from core.jobs.records import INTERVAL, Recorder, Request, Status
 from core.models.progress import Progress
 from core.store.cache import Store
 from tests import fake_experiment as fake

@@ -58,10 +58,10 @@ def test_every_piece_falls_to_one_share(of: int) -> None:
     asked = tiny.profile(loaded, text, "gaussian:0.3", "residual:wanda:0.7", "skip")
     asked = asked.model_copy(update={"prunable": True, "removal": True})
     shares = [portion(asked, tiny.shape(loaded), Share(part=part, of=of)) for part in range(1, of + 1)]
-    units = Counter(unit for each in shares for unit in each.units - {asked.activation})
+    units = Counter(unit for whole, _ in shares for unit in whole - {asked.activation})
     assert units == dict.fromkeys({asked.weights, asked.scores, asked.floor, asked.removed}, 1)
     for each in asked.measurements:
-        assert sorted(n for share in shares for n in share.sequences.get(each, [])) == list(range(7))
+        assert sorted(n for _, sequences in shares for n in sequences.get(each, [])) == list(range(7))
 
 
 def test_shares_in_any_order_make_the_bits_of_an_undivided_run(whole, empty: Store, tmp_path) -> None:

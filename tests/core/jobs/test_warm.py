@@ -16,9 +16,9 @@ import pytest
 
 from core.ask import lab
 from core.base.errors import UserError
-from core.jobs import scheduler, warm
-from core.jobs.scheduler import Scheduler, Task
-from core.jobs.warm import Warm
+from core.jobs import warm
+from core.jobs.warm import Scheduler, Warm
+from core.jobs.warm_process import Task
 from tests import tiny
 
 # answers with what was asked and its own pid; sentences that begin with a known word do something else first
@@ -105,7 +105,7 @@ class Held:
     def __init__(self, of: Warm, path: Path, reader: str = "holder"):
         self.path = path
         self.future = of.ask(row(f"hold {path}"), reader)
-        until(lambda: of.scheduler.running is not None)
+        until(lambda: of.running is not None)
 
     def let_go(self) -> None:
         self.path.touch()
@@ -179,7 +179,7 @@ def test_a_newer_question_takes_the_place_of_the_reader_s_older_one() -> None:
 
 
 def test_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduler, "KEPT", 2)
+    monkeypatch.setattr(warm, "KEPT", 2)
     one = Scheduler()
     for words in ("x 1", "x 2", "x 1", "x 3"):
         one.ask(row(words), "a")
@@ -245,8 +245,8 @@ def test_it_leaves_when_nobody_asks_and_comes_back(made: Callable[..., Warm]) ->
 def test_it_ends_with_the_process_that_started_it() -> None:
     code = f"""
 import sys
-from core.jobs.scheduler import Task
 from core.jobs.warm import Warm
+from core.jobs.warm_process import Task
 from core.ask import lab
 print(Warm({command()!r}).ask(Task("row", lab.question("x 1", "skip"), 0), "a").result({SOON})[3])
 """

@@ -88,7 +88,7 @@ def test_what_comes_before_measuring_moves_the_bar(empty: Store) -> None:
     tiny.sweep(of, text, profile, empty, seen.append).run()
     for stage in ("scores of the weights", "spectra of the weights"):
         told = [each for each in seen if each.line.startswith(stage)][: tiny.LAYERS]
-        assert [each.layer for each in told] == list(range(tiny.LAYERS))
+        assert [each.line for each in told] == [f"{stage}: layer {layer}" for layer in range(tiny.LAYERS)]
         assert all(one.done < two.done for one, two in pairwise(told)), f"{stage} stands still"
     done = [each.done for each in seen]
     assert done == sorted(done) and len({each.total for each in seen}) == 1

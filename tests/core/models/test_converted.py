@@ -76,12 +76,16 @@ def assert_meant(path: Path, meant: dict[str, np.ndarray], store: Store) -> None
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_the_copy_is_what_the_file_gives(dtype: str, source: Source, empty: Store) -> None:
+def test_the_copy_is_read_and_is_what_the_file_gives(
+    dtype: str, source: Source, empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loading.load(source, "float32", empty)
     folder = saving.kept_copy(source, empty)
     assert copies(empty) == [folder]
-    assert loading.quick(source, empty).folder == folder
+    read, folders = loading.read, []
+    monkeypatch.setattr(loading, "read", lambda files, *given: folders.append(files.folder) or read(files, *given))
     assert_same(loading.load(source, dtype, empty), loading.load(source, dtype))
+    assert folders == [folder, source.folder]
 
 
 def written(folder: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.base.errors import UserError
 from core.models import gguf_header
 from tests import gguf_files
 
@@ -26,6 +27,20 @@ VALUES = st.one_of(
         lambda value: ("add_array", value)
     ),
 )
+
+
+def check_like_the_package(path: Path) -> None:
+    """The same shapes, and a file that is cut where the last tensor ends is whole, a byte before that is not."""
+    expected = gguf.GGUFReader(path).tensors
+    told = {each.name: tuple(each.shape) for each in expected}
+    content, end = path.read_bytes(), max(int(each.data_offset + each.n_bytes) for each in expected)
+    cut = path.with_name("cut.gguf")
+    for whole in (content, content[:end]):
+        cut.write_bytes(whole)
+        assert gguf_header.shapes(cut) == told
+    cut.write_bytes(content[: end - 1])
+    with pytest.raises(UserError, match=f"its tensors need {end:,}"):
+        gguf_header.shapes(cut)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -46,11 +61,7 @@ def test_it_tells_what_the_package_tells(tmp_path: Path, tensors: list, values: 
         writer.add_tensor(f"blk.{number}.weight", data, raw_dtype=kind)
     writer.write_header_to_file(), writer.write_kv_data_to_file(), writer.write_tensors_to_file()
     writer.close()
-    expected = gguf.GGUFReader(tmp_path / "any.gguf").tensors
-    found = gguf_header.tensors(tmp_path / "any.gguf")
-    assert {name: (each.shape, each.end) for name, each in found.items()} == {
-        each.name: (tuple(each.shape), each.data_offset + each.n_bytes) for each in expected
-    }
+    check_like_the_package(tmp_path / "any.gguf")
 
 
 def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
@@ -66,8 +77,7 @@ def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
     writer.add_tensor("c.bias", np.ones(7, np.float16))
     for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
         step()
-    told = {each.name: (tuple(each.shape), each.data_offset + each.n_bytes) for each in gguf.GGUFReader(path).tensors}
-    assert {name: (each.shape, each.end) for name, each in gguf_header.tensors(path).items()} == told
+    check_like_the_package(path)
 
 
 @pytest.mark.parametrize(
@@ -86,14 +96,14 @@ def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
 def test_what_it_does_not_hold_is_an_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "lies.gguf"
     path.write_bytes(content)
-    with pytest.raises(gguf_header.MALFORMED):
-        gguf_header.tensors(path)
+    with pytest.raises(UserError, match="what its header announces"):
+        gguf_header.shapes(path)
 
 
 @pytest.mark.parametrize(("bound", "most"), [("LARGEST", 100), ("SETTINGS", 3)])
 def test_a_header_has_bounds(bound: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = gguf_files.bare(tmp_path / "small.gguf")
-    assert gguf_header.tensors(path)
+    assert gguf_header.shapes(path)
     monkeypatch.setattr(gguf_header, bound, most)
-    with pytest.raises(gguf_header.MALFORMED):
-        gguf_header.tensors(path)
+    with pytest.raises(UserError, match="what its header announces"):
+        gguf_header.shapes(path)

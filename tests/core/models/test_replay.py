@@ -47,9 +47,9 @@ def test_the_tail_gives_the_models_logits(family: str) -> None:
     model, ids, calls = recorded(family)
     last = calls[-1].exit
     expected = model(input_ids=ids, use_cache=False).logits
-    assert torch.equal(replay.tail(model, calls, ids, last), expected)
+    assert torch.equal(replay.tail(model, calls, last), expected)
     some = torch.tensor([1, 5, 9])
-    cut = replay.tail(model, calls, torch.zeros_like(ids[:, :3]), last[:, some])
+    cut = replay.tail(model, calls, last[:, some])
     torch.testing.assert_close(cut, expected[:, some], rtol=1e-5, atol=1e-5)
 
 
@@ -101,17 +101,17 @@ def test_nothing_is_left_after_an_exception(family: str, where: str, monkeypatch
                 calls[0](calls[0].entry, dict(calls[0].layer.named_parameters()))
             case "the tail":
                 patch.setattr(type(model.get_output_embeddings()), "forward", broken)
-                replay.tail(model, calls, ids, last)
+                replay.tail(model, calls, last)
     tiny.assert_untouched(model, before)
 
 
 def test_a_forward_that_was_overridden_before_is_put_back() -> None:
-    model, ids, calls = recorded("llama")
+    model, _, calls = recorded("llama")
     last = calls[-1].exit
     layer = calls[0].layer
     layer.forward = own = layer.forward
     try:
-        replay.tail(model, calls, ids, last)
+        replay.tail(model, calls, last)
         assert layer.forward is own
     finally:
         del layer.forward

@@ -239,7 +239,7 @@ def test_streamed_layers_are_brought_to_the_device(family: str) -> None:
         for call in calls:
             with at_hand(call.layer):
                 streams.append(call(call.entry, {name: 2 * each for name, each in call.layer.named_parameters()}))
-        logits = tail(model, calls, ids, calls[-1].exit)
+        logits = tail(model, calls, calls[-1].exit)
     assert {each.device for each in (calls[-1].exit, logits, *streams)} == {there}
 
 

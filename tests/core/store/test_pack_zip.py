@@ -14,7 +14,7 @@ from hypothesis import settings as tried
 from hypothesis import strategies as st
 
 from core.base.errors import UserError
-from core.store import pack_files
+from core.store import checks
 from core.store.cache import Store
 from core.store.packs import pack, unpack
 from tests.core.packing import Members, first, hashed, members, snapshot, zipped
@@ -100,7 +100,7 @@ def lying(content: bytes, size: int) -> bytes:
 def test_what_inflates_beyond_the_limit_is_refused(
     claimed: int | None, good: Members, rejected: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pack_files, "LIMIT", 2**20)
+    monkeypatch.setattr(checks, "LIMIT", 2**20)
     bomb = f"{PLACE}/spec.json"
     content = zipped(good, (bomb, bytes(8 * 2**20)))
     assert len(content) < 2**19
@@ -108,7 +108,7 @@ def test_what_inflates_beyond_the_limit_is_refused(
 
 
 def test_a_pack_over_the_limit_is_not_read(tmp_path: Path, rejected: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pack_files, "LIMIT", 1000)
+    monkeypatch.setattr(checks, "LIMIT", 1000)
     file = tmp_path / "large.zip"
     file.write_bytes(bytes(1001))
     rejected(file, "larger")
@@ -119,11 +119,11 @@ def test_too_many_members_are_refused_before_they_are_listed(
     good: Members, there: Store, rejected: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = zipped(good)
-    monkeypatch.setattr(pack_files, "MEMBERS", len(good) - 1)
+    monkeypatch.setattr(checks, "MEMBERS", len(good) - 1)
     with monkeypatch.context() as patch:
         patch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("it was opened"))
         rejected(content, str(len(good) - 1))
-    monkeypatch.setattr(pack_files, "MEMBERS", len(good))
+    monkeypatch.setattr(checks, "MEMBERS", len(good))
     assert len(unpack(there, content)) == 1
 
 
@@ -131,7 +131,7 @@ def test_too_many_members_are_refused_before_they_are_listed(
 def test_large_json_is_not_parsed(
     file: str, good: Members, rejected: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pack_files, "JSON_LIMIT", 10_000)
+    monkeypatch.setattr(checks, "JSON_LIMIT", 10_000)
     name = first(good, "profile", file)
     rejected(hashed(good) | {name: b"[" * 10_001}, name)
 

@@ -11,7 +11,7 @@ from typing import Any
 from safetensors.torch import load_file
 
 from core.ask import grammar
-from core.export import space_needed
+from core.export.target import space_needed
 from tests import tiny
 from tests.replay.probe.committed import ALLOCATION, STUDIES, allocated, compared, points, shown
 from tests.replay.probe.committed import study as stored_study

@@ -18,7 +18,7 @@ from core.ask.settings import Setting, uniform
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.formats import per_cent
 from core.evaluate import resolving
-from core.jobs import experiment, work
+from core.jobs import experiment
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.response import Response
 from core.kinds.treatments import Treatment
@@ -266,7 +266,7 @@ def test_a_loss_that_nothing_predicts_is_refused(empty: Store, text: str, monkey
 def test_a_text_that_does_not_fit_its_role_is_refused(
     empty: Store, text: str, change: dict, named: str, refused: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "Sweep", lambda *_: pytest.fail("measured before it was refused"))
+    monkeypatch.setattr(experiment, "Sweep", lambda *_: pytest.fail("measured before it was refused"))
     asked = request(text)
     windows = {role: getattr(asked, role).model_copy(update=fields) for role, fields in change.items()}
     with refused(named):
