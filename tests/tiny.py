@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import tempfile
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -176,6 +177,13 @@ def sweep(
 ) -> Sweep:  # fmt: skip
     """A sweep on the CPU, not yet run, and the checkpoints that it compares by their name."""
     return Sweep(of, text, asked, store, shape(of), Account(report), engine, others=others)
+
+
+def assert_close(one: object, other: object, about: str = "", rtol: float = 0.0, atol: float = 0.0) -> None:
+    """Every array of two results is the same, or nearly."""
+    for each in fields(one):
+        found, expected = getattr(one, each.name), getattr(other, each.name)
+        np.testing.assert_allclose(found, expected, rtol, atol, err_msg=f"{each.name} {about}")
 
 
 def state(model: PreTrainedModel) -> dict[str, Tensor]:

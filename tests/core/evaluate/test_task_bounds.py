@@ -7,23 +7,16 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import datasets
 import pytest
 from jinja2 import TemplateError
 
 from core.evaluate import sandbox, task_files, zeroshot
 from tests import tiny
-from tests.core.evaluate.test_zeroshot import documents, folder, task
+from tests.core.evaluate.test_zeroshot import documents, folder, own_cache, task  # noqa: F401  a fixture of every test here
 from tests.fuzz.judging import judge
 
 QUESTION, FEW = 'doc_to_text: "{{question}}"', "num_fewshot: 0"
 LAUGHS = "\n".join(f"  x{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" if n else "  x0: &a0 [x]" for n in range(12))
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
-    monkeypatch.chdir(tmp_path)
 
 
 # --- the YAML file -------------------------------------------------------------------------------------------------

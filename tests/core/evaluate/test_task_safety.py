@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
-import datasets
 import pytest
 from jinja2 import TemplateError
 from jinja2.exceptions import SecurityError
 
 from core.evaluate import zeroshot
 from tests import tiny
-from tests.core.evaluate.test_zeroshot import folder, task
+from tests.core.evaluate.test_zeroshot import folder, own_cache, task  # noqa: F401  a fixture of every test here
 
 SHELL = "os.system('echo ran > {ran}')"
 ESCAPES = {
@@ -31,13 +30,6 @@ KEYS = {
     "doc_to_choice": "doc_to_choice: choices",
     "doc_to_target": "doc_to_target: gold",
 }
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """datasets keeps its copies here, and a relative path begins here."""
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
-    monkeypatch.chdir(tmp_path)
 
 
 def escaping(escape: str, ran: Path) -> str:

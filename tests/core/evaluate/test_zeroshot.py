@@ -69,10 +69,11 @@ def folder(path: Path, changed: dict | None = None, count: int = 12) -> Path:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """datasets keeps its copies here."""
+    """datasets keeps its copies here, and a relative path begins here."""
     import datasets
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    monkeypatch.chdir(tmp_path)
 
 
 def task(path: Path, **options: object) -> zeroshot.Task:

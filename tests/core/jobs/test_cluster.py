@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +25,7 @@ from tests.core.evaluate.test_study import request as study
 from tests.core.evaluate.test_study import setting
 from tests.core.jobs.test_shares import numbers
 from tests.core.jobs.test_shares import profile as asked
+from tests.core.jobs.test_warm import until
 
 LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for the machine's own address
 STORE = 80 * 2**20  # bytes of a node's object store, the least there may be
@@ -85,13 +85,6 @@ def test_part_and_engine_exclude_each_other(say: Callable) -> None:
 
 
 # --- a cluster that is played --------------------------------------------------------------------------------------
-
-
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 class Fake:

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -71,10 +70,7 @@ def found(store: Store, entry: Entry) -> Profile:
 def assert_equal(one: Profile, other: Profile) -> None:
     assert one.perturbed.keys() == other.perturbed.keys()
     for measurement, perturbed in one.perturbed.items():
-        for field in fields(Perturbed):
-            assert np.array_equal(
-                getattr(perturbed, field.name), getattr(other.perturbed[measurement], field.name), equal_nan=True
-            ), f"{field.name} of {measurement.name}"
+        tiny.assert_close(perturbed, other.perturbed[measurement], measurement.name)
 
 
 # --- refused -------------------------------------------------------------------------------------------------------

@@ -81,6 +81,7 @@ def ended(one: Warm) -> None:
 
 
 def until(happened: Callable[[], object]) -> None:
+    """Wait for something to become true."""
     ends = time.monotonic() + SOON
     while not happened():
         assert time.monotonic() < ends

@@ -6,7 +6,6 @@ import errno
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,6 +19,7 @@ from core.jobs.records import Job
 from core.models.progress import Cancelled
 from core.store.cache import Store
 from tests import fake_experiment as fake
+from tests.core.jobs.test_warm import until
 
 PATIENCE = 20  # seconds before a test gives up; none is measured by it
 
@@ -60,14 +60,6 @@ def held(store: Store, start: Callable) -> Callable[..., tuple[Job, subprocess.P
         return job, process
 
     return _held
-
-
-def until(true: Callable[[], object]) -> None:
-    """Wait for something to become true."""
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def now(store: Store, job: Job) -> Job:

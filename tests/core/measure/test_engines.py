@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from dataclasses import fields
 from functools import cache
 
 import numpy as np
@@ -31,6 +30,8 @@ KINDS = (
 CASES = [(family, name) for family in tiny.FAMILIES for name in ("gaussian:0.3", "skip")]  # how layers are called
 CASES += [(family, "residual:wanda:0.7") for family in tiny.PRUNABLE]  # how linears lie
 CASES += [(family, name) for family in ("llama", "gpt2", "bloom") for name in KINDS]  # what is done
+ROUGHLY = {"kl": (1e-3, 1e-6), "nll_increase": (1e-3, 1e-5), "final_squared": (4e-4, 0)}
+QUARTERS = {"ratio_q25": 25, "ratio_q50": 50, "ratio_q75": 75}
 UPPER = np.triu_indices(tiny.LAYERS)
 BELOW = np.tril_indices(tiny.LAYERS, -1)
 
@@ -65,9 +66,7 @@ def test_wavefront_and_hooks_agree(family: str, name: str) -> None:
     group = group_of(family)
     fast, plain, floor = measured(wavefront, group, name), measured(hooks, group, name), floor_of(family)
     assert (np.abs(fast.drift - plain.drift)[UPPER] <= (1e-5 * plain.drift + floor)[UPPER]).all()
-    for field in fields(Perturbed):
-        one, other = getattr(fast, field.name), getattr(plain, field.name)
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5, err_msg=field.name)
+    tiny.assert_close(fast, plain, rtol=1e-4, atol=1e-5)
     tiny.assert_untouched(group.loaded.model, tiny.built(family).state_dict())
 
 
@@ -156,7 +155,9 @@ def reference(family: str, name: str, ids: Tensor) -> dict[str, np.ndarray]:
     dense = model(ids).logits.double()
     clean, pruned = dict(kept), wanda_layers(family, ids, name) if "wanda" in name else None
     read = range(1, ids.shape[1] - 1, STRIDE)
-    out = {"drift": np.full((len(layers), len(layers)), np.nan), "kl": [], "nll_increase": [], "final_squared": []}
+    out = {name: np.full((len(layers), len(layers)), np.nan) for name in ("drift", "cosine", "orthogonal")}
+    out |= {name: [] for name in ("kl", "nll_increase", "final_squared", "ratio", *QUARTERS)}
+    out["log_drift"] = np.full((len(layers), len(layers), len(ids)), np.nan)
     for injection in range(len(layers)):
         original = copy.deepcopy(layers[injection].state_dict())
         if pruned:
@@ -166,10 +167,20 @@ def reference(family: str, name: str, ids: Tensor) -> dict[str, np.ndarray]:
         logits = model(ids).logits.double()
         layers[injection].load_state_dict(original)
         changes.clear()
+        drifts = []
         for layer in range(injection, len(layers)):
-            change = (kept[layer] - clean[layer]).norm(dim=-1) / clean[layer].norm(dim=-1)
-            out["drift"][injection, layer] = change[:, 1:].mean()
-        out["final_squared"].append(change[:, 1:].square().mean(1).numpy())
+            stream, still = kept[layer][:, 1:], clean[layer][:, 1:]
+            change, cell = stream - still, (injection, layer)
+            along = (change * still).sum(-1, keepdim=True) / (still * still).sum(-1, keepdim=True) * still
+            drifts.append(change.norm(dim=-1) / still.norm(dim=-1))
+            out["drift"][cell], out["log_drift"][cell] = drifts[-1].mean(), drifts[-1].log().mean(1)
+            out["cosine"][cell] = torch.cosine_similarity(stream, still, dim=-1).mean()
+            out["orthogonal"][cell] = ((change - along).norm(dim=-1) / change.norm(dim=-1)).mean()
+        ratio = (drifts[-1] / drifts[0]).numpy()
+        out["final_squared"].append(drifts[-1].square().mean(1).numpy())
+        out["ratio"].append(ratio.mean(1))
+        for name, share in QUARTERS.items():
+            out[name].append(np.percentile(ratio, share, 1))
         p, q = dense[:, read].log_softmax(-1), logits[:, read].log_softmax(-1)
         out["kl"].append((p.exp() * (p - q)).sum(-1).mean(1).numpy())
         target = ids[:, [at + 1 for at in read]].unsqueeze(-1)
@@ -220,35 +231,8 @@ DEFINED += [(family, f"residual_linear:wanda:0.7:{name}") for family, names in A
 def test_the_definitions_word_by_word_give_the_same_numbers(family: str, name: str) -> None:
     group = group_of(family)
     found, expected = measured(wavefront, group, name), reference(family, name, group.ids)
-    np.testing.assert_allclose(found.drift[UPPER], expected["drift"][UPPER], rtol=2e-4)
-    np.testing.assert_allclose(found.final_squared, expected["final_squared"], rtol=4e-4)
-    np.testing.assert_allclose(found.kl, expected["kl"], rtol=1e-3, atol=1e-6)
-    np.testing.assert_allclose(found.nll_increase, expected["nll_increase"], rtol=1e-3, atol=1e-5)
+    for field, value in expected.items():
+        one, other = (each[UPPER] if np.isnan(value).any() else each for each in (getattr(found, field), value))
+        rtol, atol = ROUGHLY.get(field, (2e-4, 1e-7))
+        np.testing.assert_allclose(one, other, rtol, atol, err_msg=field)
     assert expected["final_squared"].min() > 0
-
-
-def test_readings_per_token_are_averaged_as_they_say() -> None:
-    """Cosine, orthogonal share, ratios and squares of the last layer, from the streams themselves."""
-    group = group_of("llama")
-    found = measured(hooks, group, "gaussian:0.3")
-    call, injection = group.calls[-1], tiny.LAYERS - 2
-    start = perturbed(tiny.measurement("gaussian:0.3"), injection, group.calls[injection], [0, 1, 2], group.moments)
-    clean, stream = call.exit.double()[:, 1:], call(start).double()[:, 1:]
-    change = stream - clean
-    drift = change.norm(dim=-1) / clean.norm(dim=-1)
-    along = (change * clean).sum(-1, keepdim=True) / (clean * clean).sum(-1, keepdim=True) * clean
-    cell = (injection, tiny.LAYERS - 1)
-    ratio = (drift / 0.3).numpy()
-    expected = {
-        "log_drift": drift.log().mean(1),
-        "drift": drift.mean(),
-        "cosine": torch.cosine_similarity(stream, clean, dim=-1).mean(),
-        "orthogonal": ((change - along).norm(dim=-1) / change.norm(dim=-1)).mean(),
-    }
-    for name, value in expected.items():
-        np.testing.assert_allclose(getattr(found, name)[cell], value.numpy(), rtol=1e-4, err_msg=name)
-    np.testing.assert_allclose(found.ratio[injection], ratio.mean(1), rtol=1e-4)
-    np.testing.assert_allclose(found.final_squared[injection], (drift**2).mean(1).numpy(), rtol=1e-4)
-    for share in (25, 50, 75):
-        quantile = getattr(found, f"ratio_q{share}")[injection]
-        np.testing.assert_allclose(quantile, np.percentile(ratio, share, 1), rtol=1e-4)

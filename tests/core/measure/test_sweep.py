@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -60,11 +60,7 @@ def stop_after(parts: int) -> Report:
 def assert_close(one: dict[str, Perturbed], other: dict[str, Perturbed], rtol: float = 1e-5) -> None:
     assert one.keys() == other.keys()
     for name in one:
-        for field in fields(Perturbed):
-            np.testing.assert_allclose(
-                getattr(one[name], field.name), getattr(other[name], field.name), rtol=rtol, atol=1e-6,
-                err_msg=f"{field.name} of {name}",
-            )  # fmt: skip
+        tiny.assert_close(one[name], other[name], name, rtol, 1e-6)
 
 
 @pytest.mark.parametrize("family", ["llama", "bloom", "gpt2"])
