@@ -109,7 +109,19 @@ def _losses(logits: Tensor, dense: Tensor, targets: Tensor) -> tuple[Tensor, Ten
 
 
 @torch.inference_mode()
-def first_broken(loaded: Loaded, window: Tensor) -> int:
-    """The first layer whose output on a window (length,) is not finite; the number of layers if all are."""
+def first_broken(loaded: Loaded, tokens: Tensor, losses: Array) -> int | None:
+    """The layer that breaks first on the first window without a finite loss; None where all losses are finite.
+
+    Args:
+        tokens: (windows, length).
+        losses: (windows,).
+
+    Returns:
+        The number of layers where what comes after them breaks.
+    """
+    wrong = np.flatnonzero(~np.isfinite(losses))
+    if not wrong.size:
+        return None
+    window = tokens[wrong[0]]
     finite = [bool(torch.isfinite(call.exit).all()) for call in loaded.record(window[None])]
     return finite.index(False) if False in finite else len(finite)

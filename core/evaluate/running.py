@@ -184,20 +184,13 @@ class Run:
                 beside = reference[first : first + len(piece)]
                 found = perplexity.evaluate(self.loaded, piece, beside, step, dense=not point.pruned)
                 part = Evaluated(**vars(found), zeros=zeros)
-                parts.save(self.store, unit, first, part, time.perf_counter() - began)
+                parts.save(self.store, unit, first, part, seconds=time.perf_counter() - began)
             self.account.parts += 1
             self._say(f"saved {first + len(piece)} of {len(tokens)} windows")
         whole = parts.partial(self.store, unit)
         if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
-            self._save_losses(point, whole, self._first_broken(whole.nll), about)
-
-    def _first_broken(self, losses: Array) -> int | None:
-        """The layer that breaks first on the first window without a finite loss; None where all losses are finite.
-
-        It is read from the model again: pieces of an earlier run do not tell.
-        """
-        wrong = np.flatnonzero(~np.isfinite(losses))
-        return perplexity.first_broken(self.loaded, self.resolved.text.tokens[wrong[0]]) if wrong.size else None
+            broken = perplexity.first_broken(self.loaded, tokens, whole.nll)  # pieces of an earlier run do not tell
+            self._save_losses(point, whole, broken, about)
 
     def _save_losses(self, point: Point, found: Evaluated, broken: int | None, about: dict) -> None:
         unit = self.spec.evaluated(point)

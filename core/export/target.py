@@ -60,7 +60,13 @@ def check_target(
     if folder.exists():
         _check_existing(folder, overwrite)
     _check_parent(folder.parent, needed)
-    _check_name(folder)
+    try:
+        resolved(temporary_path(folder, FORMER))
+    except UserError as error:
+        raise UserError(
+            f"the folder name {brief(folder.name)} is too long for an export, which has a longer one while it is "
+            "written: choose a shorter one"
+        ) from error
 
 
 def check_early(folder: Path, overwrite: bool, model: str, revision: str | None, dtype: str, store: Store) -> None:
@@ -122,16 +128,6 @@ def _check_parent(parent: Path, needed: int) -> None:
         raise UserError(
             f"{parent} has {free:,} bytes free where the export needs {needed:,}: make room, or choose another folder"
         )
-
-
-def _check_name(folder: Path) -> None:
-    try:
-        resolved(temporary_path(folder, FORMER))
-    except UserError as error:
-        raise UserError(
-            f"the folder name {brief(folder.name)} is too long for an export, which has a longer one while it is "
-            "written: choose a shorter one"
-        ) from error
 
 
 # --- exports under way ---------------------------------------------------------------------------------------------

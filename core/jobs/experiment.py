@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from core.ask.jobs import BY_REQUEST, Request, Share, ShareRequest
@@ -57,7 +58,15 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
     store = bench.store
     loaded = bench.load(request, lambda reader: _located(request, reader, store))
     text, others = _located(request, loaded, store)
-    profile = _profile(request, loaded, text, others)
+    asked = identified(request.measurements, {typed: other.fingerprint for typed, other in others.items()})
+    profile = ProfileSpec(
+        model=loaded.spec,
+        text=text.spec,
+        measurements=_of_linears(asked, loaded),
+        prunable=anatomy.is_prunable(loaded.layers),
+        removal=request.removal,
+        methods=methods_of(request.measurements),
+    )
     files = [path for source in (loaded.source, *others.values()) for path in source.watched]
     store.remember(request, profile, [*files, *text.files])
     found = store.find(request)  # under another name, or once before this cache knew the request
@@ -108,19 +117,6 @@ def _reference(source: Source, mine: Loaded, bench: Bench) -> Loaded:
     return other
 
 
-def _profile(request: MeasureRequest, loaded: Loaded, text: Windows, others: Mapping[str, Source]) -> ProfileSpec:
-    """The request made exact."""
-    asked = identified(request.measurements, {typed: other.fingerprint for typed, other in others.items()})
-    return ProfileSpec(
-        model=loaded.spec,
-        text=text.spec,
-        measurements=_of_linears(asked, loaded),
-        prunable=anatomy.is_prunable(loaded.layers),
-        removal=request.removal,
-        methods=methods_of(request.measurements),
-    )
-
-
 def _measured(bench: Bench, profile: ProfileSpec, sweep: Sweep) -> dict[str, Any]:
     """Provenance of a sweep: its engine, warnings, and the seconds of all units, those of earlier runs included."""
     units = [parts.summary(bench.store, profile.unit(each)) for each in profile.measurements]
@@ -154,7 +150,7 @@ def _of_linears(asked: Iterable[Measurement], loaded: Loaded) -> tuple[Measureme
 
 
 def evaluate(request: StudyRequest, bench: Bench, share: Share | None = None) -> Entry:
-    loaded = bench.load(request, _checked(request, bench))
+    loaded = bench.load(request, partial(check, request, store=bench.store))
     resolved = resolve(request, loaded, bench.store)
     bench.store.remember(request, resolved.spec, [*loaded.source.watched, *resolved.watched])
     if found := bench.store.find(request):
@@ -170,7 +166,7 @@ def share(request: ShareRequest, bench: Bench) -> Entry:
 def export(request: ExportRequest, bench: Bench) -> Entry:
     from core.export import folder
 
-    loaded = bench.load(request, _checked(request, bench))
+    loaded = bench.load(request, partial(check, request, store=bench.store))
     return folder.run(request, loaded, bench.store, bench.place(loaded), bench.report)
 
 
@@ -184,11 +180,6 @@ def search(request: BestRequest, bench: Bench) -> Entry:
     loaded = bench.load(request, lambda reader: texts_of(with_documents(request), reader))
     shape = outlined(loaded.source, bench.store)
     return Search(request, loaded, bench.store, shape, Account(bench.report), stage).run()
-
-
-def _checked(request: StudyRequest | ExportRequest, bench: Bench) -> Callable[[Reader], None]:
-    """What refuses a request before the weights are read."""
-    return lambda reader: check(request, reader, bench.store)
 
 
 WORK: dict[str, Callable[..., Entry]] = {  # kind of a job -> (request, bench) -> what is stored

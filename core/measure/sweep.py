@@ -182,8 +182,8 @@ class Sweep:
                 began = time.perf_counter()
                 self.warnings.clear()
                 part = self._part(part_group, measurement, what, len(run))
-                took = time.perf_counter() - began
-                parts.save(self.store, self.profile.unit(measurement), run[0], part, took, self.warnings, self.replay)
+                told = {"seconds": time.perf_counter() - began, "warnings": self.warnings, "replay_error": self.replay}
+                parts.save(self.store, self.profile.unit(measurement), run[0], part, **told)
                 for index in run:
                     wanted.remove(index)
                 self.account.parts += 1

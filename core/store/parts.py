@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +26,14 @@ def folder(store: Store, unit: Parted) -> Path:
     return store.root / "parts" / unit.key
 
 
-def save(
-    store: Store,
-    unit: Parted,
-    first: int,
-    part: Merged,
-    seconds: float = 0.0,
-    warnings: Iterable[str] = (),
-    replay: float | None = None,
-) -> None:
-    """Keep the sequences or windows `first, first + 1, ...` of a unit, with the seconds and warnings of measuring them.
+def save(store: Store, unit: Parted, first: int, part: Merged, **told: Any) -> None:
+    """Keep the sequences or windows `first, first + 1, ...` of a unit.
 
     Args:
-        replay: the largest relative error of a replayed layer that was seen so far.
+        told: seconds and warnings of measuring them, and the largest relative error of a replayed layer seen so far.
     """
-    told = {"unit": unit.key, "seconds": seconds, "warnings": list(warnings), "replay_error": replay}
     path = folder(store, unit) / f"{first:04d}-{first + count(part) - 1:04d}"
-    write_folder(path, encode(part) | {"provenance.json": pretty(told)}, durable=False)
+    write_folder(path, encode(part) | {"provenance.json": pretty({"unit": unit.key, **told})}, durable=False)
 
 
 def drop(store: Store, unit: Parted) -> None:
