@@ -26,17 +26,17 @@ def portion(profile: ProfileSpec, shape: Outline, share: Share | None) -> Portio
     if share is None:
         perturbed = {profile.unit(each) for each in profile.measurements}
         return {*profile.units} - perturbed, dict.fromkeys(profile.measurements, every)
-    size = work.group_size(shape, len(every), length, profile.model.dtype, None)
+    size = work.group_size(shape, profile.text, profile.model.dtype, None)
     pieces = [(unit, [], took) for unit, took in costs(profile, shape).items()]
     for group in (every[first : first + size] for first in range(0, len(every), size)):
         pieces += [(each, group, work.measurement(shape, each, len(group) * length)) for each in profile.measurements]
-    falls = zip(cut([took for *_, took in pieces], share.of), pieces, strict=True)
-    own = [(what, group) for part, (what, group, _) in falls if part == share.part]
-    sequences: Sequences = {}
-    for what, group in own:
-        if group:
+    units, sequences = {profile.activation}, {}
+    for part, (what, group, _) in zip(cut([took for *_, took in pieces], share.of), pieces, strict=True):
+        if part == share.part and group:
             sequences.setdefault(what, []).extend(group)
-    return {profile.activation, *(what for what, group in own if not group)}, sequences
+        elif part == share.part:
+            units.add(what)
+    return units, sequences
 
 
 def costs(profile: ProfileSpec, shape: Outline) -> dict[Spec, float]:

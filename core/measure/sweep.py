@@ -108,10 +108,8 @@ class Sweep:
 
     def _size(self) -> int:
         """Sequences that are run at once."""
-        return work.group_size(
-            self.shape, self.profile.text.sequences, self.profile.text.length, self.profile.model.dtype,
-            int(HEADROOM * free_memory(self.loaded.model.device)),
-        )  # fmt: skip
+        free = int(HEADROOM * free_memory(self.loaded.model.device))
+        return work.group_size(self.shape, self.profile.text, self.profile.model.dtype, free)
 
     # -- pass 1 -----------------------------------------------------------------------------------------------------
 
@@ -153,7 +151,7 @@ class Sweep:
         if not self._lacks(self.profile.floor):
             return
         group = self._prepared([0], moments)
-        rounded = self._part(group, rounding(self.profile), "noise floor", 1)
+        rounded = self._part(group, rounding(self.profile), "noise floor")
         half = half_precision_distance(group) if self.profile.model.dtype != "float32" else np.zeros(self.shape.layers)
         self.store.save(self.profile.floor, results.Floor(drift=rounded.drift, half_precision=half), {})
 
@@ -181,7 +179,7 @@ class Sweep:
                 part_group = group if run == sequences else self._prepared(run, moments)
                 began = time.perf_counter()
                 self.warnings.clear()
-                part = self._part(part_group, measurement, what, len(run))
+                part = self._part(part_group, measurement, what)
                 told = {"seconds": time.perf_counter() - began, "warnings": self.warnings, "replay_error": self.replay}
                 parts.save(self.store, self.profile.unit(measurement), run[0], part, **told)
                 for index in run:
@@ -192,24 +190,21 @@ class Sweep:
     def _prepared(self, sequences: list[int], moments: Moments) -> Group:
         return prepare(self.loaded, self.windows.tokens, sequences, moments, self.profile.harm_stride)
 
-    def _part(self, group: Group, measurement: Measurement, what: str, sequences: int) -> results.Perturbed:
+    def _part(self, group: Group, measurement: Measurement, what: str) -> results.Perturbed:
         self._check_replay(group)
-        took = work.measurement(self.shape, measurement, sequences * self.profile.text.length)
+        took = work.measurement(self.shape, measurement, group.ids.numel())
 
         def step(layer: int) -> None:
             self.account.say(f"{what}: layer {layer}", took * layer / self.shape.layers)
 
         part = ENGINES[self.engine](group, measurement, step)
-        self._check_finite(part, measurement)
         self.account.done += took
-        return part
-
-    def _check_finite(self, part: results.Perturbed, measurement: Measurement) -> None:
         broken = np.flatnonzero(~np.isfinite(part.kl).all(axis=1))
         if broken.size:
             dtype = self.profile.model.dtype
             advice = "choose a smaller size" if dtype == "float32" else f"in {dtype} it overflows; use float32"
             raise UserError(f"{measurement.name} at layer {broken[0]} leaves an output that is not finite: {advice}")
+        return part
 
     def _check_replay(self, group: Group) -> None:
         if self.engine != "wavefront" or len(group.sequences) in self.checked:

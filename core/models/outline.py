@@ -41,30 +41,24 @@ def outline(shapes: Shapes) -> Outline:
     Raises:
         UserError: no numbered group, or no matrix outside it.
     """
-    weight: Counter[str] = Counter()
-    matrices: Counter[str] = Counter()
-    sides: dict[str, Counter[int]] = {}
-    members: dict[str, set[int]] = {}
+    groups: dict[str, list[tuple[int, tuple[int, ...]]]] = {}
     outside = []
     for name, shape in shapes.items():
-        found = NUMBERED.match(name)
-        if found:
-            weight[found[1]] += math.prod(shape) if len(shape) > 1 else 0
-            matrices[found[1]] += len(shape) > 1
-            sides.setdefault(found[1], Counter()).update(shape if len(shape) > 1 else ())
-            members.setdefault(found[1], set()).add(int(found[2]))
+        if found := NUMBERED.match(name):
+            groups.setdefault(found[1], []).append((int(found[2]), shape if len(shape) > 1 else ()))
         elif len(shape) == 2:
             outside.append(shape)
-    if not weight or not outside:
+    if not groups or not outside:
         raise UserError("these files hold no stack of numbered layers with an embedding beside it")
-    stack, parameters = weight.most_common(1)[0]
-    layers = len(members[stack])
-    embedding = max(outside, key=math.prod)
-    width = max(sorted({side for shape in outside for side in shape}), key=sides[stack].__getitem__)
-    vocabulary = max((side for side in embedding if side != width), default=width)
-    total = sum(math.prod(shape) for shape in shapes.values())
-    linears = matrices[stack] // layers
-    return Outline(layers, width, vocabulary, parameters // layers, total, linears)
+    matrices = {name: [shape for _, shape in held if shape] for name, held in groups.items()}
+    weight = {name: sum(map(math.prod, held)) for name, held in matrices.items()}
+    stack = max(weight, key=weight.__getitem__)
+    layers = len({number for number, _ in groups[stack]})
+    sides = Counter(side for shape in matrices[stack] for side in shape)
+    width = max(sorted({side for shape in outside for side in shape}), key=sides.__getitem__)
+    vocabulary = max((side for side in max(outside, key=math.prod) if side != width), default=width)
+    total = sum(map(math.prod, shapes.values()))
+    return Outline(layers, width, vocabulary, weight[stack] // layers, total, len(matrices[stack]) // layers)
 
 
 def safetensors_shapes(path: Path) -> Shapes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.ask.inputs import WindowRequest
+from core.ask.inputs import TextSpec, WindowRequest
 from core.ask.measurements import EACH, Measurement, MeasureRequest, ProfileSpec
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base import access
@@ -113,16 +113,16 @@ def studying(shape: Outline, request: StudyRequest, treatments: Iterable[Treatme
 # --- memory, in bytes ----------------------------------------------------------------------------------------------
 
 
-def group_size(shape: Outline, sequences: int, length: int, dtype: str, free: int | None) -> int:
+def group_size(shape: Outline, text: WindowRequest | TextSpec, dtype: str, free: int | None) -> int:
     """Sequences run at once: at least two groups, so that something can be drawn early, and what memory holds.
 
     Args:
         free: bytes that may be used, or None to leave memory out of it.
     """
-    largest = max(1, min(-(-sequences // 2), LARGEST_GROUP // length))
+    largest = max(1, min(-(-text.sequences // 2), LARGEST_GROUP // text.length))
     if free is None:
         return largest
-    return max(1, min(largest, int(free // sequence_bytes(shape, length, dtype))))
+    return max(1, min(largest, int(free // sequence_bytes(shape, text.length, dtype))))
 
 
 def sequence_bytes(shape: Outline, length: int, dtype: str) -> int:
@@ -257,7 +257,7 @@ def _sweeping(shape: Outline, request: MeasureRequest, weights: int, kind: str) 
     text, asked = request.text, request.measurements
     memory = (1 + sum(each.perturbation.compares for each in asked)) * weights + statistics_bytes(shape, request)
     room = int(HEADROOM * max(free_memory() - memory, 0)) if kind == "cpu" else None
-    size = group_size(shape, text.sequences, text.length, request.dtype, room)
+    size = group_size(shape, text, request.dtype, room)
     return memory + size * sequence_bytes(shape, text.length, request.dtype), -(-text.sequences // size)
 
 

@@ -58,12 +58,13 @@ def test_a_dense_path_takes_memory_beside_the_pruned_one(tmp_path: Path) -> None
     ("sequences", "length", "expected"), [(8, 64, 4), (1, 64, 1), (9, 64, 5), (128, 2048, 8), (4, 40_000, 1)]
 )
 def test_a_group_is_at_most_half_and_at_most_so_many_tokens(sequences: int, length: int, expected: int) -> None:
-    assert work.group_size(BUNDLED, sequences, length, "float32", None) == expected
+    assert work.group_size(BUNDLED, WindowRequest(sequences=sequences, length=length), "float32", None) == expected
 
 
 def test_a_group_fits_into_memory_but_is_never_empty() -> None:
     one = work.sequence_bytes(BUNDLED, 64, "float32")
-    sizes = [work.group_size(BUNDLED, 8, 64, "float32", free) for free in (0, one, 2 * one, 3 * one - 1, 100 * one)]
+    text = WindowRequest(sequences=8, length=64)
+    sizes = [work.group_size(BUNDLED, text, "float32", free) for free in (0, one, 2 * one, 3 * one - 1, 100 * one)]
     assert sizes == [1, 1, 2, 2, 4]
     assert work.sequence_bytes(BUNDLED, 64, "bfloat16") < one < work.sequence_bytes(BUNDLED, 128, "float32")
 
