@@ -14,9 +14,8 @@ from core.base.errors import UserError
 from core.base.spec import Array, frozen
 from core.kinds.selection import Pattern
 from core.kinds.treatments import Statistic, Treatment, treatment
-from core.measure.dense_path import DensePath
+from core.measure.calibration import DensePath, check_replay, recorded
 from core.measure.linears import Statistics, Sums, pruned, watched
-from core.measure.recording import check_replay, recorded
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded

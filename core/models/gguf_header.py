@@ -17,7 +17,7 @@ from core.base.errors import UserError
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
-SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}  # kinds of values
+SCALARS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}  # kinds of values, as `struct` calls them
 TEXT, ARRAY = 8, 9
 ALIGNMENT = 32  # bytes, unless the settings give another
 DIMENSIONS = 4  # of a tensor at most

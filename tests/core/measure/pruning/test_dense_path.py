@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.measure import dense_path
-from core.measure.dense_path import BACK, DensePath, added
+from core.measure import calibration
+from core.measure.calibration import BACK, DensePath, added
 from core.measure.pruning import Plan, prune_layers
 from core.models import anatomy
 from core.models.anatomy import Linear
@@ -114,7 +114,7 @@ def test_a_walk_ends_nearer_to_the_dense_model_than_by_refit(family: str) -> Non
 
 
 def test_without_a_share_of_the_way_back_it_is_refit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dense_path, "BACK", 0.0)
+    monkeypatch.setattr(calibration, "BACK", 0.0)
     one, other = fresh("llama"), fresh("llama")
     prune_layers(one, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, True, "refit"))
     prune_layers(other, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, False, "refit_dense"))

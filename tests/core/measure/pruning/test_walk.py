@@ -16,7 +16,7 @@ from core.kinds import refit as mending
 from core.kinds.refit import refit
 from core.kinds.selection import Pattern
 from core.kinds.treatments import PRUNERS
-from core.measure import recording
+from core.measure import calibration
 from core.measure.pruning import Plan, prune_layers, restored
 from core.models import anatomy
 from core.models.loading import Loaded
@@ -154,7 +154,7 @@ def test_statistics_come_from_the_dense_layer_fed_by_pruned_ones(
     Every layer of the odd family embeds the tokens anew, and later ones read the keys and values of earlier, pruned
     ones.
     """
-    monkeypatch.setattr(recording, "WALK_BATCH", batch * TOKENS.shape[1])
+    monkeypatch.setattr(calibration, "WALK_BATCH", batch * TOKENS.shape[1])
     for module, rounds, close in ((mending, "ITERATIONS", "ENOUGH"), (splitting, "POLISH", "CLOSE")):
         monkeypatch.setattr(module, rounds, 200)  # to the end: on the way there, rounding shows
         monkeypatch.setattr(module, close, 1e-6)
