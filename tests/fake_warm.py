@@ -59,11 +59,7 @@ class Warm:
     def wake(self) -> None:
         self.woken += 1
 
-    def row(self, question: Question, layer: int, reader: str, tab: str) -> Future[Row]:
-        return self.rows.setdefault((question, layer), Future())
-
-    def scene(self, question: Question, reader: str, tab: str) -> Future[Scene]:
-        return self.scenes.setdefault(question, Future())
-
-    def generate(self, prompt: Prompt, reader: str, tab: str) -> Future[Generated]:
-        return self.texts.setdefault(prompt, Future())
+    def ask(self, kind: str, asked: Question | Prompt, layer: int | None, reader: str, tab: str) -> Future:
+        if kind == "row":
+            return self.rows.setdefault((asked, layer), Future())
+        return (self.scenes if kind == "scene" else self.texts).setdefault(asked, Future())

@@ -21,8 +21,7 @@ from typing import Any, Literal
 from core.ask.lab import Prompt, Question
 from core.base.errors import UserError
 from core.jobs.queue import IDLE, PROJECT
-from core.jobs.warm_process import Task, receive, send
-from core.store.scenes import Generated, Row, Scene
+from core.jobs.warm_process import Kind, Task, receive, send
 
 KEPT = 64  # answers
 RANK = {"row": 0, "scene": 1, "text": 2}  # the lowest is answered first
@@ -233,16 +232,9 @@ _HERE = Warm()
 state, ahead, wake = _HERE.state, _HERE.ahead, _HERE.wake
 
 
-def row(question: Question, layer: int, reader: str = "", tab: str = "") -> Future[Row]:
-    """What a perturbation at one layer does; whatever is wrong is raised by the future."""
-    return _HERE.ask(Task("row", question, layer), reader, tab)
+def ask(kind: Kind, asked: Question | Prompt, layer: int | None, reader: str, tab: str) -> Future:
+    """What a perturbation does at one layer or at every one in turn, or what two models write after a prompt.
 
-
-def scene(question: Question, reader: str = "", tab: str = "") -> Future[Scene]:
-    """What it does at every layer in turn."""
-    return _HERE.ask(Task("scene", question), reader, tab)
-
-
-def generate(prompt: Prompt, reader: str = "", tab: str = "") -> Future[Generated]:
-    """What the dense and the pruned model write after a prompt."""
-    return _HERE.ask(Task("text", prompt), reader, tab)
+    Whatever is wrong is raised by the future.
+    """
+    return _HERE.ask(Task(kind, asked, layer), reader, tab)

@@ -24,13 +24,14 @@ from core.base.spec import Spec
 from core.store.scenes import Generated, Row, Scene
 
 DONE = object()
+Kind = Literal["row", "scene", "text"]
 FORMS = {form.__name__: form for form in (Question, Prompt, Row, Scene, Generated)}
 
 
 class Task(NamedTuple):
     """A piece of work; equal tasks have equal answers."""
 
-    kind: Literal["row", "scene", "text"]
+    kind: Kind
     asked: Question | Prompt
     layer: int | None = None
 

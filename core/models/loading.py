@@ -138,8 +138,7 @@ def load(
         UserError: an architecture that cannot be measured, as one of several residual streams; incomplete or damaged
             weights, NaN in them.
     """
-    copy = kept_copy(source, store) if store else None  # of a GGUF, which is faster to read
-    files = replace(source, folder=copy, gguf=None) if copy else source
+    files = quick(source, store)
     config = _config(files)
     if store:
         _check_sizes(config, source, store)
@@ -160,6 +159,12 @@ def load(
     if store and files.gguf and trained and dtype == "float32":
         _keep(loaded, store)
     return loaded
+
+
+def quick(source: Source, store: Store | None) -> Source:
+    """The files that are fastest to read: the converted copy of a GGUF where there is one, else the source's own."""
+    copy = kept_copy(source, store) if store else None
+    return replace(source, folder=copy, gguf=None) if copy else source
 
 
 def _keep(loaded: Loaded, store: Store) -> None:

@@ -47,7 +47,7 @@ def alone(
 ) -> tuple[list[str], list[str]]:
     """Nobody is called, and no worker starts; returns what a URL can say, and the keys of what is stored."""
     played = Warm()
-    for name in ("state", "ahead", "wake", "row", "scene", "generate"):
+    for name in ("state", "ahead", "wake", "ask"):
         monkeypatch.setattr(warm, name, getattr(played, name))
     monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)

@@ -26,7 +26,7 @@ from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE
 def model(monkeypatch: pytest.MonkeyPatch) -> Warm:
     """The warm model, played by the test: no page loads the real one."""
     fake = Warm()
-    for name in ("state", "ahead", "wake", "row", "scene", "generate"):
+    for name in ("state", "ahead", "wake", "ask"):
         monkeypatch.setattr(warm, name, getattr(fake, name))
     return fake
 

@@ -45,9 +45,9 @@ class Tab:
         if question != self.question:
             self.question, self.scene, self.rows = question, None, {}
         if _open(self.rows.get(layer)):
-            self.rows[layer] = warm.row(question, layer, *self.asker)
+            self.rows[layer] = warm.ask("row", question, layer, *self.asker)
         if _open(self.scene):
-            self.scene = warm.scene(question, *self.asker)
+            self.scene = warm.ask("scene", question, None, *self.asker)
 
     def take(self) -> None:
         """Keep a scene that has come.

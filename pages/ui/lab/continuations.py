@@ -95,7 +95,7 @@ def _text(asked: Callable[[], Prompt], at_once: bool = True) -> None:
                 st.markdown(f"**{name}**")
                 st.text(text.strip() or "nothing: its first logits are not finite, or it stops at once")
     elif at_once or st.session_state.get("prompt asked") == question:
-        future = warm.generate(question, *answers.tab().asker)
+        future = warm.ask("text", question, None, *answers.tab().asker)
         st.fragment(run_every=LOOK)(_writing)(question, future)
     else:
         ask = partial(st.session_state.update, {"prompt asked": question})
