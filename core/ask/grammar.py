@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from core.ask.allocations import AllocationRequest, Correction
-from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.errors import UserError, brief
 from core.base.paths import exists, expanded, json_value
 from core.base.spec import checked, look_up, number, word
 from core.kinds import BASES, METHODS, Manual

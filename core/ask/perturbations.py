@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.ask.measurements import Measurement, measurements
-from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.errors import UserError, brief
 from core.base.spec import Positions, checked, look_up
 from core.kinds import FORMS, Perturbation
 

@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BeforeValidator
 
 from core.base import access
-from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.errors import UserError, brief
 from core.base.paths import PROJECT, exists, expanded, resolved
 from core.base.spec import Spec, number
 

@@ -10,8 +10,7 @@ import os
 import re
 from pathlib import Path
 
-from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.errors import UserError, brief
 from core.base.paths import resolved
 
 READ_ONLY, SHARED, ROOT = "ABSORPTION_READ_ONLY", "ABSORPTION_SHARED", "ABSORPTION_ROOT"

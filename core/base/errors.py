@@ -1,11 +1,19 @@
-"""The exceptions that are meant for the person at the keyboard, and what the machine lacks, in a sentence."""
+"""The exceptions that are meant for the person at the keyboard, what they quote, and what the machine lacks."""
 
 from __future__ import annotations
 
 import errno
 import os
+import reprlib
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
+
+from core.base.escape import legible
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 80
+_BRIEF.maxlevel, _BRIEF.maxlist, _BRIEF.maxdict, _BRIEF.maxtuple = 3, 6, 4, 6
 
 
 class UserError(Exception):
@@ -29,6 +37,17 @@ class Broken(UserError):
 
 class Unreadable(OSError):
     """A file that is there cannot be read now, which says nothing of what it holds."""
+
+
+def brief(value: object) -> str:
+    """A value as Python writes it, cut where it is long or deep."""
+    return legible(_BRIEF.repr(value))
+
+
+def gist(error: BaseException) -> str:
+    """The first sentence of a library's message, shortened and legible: it may quote a stranger's file."""
+    first = " ".join(str(error).split()).split(". ")[0].rstrip(".!: ")
+    return legible(textwrap.shorten(first, 160, placeholder="…")) or type(error).__name__
 
 
 # --- what the machine lacks: not the fault of a request, and no bug --------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import reprlib
 
 LOOKS = "red|orange|yellow|green|blue|violet|gr[ae]y|rainbow|primary|small|badge|material"  # as in Streamlit's :red[x]
 SIGNS = re.compile(
@@ -19,20 +18,12 @@ TAKEN = re.compile(
 UNSEEN = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
-_BRIEF = reprlib.Repr()
-_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 80
-_BRIEF.maxlevel, _BRIEF.maxlist, _BRIEF.maxdict, _BRIEF.maxtuple = 3, 6, 4, 6
 
 
 def plain(said: object) -> str:
     """Words with names in them for a place that reads Markdown: shown as they are, in one line."""
     known = TAKEN.sub(JOINER, " ".join(legible(said).split()))
     return SIGNS.sub(lambda found: re.sub(r"[^\w\s]|_", r"\\\g<0>", found[0]), known)
-
-
-def brief(value: object) -> str:
-    """A value as Python writes it, cut where it is long or deep."""
-    return legible(_BRIEF.repr(value))
 
 
 def legible(said: object) -> str:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from core.base.escape import legible
 from core.base.profile_names import UNTRAINED
 
 # A name, which does something at once; what else begins so says which thing does.
@@ -73,12 +71,6 @@ def distinct(forms: Iterable[Sequence[str]]) -> list[str]:
 def either(names: Iterable[str]) -> str:
     """`a`, `a or b`, `a, b or c`."""
     return listed(names, "or")
-
-
-def gist(error: BaseException) -> str:
-    """The first sentence of a library's message, shortened and legible: it may quote a stranger's file."""
-    first = " ".join(str(error).split()).split(". ")[0].rstrip(".!: ")
-    return legible(textwrap.shorten(first, 160, placeholder="…")) or type(error).__name__
 
 
 def per_cent(fraction: float, decimals: int | None = None) -> str:

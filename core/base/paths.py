@@ -10,8 +10,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
-from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.errors import UserError, brief
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 MOST = {  # bytes of a file, by what it is read as

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.base.errors import UserError
-from core.base.escape import brief, legible
+from core.base.errors import UserError, brief
+from core.base.escape import legible
 
 Array = NDArray[np.float64]
 frozen = dataclass(frozen=True, eq=False)  # for a record of arrays, which are not compared as one value

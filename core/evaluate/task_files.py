@@ -18,9 +18,7 @@ import yaml
 from pydantic import ConfigDict, Field, create_model
 
 from core.base import access
-from core.base.errors import UserError
-from core.base.escape import brief
-from core.base.formats import gist
+from core.base.errors import UserError, brief, gist
 from core.base.paths import exists, read_text, readable, resolved
 from core.base.spec import Spec, checked, frozen
 from core.models.file_hashes import sha256

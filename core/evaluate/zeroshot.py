@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from jinja2.exceptions import SecurityError
 
-from core.base.errors import UserError
-from core.base.formats import gist
+from core.base.errors import UserError, gist
 from core.base.spec import Array, frozen
 from core.evaluate import task_files
 from core.models.loading import Loaded

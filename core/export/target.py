@@ -12,8 +12,7 @@ import shutil
 from pathlib import Path
 
 from core.base import access
-from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.errors import UserError, brief
 from core.base.paths import json_value, resolved
 from core.export.card import RECIPE
 from core.models.sources import NotHere, locate, outlined

@@ -11,8 +11,7 @@ from core.ask.jobs import BY_REQUEST, Request, Share, ShareRequest
 from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec, expanded, identified, methods_of
 from core.ask.requests import BestRequest, ExportRequest
 from core.ask.studies import StudyRequest
-from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.errors import UserError, brief
 from core.evaluate.resolving import check, resolve
 from core.evaluate.running import Run
 from core.jobs.bench import Bench

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.errors import UserError, brief
 
 if TYPE_CHECKING:
     from torch import Tensor

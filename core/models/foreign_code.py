@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.base.errors import UserError, shortage
-from core.base.escape import brief
-from core.base.formats import gist
+from core.base.errors import UserError, brief, gist, shortage
 from core.base.paths import json_value, readable
 
 SETTINGS = (

@@ -9,8 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.errors import UserError, brief
 
 PATIENCE = 10.0  # seconds that its first answer may take
 

@@ -21,8 +21,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from core.ask.inputs import Dtype, ModelSpec
-from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.errors import UserError, brief
 from core.base.paths import PROJECT
 from core.base.spec import frozen
 from core.models import anatomy, replay

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.errors import UserError, brief
 
 try:
     import resource

@@ -8,8 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.base.errors import UserError
-from core.base.formats import gist
+from core.base.errors import UserError, gist
 from core.base.paths import readable
 from core.models import gguf_header
 from core.models.file_hashes import remembered

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.base import access
-from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.errors import UserError, brief
 from core.base.paths import exists, expanded, json_value
 from core.models import hub
 from core.models.file_hashes import combined, file_hash

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.base import access
-from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.errors import UserError, brief
 from core.base.formats import several
 from core.base.paths import MOST, exists, expanded, readable
 from core.models import hub

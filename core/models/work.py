@@ -16,8 +16,7 @@ from core.ask.inputs import TextSpec, WindowRequest
 from core.ask.measurements import EACH, Measurement, MeasureRequest, ProfileSpec
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base import access
-from core.base.errors import UserError
-from core.base.escape import brief
+from core.base.errors import UserError, brief
 from core.base.formats import duration
 from core.kinds.treatments import PRUNERS, Treatment
 from core.models import texts

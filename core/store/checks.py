@@ -15,8 +15,8 @@ import numpy as np
 
 from core.ask.measurements import ProfileSpec
 from core.ask.studies import ZeroShotSpec
-from core.base.errors import UserError
-from core.base.escape import UNSEEN, brief
+from core.base.errors import UserError, brief
+from core.base.escape import UNSEEN
 from core.base.spec import Spec, View
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.store.files import Files, hashes
