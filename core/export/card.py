@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -128,7 +127,7 @@ def card_text(card: Card, exported: Exported) -> str:
         licence=plain(card.licence) if card.licence else None,
         folder=repr(exported.path.name),
         zeros=per_cent(exported.sparsity),
-        numbers=[*map(_cells, card.numbers)],
+        numbers=[[plain(cell).replace("|", "\\|") for cell in row] for row in card.numbers],
         size=size_words(exported),
         recipe=pretty(card.recipe).decode().strip().replace("`", "\\u0060"),
         difference=f"{exported.difference:g}",
@@ -151,8 +150,3 @@ def recipe_json(card: Card, exported: Exported) -> bytes:
     allocation = {"sparsity": card.recipe.get("sparsity"), "budget": card.recipe.get("target")}
     told = asdict(card) | {name: value for name, value in allocation.items() if value is not None}
     return pretty(told | {"export": counted | arrays, "files": list(exported.files)})
-
-
-def _cells(row: Iterable[str]) -> list[str]:
-    """A row of a Markdown table, whose cells are text."""
-    return [plain(cell).replace("|", "\\|") for cell in row]

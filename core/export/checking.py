@@ -77,13 +77,6 @@ def load_back(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     )
 
 
-def _load_by_layers(loaded: Loaded, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The same where memory does not hold the model."""
-    source = replace(loaded.source, folder=folder)
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    return by_layers(source, config, loaded.spec.dtype, None).eval(), load_tokenizer(source)
-
-
 def reload(loaded: Loaded, folder: Path) -> tuple[list[str], float]:
     """Load a saved folder and compare it with the model in memory.
 
@@ -93,7 +86,12 @@ def reload(loaded: Loaded, folder: Path) -> tuple[list[str], float]:
         The differences in words, none if it is the same; and the largest difference of logits on a fixed sentence,
         relative to the largest logit.
     """
-    model, tokenizer = load_back(folder) if not streamed(loaded.layers) else _load_by_layers(loaded, folder)
+    if streamed(loaded.layers):  # memory does not hold it twice
+        source = replace(loaded.source, folder=folder)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        model, tokenizer = by_layers(source, config, loaded.spec.dtype, None).eval(), load_tokenizer(source)
+    else:
+        model, tokenizer = load_back(folder)
     layers = anatomy.decoder_layers(model)
     ids = _ids(loaded.tokenizer)[: min(loaded.longest or LONGEST, LONGEST)]
     with _where_alike(loaded, model, layers):

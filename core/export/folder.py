@@ -84,17 +84,13 @@ def export(
         _insist(unlike)
         gc.collect()  # the copy's weights are views of the files, and Windows renames no folder with open files
         exported = Exported(
-            path=folder,
+            path=folder, achieved=zeros, planned=planned, difference=difference, dtype=loaded.spec.dtype,
             bytes=sum(path.stat().st_size for path in temporary.glob("*.safetensors")),
             files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
-            achieved=zeros,
-            difference=difference,
             dense_bytes=sum(tensor.nbytes for tensor in stored(loaded.model).values()),
             linears=tuple(tuple(linear.name for linear in anatomy.prunable(layer)) for layer in loaded.layers),
             weights=anatomy.parameters(loaded.layers),
-            planned=planned,
-            dtype=loaded.spec.dtype,
-        )
+        )  # fmt: skip
         (temporary / "README.md").write_text(card_text(card, exported), encoding="utf-8")
         (temporary / RECIPE).write_bytes(recipe_json(card, exported))
         readable(temporary)

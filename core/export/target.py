@@ -160,18 +160,13 @@ def sweep(store: Store) -> None:
     for path in sorted(store.root.glob("exporting/[!.]*.json")):
         note = unsealed(path)
         folder = Path(note["folder"]) if note else None
-        if folder:
-            _clear(folder)
+        for copy in abandoned(folder.parent, folder.name) if folder else ():
+            if copy.name.rpartition("-")[2].startswith(FORMER) and not folder.exists():
+                copy.rename(folder)
+            else:
+                shutil.rmtree(copy, ignore_errors=True)
         if not folder or not (stands(store, folder) or any(folder.parent.glob(f".{folder.name}-*"))):
             path.unlink(missing_ok=True)
-
-
-def _clear(folder: Path) -> None:
-    for path in abandoned(folder.parent, folder.name):
-        if path.name.rpartition("-")[2].startswith(FORMER) and not folder.exists():
-            path.rename(folder)
-        else:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _note(store: Store, folder: Path) -> Path:

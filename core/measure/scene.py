@@ -114,7 +114,9 @@ def hits(run: Clean, question: Question, layers: Sequence[int], moments: Moments
             streams.append(_perturbed(question, Pruning(0, index, run.calls[index], [0], moments, masks)))
         if streams:
             rows = torch.cat(streams)
-            drift[: len(rows), index] = _drift(rows, run.calls[index].exit)
+            wide = run.calls[index].exit.float()
+            squared = [(each * each).sum(-1, dtype=torch.float64) for each in (rows.float() - wide, wide)]
+            drift[: len(rows), index] = (squared[0] / squared[1]).sqrt().float()
             if run.batched:
                 streams[:] = [rows]
 
@@ -135,14 +137,6 @@ def _perturbed(question: Question, at: Injection) -> Stream:
         raise UserError(f"there is no token {question.token}: the sentence has tokens 0 to {tokens - 1}")
     hit = torch.arange(tokens) == question.token
     return torch.where(hit[:, None], changed, at.exit)
-
-
-def _drift(streams: Stream, exit: Stream) -> Tensor:
-    """(rows, tokens)."""
-    wide = exit.float()
-    change = streams.float() - wide
-    squared = [(each * each).sum(-1, dtype=torch.float64) for each in (change, wide)]
-    return (squared[0] / squared[1]).sqrt().float()
 
 
 def _read(run: Clean, streams: Stream) -> tuple[Tensor, Tensor, Tensor]:

@@ -67,7 +67,11 @@ class Sweep:
             Cancelled: the report function said so; finished parts stay.
         """
         missing = [each for each in self.sequences if self.store.measured(self.profile.unit(each)) is None]
-        pending = {each: self._pending(each) for each in missing}
+        pending: Sequences = {}
+        for each in missing:
+            finished = parts.finished(self.store, self.profile.unit(each))
+            done = {first + n for first, part in finished.items() for n in range(part.sequences)}
+            pending[each] = [index for index in self.sequences[each] if index not in done]
         if any(pending.values()) or any(map(self._lacks, self.units)):
             self._plan(pending)
             with torch.inference_mode():
@@ -91,11 +95,6 @@ class Sweep:
     def _lacks(self, unit: Spec) -> bool:
         """Whether a unit beside the perturbed ones is to be measured here and yet to be found."""
         return unit in self.units and self.store.measured(unit) is None
-
-    def _pending(self, measurement: Measurement) -> list[int]:
-        finished = parts.finished(self.store, self.profile.unit(measurement))
-        done = {first + n for first, part in finished.items() for n in range(part.sequences)}
-        return [index for index in self.sequences[measurement] if index not in done]
 
     def _plan(self, pending: Sequences) -> None:
         length, size = self.profile.text.length, self._size()

@@ -171,12 +171,9 @@ def by_tokens(read: Callable[..., Iterable[Tensor]], *each: Tensor) -> tuple[Ten
     Returns:
         (sequences, tokens, ...) each.
     """
-    shape = each[0].shape[:2]
-    parts = max(1, shape.numel() // _few(each[0]))
+    logits, shape = each[0], each[0].shape[:2]
+    # at least two, for a lone row is summed in another order; all of them where memory is fast
+    few = max(2, CACHED // logits.shape[-1]) if logits.device.type == "cpu" else shape.numel()
+    parts = max(1, shape.numel() // few)
     split = zip(*(one.flatten(0, 1).tensor_split(parts) for one in each), strict=True)
     return tuple(torch.cat(found).unflatten(0, shape) for found in zip(*(read(*part) for part in split), strict=True))
-
-
-def _few(logits: Tensor) -> int:
-    """Tokens at once: all of them where memory is fast; at least two, for a lone row is summed in another order."""
-    return max(2, CACHED // logits.shape[-1]) if logits.device.type == "cpu" else logits.shape[:2].numel()

@@ -49,7 +49,11 @@ def folders(content: bytes, kinds: Names) -> dict[Place, Files]:
             refuse(name, f"is larger than {JSON_LIMIT / 2**20:.4g} MB: no JSON file of a result is")
         found.setdefault((kind, key), {})[file] = data
     for place, files in found.items():
-        _check_manifest("/".join(place), files, files.pop("manifest.json", None))
+        folder = "/".join(place)
+        manifest, own = json_object(f"{folder}/manifest.json", files.pop("manifest.json", None)), hashes(files)
+        for file in sorted(own.keys() | manifest.keys()):
+            if own.get(file) != manifest.get(file):
+                refuse(f"{folder}/{file}", "is missing, or not what its folder's manifest says: make the pack again")
     return found
 
 
@@ -90,14 +94,6 @@ def _check_member(info: zipfile.ZipInfo, found: Files, kinds: Names) -> None:
     plain = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG) and not info.flag_bits & ENCRYPTED
     if not plain or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         refuse(name, "is a link, a folder, encrypted or no deflated file: make the pack with `runs export`")
-
-
-def _check_manifest(folder: str, files: Files, content: bytes | None) -> None:
-    """Reject a folder whose files are not those of its manifest."""
-    manifest, found = json_object(f"{folder}/manifest.json", content), hashes(files)
-    for file in sorted(found.keys() | manifest.keys()):
-        if found.get(file) != manifest.get(file):
-            refuse(f"{folder}/{file}", "is missing, or not what its folder's manifest says: make the pack again")
 
 
 def json_object(name: str, content: bytes | None) -> dict[str, Any]:
