@@ -14,9 +14,9 @@ from core.base.errors import UserError
 from core.cli import main
 from core.store import cache as stores
 from core.store.cache import Store
-from core.store.packs import pack, unpack
+from core.store.packs import unpack
 from tests import synthetic
-from tests.core.packing import SEQUENCES, Members, members, save, snapshot, zipped
+from tests.core.packing import SEQUENCES, Members, snapshot, sound, zipped
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,7 @@ def there(no_demo: Path, tmp_path: Path) -> Store:
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Members:
     """The members of a sound pack of a quick profile; do not change them."""
-    store = Store(tmp_path_factory.mktemp("good"))
-    return members(pack(store, store.by_key(save(store, "prunable profile"))))
+    return sound("prunable profile", tmp_path_factory)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
@@ -21,6 +22,7 @@ from core.store import results
 from core.store.cache import Store
 from core.store.entries import KINDS, MARK
 from core.store.files import pretty
+from core.store.packs import pack
 from tests import synthetic
 
 LAYERS, SEQUENCES = 3, 8
@@ -74,6 +76,12 @@ def save(store: Store, what: str) -> str:
         return save_best(store)
     spec = synthetic.profile_spec(LAYERS, SEQUENCES, "quick", prunable=what == "prunable profile")
     return synthetic.save_profile(store.root, spec, LAYERS)
+
+
+def sound(what: str, folders: pytest.TempPathFactory) -> Members:
+    """The members of a sound pack of an entry."""
+    store = Store(folders.mktemp("good"))
+    return members(pack(store, store.by_key(save(store, what))))
 
 
 def snapshot(root: Path) -> dict[str, bytes]:

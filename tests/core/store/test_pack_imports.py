@@ -36,6 +36,7 @@ from tests.core.packing import (
     members,
     rekeyed,
     save,
+    sound,
     study_spec,
     zipped,
 )
@@ -44,15 +45,13 @@ from tests.core.packing import (
 @pytest.fixture(scope="module")
 def of_study(tmp_path_factory: pytest.TempPathFactory) -> Members:
     """The members of a sound pack of a study."""
-    store = Store(tmp_path_factory.mktemp("good"))
-    return members(pack(store, store.by_key(save(store, "study"))))
+    return sound("study", tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def of_best(tmp_path_factory: pytest.TempPathFactory) -> Members:
     """The members of a sound pack of an answer."""
-    store = Store(tmp_path_factory.mktemp("good"))
-    return members(pack(store, store.by_key(save(store, "best"))))
+    return sound("best", tmp_path_factory)
 
 
 # --- marked --------------------------------------------------------------------------------------------------------
