@@ -26,8 +26,7 @@ from core.base.paths import PROJECT
 from core.base.spec import frozen
 from core.models import anatomy, replay
 from core.models.foreign_code import explained
-from core.models.gguf_header import parsed_once
-from core.models.outline import shapes_of
+from core.models.outline import parsed_once, shapes_of
 from core.models.placement import pieces
 from core.models.saving import LARGEST, keep_copy, kept_copy, save
 from core.models.sources import Source

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+import mmap
 import re
+import struct
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from core.base.errors import UserError, gist
 from core.base.paths import readable
-from core.models import gguf_header
 from core.models.file_hashes import remembered
-from core.models.gguf_header import Shapes
 from core.store.cache import Store
 
+Shapes = dict[str, tuple[int, ...]]
 NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
 
 
@@ -81,5 +85,134 @@ def shapes_of(path: Path, store: Store) -> Shapes:
     Raises:
         UserError: the file is missing, cut short or damaged.
     """
-    find = gguf_header.shapes if path.suffix == ".gguf" else safetensors_shapes
+    find = gguf_shapes if path.suffix == ".gguf" else safetensors_shapes
     return remembered(store, readable(path, "weights file"), "shapes", find)
+
+
+# --- the header of a GGUF file, read as far as the tensors it announces --------------------------------------------
+
+# The package's own reader makes an object of every word of the vocabulary, and follows a count beyond the file's end.
+MAGIC = b"GGUF"
+VERSIONS = (2, 3)
+SCALARS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}  # kinds of values, as `struct` calls them
+TEXT, ARRAY = 8, 9
+ALIGNMENT = 32  # bytes, unless the settings give another
+DIMENSIONS = 4  # of a tensor at most
+MOST = 2**21  # values of an array: no vocabulary has as many
+SETTINGS = 2**10  # of a model: each is compared with all that transformers knows
+LARGEST = 2**26  # bytes of a header
+
+
+def gguf_shapes(path: Path) -> Shapes:
+    """Shapes of the tensors of a GGUF file, every one of which lies inside it.
+
+    Raises:
+        UserError: the file is no GGUF, or damaged or cut short.
+    """
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            found, end = _Header(content).tensors()
+    except (ValueError, KeyError, struct.error, RecursionError) as error:
+        raise UserError(
+            f"{path.name} is no GGUF file, or is cut short or damaged: its {size:,} bytes do not hold what its header "
+            "announces; download it again"
+        ) from error
+    if not 0 < end <= size:
+        raise UserError(f"{path.name} is cut short: it has {size:,} bytes, its tensors need {end:,}")
+    return found
+
+
+class _Header:
+    """Reads values one after the other."""
+
+    def __init__(self, content: mmap.mmap):
+        self.content, self.at = content, 0
+        if self._number("4s") != MAGIC or self._number("I") not in VERSIONS:
+            raise ValueError("of another kind or version")
+
+    def tensors(self) -> tuple[Shapes, int]:
+        """Every shape, and the byte of the file where the last tensor ends; 0 without tensors."""
+        from gguf.constants import GGML_QUANT_SIZES
+
+        count, settings = self._number("Q"), self._number("Q")
+        alignment = self._settings(settings, count)
+        found: Shapes = {}
+        ends = []
+        for _ in range(count):
+            name, dimensions = self._text(), self._number("I")
+            if name in found or dimensions > DIMENSIONS:
+                raise ValueError("the same name twice, or no such shape")
+            found[name] = tuple(self._number("Q") for _ in range(dimensions))
+            block, size = GGML_QUANT_SIZES[self._number("I")]
+            ends.append(self._number("Q") + math.prod(found[name]) * size // block)
+        begin = -(-self.at // alignment) * alignment
+        return found, begin + max(ends, default=-begin)
+
+    def _settings(self, count: int, tensors: int) -> int:
+        """Skip the settings and return the alignment among them; refuse more layers than tensors."""
+        alignment, names = ALIGNMENT, set()
+        if count > SETTINGS:
+            raise ValueError("no such number of settings")
+        for _ in range(count):
+            name, kind = self._text(), self._number("I")
+            if name in names:
+                raise ValueError("the same setting twice")
+            names.add(name)
+            if name == "general.alignment":
+                alignment = self._number("I")
+            elif name.endswith(".block_count") and kind in SCALARS:
+                if not 0 < self._number(SCALARS[kind]) <= tensors:
+                    raise ValueError("no such number of layers")
+            else:
+                self._pass(kind)
+        if alignment < 1 or alignment & (alignment - 1):
+            raise ValueError("no alignment")
+        return alignment
+
+    def _number(self, code: str) -> int:
+        form = f"<{code}"
+        (found,) = struct.unpack_from(form, self.content, self.at)
+        self.at += struct.calcsize(form)
+        return found
+
+    def _text(self) -> str:
+        self._pass(TEXT)
+        return self.content[self.began : self.at].decode()
+
+    def _pass(self, kind: int, count: int = 1) -> None:
+        """Skip values of a kind."""
+        if kind not in (*SCALARS, TEXT, ARRAY) or count > MOST:
+            raise ValueError("no such value")
+        if kind in SCALARS:
+            self._skip(count * struct.calcsize(SCALARS[kind]))
+        else:
+            for _ in range(count):
+                if kind == TEXT:
+                    self._skip(self._number("Q"))
+                else:
+                    self._pass(self._number("I"), self._number("Q"))
+
+    def _skip(self, size: int) -> None:
+        self.began, self.at = self.at, self.at + size
+        if self.at > min(len(self.content), LARGEST):
+            raise ValueError("cut short")
+
+
+@contextmanager
+def parsed_once() -> Iterator[None]:
+    """While inside, the gguf package parses the header of a file once, and makes its map of tensor names once.
+
+    Loading with transformers asks four times for the header, whose vocabulary takes seconds each time, and for the map
+    at every module of the model.
+    """
+    import gguf
+
+    own = {name: getattr(gguf, name) for name in ("GGUFReader", "get_tensor_name_map")}
+    for name, each in own.items():
+        setattr(gguf, name, cache(each))
+    try:
+        yield
+    finally:
+        for name, each in own.items():
+            setattr(gguf, name, each)

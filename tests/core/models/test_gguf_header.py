@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.base.errors import UserError
-from core.models import gguf_header
+from core.models import outline
 from tests import gguf_files
 
 KINDS = ("F32", "F16", "Q8_0", "Q4_0", "Q5_1")
@@ -37,10 +37,10 @@ def check_like_the_package(path: Path) -> None:
     cut = path.with_name("cut.gguf")
     for whole in (content, content[:end]):
         cut.write_bytes(whole)
-        assert gguf_header.shapes(cut) == told
+        assert outline.gguf_shapes(cut) == told
     cut.write_bytes(content[: end - 1])
     with pytest.raises(UserError, match=f"its tensors need {end:,}"):
-        gguf_header.shapes(cut)
+        outline.gguf_shapes(cut)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -68,7 +68,7 @@ def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "every.gguf"
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_custom_alignment(64)
-    for kind in map(gguf.GGUFValueType, gguf_header.SCALARS):
+    for kind in map(gguf.GGUFValueType, outline.SCALARS):
         writer.add_key_value(f"one.{kind.name}", 1, kind)
         writer.add_key_value(f"some.{kind.name}", [1, 0], gguf.GGUFValueType.ARRAY, kind)
     writer.add_token_list(["a", "", "word"])
@@ -83,9 +83,9 @@ def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        *(ONE_SETTING + struct.pack("<IQ", kind, 2**40) for kind in (*gguf_header.SCALARS, 8, 9)),
-        ONE_SETTING + struct.pack("<IQ", 8, gguf_header.MOST + 1) + bytes(64),
-        ONE_SETTING + struct.pack("<IQ", 0, gguf_header.MOST + 1) + bytes(gguf_header.MOST + 1),
+        *(ONE_SETTING + struct.pack("<IQ", kind, 2**40) for kind in (*outline.SCALARS, 8, 9)),
+        ONE_SETTING + struct.pack("<IQ", 8, outline.MOST + 1) + bytes(64),
+        ONE_SETTING + struct.pack("<IQ", 0, outline.MOST + 1) + bytes(outline.MOST + 1),
         ONE_SETTING + struct.pack("<IQ", 9, 1) * 5000,
         struct.pack("<4sIQQ", b"GGUF", 3, 2**40, 0),
         struct.pack("<4sIQQQ1sI", b"GGUF", 3, 1, 0, 1, b"x", 2**31) + bytes(64),
@@ -97,13 +97,13 @@ def test_what_it_does_not_hold_is_an_error(tmp_path: Path, content: bytes) -> No
     path = tmp_path / "lies.gguf"
     path.write_bytes(content)
     with pytest.raises(UserError, match="what its header announces"):
-        gguf_header.shapes(path)
+        outline.gguf_shapes(path)
 
 
 @pytest.mark.parametrize(("bound", "most"), [("LARGEST", 100), ("SETTINGS", 3)])
 def test_a_header_has_bounds(bound: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = gguf_files.bare(tmp_path / "small.gguf")
-    assert gguf_header.shapes(path)
-    monkeypatch.setattr(gguf_header, bound, most)
+    assert outline.gguf_shapes(path)
+    monkeypatch.setattr(outline, bound, most)
     with pytest.raises(UserError, match="what its header announces"):
-        gguf_header.shapes(path)
+        outline.gguf_shapes(path)
