@@ -101,23 +101,8 @@ def continuation(loaded: Loaded, prompt: str, tokens: int) -> str:
             f"a prompt of {ids.shape[1]} tokens and {tokens} to be written exceed the {loaded.longest} that the "
             f"model's positions allow: shorten it to {max(0, loaded.longest - tokens)} tokens, or ask for fewer"
         )
-    own, loaded.model.generation_config = loaded.model.generation_config, GenerationConfig()  # else it fills ours up
-    try:
-        written = loaded.model.generate(
-            ids, attention_mask=torch.ones_like(ids), generation_config=_greedy(loaded, tokens)
-        )
-    finally:
-        loaded.model.generation_config = own
-    finite = takewhile(lambda logits: logits.isfinite().all(), written.logits)
-    kept = written.sequences[0, : ids.shape[1] + len(list(finite))]
-    # decoded together with the prompt, for some tokenizers drop a leading space
-    before, after = (loaded.tokenizer.decode(each, skip_special_tokens=True) for each in (ids[0], kept))
-    return after[len(before) :]
-
-
-def _greedy(loaded: Loaded, tokens: int) -> GenerationConfig:
     end = loaded.tokenizer.eos_token_id
-    return GenerationConfig(
+    greedy = GenerationConfig(
         max_new_tokens=tokens,
         do_sample=False,
         num_beams=1,
@@ -126,3 +111,13 @@ def _greedy(loaded: Loaded, tokens: int) -> GenerationConfig:
         return_dict_in_generate=True,
         output_logits=True,
     )
+    own, loaded.model.generation_config = loaded.model.generation_config, GenerationConfig()  # else it fills ours up
+    try:
+        written = loaded.model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=greedy)
+    finally:
+        loaded.model.generation_config = own
+    finite = takewhile(lambda logits: logits.isfinite().all(), written.logits)
+    kept = written.sequences[0, : ids.shape[1] + len(list(finite))]
+    # decoded together with the prompt, for some tokenizers drop a leading space
+    before, after = (loaded.tokenizer.decode(each, skip_special_tokens=True) for each in (ids[0], kept))
+    return after[len(before) :]

@@ -58,7 +58,16 @@ def check_target(
             raise UserError(f"{folder} is inside the cache {cache}: choose a folder outside it")
     if folder.exists():
         _check_existing(folder, overwrite)
-    _check_parent(folder.parent, needed)
+    parent = folder.parent
+    if not parent.is_dir():
+        raise UserError(f"there is no folder {parent}: create it first, or choose another")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise UserError(f"{parent} cannot be written to: choose another folder")
+    free = shutil.disk_usage(parent).free
+    if free < needed:
+        raise UserError(
+            f"{parent} has {free:,} bytes free where the export needs {needed:,}: make room, or choose another folder"
+        )
     try:
         resolved(temporary_path(folder, FORMER))
     except UserError as error:
@@ -94,39 +103,18 @@ def _check_existing(folder: Path, overwrite: bool) -> None:
     if not folder.is_dir():
         raise UserError(f"{folder} is a file: give a folder for the export")
     there = sorted(path.name for path in folder.iterdir())
-    if not there:
-        return
-    written = _written(folder)
+    try:  # what an earlier export wrote, by its own account
+        written = set(json_value(folder / RECIPE, "settings file")["files"]) if "config.json" in there else ()
+    except (UserError, KeyError, TypeError):
+        written = ()
     foreign = [name for name in there if name not in written]
     if foreign:
         raise UserError(
             f"{folder} holds files that no export wrote, {foreign[0]} among them, and is never replaced: "
             "choose another folder"
         )
-    if not overwrite:
+    if there and not overwrite:
         raise HoldsExport(f"{folder} holds an earlier export: choose another folder, or allow it to be overwritten")
-
-
-def _written(folder: Path) -> set[str]:
-    """Names of what an earlier export wrote there, by its own account; empty where there was none."""
-    try:
-        return (
-            set(json_value(folder / RECIPE, "settings file")["files"]) if (folder / "config.json").is_file() else set()
-        )
-    except (UserError, KeyError, TypeError):
-        return set()
-
-
-def _check_parent(parent: Path, needed: int) -> None:
-    if not parent.is_dir():
-        raise UserError(f"there is no folder {parent}: create it first, or choose another")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise UserError(f"{parent} cannot be written to: choose another folder")
-    free = shutil.disk_usage(parent).free
-    if free < needed:
-        raise UserError(
-            f"{parent} has {free:,} bytes free where the export needs {needed:,}: make room, or choose another folder"
-        )
 
 
 # --- exports under way ---------------------------------------------------------------------------------------------

@@ -70,10 +70,9 @@ def end(pid: int, born: float) -> bool:
 def detach(command: Sequence[str], folder: Path, log: Path) -> subprocess.Popen:
     """Start a process in `folder` that outlives this one and writes to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
+    apart = {"start_new_session": True}
     if os.name == "nt":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
-    else:
-        apart = {"start_new_session": True}
     with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **apart)
     threading.Thread(target=process.wait, daemon=True).start()  # else it would stay a zombie after its end

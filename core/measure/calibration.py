@@ -162,7 +162,9 @@ class DensePath:
                     factor = self.factors.get(name)
                     if not factor and name not in wanted:
                         continue
-                    lacks = self._lacks(linears[name], x, clean, name in wanted)
+                    before = linears[name].stored(self.weights[f"{name}.weight"]).float().T
+                    after = linears[name].weight.float().T  # the same yet, where it is wanted
+                    lacks = (clean - x) @ before if name in wanted else clean @ before - x @ after
                     if factor:
                         drift = drift + factor * lacks
                         lacks = drift / factor
@@ -170,11 +172,6 @@ class DensePath:
                         found[name] = found.get(name, 0) + BACK * lacks.T @ x
                         drift = (1 - BACK) * drift if factor else drift
         return found
-
-    def _lacks(self, linear: Linear, x: Tensor, clean: Tensor, dense: bool) -> Tensor:
-        """The dense path's output less the pruned path's, (tokens, out); `dense`: while its weight is the same."""
-        before = linear.stored(self.weights[f"{linear.name}.weight"]).float()
-        return (clean - x) @ before.T if dense else clean @ before.T - x @ linear.weight.float().T
 
     def _inputs(self, call: Call, stream: Tensor, weights: Tensors | None = None) -> list[tuple[Names, Tensor]]:
         """What reads each distinct input of a run, which goes on as far as it must, and that input."""

@@ -208,8 +208,3 @@ def stream(layers: Layers, where: torch.device) -> None:
         if home_of(layer) is None:
             settle(layer, Home({name: each.data for name, each in layer.named_parameters()}))
         home_of(layer).device = where
-
-
-def describe(where: torch.device) -> str:
-    """Name of a device for provenance."""
-    return torch.cuda.get_device_name(where) if where.type == "cuda" else where.type

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from core.base.paths import PROJECT
-from core.models import anatomy, placement
+from core.models import anatomy
 from core.models.file_hashes import file_hash
 from core.models.loading import Loaded
 from core.store.cache import Store
@@ -25,11 +25,12 @@ VERSIONS = ("torch", "transformers", "numpy", "accelerate")
 
 def provenance(loaded: Loaded, files: Iterable[Path], store: Store) -> dict[str, Any]:
     """Provenance of a run of a model on some files."""
+    where = loaded.model.device
     return {
         "model": loaded.source.label,
         "family": loaded.model.config.get_text_config().model_type,
         "files": {path.name: file_hash(store, path) for path in (*loaded.source.files, *files)},
-        "device": placement.describe(loaded.model.device),
+        "device": torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
         "dtype": loaded.spec.dtype,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions().copy(),

@@ -160,12 +160,9 @@ def refuse_too_large(source: Source, dtype: str, store: Store) -> None:
     Raises:
         UserError: it cannot.
     """
-    need, free = weight_bytes(outlined(source, store), dtype, bool(source.gguf)), free_memory()
-    if need > free:
-        raise UserError(
-            f"{source.label} needs {need / 2**30:.2g} GiB of memory for its weights in {dtype}, and {free / 2**30:.2g} "
-            "GiB are free: close other programs, or choose a smaller model or another precision"
-        )
+    need = weight_bytes(outlined(source, store), dtype, bool(source.gguf))
+    what = f"{source.label} needs {need / 2**30:.2g} GiB of memory for its weights in {dtype}"
+    _insist(need, what, "choose a smaller model or another precision")
 
 
 def refuse_too_long(source: str) -> None:
@@ -174,12 +171,14 @@ def refuse_too_long(source: str) -> None:
     Raises:
         UserError: it cannot.
     """
-    need, free = texts.memory(source), free_memory()
+    need = texts.memory(source)
+    _insist(need, f"{brief(source)} may need {need / 2**30:.2g} GiB of memory to be read", "take a part of it")
+
+
+def _insist(need: int, what: str, advice: str) -> None:
+    free = free_memory()
     if need > free:
-        raise UserError(
-            f"{brief(source)} may need {need / 2**30:.2g} GiB of memory to be read, and {free / 2**30:.2g} GiB are "
-            "free: close other programs, or take a part of it"
-        )
+        raise UserError(f"{what}, and {free / 2**30:.2g} GiB are free: close other programs, or {advice}")
 
 
 # --- a request -----------------------------------------------------------------------------------------------------
