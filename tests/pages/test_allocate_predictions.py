@@ -24,6 +24,7 @@ from core.results import anchors
 from core.store.cache import Store
 from core.store.results import Perturbed
 from pages.ui import studies, subject
+from pages.ui.allocate import spread
 from pages.ui.allocate.targets import COMPARED
 from tests import synthetic
 from tests.pages.allocate_page import chart, lanes, on_screen, opened, predicted, targets
@@ -139,6 +140,16 @@ def test_least_harm_opens_where_it_is_predicted(chosen_in: str, studied: str) ->
     if chosen_in == "the page":
         app.selectbox(key="base").set_value("response").run()
     assert app.session_state["base"] == "response" and predicted(app)[0] > 1
+
+
+def test_a_wide_interval_says_what_narrows_it_with_the_command_behind_an_icon(
+    studied: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = anchors.Narrower("uniform, 70 % zeros, Wanda", "python -m core study --settings 'uniform:0.7'", 3.0)
+    monkeypatch.setattr(spread, "narrower", lambda *_: found)
+    [said] = [each for each in opened(profile=studied).caption if "interval is wide" in each.value]
+    assert "evaluating uniform, 70 % zeros, Wanda narrows it most, in about 3 min." in said.value
+    assert "python" not in said.value and "--settings" in said.help
 
 
 def test_beyond_what_was_measured_nothing_is_predicted(studied: str) -> None:

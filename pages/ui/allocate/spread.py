@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from pathlib import Path
 
 import streamlit as st
 
@@ -16,12 +17,13 @@ from core.kinds.treatments import Treatment
 from core.plan.budget import Bounds, binding, pinned
 from core.plan.spread import Allocation, allocate, linear_parameters
 from core.results import leaderboard
-from core.results.anchors import Anchors
+from core.results.anchors import Anchors, Narrower, narrower
 from core.results.evaluations import Evaluations, Slice
 from core.show.figures import Chart, Palette
 from core.show.figures import allocation as charts
 from core.show.figures.allocation import linears
 from core.show.words import forecast, verdicts
+from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, studies, view
 from pages.ui.allocate import picture
@@ -99,6 +101,14 @@ def draw(request: AllocationRequest, by_hand: str, shown: Allocation, profile: P
         view.end()
     if found:
         st.caption(plain(f"Shaded: the interval. Points were measured. {forecast.basis(found)}"))
+        if more := _narrower(found, shown.request, str(Store().root)):
+            said, _, command = forecast.narrower(more).rpartition(": ")
+            st.caption(plain(f"{said}."), help=plain(command))
+
+
+@lru_cache(maxsize=256)
+def _narrower(found: Anchors, asked: AllocationRequest, root: str) -> Narrower | None:
+    return narrower(found, asked, Store(Path(root)))
 
 
 def by_linear(shown: Allocation, profile: Profile) -> None:
