@@ -12,8 +12,7 @@ from pages.ui.allocate import actions, settings, spread, targets
 profile = subject.profile()
 TERMS = ("budget", "correction", "control", "response", "harm", "nats")
 subject.heading("How is a budget spread over layers?", profile)
-if job := watch.watched():
-    watch.panel(job)
+watch.watched()
 try:
     layer_parameters(profile)
 except UserError as error:

@@ -1,12 +1,14 @@
 """Type a sentence, hurt one layer, and watch what the network does with it."""
 
+from contextlib import suppress
+
 import pandas as pd
 import streamlit as st
 
 from core.base.errors import UserError
 from core.show.lessons import sentence
 from core.store.cache import Store
-from pages.ui import frame, view
+from pages.ui import frame, view, watch
 from pages.ui.lab import answers, continuations, question
 from pages.ui.live import grid
 
@@ -18,13 +20,10 @@ ABOUT = (
 
 def link_to_absorption(asked: question.Asked) -> None:
     """A link to the same layer on many sentences, of the bundled model's committed profile."""
-    try:
-        entry = Store().demo()
-    except UserError:
-        return
-    query = {"profile": entry.key, "layer": str(asked.state.layer)}
-    query |= {"perturbation": asked.word} if asked.word in entry.spec.names else {}
-    frame.link("absorption.py", f"Layer {asked.state.layer} on Absorption, measured on many sentences", query)
+    with suppress(UserError):  # nothing is committed
+        entry, layer = Store().demo(), str(asked.state.layer)
+        known = {"perturbation": asked.word} if asked.word in entry.spec.names else {}
+        watch.open_profile(entry.key, f"Layer {layer} on Absorption, measured on many sentences", layer=layer, **known)
 
 
 st.title("What does the network do with damage?", anchor=False)

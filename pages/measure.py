@@ -27,7 +27,5 @@ st.title("Measure a model", anchor=False)
 st.caption("Perturb every layer in turn and see which layers amplify the damage and which absorb it.")
 glossary.words(("perturbation", "gaussian", "covariance", "residual", "skip", "positions", "layer", "linear"))
 job = watch.watched()
-if job:
-    watch.panel(job)
 with st.expander("Measure something else", expanded=job.status.bad_request) if job else st.container():
     decide()

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.ask.lab import Prompt
 from core.base.errors import UserError
 from core.plan.spread import layer_parameters
 from pages.ui import best_known, form, frame, studies, subject, view, watch
@@ -29,8 +30,7 @@ except UserError as error:
     frame.error(error)
     st.page_link("allocate.py", label="Change the allocation", icon=":material/tune:")
     view.end()
-if job := watch.watched():
-    watch.panel(job)
+watch.watched()
 groups = studies.groups(profile)
 part = form.switch("Part", TABS, "part", "evaluate", label_visibility="collapsed")
 if part == "best":  # looks for an allocation of its own, so the one in view is not drawn
@@ -39,17 +39,17 @@ if part == "best":  # looks for an allocation of its own, so the one in view is 
 if part != "results":
     frame.go_on()  # without charts and tables nothing has to wait for the live picture
 upper = st.container()
-how = pruning.draw(profile, in_view.request)
+how = pruning.draw(profile, in_view)
 if how.wrong:
     frame.error(how.wrong)
 if part == "results" and groups:
-    results.show(studies.choose(groups, how.setting), groups, profile, how.setting, upper, in_view)
+    results.show(studies.choose(groups, how.setting), groups, profile, how.setting, upper)
 else:
     with upper:
         if part == "evaluate":
-            results.known(how.setting, groups, profile, in_view.exact)
+            results.known(how.setting, groups, profile)
             best_known.card(groups, how.setting.allocation.target, how.setting.pruner, "prune.py")
-        pruning.bars(in_view)
+        pruning.bars(how.setting, profile)
     if part == "results":
         st.info("Nothing has been evaluated for this model yet: open Evaluate, see the cost, and press Run evaluation.")
     elif how.wrong:
@@ -57,8 +57,8 @@ else:
     elif part == "evaluate":
         evaluate.show(how, profile)
     elif part == "writing":
-        continuations.under(how.setting, how.prompt)
+        continuations.under(lambda words: how.request.to(Prompt, setting=how.setting, prompt=words))
     elif part == "export":
         export.show(how, profile)
 if part in ("evaluate", "results") and not how.wrong:
-    frame.link("prune.py", "Export this setting", view.here("prune.py") | {"part": "export"})
+    frame.to_prune("Export this setting", "export")

@@ -1,7 +1,5 @@
 """What has been computed, and what is being computed? Compare, report, import, delete; resume."""
 
-from functools import partial
-
 import streamlit as st
 
 from core.base.escape import plain
@@ -43,29 +41,22 @@ def line(job: queue.Job) -> None:
     elif job.state == "running":
         watch.standing(job)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if job.state == "done" and job.status.result:
-            watch.open_result(job)
-        else:
+        if job.state != "done":
             frame.link(watch.page(job), "Watch" if job.active else "Details", {"job": job.key})
         if job.active:
-            watch.cancel(job, f"cancel-{job.key}")
+            watch.cancel(job)
             return
-        if job.state != "done" and not job.status.bad_request:
-            buttons.button("Resume", watch.resume, [job], key=f"resume-{job.key}")
+        watch.go_on(job)
         buttons.button("Forget", queue.delete, [job], key=f"forget-{job.key}", help="Results stay.")
 
 
-PARTS = {
-    "profiles": ("Profiles", partial(profiles.gallery, store)),
-    "evaluations": ("Evaluations", partial(evaluations.show, store)),
-    "import": ("Import", partial(actions.importing, store)),
-}
+PARTS = {"profiles": profiles.gallery, "evaluations": evaluations.show, "import": actions.importing}
 
 st.title("What has been computed?", anchor=False)
 glossary.words(("perturbation", "gain", "verdict", "correction", "perplexity", "nats", "twin"))
-names = {key: name for key, (name, _) in PARTS.items()}
-part = form.switch("View", names, "show", "profiles", label_visibility="collapsed")
-PARTS[part][1]()
+PARTS[form.switch("View", {key: capital(key) for key in PARTS}, "show", "profiles", label_visibility="collapsed")](
+    store
+)
 for trouble in store.troubles():
     st.warning(f"Set aside because its files have changed since they were written: {plain(trouble)}")
 runs()

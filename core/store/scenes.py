@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from functools import lru_cache
 from pathlib import Path
 
 from core.ask.lab import Prompt, Question
@@ -70,8 +71,13 @@ def folder() -> Path:
 
 def examples() -> dict[Question, Scene]:
     """The committed scenes, the opening one first."""
+    return _examples(folder())
+
+
+@lru_cache(maxsize=2)
+def _examples(folder: Path) -> dict[Question, Scene]:
     found = {}
-    for path in sorted(folder().glob("scene-*.json.gz")):
+    for path in sorted(folder.glob("scene-*.json.gz")):
         held = json.loads(gzip.decompress(path.read_bytes()))
         found[Question.model_validate(held["question"])] = Scene.model_validate(held["scene"])
     return found
@@ -79,6 +85,10 @@ def examples() -> dict[Question, Scene]:
 
 def written() -> dict[Prompt, Generated]:
     """The committed continuations."""
-    path = folder() / "generated.json"
+    return _written(folder() / "generated.json")
+
+
+@lru_cache(maxsize=2)
+def _written(path: Path) -> dict[Prompt, Generated]:
     held = json.loads(path.read_bytes()) if path.is_file() else []
     return {each.asked: each for each in map(Generated.model_validate, held)}

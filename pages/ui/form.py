@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -17,7 +17,7 @@ from pages.ui import view
 
 Option = TypeVar("Option")
 TEXTS = {
-    "demo": "Demo text, written for this project",
+    "demo": "Demo text, calibration half",
     "allenai/c4": "allenai/c4, from the Hub",
     "Salesforce/wikitext": "Salesforce/wikitext, from the Hub",
 }
@@ -74,10 +74,15 @@ def choice(label: str, options: Mapping[Option, str], key: str, usual: Option, p
     return chosen
 
 
+def alike(options: Iterable[str]) -> dict[str, str]:
+    """Options that are called what they are."""
+    return {each: each for each in options}
+
+
 def device(place: Any = st) -> str:
     """One of this machine's devices."""
     known = machine.devices()
-    return choice("Device", dict(zip(known, known, strict=True)), "device", known[0], place)
+    return choice("Device", alike(known), "device", known[0], place)
 
 
 def source(label: str, known: Mapping[str, str], key: str, usual: str, place: Any = st, help: str = TYPED) -> str:

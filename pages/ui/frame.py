@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import pandas as pd
@@ -143,6 +143,11 @@ def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
     st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
 
 
+def to_prune(label: str, part: str, **query: str) -> None:
+    """A way on to a part of the Prune page, which keeps its view where it is the one on screen."""
+    link("prune.py", label, view.here("prune.py") | {"part": part} | query)
+
+
 def error(said: object) -> None:
     """Show an error as a sentence."""
     st.error(plain(sentence(said)))
@@ -166,6 +171,11 @@ def nothing(said: str, page: str, label: str, query: dict[str, str] | None = Non
     link(page, label, query)
 
 
+def bullets(lines: Iterable[str]) -> None:
+    """Sentences, one below the other."""
+    st.markdown("\n".join(f"- {plain(each)}" for each in lines))
+
+
 def file(prefix: str, name: str) -> str:
     """A name for a downloaded file: perturbations are written with signs that files cannot carry everywhere."""
     return f"{prefix}-{name}".replace(":", "-").replace("@", "-")
@@ -174,6 +184,14 @@ def file(prefix: str, name: str) -> str:
 def command(line: str) -> None:
     """A command line to paste, which is broken between words alone."""
     st.code(line, "bash", wrap_lines=True)
+
+
+def commands(steps: Iterable[tuple[str, str]]) -> None:
+    """Command lines and files that do the same, folded away, each with what it is."""
+    with st.expander("The same on the command line"):
+        for about, text in steps:
+            st.caption(about)
+            command(text)
 
 
 def numbers(table: pd.DataFrame, about: str, file: str, key: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, get_args
 
 import streamlit as st
@@ -37,7 +37,7 @@ def measurement() -> tuple[Callable[[], MeasureRequest], str]:
     with left:
         model, how, device = _model()
     with right:
-        text = form.source("Text", form.TEXTS | _alike(_in_cache("dataset")), "measure-text", "demo")
+        text = form.source("Text", form.TEXTS | form.alike(_in_cache("dataset")), "measure-text", "demo")
         about = form.about(WindowRequest, "documents")
         documents = form.words("Documents", "measure-documents", placeholder="all of them", help=about)
         about = form.about(MeasureRequest, "removal")
@@ -58,11 +58,11 @@ def measurement() -> tuple[Callable[[], MeasureRequest], str]:
 
 def _model() -> tuple[str, dict[str, Any], str]:
     """Draw the model, how it is loaded, and the device."""
-    model = form.source("Model", MODELS | _alike(_in_cache("model")), "measure-model", "demo", help=ABOUT_MODEL)
+    model = form.source("Model", MODELS | form.alike(_in_cache("model")), "measure-model", "demo", help=ABOUT_MODEL)
     with st.container(horizontal=True):
         known = machine.devices()
-        device = form.source("Device", _alike(known), "measure-device", known[0], help="cpu, cuda, cuda:1 or mps.")
-        dtype = form.choice("Precision", _alike(get_args(Dtype)), "measure-dtype", "float32")
+        device = form.source("Device", form.alike(known), "measure-device", known[0], help="cpu, cuda, cuda:1 or mps.")
+        dtype = form.choice("Precision", form.alike(get_args(Dtype)), "measure-dtype", "float32")
         about = form.about(MeasureRequest, "revision")
         revision = form.words("Revision", "measure-revision", placeholder="newest", help=about)
     untrained = form.checkbox("Use random weights instead", "measure-untrained", help=ABOUT_TWIN)
@@ -97,11 +97,6 @@ def _perturbations() -> dict[str, Any]:
         seeds = form.words("Noise seeds", "measure-seeds", "0", help="Whole numbers, as in 0,1.") if own else None
     asked = {"perturb": perturbed, "seeds": seeds} if own else {"preset": preset}
     return asked | {"sequences": sequences, "length": length}
-
-
-def _alike(options: Iterable[str]) -> dict[str, str]:
-    """Options that are called what they are."""
-    return {each: each for each in options}
 
 
 def _names(preset: str) -> list[str]:

@@ -91,8 +91,6 @@ def _once(key: str, parts: int, started: float, _read: Callable[[], Any]) -> Any
 
 def _first(store: Store, profile: ProfileSpec) -> tuple[Measurement, Merged] | None:
     """The first measurement of which something is finished, and what is."""
-    for asked in profile.measurements:
-        unit = profile.unit(asked)
-        if store.measured(unit) or finished(store, unit):
-            return asked, partial(store, unit)
-    return None
+    units = ((asked, profile.unit(asked)) for asked in profile.measurements)
+    known = ((asked, partial(store, unit)) for asked, unit in units if store.measured(unit) or finished(store, unit))
+    return next(known, None)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -15,8 +17,9 @@ from core.base.errors import UserError
 from core.base.escape import plain
 from core.kinds.treatments import Treatment
 from core.plan import responses
+from core.plan.spread import allocate
 from core.results import anchors, protocols
-from core.results.anchors import Anchors
+from core.results.anchors import Anchors, Prediction
 from core.results.comparison import verdict
 from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations
@@ -71,6 +74,37 @@ def anchors_of(
     return found, None
 
 
+def predicted(setting: Setting, profile: Profile) -> tuple[Anchors, Prediction, EvaluatedSetting | None]:
+    """What predicts a setting, itself not among them, what they predict, and the setting where it was measured.
+
+    Raises:
+        UserError: why nothing predicts it.
+    """
+    if setting.pattern or setting.true_sequential:
+        raise UserError("neither an N:M pattern nor true-sequential pruning is predicted")
+    asked = setting.allocation
+    among = tuple(groups(profile).values())
+    found, why = anchors_of(among, profile, setting.treatment, asked.base.per_linear)
+    if found is None:
+        raise UserError(str(why))
+    measured = found.study.of(setting) if looked_alike(found.study, setting, profile) else None
+    others = _without(found, measured) if measured else found
+    return others, others.one(allocate(asked, profile).exact), measured
+
+
+@lru_cache(maxsize=64)
+def _without(found: Anchors, one: EvaluatedSetting) -> Anchors:
+    """The anchors but for one allocation, whatever its name; fitted once for all readers."""
+    kept = (each for each in found.settings if not np.array_equal(each.planned, one.planned))
+    return replace(found, settings=tuple(kept))
+
+
+def looked_alike(results: Evaluations, setting: Setting, profile: Profile) -> bool:
+    """Whether a setting is the allocation of this profile where these results have it."""
+    asked = setting.allocation
+    return not (asked.base.profiled or asked.correction.strength) or profile.entry.key in results.profiles
+
+
 def choose(found: dict[str, Evaluations], setting: Setting) -> Evaluations:
     """The protocol that the URL names by any of its studies, else the one that all pages take for the setting in view.
 
@@ -97,6 +131,12 @@ def hero(about: str, one: EvaluatedSetting, change: Change | None, other: str = 
     how = {"delta_color": HUES.get(word, "off"), "delta_arrow": "auto" if word in HUES else "off"}
     ends = plain(f"95 % interval {interval.strip(' ,')}")
     st.metric(plain(about), one.written, f"{size} % against {plain(other)}", delta_description=ends, **how)
+
+
+def helped(settings: Iterable[EvaluatedSetting]) -> None:
+    """Warn of what pruning had to be helped along with."""
+    for warning in dict.fromkeys(f"{each.name}. {each.helped}" for each in settings if each.helped):
+        st.warning(plain(warning))
 
 
 def badge(found: Evaluations, among: Mapping[str, Evaluations] | None = None) -> None:

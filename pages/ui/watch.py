@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import streamlit as st
 
@@ -13,11 +14,12 @@ from core.ask.studies import StudyRequest
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import capital, duration, sentence
+from core.export.target import HoldsExport
 from core.jobs import queue
 from core.jobs.records import Job
 from core.show.figures.charts import COMPARED
 from core.store.cache import Entry, Store
-from pages.ui import buttons, frame, partial_results, view
+from pages.ui import buttons, frame, partial_results
 
 WHOLE_NAMES = "[data-testid=stSidebar] [data-testid=stPageLink-NavLink] * { white-space: normal }"
 HEIGHT = 680  # of the live figure and its folded numbers, so that nothing below moves when it appears
@@ -47,29 +49,19 @@ def page(job: Job) -> str:
 
 
 def watched() -> Job | None:
-    """The job that the address names; a warning where there is none of that name."""
+    """Draw the job that the address names, until it has ended; a warning where there is none of that name."""
     key = st.query_params.get("job")
     try:
-        return queue.job(Store(), key) if key else None
+        job = queue.job(Store(), key) if key else None
     except UserError as error:
         st.warning(plain(sentence(error)))
         return None
-
-
-def followed(store: Store, key: str, idle: float = queue.IDLE) -> Job:
-    """A job that runs or waits, seen from a fragment; draws the whole page anew once it has ended or was deleted."""
-    try:
-        job = queue.job(store, key)
-    except UserError:  # deleted in another tab: the page says so
-        st.rerun()
-    if not job.active:
-        st.rerun()
-    if queue.enforce(job) and queue.active(store, job.device):
-        queue.ensure_worker(store, job.device, idle)
+    if job:
+        _panel(job)
     return job
 
 
-def panel(job: Job) -> None:
+def _panel(job: Job) -> None:
     """Draw a job, once if it has ended, else every second until it has. The button that began it may be far below."""
     if st.session_state.get("job watched") != job.key:
         st.session_state["job watched"] = job.key
@@ -83,10 +75,9 @@ def panel(job: Job) -> None:
 
 
 def _live(key: str) -> None:
-    store = Store()
-    job = _standing(key)
+    store, job = Store(), _standing(key)
     with st.container(horizontal=True, vertical_alignment="center"):
-        cancel(job, "cancel")
+        cancel(job)
         if job.state == "queued" and not queue.worker_alive(store, job.device):
             buttons.button("Start the worker", queue.ensure_worker, [store, job.device], key="start")
     st.caption("You may close this tab: the run goes on, and any tab that opens this address can watch it.")
@@ -95,11 +86,10 @@ def _live(key: str) -> None:
             picture(store, job)
 
 
-def cancel(job: Job, key: str) -> None:
+def cancel(job: Job) -> None:
     """The button that stops a job, and says that it was pressed until the job has ended."""
-    stopping = job.cancelling
-    label = "Cancelling" if stopping else "Cancel"
-    buttons.button(label, queue.cancel, [job], key=key, disabled=stopping)
+    label = "Cancelling" if job.cancelling else "Cancel"
+    buttons.button(label, queue.cancel, [job], key=f"cancel-{job.key}", disabled=job.cancelling)
 
 
 def standing(job: Job) -> None:
@@ -108,9 +98,16 @@ def standing(job: Job) -> None:
 
 
 def _standing(key: str) -> Job:
-    """Draw the progress of a job; returns the job."""
+    """Draw the progress of a job that runs or waits; the whole page anew once it has ended or was deleted."""
     store = Store()
-    job = followed(store, key)
+    try:
+        job = queue.job(store, key)
+    except UserError:  # deleted in another tab: the page says so
+        st.rerun()
+    if not job.active:
+        st.rerun()
+    if queue.enforce(job) and queue.active(store, job.device):
+        queue.ensure_worker(store, job.device)
     st.progress(job.status.fraction, text=plain(queue.standing(store, job).headline))
     st.caption(plain(" · ".join(filter(None, [job.status.details, job.device]))))
     return job
@@ -125,16 +122,23 @@ def _ended(job: Job) -> None:
         st.success(f"Done in {duration(status.updated - (status.started or status.updated))}.")
     elif job.state == "failed":
         frame.error(status.error or "the run failed")
-        log(job)
+        if job.log and not status.bad_request:
+            with st.expander("Log"):
+                st.code(job.log, language=None, wrap_lines=True)
     else:
         kept = "Finished parts are kept, and a run goes on from them."
         st.warning(f"{job.state.capitalize()} at {status.percent}. {kept}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        if job.state == "done":
-            open_result(job)
-        elif not status.bad_request:
-            buttons.button("Resume", resume, [job], key="resume")
+        go_on(job)
         st.button("Close", on_click=st.query_params.pop, args=["job", None], key="close")
+
+
+def go_on(job: Job) -> None:
+    """From a job that has ended: a link to what it computed, or the button that resumes it."""
+    if job.state == "done":
+        _open_result(job)
+    elif not job.status.bad_request:
+        buttons.button("Resume", _resume, [job], key=f"resume-{job.key}")
 
 
 def open_profile(key: str, label: str = "Open", **view: str) -> None:
@@ -142,13 +146,15 @@ def open_profile(key: str, label: str = "Open", **view: str) -> None:
     frame.link("absorption.py", label, {"profile": key} | view)
 
 
-def open_result(job: Job) -> None:
+def _open_result(job: Job) -> None:
     """A link to what a finished job computed; an export is said in words."""
     key, row = job.status.result, BY_REQUEST[type(job.request)]
     if isinstance(job.request, ShareRequest):
         st.caption(f"Stored in {key}.")  # the whole, or as much of it as there is
         return
-    entry = _entry(key, row.kind)
+    entry = None
+    with suppress(UserError):
+        entry = Store().by_key(key or "", (row.kind,))
     if entry is None:
         st.caption("Its result was deleted.")
     elif isinstance(job.request, MeasureRequest):
@@ -162,16 +168,8 @@ def open_result(job: Job) -> None:
     elif not row.part:
         st.caption(f"Stored as {row.kind} {entry.key}.")
     else:
-        query = view.here("prune.py") | {row.kind: entry.key, "part": row.part}
-        query |= {"profile": job.request.profile} if job.request.profile else {}
-        frame.link("prune.py", "Open on the Prune page", query)
-
-
-def _entry(key: str | None, kind: str) -> Entry | None:
-    try:
-        return Store().by_key(key, (kind,)) if key else None
-    except UserError:
-        return None
+        looked_at = {"profile": job.request.profile} if job.request.profile else {}
+        frame.to_prune("Open on the Prune page", row.part, **{row.kind: entry.key}, **looked_at)
 
 
 def begin(request: Request, device: str) -> None:
@@ -183,39 +181,39 @@ def begin(request: Request, device: str) -> None:
 
 
 def ask(
-    request: Callable[[], Request], about: Callable[[Request], None], device: str, label: str, key: str
+    request: Callable[[], Request],
+    about: Callable[[Request], None],
+    device: str,
+    label: str,
+    key: str,
+    ready: bool = True,
 ) -> Entry | None:
     """Draw what a request costs and the button that runs it, or why it cannot be; returns the result if it is stored.
 
     Args:
         request: reads the form.
         about: draws what is said of a request before it runs.
+        ready: nothing is left to be typed.
     """
     asked, stored = None, None
     try:
         asked = request()
         about(asked)
         stored = Store().find(asked)
+    except HoldsExport as hint:  # as after each export to it
+        ready = False
+        st.caption(plain(sentence(hint)))
     except UserError as error:
+        ready = False
         frame.error(error)
-        asked = None
     if stored:
         st.success("Already measured: there is nothing to run.")
     else:
-        off = asked is None
-        buttons.button(label, begin, [asked, device], icon=":material/play_arrow:", disabled=off, key=key)
+        buttons.button(label, begin, [asked, device], icon=":material/play_arrow:", disabled=not ready, key=key)
     return stored
 
 
-def resume(job: Job) -> None:
+def _resume(job: Job) -> None:
     """Queue a job again and see to it that somebody serves the queue."""
-    store = Store()
-    queue.resume(store, job)
-    queue.ensure_worker(store, job.device)
-
-
-def log(job: Job) -> None:
-    """Show the log of a run, folded away."""
-    if job.log and not job.status.bad_request:
-        with st.expander("Log"):
-            st.code(job.log, language=None, wrap_lines=True)
+    queue.resume(Store(), job)
+    queue.ensure_worker(Store(), job.device)

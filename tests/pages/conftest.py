@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
@@ -20,6 +21,19 @@ from core.store.cache import Store
 from tests import synthetic
 from tests.fake_warm import Warm
 from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE
+
+
+@pytest.fixture(autouse=True)
+def _no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test does, no run of a page ends in an exception."""
+    run = AppTest._run
+
+    def checked(app: AppTest, *args: object, **how: object) -> AppTest:
+        run(app, *args, **how)
+        assert not app.exception
+        return app
+
+    monkeypatch.setattr(AppTest, "_run", checked)
 
 
 @pytest.fixture(autouse=True)

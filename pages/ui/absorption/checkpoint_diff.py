@@ -30,9 +30,7 @@ def ask(profile: Profile) -> None:
     if profile.entry.packs or not profile.provenance.get("model_source"):
         st.caption(IMPORTED)
         return
-    job = watch.watched()
-    if job:
-        watch.panel(job)
+    watch.watched()
     typed = view.text("other", "").strip()
     store, device = Store(), machine.devices()[0]
     asked, found, said, trouble = None, None, "", None

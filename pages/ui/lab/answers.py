@@ -13,9 +13,9 @@ from core.ask.lab import Question
 from core.base.formats import several
 from core.jobs import warm
 from core.show.lessons import sentence
-from core.store.scenes import Row, Scene
+from core.store.scenes import Row, Scene, examples
 from pages.ui import frame
-from pages.ui.lab.question import KINDS, Asked, examples
+from pages.ui.lab.question import KINDS, Asked
 from pages.ui.live.grid import Answered, key
 
 KEPT = 6  # scenes of this tab
@@ -55,7 +55,7 @@ class Tab:
         Raises:
             UserError: what is wrong with the question.
         """
-        if self.scene is not None and self.scene.done() and not self.scene.cancelled():
+        if self.scene is not None and _come(self.scene):
             self.scenes[self.question] = self.scene.result()
             while len(self.scenes) > KEPT:
                 del self.scenes[next(iter(self.scenes))]
@@ -72,8 +72,11 @@ class Tab:
         """
         if question != self.question:
             return {}
-        done = {layer: each for layer, each in self.rows.items() if each.done() and not each.cancelled()}
-        return {layer: each.result() for layer, each in done.items()}
+        return {layer: each.result() for layer, each in self.rows.items() if _come(each)}
+
+
+def _come(asked: Future) -> bool:
+    return asked.done() and not asked.cancelled()
 
 
 def _open(asked: Future | None) -> bool:
@@ -104,10 +107,12 @@ def answers(asked: Asked) -> tuple[dict[str, Answered], str]:
     here.take()
     found = {}
     for flipped in (False, True) if asked.is_choosy else (False,):
-        own, other = asked.question(flipped), asked.question(not flipped) if asked.is_choosy else None
-        answer = _answered(own, here.known(own), here.known_rows(own), other and here.known(other))
-        if answer is not None:
-            found[name(asked, flipped)] = answer
+        own = asked.question(flipped)
+        twin = here.known(asked.question(not flipped)) if asked.is_choosy else None
+        if scene := here.known(own):
+            found[name(asked, flipped)] = _whole(own, scene, twin)
+        elif rows := here.known_rows(own):
+            found[name(asked, flipped)] = _assembled(own, next(iter(rows.values())), rows, (), twin)
     return found, stage
 
 
@@ -119,14 +124,7 @@ def name(asked: Asked, flipped: bool = False) -> str:
 
 def example() -> Answered | None:
     """The answer to the opening question, if it is here."""
-    return next((_answered(question, scene, {}, None) for question, scene in examples().items()), None)
-
-
-def _answered(question: Question, scene: Scene | None, rows: dict[int, Row], twin: Scene | None) -> Answered | None:
-    """An answer as far as it is known, ready to be drawn."""
-    if scene is not None:
-        return _whole(question, scene, twin)
-    return _assembled(question, next(iter(rows.values())), rows, (), twin) if rows else None
+    return next((_whole(question, scene, None) for question, scene in examples().items()), None)
 
 
 @lru_cache(maxsize=16)
@@ -156,15 +154,10 @@ def status(asked: Asked, stage: str) -> None:
     """Draw the progress of the answer, again until it has come; then draw the page anew."""
     if stage == REFUSED:
         st.caption("The last answer stays until the sentence can be measured.")
-    elif _waits(stage):
+    elif stage != "whole" or warm.state() == "loading":  # the line still changes by itself
         st.fragment(run_every=LOOK if warm.state() == "ready" else LOADING)(_looking)(asked, stage, warm.state())
     else:
         st.caption(_said(asked, stage))
-
-
-def _waits(stage: str) -> bool:
-    """True while the line still changes by itself."""
-    return stage != "whole" or warm.state() == "loading"
 
 
 def _looking(asked: Asked, stage: str, state: str) -> None:
@@ -183,18 +176,17 @@ def _stage(asked: Asked) -> str:
 
 
 def _said(asked: Asked, stage: str) -> str:
-    here, question, ready = tab(), asked.question(), warm.state() == "ready"
+    here, question = tab(), asked.question()
     if question in examples():
         return f":material/inventory_2: Stored answer. {MODEL[warm.state()]}"
     if stage == "whole":
         scene = here.scenes[question]
         tokens = several(len(scene.tokens), "token")
         return f":material/bolt: Measured live in {scene.seconds:.1f} s: {tokens}, every layer."
-    if not ready:
+    if warm.state() != "ready":
         return ":material/hourglass: The model is loading, a few seconds. Your sentence is next."
-    ahead = warm.ahead(here.rows[asked.state.layer]) if stage == "none" else 0
-    if ahead:
-        return f":material/hourglass: {several(ahead, 'question')} ahead of yours."
-    if stage == "none":
-        return f":material/hourglass: Measuring layer {asked.state.layer}."
-    return f":material/bolt: Layer {asked.state.layer} is measured; the other layers follow."
+    if stage == "layer":
+        return f":material/bolt: Layer {asked.state.layer} is measured; the other layers follow."
+    ahead = warm.ahead(here.rows[asked.state.layer])
+    said = f"{several(ahead, 'question')} ahead of yours" if ahead else f"Measuring layer {asked.state.layer}"
+    return f":material/hourglass: {said}."

@@ -9,20 +9,17 @@ from functools import partial
 
 import streamlit as st
 
-from core.ask import naming
 from core.ask.lab import SPARSITIES, Prompt, prompt
-from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import per_cent, several
 from core.jobs import warm
-from core.plan.spread import allocate
+from core.show.words import forecast
 from core.store import scenes
 from core.store.cache import Store
 from core.store.scenes import Generated
-from pages.ui import buttons, form, frame, subject, view
+from pages.ui import buttons, form, frame, studies, subject, view
 from pages.ui.lab import answers
-from pages.ui.prune import predicted
 
 METHODS = {"uniform": "Uniform", "owl": "OWL", "response": "Response"}
 USUAL = 0.5
@@ -35,24 +32,15 @@ WORDS = "The old clockmaker opened the door of her shop and"
 LOOK = 0.4  # seconds between two looks at what is not written yet
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _stored(folder: str) -> dict[Prompt, Generated]:
-    return scenes.written()
-
-
-def _known() -> dict[Prompt, Generated]:
-    """The committed texts, and those of this tab."""
-    return _stored(str(scenes.folder())) | _kept()
-
-
 def _kept() -> dict[Prompt, Generated]:
+    """The texts of this tab."""
     return st.session_state.setdefault("lab texts", {})
 
 
 def show() -> None:
     """Draw the lab's prompt, the pruning and both texts."""
     st.header("How does pruning change what the model writes?", anchor=False)
-    prompts = {asked.prompt: asked.prompt for asked in _stored(str(scenes.folder()))}
+    prompts = form.alike(asked.prompt for asked in scenes.written())
     about = "Choose one, or type your own."
     words = form.source("Words to continue", prompts, "write", next(iter(prompts), WORDS), help=about)
     left, right = st.columns(2)
@@ -62,13 +50,12 @@ def show() -> None:
     with right:
         st.select_slider("Weights removed by Wanda", SPARSITIES, key="zeros", format_func=per_cent)
         with suppress(UserError):  # nothing that predicts is committed
-            profile = subject.load(Store().demo().key)
-            setting = prompt(WORDS, method, zeros).setting
-            st.caption(plain(predicted.of(setting, allocate(setting.allocation, profile).exact, profile).said))
+            profile, setting = subject.load(Store().demo().key), prompt(WORDS, method, zeros).setting
+            st.caption(plain(forecast.one(*studies.predicted(setting, profile))))
     _text(lambda: prompt(words, method, zeros))
 
 
-def under(setting: Setting, asked: Callable[[str], Prompt]) -> None:
+def under(asked: Callable[[str], Prompt]) -> None:
     """Draw texts after the reader's words by the model in view, dense and pruned by one setting, once asked for.
 
     Args:
@@ -76,7 +63,6 @@ def under(setting: Setting, asked: Callable[[str], Prompt]) -> None:
     """
     words = view.text("prompt", WORDS)
     st.text_area("Prompt", key="prompt", height=80)
-    st.markdown(f"**Pruned model:** {plain(naming.setting(setting))}")
     _text(lambda: asked(words), at_once=False)
 
 
@@ -87,13 +73,12 @@ def _text(asked: Callable[[], Prompt], at_once: bool = True) -> None:
     except UserError as error:
         frame.error(error)
         return
-    if found := _known().get(question):
-        for place, (name, text) in zip(
-            st.columns(2), {"dense": found.dense, "pruned": found.pruned}.items(), strict=True
-        ):
+    if found := (scenes.written() | _kept()).get(question):
+        for place, name in zip(st.columns(2), ("dense", "pruned"), strict=True):
             with place.container(border=True):
                 st.markdown(f"**{name}**")
-                st.text(text.strip() or "nothing: its first logits are not finite, or it stops at once")
+                text = getattr(found, name).strip()
+                st.text(text or "nothing: its first logits are not finite, or it stops at once")
     elif at_once or st.session_state.get("prompt asked") == question:
         future = warm.ask("text", question, None, *answers.tab().asker)
         st.fragment(run_every=LOOK)(_writing)(question, future)
@@ -105,7 +90,7 @@ def _text(asked: Callable[[], Prompt], at_once: bool = True) -> None:
 
 def _writing(asked: Prompt, future: Future) -> None:
     if not future.done():
-        ahead = warm.ahead(future) if warm.state() == "ready" else 0
+        ahead = warm.ahead(future)
         said = f"{several(ahead, 'question')} ahead of yours." if ahead else "Writing the text."
         said = said if warm.state() == "ready" else "The model is loading, a few seconds. Your words are next."
         st.caption(f":material/hourglass: {said}")

@@ -8,8 +8,6 @@ import streamlit as st
 
 from core.ask.lab import MOST_TOKENS, REMOVED, Question, question
 from core.base.formats import per_cent
-from core.store import scenes
-from core.store.scenes import Scene
 from pages.ui import view
 from pages.ui.live.grid import Kind, State
 
@@ -41,23 +39,17 @@ LAYER = 16
 LAST = -1  # the token that is marked unasked
 
 
-def examples() -> dict[Question, Scene]:
-    """The committed answers, the opening one first."""
-    return _examples(str(scenes.folder()))
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _examples(folder: str) -> dict[Question, Scene]:
-    return scenes.examples()
-
-
 @dataclass(frozen=True)
 class Asked:
     """The view, as the URL tells it."""
 
     sentence: str
-    word: str  # the damage, as perturbations are written
     state: State
+
+    @property
+    def word(self) -> str:
+        """The damage, as perturbations are written."""
+        return list(KINDS[self.state.kind].stops)[self.state.size]
 
     def question(self, flipped: bool = False) -> Question:
         """The question; flipped: with the first token damaged where it is not, and the other way round.
@@ -97,12 +89,16 @@ def asked(typed: str) -> Asked:
     token = view.sync("token", range(LAST, MOST_TOKENS), LAST)
     first = view.sync("first", [False, True], False)
     only = view.sync("only", [False, True], False)
-    kind, size = WORDS[word]
-    return Asked(typed, word, State(layer, token, kind, size, first, only and token != LAST))
+    return Asked(typed, State(layer, token, *WORDS[word], first, only and token != LAST))
 
 
 def moved(state: State) -> None:
     """Keep what the picture tells."""
-    word = list(KINDS[state.kind].stops)[state.size]
-    told = {"perturbation": word, "layer": state.layer, "token": state.token, "first": state.first, "only": state.only}
+    told = {
+        "perturbation": Asked("", state).word,
+        "layer": state.layer,
+        "token": state.token,
+        "first": state.first,
+        "only": state.only,
+    }
     st.session_state.update(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import streamlit as st
@@ -22,7 +23,7 @@ from pages.ui import form, frame, view, watch
 from pages.ui.allocate import settings
 from pages.ui.prune.pruning import Pruning
 
-TEXTS = {"demo:evaluation": "Demo text, evaluation half", **form.TEXTS, "demo": "Demo text, calibration half"}
+TEXTS = {"demo:evaluation": "Demo text, evaluation half", **form.TEXTS}
 SHUFFLES = 5  # at each strength: fewer make a poor range
 
 
@@ -34,19 +35,17 @@ def show(how: Pruning, profile: Profile) -> None:
         allocations, left_out = asked()
         for note in left_out:
             st.warning(plain(sentence(note)))
-        return how.request.to(StudyRequest, settings=how.settings(allocations), evaluation=judged())
+        pairs = itertools.product(allocations, how.request.settings)  # with every calibration seed
+        settings = tuple(each.model_copy(update={"allocation": asked}) for asked, each in pairs)
+        return how.request.to(StudyRequest, settings=settings, evaluation=judged())
 
     def about(asked: StudyRequest) -> None:
         cost = work.words(work.estimate(asked, Store(), how.device))
         st.markdown(f"**{len(asked.points)} points**, dense and uniform among them. {cost}")
-        with st.expander("The same on the command line"):
-            for step, text in remake.of_study(asked, how.device, Store().elsewhere):
-                st.caption(step)
-                frame.command(text)
+        frame.commands(remake.of_study(asked, how.device, Store().elsewhere))
 
     if found := watch.ask(request, about, how.device, "Run evaluation", "run"):
-        query = view.here("prune.py") | {"study": found.key, "part": "results"}
-        frame.link("prune.py", "See the results", query)
+        frame.to_prune("See the results", "results", study=found.key)
     st.caption("Stored points are not measured again; each new one is saved as soon as it is finished.")
 
 

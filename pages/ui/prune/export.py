@@ -6,19 +6,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ask import naming
 from core.ask.requests import ExportRequest
 from core.ask.studies import StudyRequest
 from core.ask.typed import whole, whole_path
 from core.base import access
-from core.base.errors import UserError
-from core.base.escape import plain
-from core.export.target import HoldsExport, check_early
+from core.export.target import check_early
 from core.models import work
 from core.results import evaluations
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import buttons, frame, view, watch
+from pages.ui import view, watch
 from pages.ui.prune.pruning import Pruning
 
 HONEST = (
@@ -40,28 +37,23 @@ FOLDER = "A new or empty folder. An earlier export in it is replaced only if you
 
 def show(how: Pruning, profile: Profile) -> None:
     """The form, what it costs, and what an export is and is not."""
-    st.markdown(f"**Setting to export:** {plain(naming.setting(how.setting))}")
-    folder = st.text_input("Folder", key="export-folder", placeholder="/home/me/pruned", help=FOLDER) or ""
+    folder = (st.text_input("Folder", key="export-folder", placeholder="/home/me/pruned", help=FOLDER) or "").strip()
     overwrite = st.checkbox("Overwrite an earlier export in that folder", key="export-overwrite")
     numbers = measuring(profile, how)
     st.caption(
         f"The model card will give the numbers of study {numbers}, which calibrated alike." if numbers else NO_NUMBERS
     )
-    request, ready = None, False
-    try:
-        where = folder.strip() and str(whole_path(access.inside(Path(folder.strip()))))
-        asked = {"setting": how.setting, "folder": where, "overwrite": overwrite, "study": numbers}
-        request = how.request.to(ExportRequest, **asked)
-        st.markdown(f"**Pruning it once:** {work.words(work.estimate(request, Store(), how.device))}")
-        if request.folder:
-            check_early(Path(request.folder), overwrite, request.model, request.revision, request.dtype, Store())
-            ready = True
-    except HoldsExport:
-        st.caption("That folder holds an earlier export: choose another one, or tick the box.")
-    except UserError as error:
-        frame.error(error)
-    run, icon = [request, how.device], ":material/save:"
-    buttons.button("Export model", watch.begin, run, icon=icon, disabled=not ready, key="export")
+
+    def request() -> ExportRequest:
+        where = folder and str(whole_path(access.inside(Path(folder))))
+        return how.request.to(ExportRequest, setting=how.setting, folder=where, overwrite=overwrite, study=numbers)
+
+    def about(asked: ExportRequest) -> None:
+        st.markdown(f"**Pruning it once:** {work.words(work.estimate(asked, Store(), how.device))}")
+        if folder:
+            check_early(Path(asked.folder), overwrite, asked.model, asked.revision, asked.dtype, Store())
+
+    watch.ask(request, about, how.device, "Export model", "export", ready=bool(folder))
     st.markdown(HONEST)
     st.caption(SEMI_STRUCTURED)
 
@@ -78,8 +70,8 @@ def measuring(profile: Profile, how: Pruning) -> str | None:
 
 def _alike(entry: Entry, profile: Profile, how: Pruning) -> bool:
     try:
-        asked = whole(StudyRequest.model_validate(entry.provenance["request"]))
-    except (KeyError, ValueError):  # it does not say how it calibrated
+        asked = whole(StudyRequest.model_validate(entry.provenance.get("request")))
+    except ValueError:  # it does not say how it calibrated
         return False
     looked_at = evaluations.profile_key(Store(), asked.profile)
     return (

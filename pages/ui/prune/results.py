@@ -14,20 +14,18 @@ from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import digits
-from core.plan.spread import Allocation
 from core.results import protocols
 from core.results.comparison import FEWEST_WINDOWS
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
 from core.results.study_table import rows_of, study_table
-from core.show.figures import Chart, perplexity
 from core.show.figures import evaluation as drawing
+from core.show.figures import perplexity
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.show.words import forecast, verdicts
 from core.store.profiles import Profile
-from core.store.results import Array
 from pages.ui import form, frame, studies, view
-from pages.ui.prune import predicted, pruning
+from pages.ui.prune import pruning
 
 SELECTED = "Picking the winner here overfits; confirm it on another text."
 HEADLINE = (
@@ -46,10 +44,7 @@ class Shown:
     mine: EvaluatedSetting | None
     prefix: str  # of the names of files
 
-    def draw(self, chart: Chart, key: str) -> None:
-        frame.show(chart, self.prefix, key)
-
-    def not_evaluated(self, said: str, hint: str, has: Callable[[Evaluations, Slice], bool]) -> None:
+    def not_evaluated(self, said: str, hint: str, has: Callable[[Evaluations, Slice], object]) -> None:
         """Say that something was not evaluated, and name and link to where it was, if it was anywhere.
 
         Args:
@@ -64,8 +59,14 @@ class Shown:
         alike = self.results.entries == there.entries
         where = other.name if alike else f"{other.name} ({protocols.short(there)})"
         st.info(plain(f"{said} There are results at {where}."), icon=":material/info:")
-        query = view.here("prune.py") | {"study": there.entries[-1].key, "within": other.name, "part": "results"}
-        frame.link("prune.py", "Open those results", query)
+        frame.to_prune("Open those results", "results", study=there.entries[-1].key, within=other.name)
+
+    def lacks(self, said: str, hint: str, has: Callable[[Evaluations, Slice], object]) -> bool:
+        """True where something was not evaluated here, which is said as `not_evaluated` does."""
+        if has(self.results, self.part):
+            return False
+        self.not_evaluated(f"{said} at {self.part.name}.", hint, has)
+        return True
 
 
 def show(
@@ -74,7 +75,6 @@ def show(
     profile: Profile,
     setting: Setting,
     upper: DeltaGenerator,
-    in_view: Allocation,
 ) -> None:
     """Everything that was measured under one protocol, by this profile and by others of the model.
 
@@ -83,7 +83,7 @@ def show(
         upper: the place of the headline, above that of the choices.
     """
     groups = tuple(among.values())
-    mine = results.of(setting) if predicted.looked_alike(results, setting, profile) else None
+    mine = results.of(setting) if studies.looked_alike(results, setting, profile) else None
     results = protocols.with_others(results, groups)
     part = _choose_slice(results, setting)
     one = mine and results.of(setting)
@@ -97,53 +97,41 @@ def show(
             where = "with this profile" if results.of(setting) and not mine else "here"
             said, hint = f"Your setting ({name}) has not been evaluated {where}.", "Press Evaluate to measure it."
             shown.not_evaluated(said, hint, partial(_measured, setting, profile))
-        pruning.bars(in_view)
+        pruning.bars(setting, profile)
     _charts(shown, leading)
     _details(shown)
 
 
-def known(setting: Setting, among: Mapping[str, Evaluations], profile: Profile, exact: Array) -> None:
-    """Draw what the setting in view costs: as measured, by the protocol of all pages, and as others predict it.
-
-    Args:
-        exact: its sparsity, (layers,) or (layers, linears).
-    """
+def known(setting: Setting, among: Mapping[str, Evaluations], profile: Profile) -> None:
+    """Draw what the setting in view costs: as measured, by the protocol of all pages, and as others predict it."""
     place = protocols.place(among.values(), setting.allocation.target, setting.treatment.name, setting)
     one = place and place.evaluations.of(setting)
-    if shown := one and predicted.looked_alike(place.evaluations, setting, profile):
+    if shown := one and studies.looked_alike(place.evaluations, setting, profile):
         _headline(place.evaluations, {}, one)
     try:
-        found = predicted.of(setting, exact, profile)
+        anchors, found, measured = studies.predicted(setting, profile)
     except UserError as error:
         st.caption(plain(f"Nothing predicts this setting: {str(error).partition(';')[0]}."))
         return
-    if shown:
-        st.caption(plain(found.said), help=plain(forecast.basis(found.anchors)))
-        return
-    about = plain(f"Predicted perplexity of {naming.setting(setting.seedless)}")
-    dense = f"unpruned {found.anchors.study.dense.written}"
-    ends = plain(f"90 % interval {forecast.interval(found.found).partition(' ')[2]}")
-    how = {"delta_color": "off", "delta_arrow": "off", "delta_description": ends}
-    st.metric(about, digits(found.found.perplexity, 3), dense, **how, help=plain(forecast.basis(found.anchors)))
-    studies.badge(found.anchors.study)
+    if not shown:
+        st.metric(plain(f"Predicted perplexity of {naming.setting(setting.seedless)}"), digits(found.perplexity, 3))
+    st.caption(plain(forecast.one(anchors, found, measured)), help=plain(forecast.basis(anchors)))
 
 
 def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
     """What each setting costs, and what pruning had to be helped along with."""
-    for each in shown.results.settings:
-        if each.helped:
-            st.warning(plain(f"{each.name}. {each.helped}"))
-    shown.draw(perplexity.of_evaluations(shown.results, leading, view.look(), shown.part), "perplexity")
+    studies.helped(shown.results.settings)
+    frame.show(perplexity.of_evaluations(shown.results, leading, view.look(), shown.part), shown.prefix, "perplexity")
     chart = drawing.against_uniform(shown.results, shown.part, leading, view.look())
     if chart:
-        shown.draw(chart, "changes")
+        frame.show(chart, shown.prefix, "changes")
     else:
         st.info(f"Only uniform has been evaluated at {shown.part.name}. Evaluate an allocation to compare it.")
 
 
 def _measured(setting: Setting, profile: Profile, results: Evaluations, part: Slice) -> bool:
     """Whether a setting was evaluated there, as this profile allocates it."""
-    return results.of(setting) in results.within(part) and predicted.looked_alike(results, setting, profile)
+    return results.of(setting) in results.within(part) and studies.looked_alike(results, setting, profile)
 
 
 def _headline(results: Evaluations, among: Mapping[str, Evaluations], one: EvaluatedSetting) -> None:
@@ -160,7 +148,7 @@ def _choose_slice(results: Evaluations, setting: Setting) -> Slice:
     """Pruner and target to compare within, by the one rule where the URL says nothing."""
     names = {each.name: each for each in results.slices}
     place = protocols.place([results], setting.allocation.target, setting.treatment.name, setting)
-    return names[form.choice("Compare at", {name: name for name in names}, "within", place.part.name)]
+    return names[form.choice("Compare at", form.alike(names), "within", place.part.name)]
 
 
 # --- details ------------------------------------------------------------------------------------------------------
@@ -175,30 +163,23 @@ def _details(shown: Shown) -> None:
 
 
 def _verdicts(shown: Shown) -> None:
-    found = verdicts.sentences(shown.results, shown.part, shown.mine)
-    st.markdown("\n".join(f"- {plain(each)}" for each in found))
+    frame.bullets(verdicts.sentences(shown.results, shown.part, shown.mine))
     st.caption(f"{SELECTED} {HEADLINE}")
 
 
 def _correction(shown: Shown) -> None:
-    bases = drawing.corrected_bases(shown.results, shown.part)
-    if not bases:
-        said, hint = f"No correction has been evaluated at {shown.part.name}.", "Evaluate *this family* to measure one."
-        shown.not_evaluated(said, hint, lambda *at: bool(drawing.corrected_bases(*at)))
-        return
-    base = shown.mine.base if shown.mine and shown.mine.base else bases[0]
-    shown.draw(drawing.correction(shown.results, base, shown.mine, view.look()), "correction")
+    hint = "Evaluate *this family* to measure one."
+    if not shown.lacks("No correction has been evaluated", hint, drawing.corrected_bases):
+        base = (shown.mine and shown.mine.base) or drawing.corrected_bases(shown.results, shown.part)[0]
+        frame.show(drawing.correction(shown.results, base, shown.mine, view.look()), shown.prefix, "correction")
 
 
 def _zero_shot(shown: Shown) -> None:
-    answering = _answering(shown.results, shown.part)
-    if not answering:
-        said, hint = f"No zero-shot task has been run at {shown.part.name}.", "Name some under Evaluate."
-        shown.not_evaluated(said, hint, lambda *at: bool(_answering(*at)))
-        return
-    table = study_table(rows_of(shown.results, [*filter(None, [shown.results.dense]), *answering])).accuracies
-    studies.show_table(table, "Zero-shot accuracy of each setting", f"{shown.prefix}-zero-shot", "zero-shot")
-    st.caption("0-shot accuracy ± its standard error; the protocol says on how many examples.")
+    if not shown.lacks("No zero-shot task has been run", "Name some under Evaluate.", _answering):
+        rows = rows_of(shown.results, [*filter(None, [shown.results.dense]), *_answering(shown.results, shown.part)])
+        about = "Zero-shot accuracy of each setting", f"{shown.prefix}-zero-shot", "zero-shot"
+        studies.show_table(study_table(rows).accuracies, *about)
+        st.caption("0-shot accuracy ± its standard error; the protocol says on how many examples.")
 
 
 def _answering(results: Evaluations, part: Slice) -> list[EvaluatedSetting]:

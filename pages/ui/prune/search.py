@@ -16,7 +16,7 @@ from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import capital, sentence, text_name
 from core.base.spec import checked
-from core.kinds.treatments import USUAL
+from core.kinds.treatments import ANY, USUAL
 from core.models import work
 from core.models.sources import refuse_fetch
 from core.results import best, search_plan, text_splits
@@ -26,7 +26,7 @@ from core.show.report import remake
 from core.show.words import advice, forecast
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import best_known, form, frame, studies, view, watch
+from pages.ui import best_known, form, frame, studies, watch
 from pages.ui.prune import pruning
 
 AIMS = {"target": "a target sparsity", "loss": "a limit on the loss"}
@@ -39,7 +39,7 @@ WANTED = {  # label, what it opens with, field of the request and help of an aim
         "Against the dense model, as in 20%. The largest target within it is predicted in steps of 1 %, then tried.",
     ),
 }
-USUALLY = {name: field.default for name, field in BestRequest.model_fields.items()}
+USUAL_SEARCH = BestRequest(target=0.7)
 TEXTS = {**form.TEXTS, "demo": "Demo text: one half calibrates, the other selects and judges"}
 ABOUT = (
     "Hundreds of allocations are predicted, and those that may be the best are pruned and evaluated on one text. The "
@@ -62,7 +62,9 @@ def show(profile: Profile) -> None:
     weights = profile.spec.model.weights
     known = {entry.key: entry for entry in Store().entries("best") if entry.spec.model.weights == weights}
     if known:
-        _answer(_pick(known, found.key if found and found.key in known else next(iter(known))))
+        usual = found.key if found and found.key in known else next(iter(known))
+        names = {key: name(entry) for key, entry in known.items()}
+        _answer(known[form.choice("Answer", names, "best", usual)])
     else:
         st.info("No search has been run for this model: choose what you want, see the cost, and press Run search.")
 
@@ -74,23 +76,24 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
     """Draw the widgets; what is returned tells what they ask, and the device."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         aim = form.switch("The best setting for", AIMS, "best_for", "target")
-        pruner = form.switch("Pruned by", PRUNERS, "by", USUAL)
+        about = form.about(BestRequest, "pruner")
+        pruner = form.switch("Pruned by", PRUNERS | {ANY: ANY}, "best_by", USUAL, help=about)
+        about = form.about(BestRequest, "repair")
+        repair = form.switch("Repair", pruning.REPAIRED | {ANY: ANY}, "best_repair", USUAL_SEARCH.repair, help=about)
     left, middle, right = st.columns([1, 2, 1])
     label, usual, field, about = WANTED[aim]
     wanted = form.words(label, f"best_{aim}", usual, left, help=about)
     text = form.source("Text", TEXTS, "best_text", "demo", middle, f"{form.TYPED} It needs 3 documents.")
-    about = form.about(BestRequest, "seeds")
-    seeds = form.words("Calibration seeds", "best_seeds", ",".join(map(str, USUALLY["seeds"])), right, help=about)
+    usual, about = ",".join(map(str, USUAL_SEARCH.seeds)), form.about(BestRequest, "seeds")
+    seeds = form.words("Calibration seeds", "best_seeds", usual, right, help=about)
     with st.expander("Amount of text, profile, device"):
         left, middle, right = st.columns(3)
-        amount = WindowRequest, "sequences"
-        count = form.number(
-            *amount, "best_sequences", USUALLY["calibration"].sequences, left, label="Calibration windows"
-        )
-        label = "Windows to select on, and to judge on"
-        usual = USUALLY["final"]
-        judged = form.number(*amount, "best_windows", usual.sequences, middle, label=label, min_value=FEWEST_WINDOWS)
-        length = form.number(WindowRequest, "length", "best_length", usual.length, right)
+        amount, final = (WindowRequest, "sequences"), USUAL_SEARCH.final
+        usual = USUAL_SEARCH.calibration.sequences
+        count = form.number(*amount, "best_sequences", usual, left, label="Calibration windows")
+        how = {"label": "Windows to select on, and to judge on", "min_value": FEWEST_WINDOWS}
+        judged = form.number(*amount, "best_windows", final.sequences, middle, **how)
+        length = form.number(WindowRequest, "length", "best_length", final.length, right)
         looks = form.checkbox("Look at the profile in view", "best_looks", left, help=LOOKS)
         device = form.device(middle)
 
@@ -101,7 +104,7 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
         of = pruning.of_model(profile) | {field: fraction(wanted, label.lower())} | roles
         refuse_fetch(profile.entry, Store(), of["model"], of["revision"])
         key = profile.entry.key if looks else None
-        return checked(BestRequest, **of, pruner=pruner, profile=key, seeds=numbers(seeds))
+        return checked(BestRequest, **of, pruner=pruner, repair=repair, profile=key, seeds=numbers(seeds))
 
     return asked, device
 
@@ -114,14 +117,6 @@ def _about(asked: BestRequest, device: str) -> None:
 
 
 # --- the answer ----------------------------------------------------------------------------------------------------
-
-
-def _pick(known: dict[str, Entry], usual: str) -> Entry:
-    """The answer that the URL names, else the usual one; a picker is drawn where there are several."""
-    key = view.sync("best", list(known), usual)
-    if len(known) > 1:
-        st.selectbox("Answer", list(known), key="best", format_func=lambda each: name(known[each]))
-    return known[key]
 
 
 def name(entry: Entry) -> str:
@@ -148,14 +143,12 @@ def _answer(entry: Entry) -> None:
     st.markdown(f"**{plain(advice.answer(found))}** {plain(advice.loss(found))}")
     best_known.button(partial(in_view, entry, found), "prune.py", "use")
     st.caption(plain(text_splits.described(found.request)))
-    texts = {"text": text_name(found.request.final.source), **found.provenance.texts}
-    texts["text"] = texts.pop("final", texts["text"])
+    texts = found.provenance.texts
+    texts = texts | {"text": texts.get("final", text_name(found.request.final.source))}
     studies.badge(replace(found.final, provenance=found.final.provenance | texts))
     if entry.packs:
         st.caption("Imported: these numbers came in a pack and were not measured here.")
-    points = [each for study in (found.final, found.selection) for each in study.singles if each.helped]
-    for warning in dict.fromkeys(f"{each.name}. {each.helped}" for each in points):
-        st.warning(plain(warning))
+    studies.helped((*found.final.singles, *found.selection.singles))
     _background(found)
 
 
@@ -163,19 +156,15 @@ def _background(found: Best) -> None:
     """Links to all numbers, what was left out, and the command that asks the same."""
     for study, label in ((found.final.spec, "All that was judged"), (found.selection.spec, "All candidates")):
         if Store().path(study):
-            query = view.here("prune.py") | {"study": study.key, "part": "results", "detail": "all"}
-            frame.link("prune.py", label, query)
+            frame.to_prune(label, "results", study=study.key, detail="all")
     st.caption(SELECTED)
     if found.provenance.predicted:
         with st.expander("Predicted and measured on the text that selects"):
-            st.markdown("\n".join(f"- {plain(each)}" for each in forecast.of_search(found)))
+            frame.bullets(forecast.of_search(found))
     if left_out := found.provenance.left_out:
         with st.expander(f"Left out: {len(left_out)}"):
-            st.markdown("\n".join(f"- {plain(sentence(each))}" for each in left_out))
-    with st.expander("The same on the command line"):
-        for about, line in remake.best(found):
-            st.caption(about)
-            frame.command(line)
+            frame.bullets(map(sentence, left_out))
+    frame.commands(remake.best(found))
 
 
 def in_view(entry: Entry, found: Best) -> dict[str, str]:

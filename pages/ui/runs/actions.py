@@ -41,7 +41,7 @@ def one_of(store: Store, entries: dict[str, Entry], label: str, key: str) -> Non
 def _actions(store: Store, entry: Entry) -> None:
     """Open, download, report, delete, provenance."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        link(store, entry)
+        link(entry)
         _download("pack", PACK, partial(pack, store, entry), f"absorption-{entry.key}.zip")
         _download("report", REPORT, partial(reports.html, store, entry), f"absorption-report-{entry.key}.html")
         about = "Part of the committed demo." if entry.committed else None
@@ -60,7 +60,7 @@ def _download(what: str, about: str, make: partial, name: str) -> None:
     st.download_button(f"Download {what}", make, name, key=f"{what}-{name}", on_click="ignore", help=about)
 
 
-def link(store: Store, entry: Entry) -> None:
+def link(entry: Entry) -> None:
     """Link to the page that shows a result, for a study together with a profile of its model."""
     if entry.path.parent.name == "profile":
         watch.open_profile(entry.key)
@@ -70,7 +70,7 @@ def link(store: Store, entry: Entry) -> None:
     if profile is None:
         st.caption("The Prune page shows it once a profile of its model is here: import or measure one.")
         return
-    frame.link("prune.py", "Open on the Prune page", {"study": study.key, "part": "results", "profile": profile})
+    frame.to_prune("Open on the Prune page", "results", study=study.key, profile=profile)
 
 
 def title(entry: Entry) -> str:
@@ -105,7 +105,7 @@ def importing(store: Store) -> None:
     for entry in found:
         with st.container(border=True):
             st.markdown(f":green-badge[imported] {plain(title(entry))}")
-            link(store, entry)
+            link(entry)
 
 
 def _take_in(store: Store) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from core.ask.allocations import AllocationRequest
-from core.base.escape import plain
 from core.kinds.treatments import USUAL
 from core.results import evaluations
 from core.results.protocols import SHORT
@@ -85,8 +84,6 @@ def _compare(rows: Sequence[Row]) -> None:
     first, *others = rows
     table = beside_first(rows)
     st.header("Compared", anchor=False)
-    st.markdown("\n".join(f"- {plain(verdicts.between(row, first))}" for row in others))
+    frame.bullets(verdicts.between(row, first) for row in others)
     studies.show_table(table, "The compared settings: only what differs", "compared", "compared-table")
-    for row in rows:
-        if row.one.helped:
-            st.warning(plain(f"{row.called}. {row.one.helped}"))
+    studies.helped(row.one for row in rows)
