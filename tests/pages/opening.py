@@ -45,6 +45,12 @@ def url(app: AppTest) -> dict[str, str]:
     return {key: value if isinstance(value, str) else value[0] for key, value in dict(app.query_params).items()}
 
 
+def put(app: AppTest, key: str, value: object) -> AppTest:
+    """Set the widget of that key, and run the page again."""
+    [widget] = [each for each in (*app.main, *app.sidebar) if getattr(each, "key", None) == key]
+    return widget.set_value(value).run()
+
+
 def words(elements: Iterable[Any]) -> str:
     """What some elements of a page say."""
     return " ".join(each.value for each in elements)

@@ -20,7 +20,7 @@ from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from pages.ui.prune import search
 from tests import synthetic
-from tests.pages.opening import badges, link, url, words
+from tests.pages.opening import badges, link, put, url, words
 from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, opened
 
 METHODS = ("uniform", "owl", "dlp", "depth_ramp", "uniform strength=0.04", "uniform strength=0.04 control=reversed")
@@ -111,7 +111,7 @@ def test_run_queues_what_was_chosen_and_the_url_restores_it(store: Store) -> Non
 def test_a_greatest_loss_takes_the_place_of_the_target(store: Store) -> None:
     app = part(best_for="loss")
     assert not [each for each in app.text_input if each.key == "best_target"]
-    app.text_input(key="best_loss").set_value("12.5%").run()
+    put(app, "best_loss", "12.5%")
     assert submitted(app, store) == BestRequest(max_loss=0.125)
 
 
@@ -209,7 +209,7 @@ def test_one_button_brings_the_answer_into_view_and_step_3_exports_it(
     assert app.session_state["within"] == "70 % zeros, Wanda"
 
     app = opened(**url(app) | {"part": "export"})
-    app.text_input(key="export-folder").set_value(str(folder)).run()
+    put(app, "export-folder", str(folder))
     app.button(key="export").click().run()
     (job,) = queue.jobs(store)
     assert job.request == best.export_request(found, calibrated, str(folder), False)

@@ -16,7 +16,7 @@ from core.store.cache import Store
 from pages.ui import subject
 from pages.ui.absorption import checkpoint_diff
 from tests import synthetic, tiny
-from tests.pages.opening import opened_at, url, words
+from tests.pages.opening import opened_at, put, url, words
 
 OTHER = "0123456789abcdef"
 
@@ -47,7 +47,7 @@ def test_another_checkpoint_is_asked_for_and_queued(key: str, monkeypatch: pytes
     app = opened_at("absorption", profile=key, group=COMPARED)
     assert app.button(key="compare-run").disabled
     other = str(tiny.folder("qwen2"))
-    app.text_input(key="other").set_value(other).run()
+    put(app, "other", other)
     assert url(app)["other"] == other and not app.button(key="compare-run").disabled
     app.button(key="compare-run").click().run()
     [job] = queue.jobs(Store())

@@ -14,7 +14,7 @@ from core.models import work
 from core.store.cache import Store
 from pages.ui import measuring
 from tests import fake_experiment as fake
-from tests.pages.opening import opened_at, shell, url, words
+from tests.pages.opening import opened_at, put, shell, url, words
 from tests.pages.prune_page import EXPECTED, broken_off
 
 
@@ -60,8 +60,8 @@ def test_the_first_view_is_ready_to_run(store: Store) -> None:
 def test_what_the_hub_cache_holds_is_offered_and_can_be_picked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "_in_cache", {"model": ["org/held"], "dataset": ["org/texts"]}.__getitem__)
     app = opened()
-    app.selectbox(key="measure-model").set_value("org/held").run()
-    app.selectbox(key="measure-text").set_value("org/texts").run()
+    put(app, "measure-model", "org/held")
+    put(app, "measure-text", "org/texts")
     assert {"org/held"} == set(app.selectbox(key="measure-model").options) - set(measuring.MODELS.values())
     assert "--model org/held " in shown(app) and "--text org/texts " in shown(app)
 
@@ -76,9 +76,9 @@ def test_run_queues_one_job_and_the_address_names_it(store: Store) -> None:
 
 def test_a_preset_fills_in_its_amounts_and_may_be_changed(store: Store) -> None:
     app = opened()
-    app.segmented_control(key="measure-preset").set_value("standard").run()
+    put(app, "measure-preset", "standard")
     assert (app.number_input(key="measure-sequences").value, app.number_input(key="measure-length").value) == (16, 256)
-    app.number_input(key="measure-sequences").set_value(12).run()
+    put(app, "measure-sequences", 12)
     assert "--preset standard --sequences 12 --" in shown(app)
 
 
@@ -142,7 +142,7 @@ def test_a_link_holds_every_choice(store: Store) -> None:
 def test_the_back_button_takes_a_preset_back_with_its_amounts(store: Store) -> None:
     app = opened()
     assert not app.query_params
-    app.segmented_control(key="measure-preset").set_value("standard").run()
+    put(app, "measure-preset", "standard")
     assert url(app) == {"measure-preset": "standard"}
     app.query_params.pop("measure-preset")
     app.run()

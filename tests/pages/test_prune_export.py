@@ -27,7 +27,7 @@ from pages.ui.prune import export
 from pages.ui.prune.pruning import Pruning
 from tests import synthetic
 from tests.fake_warm import Warm
-from tests.pages.opening import words
+from tests.pages.opening import put, words
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save
 
 # --- exporting -----------------------------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ def test_export_refuses_before_it_runs(store: Store, outside: Path) -> None:
     app = opened(part="export")
     assert export.HONEST in {each.value for each in app.markdown} and app.button(key="export").disabled
     (outside / "notes.txt").write_text("mine")
-    app.text_input(key="export-folder").set_value(str(outside)).run()
+    put(app, "export-folder", str(outside))
     assert "notes.txt" in app.error[0].value
     assert app.button(key="export").disabled
 
@@ -53,7 +53,7 @@ def test_an_earlier_export_is_no_error_and_the_box_replaces_it(store: Store, out
     for name, content in {"config.json": "{}", RECIPE: json.dumps({"files": ["config.json", RECIPE]})}.items():
         (outside / name).write_text(content)
     app = opened(part="export")
-    app.text_input(key="export-folder").set_value(str(outside)).run()
+    put(app, "export-folder", str(outside))
     assert "holds an earlier export" in words(app.caption)
     assert not app.error and app.button(key="export").disabled
     app.checkbox(key="export-overwrite").check().run()
@@ -88,7 +88,7 @@ def test_export_submits_the_setting_with_its_study(store: Store, located: None, 
     asked = StudyRequest(profile=PROFILE.key, settings=family(), calibration=window)
     key = save(store, family(), request=asked)
     app = opened(part="export", calibration_length=str(synthetic.LENGTH))
-    app.text_input(key="export-folder").set_value(str(outside / "pruned")).run()
+    put(app, "export-folder", str(outside / "pruned"))
     app.button(key="export").click().run()
     (job,) = queue.jobs(store)
     assert job.request == ExportRequest(

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.ask.inputs import USUAL_CALIBRATION
 from core.store.cache import Store
-from tests.pages.opening import ROOT, url
+from tests.pages.opening import ROOT, put, url
 from tests.pages.prune_page import opened
 
 
@@ -17,7 +17,7 @@ def to(app: AppTest, part: str) -> AppTest:
     Such a browser shows a widget at its default unless it is told a value, and answers so with the next click.
     """
     before = {each.key for each in (*app.text_input, *app.number_input)}
-    app.button_group(key="part").set_value(part).run()
+    put(app, "part", part)
     for each in (*app.text_input, *app.number_input):
         if each.key not in before:
             each.set_value(each.proto.value if each.proto.set_value else each.proto.default)
@@ -37,19 +37,19 @@ def test_what_a_refusal_hides_comes_back_as_it_was(store: Store) -> None:
     app = opened(part="writing")
     prompt = app.text_area(key="prompt").value
     assert prompt
-    app.text_input(key="seeds").set_value("one").run()
+    put(app, "seeds", "one")
     assert app.error and not app.text_area
-    app.text_input(key="seeds").set_value("0").run()
+    put(app, "seeds", "0")
     told = app.text_area(key="prompt").proto
     assert told.set_value and told.value == prompt
 
 
 def test_a_target_survives_a_look_at_the_other_aim(store: Store) -> None:
     app = opened(part="best", best_for="loss")
-    app.button_group(key="best_for").set_value("target").run()
-    app.text_input(key="best_target").set_value("50%").run()
-    app.button_group(key="best_for").set_value("loss").run()
-    app.button_group(key="best_for").set_value("target").run()
+    put(app, "best_for", "target")
+    put(app, "best_target", "50%")
+    put(app, "best_for", "loss")
+    put(app, "best_for", "target")
     assert app.text_input(key="best_target").value == url(app)["best_target"] == "50%"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from core.store.cache import Store
 from tests import synthetic
-from tests.pages.opening import badges, links, opened_at, url, words
+from tests.pages.opening import badges, links, opened_at, put, url, words
 from tests.pages.runs_page import LAYERS, OWL, part, row, said, study
 
 
@@ -25,7 +25,7 @@ def test_every_setting_of_every_study_is_a_row(bare: Store) -> None:
 def test_picked_rows_are_compared_with_the_first(bare: Store) -> None:
     key = study(bare)
     app = part("evaluations")
-    app.multiselect(key="compare").set_value([f"{key[:6]}-1", f"{key[:6]}-2"]).run()
+    put(app, "compare", [f"{key[:6]}-1", f"{key[:6]}-2"])
     table = app.dataframe[1].value
     change = row(bare, key).one.against(row(bare, key, 1).one).windows
     assert table["against the first, %"][1] == pytest.approx(change.value)
@@ -49,7 +49,7 @@ def test_a_comparison_is_in_the_link_and_back_takes_it_back(bare: Store) -> None
     key = study(bare)
     app = part("evaluations")
     assert "compare" not in app.query_params
-    app.multiselect(key="compare").set_value([f"{key[:6]}-1", f"{key[:6]}-2"]).run()
+    put(app, "compare", [f"{key[:6]}-1", f"{key[:6]}-2"])
     assert url(app)["compare"] == f"{key[:6]}-1,{key[:6]}-2"
     again = opened_at("runs", **url(app))
     assert again.session_state["compare"] == [f"{key[:6]}-1", f"{key[:6]}-2"] and len(again.dataframe[1].value) == 2

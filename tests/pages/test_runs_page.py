@@ -17,7 +17,7 @@ from core.store.packs import pack
 from pages.ui.runs import profiles as shown_profiles
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.pages.opening import links, words
+from tests.pages.opening import links, put, words
 from tests.pages.runs_page import LAYERS, opened, part, said, study
 
 NOISE = "Gaussian noise, size 0.3"
@@ -112,15 +112,15 @@ def test_a_pack_is_imported_and_linked(bare: Store, tmp_path_factory: pytest.Tem
     there = Store(tmp_path_factory.mktemp("there"))
     profile = synthetic.save_profile(there.root, synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
     app = part("import")
-    app.file_uploader(key="pack").set_value(("a.zip", pack(there, there.profile(profile)), "application/zip")).run()
+    put(app, "pack", ("a.zip", pack(there, there.profile(profile)), "application/zip"))
     assert bare.profile(profile).key == profile
     assert profile in [each.get("profile") for each in links(app)]
-    app.file_uploader(key="pack").set_value(("b.zip", pack(there, there.by_key(study(there))), "application/zip")).run()
+    put(app, "pack", ("b.zip", pack(there, there.by_key(study(there))), "application/zip"))
     assert len(list(bare.entries("study"))) == 1
     assert "points" in said(app)
 
 
 def test_a_pack_that_is_none_is_refused(bare: Store) -> None:
     app = part("import")
-    app.file_uploader(key="pack").set_value(("a.zip", b"no zip at all", "application/zip")).run()
+    put(app, "pack", ("a.zip", b"no zip at all", "application/zip"))
     assert len(app.error) == 1 and not list(bare.entries())
