@@ -107,7 +107,7 @@ class ProfileSpec(View):
     text: TextSpec
     measurements: tuple[Measurement, ...] = Field(min_length=1)
     prunable: bool = Field(False, description="every layer's matrices are linears, so that sparsities mean something")
-    harm_stride: int = 4
+    harm_stride: int = Field(4, ge=1)
     removal: bool = added(False, "what LSA looks at is measured too")
     methods: tuple[tuple[str, Method], ...] = added((), "of the pruners it prunes by, where that is not the first one")
 

@@ -55,6 +55,7 @@ def read_study(path: Path) -> StudyRequest:
     """
     try:
         said = tomllib.loads(read_text(path, "study file"))
+        str(said)  # a number of thousands of digits that is written in hex is none for messages
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is no TOMLDecodeError
         raise UserError(f"{path.name} is not TOML: {gist(error)}") from error
     folder = path.resolve().parent

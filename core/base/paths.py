@@ -14,7 +14,7 @@ from core.base.errors import UserError, brief
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 MOST = {  # bytes of a file, by what it is read as
-    "study file": 2**20,
+    "study file": 2**15,  # tomllib takes long for a key of thousands of parts
     "allocation file": 2**24,
     "task file": 2**16,
     "settings file": 2**27,
@@ -74,11 +74,11 @@ def readable(path: Path, kind: str) -> Path:
     except (OSError, ValueError) as error:
         raise UserError(f"there is no {kind} {brief(str(path))}") from error
     if not (S_ISREG(status.st_mode) and os.access(path, os.R_OK)):
-        raise UserError(f"{brief(str(path))} is no file that may be read as a {kind}: name a regular one")
+        raise UserError(f"{brief(str(path))} is no file that may be read as any {kind} is: name a regular one")
     if status.st_size > MOST[kind]:
         raise UserError(
             f"{brief(path.name)} holds {round(status.st_size / 2**20, 3):,} MiB, more than the {MOST[kind] / 2**20:,g} "
-            f"MiB of a {kind}: name a smaller one, or a part of it"
+            f"MiB of any {kind}: name a smaller one, or a part of it"
         )
     return path
 
@@ -108,4 +108,4 @@ def json_value(path: Path, kind: str) -> Any:
     try:
         return json.loads(read_text(path, kind))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{brief(path.name)} is not JSON that can be read, as a {kind} is") from error
+        raise UserError(f"{brief(path.name)} is not JSON that can be read, as any {kind} is") from error

@@ -210,9 +210,10 @@ def test_a_special_file_that_a_person_names(name: str, way: str, tmp_path: Path)
     "content",
     [
         "targets = " + "[" * 50_000, "seeds = [" + "1" * 5000 + "]", "targets = [" + "1" * 5000 + "]",
+        "seeds = [0x" + "f" * 20_000 + "]", ".".join("a" * 200_000) + " = 1",
         '"0\\n" = 0', '"\\r" = 0', '" " = 0', "x" * 5000 + " = 0",
     ],
-    ids=["deep", "seed", "target", "two lines", "return", "blank", "long name"],
+    ids=["deep", "seed", "target", "hex", "dotted", "two lines", "return", "blank", "long name"],
 )  # fmt: skip
 def test_a_study_file_of_odd_numbers_and_names(content: str, tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(content, encoding="utf-8")

@@ -314,7 +314,10 @@ def unmeasured(files: Members) -> Members:
     return spec("profile", lambda said: said.update(measurements=[]))(left)
 
 
-OF_PROFILE = [of_text(2), of_text(7), unmeasured, spec("profile", lambda said: said.update(methods=[["wanda", 3]]))]
+OF_PROFILE = [
+    of_text(2), of_text(7), unmeasured, spec("profile", lambda said: said.update(methods=[["wanda", 3]])),
+    spec("profile", lambda said: said.update(harm_stride=0)),
+]  # fmt: skip
 
 
 def target(name: str) -> Callable[[dict], object]:
