@@ -92,7 +92,7 @@ def sync(
         found = known.get(asked, asked) if isinstance(asked, str) else asked
         with suppress(TypeError, ValueError):  # 0.10 is 0.1
             found = found if found in options else float(found)
-        return found if found in options else None
+        return next((each for each in options if each == found), None)  # 0.0 equals False, and is no tick of a box
 
     return _held(key, default, accept, drawn=drawn, named=named)
 

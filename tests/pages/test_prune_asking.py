@@ -45,6 +45,13 @@ def test_run_queues_the_setting_in_view(store: Store) -> None:
     )
 
 
+@pytest.mark.parametrize(("said", "ticked"), [("0", False), ("1", True), ("0.0", False), ("True", True), ("2", False)])
+def test_a_link_ticks_a_box_by_a_number_too(store: Store, said: str, ticked: bool) -> None:
+    app = opened(part="evaluate", sequential=said)
+    [box] = [each for each in app.checkbox if each.key == "sequential"]
+    assert box.value is ticked and not app.exception
+
+
 def test_run_queues_what_was_chosen(store: Store, tmp_path: Path) -> None:
     text = f"file:{tmp_path / 'x.txt'}"
     chosen = {
