@@ -14,7 +14,7 @@ from core.ask.lab import ALLOCATIONS, SPARSITIES, prompt, question
 from core.base.errors import UserError
 from core.show.figures import LIGHT
 from core.store.scenes import Generated
-from pages.ui import live, serving
+from pages.ui import live, serving, view
 from pages.ui.lab import question as asking
 from pages.ui.lab.question import OPENING
 from pages.ui.live import grid
@@ -153,6 +153,7 @@ def test_what_the_browser_tells_is_kept_and_nonsense_is_not(stored: None, monkey
     events: dict[str, Callable[[], None]] = {}
     monkeypatch.setattr(grid, "COMPONENT", lambda **given: events.update(given))
     known = {"example": Answered(scene(), {}, {})}
+    monkeypatch.setattr(live.st, "session_state", {"view": view.View({}, {}, {})})
     grid.draw("", grid.State(0, 0, 0, 0, False, False), asking.KINDS, known, "example", LIGHT, told.append, None)
 
     def tell(moved: object) -> None:

@@ -105,10 +105,12 @@ def test_the_guard_bites() -> None:
 @pytest.mark.parametrize("page", ["absorption", "allocate", "prune"])
 def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(page: str, cache: Cache) -> None:
     app = opened_at(page, painted=False, part="results")
-    assert live(app)["waiting"] and len(app.main) < 12 and not app.get("plotly_chart")
+    first = live(app)
+    assert first["waiting"] and len(app.main) < 12 and not app.get("plotly_chart")
     paint(app)
     app.run()
-    assert not live(app)["waiting"] and app.get("expander")
+    assert live(app) == first and app.get("expander"), "what is alike is not sent again"
+    assert not live(app.switch_page("glossary.py").run().switch_page(f"{page}.py").run())["waiting"]
 
 
 def test_what_has_neither_charts_nor_tables_is_drawn_in_one_run(cache: Cache) -> None:

@@ -180,7 +180,7 @@ def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner:
     """
     found, part = where(groups, request.target, pruner, lambda *at: bool(_corrections(*at))) or (None, None)
     if found is None:
-        return "The correction was not measured at this target, so its strength is only an example."
+        return "The correction was not measured at this target."
 
     def alike(one: EvaluatedSetting) -> tuple[bool, bool, bool]:
         base = one.setting.allocation.base

@@ -61,9 +61,11 @@ def draw(
     scale = ", ".join(f"{colour} {place:.0%}" for place, colour in look.diverging)  # as the stops of a gradient
     colours = {**vars(look), "scale": scale}
     state = {name: at for name, (at, _) in choices.items()}
+    waits = st.session_state["view"].waits
+    waits |= {key} if drawn else set()
     picture(
         key=key,
-        data={**data, "state": state, "colours": colours, "waiting": drawn is not None},
+        data={**data, "state": state, "colours": colours, "waiting": key in waits},
         on_moved_change=keep,
         on_drawn_change=drawn or (lambda: None),
         on_answered_change=lambda: answered(told("answered")),
