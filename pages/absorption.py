@@ -77,13 +77,11 @@ prefix = f"{profile.entry.key[:6]}-{name}"
 
 left, right = st.columns(2, gap="medium")
 with left:
-    numbers = overview.gains(profile, name, other, statistic, layer)
+    overview.gains(profile, name, other, statistic, layer, frame.file(prefix, "at-a-glance"))
 if frame.is_first_paint():
     view.end()
 asked = InView(profile, name, layer, view.look(), statistic)
-with left:
-    frame.numbers(numbers, "gain of each layer", frame.file(prefix, "at-a-glance"), "glance")
 with right:
-    sections.chart(GROUPS[GLANCE][0], asked, prefix, brief=True)
+    sections.chart(GROUPS[GLANCE][0], asked, prefix)
 sections.choose()
 sections.show(group, asked, prefix, partial(sections.compare_with, name))

@@ -51,11 +51,11 @@ drawn = answers.drawn if frame.is_first_paint() else None
 grid.draw(asked.sentence, asked.state, question.KINDS, known, answers.EXAMPLE, view.look(), question.moved, drawn)
 if frame.is_first_paint():
     view.end()
+row = own.rows.get(asked.state.layer) if own else None
 with st.container(horizontal=True, vertical_alignment="center"):
     link_to_absorption(asked)
+    if row is not None:
+        said = own.hits[row.layer].said.replace("**", "")
+        frame.numbers(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {said}", "lab", "lab")
     st.caption(ABOUT)
-row = own.rows.get(asked.state.layer) if own else None
-if row is not None:
-    said = own.hits[row.layer].said.replace("**", "")
-    frame.numbers(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {said}", "lab", "lab")
 continuations.show()

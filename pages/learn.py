@@ -1,7 +1,5 @@
 """What is absorption? A guided tour in six chapters on real, cached numbers."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from core.base.errors import UserError
@@ -9,12 +7,11 @@ from core.base.escape import plain
 from core.base.formats import sentence
 from core.show import words
 from core.store.profiles import Profile
-from pages.ui import form, frame, glossary, subject, tour, view
-from pages.ui.tour import CHAPTERS
+from pages.ui import form, frame, glossary, subject, view
+from pages.ui.tour import CHAPTERS, gains
 
 KEYS = list(CHAPTERS)
 TITLES = {key: f"{number} {each.title}" for number, (key, each) in enumerate(CHAPTERS.items(), 1)}
-STYLE = Path(tour.__file__).with_name("tour.css").read_text("utf-8")
 
 
 def turn(label: str, key: str, at: int) -> None:
@@ -47,6 +44,11 @@ def show(chapter: str, profile: Profile) -> None:
     frame.live(screen.figure)
     if frame.is_first_paint():  # the rest follows once the browser shows the picture
         view.end()
+    if screen.guesses:
+        st.markdown(gains.GUESS)
+        with st.container(horizontal=True):
+            for guess, changes in screen.guesses.items():
+                st.button(guess, on_click=st.session_state.update, args=(changes,))
     with st.container(horizontal=True):
         for link in screen.links:
             frame.link(*link)
@@ -65,7 +67,6 @@ def begin_at_top(chapter: str) -> None:
 
 
 profile = subject.profile()
-st.html(f"<style>{STYLE}</style>")
 st.title("What is absorption?", anchor=False)
 subject.warn(profile)
 chapter = picker()

@@ -14,6 +14,7 @@ from core.base.escape import plain
 from core.base.formats import sentence
 from core.show import words
 from core.show.figures import Chart
+from core.show.figures.style import themed
 from pages.ui import view
 from pages.ui.live import figure
 
@@ -26,7 +27,6 @@ SHARES = (
 PER_CENT = "%.4g %%"
 
 
-# The buttons of a chart come below it, where no label is; a finger, which cannot hover, has none of them in its way.
 # What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
 # A script takes no room, nor what waits for another theme.
 # What is told in several lines has nothing beside it.
@@ -34,16 +34,35 @@ PER_CENT = "%.4g %%"
 # What is picked of many is written in the page's own colours: the accent's are too pale on the dark theme.
 # What a narrow field cuts off is seen to go on; the name on a card is never cut off.
 # A perplexity that answers a page is large, with its change beside it; nothing of it is cut off.
+# What opens the numbers of a chart is an icon, whose name screen readers know.
+# A page begins at its top; where that is narrow, below the button of the menu.
+# On a phone the buttons of the tour stay at the foot of the screen.
 # A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
 STYLE = """
 [data-testid="stSkeleton"] { background: none !important; animation: none !important; }
 .stPrintGraphic > [data-testid="stSkeleton"]::after { content: "Drawing the chart…"; }
-.js-plotly-plot .modebar-container { top: auto !important; bottom: 0; }
-.js-plotly-plot .modebar { top: auto !important; bottom: 2px; }
 [data-testid="stElementContainer"]:has(> [data-testid="stHtml"] > script:only-child) { display: none; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-theme) { position: absolute; }
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-whole-line-"]) { flex-basis: 100%; }
+[data-testid="stMainBlockContainer"] { padding-top: 1.5rem; }
+[data-testid="stHeader"] { background: none; pointer-events: none; }
+[data-testid="stHeader"] :is(button, a) { pointer-events: auto; }
 [data-testid="stPopoverButton"] p { text-align: left; }
+[class*="st-key-numbers-"] button { min-height: 1.5rem; padding: 0 0.25rem; }
+[class*="st-key-numbers-"] button :is(p, div[aria-hidden]) { position: absolute; clip-path: inset(50%); }
+.js-plotly-plot .modebar-container { display: none; }
+.save { padding: 0.4rem 0.75rem; border: 1px solid #8886; border-radius: 0.5rem; font: inherit; background: none; }
+@media (max-width: 768px) {
+  [data-testid="stMainBlockContainer"] { padding-top: 4rem; }
+  [data-testid="stHeader"] { background: inherit; pointer-events: auto; }
+}
+@media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] { padding-bottom: 6rem; }
+  .st-key-ways {
+    position: fixed; left: 0; right: 0; bottom: 0; z-index: 100; padding: 0.5rem 1rem;
+    justify-content: space-between; backdrop-filter: blur(1rem); border-top: 1px solid #8884;
+  }
+}
 [data-testid="stTextInput"] input { text-overflow: ellipsis; }
 [data-testid="stMultiSelect"] [data-tag] { color: inherit; border: 1px solid; max-width: 100%; }
 [data-testid="stMultiSelect"] [data-tag] { background: color-mix(in srgb, currentColor 8%, transparent); }
@@ -54,8 +73,13 @@ STYLE = """
 [data-testid="stMetric"] p, [data-testid="stMetric"] [data-testid] { white-space: normal; }
 [data-testid="stCode"] .token { color: inherit !important; }
 [data-testid="stCode"] .token.parameter { white-space: nowrap; }
-@media (hover: none) { .js-plotly-plot .modebar { display: none !important; } }
 """
+
+
+# What is hidden of a chart still saves it.
+SAVE = """<button id="save-{0}" class="save">Download SVG</button><script>
+document.getElementById("save-{0}").onclick = () => document.querySelector(".st-key-{0} .modebar-btn").click()
+</script>"""
 
 
 def style() -> None:
@@ -77,15 +101,18 @@ def go_on() -> None:
     st.session_state["painted"] = {*st.session_state.get("painted", ()), st.session_state.get("page")}
 
 
-def live(shown: figure.Figure, at: Mapping[str, int] | None = None) -> None:
+def live(
+    shown: figure.Figure, at: Mapping[str, int] | None = None, table: pd.DataFrame | None = None, file: str = ""
+) -> None:
     """Draw the live picture that a page begins with, below its name where it stands beside a chart.
 
     Args:
         at: as `figure.draw` takes it.
+        table, file: its numbers and the name of their file, where it has a name.
     """
     view.write()
-    if shown.first and not (shown.lead or shown.hero):
-        _name(shown.title)
+    if table is not None:
+        _head(shown.title, table, file, f"live-{shown.name}", brief=True, chart=False)
     figure.draw(shown, view.look(), go_on if is_first_paint() else None, at)
 
 
@@ -106,26 +133,33 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
         brief: with a small heading, its finding as a caption: beside a live picture, which has none of its own.
     """
     view.write()
-    if brief:
-        _name(chart.title)
-    else:
-        st.header(plain(chart.title), anchor=False)
-    name = file(prefix, chart.name)
+    _head(chart.title, chart.table, file(prefix, chart.name), key, brief)
+    draw(chart, key, on_select, file(prefix, chart.name))
+    (st.caption if brief else st.markdown)(plain(chart.finding))
+
+
+def draw(chart: Chart, key: str, on_select: Callable[[], None] | None = None, file: str = "chart") -> None:
+    """Draw a chart alone, without buttons over it."""
+    saved = {"format": "svg", "filename": file}
     st.plotly_chart(
-        chart.figure,
+        themed(chart.figure, view.look()),
+        theme=None,
         key=key,
         alt=chart.alt,
         on_select=on_select or "ignore",
         selection_mode="points",
-        config={"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": name}},
+        config={"modeBarButtons": [["toImage"]], "toImageButtonOptions": saved},
     )
-    (st.caption if brief else st.markdown)(plain(chart.finding))
-    numbers(chart.table, chart.title, name, key)
 
 
-def _name(title: str) -> None:
-    """The heading of one of two pictures beside each other."""
-    st.markdown(f"**{plain(title)}**")
+def _head(title: str, table: pd.DataFrame, file: str, key: str, brief: bool, chart: bool = True) -> None:
+    """The heading of a picture, a small one where two stand beside each other, and its numbers."""
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False):
+        if brief:
+            st.markdown(f"**{plain(title)}**")
+        else:
+            st.header(plain(title), anchor=False)
+        numbers(table, title, file, key, chart)
 
 
 def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **more: object) -> None:
@@ -194,11 +228,13 @@ def commands(steps: Iterable[tuple[str, str]]) -> None:
             command(text)
 
 
-def numbers(table: pd.DataFrame, about: str, file: str, key: str) -> None:
-    """The data of a picture, folded away, with a download."""
-    with st.expander("Numbers"):
+def numbers(table: pd.DataFrame, about: str, file: str, key: str, chart: bool = False) -> None:
+    """An icon that opens the data of a picture, to be downloaded as the chart of that key is."""
+    with st.popover(f"Numbers: {plain(about)}", type="tertiary", icon=":material/table_view:", key=f"numbers-{key}"):
         show_table(table, f"Numbers of: {about}", height=240)
         download(lambda: table.to_csv(index=False), file, key)
+        if chart:
+            st.html(SAVE.format(key.replace(" ", "-")), unsafe_allow_javascript=True)
 
 
 def download(csv: Callable[[], str], file: str, key: str) -> None:

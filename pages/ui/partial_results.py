@@ -78,9 +78,11 @@ def _show(chart: Chart, job: Job, about: str, read: str = "") -> None:
     Args:
         read: the protocol, for the help.
     """
-    st.plotly_chart(chart.figure, key="live", alt=chart.alt)
-    st.caption(plain(about), help=plain(read) or None)
-    frame.numbers(chart.table, chart.title, frame.file(job.key[:6], chart.name), "live")
+    name = frame.file(job.key[:6], chart.name)
+    frame.draw(chart, "live", file=name)
+    with st.container(horizontal=True, wrap=False):
+        st.caption(plain(about), help=plain(read) or None)
+        frame.numbers(chart.table, chart.title, name, "live", chart=True)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

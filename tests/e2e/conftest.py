@@ -176,17 +176,6 @@ def settle(page: Page, quiet: int = 400) -> None:
     page.wait_for_function(CALM, arg=[time.monotonic(), quiet], polling=50)
 
 
-def unfold(page: Page, title: str) -> Locator:
-    """Open the section of that name; who clicks in the moment in which it is drawn anew has to click again."""
-    section = page.get_by_test_id("stExpander").filter(has_text=title).first
-    section.locator("summary").click()
-    page.wait_for_timeout(1_000)
-    if section.locator("details").get_attribute("open") is None:
-        section.locator("summary").click()
-    expect(section.locator("details")).to_have_attribute("open", "")
-    return section
-
-
 def still(place: Locator) -> dict[str, float]:
     """Where a thing lies, once it has stopped moving."""
     place.scroll_into_view_if_needed()

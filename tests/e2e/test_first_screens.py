@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import combinations
 
+import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from tests.e2e.conftest import settle, still
 
 Tab = Callable[..., Page]
 SCREEN = {"width": 1280, "height": 800}
+
+
+AREA = """chart => {
+    const { t, h } = chart._fullLayout._size, { y } = chart.getBoundingClientRect()
+    return [y + t, y + t + h]
+}"""
 
 
 def drawn(page: Page, key: str) -> Locator:
@@ -26,7 +33,14 @@ def test_absorption_answers_on_its_first_screen_and_a_mouse_reads_its_layers(dem
     chart = drawn(page, "matrix")
     settle(page, quiet=1000)
     picture, slider = page.locator(".figure svg").first, page.locator(".figure input[type=range]")
-    assert abs(picture.bounding_box()["y"] - chart.bounding_box()["y"]) < 2, "the two pictures begin side by side"
+    column = page.locator(".figure rect.column").first.bounding_box()
+    beside = page.locator(".st-key-matrix .js-plotly-plot").evaluate(AREA)
+    assert beside == pytest.approx([column["y"], column["y"] + column["height"]], abs=1.5), (
+        "they share top and baseline"
+    )
+    first, second = (page.locator(f".st-key-{key} .js-plotly-plot") for key in ("curves", "direction"))
+    expect(second.locator(".main-svg").first).to_be_visible(timeout=60_000)
+    assert first.evaluate(AREA) == second.evaluate(AREA)
     for part in (page.locator("h2").first, picture, slider, chart):
         box = part.bounding_box()  # where it lies without scrolling
         assert box["y"] >= 0 and box["y"] + box["height"] <= SCREEN["height"], part
@@ -40,6 +54,21 @@ def test_absorption_answers_on_its_first_screen_and_a_mouse_reads_its_layers(dem
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] - 200)
     expect(says).to_contain_text("Layer 10:")
     expect(page.locator(".figure input[type=range]")).to_have_value("10")
+
+
+def test_an_icon_opens_the_numbers_of_a_chart_by_keyboard_and_saves_both(demo: str, tab: Tab) -> None:
+    page = tab(f"{demo}/absorption")
+    drawn(page, "matrix")
+    settle(page)
+    button = page.get_by_role("button", name="Numbers: Drift remaining after each layer")
+    assert button.bounding_box()["width"] < 48, "an icon, whose name is for screen readers"
+    button.press("Enter")
+    body = page.get_by_test_id("stPopoverBody")
+    expect(body.get_by_test_id("stDataFrame")).to_be_visible()
+    for name, end in (("Download CSV", ".csv"), ("Download SVG", ".svg")):
+        with page.expect_download() as saved:
+            body.get_by_role("button", name=name).click()
+        assert saved.value.suggested_filename.endswith(f"drift-matrix{end}")
 
 
 def test_the_race_shows_every_method_beside_the_live_chart(demo: str, tab: Tab) -> None:

@@ -51,21 +51,26 @@ def cell(lab: Locator, layer: int, token: int) -> tuple[float, float]:
     return x, box["y"] + at["top"] + (at["layers"] - layer - 0.5) * at["row"]
 
 
-def colour(lab: Locator, layer: int, token: int) -> tuple[int, int, int]:
+def colour(lab: Locator, layer: int, token: int) -> tuple[float, ...]:
     """The colour in the middle of a cell."""
     box = lab.locator(".grid").bounding_box()
     x, y = cell(lab, layer, token)
-    read = "(canvas, [x, y]) => [...canvas.getContext('2d').getImageData(x, y, 1, 1).data]"
-    red, green, blue, _ = lab.locator("canvas").evaluate(read, [round(x - box["x"]), round(y - box["y"])])
-    return red, green, blue
+    return tuple(lab.locator(".grid svg").evaluate(FILL, [x - box["x"], y - box["y"]]))
 
 
+FILL = """(svg, [x, y]) => {
+    const { left, top } = svg.getBoundingClientRect()
+    const hit = ({ x: from, y: high, width, height }) =>
+        from <= left + x && left + x <= from + width && high <= top + y && top + y <= high + height
+    const cell = [...svg.querySelectorAll("g:nth-child(2) > *")].find((each) => hit(each.getBoundingClientRect()))
+    return getComputedStyle(cell).fill.match(/[\\d.]+/g).map(Number).slice(0, 3)
+}"""
 COLOURS = "drawn => ['color', 'borderTopColor', 'stroke'].map(each => getComputedStyle(drawn)[each]).join()"
 
 
 @pytest.mark.parametrize(
     ("where", "drawn"),
-    [("", ".lab .says b"), ("learn?chapter=absorb", ".key .sample"), ("absorption", ".st-key-curves .gridlayer path")],
+    [("", ".lab .says b"), ("learn?chapter=absorb", ".key i"), ("absorption", ".st-key-curves .gridlayer path")],
 )
 def test_a_page_that_turns_dark_is_drawn_in_its_colours(where: str, drawn: str, demo: str, tab: Tab) -> None:
     page, seen = tab(f"{demo}/{where}", scheme="dark"), []
@@ -82,7 +87,7 @@ def test_one_token_flips_the_picture_and_a_link_shows_somebody_else_the_same(dem
     red, _, blue = colour(lab, 28, 3)
     assert blue > red, "absorbed"
     few = int(lab.get_attribute("data-flips"))
-    lab.get_by_role("checkbox").check()
+    lab.get_by_role("radio", name="Damage it too").check()
     expect(lab.locator(".says")).to_contain_text("amplify")
     wait_for_query(page, first="True")
     rested(lab)
@@ -95,7 +100,7 @@ def test_one_token_flips_the_picture_and_a_link_shows_somebody_else_the_same(dem
     _, other = opened(tab, page.url)
     for part in (".says", ".after"):
         assert other.locator(part).inner_text() == lab.locator(part).inner_text()
-    expect(other.get_by_role("checkbox")).to_be_checked()
+    expect(other.get_by_role("radio", name="Damage it too")).to_be_checked()
 
 
 def test_a_click_hurts_a_layer_and_the_wave_runs_up(demo: str, tab: Tab) -> None:
@@ -112,9 +117,10 @@ def test_a_click_hurts_a_layer_and_the_wave_runs_up(demo: str, tab: Tab) -> None
     expect(at).to_contain_text("layer 0")
     expect(lab.locator(".play")).to_have_attribute("data-playing", "false")
     stands = int(at.inner_text().split(":")[0].removeprefix("layer "))
-    lab.get_by_role("button", name="One layer on").click()
+    reached = lab.get_by_role("slider", name="The wave through the layers")
+    reached.press("ArrowRight")
     expect(at).to_contain_text(f"layer {stands + 1}")
-    lab.get_by_role("button", name="One layer back").click()
+    reached.press("ArrowLeft")
     expect(at).to_contain_text(f"layer {stands}")
 
 

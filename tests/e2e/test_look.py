@@ -98,6 +98,7 @@ def test_a_page_may_be_the_first_request_ever(tab: Tab, tmp_path: Path) -> None:
 def test_a_page_stands_in_light_dark_and_narrow(name: str, demo: str, tab: Tab) -> None:
     page = tab(f"{demo}/{name}", 1280)
     seen(page, f"{name or 'lab'}-light", 1280)
+    assert page.locator("h1").first.bounding_box()["y"] < 40, "a page begins at its top"
     page.emulate_media(color_scheme="dark")
     seen(page, f"{name or 'lab'}-dark", 1280)
     seen(page, f"{name or 'lab'}-narrow", 390, read=False)

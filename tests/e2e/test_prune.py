@@ -14,7 +14,7 @@ from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.results import candidates
 from tests import synthetic
-from tests.e2e.conftest import query, serving, settle, unfold, working
+from tests.e2e.conftest import query, serving, settle, working
 
 Tab = Callable[..., Page]
 LAYERS = 6
@@ -67,7 +67,8 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
     expect(page.get_by_text("3 points")).to_be_visible()
     page.get_by_role("button", name="Run evaluation").click()
     expect(page.get_by_text("1 of 3 points finished")).to_be_visible()
-    numbers = unfold(page, "Numbers")
+    page.get_by_role("button", name="Numbers").click()
+    numbers = page.get_by_test_id("stPopoverBody")
     for _ in range(8):  # the panel asks again every second, and an answer has three messages and more
         page.sockets[-1].wait_for_event("framereceived")
     expect(numbers.get_by_test_id("stDataFrame")).to_be_visible()

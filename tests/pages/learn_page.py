@@ -26,8 +26,7 @@ def text(app: AppTest) -> str:
     """What Streamlit draws and what stands beside the live picture as it opens, without references."""
     told = [each.value for each in app.markdown]
     for picture in map(given, pictures(app)):
-        asked = picture["ask"]["question"] if picture["ask"] else ""
-        told += map(lessons.plain, (picture["lead"], asked, *(opening(picture, slot) for slot in picture["notes"])))
+        told += map(lessons.plain, (picture["lead"], *(opening(picture, slot) for slot in picture["notes"])))
     return "\n".join(told)
 
 
@@ -40,7 +39,7 @@ def opening(picture: dict, slot: dict) -> str:
 
 
 def answer(app: AppTest, **changes: object) -> AppTest:
-    """As the live picture's callback does once a button of its question is pressed."""
+    """As a button of the chapter's question does, or the live picture's callback."""
     for key, value in changes.items():
         app.session_state[key] = value
     return app.run()

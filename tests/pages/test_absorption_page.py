@@ -135,7 +135,7 @@ def test_a_twin_of_other_depth_can_be_compared(filled_cache: dict[str, str]) -> 
     chart = figures(app)[1]
     names = ["deep model", "shallow model"]
     assert [numbers(named(chart, name)["x"])[-1] for name in names] == [1, 1]
-    said = words(app.markdown)
+    said = words(app.caption)
     assert f"{names[0]} is lower than that of {names[1]} in" in said and "They read different texts" in said
 
 

@@ -49,7 +49,7 @@ def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter: str, cach
 
 def assert_every_number_refers_to_a_mark(figure: dict) -> None:
     """In the frames of every note too; the key alone, which names what is drawn, refers to nothing."""
-    words = [figure["lead"], figure["says"], figure["ask"]["question"] if figure["ask"] else ""]
+    words = [figure["lead"], figure["says"]]
     said = REFERENCE.sub("", figure["says"])
     spoken = [slot for name, slot in figure["slots"].items() if f"{{{name}}}" in said]
     words += np.concatenate([np.ravel(slot["table"]) for slot in (*spoken, *figure["notes"])] or [[]]).tolist()
@@ -98,11 +98,11 @@ def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
     assert lessons.plain(found.said) not in text(app) and live(app)["finding"] == findings.finding(found.without)
     assert "by definition" in live(app)["slots"]["verdict"]["table"][0][-1]
     assert any("undecided" in text and "5 %" in text for *_, text in live(app)["key"])
-    assert list(live(app)["ask"]["options"]) == list(lessons.GUESSES)
-    answer(app, sink="rise")
+    assert "Guess." in text(app)
+    next(each for each in app.button if each.label == lessons.GUESSES["rise"]).click().run()
     assert live(app)["bars"]["values"][1] == pytest.approx(found.including.value, rel=1e-4)
     assert live(app)["controls"][0]["index"] == 1
-    assert lessons.plain(found.said) in text(app) and not live(app)["ask"]
+    assert lessons.plain(found.said) in text(app) and "Guess." not in text(app)
     assert lessons.plain(lessons.judged("rise", found)) in text(app)
 
 

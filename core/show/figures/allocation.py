@@ -15,7 +15,7 @@ from core.plan.spread import layer_means
 from core.results.comparison import verdict
 from core.results.leaderboard import THIS, Contender, tied
 from core.show.figures.axes import layer_axis, log_axis
-from core.show.figures.evaluation import dots
+from core.show.figures.evaluation import ABOVE, dots, rows_height
 from core.show.figures.labels import labels
 from core.show.figures.maps import by_layer, layer_table
 from core.show.figures.palette import LIGHT, Palette, colour
@@ -48,12 +48,12 @@ def lanes(contenders: Sequence[Contender], target: float, look: Palette = LIGHT)
     heads = [f"<b>{one.name}</b>  {' to '.join(each)}" for one, each in zip(contenders, ends, strict=True)]
     figure.add_trace(labels([-0.6] * count, np.arange(count) - 0.42, heads, hues, look))
     rows = {"tickvals": list(range(count)), "showticklabels": False, "gridcolor": look.faint, "title": None}
-    rows |= {"range": [count - 0.6, -0.55]}
+    rows |= {"range": [count - 0.5, -0.5]}
     figure.update_layout(barmode="overlay")
     table = pd.DataFrame({"layer": np.arange(layers), **{each.name: each.sparsity for each in contenders}})
     finding = f"Bars up: layers that lose more than the target of {per_cent(target)}. Bars down: layers that lose less."
     title = "Which layers does each method prune more?"
-    drawn = layout(figure, layer_axis(layers, "layer"), rows, height=78 + LANE * count)
+    drawn = layout(figure, layer_axis(layers, "layer"), rows, rows_height(count, LANE), top=ABOVE)
     return Chart("race", title, drawn, finding, table)
 
 
@@ -67,6 +67,7 @@ def finish(contenders: Sequence[Contender], dense: float, look: Palette = LIGHT)
     names, told = [each.name for each in contenders], list(map(_told, contenders))
     axis = log_axis("perplexity (log scale)", values).drawn
     figure = dots("perplexity", names, values, told, [_hue(each, look) for each in contenders], look, axis)
+    figure.layout.height = rows_height(len(names), LANE)  # its rows are the lanes of the chart beside it
     figure.data[0].marker.symbol = ["circle-open" if each.predicted else "circle" for each in contenders]
     table = pd.DataFrame({"method": names, **dict(zip(("perplexity", "low", "high"), values.T, strict=True))})
     table["predicted"] = [each.predicted is not None for each in contenders]
@@ -127,8 +128,8 @@ def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bo
     """
     layers, count = sparsity.shape
     means = layer_means(sparsity.T, parameters.T)
-    bar = colour_bar("sparsity (fraction of zeros)", tickformat=".2f")
-    figure = by_layer(sparsity, names, "layer %{x}, %{customdata[0]}: %{z:.4f}", bar, room=0.11 * layers)
+    bar = colour_bar(tickformat=".2f")
+    figure = by_layer(sparsity, names, "layer %{x}, %{customdata[0]}: %{z:.4f}", bar, "sparsity", room=0.11 * layers)
     beside = [f"{each:.2f}" for each in means]
     figure.add_trace(labels([layers - 0.3] * count, np.arange(count), beside, look.ink, look))
     table = layer_table(sparsity, names)

@@ -114,4 +114,4 @@ def share_axis(title: str, shares: Sequence[float] | Array, left: float, right: 
 def row_axis(names: Sequence[str]) -> dict:
     """An axis of rows, the first at the top, whose names leave a phone room for the rows."""
     ticks = {"tickvals": list(range(len(names))), "ticktext": [wrapped(name, 17) for name in names]}
-    return ticks | {"autorange": "reversed", "showgrid": False, "title": None}
+    return ticks | {"range": [len(names) - 0.5, -0.5], "showgrid": False, "title": None}

@@ -12,6 +12,7 @@ from core.base.formats import digits
 from core.plan.gains import gains_of
 from core.results.checkpoints import compared
 from core.show.figures.axes import layer_axis, log_axis
+from core.show.figures.gain import name_lines
 from core.show.figures.maps import by_layer, layer_table
 from core.show.figures.style import Chart, InView, colour_bar, curve, here, layout
 from core.show.words import findings
@@ -51,9 +52,9 @@ def weights(asked: InView) -> Chart:
     usable = np.log10(known[np.isfinite(known)])
     ticks = np.unique(np.linspace(usable.min(), usable.max(), 3)) if usable.size else usable
     written = [f"{digits(10**tick)} %" for tick in ticks]
-    bar = colour_bar("relative error of the weights", tickvals=ticks, ticktext=written)
+    bar = colour_bar(tickvals=ticks, ticktext=written)
     said = "layer %{x}, %{customdata[0]}: %{customdata[1]:.3g} %"
-    figure = by_layer(np.log10(known), names, said, bar, known)
+    figure = by_layer(np.log10(known), names, said, bar, "relative error", known)
     here(figure, asked.layer, asked.look)
     table = layer_table(error, found.tensors)
     return Chart("checkpoint-weights", "Which weights differ?", figure, findings.weighed(found), table)
@@ -66,12 +67,14 @@ def parting(asked: InView) -> Chart:
     alone = gains_of([found.single]).drift
     lines = (("the whole checkpoint", found.drift, look.accent), ("the layer alone", alone, look.ink))
     figure = go.Figure()
-    for name, values, colour in lines:
-        known, said = np.where(values > 0, values, np.nan), f"{name}, after layer %{{x}}: %{{y:.3g}}"
-        figure.add_trace(curve(layers, known, name, said, colour, marker=DOTS))
+    known = [(name, np.where(values > 0, values, np.nan), colour) for name, values, colour in lines]
+    for name, values, colour in known:
+        said = f"{name}, after layer %{{x}}: %{{y:.3g}}"
+        figure.add_trace(curve(layers, values, name, said, colour, marker=DOTS))
     here(figure, asked.layer, look)
     table = pd.DataFrame({"layer": layers, "drift of the whole": found.drift, "drift of the layer alone": alone})
     x, y = layer_axis(len(layers), "after layer"), log_axis("drift", found.drift, alone).drawn
-    drawn = layout(figure, x, y, legend=True, top=28)
+    drawn = layout(figure, x, y)
+    name_lines(drawn, {name: values for name, values, _ in known}, [hue for *_, hue in known], look)
     finding = f"{findings.parting(found)} {findings.cost(found)}"
     return Chart("checkpoint-drift", "Where do the two checkpoints part?", drawn, finding, table)

@@ -48,7 +48,7 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
     return Chart(
         f"drift-after-layer-{layer}",
         "How does drift grow or shrink?",
-        layout(figure, layer_axis(layers, "after layer"), rows, height=420, right=72, top=28),
+        layout(figure, layer_axis(layers, "after layer"), rows, right=72),
         left_alone(seeds, layer) or _curves_finding(found, first, layer),
         pd.DataFrame(columns),
     )
@@ -122,5 +122,5 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
     )
     columns = {"read layer": np.arange(layers), "cosine": cosine, "share of length across": across}
     table = pd.DataFrame(columns).dropna()
-    drawn = layout(figure, layer_axis(layers, "after layer"), y, height=420, right=116, top=28)
+    drawn = layout(figure, layer_axis(layers, "after layer"), y, right=116)
     return Chart(f"direction-after-layer-{layer}", "Which way does damage point?", drawn, finding, table)

@@ -18,12 +18,13 @@ from core.results.evaluations import Evaluations, Slice
 from core.show.figures.axes import ratio_axis, row_axis
 from core.show.figures.labels import labels, margin
 from core.show.figures.palette import LIGHT, Palette
-from core.show.figures.style import Chart, layout, whiskers
+from core.show.figures.style import BOTTOM, Chart, layout, whiskers
 from core.show.words import verdicts
 from core.store.results import Array
 
 PAPER_PERPLEXITY, PAPER_ACCURACY = -7.13, 1.02
 PAPER = "paper, second-hand; other models"
+ABOVE = 8  # px over rows, whose axis has no title
 FEW_ROWS = 12  # up to this many, corrections at every strength stand among the methods
 
 
@@ -51,7 +52,12 @@ def dots(
     figure = go.Figure([points, labels([right] * len(names), list(names), beside, colours, look)])
     rows = row_axis(names)
     lines = 1 + max((text.count("<br>") for text in rows["ticktext"]), default=0)
-    return layout(figure, x, rows, height=110 + max(34, 15 * lines) * len(names), right=margin(beside))
+    return layout(figure, x, rows, rows_height(len(names), max(34, 15 * lines)), margin(beside), top=ABOVE)
+
+
+def rows_height(count: int, each: int) -> int:
+    """Pixels of a chart of so many rows, each so high."""
+    return ABOVE + BOTTOM + each * count
 
 
 def changes(

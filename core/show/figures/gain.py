@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
@@ -87,11 +87,11 @@ def gains(
     verdict_key(figure, look)
     axis = DEPTH if relative else layer_axis(len(lines[0].value), "perturbed layer")
     rule(figure, 1, 0, axis["range"][1], color=look.guide, width=1)
-    layout(figure, axis, ratio_axis("gain: drift at the end ÷ where it began", values).drawn, height=440, top=28)
+    layout(figure, axis, ratio_axis("gain: drift at the end ÷ where it began", values).drawn)
     if layer is not None:
         here(figure, layer, look)
     if len(lines) > 1:
-        _name(figure, lines, values, colours, shown, look)
+        name_lines(figure, {each.name: each.value for each in lines}, colours, look, shown)
     return Chart("gain-per-layer", title, figure, finding, table(lines))
 
 
@@ -101,15 +101,15 @@ def _curve(each: Line, x: Array, colour: str, marker: dict, **more: object) -> g
     return curve(x, each.value, name, f"{name}, %{{text}}: %{{y:.3g}}×", colour, marker=marker, text=texts, **more)
 
 
-def _name(
-    figure: go.Figure, lines: Sequence[Line], values: Array, colours: Sequence[str], shown: int, look: Palette
+def name_lines(
+    figure: go.Figure, lines: Mapping[str, Array], colours: Sequence[str], look: Palette, strong: int | None = None
 ) -> None:
-    """Names in the left margin, for at the right all lines meet at 1."""
-    heights = [next(iter(each.value[np.isfinite(each.value)]), 1.0) for each in lines]
-    names = [wrapped(each.name, WIDEST) for each in lines]
-    names[shown] = f"<b>{names[shown]}</b>"
-    first = figure.layout.xaxis.range[0]
-    figure.add_trace(line_labels(first, heights, names, colours, line_gap(values), look, "left"))
+    """Add the names of lines in the left margin, for at the right all meet; the axis goes there."""
+    heights = [next(iter(each[np.isfinite(each)]), 1.0) for each in lines.values()]
+    names = [wrapped(name, WIDEST) for name in lines]
+    names = [f"<b>{name}</b>" if at == strong else name for at, name in enumerate(names)]
+    gap = line_gap(np.concatenate(list(lines.values())))
+    figure.add_trace(line_labels(figure.layout.xaxis.range[0], heights, names, colours, gap, look, "left"))
     figure.update_layout(margin_l=margin(names), yaxis_side="right")
 
 

@@ -97,4 +97,4 @@ def verdict_key(figure: go.Figure, look: Palette) -> None:
     """What the colours of verdicts mean, over the picture."""
     hues = {word: readable(verdict_colour(word, look), look) for word in ("amplifies", "undecided", "absorbs")}
     said = "   ".join(f'<span style="color:{hue}">● {word}</span>' for word, hue in hues.items())
-    above(figure, said, 1, "right", font={"size": 13})
+    above(figure, said, 1, "right", yshift=24)

@@ -25,9 +25,8 @@ from core.store.results import Array, Perturbed
 def diverging(shown: Array, x: Array, y: Array, look: Palette, title: str) -> go.Heatmap:
     """A heatmap of log2 ratios, neutral at 1×, with the ratios written at the colour bar."""
     reach = bound(shown)
-    ticks = np.arange(-reach, reach + 1)
-    written = {"tickvals": ticks, "ticktext": [times(2.0**tick) for tick in ticks], "x": 0.5, "len": 1.0}
-    bar = colour_bar(f"{title}: absorbed (blue), amplified (red)", **written)
+    texts = [f"{times(2.0**-reach)}, absorbs", f"{title} 1×", f"{times(2.0**reach)}, amplifies"]
+    bar = colour_bar(tickvals=[-reach, 0, reach], ticktext=texts)
     scale = [list(stop) for stop in look.diverging]
     return heat(shown, x, y, None, bar, zmin=-reach, zmax=reach, zmid=0, colorscale=scale)
 
@@ -52,7 +51,7 @@ def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, 
     left = propagation.relative(seeds)
     layers, x = len(left), np.arange(len(left))
     drowned = np.isfinite(left) & (propagation.below_floor(seeds, floor) if floor is not None else False)
-    figure = go.Figure(diverging(np.where(drowned, np.nan, np.log2(left)), x, x, look, "drift remaining"))
+    figure = go.Figure(diverging(np.where(drowned, np.nan, np.log2(left)), x, x, look, "drift"))
     if drowned.any():
         covers, grey = np.where(drowned, 0.0, np.nan), [[0, look.hidden], [1, look.hidden]]
         figure.add_trace(heat(covers, x, x, None, None, colorscale=grey, name="below the noise floor"))
@@ -68,7 +67,7 @@ def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, 
         edges = {"x0": layer - 0.5, "x1": layers - 0.5, "y0": layer - 0.5, "y1": layer + 0.5}
         figure.add_shape(type="rect", line={"color": look.accent, "width": 2.5}, **edges)
     rows = layer_axis(layers, "perturbed layer") | {"range": [layers - 0.4, -0.6]}
-    layout(figure, layer_axis(layers, "after layer"), rows, height=460)
+    layout(figure, layer_axis(layers, "after layer"), rows)
     columns = {"injection layer": i, "read layer": k, "drift left": drift, "below noise floor": hidden}
     finding = _left_said(left, drowned)
     return Chart("drift-matrix", "Drift remaining after each layer", figure, finding, pd.DataFrame(columns))
@@ -120,7 +119,7 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int, look: Pa
     table.insert(0, "injection layer", x)
     table["crossing size"] = cross
     finding = crossing_said([each.verdicts for each in lines], cross)
-    drawn = layout(figure, layer_axis(len(x), "perturbed layer"), rows, height=400)
+    drawn = layout(figure, layer_axis(len(x), "perturbed layer"), rows)
     return Chart("gain-by-size", "Does the size of the noise matter?", drawn, finding, table)
 
 
@@ -160,13 +159,14 @@ def _turns(verdicts: Sequence[str]) -> bool:
 
 
 def by_layer(
-    z: Array, names: Sequence[str], said: str, bar: dict, written: Array | None = None, room: float = 0.0
+    z: Array, names: Sequence[str], said: str, bar: dict, title: str, written: Array | None = None, room: float = 0.0
 ) -> go.Figure:
     """A row for each tensor of a layer, a column for each layer.
 
     Args:
         z: (layers, tensors).
         said: of `%{customdata[0]}`, the tensor, and `%{customdata[1]}`, the value as it is written.
+        title: what the colours say.
         written: (layers, tensors) instead of z; None: that itself.
         room: right of the last layer, in layers.
     """
@@ -178,7 +178,7 @@ def by_layer(
     )
     last = [name.rpartition(".")[-1] for name in called]
     rows = {"tickvals": np.arange(count), "ticktext": last, "range": [count - 0.4, -0.6], "showgrid": False}
-    return layout(figure, layer_axis(layers, "layer", room), rows, height=110 + 32 * count)
+    return layout(figure, layer_axis(layers, "layer", room), rows | {"title": title})
 
 
 def layer_table(values: Array, names: Sequence[str]) -> pd.DataFrame:

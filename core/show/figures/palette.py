@@ -8,6 +8,9 @@ import numpy as np
 
 from core.kinds import BASES
 
+SIZE = 12  # px of every word in a chart
+FONT = '"Source Sans", system-ui, sans-serif'
+
 
 @dataclass(frozen=True, kw_only=True)
 class Palette:
@@ -18,6 +21,8 @@ class Palette:
     undecided: str = "#8A8F98"
     accent: str  # the highlighted layer
     ink: str  # text and the strongest lines
+    soft: str  # text of axes
+    grid: str
     page: str  # what all lies on
     faint: str  # what stands behind
     family: tuple[str, str]  # ends of the shades that order lines of one family, such as sizes of noise
@@ -31,6 +36,8 @@ LIGHT = Palette(
     absorb="#0072B2",
     accent="#A63D7D",
     ink="#31333F",
+    soft="#565B66",
+    grid="#E3E5E9",
     page="#FFFFFF",
     faint="#C3C7CE",
     family=("#8CC7B5", "#0B5D4B"),
@@ -42,6 +49,8 @@ DARK = Palette(
     absorb="#4BA3DA",
     accent="#E78BC4",
     ink="#FAFAFA",
+    soft="#B4B8C0",
+    grid="#2B2F38",
     page="#0E1117",
     faint="#4A4F5A",
     family=("#3E7F70", "#A6E5D2"),

@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.show.figures.palette import LIGHT, Palette, see_through
+from core.show.figures.palette import FONT, LIGHT, SIZE, Palette, see_through
 from core.store.profiles import Profile
 from core.store.results import Array, Perturbed
 
 CELLS = 48  # layers whose cells are kept apart by lines
+TOP, BOTTOM = 28, 48  # px above a plot, for the title of its axis, and below, for the words of the other
+KEY = 48  # px above a plot that has a key or a colour scale there too
+HEIGHT = 440  # px of charts that stand beside each other
 DASHES = ("solid", "dash", "dot", "longdash", "dashdot", "longdashdot")
 
 
@@ -50,28 +53,32 @@ class InView:
         return self.profile.seeds(self.name)
 
 
-def layout(
-    figure: go.Figure, x: dict, y: dict, height: int = 380, right: int = 16, top: int = 12, legend: bool = False
-) -> go.Figure:
-    """The figure with its axes and room for labels, a legend only above, no box to zoom by accident while scrolling."""
-    alike, several = {"automargin": True, "zeroline": False}, "xaxis2" in figure.layout
+def layout(figure: go.Figure, x: dict, y: dict, height: int = HEIGHT, right: int = 16, top: int = KEY) -> go.Figure:
+    """The figure with its axes and room for labels; the title of the vertical one lies above it."""
+    above = {"text": y.get("title"), "x": 0, "xref": "container", "y": 1, "yref": "paper", "yanchor": "bottom"}
     whole = {
-        "xaxis": x | alike,
-        "yaxis": y | alike,
+        "xaxis": x,
+        "yaxis": y | {"title": None},
+        "title": above | {"pad": {"b": 12}},
         "height": height,
-        "margin": {"l": 8, "r": right, "t": top, "b": 8},
-        "showlegend": legend,
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        "hovermode": "closest",
-        "dragmode": False,
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 8, "r": right, "t": top, "b": BOTTOM},
         "uirevision": "keep",
     }
-    figure.update_layout(whole, overwrite=not several)  # to merge takes plotly thrice as long
-    if several:
-        figure.update_xaxes(alike)
-        figure.update_yaxes(alike)
+    return figure.update_layout(whole, overwrite="xaxis2" not in figure.layout)  # to merge takes plotly thrice as long
+
+
+def themed(figure: go.Figure, look: Palette) -> go.Figure:
+    """The figure in the type and the colours of live pictures, with no box to zoom by accident while scrolling."""
+    if figure.layout.template.layout.font.family != FONT:
+        small = {"font": {"size": SIZE}}
+        axis = {"gridcolor": look.grid, "linecolor": look.guide, "ticks": "", "ticklabelstandoff": 4}
+        axis |= {"title": small | {"standoff": 6}, "automargin": True, "zeroline": False}
+        text = {"family": FONT, "size": SIZE, "color": look.soft}
+        clear = dict.fromkeys(("paper_bgcolor", "plot_bgcolor"), "rgba(0,0,0,0)")
+        still = {"showlegend": False, "hovermode": "closest", "dragmode": False}
+        hover = {"bgcolor": look.page, "font": {"family": FONT, "color": look.ink}}
+        alike = {"font": text, "title": small, "xaxis": axis, "yaxis": axis, "hoverlabel": hover}
+        figure.layout.template = {"layout": alike | clear | still}
     return figure
 
 
@@ -131,10 +138,10 @@ def heat(z: Array, x: Array, y: Array, hover: str | None, bar: dict | None, **mo
     return go.Heatmap(z=z, x=x, y=y, **(usual | words | more))
 
 
-def colour_bar(title: str, **more: object) -> dict:
-    """A scale that lies above its heatmap."""
-    lying = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "thickness": 10, "ypad": 4}
-    return {"title": {"text": title, "side": "top", "font": {"size": 12}}} | lying | more
+def colour_bar(**more: object) -> dict:
+    """A scale that lies above its heatmap, beside the title of the vertical axis."""
+    lying = {"orientation": "h", "x": 0.93, "xanchor": "right", "y": 1.0, "yanchor": "bottom", "len": 0.62}
+    return lying | {"thickness": 8, "ypad": 0} | more
 
 
 def cells(x: Array, y: Array, hover: str, **more: object) -> go.Scatter:

@@ -15,10 +15,13 @@ from core.results import propagation
 from core.results.comparison import spearman
 from core.show.figures.axes import layer_axis, log_axis, ratio_axis
 from core.show.figures.drift import left_alone, unknown
+from core.show.figures.gain import name_lines
 from core.show.figures.labels import above
 from core.show.figures.palette import LIGHT, Palette, verdict_colour
 from core.show.figures.style import Chart, curve, here, layout, whiskers
 from core.store.results import Activation, Array, Perturbed
+
+HIGH = 520  # px of three plots above one another, and of what stands beside them
 
 
 def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, look: Palette = LIGHT) -> Chart:
@@ -37,7 +40,9 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
         figure.add_trace(curve(x, values, name, f"layer %{{x}}: {name} %{{y:.3g}}×", *style))
     here(figure, layer, look)
     rows = ratio_axis("factor up to the last layer", *lines.values()).drawn
-    layout(figure, layer_axis(len(x), "perturbed layer"), rows, height=420, legend=True)
+    layout(figure, layer_axis(len(x), "perturbed layer"), rows, height=HIGH)
+    pale, strong = look.family
+    name_lines(figure, lines, (strong, pale, look.ink, look.guide), look)
     finding = dilution_said(damage, stream, layer, left_alone(seeds, layer))
     table = pd.DataFrame({"injection layer": x} | lines)
     return Chart("dilution", "Is the gain only dilution?", figure, finding, table)
@@ -90,7 +95,7 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
         figure.update_yaxes(rangemode="tozero", row=row, col=1)
         above(figure, title, xref="x domain", yref=f"y{row if row > 1 else ''} domain", font={"size": 12})
     axis = layer_axis(layers, "perturbed layer")
-    layout(figure, axis, log_axis("", final[0]).drawn, height=520, top=28).update_xaxes(**(axis | {"title": None}))
+    layout(figure, axis, log_axis("", final[0]).drawn, HIGH).update_xaxes(**(axis | {"title": None}))
     figure.update_xaxes(title=axis["title"], row=3, col=1)
     columns = {"injection layer": np.arange(layers), "final drift": final[0], "KL, nats": kl[0]}
     columns |= {"KL 95% low": kl[1], "KL 95% high": kl[2], "KL below noise floor": lost}

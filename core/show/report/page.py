@@ -16,18 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import plotly.graph_objects as go
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from core.base.escape import legible
 from core.show.figures.palette import DARK, LIGHT, Palette
-from core.show.figures.style import Chart
+from core.show.figures.style import Chart, themed
 
 HERE = Path(__file__).parent
 STYLE = (HERE / "page.css").read_text(encoding="utf-8").strip()
 DRAW = (HERE / "page.js").read_text(encoding="utf-8").strip()
-FONT = "system-ui, sans-serif"
 TEMPLATES = Environment(
     loader=FileSystemLoader(HERE),
     autoescape=True,
@@ -75,17 +73,11 @@ def exhibit(draw: Callable[[Palette], Chart], note: str, prefix: str, of: str) -
         of: what its title names in brackets.
     """
     light, dark = draw(LIGHT), draw(DARK)
-    looks = {"light": _themed(light.figure, LIGHT), "dark": _themed(dark.figure, DARK)}
+    drawn = {"light": themed(light.figure, LIGHT), "dark": themed(dark.figure, DARK)}
+    looks = {name: json.loads(figure.to_json()) for name, figure in drawn.items()}
     numbers = table([light.table.columns, *light.table.itertuples(index=False)])
     name = re.sub(r"[^\w.]+", "-", f"{prefix} {of} {light.name}")
     return Exhibit(name, f"{light.title} ({of})", light.finding, looks, numbers, note)
-
-
-def _themed(figure: go.Figure, look: Palette) -> dict[str, Any]:
-    """A figure's JSON with the colours of text and grid, which charts leave to their page."""
-    axis = {"gridcolor": look.faint, "linecolor": look.guide, "color": look.ink, "zerolinecolor": look.guide}
-    theme = {"font": {"family": FONT, "color": look.ink, "size": 13}, "xaxis": axis, "yaxis": axis}
-    return json.loads(figure.update_layout(template=go.layout.Template(layout=theme)).to_json())
 
 
 def table(rows: Iterable[Iterable[object]]) -> Table:

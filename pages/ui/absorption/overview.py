@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from core.base.formats import capital, gain, per_cent, ratio
 from core.show import figures
 from core.show.figures import axes
@@ -14,18 +12,17 @@ from core.store.results import Array
 from pages.ui import frame
 from pages.ui.live import figure
 
+HEIGHT = 284  # px: it ends on a laptop's first screen, and a row of the map beside it is high enough to be clicked
 WITH, WITHOUT = "with the first token", "without the first token"
 KEY = (*figure.DECIDED, figure.Key("undecided", "block", "undecided"))
 
 
-def gains(profile: Profile, name: str, other: str | None, statistic: str, layer: int) -> pd.DataFrame:
+def gains(profile: Profile, name: str, other: str | None, statistic: str, layer: int, file: str) -> None:
     """Gain of every layer, coloured by verdict, with the layer that all charts highlight under the finger.
 
     Args:
         other: the same perturbation at the other positions, drawn as a line; None where it was not measured there.
-
-    Returns:
-        The numbers behind it.
+        file: the name of the file of its numbers.
     """
     line = figures.line(name, profile.seeds(name), statistic)
     included = getattr(profile.perturbations[name], "positions", "all") == "all"
@@ -33,8 +30,8 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
     if other is not None:
         beside = figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic)
     found = findings.of_perturbation(profile, name)
-    frame.live(gain_bars(line, figures.STATISTICS[statistic], layer, found, beside))
-    return table([line] if beside is None else [line, beside])
+    numbers = table([line] if beside is None else [line, beside])
+    frame.live(gain_bars(line, figures.STATISTICS[statistic], layer, found, beside), table=numbers, file=file)
 
 
 def gain_bars(
@@ -70,7 +67,7 @@ def gain_bars(
         key=(*KEY, *([figure.Key("ink", "line", beside.name)] if beside is not None else [])),
         foot=1.0,
         x="perturbed layer",
-        height=212,
+        height=HEIGHT,
         first=True,
     )
 

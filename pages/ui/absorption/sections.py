@@ -16,11 +16,11 @@ from core.show import figures, words
 from core.show.figures import Chart
 from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, ChartRow
 from core.show.figures.charts import GROUPS as CHARTED
-from core.show.figures.style import InView
+from core.show.figures.style import KEY, TOP, InView
 from core.show.words import findings
 from core.store.profiles import Profile
 from pages.ui import form, frame, subject, view
-from pages.ui.absorption import checkpoint_diff
+from pages.ui.absorption import checkpoint_diff, overview
 
 GROUPS = {name: rows for name, rows in CHARTED.items() if name != GLANCE}  # those of a glance stand at the top
 WITH_STATISTIC = GAIN  # the group that asks how gains are averaged
@@ -29,7 +29,7 @@ ABOUT_STATISTICS = (
     "geometric mean."
 )
 SCROLLED = 430  # px of the table of verdicts
-MAP_HEIGHT = 350  # px: it ends on a laptop's first screen, and a row of 30 layers is high enough to be clicked
+MAP_HEIGHT = KEY - TOP + overview.HEIGHT
 
 
 def statistic(drawn: bool) -> str:
@@ -72,27 +72,23 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
         st.table(verdicts(asked.profile), height=SCROLLED, hide_index=True, alt=alt)  # a grid would cut the sentences
 
 
-def chart(row: ChartRow, asked: InView, prefix: str, brief: bool = False) -> None:
-    """A chart, or what to measure to have it.
-
-    Args:
-        brief: it stands beside the page's first picture, with a heading as small.
-    """
+def chart(row: ChartRow, asked: InView, prefix: str) -> None:
+    """A chart, or what to measure to have it."""
     try:
-        drawn = _drawn(row, asked, MAP_HEIGHT if brief else None)
+        drawn = _drawn(row, asked)
     except UserError as lacking:
-        st.header(row.question, anchor=False)
+        st.markdown(f"**{row.question}**")
         st.info(plain(sentence(lacking)))
         return
-    frame.show(drawn, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None, brief=brief)
+    frame.show(drawn, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None, brief=True)
 
 
 @lru_cache(maxsize=96)
-def _drawn(row: ChartRow, asked: InView, height: int | None) -> Chart:
+def _drawn(row: ChartRow, asked: InView) -> Chart:
     """A chart, drawn once for all runs of the page and all readers of the same view."""
     drawn = row.draw(asked)
-    if height:
-        drawn.figure.update_layout(height=height)
+    if row.group == GLANCE:
+        drawn.figure.layout.height = MAP_HEIGHT
     return drawn
 
 

@@ -36,6 +36,7 @@ SHUFFLES = 5  # curves of them
 DECIMALS = 4  # of sparsities, of which the first three are written and drawn
 SAYS = "**{{now}}** predicted perplexity, 90 % interval [{{low}}, {{high}}]. {{change}} {}."
 IDLE = "Drag a bar, or press arrow keys: the other layers make up for it."
+HEAD = 128  # px of words over this picture and that of targets, whose plots stand level
 PER_LINEAR = "Point at a layer to read its numbers. With a budget per linear no layer is set by hand."
 UNKNOWN = "Nothing is predicted: a layer is pruned beyond the largest sparsity that was measured alone."
 
@@ -146,6 +147,8 @@ def _picture(
         ],
         foot=request.target,
         height=230 if found else 300,
+        head=HEAD if found else 0,
+        right=64 if found else 14,
         idle=IDLE if hand else PER_LINEAR,
         first=True,
     )

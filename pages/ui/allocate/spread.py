@@ -152,9 +152,9 @@ def race(
     studies.badge(study)
     left, right = st.columns(2, gap="large")
     with left:
-        frame.show(costs, prefix, "finish")
+        frame.show(costs, prefix, "finish", brief=True)
     with right:
-        frame.show(lanes, prefix, "lanes")
+        frame.show(lanes, prefix, "lanes", brief=True)
 
 
 @lru_cache(maxsize=128)

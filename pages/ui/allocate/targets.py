@@ -19,6 +19,7 @@ from core.show.figures import Palette, axes
 from core.show.figures.palette import colour
 from pages.ui import frame, view
 from pages.ui.allocate import spread
+from pages.ui.allocate.picture import HEAD
 from pages.ui.allocate.settings import TARGETS
 from pages.ui.live import figure
 
@@ -60,7 +61,8 @@ def _picture(mine: AllocationRequest, found: Anchors, look: Palette) -> figure.F
         ],
         key=[figure.Key(tone, "line", name) for name, tone in zip(names, asked.values(), strict=True)],
         x="target sparsity, %",
-        height=200,
+        height=230,
+        head=HEAD,
         first=True,
     )
 

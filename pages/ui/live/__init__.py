@@ -16,6 +16,7 @@ import numpy as np
 import streamlit as st
 
 from core.show.figures import Palette
+from core.show.figures.palette import FONT, SIZE
 from pages.ui.serving import address
 
 STYLE = (Path(__file__).parent / "live.css").read_text("utf-8")
@@ -37,7 +38,6 @@ def draw(
     look: Palette,
     moved: Callable[[dict[str, int]], None],
     drawn: Callable[[], None] | None = None,
-    answered: Callable[[object], None] = lambda _: None,
 ) -> None:
     """Draw a picture.
 
@@ -46,20 +46,16 @@ def draw(
         look: its colours, which styles know by their names.
         moved: called with what the reader chose, once it is let go.
         drawn: called once when the picture stands in the browser.
-        answered: called with the answer to a question of the picture.
     """
 
-    def told(event: str) -> object:
-        return getattr(st.session_state.get(key), event, None)  # None where the reader has left for another page
-
     def keep() -> None:
-        chosen = told("moved")
+        chosen = getattr(st.session_state.get(key), "moved", None)  # None where the reader has left for another page
         known = isinstance(chosen, dict) and chosen.keys() == choices.keys()
         if known and all(type(at) is int and at in choices[name][1] for name, at in chosen.items()):
             moved(chosen)
 
     scale = ", ".join(f"{colour} {place:.0%}" for place, colour in look.diverging)  # as the stops of a gradient
-    colours = {**vars(look), "scale": scale}
+    colours = {**vars(look), "scale": scale, "font": FONT, "size": f"{SIZE}px"}
     state = {name: at for name, (at, _) in choices.items()}
     waits = st.session_state["view"].waits
     waits |= {key} if drawn else set()
@@ -68,7 +64,6 @@ def draw(
         data={**data, "state": state, "colours": colours, "waiting": key in waits},
         on_moved_change=keep,
         on_drawn_change=drawn or (lambda: None),
-        on_answered_change=lambda: answered(told("answered")),
     )
 
 

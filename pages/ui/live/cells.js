@@ -1,30 +1,29 @@
-// Layers by tokens, the output at the top: cells on a canvas, for there may be two thousand, and what stands around.
-import { clamp, digits, mix, path, reach } from "./numbers.js"
+// Layers by tokens, the output at the top: cells, and what stands around.
+import { clamp, mix, reach } from "./numbers.js"
 import { tone } from "./plot.js"
 /** @import { Paint } from "./dom.js" */
-/** @import { Seen } from "./answer.js" */
+/** @import { Seen } from "./lab.js" */
 /** @typedef {ReturnType<typeof placed>} Place */
 
 const TALL = 285 // px of all layers, where words lie flat enough
 const FLAT = 52 // px of such words
 const TOP = 30 // px above them, for the mark of the first token and the predictions that change
-const LEFT = 34 // px for the numbers of layers
+const [LEFT, RIGHT] = [34, 8] // px for the numbers of layers, and after the last token
 const TILT = 38 // degrees of words that are wider than their column
 const LINE = 12 // px of a line of words
-export const GROUPS = ["back", "rows", "strip", "marks", "labels", "front"]
+export const GROUPS = ["back", "cells", "rows", "marks", "labels", "front"]
 
 /** Where everything lies, in px; `widest` is the widest word's.
  * @param {number} width @param {number} layers @param {number} tokens @param {number} widest */
 export function placed(width, layers, tokens, widest) {
-  const right = width < 480 ? 46 : 64
-  const across = (width - LEFT - right) / tokens
+  const across = (width - LEFT - RIGHT) / tokens
   const turn = widest + 4 <= across ? 0 : across >= 16 ? TILT : 90 // degrees
   const below = turn ? Math.min(104, 14 + widest * Math.sin((turn * Math.PI) / 180)) : 24
   const tall = TALL - Math.max(0, below - FLAT) // all of it stays on the screen
   const row = tall / layers
   return {
     width, layers, tokens, across, row, turn, left: LEFT, top: TOP, floor: TOP + tall, height: TOP + tall + below,
-    edge: LEFT + tokens * across, strip: right - 18,
+    edge: LEFT + tokens * across,
     x: (/** @type {number} */ token) => LEFT + (token + 0.5) * across,
     y: (/** @type {number} */ layer) => TOP + (layers - 0.5 - layer) * row,
   }
@@ -36,34 +35,24 @@ export function cellAt(at, x, y) {
   return { token, layer: at.layers - 1 - Math.floor((y - TOP) / at.row), inside: token >= 0 && token < at.tokens }
 }
 
-/** Draw the cells that the wave has reached, and dots where nothing arrived.
- * @param {HTMLCanvasElement} canvas @param {Place} at @param {Seen} seen @param {number} front
+/** The cells that the wave has reached, and dots where nothing arrived.
+ * @param {Paint} paint @param {Place} at @param {Seen} seen @param {number} front
  * @param {Record<string, any>} colours */
-export function cells(canvas, at, { hit, layer }, front, colours) {
-  const [sharp, tall] = [window.devicePixelRatio || 1, at.floor + 2]
-  const [width, height] = [at.width, tall].map((length) => Math.round(length * sharp))
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height })
-  canvas.style.height = `${tall}px`
-  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"))
-  pen.setTransform(sharp, 0, 0, sharp, 0, 0)
-  pen.clearRect(0, 0, at.width, tall)
+export function cells(paint, at, { hit, layer }, front, colours) {
   for (let k = 0; k < at.layers; k++)
     for (let t = 0; t < at.tokens; t++) {
       const ratio = k < layer ? null : hit.ratio[k - layer][t]
       const shown = ratio ? clamp(front - k + 1, 0, 1) : 0
-      const [x, y] = [at.x(t), at.y(k)]
-      if (shown < 1) {
-        Object.assign(pen, { globalAlpha: 0.55, fillStyle: colours.faint })
-        pen.fillRect(x - 0.75, y - 0.75, 1.5, 1.5)
+      const [cx, cy] = [at.x(t), at.y(k)]
+      if (!ratio || !shown) {
+        paint(`cells/none-${k}-${t}`, "circle", { cx, cy, r: 0.75, fill: colours.faint })
+        continue
       }
-      if (!ratio || !shown) continue
       const size = (0.3 + 0.7 * clamp((Math.log2(ratio) + 3) / 3, 0, 1)) * (0.4 + 0.6 * shown)
-      const [wide, high] = [at.across, at.row].map((room) => Math.max(2, (room - 1.5) * size))
-      const fillStyle = k === layer ? colours.accent : mix(colours.diverging, reach(ratio))
-      Object.assign(pen, { globalAlpha: shown, fillStyle })
-      pen.beginPath()
-      pen.roundRect(x - wide / 2, y - high / 2, wide, high, Math.min(2.5, high / 3))
-      pen.fill()
+      const [width, height] = [at.across, at.row].map((room) => Math.max(2, (room - 1.5) * size))
+      const place = { x: cx - width / 2, y: cy - height / 2, width, height, rx: Math.min(2.5, height / 3) }
+      const fill = k === layer ? colours.accent : mix(colours.diverging, reach(ratio))
+      paint(`cells/cell-${k}-${t}`, "rect", { ...place, fill, "fill-opacity": shown })
     }
 }
 
@@ -108,25 +97,4 @@ export function surroundings(paint, at, { answer, hit, layer }, { token, front, 
     const lie = { transform: `translate(${x} ${y}) rotate(${-at.turn})`, "text-anchor": at.turn ? "end" : "middle" }
     paint(`labels/token-${t}`, "text", { ...look, ...lie }, word)
   })
-}
-
-/** The mean over damaged tokens, beside the rows that it is of.
- * @param {Paint} paint @param {Place} at @param {Seen} seen @param {number} front */
-export function means(paint, at, { answer, hit, layer }, front) {
-  const [from, middle] = [at.edge + 10, { "text-anchor": "middle" }]
-  const x = (/** @type {number} */ ratio) => from + reach(ratio) * at.strip
-  const one = { x1: x(1), x2: x(1), y1: TOP, y2: at.floor, stroke: tone("guide"), "stroke-dasharray": "2 3" }
-  paint("strip/one", "line", one)
-  paint("labels/one", "text", { x: x(1), y: at.floor + 14, ...middle }, "1×")
-  const shown = hit.mean.slice(0, Math.floor(Math.min(at.layers - 1, front)) - layer + 1)
-  const line = { fill: "none", stroke: tone("ink"), "stroke-width": 1.75, "stroke-linejoin": "round" }
-  const d = path(shown.map((mean, n) => (mean ? [x(mean), at.y(layer + n)] : null)))
-  paint("strip/path", "path", { ...line, d })
-  const ratio = shown.at(-1)
-  if (!ratio) return
-  const sure = Math.abs(Math.log(ratio)) > answer.band
-  const [y, fill] = [at.y(layer + shown.length - 1), tone(sure ? (ratio > 1 ? "amplify" : "absorb") : "ink")]
-  paint("strip/end", "circle", { cx: x(ratio), cy: y, r: 4, fill })
-  const end = { class: "end", x: clamp(x(ratio), from + 14, from + at.strip - 10), y: y - 9, ...middle, fill }
-  paint("front/end", "text", end, `${digits(ratio)}×`)
 }

@@ -1,7 +1,7 @@
-// Sliders, choices and boxes to tick over the stops that Python names; each holds one entry of a picture's state.
+// Sliders and choices over the stops that Python names; each holds one entry of a picture's state.
 import { make } from "./dom.js"
 /** @import { Picture } from "./runtime.js" */
-/** @typedef {{name: string, label: string, stops: string[], kind?: "slider" | "choice" | "check",
+/** @typedef {{name: string, label: string, stops: string[], kind?: "slider" | "choice",
  *   marks?: [number, string][], spoken?: string[], hidden?: boolean, disabled?: boolean, value?: number}} Control
  *   `marks`: stops with a word below the slider; `spoken`: what a screen reader says of a stop, where it says more;
  *   `value`: what is shown instead of the state's */
@@ -25,7 +25,7 @@ export class Controls {
       boxes[n].hidden = Boolean(hidden)
       for (const input of boxes[n].querySelectorAll("input")) {
         input.disabled = Boolean(disabled) || input.max === "0"
-        if (input.type !== "range") input.checked = at === (input.type === "radio" ? Number(input.value) : 1)
+        if (input.type === "radio") input.checked = at === Number(input.value)
         else Object.assign(input, { value: at, ariaValueText: spoken?.[at] ?? stops[at] })
       }
       boxes[n].querySelector(".value")?.replaceChildren(stops[at])
@@ -39,8 +39,7 @@ export class Controls {
     if (known?.wanted === wanted) return known.box
     const box = MAKERS[control.kind ?? "slider"](control)
     box.oninput = ({ target }) => {
-      const { type, checked, value } = /** @type {HTMLInputElement} */ (target)
-      this.picture.move({ [control.name]: Number(type === "checkbox" ? checked : value) })
+      this.picture.move({ [control.name]: Number(/** @type {HTMLInputElement} */ (target).value) })
     }
     box.onchange = () => this.picture.settle()
     this.#made.set(control.name, { wanted, box })
@@ -70,8 +69,5 @@ const MAKERS = {
     })
     const about = { className: `control ${name}`, "data-mark": `control-${name}` }
     return make("fieldset", about, make("legend", {}, label), make("div", "options", ...options))
-  },
-  check({ name, label }) {
-    return make("label", "control check", make("input", { type: "checkbox", className: name }), label)
   },
 }

@@ -3,14 +3,14 @@
 import { Controls } from "./controls.js"
 import { make, Painter, vector } from "./dom.js"
 import { pinned, predicted } from "./hand.js"
-import { clamp, path, rowOf, share, significant } from "./numbers.js"
+import { clamp, path, rowOf, significant } from "./numbers.js"
 import { EDGE, GROUPS, Plot, tone } from "./plot.js"
 import { mounted, Picture } from "./runtime.js"
 import { fill, filled, Lights, write } from "./sentences.js"
 /** @import { Control } from "./controls.js" */
 /** @import { Curves } from "./hand.js" */
 /** @import { Axis } from "./numbers.js" */
-/** @import { Properties } from "./dom.js" */
+/** @import { Paint, Properties } from "./dom.js" */
 /** @import { State } from "./runtime.js" */
 /** @typedef {{by: "frame" | "layer" | "both" | "nothing" | "bar", table: any[]}} Slot words of frame, layer, or both */
 /** @typedef {{values: (number | null)[][], tones: string[][] | null, tone: string, base: number[] | null, edge: string,
@@ -23,12 +23,14 @@ import { fill, filled, Lights, write } from "./sentences.js"
  *   curves: [number[], Numbers, string][], marks: [number, number, string][]}} Gauge one of every frame */
 /** @typedef {{values: Numbers, low: Numbers, high: Numbers, says: string, beside: number, changes: string[],
  *   unknown: string}} Hero */
-/** @typedef {{question: string, options: Record<string, string>}} Ask */
 /** @typedef {import("./runtime.js").Data & {layers: number, title: string, finding: string, says: string, idle: string,
  *   lead: string, notes: Slot[], slots: Record<string, Slot>, y: Axis | Axis[], x: string, foot: number | null,
  *   height: number, pick: Control | null, controls: Control[], bars: Bars | null, lines: Line[], hero: Hero | null,
- *   gauge: Gauge | null, hand: Hand | null, key: [string, string, string][], ask: Ask | null, first: boolean}} Data */
+ *   gauge: Gauge | null, hand: Hand | null, key: [string, string, string][], head: number, right: number,
+ *   first: boolean}} Data */
 
+/** @type {Record<string, string>} */
+const SHAPES = { line: "━", dash: "┅", block: "■", outline: "□", arrow: "↕", dot: "●" }
 const REACH = 16 // px from the end of a bar, where it is taken
 
 /** @extends {Picture<Data>} */
@@ -37,10 +39,9 @@ class Figure extends Picture {
   says = make("p", { className: "says", ariaLive: "polite" })
   svg = vector("svg", { role: "img", preserveAspectRatio: "none" })
   key = make("div", { className: "key", ariaHidden: "true" })
-  ask = make("div", "ask")
-  told = make("div", "told")
+  told = make("div", "notes")
   panel = make("div", "controls")
-  picture = make("div", "picture", this.panel, this.says, this.svg, this.key)
+  picture = make("div", "picture", this.says, this.key, this.svg, this.panel)
   controls = new Controls(this, this.panel)
   painter = new Painter(this.svg, GROUPS)
   lights = new Lights(this.root, (event) => this.under(event))
@@ -52,7 +53,7 @@ class Figure extends Picture {
   reserved = ""
 
   build() {
-    this.root.append(this.lead, make("div", "stage", this.picture, make("div", "notes", this.ask, this.told)))
+    this.root.append(this.lead, make("div", "stage", this.picture, this.told))
     const step = (/** @type {PointerEvent} */ event) => this.data.hand ? this.grab(event) :
       this.data.pick && { [this.data.pick.name]: clamp(this.under(event), 0, this.data.layers - 1) }
     this.svg.onkeydown = (event) => this.press(event)
@@ -65,19 +66,12 @@ class Figure extends Picture {
   }
 
   renew() {
-    const { ask, first, hand, notes, pick } = this.data
+    const { first, gauge: gauged, hand, head, hero, notes, pick } = this.data
     this.reserved = ""
     this.svg.setAttribute("role", hand ? "application" : "img")
     this.svg.tabIndex = hand ? 0 : -1
-    const looks = { first, noted: !first && (notes.length > 0 || ask), picks: pick }
+    const looks = { first, gauged, head, hero, noted: !first && notes.length > 0, picks: pick }
     for (const [name, is] of Object.entries(looks)) this.root.classList.toggle(name, Boolean(is))
-    this.ask.hidden = !ask
-    if (!ask) return
-    const [question, type] = [make("p", "question"), "button"]
-    write(question, ask.question)
-    const answers = Object.entries(ask.options).map(([value, text]) =>
-      make("button", { type, onclick: () => this.tell("answered", value) }, text))
-    this.ask.replaceChildren(question, make("div", "answers", ...answers))
   }
 
   /** Layer under a pointer. @param {PointerEvent} event */
@@ -159,25 +153,26 @@ class Figure extends Picture {
     const height = data.height + (data.gauge?.height ?? 0)
     this.svg.style.height = `${height}px`
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`)
+    this.panel.style.setProperty("--right", `${data.right}px`)
     this.painter.draw((paint) => {
-      this.plot = new Plot(paint, Array.isArray(data.y) ? data.y[frame] : data.y, data.layers, width, data.height)
+      const [axis, floor] = [Array.isArray(data.y) ? data.y[frame] : data.y, data.height - EDGE.bottom]
+      this.plot = new Plot(paint, axis, data.layers, [EDGE.left, width - data.right], [EDGE.top, floor])
       this.plot.axes(data.x, data.foot)
       if (this.picked !== null) this.plot.pin(this.picked)
       if (data.bars) this.bars(data.bars)
-      data.lines.forEach((line, n) => (line.points ? this.measured(line, n) : this.line(line, n)))
-      if (data.gauge) gauge(this.plot, data.gauge, frame, this.cost[0] ?? data.gauge.values[frame], data.height)
+      data.lines.forEach((line, n) => this.line(line, n))
+      const now = this.cost[0] ?? data.gauge?.values[frame] ?? null
+      if (data.gauge) gauge(paint, data.gauge, frame, now, data.height, width - data.right)
     })
-    this.hero(data.hero)
+    if (data.hero) this.hero(data.hero)
     this.controls.show(data.pick ? [data.pick, ...data.controls] : data.controls)
     this.write(width)
     this.speak()
     this.lights.again()
   }
 
-  /** The number that the picture is about, in place of a first sentence. @param {Hero | null} hero */
+  /** The number that the picture is about, in place of a first sentence. @param {Hero} hero */
   hero(hero) {
-    this.root.classList.toggle("hero", Boolean(hero))
-    if (!hero) return
     const [now, low, high] = this.cost
     if (now === null || low === null || high === null) return write(this.lead, hero.unknown)
     const change = now / hero.beside - 1
@@ -208,7 +203,7 @@ class Figure extends Picture {
   }
 
   /** @param {Line} line @param {number} n */
-  line({ values, tone: name, dash, bundle, mark, ends }, n) {
+  line({ values, tone: name, dash, bundle, mark, ends, points }, n) {
     const { plot, frame, data } = this
     const table = values[frame]
     const apart = Array.isArray(table[0]) // a line for each layer that may be picked, which begins there
@@ -218,23 +213,16 @@ class Figure extends Picture {
       const thin = { stroke: tone("faint"), "stroke-width": 1, "data-mark": `layer-${layer} layers` }
       if (layer !== first) plot.line(`bundle/${n}-${layer}`, table[layer], thin)
     }
-    const look = { stroke: tone(name), "stroke-dasharray": dash ? "5 5" : "none" }
-    plot.line(`lines/${n}`, shown, { ...look, "data-mark": `${mark} layer-${first} layers` })
-    for (const end of mark ? [0, 1] : [0]) {
-      const [id, layer] = [end ? "end" : "start", end ? last : first]
-      const [cx, cy, known] = [plot.x(layer), plot.y(shown[layer]), { "data-mark": mark && `${mark}-${id}` }]
-      plot.paint(`front/${n}-${id}`, "circle", { cx, cy, r: 4, fill: tone(name), ...known })
+    const look = { stroke: tone(name), "stroke-dasharray": dash ? "5 5" : "none", "stroke-width": points ? 2 : 3 }
+    plot.line(`lines/${n}`, shown, points ? look : { ...look, "data-mark": `${mark} layer-${first} layers` })
+    /** @type {[number, number, string][]} */ const dots = points?.map(([at, value]) => [at, value, ""]) ??
+      (mark ? [[first, shown[first], "start"], [last, shown[last], "end"]] : [[first, shown[first], "start"]])
+    dots.forEach(([layer, value, id], at) => {
+      const [cx, cy, known] = [plot.x(layer), plot.y(value), { "data-mark": mark && `${mark}-${id}` }]
+      plot.paint(`front/${n}-${at}`, "circle", { cx, cy, r: 4, fill: tone(name), ...known })
       const more = { class: "end", ...known }
-      if (ends[end]) plot.write(`${n}-${id}`, cx, cy - 10, this.word(ends[end]), end ? "end" : "middle", more)
-    }
-  }
-
-  /** A curve of numbers with those that were measured. @param {Line} line @param {number} n */
-  measured({ values, tone: name, points }, n) {
-    const { plot, frame } = this
-    plot.line(`lines/${n}`, values[frame], { stroke: tone(name), "stroke-width": 2 })
-    points?.forEach(([layer, value], at) =>
-      plot.paint(`front/${n}-${at}`, "circle", { cx: plot.x(layer), cy: plot.y(value), r: 3.5, fill: tone(name) }))
+      if (ends[at]) plot.write(`${n}-${id}`, cx, cy - 10, this.word(ends[at]), at ? "end" : "middle", more)
+    })
   }
 
   /** What a slot says now. @param {string} name */
@@ -252,7 +240,7 @@ class Figure extends Picture {
     const { lead, key, notes } = this.data
     this.key.replaceChildren(...key.map(([name, shape, text]) => {
       const said = text.replace(/\{(\w+)\}/g, (_, slot) => this.word(slot))
-      const sample = make("i", `sample ${shape}`)
+      const sample = make("i", {}, SHAPES[shape])
       sample.style.color = tone(name)
       return make("span", { hidden: !said }, sample, said)
     }))
@@ -263,14 +251,17 @@ class Figure extends Picture {
     this.reserved = String(width)
   }
 
-  // The longest sentence that there is: the plot stays under the finger.
+  // The longest sentence that there is: the plot stays under the finger, and level with the one beside it.
   reserve() {
-    const { says, slots, layers } = this.data
+    const { says, slots, layers, head } = this.data
     const longest = (/** @type {string} */ name) =>
       [layers - 1, ...(slots[name]?.table.flat() ?? [])].map(String).reduce((a, b) => (b.length > a.length ? b : a))
     this.says.style.minHeight = ""
     write(this.says, filled(says, longest))
     this.says.style.minHeight = `${this.says.offsetHeight}px`
+    this.svg.style.marginTop = ""
+    const above = this.svg.getBoundingClientRect().top - this.root.getBoundingClientRect().top
+    this.svg.style.marginTop = `${Math.max(0, head - above)}px`
   }
 
   speak() {
@@ -282,35 +273,33 @@ class Figure extends Picture {
 }
 
 /** The number that the frames lead to, over all frames, with a dot at the one shown.
- * @param {Plot} plot @param {Gauge} gauge @param {number} frame @param {number | null} now @param {number} tall */
-function gauge(plot, { y: axis, values, zero, points, band, curves, marks, height }, frame, now, tall) {
-  const [top, floor, wide] = [tall + 30, tall + height - 6, plot.end - EDGE.left - 16]
-  const x = (/** @type {number} */ n) => EDGE.left + 8 + (n / (values.length - 1)) * wide
-  const y = (/** @type {number} */ value) => floor - share(axis, value) * (floor - top)
-  /** @param {Numbers} numbers @param {number[] | null} at @returns {([number, number] | null)[]} */
-  const places = (numbers, at = null) =>
-    numbers.map((value, n) => (value === null ? null : [x(at ? at[n] : n), y(value)]))
+ * @param {Paint} paint @param {Gauge} gauge @param {number} frame @param {number | null} now
+ * @param {number} tall where it begins @param {number} end */
+function gauge(paint, { y: axis, values, zero, points, band, curves, marks, height }, frame, now, tall, end) {
+  const [first, last] = [EDGE.left + 8, end - 8] // as a slider's ends
+  const half = (last - first) / (values.length - 1) / 2
+  const plot = new Plot(paint, axis, values.length, [first - half, last + half], [tall + 30, tall + height - 6])
   plot.write("gauge", 0, tall + 18, axis.title)
-  axis.ticks.forEach(([value, text], n) => plot.tick(`gauge-${n}`, y(value), text))
-  const guide = { y1: top, y2: floor, stroke: tone("guide"), "stroke-dasharray": "3 3" }
-  if (zero !== null) plot.paint("grid/zero", "line", { x1: x(zero), x2: x(zero), ...guide })
+  axis.ticks.forEach(([value, text], n) => plot.tick(`gauge-${n}`, plot.y(value), text))
+  const guide = { y1: plot.top, y2: plot.floor, stroke: tone("guide"), "stroke-dasharray": "3 3" }
+  if (zero !== null) paint("grid/zero", "line", { x1: plot.x(zero), x2: plot.x(zero), ...guide })
+  const [low, high] = band.map((numbers) => plot.places(numbers).filter(Boolean))
+  const shade = { fill: tone("accent"), "fill-opacity": 0.18 }
+  if (low) paint("bars/band", "path", { d: path([...low, ...high.reverse()]), ...shade })
   /** @type {[number, string][]} */ const names = []
-  const around = band.flatMap((end, n) => (n ? places(end).reverse() : places(end))).filter(Boolean)
-  plot.paint("bars/band", "path", { d: path(around), fill: tone("accent"), "fill-opacity": 0.18 })
   curves.forEach(([at, numbers, text], n) => {
-    const look = { fill: "none", stroke: tone("undecided"), "stroke-width": 1 }
-    plot.paint(`bundle/gauge-${n}`, "path", { d: path(places(numbers, at)), ...look })
-    const end = text && numbers.at(-1)
-    if (end) names.push([y(end) - 4, text])
+    plot.line(`bundle/gauge-${n}`, numbers, { stroke: tone("undecided"), "stroke-width": 1 }, at)
+    if (text) names.push([plot.y(Number(numbers.at(-1))) + 4, text])
   })
   names.sort(([a], [b]) => a - b).reduce((above, [at, text], n) => {
-    plot.write(`curve-${n}`, plot.end - 8, Math.max(at, above + 12), text, "end")
-    return Math.max(at, above + 12)
-  }, top)
-  plot.paint("lines/gauge", "path", { d: path(places(values)), fill: "none", stroke: tone("ink"), "stroke-width": 2 })
+    const y = Math.max(at, above + 13)
+    plot.write(`curve-${n}`, end, y, text)
+    return y
+  }, 0)
+  plot.line("lines/gauge", values, { stroke: tone("ink"), "stroke-width": 2 })
   /** @param {string} mark @param {number} n @param {number | null} value @param {Properties} look */
-  const dot = (mark, n, value, look) =>
-    value && plot.paint(`front/${mark}`, "circle", { cx: x(n), cy: y(value), r: 4, "data-mark": mark, ...look })
+  const dot = (mark, n, value, look) => value &&
+    paint(`front/${mark}`, "circle", { cx: plot.x(n), cy: plot.y(value), r: 4, "data-mark": mark, ...look })
   dot("gauge", frame, now, { r: 7, fill: tone("accent") })
   points.forEach((n) => dot(`gauge-${n}`, n, values[n], { fill: tone("ink") }))
   marks.forEach(([n, value, name], at) => dot(`measured-${at}`, n, value, { fill: tone(name) }))

@@ -147,15 +147,6 @@ def fixed(said: str) -> Slot:
     return Slot("nothing", [said])
 
 
-@dataclass(frozen=True)
-class Ask:
-    """A question with buttons, to be answered before the answer is shown."""
-
-    question: str
-    options: Mapping[str, str]  # answer -> what its button says
-    answered: Callable[[str], None]  # what an answer changes
-
-
 class Key(NamedTuple):
     """An entry of the legend, hidden where it says nothing; the text may name slots in braces."""
 
@@ -204,10 +195,11 @@ class Figure:
     foot: float | None = None  # where bars begin, and the line that is drawn strong
     x: str = "layer"
     height: int = 240  # px, axes included
+    right: int = 14  # px beside its plots, for the names of curves
+    head: int = 0  # px above that for words, the same for pictures beside each other
     lead: str = ""  # what stands above all, with slots in braces
     idle: str = ""  # the sentence above where no layer is picked or pointed at
     notes: Sequence[Slot] = ()  # what stands beside the picture, or below it where there is no room
-    ask: Ask | None = None
     first: bool = False  # the picture comes before its words and controls, as that of a chart beside it
 
     @cached_property
@@ -237,10 +229,6 @@ def draw(
             value = controls[name].values[at]
             st.session_state.update(value if isinstance(value, Mapping) else {name: value})
 
-    def answered(answer: object) -> None:
-        if shown.ask and answer in shown.ask.options:
-            shown.ask.answered(answer)
-
     known = {each.name: (each.index, range(len(each.stops))) for each in controls.values()} | hand
     stops = known | {name: (stop, known[name][1]) for name, stop in (at or {}).items()}
-    live.draw(COMPONENT, f"figure-{shown.name}", {"fixed": shown.text}, stops, look, moved, drawn, answered)
+    live.draw(COMPONENT, f"figure-{shown.name}", {"fixed": shown.text}, stops, look, moved, drawn)

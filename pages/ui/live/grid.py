@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from core.ask.lab import MOST_TOKENS
-from core.plan.gains import BAND
 from core.show.figures import Palette
 from core.show.lessons import sentence as lessons
 from core.show.lessons.sentence import Hit
@@ -49,15 +48,15 @@ WORDS = {
     "pause": "Pause",
     "wave": "{word} the wave",
     "space": "{word} (space)",
-    "back": "One layer back",
-    "on": "One layer on",
     "enters": "enters",
     "reached": "layer {layer}: {said}",
     "kind": "What is done to the layer",
     "tokens": "Damaged tokens",
     "every": "Damage every token",
     "only": "Only “{word}”",
-    "first": "Damage the first token too",
+    "first": "The first token",
+    "spare": "Spare the first",
+    "hurts": "Damage it too",
 }
 
 
@@ -102,7 +101,6 @@ class Answered:
             "after": lessons.contexts(self.shared.tokens),
             "sink": live.plain(lessons.sink(self.shared.norms)),
             "dense": _words(self.shared.dense),
-            "band": BAND,
             "hit": {str(layer): _plain(self.rows[layer], hit) for layer, hit in self.hits.items()},
         })  # fmt: skip
 

@@ -1,27 +1,28 @@
 // A sentence, a damaged layer, and what the network does with it. Every number and every word comes from Python: moving
 // the layer or the token picks another part of the answers it sent; what is not there is another question.
-import { nextWords, read } from "./answer.js"
-import { cellAt, cells, GROUPS, means, placed, surroundings } from "./cells.js"
+import { cellAt, cells, GROUPS, placed, surroundings } from "./cells.js"
 import { Controls } from "./controls.js"
 import { make, Painter, vector } from "./dom.js"
-import { clamp, digits } from "./numbers.js"
+import { digits } from "./numbers.js"
 import { mounted, Picture } from "./runtime.js"
 import { fill, write } from "./sentences.js"
 import { Wave } from "./wave.js"
-/** @import { Answer, Seen } from "./answer.js" */
 /** @import { State } from "./runtime.js" */
+/** @typedef {[string, number]} Word and its probability */
+/** @typedef {{ratio: (number | null)[][], entered: number[], mean: (number | null)[], words: Word[][],
+ *   flipped: boolean[], says: string}} Hit what damage of one layer does */
+/** @typedef {{layers: number, tokens: string[], after: string[], sink: {token: number} | null, dense: Word[][],
+ *   hit: Record<string, Hit>}} Answer */
+/** @typedef {{answer: Answer, hit: Hit, layer: number, fresh: boolean}} Seen what is on the screen */
 /** @typedef {{label: string, enters: string, size: string, stops: Record<string, string>, usual: number,
  *   choosy: boolean}} Kind of damage */
 /** @typedef {import("./runtime.js").Data & {sentence: string, kinds: Kind[], answers: Record<string, string>,
  *   fallback: string, legend: string[]}} Data */
 
-const KEPT = 12 // answers
-
 /** @extends {Picture<Data>} */
 class Grid extends Picture {
-  canvas = make("canvas", { ariaHidden: "true" })
   svg = vector("svg", { "aria-hidden": "true" })
-  grid = make("div", { className: "grid", tabIndex: 0, role: "slider" }, this.canvas, this.svg)
+  grid = make("div", { className: "grid", tabIndex: 0, role: "slider" }, this.svg)
   tip = make("div", { className: "tip", ariaHidden: "true", hidden: true })
   picture = make("div", "picture", this.grid, this.tip)
   says = make("p", { className: "says", ariaLive: "polite" })
@@ -35,15 +36,16 @@ class Grid extends Picture {
   /** @type {Seen | null} */ seen = null
   /** @type {number | null} */ pointed = null // token under the mouse
   played = ""
-  /** @type {unknown[]} */ listed = []
 
   build() {
     const { legend, words } = this.data
     const [title, low, middle, high, ...marks] = legend.map((text) => make("span", {}, text))
     const key = { className: "legend", ariaHidden: "true" }
     const scale = make("div", key, title, make("span", "scale"), make("span", "ends", low, middle, high), ...marks)
-    const panel = make("div", "panel", this.says, this.wave.transport(words), this.panel, scale)
-    this.root.append(this.picture, panel, this.next)
+    const { button, slider, at } = this.wave
+    slider.ariaLabel = words.transport
+    const panel = make("div", "panel", this.says, make("div", "transport", button, slider, at), this.panel, scale)
+    this.root.append(make("div", "seen", this.picture, this.next), panel)
     this.drag(this.grid, (event) => this.picked(event), (event) => this.hover(event), (before, pressed, event) => {
       const dragged = event.pointerType === "mouse" && pressed.layer !== this.state.layer
       if (before.layer !== this.state.layer && !dragged && !this.still.matches) this.wave.play()
@@ -55,21 +57,19 @@ class Grid extends Picture {
   renew() {
     for (const [key, text] of Object.entries(this.data.answers)) {
       const [answer, known] = [/** @type {Answer} */ (JSON.parse(text)), this.answers.get(key)]
-      this.answers.delete(key) // the newest last
       this.answers.set(key, { ...answer, hit: { ...known?.hit, ...answer.hit } })
     }
-    this.answers = new Map([...this.answers].slice(-KEPT))
   }
 
   leave() {
-    this.wave.stop()
+    this.wave.rest()
   }
 
   /** @param {State} change */
   move(change) {
     if ("kind" in change) change.size = this.data.kinds[change.kind].usual
     if ("only" in change) change.token = this.token
-    this.wave.finish()
+    this.wave.rest()
     super.move(change)
   }
 
@@ -119,19 +119,18 @@ class Grid extends Picture {
 
   /** @param {KeyboardEvent} event */
   press(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return
     const { token, state: { layer } } = this
     const { layers, tokens } = this.look().answer
     /** @type {Record<string, State>} */ const ways = {
       ArrowUp: { layer: layer + 1 }, ArrowDown: { layer: layer - 1 }, Home: { layer: 0 }, End: { layer: layers - 1 },
-      ArrowRight: { token: token + 1 }, ArrowLeft: { token: token - 1 },
+      ArrowRight: { token: token + 1 }, ArrowLeft: { token: token - 1 }, " ": {},
     }
     const way = ways[event.key]
-    if (!way && event.key !== " ") return
+    if (!way || event.ctrlKey || event.metaKey || event.altKey) return
     event.preventDefault()
-    if (!way) return this.wave.toggle()
+    if (event.key === " ") return this.wave.toggle()
     const to = { layer, token, ...way }
-    if (to.layer !== clamp(to.layer, 0, layers - 1) || to.token !== clamp(to.token, 0, tokens.length - 1)) return
+    if (to.layer < 0 || to.layer >= layers || !(to.token in tokens)) return
     this.move(way)
     this.settle()
   }
@@ -157,11 +156,10 @@ class Grid extends Picture {
     this.svg.style.height = `${at.height}px`
     this.svg.setAttribute("viewBox", `0 0 ${at.width} ${at.height}`)
     this.grid.dataset.shape = JSON.stringify(at) // for who points at it
-    cells(this.canvas, at, seen, front, data.colours)
     const now = { token, front, enters: data.kinds[state.kind].enters, words: data.words }
     this.painter.draw((paint) => {
+      cells(paint, at, seen, front, data.colours)
       surroundings(paint, at, seen, now)
-      means(paint, at, seen, front)
     })
     this.speak(seen)
     this.wave.say(data.words, (layer) => {
@@ -200,19 +198,48 @@ class Grid extends Picture {
       { name: "kind", kind: "choice", label: words.kind, stops: kinds.map(({ label }) => label) },
       { name: "size", label: size, stops: sizes, hidden: sizes.length < 2 },
       { name: "only", kind: "choice", label: words.tokens, stops: [words.every, only] },
-      { name: "first", kind: "check", label: words.first, stops: ["", ""], ...unchosen },
+      { name: "first", kind: "choice", label: words.first, stops: [words.spare, words.hurts], ...unchosen },
     ])
   }
 
   /** The five likeliest next words after the token that is pointed at or marked, with and without the damage. */
   list() {
-    const { data: { words, colours }, pointed } = this
-    const { answer, hit } = this.look()
-    const token = Math.min(pointed ?? this.token, answer.tokens.length - 1)
-    if ([hit, token, colours].every((each, n) => each === this.listed[n])) return
-    this.listed = [hit, token, colours]
-    this.next.replaceChildren(...nextWords(words, this.look(), token))
+    const seen = this.look()
+    const token = Math.min(this.pointed ?? this.token, seen.answer.tokens.length - 1)
+    this.next.replaceChildren(...nextWords(this.data.words, seen, token))
   }
+}
+
+/** What a cell holds, in words. @param {Record<string, string>} words @param {Seen} seen
+ * @param {number} at layer @param {number} token */
+function read(words, { answer, hit, layer }, at, token) {
+  const word = answer.tokens[token]
+  if (at < 0) return fill(words.token, { word })
+  const [before, after] = [answer.dense[token][0][0], hit.words[token][0][0]]
+  if (at >= answer.layers) return fill(hit.flipped[token] ? words.becomes : words.remains, { word, before, after })
+  const ratio = at < layer ? null : hit.ratio[at - layer][token]
+  if (!ratio) return fill(words.untouched, { word, layer: at })
+  return fill(words.drift, { word, layer: at, drift: digits(ratio * hit.entered[token]), ratio: digits(ratio) })
+}
+
+/** The five likeliest next words after a token, with and without the damage. @param {Record<string, string>} words
+ * @param {Seen} seen @param {number} token */
+function nextWords(words, { answer, hit }, token) {
+  const [flipped, dense, hurt] = [hit.flipped[token], answer.dense[token], hit.words[token]]
+  const after = make("p", "after")
+  write(after, fill(words.next, { word: answer.after[token] }))
+  after.append(make("span", flipped ? "verdict flips" : "verdict", flipped ? words.new : words.same))
+  const list = (/** @type {string} */ title, /** @type {Word[]} */ found) => {
+    const rows = found.map(([word, share], n) => {
+      const bar = make("i")
+      bar.style.width = `${Math.max(1, 100 * share)}%`
+      const kind = n === 0 ? (word === dense[0][0] ? "top" : "top other") : word === dense[0][0] ? "was" : ""
+      const written = make("span", "share", `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`)
+      return make("li", kind, make("span", "word", word), make("span", {}, bar), written)
+    })
+    return make("div", "list", make("h4", {}, title), make("ol", {}, ...rows))
+  }
+  return [after, list(words.dense, dense), list(words.hurt, hurt)]
 }
 
 export default mounted(Grid)

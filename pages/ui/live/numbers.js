@@ -13,11 +13,8 @@ export function share({ low, high, log }, value) {
 /** Row of a table over all settings, the last running fastest. @param {number[]} counts @param {number[]} at */
 export const rowOf = (counts, at) => counts.reduce((sum, count, n) => sum * count + at[n], 0)
 
-/** Step between layers that are numbered, 41 px or more apart. @param {number} layers @param {number} width */
-export function stride(layers, width) {
-  const least = Math.ceil(layers / Math.max(2, Math.floor(width / 41)))
-  return [1, 2, 5, 10, 20, 50].find((each) => each >= least) ?? least
-}
+/** Step between layers that are numbered, as charts of Python's number them. @param {number} layers */
+export const stride = (layers) => [1, 2, 5, 10, 20, 50].find((each) => layers / each <= 8) ?? layers
 
 /** SVG path through points; it is interrupted where there is none. @param {([number, number] | null)[]} points */
 export const path = (points) =>
@@ -30,10 +27,9 @@ export function digits(value) {
   return value.toFixed(value >= 0.095 && value < 9.95 ? 2 : places)
 }
 
-const THREE = new Intl.NumberFormat("en", { maximumSignificantDigits: 3, minimumSignificantDigits: 3 })
-
 /** A number as Python writes it with three digits: `30.8`, `1,230`. @param {number} value */
-export const significant = (value) => THREE.format(value)
+export const significant = (value) =>
+  value.toLocaleString("en", { maximumSignificantDigits: 3, minimumSignificantDigits: 3 })
 
 /** Place of a ratio between 1/3 and 3 on a log scale, 0 to 1. @param {number} ratio */
 export const reach = (ratio) => clamp(share({ low: 1 / 3, high: 3, log: true }, ratio), 0, 1)
@@ -42,9 +38,5 @@ export const reach = (ratio) => clamp(share({ low: 1 / 3, high: 3, log: true }, 
 export function mix(stops, at) {
   const n = clamp(stops.findLastIndex(([place]) => place <= at), 0, stops.length - 2)
   const [[low, from], [high, to]] = stops.slice(n)
-  const channels = [1, 3, 5].map((i) => {
-    const [a, b] = [from, to].map((text) => parseInt(text.slice(i, i + 2), 16))
-    return Math.round(a + ((b - a) * (at - low)) / (high - low))
-  })
-  return `rgb(${channels.join(" ")})`
+  return `color-mix(in srgb, ${to} ${(100 * (at - low)) / (high - low)}%, ${from})`
 }

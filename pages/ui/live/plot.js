@@ -3,41 +3,44 @@ import { path, share, stride } from "./numbers.js"
 /** @import { Paint, Properties } from "./dom.js" */
 /** @import { Axis } from "./numbers.js" */
 
-export const EDGE = { left: 56, right: 14, top: 28, bottom: 40 } // px around the plot, for axes
+export const EDGE = { left: 56, top: 28, bottom: 48 } // px around the plot, for axes
 export const GROUPS = ["grid", "bars", "bundle", "lines", "front", "axes"] // from back to front
 
 /** A colour, or that of a meaning as Python names it. @param {string} name */
 export const tone = (name) => (name.startsWith("#") ? name : `var(--${name})`)
 
 export class Plot {
-  /** @param {Paint} paint @param {Axis} axis @param {number} layers @param {number} width @param {number} height */
-  constructor(paint, axis, layers, width, height) {
+  /** @param {Paint} paint @param {Axis} axis @param {number} layers columns
+   * @param {number[]} across where they begin and end @param {number[]} down where the axis does */
+  constructor(paint, axis, layers, [left, end], [top, floor]) {
     this.paint = paint
     this.axis = axis
     this.layers = layers
-    this.end = width - EDGE.right
-    this.floor = height - EDGE.bottom
-    this.step = (this.end - EDGE.left) / layers
+    this.left = left
+    this.end = end
+    this.top = top
+    this.floor = floor
+    this.step = (end - left) / layers
   }
 
   /** Middle of a layer's column. @param {number} layer */
   x(layer) {
-    return EDGE.left + (layer + 0.5) * this.step
+    return this.left + (layer + 0.5) * this.step
   }
 
   /** Height of a value. @param {number} value */
   y(value) {
-    return this.floor - share(this.axis, value) * (this.floor - EDGE.top)
+    return this.floor - share(this.axis, value) * (this.floor - this.top)
   }
 
   /** Value at a height of a linear axis. @param {number} y */
   value(y) {
-    return this.axis.low + ((this.floor - y) / (this.floor - EDGE.top)) * (this.axis.high - this.axis.low)
+    return this.axis.low + ((this.floor - y) / (this.floor - this.top)) * (this.axis.high - this.axis.low)
   }
 
   /** Layer at a place; below 0 or too high beside all columns. @param {number} x */
   layer(x) {
-    return Math.floor((x - EDGE.left) / this.step)
+    return Math.floor((x - this.left) / this.step)
   }
 
   /** Words at a place. @param {string} id @param {number} x @param {number} y @param {string | number} text
@@ -48,7 +51,7 @@ export class Plot {
 
   /** A line across. @param {string} id @param {number} y @param {string} text @param {Properties} more */
   tick(id, y, text, more = {}) {
-    const line = { x1: EDGE.left, x2: this.end, y1: y, y2: y, stroke: tone("faint"), "stroke-opacity": 0.45, ...more }
+    const line = { x1: EDGE.left, x2: this.end, y1: y, y2: y, stroke: tone("grid"), ...more }
     this.paint(`grid/line-${id}`, "line", line)
     this.write(`tick-${id}`, EDGE.left - 8, y + 4, text, "end")
   }
@@ -59,10 +62,10 @@ export class Plot {
     for (let layer = 0; layer < this.layers; layer++)
       this.column(`column-${layer}`, layer, { class: "column", "data-mark": `layer-${layer}` })
     this.axis.ticks.forEach(([value, text], n) => this.tick(`${n}`, this.y(value), text))
-    const strong = { stroke: tone("guide"), "stroke-width": 1.5, "stroke-opacity": 1, "data-mark": "foot" }
+    const strong = { stroke: tone("guide"), "stroke-width": 1.5, "data-mark": "foot" }
     if (foot !== null) this.tick("foot", this.y(foot), "", strong)
     this.write("title", 0, 11, this.axis.title)
-    for (let layer = 0; layer < this.layers; layer += stride(this.layers, this.end - EDGE.left))
+    for (let layer = 0; layer < this.layers; layer += stride(this.layers))
       this.write(`layer-${layer}`, this.x(layer), this.floor + 17, layer, "middle")
     const middle = (EDGE.left + this.end) / 2
     this.write("below", middle, this.floor + 34, title, "middle", { "data-mark": "layers" })
@@ -70,14 +73,14 @@ export class Plot {
 
   /** The whole column of a layer. @param {string} id @param {number} layer @param {Properties} more */
   column(id, layer, more) {
-    const [x, height] = [this.x(layer) - this.step / 2, this.floor - EDGE.top]
-    this.paint(`grid/${id}`, "rect", { x, width: this.step, y: EDGE.top, height, ...more })
+    const [x, height] = [this.x(layer) - this.step / 2, this.floor - this.top]
+    this.paint(`grid/${id}`, "rect", { x, width: this.step, y: this.top, height, ...more })
   }
 
   /** Mark the layer that is picked. @param {number} layer */
   pin(layer) {
     this.column("pick", layer, { fill: tone("accent"), "fill-opacity": 0.14 })
-    this.paint("front/pin", "path", { d: `M${this.x(layer)} ${EDGE.top} l-6 -9 h12 z`, fill: tone("accent") })
+    this.paint("front/pin", "path", { d: `M${this.x(layer)} ${this.top} l-6 -9 h12 z`, fill: tone("accent") })
   }
 
   /** The way between two values of a layer, where it can be seen. @param {number} layer @param {number[]} values */
@@ -97,10 +100,16 @@ export class Plot {
     this.paint(name, "rect", { class: "bar", x, width, y, height, ...more })
   }
 
+  /** Where values lie. @param {(number | null)[]} values @param {number[] | null} at their columns
+   * @returns {([number, number] | null)[]} */
+  places(values, at = null) {
+    return values.map((value, n) => (value === null ? null : [this.x(at ? at[n] : n), this.y(value)]))
+  }
+
   /** A line, interrupted where nothing is known. @param {string} name @param {(number | null)[]} values
-   * @param {Properties} more */
-  line(name, values, more) {
-    const d = path(values.map((value, layer) => (value === null ? null : [this.x(layer), this.y(value)])))
+   * @param {Properties} more @param {number[] | null} at */
+  line(name, values, more, at = null) {
+    const d = path(this.places(values, at))
     this.paint(name, "path", { d, fill: "none", "stroke-width": 3, "stroke-linejoin": "round", ...more })
   }
 }

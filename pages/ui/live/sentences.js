@@ -42,21 +42,25 @@ function pieces(said) {
 export class Lights {
   /** @type {string[]} */ #marks = []
   /** @type {Element | null} */ #word = null
-  #lit = false
   #root
 
   /** @param {HTMLElement} root @param {(event: PointerEvent) => number} column layer under a pointer */
   constructor(root, column) {
     this.#root = root
+    const light = (/** @type {string[]} */ marks, /** @type {Element | null} */ word = null) => {
+      this.#marks = marks
+      this.#word = word
+      this.again()
+    }
     const point = (/** @type {Event} */ event) => {
       const over = /** @type {Element} */ (event.target)
       const pointed = over.closest("[data-mark]")
-      const inside = event instanceof PointerEvent && over.closest("svg")
-      if (pointed?.classList.contains("ref")) this.#light(named(pointed), pointed)
-      else this.#light(inside ? this.#beneath(event, column(event)) : named(pointed))
+      if (pointed?.classList.contains("ref")) light(named(pointed), pointed)
+      else if (event instanceof PointerEvent && over.closest("svg")) light(this.#beneath(event, column(event)))
+      else light(named(pointed))
     }
     const leave = (/** @type {Event} */ event) => {
-      if (!(event instanceof PointerEvent && event.pointerType === "touch")) this.#light([]) // a finger does not hover
+      if (!(event instanceof PointerEvent && event.pointerType === "touch")) light([]) // a finger does not hover
     }
     for (const kind of ["pointermove", "focusin", "click"]) root.addEventListener(kind, point)
     for (const kind of ["pointerleave", "focusout"]) root.addEventListener(kind, leave)
@@ -67,22 +71,12 @@ export class Lights {
   #beneath({ clientX, clientY }, layer) {
     const page = /** @type {ShadowRoot} */ (this.#root.getRootNode())
     const marks = page.elementsFromPoint(clientX, clientY).filter((each) => each.closest("svg")).flatMap(named)
-    const others = marks.filter((mark) => !mark.startsWith("layer"))
-    return marks.join() === "layers" ? marks : [...others, `layer-${layer}`]
-  }
-
-  /** @param {string[]} marks @param {Element | null} word */
-  #light(marks, word = null) {
-    if (word === this.#word && marks.join() === this.#marks.join()) return
-    this.#marks = marks
-    this.#word = word
-    this.again()
+    if (marks.join() === "layers") return marks
+    return [...marks.filter((mark) => !mark.startsWith("layer")), `layer-${layer}`]
   }
 
   /** Light what was drawn since. */
   again() {
-    if (!this.#marks.length && !this.#lit) return
-    this.#lit = this.#marks.length > 0
     for (const each of this.#root.querySelectorAll("[data-mark]")) {
       const shares = named(each).some((mark) => this.#marks.includes(mark))
       each.classList.toggle("lit", each === this.#word || (shares && !(this.#word && each.classList.contains("ref"))))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import streamlit as st
 
 from core.base.formats import changed, gain, times
 from core.show import lessons
@@ -15,6 +14,10 @@ from pages.ui import subject, view
 from pages.ui.live import figure
 from pages.ui.tour import parts
 
+GUESS = (
+    "**Guess.** Here the noise spared the first token of every sequence. Now add it on that one token too. What "
+    "happens to the gain of a typical layer?"
+)
 WHERE = {"after_first": "noise, first token spared", "all": "noise, first token included"}
 
 
@@ -27,7 +30,8 @@ def amplify(profile: Profile) -> parts.Screen:
     where = what.values[what.index] if what else "after_first"
     noise = {"perturbation": lessons.noise(profile)[found.size], "positions": where}
     link = parts.link("absorption.py", "See verdicts for every size on Absorption", profile, layer=layer, **noise)
-    return parts.Screen(_gains(found, layer, what, guess), [link])
+    changes = {text: {"sink": key, "layer": found.most, "noise-at": "all"} for key, text in lessons.GUESSES.items()}
+    return parts.Screen(_gains(found, layer, what, guess), [link], guesses={} if guess else changes)
 
 
 def _gains(found: lessons.Sink, layer: int, what: figure.Control | None, guess: str | None) -> figure.Figure:
@@ -60,19 +64,6 @@ def _gains(found: lessons.Sink, layer: int, what: figure.Control | None, guess: 
             "switch the first token on and off." if guess else "make a guess, then see.",
         ),
         notes=[figure.fixed(each) for each in notes],
-        ask=None if guess else _ask(found),
-    )
-
-
-def _ask(found: lessons.Sink) -> figure.Ask:
-    def answered(guess: str) -> None:
-        st.session_state.update({"sink": guess, "layer": found.most, "noise-at": "all"})
-
-    return figure.Ask(
-        "**Guess.** Here the noise spared the first token of every sequence. Now add it on that one token too. What "
-        "happens to the gain of a typical layer?",
-        lessons.GUESSES,
-        answered,
     )
 
 

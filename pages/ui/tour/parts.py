@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.store.profiles import Profile
 from pages.ui import view
@@ -14,11 +14,12 @@ Link = tuple[str, str, dict[str, str]]  # page, label and the view that it opens
 
 @dataclass(frozen=True, eq=False)
 class Screen:
-    """What a chapter shows: a live figure, links to other pages, and a sentence below."""
+    """What a chapter shows: a live figure, links to other pages, guesses to make first, and a sentence below."""
 
     figure: figure.Figure
     links: Sequence[Link]
     below: str = ""
+    guesses: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # button -> what it sets
 
 
 def opening(sentence: str, task: str) -> str:

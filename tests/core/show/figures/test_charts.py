@@ -174,7 +174,7 @@ def test_what_lies_across_the_stream_is_a_share_of_length() -> None:
     chart = drift.direction(found, 2)
     share = np.mean([each.orthogonal[2, -1] for each in found])
     assert chart.finding.startswith(f"{100 * share:.0f} % of the damage") and "perpendicular" in chart.finding
-    assert "length" in chart.figure.layout.yaxis.title.text
+    assert "length" in chart.figure.layout.title.text
 
 
 def test_damage_over_stream_is_the_gain() -> None:

@@ -1,0 +1,81 @@
+"""One grammar for charts and live pictures: words that can be read, and the same room around plots."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.base.errors import UserError
+from core.show.figures.charts import CHARTS
+from core.show.figures.palette import DARK, LIGHT, Palette
+from core.show.figures.style import BOTTOM, TOP, InView, themed
+from core.store import profiles
+from core.store.cache import Store
+
+ROOT = Path(__file__).parents[4]
+LIVE = ROOT / "pages/ui/live"
+LEAST = 4.5  # WCAG 2, AA
+THEMES = tomllib.loads((ROOT / ".streamlit/config.toml").read_text("utf-8"))["theme"]
+TEXT = ("soft", "font", "size", "scale", "st-font", "st-text-color", "st-primary-color", "st-background-color")
+LOOKS = pytest.mark.parametrize(("look", "theme"), [(LIGHT, THEMES["light"]), (DARK, THEMES["dark"])])
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def fonts(part: object) -> Iterator[str]:
+    """Every colour that text is set in."""
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name.endswith("font") and "color" in value:
+                yield from [value["color"]] if isinstance(value["color"], str) else value["color"]
+            elif name == "text" and isinstance(value, str):
+                yield from re.findall(r"color:(#\w+)", value)
+            yield from fonts(value)
+    elif isinstance(part, list | tuple):
+        for each in part:
+            yield from fonts(each)
+
+
+@LOOKS
+def test_every_word_of_a_chart_can_be_read(look: Palette, theme: dict) -> None:
+    store, drawn = Store(), 0
+    profile = profiles.load(store, store.demo())
+    for row in CHARTS:
+        try:
+            chart = row.draw(InView(profile, "gaussian:0.3", 10, look))
+        except UserError:
+            continue
+        drawn += 1
+        colours = set(fonts(themed(chart.figure, look).to_plotly_json() | {}))
+        colours |= set(fonts(chart.figure.layout.template.layout.to_plotly_json()))
+        assert colours, row.key
+        assert {each: contrast(each, look.page) for each in colours if contrast(each, look.page) < LEAST} == {}, row.key
+    assert drawn >= 7
+
+
+@LOOKS
+def test_every_word_of_a_live_picture_can_be_read(look: Palette, theme: dict) -> None:
+    tint = [round(0.16 * int(theme["primaryColor"][at : at + 2], 16) + 0.84 * int(look.page[at : at + 2], 16))
+            for at in (1, 3, 5)]  # fmt: skip
+    words = (look.soft, look.ink, look.amplify, look.absorb, theme["primaryColor"], theme.get("textColor", "#FAFAFA"))
+    assert min(contrast(each, look.page) for each in words) >= LEAST
+    assert contrast(theme["primaryColor"], "#{:02x}{:02x}{:02x}".format(*tint)) >= LEAST, "a choice that is taken"
+    written = re.findall(r"(?<![-\w])(?:color|fill): var\(--([\w-]+)\)", (LIVE / "live.css").read_text("utf-8"))
+    assert written and set(written) <= {*TEXT, "tint"}
+
+
+def test_plots_of_charts_and_of_live_pictures_have_the_same_room() -> None:
+    assert f"top: {TOP}, bottom: {BOTTOM} " in (LIVE / "plot.js").read_text("utf-8")
