@@ -108,5 +108,7 @@ def test_one_click_uses_the_best_known_setting_as_far_as_its_export(demo: str, t
     expect(answer.get_by_test_id("stMetricValue")).to_have_text(perplexity)
     settle(page)
     page.get_by_role("link", name="Export this setting").click()
+    expect(page.get_by_role("button", name="Export model")).to_be_visible()
+    settle(page)
     expect(page.get_by_text("Setting in view: Response per linear")).to_be_visible()
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
