@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from core.ask.allocations import AllocationRequest
-from core.ask.inputs import WindowRequest
 from core.ask.requests import BestRequest, BestSpec
 from core.ask.settings import Setting
 from core.base.errors import UserError
@@ -66,7 +65,7 @@ class Run:
         self.ahead = sum(self.costs.values())
         self.costs["selection"] /= search_plan.most(self.request)  # of one setting
         self.profile = self._profile(texts)
-        self.anchors = stored_of(self.store, self.profile, self.request.treatments)
+        self.anchors = stored_of(self.store, self.profile, self.request.treatments, self.request.final)
         first = Treatment(search_plan.measured_by(self.request))
         self.treatments = [each.treatment for each in self.anchors] or [first]
         winner = self._select()
@@ -101,8 +100,10 @@ class Run:
 
         def read(entry: Entry) -> str | None:
             roles = ((role, getattr(self.request, role), texts[role].spec) for role in ("selection", "final"))
-            text = entry.spec.text.content
-            return next((role for role, asked, spec in roles if text == spec.content or _reads(entry, asked)), None)
+            text, told = entry.spec.text.content, entry.provenance
+            mine = told.get("text_source"), told.get("documents")
+            known = (role for role, asked, spec in roles if text == spec.content or text_splits.reads(*mine, asked))
+            return next(known, None)
 
         if not self.request.profile and not self.store.find(search_plan.profile_request(self.request)):
             known = search_plan.holding(self.request, self.store, self.loaded.spec)
@@ -234,14 +235,6 @@ class Run:
         entry = self.stage(asked, tell)
         account.done = account.highest
         return entry
-
-
-def _reads(profile: Profile, text: WindowRequest) -> bool:
-    """True where a profile says that it was drawn from documents of a text."""
-    told = profile.provenance
-    return told.get("text_source") == relative(text.source) and text_splits.overlap(
-        told.get("documents"), text.documents
-    )
 
 
 # --- at the door ---------------------------------------------------------------------------------------------------

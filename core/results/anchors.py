@@ -13,6 +13,7 @@ import numpy as np
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.ask.commands import command_line, line
+from core.ask.inputs import WindowRequest
 from core.ask.settings import Setting, uniform
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import UserError
@@ -24,12 +25,12 @@ from core.models import work
 from core.plan import prediction, responses
 from core.plan.prediction import Predicted, Predictor
 from core.plan.spread import allocate
-from core.results import protocols
+from core.results import protocols, text_splits
 from core.results.candidates import largest
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, load, read
 from core.store import profiles
-from core.store.cache import Store
+from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -197,11 +198,18 @@ def _half_width(found: Predicted) -> Array:
     return (found.high - found.low) / (2 * found.increase)
 
 
-def stored(store: Store, profile: Profile, treatment: Treatment, key: str | None = None) -> Anchors:
+def stored(
+    store: Store,
+    profile: Profile,
+    treatment: Treatment,
+    key: str | None = None,
+    judge: WindowRequest | None = None,
+) -> Anchors:
     """The anchors in a store; imported settings serve only where they are named.
 
     Args:
         key: of the study whose settings are the anchors; None for the best protocol.
+        judge: text that nothing may be chosen on: settings that were evaluated on it do not serve.
 
     Raises:
         UserError: no such study, or as `anchors`.
@@ -209,7 +217,8 @@ def stored(store: Store, profile: Profile, treatment: Treatment, key: str | None
     if key is not None:
         entries = [store.by_key(key, ("study",))]
     else:
-        entries = [each for each in protocols.of_model(store, profile.spec.model) if not each.packs]
+        mine = protocols.of_model(store, profile.spec.model)
+        entries = [each for each in mine if not each.packs and not (judge and _evaluates(each, judge))]
     unread = [Evaluations(each.spec, each.provenance, (), (each,)) for each in entries]
     usual = protocols.usual(unread)
 
@@ -223,8 +232,17 @@ def stored(store: Store, profile: Profile, treatment: Treatment, key: str | None
     return anchors(known(unread), profile, treatment)
 
 
-def stored_of(store: Store, profile: Profile, treatments: Iterable[Treatment]) -> list[Anchors]:
-    """The anchors in a store of those pruners and repairs of which there are enough, all on one text.
+def _evaluates(study: Entry, text: WindowRequest) -> bool:
+    """True where a study of this machine says that it evaluated on documents of a text, or says nothing."""
+    try:
+        own = StudyRequest.model_validate(study.provenance["request"]).evaluation.text
+    except (ValueError, KeyError):  # of an older version
+        return True
+    return text_splits.reads(own.source, own.documents, text)
+
+
+def stored_of(store: Store, profile: Profile, treatments: Iterable[Treatment], judge: WindowRequest) -> list[Anchors]:
+    """The anchors in a store of those pruners and repairs of which there are enough, all on one text, not the judge's.
 
     Raises:
         UserError: the profile lacks response curves.
@@ -233,7 +251,7 @@ def stored_of(store: Store, profile: Profile, treatments: Iterable[Treatment]) -
     found: list[Anchors] = []
     for each in treatments:
         with suppress(UserError):  # nothing of it is stored
-            known = stored(store, profile, each)
+            known = stored(store, profile, each, judge=judge)
             if len(known.settings) >= ENOUGH:
                 found.append(known)
     return [each for each in found if each.study.spec.text == found[0].study.spec.text]

@@ -95,9 +95,14 @@ def shares(count: int, weights: Sequence[int], source: str = "the text") -> list
     return [(start, end - 1) for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def overlap(one: tuple[int, int] | None, two: tuple[int, int] | None) -> bool:
+def overlap(one: Sequence[int] | None, two: Sequence[int] | None) -> bool:
     """True where two ranges of documents share one; None is all documents."""
     return one is None or two is None or (one[0] <= two[1] and two[0] <= one[1])
+
+
+def reads(source: str | None, documents: Sequence[int] | None, text: WindowRequest) -> bool:
+    """True where documents of a source are among those of a text; files are known by their names, wherever they lie."""
+    return source is not None and text_name(source) == text_name(text.source) and overlap(documents, text.documents)
 
 
 def described(request: BestRequest) -> str:

@@ -144,12 +144,15 @@ def test_nothing_is_measured_for_candidates_where_the_cache_holds_it(empty: Stor
         delete(empty, held)
 
 
-@pytest.mark.parametrize(("times", "joins"), [(1.02, True), (4.0, False)])
+@pytest.mark.parametrize(
+    ("times", "evaluated", "joins"), [(1.02, (36, 47), True), (4.0, (36, 47), False), (1.02, (40, 50), False)]
+)
 def test_pruners_that_stored_settings_predict_join_where_intervals_do_not_tell_them_apart(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, times: float, joins: bool
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, times: float, evaluated: tuple, joins: bool
 ) -> None:
+    """But none that was evaluated on what judges."""
     losing(monkeypatch, uniform=0.8, response=0.7, magnitude=times)
-    window = WindowRequest(source=text, sequences=8, length=LENGTH, documents=(36, 47))
+    window = WindowRequest(source=text, sequences=8, length=LENGTH, documents=evaluated)
     settings = [
         Setting(allocation=uniform(each), pruner=by) for by in ("wanda", "magnitude") for each in (0.3, 0.4, 0.5, 0.6)
     ]
@@ -160,7 +163,8 @@ def test_pruners_that_stored_settings_predict_join_where_intervals_do_not_tell_t
     experiment.get(asked, empty)
     found = best.load(empty, experiment.get(request(text, pruner="any", seeds=(0,)), empty))
     assert {each.setting.pruner for each in found.candidates} == {"wanda", *(["magnitude"] if joins else [])}
-    assert found.winner.treatment == Treatment("wanda") and found.provenance.predicted == 2 * 28
+    unseen = evaluated[1] < found.request.final.documents[0]
+    assert found.winner.treatment == Treatment("wanda") and found.provenance.predicted == (1 + unseen) * 28
     assert [each for each in found.candidates if found.predicted(each)]
     alone = best.load(empty, experiment.get(request(text, pruner="magnitude", seeds=(0,)), empty))
     assert {each.setting.pruner for each in alone.candidates} == {"magnitude"}
