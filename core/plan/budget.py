@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.base.errors import UserError
 from core.base.formats import ranges
-from core.base.spec import Array
+from core.base.spec import Array, frozen
 from core.kinds import CURRENCIES
 
 TOLERANCE = 1e-9
@@ -143,7 +143,7 @@ def pinned(sparsity: Array, hand: Mapping[int, float], parameters: Array, target
     return result
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Units:
     """Units with the same levels, from the least damage to the most."""
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from core.base.errors import UserError
+from core.base.spec import frozen
 from core.store.results import Array
 
 STEP = 0.005
 POWERS = (2.0, 4.0)  # between which the fitted one lies: single losses hardly rise at small sparsities, or not at all
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Curves:
     """Responses of every layer on a fine grid of sparsities, as lower convex hulls."""
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import UserError
-from core.base.spec import Array
+from core.base.spec import Array, frozen
 from core.kinds.currency import ZEROS
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.plan import responses
@@ -17,7 +15,7 @@ from core.plan.curves import Curves
 from core.store.profiles import Profile
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Evidence:
     """A budget to be spread over units, which are layers or linears, and what was measured of them."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from core.base.spec import frozen
 from core.store.results import Array, Perturbed
 
 CONFIDENCE = 0.95
@@ -20,7 +20,7 @@ BAND = math.log(1.05)
 FEWEST_SEQUENCES = 8
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Gains:
     """Gain of every injection layer, `r_i = exp(mean ln(R[i,L-1] / R[i,i]))`; above 1 the rest amplifies."""
 

@@ -20,14 +20,13 @@ table is on the Evidence page.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
 
 from core.base.errors import UserError
-from core.base.spec import Array
+from core.base.spec import Array, frozen
 
 CONFIDENCE = 0.9
 FEWEST = 2  # anchors
@@ -50,7 +49,7 @@ class Predicted(NamedTuple):
     high: Array
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Predictor:
     """A fitted curve; see the module."""
 

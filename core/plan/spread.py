@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
-from core.base.spec import Array
+from core.base.spec import Array, frozen
 from core.kinds.allocator import Allocator
 from core.plan import correction
 from core.plan.budget import Bounds, binding, check_finite, met, project
@@ -20,7 +19,7 @@ from core.store.profiles import Profile
 WRITTEN = 1e-6  # how far a budget that was written down may be off, with all its digits
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Allocation:
     """A sparsity per layer and what is known of it; per linear too, where the budget is spread over linears."""
 

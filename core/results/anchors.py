@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import UserError
 from core.base.formats import per_cent, several
 from core.base.paths import exists, expanded
+from core.base.spec import frozen
 from core.kinds import Response
 from core.kinds.treatments import Treatment
 from core.models import work
@@ -81,7 +82,7 @@ class Errors(NamedTuple):
     half_width: float  # median of the intervals, as a fraction of the increase
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Anchors:
     """Settings of one pruner, repair and protocol that were evaluated, and that the curves of a profile cover."""
 

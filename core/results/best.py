@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.ask.commands import Asked, command_line
 from core.ask.requests import BestRequest, BestSpec, ExportRequest
 from core.ask.settings import Setting
 from core.base.errors import UserError
+from core.base.spec import frozen
 from core.results import evaluations
 from core.results.anchors import Hindsight
 from core.results.comparison import Interval
@@ -22,7 +22,7 @@ from core.store.cache import Entry, Store
 from core.store.provenance_schema import BestProvenance
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Best:
     """A search's winner, and how it does on the final text."""
 

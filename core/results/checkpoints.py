@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from core.base.errors import UserError
 from core.base.formats import either
+from core.base.spec import frozen
 from core.results.propagation import unreadable
 from core.store.profiles import Profile
 from core.store.results import Array, Cumulative, Difference, Perturbed
@@ -20,7 +20,7 @@ ROUNDING = 1e-5  # less is the error of a tensor that is stored another way, as 
 NONE = "no other checkpoint was measured: name one to compare with, or measure checkpoint:PATH"
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Compared:
     """Another checkpoint beside a model."""
 

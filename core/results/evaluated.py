@@ -12,13 +12,14 @@ import numpy as np
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import TaskSpec
 from core.base.formats import digits, helped, several
+from core.base.spec import frozen
 from core.results.comparison import Interval, over_seeds, paired, percent, said, standard_error
 from core.store.results import Array, Evaluated, ZeroShot
 
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class SeedResult:
     """One setting with one calibration seed; `evaluated` is None while it is still to come."""
 
@@ -79,7 +80,7 @@ class Change:
         return f"{said(self.quoted)}{seeds}"
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class EvaluatedSetting:
     """One setting with all that was measured of it."""
 

@@ -14,6 +14,7 @@ from core.ask.settings import Setting
 from core.ask.studies import StudySpec, TaskSpec
 from core.base.errors import UserError
 from core.base.formats import distinct, per_cent
+from core.base.spec import frozen
 from core.kinds.treatments import Treatment, place
 from core.results.evaluated import EvaluatedSetting, SeedResult
 from core.store.cache import Entry, Store
@@ -46,7 +47,7 @@ def slice_of(setting: Setting) -> Slice:
     return Slice(setting.pruner, setting.pattern, setting.allocation.target, setting.repair)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Evaluations:
     """Everything measured of one model on one text, as far as it is measured."""
 

@@ -6,13 +6,13 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
+from core.base.spec import frozen
 from core.kinds import METHODS
 from core.kinds.treatments import USUAL
 from core.plan import responses
@@ -29,7 +29,7 @@ from core.store.results import Array
 THIS = "this"  # the kind of the allocation on screen, which stands beside the methods
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Contender:
     """One method at the target: its allocation, and the measured setting that has it."""
 

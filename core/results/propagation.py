@@ -6,11 +6,11 @@ Several noise seeds are passed as in `core.plan.gains`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.base.spec import frozen
 from core.plan.gains import finite, log_gain, student
 from core.store.results import Activation, Array, Perturbed
 
@@ -18,7 +18,7 @@ FLOOR_MARGIN = 10
 DIVERGENCE_FLOOR = 4e-7  # nats: mean divergence of a sequence from itself by rounding in float32; it may be below 0
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Curves:
     """Drift `R[i,k]` with its interval over sequences, each (injection, read); NaN below the diagonal."""
 
@@ -54,7 +54,7 @@ def unreadable(divergence: Array) -> NDArray[np.bool_]:
     return divergence < FLOOR_MARGIN * DIVERGENCE_FLOOR
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Dilution:
     """`ln r = absolute gain - norm growth`, each (layers, sequences), nats.
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from core.ask import naming
 from core.base.formats import distinct
+from core.base.spec import frozen
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations
 from core.results.protocols import short
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Row:
     """An evaluated setting and the studies that it is from."""
 

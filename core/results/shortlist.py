@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -13,6 +12,7 @@ from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.base.formats import several
+from core.base.spec import frozen
 from core.kinds import BASES, Response
 from core.kinds.treatments import Treatment
 from core.plan import prediction, responses
@@ -28,7 +28,7 @@ MOST = 8  # settings that are evaluated at one target
 STRENGTHS = (0.01, 0.02, 0.04, 0.06, 0.08)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Candidates:
     """Allocations that may be evaluated, and the harm of each of their layers pruned alone."""
 

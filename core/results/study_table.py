@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from core.base.formats import digits, per_cent
+from core.base.spec import frozen
 from core.results.evaluated import Accuracy, Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, labels, shared_tasks, slice_of
 from core.results.protocols import short
@@ -114,7 +115,7 @@ def _tasks(rows: Sequence[Row], name: str, control: Control) -> dict[str, Column
 # --- the table ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Table:
     """Rows in their order, and the columns in which any of them has something."""
 

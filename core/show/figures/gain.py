@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html import escape
 
 import numpy as np
@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from core.base import profile_names
 from core.base.formats import times
+from core.base.spec import frozen
 from core.plan.gains import Gains, gains_of, student
 from core.results.comparison import spearman
 from core.show.figures.axes import layer_axis, ratio_axis
@@ -34,7 +35,7 @@ WIDE, HIGH = 240, 56  # px of a thumbnail
 TOP = 2.0  # the least gain, and its inverse, that reach its edge: a small change looks small on every card
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Line:
     """One line of gains: what it is called, its values and intervals (layers,), and a verdict per layer."""
 

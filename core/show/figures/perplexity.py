@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +13,7 @@ import plotly.graph_objects as go
 
 from core.ask.naming import spoken
 from core.base.formats import digits, per_cent
+from core.base.spec import frozen
 from core.results.comparison import FEWEST_WINDOWS
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
@@ -29,7 +29,7 @@ BARS = " Bars are 95 % intervals of the change against uniform."
 HEIGHT, LINES = 460, 22  # pixels of the chart, and how many lines of names stand one under another in them
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Curve:
     """One method at the targets it was measured at."""
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.base.spec import frozen
 from core.show.figures.palette import FONT, LIGHT, SIZE, Palette, see_through
 from core.store.profiles import Profile
 from core.store.results import Array, Perturbed
@@ -20,7 +21,7 @@ HEIGHT = 440  # px of charts that stand beside each other
 DASHES = ("solid", "dash", "dot", "longdash", "dashdot", "longdashdot")
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Chart:
     """A figure with everything that must stand beside it."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from core.ask.allocations import AllocationRequest, Correction
 from core.base.formats import digits, per_cent, times
+from core.base.spec import frozen
 from core.kinds.owl import Owl
 from core.plan import responses
 from core.plan.curves import check_finite
@@ -22,7 +21,7 @@ LARGEST_PUSH = 0.1  # sparsity units, the correction's strength at the ends of t
 PUSHES = 51  # steps on either side of none
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Push:
     """The correction and, on the left of zero, its reverse, on top of OWL."""
 
@@ -86,7 +85,7 @@ def _favoured(strength: float, step: int) -> str:
     return f"{side}, at strength {ref(f'{abs(strength):g}', f'gauge-{step}')}"
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Alone(Noted):
     """What pruning each layer alone does to the output."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from core.base.formats import per_cent, times
+from core.base.spec import frozen
 from core.results import propagation
 from core.results.comparison import spearman
 from core.show.lessons.shared import EVERY, Noted, among, mean, noise, of, ref, usual
@@ -15,7 +15,7 @@ from core.store.profiles import Profile
 from core.store.results import Array
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Noise(Noted):
     """What noise at one layer does to the model's predictions."""
 
@@ -50,7 +50,7 @@ def _where(size: float, flips: Array) -> str:
     )
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Spread(Noted):
     """Drift on its way through the network."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from core.base.errors import UserError
 from core.base.formats import capital, digits, gain, times
+from core.base.spec import frozen
 from core.plan.gains import Gains, gains_of, verdicts_of
 from core.results import propagation
 from core.show.lessons.shared import DRIVER, EVERY, PRUNED, among, check_several, noise, of, ref, usual
@@ -21,7 +20,7 @@ STAYS = 1.2  # a gain that changes by less than this factor hardly changes
 GUESSES = {"fall": "it falls", "stay": "it hardly changes", "rise": "it rises"}
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Sink:
     """Gains of the same noise with and without the first token."""
 
@@ -102,7 +101,7 @@ def _sink_said(profile: Profile) -> str:
     )
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Growth:
     """The damage and the stream around it, in the units of the residual stream."""
 

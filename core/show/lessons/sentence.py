@@ -10,6 +10,7 @@ import numpy as np
 
 from core.ask.lab import Question
 from core.base.formats import digits, gain, per_cent
+from core.base.spec import frozen
 from core.plan.gains import BAND
 from core.show.lessons.gain import SINK
 from core.store.results import Array
@@ -19,7 +20,7 @@ ROUNDING = 1e-6  # drift that rounding alone brings about: nothing has arrived
 CONTEXT = 5  # tokens that are quoted where the next word is asked for
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Hit:
     """One layer hit, as the picture draws it."""
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from core.base.errors import UserError
+from core.base.spec import frozen
 from core.store.profiles import Profile
 from core.store.results import Array, Perturbed
 
@@ -23,7 +23,7 @@ EVERY = "layers"
 FOOT = "foot"
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Noted:
     """Arrays over a strength, weakest first, and what each strength shows."""
 

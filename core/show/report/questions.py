@@ -9,6 +9,7 @@ from functools import cache
 
 from core.base.errors import UserError
 from core.base.formats import digits
+from core.base.spec import frozen
 from core.results import protocols
 from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
@@ -50,7 +51,7 @@ class Question:
         return f"make studies OF={self.folder}"
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Answer:
     """A question's table, the studies that it is of, and what is said below it."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -13,6 +12,7 @@ from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.base.formats import digits, per_cent
+from core.base.spec import frozen
 from core.kinds import BASE_LABELS
 from core.plan import responses
 from core.plan.budget import Bounds, binding, pinned
@@ -41,7 +41,7 @@ PER_LINEAR = "Point at a layer to read its numbers. With a budget per linear no 
 UNKNOWN = "Nothing is predicted: a layer is pruned beyond the largest sparsity that was measured alone."
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Sweep:
     """An allocation at every strength of its correction, or of a control; below 0 the correction is reversed."""
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from core.base.spec import frozen
 from core.show.figures import Palette
 from core.show.figures.axes import Axis
 from core.show.lessons.shared import plain
@@ -39,7 +40,7 @@ def pick(label: str, layers: int, index: int, name: str = "layer") -> Control:
     return Control(name, label, numbers, index, range(layers), spoken=[f"layer {each}" for each in numbers])
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Bars:
     """A bar per layer in every frame; the picked layer stands out. Tones are colours, or fields of the palette."""
 
@@ -51,7 +52,7 @@ class Bars:
     bound: Sequence[Sequence[int]] | None = None  # (frames) layers on a bound; arrows lead from the base to the values
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Hand:
     """Bars whose ends are dragged: a layer stays where it is let go, and the others make up for it."""
 
@@ -70,7 +71,7 @@ class Hand:
         return {f"hand{layer}": (each, range(-1, 1000)) for layer, each in enumerate(at)}
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Line:
     """A line over layers in every frame: one for all, or one for each picked layer that begins there.
 
@@ -102,7 +103,7 @@ class Mark(NamedTuple):
     tone: str = "ink"
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Gauge:
     """One number of every frame, drawn as a curve below the picture."""
 
@@ -116,7 +117,7 @@ class Gauge:
     height: int = 104  # px
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Hero:
     """The number that a picture is about, large, with its interval and what it is compared with; (frames,) each."""
 
@@ -174,7 +175,7 @@ def fates(verdicts: Sequence[str | None]) -> list[str]:
     return [FATES.get(each, "whether it is amplified or absorbed is undecided") for each in verdicts]
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Figure:
     """Everything the picture may show. Frames are all settings of the controls, the last control running fastest."""
 

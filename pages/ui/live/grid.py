@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from core.ask.lab import MOST_TOKENS
+from core.base.spec import frozen
 from core.show.figures import Palette
 from core.show.lessons import sentence as lessons
 from core.show.lessons.sentence import Hit
@@ -84,7 +85,7 @@ class State:
     only: bool
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Answered:
     """A question's answer as far as it is known: of every layer, or of some."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
@@ -14,6 +13,7 @@ from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import digits
+from core.base.spec import frozen
 from core.results import protocols
 from core.results.comparison import FEWEST_WINDOWS
 from core.results.evaluated import EvaluatedSetting
@@ -34,7 +34,7 @@ HEADLINE = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Shown:
     """What is shown: a protocol, what is compared within it, and the setting in view where it is among that."""
 

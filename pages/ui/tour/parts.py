@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from core.base.spec import frozen
 from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.live import figure
@@ -12,7 +13,7 @@ from pages.ui.live import figure
 Link = tuple[str, str, dict[str, str]]  # page, label and the view that it opens
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Screen:
     """What a chapter shows: a live figure, links to other pages, guesses to make first, and a sentence below."""
 
