@@ -42,15 +42,14 @@ class Ticket:
     reader: str
     tab: str
     future: Future = field(default_factory=Future)
-    passed: dict[str, str] = field(default_factory=dict)  # other reader -> their tab that had a turn meanwhile
 
 
 class Scheduler:
     """Tickets in the order in which they are answered, safe for many threads.
 
-    Of one kind the reader comes first who was answered longest ago, and of a reader's tabs the one that was. Nobody
-    waits for a second tab of another reader: many tabs delay others no more than one. A new question takes the place of
-    the same tab's older one of its kind.
+    The reader comes first who was answered longest ago, in whichever tab and whatever was asked: many tabs delay others
+    no more than one. Of a reader the kind that is answered fastest comes first, then the tab that was answered longest
+    ago. A new question takes the place of the same tab's older one of its kind.
     """
 
     def __init__(self) -> None:
@@ -92,7 +91,8 @@ class Scheduler:
                 self.waiting.remove(ticket)
                 if ticket.future.set_running_or_notify_cancel() and not self._known(ticket):
                     self.running = ticket
-                    self._served(ticket)
+                    whose = ticket.reader, ticket.tab
+                    self.served[whose] = self.served[whose[:1]] = time.monotonic()
             return self.running
 
     def keep(self, answer: Any) -> None:
@@ -111,19 +111,9 @@ class Scheduler:
             if ticket.future.set_running_or_notify_cancel():
                 ticket.future.set_exception(error)
 
-    def _served(self, ticket: Ticket) -> None:
-        """Note whose turn it is."""
+    def _turn(self, ticket: Ticket) -> tuple[float, int, float]:
         reader, tab = ticket.reader, ticket.tab
-        self.served[reader,] = self.served[reader, tab] = time.monotonic()
-        for each in self.waiting:
-            if each.reader != reader:
-                each.passed.setdefault(reader, tab)
-
-    def _turn(self, ticket: Ticket) -> tuple[bool, int, float, float]:
-        reader, tab = ticket.reader, ticket.tab
-        second = any(each.passed.get(reader, tab) != tab for each in self.waiting)
-        last = (self.served.get(whose, 0.0) for whose in ((reader,), (reader, tab)))
-        return second, RANK[ticket.task.kind], *last
+        return self.served.get((reader,), 0.0), RANK[ticket.task.kind], self.served.get((reader, tab), 0.0)
 
     def _known(self, ticket: Ticket) -> bool:
         """Answer a ticket by what is kept, if that is there."""

@@ -160,6 +160,21 @@ def test_many_tabs_of_a_reader_delay_another_no_more_than_one(kinds: tuple[Calla
     assert before(20) == before(1) <= 2 * len(kinds)
 
 
+@pytest.mark.parametrize("also", [(), (text,)])
+def test_quick_questions_one_after_another_keep_nobody_s_slow_one_waiting(also: tuple) -> None:
+    one = Scheduler()
+    slow = [one.ask(kind("x slow"), "patient") for kind in (scene, *also)]
+    for kind in also:
+        one.ask(kind("x own"), "quick")
+    turns = 0
+    while not all(each.done() for each in slow):
+        one.ask(row(f"x {turns}"), "quick")
+        one.next(0)
+        one.keep("x")
+        turns += 1
+        assert turns <= 8
+
+
 def test_readers_with_many_tabs_take_turns_and_so_do_their_tabs() -> None:
     one = Scheduler()
     for reader, tab in itertools.product("ab", "123"):
