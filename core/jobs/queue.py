@@ -57,8 +57,10 @@ def jobs(store: Store) -> list[Job]:
 
     Shares whose whole is a job itself are its own business.
     """
-    folder = store.root / "jobs"
-    names = os.listdir(folder) if folder.is_dir() else ()
+    try:
+        names = os.listdir(store.root / "jobs")
+    except FileNotFoundError:
+        names = []
     found = [each for name in names if (each := records.read(store.root, name))]
     keys = {each.key for each in found}
     alone = (e for e in found if not (isinstance(e.request, ShareRequest) and e.request.whole.key in keys))
