@@ -8,8 +8,8 @@ import streamlit as st
 from core.base.escape import plain
 from core.base.formats import pruned_before
 from core.plan.gains import gains_of
-from core.show import words
-from core.show.figures.charts import COMPARED, GLANCE, GROUPS
+from core.show import figures, words
+from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS
 from core.show.figures.style import InView
 from core.show.words import findings
 from core.store.profiles import Profile
@@ -72,7 +72,8 @@ if not any(map(math.isfinite, gains.value[:-1])):
         sections.show(COMPARED, InView(profile, name, subject.layer(profile), view.look()), name, lambda: None)
     view.end()
 group = view.sync("group", list(sections.GROUPS), next(iter(sections.GROUPS)))
-statistic, layer = sections.statistic(drawn=group == sections.WITH_STATISTIC), subject.layer(profile)
+statistic = view.sync("statistic", list(figures.STATISTICS), "geometric", drawn=group == GAIN)
+layer = subject.layer(profile)
 prefix = f"{profile.entry.key[:6]}-{name}"
 
 left, right = st.columns(2, gap="medium")

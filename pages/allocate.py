@@ -5,7 +5,7 @@ import streamlit as st
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import per_cent
-from core.plan.spread import layer_parameters
+from core.plan.spread import linear_parameters
 from pages.ui import best_known, frame, glossary, studies, subject, view, watch
 from pages.ui.allocate import actions, settings, spread, targets
 
@@ -14,7 +14,7 @@ TERMS = ("budget", "correction", "control", "response", "harm", "nats")
 subject.heading("How is a budget spread over layers?", profile)
 watch.watched()
 try:
-    layer_parameters(profile)
+    linear_parameters(profile)
 except UserError as error:
     frame.error(error)
     view.end()

@@ -58,17 +58,11 @@ def show(chapter: str, profile: Profile) -> None:
     glossary.words(CHAPTERS[chapter].terms.split(", "))
 
 
-def begin_at_top(chapter: str) -> None:
-    """Scroll up where another chapter was turned to; what changes within a chapter stays in sight."""
-    before = st.session_state.get("chapter read")
-    st.session_state["chapter read"] = chapter
-    if before not in (None, chapter):
-        frame.to_top(chapter)
-
-
 profile = subject.profile()
 st.title("What is absorption?", anchor=False)
 subject.warn(profile)
 chapter = picker()
 show(chapter, profile)
-begin_at_top(chapter)
+before, st.session_state["chapter read"] = st.session_state.get("chapter read"), chapter
+if before not in (None, chapter):  # what changes within a chapter stays in sight
+    frame.to_top(chapter)

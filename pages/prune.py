@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.ask.lab import Prompt
 from core.base.errors import UserError
-from core.plan.spread import layer_parameters
+from core.plan.spread import linear_parameters
 from pages.ui import best_known, form, frame, studies, subject, view, watch
 from pages.ui.allocate import settings
 from pages.ui.lab import continuations
@@ -23,7 +23,7 @@ TABS = {
 profile = subject.profile()
 subject.heading("What does pruning cost?", profile, TERMS)
 try:
-    layer_parameters(profile)
+    linear_parameters(profile)
     in_view = pruning.allocation_in_view(profile)
 except UserError as error:
     best_known.follow(settings.read(profile, drawn=False), profile)

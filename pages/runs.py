@@ -6,7 +6,7 @@ from core.base.escape import plain
 from core.base.formats import capital, sentence
 from core.jobs import queue
 from core.store.cache import Store
-from pages.ui import buttons, form, frame, glossary, watch
+from pages.ui import form, frame, glossary, watch
 from pages.ui.runs import actions, evaluations, profiles
 
 store = Store()
@@ -47,7 +47,7 @@ def line(job: queue.Job) -> None:
             watch.cancel(job)
             return
         watch.go_on(job)
-        buttons.button("Forget", queue.delete, [job], key=f"forget-{job.key}", help="Results stay.")
+        frame.button("Forget", queue.delete, [job], key=f"forget-{job.key}", help="Results stay.")
 
 
 PARTS = {"profiles": profiles.gallery, "evaluations": evaluations.show, "import": actions.importing}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from core.ask import grammar
 from core.ask.inputs import OfModel
@@ -25,8 +24,7 @@ ROLES = ("calibration", "selection", "final")  # texts of a search
 Asked = MeasureRequest | StudyRequest | BestRequest
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """One option of a command.
 
     Attributes:

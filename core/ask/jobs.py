@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 import numpy as np
 
@@ -79,8 +78,7 @@ def cut(works: Sequence[float], of: int) -> list[int]:
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class JobRow:
+class JobRow(NamedTuple):
     """A kind of job."""
 
     kind: str  # folder of its results in the store

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.ask.measurements import Measurement, measurements
 from core.base.errors import UserError, brief
@@ -49,8 +49,7 @@ def perturbation(text: str, positions: Positions = "after_first") -> Perturbatio
 # --- presets ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Preset:
+class Preset(NamedTuple):
     """How much text, and what is done to it."""
 
     sequences: int

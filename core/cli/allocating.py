@@ -16,7 +16,8 @@ from core.cli.output import say, say_json, say_table
 from core.kinds.treatments import treatment
 from core.plan.spread import Allocation, allocate
 from core.results import protocols
-from core.results.anchors import Anchors, Prediction, narrower, stored
+from core.results.anchor_studies import narrower
+from core.results.anchors import Anchors, Prediction, stored
 from core.show.words import forecast
 from core.store import profiles
 from core.store.cache import Store

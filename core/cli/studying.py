@@ -24,7 +24,7 @@ from core.jobs import cluster, queue
 from core.kinds.treatments import treatment
 from core.models import machine, work
 from core.models.work import Cost
-from core.results import anchors, evaluations
+from core.results import anchor_studies, anchors, evaluations
 from core.results.anchors import Hindsight
 from core.results.evaluations import Evaluations
 from core.results.search_plan import estimate
@@ -106,7 +106,7 @@ def anchor(given: SimpleNamespace) -> None:
     store = Store(given.cache, given.accept_imported)
     profile = profiles.load(store, store.profile(given.profile))
     pruned = treatment(given.pruner, given.repair)
-    request = anchors.study(profile, pruned, request_of("anchors", **vars(given)))
+    request = anchor_studies.study(profile, pruned, request_of("anchors", **vars(given)))
     entry = run(request, store, machine.asked(given.device), {})
     found = _say_study(store, entry, given.json)
     if not given.json:

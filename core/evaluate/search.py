@@ -21,7 +21,8 @@ from core.models.provenance import provenance, relative
 from core.models.windows import Windows, read, windows
 from core.plan.spread import allocate, linear_parameters
 from core.results import candidates, evaluations, search_plan, shortlist, text_splits
-from core.results.anchors import STEP, Anchors, Prediction, fitting, on, stored_of, usual
+from core.results.anchor_studies import usual
+from core.results.anchors import STEP, Anchors, Prediction, fitting, on, stored_of
 from core.results.evaluations import Evaluations
 from core.store.cache import Entry, Request, Store
 from core.store.profiles import Profile
@@ -44,12 +45,6 @@ class Run:
     predicted: int = 0  # candidates
     chosen: list[Setting] = field(default_factory=list)  # evaluated on the selection text
     study: Evaluations | None = None  # of these
-    anchors: list[Anchors] = field(init=False)  # stored ones
-    treatments: list[Treatment] = field(init=False)  # whose candidates are predicted
-    request: BestRequest = field(init=False)  # as asked, every role with its documents
-    costs: dict[str, float] = field(init=False)  # FLOP of every stage at most
-    profile: Profile = field(init=False)
-    ahead: float = field(init=False)  # FLOP of stages to come, at most
 
     def run(self) -> Entry:
         """Answer the request and save the view over its stages.
@@ -59,15 +54,15 @@ class Run:
                 that no target keeps within, or a model that cannot be pruned.
             Cancelled: the report function said so; finished stages and pieces stay.
         """
-        self.request = with_documents(self.asked)
+        self.request = with_documents(self.asked)  # every role with its documents
         texts = texts_of(self.request, self.loaded)
-        self.costs = search_plan.planned(self.request, self.shape)
-        self.ahead = sum(self.costs.values())
+        self.costs = search_plan.planned(self.request, self.shape)  # FLOP of every stage at most
+        self.ahead = sum(self.costs.values())  # of stages to come
         self.costs["selection"] /= search_plan.most(self.request)  # of one setting
         self.profile = self._profile(texts)
         self.anchors = stored_of(self.store, self.profile, self.request.treatments, self.request.final)
         first = Treatment(search_plan.measured_by(self.request))
-        self.treatments = [each.treatment for each in self.anchors] or [first]
+        self.treatments = [each.treatment for each in self.anchors] or [first]  # whose candidates are predicted
         winner = self._select()
         fallback = candidates.fallback(winner, self.study, self.request.max_loss)
         asked = search_plan.final_request(self.request, self.profile.entry.key, {winner: 0, fallback: 0})

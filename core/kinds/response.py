@@ -51,7 +51,7 @@ class Response(Allocator):
         return evidence.least_harm(self.pruner, self.objective, self.per_linear)
 
     def highest(self, evidence: Evidence) -> float:
-        return evidence.highest_measured(self.pruner, self.objective, self.per_linear)
+        return evidence.curves(self.pruner, self.objective, self.per_linear).highest
 
     @property
     def per_linear(self) -> bool:

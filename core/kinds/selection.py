@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@dataclass(frozen=True)
-class Pattern:
+class Pattern(NamedTuple):
     """In every group of `of` consecutive inputs of a row, `kept` weights stay.
 
     Reference codes of Wanda, OWL and SparseGPT name the count that is pruned first; hardware, and this program, the

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator
 
@@ -23,8 +22,7 @@ Statistic = Literal["none", "norm", "second_moment", "pull"]
 Method = Literal[1, 2]  # of a pruner: raised whenever its numbers change
 
 
-@dataclass(frozen=True)
-class PrunerRow:
+class PrunerRow(NamedTuple):
     """What is known of a pruner."""
 
     label: str
@@ -85,8 +83,7 @@ PRUNERS = {
 }
 
 
-@dataclass(frozen=True)
-class RepairRow:
+class RepairRow(NamedTuple):
     """What is known of a repair: what is done to the weights that a pruner leaves, by their inputs' second moments."""
 
     label: str
@@ -122,8 +119,7 @@ PRUNER_LABELS = {name: row.label for name, row in PRUNERS.items()}
 WITHOUT_TEXT = tuple(name for name, row in PRUNERS.items() if row.statistic == "none")
 
 
-@dataclass(frozen=True)
-class Treatment:
+class Treatment(NamedTuple):
     """What a linear goes through: a pruner, and perhaps a repair after it. Written `wanda`, `wanda+refit`."""
 
     pruner: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -35,8 +35,7 @@ def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
     )
 
 
-@dataclass(frozen=True)
-class Linear:
+class Linear(NamedTuple):
     """A projection inside a layer; `transposed` for GPT-2's Conv1D, which stores (in, out)."""
 
     name: str  # relative to the layer

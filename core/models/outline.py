@@ -9,9 +9,9 @@ import struct
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from core.base.errors import UserError, gist
 from core.base.paths import readable
@@ -22,8 +22,7 @@ Shapes = dict[str, tuple[int, ...]]
 NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
 
 
-@dataclass(frozen=True)
-class Outline:
+class Outline(NamedTuple):
     """Sizes of a model that its costs depend on."""
 
     layers: int

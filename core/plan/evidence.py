@@ -75,10 +75,6 @@ class Evidence:
         """
         return responses.of_profile(self.profile, pruner, objective, per_linear)
 
-    def highest_measured(self, pruner: str, objective: str, per_linear: bool) -> float:
-        """Largest sparsity of the measured responses."""
-        return self.curves(pruner, objective, per_linear).highest
-
     def least_harm(self, pruner: str, objective: str, per_linear: bool) -> Array:
         """The sparsity of every unit that meets the target with the least total harm, (units,): exact for the hulls.
 

@@ -98,8 +98,8 @@ def highest(profile: Profile, per_linear: bool = False) -> float:
     return of_profile(profile, usual(profile, per_linear), per_linear=per_linear).highest
 
 
-def layer_harms(rows: Array, profile: Profile, objective: str = "drift") -> Array:
-    """The harm of each layer of many allocations pruned alone, (rows, layers), in the objective's unit.
+def layer_harms(rows: Array, profile: Profile) -> Array:
+    """The squared final drift of each layer of many allocations pruned alone, (rows, layers).
 
     By the curves of the usual pruner, where the profile holds any of it. A layer whose linears have a sparsity each
     counts as pruned evenly to where its linears, each alone, do as much together: so both kinds of budget are on one
@@ -115,8 +115,8 @@ def layer_harms(rows: Array, profile: Profile, objective: str = "drift") -> Arra
         UserError: too few sparsities were measured.
     """
     pruner = usual(profile, per_linear=rows.ndim == 3)
-    even = rows if rows.ndim == 2 else _even(rows, of_profile(profile, pruner, objective, per_linear=True))
-    return _read(of_profile(profile, pruner, objective), even)
+    even = rows if rows.ndim == 2 else _even(rows, of_profile(profile, pruner, per_linear=True))
+    return _read(of_profile(profile, pruner), even)
 
 
 def _even(rows: Array, found: Curves) -> Array:

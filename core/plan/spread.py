@@ -163,15 +163,6 @@ def linear_parameters(profile: Profile) -> Array:
     return profile.weights.parameters
 
 
-def layer_parameters(profile: Profile) -> Array:
-    """Prunable weights per layer, (layers,).
-
-    Raises:
-        UserError: the model cannot be pruned.
-    """
-    return np.nansum(linear_parameters(profile), axis=1)
-
-
 def family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
     """The same allocation at several correction strengths: what a slider is dragged over.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,7 @@ FEWEST_SEEDS = 3
 HEAVY_TAILS = 0.5  # of the degrees of freedom of differences between windows
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(NamedTuple):
     """A value and the interval around it, whose ends are NaN where too little is known."""
 
     value: float

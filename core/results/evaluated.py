@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -57,8 +56,7 @@ class Accuracy(NamedTuple):
         return f"{self.value:.3f}" + (f" ± {self.error:.3f}" if np.isfinite(self.error) else "")
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """Change of perplexity in per cent, of the losses averaged over the calibration seeds that two settings share."""
 
     windows: Interval  # paired over windows

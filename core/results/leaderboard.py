@@ -22,7 +22,7 @@ from core.results.comparison import verdict
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
 from core.results.protocols import Place, place
-from core.results.rows import Row
+from core.results.study_table import Row
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -140,11 +140,8 @@ def _contender(
     if anchors and not measured:
         with suppress(UserError):  # beyond what was measured
             predicted = anchors.one(exact)
-    return Contender(kind, name, _of_layers(exact, profile), measured, predicted)
-
-
-def _of_layers(planned: Array, profile: Profile) -> Array:
-    return planned if planned.ndim == 1 else layer_means(planned, linear_parameters(profile))
+    of_layers = exact if exact.ndim == 1 else layer_means(exact, linear_parameters(profile))
+    return Contender(kind, name, of_layers, measured, predicted)
 
 
 def where(

@@ -57,10 +57,7 @@ class Provenance(BaseModel):
     revision: Line | None = None
     text_source: Line | None = None
     calibration: Line | None = None
-    calibration_source: Line | None = None
     documents: Span | None = None
-    text_documents: Span | None = None
-    calibration_documents: Span | None = None
     seed: Count = 0
     profile: Line | None = None
     tasks_from: Line | None = None

@@ -19,7 +19,7 @@ from core.models.sources import text_is_here
 from core.plan.spread import allocate
 from core.results import leaderboard
 from core.results.evaluations import Evaluations, profile_key, slice_of
-from core.results.rows import Row
+from core.results.study_table import Row
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import studies, subject, view

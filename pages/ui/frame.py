@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from core.base import access
 from core.base.errors import UserError, shortage
 from core.base.escape import plain
 from core.base.formats import sentence
@@ -197,6 +199,17 @@ def shortages() -> Iterator[None]:
         if said is None:
             raise
         error(said)
+
+
+def button(label: str, act: Callable[..., object], args: tuple | list = (), **more: Any) -> None:
+    """A button that runs, writes or deletes: off where nothing may. The page is drawn anew, unless it is refused."""
+    if access.is_read_only():
+        more |= {"disabled": True, "help": "This server is read-only."}
+    if not st.button(label, **more):
+        return
+    with shortages():
+        act(*args)
+        st.rerun()
 
 
 def nothing(said: str, page: str, label: str, query: dict[str, str] | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -14,8 +14,7 @@ from core.results.propagation import FLOOR_MARGIN
 from core.show.words import findings
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(NamedTuple):
     """A word as all pages use it."""
 
     sentence: str

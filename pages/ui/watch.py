@@ -19,7 +19,7 @@ from core.jobs import queue
 from core.jobs.records import Job
 from core.show.figures.charts import COMPARED
 from core.store.cache import Entry, Store
-from pages.ui import buttons, frame, partial_results
+from pages.ui import frame, partial_results
 
 WHOLE_NAMES = "[data-testid=stSidebar] [data-testid=stPageLink-NavLink] * { white-space: normal }"
 HEIGHT = 680  # of the live figure and its folded numbers, so that nothing below moves when it appears
@@ -79,7 +79,7 @@ def _live(key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         cancel(job)
         if job.state == "queued" and not queue.worker_alive(store, job.device):
-            buttons.button("Start the worker", queue.ensure_worker, [store, job.device], key="start")
+            frame.button("Start the worker", queue.ensure_worker, [store, job.device], key="start")
     st.caption("You may close this tab: the run goes on, and any tab that opens this address can watch it.")
     if picture := PICTURES.get(type(job.request)):
         with st.container(height=HEIGHT, border=False):
@@ -89,7 +89,7 @@ def _live(key: str) -> None:
 def cancel(job: Job) -> None:
     """The button that stops a job, and says that it was pressed until the job has ended."""
     label = "Cancelling" if job.cancelling else "Cancel"
-    buttons.button(label, queue.cancel, [job], key=f"cancel-{job.key}", disabled=job.cancelling)
+    frame.button(label, queue.cancel, [job], key=f"cancel-{job.key}", disabled=job.cancelling)
 
 
 def standing(job: Job) -> None:
@@ -138,7 +138,7 @@ def go_on(job: Job) -> None:
     if job.state == "done":
         _open_result(job)
     elif not job.status.bad_request:
-        buttons.button("Resume", _resume, [job], key=f"resume-{job.key}")
+        frame.button("Resume", _resume, [job], key=f"resume-{job.key}")
 
 
 def open_profile(key: str, label: str = "Open", **view: str) -> None:
@@ -209,7 +209,7 @@ def ask(
     if stored:
         st.success("Already measured: there is nothing to run.")
     else:
-        buttons.button(label, begin, [asked, device], icon=":material/play_arrow:", disabled=not ready, key=key)
+        frame.button(label, begin, [asked, device], icon=":material/play_arrow:", disabled=not ready, key=key)
     return stored
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from core.show import lessons
+from core.show.lessons import shared
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -26,7 +26,7 @@ def text(app: AppTest) -> str:
     """What Streamlit draws and what stands beside the live picture as it opens, without references."""
     told = [each.value for each in app.markdown]
     for picture in map(given, pictures(app)):
-        told += map(lessons.plain, (picture["lead"], *(opening(picture, slot) for slot in picture["notes"])))
+        told += map(shared.plain, (picture["lead"], *(opening(picture, slot) for slot in picture["notes"])))
     return "\n".join(told)
 
 

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
 from core.kinds.depth_ramp import DepthRamp
-from core.show import lessons
+from core.show.lessons import absorption, budgets, damage, shared
 from core.show.lessons.shared import REFERENCE
 from core.show.words import findings
 from pages.ui import glossary
@@ -24,12 +24,12 @@ from tests.pages.opening import links, live, opened_at, paint, url
 
 Cache = dict[str, str]
 SAID = {
-    "perturb": lessons.perturb,
-    "drift": lessons.drift,
-    "amplify": lessons.amplify,
-    "absorb": lessons.absorb,
-    "allocate": lessons.correction,
-    "prune": lessons.prune,
+    "perturb": damage.perturb,
+    "drift": damage.drift,
+    "amplify": absorption.amplify,
+    "absorb": absorption.absorb,
+    "allocate": budgets.correction,
+    "prune": budgets.prune,
 }
 
 
@@ -39,8 +39,8 @@ def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter: str, cach
     assert not app.info and not app.error
     said = SAID[chapter](stored(cache["deep"])).said
     figure = live(app)
-    assert figure["title"] and figure["layers"] == 30 and figure["finding"] == lessons.plain(said)
-    assert "Try:" in text(app) and lessons.plain(said) in text(app)
+    assert figure["title"] and figure["layers"] == 30 and figure["finding"] == shared.plain(said)
+    assert "Try:" in text(app) and shared.plain(said) in text(app)
     assert links(app)[0]["profile"] == cache["deep"]
     for each in (figure, live(opened(profile=cache["deep"], chapter=chapter))):  # after a guess and before it
         assert_every_frame_has_its_words_and_numbers(each)
@@ -93,17 +93,17 @@ def test_the_chapters_follow_one_another(cache: Cache) -> None:
 
 def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
     app = opened(profile=cache["deep"], chapter="amplify")
-    found = lessons.amplify(stored(cache["deep"]))
+    found = absorption.amplify(stored(cache["deep"]))
     assert len(live(app)["bars"]["values"]) == 1 and not live(app)["controls"]
-    assert lessons.plain(found.said) not in text(app) and live(app)["finding"] == findings.finding(found.without)
+    assert shared.plain(found.said) not in text(app) and live(app)["finding"] == findings.finding(found.without)
     assert "by definition" in live(app)["slots"]["verdict"]["table"][0][-1]
     assert any("undecided" in text and "5 %" in text for *_, text in live(app)["key"])
     assert "Guess." in text(app)
-    next(each for each in app.button if each.label == lessons.GUESSES["rise"]).click().run()
+    next(each for each in app.button if each.label == absorption.GUESSES["rise"]).click().run()
     assert live(app)["bars"]["values"][1] == pytest.approx(found.including.value, rel=1e-4)
     assert live(app)["controls"][0]["index"] == 1
-    assert lessons.plain(found.said) in text(app) and "Guess." not in text(app)
-    assert lessons.plain(lessons.judged("rise", found)) in text(app)
+    assert shared.plain(found.said) in text(app) and "Guess." not in text(app)
+    assert shared.plain(absorption.judged("rise", found)) in text(app)
 
 
 def test_the_axis_of_drift_shows_the_fall(cache: Cache) -> None:

@@ -72,7 +72,7 @@ def drift(profile: Profile) -> Spread:
     measured = noise(profile)
     curves = np.stack([propagation.curves(profile.seeds(name)).value for name in measured.values()])
     notes = tuple(drift_is_not_harm(profile, *each) for each in measured.items())
-    return Spread(notes, usual(list(measured)), list(measured), curves)
+    return Spread(notes, usual(measured), list(measured), curves)
 
 
 def drift_is_not_harm(profile: Profile, size: float, name: str) -> str:

@@ -12,7 +12,7 @@ from core.ask.lab import Question
 from core.base.formats import digits, gain, per_cent
 from core.base.spec import frozen
 from core.plan.gains import BAND
-from core.show.lessons.gain import SINK
+from core.show.lessons.absorption import SINK
 from core.store.results import Array
 from core.store.scenes import Row
 

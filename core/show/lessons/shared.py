@@ -7,7 +7,6 @@ A sentence refers to things in the picture by marks, as in `ends at [0.19](curve
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -74,9 +73,9 @@ def noise(profile: Profile, positions: str = "after_first") -> dict[float, str]:
     return found
 
 
-def usual(measured: Sequence[float]) -> int:
+def usual(sizes: Iterable[float]) -> int:
     """Index of the measured size nearest to the usual one."""
-    return min(range(len(measured)), key=lambda i: abs(math.log(measured[i] / SIZE)))
+    return int(np.abs(np.log([*sizes]) - np.log(SIZE)).argmin())
 
 
 def check_several(profile: Profile) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +14,8 @@ from core.base import profile_names
 from core.plan import prediction, responses
 from core.plan.prediction import Predicted
 from core.results import checkpoints, protocols
-from core.results.anchors import ENOUGH, Anchors, errors, fitting, usual
+from core.results.anchor_studies import usual
+from core.results.anchors import ENOUGH, Anchors, errors, fitting
 from core.show.figures import evaluation
 from core.show.figures.axes import row_axis
 from core.show.figures.palette import LIGHT, Palette
@@ -25,8 +25,7 @@ from core.store import profiles
 from core.store.cache import HOME, Store
 
 
-@dataclass(frozen=True)
-class Bench:
+class Bench(NamedTuple):
     """A question that a bench answered once, whose table is committed as `cache/demo/benches/NAME.csv`."""
 
     title: str

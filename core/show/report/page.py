@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -40,8 +40,7 @@ TEMPLATES.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
 Table = list[tuple[str, ...]]  # its heads, then a row each
 
 
-@dataclass(frozen=True)
-class Exhibit:
+class Exhibit(NamedTuple):
     """A chart with what must stand beside it."""
 
     name: str  # for files

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from core.base.errors import UserError
 from core.base.formats import digits
@@ -13,8 +13,7 @@ from core.base.spec import frozen
 from core.results import protocols
 from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
-from core.results.rows import Row, names
-from core.results.study_table import CHANGE, UNIFORM, Control, Table, rows_of, study_table
+from core.results.study_table import CHANGE, UNIFORM, Control, Row, Table, names, rows_of, study_table
 from core.show.figures import evaluation
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart
@@ -33,8 +32,7 @@ PROTOCOLS = {  # folder of studies -> their protocol
 Choice = Callable[[Evaluations], Iterable[EvaluatedSetting]]
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """What is asked of the studies of one folder."""
 
     title: str

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from core.base.formats import digits, duration, per_cent, several
 from core.results import protocols
-from core.results.anchors import Anchors, Hindsight, Narrower, Prediction
+from core.results.anchor_studies import Narrower
+from core.results.anchors import Anchors, Hindsight, Prediction
 from core.results.best import Best
 from core.results.evaluated import EvaluatedSetting
 

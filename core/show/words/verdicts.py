@@ -17,7 +17,7 @@ from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
 from core.results.leaderboard import where
 from core.results.protocols import short
-from core.results.rows import Row
+from core.results.study_table import Row
 
 ROUNDING = 0.5  # per cent of perplexity: what another batch size alone does to a model that is pruned to 70 % zeros
 STANDS = {

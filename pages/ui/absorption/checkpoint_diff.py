@@ -20,7 +20,7 @@ from core.show.figures.charts import COMPARED
 from core.show.report import remake
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import buttons, frame, view, watch
+from pages.ui import frame, view, watch
 
 IMPORTED = "This profile was imported: measure its model here to compare a checkpoint with it."
 
@@ -51,7 +51,7 @@ def ask(profile: Profile) -> None:
         if found:
             watch.open_profile(found.key, "Open the comparison", group=COMPARED)
         else:
-            buttons.button("Run comparison", watch.begin, [asked, device], disabled=asked is None, key="compare-run")
+            frame.button("Run comparison", watch.begin, [asked, device], disabled=asked is None, key="compare-run")
     if trouble:
         frame.error(trouble)
     elif said and not found:

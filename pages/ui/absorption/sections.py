@@ -23,18 +23,12 @@ from pages.ui import form, frame, subject, view
 from pages.ui.absorption import checkpoint_diff, overview
 
 GROUPS = {name: rows for name, rows in CHARTED.items() if name != GLANCE}  # those of a glance stand at the top
-WITH_STATISTIC = GAIN  # the group that asks how gains are averaged
 ABOUT_STATISTICS = (
     "The mean of ratios is the paper's coefficient, which we know from secondary sources only. Verdicts always use the "
     "geometric mean."
 )
 SCROLLED = 430  # px of the table of verdicts
 MAP_HEIGHT = KEY - TOP + overview.HEIGHT
-
-
-def statistic(drawn: bool) -> str:
-    """How gains are averaged over tokens."""
-    return view.sync("statistic", list(figures.STATISTICS), "geometric", drawn=drawn)
 
 
 def choose() -> None:
@@ -51,7 +45,7 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
         compared: draws the picker of another profile, for the chart that draws it too.
     """
     twin = None
-    if group == WITH_STATISTIC:
+    if group == GAIN:  # which asks how gains are averaged
         with st.container(horizontal=True):
             view.switch("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
             twin = compared()

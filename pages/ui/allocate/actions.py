@@ -15,10 +15,10 @@ from core.base.formats import duration, sentence
 from core.kinds.treatments import Treatment
 from core.models import machine, work
 from core.plan.spread import Allocation
-from core.results import anchors
+from core.results import anchor_studies, anchors
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import buttons, frame, view, watch
+from pages.ui import frame, view, watch
 from pages.ui.allocate import settings
 
 
@@ -56,10 +56,10 @@ def evaluate_anchors(why: UserError, treatment: Treatment, profile: Profile) -> 
     st.info(plain(said), icon=":material/info:")
     device = machine.devices()[0]
     try:
-        asked = anchors.study(profile, treatment, request_of("anchors"))
+        asked = anchor_studies.study(profile, treatment, request_of("anchors"))
         cost = work.estimate(asked, Store(), device)
     except UserError:  # no such model here: said on Measure
         return
     label = f"Evaluate four settings{f', about {duration(cost.seconds)}' if cost else ''}"
     about = plain(f"{sentence(why)} {len(asked.points)} points on the demo text: {work.words(cost)}")
-    buttons.button(label, watch.begin, [asked, device], icon=":material/play_arrow:", key="anchors", help=about)
+    frame.button(label, watch.begin, [asked, device], icon=":material/play_arrow:", key="anchors", help=about)

@@ -17,7 +17,8 @@ from core.kinds.treatments import Treatment
 from core.plan.budget import Bounds, binding, pinned
 from core.plan.spread import Allocation, allocate, linear_parameters
 from core.results import leaderboard
-from core.results.anchors import Anchors, Narrower, narrower
+from core.results.anchor_studies import Narrower, narrower
+from core.results.anchors import Anchors
 from core.results.evaluations import Evaluations, Slice
 from core.show.figures import Chart, Palette
 from core.show.figures import allocation as charts

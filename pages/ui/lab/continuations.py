@@ -18,7 +18,7 @@ from core.show.words import forecast
 from core.store import scenes
 from core.store.cache import Store
 from core.store.scenes import Generated
-from pages.ui import buttons, form, frame, studies, subject, view
+from pages.ui import form, frame, studies, subject, view
 from pages.ui.lab import answers
 
 METHODS = {"uniform": "Uniform", "owl": "OWL", "response": "Response"}
@@ -84,7 +84,7 @@ def _text(asked: Callable[[], Prompt], at_once: bool = True) -> None:
         st.fragment(run_every=LOOK)(_writing)(question, future)
     else:
         ask = partial(st.session_state.update, {"prompt asked": question})
-        buttons.button("Generate text", ask, icon=":material/edit_note:", key="generate")
+        frame.button("Generate text", ask, icon=":material/edit_note:", key="generate")
     st.caption(ABOUT)
 
 

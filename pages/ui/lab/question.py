@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -39,8 +39,7 @@ LAYER = 16
 LAST = -1  # the token that is marked unasked
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """The view, as the URL tells it."""
 
     sentence: str

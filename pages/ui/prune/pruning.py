@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -27,7 +27,6 @@ from pages.ui import form, frame, view
 from pages.ui.absorption import overview
 from pages.ui.allocate import settings, spread
 
-REPAIRED = {"none": "none"} | {name: row.label for name, row in REPAIRS.items()}
 PATTERNS = form.alike(("none", "2:4", "4:8"))
 SEEDS = "Each draws other windows; three or more show the spread, as in 0,1,2."
 
@@ -60,8 +59,7 @@ def bars(setting: Setting, profile: Profile) -> None:
 # --- the pruner and its calibration --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Pruning:
+class Pruning(NamedTuple):
     """What a study, an export and a prompt have in common."""
 
     request: StudyRequest  # of the setting in view, with each calibration seed
@@ -80,7 +78,7 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
     with st.expander("Pruner, calibration and device"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             pruner = form.switch("Pruner", PRUNERS, "by", USUAL)
-            repair = form.switch("Repair", REPAIRED, "repair", "none", help=about)
+            repair = form.switch("Repair", settings.REPAIRED, "repair", "none", help=about)
             pattern = form.switch("N:M pattern", PATTERNS, "pattern", "none", help=form.about(Setting, "pattern"))
         calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", USUAL_CALIBRATION)
         left, middle, right = st.columns(3)

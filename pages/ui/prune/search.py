@@ -27,6 +27,7 @@ from core.show.words import advice, forecast
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import best_known, form, frame, studies, watch
+from pages.ui.allocate.settings import REPAIRED
 from pages.ui.prune import pruning
 
 AIMS = {"target": "a target sparsity", "loss": "a limit on the loss"}
@@ -79,7 +80,7 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
         about = form.about(BestRequest, "pruner")
         pruner = form.switch("Pruned by", PRUNERS | {ANY: ANY}, "best_by", USUAL, help=about)
         about = form.about(BestRequest, "repair")
-        repair = form.switch("Repair", pruning.REPAIRED | {ANY: ANY}, "best_repair", USUAL_SEARCH.repair, help=about)
+        repair = form.switch("Repair", REPAIRED | {ANY: ANY}, "best_repair", USUAL_SEARCH.repair, help=about)
     left, middle, right = st.columns([1, 2, 1])
     label, usual, field, about = WANTED[aim]
     wanted = form.words(label, f"best_{aim}", usual, left, help=about)

@@ -15,7 +15,7 @@ from core.show.report import reports
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack
-from pages.ui import buttons, frame, subject, watch
+from pages.ui import frame, subject, watch
 
 KEPT = {
     "profile": "Its measurements are deleted too, except those shared with other profiles. You can measure it again.",
@@ -48,7 +48,7 @@ def _actions(store: Store, entry: Entry) -> None:
         barred = access.NOTHING if access.is_read_only() else about
         with st.popover("Delete", disabled=bool(barred), help=barred):
             st.write(KEPT[entry.path.parent.name])
-            buttons.button("Delete it", delete, [store, entry], icon=":material/delete:", key=f"delete-{entry.key}")
+            frame.button("Delete it", delete, [store, entry], icon=":material/delete:", key=f"delete-{entry.key}")
     with st.expander("Provenance"):
         spec = entry.spec.model_dump(mode="json", exclude_none=True)
         told = {name: each for name, each in entry.provenance.items() if each is not None}

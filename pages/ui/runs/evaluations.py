@@ -10,8 +10,7 @@ from core.ask.allocations import AllocationRequest
 from core.kinds.treatments import USUAL
 from core.results import evaluations
 from core.results.protocols import SHORT
-from core.results.rows import Row, names
-from core.results.study_table import beside_first, rows_of, study_table
+from core.results.study_table import Row, beside_first, names, rows_of, study_table
 from core.show.words import verdicts
 from core.store.cache import Entry, Store
 from core.store.files import changed

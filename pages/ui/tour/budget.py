@@ -14,8 +14,8 @@ from core.base.formats import digits, per_cent
 from core.kinds.treatments import USUAL, Treatment
 from core.results import protocols
 from core.results.anchors import Anchors
-from core.show import lessons
 from core.show.figures import axes
+from core.show.lessons import budgets, shared
 from core.show.words import forecast, verdicts
 from core.store.profiles import Profile
 from pages.ui import studies, subject
@@ -31,16 +31,16 @@ OPENING = (
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})
-def correction(profile: Profile, known: str, _known: Anchors | None) -> lessons.Push:
+def correction(profile: Profile, known: str, _known: Anchors | None) -> budgets.Push:
     """OWL's allocation under a correction of every strength; kept, for it takes a while.
 
     Args:
         known: what tells anchors from others.
 
     Raises:
-        UserError: as `lessons.correction`.
+        UserError: as `budgets.correction`.
     """
-    return lessons.correction(profile, _known)
+    return budgets.correction(profile, _known)
 
 
 def allocate(profile: Profile) -> parts.Screen:
@@ -51,7 +51,10 @@ def allocate(profile: Profile) -> parts.Screen:
     ends = [(0, "reversed"), (len(stops) // 2, "none"), (len(stops) - 1, "correction")]
     label = "Correction strength (our parameter), in units of sparsity"
     push = parts.control("push", label, stops, f"{START:g}", marks=ends)
-    asked = _allocation(found, float(found.strengths[push.index]))
+    strength = float(found.strengths[push.index])
+    fix = Correction(strength=abs(strength), driver=shared.DRIVER, control="reversed" if strength < 0 else "none")
+    written = grammar.write(found.request.model_copy(update={"correction": fix}))
+    asked = {"allocation": written, "hand": ""}  # else what was last chosen there would stay
     links = [
         parts.link("allocate.py", "Try every method on Allocate", profile, **asked),
         parts.link("prune.py", "Prune with this allocation", profile, **asked),
@@ -59,14 +62,7 @@ def allocate(profile: Profile) -> parts.Screen:
     return parts.Screen(_corrected(found, push, known), links)
 
 
-def _allocation(found: lessons.Push, strength: float) -> dict[str, object]:
-    """The allocation shown, as the URLs of other pages say it."""
-    push = Correction(strength=abs(strength), driver=lessons.DRIVER, control="reversed" if strength < 0 else "none")
-    asked = found.request.model_copy(update={"correction": push})
-    return {"allocation": grammar.write(asked), "hand": ""}  # else what was last chosen there would stay
-
-
-def _corrected(found: lessons.Push, push: figure.Control, known: Anchors | None) -> figure.Figure:
+def _corrected(found: budgets.Push, push: figure.Control, known: Anchors | None) -> figure.Figure:
     """A bar per layer around the target, and the predicted perplexity below."""
     perplexity, middle = found.perplexity, len(found.perplexity) // 2
     low, high = float(found.rows.min()), float(found.rows.max())
@@ -91,7 +87,7 @@ def _corrected(found: lessons.Push, push: figure.Control, known: Anchors | None)
         foot=found.request.target,
         height=180,
         lead=parts.opening(
-            f"Prune to a **budget** of {lessons.ref(per_cent(found.request.target), lessons.FOOT)} zeros: which layers "
+            f"Prune to a **budget** of {shared.ref(per_cent(found.request.target), shared.FOOT)} zeros: which layers "
             "should lose more weights? **OWL** spares layers with many outliers. The **correction** then takes more "
             "from layers that absorb and spares those that amplify.",
             "drag its strength; to the left of the middle it does the opposite.",
@@ -112,7 +108,7 @@ def _change(change: float) -> str:
     return f", {per_cent(abs(change), 1)} {'more' if change > 0 else 'less'} than without" if far else ""
 
 
-def _gauge(found: lessons.Push, zero: int) -> figure.Gauge:
+def _gauge(found: budgets.Push, zero: int) -> figure.Gauge:
     cost = found.perplexity
     room = 0.12 * (float(np.ptp(cost)) or 1.0)
     low, high = float(cost.min()) - room, float(cost.max()) + room
@@ -123,7 +119,7 @@ def _gauge(found: lessons.Push, zero: int) -> figure.Gauge:
 
 def prune(profile: Profile) -> parts.Screen:
     """The measured harm of each layer pruned alone, under a slider of sparsity; below, that of all layers at once."""
-    found, layer = lessons.prune(profile), subject.layer(profile)
+    found, layer = budgets.prune(profile), subject.layer(profile)
     zeros = parts.slider("zeros", "Share of zeros", found.sparsities, found.at, per_cent)
     sparsity = found.sparsities[zeros.index]
     label, residual = "See drift beside harm on Absorption", f"residual:wanda:{sparsity:g}"
@@ -133,7 +129,7 @@ def prune(profile: Profile) -> parts.Screen:
 
 def _whole(profile: Profile) -> str:
     """What pruning all layers was measured to cost at the tour's target, or the nearest; empty where nothing was."""
-    place = protocols.place(studies.groups(profile).values(), lessons.TARGET)
+    place = protocols.place(studies.groups(profile).values(), shared.TARGET)
     if place is None:
         return ""
     best = verdicts.leading(*place)
@@ -144,16 +140,16 @@ def _whole(profile: Profile) -> str:
 
 def _pruning(profile: Profile, target: float) -> list[parts.Link]:
     """The link to Prune where the model can be pruned; to 70 % where that page lacks the target."""
-    target = target if target in TARGETS else lessons.TARGET
+    target = target if target in TARGETS else shared.TARGET
     allocation = grammar.write(grammar.method("response", target))
     label = f"Prune all layers to {per_cent(target)} zeros"
     link = parts.link("prune.py", label, profile, allocation=allocation, by="wanda", hand="")
     return [] if profile.weights is None else [link]
 
 
-def _alone(found: lessons.Alone, layer: int, zeros: figure.Control) -> figure.Figure:
+def _alone(found: budgets.Alone, layer: int, zeros: figure.Control) -> figure.Figure:
     """A bar per layer; the axis grows with the harm."""
-    ranks = [[lessons.rank(row, each) for each in range(len(row))] for row in found.harm]
+    ranks = [[budgets.rank(row, each) for each in range(len(row))] for row in found.harm]
     return figure.Figure(
         name="prune",
         title="Harm of each layer pruned alone",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from core.base.formats import changed, gain, times
-from core.show import lessons
 from core.show.figures import axes
+from core.show.lessons import absorption, shared
 from core.show.words import findings
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -23,26 +23,26 @@ WHERE = {"after_first": "noise, first token spared", "all": "noise, first token 
 
 def amplify(profile: Profile) -> parts.Screen:
     """Gains without the first token; with it after the guess."""
-    found = lessons.amplify(profile)
-    guess = view.sync("sink", [None, *lessons.GUESSES], None)
+    found = absorption.amplify(profile)
+    guess = view.sync("sink", [None, *absorption.GUESSES], None)
     layer = subject.layer(profile)
     what = parts.control("noise-at", "What is done", WHERE, "all", kind="choice") if guess else None
     where = what.values[what.index] if what else "after_first"
-    noise = {"perturbation": lessons.noise(profile)[found.size], "positions": where}
+    noise = {"perturbation": shared.noise(profile)[found.size], "positions": where}
     link = parts.link("absorption.py", "See verdicts for every size on Absorption", profile, layer=layer, **noise)
-    changes = {text: {"sink": key, "layer": found.most, "noise-at": "all"} for key, text in lessons.GUESSES.items()}
+    changes = {text: {"sink": key, "layer": found.most, "noise-at": "all"} for key, text in absorption.GUESSES.items()}
     return parts.Screen(_gains(found, layer, what, guess), [link], guesses={} if guess else changes)
 
 
-def _gains(found: lessons.Sink, layer: int, what: figure.Control | None, guess: str | None) -> figure.Figure:
+def _gains(found: absorption.Sink, layer: int, what: figure.Control | None, guess: str | None) -> figure.Figure:
     """A bar per layer from 1×, upward where it amplifies."""
     shown = [found.without, found.including] if guess else [found.without]
     values = np.stack([each.value for each in shown])
-    notes = [lessons.judged(guess, found), found.said, found.why] if guess else []
+    notes = [absorption.judged(guess, found), found.said, found.why] if guess else []
     return figure.Figure(
         name="amplify",
         title="Gain of each layer",
-        finding=lessons.plain(found.said) if guess else findings.finding(found.without),
+        finding=shared.plain(found.said) if guess else findings.finding(found.without),
         says=f"Noise of size [{found.size:g}](layers), {{done}}: after layer [{{layer}}](layer-{{layer}}), the gain is "
         "[{gain}](layer-{layer}); {verdict}.",
         slots={
@@ -69,9 +69,9 @@ def _gains(found: lessons.Sink, layer: int, what: figure.Control | None, guess: 
 
 def absorb(profile: Profile) -> parts.Screen:
     """Lengths of the damage and of the stream; below, what an untrained twin shows."""
-    found, layer, names = lessons.absorb(profile), subject.layer(profile), lessons.noise(profile)
-    pair = [subject.load(entry.key) for entry in lessons.twins(Store(), profile) or ()]
-    choices = {"perturbation": list(names.values())[lessons.usual(list(names))], "positions": "after_first"}
+    found, layer, names = absorption.absorb(profile), subject.layer(profile), shared.noise(profile)
+    pair = [subject.load(entry.key) for entry in absorption.twins(Store(), profile) or ()]
+    choices = {"perturbation": list(names.values())[shared.usual(names)], "positions": "after_first"}
     keys = [each.entry.key for each in pair]
     if profile.entry.key in keys:
         choices["compare"] = keys[1 - keys.index(profile.entry.key)]
@@ -83,11 +83,11 @@ def absorb(profile: Profile) -> parts.Screen:
 def _compared(trained: Profile, twin: Profile) -> str:
     """What training has to do with it, and what both read."""
     text = trained.spec.text
-    amount = lessons.ref(f"{text.sequences} × {text.length} tokens", lessons.EVERY)
-    return f"{lessons.learned(trained, twin)} Both ran on {trained.provenance.get('text', 'one text')}, {amount}."
+    amount = shared.ref(f"{text.sequences} × {text.length} tokens", shared.EVERY)
+    return f"{absorption.learned(trained, twin)} Both ran on {trained.provenance.get('text', 'one text')}, {amount}."
 
 
-def _lengths(found: lessons.Growth, layer: int, compared: str) -> figure.Figure:
+def _lengths(found: absorption.Growth, layer: int, compared: str) -> figure.Figure:
     """Two lengths over the layers; their distance is the drift."""
     constant = np.where(np.isfinite(found.damage), np.diagonal(found.damage)[:, None], np.nan)
     return figure.Figure(

@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from core.base.formats import changed, digits, per_cent
-from core.show import lessons
 from core.show.figures import axes
+from core.show.lessons import damage, shared
 from core.store.profiles import Profile
 from pages.ui import subject
 from pages.ui.live import figure
 from pages.ui.tour import parts
 
 
-def _noise(found: lessons.Noise | lessons.Spread) -> figure.Control:
+def _noise(found: damage.Noise | damage.Spread) -> figure.Control:
     return parts.slider("noise", "Noise size, relative to the stream", found.sizes, found.at, "{:g}".format)
 
 
 def _screen(drawn: figure.Figure, profile: Profile) -> parts.Screen:
     """A chapter with a link to the same noise on Absorption."""
-    names = list(lessons.noise(profile).values())
+    names = list(shared.noise(profile).values())
     about = {"perturbation": names[drawn.controls[0].index], "layer": drawn.pick.index, "positions": "after_first"}
     link = parts.link("absorption.py", "See every layer and size on Absorption", profile, **about)
     return parts.Screen(drawn, [link])
@@ -27,11 +27,11 @@ def _screen(drawn: figure.Figure, profile: Profile) -> parts.Screen:
 
 def perturb(profile: Profile) -> parts.Screen:
     """Share of changed predictions over the layer where noise enters, under a noise slider."""
-    found = lessons.perturb(profile)
+    found = damage.perturb(profile)
     return _screen(_flips(found, subject.layer(profile), _noise(found)), profile)
 
 
-def _flips(found: lessons.Noise, layer: int, noise: figure.Control) -> figure.Figure:
+def _flips(found: damage.Noise, layer: int, noise: figure.Control) -> figure.Figure:
     several = len(found.sizes) > 1
     return figure.Figure(
         name="perturb",
@@ -51,7 +51,7 @@ def _flips(found: lessons.Noise, layer: int, noise: figure.Control) -> figure.Fi
         foot=0.0,
         x="layer where the noise enters",
         lead=parts.opening(
-            f"A language model is a stack of {lessons.ref(found.flips.shape[1], lessons.EVERY)} layers. Each reads a "
+            f"A language model is a stack of {shared.ref(found.flips.shape[1], shared.EVERY)} layers. Each reads a "
             "shared **stream** of numbers and adds to it. **Perturbing** means adding noise after one layer, then "
             "letting the model continue.",
             "click a layer, then " + ("drag the noise size." if several else "click another one to compare."),
@@ -62,11 +62,11 @@ def _flips(found: lessons.Noise, layer: int, noise: figure.Control) -> figure.Fi
 
 def drift(profile: Profile) -> parts.Screen:
     """Drift curves of all injection layers, one picked, under a noise slider."""
-    found = lessons.drift(profile)
+    found = damage.drift(profile)
     return _screen(_curves(found, subject.layer(profile), _noise(found)), profile)
 
 
-def _curves(found: lessons.Spread, layer: int, noise: figure.Control) -> figure.Figure:
+def _curves(found: damage.Spread, layer: int, noise: figure.Control) -> figure.Figure:
     """A curve from every injection layer to the end, as a multiple of where it starts: so all sizes share an axis."""
     start, end = np.diagonal(found.drift, axis1=1, axis2=2), found.drift[:, :, -1]
     several = len(found.sizes) > 1

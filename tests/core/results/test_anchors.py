@@ -17,7 +17,8 @@ from core.cli import main
 from core.kinds.treatments import Treatment
 from core.plan.spread import allocate
 from core.results import anchors, evaluations
-from core.results.anchors import fitting, stored, usual
+from core.results.anchor_studies import usual
+from core.results.anchors import fitting, stored
 from core.show.report import benches
 from core.store import profiles
 from core.store.cache import Store

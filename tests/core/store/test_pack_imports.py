@@ -282,14 +282,17 @@ TYPES = [
         "documents": ["a", "b"], "seed": "0", "seconds": {"sweep": float("nan")}, "versions": ["torch"],
         "files": {"a": 1}, "warnings": "none", "broken": 1.5, "calibration": 3, "model_source": ["demo"],
         "text_source": {}, "revision": 1, "profile": 7, "request": [], "threads": "two", "commit": False,
-        "layers": "30", "linears": [1], "text_documents": [5, 1],
+        "layers": "30", "linears": [1],
     }.items()
-] + [told("profile", linears=[]), told("profile", linears=[*synthetic.LINEARS, "one.more"])]  # fmt: skip
+] + [
+    told("profile", documents=[5, 1]), told("profile", linears=[]),
+    told("profile", linears=[*synthetic.LINEARS, "one.more"]),
+]  # fmt: skip
 OF_STUDY = [
     whole_folder("evaluated", "window"), whole_folder("evaluated", "layer"), whole_folder("evaluated", "linear"),
     whole_folder("zeroshot", "example"), one_array("evaluated", "zeros", with_one(2)),
     one_array("zeroshot", "acc", with_one(3)), one_array("zeroshot", "document", with_one(np.nan)),
-    told("study", profile=["a"]), told("evaluated", stopped=1, warnings=[2]), told("study", text_documents=[1]),
+    told("study", profile=["a"]), told("evaluated", stopped=1, warnings=[2]), told("study", documents=[1]),
 ]  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from core.plan.gains import gains_of, verdicts_of
 from core.plan.spread import allocate
 from core.results import comparison, evaluations, propagation, protocols
 from core.results.evaluations import Evaluations, shared_tasks
-from core.show import lessons as tour
+from core.show.lessons import absorption, budgets, damage, shared
 from core.store import profiles as stored_profiles
 from core.store.cache import HOME, Store
 from core.store.entries import KINDS
@@ -135,7 +135,7 @@ def _or_refused(work: Callable[[Profile], Any], found: Profile) -> Any:
 
 def _crossing(found: Profile) -> Any:
     """Where noise turns from amplified to absorbed, (layers,)."""
-    sizes = tour.noise(found)
+    sizes = shared.noise(found)
     logs = np.stack([np.log(gains_of(found.seeds(name)).value) for name in sizes.values()])
     return propagation.crossing(np.array(list(sizes)), logs)
 
@@ -265,36 +265,36 @@ def _named(of: object, *names: str) -> dict[str, Any]:
 
 
 def _perturb(found: Profile) -> dict[str, Any]:
-    hit = tour.perturb(found)
+    hit = damage.perturb(found)
     return {"measured sizes": hit.sizes, "measured flips": hit.flips}
 
 
 def _drift(found: Profile) -> dict[str, Any]:
-    spread, seeds = tour.drift(found), found.seeds(tour.DRIVER)
+    spread, seeds = damage.drift(found), found.seeds(shared.DRIVER)
     final, harm = propagation.curves(seeds).value[:, -1], sum(each.kl.mean(1) for each in seeds) / len(seeds)
-    ranked = {"rank-correlation": comparison.spearman(final, harm), "misjudged": tour.misjudged(final, harm)}
+    ranked = {"rank-correlation": comparison.spearman(final, harm), "misjudged": damage.misjudged(final, harm)}
     return {"measured sizes": spread.sizes, "measured drift": spread.drift} | ranked
 
 
 def _amplify(found: Profile) -> dict[str, Any]:
-    sink = tour.amplify(found)
+    sink = absorption.amplify(found)
     values = {"without": sink.without.value, "including": sink.including.value}
     return values | {"size": sink.size, "turned": sink.flipped, "answer": [sink.change, sink.answer]}
 
 
 def _absorb(found: Profile) -> dict[str, Any]:
-    growth = _named(tour.absorb(found), "stream", "damage", "gain", "grown", "around")
-    pair = tour.twins(Store(), found)
+    growth = _named(absorption.absorb(found), "stream", "damage", "gain", "grown", "around")
+    pair = absorption.twins(Store(), found)
     return growth | {"twins": pair and [each.key for each in pair]}
 
 
 def _allocate(found: Profile) -> dict[str, Any]:
-    push = tour.correction(found)
+    push = budgets.correction(found)
     return {"setting": push.request.model_dump(mode="json")} | _named(push, "strengths", "base", "rows")
 
 
 def _prune(found: Profile) -> dict[str, Any]:
-    alone = tour.prune(found)
+    alone = budgets.prune(found)
     table = {"measured sparsities": alone.sparsities, "measured harm": alone.harm}
     return table | {"worst of measured": [int(alone.harm[alone.at].argmax()), alone.at]}
 
@@ -302,7 +302,7 @@ def _prune(found: Profile) -> dict[str, Any]:
 def _measured(found: Profile) -> dict[str, Any]:
     store = Store()
     groups = protocols.together(store, protocols.of_model(store, found.spec.model)).values()
-    whole = protocols.place(groups, tour.TARGET)
+    whole = protocols.place(groups, shared.TARGET)
     if whole is None:
         return {}
     told, keys = {}, [each.key for each in whole.evaluations.entries]

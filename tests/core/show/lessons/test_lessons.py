@@ -21,9 +21,9 @@ from core.plan.gains import gains_of
 from core.plan.responses import layer_harms
 from core.plan.spread import allocate
 from core.results import propagation
-from core.show import figures, lessons
+from core.show import figures
 from core.show.figures.gain import columns, thumbnail
-from core.show.lessons import budgets, damage
+from core.show.lessons import absorption, budgets, damage, shared
 from core.show.lessons.shared import PRUNED
 from core.show.words import findings
 from core.store import profiles
@@ -75,7 +75,7 @@ def drifts(change: object, far: int = 1, wide: object = 0.0, start: float = 1.0)
 
 
 def test_where_the_correction_changes_nothing_it_is_not_favoured() -> None:
-    said = lessons.plain(budgets._push_said(np.linspace(-0.1, 0.1, 5), np.full(5, 0.626)))
+    said = shared.plain(budgets._push_said(np.linspace(-0.1, 0.1, 5), np.full(5, 0.626)))
     assert said.endswith("The lowest is without a correction.")
 
 
@@ -84,22 +84,22 @@ def test_where_the_correction_changes_nothing_it_is_not_favoured() -> None:
 
 @pytest.mark.parametrize("layer", [0, 5])
 def test_perturb_names_the_layer_that_flips_most(standard: Profile, layer: int) -> None:
-    found = lessons.perturb(with_fields(standard, "gaussian:0.3", flips=at(layer, 0.6, 0.2)))
-    assert re.search(rf"60 % .* layer {layer}\b", lessons.plain(found.said))
+    found = damage.perturb(with_fields(standard, "gaussian:0.3", flips=at(layer, 0.6, 0.2)))
+    assert re.search(rf"60 % .* layer {layer}\b", shared.plain(found.said))
     assert found.sizes == [0.01, 0.03, 0.1, 0.3, 1] and found.flips.shape == (5, LAYERS)
 
 
 def test_noise_that_changes_as_much_wherever_it_enters_is_said_to(standard: Profile) -> None:
-    said = lessons.plain(lessons.perturb(with_fields(standard, "gaussian:0.3", flips=at(3, 0.5302, 0.5299))).said)
+    said = shared.plain(damage.perturb(with_fields(standard, "gaussian:0.3", flips=at(3, 0.5302, 0.5299))).said)
     assert "53 %" in said and "wherever it enters" in said and "but" not in said.partition("At size 0.01")[0]
 
 
 def test_drift_that_ranks_as_harm_does_is_said_to(standard: Profile) -> None:
     final = propagation.curves(standard.seeds("gaussian:0.3")).value[:, -1]
     same = np.repeat(final[:, None] ** 2, 8, axis=1)
-    told = lessons.plain(lessons.drift(with_fields(standard, "gaussian:0.3", kl=same)).said)
+    told = shared.plain(damage.drift(with_fields(standard, "gaussian:0.3", kl=same)).said)
     assert "harm is 1.00" in told and "always" in told
-    told = lessons.plain(lessons.drift(with_fields(standard, "gaussian:0.3", kl=1 / same)).said)
+    told = shared.plain(damage.drift(with_fields(standard, "gaussian:0.3", kl=1 / same)).said)
     loud, quiet = (int(each) for each in re.findall(r"after layer (\d+)", told))
     assert "harm is -1.00" in told
     assert final[loud] > final[quiet]
@@ -116,16 +116,20 @@ def test_the_misjudged_pair_is_one(final: np.ndarray, harm: np.ndarray) -> None:
 
 
 def test_the_first_token_flips_layers_or_it_does_not(standard: Profile) -> None:
-    def found(change: float) -> lessons.Sink:
+    def found(change: float) -> absorption.Sink:
         calm = with_fields(standard, "gaussian:0.3", log_drift=drifts(-0.1, LAYERS, start=0.3))
-        return lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=drifts(change, LAYERS, start=0.3)))
+        return absorption.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=drifts(change, LAYERS, start=0.3)))
 
     flipped, same, more = found(0.1), found(-0.1), found(-0.3)
     assert flipped.flipped == tuple(range(LAYERS - 1)) and (flipped.answer, flipped.change > 1) == ("rise", True)
-    assert f"{LAYERS - 1} of {LAYERS - 1} layers" in lessons.plain(flipped.said)
+    assert f"{LAYERS - 1} of {LAYERS - 1} layers" in shared.plain(flipped.said)
     assert (same.flipped, same.answer, more.answer) == ((), "stay", "fall") and "no layer" in same.said
     assert flipped.most == 0, "where it has the longest way to grow"
-    assert [lessons.judged(guess, flipped).startswith("**Right") for guess in lessons.GUESSES] == [False, False, True]
+    assert [absorption.judged(guess, flipped).startswith("**Right") for guess in absorption.GUESSES] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_one_rule_counts_layers_in_the_headline_the_bars_the_tables_and_the_lesson(standard: Profile) -> None:
@@ -139,14 +143,14 @@ def test_one_rule_counts_layers_in_the_headline_the_bars_the_tables_and_the_less
     assert table["verdict"].count("amplifies") == count < table["verdict without correction"].count("amplifies")
     assert thumbnail(line).count(figures.LIGHT.amplify) == count
     assert findings.headline(gains_of(loud.seeds("gaussian:0.3@all"))).startswith(f"{count} of {LAYERS - 1} layers ")
-    assert f"With it, {count} of {LAYERS - 1} layers amplify" in lessons.plain(lessons.amplify(loud).said)
+    assert f"With it, {count} of {LAYERS - 1} layers amplify" in shared.plain(absorption.amplify(loud).said)
 
 
 def test_the_sink_is_measured_at_the_layer_where_it_is_longest(standard: Profile) -> None:
     first = standard.activation.norm.copy()
     first[3] *= 40
     longer = replace(standard, activation=replace(standard.activation, norm_first=first))
-    assert re.search(r"layer 3\b.* 40×", lessons.plain(lessons.amplify(longer).why))
+    assert re.search(r"layer 3\b.* 40×", shared.plain(absorption.amplify(longer).why))
 
 
 def test_dilution_is_told_from_repair(standard: Profile) -> None:
@@ -156,15 +160,15 @@ def test_dilution_is_told_from_repair(standard: Profile) -> None:
         stream = np.repeat(growth * DEPTH[:, None], 8, axis=1)
         activation = replace(standard.activation, log_norm=stream)
         changed = with_fields(replace(standard, activation=activation), "gaussian:0.3", log_drift=falling)
-        found = lessons.absorb(changed)
+        found = absorption.absorb(changed)
         assert found.damage[DEPTH, -1] / found.damage[DEPTH, DEPTH] == pytest.approx(found.grown)
         assert found.stream[-1] / found.stream == pytest.approx(found.around)
         assert found.gain == pytest.approx(found.grown / found.around)
         return found.said
 
-    assert f"at all {LAYERS - 1} layers that absorb" in lessons.plain(told(0.5))
+    assert f"at all {LAYERS - 1} layers that absorb" in shared.plain(told(0.5))
     assert "no fall is shown to be dilution" in told(0.1)
-    assert "no layer absorbs" in lessons.absorb(with_fields(standard, "gaussian:0.3", log_drift=-falling)).said
+    assert "no layer absorbs" in absorption.absorb(with_fields(standard, "gaussian:0.3", log_drift=-falling)).said
 
 
 def test_dilution_is_told_of_layers_that_absorb_for_certain(standard: Profile) -> None:
@@ -172,17 +176,17 @@ def test_dilution_is_told_of_layers_that_absorb_for_certain(standard: Profile) -
     fall = np.array([0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.03, 0])
     log_drift = drifts(-fall, wide=np.where(DEPTH == 0, 1.0, 0.0))
     growing = replace(standard.activation, log_norm=np.repeat(DEPTH[:, None] / 2.0, 8, axis=1))
-    found = lessons.absorb(with_fields(replace(standard, activation=growing), "gaussian:0.3", log_drift=log_drift))
-    assert (found.gain[:-1] < 1).all() and "at all 5 layers" in lessons.plain(found.said)
+    found = absorption.absorb(with_fields(replace(standard, activation=growing), "gaussian:0.3", log_drift=log_drift))
+    assert (found.gain[:-1] < 1).all() and "at all 5 layers" in shared.plain(found.said)
     uneven = replace(growing, log_norm=growing.log_norm + np.where(DEPTH == 4, 2.4, 0)[:, None])
-    found = lessons.absorb(with_fields(replace(standard, activation=uneven), "gaussian:0.3", log_drift=log_drift))
-    assert "at 4 of the 5 layers" in lessons.plain(found.said)
+    found = absorption.absorb(with_fields(replace(standard, activation=uneven), "gaussian:0.3", log_drift=log_drift))
+    assert "at 4 of the 5 layers" in shared.plain(found.said)
 
 
 def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(store: Store) -> None:
     few = saved(store, synthetic.profile_spec(LAYERS, 4))
-    assert lessons.absorb(few).said == "Undecided: 4 sequences are too few for a verdict, 8 are needed."
-    assert lessons.learned(few, few).endswith("but without verdicts the two cannot be compared.")
+    assert absorption.absorb(few).said == "Undecided: 4 sequences are too few for a verdict, 8 are needed."
+    assert absorption.learned(few, few).endswith("but without verdicts the two cannot be compared.")
 
 
 def test_a_twin_is_found_on_the_same_text_only_and_only_with_noise(store: Store) -> None:
@@ -193,30 +197,30 @@ def test_a_twin_is_found_on_the_same_text_only_and_only_with_noise(store: Store)
     saved(store, elsewhere)
     quiet = tuple(each for each in twin.measurements if not each.perturbation.isotropic)
     saved(store, twin.model_copy(update={"measurements": quiet, "methods": synthetic.methods_of(quiet)}))
-    assert lessons.twins(store, model) is None
+    assert absorption.twins(store, model) is None
     saved(store, twin)
-    assert [entry.key for entry in lessons.twins(store, model)] == [trained.key, twin.key]
-    assert lessons.twins(store, profiles.load(store, store.profile(elsewhere.key)))[1].key == twin.key
+    assert [entry.key for entry in absorption.twins(store, model)] == [trained.key, twin.key]
+    assert absorption.twins(store, profiles.load(store, store.profile(elsewhere.key)))[1].key == twin.key
 
 
 def test_what_is_learned_depends_on_the_twin(standard: Profile) -> None:
     falling = drifts(-0.1, LAYERS)
     trained = with_fields(with_fields(standard, "gaussian:0.3", log_drift=falling), PRUNED, log_drift=falling)
     rising = with_fields(trained, PRUNED, log_drift=-falling)
-    told = lessons.learned(trained, rising)
+    told = absorption.learned(trained, rising)
     assert "training does not explain this fall" in told and "the model learned to absorb it" in told
-    assert "learned to absorb" not in lessons.learned(trained, trained)
-    nothing = lessons.learned(trained, without(standard, *standard.by_name))
+    assert "learned to absorb" not in absorption.learned(trained, trained)
+    nothing = absorption.learned(trained, without(standard, *standard.by_name))
     assert "gaussian:0.3" in nothing and PRUNED in nothing and "learned" not in nothing
 
 
 def test_the_push_runs_from_the_reverse_over_the_base_to_the_correction(standard: Profile) -> None:
-    found = lessons.correction(standard)
+    found = budgets.correction(standard)
     middle = len(found.strengths) // 2
     assert found.strengths[middle] == 0 and found.strengths == pytest.approx(-found.strengths[::-1])
     assert found.rows[middle] == pytest.approx(found.base)
     weights = np.nansum(standard.weights.parameters, axis=1)
-    assert all(abs(met(row, weights) - lessons.TARGET) < 1e-9 for row in found.rows)
+    assert all(abs(met(row, weights) - shared.TARGET) < 1e-9 for row in found.rows)
     for strength, control in ((0.04, "none"), (0.1, "reversed")):
         asked = AllocationRequest(base=Owl(), correction=Correction(strength=strength, control=control))
         step = int(np.abs(found.strengths - (strength if control == "none" else -strength)).argmin())
@@ -238,17 +242,17 @@ def test_the_prediction_may_prefer_either_side(standard: Profile, driver_sign: i
     anchors = np.full((3, LAYERS), np.array([[0.5], [0.7], [0.8]]))
     predict = prediction.fit(layer_harms(anchors, changed), np.array([0.5, 2, 4]))
     known = SimpleNamespace(perplexities=lambda rows: predict(layer_harms(rows, changed)))
-    found = lessons.correction(changed, known)
+    found = budgets.correction(changed, known)
     assert ("lowest is with the correction" if driver_sign > 0 else "lowest is with the reverse") in found.said
     assert (found.perplexity[-1] < found.perplexity[0]) == (driver_sign > 0)
-    assert "too few settings" in lessons.correction(changed).said
+    assert "too few settings" in budgets.correction(changed).said
 
 
 @pytest.mark.parametrize("layer", [1, 6])
 def test_prune_names_the_layer_that_hurts_most(standard: Profile, layer: int) -> None:
-    found = lessons.prune(with_fields(standard, PRUNED, kl=at(layer, 0.9, 0.1)))
-    assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0×", lessons.plain(found.said))
-    assert lessons.rank(found.harm[found.at], (layer + 1) % LAYERS) == f"2nd of {LAYERS}"
+    found = budgets.prune(with_fields(standard, PRUNED, kl=at(layer, 0.9, 0.1)))
+    assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0×", shared.plain(found.said))
+    assert budgets.rank(found.harm[found.at], (layer + 1) % LAYERS) == f"2nd of {LAYERS}"
 
 
 @pytest.mark.parametrize(
@@ -261,34 +265,34 @@ def test_prune_names_the_layer_that_hurts_most(standard: Profile, layer: int) ->
 def test_harm_that_rounding_can_do_is_not_divided_by(standard: Profile, worst: float, second: float, said: str) -> None:
     harm = at(2, worst, -3e-9)
     harm[5] = second
-    found = lessons.prune(with_fields(standard, PRUNED, kl=harm))
-    assert lessons.plain(found.notes[found.at]).endswith(said)
+    found = budgets.prune(with_fields(standard, PRUNED, kl=harm))
+    assert shared.plain(found.notes[found.at]).endswith(said)
 
 
 def test_notes_of_noise_follow_its_size(standard: Profile) -> None:
     loud = with_fields(standard, "gaussian:1", flips=at(6, 0.9, 0.3), kl=np.ones((LAYERS, 8)))
-    found = lessons.perturb(loud)
-    assert re.search(r"size 1, .* 90 % .* layer 6\b", lessons.plain(found.notes[-1]))
-    notes = lessons.drift(loud).notes
+    found = damage.perturb(loud)
+    assert re.search(r"size 1, .* 90 % .* layer 6\b", shared.plain(found.notes[-1]))
+    notes = damage.drift(loud).notes
     assert "cannot be compared" in notes[-1] and "cannot be compared" not in notes[0]
 
 
 def test_a_profile_that_lacks_something_gets_one_sentence(standard: Profile) -> None:
     quiet = without(standard, *(name for name in standard.by_name if name.startswith("gaussian")))
-    for chapter in (lessons.perturb, lessons.drift, lessons.amplify, lessons.absorb):
+    for chapter in (damage.perturb, damage.drift, absorption.amplify, absorption.absorb):
         with pytest.raises(UserError, match=r"measure gaussian:0\.3"):
             chapter(quiet)
     with pytest.raises(UserError, match=r"gaussian:0\.3@all"):
-        lessons.amplify(without(standard, "gaussian:0.3@all", "gaussian:0.01@all"))
+        absorption.amplify(without(standard, "gaussian:0.3@all", "gaussian:0.01@all"))
     with pytest.raises(UserError, match="residual:wanda"):
-        lessons.prune(without(standard, *(name for name in standard.by_name if name.startswith("residual"))))
+        budgets.prune(without(standard, *(name for name in standard.by_name if name.startswith("residual"))))
 
 
 def test_one_layer_alone_or_a_harm_that_is_not_a_number_is_refused(store: Store, standard: Profile) -> None:
     spec = synthetic.profile_spec(1, 8, prunable=True)
     single = profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, 1)))
-    for chapter in (lessons.amplify, lessons.prune):
+    for chapter in (absorption.amplify, budgets.prune):
         with pytest.raises(UserError, match="only one"):
             chapter(single)
     with pytest.raises(UserError, match="a response is NaN"):
-        lessons.prune(with_fields(standard, "residual:wanda:0.9", kl=at(2, np.nan, 0.1)))
+        budgets.prune(with_fields(standard, "residual:wanda:0.9", kl=at(2, np.nan, 0.1)))

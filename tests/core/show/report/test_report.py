@@ -119,7 +119,7 @@ def test_a_library_cannot_end_its_script_early() -> None:
 
 
 def test_every_chart_has_its_numbers_and_words_without_javascript() -> None:
-    exhibit = replace(part().exhibits[0], title="A title", finding="What was found.", note="of this model")
+    exhibit = part().exhibits[0]._replace(title="A title", finding="What was found.", note="of this model")
     page = report.page(replace(part(), exhibits=(exhibit,)), "a", LIBRARY)
     read = Reader(page)
     chart = next(attrs for _, attrs in read.elements if attrs.get("class") == "chart")

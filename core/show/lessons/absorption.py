@@ -120,7 +120,7 @@ def absorb(profile: Profile) -> Growth:
         UserError: no noise was measured.
     """
     measured = noise(profile)
-    seeds = profile.seeds(measured[list(measured)[usual(list(measured))]])
+    seeds = profile.seeds(list(measured.values())[usual(measured)])
     stream = profile.activation.log_norm
     logs = np.mean([each.log_drift for each in seeds], axis=0) + stream[None]
     split = propagation.dilution(seeds, profile.activation)

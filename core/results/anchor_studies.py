@@ -1,0 +1,110 @@
+"""Anchors that are not evaluated yet: the default ones as a study, and the one that narrows an interval most."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from core.ask import naming
+from core.ask.allocations import AllocationRequest
+from core.ask.commands import command_line
+from core.ask.settings import Setting, uniform
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.base.errors import UserError
+from core.base.paths import exists, expanded
+from core.kinds import Response
+from core.kinds.treatments import Treatment
+from core.models import work
+from core.plan import prediction, responses
+from core.plan.spread import allocate
+from core.results.anchors import Anchors, half_width
+from core.store.cache import Store
+from core.store.profiles import Profile
+from core.store.results import Array
+
+HIGHEST, APART = 0.8, (0.3, 0.1, 0.0)  # the targets of `usual`: the highest, and how far below it each lies
+WIDE = 0.15  # half width of an interval, as a fraction of the increase, that one more anchor may narrow
+SPARE = 0.1  # between the highest target and the largest sparsity measured: room for an allocation to differ in
+
+
+class Narrower(NamedTuple):
+    """The measurement that narrows an interval most."""
+
+    setting: str
+    command: str  # evaluates it, so that it is one more anchor
+    minutes: float
+
+
+def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower | None:
+    """The anchor that narrows the interval of an allocation most: of uniform, response and itself at its target.
+
+    None where the interval is not wide, no command evaluates it as the others were, or the model or a text is not here.
+    """
+
+    def harms(allocation: AllocationRequest) -> Array:
+        return responses.layer_harms(allocate(allocation, found.profile).exact[None], found.profile)
+
+    def width(allocation: AllocationRequest | None = None) -> float:
+        """With one more anchor, were it just as predicted."""
+        more, predictor = allocation and harms(allocation), found.predictor
+        if allocation:
+            increases = np.append(found.increases, predictor(more).increase)
+            predictor = prediction.fit(np.concatenate([found.harms, more]), increases)
+        return half_width(predictor(harms(asked)))[0]
+
+    if not width() > WIDE:
+        return None
+    response = AllocationRequest(base=Response(pruner=responses.usual(found.profile)), target=asked.target)
+    known = {each.setting.allocation for each in found.settings}
+    first = min({uniform(asked.target): 0, response: 0, asked: 0}.keys() - known, key=width, default=None)
+    setting = first and Setting(allocation=first, pruner=found.treatment.pruner, repair=found.treatment.repair)
+    try:
+        evaluated = StudyRequest.model_validate(found.study.provenance["request"])
+        how = {"settings": (setting,), "profile": found.profile.entry.key}
+        request = evaluated.model_copy(update=how | {"evaluation": EvaluationRequest(text=evaluated.evaluation.text)})
+        sources = (request.calibration.source, request.evaluation.text.source)
+        here = all(exists(expanded(each.removeprefix("file:"))) for each in sources if each.startswith("file:"))
+        cost = work.estimate(request, store) if here else None
+        return cost and Narrower(
+            naming.setting(setting), command_line(request, cache=store.elsewhere), cost.seconds / 60
+        )
+    except (UserError, ValueError, KeyError):
+        return None
+
+
+def study(profile: Profile, treatment: Treatment, asked: StudyRequest) -> StudyRequest:
+    """The default anchors of a profile's model as a study.
+
+    Args:
+        asked: its texts; windows begin as the profile's do.
+
+    Raises:
+        UserError: as `usual`, or the profile does not say where its model came from.
+    """
+    told, bos = profile.provenance, {"bos": profile.spec.text.bos}
+    if not told.get("model_source"):
+        raise UserError(f"profile {profile.entry.key} does not say where its model is: measure it again")
+    text = asked.evaluation.text.model_copy(update=bos)
+    return StudyRequest(
+        model=told["model_source"],
+        revision=told.get("revision"),
+        dtype=profile.spec.model.dtype,
+        profile=profile.entry.key,
+        calibration=asked.calibration.model_copy(update=bos),
+        settings=usual(profile, treatment),
+        evaluation=asked.evaluation.model_copy(update={"text": text}),
+    )
+
+
+def usual(profile: Profile, treatment: Treatment) -> tuple[Setting, ...]:
+    """The default anchors: uniform at three targets, and response at the middle one.
+
+    Raises:
+        UserError: the profile lacks response curves.
+    """
+    top = min(HIGHEST, responses.highest(profile) - SPARE)
+    low, middle, high = (round(top - below, 2) for below in APART)
+    how = {"pruner": treatment.pruner, "repair": treatment.repair}
+    response = AllocationRequest(base=Response(pruner=responses.usual(profile)), target=middle)
+    return tuple(Setting(allocation=each, **how) for each in (*map(uniform, (low, middle, high)), response))
