@@ -1,7 +1,5 @@
 """Measure how a language model's later layers amplify or absorb a perturbation, and spend a sparsity budget by it."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The command line as one table: the options of every command, read from the fields of the requests that they fill."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path

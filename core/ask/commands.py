@@ -1,7 +1,5 @@
 """From the options of a command to its request, and from a request to the line that asks for it again."""
 
-from __future__ import annotations
-
 import shlex
 import subprocess
 import sys

@@ -5,8 +5,6 @@ what is set of it, its correction and its bounds, and after the last colon the t
 words of a whole setting. An allocation set by hand is a JSON file.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 

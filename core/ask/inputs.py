@@ -1,7 +1,5 @@
 """The model and the text that a request reads: as they are typed, and by content."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator

@@ -3,8 +3,6 @@
 A share of a measurement or of a study is a job too: what one of several processes does of it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Union

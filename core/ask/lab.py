@@ -1,7 +1,5 @@
 """What the lab is asked: one sentence with one layer disturbed, or a text continued by a pruned model."""
 
-from __future__ import annotations
-
 from typing import Self
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """What is measured of a model on a text: requests, stored units, and the profile over them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, Literal, Self

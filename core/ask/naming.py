@@ -1,7 +1,5 @@
 """How settings are called on screen: as short as tells them apart."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 

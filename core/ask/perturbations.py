@@ -1,7 +1,5 @@
 """What is done to the output of a layer, how it is written, and named selections of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 

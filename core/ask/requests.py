@@ -1,7 +1,5 @@
 """What else is asked of settings: an export, and the best of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 

@@ -1,7 +1,5 @@
 """A study as a file: which settings of which model, evaluated on what."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterator
 from itertools import product

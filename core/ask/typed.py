@@ -1,7 +1,5 @@
 """Paths, ranges, lists and shares of one as they are typed, on the command line, on a page or in a file."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable

@@ -4,8 +4,6 @@
 Without it the program is its one user's, who may do everything.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The exceptions that are meant for the person at the keyboard, what they quote, and what the machine lacks."""
 
-from __future__ import annotations
-
 import errno
 import os
 import reprlib

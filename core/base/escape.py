@@ -1,7 +1,5 @@
 """Text that a stranger may have written, as a person reads it: nothing in it formats, links, loads or steers."""
 
-from __future__ import annotations
-
 import re
 
 LOOKS = "red|orange|yellow|green|blue|violet|gr[ae]y|rainbow|primary|small|badge|material"  # as in Streamlit's :red[x]

@@ -1,7 +1,5 @@
 """How numbers, names and warnings are written in sentences."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter

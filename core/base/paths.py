@@ -1,7 +1,5 @@
 """Paths as people type them, and the one door through which the files there are read: regular ones of bounded size."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

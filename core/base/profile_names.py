@@ -1,7 +1,5 @@
 """How a profile is called in a list: `SmolLM2-135M · C4 · 16 × 256`, and more where two would be called alike."""
 
-from __future__ import annotations
-
 import re
 from pathlib import PurePath
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What every question is made of: a frozen, complete, self-checking value that is its own cache key."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

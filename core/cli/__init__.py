@@ -4,8 +4,6 @@ Exit 0: done. 1: failed or cancelled. 2: a bad request, with one line on stderr:
 With --json, stdout holds one JSON object and nothing else.
 """
 
-from __future__ import annotations
-
 import inspect
 import os
 import sys

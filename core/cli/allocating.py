@@ -1,7 +1,5 @@
 """`python -m core allocate`: a sparsity budget spread over layers, and what it is predicted to cost."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any

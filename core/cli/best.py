@@ -1,7 +1,5 @@
 """`python -m core best`: the best setting of a model as one action, judged on text that nothing was chosen on."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any

@@ -1,7 +1,5 @@
 """`python -m core measure | show | compare`: profiles, what they show, and where another checkpoint went wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any

@@ -1,7 +1,5 @@
 """Saying results: one JSON object, or tables and lines for people; how far a run is, on stderr."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """`python -m core runs | report | export`: what is in the cache, and how it comes in, goes out and is deleted."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """`python -m core serve | work | models`: the dashboard and what runs for it, and the models at hand."""
 
-from __future__ import annotations
-
 import os
 import re
 import runpy

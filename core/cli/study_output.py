@@ -1,7 +1,5 @@
 """Saying what a study found: one JSON object, or tables for people."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

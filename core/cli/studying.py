@@ -1,7 +1,5 @@
 """`python -m core prune | evaluate | study`: what settings cost, measured on the pruned model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """The one module that imports lm-eval, which takes seconds: its scoring, without its noise and its network."""
 
-from __future__ import annotations
-
 import copy
 import logging
 import sys

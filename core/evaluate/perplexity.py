@@ -5,8 +5,6 @@ the same windows. The dense model need not be at hand: its last residual stream 
 which no pruner touches, turn that into its logits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

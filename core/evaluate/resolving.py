@@ -1,7 +1,5 @@
 """From what is asked of settings to the exact weights, texts and tasks that it means, and the pruned model."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Evaluate a list of settings of one model, point by point; every finished piece is saved at once."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@ A template may count without end, search with a regular expression that backtrac
 not answer soon, or takes much memory, is ended with its process, on every system.
 """
 
-from __future__ import annotations
-
 import faulthandler
 import json
 import re

@@ -1,7 +1,5 @@
 """From a request for the best setting to its answer: profile, search, selection, final comparison. All resumable."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Iterable

@@ -4,8 +4,6 @@ A file is plain data of bounded size: what would run code from the folder (`!fun
 read more than the hash over the files tells of (`use_prompt`) or write anywhere (`cache_dir`) is refused.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import json

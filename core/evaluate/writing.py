@@ -5,8 +5,6 @@ whatever was pruned before a layer. That takes seconds where the walk of `core.m
 evaluated and exported, takes a minute.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Zero-shot accuracy through lm-eval, on the harness's own tasks or on task files in a folder."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager

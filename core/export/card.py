@@ -1,7 +1,5 @@
 """README.md and recipe.json of an exported folder, and the licence that a model's own files declare."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any

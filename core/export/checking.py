@@ -1,7 +1,5 @@
 """Whether a saved folder loads back as the model it was saved from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace

@@ -4,8 +4,6 @@ A note stays in the cache until its run is done, so a killed export leaves no co
 that it had finished is known.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

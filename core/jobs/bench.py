@@ -1,7 +1,5 @@
 """Results, device, progress and the model at hand, which every kind of work needs."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A place stands where the name of a device stands, `ray:10.0.0.1:6379, 8 shares, 
 queue of its place, and is watched, cancelled and resumed as any other.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import secrets

@@ -1,7 +1,5 @@
 """The documented entry: ask for something, and have it found in the cache, or measured and saved."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import replace
 from functools import partial

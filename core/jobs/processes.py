@@ -1,7 +1,5 @@
 """Locks, processes and their sockets, the same on Linux, macOS and Windows."""
 
-from __future__ import annotations
-
 import logging
 import os
 import socket

@@ -3,8 +3,6 @@
 A job is named by its request, so the same request submitted twice is one job. No torch here: pages use it.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import re

@@ -4,8 +4,6 @@ What is written down is `queued`, `running`, `done`, `failed` or `cancelled`. Th
 its lock, which the system frees when its process dies.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 The process starts with the first question, leaves after ten minutes without one, and ends with this process.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The process that runs jobs. `run` is the one way a job is executed, by a worker or by the command line itself."""
 
-from __future__ import annotations
-
 import time
 import traceback
 from collections.abc import Callable

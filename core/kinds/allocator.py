@@ -1,7 +1,5 @@
 """What every base allocator says of itself, in a file of its own; `core.kinds` has the table."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Self
 

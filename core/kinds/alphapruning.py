@@ -1,7 +1,5 @@
 """AlphaPruning (arXiv 2410.10912): a heavy-tailed spectrum is pruned less."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 import numpy as np

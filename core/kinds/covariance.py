@@ -1,7 +1,5 @@
 """Noise that has the shape of the layer's own output."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from core.base.spec import number

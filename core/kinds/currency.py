@@ -1,7 +1,5 @@
 """What a budget is counted in, and what pruning saves of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

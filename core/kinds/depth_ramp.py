@@ -1,7 +1,5 @@
 """A straight line over depth: ATP (arXiv 2502.14770) and NeuroAL (arXiv 2411.07066)."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, Literal, Self
 

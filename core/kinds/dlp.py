@@ -1,7 +1,5 @@
 """DLP (arXiv 2505.23807): large mean scores, more sparsity."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import Field

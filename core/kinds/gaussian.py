@@ -1,7 +1,5 @@
 """Noise in every direction alike."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """LSA (ICLR 2026): a layer whose outputs suffer most from removed weights is pruned most."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 import numpy as np

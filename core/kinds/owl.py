@@ -1,7 +1,5 @@
 """OWL (Yin et al., arXiv 2310.05175): more outliers, less sparsity."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """The real damage of pruning a layer."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

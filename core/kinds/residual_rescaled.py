@@ -1,7 +1,5 @@
 """The direction of pruning's damage, at a size that is chosen."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """The allocation of least total harm, from what pruning one layer at a time was measured to do. Our own."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import Field

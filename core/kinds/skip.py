@@ -1,7 +1,5 @@
 """A layer left out."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from core.kinds.perturbation import Injection, Kind, Stream

@@ -1,7 +1,5 @@
 """Every layer alike: the default of magnitude, Wanda and SparseGPT."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Runs over a calibration text: how every layer is called, and the dense model's way beside the pruned one's."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace

@@ -3,8 +3,6 @@
 One layer at a time is a perturbation, `core.kinds.checkpoint`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

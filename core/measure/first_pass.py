@@ -1,7 +1,5 @@
 """Pass 1: the clean run, and the moments that pruners and noise look at."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence

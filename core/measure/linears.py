@@ -1,7 +1,5 @@
 """Linears of a layer: sums over their inputs, pruning one of them, and masks that are kept."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager

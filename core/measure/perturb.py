@@ -1,7 +1,5 @@
 """Where perturbations are injected: what they may look at and do there. Each is a file in `perturbations`."""
 
-from __future__ import annotations
-
 import hashlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence

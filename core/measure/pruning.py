@@ -1,7 +1,5 @@
 """Prune a whole model, layer after layer, each fed by the pruned layers before it."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """One sentence in the lab: what a perturbation at each layer, or at one, does to every token. See `wavefront`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 

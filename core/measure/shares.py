@@ -1,7 +1,5 @@
 """The work of a measurement, unit by unit, and the part of it that a share holds."""
 
-from __future__ import annotations
-
 from core.ask.jobs import Share, cut
 from core.ask.measurements import Measurement, ProfileSpec
 from core.base.spec import Spec

@@ -1,7 +1,5 @@
 """Measure what is missing of a profile, part by part; every finished part is saved at once."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace

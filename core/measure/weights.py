@@ -1,7 +1,5 @@
 """Numbers of the dense weights, for allocators: counts, spectra, Wanda scores, errors of removed weights."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Decoder layers and linears, found by structure: no table of architectures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Hashes and headers of files, kept in the cache until a file's path, size, times or inode change."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path

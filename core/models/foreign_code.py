@@ -1,7 +1,5 @@
 """Refusal of model folders: odd files, code of their own, another model, settings and tokenizers that cannot be."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys

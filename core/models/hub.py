@@ -1,7 +1,5 @@
 """The Hub of models and datasets. It is asked once whether it answers, before a library waits for it without end."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """From files to a checked model in memory."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,7 +1,5 @@
 """Devices and free memory of this machine, found without importing torch."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import platform
 import re

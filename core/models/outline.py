@@ -1,7 +1,5 @@
 """The shape of a model, read from its files' headers: enough to know what a measurement costs. No torch."""
 
-from __future__ import annotations
-
 import math
 import mmap
 import re

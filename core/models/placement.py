@@ -5,8 +5,6 @@ not know which kind it is. Who looks at a layer's weights, or calls it several t
 brings them once. A layer that lies where it runs is not touched by any of this.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Progress of long work, and its cancellation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Provenance of every result: machine, versions, files. Never part of its identity."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import platform

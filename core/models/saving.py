@@ -5,8 +5,6 @@ is what reading the file would give now, only faster. It is checked by hash when
 nothing.
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import importlib.metadata

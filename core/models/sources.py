@@ -1,7 +1,5 @@
 """From what a person types for a model to its files. No weights are read here, and no torch."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import re

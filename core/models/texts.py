@@ -1,7 +1,5 @@
 """Texts: documents read from files, from the demo, or from a dataset of the Hub."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator

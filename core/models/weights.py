@@ -1,7 +1,5 @@
 """The weights of a model, read from its files: into memory, or a layer at a time where that does not hold them."""
 
-from __future__ import annotations
-
 import inspect
 import logging
 import math

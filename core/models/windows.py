@@ -1,7 +1,5 @@
 """From a text to token windows that anybody with the same text gets again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice

@@ -4,8 +4,6 @@ Work is counted in FLOP of forward passes: tokens times parameters, twice. What 
 does, counts as the tokens whose forward pass takes as long, as was seen on a CPU.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The budget: met exactly inside the bounds or not at all, by shifting a wish or by buying the least harm."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The absorption-aware correction (arXiv 2606.15161, second-hand), and its controls."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

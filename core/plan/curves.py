@@ -1,7 +1,5 @@
 """Response curves: measured harms of units, smoothed over sparsity and made convex."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 

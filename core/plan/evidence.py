@@ -1,7 +1,5 @@
 """What a base allocator may look at."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

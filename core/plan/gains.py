@@ -4,8 +4,6 @@ Several noise seeds of one perturbation are passed as a list of `Perturbed`; the
 sequences are the independent observations. `n` is always their number.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

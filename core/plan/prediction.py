@@ -17,8 +17,6 @@ harm of linears serves best as the even sparsity of their layer that would do as
 table is on the Evidence page.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Responses to pruning one layer alone, read off a profile: the curves that budgets are spent and estimated by."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From a request and a profile to a sparsity per layer. Milliseconds; every slider ends here."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

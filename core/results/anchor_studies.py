@@ -1,7 +1,5 @@
 """Anchors that are not evaluated yet: the default ones as a study, and the one that narrows an interval most."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

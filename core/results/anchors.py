@@ -1,7 +1,6 @@
 """Anchors: evaluated settings that predict what any other allocation costs. Arithmetic of `core.plan.prediction`."""
 
-from __future__ import annotations
-
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -23,7 +22,6 @@ from core.plan import prediction, responses
 from core.plan.prediction import Predicted, Predictor
 from core.plan.spread import allocate
 from core.results import protocols, text_splits
-from core.results.candidates import largest
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, load, read
 from core.store import profiles
@@ -145,19 +143,19 @@ class Anchors:
         Raises:
             UserError: even 1 % is predicted to cost more.
         """
-        allowed, targets = np.log1p(rise), np.arange(STEP, 1, STEP).round(2)
+        allowed, targets = np.log1p(rise), np.arange(STEP, 1, STEP).round(2).tolist()
 
-        def fits(target: float) -> bool:
+        def exceeds(target: float) -> bool:
             try:
                 found = allocate(asked.model_copy(update={"target": target}), self.profile)
             except UserError:  # beyond the bounds, or beyond what was measured
-                return False
-            return bool(self.of(found.exact[None]).increase[0] <= allowed)
+                return True
+            return not self.of(found.exact[None]).increase[0] <= allowed
 
-        best = largest(targets.tolist(), fits)
-        if best is None:
+        within = bisect(targets, False, key=exceeds)  # what a target keeps within, every lower one does
+        if not within:
             raise UserError(f"even 1 % of zeros is predicted to raise the perplexity by more than {per_cent(rise)}")
-        return asked.model_copy(update={"target": best})
+        return asked.model_copy(update={"target": targets[within - 1]})
 
 
 def on(study: Evaluations, known: Sequence[Anchors]) -> list[Anchors]:

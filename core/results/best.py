@@ -1,7 +1,5 @@
 """The best setting of a model: what was chosen, what the final text says of it, and what makes it again. No torch."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

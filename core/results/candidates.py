@@ -1,9 +1,7 @@
 """Settings to be tried, of a search and of a study that a page asks for, and how one is chosen. No torch."""
 
-from __future__ import annotations
-
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
@@ -172,19 +170,3 @@ def fallback(winner: Setting, study: Evaluations, max_loss: float | None) -> Set
     even = [each.setting for each in ranked(study) if each.setting == each.setting.uniform]
     within = [each for each in even if max_loss is not None and loss(study, each) <= max_loss]
     return max(within, key=lambda each: each.allocation.target, default=winner.uniform)
-
-
-def largest(targets: Sequence[float], fits: Callable[[float], bool]) -> float | None:
-    """The largest target that fits, by bisection: what fits at a target is taken to fit at every lower one.
-
-    Args:
-        targets: ascending.
-
-    Returns:
-        None if even the lowest does not fit.
-    """
-    low, high = -1, len(targets)  # targets[low] fits, targets[high] does not
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(targets[middle]) else (low, middle)
-    return None if low < 0 else targets[low]

@@ -1,7 +1,5 @@
 """Another checkpoint against a model: layers that do harm, weights that stand out, the layer at which runs part."""
 
-from __future__ import annotations
-
 from functools import cached_property
 
 import numpy as np

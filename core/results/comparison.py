@@ -1,7 +1,5 @@
 """Intervals of differences: paired over windows, spread over seeds; rank correlations. Pure numpy."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

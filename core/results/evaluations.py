@@ -1,7 +1,5 @@
 """Settings that were evaluated under one protocol, from one study or from several put together. No torch."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The methods of allocation side by side: what each gives the layers, and what that was measured to cost. No torch."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable

@@ -3,8 +3,6 @@
 Several noise seeds are passed as in `core.plan.gains`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

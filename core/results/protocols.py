@@ -1,7 +1,5 @@
 """Protocols of measurement: stored studies put together where theirs is the same, and the line that names it."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The best setting of a model: its stages as requests, and what they cost at most. No torch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Candidates of a search at one target: all are predicted, and few are evaluated. No torch."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from itertools import chain
 

@@ -1,7 +1,5 @@
 """Documents of a text that calibrate, select and judge: nothing is chosen on what it is judged by. No torch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 

@@ -1,7 +1,5 @@
 """The cache: spec -> folder, content-addressed, written under a temporary name, checked by hash when read."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence

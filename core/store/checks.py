@@ -1,7 +1,5 @@
 """Checks of a stranger's pack: a zip of plain members `kind/key/file`, and units of a view that fit together."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

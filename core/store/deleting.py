@@ -1,7 +1,5 @@
 """Deleting a result with what no other needs, and clearing away what killed processes left in a cache."""
 
-from __future__ import annotations
-
 import shutil
 from itertools import chain
 from pathlib import Path

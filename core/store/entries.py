@@ -1,7 +1,5 @@
 """The kinds of stored entries, and the files of one: spec, provenance, arrays, and a mark where it was imported."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

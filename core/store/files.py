@@ -3,8 +3,6 @@
 A temporary name tells the process at work on it, so that leftovers of killed processes are told from what is in use.
 """
 
-from __future__ import annotations
-
 import errno
 import glob
 import hashlib

@@ -4,8 +4,6 @@ A pack is a zip of the store's own folders, `kind/key/file`, each with its manif
 file: all of it is checked in memory before anything is written, and it is read as JSON and numbers, never executed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import stat

@@ -1,7 +1,5 @@
 """Finished parts of a unit, kept until it is whole, and views that lack units: so that a stopped run resumes."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A profile in memory: the units of one model on one text, ready for arithmetic. No torch."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import field
 from functools import cached_property

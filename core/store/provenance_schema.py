@@ -1,7 +1,5 @@
 """The provenance that pages and commands rely on, by which a stranger's is checked, without folders where it leaves."""
 
-from __future__ import annotations
-
 import re
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """Answers of the lab, and those that are committed. Every number has four significant digits."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """The best known setting of a model as a card, and what brings a measured setting into view: its profile follows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 

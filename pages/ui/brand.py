@@ -1,7 +1,5 @@
 """The product's name and mark."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from core.show.figures import Palette

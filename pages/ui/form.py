@@ -1,7 +1,5 @@
 """Widgets of requests, each held equal to the URL. Labels, helps and least values are those of the request's fields."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """A chart on a page: title, figure with its text alternative, finding, numbers, download."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """One sentence and one formula for every term."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Guard of the dashboard: only pages of its own address may talk to it. Knows nothing of any page."""
 
-from __future__ import annotations
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -1,7 +1,5 @@
 """Widgets -> a measurement. What is typed is checked; what only files can tell is left to the cost and the run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, get_args
 

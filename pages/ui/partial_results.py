@@ -1,7 +1,5 @@
 """What a job has found so far, a picture that fills with every part that is finished, and what is left of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

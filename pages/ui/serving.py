@@ -1,7 +1,5 @@
 """Server settings that make the first page come sooner. Knows nothing of any page."""
 
-from __future__ import annotations
-
 import gc
 import hashlib
 import importlib

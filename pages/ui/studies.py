@@ -1,7 +1,5 @@
 """Stored studies of the model in view: put together where their protocol is the same, their protocol and table."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The profile in view: picked, named, read, and the layer of it that every page shows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

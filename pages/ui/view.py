@@ -3,8 +3,6 @@
 Streamlit's own `bind="query-params"` writes an option as its label, which may change; here a link names its key.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field

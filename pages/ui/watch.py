@@ -1,7 +1,5 @@
 """A running job: where it stands, what it has found so far, and how to stop it. Works from any tab."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 

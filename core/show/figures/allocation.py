@@ -1,7 +1,5 @@
 """Allocations: sparsities of the methods as lanes of bars, what each was measured to cost, and budgets of linears."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

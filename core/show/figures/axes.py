@@ -1,7 +1,5 @@
 """Axes with round ticks: of layers, of ratios, of plain numbers on a log scale, of named rows."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

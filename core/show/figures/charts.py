@@ -1,7 +1,5 @@
 """The charts of a profile: a row each, read by the Absorption page, the report and the README; and what each is of."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

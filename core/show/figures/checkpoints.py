@@ -1,7 +1,5 @@
 """Another checkpoint beside the model: the harm of each layer, its weights, the whole run."""
 
-from __future__ import annotations
-
 from html import escape
 
 import numpy as np

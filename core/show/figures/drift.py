@@ -1,7 +1,5 @@
 """Drift on its way through the network: curves, the matrix, and the direction of what is left."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

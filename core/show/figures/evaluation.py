@@ -1,7 +1,5 @@
 """Settings as rows of dots: changes of perplexity with their intervals, and benches."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

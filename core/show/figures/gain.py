@@ -1,7 +1,5 @@
 """Gain per layer: by size, against another model or another way of disturbing, and as a picture for a card."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape

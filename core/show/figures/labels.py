@@ -1,7 +1,5 @@
 """Words inside figures: names beside points and lines, kept apart and wrapped, and keys above."""
 
-from __future__ import annotations
-
 import math
 import textwrap
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Heat maps: drift left of layer by layer, gain of size by layer, and a number of tensor by layer."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from html import escape

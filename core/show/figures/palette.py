@@ -1,7 +1,5 @@
 """Colours that mean the same on every chart and live picture, in light and dark."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Perplexity against target sparsity: a line per method."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Sequence

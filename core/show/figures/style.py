@@ -1,7 +1,5 @@
 """The grammar of all charts: their layout, what is drawn in them, and what stands beside a figure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

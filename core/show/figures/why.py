@@ -1,7 +1,5 @@
 """Why a drift shrinks, and whether shrinking spares the output: dilution and harm."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Chapters 3 and 4: what amplifies, and what of a falling drift is dilution and what is learned."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from core.base.errors import UserError

@@ -1,7 +1,5 @@
 """Chapters 5 and 6: the correction on top of OWL, and what pruning each layer alone does."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from core.ask.allocations import AllocationRequest, Correction

@@ -1,7 +1,5 @@
 """Chapters 1 and 2: what noise at one layer does to the predictions, and its drift through the network."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the lab shows of one sentence: the damage at every layer against what entered, and what just happened, said."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ A sentence refers to things in the picture by marks, as in `ends at [0.19](curve
 `control-noise` and its `stop-noise-0`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 

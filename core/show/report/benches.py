@@ -1,7 +1,5 @@
 """Questions that a bench answered once, each with its committed table: speed, agreement, families and checkpoints."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple

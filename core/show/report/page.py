@@ -4,8 +4,6 @@ Everything but the figures is text and is escaped by the template, `page.html.j2
 nothing but its own two scripts, by their hashes.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

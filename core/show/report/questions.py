@@ -1,7 +1,5 @@
 """The questions that the committed studies answer, each with its table: the Evidence page, the README."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import cache

@@ -1,7 +1,5 @@
 """The commands that make a stored result again, from what it says of itself."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from core.ask.commands import command_line, line

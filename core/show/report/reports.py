@@ -1,7 +1,5 @@
 """A stored result as one HTML file: what its page shows first, its charts, its table, its origin and its command."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """How measured things are called on screen: perturbations, profiles, columns."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

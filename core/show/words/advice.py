@@ -1,7 +1,5 @@
 """What a search answers, in words."""
 
-from __future__ import annotations
-
 from core.ask import naming
 from core.ask.grammar import write
 from core.ask.settings import Setting

@@ -1,7 +1,5 @@
 """Findings in a sentence: layers that amplify, absorb or drown in rounding, and where another checkpoint went wrong."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """What a prediction of perplexity says, in words."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from core.base.formats import digits, duration, per_cent, several

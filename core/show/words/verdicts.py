@@ -1,7 +1,5 @@
 """What numbers say, in words: the one place where a change is a cost, a gain, no difference or unknown. Pure."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence

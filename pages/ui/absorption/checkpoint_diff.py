@@ -1,7 +1,5 @@
 """Another checkpoint beside the model in view: which one, what it costs to compare them, the run, and stored ones."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.ask.inputs import WindowRequest

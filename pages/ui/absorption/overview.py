@@ -1,7 +1,5 @@
 """A page's answer at a glance: a live picture that stands before the chart library has come."""
 
-from __future__ import annotations
-
 from core.base.formats import capital, gain, per_cent, ratio
 from core.show import figures
 from core.show.figures import axes

@@ -1,7 +1,5 @@
 """Groups of charts of the Absorption page, one drawn at a time; a table of every perturbation's verdict."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache

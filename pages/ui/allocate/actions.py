@@ -1,7 +1,5 @@
 """Actions on an allocation: prune with it, repeat it elsewhere, evaluate what predicts it."""
 
-from __future__ import annotations
-
 import json
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """The picture of an allocation: its base and every strength of its correction, layer by layer, and what they cost."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -160,7 +158,7 @@ def _hand(sweep: Sweep, allocation: Allocation, found: Anchors | None) -> figure
     def moved(held: dict[int, float]) -> None:
         st.session_state["hand"] = ", ".join(f"{layer}:{value:g}" for layer, value in held.items())
 
-    request, rows = allocation.request, sweep.free.round(DECIMALS)
+    request, rows = allocation.request, sweep.free.round(DECIMALS) if sweep.held else None  # else sent as the bars
     bounds, curves = (request.low, request.high), found and _curves(found)
     return figure.Hand(rows, sweep.held, allocation.parameters, request.target, bounds, curves, moved)
 

@@ -1,7 +1,5 @@
 """Widgets -> an allocation request. Every setting is held equal to the URL, where the allocation is one parameter."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

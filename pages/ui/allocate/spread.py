@@ -1,7 +1,5 @@
 """The allocation itself: the live picture over strengths, with what each is predicted to cost; layers set by hand."""
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 from pathlib import Path

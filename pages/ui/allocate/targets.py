@@ -1,7 +1,5 @@
 """The picture of targets: what methods are predicted and were measured to cost at each, and how sparse one may be."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from functools import lru_cache
 

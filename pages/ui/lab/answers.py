@@ -1,7 +1,5 @@
 """Answers to the lab's question: the committed ones at once, all others from the model that is kept warm."""
 
-from __future__ import annotations
-
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import lru_cache

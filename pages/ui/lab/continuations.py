@@ -1,7 +1,5 @@
 """Texts that the dense and the pruned model write after a prompt, in the lab and on Prune."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The question to the lab: the sentence, the damage and where it enters, held in the URL."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import streamlit as st

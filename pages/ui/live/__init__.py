@@ -5,8 +5,6 @@ A picture is a JavaScript module of this folder; browsers load it, and what it i
 `figure.js` does. On this side it is a `component` and a call of `draw`, as in `figure.py`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass

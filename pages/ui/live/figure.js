@@ -66,7 +66,8 @@ class Figure extends Picture {
   }
 
   renew() {
-    const { first, gauge: gauged, hand, head, hero, notes, pick } = this.data
+    const { bars, first, gauge: gauged, hand, head, hero, notes, pick } = this.data
+    if (hand) hand.rows ??= /** @type {any} */ (bars).values // where no layer is held they are the same
     this.reserved = ""
     this.svg.setAttribute("role", hand ? "application" : "img")
     this.svg.tabIndex = hand ? 0 : -1
@@ -118,12 +119,11 @@ class Figure extends Picture {
   /** The bars shown, and what they cost: where the hand moved since Python answered, computed here. */
   compute() {
     const { bars, hand, hero, state: sent } = this.data
-    const { frame } = this
-    this.bar = bars?.values[frame] ?? []
+    this.bar = bars?.values[this.frame] ?? []
     this.told.style.opacity = ""
-    this.cost = hero ? [hero.values, hero.low, hero.high].map((numbers) => numbers[frame]) : []
+    this.cost = hero ? [hero.values, hero.low, hero.high].map((numbers) => numbers[this.frame]) : []
     if (!hand || Object.entries(sent).every(([name, at]) => !name.startsWith("hand") || at === this.state[name])) return
-    const row = pinned(hand.rows[frame], this.held(this.state), hand.weights, hand.target, hand.bounds)
+    const row = pinned(hand.rows[this.frame], this.held(this.state), hand.weights, hand.target, hand.bounds)
     if (!row) return
     this.bar = row
     this.told.style.opacity = "0.4" // it speaks of what was before

@@ -1,7 +1,5 @@
 """A live figure over layers: bars and lines that follow the finger, without a call to the server."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +54,7 @@ class Bars:
 class Hand:
     """Bars whose ends are dragged: a layer stays where it is let go, and the others make up for it."""
 
-    rows: Array  # (frames, layers) before any is held
+    rows: Array | None  # (frames, layers) before any is held; None: none is, and they are the bars
     held: Mapping[int, float]  # layer -> sparsity
     weights: Array  # (layers,)
     target: float

@@ -1,7 +1,5 @@
 """The live picture of the lab: layers by tokens under the finger, without a call to the server."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The Evaluate tab of the Prune page: what is measured, what it costs, what repeats it elsewhere, and Run."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """The Export tab of the Prune page: what an export is, what it is not, and where it goes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """How the model in view is pruned: the allocation of the Allocate page, and the pruner and its calibration."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import streamlit as st

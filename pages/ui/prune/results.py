@@ -1,7 +1,5 @@
 """The Results tab of the Prune page: the number first, then its picture, then the details."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The Search tab of the Prune page: what is wanted, what finding it costs, and the stored answers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Actions on a stored result: open, download, report, delete; and the import of packs."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Every evaluated setting of every stored study: one table, and settings beside each other."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Profiles on the Runs page: a card for each with its gains at a glance."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The tour: six chapters, each a sentence, a live figure on measured numbers, and one thing to do."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

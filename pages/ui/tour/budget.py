@@ -1,7 +1,5 @@
 """Chapters 5 and 6: spread a sparsity budget by absorption or against it; what each layer pruned alone does."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

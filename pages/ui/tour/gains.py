@@ -1,7 +1,5 @@
 """Chapters 3 and 4: what turns absorbing into amplifying, after a guess; and why drift falls, beside the twin."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from core.base.formats import changed, gain, times

@@ -1,7 +1,5 @@
 """Chapters 1 and 2: noise after one layer changes predictions, and its damage runs through the later layers."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from core.base.formats import changed, digits, per_cent

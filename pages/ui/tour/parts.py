@@ -1,7 +1,5 @@
 """The form of a chapter, its sliders, and its links to the pages that show every layer and size."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 

@@ -25,21 +25,6 @@ from core.store.results import Evaluated
 TOLD = BestProvenance.model_construct(forecasts={})
 
 
-TARGETS = [round(0.05 * step, 2) for step in range(1, 19)]
-
-
-@given(st.integers(-1, 17))
-def test_bisection_finds_the_largest_target_that_fits(last: int) -> None:
-    tried: list[float] = []
-
-    def fits(target: float) -> bool:
-        tried.append(target)
-        return TARGETS.index(target) <= last
-
-    assert candidates.largest(TARGETS, fits) == (None if last < 0 else TARGETS[last])
-    assert len(tried) == len(set(tried)) <= 5
-
-
 def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5, pruner: str = "wanda") -> SeedResult:
     setting = Setting(pruner=pruner, allocation=grammar.method(words, target), calibration_seed=seed)
     evaluated = Evaluated(nll=losses, kl=losses, agreement=losses, zeros=np.zeros((1, 1)))
