@@ -3,8 +3,7 @@
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pages.ui.guard import Guard
-from pages.ui.serving import Assets, warmed
+from pages.ui.serving import Assets, Guard, warmed
 
 # A launcher, because a script with a folder `pages` beside it loses deep links on a server's first request.
 app = st.App("pages/shell.py", middleware=[Middleware(Guard), Middleware(Assets)], lifespan=warmed)

@@ -71,7 +71,8 @@ if not any(map(math.isfinite, gains.value[:-1])):
     if name in profile.others:  # the last layer and what lies outside the layers may differ all the same
         sections.show(COMPARED, InView(profile, name, subject.layer(profile), view.look()), name, lambda: None)
     view.end()
-group = view.sync("group", list(sections.GROUPS), next(iter(sections.GROUPS)))
+groups = list(sections.GROUPS)  # one of them is drawn
+group = view.sync("group", groups, groups[0])
 statistic = view.sync("statistic", list(figures.STATISTICS), "geometric", drawn=group == GAIN)
 layer = subject.layer(profile)
 prefix = f"{profile.entry.key[:6]}-{name}"
@@ -84,5 +85,7 @@ if frame.is_first_paint():
 asked = InView(profile, name, layer, view.look(), statistic)
 with right:
     sections.chart(GROUPS[GLANCE][0], asked, prefix)
-sections.choose()
+st.segmented_control(
+    "What to look at", groups, key="group", required=True, label_visibility="collapsed", width="stretch"
+)
 sections.show(group, asked, prefix, partial(sections.compare_with, name))

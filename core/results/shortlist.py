@@ -81,7 +81,9 @@ def candidates(profile: Profile, pruner: str, target: float) -> Candidates:
     bases = chain.from_iterable(form.grid(target, profile.layers) for form in BASES.values())
     for base in bases:
         if isinstance(base, Response):
-            base = base.model_copy(update={"pruner": _curves(profile, pruner, base.per_linear)})
+            known = responses.pruners(profile, base.per_linear)  # whose curves may serve
+            serves = pruner if pruner in known else responses.usual(profile, base.per_linear)
+            base = base.model_copy(update={"pruner": serves})
         plain = AllocationRequest(base=base, target=target)
         for asked in (plain, *plain.corrected(STRENGTHS, ("none", "reversed"))):
             try:
@@ -100,8 +102,3 @@ def candidates(profile: Profile, pruner: str, target: float) -> Candidates:
         )
     harms = np.stack([*kept.values()]) if kept else np.zeros((0, profile.layers))
     return Candidates(target, tuple(kept), harms, tuple(left_out.values()))
-
-
-def _curves(profile: Profile, pruner: str, per_linear: bool = False) -> str:
-    """The pruner whose response curves serve: this one, or the usual one where the profile has none of it."""
-    return pruner if pruner in responses.pruners(profile, per_linear) else responses.usual(profile, per_linear)

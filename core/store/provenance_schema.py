@@ -58,7 +58,6 @@ class Provenance(BaseModel):
     documents: Span | None = None
     seed: Count = 0
     profile: Line | None = None
-    tasks_from: Line | None = None
     request: dict | None = None
 
 

@@ -15,8 +15,7 @@ from starlette.datastructures import Headers
 from core.base import access
 from core.store.files import write_file
 from pages.ui import serving
-from pages.ui.guard import Guard, welcome
-from pages.ui.serving import KINDS, STATIC, Assets
+from pages.ui.serving import KINDS, STATIC, Assets, Guard, welcome
 from tests.core.store.test_deleting import GONE, by
 
 Sent = list[dict]

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -53,7 +52,7 @@ def _geometric(values: Array) -> float:
     return float(np.exp(np.log(known).mean())) if known.size else np.nan
 
 
-@dataclass(frozen=True)
+@frozen
 class Sink:
     """A token whose vector is far longer than the others'."""
 

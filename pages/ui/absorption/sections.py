@@ -29,13 +29,6 @@ SCROLLED = 430  # px of the table of verdicts
 MAP_HEIGHT = KEY - TOP + overview.HEIGHT
 
 
-def choose() -> None:
-    """The group of charts below; only that one is drawn."""
-    st.segmented_control(
-        "What to look at", list(GROUPS), key="group", required=True, label_visibility="collapsed", width="stretch"
-    )
-
-
 def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile | None]) -> None:
     """A group: its charts two in a line, what is chosen for them above, and what belongs to it below.
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from pages.ui import live
 COMPONENT = live.component("figure")
 
 
-@dataclass(frozen=True)
+@frozen
 class Control:
     """A slider, or a choice among few, over named stops."""
 
@@ -128,7 +127,7 @@ class Hero:
     unknown: str  # where there is no number
 
 
-@dataclass(frozen=True)
+@frozen
 class Slot:
     """Words that depend on the frame, on the picked layer, on both or on nothing: a table of them."""
 
