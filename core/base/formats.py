@@ -99,11 +99,11 @@ def changed(factor: float) -> str:
     return f"grows {times(factor)}" if factor >= 1 else f"shrinks to {times(factor)}"
 
 
-def model_name(typed: str, bundled: str = "SmolLM2-135M-Instruct") -> str:
+def model_name(typed: str) -> str:
     """A model as it is called: folders and files by their last part, the demo by its own name."""
     base = typed.removeprefix("random:")
     lies = Path(base).is_absolute() or base.endswith(".gguf") or base.count("/") > 1  # a Hub id has one at most
-    name = bundled if base == "demo" else Path(base).name if lies else base
+    name = "SmolLM2-135M-Instruct" if base == "demo" else Path(base).name if lies else base
     return name + UNTRAINED * (base != typed)
 
 

@@ -21,7 +21,6 @@ from core.cli.study_output import change_json, point_json, prediction_json, stud
 from core.jobs import cluster, queue
 from core.kinds.treatments import treatment
 from core.models import machine, work
-from core.models.work import Cost
 from core.results import anchor_studies, anchors, evaluations
 from core.results.anchors import Hindsight
 from core.results.evaluations import Evaluations
@@ -128,7 +127,12 @@ def run(request: Request, store: Store, device: str, models: dict, engine: str =
     queue.tidy(store)
     entry = store.find(request)
     if entry is None:
-        expected = work.words(expected_cost(request, store, device)) if type(request) in ESTIMATES else ""
+        expected = ""
+        if counts := ESTIMATES.get(type(request)):
+            spread = cluster.read(device)
+            cost = counts(request, store, spread.device if spread else device)
+            cost = replace(cost, rate=cost.rate * spread.shares) if cost and spread else cost  # each does its share
+            expected = work.words(cost)
         from core.jobs import worker
 
         with progress_bar(expected) as bar:
@@ -191,10 +195,3 @@ def place(given: SimpleNamespace) -> str:
     if given.part is not None:
         raise UserError("--part does one share and --engine-on runs them all: give one of the two")
     return str(cluster.place(given.engine_on, given.shares, device))
-
-
-def expected_cost(request: Request, store: Store, device: str) -> Cost | None:
-    """What a run costs; at a place the time of a device is divided by its shares."""
-    spread = cluster.read(device)
-    cost = ESTIMATES[type(request)](request, store, spread.device if spread else device)
-    return replace(cost, rate=cost.rate * spread.shares) if cost and spread else cost

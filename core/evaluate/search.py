@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -207,13 +207,9 @@ class Run:
                 if math.isfinite(forecast.high):
                     self.forecasts[setting.name] = forecast
         self.chosen += new
-        self.study = self._study(stage, self.chosen, len(new))
+        study = search_plan.selection_request(self.request, self.profile.entry.key, tuple(self.chosen))
+        self.study = evaluations.load(self.store, self._run(stage, study, len(new)))
         return settings
-
-    def _study(self, name: str, settings: Iterable[Setting], new: int = 1) -> Evaluations:
-        """Settings evaluated on the selection text, so many of them for the first time."""
-        asked = search_plan.selection_request(self.request, self.profile.entry.key, tuple(settings))
-        return evaluations.load(self.store, self._run(name, asked, new))
 
     def _run(self, name: str, asked: Request, times: int = 1) -> Entry:
         """Answer a request as a part of the whole run, which takes so many times its cost at most."""

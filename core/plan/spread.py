@@ -75,22 +75,16 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
     if request.correction.strength and not request.unclipped:
         [sparsity] = _corrected(request, base, of_units, [request.correction.strength], profile)
     layers = np.nansum(parameters, axis=1)
-    bounds = bounds_of(request, profile, request.correction.strength)
+    bounds = Bounds(request.low, request.high)
+    if request.base.measured and not request.correction.strength:  # least harm goes no further than was measured
+        highest = request.base.highest(Evidence(linear_parameters(profile), request.target, bounds, profile))
+        bounds = Bounds(request.low, min(request.high, highest))
     bound = binding(sparsity, bounds).reshape(len(layers), -1).any(1)
     bound &= not request.unclipped or request.base.measured
     if not request.base.per_linear:
         return Allocation(request, base, sparsity, layers, bound, bounds)
     linears = [each.reshape(parameters.shape) for each in (base, sparsity)]
     return Allocation(request, *(layer_means(each, parameters) for each in linears), layers, bound, bounds, *linears)
-
-
-def bounds_of(request: AllocationRequest, profile: Profile | None, strength: float) -> Bounds:
-    """The bounds that hold: least harm goes no further than was measured, unless a correction shifts it on."""
-    bounds = Bounds(request.low, request.high)
-    if not request.base.measured or strength:
-        return bounds
-    highest = request.base.highest(Evidence(linear_parameters(profile), request.target, bounds, profile))
-    return Bounds(request.low, min(request.high, highest))
 
 
 def _base(request: AllocationRequest, parameters: Array, profile: Profile | None) -> tuple[Array, Array]:

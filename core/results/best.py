@@ -130,7 +130,7 @@ def load(store: Store, entry: Entry) -> Best:
     return Best(spec, provenance_of(entry), selection, final)
 
 
-def whole_line(request: BestRequest, cache: Path | None = None) -> str | None:
+def whole_line(request: BestRequest) -> str | None:
     """`python -m core best ...`: profile, selection and judgement of every contender with all calibration seeds.
 
     None where its options cannot say what was asked: windows of several lengths, another packing, seed or start token,
@@ -138,9 +138,8 @@ def whole_line(request: BestRequest, cache: Path | None = None) -> str | None:
 
     Args:
         request: as it is stored, with the documents that each role was given.
-        cache: what holds the results, where that is not the project's own.
     """
-    return _line(unsplit(request), cache)
+    return _line(unsplit(request))
 
 
 def commands(found: Best, cache: Path | None = None) -> tuple[str, ...]:
@@ -159,7 +158,7 @@ def commands(found: Best, cache: Path | None = None) -> tuple[str, ...]:
     return lines if all(lines) else ()
 
 
-def _line(request: Asked, cache: Path | None) -> str | None:
+def _line(request: Asked, cache: Path | None = None) -> str | None:
     try:
         return command_line(request, cache=cache)
     except UserError:

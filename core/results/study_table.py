@@ -104,10 +104,6 @@ def _pruned(value: Callable[[Row], Any]) -> Callable[[Row], Any]:
 _four = "{:.4g}".format
 
 
-def _perplexity(value: float) -> str:
-    return digits(value, 4) if np.isfinite(value) else "not a number"
-
-
 def _pruner(row: Row) -> str:
     setting = row.one.setting
     return ", ".join([slice_of(setting).pruned, *(["true-sequential"] if setting.true_sequential else [])])
@@ -117,7 +113,9 @@ RESULTS = {
     "allocation": Column(lambda row: row.allocation),
     "pruner": Column(_pruned(_pruner)),
     "zeros": Column(_pruned(lambda row: row.one.setting.allocation.target), per_cent, "Fraction of zeros"),
-    "perplexity": Column(lambda row: row.one.perplexity, _perplexity),
+    "perplexity": Column(
+        lambda row: row.one.perplexity, lambda it: digits(it, 4) if np.isfinite(it) else "not a number"
+    ),
     "protocol": Column(lambda row: short(row.study), about="Text that judges, windows × tokens, and what is unusual"),
 }
 MORE = {

@@ -50,7 +50,7 @@ def temporary_prefix(name: str) -> str:
     return f".{name}-{HOST}-{os.getpid()}-"
 
 
-def temporary_path(path: Path, why: str = "") -> Path:
+def temporary_path(path: Path, why: str) -> Path:
     """A temporary name beside a path, for what lies there and is to go."""
     return path.with_name(f"{temporary_prefix(path.name)}{why}{time.time_ns()}")
 

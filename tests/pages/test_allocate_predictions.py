@@ -20,7 +20,7 @@ from core.kinds.owl import Owl
 from core.kinds.treatments import Treatment
 from core.models import work
 from core.plan.spread import allocate
-from core.results import anchors
+from core.results import anchor_studies, anchors
 from core.store.cache import Store
 from core.store.results import Perturbed
 from pages.ui import studies, subject
@@ -144,7 +144,7 @@ def test_least_harm_opens_where_it_is_predicted(chosen_in: str, studied: str) ->
 def test_a_wide_interval_says_what_narrows_it_with_the_command_behind_an_icon(
     studied: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = anchors.Narrower("uniform, 70 % zeros, Wanda", "python -m core study --settings 'uniform:0.7'", 3.0)
+    found = anchor_studies.Narrower("uniform, 70 % zeros, Wanda", "python -m core study --settings 'uniform:0.7'", 3.0)
     monkeypatch.setattr(spread, "narrower", lambda *_: found)
     [said] = [each for each in opened(profile=studied).caption if "interval is wide" in each.value]
     assert "evaluating uniform, 70 % zeros, Wanda narrows it most, in about 3 min." in said.value

@@ -16,7 +16,7 @@ LETTER = 7  # pixels of a character of a name, at most
 
 def labels(
     x: Sequence[float] | Array, y: Sequence[float] | Array, texts: Sequence[str], colours: str | Sequence[str],
-    look: Palette, at: str = "middle right", name: str = "labels",
+    look: Palette, at: str = "middle right",
 ) -> go.Scatter:  # fmt: skip
     """Text beside points that are not drawn; it may stand outside the axes."""
     hues = [colours] * len(texts) if isinstance(colours, str) else colours
@@ -29,7 +29,7 @@ def labels(
         textposition=at,
         cliponaxis=False,
         hoverinfo="skip",
-        name=name,
+        name="labels",
     )
 
 

@@ -31,10 +31,10 @@ class Control:
     spoken: Sequence[str] = ()  # what a screen reader says of the stops, where that is more
 
 
-def pick(label: str, layers: int, index: int, name: str = "layer") -> Control:
+def pick(label: str, layers: int, index: int) -> Control:
     """The slider of layers, which a click into the picture moves too."""
     numbers = [str(layer) for layer in range(layers)]
-    return Control(name, label, numbers, index, range(layers), spoken=[f"layer {each}" for each in numbers])
+    return Control("layer", label, numbers, index, range(layers), spoken=[f"layer {each}" for each in numbers])
 
 
 @frozen

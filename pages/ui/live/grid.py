@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from core.ask.lab import MOST_TOKENS
 from core.base.spec import frozen
@@ -59,7 +59,7 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Kind:
     """Something that can be done to a layer."""
 
@@ -71,8 +71,7 @@ class Kind:
     choosy: bool = False  # the first token may be left out
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What the reader holds in hand: what is told back is of this form."""
 
     layer: int
