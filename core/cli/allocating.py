@@ -28,48 +28,43 @@ def spread(given: SimpleNamespace) -> None:
     asked, store = read_allocation(given.allocation), Store(given.cache)
     found = profiles.load(store, store.profile(given.profile))
     pruned = treatment(given.pruner, given.repair)
-    allocation, lacking, more = allocate(asked, found), "", None
+    allocation, lacking, more = allocate(asked, found), None, None
     try:
         anchors = stored(store, found, pruned, given.anchors)
         if given.max_loss is not None:
             allocation = allocate(anchors.sparsest(asked, fraction(given.max_loss)), found)
-        predicted = {name: anchors.one(row) for name, row in _rows(allocation).items()}
+        even = np.full_like(allocation.exact, allocation.request.target)
+        rows = {"this allocation": allocation.exact, "its base": allocation.exact_base, "uniform": even}
+        predicted = {name: anchors.one(row) for name, row in rows.items()}
         more = narrower(anchors, allocation.request, store)
     except UserError as reason:
         if given.anchors or given.max_loss is not None:
             raise
         anchors, predicted, lacking = None, {}, str(reason)
-    answer = allocated_json(allocation, found) | predicted_json(anchors, predicted) | {"no_prediction": lacking or None}
-    answer["narrower"] = more and {"command": more.command, "minutes": more.minutes}
+    answer = allocated_json(allocation, found) | predicted_json(anchors, predicted) | {"no_prediction": lacking}
+    answer["narrower"] = more and more._asdict()
     if given.json:
         say_json(answer)
         return
     _say(allocation, answer)
     if anchors:
-        say(forecast.beside({NAMED[name]: each for name, each in predicted.items()}), forecast.basis(anchors))
-        say(*anchors.left_out, *([forecast.narrower(more)] if more else []))
+        say(forecast.beside(predicted), forecast.basis(anchors))
+        if more:
+            say(forecast.narrower(more))
     else:
         say(f"No prediction: {lacking}")
     if found.entry.packs:
         say(f"profile {found.entry.key} is imported: its numbers were not measured here")
 
 
-NAMED = {"sparsity": "this allocation", "base": "its base", "uniform": "uniform"}
-
-
-def _rows(allocation: Allocation) -> dict[str, np.ndarray]:
-    even = np.full_like(allocation.exact, allocation.request.target)
-    return {"sparsity": allocation.exact, "base": allocation.exact_base, "uniform": even}
-
-
 def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction]) -> dict[str, Any]:
     """The prediction of an allocation with what it was learned from, and those of its base and of uniform."""
     if anchors is None:
         return {"predicted": None}
-    said = {name: each._asdict() for name, each in predicted.items()}
+    here, base, uniform = (each._asdict() for each in predicted.values())
     off = anchors.leave_one_out
     return {
-        "predicted": said.pop("sparsity") | {
+        "predicted": here | {
             "pruner": anchors.treatment.pruner,
             "repair": anchors.treatment.repair,
             "anchors": [each.setting.name for each in anchors.settings],
@@ -77,7 +72,7 @@ def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction])
             "leave_one_out": off and off._asdict(),
             "protocol": protocols.short(anchors.study),
         },
-        "predicted_beside": said,
+        "predicted_beside": {"base": base, "uniform": uniform},
     }  # fmt: skip
 
 

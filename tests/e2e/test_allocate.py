@@ -61,6 +61,15 @@ def test_the_predicted_perplexity_follows_the_finger_without_the_server(shared: 
     expect(number).to_have_text(seen[-1])
 
 
+def test_a_perplexity_of_a_model_that_guesses_is_neither_spelt_out_nor_drawn(shared: tuple[str, str], tab: Tab) -> None:
+    page = tab(f"{shared[0]}/allocate?allocation=uniform:0.88", width=390)
+    lead = page.locator(".figure .lead").first
+    expect(lead.locator("b")).to_have_text("above 100,000")
+    assert lead.evaluate("element => element.scrollWidth <= element.clientWidth"), "the number pushes its sentence out"
+    expect(page.get_by_text("shuffled", exact=True)).to_have_count(0)
+    expect(page.get_by_text("uniform (above 100,000)")).to_have_count(0)  # which it is
+
+
 def test_a_bar_is_dragged_and_the_others_make_up_for_it_with_its_cost(shared: tuple[str, str], tab: Tab) -> None:
     page = tab(f"{shared[0]}/allocate")
     number, bars = page.locator(".figure .lead b"), page.locator(".figure [data-mark='layer-20 layers']")

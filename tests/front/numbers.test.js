@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { clamp, digits, mix, path, reach, rowOf, share, stride } from "../../pages/ui/live/numbers.js"
+import { clamp, digits, mix, path, reach, rowOf, share, significant, stride } from "../../pages/ui/live/numbers.js"
 
 test("a value has its place on a linear and on a log axis", () => {
   assert.equal(share({ low: 2, high: 6 }, 3), 0.25)
@@ -27,6 +27,11 @@ test("a path is interrupted where there is no point", () => {
 test("a number has two digits, three around 1", () => {
   const said = [0, 0.00123, 0.0123, 0.123, 1.234, 12.34, 123.4].map(digits)
   assert.deepEqual(said, ["0", "0.0012", "0.012", "0.12", "1.23", "12", "123"])
+})
+
+test("a perplexity has three digits, and what does no more than guess is not spelt out", () => {
+  const said = [30.83, 1234, 99_900, 1e25].map(significant)
+  assert.deepEqual(said, ["30.8", "1,230", "99,900", "above 100,000"])
 })
 
 test("ratios lie between a third and three times, unlike ones at the ends", () => {

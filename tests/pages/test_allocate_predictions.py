@@ -12,6 +12,7 @@ import pytest
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.measurements import Measurement, measurements
 from core.ask.perturbations import perturbation
+from core.base import formats
 from core.base.formats import digits, duration, per_cent
 from core.cli import main
 from core.jobs import queue
@@ -127,8 +128,10 @@ def test_the_strength_crosses_over_to_the_reverse(studied: str) -> None:
 def test_what_was_measured_stands_on_the_curve_of_its_base(studied: str) -> None:
     [group] = studies.groups(subject.load(studied)).values()
     owl = next(each for each in group.settings if each.name == "OWL" and each.setting.allocation.target == 0.7)
-    [[frame, perplexity, _]] = live(opened(profile=studied))["gauge"]["marks"]
+    app = opened(profile=studied)
+    [[frame, perplexity, _]] = live(app)["gauge"]["marks"]
     assert (frame, perplexity) == (100, pytest.approx(owl.perplexity, rel=1e-5))
+    assert any(f"this allocation has {formats.perplexity(perplexity)}." in each.value for each in app.caption)
     assert not live(opened(profile=studied, hand="2:0.6"))["gauge"]["marks"], "no layer was set by hand there"
 
 

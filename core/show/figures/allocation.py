@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base.formats import capital, digits, per_cent
+from core.base.formats import per_cent, perplexity
 from core.plan.budget import Bounds, binding
 from core.plan.spread import layer_means
 from core.results.comparison import verdict
@@ -80,10 +80,10 @@ def _told(one: Contender) -> str:
     if math.isnan(one.perplexity):
         return one.measured.trouble if one.measured else UNKNOWN
     if one.predicted:
-        return f"{digits(one.perplexity, 3)}  predicted"
+        return f"{perplexity(one.perplexity)}  predicted"
     change = one.measured.against_uniform
     ends = f"  {change.quoted.value:+.0f} %" if change and math.isfinite(change.quoted.value) else ""
-    return f"{digits(one.perplexity, 3)}{ends}"
+    return f"{perplexity(one.perplexity)}{ends}"
 
 
 def _lowest(contenders: Sequence[Contender], dense: float) -> str:
@@ -99,11 +99,11 @@ def _lowest(contenders: Sequence[Contender], dense: float) -> str:
         return "None of these was measured."
     best, *others = sorted(known, key=lambda each: each.perplexity)
     verb = "is predicted to have" if best.predicted else "has"
-    said = f"{best.spoken} {verb} the lowest perplexity, {digits(best.perplexity, 3)}"
+    said = f"Of these, {best.spoken} {verb} the lowest perplexity, {perplexity(best.perplexity)}"
     said += f", but {_tie(best, others[0])}" if others and tied(best, others[0]) else ""
-    said += f"; the unpruned model has {digits(dense, 3)}" if math.isfinite(dense) else ""
+    said += f"; the unpruned model has {perplexity(dense)}" if math.isfinite(dense) else ""
     hollow = " Hollow dots are predicted, with 90 % intervals." if any(each.predicted for each in contenders) else ""
-    return f"{capital(said)}. Bars are 95 % intervals of the change against uniform.{hollow}"
+    return f"{said}. Bars are 95 % intervals of the change against uniform.{hollow}"
 
 
 def _tie(best: Contender, second: Contender) -> str:

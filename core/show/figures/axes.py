@@ -85,7 +85,7 @@ def _tick(value: float) -> str:
     return next(text for count in (1, 2, 3) if float((text := digits(value, count)).replace(",", "")) == value)
 
 
-def linear_axis(title: str, low: float, high: float, write: Callable[[float], str] = "{:g}".format) -> Axis:
+def linear_axis(title: str, low: float, high: float, write: Callable[[float], str] = "{:,g}".format) -> Axis:
     """A linear axis with round ticks."""
     span = high - low
     step = next(m * 10.0**e for e in range(-8, 9) for m in (1, 2, 5) if span / (m * 10.0**e) <= TICKS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from core.base.formats import digits, duration, per_cent, several
+from core.base.formats import duration, per_cent, perplexity, several
 from core.results import protocols
 from core.results.anchor_studies import Narrower
 from core.results.anchors import Anchors, Hindsight, Prediction
@@ -10,22 +10,23 @@ from core.results.best import Best
 from core.results.evaluated import EvaluatedSetting
 
 
-def interval(found: Prediction | Hindsight) -> str:
-    """`612 [560, 668]`: a perplexity and its 90 % interval."""
-    return f"{digits(found.perplexity, 3)} [{digits(found.low, 3)}, {digits(found.high, 3)}]"
+def interval(middle: float, low: float, high: float) -> str:
+    """`612 [560, 668]`: a perplexity and its 90 % interval; one number where both ends are the same, or not known."""
+    ends = perplexity(low), perplexity(high)
+    return ends[0] if ends[0] == ends[1] else f"{perplexity(middle)} [{', '.join(ends)}]"
 
 
 def beside(found: Mapping[str, Prediction]) -> str:
     """`Predicted perplexity, 90 % interval: this allocation 612 [560, 668], uniform 932 [860, 1,010].`"""
-    said = ", ".join(f"{name} {interval(each)}" for name, each in found.items())
+    said = ", ".join(f"{name} {interval(*each[:3])}" for name, each in found.items())
     return f"Predicted perplexity, 90 % interval: {said}."
 
 
 def one(anchors: Anchors, found: Prediction, measured: EvaluatedSetting | None) -> str:
     """`Predicted perplexity 612, 90 % interval [560, 668]; measured 598; unpruned 30.8 (C4 48 × 512).`"""
     known = {"measured": measured, "unpruned": anchors.study.dense}
-    more = "".join(f"; {name} {digits(each.perplexity, 3)}" for name, each in known.items() if each)
-    predicted = interval(found).replace(" [", ", 90 % interval [")
+    more = "".join(f"; {name} {perplexity(each.perplexity)}" for name, each in known.items() if each)
+    predicted = interval(*found[:3]).replace(" [", ", 90 % interval [")
     return f"Predicted perplexity {predicted}{more} ({protocols.short(anchors.study)})."
 
 
@@ -38,10 +39,10 @@ def narrower(found: Narrower) -> str:
 
 
 def basis(found: Anchors) -> str:
-    """Two sentences: what it was learned from, and how wrong it was on settings it had not seen."""
+    """What it was learned from, what is left out of that, and how wrong it was on settings it had not seen."""
     count, off = len(found.settings), found.leave_one_out
     evaluated = f"{several(count, 'setting')} evaluated with {found.treatment.label}"
-    learned = f"Learned from {evaluated} ({protocols.short(found.study)})."
+    learned = " ".join([f"Learned from {evaluated} ({protocols.short(found.study)}).", *found.left_out])
     if off is None:
         return f"{learned} With so few, how wrong it is has not been seen: evaluate one more."
     half, ninety = per_cent(off.median), per_cent(off.ninety)
@@ -52,7 +53,7 @@ def basis(found: Anchors) -> str:
 def against(name: str, found: Hindsight, measured: float) -> str:
     """`owl:0.7: predicted 612 [560, 668] from other settings, measured 598: the loss added was overestimated by 2 %`"""
     wrong = f"{'over' if found.off > 0 else 'under'}estimated by {per_cent(round(abs(found.off), 3))}"
-    said = f"{name}: predicted {interval(found)} from other settings, measured {digits(measured, 3)}"
+    said = f"{name}: predicted {interval(*found[:3])} from other settings, measured {perplexity(measured)}"
     return f"{said}: the loss added was {wrong}"
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
-from core.base.formats import digits, per_cent
+from core.base.formats import GUESSING, per_cent, perplexity
 from core.base.spec import frozen
 from core.kinds import BASE_LABELS
 from core.plan import responses
@@ -188,24 +188,26 @@ def _control(sweep: Sweep, costs: Predicted | None) -> figure.Control:
     stops = [f"{each:g}{', reversed' if reverse else ''}" for each, reverse in signed]
     values = [{"strength": each, "control": "reversed" if reverse else sweep.control} for each, reverse in signed]
     ends = (0, "reversed"), (sweep.frame(0), "none"), (len(stops) - 1, naming.CORRECTIONS[sweep.control])
-    spoken = []
-    if costs:
-        said = [digits(float(each), 3) for each in costs.increase]
-        spoken = [f"{stop}, predicted perplexity {cost}" for stop, cost in zip(stops, said, strict=True)]
+    known = zip(stops, map(perplexity, costs.increase), strict=True) if costs else ()
+    spoken = [f"{stop}, predicted perplexity {cost}" for stop, cost in known]
     marks = () if sweep.off else ends
     return figure.Control("strength", STRENGTH, stops, sweep.frame(0), values, marks, spoken=spoken)
 
 
 def _hero(target: float, costs: Predicted, found: Anchors) -> figure.Hero:
     uniform = float(found.perplexities(np.full((1, found.profile.layers), target)).increase[0])
-    said = digits(uniform, 3)
-    changes = (f"{{share}} less than uniform ({said}).", f"{{share}} more than uniform ({said}).")
+    changes = [f"{{share}} {far} than uniform ({perplexity(uniform)})." for far in ("less", "more")]
     return figure.Hero(*costs, SAYS.format(protocols.short(found.study)), uniform, changes, UNKNOWN)
+
+
+def sensible(perplexities: Array) -> Array:
+    """The same, NaN where a model does no more than guess."""
+    return np.where(perplexities < GUESSING, perplexities, np.nan)
 
 
 def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: Anchors) -> figure.Gauge | None:
     """Predicted perplexity at every strength with its interval, the controls, and what was measured."""
-    middle, low, high = costs
+    middle, low, high = sensible(np.array(costs))
     if not np.isfinite(middle).any():
         return None
     measured = () if sweep.held else found.settings
@@ -221,7 +223,7 @@ def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: An
     curves = []
     for name, rows in sweep.others:
         frames = [sweep.frame(0) + THINNED * n for n in range(len(rows))]
-        curves.append(figure.Curve(frames, found.perplexities(rows).increase, name))
+        curves.append(figure.Curve(frames, sensible(found.perplexities(rows).increase), name))
     points = np.array([each.value for each in marks])
     lowest, highest = axes.limits(middle, points)
     band = [np.clip(each, lowest / WIDEST, highest * WIDEST) for each in (low, high)]

@@ -2,20 +2,19 @@
 
 import math
 from functools import lru_cache
-from pathlib import Path
 
 import streamlit as st
 
 from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import sentence
+from core.base.formats import perplexity, sentence
 from core.kinds import Manual
 from core.kinds.treatments import Treatment
 from core.plan.budget import Bounds, binding, pinned
 from core.plan.spread import Allocation, allocate, linear_parameters
 from core.results import leaderboard
-from core.results.anchor_studies import Narrower, narrower
+from core.results.anchor_studies import narrower
 from core.results.anchors import Anchors
 from core.results.evaluations import Evaluations, Slice
 from core.show.figures import Chart, Palette
@@ -99,15 +98,12 @@ def draw(request: AllocationRequest, by_hand: str, shown: Allocation, profile: P
     if frame.is_first_paint():
         view.end()
     if found:
-        st.caption(plain(f"Shaded: the interval. Points were measured. {forecast.basis(found)}"))
-        if more := _narrower(found, shown.request, str(Store().root)):
+        known = (each.perplexity for each in found.settings if each.setting.allocation == shown.request)
+        mine = "".join(f"; this allocation has {perplexity(each)}" for each in known)
+        st.caption(plain(f"Shaded: the interval. Points were measured{mine}. {forecast.basis(found)}"))
+        if more := narrower(found, shown.request, Store()):
             said, _, command = forecast.narrower(more).rpartition(": ")
             st.caption(plain(f"{said}."), help=plain(command))
-
-
-@lru_cache(maxsize=256)
-def _narrower(found: Anchors, asked: AllocationRequest, root: str) -> Narrower | None:
-    return narrower(found, asked, Store(Path(root)))
 
 
 def by_linear(shown: Allocation, profile: Profile) -> None:

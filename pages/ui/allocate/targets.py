@@ -9,22 +9,22 @@ import streamlit as st
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
-from core.base.formats import digits, per_cent
+from core.base.formats import per_cent, perplexity
 from core.kinds import METHODS
 from core.plan.prediction import Predicted
 from core.results.anchors import Anchors
 from core.show.figures import Palette, axes
 from core.show.figures.palette import colour
+from core.show.words import forecast
 from pages.ui import frame, view
 from pages.ui.allocate import spread
-from pages.ui.allocate.picture import HEAD
+from pages.ui.allocate.picture import HEAD, sensible
 from pages.ui.allocate.settings import TARGETS
 from pages.ui.live import figure
 
 COMPARED = ("uniform", "owl", "response")
 RISES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 HOW_SPARSE = "How sparse may it be, if its perplexity may rise so far above the unpruned model's?"
-HIGHEST = 1e5  # perplexity that is drawn: models that are worse do no more than guess
 
 
 def show(request: AllocationRequest, found: Anchors) -> None:
@@ -44,13 +44,13 @@ def _picture(mine: AllocationRequest, found: Anchors, look: Palette) -> figure.F
         asked[mine] = "accent"
         names.append(f"{naming.spoken(naming.long(mine))} as set below")
     costs = [_costs(each, found) for each in asked]
-    drawn = [np.where(each.increase < HIGHEST, each.increase, np.nan) for each in costs]
+    drawn = [sensible(each.increase) for each in costs]
     listed = ", ".join(f"{name} {{{n}}}" for n, name in enumerate(names))
     return figure.Figure(
         name="targets",
         title="Predicted perplexity at each target",
         says=f"At {{layer}} % zeros, 90 % intervals: {listed}.",
-        slots={str(n): figure.Slot("layer", list(map(_said, *each))) for n, each in enumerate(costs)},
+        slots={str(n): figure.Slot("layer", list(map(forecast.interval, *each))) for n, each in enumerate(costs)},
         y=axes.log_axis("predicted perplexity (log scale)", np.array(drawn)),
         pick=figure.Control("target", "Target sparsity", list(map(per_cent, TARGETS)), 0, TARGETS),
         lines=[
@@ -63,10 +63,6 @@ def _picture(mine: AllocationRequest, found: Anchors, look: Palette) -> figure.F
         head=HEAD,
         first=True,
     )
-
-
-def _said(cost: float, low: float, high: float) -> str:
-    return f"{digits(cost, 3)} [{digits(low, 3)}, {digits(high, 3)}]" if np.isfinite(cost) else "unknown"
 
 
 def _as_measured(kind: str, found: Anchors) -> AllocationRequest:
@@ -112,7 +108,7 @@ def _sparsest(request: AllocationRequest, found: Anchors) -> None:
     if not st.selectbox(HOW_SPARSE, RISES, key="accept", on_change=accepted, **how):
         return
     try:
-        most = digits(found.study.dense.perplexity * (1 + state["accept"]), 3)
+        most = perplexity(found.study.dense.perplexity * (1 + state["accept"]))
         st.caption(f"{per_cent(largest())} zeros is the most that is predicted to stay below {most}.")
     except UserError as error:
         frame.error(error)

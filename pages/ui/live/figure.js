@@ -175,10 +175,10 @@ class Figure extends Picture {
   hero(hero) {
     const [now, low, high] = this.cost
     if (now === null || low === null || high === null) return write(this.lead, hero.unknown)
-    const change = now / hero.beside - 1
-    const said = fill(hero.changes[Number(change > 0)], { share: `${Math.abs(100 * change).toFixed(0)} %` })
-    const words = { now: significant(now), low: significant(low), high: significant(high), change: said }
-    write(this.lead, fill(hero.says, words))
+    const more = now / hero.beside - 1
+    const share = `${Math.abs(100 * more).toFixed(0)} %`
+    const change = share === "0 %" ? "" : fill(hero.changes[Number(more > 0)], { share })
+    write(this.lead, fill(hero.says, { now: significant(now), low: significant(low), high: significant(high), change }))
   }
 
   /** @param {Bars} bars */
@@ -289,7 +289,7 @@ function gauge(paint, { y: axis, values, zero, points, band, curves, marks, heig
   /** @type {[number, string][]} */ const names = []
   curves.forEach(([at, numbers, text], n) => {
     plot.line(`bundle/gauge-${n}`, numbers, { stroke: tone("undecided"), "stroke-width": 1 }, at)
-    if (text) names.push([plot.y(Number(numbers.at(-1))) + 4, text])
+    if (text && numbers.at(-1)) names.push([plot.y(Number(numbers.at(-1))) + 4, text])
   })
   names.sort(([a], [b]) => a - b).reduce((above, [at, text], n) => {
     const y = Math.max(at, above + 13)
@@ -298,7 +298,7 @@ function gauge(paint, { y: axis, values, zero, points, band, curves, marks, heig
   }, 0)
   plot.line("lines/gauge", values, { stroke: tone("ink"), "stroke-width": 2 })
   /** @param {string} mark @param {number} n @param {number | null} value @param {Properties} look */
-  const dot = (mark, n, value, look) => value &&
+  const dot = (mark, n, value, look) => value && value <= axis.high &&
     paint(`front/${mark}`, "circle", { cx: plot.x(n), cy: plot.y(value), r: 4, "data-mark": mark, ...look })
   dot("gauge", frame, now, { r: 7, fill: tone("accent") })
   points.forEach((n) => dot(`gauge-${n}`, n, values[n], { fill: tone("ink") }))

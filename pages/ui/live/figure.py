@@ -123,7 +123,7 @@ class Hero:
     high: Array
     says: str  # with {now}, {low}, {high}, and {change} from `beside`: one of `changes`
     beside: float
-    changes: tuple[str, str]  # less and more, with {share}
+    changes: Sequence[str]  # less and more, with {share}
     unknown: str  # where there is no number
 
 

@@ -27,8 +27,8 @@ export function digits(value) {
   return value.toFixed(value >= 0.095 && value < 9.95 ? 2 : places)
 }
 
-/** A number as Python writes it with three digits: `30.8`, `1,230`. @param {number} value */
-export const significant = (value) =>
+/** A perplexity as Python writes it: `30.8`, `1,230`, `above 100,000`. @param {number} value */
+export const significant = (value) => value > 1e5 ? "above 100,000" :
   value.toLocaleString("en", { maximumSignificantDigits: 3, minimumSignificantDigits: 3 })
 
 /** Place of a ratio between 1/3 and 3 on a log scale, 0 to 1. @param {number} ratio */

@@ -8,9 +8,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.ask import naming
 from core.ask.settings import Setting
+from core.base import formats
 from core.base.errors import UserError
 from core.base.escape import plain
-from core.base.formats import digits
 from core.base.spec import frozen
 from core.results import protocols
 from core.results.comparison import FEWEST_WINDOWS
@@ -112,7 +112,8 @@ def known(setting: Setting, among: Mapping[str, Evaluations], profile: Profile) 
         st.caption(plain(f"Nothing predicts this setting: {str(error).partition(';')[0]}."))
         return
     if not shown:
-        st.metric(plain(f"Predicted perplexity of {naming.setting(setting.seedless)}"), digits(found.perplexity, 3))
+        label = plain(f"Predicted perplexity of {naming.setting(setting.seedless)}")
+        st.metric(label, formats.perplexity(found.perplexity))
     st.caption(plain(forecast.one(anchors, found, measured)), help=plain(forecast.basis(anchors)))
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.ask import grammar
 from core.ask.allocations import Correction
+from core.base import formats
 from core.base.escape import plain
 from core.base.formats import digits, per_cent
 from core.kinds.treatments import USUAL, Treatment
@@ -74,7 +75,7 @@ def _corrected(found: budgets.Push, push: figure.Control, known: Anchors | None)
         slots={
             "high": figure.Slot("frame", [per_cent(row.max(), 1) for row in found.rows]),
             "low": figure.Slot("frame", [per_cent(row.min(), 1) for row in found.rows]),
-            "cost": figure.Slot("frame", [digits(float(each), 3) for each in perplexity]),
+            "cost": figure.Slot("frame", list(map(formats.perplexity, perplexity))),
             "change": figure.Slot("frame", [_change(each / perplexity[middle] - 1) for each in perplexity]),
         },
         y=axes.linear_axis("sparsity of the layer", low - room, high + room, per_cent),

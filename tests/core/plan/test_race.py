@@ -231,7 +231,7 @@ def test_what_was_not_measured_runs_with_what_is_predicted_of_it(measured: tuple
         chart = finish(contenders, 12.0)
         hollow = [symbol == "circle-open" for symbol in chart.figure.data[0].marker.symbol]
         assert hollow == [each.predicted is not None for each in contenders]
-    assert " is predicted to have the lowest perplexity, " in chart.finding
+    assert chart.finding.startswith("Of these, ") and " is predicted to have the lowest perplexity, " in chart.finding
     mine = race.in_view("mine", contenders[0].sparsity, profile, anchors.study, None, anchors)
     assert mine.predicted == contenders[0].predicted and race.tied(mine, contenders[0])
 

@@ -20,6 +20,7 @@ from core.results import anchors, evaluations
 from core.results.anchor_studies import usual
 from core.results.anchors import fitting, stored
 from core.show.report import benches
+from core.show.words import forecast
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -72,7 +73,8 @@ def test_seeds_are_one_anchor_and_what_broke_the_model_is_named(store: Store, pr
     evaluated(store, profile, seeds, broken={each: 1 for each in seeds if each.seedless == broken})
     found = stored(store, profile, WANDA)
     assert [each.setting.allocation.target for each in found.settings] == [0.5, 0.6]
-    assert len(found.left_out) == 1 and "not a number" in found.left_out[0]
+    assert len(found.left_out) == 1 and "not finite" in found.left_out[0]
+    assert found.left_out[0] in forecast.basis(found)
 
 
 def test_texts_repairs_and_models_are_never_mixed(store: Store, profile: Profile) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -24,6 +25,9 @@ from tests import synthetic
                                            (0.0123, "0.012×"))),
         *((formats.changed, *each) for each in ((3.14, "grows 3.1×"), (0.57, "shrinks to 0.57×"),
                                               (1.04, "stays as large"), (1, "stays as large"))),
+        *((formats.perplexity, *each) for each in ((30.83, "30.8"), (1234, "1,230"), (99_900, "99,900"),
+                                                 (1e25, "above 100,000"), (math.inf, "above 100,000"),
+                                                 (math.nan, "not known"))),
         *((formats.per_cent, *each) for each in ((0.7, "70 %"), (0.6254, "62.5 %"), (12.5, "1,250 %"))),
     ],
 )  # fmt: skip
