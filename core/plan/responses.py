@@ -24,9 +24,8 @@ def measured(profile: Profile, pruner: str, objective: str) -> tuple[Array, Arra
     harm = _harm(profile, "layer", pruner, objective)
     if len(harm) < 2:
         raise UserError(
-            f"this profile holds {('no sparsity', 'one sparsity')[len(harm)]} of {pruner} residuals, "
-            "a response needs two or more: "
-            f"measure residual:{pruner}:0.5 and residual:{pruner}:0.9, say"
+            f"this profile holds {('no', 'one')[len(harm)]} sparsity of layers pruned alone by {pruner}, and a curve of "
+            f"responses needs two or more: measure, for example, residual:{pruner}:0.5 and residual:{pruner}:0.9"
         )
     return np.array(list(harm)), np.stack(list(harm.values()), axis=1)
 

@@ -79,7 +79,7 @@ def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.Capture
     heat = figures(app)[0]
     assert pytest.approx(exact, abs=1e-12) == numbers(heat["data"][0]["z"]).reshape(7, 6).T
     assert heat["layout"]["yaxis"]["ticktext"][0] == "q_proj"
-    assert "sparsity" in heat["data"][0]["colorbar"]["title"]["text"]
+    assert "sparsity" in heat["layout"]["title"]["text"]
     means = np.average(exact, axis=1, weights=here.weights.parameters)
     shown = np.array(live(app)["bars"]["values"])[120]
     assert shown == pytest.approx(means, abs=1e-4)

@@ -128,7 +128,7 @@ def test_a_study_that_was_deleted_takes_its_prediction_with_it(store: Store, pro
 def test_a_profile_without_curves_and_a_layer_beyond_them_are_refused(store: Store, profile: Profile) -> None:
     evaluated(store, profile, at(0.5, 0.7))
     known = {each: found for each, found in profile.perturbed.items() if each.perturbation.kind != "residual"}
-    with pytest.raises(UserError, match="no sparsity of wanda residuals"):
+    with pytest.raises(UserError, match="no sparsity of layers pruned alone by wanda"):
         stored(store, replace(profile, perturbed=known), WANDA)
     with pytest.raises(UserError, match=r"a layer has sparsity 0\.930, and none above 0\.9 was measured alone"):
         stored(store, profile, WANDA).one(np.full(LAYERS, 0.93))
