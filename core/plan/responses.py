@@ -24,8 +24,8 @@ def measured(profile: Profile, pruner: str, objective: str) -> tuple[Array, Arra
     harm = _harm(profile, "layer", pruner, objective)
     if len(harm) < 2:
         raise UserError(
-            f"this profile holds {('no', 'one')[len(harm)]} sparsity of layers pruned alone by {pruner}, and a curve of "
-            f"responses needs two or more: measure, for example, residual:{pruner}:0.5 and residual:{pruner}:0.9"
+            f"this profile holds {('no', 'one')[len(harm)]} sparsity of layers pruned alone by {pruner}, and a curve "
+            f"needs two or more: measure, for example, residual:{pruner}:0.5 and residual:{pruner}:0.9"
         )
     return np.array(list(harm)), np.stack(list(harm.values()), axis=1)
 
