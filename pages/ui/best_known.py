@@ -80,7 +80,8 @@ def using(row: Row) -> dict[str, str]:
     mine = one.result.setting, one.result.pruned
     holding = (each for each in (*study.entries, *study.guests) for point in each.spec.points
                if (point.setting, point.pruned) == mine)  # fmt: skip
-    told = next(holding).provenance
+    entry = next(holding)
+    told = entry.provenance
     asked, looked_at, text = one.setting.allocation, subject.of_model(study.spec.model), None
     if asked.base.profiled or asked.correction.strength:
         looked_at = profile_key(Store(), told.get("profile"))
@@ -90,7 +91,7 @@ def using(row: Row) -> dict[str, str]:
         text = WindowRequest.model_validate(with_paths(read, PROJECT))
     if text and not (chosen(text) and text_is_here(text.source)):
         text = None
-    return in_view(one.setting, text, looked_at, study.entries[-1].key)
+    return in_view(one.setting, text, looked_at, entry.key)
 
 
 def chosen(text: WindowRequest) -> bool:

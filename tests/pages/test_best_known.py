@@ -44,7 +44,7 @@ def test_one_click_uses_the_best_known_setting_and_its_profile_follows(known: st
         app = app.switch_page("prune.py").run()
     assert grammar.read_allocation(url(app)["allocation"]) == BEST.allocation
     assert (app.session_state["by"], app.session_state["repair"]) == ("wanda", "refit")
-    assert not app.error
+    assert not app.error and not app.info, "it was evaluated"
     assert any("70 % zeros, Wanda, refit" in each.label for each in app.metric)
 
 
