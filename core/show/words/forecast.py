@@ -45,7 +45,7 @@ def basis(found: Anchors) -> str:
     learned = " ".join([f"Learned from {evaluated} ({protocols.short(found.study)}).", *found.left_out])
     if off is None:
         return f"{learned} With so few, how wrong it is has not been seen: evaluate one more."
-    half, ninety = per_cent(off.median), per_cent(off.ninety)
+    half, ninety = per_cent(off.median, 1), per_cent(off.ninety, 1)
     wrong = f"half within {half} of its increase in loss, nine in ten within {ninety}"
     return f"{learned} Each predicted from the others: {wrong}."
 
