@@ -49,7 +49,8 @@ STYLE = """
 [data-testid="stHeader"] :is(button, a) { pointer-events: auto; }
 [data-testid="stPopoverButton"] p { text-align: left; }
 [class*="st-key-numbers-"] button { min-height: 1.5rem; padding: 0 0.25rem; }
-[class*="st-key-numbers-"] button :is(p, div[aria-hidden]) { position: absolute; clip-path: inset(50%); }
+[class*="st-key-numbers-"] button { position: relative; overflow: hidden; }
+[class*="st-key-numbers-"] button :is(p, div[aria-hidden]) { position: absolute; width: 1px; clip-path: inset(50%); }
 .js-plotly-plot .modebar-container { display: none; }
 .save { padding: 0.4rem 0.75rem; border: 1px solid #8886; border-radius: 0.5rem; font: inherit; background: none; }
 @media (max-width: 768px) {

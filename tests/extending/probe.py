@@ -41,7 +41,7 @@ def _seen(cache: Path) -> dict[str, Any]:
         "allocator": _allocator(key),
         "pruner": _pruner(model, text, key),
         "perturbation": _perturbation(key),
-        "chart": [each.value for each in page("absorption", profile=key).header],
+        "chart": [each.value.strip("*") for each in page("absorption", profile=key).markdown],
         "job": _job(model),
         "currency": _currency(),
         "candidates": _candidates(),

@@ -17,7 +17,8 @@ from core.models.progress import Cancelled
 from core.results.comparison import standard_error
 from tests import tiny
 
-SHARED = Path("../shared/data/lm_eval_tasks")
+ROOT = Path(__file__).resolve().parents[3]
+SHARED = ROOT.parent / "shared" / "data" / "lm_eval_tasks"
 YAML = """
 task: local_birds
 tag: local_tiny
@@ -310,7 +311,8 @@ def test_a_definition_of_the_harness_is_scored_by_name(tmp_path: Path, monkeypat
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the data of the seven tasks is not here")
-def test_the_seven_local_tasks() -> None:
+def test_the_seven_local_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)  # where the paths of their data begin
     found = {each.name.removeprefix("local_"): each for each in zeroshot.tasks(["local_zero_shot"], SHARED)}
     assert {name: each.documents for name, each in found.items()} == {
         "arc_challenge": 1172, "arc_easy": 2376, "boolq": 3270, "hellaswag": 10042, "openbookqa": 500, "rte": 277,
