@@ -38,3 +38,12 @@ def test_the_table_of_a_question_has_an_interval_and_its_csv_every_number() -> N
 def test_benches_are_read_as_they_were_written() -> None:
     found = BENCHES["families"].table("families")
     assert set(found.iloc[:, 1:].to_numpy().ravel()) == {"yes", "no"}
+
+
+def test_a_bench_says_its_lowest_and_its_highest_and_not_every_row() -> None:
+    found = BENCHES["scaling"]
+    table = found.table("scaling").dropna(subset=[found.bars])
+    said = found.chart("scaling").finding
+    for which in (table[found.bars].idxmin(), table[found.bars].idxmax()):
+        assert f"({table.iloc[:, 0][which]})" in said
+    assert sum(f"({name})" in said for name in table.iloc[:, 0]) == 2 < len(table)

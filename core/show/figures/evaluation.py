@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base.formats import capital, digits, listed
+from core.base.formats import capital, digits
 from core.results.comparison import Interval, said
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
@@ -86,10 +86,11 @@ def bench(table: pd.DataFrame, column: str, title: str, look: Palette = LIGHT) -
     known = table.dropna(subset=[column])
     names, values = known.iloc[:, 0].tolist(), known[column].to_numpy(float)
     texts = [digits(value, 3) for value in values]
-    rows = np.stack([values, *np.full((2, len(values)), np.nan)], axis=1)
+    rows = values[:, None] * [1, np.nan, np.nan]
     axis = {"title": column, "rangemode": "tozero"}
     figure = dots("bench", names, rows, texts, _hues(names, None, look), look, axis)
-    finding = f"{capital(column)}: {listed(f'{name} {text}' for name, text in zip(names, texts, strict=True))}."
+    low, high = values.argmin(), values.argmax()
+    finding = f"{capital(column)}: {texts[low]} ({names[low]}) to {texts[high]} ({names[high]})."
     return Chart("bench", title, figure, finding, table)
 
 
