@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.ask.commands import line
 from core.ask.inputs import WindowRequest
@@ -298,7 +299,7 @@ def fitting(study: Evaluations, profile: Profile, treatment: Treatment) -> Ancho
         if setting.pattern or setting.true_sequential or setting.treatment != treatment:
             continue
         if not one.finite:
-            left_out.append(f"{one.name} is left out: its perplexity is not finite.")
+            left_out.append(f"{naming.setting(setting)} is left out: its perplexity is not finite.")
         elif one.loss > study.dense.loss and np.isfinite(_harms(one, profile)).all():
             kept.setdefault(one.planned.tobytes(), one)
     return Anchors(study, treatment, profile, tuple(kept.values()), tuple(left_out))

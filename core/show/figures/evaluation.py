@@ -73,7 +73,8 @@ def changes(
     ratios = 1 + np.array([(row.value, row.low, row.high) for row in map(known.get, names)]).reshape(-1, 3) / 100
     texts = [said(known[name]) for name in names]
     axis = ratio_axis(f"perplexity ÷ that of {against} (log scale)", ratios).drawn
-    figure = dots("change", names, ratios, texts, _hues(names, shown, look), look, axis)
+    hues = [look.accent if name == shown else look.ink for name in names]
+    figure = dots("change", names, ratios, texts, hues, look, axis)
     figure.add_vline(x=1, line={"color": look.guide, "width": 1.5})
     cells = [(name, row.value, row.low, row.high, row.n) for name, row in rows.items()]
     table = pd.DataFrame(cells, columns=["setting", "change, %", "low", "high", "windows or seeds"])
@@ -86,16 +87,11 @@ def bench(table: pd.DataFrame, column: str, title: str, look: Palette = LIGHT) -
     known = table.dropna(subset=[column])
     names, values = known.iloc[:, 0].tolist(), known[column].to_numpy(float)
     texts = [digits(value, 3) for value in values]
-    rows = values[:, None] * [1, np.nan, np.nan]
-    axis = {"title": column, "rangemode": "tozero"}
-    figure = dots("bench", names, rows, texts, _hues(names, None, look), look, axis)
+    rows, axis = values[:, None] * [1, np.nan, np.nan], {"title": column, "rangemode": "tozero"}
+    figure = dots("bench", names, rows, texts, [look.ink] * len(names), look, axis)
     low, high = values.argmin(), values.argmax()
     finding = f"{capital(column)}: {texts[low]} ({names[low]}) to {texts[high]} ({names[high]})."
     return Chart("bench", title, figure, finding, table)
-
-
-def _hues(names: Sequence[str], shown: str | None, look: Palette) -> list[str]:
-    return [look.accent if name == shown else look.ink for name in names]
 
 
 # --- of a slice, drawn once for all readers ------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def test_seeds_are_one_anchor_and_what_broke_the_model_is_named(store: Store, pr
     evaluated(store, profile, seeds, broken={each: 1 for each in seeds if each.seedless == broken})
     found = stored(store, profile, WANDA)
     assert [each.setting.allocation.target for each in found.settings] == [0.5, 0.6]
-    assert len(found.left_out) == 1 and "not finite" in found.left_out[0]
+    assert found.left_out == ("Uniform, 80 % zeros, Wanda is left out: its perplexity is not finite.",)
     assert found.left_out[0] in forecast.basis(found)
 
 
