@@ -112,7 +112,7 @@ def _of_perturbation(found: Profile, name: str) -> dict[str, Any]:
     return {
         "firm": [each or "undecided" for each in gains.verdicts],
         "quartiles": np.mean([np.stack([each.ratio_q25.mean(1), each.ratio_q75.mean(1)], 1) for each in seeds], 0),
-        "absorption": gains.absorption,
+        "absorption": -np.log(gains.value),
         "curves": {end: fingerprint(getattr(curves, end)) for end in ("value", "low", "high")},
         "final": curves.value[:, -1],
         "relative": fingerprint(propagation.relative(seeds)),
