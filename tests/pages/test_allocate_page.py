@@ -158,7 +158,7 @@ def test_a_quick_profile_says_what_to_measure(cache: Cache) -> None:
     assert re.findall(r"residual:wanda:0\.\d", told) == ["residual:wanda:0.5", "residual:wanda:0.9"]
     assert live(app)["hero"] is None and not [each for each in app.button if each.key == "anchors"]
     app.selectbox(key="base").set_value("response").run()
-    assert "measure residual:wanda" in app.error[0].value
+    assert "measure, for example, residual:wanda" in app.error[0].value
     assert app.selectbox(key="base").value == "response"
 
 
