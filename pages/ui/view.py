@@ -32,7 +32,7 @@ class View:
     texts: dict[str, str | None] = field(default_factory=dict)  # what this run changes in the URL; None: nothing
     refused: list[str] = field(default_factory=list)  # what is said of a link until something is chosen
     runs: int = 0  # of the page
-    waits: set[str] = field(default_factory=set)  # pictures that tell once they stand: sent alike, none is sent twice
+    waits: dict[str, str] = field(default_factory=dict)  # pictures that tell once they stand, each by a word of its own
     linked: bool = True  # a link to the page in view does not reach the address bar by itself
 
 

@@ -32,6 +32,7 @@ class Visitor:
     query: str = ""  # of the address bar
     hashes: set[str] = field(default_factory=set)  # of messages that a browser keeps
     waiting: str | None = None  # the picture that is to be said to stand
+    told: str = ""  # the word that the last one waited with
     picture: tuple[str, dict[str, int]] | None = None  # the last live picture, and what the reader holds in it
     fragments: dict[str, tuple[float, float]] = field(default_factory=dict)  # id -> every so many seconds, next time
 
@@ -122,4 +123,6 @@ class Visitor:
             data = json.loads(component.json or component.mixed.json or "{}")
             if "state" in data:
                 self.picture = component.id, data["state"]
-                self.waiting = component.id if data["waiting"] else None
+                word = data["waiting"]
+                self.waiting = component.id if word and word != self.told else None
+                self.told = word

@@ -58,7 +58,7 @@ def test_charts_follow_the_colours_of_the_system_and_a_phone_scrolls_in_one_dire
     opened.wait_for_selector(".chart .main-svg")
     assert opened.evaluate("() => document.documentElement.scrollWidth") <= 380
     opened.wait_for_selector(".chart .xtitle")
-    assert (opened.evaluate(paint), opened.evaluate(back)) == ("rgb(250, 250, 250)", "rgb(14, 17, 23)")
+    assert (opened.evaluate(paint), opened.evaluate(back)) == ("rgb(180, 184, 192)", "rgb(14, 17, 23)")
     opened.emulate_media(color_scheme="light")
-    opened.wait_for_function(f"() => ({paint})() === 'rgb(49, 51, 63)'")
+    opened.wait_for_function(f"() => ({paint})() === 'rgb(86, 91, 102)'")
     assert opened.evaluate(back) == "rgb(255, 255, 255)"

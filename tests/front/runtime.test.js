@@ -39,7 +39,7 @@ function page() {
     }
   })
   const send = (state, more = {}) => show({
-    data: { state, colours: { absorb: "#0072B2" }, words: {}, waiting: false, ...more },
+    data: { state, colours: { absorb: "#0072B2" }, words: {}, waiting: "", ...more },
     parentElement: { querySelector: () => root },
     setTriggerValue: (name, value) => told.push([name, value]),
   })
@@ -117,13 +117,14 @@ test("a press elsewhere tells at once what was still to be told", () => {
   assert.equal(told.filter(([name]) => name === "moved").length, 1)
 })
 
-test("that it stands is told once, when the page waits for it", () => {
+test("that it stands is told once, when the page waits for it, and to another server once more", () => {
   const { send, told } = page()
-  send({ layer: 3 }, { waiting: true })
-  send({ layer: 3 }, { waiting: true })
-  wait(16)
-  wait(1)
-  assert.deepEqual(told, [["drawn", true]])
+  for (const waiting of ["one", "one", "two"]) {
+    send({ layer: 3 }, { waiting })
+    wait(16)
+    wait(1)
+  }
+  assert.deepEqual(told, [["drawn", true], ["drawn", true]])
 })
 
 test("what ends an earlier mount does not end the picture that is on the page", () => {

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import streamlit as st
@@ -56,10 +57,11 @@ def draw(
     colours = {**vars(look), "scale": scale, "font": FONT, "size": f"{SIZE}px"}
     state = {name: at for name, (at, _) in choices.items()}
     waits = st.session_state["view"].waits
-    waits |= {key} if drawn else set()
+    if drawn:
+        waits.setdefault(key, uuid4().hex)  # sent alike from now on, so not twice; another session's picture tells anew
     picture(
         key=key,
-        data={**data, "state": state, "colours": colours, "waiting": key in waits},
+        data={**data, "state": state, "colours": colours, "waiting": waits.get(key, "")},
         on_moved_change=keep,
         on_drawn_change=drawn or (lambda: None),
     )

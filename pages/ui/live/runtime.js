@@ -3,7 +3,7 @@ const SETTLE = 250 // ms without a further step before Python is told
 const PATIENCE = 3000 // ms in which an older answer of Python's does not move the picture back
 
 /** @typedef {Record<string, number>} State what the reader chose: a number for every name */
-/** @typedef {{state: State, colours: Record<string, any>, words: Record<string, string>, waiting: boolean}} Data */
+/** @typedef {{state: State, colours: Record<string, any>, words: Record<string, string>, waiting: string}} Data */
 /** @typedef {{data: any, parentElement: ParentNode, setTriggerValue: (name: string, value: unknown) => void}} Mount */
 
 /** What all pictures share. Each builds its elements, and draws what `data` and `state` say. @template {Data} D */
@@ -43,7 +43,7 @@ export class Picture {
     this.draw()
     this.#watch.observe(this.root)
     document.addEventListener("pointerdown", this.#hurry, true)
-    if (first || (data.waiting && !waited)) drawn(() => data.waiting && setTriggerValue("drawn", true))
+    if (first || data.waiting !== waited) drawn(() => data.waiting && setTriggerValue("drawn", true))
     return () => {
       if (mount !== this.#mounts) return
       this.#watch.disconnect()
