@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -116,7 +117,7 @@ def searches(scratch: Path) -> Figures:
         answer = best(scratch, name)
         for field in OF_SEARCH:
             yield f"{name}/{field}", answer[field]
-        yield f"{name}/answer", _allocation(answer["answer"])
+        yield f"{name}/answer", _allocation(re.sub(" (by|with) .*", "", answer["answer"]))
         yield f"{name}/dense", answer["dense"]["perplexity"]
         for role in ("winner", "uniform"):
             yield f"{name}/{role}", answer[role] and only(answer[role], ("setting", "perplexity"))
