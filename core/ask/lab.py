@@ -1,8 +1,10 @@
-"""What the lab is asked: one sentence with one layer disturbed, or a text continued by a pruned model."""
+"""What the lab is asked: a sentence with one layer disturbed, or a text that a pruned or a damaged model writes."""
 
-from typing import Self
+import json
+from itertools import pairwise
+from typing import Annotated, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from core.ask.inputs import Dtype, OfModel
 from core.ask.measurements import EACH
@@ -89,6 +91,62 @@ class Prompt(Asked):
                 f"the text is written while you wait by {fast}, without repair or pattern: choose one of these"
             )
         return self
+
+
+def _while_writing(word: str) -> str:
+    """A damage as it is written in one way; empty for none."""
+    if not word:
+        return ""
+    asked = perturbation(word)
+    pruner = PRUNERS.get(getattr(asked, "pruner", ""))
+    if asked.kind not in ("gaussian", "residual", "skip") or (pruner and asked.statistics and not pruner.keeps_weights):
+        raise ValueError("while a model writes, the lab can add gaussian noise, prune by magnitude or wanda, or skip")
+    return asked.name
+
+
+class Turn(NamedTuple):
+    """The damage from one token on, until the next turn."""
+
+    start: Annotated[int, Field(ge=0, lt=MOST_WRITTEN)]  # 0: the first token that is written
+    layer: Annotated[int, Field(ge=0)]
+    word: Annotated[str, AfterValidator(_while_writing)]  # a perturbation as it is written; empty: none
+
+
+class Talk(Asked):
+    """A prompt that the dense model and a damaged one continue side by side, while the damage changes."""
+
+    prompt: str
+    turns: tuple[Turn, ...] = Field((), max_length=MOST_WRITTEN, description="ascending in their first token")
+    seed: int | None = Field(None, ge=0, lt=2**32, description="of sampled words, and noise; None: the likeliest word")
+    start: int = Field(0, ge=0, lt=MOST_WRITTEN, description="the first token that is told; those before are known")
+    tokens: int = Field(MOST_WRITTEN, ge=1, le=MOST_WRITTEN, description="most tokens to write, those known included")
+
+    @model_validator(mode="after")
+    def _can_be_written(self) -> Self:
+        _check_text("prompt", self.prompt)
+        if any(after.start <= before.start for before, after in pairwise(self.turns)):
+            raise ValueError("each change of the damage must come at a later token than the one before")
+        return self
+
+    @property
+    def said(self) -> str:
+        """As a link holds it, which `talk` reads."""
+        return self.model_dump_json(exclude={"model"}, exclude_defaults=True)
+
+
+def talk(said: str) -> Talk:
+    """A talk as a link holds it, a JSON object of its fields; it is about the bundled model, whatever a link says.
+
+    Raises:
+        UserError: it is not JSON, or the first thing that cannot be.
+    """
+    try:
+        given = json.loads(said)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise UserError("the link does not tell what to write: give a JSON object with a prompt and turns")
+    return checked(Talk, **given | {"model": "demo"})
 
 
 def question(sentence: str, word: str, first: bool = False, token: int | None = None) -> Question:

@@ -69,3 +69,33 @@ def test_a_prompt_names_its_setting(allocation: str, sparsity: float, name: str)
 def test_a_prompt_that_cannot_be_continued_is_refused(asked: tuple, named: tuple, refused) -> None:
     with refused(*named):
         prompt(*asked)
+
+
+def test_a_talk_reads_back_from_its_link() -> None:
+    asked = lab.talk('{"prompt": "é b", "turns": [[0, 3, "gaussian:0.30"], [4, 0, ""]], "seed": 3, "start": 2}')
+    assert asked.turns == ((0, 3, "gaussian:0.3"), (4, 0, "")) and (asked.seed, asked.start) == (3, 2)
+    assert lab.talk(asked.said) == asked == lab.Talk.model_validate(asked.model_dump(mode="json"))
+    assert lab.talk('{"prompt": "a"}').said == '{"prompt":"a"}'
+    assert lab.talk('{"prompt": "a", "model": "/elsewhere"}').model == "demo"
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ("[" * 100_000, ("JSON",)),
+        ("[]", ("JSON",)),
+        ('{"prompt": " "}', ("prompt", "empty")),
+        (f'{{"prompt": "{"a" * 2001}"}}', ("prompt", "2,000")),
+        ('{"prompt": "a", "tokens": 129}', ("tokens", "128")),
+        ('{"prompt": "a", "seed": -1}', ("seed",)),
+        ('{"prompt": "a", "turns": [[0, -1, "skip"]]}', ("turns", "-1")),
+        ('{"prompt": "a", "turns": [[128, 1, "skip"]]}', ("turns", "128")),
+        ('{"prompt": "a", "turns": [[0, 1, "noise:1"]]}', ("noise", "gaussian")),
+        ('{"prompt": "a", "turns": [[0, 1, "residual:sparsegpt:0.5"]]}', ("magnitude", "wanda")),
+        ('{"prompt": "a", "turns": [[0, 1, "covariance:0.3"]]}', ("gaussian", "skip")),
+        ('{"prompt": "a", "turns": [[3, 1, "skip"], [3, 1, ""]]}', ("later token",)),
+    ],
+)
+def test_a_talk_that_cannot_be_written_is_refused(said: str, named: tuple, refused) -> None:
+    with refused(*named):
+        lab.talk(said)
