@@ -18,6 +18,7 @@ from core.models import hub
 DEMO = Path(__file__).parent / "demo_text"
 LARGEST, MOST_ENCODED = MOST["text table"], MOST["text file"]  # bytes of a text, and characters that are tokenised
 LONGEST_LINE = 2**26  # characters of a JSON record
+SPARE = 32 * 2**20  # bytes that reading and tokenising hold whatever the file's size
 HELD = 6  # bytes for each of a file, at most, while its characters and its tokens are there
 TABLES = (".jsonl", ".parquet")  # of which a part may be asked for
 ROWS = 256  # of a table at a time
@@ -74,7 +75,7 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
 def memory(source: str) -> int:
     """Bytes that a file's text takes at most while windows are cut from it; those of other texts do not count."""
     path = expanded(source.removeprefix("file:"))
-    return HELD * path.stat().st_size if source.startswith("file:") and exists(path) else 0
+    return SPARE + HELD * path.stat().st_size if source.startswith("file:") and exists(path) else 0
 
 
 def _file(path: Path, most: int | None) -> Text:
