@@ -6,8 +6,6 @@ from core.show.figures import LIGHT
 from core.store import cache
 from pages.ui import brand, frame, live, subject, view, watch
 
-# The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
-st.set_page_config(page_title=brand.NAME, page_icon=brand.mark(LIGHT), layout="wide")
 ICONS = {
     "lab": "science",
     "learn": "school",
@@ -28,6 +26,8 @@ pages = [
 # A default page answers at the root alone, so the landing page stands here a second time; its first link is lit then.
 pages.append(st.Page("lab.py", title="Lab", url_path="home", default=True, visibility="hidden"))
 page = st.navigation(pages)
+# The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
+st.set_page_config(page_title=f"{page.title} · {brand.NAME}", page_icon=brand.mark(LIGHT), layout="wide")
 if not page.url_path:
     link = "[data-testid=stSidebarNavLink][href$='/lab']"
     grey = "color-mix(in srgb, currentColor 12%, transparent)"

@@ -89,7 +89,7 @@ def test_a_page_may_be_the_first_request_ever(tab: Tab, tmp_path: Path) -> None:
         expect(page.locator("h1")).to_be_visible()
         expect(page.get_by_role("dialog")).to_have_count(0)
         assert urlparse(page.url).path == "/measure"
-        assert brand.NAME in page.title()
+        assert page.title() == f"Measure · {brand.NAME}"
         expect(page.get_by_test_id("stSidebarLogo")).to_be_visible()
         expect(page.get_by_test_id("stSidebarNav").get_by_test_id("stIconMaterial")).to_have_count(len(PAGES))
 
@@ -97,6 +97,7 @@ def test_a_page_may_be_the_first_request_ever(tab: Tab, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_stands_in_light_dark_and_narrow(name: str, demo: str, tab: Tab) -> None:
     page = tab(f"{demo}/{name}", 1280)
+    expect(page).to_have_title(f"{(name or 'lab').capitalize()} · {brand.NAME}")
     seen(page, f"{name or 'lab'}-light", 1280)
     assert page.locator("h1").first.bounding_box()["y"] < 40, "a page begins at its top"
     page.emulate_media(color_scheme="dark")

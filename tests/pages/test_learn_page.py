@@ -115,6 +115,24 @@ def test_the_axis_of_drift_shows_the_fall(cache: Cache) -> None:
     assert np.log(high / low) > 0.8 * np.log(figure["y"]["high"] / figure["y"]["low"])
 
 
+def test_a_curve_is_labelled_in_the_unit_of_its_axis(cache: Cache) -> None:
+    figure = live(opened(profile=cache["deep"], chapter="drift"))
+    [line], ticks = figure["lines"], [said for _, said in figure["y"]["ticks"]]
+    labels = [figure["slots"][name]["table"] for name in line["ends"] if name]
+    assert labels and all(said.endswith("×") for said in ticks)
+    for values, said in zip(line["values"], labels[0], strict=True):
+        assert [float(each.rstrip("×")) for each in said] == pytest.approx([row[-1] for row in values], rel=0.05)
+        assert all(each.endswith("×") for each in said)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_speaks_of_the_layer_that_its_slider_names(cache: Cache, chapter: str) -> None:
+    figure = live(opened(profile=cache["deep"], chapter=chapter, layer="15"))
+    assert not figure["idle"], "nothing is said of a layer that is not picked"
+    if figure["pick"]:
+        assert "layer [{layer}]" in figure["says"].lower() and figure["state"]["layer"] == figure["pick"]["index"] == 15
+
+
 def test_the_last_lesson_names_its_target(empty_cache: Path) -> None:
     spec = synthetic.profile_spec(8, seed=7, prunable=True)
     key = synthetic.save_profile(empty_cache, spec, 8, "a model")

@@ -64,8 +64,7 @@ def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, 
     if layer is not None:
         edges = {"x0": layer - 0.5, "x1": layers - 0.5, "y0": layer - 0.5, "y1": layer + 0.5}
         figure.add_shape(type="rect", line={"color": look.accent, "width": 2.5}, **edges)
-    rows = layer_axis(layers, "perturbed layer") | {"range": [layers - 0.4, -0.6]}
-    layout(figure, layer_axis(layers, "after layer"), rows)
+    layout(figure, layer_axis(layers, "after layer"), layer_axis(layers, "perturbed layer"))
     columns = {"injection layer": i, "read layer": k, "drift left": drift, "below noise floor": hidden}
     finding = _left_said(left, drowned)
     return Chart("drift-matrix", "Drift remaining after each layer", figure, finding, pd.DataFrame(columns))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.base.formats import changed, digits, per_cent
+from core.base.formats import changed, digits, per_cent, times
 from core.show.figures import axes
 from core.show.lessons import damage, shared
 from core.store.profiles import Profile
@@ -79,11 +79,12 @@ def _curves(found: damage.Spread, layer: int, noise: figure.Control) -> figure.F
             "start": figure.written(digits, start),
             "end": figure.written(digits, end),
             "fate": figure.written(changed, end / start),
+            "left": figure.written(times, end / start),  # in the unit of the axis
         },
         y=axes.ratio_axis("drift, as a multiple of where it starts (log scale)", found.remaining),
         controls=[noise],
         pick=figure.pick("Noise after layer", end.shape[1], layer),
-        lines=[figure.Line(found.remaining, "accent", bundle=True, mark="curve", ends=("start", "end"))],
+        lines=[figure.Line(found.remaining, "accent", bundle=True, mark="curve", ends=("", "left"))],
         key=[
             figure.Key("accent", "line", "noise after layer {layer}"),
             figure.Key("faint", "line", "noise after another layer"),

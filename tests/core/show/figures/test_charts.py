@@ -69,6 +69,13 @@ def test_every_chart_is_whole(layers: int, look: figures.Palette) -> None:
             chart.figure.to_json()
 
 
+def test_layers_run_the_same_way_in_every_chart() -> None:
+    """To the right and up, as in the lab's picture."""
+    drawn = {chart.name: chart.figure.layout for chart in all_charts(3)}
+    layered = [layout.xaxis for layout in drawn.values()] + [drawn["drift-matrix"].yaxis]
+    assert all(low < high for low, high in (axis.range for axis in layered))
+
+
 def test_curves_show_every_injection_layer_and_the_interval() -> None:
     found = seeds()
     figure = drift.curves(found, 3).figure
