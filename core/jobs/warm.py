@@ -22,7 +22,7 @@ from core.jobs.queue import IDLE, PROJECT
 from core.jobs.warm_process import Kind, Task, receive, send
 
 KEPT = 64  # answers
-RANK = {"row": 0, "scene": 1, "text": 2}  # the lowest is answered first
+RANK = {"row": 0, "lens": 1, "scene": 2, "text": 3}  # the lowest is answered first
 LOG = logging.getLogger(__name__)
 State = Literal["cold", "loading", "ready"]
 COMMAND = (sys.executable, "-m", "core.jobs.warm_process", "demo")
@@ -221,7 +221,7 @@ state, ahead, wake = _HERE.state, _HERE.ahead, _HERE.wake
 
 
 def ask(kind: Kind, asked: Question | Prompt, layer: int | None, reader: str, tab: str) -> Future:
-    """What a perturbation does at one layer or at every one in turn, or what two models write after a prompt.
+    """What a perturbation does at one layer, the words there, what it does at every layer, or what two models write.
 
     Whatever is wrong is raised by the future.
     """

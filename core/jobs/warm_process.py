@@ -21,11 +21,11 @@ from core.ask.inputs import OfModel
 from core.ask.lab import Prompt, Question
 from core.base.errors import UserError
 from core.base.spec import Spec
-from core.store.scenes import Generated, Row, Scene
+from core.store.scenes import Generated, Lens, Row, Scene
 
 DONE = object()
-Kind = Literal["row", "scene", "text"]
-FORMS = {form.__name__: form for form in (Question, Prompt, Row, Scene, Generated)}
+Kind = Literal["row", "lens", "scene", "text"]
+FORMS = {form.__name__: form for form in (Question, Prompt, Row, Lens, Scene, Generated)}
 
 
 class Task(NamedTuple):
@@ -139,8 +139,8 @@ class Desk:
         """Prepare a little of what may be asked; whether more remains."""
         return next(self.steps, DONE) is not DONE
 
-    def answer(self, task: Task) -> Row | Scene | Generated:
-        """A row, a scene or a text.
+    def answer(self, task: Task) -> Row | Lens | Scene | Generated:
+        """A row, a lens, a scene or a text.
 
         Raises:
             UserError: what is asked cannot be.
@@ -148,6 +148,8 @@ class Desk:
         self._at(task.asked.of_model)
         if task.kind == "row":
             return self.lab.row(task.asked, task.layer)
+        if task.kind == "lens":
+            return self.lab.lens(task.asked, task.layer)
         return self.lab.scene(task.asked) if task.kind == "scene" else self.writer.write(task.asked)
 
 

@@ -1,4 +1,4 @@
-"""Answers of the lab with a model in memory: scenes and rows. What serves several questions is kept."""
+"""Answers of the lab with a model in memory: scenes, rows and lenses. What serves several questions is kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.measure.perturb import Moments
 from core.models.anatomy import prunable
 from core.models.loading import Loaded
 from core.models.windows import windows
-from core.store.scenes import Row, Scene, Word
+from core.store.scenes import Lens, Row, Scene, Word
 
 CALIBRATION = WindowRequest(source="demo", sequences=8, length=128)  # what pruning in the lab looks at
 SENTENCES = 16  # whose undisturbed runs are kept
@@ -49,14 +49,30 @@ class Lab:
         """
         return Row(layer=layer, **self._answer(question, layer))
 
+    def lens(self, question: Question, layer: int) -> Lens:
+        """The next words that the streams would say after each layer.
+
+        Raises:
+            UserError: as `row`.
+        """
+        began, run = time.perf_counter(), self.clean(question.sentence)
+        check_layer(layer, len(run.calls))
+        hurt = scene.lens(run, question, layer, self._covariance(question), self.masks)
+        dense, changed = (
+            tuple(tuple(word for (word,) in row) for row in self._words(each)) for each in (run.lens, hurt)
+        )
+        return Lens(layer=layer, dense=dense, hurt=changed, seconds=_rounded(time.perf_counter() - began))
+
+    def _covariance(self, question: Question) -> Moments:
+        return self.covariance if question.perturbation.covariance else Moments()
+
     def _answer(self, question: Question, layer: int | None) -> dict[str, object]:
         """The fields of an answer: of one layer, or lists of all layers'."""
         began, run = time.perf_counter(), self.clean(question.sentence)
         if layer is not None:
             check_layer(layer, len(run.calls))
         layers = range(len(run.calls)) if layer is None else [layer]
-        moments = self.covariance if question.perturbation.covariance else Moments()
-        found = scene.hits(run, question, layers, moments, self.masks)
+        found = scene.hits(run, question, layers, self._covariance(question), self.masks)
         first = [words.ids[..., 0] for words in (found.words, run.words)]
         each = {
             "drift": tuple(

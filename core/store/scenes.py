@@ -52,6 +52,15 @@ class Scene(_Answer):
         return Row(layer=layer, **shared, **of_layer)
 
 
+class Lens(Spec):
+    """The likeliest next word that the final norm and head read off the stream after each layer (logit lens)."""
+
+    layer: int  # that is perturbed
+    dense: tuple[tuple[Word, ...], ...]  # (layers, tokens) of the undisturbed stream
+    hurt: tuple[tuple[Word, ...], ...]  # (layers from that one on, tokens)
+    seconds: float
+
+
 class Generated(Spec):
     """A prompt continued by the dense and by a pruned model, likeliest word by likeliest word."""
 
@@ -78,6 +87,20 @@ def _examples(folder: Path) -> dict[Question, Scene]:
     for path in sorted(folder.glob("scene-*.json.gz")):
         held = json.loads(gzip.decompress(path.read_bytes()))
         found[Question.model_validate(held["question"])] = Scene.model_validate(held["scene"])
+    return found
+
+
+def lenses(question: Question) -> tuple[Lens, ...]:
+    """The committed lenses of a question, one for each layer; none where it has none."""
+    return _lenses(folder()).get(question, ())
+
+
+@lru_cache(maxsize=2)
+def _lenses(folder: Path) -> dict[Question, tuple[Lens, ...]]:
+    found = {}
+    for path in folder.glob("words-*.json.gz"):
+        held = json.loads(gzip.decompress(path.read_bytes()))
+        found[Question.model_validate(held["question"])] = tuple(map(Lens.model_validate, held["lenses"]))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,55 @@ def test_the_next_words_are_the_model_s(llama: Lab) -> None:
             assert flipped or top == dense[0][0], "pieces of a character read alike, so that two words may be one text"
 
 
+@pytest.mark.parametrize("family", [*tiny.FAMILIES, "cohere", "granite", "phi"])
+@torch.inference_mode()
+def test_the_lens_is_the_model_s_norm_and_head_on_the_stream_of_plain_hooks(family: str) -> None:
+    """Where a family caps or scales its logits, as gemma2, cohere and granite do, its last layer tells."""
+    here = Lab(tiny.loaded(family))
+    run, model, question = here.clean(SENTENCE), here.loaded.model, lab.question(SENTENCE, "skip")
+    for hurt in (None, 1):
+        streams, logits = hooked(here.loaded, run.ids, hurt)
+        found = run.lens if hurt is None else scenes.lens(run, question, hurt, Moments(), here.masks)
+        expected = torch.stack([read_plainly(model, stream) for stream in streams[hurt or 0 :]])
+        torch.testing.assert_close(expected[-1], logits.softmax(-1), rtol=1e-4, atol=1e-7)
+        top = expected.max(-1, keepdim=True)
+        torch.testing.assert_close(found.probability, top.values, rtol=1e-4, atol=0)
+        assert (found.ids == top.indices).all()
+    said = here.lens(question, 1)
+    assert [each[0] for each in here.scene(question).perturbed[1]] == list(said.hurt[-1])
+    assert len(said.hurt) == tiny.LAYERS - 1 and len(said.dense) == tiny.LAYERS
+
+
+def hooked(of: Loaded, ids: torch.Tensor, left_out: int | None) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """The stream after every layer, and the logits, (tokens, ...), with a layer left out."""
+    streams, handles = [], []
+
+    def hook(index: int, args: tuple, kwargs: dict, output: torch.Tensor | tuple) -> object:
+        stream = args[0] if args else kwargs["hidden_states"]
+        changed = output if index != left_out else (stream, *output[1:]) if isinstance(output, tuple) else stream
+        streams.append((changed[0] if isinstance(changed, tuple) else changed)[0])
+        return changed
+
+    for index, layer in enumerate(of.layers):
+        handles.append(layer.register_forward_hook(lambda _, *told, at=index: hook(at, *told), with_kwargs=True))
+    logits = of.model(input_ids=ids, use_cache=False).logits[0]
+    for handle in handles:
+        handle.remove()
+    return streams, logits
+
+
+def read_plainly(model: torch.nn.Module, stream: torch.Tensor) -> torch.Tensor:
+    """Next-word probabilities of a stream, by the modules and scales that a family names."""
+    named = {name: part for name, part in model.named_modules() if not re.search(r"\.(layers|h|blocks)\.", name)}
+    for end in ("norm", "final_layernorm", "final_layer_norm", "ln_f", "project_out"):
+        for name, part in named.items():
+            stream = part(stream) if name.rsplit(".", 1)[-1] == end else stream
+    logits, about = model.get_output_embeddings()(stream), model.config
+    logits = logits * getattr(about, "logit_scale", 1) / getattr(about, "logits_scaling", 1)
+    cap = getattr(about, "final_logit_softcapping", None)
+    return (cap * (logits / cap).tanh() if cap else logits).softmax(-1)
+
+
 def test_a_gain_is_of_the_tokens_after_the_first_that_were_perturbed() -> None:
     drift = torch.tensor([[9.0, 0.1, 0.0, 0.2], [9.0, 0.1, 5.0, 0.8]])
     assert gain(drift, 0) == pytest.approx(2.0)
@@ -171,6 +221,8 @@ def test_what_cannot_be_answered_is_refused(
     question = lab.question(words, **asked)
     with refused(*named):
         llama.scene(question) if layer is None else llama.row(question, layer)
+    with refused(*named):
+        llama.lens(question, layer or 0)
 
 
 @pytest.mark.bundled
