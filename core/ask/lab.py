@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from core.ask.inputs import Dtype, OfModel
-from core.ask.measurements import EACH
+from core.ask.measurements import stands_for
 from core.ask.perturbations import perturbation
 from core.ask.settings import Setting, read_setting
 from core.base.errors import UserError
@@ -56,8 +56,9 @@ class Question(Asked):
     @model_validator(mode="after")
     def _can_be_done(self) -> Self:
         _check_text("sentence", self.sentence)
-        if getattr(self.perturbation, "linear", None) == EACH:
-            raise ValueError("the lab perturbs one thing at a time: name one linear in place of each")
+        if field := stands_for(self.perturbation):
+            what = "head" if field == "part" else field
+            raise ValueError(f"the lab perturbs one thing at a time: name one {what} in place of each")
         if self.perturbation.compares:
             raise ValueError("the lab runs one model: compare two checkpoints with `python -m core compare A B`")
         if "second_moment" in self.perturbation.statistics:

@@ -13,7 +13,7 @@ from core.kinds import Perturbation
 from core.kinds.treatments import PRUNERS, Method
 
 MOST = 1000  # measurements at once
-EACH = "each"  # linear: stands for every linear of the model, one measurement for each
+EACH = "each"  # linear, or the number of a head: stands for every one of the model, one measurement for each
 SMALLEST_HALF_PRECISION_SIZE = 0.05
 
 
@@ -205,13 +205,18 @@ def identified(asked: Iterable[Measurement], others: Mapping[str, str]) -> tuple
     return tuple(each.model_copy(update={"perturbation": each.perturbation.sourced(hashed)}) for each in asked)
 
 
-def expanded(asked: Iterable[Measurement], linears: Iterable[str]) -> tuple[Measurement, ...]:
-    """The same measurements with `each` linear replaced by every one of the names, in their order."""
-    names = tuple(linears)
+def stands_for(kind: Perturbation) -> str | None:
+    """The field, `linear` or `part`, in which a perturbation says `each`."""
+    return next((name for name in ("linear", "part") if getattr(kind, name, "").rpartition(":")[2] == EACH), None)
+
+
+def expanded(asked: Iterable[Measurement], linears: Iterable[str], heads: int = 0) -> tuple[Measurement, ...]:
+    """The same measurements with `each` linear replaced by every one of the names, and `each` head by its number."""
+    names = {"linear": tuple(linears), "part": [f"head:{head}" for head in range(heads)]}
 
     def alone(kind: Perturbation) -> Iterable[Perturbation]:
-        each = getattr(kind, "linear", None) == EACH
-        return (kind.model_copy(update={"linear": name}) for name in names) if each else (kind,)
+        field = stands_for(kind)
+        return (kind.model_copy(update={field: name}) for name in names[field]) if field else (kind,)
 
     found = (one.model_copy(update={"perturbation": kind}) for one in asked for kind in alone(one.perturbation))
     return tuple(dict.fromkeys(found))

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from core.ask.jobs import BY_REQUEST, Request, Share, ShareRequest
-from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec, expanded, identified, methods_of
+from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec, expanded, identified, methods_of, stands_for
 from core.ask.requests import BestRequest, ExportRequest
 from core.ask.studies import StudyRequest
 from core.base.errors import UserError, brief
@@ -14,6 +14,7 @@ from core.evaluate.resolving import check, resolve
 from core.evaluate.running import Run
 from core.jobs.bench import Bench
 from core.measure.checkpoint_diff import outside, refuse_unlike, tensors
+from core.measure.layer_parts import find, heads
 from core.measure.sweep import Sweep
 from core.models import anatomy, placement
 from core.models.loading import Loaded, Reader, load
@@ -59,7 +60,7 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
     profile = ProfileSpec(
         model=loaded.spec,
         text=text.spec,
-        measurements=_of_linears(asked, loaded),
+        measurements=_of_each(asked, loaded),
         prunable=anatomy.is_prunable(loaded.layers),
         removal=request.removal,
         methods=methods_of(request.measurements),
@@ -127,15 +128,19 @@ def _measured(bench: Bench, profile: ProfileSpec, sweep: Sweep) -> dict[str, Any
     }
 
 
-def _of_linears(asked: Iterable[Measurement], loaded: Loaded) -> tuple[Measurement, ...]:
-    """The same measurements with `each` linear that every layer has by its name.
+def _of_each(asked: Iterable[Measurement], loaded: Loaded) -> tuple[Measurement, ...]:
+    """The same measurements with `each` linear that every layer has by its name, and `each` head.
 
     Raises:
-        UserError: one linear is to be pruned alone that a layer lacks.
+        UserError: one linear is to be pruned alone that a layer lacks, or a layer has no such part.
     """
     held = [[each.name for each in anatomy.linears(layer)] for layer in loaded.layers]
     shared = [name for name in held[0] if all(name in each for each in held)]
-    found = expanded(asked, shared)
+    every_head = any(stands_for(each.perturbation) == "part" for each in asked)
+    found = expanded(asked, shared, heads(loaded.layers[0])[0] if every_head else 0)
+    for part in {each.perturbation.part for each in found if hasattr(each.perturbation, "part")}:
+        for layer in loaded.layers:
+            find(layer, part)
     alone = {each.perturbation.linear for each in found if hasattr(each.perturbation, "linear")}
     for index, names in enumerate(held):
         if lacking := sorted(alone.difference(names)):

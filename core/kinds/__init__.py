@@ -18,6 +18,7 @@ from core.kinds.gaussian import Gaussian
 from core.kinds.lsa import Lsa
 from core.kinds.manual import Manual
 from core.kinds.owl import Owl
+from core.kinds.part import GaussianPart, Mean, ResidualPart, SkipPart
 from core.kinds.residual import Residual
 from core.kinds.residual_linear import ResidualLinear
 from core.kinds.residual_rescaled import ResidualRescaled
@@ -37,11 +38,15 @@ ALLOCATORS = (
 )
 PERTURBATIONS = (
     Gaussian,
+    GaussianPart,
     Covariance,
     Residual,
     ResidualLinear,
+    ResidualPart,
     ResidualRescaled,
     Skip,
+    SkipPart,
+    Mean,
     Checkpoint,
 )
 CURRENCIES = (

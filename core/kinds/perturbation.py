@@ -21,6 +21,8 @@ class Kind(Spec):
     """A perturbation of the residual stream at the output of its injection layer."""
 
     parts: ClassVar[tuple[str, ...]] = ()  # the fields that its name is written of, in order
+    begins: ClassVar[str] = ""  # the first word of its name, where that is another kind's too
+    last_is_rest: ClassVar[bool] = False  # its last part is all that follows, colons included
     varies: ClassVar[str] = ""  # the field that tells it from its family, and orders that
     example: ClassVar[str]  # as it is written
     word: ClassVar[str] = ""  # its name in the glossary; none where it is not there
@@ -31,6 +33,7 @@ class Kind(Spec):
     prunes: ClassVar[str] = ""  # `layer` or `linear`: what its pruner really prunes, and nothing else is done to
     covariance: ClassVar[bool] = False  # looks at the covariance of the layer's output
     compares: ClassVar[bool] = False  # its only part names another checkpoint, in which any sign may stand
+    doing: ClassVar[str] = "pruning {share} of {}"  # to what `of` says, in a sentence
     runs: ClassVar[int] = 0  # how often it runs its injection layer itself, for its share of the cost
 
     @property
@@ -38,7 +41,9 @@ class Kind(Spec):
         """As it is written: `gaussian:0.3`, `gaussian:0.3@all`."""
         values = (getattr(self, part) for part in self.parts)
         where = getattr(self, "positions", "after_first")
-        return ":".join((self.kind, *map(word, values))) + ("" if where == "after_first" else f"@{where}")
+        return ":".join((self.begins or self.kind, *map(word, values))) + (
+            "" if where == "after_first" else f"@{where}"
+        )
 
     @property
     def label(self) -> str:
@@ -54,6 +59,10 @@ class Kind(Spec):
     def strength(self) -> float:
         """The number that orders its family."""
         return getattr(self, self.varies) if self.varies else 0.0
+
+    def of(self, layer: int) -> str:
+        """What it is done to, in a sentence."""
+        return f"layer {layer}"
 
     @property
     def treatment(self) -> Treatment | None:

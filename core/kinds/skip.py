@@ -12,6 +12,7 @@ class Skip(Kind):
     word = "skip"
     about = "The layer left out: its input is passed on."
     formula = r"h'_i = h_{i-1}"
+    doing = "leaving {} out"
 
     kind: Literal["skip"] = "skip"
 

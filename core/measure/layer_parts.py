@@ -30,30 +30,48 @@ def find(layer: nn.Module, part: str) -> Place:
     Raises:
         UserError: the layer has no such part, or none that can be told from others.
     """
-    attentions = [child for child in layer.children() if "Attention" in type(child).__name__]
-    if len(attentions) != 1:
-        raise _without(layer, "one attention")
+    attention = _attention(layer)
     if part == MLP:
-        return _mlp(layer, attentions[0])
-    last = [each for each in linears(attentions[0]) if each.name.rpartition(".")[2] in OUTPUTS]
-    if len(last) != 1:
-        raise _without(layer, "one projection that ends its attention")
+        return _mlp(layer, attention)
+    last = _last(layer, attention).module
     if part == ATTENTION:
-        return Place((attentions[0],), _norm_after(layer, ATTENTION) or last[0].module)
-    return Place((attentions[0],), last[0].module, _columns(layer, attentions[0], last[0], head_of(part)))
+        return Place((attention,), _norm_after(layer, ATTENTION) or last)
+    (count, size), head = heads(layer), head_of(part)
+    if head >= count:
+        raise UserError(f"there is no head {head}: the attention has heads 0 to {count - 1}")
+    return Place((attention,), last, slice(head * size, (head + 1) * size))
 
 
-def _columns(layer: nn.Module, attention: nn.Module, last: Linear, head: int) -> slice:
-    """What the last projection reads of one query head."""
+def heads(layer: nn.Module) -> tuple[int, int]:
+    """How many query heads a layer's attention has, and how wide each is where the last projection reads it.
+
+    Raises:
+        UserError: the layer has no attention, or none with heads that can be told apart.
+    """
+    attention = _attention(layer)
+    last = _last(layer, attention)
     owner = attention.get_submodule(last.name.rpartition(".")[0])
     names = ("v_head_dim", "head_dim", "head_size")
     size = next((getattr(owner, name) for name in names if hasattr(owner, name)), 0)
     width = last.weight.shape[1]
     if not size or width % size:
         raise _without(layer, "heads of one known width")
-    if head >= width // size:
-        raise UserError(f"there is no head {head}: the attention has heads 0 to {width // size - 1}")
-    return slice(head * size, (head + 1) * size)
+    return width // size, size
+
+
+def _attention(layer: nn.Module) -> nn.Module:
+    found = [child for child in layer.children() if "Attention" in type(child).__name__]
+    if len(found) != 1:
+        raise _without(layer, "one attention")
+    return found[0]
+
+
+def _last(layer: nn.Module, attention: nn.Module) -> Linear:
+    """The projection that ends an attention."""
+    found = [each for each in linears(attention) if each.name.rpartition(".")[2] in OUTPUTS]
+    if len(found) != 1:
+        raise _without(layer, "one projection that ends its attention")
+    return found[0]
 
 
 def _mlp(layer: nn.Module, attention: nn.Module) -> Place:

@@ -11,7 +11,9 @@ from torch import Tensor
 from core.ask.measurements import Measurement
 from core.base.errors import UserError
 from core.base.spec import Positions, frozen
+from core.kinds.part import ATTENTION, MLP
 from core.kinds.treatments import Treatment
+from core.measure.layer_parts import Edit, edited, find
 from core.measure.linears import pruned
 from core.models import anatomy
 from core.models.placement import at_hand
@@ -51,24 +53,38 @@ class Injection:
         """The clean stream after it."""
         return self.call.exit
 
-    def noise(self, kind: str) -> Stream:
-        """Standard normal noise; each kind draws its own."""
-        drawn = normal(kind, self.seed, self.layer, self.sequences, *self.exit.shape[1:])
+    def noise(self, kind: str, like: Stream | None = None) -> Stream:
+        """Standard normal noise as wide as the stream, or as another tensor; each kind draws its own."""
+        shape = (self.exit if like is None else like).shape[1:]
+        drawn = normal(kind, self.seed, self.layer, self.sequences, *shape)
         return drawn.to(self.exit.device)
 
     def shaped(self, noise: Stream) -> Stream:
         """Noise with the covariance of the layer's output."""
         return noise @ self.moments.root[self.layer].to(self.exit.device)
 
-    def moved(self, direction: Stream, size: float, positions: Positions) -> Stream:
-        """The clean stream and `size` of its own norm in a direction, per token."""
-        return self.exit + rescaled(direction, self.exit, size, positions)
+    def moved(self, direction: Stream, size: float, positions: Positions, start: Stream | None = None) -> Stream:
+        """The clean stream, or where it starts, and `size` of its own norm in a direction, per token."""
+        start = self.exit if start is None else start
+        return start + rescaled(direction, start, size, positions)
 
-    def pruned(self, treatment: Treatment, sparsity: float, linear: str | None = None) -> Stream:
-        """The layer's output with its linears pruned (and repaired), all or the one named, on the clean input.
+    def edited(self, part: str, edit: Edit) -> Stream:
+        """The layer's output on the clean input, with what a part of it gives replaced by `edit` of that.
 
         Raises:
-            UserError: the layer cannot be pruned (mixture of experts), or has no linear of that name.
+            UserError: the layer has no such part.
+        """
+        with edited(self.call.layer, part, edit):
+            return self.call(self.entry)
+
+    def pruned(self, treatment: Treatment, sparsity: float, linear: str | None = None) -> Stream:
+        """The layer's output with its linears pruned (and repaired), all or those named, on the clean input.
+
+        Args:
+            linear: the name of one, or `attention` or `mlp` for those of that part.
+
+        Raises:
+            UserError: the layer cannot be pruned (mixture of experts), or has no linear or part of that name.
         """
         return self.call(self.entry, self._weights(treatment, sparsity, linear))
 
@@ -88,8 +104,11 @@ class Injection:
         }
 
     def _chosen(self, name: str | None) -> list[anatomy.Linear]:
-        """All linears of the layer, or the one named."""
+        """All linears of the layer, the one named, or those of a part."""
         stack = anatomy.prunable(self.call.layer)
+        if name in (ATTENTION, MLP):
+            inside = {module for holder in find(self.call.layer, name).holders for module in holder.modules()}
+            return [linear for linear in stack if linear.module in inside]
         chosen = [linear for linear in stack if name in (None, linear.name)]
         if not chosen:
             raise UserError(f"there is no linear {name!r}: the layers hold {', '.join(each.name for each in stack)}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.base.errors import UserError, gist
-from core.base.paths import readable
+from core.base.paths import json_value, readable
 from core.models.file_hashes import remembered
 from core.store.cache import Store
 
@@ -29,6 +29,7 @@ class Outline(NamedTuple):
     layer_parameters: int  # matrix weights of one layer, mean over layers
     parameters: int  # of the whole model
     linears: int = 7  # matrices in a layer
+    heads: int = 1  # query heads of an attention
 
 
 def outline(shapes: Shapes) -> Outline:
@@ -86,6 +87,15 @@ def shapes_of(path: Path, store: Store) -> Shapes:
     return remembered(store, readable(path, "weights file"), "shapes", find)
 
 
+def heads_of(path: Path, store: Store) -> int:
+    """Query heads of an attention, as a GGUF file or a config.json says; 1 where it does not say."""
+    if path.suffix == ".gguf":
+        return remembered(store, path, "heads", lambda file: _read_header(file)[0].heads)
+    told = json_value(path, "settings file")
+    told = told.get("text_config", told)
+    return next((told[name] for name in ("num_attention_heads", "n_head", "n_heads", "num_heads") if name in told), 1)
+
+
 # --- the header of a GGUF file, read as far as the tensors it announces --------------------------------------------
 
 # The package's own reader makes an object of every word of the vocabulary, and follows a count beyond the file's end.
@@ -106,10 +116,15 @@ def gguf_shapes(path: Path) -> Shapes:
     Raises:
         UserError: the file is no GGUF, or damaged or cut short.
     """
+    return _read_header(path)[1]
+
+
+def _read_header(path: Path) -> tuple["_Header", Shapes]:
     size = path.stat().st_size
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            found, end = _Header(content).tensors()
+            header = _Header(content)
+            found, end = header.tensors()
     except (ValueError, KeyError, struct.error, RecursionError) as error:
         raise UserError(
             f"{path.name} is no GGUF file, or is cut short or damaged: its {size:,} bytes do not hold what its header "
@@ -117,14 +132,14 @@ def gguf_shapes(path: Path) -> Shapes:
         ) from error
     if not 0 < end <= size:
         raise UserError(f"{path.name} is cut short: it has {size:,} bytes, its tensors need {end:,}")
-    return found
+    return header, found
 
 
 class _Header:
     """Reads values one after the other."""
 
     def __init__(self, content: mmap.mmap):
-        self.content, self.at = content, 0
+        self.content, self.at, self.heads = content, 0, 1
         if self._number("4s") != MAGIC or self._number("I") not in VERSIONS:
             raise ValueError("of another kind or version")
 
@@ -158,6 +173,8 @@ class _Header:
             names.add(name)
             if name == "general.alignment":
                 alignment = self._number("I")
+            elif name.endswith(".attention.head_count") and kind in SCALARS:
+                self.heads = self._number(SCALARS[kind])
             elif name.endswith(".block_count") and kind in SCALARS:
                 if not 0 < self._number(SCALARS[kind]) <= tensors:
                     raise ValueError("no such number of layers")

@@ -14,7 +14,7 @@ from core.models import hub
 from core.models.file_hashes import combined, file_hash
 from core.models.foreign_code import refuse_foreign_code, refuse_odd_files
 from core.models.hub import NotHere
-from core.models.outline import Outline, outline, shapes_of
+from core.models.outline import Outline, heads_of, outline, shapes_of
 from core.store.cache import Entry, Store
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -209,7 +209,8 @@ def outlined(source: Source, store: Store) -> Outline:
     Raises:
         UserError: a file is damaged, or no stack of layers is found in it.
     """
-    return outline(dict(each for path in source.weights for each in shapes_of(path, store).items()))
+    found = outline(dict(each for path in source.weights for each in shapes_of(path, store).items()))
+    return found._replace(heads=heads_of(source.folder / (source.gguf or "config.json"), store))
 
 
 def _gguf(path: Path, store: Store, label: str) -> Source:

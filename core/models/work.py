@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.ask.inputs import TextSpec, WindowRequest
-from core.ask.measurements import EACH, Measurement, MeasureRequest, ProfileSpec
+from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec, stands_for
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base import access
 from core.base.errors import UserError, brief
@@ -64,16 +64,16 @@ def removing(shape: Outline) -> float:
 
 
 def times(shape: Outline, asked: Measurement) -> int:
-    """Number of measurements that a request for one stands for: each linear counts."""
-    return shape.linears if getattr(asked.perturbation, "linear", None) == EACH else 1
+    """Number of measurements that a request for one stands for: each linear counts, and each head."""
+    return {"linear": shape.linears, "part": shape.heads}.get(stands_for(asked.perturbation), 1)
 
 
 def measurement(shape: Outline, asked: Measurement, tokens: float) -> float:
     """A measurement at every injection layer: each run goes on from there, half of the layers on average."""
     pruned = looks(shape, asked.perturbation.treatment) if asked.perturbation.treatment else 0.0
-    linears = shape.linears if hasattr(asked.perturbation, "linear") else 1
+    shares = {"linear": shape.linears, "part": 2, "layer": 1}.get(asked.perturbation.prunes, 1)
     runs = (shape.layers - 1) / 2 + asked.perturbation.runs
-    return times(shape, asked) * (runs * forward(shape, tokens) + pruned / linears)
+    return times(shape, asked) * (runs * forward(shape, tokens) + pruned / shares)
 
 
 def measuring(shape: Outline, request: MeasureRequest, groups: int = 1) -> float:

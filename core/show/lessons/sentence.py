@@ -118,10 +118,8 @@ def _entry(question: Question, row: Row, entered: Array) -> tuple[str, str]:
     asked, at = question.perturbation, question.token
     where = "" if at is None else f" at “{shown(row.tokens[at], first=at == 0)}” alone"
     if asked.noise:
-        return "the noise", f"it enters{where} after layer {row.layer} and"
-    does = f"leaving layer {row.layer} out"
-    if asked.kind != "skip":
-        does = f"pruning {per_cent(asked.strength)} of layer {row.layer}"
+        return "the noise", f"it enters{where} after {asked.of(row.layer)} and"
+    does = asked.doing.format(asked.of(row.layer), share=per_cent(asked.strength))
     return "the damage", f"{does}{where} moves the stream by {per_cent(_geometric(entered))}, and that"
 
 

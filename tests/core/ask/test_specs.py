@@ -15,6 +15,7 @@ from core.ask.studies import StudyRequest
 from core.base.spec import checked, number
 from core.kinds import FORMS, Gaussian, Perturbation, Residual
 from core.kinds.covariance import Covariance
+from core.kinds.part import GaussianPart, Mean, ResidualPart, SkipPart
 from core.kinds.residual_rescaled import ResidualRescaled
 from core.kinds.skip import Skip
 
@@ -22,6 +23,7 @@ sizes = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 sparsities = st.floats(min_value=0, max_value=1, exclude_max=True)
 positions = st.sampled_from(["after_first", "all"])
 pruners = st.sampled_from(["magnitude", "wanda", "wanda+refit", "alps"])
+parts = st.one_of(st.sampled_from(["attention", "mlp", "head:each"]), st.integers(0, 9999).map("head:{}".format))
 perturbations = st.one_of(
     st.builds(Gaussian, size=sizes, positions=positions),
     st.builds(Covariance, size=sizes, positions=positions),
@@ -34,6 +36,10 @@ perturbations = st.one_of(
         positions=positions,
     ),
     st.just(Skip()),
+    st.builds(SkipPart, part=parts),
+    st.builds(Mean, part=parts, positions=positions),
+    st.builds(GaussianPart, size=sizes, positions=positions, part=parts),
+    st.builds(ResidualPart, pruner=pruners, sparsity=sparsities, part=st.sampled_from(["attention", "mlp"])),
 )
 
 
@@ -75,6 +81,12 @@ def test_any_change_is_another_key(part: str | None, change: dict) -> None:
     changed = PerturbedSpec.model_validate({**UNIT.model_dump(), **change})
     assert changed.key != UNIT.key
     assert PerturbedSpec.model_validate_json(changed.model_dump_json()).key == changed.key
+
+
+def test_a_part_of_a_layer_has_a_key_of_its_own_and_whole_layers_keep_theirs() -> None:
+    names = {"skip": "ea08467ad5905168", "gaussian:0.3": "83ba6189ef15276a", "residual:wanda:0.7": "e726f6d900b92cfe"}
+    assert {name: perturbation(name).key for name in names} == names
+    assert len({perturbation(f"{name}:{part}").key for name in names for part in ("attention", "mlp")}) == 6
 
 
 def test_a_key_is_the_same_on_every_machine_and_in_every_process() -> None:
@@ -134,6 +146,9 @@ def test_specs_are_frozen_and_refuse_unknown_fields() -> None:
         "residual:wanda+glue:0.7", "residual:refit:0.7",
         "residual:wanda:0.7@all", "residual_rescaled:wanda:0.7", "residual_rescaled:wanda:0.7:0",
         "residual_rescaled:wanda:0:0.3", "skip:1", "skip@all",
+        "skip:", "skip:head", "skip:head:", "skip:head:-1", "skip:head:01", "skip:head:x", "skip:mlp:1", "skip:mlp@all",
+        "mean", "mean:layer", "gaussian:0:mlp", "gaussian:mlp", "residual:wanda:0.7:head:3", "residual:wanda:mlp",
+        "covariance:0.3:mlp", "skip_part:mlp",
     ],
 )  # fmt: skip
 def test_a_bad_perturbation_is_refused_in_one_sentence(text: str, refused) -> None:

@@ -27,7 +27,7 @@ from core.kinds import Checkpoint, Gaussian
 from core.kinds.lsa import Lsa
 from core.measure import sweep as sweeps
 from core.measure.shares import ROUNDING
-from core.models import loading
+from core.models import loading, work
 from core.models.progress import Progress
 from core.plan.spread import allocate
 from core.store import deleting, profiles
@@ -90,6 +90,26 @@ def test_a_linear_that_a_layer_lacks_is_refused_before_anything_is_measured(
     with refused(*named, "mlp.down_proj"):
         experiment.get(request(text, *asked, model=str(tiny.folder(family))), empty)
     assert not engine_calls
+
+
+@pytest.mark.parametrize(
+    ("family", "part", "named"),
+    [("llama", "head:4", ("no head 4", "0 to 3")), ("gpt2", "head:99", ("no head 99", "0 to 3"))],
+)
+def test_a_part_that_a_layer_lacks_is_refused_before_anything_is_measured(
+    family: str, part: str, named: tuple[str, ...], empty: Store, text: str, engine_calls: list, refused: Callable
+) -> None:
+    with refused(*named):
+        experiment.get(request(text, "gaussian:0.3", f"skip:{part}", model=str(tiny.folder(family))), empty)
+    assert not engine_calls
+
+
+def test_each_head_is_measured_by_itself_and_as_many_as_were_told(empty: Store, text: str) -> None:
+    asked = request(text, "skip:mlp", "skip:head:each", model=str(tiny.folder("gemma2")))
+    told = work.estimate(asked, empty)
+    spec = experiment.get(asked, empty).spec
+    assert spec.names == ["skip:mlp", *(f"skip:head:{head}" for head in range(4))]
+    assert told.parts == 5 * 2
 
 
 def test_each_linear_is_one_that_every_layer_has(empty: Store, text: str) -> None:

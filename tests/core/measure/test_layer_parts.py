@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from contextlib import ExitStack
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from core.base.errors import UserError
+from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
+from core.measure.first_pass import statistics
 from core.measure.layer_parts import edited, find
-from core.models.anatomy import decoder_layers
+from core.measure.perturb import Injection, Moments, perturbed
+from core.models.anatomy import decoder_layers, linears
 from tests import families, tiny
 
 pytestmark = [
@@ -125,6 +131,112 @@ def test_without_any_of_its_heads_an_attention_gives_the_bias_of_its_projection(
     assert torch.equal(given[0], bias.expand_as(given[0]))
     with pytest.raises(UserError, match=rf"no head {heads}: the attention has heads 0 to {heads - 1}"):
         find(layers[0], f"head:{heads}")
+
+
+# --- as perturbations ------------------------------------------------------------------------------------------------
+
+
+def wanted(family: str, name: str) -> tuple[str, Callable[[Tensor, int], Tensor]]:
+    """The part that a perturbation changes, and what it makes of what that gives, as the definitions say."""
+    what, *rest = name.split(":")
+    part = ":".join(rest[what == "gaussian" :])
+
+    def changed(given: Tensor, layer: int) -> Tensor:
+        found = given.clone()
+        if what == "skip":
+            return found * 0
+        if what == "mean":
+            found[:, 1:] = given[:, 1:].mean(1, keepdim=True)
+            return found
+        for row in range(len(given)):
+            digest = hashlib.sha256(f"gaussian_part {part} 0 {layer} {row}".encode()).digest()
+            generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+            z = torch.randn(given.shape[1:], generator=generator)
+            push = 0.3 * given[row].norm(dim=-1, keepdim=True) * z / z.norm(dim=-1, keepdim=True)
+            found[row, 1:] += push[1:]
+        return found
+
+    return part, changed
+
+
+def hooked(family: str, name: str, layer: int) -> tuple[Tensor, Tensor]:
+    """The stream after a layer and the logits of a plain forward under one plain hook."""
+    model, layers = model_of(family)
+    part, changed = wanted(family, name)
+    columns = slice(families.HEAD, 2 * families.HEAD) if "head" in part else slice(None)
+    seen: list[Tensor] = []
+
+    def after(given: Tensor) -> Tensor:
+        rows = given.reshape(*IDS.shape, -1).clone()
+        rows[..., columns] = changed(rows[..., columns], layer)
+        return rows.reshape(given.shape)
+
+    def plain(_: object, args: tuple, output: Tensor | tuple) -> Tensor | tuple:
+        return after(output) if isinstance(output, Tensor) else (after(output[0]), *output[1:])
+
+    target = where(family, layers[layer], part)
+    with ExitStack() as stack:
+        if "head" in part:
+            hook = target.register_forward_pre_hook(lambda _, args: (after(args[0]),))
+        else:
+            hook = target.register_forward_hook(plain)
+        stack.callback(hook.remove)
+        keep = layers[layer].register_forward_hook(
+            lambda _, __, out: seen.append((out if isinstance(out, Tensor) else out[0]).clone())
+        )
+        stack.callback(keep.remove)
+        logits = model(IDS, use_cache=False).logits
+    return seen[0], logits
+
+
+NAMES = ("skip:attention", "skip:mlp", "skip:head:1", "mean:mlp", "mean:head:1", "gaussian:0.3:attention")
+
+
+@pytest.mark.parametrize("family", WITH_PARTS)
+def test_both_engines_give_alike_bit_for_bit_what_plain_hooks_give(family: str) -> None:
+    group = prepare(tiny.loaded(family), IDS, range(len(IDS)), Moments(), 2)
+    read = list(range(1, IDS.shape[1] - 1, 2))
+    alone = largest_replay_error(group, lambda _: None) < 1e-5  # Gemma 4's later layers read keys of earlier ones
+    assert alone == (family != "gemma4")
+    clean = tiny.loaded(family).model(IDS, use_cache=False).logits
+    for name in NAMES:
+        asked = tiny.measurement(name)
+        found = hooks(group, asked, lambda _: None)
+        if alone:
+            tiny.assert_close(wavefront(group, asked, lambda _: None), found, name)
+        for layer in (0, 2):
+            stream, logits = hooked(family, name, layer)
+            call = group.calls[layer]
+            ours = perturbed(asked, layer, call, group.sequences, group.moments)
+            near = 1e-6 if asked.perturbation.noise else 0
+            torch.testing.assert_close(ours, stream, rtol=near, atol=near)
+            p, q = (each[:, read].double().log_softmax(-1) for each in (clean, logits))
+            kl = (p.exp() * (p - q)).sum(-1).mean(1).numpy()
+            np.testing.assert_allclose(found.kl[layer], kl, rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("family", tiny.PRUNABLE)
+def test_only_the_linears_of_the_part_are_pruned(family: str) -> None:
+    of, text = tiny.loaded(family), tiny.windows(3, 9)
+    moments = statistics(of, text.tokens, ("norm",), False, lambda _: None)[1]
+    group = prepare(of, text.tokens, range(3), moments, 2)
+    call = group.calls[1]
+    names = {each.name for each in linears(call.layer)}
+    of_attention = {name for name in names if "att" in name}
+    for part, own in (("attention", of_attention), ("mlp", names - of_attention)):
+        asked = tiny.measurement(f"residual:wanda:0.7:{part}")
+        fast, plain = (engine(group, asked, lambda _: None) for engine in (wavefront, hooks))
+        tiny.assert_close(fast, plain, part)
+        weights = Injection(0, 1, call, group.sequences, moments)._weights(asked.perturbation.treatment, 0.7, None)
+        expected = call(call.entry, {f"{name}.weight": weights[f"{name}.weight"] for name in own})
+        assert torch.equal(perturbed(asked, 1, call, group.sequences, moments), expected)
+    tiny.assert_untouched(of.model, tiny.built(family).state_dict())
+
+
+def test_a_mean_changes_the_first_token_where_it_is_asked_to() -> None:
+    group = prepare(tiny.loaded("llama"), IDS, range(3), Moments(), 2)
+    spared, every = (wavefront(group, tiny.measurement(name), lambda _: None) for name in ("mean:mlp", "mean:mlp@all"))
+    assert not np.nan_to_num(spared.drift_first).any() and (np.diag(every.drift_first) > 0).all()
 
 
 def test_a_layer_without_attention_is_refused() -> None:

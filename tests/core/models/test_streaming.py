@@ -98,8 +98,13 @@ def test_a_streamed_model_is_the_model(family: str, twin: Callable) -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "name"), [("llama", "skip"), *((each, "residual:wanda:0.7") for each in FAMILIES if each != tiny.ODD)]
-)
+    ("family", "name"),
+    [
+        ("llama", "skip"), ("gpt2", "skip:head:1"), ("bloom", "mean:mlp"), ("gpt_neox", "gaussian:0.3:attention"),
+        ("gpt2", "residual:wanda:0.7:mlp"),
+        *((each, "residual:wanda:0.7") for each in FAMILIES if each != tiny.ODD),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("engine", [wavefront, hooks])
 def test_it_is_measured_alike(family: str, name: str, engine: Callable, twin: Callable) -> None:
     tiny.assert_close(measured(twin(family), engine, name), measured(tiny.loaded(family), engine, name))
