@@ -16,13 +16,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.ask.lab import Prompt, Question
+from core.ask.lab import Prompt, Question, Talk
 from core.base.errors import UserError
 from core.jobs.queue import IDLE, PROJECT
 from core.jobs.warm_process import Kind, Task, receive, send
 
 KEPT = 64  # answers
-RANK = {"row": 0, "lens": 1, "scene": 2, "text": 3}  # the lowest is answered first
+TOLD = 4096  # readers and tabs whose last turn is known
+# The lowest is answered first; a talk asks again and again
+RANK = {"row": 0, "lens": 1, "scene": 2, "text": 3, "talk": 4}
 LOG = logging.getLogger(__name__)
 State = Literal["cold", "loading", "ready"]
 COMMAND = (sys.executable, "-m", "core.jobs.warm_process", "demo")
@@ -55,7 +57,7 @@ class Scheduler:
         self.waiting: list[Ticket] = []  # in the order of asking
         self.running: Ticket | None = None
         self.answers: OrderedDict[Task, Any] = OrderedDict()
-        self.served: dict[tuple[str, ...], float] = {}  # reader, or reader and tab -> time of their last turn
+        self.served: OrderedDict[tuple[str, ...], float] = OrderedDict()  # reader, or with a tab -> their last turn
 
     def ask(self, task: Task, reader: str, tab: str = "") -> Future:
         """The future of a task's answer; it is cancelled when the tab asks another of its kind."""
@@ -90,13 +92,18 @@ class Scheduler:
                 if ticket.future.set_running_or_notify_cancel() and not self._known(ticket):
                     self.running = ticket
                     whose = ticket.reader, ticket.tab
-                    self.served[whose] = self.served[whose[:1]] = time.monotonic()
+                    for each in (whose, whose[:1]):
+                        self.served[each] = time.monotonic()
+                        self.served.move_to_end(each)
+                    while len(self.served) > TOLD:
+                        self.served.popitem(last=False)
             return self.running
 
     def keep(self, answer: Any) -> None:
-        """Answer the running task, and keep that."""
+        """Answer the running task, and keep that; of talks the process keeps what it needs."""
         with self.changed:
-            self.answers[self.running.task] = answer
+            if self.running.task.kind != "talk":
+                self.answers[self.running.task] = answer
             while len(self.answers) > KEPT:
                 self.answers.popitem(last=False)
         self.running.future.set_result(answer)
@@ -220,9 +227,11 @@ _HERE = Warm()
 state, ahead, wake = _HERE.state, _HERE.ahead, _HERE.wake
 
 
-def ask(kind: Kind, asked: Question | Prompt, layer: int | None, reader: str, tab: str) -> Future:
+def ask(kind: Kind, asked: Question | Prompt | Talk, layer: int | None, reader: str, tab: str) -> Future:
     """What a perturbation does at one layer, the words there, what it does at every layer, or what two models write.
+
+    Of a talk comes a chunk at a time.
 
     Whatever is wrong is raised by the future.
     """
-    return _HERE.ask(Task(kind, asked, layer), reader, tab)
+    return _HERE.ask(Task(kind, asked, layer, f"{reader} {tab}" if kind == "talk" else ""), reader, tab)

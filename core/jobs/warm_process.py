@@ -18,22 +18,24 @@ from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from core.ask.inputs import OfModel
-from core.ask.lab import Prompt, Question
+from core.ask.lab import Prompt, Question, Talk
 from core.base.errors import UserError
 from core.base.spec import Spec
-from core.store.scenes import Generated, Lens, Row, Scene
+from core.store.scenes import Chunk, Generated, Lens, Row, Scene
 
 DONE = object()
-Kind = Literal["row", "lens", "scene", "text"]
-FORMS = {form.__name__: form for form in (Question, Prompt, Row, Lens, Scene, Generated)}
+QUIET = 0.3  # seconds without a task before a step ahead: who is being answered in chunks asks again sooner
+Kind = Literal["row", "lens", "scene", "text", "talk"]
+FORMS = {form.__name__: form for form in (Question, Prompt, Talk, Row, Lens, Scene, Generated, Chunk)}
 
 
 class Task(NamedTuple):
     """A piece of work; equal tasks have equal answers."""
 
     kind: Kind
-    asked: Question | Prompt
+    asked: Question | Prompt | Talk
     layer: int | None = None
+    listener: str = ""  # whose talk goes on
 
 
 def send(stream: BinaryIO, *message: object) -> None:
@@ -81,7 +83,7 @@ def serve(prepare: Callable[[], Desk]) -> None:
     with suppress(BrokenPipeError):
         while True:
             try:
-                task = tasks.get(block=not more)
+                task = tasks.get(timeout=QUIET if more else None)
             except Empty:
                 more = _outcome(desk.step) == ("answer", True)
                 continue
@@ -123,6 +125,7 @@ class Desk:
         self._at(OfModel(model=model))
 
     def _at(self, model: OfModel) -> None:
+        from core.evaluate.talking import Talker
         from core.evaluate.writing import Writer
         from core.measure.answers import Lab
         from core.models.placement import streamed
@@ -133,14 +136,15 @@ class Desk:
         if loaded is not self.loaded:
             self.loaded, self.lab = loaded, Lab(loaded)
             self.writer = Writer(loaded, self.bench.store, self.lab.masks)
+            self.talker = Talker(loaded, self.lab.masks)
             self.steps = self.lab.ahead()
 
     def step(self) -> bool:
         """Prepare a little of what may be asked; whether more remains."""
         return next(self.steps, DONE) is not DONE
 
-    def answer(self, task: Task) -> Row | Lens | Scene | Generated:
-        """A row, a lens, a scene or a text.
+    def answer(self, task: Task) -> Row | Lens | Scene | Generated | Chunk:
+        """A row, a lens, a scene, a text or a chunk of a talk.
 
         Raises:
             UserError: what is asked cannot be.
@@ -150,6 +154,8 @@ class Desk:
             return self.lab.row(task.asked, task.layer)
         if task.kind == "lens":
             return self.lab.lens(task.asked, task.layer)
+        if task.kind == "talk":
+            return self.talker.go_on(task.asked, task.listener)
         return self.lab.scene(task.asked) if task.kind == "scene" else self.writer.write(task.asked)
 
 

@@ -143,7 +143,11 @@ def normal(kind: str, seed: int, layer: int, sequences: Sequence[int], tokens: i
     """
     drawn = []
     for sequence in sequences:
-        digest = hashlib.sha256(f"{kind} {seed} {layer} {sequence}".encode()).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-        drawn.append(torch.randn(tokens, width, generator=generator))
+        drawn.append(torch.randn(tokens, width, generator=drawn_by(kind, seed, layer, sequence)))
     return torch.stack(drawn)
+
+
+def drawn_by(*what: object) -> torch.Generator:
+    """A generator on the CPU, seeded by a hash of what is drawn."""
+    digest = hashlib.sha256(" ".join(map(str, what)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

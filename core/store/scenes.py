@@ -71,6 +71,24 @@ class Generated(Spec):
     seconds: float
 
 
+class Spoken(Spec):
+    """A token that the dense and the damaged model write at once; None where one has ended."""
+
+    at: int  # 0: the first after the prompt
+    dense: str | None  # of the dense model's own text; empty where a sign is not whole yet
+    hurt: str | None
+    twin: str | None  # what the dense model would have said where the damaged one stands
+    p: float | None  # the probability that the damaged one gave that
+    seconds: float
+
+
+class Chunk(Spec):
+    """A piece of what is being written."""
+
+    steps: tuple[Spoken, ...]
+    end: str | None  # None: it goes on; else why not, empty where all is written
+
+
 def folder() -> Path:
     """The folder of the committed answers."""
     return cache.HOME / "demo" / "lab"

@@ -36,8 +36,17 @@ DRAWING = ("pages.ui.lab.continuations", "pages.ui.absorption.sections")  # with
 
 def address(picture: str) -> str:
     """Path under which browsers load the module of a live picture."""
+    return _below(f"live/{VERSION}/{picture}.js")
+
+
+def talk_address() -> str:
+    """Path under which browsers listen to a talk, see `pages.ui.streaming`."""
+    return _below(f"talk/{VERSION}")
+
+
+def _below(path: str) -> str:
     base = st.get_option("server.baseUrlPath").strip("/")
-    return f"{base and '/'}{base}/live/{VERSION}/{picture}.js"
+    return f"{base and '/'}{base}/{path}"
 
 
 class Assets:

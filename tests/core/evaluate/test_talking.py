@@ -1,0 +1,252 @@
+"""What both models write side by side is a plain hooked forward of the whole text, however it is asked for."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.ask import lab
+from core.ask.lab import Talk, Turn
+from core.ask.perturbations import perturbation
+from core.evaluate.talking import DENSE, HURT, TEMPERATURE, TWIN, Talker
+from core.measure.answers import Lab
+from core.measure.perturb import drawn_by, normal
+from core.models import anatomy
+from core.models.loading import Loaded
+from core.models.replay import hidden
+from core.store.scenes import Spoken
+from tests import tiny
+
+PROMPT = "The heron stood in"
+FAMILIES = (*tiny.FAMILIES, "mistral", "phi", "falcon", "cohere", "gpt_neo", "olmo2", "gemma3_text")
+TURNS = ((0, 1, "gaussian:0.3"), (3, 1, ""), (5, 2, "skip"), (8, 0, "gaussian:0.5@all"), (11, 0, ""))
+PRUNED = ((0, 1, "residual:wanda:0.7"), (4, 2, "residual:magnitude:0.5"), (7, 2, ""), (10, 2, "residual:wanda:0.9"))
+
+
+@pytest.fixture
+def talker() -> Talker:
+    return made("llama")
+
+
+def made(family: str) -> Talker:
+    loaded = tiny.loaded(family)
+    return Talker(loaded, Lab(loaded).masks)
+
+
+def talk(turns: tuple = TURNS, seed: int | None = None, tokens: int = 14, start: int = 0, prompt: str = PROMPT) -> Talk:
+    return Talk(prompt=prompt, turns=turns, seed=seed, tokens=tokens, start=start)
+
+
+def written(talker: Talker, asked: Talk, listener: str = "", seconds: float = 0.0) -> list[Spoken]:
+    """All tokens from the first wanted one on, chunk after chunk."""
+    steps, end = [], None
+    while end is None:
+        chunk = talker.go_on(asked.model_copy(update={"start": asked.start + len(steps)}), listener, seconds)
+        steps, end = [*steps, *chunk.steps], chunk.end
+    assert [each.at for each in steps] == list(range(asked.start, asked.start + len(steps)))
+    return [each.model_copy(update={"seconds": 0}) for each in steps]
+
+
+# --- the reference ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def hurt(talker: Talker, asked: Talk, prompt: int, tokens: int) -> Iterator[None]:
+    """Every position of a whole text under the damage of its own time, by plain hooks."""
+    starts = [0 if turn.start == 0 else prompt + turn.start - 1 for turn in asked.turns]
+    with ExitStack() as stack:
+        for turn, first, after in zip(asked.turns, starts, [*starts[1:], tokens], strict=True):
+            if turn.word and first < tokens:
+                hook(stack, talker, turn, range(first, min(after, tokens)), asked.seed or 0)
+        yield
+
+
+def hook(stack: ExitStack, talker: Talker, turn: Turn, positions: range, seed: int) -> None:
+    asked, layer = perturbation(turn.word), talker.loaded.layers[turn.layer]
+    span = slice(positions.start, positions.stop)
+
+    def moved(_: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> Tensor | tuple:
+        entry = args[0] if args else kwargs["hidden_states"]
+        stream = hidden(output).clone()
+        if asked.kind == "skip":
+            stream[:, span] = entry[:, span]
+        else:
+            for at in positions:
+                noise = normal("gaussian", seed, turn.layer, [at], 1, stream.shape[-1])[0, 0]
+                if at or asked.positions == "all":
+                    stream[:, at] += asked.size * stream[:, at].norm() * noise / noise.norm()
+        return stream if isinstance(output, Tensor) else (stream, *output[1:])
+
+    def pruned(linear: anatomy.Linear) -> Callable:
+        weight = talker.masks.weight(linear, turn.layer, asked.pruner, asked.sparsity)
+
+        def change(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+            rows, given = output.reshape(-1, output.shape[-1]).clone(), args[0].reshape(-1, args[0].shape[-1])
+            rows[span] = given[span] @ (weight if linear.transposed else weight.T)
+            if getattr(module, "bias", None) is not None:
+                rows[span] += module.bias
+            return rows.reshape(output.shape)
+
+        return change
+
+    if asked.treatment:
+        for linear in anatomy.prunable(layer):
+            stack.callback(linear.module.register_forward_hook(pruned(linear)).remove)
+    else:
+        stack.callback(layer.register_forward_hook(moved, with_kwargs=True).remove)
+
+
+@torch.inference_mode()
+def check(talker: Talker, asked: Talk) -> None:
+    """Logits of all three rows and the tokens that follow from them are those of whole texts without a cache."""
+    loaded, seen = talker.loaded, []
+    watching = loaded.model.register_forward_hook(lambda _, __, output: seen.append(output.logits[:, -1].float()))
+    try:
+        steps = written(talker, asked)
+    finally:
+        watching.remove()
+    texts = talker.talks[""].texts
+    prompt = len(texts[DENSE]) - len(steps)
+    logits = torch.stack(seen[-len(steps) :], dim=1)
+    plain = [whole(loaded, texts[row], prompt) for row in (DENSE, HURT)]
+    with hurt(talker, asked, prompt, len(texts[HURT]) - 1):
+        damaged = whole(loaded, texts[HURT], prompt)
+    for row, expected in ((DENSE, plain[0]), (HURT, damaged), (TWIN, plain[1])):
+        torch.testing.assert_close(logits[row], expected, rtol=0, atol=1e-4 * float(expected.abs().max()))
+    if asked.turns:
+        assert (damaged - plain[1]).abs().max() > 1e-2 * damaged.abs().max()
+    for at, step in enumerate(steps):
+        choice = chosen(logits[:, at], asked.seed, at)
+        assert [texts[row][prompt + at] for row in (DENSE, HURT)] == choice[:2]
+        if step.p is not None:
+            assert step.p == pytest.approx(float(logits[HURT, at].softmax(-1)[choice[TWIN]]), rel=1e-3)
+
+
+def whole(loaded: Loaded, text: list[int], prompt: int) -> Tensor:
+    """Logits of a forward without a cache at every token that another was written after."""
+    ids = torch.tensor([text[:-1]])
+    return loaded.model(input_ids=ids, use_cache=False).logits[0, prompt - 1 :].float()
+
+
+def chosen(logits: Tensor, seed: int | None, at: int) -> list[int]:
+    if seed is None:
+        return logits.argmax(-1).tolist()
+    waits = torch.empty(logits.shape[1]).exponential_(generator=drawn_by("word", seed, at))
+    return ((logits / TEMPERATURE).softmax(-1) / waits).argmax(-1).tolist()  # the first of racing exponentials
+
+
+@pytest.mark.parametrize("seed", [None, 7], ids=["greedy", "sampled"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_row_is_a_plain_forward_of_its_whole_text(family: str, seed: int | None) -> None:
+    check(made(family), talk(seed=seed))
+    if family in tiny.PRUNABLE:
+        check(made(family), talk(PRUNED, seed))
+
+
+# --- how it is asked for ---------------------------------------------------------------------------------------------
+
+
+def test_without_damage_both_write_the_same(talker: Talker) -> None:
+    for step in written(talker, talk((), 3)):
+        assert step.dense == step.hurt == step.twin
+
+
+def test_chunks_pauses_and_detours_never_change_the_text(talker: Talker) -> None:
+    """A talk that is stopped, asked for from anywhere, damaged otherwise and taken up again says the same."""
+    chance = random.Random(0)
+    asked = [talk(turns, seed) for turns in (TURNS, PRUNED, TURNS[:1], ()) for seed in (None, 5)]
+    expected = {each: written(made("llama"), each, seconds=9) for each in asked}
+    for _ in range(40):
+        each, start = chance.choice(asked), chance.randrange(14)
+        listener, seconds = chance.choice("ab"), chance.choice((0.0, 0.01, 9.0))
+        if chance.random() < 0.3:
+            talker.go_on(each.model_copy(update={"start": start}), listener, seconds)
+        else:
+            found = written(talker, each.model_copy(update={"start": start}), listener, seconds)
+            assert found == expected[each][start:]
+
+
+def test_a_change_leaves_what_was_written_before(talker: Talker) -> None:
+    whole = talk()
+    before = written(talker, whole)
+    read = talker.talks[""].kept.get_seq_length()
+    chunk = talker.go_on(talk((*TURNS, (13, 3, "skip")), start=13))
+    assert talker.talks[""].kept.get_seq_length() == read and [each.at for each in chunk.steps] == [13]
+    assert written(talker, whole) == before
+
+
+def test_forgotten_talks_are_written_anew(monkeypatch: pytest.MonkeyPatch, talker: Talker) -> None:
+    before = written(talker, talk(), "a")
+    monkeypatch.setattr("core.evaluate.talking.KEPT", talker.talks["a"].bytes * 5 // 2)
+    for listener in "bcd":
+        written(talker, talk(seed=1), listener)
+    assert list(talker.talks) == ["c", "d"], "the longest unheard are forgotten"
+    first = talker.go_on(talk(start=13), "a", 0.0)
+    assert first.steps == () and first.end is None, "others have a turn meanwhile"
+    assert written(talker, talk(start=13), "a") == before[13:]
+
+
+def test_a_text_ends_where_both_have_ended(talker: Talker) -> None:
+    steps, texts = written(talker, talk(seed=5)), talker.talks[""].texts
+    own = [text[-len(steps) :] for text in texts]
+    end = next(token for token, other in zip(*own, strict=True) if token != other)
+    first = own[DENSE].index(end)
+    ending = made("llama")
+    ending.loaded = replace(ending.loaded, tokenizer=copy.deepcopy(ending.loaded.tokenizer))
+    ending.loaded.tokenizer.eos_token = ending.loaded.tokenizer.convert_ids_to_tokens(end)
+    found = written(ending, talk(seed=5))
+    assert [each.dense for each in found[first:]] == [None] * (len(found) - first)
+    assert [each.hurt for each in found[: first + 1]] == [each.hurt for each in steps[: first + 1]]
+    both = written(ending, talk((), seed=5))
+    assert len(both) == first + 1 and both[-1].dense is both[-1].hurt is None and both[-1].twin == ""
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+def test_numbers_that_overflow_end_the_text(talker: Talker) -> None:
+    asked = talk(((4, 1, "gaussian:1e38"),))
+    chunk = talker.go_on(asked, seconds=9)
+    assert len(chunk.steps) == 4 and "overflow at token 4" in chunk.end
+    healed = talk(((4, 1, ""),))
+    assert written(talker, healed) == written(made("llama"), healed)
+
+
+def test_the_text_ends_with_the_model_s_positions(talker: Talker) -> None:
+    chunk = talker.go_on(talk((), tokens=128), seconds=60)
+    prompt = len(talker.loaded.tokenizer(PROMPT)["input_ids"])
+    assert len(chunk.steps) == tiny.LONGEST - prompt + 1 and str(tiny.LONGEST) in chunk.end
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({"turns": ((0, 4, "skip"),)}, ("layer 4", "0 to 3")),
+        ({"turns": ((9, 4, ""),)}, ("layer 4", "0 to 3")),
+        ({"prompt": "a b " * 80}, ("tokens", "1 to 64")),
+    ],
+)
+def test_what_cannot_be_written_is_refused(asked: dict, named: tuple, talker: Talker, refused) -> None:
+    with refused(*named):
+        talker.go_on(talk(**asked))
+
+
+def test_layers_whose_weights_are_no_linears_cannot_be_pruned(refused) -> None:
+    with refused("cannot be pruned"):
+        made("mixtral").go_on(talk(((0, 1, "residual:wanda:0.5"),)))
+
+
+def test_texts_are_those_that_a_tokenizer_writes(talker: Talker) -> None:
+    """Pieces put together are the whole text, signs of several tokens included."""
+    asked = talk((), seed=11, tokens=40, prompt="é")
+    found = written(talker, asked)
+    decoded = talker.loaded.tokenizer.decode(talker.talks[""].texts[DENSE], skip_special_tokens=True)
+    pieces = "".join(each.dense or "" for each in found)
+    assert decoded.startswith("é" + pieces) and lab.talk(asked.said).prompt == "é"
