@@ -19,6 +19,7 @@ from core.kinds.treatments import PRUNERS
 MOST_TOKENS = 64  # of a sentence
 MOST_CHARACTERS = 2000  # of a sentence or a prompt: more cannot be meant
 MOST_WRITTEN = 128  # tokens that are written after a prompt
+WHILE_WRITING = ("gaussian", "gaussian_part", "residual", "residual_part", "skip", "skip_part")
 WORDS = 5  # next words that are told after each token
 
 # the parameters that were best at each target on held-out text (tests/bench/studies); below 40 % none were tuned
@@ -99,9 +100,11 @@ def _while_writing(word: str) -> str:
     if not word:
         return ""
     asked = perturbation(word)
-    pruner = PRUNERS.get(getattr(asked, "pruner", ""))
-    if asked.kind not in ("gaussian", "residual", "skip") or (pruner and asked.statistics and not pruner.keeps_weights):
-        raise ValueError("while a model writes, the lab can add gaussian noise, prune by magnitude or wanda, or skip")
+    if asked.kind not in WHILE_WRITING or stands_for(asked) or "second_moment" in asked.statistics:
+        raise ValueError(
+            "while a model writes, the lab can add gaussian noise, prune by magnitude or wanda, or skip, at a layer or "
+            "one part of it"
+        )
     return asked.name
 
 

@@ -22,9 +22,9 @@ from core.ask.perturbations import perturbation
 from core.base.errors import UserError
 from core.base.spec import Positions, frozen
 from core.kinds.treatments import Treatment
+from core.measure.layer_parts import Edit, edited, find
 from core.measure.linears import Masks
-from core.measure.perturb import drawn_by, normal, rescaled
-from core.models.anatomy import prunable
+from core.measure.perturb import chosen, drawn_by, normal, rescaled
 from core.models.loading import Loaded
 from core.models.replay import called
 from core.store.scenes import Chunk, Spoken
@@ -34,7 +34,6 @@ CHUNK = 0.05  # seconds, and the token that is computed then: so long does anoth
 KEPT = 2**30  # bytes of keys and values: 40 talks of the bundled model at their longest
 PRUNED = 8  # layers whose pruned weights are kept, 14 MB each in the bundled model
 TEMPERATURE = 0.7  # of words that are sampled
-Change = Callable[[Tensor], Tensor]  # of what the damaged row gives, (1, tokens, width)
 
 
 class Talker:
@@ -68,8 +67,11 @@ class Talker:
 
     def _talk(self, asked: Talk, listener: str) -> "_Writing":
         """The listener's talk up to where it is the one that is asked for."""
+        layers = self.loaded.layers
         for turn in asked.turns:
-            check_layer(turn.layer, len(self.loaded.layers))
+            check_layer(turn.layer, len(layers))
+            if turn.word and (part := getattr(perturbation(turn.word), "part", None)):
+                find(layers[turn.layer], part)
         talk = self.talks.pop(listener, None)
         if talk is None or (talk.asked.prompt, talk.asked.seed) != (asked.prompt, asked.seed):
             talk = _Writing(self.loaded, asked)
@@ -83,11 +85,11 @@ class Talker:
             return nullcontext()
         return perturbation(turn.word).apply(_Injection(self, turn.layer, seed, first, tokens))
 
-    def _pruned(self, layer: int, treatment: Treatment, sparsity: float) -> dict[nn.Module, Tensor]:
-        """The weights of its linears as their modules store them."""
+    def _pruned(self, layer: int, treatment: Treatment, sparsity: float, part: str | None) -> dict[nn.Module, Tensor]:
+        """The weights of a layer's linears, all or those of a part, as their modules store them."""
         return {
             linear.module: self.masks.weight(linear, layer, treatment.pruner, sparsity)
-            for linear in prunable(self.loaded.layers[layer])
+            for linear in chosen(self.loaded.layers[layer], part)
         }
 
 
@@ -221,9 +223,9 @@ class _Injection:
         return move(start) if start is not None else self._replaced(lambda _, stream: move(stream))
 
     @contextmanager
-    def pruned(self, treatment: Treatment, sparsity: float) -> Iterator[None]:
-        """Linears that have their pruned weights for the damaged row."""
-        weights = self.talker.pruned(self.layer, treatment, sparsity)
+    def pruned(self, treatment: Treatment, sparsity: float, part: str | None = None) -> Iterator[None]:
+        """Linears, all or those of a part, that have their pruned weights for the damaged row."""
+        weights = self.talker.pruned(self.layer, treatment, sparsity, part)
 
         def changed(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
             given = args[0].reshape(3, self.tokens, -1)  # OPT's has one row for all tokens
@@ -238,6 +240,10 @@ class _Injection:
             for module in weights:
                 hooks.callback(module.register_forward_hook(changed).remove)
             yield
+
+    def edited(self, part: str, edit: Edit) -> AbstractContextManager:
+        """What a part gives, changed for the damaged row."""
+        return edited(self.talker.loaded.layers[self.layer], part, lambda given: _row(given, edit))
 
     @contextmanager
     def _replaced(self, change: Callable[[Tensor, Tensor], Tensor]) -> Iterator[None]:
@@ -255,6 +261,6 @@ class _Injection:
             hook.remove()
 
 
-def _row(rows: Tensor, change: Change) -> Tensor:
+def _row(rows: Tensor, change: Edit) -> Tensor:
     """The same with the damaged row changed."""
     return torch.cat([rows[:HURT], change(rows[HURT : HURT + 1]), rows[HURT + 1 :]])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.ask.measurements import Measurement
 from core.base.errors import UserError
@@ -100,19 +100,24 @@ class Injection:
         statistics = {each: getattr(self.moments, each)[self.layer] for each in treatment.statistics}
         return {
             f"{each.name}.weight": pruned(each, self.layer, treatment, statistics, sparsity, warn=self.moments.warn)
-            for each in self._chosen(linear)
+            for each in chosen(self.call.layer, linear)
         }
 
-    def _chosen(self, name: str | None) -> list[anatomy.Linear]:
-        """All linears of the layer, the one named, or those of a part."""
-        stack = anatomy.prunable(self.call.layer)
-        if name in (ATTENTION, MLP):
-            inside = {module for holder in find(self.call.layer, name).holders for module in holder.modules()}
-            return [linear for linear in stack if linear.module in inside]
-        chosen = [linear for linear in stack if name in (None, linear.name)]
-        if not chosen:
-            raise UserError(f"there is no linear {name!r}: the layers hold {', '.join(each.name for each in stack)}")
-        return chosen
+
+def chosen(layer: nn.Module, name: str | None) -> list[anatomy.Linear]:
+    """All linears of a layer, the one named, or those of its `attention` or its `mlp`.
+
+    Raises:
+        UserError: the layer cannot be pruned (mixture of experts), or has no linear or part of that name.
+    """
+    stack = anatomy.prunable(layer)
+    if name in (ATTENTION, MLP):
+        inside = {module for holder in find(layer, name).holders for module in holder.modules()}
+        return [linear for linear in stack if linear.module in inside]
+    found = [linear for linear in stack if name in (None, linear.name)]
+    if not found:
+        raise UserError(f"there is no linear {name!r}: the layers hold {', '.join(each.name for each in stack)}")
+    return found
 
 
 def perturbed(measurement: Measurement, index: int, call: Call, sequences: Sequence[int], moments: Moments) -> Stream:

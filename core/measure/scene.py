@@ -12,7 +12,7 @@ from core.base.spec import frozen
 from core.kinds.treatments import Treatment
 from core.measure.engines import Dense
 from core.measure.linears import Masks
-from core.measure.perturb import Injection, Moments, Stream
+from core.measure.perturb import Injection, Moments, Stream, chosen
 from core.models.loading import Loaded
 from core.models.placement import walk
 from core.models.replay import REPLAY_TOLERANCE, Call, Tensors, by_tokens, tail
@@ -78,9 +78,9 @@ class Pruning(Injection):
     masks: Masks
 
     def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> Tensors:
-        chosen = self._chosen(linear)
         return {
-            f"{each.name}.weight": self.masks.weight(each, self.layer, treatment.pruner, sparsity) for each in chosen
+            f"{each.name}.weight": self.masks.weight(each, self.layer, treatment.pruner, sparsity)
+            for each in chosen(self.call.layer, linear)
         }
 
 

@@ -93,6 +93,8 @@ def test_a_talk_reads_back_from_its_link() -> None:
         ('{"prompt": "a", "turns": [[0, 1, "noise:1"]]}', ("noise", "gaussian")),
         ('{"prompt": "a", "turns": [[0, 1, "residual:sparsegpt:0.5"]]}', ("magnitude", "wanda")),
         ('{"prompt": "a", "turns": [[0, 1, "covariance:0.3"]]}', ("gaussian", "skip")),
+        ('{"prompt": "a", "turns": [[0, 1, "mean:mlp"]]}', ("gaussian", "skip")),
+        ('{"prompt": "a", "turns": [[0, 1, "skip:head:each"]]}', ("one part",)),
         ('{"prompt": "a", "turns": [[3, 1, "skip"], [3, 1, ""]]}', ("later token",)),
     ],
 )

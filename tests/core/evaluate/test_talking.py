@@ -17,8 +17,9 @@ from core.ask.lab import Talk, Turn
 from core.ask.perturbations import perturbation
 from core.evaluate.talking import DENSE, HURT, TEMPERATURE, TWIN, Talker
 from core.measure.answers import Lab
-from core.measure.perturb import drawn_by, normal
-from core.models import anatomy
+from core.measure.layer_parts import edited
+from core.measure.perturb import chosen, drawn_by, normal
+from core.models.anatomy import Linear, is_prunable
 from core.models.loading import Loaded
 from core.models.replay import hidden
 from core.store.scenes import Spoken
@@ -27,6 +28,8 @@ from tests import tiny
 PROMPT = "The heron stood in"
 FAMILIES = (*tiny.FAMILIES, "mistral", "phi", "falcon", "cohere", "gpt_neo", "olmo2", "gemma3_text")
 TURNS = ((0, 1, "gaussian:0.3"), (3, 1, ""), (5, 2, "skip"), (8, 0, "gaussian:0.5@all"), (11, 0, ""))
+PARTS = ((0, 1, "skip:mlp"), (3, 2, "gaussian:0.5:attention"), (6, 2, "skip:head:1"), (9, 0, "gaussian:0.7:head:0"))
+PRUNED_PARTS = ((0, 1, "residual:wanda:0.8:attention"), (5, 0, "residual:wanda:0.8:mlp"), (8, 0, ""))
 PRUNED = ((0, 1, "residual:wanda:0.7"), (4, 2, "residual:magnitude:0.5"), (7, 2, ""), (10, 2, "residual:wanda:0.9"))
 
 
@@ -70,7 +73,21 @@ def hurt(talker: Talker, asked: Talk, prompt: int, tokens: int) -> Iterator[None
 
 def hook(stack: ExitStack, talker: Talker, turn: Turn, positions: range, seed: int) -> None:
     asked, layer = perturbation(turn.word), talker.loaded.layers[turn.layer]
-    span = slice(positions.start, positions.stop)
+    span, part = slice(positions.start, positions.stop), getattr(asked, "part", None)
+
+    def added(given: Tensor) -> Tensor:
+        changed = given.clone()
+        if asked.kind == "skip_part":
+            changed[:, span] = 0
+        else:
+            noisy(changed, f"gaussian_part {part}")
+        return changed
+
+    def noisy(stream: Tensor, kind: str) -> None:
+        for at in positions:
+            noise = normal(kind, seed, turn.layer, [at], 1, stream.shape[-1])[0, 0]
+            if at or asked.positions == "all":
+                stream[:, at] += asked.size * stream[:, at].norm() * noise / noise.norm()
 
     def moved(_: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> Tensor | tuple:
         entry = args[0] if args else kwargs["hidden_states"]
@@ -78,13 +95,10 @@ def hook(stack: ExitStack, talker: Talker, turn: Turn, positions: range, seed: i
         if asked.kind == "skip":
             stream[:, span] = entry[:, span]
         else:
-            for at in positions:
-                noise = normal("gaussian", seed, turn.layer, [at], 1, stream.shape[-1])[0, 0]
-                if at or asked.positions == "all":
-                    stream[:, at] += asked.size * stream[:, at].norm() * noise / noise.norm()
+            noisy(stream, "gaussian")
         return stream if isinstance(output, Tensor) else (stream, *output[1:])
 
-    def pruned(linear: anatomy.Linear) -> Callable:
+    def pruned(linear: Linear) -> Callable:
         weight = talker.masks.weight(linear, turn.layer, asked.pruner, asked.sparsity)
 
         def change(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
@@ -97,8 +111,10 @@ def hook(stack: ExitStack, talker: Talker, turn: Turn, positions: range, seed: i
         return change
 
     if asked.treatment:
-        for linear in anatomy.prunable(layer):
+        for linear in chosen(layer, part):
             stack.callback(linear.module.register_forward_hook(pruned(linear)).remove)
+    elif part:
+        stack.enter_context(edited(layer, part, added))
     else:
         stack.callback(layer.register_forward_hook(moved, with_kwargs=True).remove)
 
@@ -123,7 +139,7 @@ def check(talker: Talker, asked: Talk) -> None:
     if asked.turns:
         assert (damaged - plain[1]).abs().max() > 1e-2 * damaged.abs().max()
     for at, step in enumerate(steps):
-        choice = chosen(logits[:, at], asked.seed, at)
+        choice = written_by(logits[:, at], asked.seed, at)
         assert [texts[row][prompt + at] for row in (DENSE, HURT)] == choice[:2]
         if step.p is not None:
             assert step.p == pytest.approx(float(logits[HURT, at].softmax(-1)[choice[TWIN]]), rel=1e-3)
@@ -135,7 +151,7 @@ def whole(loaded: Loaded, text: list[int], prompt: int) -> Tensor:
     return loaded.model(input_ids=ids, use_cache=False).logits[0, prompt - 1 :].float()
 
 
-def chosen(logits: Tensor, seed: int | None, at: int) -> list[int]:
+def written_by(logits: Tensor, seed: int | None, at: int) -> list[int]:
     if seed is None:
         return logits.argmax(-1).tolist()
     waits = torch.empty(logits.shape[1]).exponential_(generator=drawn_by("word", seed, at))
@@ -145,9 +161,9 @@ def chosen(logits: Tensor, seed: int | None, at: int) -> list[int]:
 @pytest.mark.parametrize("seed", [None, 7], ids=["greedy", "sampled"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_row_is_a_plain_forward_of_its_whole_text(family: str, seed: int | None) -> None:
-    check(made(family), talk(seed=seed))
-    if family in tiny.PRUNABLE:
-        check(made(family), talk(PRUNED, seed))
+    talker = made(family)
+    for turns in (TURNS, PARTS, *((PRUNED, PRUNED_PARTS) if is_prunable(talker.loaded.layers) else ())):
+        check(talker, talk(turns, seed))
 
 
 # --- how it is asked for ---------------------------------------------------------------------------------------------
@@ -230,6 +246,7 @@ def test_the_text_ends_with_the_model_s_positions(talker: Talker) -> None:
     [
         ({"turns": ((0, 4, "skip"),)}, ("layer 4", "0 to 3")),
         ({"turns": ((9, 4, ""),)}, ("layer 4", "0 to 3")),
+        ({"turns": ((0, 1, "skip:head:4"),)}, ("head 4", "0 to 3")),
         ({"prompt": "a b " * 80}, ("tokens", "1 to 64")),
     ],
 )
