@@ -32,7 +32,7 @@ class Desk:
         return False
     def answer(self, task):
         self.calls += 1
-        what, _, rest = (task.asked.prompt if task.kind == "text" else task.asked.sentence).partition(" ")
+        what, _, rest = (task.asked.sentence if hasattr(task.asked, "sentence") else task.asked.prompt).partition(" ")
         while what == "hold" and not pathlib.Path(rest).exists():
             time.sleep(0.02)
         if what == "crash":
@@ -100,6 +100,10 @@ def text(words: str) -> Task:
     return Task("text", lab.prompt(words, "uniform", 0.5))
 
 
+def talk(words: str, start: int = 0) -> Task:
+    return Task("talk", lab.Talk(prompt=words, start=start))
+
+
 class Held:
     """A question that is being answered until it is let go."""
 
@@ -116,7 +120,8 @@ def served(scheduler: Scheduler) -> list[str]:
     """Answer all that waits, each with its words; these in the order of answering."""
     order = []
     while ticket := scheduler.next(0):
-        words = ticket.task.asked.prompt if ticket.task.kind == "text" else ticket.task.asked.sentence
+        asked = ticket.task.asked
+        words = asked.sentence if hasattr(asked, "sentence") else asked.prompt
         scheduler.keep(words)
         order.append(words)
     return order
@@ -173,6 +178,34 @@ def test_quick_questions_one_after_another_keep_nobody_s_slow_one_waiting(also: 
         one.keep("x")
         turns += 1
         assert turns <= 8
+
+
+def test_talks_take_turns_chunk_by_chunk_and_keep_nobody_waiting() -> None:
+    """Each asks on as soon as it is answered; another reader, or a question of the same one, comes in between."""
+    one, order = Scheduler(), []
+    for tab in "12":
+        one.ask(talk(f"x a{tab}"), "a", tab)
+    one.ask(talk("x b"), "b")
+    scene_of_a = None
+    for turn in range(12):
+        ticket = one.next(0)
+        one.keep("x")
+        order.append(ticket.task.asked.prompt[2:] if ticket.task.kind == "talk" else "scene")
+        if ticket.task.kind == "talk":
+            one.ask(talk(ticket.task.asked.prompt, turn + 1), ticket.reader, ticket.tab)
+        if turn == 5:
+            scene_of_a = one.ask(scene("x s"), "a", "1")
+    assert order[:6] == ["a1", "b", "a2", "b", "a1", "b"] and scene_of_a.done() and order[6] == "scene"
+    assert order[7:] == ["b", "a2", "b", "a1", "b"] and not any(each.kind == "talk" for each in one.answers)
+
+
+def test_who_had_their_last_turn_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm, "TOLD", 4)
+    one = Scheduler()
+    for reader in range(9):
+        one.ask(talk("x"), str(reader), "tab")
+        served(one)
+    assert len(one.served) == 4
 
 
 def test_readers_with_many_tabs_take_turns_and_so_do_their_tabs() -> None:
@@ -294,6 +327,7 @@ def at_once(one: Warm, readers: int, tasks: Callable[[int], list[Task]]) -> dict
 
 def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
     """A tiny model: rows and scenes are those of this process, refusals arrive as such."""
+    from core.evaluate.talking import Talker
     from core.measure.answers import Lab
 
     folder = str(tiny.folder("llama"))
@@ -310,8 +344,15 @@ def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
         assert of_row.drift == expected.row(reader % tiny.LAYERS).drift
     written = one.ask(Task("text", lab.prompt("The heron", "uniform", 0.5, 4).model_copy(update=of)), "a").result(SOON)
     assert written.dense and written.sparsity == pytest.approx(0.5, abs=0.02)
+    said = lab.Talk(model=folder, prompt="The heron", turns=((0, 1, "skip"), (3, 1, "")), tokens=8)
+    steps = []
+    while len(steps) < 8:
+        steps += one.ask(Task("talk", said.model_copy(update={"start": len(steps)})), "a").result(SOON).steps
+    alone = Talker(here.loaded, here.masks).go_on(said, seconds=SOON).steps
+    assert [each.hurt for each in steps] == [each.hurt for each in alone] != [each.dense for each in alone]
     for wrong in (
         Task("row", asked[0], tiny.LAYERS),
+        Task("talk", said.model_copy(update={"turns": ((0, tiny.LAYERS, "skip"),)})),
         Task("scene", lab.question("word " * 80, "skip").model_copy(update=of)),
     ):
         assert isinstance(one.ask(wrong, "a").exception(SOON), UserError)

@@ -1,0 +1,242 @@
+"""A talk reaches the page token by token, and nothing is asked once nobody listens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from urllib.parse import urlencode
+
+import pytest
+
+from core.ask.lab import Talk
+from core.base.errors import UserError
+from core.store.scenes import Chunk, Spoken
+from pages.ui import serving, streaming
+from pages.ui.streaming import Talks
+
+SAID = '{"prompt": "a", "tokens": 6}'
+SOON = 30  # seconds: a busy machine is no finding
+
+
+class Warm:
+    """A model that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Talk, str, str, Future]] = []
+        self.standing, self.before = "ready", 0
+
+    def ask(self, kind: str, asked: Talk, layer: None, reader: str, tab: str) -> Future:
+        assert kind == "talk"
+        self.asked.append((asked, reader, tab, Future()))
+        return self.asked[-1][3]
+
+    def ahead(self, _: Future) -> int:
+        return self.before
+
+    def state(self) -> str:
+        return self.standing
+
+    def answer(self, at: int, count: int, end: str | None = None) -> None:
+        asked, _, _, future = self.asked[at]
+        assert future.set_running_or_notify_cancel()
+        future.set_result(Chunk(steps=[spoken(asked.start + each) for each in range(count)], end=end))
+
+
+def spoken(at: int) -> Spoken:
+    return Spoken(at=at, dense=f" d{at}", hurt=f" h{at}", twin=f" t{at}", p=0.5, seconds=0.1)
+
+
+@pytest.fixture
+def warm(monkeypatch: pytest.MonkeyPatch) -> Warm:
+    monkeypatch.setattr(streaming, "warm", here := Warm())
+    monkeypatch.setattr(streaming, "LOOK", 0.02)
+    return here
+
+
+class Listener:
+    """A browser that listens to a talk."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict] = []
+        self.left = asyncio.Event()
+
+    async def receive(self) -> dict:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: dict) -> None:
+        self.sent.append(message)
+
+    @property
+    def lines(self) -> list[dict]:
+        body = b"".join(each.get("body", b"") for each in self.sent)
+        return [json.loads(line) for line in body.decode().splitlines()]
+
+
+@asynccontextmanager
+async def listening(
+    app: Talks, said: str = SAID, tab: str = "1", client: str = "10.0.0.1", base: str = "", **headers: str
+) -> AsyncIterator[tuple[Listener, asyncio.Task]]:
+    listener = Listener()
+    scope = {
+        "type": "http", "method": "GET", "path": f"{base}/talk/{serving.VERSION}", "client": (client, 1),
+        "query_string": urlencode({"asked": said, "tab": tab}).encode(),
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+    task = asyncio.create_task(app(scope, listener.receive, listener.send))
+    try:
+        yield listener, task
+    finally:
+        listener.left.set()
+        await asyncio.wait_for(task, SOON)
+
+
+async def until(happened: Callable[[], object]) -> None:
+    async with asyncio.timeout(SOON):
+        while not happened():
+            await asyncio.sleep(0.005)
+
+
+async def streamlit(scope: dict, receive: object, send: Callable) -> None:
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+
+
+@pytest.fixture
+def app() -> Talks:
+    return Talks(streamlit)
+
+
+@pytest.mark.parametrize("base", ["", "/behind/a/proxy"])
+def test_every_token_is_a_line_and_one_chunk_after_the_other_is_asked_for(app: Talks, warm: Warm, base: str) -> None:
+    async def play() -> None:
+        async with listening(app, base=base) as (here, task):
+            for turn, count in enumerate((2, 0, 3)):
+                await until(lambda turn=turn: len(warm.asked) > turn)
+                warm.answer(turn, count)
+            await until(lambda: len(warm.asked) > 3)
+            warm.answer(3, 1, "")
+            await asyncio.wait_for(task, SOON)
+        assert [each[0].start for each in warm.asked] == [0, 2, 2, 5]
+        assert here.lines == [*(spoken(at).model_dump() for at in range(6)), {"end": ""}]
+        assert dict(here.sent[0]["headers"])[b"content-type"].startswith(b"application/x-ndjson")
+        assert not app.open
+
+    asyncio.run(play())
+
+
+def test_who_leaves_is_not_written_for(app: Talks, warm: Warm) -> None:
+    async def play() -> None:
+        async with listening(app) as (here, task):
+            await until(lambda: warm.asked)
+            warm.answer(0, 1)
+            await until(lambda: len(warm.asked) == 2)
+            here.left.set()
+            await asyncio.wait_for(task, SOON)
+            assert warm.asked[1][3].cancelled() and not app.open
+
+    asyncio.run(play())
+
+
+def test_a_tab_listens_to_one_talk(app: Talks, warm: Warm) -> None:
+    """A newer one ends the older one, whose chunk comes too late; another tab's goes on."""
+
+    async def play() -> None:
+        async with listening(app) as (older, task), listening(app, tab="2") as (other, _):
+            await until(lambda: len(warm.asked) == 2)
+            async with listening(app, '{"prompt": "b", "tokens": 6}') as (newer, _):
+                await until(lambda: len(warm.asked) == 3)
+                for turn in range(3):
+                    warm.answer(turn, 1)
+                await asyncio.wait_for(task, SOON)
+                await until(lambda: len(warm.asked) == 5)
+        assert [(each[0].prompt, each[2]) for each in warm.asked[3:]] == [("a", "2"), ("b", "1")]
+        assert [len(each.lines) for each in (older, other, newer)] == [1, 1, 1]
+
+    asyncio.run(play())
+
+
+def test_a_chunk_that_an_older_stream_gave_up_is_asked_for_again(app: Talks, warm: Warm) -> None:
+    async def play() -> None:
+        async with listening(app):
+            await until(lambda: warm.asked)
+            warm.asked[0][3].cancel()
+            await until(lambda: len(warm.asked) == 2)
+
+    asyncio.run(play())
+
+
+def test_a_reader_is_told_what_is_waited_for(app: Talks, warm: Warm) -> None:
+    async def play() -> None:
+        warm.standing = "loading"
+        async with listening(app) as (here, _):
+            await until(lambda: here.lines == [{"loading": True}])
+            warm.standing, warm.before = "ready", 2
+            await until(lambda: here.lines[1:] == [{"waits": 2}])
+
+    asyncio.run(play())
+
+
+def test_what_cannot_be_is_one_line(app: Talks, warm: Warm) -> None:
+    async def play() -> None:
+        async with listening(app, '{"prompt": " "}') as (here, task):
+            await asyncio.wait_for(task, SOON)
+        assert list(here.lines[0]) == ["error"] and "empty" in here.lines[0]["error"]
+        async with listening(app) as (here, task):
+            await until(lambda: warm.asked)
+            warm.asked[0][3].set_exception(UserError("there is no layer 40"))
+            await asyncio.wait_for(task, SOON)
+        assert here.lines == [{"error": "there is no layer 40"}]
+
+    asyncio.run(play())
+
+
+def test_a_reader_has_so_many_streams(app: Talks, warm: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "MOST", 1)
+
+    async def play() -> None:
+        async with listening(app), listening(app, client="10.0.0.2"), listening(app, tab="2") as (here, task):
+            await asyncio.wait_for(task, SOON)
+            assert "close another" in here.lines[0]["error"]
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("client", "cookie", "known"),
+    [("10.0.0.1", "_streamlit_xsrf=b", "10.0.0.1"), ("127.0.0.1", "_streamlit_xsrf=b", "b"), ("::1", "", "")],
+)
+def test_readers_are_those_of_the_lab(app: Talks, warm: Warm, client: str, cookie: str, known: str) -> None:
+    """As Streamlit tells them to the page: `st.context.ip_address`, which hides this computer's, or else a cookie."""
+
+    async def play() -> None:
+        async with listening(app, client=client, cookie=cookie):
+            await until(lambda: warm.asked)
+            assert warm.asked[0][1] == known
+
+    asyncio.run(play())
+
+
+def test_pages_of_other_addresses_start_nothing(app: Talks, warm: Warm) -> None:
+    """An image of one tells no origin, but browsers say that it is another's."""
+
+    async def play() -> None:
+        async with listening(app, sec_fetch_site="cross-site") as (here, task):
+            await asyncio.wait_for(task, SOON)
+            assert here.sent[0]["status"] == 403 and not warm.asked
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("changed", [{"method": "POST"}, {"path": "/talk/0"}, {"path": f"/talk/{serving.VERSION}/x"}])
+def test_streamlit_answers_for_everything_else(app: Talks, changed: dict) -> None:
+    passed = []
+
+    async def send(message: dict) -> None:
+        passed.append(message["status"])
+
+    scope = {"type": "http", "method": "GET", "path": f"/talk/{serving.VERSION}", "headers": []} | changed
+    asyncio.run(app(scope, None, send))
+    assert passed == [404]
