@@ -9,7 +9,7 @@ from core.base.errors import UserError
 from core.show.lessons import sentence
 from core.store.cache import Store
 from pages.ui import frame, view, watch
-from pages.ui.lab import answers, continuations, question
+from pages.ui.lab import answers, question, talk
 from pages.ui.live import grid
 
 ABOUT = (
@@ -58,4 +58,4 @@ with st.container(horizontal=True, vertical_alignment="center"):
         said = own.hits[row.layer].said.replace("**", "")
         frame.numbers(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {said}", "lab", "lab")
     st.caption(ABOUT)
-continuations.show()
+talk.show()

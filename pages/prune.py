@@ -7,8 +7,7 @@ from core.base.errors import UserError
 from core.plan.spread import linear_parameters
 from pages.ui import best_known, form, frame, studies, subject, view, watch
 from pages.ui.allocate import settings
-from pages.ui.lab import continuations
-from pages.ui.prune import evaluate, export, pruning, results, search
+from pages.ui.prune import evaluate, export, pruning, results, search, writing
 
 TERMS = ("budget", "correction", "control", "response", "harm", "perplexity", "nats")
 TABS = {
@@ -57,7 +56,7 @@ else:
     elif part == "evaluate":
         evaluate.show(how, profile)
     elif part == "writing":
-        continuations.under(lambda words: how.request.to(Prompt, setting=how.setting, prompt=words))
+        writing.show(lambda words: how.request.to(Prompt, setting=how.setting, prompt=words))
     elif part == "export":
         export.show(how, profile)
 if part in ("evaluate", "results") and not how.wrong:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Callable
@@ -10,16 +9,15 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ask.lab import ALLOCATIONS, SPARSITIES, prompt, question
+from core.ask.lab import question
 from core.base.errors import UserError
 from core.show.figures import LIGHT
-from core.store.scenes import Generated
 from pages.ui import live, serving, view
 from pages.ui.lab import question as asking
 from pages.ui.lab.question import OPENING
 from pages.ui.live import grid
 from pages.ui.live.grid import Answered
-from tests.bench.lab import keep_scene, keep_written
+from tests.bench.lab import keep_scene
 from tests.fake_warm import LAYERS, Warm, scene
 from tests.pages.opening import links, opened_at, pictures
 
@@ -29,12 +27,9 @@ NOISE, EVERYWHERE = question(OPENING, "gaussian:0.3"), question(OPENING, "gaussi
 
 @pytest.fixture
 def stored(filled_cache: dict[str, str], model: Warm) -> None:
-    """Two committed scenes of the opening sentence, and a committed text."""
+    """Two committed scenes of the opening sentence."""
     keep_scene("0", NOISE, scene(0.5, flips=2))
     keep_scene("1", EVERYWHERE, scene(2.0, flips=4))
-    asked = [prompt("Once", name, share) for name in ALLOCATIONS for share in SPARSITIES]
-    told = {"dense": " upon a time", "pruned": " upon the the", "sparsity": 0.5, "seconds": 1}
-    keep_written([Generated(asked=each, **told) for each in asked])
 
 
 def opened(**view: str) -> AppTest:
@@ -188,42 +183,6 @@ def test_the_numbers_of_the_layer_in_view_are_a_table(stored: None) -> None:
     table = app.dataframe[0].value
     assert table["after layer"].tolist() == [29, 28, 27]
     assert table["2 old"].iloc[-1] == 0.3
-
-
-def texts(app: AppTest) -> list[str]:
-    """The dense and the pruned text."""
-    return [each.value for each in app.get("text")]
-
-
-def test_texts_are_stored_for_every_method_and_sparsity(stored: None, model: Warm) -> None:
-    for method, zeros in itertools.product(ALLOCATIONS, ("0.0", "0.4")):
-        assert texts(opened(method=method, zeros=zeros)) == ["upon a time", "upon the the"]
-    assert not model.texts
-
-
-def test_the_slider_says_the_predicted_perplexity(model: Warm) -> None:
-    """With the committed demo and its studies."""
-    cost = [next(each.value for each in opened(method="uniform", zeros=zeros).caption if "measured" in each.value)
-            for zeros in ("0.5", "0.7")]  # fmt: skip
-    pattern = r"Predicted perplexity ([\d.]+), 90 % interval .*; measured ([\d.]+); unpruned 30\.8 \(C4 .*\)\."
-    (half, _), (more, measured) = (map(float, re.fullmatch(pattern, each).groups()) for each in cost)
-    assert half < more == pytest.approx(measured, rel=0.3)
-
-
-def test_ones_own_words_are_continued_and_kept(stored: None, model: Warm) -> None:
-    app = opened(write="It was")
-    [(asked, waiting)] = model.texts.items()
-    assert asked == prompt("It was", "response", 0.5) and not texts(app)
-    waiting.set_result(Generated(asked=asked, dense=" so", pruned=" not", sparsity=0.5, seconds=1))
-    assert texts(app.run()) == ["so", "not"]
-
-
-def test_a_refused_prompt_is_said(stored: None, model: Warm) -> None:
-    app = opened(write="It was")
-    [waiting] = model.texts.values()
-    waiting.set_exception(UserError("the prompt has 9,000 tokens: shorten it"))
-    app.run()
-    assert "9,000" in app.error[0].value
 
 
 def test_the_picture_has_every_word_that_it_writes_and_no_other() -> None:

@@ -31,6 +31,7 @@ KINDS = (
 )
 WORDS = {word: (at, n) for at, kind in enumerate(KINDS) for n, word in enumerate(kind.stops)}
 OPENING = "The old clockmaker opened the door of her shop and found the street empty."
+PROMPT = "The old clockmaker opened the door of her shop and"  # to write on from
 USUAL = "gaussian:0.3"
 LAYERS = 30  # of the bundled model
 LAYER = 16

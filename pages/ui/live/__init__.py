@@ -6,9 +6,10 @@ A picture is a JavaScript module of this folder; browsers load it, and what it i
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -33,15 +34,15 @@ def draw(
     picture: Callable,
     key: str,
     data: Mapping[str, object],
-    choices: Mapping[str, tuple[int, range]],
+    choices: Mapping[str, tuple[int | str, Container]],
     look: Palette,
-    moved: Callable[[dict[str, int]], None],
+    moved: Callable[[dict[str, Any]], None],
     drawn: Callable[[], None] | None = None,
 ) -> None:
     """Draw a picture.
 
     Args:
-        choices: a number for every name, and what else it may be; any other that a browser sends is passed over.
+        choices: a number or text for every name, and what else it may be; what else a browser sends is passed over.
         look: its colours, which styles know by their names.
         moved: called with what the reader chose, once it is let go.
         drawn: called once when the picture stands in the browser.
@@ -50,7 +51,7 @@ def draw(
     def keep() -> None:
         chosen = getattr(st.session_state.get(key), "moved", None)  # None where the reader has left for another page
         known = isinstance(chosen, dict) and chosen.keys() == choices.keys()
-        if known and all(type(at) is int and at in choices[name][1] for name, at in chosen.items()):
+        if known and all(type(at) in (int, str) and at in choices[name][1] for name, at in chosen.items()):
             moved(chosen)
 
     scale = ", ".join(f"{colour} {place:.0%}" for place, colour in look.diverging)  # as the stops of a gradient

@@ -3,7 +3,7 @@
 import { cellAt, cells, GROUPS, placed, surroundings } from "./cells.js"
 import { Controls } from "./controls.js"
 import { make, Painter, vector } from "./dom.js"
-import { digits } from "./numbers.js"
+import { digits, percent } from "./numbers.js"
 import { mounted, Picture } from "./runtime.js"
 import { fill, write } from "./sentences.js"
 import { Wave } from "./wave.js"
@@ -234,7 +234,7 @@ function nextWords(words, { answer, hit }, token) {
       const bar = make("i")
       bar.style.width = `${Math.max(1, 100 * share)}%`
       const kind = n === 0 ? (word === dense[0][0] ? "top" : "top other") : word === dense[0][0] ? "was" : ""
-      const written = make("span", "share", `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`)
+      const written = make("span", "share", percent(share))
       return make("li", kind, make("span", "word", word), make("span", {}, bar), written)
     })
     return make("div", "list", make("h4", {}, title), make("ol", {}, ...rows))

@@ -31,6 +31,9 @@ export function digits(value) {
 export const significant = (value) => value > 1e5 ? "above 100,000" :
   value.toLocaleString("en", { maximumSignificantDigits: 3, minimumSignificantDigits: 3 })
 
+/** A probability as it is written. @param {number} p */
+export const percent = (p) => `${(100 * p).toFixed(p < 0.0995 ? 1 : 0)} %`
+
 /** Place of a ratio between 1/3 and 3 on a log scale, 0 to 1. @param {number} ratio */
 export const reach = (ratio) => clamp(share({ low: 1 / 3, high: 3, log: true }, ratio), 0, 1)
 

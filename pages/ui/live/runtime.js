@@ -2,7 +2,7 @@
 const SETTLE = 250 // ms without a further step before Python is told
 const PATIENCE = 3000 // ms in which an older answer of Python's does not move the picture back
 
-/** @typedef {Record<string, number>} State what the reader chose: a number for every name */
+/** @typedef {Record<string, any>} State what the reader chose: a number or a text for every name */
 /** @typedef {{state: State, colours: Record<string, any>, words: Record<string, string>, waiting: string}} Data */
 /** @typedef {{data: any, parentElement: ParentNode, setTriggerValue: (name: string, value: unknown) => void}} Mount */
 

@@ -1,0 +1,145 @@
+"""Break it while it talks: the prompt, the damage over time and the seed, held in the URL, and the picture's words."""
+
+import json
+from contextlib import suppress
+from functools import lru_cache
+from itertools import product
+from random import randrange
+
+import streamlit as st
+
+from core.ask.lab import Talk, check_layer
+from core.ask.perturbations import perturbation
+from core.base.errors import UserError, brief
+from core.base.escape import plain
+from core.base.spec import checked
+from core.show.figures.axes import Axis
+from pages.ui import live, serving, view
+from pages.ui.lab.question import KINDS, LAYERS, PROMPT
+
+COMPONENT = live.component("talk")
+HEADS = 9  # of the bundled model
+PARTS = {"": "whole layer", "attention": "attention", "mlp": "MLP"} | {f"head:{n}": f"head {n}" for n in range(HEADS)}
+PROMPTS = {
+    "Days of the week": "The days of the week are Monday, Tuesday,",
+    "A story": PROMPT,
+    "A recipe": "To make a good cup of tea, first",
+}
+USUAL = next(iter(PROMPTS.values()))
+OPENING = "8~16~gaussian:1,18~0~"  # damage, then none
+MOST, SHORT = 96, 48  # tokens; those of the opening
+SEEDS = range(1000)  # 0: the likeliest word at every step
+SAID = ("noise {}", "{} pruned", "left out")  # of `KINDS`
+WORDS = {
+    "dense": "Undamaged model",
+    "hurt": "Damaged model",
+    "idle": "Press Play: both models write on from your words.",
+    "same": "Both texts are the same so far. The damaged model gives the last word {p}.",
+    "differs": "The texts differ from token {first} on (◆). At token {n} the undamaged model would write “{twin}”; the "
+    "damaged model gives it {p}.",
+    "token": "Token {n}, “{hurt}”: the undamaged model would write “{twin}”; the damaged model gives it {p}.",
+    "waits": "Readers ahead of you: {waits}.",
+    "loading": "The model is loading, a few seconds. Then it writes.",
+    "lost": "The connection ended. Press Play to go on.",
+    "damage": "damage",
+    "play": "Play",
+    "pause": "Pause",
+    "heal": "Heal",
+    "again": "Damage",
+    "step": "Step",
+    "restart": "Restart",
+    "kind": "What is done",
+    "layer": "Layer",
+    "part": "Part",
+    "tokens": "Token of the damaged model’s text",
+    "from": "From here",
+}
+SHARES = [(0, "0 %"), (0.5, "50 %"), (1, "100 %")]
+LINE = Axis("Probability of the undamaged model’s word in the damaged model", 0, 1, SHARES)
+
+
+@lru_cache(maxsize=1)
+def damages() -> dict[str, dict[str, object]]:
+    """Every damage of the controls, as it is written -> as they hold it, and in words."""
+    found = {}
+    for (kind, row), (part, (name, about)) in product(enumerate(KINDS), enumerate(PARTS.items())):
+        for size, (stem, shown) in enumerate(row.stops.items()):
+            word = f"{stem}:{name}" if name else stem
+            said = f"layer {{layer}}{f', {about}' if name else ''}: {SAID[kind].format(shown)}"
+            strength = (size + 1) / len(row.stops)
+            with suppress(UserError):  # heads are not pruned
+                perturbation(word)
+                found[word] = {"kind": kind, "size": size, "part": part, "said": said, "strength": strength}
+    return found
+
+
+def read(text: str) -> str:
+    """Turns as a link holds them, `6~16~gaussian:0.3:mlp,24~0~`, each spelt in one way.
+
+    Raises:
+        UserError: what is none, or a layer or damage that the page does not offer.
+    """
+    try:
+        parts = [turn.split("~") for turn in text.split(",") if turn]
+        turns = [(int(start), int(layer), word) for start, layer, word in parts]
+    except ValueError:
+        raise UserError(f"{brief(text)} does not say what is damaged when: write TOKEN~LAYER~DAMAGE") from None
+    found = checked(Talk, prompt=USUAL, turns=turns).turns
+    for turn in found:
+        check_layer(turn.layer, LAYERS)
+        if turn.word and turn.word not in damages():
+            raise UserError(f"{brief(turn.word)} is no damage of this page: choose one in its controls")
+    return ",".join(f"{start}~{layer}~{word}" for start, layer, word in found)
+
+
+class Turns:
+    """All turns that can be read."""
+
+    def __contains__(self, text: object) -> bool:
+        try:
+            return isinstance(text, str) and read(text) == text
+        except UserError:
+            return False
+
+
+def show() -> None:
+    """Draw the prompt, the seed, and the picture that writes."""
+    st.header("Break it while it talks", anchor=False)
+    st.markdown("Two copies of one model write on from your words. Damage one of them while it writes, then heal it.")
+    prompt, seed = view.text("write", USUAL), view.whole("seed", 0, SEEDS)
+    st.text_input("Words to write on from", key="write")
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        for name, words in PROMPTS.items():
+            _set(name, write=words)
+        drawn = {0: "Likeliest word", seed or 1: f"Sampled, seed {seed or 1}"}
+        view.switch("Next word", drawn, "seed", label_visibility="collapsed")
+        _set(":material/casino:", seed=randrange(1, SEEDS.stop), help="Sample with another seed")
+    turns = view.text("turns", OPENING)
+    try:
+        turns = read(turns)
+    except UserError as error:
+        view.refuse(f"The link asks for turns that cannot be: {plain(error)}.")
+        turns = OPENING
+    linked = (prompt, seed, turns) != (USUAL, 0, OPENING)
+    data = {"fixed": _fixed(), "prompt": prompt, "seed": seed or None, "linked": linked}
+    live.draw(COMPONENT, "talk", data, {"turns": (turns, Turns())}, view.look(), st.session_state.update)
+
+
+def _set(label: str, help: str | None = None, **choice: object) -> None:
+    """A button that makes a choice."""
+    st.button(label, on_click=st.session_state.update, args=[choice], help=help)
+
+
+@lru_cache(maxsize=1)
+def _fixed() -> str:
+    return json.dumps({
+        "address": serving.talk_address(),
+        "damages": damages(),
+        "kinds": [live.plain(row) | {"stops": list(row.stops.values())} for row in KINDS],
+        "layers": LAYERS,
+        "parts": list(PARTS.values()),
+        "line": live.plain(LINE),
+        "most": MOST,
+        "short": SHORT,
+        "words": WORDS,
+    })  # fmt: skip

@@ -1,0 +1,158 @@
+"""Break it while it talks, in a real browser with the real model: writing, hurting, going back, pausing, a link."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from pages.ui.lab.talk import MOST, SHORT
+from tests.e2e.conftest import settle, wait_for_query
+
+Tab = Callable[..., Page]
+PATIENCE = 240_000  # ms for a model to be loaded and to write on a busy machine
+SHORTER = "write=A+bird+sang&turns=1~16~gaussian:1"
+pytestmark = pytest.mark.bundled
+# Moves a control and tells the ms until the first token that was written after that stands on the page.
+MOVE = """(control, value) => new Promise((done) => {
+    performance.clearMarks("token")
+    control.value = value
+    const began = performance.now()
+    control.dispatchEvent(new Event("input", { bubbles: true }))
+    const look = () => {
+        const [token] = performance.getEntriesByName("token")
+        if (token) requestAnimationFrame(() => done(performance.now() - began))
+        else setTimeout(look, 1)
+    }
+    look()
+})"""
+
+
+def opened(tab: Tab, address: str) -> tuple[Page, Locator]:
+    """The page, its part in sight."""
+    page = tab(address)
+    talk = page.locator(".talk")
+    talk.scroll_into_view_if_needed()
+    return page, talk
+
+
+def written(talk: Locator, tokens: int) -> None:
+    """Wait for so many tokens, the last ones."""
+    expect(talk).to_have_attribute("data-tokens", str(tokens), timeout=PATIENCE)
+    expect(talk).to_have_attribute("data-playing", "false")
+
+
+def texts(talk: Locator) -> list[str]:
+    """Both, with the prompt."""
+    return talk.locator(".text").all_inner_texts()
+
+
+def asked(page: Page) -> list[dict]:
+    """What the page asked the server to write."""
+    talks = [urlparse(url) for url in page.asked if "/talk/" in url]
+    return [json.loads(parse_qs(each.query)["asked"][0]) for each in talks]
+
+
+def pause(talk: Locator) -> int:
+    """Stop in mid-text; how many tokens stand there."""
+    talk.get_by_role("button", name="Pause").click()
+    expect(talk).to_have_attribute("data-playing", "false")
+    return int(talk.get_attribute("data-tokens"))
+
+
+def test_the_example_is_written_hurt_and_healed_and_says_what_is_seen(demo: str, tab: Tab) -> None:
+    page, talk = opened(tab, f"{demo}/lab")
+    written(talk, SHORT)
+    dense, hurt = texts(talk)
+    assert dense != hurt and dense.split()[:7] == hurt.split()[:7]
+    expect(talk.locator(".says")).to_contain_text("differ from token")
+    expect(talk.locator(".text .first")).to_have_count(2)
+    assert len(asked(page)) == 1
+    word = talk.locator(".hurt .odd").first
+    word.hover()
+    expect(talk.locator(".says")).to_contain_text("would write")
+    expect(talk.get_by_role("button", name="From here")).to_be_visible()
+
+
+def test_ones_own_prompt_is_hurt_while_it_is_written(demo: str, tab: Tab) -> None:
+    """What a move takes to be answered is printed; it is asked once the model stands, and the next token obeys it."""
+    page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
+    field = page.get_by_role("textbox", name="Words to write on from")
+    field.fill("Every evening the lighthouse keeper")
+    field.press("Enter")
+    expect(talk.locator(".hurt")).to_contain_text("lighthouse", timeout=PATIENCE)
+    page.wait_for_function("talk => Number(talk.dataset.tokens) > 3", arg=talk.element_handle(), timeout=PATIENCE)
+    times = [talk.locator(".size").evaluate(MOVE, value) for value in (2, 6, 3, 7)]
+    print(f"a move is answered in {[round(each) for each in times]} ms at load {os.getloadavg()[0]:.1f}")
+    at = pause(talk)
+    turns = asked(page)[-1]["turns"]
+    assert [word for _, _, word in turns][-4:] == ["gaussian:0.1", "gaussian:0.7", "gaussian:0.2", "gaussian:1"]
+    starts = [start for start, _, _ in turns]
+    assert starts == sorted(set(starts)) and starts[-1] < at
+    wait_for_query(page, write="Every evening the lighthouse keeper")
+    assert query_turns(page) == turns
+
+
+def query_turns(page: Page) -> list[list]:
+    """What the URL says was done when."""
+    page.wait_for_url(lambda url: "turns" in parse_qs(urlparse(url).query))
+    settle(page)
+    said = parse_qs(urlparse(page.url).query)["turns"][0]
+    return [[int(start), int(layer), word] for start, layer, word in (each.split("~") for each in said.split(","))]
+
+
+def test_a_paused_text_asks_for_nothing_and_goes_on_step_by_step(demo: str, tab: Tab) -> None:
+    page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
+    page.wait_for_function("talk => Number(talk.dataset.tokens) > 1", arg=talk.element_handle(), timeout=PATIENCE)
+    at, before = pause(talk), len(asked(page))
+    talk.locator(".layer").press("ArrowRight")
+    wait_for_query(page, turns=f"1~16~gaussian:1,{at}~17~gaussian:1")
+    assert len(asked(page)) == before and talk.get_attribute("data-tokens") == str(at)
+    talk.get_by_role("button", name="Step").click()
+    written(talk, at + 1)
+    assert len(asked(page)) == before + 1
+
+
+def test_a_text_is_written_anew_from_a_token_and_a_link_shows_it_to_somebody_else(
+    demo: str, tab: Tab, chromium: Browser
+) -> None:
+    page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
+    written(talk, MOST)
+    first = texts(talk)
+    talk.locator(".hurt span").nth(5).click()  # its fifth token
+    written(talk, MOST)
+    assert texts(talk) == first, "the same damage gives the same text"
+    talk.locator(".map i").nth(12 * 20 + 2).click()  # at the end: from where the damage began
+    written(talk, MOST)
+    talk.locator(".hurt span").nth(5).click()
+    talk.get_by_role("button", name="Heal").click()
+    written(talk, MOST)
+    assert texts(talk)[0] == first[0] and texts(talk)[1] != first[1]
+    assert query_turns(page)[-1][2] == ""
+    context = chromium.new_context(viewport={"width": 1280, "height": 700})
+    try:
+        other = context.new_page()
+        other.goto(page.url)
+        again = other.locator(".talk")
+        written(again, MOST)
+        assert texts(again) == texts(talk)
+        expect(again.locator(".text").first).to_be_in_viewport()
+    finally:
+        context.close()
+
+
+def test_who_leaves_the_page_lets_the_stream_go(demo: str, tab: Tab) -> None:
+    page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
+    page.wait_for_function("talk => Number(talk.dataset.tokens) > 1", arg=talk.element_handle(), timeout=PATIENCE)
+    with page.expect_event("requestfailed", lambda request: "/talk/" in request.url, timeout=PATIENCE):
+        page.get_by_role("link", name="Glossary").click()
+
+
+def test_a_prompt_that_cannot_be_is_refused_where_the_text_would_stand(demo: str, tab: Tab) -> None:
+    _, talk = opened(tab, f"{demo}/lab?write={'bird+' * 70}")
+    expect(talk.locator(".says")).to_contain_text("70 tokens", timeout=PATIENCE)
+    expect(talk).to_have_attribute("data-playing", "false")

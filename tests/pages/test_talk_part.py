@@ -1,0 +1,86 @@
+"""Lab, break it while it talks: what the picture is given, a link to it, and what the browser may tell."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.base.errors import UserError
+from core.show.figures import LIGHT
+from pages.ui import live, serving, view
+from pages.ui.lab import talk
+from pages.ui.lab.question import LAYERS
+from tests.fake_warm import Warm
+from tests.pages.opening import opened_at, pictures
+
+
+def given(app: AppTest) -> dict:
+    """What the picture was given, the words of all readers among it."""
+    found = [json.loads(each.proto.json) for each in pictures(app)]
+    own = next(each for each in found if "prompt" in each)
+    return json.loads(own["fixed"]) | own
+
+
+def test_the_page_opens_with_an_example_that_no_link_asks_for(model: Warm) -> None:
+    data = given(opened_at("lab"))
+    assert (data["prompt"], data["seed"], data["state"]) == (talk.USUAL, None, {"turns": talk.OPENING})
+    assert data["address"] == serving.talk_address() and not data["linked"]
+    assert talk.read(talk.OPENING) == talk.OPENING
+    assert not model.texts, "nothing is written before the browser asks"
+
+
+def test_a_link_carries_the_prompt_the_damage_over_time_and_the_seed(model: Warm) -> None:
+    turns = "0~3~residual:wanda:0.7:mlp,12~0~"
+    app = opened_at("lab", write="A red door", turns=turns, seed="7")
+    data = given(app)
+    assert (data["prompt"], data["seed"], data["state"]["turns"], data["linked"]) == ("A red door", 7, turns, True)
+    app.session_state["seed"] = 0
+    assert given(app.run())["seed"] is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["x", "1~2", "0~30~skip", "0~1~gaussian:7", "0~1~residual:wanda:0.5:head:1", "4~1~skip,2~1~skip", "200~1~skip"],
+)
+def test_turns_that_cannot_be_are_said_and_the_example_stands(model: Warm, wrong: str) -> None:
+    app = opened_at("lab", turns=wrong)
+    assert "turns" in app.warning[0].value
+    assert given(app)["state"]["turns"] == talk.OPENING
+
+
+def test_turns_are_spelt_in_one_way() -> None:
+    assert talk.read("00~016~gaussian:0.30,,") == "0~16~gaussian:0.3"
+    assert talk.read("") == ""
+    for word in talk.damages():
+        assert talk.read(f"0~1~{word}") == f"0~1~{word}"
+    with pytest.raises(UserError, match=f"layers 0 to {LAYERS - 1}"):
+        talk.read("0~99~skip")
+
+
+def test_an_example_is_one_press_away(model: Warm) -> None:
+    app = opened_at("lab", seed="7")
+    [button] = [each for each in app.button if each.label == "A recipe"]
+    data = given(button.click().run())
+    assert data["prompt"] == talk.PROMPTS["A recipe"] and data["seed"] == 7
+
+
+def test_what_the_browser_tells_is_kept_and_nonsense_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: dict[str, Callable[[], None]] = {}
+    told: list[dict] = []
+    monkeypatch.setattr(live.st, "session_state", {"view": view.View({}, {}, {})})
+    choices = {"turns": (talk.OPENING, talk.Turns())}
+    live.draw(lambda **given: events.update(given), "talk", {}, choices, LIGHT, told.append)
+    for moved in ({"turns": "3~4~skip"}, {"turns": ""}, {"turns": "3~4~ski"}, {"turns": 3}, {"turns": None}, {}):
+        monkeypatch.setattr(live.st, "session_state", {"talk": type("Told", (), {"moved": moved})})
+        events["on_moved_change"]()
+    assert told == [{"turns": "3~4~skip"}, {"turns": ""}]
+
+
+def test_the_picture_has_every_word_that_it_writes_and_no_other() -> None:
+    written = b"".join(serving.MODULES[name] for name in ("talk.js", "talking.js")).decode()
+    found = set(re.findall(r"words\.(\w+)", written)) | {"dense", "hurt"}  # over the texts, by their side
+    assert found == set(talk.WORDS)
