@@ -84,7 +84,14 @@ demo: setup
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \
 		--length 128 --bos every --removal $(foreach each,0.3 0.5 0.6 0.7 0.8 0.9,--perturb residual:wanda:$(each)) \
 		--cache cache/demo
+	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \
+		--length 128 --bos every --removal --perturb residual:wanda:0.7 \
+		$(foreach each,0.01 0.01@all 0.3 0.3@all,--perturb gaussian:$(each)) --cache cache/demo
+	$(PY) -m tests.bench.self_repair data/gemma-3-270m-q4_k_m.gguf
 	$(PY) -m tests.bench.quantised data/checkpoints
+	$(PY) -m tests.bench.quantised data/checkpoints data/gemma-3-270m-q4_k_m.gguf Q4_0
+	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --bos every \
+		--perturb checkpoint:data/checkpoints/gemma-3-270m.Q4_0.gguf --cache cache/demo
 	$(PY) -m core prune --allocation uniform:0.5 --sequences 8 --windows 8 --length 256 \
 		--export data/checkpoints/wanda-50
 	for other in Q8_0.gguf Q4_0.gguf Q2_K.gguf; do \

@@ -11,6 +11,7 @@ from core.plan.gains import gains_of
 from core.show import figures, words
 from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS
 from core.show.figures.style import InView
+from core.show.report import claims
 from core.show.words import findings
 from core.store.profiles import Profile
 from pages.ui import form, frame, glossary, subject, view
@@ -89,3 +90,4 @@ st.segmented_control(
     "What to look at", groups, key="group", required=True, label_visibility="collapsed", width="stretch"
 )
 sections.show(group, asked, prefix, partial(sections.compare_with, name))
+frame.link("evidence.py", f"{claims.TITLE} Claims about these numbers, tested", {"question": claims.PAPER})

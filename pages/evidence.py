@@ -4,8 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from core.base.errors import UserError
+from core.base.escape import plain
 from core.base.formats import per_cent
-from core.show.report import questions
+from core.results.claims import FAILS, HOLDS
+from core.show.report import claims, questions
 from core.show.report.benches import BENCHES, Bench
 from pages.ui import form, frame, studies, view
 
@@ -14,8 +16,29 @@ st.caption(
     "Of the bundled model, unless the question says otherwise. Changes are paired over windows; brackets are 95 % "
     "intervals, over calibration seeds where there are three or more. An interval that holds 0 decides nothing."
 )
-TITLES = {name: each.title for name, each in (questions.QUESTIONS | BENCHES).items()}
-name = form.choice("Question", TITLES, "question", next(iter(TITLES)))
+TITLES = {claims.PAPER: claims.TITLE} | {name: each.title for name, each in (questions.QUESTIONS | BENCHES).items()}
+HUES = {HOLDS: "green", FAILS: "orange"}
+name = form.choice("Question", TITLES, "question", claims.PAPER)
+
+
+def show_claims() -> None:
+    """Which claims of the literature hold for which model, what surprised, and each claim with what it rests on."""
+    st.header(claims.TITLE, anchor=False)
+    rows = [["Claim", *claims.PROFILES], ["---"] * (1 + len(claims.PROFILES))]
+    for claim in claims.CLAIMS.values():
+        badges = (f":{HUES.get(word, 'gray')}-badge[{word}]" for word in claim.verdicts)
+        rows.append([claim.title, *badges])
+    st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
+    st.markdown("**What surprised us**")
+    frame.bullets(map(claims.told, claims.SURPRISES))
+    st.caption(claims.RULE)
+    for key, claim in claims.CLAIMS.items():
+        frame.show(claim.chart(view.look()), "evidence", f"claim-{key}")
+        st.caption(plain(f"{claim.about} Said by {claim.source}."))
+        with st.expander("Measured on, and the lines that measure it again"):
+            for each in filter(None, claims.answers(claim).values()):
+                st.caption(plain(each.protocol))
+                frame.command(each.command)
 
 
 def show_bench(bench: Bench) -> str:
@@ -46,6 +69,9 @@ def show_answer(answer: questions.Answer) -> str:
 
 
 try:
+    if name == claims.PAPER:
+        show_claims()
+        view.end()
     bench = BENCHES.get(name)
     command = show_bench(bench) if bench else show_answer(questions.answer(name))
     st.caption("This line measures it again; what is committed is not measured twice.")

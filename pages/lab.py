@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.base.errors import UserError
 from core.show.lessons import sentence
+from core.show.report import claims
 from core.store.cache import Store
 from pages.ui import frame, view, watch
 from pages.ui.lab import answers, question, talk
@@ -24,6 +25,7 @@ def link_to_absorption(asked: question.Asked) -> None:
         entry, layer = Store().demo(), str(asked.state.layer)
         known = {"perturbation": asked.word} if asked.word in entry.spec.names else {}
         watch.open_profile(entry.key, f"Layer {layer} on Absorption, measured on many sentences", layer=layer, **known)
+        frame.link("evidence.py", claims.told(claims.LINK), {"question": claims.PAPER})
 
 
 st.title("What does the network do with damage?", anchor=False)

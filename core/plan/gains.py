@@ -87,16 +87,21 @@ def verdicts_of(logs: Array, corrected: bool = True) -> tuple[str | None, ...]:
     layers, n = logs.shape
     if n < FEWEST_SEQUENCES:
         return (*[f"undecided (n = {n})"] * (layers - 1), None)
-    found = ["undecided"] * (layers - 1)
-    mean = logs[:-1].mean(1)
-    error = np.maximum(logs[:-1].std(1, ddof=1) / math.sqrt(n), 1e-300)
-    beyond = (np.abs(mean) - BAND) / error  # how far outside the +-5% band, in standard errors
+    return (*tested(logs[:-1], corrected=corrected), None)
+
+
+def tested(logs: Array, band: float = BAND, corrected: bool = True) -> list[str]:
+    """As `verdicts_of`, of every row, however few its samples: (rows, samples), at least two."""
+    found = ["undecided"] * len(logs)
+    n, mean = logs.shape[1], logs.mean(1)
+    error = np.maximum(logs.std(1, ddof=1) / math.sqrt(n), 1e-300)
+    beyond = (np.abs(mean) - band) / error  # how far outside the band, in standard errors
     p = np.nan_to_num(2 * stdtr(n - 1, -beyond), nan=1.0)
-    for rank, layer in enumerate(np.argsort(p, kind="stable")):
-        if p[layer] > (1 - CONFIDENCE) / (len(p) - rank if corrected else 1):
+    for rank, row in enumerate(np.argsort(p, kind="stable")):
+        if p[row] > (1 - CONFIDENCE) / (len(p) - rank if corrected else 1):
             break
-        found[layer] = "amplifies" if mean[layer] > 0 else "absorbs"
-    return (*found, None)
+        found[row] = "amplifies" if mean[row] > 0 else "absorbs"
+    return found
 
 
 def finite(logs: Array) -> Array:

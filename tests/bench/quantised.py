@@ -1,7 +1,8 @@
-"""Write quantisations of the bundled model: `python -m tests.bench.quantised FOLDER`, a `.gguf` file for each type.
+"""Write quantisations of a model: `python -m tests.bench.quantised FOLDER [FILE [TYPE ...]]`, a `.gguf` file each.
 
-The matrices of the layers are quantised anew from the bundled file's values; all else is copied. Blocks of Q2_K have
-256 weights of one row: a matrix whose rows they do not divide, as all but `mlp.down_proj` here, becomes Q4_0 there.
+Of the bundled model unless a file is named. The matrices of the layers are quantised anew from its values; all else is
+copied. Blocks of Q2_K have 256 weights of one row: a matrix whose rows they do not divide, as all but `mlp.down_proj`
+of the bundled one, becomes Q4_0 there.
 """
 
 from __future__ import annotations
@@ -12,22 +13,26 @@ from pathlib import Path
 import numpy as np
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter, quants
 
+from core.base.profile_names import FILE
 from core.models.sources import bundled
 
 TYPES = ("Q8_0", "Q4_0", "Q2_K")
 OWN = ("GGUF.", "general.architecture")  # what the writer says itself
 
 
-def main(folder: Path) -> None:
+def main(folder: str, source: str = "", *types: str) -> None:
     """One file per type."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in TYPES:
-        print(write(folder / f"SmolLM2-135M-Instruct.{name}.gguf", GGMLQuantizationType[name]), flush=True)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    file = Path(source) if source else bundled()
+    model = FILE.sub("", file.name)
+    for name in types or TYPES:
+        path = Path(folder) / f"{model}.{name}.gguf"
+        print(write(path, GGMLQuantizationType[name], file), flush=True)
 
 
-def write(path: Path, kind: GGMLQuantizationType) -> Path:
-    """The bundled model with the layers' matrices of one type."""
-    reader = GGUFReader(bundled())
+def write(path: Path, kind: GGMLQuantizationType, source: Path | None = None) -> Path:
+    """A model, by default the bundled one, with the layers' matrices of one type."""
+    reader = GGUFReader(source or bundled())
     writer = GGUFWriter(path, reader.fields["general.architecture"].contents())
     for name, field in reader.fields.items():
         if not name.startswith(OWN):
@@ -73,4 +78,4 @@ def q2_k(values: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*sys.argv[1:])

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.show.report import questions
+from core.show.report import claims, questions
 from core.show.report.benches import BENCHES
-from tests.pages.opening import badges, shell
+from tests.pages.opening import badges, opened_at, shell
 
 
 @pytest.mark.parametrize("name", [*questions.QUESTIONS, *BENCHES])
@@ -25,6 +25,41 @@ def test_a_question_is_answered_by_its_link(name: str, tmp_path: Path, monkeypat
     assert [each.value for each in app.code] == [asked.command]
     assert len(app.get("plotly_chart")) == 1 and app.dataframe
     assert len(app.metric) == len(badges(app)) == (name in questions.QUESTIONS)
+
+
+def test_the_page_opens_with_the_verdicts_on_claims_of_the_literature(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From what is committed alone: a row for each claim, what surprised, a chart and its commands below."""
+    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
+    app = shell().run()
+    app.switch_page("evidence.py").run()
+    assert [each.value for each in app.header] == [claims.TITLE, *(each.title for each in claims.CLAIMS.values())]
+    overview = app.markdown[0].value
+    assert all(f"{word}]" in overview for each in claims.CLAIMS.values() for word in each.verdicts)
+    assert len(app.get("plotly_chart")) == len(claims.CLAIMS)
+    commands = [each.value for each in app.code]
+    measured = [each for claim in claims.CLAIMS.values() for each in claims.answers(claim).values() if each]
+    assert commands == [each.command for each in measured] and len(measured) == 11
+    text = " ".join(each.value for each in app.markdown)
+    assert all(claims.told(each).partition("[")[0] in text for each in claims.SURPRISES)
+
+
+@pytest.mark.parametrize("page", ["lab", "absorption"])
+def test_the_claims_are_linked(page: str) -> None:
+    app = opened_at(page)
+    assert any(each.label.startswith(claims.TITLE) for each in app.get("page_link"))
+
+
+def test_what_surprises_is_so() -> None:
+    """The sentences beside the numbers say what the committed numbers say."""
+    found = {key: claims.answers(each) for key, each in claims.CLAIMS.items()}
+    repaired = [each.tested.rows["later layers"] for each in found["repair"].values()]
+    assert repaired[0].low > repaired[1].high > 0
+    ours, theirs = (each.tested.rows["mean layer"] for each in found["small"].values())
+    assert ours.high < 1 < theirs.low
+    smol = found["suffering"]["SmolLM2"].tested, found["sparing"]["SmolLM2"].tested
+    assert [each.verdict for each in smol] == ["holds", "does not hold"]
 
 
 def test_the_table_of_a_question_has_an_interval_and_its_csv_every_number() -> None:

@@ -17,7 +17,7 @@ from core.show.figures.axes import ratio_axis, row_axis
 from core.show.figures.labels import labels, margin
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import BOTTOM, Chart, layout, whiskers
-from core.show.words import verdicts
+from core.show.words import claims, verdicts
 from core.store.results import Array
 
 PAPER_PERPLEXITY, PAPER_ACCURACY = -7.13, 1.02
@@ -80,6 +80,27 @@ def changes(
     table = pd.DataFrame(cells, columns=["setting", "change, %", "low", "high", "windows or seeds"])
     title = title or f"Change of perplexity against {against}"
     return Chart("changes", title, figure, verdicts.counted(rows.values(), "setting", against), table)
+
+
+def measured(rows: Mapping[str, Interval], unit: str, title: str, finding: str, look: Palette = LIGHT) -> Chart:
+    """A number with its interval in each row.
+
+    Args:
+        unit: one of `core.show.words.claims`; factors stand on a log scale around 1, all else around 0.
+    """
+    ends = np.array([row[:3] for row in rows.values()])
+    texts = [claims.value(row, unit) for row in rows.values()]
+    factors = unit == claims.FACTOR
+    low, high = min(0.0, ends.min()), max(0.0, ends.max())
+    axis = (
+        ratio_axis("factor (log scale)", ends).drawn if factors else {"title": unit, "range": [low - 0.05, high + 0.05]}
+    )
+    figure = dots("measured", [*rows], ends, texts, [look.ink] * len(rows), look, axis)
+    figure.add_vline(x=1 if factors else 0, line={"color": look.guide, "width": 1.5})
+    table = pd.DataFrame(
+        [(name, *row) for name, row in rows.items()], columns=["what", unit, "95% low", "95% high", "n"]
+    )
+    return Chart("measured", title, figure, finding, table)
 
 
 def bench(table: pd.DataFrame, column: str, title: str, look: Palette = LIGHT) -> Chart:

@@ -1,0 +1,190 @@
+"""Claims of the literature, each tested on both committed model families: the first section of Evidence."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import pandas as pd
+
+from core.results import claims
+from core.results.claims import Outcome
+from core.show import words
+from core.show.figures import evaluation
+from core.show.figures.palette import LIGHT, Palette
+from core.show.figures.style import Chart
+from core.show.report import questions, remake
+from core.show.report.benches import bench_file
+from core.show.words.claims import FACTOR, NOT_MEASURED, RANK, SHARE, numbers, sentence
+from core.store import profiles
+from core.store.cache import HOME, Store
+from core.store.profiles import Profile
+
+PROFILES = {"SmolLM2": "6e78df68bb8ecfc5", "Gemma 3": "40a79e32dca501bb"}
+QUANTISED = {"SmolLM2": "47bb54f6056b1cca", "Gemma 3": "022c9feba4ce445a"}  # beside 4 bits (Q4_0)
+REPAIR = "self_repair"  # a bench
+PAPER = "paper"  # as a link names the section
+TITLE = "Does the paper hold?"
+RULE = (
+    "A claim holds where every number behind it lies on the claimed side for certain, and does not hold where any lies "
+    "on the other side for certain (95 % intervals over sequences, Holm's correction). All else is not decided."
+)
+
+
+class Measured(NamedTuple):
+    """A claim tested on a model, what that rests on, and the line that measures it again."""
+
+    tested: Outcome
+    protocol: str
+    command: str
+
+
+class Claim(NamedTuple):
+    """What is said, by whom, and how it is tested here."""
+
+    title: str
+    source: str
+    about: str
+    says: str  # its numbers in a sentence, by the names of rows
+    unit: str
+    test: Callable[[str], Measured | None]  # of a model; None where it was not measured
+
+    @property
+    def verdicts(self) -> list[str]:
+        """A word for each model."""
+        return [each.tested.verdict if each else NOT_MEASURED for each in answers(self).values()]
+
+    @property
+    def sentences(self) -> list[str]:
+        """A verdict with its numbers for each model."""
+        return [sentence(model, each and each.tested, self.says, self.unit) for model, each in answers(self).items()]
+
+    def chart(self, look: Palette = LIGHT) -> Chart:
+        """Every number of both models with its interval."""
+        found = {model: each.tested.rows for model, each in answers(self).items() if each}
+        rows = {f"{model}, {name}": row for model, each in found.items() for name, row in each.items()}
+        return evaluation.measured(rows, self.unit, self.title, " ".join(self.sentences), look)
+
+
+@cache
+def answers(claim: Claim) -> dict[str, Measured | None]:
+    """Model -> what was measured of it."""
+    return {model: claim.test(model) for model in PROFILES}
+
+
+@cache
+def _load(key: str) -> Profile:
+    store = Store(HOME / "demo")
+    return profiles.load(store, store.profile(key))
+
+
+def _of_profile(test: Callable[[Profile], Outcome], keys: dict[str, str] = PROFILES) -> Callable[[str], Measured | None]:
+    def measured(model: str) -> Measured | None:
+        if model not in keys:
+            return None
+        found = _load(keys[model])
+        protocol = f"{words.named(found)}, profile {found.entry.key[:6]}"
+        return Measured(test(found), protocol, remake.profile(found.entry)[0][1])
+
+    return measured
+
+
+def _repair(model: str) -> Measured:
+    table = pd.read_csv(bench_file(REPAIR))
+    rows = table[table["model"] == model]
+    return Measured(claims.repair(rows), f"{model} · demo text {len(rows)} × 64", "python -m tests.bench.self_repair")
+
+
+def _protecting(model: str) -> Measured | None:
+    folder = "controlled"
+    found = questions.committed().get(folder)
+    if found is None or found.spec.model.weights != _load(PROFILES[model]).spec.model.weights:
+        return None
+    return Measured(claims.protecting(found), questions.PROTOCOLS[folder], f"make studies OF={folder}")
+
+
+SEED = "the seed paper, arXiv 2606.15161"
+CLAIMS = {
+    "order": Claim(
+        "Early layers amplify damage, later layers absorb it",
+        SEED,
+        "Gain of the first third of the layers and of the rest, for noise of size 0.3 and for Wanda's damage at 70 %.",
+        "in the first third of the layers the gain is {noise, first third} for noise and {pruning, first third} for "
+        "pruning damage, in later layers {noise, later layers} and {pruning, later layers}",
+        FACTOR,
+        _of_profile(claims.order),
+    ),
+    "small": Claim(
+        "Every layer amplifies small perturbations",
+        SEED,
+        "Gain of every layer for noise of size 0.01 that spares the first token.",
+        "{layers} ({mean layer} in the mean); with noise on the first token too, {layers, first token too} ("
+        "{first token too})",
+        FACTOR,
+        _of_profile(claims.small),
+    ),
+    "growth": Claim(
+        "Error grows through the layers",
+        "quantisation work such as QEP, arXiv 2504.09629",
+        "All layers in 4 bits (Q4_0): drift at the last layer ÷ drift at the first. Beside it one layer in 4 bits "
+        "alone: drift at the last layer ÷ drift where it arises, which the verdict leaves out.",
+        "with all layers in 4 bits the drift grows {all layers} from the first layer to the last; the error of one "
+        "layer alone ends at {one layer alone}",
+        FACTOR,
+        _of_profile(claims.growth, QUANTISED),
+    ),
+    "repair": Claim(
+        "The final norm makes up 30 % of a lost head",
+        "arXiv 2402.15390, which says up to 30 % of a head's direct effect",
+        "One head at a time takes its output from another sequence. Share of its direct effect on the right next token "
+        "that the final norm's new scale, and the later layers, give back.",
+        "the norm gives back {final norm} of the direct effect, later layers {later layers}",
+        SHARE,
+        _repair,
+    ),
+    "suffering": Claim(
+        "Layers that amplify suffer more from pruning",
+        "what the seed paper's correction rests on",
+        "Rank correlation, over the layers, of gain and of the harm of pruning that layer alone (Wanda, 70 %; KL). The "
+        "verdict is of noise's gain.",
+        "harm and the gain of noise have a rank correlation of {gain of noise}, harm and the gain of its own damage "
+        "{gain of its own damage}",
+        RANK,
+        _of_profile(claims.suffering),
+    ),
+    "sparing": Claim(
+        "Sparing layers that amplify lowers perplexity",
+        "the seed paper's correction, as we rebuilt it",
+        "Perplexity with the correction ÷ without it at 70 % zeros, over calibration seeds. The verdict is of "
+        "the mean.",
+        "with the correction the perplexity is {mean} that without it",
+        FACTOR,
+        _protecting,
+    ),
+}
+
+
+# --- what surprised ------------------------------------------------------------------------------------------------
+
+SURPRISES = (  # of each claim by its key, a model's numbers by the names of their rows
+    "Noise of 1 % of the stream meets opposite answers: in SmolLM2 {small[SmolLM2][layers]} (gain "
+    "{small[SmolLM2][mean layer]} in the mean), in Gemma 3 {small[Gemma 3][layers]} ({small[Gemma 3][mean layer]}).",
+    "Layers that amplify suffer more from pruning in SmolLM2 (rank correlation {suffering[SmolLM2][gain of noise]}), "
+    "yet sparing them makes perplexity {sparing[SmolLM2][mean]} as high.",
+    "When a head is lost, later layers give back {repair[SmolLM2][later layers]} of its direct effect in SmolLM2, "
+    "{repair[Gemma 3][later layers]} in Gemma 3; the final norm {repair[SmolLM2][final norm]} and "
+    "{repair[Gemma 3][final norm]}.",
+)
+LINK = "Does the paper hold? Noise of 1 %: here {small[SmolLM2][layers]}; in Gemma 3 {small[Gemma 3][layers]}"
+
+
+class _Numbers(dict):
+    """Numbers of the claims that are asked for, and of no others."""
+
+    def __missing__(self, key: str) -> dict[str, dict[str, str]]:
+        claim = CLAIMS[key]
+        return {model: numbers(each.tested, claim.unit) for model, each in answers(claim).items() if each}
+
+
+def told(says: str) -> str:
+    """A sentence with its numbers in place of their names."""
+    return says.format_map(_Numbers())

@@ -1,0 +1,35 @@
+"""Claims of the literature, tested: a verdict with its numbers for each model."""
+
+from core.base.formats import capital, gain, ratio
+from core.results.claims import Outcome
+from core.results.comparison import Interval, said
+from core.show.words import findings
+
+NOT_MEASURED = "not measured"
+FACTOR, RANK, SHARE = "factor", "rank correlation", "share"
+
+
+def value(found: Interval, unit: str) -> str:
+    """A number with its interval: `0.67× [0.65, 0.70]`, `0.28 [0.13, 0.42]`, `60 % [55, 65]`."""
+    if unit == SHARE:
+        return said(Interval(*(100 * each for each in found[:3]), found.n), "")
+    alone = gain(found.value) if unit == FACTOR else f"{found.value:.2f}"
+    return f"{alone} [{ratio(found.low)}, {ratio(found.high)}]"
+
+
+def numbers(found: Outcome, unit: str) -> dict[str, str]:
+    """Its numbers by the names of their rows, and how many layers amplify: `layers`, and with the first token too."""
+    counted = zip(("layers", "layers, first token too"), map(findings.headline, found.gains), strict=False)
+    return {name: value(each, unit) for name, each in found.rows.items()} | dict(counted)
+
+
+def sentence(model: str, found: Outcome | None, says: str, unit: str) -> str:
+    """What was measured on a model, its verdict first.
+
+    Args:
+        says: a sentence with names of `numbers` in braces.
+    """
+    if found is None:
+        return f"{model}: {NOT_MEASURED}."
+    [n] = {each.n for each in found.rows.values()}
+    return f"{model}: {found.verdict}. {capital(says.format_map(numbers(found, unit)))} (n = {n})."
