@@ -156,7 +156,7 @@ BENCHES = {
     "checkpoints": Bench(
         "Where did a compressed checkpoint go wrong?",
         "The bundled model beside three quantisations and its own export pruned by Wanda to 50 %, on 8 windows of 64 "
-        "tokens of the demo text; Gemma 3 270M beside one of its own. In the Q2_K file only mlp.down_proj has two bits.",
+        "tokens of the demo text; Gemma 3 beside one of its own. In the Q2_K file only mlp.down_proj has two bits.",
         "make demo",
         "KL of the whole, nats",
         _checkpoints,

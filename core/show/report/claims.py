@@ -38,6 +38,9 @@ class Measured(NamedTuple):
     command: str
 
 
+Test = Callable[[str], Measured | None]  # of a model; None where it was not measured
+
+
 class Claim(NamedTuple):
     """What is said, by whom, and how it is tested here."""
 
@@ -46,7 +49,7 @@ class Claim(NamedTuple):
     about: str
     says: str  # its numbers in a sentence, by the names of rows
     unit: str
-    test: Callable[[str], Measured | None]  # of a model; None where it was not measured
+    test: Test
 
     @property
     def verdicts(self) -> list[str]:
@@ -77,7 +80,7 @@ def _load(key: str) -> Profile:
     return profiles.load(store, store.profile(key))
 
 
-def _of_profile(test: Callable[[Profile], Outcome], keys: dict[str, str] = PROFILES) -> Callable[[str], Measured | None]:
+def _of_profile(test: Callable[[Profile], Outcome], keys: dict[str, str] = PROFILES) -> Test:
     def measured(model: str) -> Measured | None:
         if model not in keys:
             return None
