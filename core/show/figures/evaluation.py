@@ -17,7 +17,7 @@ from core.show.figures.axes import ratio_axis, row_axis
 from core.show.figures.labels import labels, margin
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import BOTTOM, Chart, layout, whiskers
-from core.show.words import claims, verdicts
+from core.show.words import literature, verdicts
 from core.store.results import Array
 
 PAPER_PERPLEXITY, PAPER_ACCURACY = -7.13, 1.02
@@ -86,11 +86,11 @@ def measured(rows: Mapping[str, Interval], unit: str, title: str, finding: str, 
     """A number with its interval in each row.
 
     Args:
-        unit: one of `core.show.words.claims`; factors stand on a log scale around 1, all else around 0.
+        unit: one of `core.show.words.literature`; factors stand on a log scale around 1, all else around 0.
     """
     ends = np.array([row[:3] for row in rows.values()])
-    texts = [claims.value(row, unit) for row in rows.values()]
-    factors = unit == claims.FACTOR
+    texts = [literature.value(row, unit) for row in rows.values()]
+    factors = unit == literature.FACTOR
     low, high = min(0.0, ends.min()), max(0.0, ends.max())
     axis = (
         ratio_axis("factor (log scale)", ends).drawn if factors else {"title": unit, "range": [low - 0.05, high + 0.05]}

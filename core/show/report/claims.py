@@ -14,7 +14,7 @@ from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart
 from core.show.report import questions, remake
 from core.show.report.benches import bench_file
-from core.show.words.claims import FACTOR, NOT_MEASURED, RANK, SHARE, numbers, sentence
+from core.show.words.literature import FACTOR, NOT_MEASURED, RANK, SHARE, numbers, sentence
 from core.store import profiles
 from core.store.cache import HOME, Store
 from core.store.profiles import Profile
