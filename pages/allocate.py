@@ -22,11 +22,20 @@ except UserError as error:
 groups = studies.groups(profile)
 protocols = tuple(groups.values())
 left, right = st.columns([5, 3], gap="large")  # the chart first, on a phone too
+shown = wrong = measured = None
 with right:
     upper = st.container()
     treatment, request = settings.treatment(), settings.read(profile)
-    by_hand = settings.by_hand(request)
     found, refusal = studies.anchors_of(protocols, profile, treatment, request.base.per_linear)
+with left:
+    by_hand = settings.by_hand()
+    try:
+        shown = spread.in_view(request, by_hand, profile)
+    except UserError as error:
+        wrong = error
+if found and shown:
+    found, measured = studies.besides(found, shown.request)
+with right:
     with upper:
         if found:
             targets.show(request, found)
@@ -37,13 +46,11 @@ with right:
     glossary.words(TERMS)
 
 with left:
-    try:
-        shown = spread.in_view(request, by_hand, profile)
-    except UserError as error:
+    if wrong:
         best_known.follow(request, profile)
-        frame.error(error)
+        frame.error(wrong)
         view.end()
-    spread.draw(request, by_hand, shown, profile, found)
+    spread.draw(request, by_hand, shown, profile, found, measured)
     if refusal:
         actions.evaluate_anchors(refusal, treatment, profile)
     best_known.card(groups, request.target, treatment.pruner, "allocate.py")

@@ -15,9 +15,11 @@ from core.ask.measurements import Measurement, ProfileSpec, measurements, method
 from core.ask.perturbations import PRESETS
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import Point, StudyRequest, StudySpec, TaskSpec
-from core.kinds import Perturbation, ResidualLinear
+from core.kinds import Manual, Perturbation, ResidualLinear
 from core.kinds.owl import OUTLIER_THRESHOLDS
+from core.plan.spread import allocate
 from core.store.cache import Store
+from core.store.profiles import Profile
 from core.store.results import (
     Activation,
     Array,
@@ -245,6 +247,18 @@ def _point(profile: ProfileSpec, setting: Setting | None, layers: int) -> Point:
         calibration=drawn if setting.treatment.reads_text else None,
     )
     return Point(setting=setting, pruned=pruned)
+
+
+def as_allocated(spec: StudySpec, profile: Profile) -> StudySpec:
+    """The same study with each allocation as it is with a profile, instead of an invented one."""
+
+    def exact(point: Point) -> Point:
+        if point.setting is None:
+            return point
+        numbers = Manual(sparsity=allocate(point.setting.allocation, profile).exact.tolist()).sparsity
+        return point.model_copy(update={"pruned": point.pruned.model_copy(update={"sparsity": numbers})})
+
+    return spec.model_copy(update={"points": tuple(map(exact, spec.points))})
 
 
 def evaluated(

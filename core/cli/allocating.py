@@ -33,10 +33,11 @@ def spread(given: SimpleNamespace) -> None:
         anchors = stored(store, found, pruned, given.anchors)
         if given.max_loss is not None:
             allocation = allocate(anchors.sparsest(asked, fraction(given.max_loss)), found)
+        anchors, measured = anchors.besides(allocation.exact), anchors.measured(allocation.exact)
         even = np.full_like(allocation.exact, allocation.request.target)
         rows = {"this allocation": allocation.exact, "its base": allocation.exact_base, "uniform": even}
         predicted = {name: anchors.one(row) for name, row in rows.items()}
-        more = narrower(anchors, allocation.request, store)
+        more = None if measured else narrower(anchors, allocation.request, store)
     except UserError as reason:
         if given.anchors or given.max_loss is not None:
             raise
@@ -50,7 +51,7 @@ def spread(given: SimpleNamespace) -> None:
     if anchors:
         say(forecast.beside(predicted), forecast.basis(anchors))
         if more:
-            say(forecast.narrower(more))
+            say(forecast.narrower(more), more.command)
     else:
         say(f"No prediction: {lacking}")
     if found.entry.packs:

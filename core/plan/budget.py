@@ -1,6 +1,8 @@
 """The budget: met exactly inside the bounds or not at all, by shifting a wish or by buying the least harm."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -78,14 +80,17 @@ def check_finite(wish: Array) -> None:
 
 def _shift(wish: Array, parameters: Array, target: float, bounds: Bounds) -> float:
     """Where the spent budget, piecewise linear and rising in the shift, equals the target."""
-    corners = np.unique(np.concatenate([bounds.low - wish, bounds.high - wish]))
-    shifted = np.clip(wish + corners[:, None], bounds.low, bounds.high)
-    spent = np.average(shifted, axis=1, weights=parameters)
-    after = int(np.searchsorted(spent, target))  # spent[after - 1] < target <= spent[after]
+    corners, whole = np.unique(np.concatenate([bounds.low - wish, bounds.high - wish])), parameters.sum()
+
+    def spent(shift: float) -> float:
+        return (np.clip(wish + shift, *bounds) * parameters).sum() / whole
+
+    after = bisect_left(corners, target, key=spent)
     if after == 0 or after == len(corners):
         return float(corners[0] if after == 0 else corners[-1])
-    share = _bought(target, spent[after - 1], spent[after] - spent[after - 1])
-    return float(corners[after - 1] + share * (corners[after] - corners[after - 1]))
+    below, above = corners[after - 1], corners[after]  # spent(below) < target <= spent(above)
+    share = _bought(target, spent(below), spent(above) - spent(below))
+    return float(below + share * (above - below))
 
 
 def _bought(budget: float, before: Array, cost: Array) -> Array:
@@ -98,23 +103,42 @@ def binding(sparsity: Array, bounds: Bounds) -> NDArray[np.bool_]:
     return (sparsity <= bounds.low + TOLERANCE) | (sparsity >= bounds.high - TOLERANCE)
 
 
-def pinned(sparsity: Array, hand: Mapping[int, float], parameters: Array, target: float, bounds: Bounds) -> Array:
-    """An allocation with some layers held at a value and the rest shifted by one number to meet the budget.
+def evened(base: Array, parameters: Array, means: Array, bounds: Bounds) -> Array:
+    """The linears of each layer shifted by one number, so that inside the bounds their mean is what is wanted.
 
     Args:
-        sparsity: (layers,) the allocation to start from.
-        hand: layer -> its sparsity; nothing in it gives the allocation back.
-        parameters: (layers,) prunable weights.
+        base: (layers, linears)
+        parameters: (layers, linears) prunable weights.
+        means: (rows, layers) wanted.
 
     Returns:
-        (layers,) sparsity.
+        (rows, layers, linears), not yet kept inside the bounds.
+    """
+    shifts = []
+    for units, weights, wanted in zip(base, parameters, means.T, strict=True):
+        corners = np.unique(np.concatenate([bounds.low - units, bounds.high - units]))
+        spent = np.average(np.clip(units + corners[:, None], *bounds), axis=1, weights=weights)
+        shifts.append(np.interp(wanted, spent, corners))
+    return base + np.stack(shifts, axis=1)[..., None]
+
+
+def pinned(sparsity: Array, hand: Mapping[int, float], parameters: Array, target: float, bounds: Bounds) -> Array:
+    """An allocation with some layers held at a mean and the rest shifted by one number to meet the budget.
+
+    The linears of a layer that is held are shifted by one number too.
+
+    Args:
+        sparsity: (layers,) or (layers, linears), the allocation to start from, perhaps outside the bounds.
+        hand: layer -> its sparsity; nothing in it gives the allocation back.
+        parameters: prunable weights, shaped alike.
+
+    Returns:
+        Sparsity, shaped alike.
 
     Raises:
         UserError: a value outside the bounds, or one that leaves the others no way to meet the budget.
     """
-    if not hand:
-        return sparsity.copy()
-    layers, values = np.array(list(hand)), np.array(list(hand.values()))
+    layers, values = np.array(list(hand), int), np.array(list(hand.values()))
     held = np.isin(np.arange(len(sparsity)), layers)
     outside = (values < bounds.low) | (values > bounds.high)
     if outside.any():
@@ -122,8 +146,12 @@ def pinned(sparsity: Array, hand: Mapping[int, float], parameters: Array, target
             f"layer {layers[outside][0]} cannot have sparsity {values[outside][0]:g}: "
             f"the bounds are {bounds.low:g} to {bounds.high:g}"
         )
-    result = sparsity.copy()
-    result[layers] = values
+    wish = sparsity.copy()
+    for layer, value in hand.items():
+        wish[layer] = value if wish.ndim == 1 else wish[layer] + _shift(wish[layer], parameters[layer], value, bounds)
+    result = np.clip(wish, *bounds)
+    if not hand:
+        return result
     wanted, free = target * parameters.sum() - (result * parameters)[held].sum(), parameters[~held].sum()
     left = wanted / free if free else 0.0
     possible = float(np.clip(left, bounds.low, bounds.high)) if free else 0.0
@@ -136,7 +164,8 @@ def pinned(sparsity: Array, hand: Mapping[int, float], parameters: Array, target
             f"nearer to the target {target:g}"
         )
     if free:
-        result[~held] = project(sparsity[~held], parameters[~held], possible, bounds)
+        others = project(wish[~held].ravel(), parameters[~held].ravel(), possible, bounds)
+        result[~held] = others.reshape(wish[~held].shape)
     return result
 
 
@@ -171,23 +200,25 @@ def solve(units: Units, budget: float, currency: str) -> Array:
     saved = units.saved[currency]
     if budget > saved[-1]:
         raise UserError(f"a budget of {budget:g} {currency} is more than can be saved, {saved[-1]:g}: lower it")
-    width = np.diff(saved)
+    weight, order, group, whole = _offered(units, currency)
+    left = (budget - saved[0]) * units.weights.sum()
+    share = np.empty(order.size)
+    share[order] = _bought(left, np.cumsum(whole) - whole, whole)[group]
+    return saved[0] + (share.reshape(weight.shape) * weight).sum(1) / units.weights
+
+
+@lru_cache(maxsize=8)
+def _offered(units: Units, currency: str) -> tuple[Array, Array, Array, Array]:
+    """What each piece saves, (units, pieces); their order, cheapest first; by that, groups alike and what those save.
+
+    It is the same for every budget.
+    """
+    width = np.diff(units.saved[currency])
     price = np.diff(units.harm, axis=1) / width / units.weights[:, None]
-    price = np.maximum.accumulate(price, axis=1)  # against rounding: a later piece is never cheaper
-    bought = _cheapest(price, units.weights[:, None] * width, (budget - saved[0]) * units.weights.sum())
-    return saved[0] + bought.sum(1) / units.weights
-
-
-def _cheapest(price: Array, weight: Array, left: float) -> Array:
-    """How much of each piece is bought, cheapest first, until `left` is spent; all (units, pieces)."""
-    if not price.size:
-        return np.zeros_like(price)
-    place = np.tile(np.arange(price.shape[1]), len(price))
-    order = np.lexsort((place, price.ravel()))
-    alike = (np.diff(price.ravel()[order]) == 0) & (np.diff(place[order]) == 0)
-    group = np.concatenate([[0], np.cumsum(~alike)])
-    whole = np.bincount(group, weight.ravel()[order])
-    before = np.cumsum(whole) - whole
-    share = np.empty(price.size)
-    share[order] = _bought(left, before, whole)[group]
-    return share.reshape(price.shape) * weight
+    price = np.maximum.accumulate(price, axis=1).ravel()  # against rounding: a later piece is never cheaper
+    weight = units.weights[:, None] * width
+    place = np.tile(np.arange(weight.shape[1]), len(weight))
+    order = np.lexsort((place, price))
+    alike = (np.diff(price[order]) == 0) & (np.diff(place[order]) == 0)
+    group = np.concatenate([[0], np.cumsum(~alike)])[: price.size]
+    return weight, order, group, np.bincount(group, weight.ravel()[order])

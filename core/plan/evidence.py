@@ -1,5 +1,7 @@
 """What a base allocator may look at."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,11 +89,16 @@ class Evidence:
                 f"target sparsity {self.target:g} exceeds the largest measured one, {found.highest:g}: "
                 "measure a larger one"
             )
-        inside = (found.sparsity > bounds.low + TOLERANCE) & (found.sparsity < high - TOLERANCE)
-        grid = np.unique([bounds.low, *found.sparsity[inside], high])
-        harm = np.stack([np.interp(grid, found.sparsity, row) for row in found.harm])
-        units = Units(self.parameters, sparsity_levels(grid), harm)
-        return solve(units, self.target, ZEROS.name)
+        return solve(_units(found, self.parameters.tobytes(), Bounds(bounds.low, high)), self.target, ZEROS.name)
+
+
+@lru_cache(maxsize=8)
+def _units(found: Curves, weights: bytes, bounds: Bounds) -> Units:
+    """Units by their curves inside the bounds, the same for every target."""
+    inside = (found.sparsity > bounds.low + TOLERANCE) & (found.sparsity < bounds.high - TOLERANCE)
+    grid = np.unique([bounds.low, *found.sparsity[inside], bounds.high])
+    harm = np.stack([np.interp(grid, found.sparsity, row) for row in found.harm])
+    return Units(np.frombuffer(weights), sparsity_levels(grid), harm)
 
 
 def _mean(of_linears: Array, known: NDArray[np.bool_]) -> Array:

@@ -12,6 +12,7 @@ from core.store.profiles import Profile
 from core.store.results import Array
 
 FIELDS = {"drift": "final_squared", "kl": "kl", "nll": "nll_increase"}
+BEYOND = 0.05  # the largest sparsity measured, where a linear may still be; a whole layer may not
 NAMES = {"drift": "squared final drift", "kl": "KL divergence, nats", "nll": "loss, nats/token"}
 
 
@@ -106,7 +107,7 @@ def layer_harms(rows: Array, profile: Profile) -> Array:
         rows: (rows, layers) or (rows, layers, linears).
 
     Returns:
-        NaN where one leaves 0 to the largest measured sparsity.
+        NaN where one leaves 0 to the largest measured sparsity, or does more harm than pruned whole to that.
 
     Raises:
         UserError: too few sparsities were measured.
@@ -118,10 +119,18 @@ def layer_harms(rows: Array, profile: Profile) -> Array:
 
 def _even(rows: Array, found: Curves) -> Array:
     """The even sparsity of every layer that does as much as its linears, (rows, layers)."""
-    harms = _read(found, rows.reshape(len(rows), -1)).reshape(rows.shape).sum(2)
+    harms = _read(_straight_on(found), rows.reshape(len(rows), -1)).reshape(rows.shape).sum(2)
     together = found.harm.reshape(rows.shape[1], rows.shape[2], -1).sum(1)
-    layers = zip(harms.T, together, strict=True)
+    most = together[:, -1] * (1 + TOLERANCE)
+    layers = zip(np.where(harms <= most, harms, np.nan).T, together, strict=True)  # no layer goes beyond
     return np.stack([np.interp(harm, evenly, found.sparsity) for harm, evenly in layers], axis=1)
+
+
+def _straight_on(found: Curves) -> Curves:
+    """Curves of linears that go on straight for `BEYOND`: least harm prunes some to the end, and a shift goes on."""
+    last, before = found.harm[:, -1:], found.harm[:, -2:-1]
+    more = (last - before) / (found.sparsity[-1] - found.sparsity[-2]) * BEYOND
+    return Curves(np.append(found.sparsity, found.highest + BEYOND), np.hstack([found.harm, last + more]))
 
 
 def _read(found: Curves, units: Array) -> Array:

@@ -27,17 +27,18 @@ SPARE = 0.1  # between the highest target and the largest sparsity measured: roo
 
 
 class Narrower(NamedTuple):
-    """The measurement that narrows an interval most."""
+    """A measurement that narrows an interval."""
 
     setting: str
     command: str  # evaluates it, so that it is one more anchor
-    minutes: float
+    minutes: float | None  # None: a text of the other anchors is not on this machine
 
 
 def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower | None:
-    """The anchor that narrows the interval of an allocation most: of uniform, response and itself at its target.
+    """The cheapest anchor that narrows the interval of an allocation enough, else the one that narrows it most.
 
-    None where the interval is not wide, no command evaluates it as the others were, or the model or a text is not here.
+    Of uniform, response and itself at its target: more text is no candidate, for an interval is as wide as the anchors
+    lie off the curve. None where it is not wide, no command evaluates it as the others were, or the model is not here.
     """
 
     def harms(allocation: AllocationRequest) -> Array:
@@ -51,22 +52,25 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
             predictor = prediction.fit(np.concatenate([found.harms, more]), increases)
         return half_width(predictor(harms(asked)))[0]
 
-    if not width() > WIDE:
-        return None
-    response = AllocationRequest(base=Response(pruner=responses.usual(found.profile)), target=asked.target)
-    known = {each.setting.allocation for each in found.settings}
-    first = min({uniform(asked.target): 0, response: 0, asked: 0}.keys() - known, key=width, default=None)
-    setting = first and Setting(allocation=first, pruner=found.treatment.pruner, repair=found.treatment.repair)
-    try:
-        evaluated = StudyRequest.model_validate(found.study.provenance["request"])
+    def offer(allocation: AllocationRequest) -> Narrower | None:
+        setting = Setting(allocation=allocation, pruner=found.treatment.pruner, repair=found.treatment.repair)
         how = {"settings": (setting,), "profile": found.profile.entry.key}
         request = evaluated.model_copy(update=how | {"evaluation": EvaluationRequest(text=evaluated.evaluation.text)})
         sources = (request.calibration.source, request.evaluation.text.source)
         here = all(exists(expanded(each.removeprefix("file:"))) for each in sources if each.startswith("file:"))
         cost = work.estimate(request, store) if here else None
-        return cost and Narrower(
-            naming.setting(setting), command_line(request, cache=store.elsewhere), cost.seconds / 60
-        )
+        told = naming.setting(setting), command_line(request, cache=store.elsewhere)
+        return Narrower(*told, cost and cost.seconds / 60) if cost or not here else None
+
+    if not width() > WIDE:
+        return None
+    response = AllocationRequest(base=Response(pruner=responses.usual(found.profile)), target=asked.target)
+    known = {each.setting.allocation for each in found.settings}
+    try:
+        evaluated = StudyRequest.model_validate(found.study.provenance["request"])
+        left = {each: width(each) for each in (uniform(asked.target), response, asked) if each not in known}
+        enough = [each for each in left if left[each] <= WIDE] or sorted(left, key=left.get)[:1]
+        return min(filter(None, map(offer, enough)), key=lambda each: each.minutes or 0, default=None)
     except (UserError, ValueError, KeyError):
         return None
 

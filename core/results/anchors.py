@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from core.store.profiles import Profile
 from core.store.results import Array
 
 ENOUGH = 4  # anchors that carry a curve
+SAME = 1e-6  # how far a sparsity may be off in one allocation, whatever it is called
 STEP = 0.01  # of the targets that `sparsest` tries
 
 
@@ -134,6 +135,15 @@ class Anchors:
                 "predicted; measure a larger sparsity, or lower the upper bound"
             )
         return Prediction(*(float(each[0]) for each in self.as_perplexities(increase)), float(increase.increase[0]))
+
+    def measured(self, exact: Array) -> EvaluatedSetting | None:
+        """The setting of this very allocation, (layers,) or (layers, linears); None where it was not evaluated."""
+        return next((each for each in serving(self.study, self.treatment) if same(each.planned, exact)), None)
+
+    def besides(self, exact: Array) -> Self:
+        """The others, where enough are left: no allocation is predicted by what it was measured to cost."""
+        kept = tuple(each for each in self.settings if not same(each.planned, exact))
+        return replace(self, settings=kept) if prediction.FEWEST <= len(kept) < len(self.settings) else self
 
     def sparsest(self, asked: AllocationRequest, rise: float) -> AllocationRequest:
         """The allocation at the largest target, in steps of 1 %, whose predicted perplexity rises by no more than this.
@@ -294,15 +304,23 @@ def fitting(study: Evaluations, profile: Profile, treatment: Treatment) -> Ancho
     """The settings of one protocol that can serve, each allocation once; what broke the model is named."""
     kept: dict[bytes, EvaluatedSetting] = {}
     left_out = []
-    for one in study.settings if study.dense else ():
-        setting = one.setting
-        if setting.pattern or setting.true_sequential or setting.treatment != treatment:
-            continue
+    for one in serving(study, treatment) if study.dense else ():
         if not one.finite:
-            left_out.append(f"{naming.setting(setting)} is left out: its perplexity is not finite.")
+            left_out.append(f"{naming.setting(one.setting)} is left out: its perplexity is not finite.")
         elif one.loss > study.dense.loss and np.isfinite(_harms(one, profile)).all():
             kept.setdefault(one.planned.tobytes(), one)
     return Anchors(study, treatment, profile, tuple(kept.values()), tuple(left_out))
+
+
+def serving(study: Evaluations, treatment: Treatment) -> list[EvaluatedSetting]:
+    """What was evaluated with a pruner and a repair, neither by a pattern nor true-sequentially."""
+    whole = (one for one in study.settings if not one.setting.pattern and not one.setting.true_sequential)
+    return [one for one in whole if one.setting.treatment == treatment]
+
+
+def same(planned: Array, exact: Array) -> bool:
+    """Whether two allocations are one, whatever they are called."""
+    return planned.shape == exact.shape and np.allclose(planned, exact, rtol=0, atol=SAME)
 
 
 def _harms(one: EvaluatedSetting, profile: Profile) -> Array:

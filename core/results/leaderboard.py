@@ -5,8 +5,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-import numpy as np
-
 from core.ask import naming
 from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
@@ -15,7 +13,7 @@ from core.kinds import METHODS
 from core.kinds.treatments import USUAL
 from core.plan import responses
 from core.plan.spread import allocate, layer_means, linear_parameters
-from core.results.anchors import Anchors, Prediction
+from core.results.anchors import Anchors, Prediction, same
 from core.results.comparison import verdict
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
@@ -74,7 +72,7 @@ def in_view(
         now: (layers,) or (layers, linears).
     """
     settings = found.within(part) if found and part else []
-    mine = (each for each in settings if each.planned.shape == now.shape and np.allclose(each.planned, now, atol=1e-6))
+    mine = (each for each in settings if same(each.planned, now))
     return _contender(THIS, name, now, profile, anchors, next(mine, None))
 
 

@@ -3,13 +3,12 @@
 import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import lru_cache
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.base.escape import plain
@@ -81,20 +80,24 @@ def predicted(setting: Setting, profile: Profile) -> tuple[Anchors, Prediction, 
     if setting.pattern or setting.true_sequential:
         raise UserError("neither an N:M pattern nor true-sequential pruning is predicted")
     asked = setting.allocation
-    among = tuple(groups(profile).values())
-    found, why = anchors_of(among, profile, setting.treatment, asked.base.per_linear)
+    found, why = anchors_of(tuple(groups(profile).values()), profile, setting.treatment, asked.base.per_linear)
     if found is None:
         raise UserError(str(why))
-    measured = found.study.of(setting) if looked_alike(found.study, setting, profile) else None
-    others = _without(found, measured) if measured else found
+    others, measured = besides(found, asked)
     return others, others.one(allocate(asked, profile).exact), measured
 
 
-@lru_cache(maxsize=64)
-def _without(found: Anchors, one: EvaluatedSetting) -> Anchors:
-    """The anchors but for one allocation, whatever its name; fitted once for all readers."""
-    kept = (each for each in found.settings if not np.array_equal(each.planned, one.planned))
-    return replace(found, settings=tuple(kept))
+@lru_cache(maxsize=128)
+def besides(found: Anchors, asked: AllocationRequest) -> tuple[Anchors, EvaluatedSetting | None]:
+    """The anchors but for an allocation, fitted once for all readers; and its setting where it was measured.
+
+    Raises:
+        UserError: as `allocate`.
+    """
+    exact = allocate(asked, found.profile).exact
+    others = found.besides(exact)
+    others.predictor  # noqa: B018 - fitted once
+    return others, found.measured(exact)
 
 
 def looked_alike(results: Evaluations, setting: Setting, profile: Profile) -> bool:

@@ -1,6 +1,6 @@
 """The profile in view: picked, named, read, and the layer of it that every page shows."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import streamlit as st
@@ -16,6 +16,7 @@ from core.store.cache import Entry, Store, largest_committed
 from core.store.profiles import Profile
 from pages.ui import frame, glossary, view
 
+SPREADING = ("allocate", "prune")  # pages that spread a budget, which is lowest over linears
 PREFERRED = "gaussian:0.3"  # the perturbation shown unasked, where it was measured
 
 
@@ -24,10 +25,20 @@ def choose() -> None:
     entries = {entry.key: entry for entry in Store().entries("profile")}
     if not entries:
         return
-    unasked = largest_committed(entries.values()) or next(iter(entries.values()))  # else the newest
+    unasked = _unasked(entries.values(), st.session_state["page"])
     view.sync("profile", list(entries), unasked.key, _abbreviated(), named=not unasked.committed)
     named = names(entries.values())
     st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=named.get)
+
+
+def _unasked(entries: Collection[Entry], page: str) -> Entry:
+    """The profile that a page opens with: where budgets are spread, one of the same model that measured linears."""
+    first = largest_committed(entries) or next(iter(entries))  # else the newest
+    if page not in SPREADING:
+        return first
+    alike = (each for each in entries if each.spec.model == first.spec.model)
+    linears = (e for e in alike if any(one.perturbation.prunes == "linear" for one in e.spec.measurements))
+    return largest_committed(linears) or first
 
 
 def _abbreviated() -> dict[str, str]:

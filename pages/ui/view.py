@@ -28,6 +28,7 @@ class View:
     asked: dict[str, str]  # the URL, as last written
     link: dict[str, object]  # what a link or the back button still decides; None: the default
     remembered: dict[str, object]  # the last value of each choice, on all pages
+    unasked: dict[str, object]  # those among them that nobody made, which are the default of any page and profile
     held: dict[str, object] = field(default_factory=dict)  # by the widgets when the URL was last written
     texts: dict[str, str | None] = field(default_factory=dict)  # what this run changes in the URL; None: nothing
     refused: list[str] = field(default_factory=list)  # what is said of a link until something is chosen
@@ -47,14 +48,14 @@ def enter(page: str) -> None:
     heard of the new URL yet. A link decides what it names, and on the page in view everything else too.
     """
     state, asked = st.session_state, st.query_params.to_dict()
-    remembered = _view().remembered if "view" in state else {}
+    kept = (_view().remembered, _view().unasked) if "view" in state else ({}, {})
     if state.get("page") != page:
-        state["page"], state["view"] = page, View(asked, dict(asked), remembered)
+        state["page"], state["view"] = page, View(asked, dict(asked), *kept)
     view = _view()
     chosen = any(key in state and state[key] != value for key, value in view.held.items())
     linked = asked != view.asked and not chosen
     if linked:
-        view.asked, view.link, view.linked = asked, dict.fromkeys(remembered) | asked, True
+        view.asked, view.link, view.linked = asked, dict.fromkeys(view.remembered) | asked, True
     if chosen or linked:
         view.refused = []
     for said in view.refused:
@@ -144,7 +145,12 @@ def _held(
         refuse(f"The link asks for {plain(f'{key} {linked!r}, which is none of the choices here')}.")
     if value is None and (linked is not None or key not in view.link):
         last = state[key] if key in state else view.remembered.get(key)
-        value = None if last is None else accept(last)
+        unmade = key in view.unasked and view.unasked[key] == last
+        value = None if last is None or unmade else accept(last)
+    if value is None:
+        view.unasked[key] = default
+    elif value != default or linked is not None:
+        view.unasked.pop(key, None)
     value = default if value is None else value
     if drawn and (state.get(key) != value or (value is not None and view.runs < SETTLED)):  # None set is "choose one"
         state[key] = value

@@ -17,6 +17,7 @@ from core.kinds.owl import Owl
 from core.kinds.response import Response
 from core.models import work
 from core.results import search_plan
+from core.store import profiles
 from core.store.cache import Store
 from tests import synthetic
 from tests.fake_warm import Warm
@@ -78,7 +79,8 @@ def studied(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) 
     bases = (Owl(), Dlp(), AlphaPruning(), Response())
     asked = [Setting(allocation=AllocationRequest(base=base, target=0.7)) for base in bases]
     asked += [Setting(allocation=AllocationRequest(base=Owl(), target=0.5))]
-    synthetic.save_study(root, synthetic.study_spec(spec, asked, 6), 6, key)
+    profile = profiles.load(Store(root), Store(root).profile(key))
+    synthetic.save_study(root, synthetic.as_allocated(synthetic.study_spec(spec, asked, 6), profile), 6, key)
     monkeypatch.setenv("ABSORPTION_CACHE", str(root))
     return key
 

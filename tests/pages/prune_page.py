@@ -15,6 +15,7 @@ from core.jobs import queue
 from core.jobs.records import Status
 from core.models import work
 from core.results import candidates
+from core.store import profiles
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
@@ -37,10 +38,12 @@ def family(seeds: tuple[int, ...] = (0,)) -> tuple[Setting, ...]:
 def save(
     store: Store, asked: tuple[Setting, ...], costs: Costs = synthetic.invented_cost, windows: int = 24, **more: object
 ) -> str:
-    """A study of the profile in the cache."""
+    """A study of the profile in the cache, whose allocations are those of the profile where `allocated`."""
     named = {name: more.pop(name) for name in ("tasks", "length") if name in more}
-    label = str(more.get("text", "invented evaluation text"))
+    label, allocated = str(more.get("text", "invented evaluation text")), more.pop("allocated", False)
     spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows, text=label, **named)
+    if allocated:
+        spec = synthetic.as_allocated(spec, profiles.load(store, store.profile(PROFILE.key)))
     return synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, costs, **more)
 
 

@@ -20,10 +20,10 @@ from core.plan.spread import allocate
 from core.results import anchors
 from core.show.figures.allocation import linears
 from core.store.cache import Store
-from pages.ui.allocate import actions
+from pages.ui.allocate import actions, spread
 from tests import synthetic
 from tests.pages.allocate_page import load_, on_screen, opened, predicted
-from tests.pages.opening import figures, link, live, numbers, url, words
+from tests.pages.opening import figures, link, live, numbers, opened_at, url, words
 
 Cache = dict[str, str]
 
@@ -66,7 +66,7 @@ LINEAR = {"base": "response", "granularity": "linear", "target": "0.6"}
 
 
 def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.CaptureFixture[str]) -> None:
-    app = opened(profile=cache["linear"], strength="0.02", hand="3:0.5", **LINEAR)
+    app = opened(profile=cache["linear"], strength="0.02", **LINEAR)
     assert not app.error
     here = load_(cache["linear"])
     capsys.readouterr()
@@ -84,10 +84,36 @@ def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.Capture
     shown = np.array(live(app)["bars"]["values"])[120]
     assert shown == pytest.approx(means, abs=1e-4)
     assert on_screen(app) == pytest.approx(means, abs=1e-9)
-    assert live(app)["hand"] is None and "per linear" in live(app)["idle"]
-    assert not [each for each in app.text_input if each.key == "hand"]
     assert "each linear alone" in words(app.caption)
     assert "granularity=linear" in link(app, "Prune with this allocation")["allocation"]
+
+
+def test_a_layer_set_by_hand_shifts_its_linears_alike_and_the_others_make_up_for_it(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here, hand = load_(cache["linear"]), {"hand": "3:0.5"}
+    app = opened(profile=cache["linear"], **hand, **LINEAR)
+    start = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)
+    found = spread.allocated(start.request, here, ((3, 0.5),))
+    assert found.linears.shape == (6, 7) and found.budget == pytest.approx(0.6, abs=1e-9)
+    assert on_screen(app) == pytest.approx(found.sparsity, abs=1e-9) and found.sparsity[3] == pytest.approx(0.5)
+    inside = (found.linears > 0) & (found.linears < 0.95)
+    shifts = np.where(inside, found.linears - start.linears, np.nan)
+    assert np.nanstd(shifts[3]) < 1e-12 and np.nanstd(np.delete(shifts, 3, axis=0)) < 1e-12
+    assert live(app)["hand"]["held"] == {"3": 0.5} and np.shape(live(app)["hand"]["base"]) == (6, 7)
+
+    words, path = shlex.split(app.code[0].value)[3:], tmp_path / f"{cache['linear'][:6]}-allocation.json"
+    path.write_text(actions.written(found, here), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sparsity"] == found.linears.tolist()
+
+    prune = opened_at("prune", profile=cache["linear"], **hand, **LINEAR)
+    [said] = [each.value for each in prune.markdown if "Setting in view" in each.value]
+    assert "set by hand" in said and not prune.error
+    bars = np.array(live(prune)["bars"]["values"]).ravel()
+    assert bars == pytest.approx(found.sparsity, abs=1e-4)
 
 
 def test_response_has_a_budget_per_linear_by_default_where_linears_were_measured(cache: Cache) -> None:

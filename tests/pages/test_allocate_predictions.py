@@ -131,7 +131,7 @@ def test_what_was_measured_stands_on_the_curve_of_its_base(studied: str) -> None
     app = opened(profile=studied)
     [[frame, perplexity, _]] = live(app)["gauge"]["marks"]
     assert (frame, perplexity) == (100, pytest.approx(owl.perplexity, rel=1e-5))
-    assert any(f"this allocation has {formats.perplexity(perplexity)}." in each.value for each in app.caption)
+    assert any(f"allocation was measured: {formats.perplexity(perplexity)}." in each.value for each in app.caption)
     assert not live(opened(profile=studied, hand="2:0.6"))["gauge"]["marks"], "no layer was set by hand there"
 
 
@@ -149,8 +149,9 @@ def test_a_wide_interval_says_what_narrows_it_with_the_command_behind_an_icon(
 ) -> None:
     found = anchor_studies.Narrower("uniform, 70 % zeros, Wanda", "python -m core study --settings 'uniform:0.7'", 3.0)
     monkeypatch.setattr(spread, "narrower", lambda *_: found)
-    [said] = [each for each in opened(profile=studied).caption if "interval is wide" in each.value]
-    assert "evaluating uniform, 70 % zeros, Wanda narrows it most, in about 3 min." in said.value
+    view = {"profile": studied, "target": "0.6"}
+    [said] = [each for each in opened(**view).caption if "interval is wide" in each.value]
+    assert "evaluating uniform, 70 % zeros, Wanda would narrow it, in about 3 min." in said.value
     assert "python" not in said.value and "--settings" in said.help
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from core.base.errors import UserError
 from core.plan import prediction
-from core.plan.budget import Bounds, pinned
+from core.plan.budget import Bounds, evened, met, pinned
+from core.plan.spread import layer_means
 from core.store.results import Array
 
 FILE = Path(__file__).parents[1] / "front" / "hand.json"
@@ -21,22 +22,24 @@ LAYERS = 5
 def numbers() -> dict[str, list]:
     """Budgets and predictions of invented layers."""
     draw = np.random.default_rng(0)
-    return {"budgets": [budget(draw, n) for n in range(18)], "predictions": [predicted(draw, n) for n in (2, 5, 9)]}
+    return {"budgets": [budget(draw, n) for n in range(36)], "predictions": [predicted(draw, n) for n in (2, 5, 9)]}
 
 
-def budget(draw: np.random.Generator, held: int) -> dict[str, object]:
-    """Some layers of a row held; none, all, and more than the others can make up for, among others."""
-    row, weights, target = draw.uniform(0.4, 0.95, LAYERS), draw.integers(1, 9, LAYERS).astype(float), 0.7
-    layers = draw.permutation(LAYERS)[: held % (LAYERS + 1)]
+def budget(draw: np.random.Generator, n: int) -> dict[str, object]:
+    """Some layers of one linear or of three held; none, all, and more than the others can make up for, among others."""
+    shape, bounds, target = (LAYERS, 1 + 2 * (n % 2)), Bounds(), 0.7
+    base, weights = draw.uniform(0.4, 0.95, shape), draw.integers(1, 9, shape).astype(float)
+    means = layer_means(np.clip(base + draw.uniform(-0.3, 0.3, (LAYERS, 1)), *bounds), weights)
+    layers = draw.permutation(LAYERS)[: n // 2 % (LAYERS + 1)]
     hand = dict(zip(layers.tolist(), draw.uniform(0, 0.95, len(layers)).tolist(), strict=True))
+    if not hand:  # Python takes an allocation without any as one that meets its budget
+        target = met(means, weights.sum(1))
     try:
-        wanted = pinned(row, hand, weights, target, Bounds()) if hand else pinned(row, {}, weights, target, Bounds())
+        wanted = pinned(evened(base, weights, means[None], bounds)[0], hand, weights, target, bounds).tolist()
     except UserError:
         wanted = None
-    if not hand:  # Python takes an allocation without any as one that meets its budget
-        target = float(np.average(row, weights=weights))
-    told = {"row": row.tolist(), "hand": [hand.get(layer) for layer in range(LAYERS)], "weights": weights.tolist()}
-    return told | {"target": target, "bounds": [0.0, 0.95], "wanted": None if wanted is None else wanted.tolist()}
+    told = {"base": base.tolist(), "means": means.tolist(), "hand": [hand.get(layer) for layer in range(LAYERS)]}
+    return told | {"weights": weights.tolist(), "target": target, "bounds": list(bounds), "wanted": wanted}
 
 
 def predicted(draw: np.random.Generator, anchors: int) -> dict[str, object]:

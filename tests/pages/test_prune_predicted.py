@@ -26,7 +26,8 @@ def test_a_setting_is_predicted_before_it_runs_and_never_by_itself(store: Store)
     assert hero.label == "Predicted perplexity of OWL, 70 % zeros, Wanda"
     before = said(app, f"Predicted perplexity {hero.value}, 90 % interval [")
     owl = candidates.combined([OWL], "wanda", (0,))
-    save(store, owl, lambda setting: 0.1 if setting == owl[0] else synthetic.invented_cost(setting))
+    cost = lambda setting: 0.1 if setting == owl[0] else synthetic.invented_cost(setting)  # noqa: E731
+    save(store, owl, cost, allocated=True)
     app = opened(part="evaluate")
     after = said(app, before.value.partition(";")[0])
     assert f"; measured {float(app.metric[0].value):.1f}; unpruned " in after.value

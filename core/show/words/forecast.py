@@ -18,7 +18,8 @@ def interval(middle: float, low: float, high: float) -> str:
 
 def beside(found: Mapping[str, Prediction]) -> str:
     """`Predicted perplexity, 90 % interval: this allocation 612 [560, 668], uniform 932 [860, 1,010].`"""
-    said = ", ".join(f"{name} {interval(*each[:3])}" for name, each in found.items())
+    first = {each: name for name, each in reversed(found.items())}  # each number once
+    said = ", ".join(f"{name} {interval(*each[:3])}" for name, each in found.items() if first[each] == name)
     return f"Predicted perplexity, 90 % interval: {said}."
 
 
@@ -31,11 +32,9 @@ def one(anchors: Anchors, found: Prediction, measured: EvaluatedSetting | None) 
 
 
 def narrower(found: Narrower) -> str:
-    """One sentence: the measurement that narrows the interval most, its time and its command."""
-    return (
-        f"This interval is wide: evaluating {found.setting} narrows it most, in about "
-        f"{duration(60 * found.minutes)}: {found.command}"
-    )
+    """One sentence: the measurement that narrows the interval, and its time or why it cannot be made here."""
+    how = "but its text is not on this machine" if found.minutes is None else f"in about {duration(60 * found.minutes)}"
+    return f"This interval is wide: evaluating {found.setting} would narrow it, {how}."
 
 
 def basis(found: Anchors) -> str:
@@ -46,8 +45,8 @@ def basis(found: Anchors) -> str:
     if off is None:
         return f"{learned} With so few, how wrong it is has not been seen: evaluate one more."
     half, ninety = per_cent(off.median, 1), per_cent(off.ninety, 1)
-    wrong = f"half within {half} of its increase in loss, nine in ten within {ninety}"
-    return f"{learned} Each predicted from the others: {wrong}."
+    wrong = f"the loss added is off by up to {half} for half of them, by up to {ninety} for nine in ten"
+    return f"{learned} Predicted from the others alone, {wrong}."
 
 
 def against(name: str, found: Hindsight, measured: float) -> str:

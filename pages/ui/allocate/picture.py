@@ -1,6 +1,7 @@
 """The picture of an allocation: its base and every strength of its correction, layer by layer, and what they cost."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 import numpy as np
@@ -13,11 +14,12 @@ from core.base.formats import GUESSING, per_cent, perplexity
 from core.base.spec import frozen
 from core.kinds import BASE_LABELS
 from core.plan import responses
-from core.plan.budget import Bounds, binding, pinned
+from core.plan.budget import Bounds, binding, evened, pinned
 from core.plan.prediction import FLATTEST, Predicted
 from core.plan.spread import Allocation, allocate, family, layer_means, linear_parameters
 from core.results import protocols
-from core.results.anchors import Anchors
+from core.results.anchors import Anchors, same, serving
+from core.results.evaluated import EvaluatedSetting
 from core.show.figures import Palette, axes
 from core.show.figures.palette import colour
 from core.store.profiles import Profile
@@ -35,7 +37,6 @@ DECIMALS = 4  # of sparsities, of which the first three are written and drawn
 SAYS = "**{{now}}** predicted perplexity, 90 % interval [{{low}}, {{high}}]. {{change}} {}."
 IDLE = "Drag a bar, or press arrow keys: the other layers make up for it."
 HEAD = 128  # px of words over this picture and that of targets, whose plots stand level
-PER_LINEAR = "Point at a layer to read its numbers. With a budget per linear no layer is set by hand."
 UNKNOWN = "Nothing is predicted: a layer is pruned beyond the largest sparsity that was measured alone."
 
 
@@ -65,7 +66,7 @@ def _swept(allocation: Allocation, held: Mapping[int, float], profile: Profile) 
     """
     request, chosen, off = allocation.request, allocation.request.correction, ""
     control = "none" if chosen.control == "reversed" else chosen.control
-    few, bounds = np.array(STRENGTHS[::THINNED]), Bounds(request.low, request.high)
+    few = np.array(STRENGTHS[::THINNED])
     beside = [(each, n) for each in CONTROLS for n in range(SHUFFLES if each == "shuffled" else 1)]
 
     def rows_of(control: str, seed: int, strengths: Array) -> Array:
@@ -73,8 +74,7 @@ def _swept(allocation: Allocation, held: Mapping[int, float], profile: Profile) 
         return family(request.model_copy(update={"correction": fix}), profile, strengths)
 
     def kept(rows: Array) -> Array:
-        how = held, allocation.parameters, request.target, bounds
-        return np.stack([pinned(row, *how) for row in rows]) if held else rows
+        return by_hand(rows, allocation, held, profile) if held else rows
 
     try:
         strengths = np.array(STRENGTHS)
@@ -88,6 +88,23 @@ def _swept(allocation: Allocation, held: Mapping[int, float], profile: Profile) 
     except UserError as error:  # without strength the base stands; only the correction lacks something
         strengths, rows, others, off = np.zeros(1), allocation.exact[None], [], str(error)
     return Sweep(strengths.tolist(), control, kept(rows), held, rows, others, off)
+
+
+def by_hand(rows: Array, allocation: Allocation, held: Mapping[int, float], profile: Profile) -> Array:
+    """Allocations of one base with layers set by hand, shaped as they are.
+
+    Args:
+        rows: (rows, layers) or (rows, layers, linears).
+
+    Raises:
+        UserError: these values leave the other layers no way to the budget.
+    """
+    request, weights = allocation.request, allocation.parameters
+    bounds = Bounds(request.low, request.high)
+    if rows.ndim == 3:
+        weights = linear_parameters(profile)
+        rows = evened(allocation.exact_base, weights, layer_means(rows, weights), bounds)
+    return np.stack([pinned(row, held, weights, request.target, bounds) for row in rows])
 
 
 @lru_cache(maxsize=24)
@@ -120,7 +137,6 @@ def _picture(
     costs = found and found.perplexities(sweep.rows)
     bound, said = zip(*_on_bounds(sweep, allocation), strict=True)
     name, own = BASE_LABELS[request.base.kind], colour(request.base.kind, look)
-    hand = None if request.base.per_linear else _hand(sweep, allocation, found)
     return figure.Figure(
         name="spread",
         title=f"Sparsity per layer: {name} and this allocation",
@@ -135,7 +151,7 @@ def _picture(
         bars=figure.Bars(shown.round(DECIMALS), base=base, tone="accent", edge=own, bound=bound),
         gauge=found and _gauge(sweep, request, costs, found),
         hero=found and _hero(request.target, costs, found),
-        hand=hand,
+        hand=_hand(sweep, allocation, profile, found),
         key=[
             figure.Key(own, "outline", name),
             figure.Key("accent", "block", "this allocation"),
@@ -147,27 +163,35 @@ def _picture(
         height=230 if found else 300,
         head=HEAD if found else 0,
         right=64 if found else 14,
-        idle=IDLE if hand else PER_LINEAR,
+        idle=IDLE,
         first=True,
     )
 
 
-def _hand(sweep: Sweep, allocation: Allocation, found: Anchors | None) -> figure.Hand:
+def _hand(sweep: Sweep, allocation: Allocation, profile: Profile, found: Anchors | None) -> figure.Hand:
     """What the browser needs to set layers by hand and to predict that."""
 
     def moved(held: dict[int, float]) -> None:
         st.session_state["hand"] = ", ".join(f"{layer}:{value:g}" for layer, value in held.items())
 
-    request, rows = allocation.request, sweep.free.round(DECIMALS) if sweep.held else None  # else sent as the bars
-    bounds, curves = (request.low, request.high), found and _curves(found)
-    return figure.Hand(rows, sweep.held, allocation.parameters, request.target, bounds, curves, moved)
+    request, base, weights = allocation.request, allocation.exact_base, linear_parameters(profile)
+    if not request.base.per_linear:
+        base, weights = base[:, None], allocation.parameters[:, None]
+    rows = sweep.free.reshape(-1, *base.shape)
+    means = layer_means(rows, weights).round(DECIMALS) if sweep.held else None  # else sent as the bars
+    bounds = Bounds(request.low, request.high)
+    curves = found and _curves(found, base, weights, bounds)
+    return figure.Hand(means, base, sweep.held, weights, request.target, bounds, curves, moved)
 
 
-def _curves(found: Anchors) -> dict[str, object]:
-    """What predicts, as numbers that `hand.js` computes with."""
+def _curves(found: Anchors, base: Array, weights: Array, bounds: Bounds) -> dict[str, object]:
+    """What predicts, as numbers that `hand.js` computes with: the harm of a layer at each mean of its linears."""
     fitted, curve = found.predictor, responses.of_profile(found.profile, responses.usual(found.profile))
-    half, harm = fitted.quantile * fitted.deviation, live.plain(curve.harm, 4)
-    known = {"sparsity": curve.sparsity, "harm": harm, "loss": found.study.dense.loss}
+    half, harm = fitted.quantile * fitted.deviation, curve.harm
+    if base.shape[1] > 1:
+        means = np.tile(curve.sparsity[:, None], len(base))
+        harm = responses.layer_harms(np.clip(evened(base, weights, means, bounds), *bounds), found.profile).T
+    known = {"sparsity": curve.sparsity, "harm": live.plain(harm, 4), "loss": found.study.dense.loss}
     return vars(fitted) | known | {"half": half, "flattest": FLATTEST}
 
 
@@ -210,7 +234,7 @@ def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: An
     middle, low, high = sensible(np.array(costs))
     if not np.isfinite(middle).any():
         return None
-    measured = () if sweep.held else found.settings
+    measured = () if sweep.held else serving(found.study, found.treatment)
     marks = [
         figure.Mark(
             sweep.frame(each.strength, each.control),
@@ -218,7 +242,7 @@ def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: An
             "ink" if each.control in ("none", "reversed", sweep.control) else "undecided",
         )
         for each in measured
-        if _corrects(each.setting.allocation, request)
+        if each.finite and _corrects(each, request, found.profile)
     ]
     curves = []
     for name, rows in sweep.others:
@@ -232,11 +256,13 @@ def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: An
     return figure.Gauge(axis, middle, sweep.frame(0), band=band, curves=curves, marks=marks, height=150)
 
 
-def _corrects(measured: AllocationRequest, asked: AllocationRequest) -> bool:
-    """Whether it is the same base, or a correction of it that is driven alike."""
-    fix, wanted = measured.correction, asked.correction
-    alike = not fix.strength or (fix.driver, fix.clip) == (wanted.driver, wanted.clip)
-    return alike and measured.plain == asked.plain
+def _corrects(measured: EvaluatedSetting, asked: AllocationRequest, profile: Profile) -> bool:
+    """Whether it is the same base or a correction of it that is driven alike, and looked at the same numbers."""
+    here, wanted = measured.setting.allocation, asked.correction
+    alike = not measured.strength or (here.correction.driver, here.correction.clip) == (wanted.driver, wanted.clip)
+    with suppress(UserError):  # this profile lacks what drove it
+        return alike and here.plain == asked.plain and same(measured.planned, allocate(here, profile).exact)
+    return False
 
 
 def _limits(base: Array, rows: Array, target: float) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from core.base.formats import per_cent
 from core.kinds import BASE_LABELS, METHODS
 from core.kinds.allocator import steps
 from core.kinds.treatments import NO_REPAIR, PRUNER_LABELS, REPAIRS, USUAL, Treatment
+from core.plan import responses
 from core.results import candidates
 from core.show import words
 from core.store.profiles import Profile
@@ -39,7 +40,10 @@ ORIGIN = (
     "shift, which protects layers that amplify. Ours: the geometric mean instead of the mean of ratios, the noise that "
     "drives it and its tokens, the strength, and how the budget is restored."
 )
-ABOUT_HAND = "A layer and its sparsity, several with commas. The others move together, so that the budget is kept."
+ABOUT_HAND = (
+    "A layer and its mean sparsity, several with commas. The others move together, so that the budget is kept; the "
+    "linears of a layer keep their differences as far as the bounds allow."
+)
 
 # The allocation in the URL is one word, `owl m=5 lam=0.08:0.7`. What has no widget is said there: bounds, the cap of
 # gains, which shuffle.
@@ -61,7 +65,9 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
         return view.sync(KEYS.get(name, name), list(options), usual, drawn=drawn)
 
     view.unfold(WORD, PARTS, _decoded)
-    kind, names, usual = chosen("base", METHODS, OPENING), list(profile.by_name), AllocationRequest()
+    per_linear = USUAL in responses.pruners(profile, per_linear=True)
+    kind = chosen("base", METHODS, "response" if per_linear else OPENING)
+    names, usual = list(profile.by_name), AllocationRequest()
     own, rest = candidates.usual(METHODS[kind], profile), dict(usual) | dict(usual.correction)
     given = {each.name: chosen(each.name, each.options, getattr(own, each.name)) for each in own.parameters()}
     given |= {name: chosen(name, options, rest[name]) for name, options in OPTIONS.items()}
@@ -81,9 +87,9 @@ def treatment() -> Treatment:
     return Treatment(pruner, None if repair == NO_REPAIR else repair)
 
 
-def by_hand(asked: AllocationRequest) -> str:
-    """Layers set by hand, as typed; none where each linear has a budget of its own."""
-    return "" if asked.base.per_linear else view.text("hand", "")
+def by_hand() -> str:
+    """Layers set by hand, as typed."""
+    return view.text("hand", "")
 
 
 def draw(asked: AllocationRequest, profile: Profile) -> None:
@@ -101,8 +107,7 @@ def draw(asked: AllocationRequest, profile: Profile) -> None:
         said = {name: words.perturbation(each) for name, each in profile.perturbations.items()}
         st.selectbox("Correction driven by the gain of", list(said), key="driver", format_func=said.get)
         st.select_slider("Maximum sparsity per layer", TARGETS, key="high", format_func=per_cent)
-    if not asked.base.per_linear:
-        st.text_input("Layers set by hand", key="hand", placeholder="3:0.55, 7:0.9", help=ABOUT_HAND)
+    st.text_input("Layers set by hand", key="hand", placeholder="3:0.55, 7:0.9", help=ABOUT_HAND)
 
 
 def _decoded(text: str) -> Mapping[str, object]:

@@ -11,11 +11,11 @@ from core.base.escape import plain
 from core.base.formats import perplexity, sentence
 from core.kinds import Manual
 from core.kinds.treatments import Treatment
-from core.plan.budget import Bounds, binding, pinned
 from core.plan.spread import Allocation, allocate, linear_parameters
 from core.results import leaderboard
 from core.results.anchor_studies import narrower
 from core.results.anchors import Anchors
+from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
 from core.show.figures import Chart, Palette
 from core.show.figures import allocation as charts
@@ -73,20 +73,26 @@ def allocated(request: AllocationRequest, profile: Profile, held: tuple[tuple[in
     found = allocate(request, profile)
     if not held:
         return found
-    bounds = Bounds(request.low, request.high)
-    now = pinned(found.sparsity, dict(held), found.parameters, request.target, bounds)
-    base = Manual(sparsity=tuple(now.tolist()))
-    asked = AllocationRequest(base=base, target=request.target, low=request.low, high=request.high)
-    return Allocation(asked, now, now, found.parameters, binding(now, bounds), bounds)
+    [now] = picture.by_hand(found.exact[None], found, dict(held), profile)
+    base = Manual(sparsity=now.tolist())
+    return allocate(AllocationRequest(base=base, target=request.target, low=request.low, high=request.high), profile)
 
 
-def draw(request: AllocationRequest, by_hand: str, shown: Allocation, profile: Profile, found: Anchors | None) -> None:
+def draw(
+    request: AllocationRequest,
+    by_hand: str,
+    shown: Allocation,
+    profile: Profile,
+    found: Anchors | None,
+    measured: EvaluatedSetting | None,
+) -> None:
     """Draw the live picture: the allocation at every strength, and what each is predicted to cost.
 
     Args:
         by_hand: layers set by hand, as typed.
         shown: the allocation in view, which keeps them where it can.
         found: what predicts; None: nothing does.
+        measured: the setting of the allocation in view, which is not among that.
     """
     correction = request.correction
     still = request.model_copy(update={"correction": correction.model_copy(update={"strength": 0.0})})
@@ -98,12 +104,15 @@ def draw(request: AllocationRequest, by_hand: str, shown: Allocation, profile: P
     if frame.is_first_paint():
         view.end()
     if found:
-        known = (each.perplexity for each in found.settings if each.setting.allocation == shown.request)
-        mine = "".join(f"; this allocation has {perplexity(each)}" for each in known)
-        st.caption(plain(f"Shaded: the interval. Points were measured{mine}. {forecast.basis(found)}"))
-        if more := narrower(found, shown.request, Store()):
-            said, _, command = forecast.narrower(more).rpartition(": ")
-            st.caption(plain(f"{said}."), help=plain(command))
+        told = {
+            "Shaded: the interval.": bars.gauge,
+            "Points were measured.": bars.gauge and bars.gauge.marks,
+            f"This allocation was measured: {measured and perplexity(measured.perplexity)}.": measured,
+            forecast.basis(found): True,
+        }
+        st.caption(plain(" ".join(said for said, known in told.items() if known)))
+        if more := None if measured else narrower(found, shown.request, Store()):
+            st.caption(plain(forecast.narrower(more)), help=plain(more.command))
 
 
 def by_linear(shown: Allocation, profile: Profile) -> None:

@@ -2,7 +2,7 @@
 // from Python: moving a control picks another frame of the tables that it sent, moving over the plot another layer.
 import { Controls } from "./controls.js"
 import { make, Painter, vector } from "./dom.js"
-import { pinned, predicted } from "./hand.js"
+import { mean, pinned, predicted } from "./hand.js"
 import { clamp, path, rowOf, significant } from "./numbers.js"
 import { EDGE, GROUPS, Plot, tone } from "./plot.js"
 import { mounted, Picture } from "./runtime.js"
@@ -15,7 +15,8 @@ import { fill, filled, Lights, write } from "./sentences.js"
 /** @typedef {{by: "frame" | "layer" | "both" | "nothing" | "bar", table: any[]}} Slot words of frame, layer, or both */
 /** @typedef {{values: (number | null)[][], tones: string[][] | null, tone: string, base: number[] | null, edge: string,
  *   bound: number[][] | null}} Bars `bound`: layers on a bound */
-/** @typedef {{rows: number[][], weights: number[], target: number, bounds: number[], curves: Curves | null}} Hand */
+/** @typedef {{rows: number[][], base: number[][], weights: number[][], target: number, bounds: number[],
+ *   curves: Curves | null}} Hand `rows`: means of layers in each frame, `base`: their linears before any shift */
 /** @typedef {{values: any[], tone: string, dash: boolean, bundle: boolean, mark: string, ends: string[],
  *   points: [number, number][] | null}} Line */
 /** @typedef {(number | null)[]} Numbers null: not known */
@@ -88,10 +89,16 @@ class Figure extends Picture {
 
   /** A layer set by hand; nothing where the others cannot make up for it. @param {number} layer @param {number} to */
   put(layer, to) {
-    const { rows, weights, target, bounds } = /** @type {Hand} */ (this.data.hand)
-    const thousandths = Math.round(1000 * clamp(to, bounds[0], bounds[1]))
-    const change = { [`hand${layer}`]: to < 0 ? -1 : thousandths }
-    return pinned(rows[this.frame], this.held({ ...this.state, ...change }), weights, target, bounds) ? change : {}
+    const [low, high] = /** @type {Hand} */ (this.data.hand).bounds
+    const change = { [`hand${layer}`]: to < 0 ? -1 : Math.round(1000 * clamp(to, low, high)) }
+    return this.pinned({ ...this.state, ...change }) ? change : {}
+  }
+
+  /** Mean of each layer with those set by hand. @param {State} state */
+  pinned(state) {
+    const { rows, base, weights, target, bounds } = /** @type {Hand} */ (this.data.hand)
+    const linears = pinned(base, rows[this.frame], this.held(state), weights, target, bounds)
+    return linears && linears.map((units, layer) => mean(units, weights[layer]))
   }
 
   /** The end of a bar under a pointer, or one that was taken before. @param {PointerEvent} event */
@@ -123,7 +130,7 @@ class Figure extends Picture {
     this.told.style.opacity = ""
     this.cost = hero ? [hero.values, hero.low, hero.high].map((numbers) => numbers[this.frame]) : []
     if (!hand || Object.entries(sent).every(([name, at]) => !name.startsWith("hand") || at === this.state[name])) return
-    const row = pinned(hand.rows[this.frame], this.held(this.state), hand.weights, hand.target, hand.bounds)
+    const row = this.pinned(this.state)
     if (!row) return
     this.bar = row
     this.told.style.opacity = "0.4" // it speaks of what was before

@@ -53,9 +53,10 @@ class Bars:
 class Hand:
     """Bars whose ends are dragged: a layer stays where it is let go, and the others make up for it."""
 
-    rows: Array | None  # (frames, layers) before any is held; None: none is, and they are the bars
-    held: Mapping[int, float]  # layer -> sparsity
-    weights: Array  # (layers,)
+    rows: Array | None  # (frames, layers) means before any is held; None: none is, and they are the bars
+    base: Array  # (layers, linears) before any shift; a layer that has one sparsity counts as one linear
+    held: Mapping[int, float]  # layer -> mean sparsity
+    weights: Array  # (layers, linears)
     target: float
     bounds: tuple[float, float]
     curves: Mapping[str, object] | None  # what predicts, as `hand.js` names it

@@ -1,37 +1,57 @@
 // Layers set by hand, and what that costs: as core/plan/budget.py and core/plan/prediction.py compute it.
 import { clamp } from "./numbers.js"
-/** @typedef {{sparsity: number[], harm: number[][], loss: number, power: number, centre: number, ends: number[],
- *   terms: number[], spread: number[][], half: number, flattest: number}} Curves what predicts */
+/** @typedef {{sparsity: number[], harm: (number | null)[][], loss: number, power: number, centre: number,
+ *   ends: number[], terms: number[], spread: number[][], half: number, flattest: number}} Curves what predicts */
 
 const EXACT = 1e-9
 const sum = (/** @type {number[]} */ numbers) => numbers.reduce((a, b) => a + b, 0)
 /** @param {number[]} one @param {number[]} other */
 const dot = (one, other) => sum(one.map((value, n) => value * other[n]))
 
-/** Some layers held, the others shifted by one number to meet the budget; null where none does.
- * @param {number[]} row @param {(number | null)[]} hand @param {number[]} weights @param {number} target
- * @param {number[]} bounds */
-export function pinned(row, hand, weights, target, [low, high]) {
-  const at = (/** @type {number} */ shift) => row.map((value, layer) => hand[layer] ?? clamp(value + shift, low, high))
-  const spent = (/** @type {number} */ shift) => dot(at(shift), weights) - target * sum(weights)
-  const corners = row.flatMap((value) => [low - value, high - value]).sort((a, b) => a - b)
-  const after = corners.findIndex((corner) => spent(corner) >= -EXACT * sum(weights))
-  if (after < 0 || (after === 0 && spent(corners[0]) > EXACT * sum(weights))) return null
+/** @param {number[]} units of a layer @param {number[]} weights */
+export const mean = (units, weights) => dot(units, weights) / sum(weights)
+
+/** What shifts units to a mean inside the bounds; null where nothing does.
+ * @param {number[]} units @param {number[]} weights @param {number} wanted @param {number[]} bounds */
+function shift(units, weights, wanted, [low, high]) {
+  const off = (/** @type {number} */ by) => mean(units.map((value) => clamp(value + by, low, high)), weights) - wanted
+  const corners = units.flatMap((value) => [low - value, high - value]).sort((a, b) => a - b)
+  const after = corners.findIndex((corner) => off(corner) >= -EXACT)
+  if (after < 0 || (after === 0 && off(corners[0]) > EXACT)) return null
   const [from, to] = [corners[Math.max(after - 1, 0)], corners[after]]
-  const way = spent(to) - spent(from)
-  return at(way ? from - (spent(from) / way) * (to - from) : to)
+  const way = off(to) - off(from)
+  return way ? from - (off(from) / way) * (to - from) : to
 }
 
-/** Perplexity and the ends of its interval; null where a layer was not measured as sparse.
- * @param {number[]} row @param {Curves} curves */
+/** Linears of layers, some held at a mean, all others shifted by one number to meet the budget; null where none does.
+ * @param {number[][]} base before any shift @param {number[]} means of layers @param {(number | null)[]} hand
+ * @param {number[][]} weights @param {number} target @param {number[]} bounds */
+export function pinned(base, means, hand, weights, target, bounds) {
+  const inside = (/** @type {number[]} */ units) => units.map((value) => clamp(value, bounds[0], bounds[1]))
+  const moved = base.map((units, layer) => {
+    const by = Number(shift(units, weights[layer], hand[layer] ?? means[layer], bounds))
+    return units.map((value) => value + by)
+  })
+  const free = (/** @type {number[][]} */ rows) => rows.filter((_, layer) => hand[layer] === null).flat()
+  const held = sum(moved.map((units, layer) => (hand[layer] === null ? 0 : dot(inside(units), weights[layer]))))
+  const left = (target * sum(weights.flat()) - held) / sum(free(weights))
+  const by = shift(free(moved), free(weights), left, bounds)
+  const all = (/** @type {number[]} */ units) => units.map((value) => value + Number(by))
+  return by === null ? null : moved.map((units, layer) => inside(hand[layer] === null ? all(units) : units))
+}
+
+/** Perplexity and the ends of its interval; null where what that does to a layer was not measured.
+ * @param {number[]} row means of layers @param {Curves} curves */
 export function predicted(row, { sparsity, harm, loss, power, centre, ends, terms, spread, half, flattest }) {
   if (Math.max(...row) > sparsity[sparsity.length - 1] + EXACT) return null
   const harms = row.map((value, layer) => {
     const n = clamp(sparsity.findIndex((each) => each >= value - EXACT), 1, sparsity.length - 1)
     const share = (value - sparsity[n - 1]) / (sparsity[n] - sparsity[n - 1])
-    return harm[layer][n - 1] + clamp(share, 0, 1) * (harm[layer][n] - harm[layer][n - 1])
+    const [from, to] = [n - 1, n].map((at) => harm[layer][at] ?? NaN)
+    return from + clamp(share, 0, 1) * (to - from)
   })
   const x = Math.log(sum(harms.map((each) => each ** power))) / power - centre
+  if (Number.isNaN(x)) return null
   if (x === -Infinity) return [loss, loss, loss].map(Math.exp) // nothing is pruned
   const inside = (/** @type {number} */ to) => clamp(to, ends[0], ends[1])
   const basis = (/** @type {number} */ to) => [1, to, inside(to) * (2 * to - inside(to))]

@@ -24,8 +24,8 @@ from core.kinds.lsa import Lsa, apart
 from core.kinds.owl import Owl
 from core.kinds.response import Response
 from core.plan import correction
-from core.plan.budget import Bounds, met, pinned, project
-from core.plan.spread import allocate, family
+from core.plan.budget import Bounds, evened, met, pinned, project
+from core.plan.spread import allocate, family, layer_means
 from tests.core.allocating import PER_LINEAR, SEEING, of_linears, permuted, profile, quick
 
 BASES = (*SEEING, Uniform(), DepthRamp(), Owl(m=3, lam=0.3), Dlp(alpha=0.5), Lsa(per="half"))
@@ -212,6 +212,23 @@ def test_a_layer_set_by_hand_stays_and_the_budget_is_restored(seed: int, layer: 
     assert np.array_equal(pinned(start, {}, parameters, 0.65, Bounds()), start)
 
 
+@quick
+@given(seed=st.integers(0, 10**6), layer=st.integers(0, 5), value=st.floats(0.5, 0.8))
+def test_the_linears_of_a_layer_set_by_hand_keep_their_differences(seed: int, layer: int, value: float) -> None:
+    rng = np.random.default_rng(seed)
+    parameters, bounds = rng.integers(50, 100, (6, 4)).astype(float), Bounds()
+    base = rng.uniform(0.3, 0.95, (6, 4))
+    row = project((base + rng.uniform(-0.1, 0.1, (6, 1))).ravel(), parameters.ravel(), 0.65, bounds).reshape(6, 4)
+    wish = evened(base, parameters, layer_means(row, parameters)[None], bounds)[0]
+    assert np.clip(wish, *bounds) == pytest.approx(row, abs=1e-9), "means tell the linears"
+    found = pinned(wish, {layer: value}, parameters, 0.65, bounds)
+    assert layer_means(found, parameters)[layer] == pytest.approx(value, abs=1e-9)
+    assert met(found.ravel(), parameters.ravel()) == pytest.approx(0.65, abs=1e-9)
+    shifts = np.where((found > bounds.low) & (found < bounds.high), found - wish, np.nan)
+    for alike in (shifts[layer], np.delete(shifts, layer, axis=0)):
+        assert np.nanmax(alike) - np.nanmin(alike) < 1e-9
+
+
 HAND = {"1.05": dict.fromkeys(range(3), 0.0), "layer 1 .* 0.97": {1: 0.97}, "every layer": dict.fromkeys(range(9), 0.5)}
 
 
@@ -219,6 +236,8 @@ HAND = {"1.05": dict.fromkeys(range(3), 0.0), "layer 1 .* 0.97": {1: 0.97}, "eve
 def test_an_impossible_layer_by_hand_gets_one_sentence(said: str, hand: dict[int, float]) -> None:
     with pytest.raises(UserError, match=said):
         pinned(np.full(9, 0.7), hand, np.ones(9), 0.7, Bounds())
+    with pytest.raises(UserError, match=said):
+        pinned(np.full((9, 2), 0.7), hand, np.ones((9, 2)), 0.7, Bounds())
 
 
 # --- what cannot be ------------------------------------------------------------------------------------------------
