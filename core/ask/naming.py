@@ -38,9 +38,9 @@ def long(asked: AllocationRequest) -> str:
     return ", ".join(words)
 
 
-def setting(asked: Setting) -> str:
+def setting(asked: Setting, with_pruner: bool = True) -> str:
     """Every parameter that is not its default: `OWL, m 7, 70 % zeros, Wanda, calibration seed 1`."""
-    words = [_full(asked, f"{long(asked.allocation)}, {per_cent(asked.allocation.target)} zeros", with_pruner=True)]
+    words = [_full(asked, f"{long(asked.allocation)}, {per_cent(asked.allocation.target)} zeros", with_pruner)]
     return ", ".join(words + ([f"calibration seed {asked.calibration_seed}"] if asked.calibration_seed else []))
 
 

@@ -42,8 +42,7 @@ def card(groups: Mapping[str, Evaluations], target: float, pruner: str, page: st
     if row is None:
         return
     with st.container(border=True, key="best-known"):
-        called = naming.setting(row.one.setting)
-        about = f"Best known by {PRUNERS[pruner]}: {called}"
+        about = f"Best known by {PRUNERS[pruner]}: {naming.setting(row.one.setting, with_pruner=False)}"
         studies.hero(about, row.one, row.one.against_uniform)
         with st.container(horizontal=True, vertical_alignment="center"):
             studies.badge(row.study)

@@ -35,6 +35,7 @@ PER_CENT = "%.4g %%"
 # What a narrow field cuts off is seen to go on; the name on a card is never cut off.
 # A perplexity that answers a page is large, with its change beside it; nothing of it is cut off.
 # What opens the numbers of a chart is an icon, whose name screen readers know.
+# A small heading stands over one of two pictures beside each other.
 # A page begins at its top; where that is narrow, below the button of the menu.
 # On a phone the buttons of the tour stay at the foot of the screen.
 # A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
@@ -52,6 +53,7 @@ STYLE = """
 [class*="st-key-numbers-"] button { position: relative; overflow: hidden; }
 [class*="st-key-numbers-"] button :is(p, div[aria-hidden]) { position: absolute; width: 1px; clip-path: inset(50%); }
 .js-plotly-plot .modebar-container { display: none; }
+[data-testid="stHeading"] h3 { font-size: 1.125rem; }
 .save { padding: 0.4rem 0.75rem; border: 1px solid #8886; border-radius: 0.5rem; font: inherit; background: none; }
 @media (max-width: 768px) {
   [data-testid="stMainBlockContainer"] { padding-top: 4rem; }
@@ -157,7 +159,7 @@ def _head(title: str, table: pd.DataFrame, file: str, key: str, brief: bool, cha
     """The heading of a picture, a small one where two stand beside each other, and its numbers."""
     with st.container(horizontal=True, vertical_alignment="center", wrap=False):
         if brief:
-            st.markdown(f"**{plain(title)}**")
+            st.subheader(plain(title), anchor=False)
         else:
             st.header(plain(title), anchor=False)
         numbers(table, title, file, key, chart)

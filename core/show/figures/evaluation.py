@@ -27,13 +27,21 @@ FEW_ROWS = 12  # up to this many, corrections at every strength stand among the 
 
 
 def dots(
-    of: str, names: Sequence[str], values: Array, texts: Sequence[str], colours: Sequence[str], look: Palette, x: dict
+    of: str,
+    names: Sequence[str],
+    values: Array,
+    texts: Sequence[str],
+    colours: Sequence[str],
+    look: Palette,
+    x: dict,
+    least: float = 0.0,
 ) -> go.Figure:
     """A dot with its interval in each row, and its text right of all of them.
 
     Args:
         values: (names, 3) values and ends on the axis; NaN where they are not known.
         x: the axis.
+        least: the texts stand right of this too.
     """
     points = go.Scatter(
         x=values[:, 0],
@@ -45,7 +53,7 @@ def dots(
         hovertemplate="%{y}: %{customdata}<extra></extra>",
         name=of,
     )
-    right = float(np.nanmax(values, initial=0.0))
+    right = float(np.nanmax(values, initial=least))
     beside = [f"   {text}" for text in texts]
     figure = go.Figure([points, labels([right] * len(names), list(names), beside, colours, look)])
     rows = row_axis(names)
@@ -74,7 +82,7 @@ def changes(
     texts = [said(known[name]) for name in names]
     axis = ratio_axis(f"perplexity ÷ that of {against} (log scale)", ratios).drawn
     hues = [look.accent if name == shown else look.ink for name in names]
-    figure = dots("change", names, ratios, texts, hues, look, axis)
+    figure = dots("change", names, ratios, texts, hues, look, axis, least=1.0)
     figure.add_vline(x=1, line={"color": look.guide, "width": 1.5})
     cells = [(name, row.value, row.low, row.high, row.n) for name, row in rows.items()]
     table = pd.DataFrame(cells, columns=["setting", "change, %", "low", "high", "windows or seeds"])

@@ -76,6 +76,7 @@ def counted(changes: Iterable[Interval], what: str, base: str) -> str:
     """How many changes are for the better and for the worse: `4 settings against uniform: 3 better and 1 worse.`"""
     words = Counter(STANDS[verdict(each)] if math.isfinite(each.value) else "not a number" for each in changes)
     parts = [f"{words[word]} {word}" for word in (*STANDS.values(), "not a number") if words[word]]
+    parts = list(words) if words.total() == 1 else parts
     return f"{several(words.total(), what)} against {base}: {listed(parts)}." if parts else ""
 
 

@@ -62,7 +62,7 @@ def chart(row: ChartRow, asked: InView, prefix: str) -> None:
     try:
         drawn = _drawn(row, asked)
     except UserError as lacking:
-        st.markdown(f"**{row.question}**")
+        st.subheader(row.question, anchor=False)
         st.info(plain(sentence(lacking)))
         return
     frame.show(drawn, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None, brief=True)

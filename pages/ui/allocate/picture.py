@@ -12,7 +12,6 @@ from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
 from core.base.formats import GUESSING, per_cent, perplexity
 from core.base.spec import frozen
-from core.kinds import BASE_LABELS
 from core.plan import responses
 from core.plan.budget import Bounds, binding, evened, pinned
 from core.plan.prediction import FLATTEST, Predicted
@@ -136,7 +135,7 @@ def _picture(
     shown = layer_means(sweep.rows, linear_parameters(profile)) if request.base.per_linear else sweep.rows
     costs = found and found.perplexities(sweep.rows)
     bound, said = zip(*_on_bounds(sweep, allocation), strict=True)
-    name, own = BASE_LABELS[request.base.kind], colour(request.base.kind, look)
+    name, own = request.base.title, colour(request.base.kind, look)
     return figure.Figure(
         name="spread",
         title=f"Sparsity per layer: {name} and this allocation",

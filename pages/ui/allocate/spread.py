@@ -119,7 +119,7 @@ def by_linear(shown: Allocation, profile: Profile) -> None:
     """Draw the sparsity of layers by linears."""
     names = profile.provenance["linears"]
     chart = linears(shown.exact, linear_parameters(profile), names, shown.bounds, view.look())
-    frame.show(chart, profile.entry.key[:6], "linears")
+    frame.show(chart, profile.entry.key[:6], "linears", brief=True)
 
 
 # --- beside other methods ------------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ FEW = Interval(-20.0, NAN, NAN, 4)
     ("found", "said"),
     [
         ([BETTER, WORSE, ALIKE, WORSE], "4 settings against uniform: 1 better, 2 worse and 1 no different."),
-        ([WORSE], "1 setting against uniform: 1 worse."),
+        ([WORSE], "1 setting against uniform: worse."),
         ([BETTER, FEW], "2 settings against uniform: 1 better and 1 with too few windows to tell."),
         ([BETTER, UNKNOWN], "2 settings against uniform: 1 better and 1 not a number."),
         ([], ""),
