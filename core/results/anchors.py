@@ -136,14 +136,18 @@ class Anchors:
             )
         return Prediction(*(float(each[0]) for each in self.as_perplexities(increase)), float(increase.increase[0]))
 
-    def measured(self, exact: Array) -> EvaluatedSetting | None:
-        """The setting of this very allocation, (layers,) or (layers, linears); None where it was not evaluated."""
-        return next((each for each in serving(self.study, self.treatment) if same(each.planned, exact)), None)
+    def besides(self, exact: Array) -> tuple[Self, EvaluatedSetting | None]:
+        """The anchors but for an allocation, and its setting where it was evaluated.
 
-    def besides(self, exact: Array) -> Self:
-        """The others, where enough are left: no allocation is predicted by what it was measured to cost."""
-        kept = tuple(each for each in self.settings if not same(each.planned, exact))
-        return replace(self, settings=kept) if prediction.FEWEST <= len(kept) < len(self.settings) else self
+        No allocation is predicted by what it was measured to cost, but where too few others are left.
+
+        Args:
+            exact: (layers,) or (layers, linears)
+        """
+        measured = next((each for each in serving(self.study, self.treatment) if same(each.planned, exact)), None)
+        others = tuple(each for each in self.settings if not same(each.planned, exact))
+        alone = len(others) in (len(self.settings), *range(prediction.FEWEST))
+        return self if alone else replace(self, settings=others), measured
 
     def sparsest(self, asked: AllocationRequest, rise: float) -> AllocationRequest:
         """The allocation at the largest target, in steps of 1 %, whose predicted perplexity rises by no more than this.

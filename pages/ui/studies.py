@@ -89,15 +89,12 @@ def predicted(setting: Setting, profile: Profile) -> tuple[Anchors, Prediction, 
 
 @lru_cache(maxsize=128)
 def besides(found: Anchors, asked: AllocationRequest) -> tuple[Anchors, EvaluatedSetting | None]:
-    """The anchors but for an allocation, fitted once for all readers; and its setting where it was measured.
+    """`Anchors.besides`, found and fitted once for all readers.
 
     Raises:
         UserError: as `allocate`.
     """
-    exact = allocate(asked, found.profile).exact
-    others = found.besides(exact)
-    others.predictor  # noqa: B018 - fitted once
-    return others, found.measured(exact)
+    return found.besides(allocate(asked, found.profile).exact)
 
 
 def looked_alike(results: Evaluations, setting: Setting, profile: Profile) -> bool:

@@ -34,10 +34,8 @@ def choose() -> None:
 def _unasked(entries: Collection[Entry], page: str) -> Entry:
     """The profile that a page opens with: where budgets are spread, one of the same model that measured linears."""
     first = largest_committed(entries) or next(iter(entries))  # else the newest
-    if page not in SPREADING:
-        return first
-    alike = (each for each in entries if each.spec.model == first.spec.model)
-    linears = (e for e in alike if any(one.perturbation.prunes == "linear" for one in e.spec.measurements))
+    alike = [each for each in entries if page in SPREADING and each.spec.model == first.spec.model]
+    linears = [e for e in alike if any(one.perturbation.prunes == "linear" for one in e.spec.measurements)]
     return largest_committed(linears) or first
 
 

@@ -28,7 +28,7 @@ class View:
     asked: dict[str, str]  # the URL, as last written
     link: dict[str, object]  # what a link or the back button still decides; None: the default
     remembered: dict[str, object]  # the last value of each choice, on all pages
-    unasked: dict[str, object]  # those among them that nobody made, which are the default of any page and profile
+    unasked: dict[str, object] = field(default_factory=dict)  # those that nobody made: they follow page and profile
     held: dict[str, object] = field(default_factory=dict)  # by the widgets when the URL was last written
     texts: dict[str, str | None] = field(default_factory=dict)  # what this run changes in the URL; None: nothing
     refused: list[str] = field(default_factory=list)  # what is said of a link until something is chosen
