@@ -7,7 +7,7 @@ import { pinned, predicted } from "../../pages/ui/live/hand.js"
 const { budgets, predictions } = JSON.parse(readFileSync(`${import.meta.dirname}/hand.json`, "utf-8"))
 const near = (one, other, share) => assert.ok(Math.abs(one - other) <= share * Math.abs(other), `${one}, ${other}`)
 
-test("layers set by hand, of linears too, leave the others what Python leaves them, or nothing where it refuses", () => {
+test("layers set by hand leave the others what Python leaves them, linears too, or nothing where it refuses", () => {
   assert.ok(budgets.some(({ wanted }) => wanted === null) && budgets.some(({ wanted }) => wanted))
   for (const { base, means, hand, weights, target, bounds, wanted } of budgets) {
     const found = pinned(base, means, hand, weights, target, bounds)

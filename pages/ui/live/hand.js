@@ -13,14 +13,14 @@ export const mean = (units, weights) => dot(units, weights) / sum(weights)
 
 /** What shifts units to a mean inside the bounds; null where nothing does.
  * @param {number[]} units @param {number[]} weights @param {number} wanted @param {number[]} bounds */
-function shift(units, weights, wanted, [low, high]) {
-  const off = (/** @type {number} */ by) => mean(units.map((value) => clamp(value + by, low, high)), weights) - wanted
-  const corners = units.flatMap((value) => [low - value, high - value]).sort((a, b) => a - b)
-  const after = corners.findIndex((corner) => off(corner) >= -EXACT)
-  if (after < 0 || (after === 0 && off(corners[0]) > EXACT)) return null
-  const [from, to] = [corners[Math.max(after - 1, 0)], corners[after]]
-  const way = off(to) - off(from)
-  return way ? from - (off(from) / way) * (to - from) : to
+function shift(units, weights, wanted, [least, most]) {
+  const off = (/** @type {number} */ by) => mean(units.map((value) => clamp(value + by, least, most)), weights) - wanted
+  const corners = units.flatMap((value) => [least - value, most - value]).sort((a, b) => a - b)
+  let [from, to] = [0, corners.length - 1]
+  if (!(off(corners[from]) <= EXACT && off(corners[to]) >= -EXACT)) return null
+  for (let n = to >> 1; n > from; n = (from + to) >> 1) [from, to] = off(corners[n]) < 0 ? [n, to] : [from, n]
+  const [low, way] = [off(corners[from]), off(corners[to]) - off(corners[from])]
+  return corners[from] - (way && low / way) * (corners[to] - corners[from])
 }
 
 /** Linears of layers, some held at a mean, all others shifted by one number to meet the budget; null where none does.
@@ -28,16 +28,14 @@ function shift(units, weights, wanted, [low, high]) {
  * @param {number[][]} weights @param {number} target @param {number[]} bounds */
 export function pinned(base, means, hand, weights, target, bounds) {
   const inside = (/** @type {number[]} */ units) => units.map((value) => clamp(value, bounds[0], bounds[1]))
-  const moved = base.map((units, layer) => {
-    const by = Number(shift(units, weights[layer], hand[layer] ?? means[layer], bounds))
-    return units.map((value) => value + by)
-  })
+  const own = base.map((units, layer) => Number(shift(units, weights[layer], hand[layer] ?? means[layer], bounds)))
+  const moved = base.map((units, layer) => units.map((value) => value + own[layer]))
   const free = (/** @type {number[][]} */ rows) => rows.filter((_, layer) => hand[layer] === null).flat()
   const held = sum(moved.map((units, layer) => (hand[layer] === null ? 0 : dot(inside(units), weights[layer]))))
   const left = (target * sum(weights.flat()) - held) / sum(free(weights))
   const by = shift(free(moved), free(weights), left, bounds)
-  const all = (/** @type {number[]} */ units) => units.map((value) => value + Number(by))
-  return by === null ? null : moved.map((units, layer) => inside(hand[layer] === null ? all(units) : units))
+  const more = moved.map((_, layer) => (hand[layer] === null ? Number(by) : 0))
+  return by === null ? null : moved.map((units, layer) => inside(units.map((value) => value + more[layer])))
 }
 
 /** Perplexity and the ends of its interval; null where what that does to a layer was not measured.
@@ -51,8 +49,7 @@ export function predicted(row, { sparsity, harm, loss, power, centre, ends, term
     return from + clamp(share, 0, 1) * (to - from)
   })
   const x = Math.log(sum(harms.map((each) => each ** power))) / power - centre
-  if (Number.isNaN(x)) return null
-  if (x === -Infinity) return [loss, loss, loss].map(Math.exp) // nothing is pruned
+  if (!(x > -Infinity)) return Number.isNaN(x) ? null : [loss, loss, loss].map(Math.exp) // nothing is pruned
   const inside = (/** @type {number} */ to) => clamp(to, ends[0], ends[1])
   const basis = (/** @type {number} */ to) => [1, to, inside(to) * (2 * to - inside(to))]
   const [first, last] = ends.map((end) => terms[1] + 2 * terms[2] * end)
