@@ -154,7 +154,7 @@ def pinned(sparsity: Array, hand: Mapping[int, float], parameters: Array, target
         return result
     wanted, free = target * parameters.sum() - (result * parameters)[held].sum(), parameters[~held].sum()
     left = wanted / free if free else 0.0
-    possible = float(np.clip(left, bounds.low, bounds.high)) if free else 0.0
+    possible = float(np.clip(left, *bounds)) if free else 0.0
     if abs(wanted - possible * free) > TOLERANCE * parameters.sum():
         if not free:
             raise UserError(f"every layer is set by hand and the budget {target:g} is not met: free one layer")

@@ -118,19 +118,18 @@ def layer_harms(rows: Array, profile: Profile) -> Array:
 
 
 def _even(rows: Array, found: Curves) -> Array:
-    """The even sparsity of every layer that does as much as its linears, (rows, layers)."""
-    harms = _read(_straight_on(found), rows.reshape(len(rows), -1)).reshape(rows.shape).sum(2)
+    """The even sparsity of every layer that does as much as its linears, (rows, layers).
+
+    Curves of linears go on straight for `BEYOND`: least harm prunes some to the end of theirs, and a shift goes on.
+    """
+    units = rows.reshape(len(rows), -1)
+    steep = (found.harm[:, -1] - found.harm[:, -2]) / (found.sparsity[-1] - found.sparsity[-2])
+    beyond = np.clip(units - found.highest, 0, BEYOND)
+    harms = (_read(found, units - beyond) + steep * beyond).reshape(rows.shape).sum(2)
     together = found.harm.reshape(rows.shape[1], rows.shape[2], -1).sum(1)
-    most = together[:, -1] * (1 + TOLERANCE)
-    layers = zip(np.where(harms <= most, harms, np.nan).T, together, strict=True)  # no layer goes beyond
+    harms[harms > together[:, -1] * (1 + TOLERANCE)] = np.nan  # no layer goes beyond
+    layers = zip(harms.T, together, strict=True)
     return np.stack([np.interp(harm, evenly, found.sparsity) for harm, evenly in layers], axis=1)
-
-
-def _straight_on(found: Curves) -> Curves:
-    """Curves of linears that go on straight for `BEYOND`: least harm prunes some to the end, and a shift goes on."""
-    last, before = found.harm[:, -1:], found.harm[:, -2:-1]
-    more = (last - before) / (found.sparsity[-1] - found.sparsity[-2]) * BEYOND
-    return Curves(np.append(found.sparsity, found.highest + BEYOND), np.hstack([found.harm, last + more]))
 
 
 def _read(found: Curves, units: Array) -> Array:

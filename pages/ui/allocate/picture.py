@@ -173,12 +173,10 @@ def _hand(sweep: Sweep, allocation: Allocation, profile: Profile, found: Anchors
     def moved(held: dict[int, float]) -> None:
         st.session_state["hand"] = ", ".join(f"{layer}:{value:g}" for layer, value in held.items())
 
-    request, base, weights = allocation.request, allocation.exact_base, linear_parameters(profile)
-    if not request.base.per_linear:
-        base, weights = base[:, None], allocation.parameters[:, None]
-    rows = sweep.free.reshape(-1, *base.shape)
+    request, bounds = allocation.request, Bounds(allocation.request.low, allocation.request.high)
+    weights = linear_parameters(profile) if request.base.per_linear else allocation.parameters[:, None]
+    base, rows = allocation.exact_base.reshape(weights.shape), sweep.free.reshape(-1, *weights.shape)
     means = layer_means(rows, weights).round(DECIMALS) if sweep.held else None  # else sent as the bars
-    bounds = Bounds(request.low, request.high)
     curves = found and _curves(found, base, weights, bounds)
     return figure.Hand(means, base, sweep.held, weights, request.target, bounds, curves, moved)
 

@@ -93,3 +93,12 @@ def test_linears_pruned_evenly_count_as_their_layer(layers: int, seed: int) -> N
     assert (responses.layer_harms(worse, here) >= responses.layer_harms(of_linear, here) - 1e-12).all()
     worse[1, 0, 1] = 0.97
     assert np.isnan(responses.layer_harms(worse, here)[1, 0])
+
+
+def test_a_linear_may_go_a_little_beyond_what_was_measured_and_a_whole_layer_may_not() -> None:
+    here, rows = of_linears(4, 0), np.full((3, 4, 3), 0.6)
+    rows[:, 1, 2] = 0.89, 0.9, 0.94
+    within, last, beyond = responses.layer_harms(rows, here)[:, 1]
+    assert 0 < last - within < beyond - last < 10 * (last - within)
+    rows[:, 1] = 0.91
+    assert np.isnan(responses.layer_harms(rows, here)[:, 1]).all()
