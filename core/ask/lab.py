@@ -57,9 +57,8 @@ class Question(Asked):
     @model_validator(mode="after")
     def _can_be_done(self) -> Self:
         _check_text("sentence", self.sentence)
-        if field := stands_for(self.perturbation):
-            what = "head" if field == "part" else field
-            raise ValueError(f"the lab perturbs one thing at a time: name one {what} in place of each")
+        if stands_for(self.perturbation):
+            raise ValueError("the lab perturbs one thing at a time: name one linear or head in place of each")
         if self.perturbation.compares:
             raise ValueError("the lab runs one model: compare two checkpoints with `python -m core compare A B`")
         if "second_moment" in self.perturbation.statistics:

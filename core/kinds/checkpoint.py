@@ -23,7 +23,7 @@ class Checkpoint(Kind):
     )
     formula = r"d_i = f^{\text{other}}_i(h_{i-1}) - f_i(h_{i-1})"
     runs = 1
-    compares = last_is_rest = True
+    compares = True
 
     kind: Literal["checkpoint"] = "checkpoint"
     source: str = Field(min_length=1, description="as a model is typed; in a spec, the beginning of its files' hash")

@@ -4,14 +4,15 @@
 """
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from core.base.formats import capital, per_cent
 from core.base.spec import Positions, number
+from core.kinds.gaussian import Gaussian
 from core.kinds.perturbation import Injection, Kind, Stream
-from core.kinds.treatments import Treated
+from core.kinds.residual import Residual
 
 ATTENTION, MLP, HEAD = "attention", "mlp", "head"
 WRITTEN = re.compile(rf"{ATTENTION}|{MLP}|{HEAD}:(?:each|0|[1-9]\d{{0,3}})")
@@ -20,8 +21,7 @@ HELP = "attention, mlp, head:3 or head:each, every head by itself"
 
 def head_of(part: str) -> int | None:
     """The number of a head; None of another part."""
-    _, _, found = part.partition(":")
-    return int(found) if found.isdecimal() else None
+    return int(part[5:]) if part[5:].isdecimal() else None
 
 
 def label(part: str) -> str:
@@ -40,48 +40,42 @@ def _written(part: str) -> str:
     return part
 
 
-def _with_linears(part: str) -> str:
-    if part not in (ATTENTION, MLP):
-        raise ValueError(f"a head has no linears of its own: prune {ATTENTION} or {MLP}")
-    return part
-
-
 Part = Annotated[str, AfterValidator(_written), Field(description=HELP)]
 
 
 class OfPart(Kind):
     """What is done to one part of the layer on its clean input."""
 
-    parts = ("part",)
-    varies = "part"
-    last_is_rest = True
     runs = 1
 
     part: Part
-
-    @property
-    def short(self) -> str:
-        return label(self.part) if self.varies == "part" else super().short
-
-    @property
-    def strength(self) -> float:
-        """That of the family, or the number of a head, before which attention and MLP come."""
-        place = {ATTENTION: -2, MLP: -1}.get(self.part) or head_of(self.part) or 0
-        return float(place) if self.varies == "part" else super().strength
-
-    def is_kin(self, other: Kind) -> bool:
-        """Heads are kin to heads alone."""
-        heads = [getattr(each, "part", "").startswith(HEAD) for each in (self, other)]
-        return heads[0] == heads[1] and super().is_kin(other)
 
     def of(self, layer: int) -> str:
         return f"{the(self.part)} of layer {layer}"
 
 
-class SkipPart(OfPart):
+class Replaced(OfPart):
+    """What a part gives replaced by something else: one family of attention and MLP, and one of heads."""
+
+    parts = ("part",)
+    varies = "part"
+
+    @property
+    def short(self) -> str:
+        return label(self.part)
+
+    @property
+    def strength(self) -> float:
+        """The number of a head; attention and MLP come first."""
+        return {ATTENTION: -2, MLP: -1}.get(self.part) or head_of(self.part) or 0
+
+    def is_kin(self, other: Kind) -> bool:
+        return super().is_kin(other) and other.part.startswith(HEAD) == self.part.startswith(HEAD)
+
+
+class SkipPart(Replaced):
     """The part left out: it adds nothing, at every token."""
 
-    begins = "skip"
     example = "skip:mlp"
     word = "skip, one part"
     about = "A part of the layer left out: its attention, its MLP, or one head, which then adds nothing to the stream."
@@ -92,13 +86,13 @@ class SkipPart(OfPart):
 
     @property
     def label(self) -> str:
-        return f"{capital(label(self.part))} left out"
+        return f"{capital(self.short)} left out"
 
     def apply(self, at: Injection) -> Stream:
         return at.edited(self.part, lambda given: given.new_zeros(given.shape))
 
 
-class Mean(OfPart):
+class Mean(Replaced):
     """The part held at its mean over the tokens of its sequence that it changes."""
 
     example = "mean:mlp"
@@ -115,34 +109,29 @@ class Mean(OfPart):
 
     @property
     def label(self) -> str:
-        return f"{capital(label(self.part))} at its mean over tokens"
+        return f"{capital(self.short)} at its mean over tokens"
 
     def apply(self, at: Injection) -> Stream:
         first = int(self.positions == "after_first")
 
         def held(given: Stream) -> Stream:
-            changed = given.clone()
-            changed[:, first:] = given[:, first:].mean(1, keepdim=True)
-            return changed
+            given[:, first:] = given[:, first:].mean(1, keepdim=True)
+            return given
 
         return at.edited(self.part, held)
 
 
-class GaussianPart(OfPart):
+class GaussianPart(OfPart, Gaussian):
     """`p' = p + size * ||p|| * z / ||z||` per token for what the part gives, z standard normal."""
 
     parts = ("size", "part")
-    varies = "size"
-    begins = "gaussian"
     example = "gaussian:0.3:mlp"
     word = "gaussian, one part"
     about = "Random noise on what one part of the layer adds, whose length is a given share, the size, of that."
     formula = r"p' = p + \text{size} \cdot \lVert p \rVert \cdot z / \lVert z \rVert,\quad z \sim \mathcal N(0, I)"
-    noise = True
+    isotropic = False  # in the stream
 
     kind: Literal["gaussian_part"] = "gaussian_part"
-    size: float = Field(gt=0, description="relative size ||p' - p|| / ||p|| for what the part gives")
-    positions: Positions = "after_first"
 
     @property
     def label(self) -> str:
@@ -153,26 +142,19 @@ class GaussianPart(OfPart):
         return at.edited(self.part, lambda given: at.moved(at.noise(kind, given), self.size, self.positions, given))
 
 
-class ResidualPart(OfPart):
+class ResidualPart(OfPart, Residual):
     """The layer with the linears of one part pruned and the others dense, on the clean input, at every token."""
 
     parts = ("pruner", "sparsity", "part")
-    varies = "sparsity"
-    begins = "residual"
-    prunes: ClassVar[str] = "part"
+    prunes = "part"
     example = "residual:wanda:0.7:attention"
     word = "residual, one part"
     about = "The damage of pruning the linears of the layer's attention or of its MLP, the others dense."
     formula = r"d_{i,p} = \tilde f_{i,p}(h_{i-1}) - f_i(h_{i-1})"
 
     kind: Literal["residual_part"] = "residual_part"
-    pruner: Treated
-    sparsity: float = Field(ge=0, lt=1)
-    part: Annotated[Part, AfterValidator(_with_linears)]
+    part: Literal["attention", "mlp"]
 
     @property
     def label(self) -> str:
         return f"{capital(label(self.part))} pruned by {self.treatment.label}, {per_cent(self.sparsity)} zeros"
-
-    def apply(self, at: Injection) -> Stream:
-        return at.pruned(self.treatment, self.sparsity, self.part)

@@ -20,9 +20,7 @@ Injection = Any
 class Kind(Spec):
     """A perturbation of the residual stream at the output of its injection layer."""
 
-    parts: ClassVar[tuple[str, ...]] = ()  # the fields that its name is written of, in order
-    begins: ClassVar[str] = ""  # the first word of its name, where that is another kind's too
-    last_is_rest: ClassVar[bool] = False  # its last part is all that follows, colons included
+    parts: ClassVar[tuple[str, ...]] = ()  # the fields that its name is written of, in order; colons go to the last
     varies: ClassVar[str] = ""  # the field that tells it from its family, and orders that
     example: ClassVar[str]  # as it is written
     word: ClassVar[str] = ""  # its name in the glossary; none where it is not there
@@ -36,14 +34,17 @@ class Kind(Spec):
     doing: ClassVar[str] = "pruning {share} of {}"  # to what `of` says, in a sentence
     runs: ClassVar[int] = 0  # how often it runs its injection layer itself, for its share of the cost
 
+    @classmethod
+    def first_word(cls) -> str:
+        """Its name's, which kinds may share that differ in the number of parts."""
+        return cls.example.partition(":")[0]
+
     @property
     def name(self) -> str:
         """As it is written: `gaussian:0.3`, `gaussian:0.3@all`."""
         values = (getattr(self, part) for part in self.parts)
         where = getattr(self, "positions", "after_first")
-        return ":".join((self.begins or self.kind, *map(word, values))) + (
-            "" if where == "after_first" else f"@{where}"
-        )
+        return ":".join((self.first_word(), *map(word, values))) + ("" if where == "after_first" else f"@{where}")
 
     @property
     def label(self) -> str:

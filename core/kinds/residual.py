@@ -30,4 +30,4 @@ class Residual(Kind):
         return f"Pruned by {self.treatment.label}, {per_cent(self.sparsity)} zeros"
 
     def apply(self, at: Injection) -> Stream:
-        return at.pruned(self.treatment, self.sparsity)
+        return at.pruned(self.treatment, self.sparsity, *(getattr(self, part) for part in self.parts[2:]))

@@ -5,7 +5,6 @@ from typing import Literal
 from pydantic import Field
 
 from core.base.formats import per_cent
-from core.kinds.perturbation import Injection, Stream
 from core.kinds.residual import Residual
 
 
@@ -28,6 +27,3 @@ class ResidualLinear(Residual):
     @property
     def label(self) -> str:
         return f"{self.linear} alone pruned by {self.treatment.label}, {per_cent(self.sparsity)} zeros"
-
-    def apply(self, at: Injection) -> Stream:
-        return at.pruned(self.treatment, self.sparsity, self.linear)

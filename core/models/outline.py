@@ -17,6 +17,7 @@ from core.models.file_hashes import remembered
 from core.store.cache import Store
 
 Shapes = dict[str, tuple[int, ...]]
+HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")  # as configurations call their number
 NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
 
 
@@ -90,10 +91,12 @@ def shapes_of(path: Path, store: Store) -> Shapes:
 def heads_of(path: Path, store: Store) -> int:
     """Query heads of an attention, as a GGUF file or a config.json says; 1 where it does not say."""
     if path.suffix == ".gguf":
-        return remembered(store, path, "heads", lambda file: _read_header(file)[0].heads)
-    told = json_value(path, "settings file")
-    told = told.get("text_config", told)
-    return next((told[name] for name in ("num_attention_heads", "n_head", "n_heads", "num_heads") if name in told), 1)
+        found = [remembered(store, path, "heads", lambda file: _read_header(file)[0].heads)]
+    else:
+        told = json_value(path, "settings file")
+        known = [each for each in (told.get("text_config"), told) if isinstance(each, dict)]
+        found = [each[name] for each in known for name in HEADS if isinstance(each.get(name), int)]
+    return min(max([1, *found[:1]]), MOST)
 
 
 # --- the header of a GGUF file, read as far as the tensors it announces --------------------------------------------
@@ -173,7 +176,7 @@ class _Header:
             names.add(name)
             if name == "general.alignment":
                 alignment = self._number("I")
-            elif name.endswith(".attention.head_count") and kind in SCALARS:
+            elif name.endswith(".attention.head_count") and SCALARS.get(kind, "f") in "BbHhIiQq":
                 self.heads = self._number(SCALARS[kind])
             elif name.endswith(".block_count") and kind in SCALARS:
                 if not 0 < self._number(SCALARS[kind]) <= tensors:

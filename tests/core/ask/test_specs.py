@@ -125,6 +125,16 @@ def test_every_perturbation_has_words_of_its_own(kind: str) -> None:
     assert asked.label and asked.short and asked.is_kin(asked)
 
 
+def test_attention_and_mlp_are_one_family_and_heads_another() -> None:
+    names = ("skip:attention", "skip:mlp", "skip:head:2", "skip:head:10", "mean:mlp", "gaussian:0.3:mlp", "skip")
+    asked = [perturbation(name) for name in names]
+    kin = {(one.name, other.name) for one in asked for other in asked if one.name < other.name and one.is_kin(other)}
+    assert kin == {("skip:attention", "skip:mlp"), ("skip:head:10", "skip:head:2")}
+    assert [each.short for each in asked[:4]] == ["attention", "MLP", "head 2", "head 10"]
+    assert perturbation("gaussian:0.1:mlp").is_kin(perturbation("gaussian:1:mlp"))
+    assert not perturbation("gaussian:0.3:mlp").is_kin(perturbation("gaussian:0.3:attention"))
+
+
 def test_a_stored_perturbation_of_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValidationError, match="noise"):
         Measurement.model_validate({"perturbation": {"kind": "noise", "size": 0.3}})

@@ -242,5 +242,5 @@ def test_a_mean_changes_the_first_token_where_it_is_asked_to() -> None:
 def test_a_layer_without_attention_is_refused() -> None:
     _, layers = model_of("mamba")
     for part in ("attention", "mlp", "head:0"):
-        with pytest.raises(UserError, match="MambaBlock does not have one attention"):
+        with pytest.raises(UserError, match="MambaBlock does not have one attention that"):
             find(layers[0], part)

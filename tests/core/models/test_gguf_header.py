@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from core.base.errors import UserError
 from core.models import outline
+from core.store.cache import Store
 from tests import gguf_files
 
 KINDS = ("F32", "F16", "Q8_0", "Q4_0", "Q5_1")
@@ -41,6 +42,20 @@ def check_like_the_package(path: Path) -> None:
     cut.write_bytes(content[: end - 1])
     with pytest.raises(UserError, match=f"its tensors need {end:,}"):
         outline.gguf_shapes(cut)
+
+
+@pytest.mark.parametrize(
+    ("add", "value", "heads"),
+    [("add_uint32", 12, 12), ("add_uint64", 2**63, outline.MOST), ("add_int32", -3, 1), ("add_float32", 9.0, 1),
+     ("add_array", [8, 8], 1)],
+)  # fmt: skip
+def test_its_heads_are_those_that_it_tells(tmp_path: Path, add: str, value: object, heads: int, empty: Store) -> None:
+    writer = gguf.GGUFWriter(tmp_path / "any.gguf", "llama")
+    getattr(writer, add)("llama.attention.head_count", value)
+    writer.add_tensor("one", np.ones((2, 64), np.float32))
+    for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
+        step()
+    assert outline.heads_of(tmp_path / "any.gguf", empty) == heads
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)

@@ -81,6 +81,13 @@ def test_a_token_that_was_not_hit_is_compared_with_those_that_were() -> None:
             "that ends at **2.00×** its size. **0 of 3** predicted next words change. The median layer ends at 0.80×.",
         ),
         (
+            question("A b c", "mean:head:3"),
+            row(0, (0, 0.2, 0.2), (0, 0.4, 0.4), gain=2.0),
+            None,
+            "Later layers **amplify** the damage: holding head 3 of layer 0 at its mean moves the stream by 20 %, and "
+            "that ends at **2.00×** its size. **0 of 3** predicted next words change. The median layer ends at 0.80×.",
+        ),
+        (
             question("A b c", "gaussian:0.5", token=0),
             row(0, (0.5, 0, 0), (0.5, 0.1, 0.4)),
             None,
