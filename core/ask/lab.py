@@ -21,16 +21,6 @@ MOST_CHARACTERS = 2000  # of a sentence or a prompt: more cannot be meant
 MOST_WRITTEN = 128  # tokens that are written after a prompt
 WHILE_WRITING = ("gaussian", "gaussian_part", "residual", "residual_part", "skip", "skip_part")
 WORDS = 5  # next words that are told after each token
-
-# the parameters that were best at each target on held-out text (tests/bench/studies); below 40 % none were tuned
-TUNED = {
-    "owl": {0.4: "m=7 lam=0.08", 0.5: "m=7 lam=0.02", 0.6: "m=10 lam=0.1", 0.7: "m=7 lam=0.2", 0.8: "m=10 lam=0.2"},
-    "response": {
-        0.4: "objective=kl", 0.5: "objective=drift", 0.6: "objective=drift", 0.7: "objective=kl", 0.8: "objective=kl"
-    },
-}  # fmt: skip
-ALLOCATIONS = ("uniform", "owl", "response")  # whose texts are committed
-SPARSITIES = tuple(step / 10 for step in range(9))
 REMOVED = (0.7, 0.5, 0.6, 0.8, 0.3, 0.9)  # shares of a layer's weights that the lab's page removes, the usual first
 
 
@@ -170,19 +160,12 @@ def question(sentence: str, word: str, first: bool = False, token: int | None = 
 
 
 def prompt(text: str, allocation: str, sparsity: float, tokens: int = 40) -> Prompt:
-    """A continuation as the lab's page asks for it.
-
-    Args:
-        allocation: `uniform`, `owl` or `response` (with their parameters of the nearest target they were tuned at), or
-            another as the grammar writes it, `depth_ramp beta=0.01`.
+    """A continuation by an allocation as the grammar writes it, `depth_ramp beta=0.01`.
 
     Raises:
         UserError: an empty prompt, an unknown allocation, a sparsity that cannot be, or a pruner that takes too long.
     """
-    known = TUNED.get(allocation)
-    more = f" {known[min(known, key=lambda target: abs(target - sparsity))]}" if known else ""
-    written = read_setting(f"{allocation}{more}:{sparsity:g}")
-    return checked(Prompt, prompt=text, setting=written, tokens=tokens)
+    return checked(Prompt, prompt=text, setting=read_setting(f"{allocation}:{sparsity:g}"), tokens=tokens)
 
 
 def check_layer(layer: int, layers: int) -> None:

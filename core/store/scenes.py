@@ -120,14 +120,3 @@ def _lenses(folder: Path) -> dict[Question, tuple[Lens, ...]]:
         held = json.loads(gzip.decompress(path.read_bytes()))
         found[Question.model_validate(held["question"])] = tuple(map(Lens.model_validate, held["lenses"]))
     return found
-
-
-def written() -> dict[Prompt, Generated]:
-    """The committed continuations."""
-    return _written(folder() / "generated.json")
-
-
-@lru_cache(maxsize=2)
-def _written(path: Path) -> dict[Prompt, Generated]:
-    held = json.loads(path.read_bytes()) if path.is_file() else []
-    return {each.asked: each for each in map(Generated.model_validate, held)}

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from pages.ui.lab.talk import MOST, SHORT
+from pages.ui.lab.talk import SHORT
 from tests.e2e.conftest import settle, wait_for_query
 
 Tab = Callable[..., Page]
@@ -121,28 +121,52 @@ def test_a_text_is_written_anew_from_a_token_and_a_link_shows_it_to_somebody_els
     demo: str, tab: Tab, chromium: Browser
 ) -> None:
     page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
-    written(talk, MOST)
-    first = texts(talk)
+    first = reached(talk, 12)
     talk.locator(".hurt span").nth(5).click()  # its fifth token
-    written(talk, MOST)
-    assert texts(talk) == first, "the same damage gives the same text"
-    talk.locator(".map i").nth(12 * 20 + 2).click()  # at the end: from where the damage began
-    written(talk, MOST)
-    talk.locator(".hurt span").nth(5).click()
+    expect(talk).to_have_attribute("data-tokens", "5")
+    talk.get_by_role("button", name="Play").click()
+    assert reached(talk, 12) == first, "the same damage gives the same text"
+    talk.locator(".hurt span").nth(3).click()
     talk.get_by_role("button", name="Heal").click()
-    written(talk, MOST)
-    assert texts(talk)[0] == first[0] and texts(talk)[1] != first[1]
-    assert query_turns(page)[-1][2] == ""
+    talk.get_by_role("button", name="Play").click()
+    healed = reached(talk, 16)
+    assert healed[0][:12] == first[0][:12] and healed[1][:3] == first[1][:3] and healed[1][:12] != first[1][:12]
+    wait_for_query(page, turns="1~16~gaussian:1,3~0~")
     context = chromium.new_context(viewport={"width": 1280, "height": 700})
     try:
         other = context.new_page()
         other.goto(page.url)
         again = other.locator(".talk")
-        written(again, MOST)
-        assert texts(again) == texts(talk)
+        assert reached(again, 16) == healed
         expect(again.locator(".text").first).to_be_in_viewport()
     finally:
         context.close()
+
+
+def reached(talk: Locator, tokens: int) -> tuple[list[str], list[str]]:
+    """Both texts without the prompt, so many tokens of them, once they are written; then it pauses."""
+    enough = "([talk, tokens]) => Number(talk.dataset.tokens) >= tokens"
+    talk.page.wait_for_function(enough, arg=[talk.element_handle(), tokens], timeout=PATIENCE)
+    pause(talk)
+    dense, hurt = (talk.locator(f".text >> nth={side}").locator("span").all_inner_texts() for side in (0, 1))
+    return dense[1 : tokens + 1], hurt[1 : tokens + 1]
+
+
+def test_at_the_end_another_damage_is_tried_from_where_the_last_one_began(demo: str, tab: Tab) -> None:
+    """Of a server that says where the texts end, and then that it is busy."""
+    page = tab(f"{demo}/glossary")
+    lines = [{"at": n, "dense": " a", "hurt": " a", "twin": " a", "p": 0.5} for n in range(9)]
+    answers = iter([[*lines, {"end": ""}], [{"waits": 3}]])
+    page.route(
+        "**/talk/**", lambda route: route.fulfill(body="".join(f"{json.dumps(each)}\n" for each in next(answers)))
+    )
+    page.goto(f"{demo}/lab?write=A&turns=2~16~gaussian:1,6~0~")
+    talk = page.locator(".talk")
+    written(talk, 9)
+    expect(talk.locator(".says")).to_contain_text("the same so far")
+    talk.locator(".size").press("ArrowLeft")
+    expect(talk.locator(".says")).to_contain_text("Readers ahead of you: 3")
+    assert asked(page)[-1]["turns"] == [[2, 16, "gaussian:0.7"]] and asked(page)[-1]["start"] == 2
 
 
 def test_who_leaves_the_page_lets_the_stream_go(demo: str, tab: Tab) -> None:

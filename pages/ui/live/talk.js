@@ -48,6 +48,7 @@ class Talk extends Picture {
   late = false // the reader moved on meanwhile
   over = false // nothing more is written
   due = 0 // when the next token may be shown
+  leave = () => this.rest()
 
   build() {
     const { layers, linked, most, parts, short, words } = this.data
@@ -89,10 +90,6 @@ class Talk extends Picture {
     if (before) this.write()
   }
 
-  leave() {
-    this.rest()
-  }
-
   /** The controls show what the next token is written under. @param {Turn | undefined} turn */
   follow(turn = this.turns.findLast(([start]) => start <= this.steps.length)) {
     this.hand.on = Boolean(turn?.[2])
@@ -103,11 +100,9 @@ class Talk extends Picture {
     return read(this.state.turns)
   }
 
-  /** The damage in hand as it is written, if there is such. */
+  /** The damage in hand as it is written; empty where there is none such. */
   get word() {
-    const { kind, size, part } = this.hand
-    const same = (/** @type {Damage} */ each) => each.kind === kind && each.size === size && each.part === part
-    return Object.entries(this.data.damages).find(([, damage]) => same(damage))?.[0]
+    return this.data.kinds[this.hand.kind].written[this.hand.size][this.hand.part]
   }
 
   get question() {
@@ -141,8 +136,8 @@ class Talk extends Picture {
   /** Drop the texts from a token on; what follows is written under the damage in hand.
    * @param {number} token @param {boolean} stays as it is, unwritten */
   back(token, stays = this.held) {
-    const { hand: { on, layer }, word = "" } = this
-    this.move({ turns: written(changed(this.turns, [token, layer, on ? word : ""])) })
+    const { on, layer } = this.hand
+    this.move({ turns: written(changed(this.turns, [token, layer, on ? this.word : ""])) })
     this.settle()
     this.clear(token)
     if (!stays) this.write()

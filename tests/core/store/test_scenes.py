@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 
 from core.ask import lab
 from core.store import scenes
-from tests.bench.lab import OPENING, PROMPTS, SCENES, TOKENS, keep_scene
+from tests.bench.lab import OPENING, SCENES, keep_scene
 
 PROJECT = Path(__file__).parents[3] / "cache"
 
@@ -36,12 +35,3 @@ def test_a_scene_is_kept_as_it_is_the_same_bytes_every_time(empty_cache, monkeyp
     assert scenes.examples() == {question: found}
     assert keep_scene("1", question, found).read_bytes() == before
     assert len(before) < 60_000
-
-
-def test_every_prompt_is_continued_by_every_setting() -> None:
-    found = scenes.written()
-    wanted = product(PROMPTS, lab.ALLOCATIONS, lab.SPARSITIES)
-    assert found.keys() == {lab.prompt(text, allocation, share, TOKENS) for text, allocation, share in wanted}
-    for asked, each in found.items():
-        assert each.sparsity == pytest.approx(asked.setting.allocation.target, abs=0.03)
-        assert each.dense == found[lab.prompt(asked.prompt, "uniform", 0.0, TOKENS)].pruned
