@@ -29,10 +29,11 @@ def link_to_absorption(asked: question.Asked) -> None:
 
 
 st.title("What does the network do with damage?", anchor=False)
-st.markdown("Type a sentence, click a layer to hurt it, and watch the damage run up to the next word.")
-field, status = st.columns([5, 2], vertical_alignment="center")
-with field:
-    typed = question.sentence()
+with st.container(key="intro"):
+    st.markdown("Type a sentence, click a layer to hurt it, and watch the damage run up to the next word.")
+typed = question.sentence()
+question.examples()
+status = st.container(key="status")
 asked = question.asked(typed)
 try:
     (known, stage), error = answers.answers(asked), None

@@ -6,6 +6,8 @@ from core.show.figures import LIGHT
 from core.store import cache
 from pages.ui import brand, frame, live, subject, view, watch
 
+# The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
+st.set_page_config(page_icon=brand.mark(LIGHT), layout="wide")
 ICONS = {
     "lab": "science",
     "learn": "school",
@@ -19,6 +21,7 @@ ICONS = {
     "glossary": "menu_book",
 }
 UNPROFILED = ("lab", "", "evidence", "help", "glossary")  # they show the bundled model, or none
+PRESENTED = ("lab", "", "learn")
 pages = [
     st.Page(f"{name}.py", title=name.capitalize(), icon=f":material/{icon}:", url_path=name)
     for name, icon in ICONS.items()
@@ -26,8 +29,7 @@ pages = [
 # A default page answers at the root alone, so the landing page stands here a second time; its first link is lit then.
 pages.append(st.Page("lab.py", title="Lab", url_path="home", default=True, visibility="hidden"))
 page = st.navigation(pages)
-# The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
-st.set_page_config(page_title=f"{page.title} · {brand.NAME}", page_icon=brand.mark(LIGHT), layout="wide")
+st.set_page_config(page_title=f"{page.title} · {brand.NAME}")
 if not page.url_path:
     link = "[data-testid=stSidebarNavLink][href$='/lab']"
     grey = "color-mix(in srgb, currentColor 12%, transparent)"
@@ -41,5 +43,7 @@ with frame.shortages(), cache.listed_once():
         subject.choose()
     with st.sidebar:
         watch.sidebar()
+    if page.url_path in PRESENTED:
+        frame.present()
     with view.written():
         page.run()

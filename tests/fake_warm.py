@@ -45,6 +45,7 @@ class Warm:
 
     standing: str = "ready"
     waiting: int = 0
+    before: float | None = 9.0  # seconds that loading took
     woken: int = 0
     rows: dict[tuple[Question, int], Future[Row]] = field(default_factory=dict)
     scenes: dict[Question, Future[Scene]] = field(default_factory=dict)
@@ -52,6 +53,9 @@ class Warm:
 
     def state(self) -> str:
         return self.standing
+
+    def loading(self) -> tuple[float, float | None]:
+        return 2.0, self.before
 
     def ahead(self, future: Future) -> int:
         return self.waiting

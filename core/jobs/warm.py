@@ -14,12 +14,15 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from core.ask.lab import Prompt, Question, Talk
 from core.base.errors import UserError
 from core.jobs.queue import IDLE, PROJECT
 from core.jobs.warm_process import Kind, Task, receive, send
+from core.store.cache import Store
+from core.store.files import sealed, unsealed, write_file
 
 KEPT = 64  # answers
 TOLD = 4096  # readers and tabs whose last turn is known
@@ -137,16 +140,21 @@ class Warm(Scheduler):
         super().__init__()
         self.command, self.idle = command, idle
         self.stage: State = "cold"
+        self.since = 0.0  # when it began to load
 
     def state(self) -> State:
         """Whether the model is in memory, on its way there, or neither."""
         return self.stage
 
+    def loading(self) -> tuple[float, float | None]:
+        """Seconds for which the model has been loading, and that loading it took the last time, on this machine."""
+        return time.monotonic() - self.since, unsealed(_note())
+
     def wake(self) -> None:
         """Load the model, if it is not there, before anybody asks."""
         with self.changed:
             if self.stage == "cold":
-                self.stage = "loading"
+                self.stage, self.since = "loading", time.monotonic()
                 threading.Thread(target=self._run, name="lab", daemon=True).start()
 
     def ask(self, task: Task, reader: str, tab: str = "") -> Future:
@@ -163,7 +171,7 @@ class Warm(Scheduler):
         """Have one process after the other answer, until one is left."""
         stopped = True
         while stopped:
-            self.stage = "loading"
+            self.stage, self.since = "loading", time.monotonic()
             process = subprocess.Popen(
                 self.command,
                 cwd=PROJECT,
@@ -186,6 +194,8 @@ class Warm(Scheduler):
             self._leave(content)
             return False
         self.stage = "ready"
+        with suppress(OSError, UserError):  # a cache that cannot be written keeps no note
+            write_file(_note(), sealed(time.monotonic() - self.since))
         while True:
             with self.changed:
                 ticket = self.next(self.idle)
@@ -211,6 +221,11 @@ class Warm(Scheduler):
             self.fail(UserError(why))
 
 
+def _note() -> Path:
+    """The file that says how long the model took to load."""
+    return Store().root / "remembered" / "lab-seconds.json"
+
+
 def _end(process: subprocess.Popen) -> None:
     """End a process: it leaves when nothing can be asked any more."""
     with suppress(OSError):
@@ -224,7 +239,7 @@ def _end(process: subprocess.Popen) -> None:
 
 
 _HERE = Warm()
-state, ahead, wake = _HERE.state, _HERE.ahead, _HERE.wake
+state, loading, ahead, wake = _HERE.state, _HERE.loading, _HERE.ahead, _HERE.wake
 
 
 def ask(kind: Kind, asked: Question | Prompt | Talk, layer: int | None, reader: str, tab: str) -> Future:

@@ -120,3 +120,15 @@ def _lenses(folder: Path) -> dict[Question, tuple[Lens, ...]]:
         held = json.loads(gzip.decompress(path.read_bytes()))
         found[Question.model_validate(held["question"])] = tuple(map(Lens.model_validate, held["lenses"]))
     return found
+
+
+def rows() -> dict[tuple[Question, int], Row]:
+    """Committed answers of single layers, beside the scenes."""
+    return _rows(folder() / "rows.json.gz")
+
+
+@lru_cache(maxsize=2)
+def _rows(path: Path) -> dict[tuple[Question, int], Row]:
+    held = json.loads(gzip.decompress(path.read_bytes())) if path.is_file() else []
+    found = [(Question.model_validate(question), Row.model_validate(row)) for question, row in held]
+    return {(question, row.layer): row for question, row in found}

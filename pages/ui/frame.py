@@ -38,6 +38,7 @@ PER_CENT = "%.4g %%"
 # A small heading stands over one of two pictures beside each other.
 # A page begins at its top; where that is narrow, below the button of the menu.
 # On a phone the buttons of the tour stay at the foot of the screen.
+# What the lab says while it waits takes the same room, however long it is.
 # A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
 STYLE = """
 [data-testid="stSkeleton"] { background: none !important; animation: none !important; }
@@ -55,12 +56,15 @@ STYLE = """
 .js-plotly-plot .modebar-container { display: none; }
 [data-testid="stHeading"] h3 { font-size: 1.125rem; }
 .save { padding: 0.4rem 0.75rem; border: 1px solid #8886; border-radius: 0.5rem; font: inherit; background: none; }
+@media (max-width: 1270px) { .st-key-status { height: 3rem; } .st-key-present { position: static; } }
 @media (max-width: 768px) {
+  .st-key-present { display: none; }
   [data-testid="stMainBlockContainer"] { padding-top: 4rem; }
   [data-testid="stHeader"] { background: inherit; pointer-events: auto; }
 }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-bottom: 6rem; }
+  .st-key-status { height: 4.5rem; }
   .st-key-ways {
     position: fixed; left: 0; right: 0; bottom: 0; z-index: 100; padding: 0.5rem 1rem;
     justify-content: space-between; backdrop-filter: blur(1rem); border-top: 1px solid #8884;
@@ -74,6 +78,8 @@ STYLE = """
 [data-testid="stMetricLabel"] { flex-basis: 100%; }
 [data-testid="stMetricValue"] { font-size: 48px; line-height: 1.2; }
 [data-testid="stMetric"] p, [data-testid="stMetric"] [data-testid] { white-space: normal; }
+.st-key-status { height: 1.5rem; }
+.st-key-present { position: absolute; top: 4rem; right: 5rem; width: auto; z-index: 1; }
 [data-testid="stCode"] .token { color: inherit !important; }
 [data-testid="stCode"] .token.parameter { white-space: nowrap; }
 """
@@ -83,6 +89,33 @@ STYLE = """
 SAVE = """<button id="save-{0}" class="save">Download SVG</button><script>
 document.getElementById("save-{0}").onclick = () => document.querySelector(".st-key-{0} .modebar-btn").click()
 </script>"""
+
+
+# The presenter's mode: no sidebar, and everything as large as the room's screen allows, which is a laptop's page grown.
+# Of the lab its picture has the next words beside it, and what is told to one reader alone is left out.
+ROOM = """
+[data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stExpandSidebarButton"] { display: none; }
+[data-testid="stMainBlockContainer"] { max-width: 100%; padding: 0.5rem 2.5rem 0; }
+[data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.5rem; }
+h1 { padding-top: 0 !important; }
+.st-key-present { top: 1rem; right: 2.5rem; }
+:is(.st-key-intro, .st-key-status) { display: none; }
+@media (min-width: 1600px) { [data-testid="stMain"] { zoom: 1.35; } }
+@media (min-width: 1900px) { [data-testid="stMain"] { zoom: 1.5; } }
+@media (min-width: 2500px) { [data-testid="stMain"] { zoom: 2; } }
+@media (min-width: 3800px) { [data-testid="stMain"] { zoom: 3; } }
+"""
+LEAVE = """<script>document.onkeydown = ({ key }) => {
+if (key === "Escape") document.querySelector(".st-key-present input:checked")?.click()
+}</script>"""
+
+
+def present() -> None:
+    """The switch of the presenter's mode, which Esc leaves."""
+    shown = view.sync("present", [False, True], False)
+    st.toggle("Present", key="present")
+    if shown:
+        st.html(f"<style>{ROOM}</style>{LEAVE}", unsafe_allow_javascript=True)
 
 
 def style() -> None:

@@ -1,4 +1,4 @@
-"""Make the lab's committed answers, scenes of the opening sentence: `python -m tests.bench.lab`."""
+"""Make the lab's committed answers, those of the examples on its page: `python -m tests.bench.lab`, some minutes."""
 
 from __future__ import annotations
 
@@ -13,28 +13,49 @@ from core.models.sources import locate
 from core.store import scenes
 from core.store.cache import Store
 from core.store.files import write_file
-
-OPENING = "The old clockmaker opened the door of her shop and found the street empty."
-SCENES = {
-    "1-noise": ("gaussian:0.3", False),
-    "2-noise-first-token": ("gaussian:0.3", True),
-    "3-pruned": ("residual:wanda:0.7", False),
-    "4-left-out": ("skip", False),
-}
+from pages.ui.lab.question import EXAMPLES, Asked
 
 
 def main() -> None:
     store = Store()
     answering = Lab(load(locate("demo", store), "float32", store))
-    for name, (word, first) in SCENES.items():
-        asked = lab.question(OPENING, word, first)
-        print(keep_scene(name, asked, answering.scene(asked)), flush=True)
+    for old in scenes.folder().glob("scene-*.json.gz"):
+        old.unlink()
+    for at, asked in enumerate(questions()):
+        print(keep_scene(str(at), asked, answering.scene(asked)), flush=True)
+    print(keep_rows([(asked, answering.row(asked, layer)) for asked, layer in sizes()]), flush=True)
+
+
+def _choices(example: Asked) -> list[Asked]:
+    """An example, and where there is a choice with the first token the other way round."""
+    state = example.state
+    return [example, example._replace(state=state._replace(first=not state.first))][: 1 + example.is_choosy]
+
+
+def questions() -> list[lab.Question]:
+    """The questions whose every layer is committed, the opening one first."""
+    return [each.question() for example in EXAMPLES.values() for each in _choices(example)]
+
+
+def sizes() -> list[tuple[lab.Question, int]]:
+    """Questions and layers of the examples at all other sizes: what their sliders show."""
+    chosen = [each for example in EXAMPLES.values() for each in _choices(example)]
+    return [(other.question(), other.state.layer) for each in chosen for other in each.sizes]
 
 
 def keep_scene(name: str, question: lab.Question, scene: scenes.Scene) -> Path:
     """Write an answer to be committed, under a name that orders them; the same answer gives the same bytes."""
     held = {"question": question.model_dump(mode="json"), "scene": scene.model_dump(mode="json")}
-    path = scenes.folder() / f"scene-{name}.json.gz"
+    return _keep(f"scene-{name}.json.gz", held)
+
+
+def keep_rows(found: list[tuple[lab.Question, scenes.Row]]) -> Path:
+    """Write answers of single layers to be committed."""
+    return _keep("rows.json.gz", [[each.model_dump(mode="json") for each in pair] for pair in found])
+
+
+def _keep(name: str, held: object) -> Path:
+    path = scenes.folder() / name
     write_file(path, gzip.compress(json.dumps(held, separators=(",", ":")).encode(), mtime=0))
     return path
 

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from pages.ui.lab import question
+from tests.e2e.conftest import drag as pull
 from tests.e2e.conftest import settle, silence, wait_for_query
 
 Tab = Callable[..., Page]
@@ -65,6 +66,22 @@ FILL = """(svg, [x, y]) => {
     const cell = [...svg.querySelectorAll("g:nth-child(2) > *")].find((each) => hit(each.getBoundingClientRect()))
     return getComputedStyle(cell).fill.match(/[\\d.]+/g).map(Number).slice(0, 3)
 }"""
+TOPS = """
+window.tops = { input: [], grid: [] }
+const look = () => {
+    for (const [name, part] of [["input", "[data-testid=stTextInput] input"], ["grid", ".lab .grid svg"]]) {
+        const top = find(document, part)?.getBoundingClientRect().top
+        if (top && !window.tops[name].includes(Math.round(top))) window.tops[name].push(Math.round(top))
+    }
+    requestAnimationFrame(look)
+}
+const live = "[data-testid^=stBidi], [data-testid^=stBidi] *"
+const find = (root, part) => root.querySelector(part) ??
+    [...root.querySelectorAll(live)].map((each) => each.shadowRoot?.querySelector(part)).find(Boolean)
+requestAnimationFrame(look)
+"""
+BOTTOM = "part => part.getBoundingClientRect().bottom"
+SIZE = "part => parseFloat(getComputedStyle(part).fontSize) * (part.currentCSSZoom ?? 1)"
 COLOURS = "drawn => ['color', 'borderTopColor', 'stroke'].map(each => getComputedStyle(drawn)[each]).join()"
 
 
@@ -84,23 +101,110 @@ def test_a_page_that_turns_dark_is_drawn_in_its_colours(where: str, drawn: str, 
 
 def test_one_token_flips_the_picture_and_a_link_shows_somebody_else_the_same(demo: str, tab: Tab) -> None:
     page, lab = opened(tab, demo)
+    page.get_by_role("button", name="Noise that fades").click()
+    expect(lab.locator(".says")).to_contain_text("absorb")
+    rested(lab)
     red, _, blue = colour(lab, 28, 3)
     assert blue > red, "absorbed"
     few = int(lab.get_attribute("data-flips"))
-    lab.get_by_role("radio", name="Damage it too").check()
+    lab.get_by_role("radio", name="With it").check()
     expect(lab.locator(".says")).to_contain_text("amplify")
-    wait_for_query(page, first="True")
+    wait_for_query(page, layer="12")
     rested(lab)
     red, _, blue = colour(lab, 28, 3)
     assert red > blue, "amplified"
     assert int(lab.get_attribute("data-flips")) > few
-    page.mouse.click(*cell(lab, 12, 5))
-    wait_for_query(page, layer="12", token="5", first="True")
+    page.mouse.click(*cell(lab, 16, 5))
+    wait_for_query(page, token="5", sentence=question.COUNT)
     rested(lab)
     _, other = opened(tab, page.url)
     for part in (".says", ".after"):
         assert other.locator(part).inner_text() == lab.locator(part).inner_text()
-    expect(other.get_by_role("radio", name="Damage it too")).to_be_checked()
+    expect(other.get_by_role("radio", name="With it")).to_be_checked()
+
+
+def test_the_opening_surprises_and_one_click_takes_most_of_it_away(demo: str, tab: Tab) -> None:
+    """Stored answers: nobody waits for the model."""
+    page, lab = opened(tab, demo)
+    said, fate = lab.locator(".says"), lab.locator(".verdict")
+    expect(fate).to_have_text("“dog” 89 % becomes “fish” 43 %")
+    expect(said).to_contain_text("3.57×")
+    expect(lab.locator(".grid .sink").first).to_contain_text("every later token reads this one")
+    lab.get_by_role("radio", name="Without the first token").check()
+    expect(said).to_contain_text("ends at 1.43×")
+    expect(lab).to_have_attribute("data-fresh", FRESH, timeout=2000)
+    wait_for_query(page, first="False")
+    page.get_by_role("button", name="Rome becomes Paris").click()
+    expect(fate).to_have_text("“Rome” 77 % becomes “Paris” 97 %")
+
+
+def test_the_picture_follows_while_the_size_is_dragged(demo: str, tab: Tab) -> None:
+    page, lab = opened(tab, demo)
+    expect(page.get_by_text("is loading")).to_have_count(0, timeout=PATIENCE)  # the page looks whether it is ready
+    size, words = lab.locator(".size"), lab.locator(".next")
+    seen = pull(page, size, 1, lambda: (lab.get_attribute("data-fresh"), size.input_value(), words.inner_text()))
+    assert {fresh for fresh, *_ in seen} == {FRESH}, "no size is waited for"
+    assert len({size for _, size, _ in seen}) == len({said for *_, said in seen}) == 8
+
+
+def test_a_click_leaves_its_cell_told(demo: str, tab: Tab) -> None:
+    page, lab = opened(tab, demo)
+    tip = lab.locator(".tip")
+    page.mouse.move(*cell(lab, 10, 3))
+    expect(tip).to_have_text("after layer 10, “fox”: untouched")
+    page.mouse.down()
+    page.mouse.up()
+    expect(tip).to_contain_text("after layer 10, “fox”: drift 0.30, 1.00× what entered")
+    rested(lab)
+    expect(tip).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_pushes_the_input_while_the_page_comes_to_rest(width: int, demo: str, chromium: Browser) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    try:
+        page = context.new_page()
+        page.add_init_script(TOPS)
+        page.goto(demo)
+        rested(page.locator(".lab"))
+        page.get_by_role("button", name="A layer it needs").click()
+        wait_for_query(page, layer="11")
+        tops = page.evaluate("window.tops")
+        assert len(tops["input"]) == 1 and len(tops["grid"]) == 1, tops
+    finally:
+        context.close()
+
+
+def test_before_a_room_the_lab_is_a_slide_which_escape_leaves(demo: str, chromium: Browser) -> None:
+    context = chromium.new_context(viewport={"width": 1920, "height": 1080})
+    try:
+        page = context.new_page()
+        page.goto(demo)
+        lab = page.locator(".lab")
+        rested(lab)
+        small = lab.locator(".says").evaluate(SIZE)
+        page.locator(".st-key-present label").click()
+        wait_for_query(page, present="True")
+        expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+        assert lab.locator(".list li").last.evaluate(BOTTOM) <= 1080, "all of it is one slide"
+        assert lab.locator(".says").evaluate(SIZE) == 1.5 * small >= 24
+        page.mouse.click(*room(lab, 9, 2))
+        expect(lab).to_have_attribute("data-layer", "9")
+        expect(lab).to_have_attribute("data-token", "2")
+        expect(lab.locator(".tip")).to_contain_text("after layer 9, “brown”")
+        page.keyboard.press("Escape")
+        expect(page.get_by_test_id("stSidebar")).to_be_visible()
+        page.wait_for_url(lambda url: "present" not in url)
+    finally:
+        context.close()
+
+
+def room(lab: Locator, layer: int, token: int) -> tuple[float, float]:
+    """Where a cell lies in the window of a page that is enlarged."""
+    box, at = lab.locator(".grid").bounding_box(), json.loads(lab.locator(".grid").get_attribute("data-shape"))
+    zoom = box["width"] / at["width"]
+    x, y = at["left"] + (token + 0.5) * at["across"], at["top"] + (at["layers"] - layer - 0.5) * at["row"]
+    return box["x"] + zoom * x, box["y"] + zoom * y
 
 
 def test_a_click_hurts_a_layer_and_the_wave_runs_up(demo: str, tab: Tab) -> None:

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { cellAt, placed } from "../../pages/ui/live/cells.js"
+import { cellAt, placed, surroundings } from "../../pages/ui/live/cells.js"
 import { Plot } from "../../pages/ui/live/plot.js"
 import { fill, filled } from "../../pages/ui/live/sentences.js"
 
@@ -59,6 +59,36 @@ test("a pointed cell is the one that is drawn there, at every width and count", 
     assert.equal(cellAt(at, at.edge + 5, at.floor - 5).inside, false)
     assert.ok(at.edge <= width)
   }
+})
+
+/** What stands around the cells where these tokens of eight are hurt after layer 16. */
+function around(hurt, sink = null) {
+  const [marks, tokens] = [[], Array.from({ length: 8 }, (_, at) => `w${at}`)]
+  const at = placed(700, 30, 8, 40)
+  const ratio = Array.from({ length: 14 }, () => tokens.map((_, token) => (hurt.includes(token) ? 1 : null)))
+  const seen = { answer: { layers: 30, tokens, sink }, hit: { ratio, flipped: tokens.map(() => false) }, layer: 16 }
+  const words = { layer: "layer", sink: "a sink", longer: "{longer}× as long" }
+  const paint = (name, tag, attributes, text) => marks.push({ name, tag, attributes, text })
+  surroundings(paint, at, seen, { token: 7, front: Infinity, enters: "noise enters here", words })
+  return { at, marks, find: (name) => marks.find((each) => each.name === name) }
+}
+
+test("where the noise enters is said at the first token that it hurts", () => {
+  for (const [hurt, first] of [[[0, 1, 2, 3, 4, 5, 6, 7], 0], [[1, 2, 3, 4, 5, 6, 7], 1], [[2], 2], [[7], 7]]) {
+    const { at, find } = around(hurt)
+    const { attributes: { x, "text-anchor": anchor }, text } = find("front/enters")
+    assert.equal(text.indexOf("▲"), anchor === "end" ? text.length - 1 : 0)
+    assert.ok(Math.abs(x - at.x(first)) <= 5, `${hurt}`)
+    assert.equal(anchor === "end", first > 3) // or it would run out of the picture
+  }
+})
+
+test("the sink is explained where it stands", () => {
+  const { at, marks } = around([0], { token: 0, longer: 139.2, layer: 12 })
+  const lines = marks.filter(({ name }) => name.startsWith("front/sink"))
+  assert.deepEqual(lines.map(({ text }) => text), ["a sink", "139× as long"])
+  assert.ok(lines.every(({ attributes: { x, y } }) => x < at.x(0) && y < at.top - 14))
+  assert.equal(around([0]).find("front/sink-0"), undefined)
 })
 
 test("words lie flat where they fit, slanted where they do not, and upright where columns are narrow", () => {

@@ -41,7 +41,7 @@ def _no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 def model(monkeypatch: pytest.MonkeyPatch) -> Warm:
     """The warm model, played by the test: no page loads the real one."""
     fake = Warm()
-    for name in ("state", "ahead", "wake", "ask"):
+    for name in ("state", "loading", "ahead", "wake", "ask"):
         monkeypatch.setattr(warm, name, getattr(fake, name))
     return fake
 

@@ -58,8 +58,8 @@ def shown(app: AppTest) -> dict:
 
 
 def test_a_stored_answer_is_on_the_screen_at_once_with_its_twin(stored: None, model: Warm) -> None:
-    app = opened()
-    assert not model.rows and not model.scenes
+    app = opened(first="False")
+    assert not model.scenes and all(asked not in (NOISE, EVERYWHERE) for asked, _ in model.rows)
     assert set(shown(app)["hit"]) == {str(layer) for layer in range(LAYERS)}
     hit = shown(app)["hit"]["16"]
     assert hit["mean"][0] == 1
@@ -67,12 +67,12 @@ def test_a_stored_answer_is_on_the_screen_at_once_with_its_twin(stored: None, mo
     assert hit["ratio"][-1][0] is None, "the first token is spared"
     assert "With the first token damaged too" in hit["says"]
     assert len(given(app, "answers")["answers"]) == 2
-    assert shown(opened(first="True"))["hit"]["16"]["mean"][-1] > 1
+    assert shown(opened())["hit"]["16"]["mean"][-1] > 1
 
 
 def test_ones_own_sentence_is_answered_for_the_layer_first_and_then_for_all(stored: None, model: Warm) -> None:
     app = opened(sentence=OWN, layer="7")
-    asked = question(OWN, "gaussian:0.3")
+    asked = question(OWN, "gaussian:0.3", first=True)
     assert list(model.rows) == [(asked, 7)] and list(model.scenes) == [asked]
     assert shown(app) == {}, "nothing is made up"
     data = given(app, "answers")
@@ -88,11 +88,40 @@ def test_ones_own_sentence_is_answered_for_the_layer_first_and_then_for_all(stor
     assert len(model.scenes) == 1
 
 
+def test_the_layer_in_view_follows_its_size_one_asked_after_the_other(stored: None, model: Warm) -> None:
+    app = opened()
+    sizes = [asked.perturbation.size for asked, _ in model.rows]
+    assert sizes == [0.2], "the next one"
+    for (asked, layer), waiting in [*model.rows.items()]:
+        waiting.set_result(scene(1 + asked.perturbation.size).row(layer))
+    app.run().run()
+    data = given(app, "answers")
+    assert f"{OPENING}|gaussian:0.2|all" in data["answers"]
+    assert [asked.perturbation.size for asked, _ in model.rows] == [0.2, 0.5]
+    [*model.rows.values()][1].set_exception(UserError("the numbers overflow"))
+    assert not app.run().error and len(model.rows) == 3, "a size that cannot be shown is passed over"
+    model.standing = "cold"
+    assert not opened(layer="3").exception and len(model.rows) == 3
+
+
+def test_an_example_brings_its_sentence_and_its_damage(stored: None, model: Warm) -> None:
+    app = opened()
+    labels = [each.label for each in app.button]
+    assert labels[: len(asking.EXAMPLES)] == list(asking.EXAMPLES)
+    for at, asked in enumerate(asking.EXAMPLES.values()):
+        app.button[at].click().run()
+        data = given(app, "answers")
+        assert app.text_input[0].value == data["sentence"] == asked.sentence
+        assert data["state"] == {name: int(value) for name, value in asked.state._asdict().items()}
+
+
 def test_what_waits_says_why(stored: None, model: Warm) -> None:
     model.waiting = 3
     assert "3 questions" in standing(opened(sentence=OWN))
     model.standing = "loading"
-    assert "loading" in standing(opened(sentence=OWN))
+    assert "loading, 2 s so far; it took 9 s last time" in standing(opened(sentence=OWN))
+    model.before = None
+    assert "loading, 2 s so far; usually" in standing(opened())
 
 
 def test_another_layer_of_a_sentence_in_work_is_asked_for_too(stored: None, model: Warm) -> None:
@@ -121,7 +150,7 @@ def test_what_was_superseded_is_asked_again(stored: None, model: Warm) -> None:
 def test_without_stored_answers_the_page_waits_for_the_model(filled_cache: dict[str, str], model: Warm) -> None:
     app = opened()
     assert app.title and not pictures(app)
-    model.rows[NOISE, asking.LAYER].set_result(scene().row(asking.LAYER))
+    model.rows[EVERYWHERE, asking.LAYER].set_result(scene().row(asking.LAYER))
     app.run()
     assert list(shown(app)["hit"]) == [str(asking.LAYER)]
 

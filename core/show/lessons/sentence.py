@@ -14,6 +14,7 @@ from core.store.results import Array
 from core.store.scenes import Row
 
 ROUNDING = 1e-6  # drift that rounding alone brings about: nothing has arrived
+LINES = ("space", "line break", "blank line", "blank lines")  # names of tokens without a letter, by their line breaks
 CONTEXT = 5  # tokens that are quoted where the next word is asked for
 
 
@@ -74,8 +75,8 @@ def sink(norms: Iterable[Iterable[float]]) -> Sink | None:
 
 def shown(token: str, first: bool = False) -> str:
     """A token as a word: a piece that goes on with the word before it begins with a hyphen."""
-    if not token.strip():
-        return "⏎" if "\n" in token else "␣"
+    if not any(each.isprintable() and not each.isspace() for each in token):
+        return LINES[min(token.count("\n"), 3)]
     goes_on = not first and token[:1].isalnum()
     return f"-{token}" if goes_on else token.strip()
 

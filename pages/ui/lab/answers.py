@@ -11,7 +11,7 @@ from core.ask.lab import Question
 from core.base.formats import several
 from core.jobs import warm
 from core.show.lessons import sentence
-from core.store.scenes import Row, Scene, examples
+from core.store.scenes import Row, Scene, examples, rows
 from pages.ui import frame
 from pages.ui.lab.question import KINDS, Asked
 from pages.ui.live.grid import Answered, key
@@ -21,11 +21,7 @@ LOOK = 0.2  # seconds between two looks at what is not answered yet
 LOADING = 1.0  # the same while the model loads, which needs the processor
 EXAMPLE = "example"
 REFUSED = "refused"
-MODEL = {
-    "cold": "The model loads once you type.",
-    "loading": "The model is loading for your own sentence.",
-    "ready": "The model is ready for your own sentence.",
-}
+MODEL = {"cold": "The model loads once you type.", "ready": "The model is ready for your own sentence."}
 
 
 @dataclass
@@ -37,12 +33,13 @@ class Tab:
     question: Question | None = None  # that is being answered
     scene: Future | None = None
     rows: dict[int, Future] = field(default_factory=dict)
+    sizes: dict[tuple[Question, int], Future] = field(default_factory=dict)  # of the damage in view, at its layer
 
     def ask(self, question: Question, layer: int) -> None:
         """Ask for one layer, which comes first, and for all of them; what was asked before is kept or forgotten."""
         if question != self.question:
             self.question, self.scene, self.rows = question, None, {}
-        if _open(self.rows.get(layer)):
+        if self.row(question, layer) is None and _open(self.rows.get(layer)):
             self.rows[layer] = warm.ask("row", question, layer, *self.asker)
         if _open(self.scene):
             self.scene = warm.ask("scene", question, None, *self.asker)
@@ -58,23 +55,43 @@ class Tab:
             while len(self.scenes) > KEPT:
                 del self.scenes[next(iter(self.scenes))]
 
+    def ask_sizes(self, asked: Asked) -> bool:
+        """Ask for the layer in view at the next other size that is not known; True once none is left."""
+        layer = asked.state.layer
+        wanted = [(each.question(), layer) for each in asked.sizes]
+        self.sizes = {each: self.sizes[each] for each in wanted if each in self.sizes}
+        left = [each for each in wanted if self.row(*each) is None and not _failed(self.sizes.get(each))]
+        if left and warm.state() == "ready" and _open(self.sizes.get(left[0])):
+            self.sizes[left[0]] = warm.ask("row", *left[0], self.asker[0], "sizes")
+        return not left or warm.state() == "cold"
+
     def known(self, question: Question) -> Scene | None:
         """All layers of a question."""
         return examples().get(question) or self.scenes.get(question)
 
-    def known_rows(self, question: Question) -> dict[int, Row]:
+    def row(self, question: Question, layer: int) -> Row | None:
+        """One layer of a question, however it is known."""
+        scene, asked = self.known(question), self.sizes.get((question, layer))
+        if scene is not None:
+            return scene.row(layer)
+        return asked.result() if asked and _come(asked) and not _failed(asked) else rows().get((question, layer))
+
+    def known_rows(self, question: Question, layer: int) -> dict[int, Row]:
         """The layers of a question that are known while not all are.
 
         Raises:
             UserError: what is wrong with the question.
         """
-        if question != self.question:
-            return {}
-        return {layer: each.result() for layer, each in self.rows.items() if _come(each)}
+        row, asked = self.row(question, layer), self.rows if question == self.question else {}
+        return ({layer: row} if row else {}) | {at: each.result() for at, each in asked.items() if _come(each)}
 
 
 def _come(asked: Future) -> bool:
     return asked.done() and not asked.cancelled()
+
+
+def _failed(asked: Future | None) -> bool:
+    return asked is not None and _come(asked) and asked.exception() is not None
 
 
 def _open(asked: Future | None) -> bool:
@@ -103,14 +120,17 @@ def answers(asked: Asked) -> tuple[dict[str, Answered], str]:
         here.ask(question, asked.state.layer)
     stage = _stage(asked)  # before it is looked for: what comes in between is found at the next look
     here.take()
-    found = {}
+    layer = asked.state.layer
+    sizes = [(name(each), each.question()) for each in asked.sizes]
+    alone = {at: (own, row) for at, own in sizes if (row := here.row(own, layer))}
+    found = {at: _assembled(own, row, {layer: row}, (), None) for at, (own, row) in alone.items()}
     for flipped in (False, True) if asked.is_choosy else (False,):
         own = asked.question(flipped)
         twin = here.known(asked.question(not flipped)) if asked.is_choosy else None
         if scene := here.known(own):
             found[name(asked, flipped)] = _whole(own, scene, twin)
-        elif rows := here.known_rows(own):
-            found[name(asked, flipped)] = _assembled(own, next(iter(rows.values())), rows, (), twin)
+        elif known := here.known_rows(own, layer):
+            found[name(asked, flipped)] = _assembled(own, next(iter(known.values())), known, (), twin)
     return found, stage
 
 
@@ -152,7 +172,7 @@ def status(asked: Asked, stage: str) -> None:
     """Draw the progress of the answer, again until it has come; then draw the page anew."""
     if stage == REFUSED:
         st.caption("The last answer stays until the sentence can be measured.")
-    elif stage != "whole" or warm.state() == "loading":  # the line still changes by itself
+    elif stage != "sized" or warm.state() == "loading":  # the line still changes by itself
         st.fragment(run_every=LOOK if warm.state() == "ready" else LOADING)(_looking)(asked, stage, warm.state())
     else:
         st.caption(_said(asked, stage))
@@ -165,24 +185,33 @@ def _looking(asked: Asked, stage: str, state: str) -> None:
 
 
 def _stage(asked: Asked) -> str:
-    """`none`, `layer` or `whole`: how much of the question is answered."""
+    """`none`, `layer`, `whole` or `sized`, with the layer at all other sizes: how much of the question is answered."""
     here, question = tab(), asked.question()
-    if here.known(question) is not None or (here.question == question and here.scene is not None and here.scene.done()):
+    if here.known(question) is not None:
+        return "sized" if here.ask_sizes(asked) else "whole"
+    if here.question == question and here.scene is not None and here.scene.done():
         return "whole"
     row = here.rows.get(asked.state.layer)
-    return "layer" if row is not None and row.done() else "none"
+    return "layer" if here.row(question, asked.state.layer) or (row is not None and row.done()) else "none"
+
+
+def _loading() -> str:
+    """How long the model has been loading, and how long it took here before."""
+    past, before = warm.loading()
+    usual = f"it took {before:.0f} s last time" if before else "usually less than a minute"
+    return f"The model is loading, {past:.0f} s so far; {usual}."
 
 
 def _said(asked: Asked, stage: str) -> str:
     here, question = tab(), asked.question()
     if question in examples():
-        return f":material/inventory_2: Stored answer. {MODEL[warm.state()]}"
-    if stage == "whole":
+        return f":material/inventory_2: Stored answer. {MODEL.get(warm.state()) or _loading()}"
+    if stage in ("whole", "sized"):
         scene = here.scenes[question]
         tokens = several(len(scene.tokens), "token")
         return f":material/bolt: Measured live in {scene.seconds:.1f} s: {tokens}, every layer."
     if warm.state() != "ready":
-        return ":material/hourglass: The model is loading, a few seconds. Your sentence is next."
+        return f":material/hourglass: {_loading()} Your sentence is next."
     if stage == "layer":
         return f":material/bolt: Layer {asked.state.layer} is measured; the other layers follow."
     ahead = warm.ahead(here.rows[asked.state.layer])

@@ -30,12 +30,13 @@ KINDS = (
     Kind("Left out", "this layer is left out", "", {"skip": ""}, 0),
 )
 WORDS = {word: (at, n) for at, kind in enumerate(KINDS) for n, word in enumerate(kind.stops)}
-OPENING = "The old clockmaker opened the door of her shop and found the street empty."
+OPENING = "The quick brown fox jumps over the lazy"
 PROMPT = "The old clockmaker opened the door of her shop and"  # to write on from
 USUAL = "gaussian:0.3"
 LAYERS = 30  # of the bundled model
 LAYER = 16
 LAST = -1  # the token that is marked unasked
+FIRST = True  # the first token is damaged too
 
 
 class Asked(NamedTuple):
@@ -58,6 +59,13 @@ class Asked(NamedTuple):
         return question(self.sentence, self.word, self.state.first != flipped, self.only)
 
     @property
+    def sizes(self) -> list["Asked"]:
+        """The same damage of every other size, the nearest first."""
+        others = [n for n in range(len(KINDS[self.state.kind].stops)) if n != self.state.size]
+        others.sort(key=lambda n: abs(n - self.state.size))
+        return [self._replace(state=self.state._replace(size=n)) for n in others]
+
+    @property
     def only(self) -> int | None:
         """The token that is damaged alone."""
         return self.state.token if self.state.only and self.state.token >= 0 else None
@@ -66,6 +74,34 @@ class Asked(NamedTuple):
     def is_choosy(self) -> bool:
         """True where the first token may be left out."""
         return KINDS[self.state.kind].choosy and self.only is None
+
+
+def _example(sentence: str, word: str, layer: int, first: bool = False, only: int | None = None) -> Asked:
+    return Asked(sentence, State(layer, LAST if only is None else only, *WORDS[word], first, only is not None))
+
+
+COUNT = "One, two, three, four, five, six, seven,"
+CAPITAL = "The capital of France is Paris, and the capital of Italy is"
+EXAMPLES = {  # each shows something else; their answers are committed (tests/bench/lab.py)
+    "Dog becomes fish": _example(OPENING, USUAL, LAYER, FIRST),
+    "Noise that fades": _example(COUNT, USUAL, 12),
+    "Rome becomes Paris": _example(CAPITAL, "gaussian:1", 20, only=11),
+    "A layer it needs": _example(CAPITAL, "skip", 11),
+    "70 % pruned, unnoticed": _example(COUNT, "residual:wanda:0.7", 4),
+}
+
+
+def examples() -> None:
+    """Buttons that bring an example into view."""
+    with st.container(horizontal=True, gap="xsmall", key="examples"):
+        for label, asked in EXAMPLES.items():
+            st.button(label, on_click=show, args=(asked,))
+
+
+def show(asked: Asked) -> None:
+    """Bring a sentence and its damage into view."""
+    st.session_state["sentence"] = asked.sentence
+    moved(asked.state)
 
 
 def sentence() -> str:
@@ -85,7 +121,7 @@ def asked(typed: str) -> Asked:
     word = view.sync("perturbation", list(WORDS), USUAL)
     layer = view.sync("layer", range(LAYERS), LAYER)
     token = view.sync("token", range(LAST, MOST_TOKENS), LAST)
-    first = view.sync("first", [False, True], False)
+    first = view.sync("first", [False, True], FIRST)
     only = view.sync("only", [False, True], False)
     return Asked(typed, State(layer, token, *WORDS[word], first, only and token != LAST))
 

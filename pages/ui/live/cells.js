@@ -1,13 +1,14 @@
 // Layers by tokens, the output at the top: cells, and what stands around.
-import { clamp, mix, reach } from "./numbers.js"
+import { clamp, digits, mix, reach } from "./numbers.js"
 import { tone } from "./plot.js"
+import { fill } from "./sentences.js"
 /** @import { Paint } from "./dom.js" */
 /** @import { Seen } from "./lab.js" */
 /** @typedef {ReturnType<typeof placed>} Place */
 
 const TALL = 285 // px of all layers, where words lie flat enough
 const FLAT = 52 // px of such words
-const TOP = 30 // px above them, for the mark of the first token and the predictions that change
+const TOP = 44 // px above them, for the mark of the first token and the predictions that change
 const [LEFT, RIGHT] = [34, 8] // px for the numbers of layers, and after the last token
 const TILT = 38 // degrees of words that are wider than their column
 const LINE = 12 // px of a line of words
@@ -51,8 +52,8 @@ export function cells(paint, at, { hit, layer }, front, colours) {
       const size = (0.3 + 0.7 * clamp((Math.log2(ratio) + 3) / 3, 0, 1)) * (0.4 + 0.6 * shown)
       const [width, height] = [at.across, at.row].map((room) => Math.max(2, (room - 1.5) * size))
       const place = { x: cx - width / 2, y: cy - height / 2, width, height, rx: Math.min(2.5, height / 3) }
-      const fill = k === layer ? colours.accent : mix(colours.diverging, reach(ratio))
-      paint(`cells/cell-${k}-${t}`, "rect", { ...place, fill, "fill-opacity": shown })
+      const colour = k === layer ? colours.accent : mix(colours.diverging, reach(ratio))
+      paint(`cells/cell-${k}-${t}`, "rect", { ...place, fill: colour, "fill-opacity": shown })
     }
 }
 
@@ -66,8 +67,6 @@ export function surroundings(paint, at, { answer, hit, layer }, { token, front, 
   paint("back/column", "rect", { ...column, fill: accent, "fill-opacity": 0.1 })
   const rows = { x: LEFT - 1.5, width: at.edge - LEFT + 3, height: at.row + 3, rx: 3, fill: "none" }
   paint("rows/entry", "rect", { ...rows, y: at.y(layer) - at.row / 2 - 1.5, stroke: accent, "stroke-width": 1.5 })
-  const beside = at.y(layer) + (layer >= 2 ? at.row / 2 + 15 : -at.row / 2 - 6)
-  paint("front/enters", "text", { class: "enters", x: LEFT + 4, y: beside }, `▲ ${enters}`)
   const wave = { x: LEFT, width: at.edge - LEFT, y: at.y(front) + at.row / 2, height: 2, fill: accent }
   if (Number.isFinite(front)) paint("front/wave", "rect", wave)
 
@@ -77,8 +76,7 @@ export function surroundings(paint, at, { answer, hit, layer }, { token, front, 
     if (flipped && front >= last) paint(`marks/flip-${t}`, "path", { d, fill: tone("ink") })
     else paint(`marks/dot-${t}`, "circle", { cx: x, cy: y, r: 1, fill: tone("undecided") })
   })
-  const sink = answer.sink && { class: "sink", x: at.x(answer.sink.token) - at.across / 2 + 1, y: 10 }
-  if (sink) paint("front/sink", "text", sink, words.sink)
+  told(paint, at, { answer, hit, layer }, enters, words)
 
   for (let k = 0; k < at.layers; k++) { // numbers of layers
     const near = Math.abs(k - layer) * at.row < LINE || (k !== last && (last - k) * at.row < LINE)
@@ -97,4 +95,18 @@ export function surroundings(paint, at, { answer, hit, layer }, { token, front, 
     const lie = { transform: `translate(${x} ${y}) rotate(${-at.turn})`, "text-anchor": at.turn ? "end" : "middle" }
     paint(`labels/token-${t}`, "text", { ...look, ...lie }, word)
   })
+}
+
+/** What is told where it stands: where the damage enters, and what the sink is.
+ * @param {Paint} paint @param {Place} at @param {Pick<Seen, "answer" | "hit" | "layer">} seen @param {string} enters
+ * @param {Record<string, string>} words */
+function told(paint, at, { answer: { sink }, hit, layer }, enters, words) {
+  const x = at.x(Math.max(0, hit.ratio[0].findIndex(Boolean))) // of the first token that is hurt
+  const y = at.y(layer) + (layer >= 2 ? at.row / 2 + 15 : -at.row / 2 - 6)
+  const left = x > at.width / 2
+  const look = { class: "enters", x: left ? x + 5 : x - 5, y, "text-anchor": left ? "end" : "start" }
+  paint("front/enters", "text", look, left ? `${enters} ▲` : `▲ ${enters}`)
+  if (!sink) return
+  ;[words.sink, fill(words.longer, { longer: digits(sink.longer) })].forEach((line, n) =>
+    paint(`front/sink-${n}`, "text", { class: "sink", x: at.x(sink.token) - at.across / 2 + 1, y: 10 + 14 * n }, line))
 }

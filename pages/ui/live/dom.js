@@ -24,6 +24,14 @@ export function vector(tag, attributes = {}, ...children) {
   return element
 }
 
+/** Where a pointer is in an element, in the element's own px: a room's screen enlarges the page.
+ * @param {Element} element @param {MouseEvent} event */
+export function within(element, { clientX, clientY }) {
+  const { left, top, width } = element.getBoundingClientRect()
+  const zoom = width / element.clientWidth || 1
+  return [(clientX - left) / zoom, (clientY - top) / zoom]
+}
+
 /** Draws into an SVG by names: what has a name again moves, what is not drawn again goes. */
 export class Painter {
   /** @type {Map<string, Part>} */ #parts = new Map()

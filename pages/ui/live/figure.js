@@ -1,7 +1,7 @@
 // A figure over layers: bars and lines under the finger, with sentences that follow. Every number and every word comes
 // from Python: moving a control picks another frame of the tables that it sent, moving over the plot another layer.
 import { Controls } from "./controls.js"
-import { make, Painter, vector } from "./dom.js"
+import { make, Painter, vector, within } from "./dom.js"
 import { mean, pinned, predicted } from "./hand.js"
 import { clamp, path, rowOf, significant } from "./numbers.js"
 import { EDGE, GROUPS, Plot, tone } from "./plot.js"
@@ -78,7 +78,7 @@ class Figure extends Picture {
 
   /** Layer under a pointer. @param {PointerEvent} event */
   under(event) {
-    return this.plot.layer(event.clientX - this.svg.getBoundingClientRect().left)
+    return this.plot.layer(within(this.svg, event)[0])
   }
 
   /** Sparsity of each layer that is set by hand. @param {State} state @returns {(number | null)[]} */
@@ -103,7 +103,7 @@ class Figure extends Picture {
 
   /** The end of a bar under a pointer, or one that was taken before. @param {PointerEvent} event */
   grab(event) {
-    const [layer, y] = [this.under(event), event.clientY - this.svg.getBoundingClientRect().top]
+    const [layer, y] = [this.under(event), within(this.svg, event)[1]]
     if (event.type === "pointerdown") {
       const end = this.bar[layer]
       this.taken = end !== undefined && end !== null && Math.abs(this.plot.y(end) - y) < REACH ? layer : null

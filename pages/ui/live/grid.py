@@ -31,15 +31,16 @@ WORDS = {
     "stays": "ends at {ratio} times what entered, its next word stays",
     "spared": "is untouched",
     "layer": "layer",
-    "sink": "▾ attention sink",
+    "sink": "▾ attention sink: every later token reads this one, so damage",
+    "longer": "here reaches them all. Its vector is up to {longer}× as long as theirs.",
     "token": "“{word}”",  # under the mouse, from here on
     "untouched": "after layer {layer}, “{word}”: untouched",
     "drift": "after layer {layer}, “{word}”: drift {drift}, {ratio}× what entered",
     "becomes": "after “{word}”: “{before}” becomes “{after}”",
     "remains": "after “{word}”: “{before}” stays",
     "next": "Next word after **“{word}”**",
-    "new": "prediction changes",
-    "same": "prediction stays",
+    "new": "“{before}” {was} becomes “{after}” {now}",
+    "same": "“{before}” stays: {was}, then {now}",
     "dense": "as it is",
     "hurt": "after the damage",
     "transport": "The wave through the layers",
@@ -54,8 +55,8 @@ WORDS = {
     "every": "Damage every token",
     "only": "Only “{word}”",
     "first": "The first token",
-    "spare": "Spare the first",
-    "hurts": "Damage it too",
+    "spare": "Without the first token",
+    "hurts": "With it",
 }
 
 
@@ -159,4 +160,9 @@ def _plain(row: Row, found: Hit) -> dict[str, object]:
 
 
 def _words(after: Sequence[Sequence[Word]]) -> list[list[tuple[str, float]]]:
-    return [[(lessons.shown(word), round(share, 4)) for word, share in each] for each in after]
+    """A list for each token; words that are written alike stand once, where the likeliest of them does."""
+    found: list[dict[str, float]] = [{} for _ in after]
+    for shares, each in zip(found, after, strict=True):
+        for word, share in each:
+            shares[lessons.shown(word)] = round(shares.get(lessons.shown(word), 0) + share, 4)
+    return [list(shares.items()) for shares in found]

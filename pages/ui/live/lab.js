@@ -2,7 +2,7 @@
 // the layer or the token picks another part of the answers it sent; what is not there is another question.
 import { cellAt, cells, GROUPS, placed, surroundings } from "./cells.js"
 import { Controls } from "./controls.js"
-import { make, Painter, vector } from "./dom.js"
+import { make, Painter, vector, within } from "./dom.js"
 import { digits, percent } from "./numbers.js"
 import { mounted, Picture } from "./runtime.js"
 import { fill, write } from "./sentences.js"
@@ -11,8 +11,8 @@ import { Wave } from "./wave.js"
 /** @typedef {[string, number]} Word and its probability */
 /** @typedef {{ratio: (number | null)[][], entered: number[], mean: (number | null)[], words: Word[][],
  *   flipped: boolean[], says: string}} Hit what damage of one layer does */
-/** @typedef {{layers: number, tokens: string[], after: string[], sink: {token: number} | null, dense: Word[][],
- *   hit: Record<string, Hit>}} Answer */
+/** @typedef {{layers: number, tokens: string[], after: string[], sink: {token: number, longer: number} | null,
+ *   dense: Word[][], hit: Record<string, Hit>}} Answer */
 /** @typedef {{answer: Answer, hit: Hit, layer: number, fresh: boolean}} Seen what is on the screen */
 /** @typedef {{label: string, enters: string, size: string, stops: Record<string, string>, usual: number,
  *   choosy: boolean}} Kind of damage */
@@ -35,6 +35,7 @@ class Grid extends Picture {
   /** @type {Map<string, Answer>} */ answers = new Map()
   /** @type {Seen | null} */ seen = null
   /** @type {number | null} */ pointed = null // token under the mouse
+  /** @type {MouseEvent | null} */ over = null // where the mouse is, or the finger was
   played = ""
 
   build() {
@@ -105,13 +106,14 @@ class Grid extends Picture {
   }
 
   /** @param {MouseEvent} event */
-  under({ clientX, clientY }) {
-    const { left, top } = this.grid.getBoundingClientRect()
-    return cellAt(this.place, clientX - left, clientY - top)
+  under(event) {
+    const [x, y] = within(this.grid, event)
+    return cellAt(this.place, x, y)
   }
 
   /** @param {MouseEvent} event */
   picked(event) {
+    if (event.type !== "pointerdown") this.over = event
     const { token, layer, inside } = this.under(event)
     /** @type {State} */ const to = inside ? { token } : {}
     return layer >= 0 && layer < this.look().answer.layers ? { ...to, layer } : to
@@ -137,14 +139,20 @@ class Grid extends Picture {
 
   /** @param {MouseEvent | null} event */
   hover(event) {
+    this.over = event
+    this.point()
+  }
+
+  /** What is under the mouse, in words. */
+  point() {
+    const event = this.over
     const cell = event && this.under(event)
     this.pointed = cell?.inside ? cell.token : null
     this.tip.hidden = this.pointed === null
     if (event && cell?.inside) {
       this.tip.textContent = read(this.data.words, this.look(), cell.layer, cell.token)
-      const { left, top, width } = this.picture.getBoundingClientRect()
-      const [x, y] = [event.clientX - left, event.clientY - top]
-      const translate = x < width / 2 ? "14px -34px" : "calc(-100% - 14px) -34px"
+      const [x, y] = within(this.picture, event)
+      const translate = x < this.picture.clientWidth / 2 ? "14px -34px" : "calc(-100% - 14px) -34px"
       Object.assign(this.tip.style, { left: `${x}px`, top: `${y}px`, translate })
     }
     this.list()
@@ -167,7 +175,7 @@ class Grid extends Picture {
       return layer === seen.layer ? data.words.enters : mean ? `${digits(mean)}×` : ""
     })
     this.settings(seen)
-    this.list()
+    this.point()
     if (!seen.fresh || this.played === data.sentence) return
     this.played = data.sentence // a new sentence is answered
     if (!this.still.matches) this.wave.play()
@@ -202,10 +210,12 @@ class Grid extends Picture {
     ])
   }
 
-  /** The five likeliest next words after the token that is pointed at or marked, with and without the damage. */
+  /** The five likeliest next words after the token that is pointed at or marked, or the last where one alone is hurt,
+   * with and without the damage. */
   list() {
     const seen = this.look()
-    const token = Math.min(this.pointed ?? this.token, seen.answer.tokens.length - 1)
+    const last = seen.answer.tokens.length - 1
+    const token = Math.min(this.pointed ?? (this.state.only ? last : this.token), last)
     this.next.replaceChildren(...nextWords(this.data.words, seen, token))
   }
 }
@@ -228,7 +238,10 @@ function nextWords(words, { answer, hit }, token) {
   const [flipped, dense, hurt] = [hit.flipped[token], answer.dense[token], hit.words[token]]
   const after = make("p", "after")
   write(after, fill(words.next, { word: answer.after[token] }))
-  after.append(make("span", flipped ? "verdict flips" : "verdict", flipped ? words.new : words.same))
+  const known = { before: dense[0][0], was: percent(dense[0][1]), after: hurt[0][0] }
+  const now = percent(flipped ? hurt[0][1] : Object.fromEntries(hurt)[known.before])
+  const fate = fill(flipped ? words.new : words.same, { ...known, now })
+  after.append(make("span", flipped ? "verdict flips" : "verdict", fate))
   const list = (/** @type {string} */ title, /** @type {Word[]} */ found) => {
     const rows = found.map(([word, share], n) => {
       const bar = make("i")

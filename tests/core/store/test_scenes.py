@@ -9,16 +9,27 @@ import pytest
 
 from core.ask import lab
 from core.store import scenes
-from tests.bench.lab import OPENING, SCENES, keep_scene
+from tests.bench.lab import keep_rows, keep_scene, questions, sizes
 
 PROJECT = Path(__file__).parents[3] / "cache"
 
 
-@pytest.mark.parametrize("place", range(len(SCENES)))
-def test_scenes_are_committed_the_opening_one_first(place: int) -> None:
-    question, found = list(scenes.examples().items())[place]
-    assert question == lab.question(OPENING, *list(SCENES.values())[place])
-    assert "".join(found.tokens) == OPENING
+def test_the_examples_are_committed_the_opening_one_first_and_nothing_else() -> None:
+    assert list(scenes.examples()) == questions()
+    assert scenes.rows().keys() == set(sizes())
+    assert sum(path.stat().st_size for path in scenes.folder().glob("*.gz")) < 400_000
+
+
+def test_the_opening_scene_turns_a_dog_into_a_fish() -> None:
+    hurt, spared = (scenes.examples()[each].row(16) for each in questions()[:2])
+    assert (hurt.dense[-1][0], hurt.perturbed[-1][0]) == ((" dog", 0.8943), (" fish", 0.4343))
+    assert hurt.gain == 3.573 and spared.gain < hurt.gain / 2, "the first token makes most of it"
+
+
+@pytest.mark.parametrize("question", questions())
+def test_a_scene_is_whole(question: lab.Question) -> None:
+    found = scenes.examples()[question]
+    assert "".join(found.tokens) == question.sentence
     layers, tokens = found.layers, len(found.tokens)
     shapes = {np.shape(each) for each in (found.kl, found.flipped, found.norms)}
     assert layers == 30 and shapes == {(layers, tokens)} and len(found.gain) == layers
@@ -35,3 +46,6 @@ def test_a_scene_is_kept_as_it_is_the_same_bytes_every_time(empty_cache, monkeyp
     assert scenes.examples() == {question: found}
     assert keep_scene("1", question, found).read_bytes() == before
     assert len(before) < 60_000
+    rows = [((question, 3), found.row(3))]
+    keep_rows([(asked, row) for (asked, _), row in rows])
+    assert scenes.rows() == dict(rows)
