@@ -107,7 +107,7 @@ PRESETS = {
         8,
         64,
         _measured("gaussian:0.3", "residual:wanda:0.7", "skip", *PARTS),
-        "attention, MLP and each head, left out, at their mean, under noise or pruned: seven minutes on two cores with "
+        "attention, MLP and each head, left out, at their mean, under noise or pruned: six minutes on two cores with "
         "the bundled model",
     ),
     "paper": Preset(128, 2048, STANDARD, "the standard perturbations on 128 windows of 2048 tokens: for a GPU"),
