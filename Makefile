@@ -70,6 +70,9 @@ EXAMPLES ?= 10000
 fuzz: .venv/tested
 	FUZZ=$(EXAMPLES) $(PY) -m pytest tests/fuzz --timeout 0
 
+# What is left out of layers: attention, MLP, and each head, beside noise, pruning and the whole layer.
+PARTS := $(foreach each,gaussian:0.3 residual:wanda:0.7 skip skip:attention skip:mlp skip:head:each,--perturb $(each))
+
 # The committed results: C4 is the first thousand documents of allenai/c4, en, train; see the README for its hash.
 demo: setup
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --preset standard --removal --cache cache/demo
@@ -87,6 +90,8 @@ demo: setup
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \
 		--length 128 --bos every --removal --perturb residual:wanda:0.7 \
 		$(foreach each,0.01 0.01@all 0.3 0.3@all,--perturb gaussian:$(each)) --cache cache/demo
+	$(PY) -m core measure --model demo --removal $(PARTS) --cache cache/demo
+	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --bos every --removal $(PARTS) --cache cache/demo
 	$(PY) -m tests.bench.self_repair data/gemma-3-270m-q4_k_m.gguf
 	$(PY) -m tests.bench.quantised data/checkpoints
 	$(PY) -m tests.bench.quantised data/checkpoints data/gemma-3-270m-q4_k_m.gguf Q4_0

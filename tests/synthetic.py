@@ -116,7 +116,7 @@ def perturbed(layers: int, sequences: int, measurement: Measurement) -> Perturbe
 def _start(asked: Perturbation, layers: int) -> Array:
     """Drift at the injection layer, (layers,)."""
     across = np.linspace(0, 1, layers)
-    if asked.kind == "skip":
+    if asked.kind in ("skip", "skip_part"):
         return 0.1 + 0.5 * (across - 0.5) ** 2
     if asked.kind == "residual":
         return asked.sparsity**2 * (0.15 + 0.4 * (across - 0.4) ** 2)

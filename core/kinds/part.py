@@ -15,6 +15,7 @@ from core.kinds.perturbation import Injection, Kind, Stream
 from core.kinds.residual import Residual
 
 ATTENTION, MLP, HEAD = "attention", "mlp", "head"
+BLOCKS = ATTENTION, MLP  # what a layer adds to the stream
 WRITTEN = re.compile(rf"{ATTENTION}|{MLP}|{HEAD}:(?:each|0|[1-9]\d{{0,3}})")
 HELP = "attention, mlp, head:3 or head:each, every head by itself"
 

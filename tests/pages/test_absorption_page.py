@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.ask.perturbations import in_order
 from core.plan.gains import gains_of
-from core.show.figures.charts import CHARTS, COMPARED, GAIN, GROUPS
+from core.show.figures.charts import CHARTS, COMPARED, DRIFT, GAIN, GROUPS, PARTS
 from core.show.words import findings
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -32,13 +33,25 @@ def test_a_group_is_drawn_alone_under_the_two_pictures_that_carry_the_finding(
 ) -> None:
     app = opened(profile=filled_cache["deep"], group=group)
     drawn = app.get("plotly_chart")
-    absent = [row for row in sections.GROUPS[group] if row.group == COMPARED or row.key == "repaired"]  # not measured
-    lacking = absent[:1]  # the charts of another checkpoint say so once for all
+    # not measured:
+    absent = [row for row in sections.GROUPS[group] if row.group in (COMPARED, PARTS) or row.key == "repaired"]
+    lacking = absent[:1]  # the charts of another checkpoint say so once for all, and those of parts
     assert len(drawn) == 1 + len(sections.GROUPS[group]) - len(absent)
     assert len(app.get("download_button")) == len(drawn) + 1, "the live picture has its numbers too"
     assert all(chart.proto.alt for chart in drawn) and live(app)["bars"]
     assert len(app.info) == len(lacking)
-    assert all("refit" in each.value or "checkpoint" in each.value for each in app.info)
+    assert all(any(word in each.value for word in ("refit", "checkpoint", "parts")) for each in app.info)
+
+
+def test_parts_measured_on_another_text_are_a_link_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From what is committed alone."""
+    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
+    app = opened(profile="6e78df68bb8ecfc5", group=PARTS)
+    [way] = [each for each in app.get("page_link") if each.label.startswith("Parts of this model")]
+    key = re.search(r"profile=(\w+)", way.proto.query_string)[1]
+    app = opened(profile=key, group=PARTS)
+    assert len(app.get("plotly_chart")) == 1 + len(GROUPS[PARTS]) and not app.info
+    assert "without its MLP" in words(app.caption)
 
 
 def test_every_chart_of_the_table_stands_on_the_page_once() -> None:
@@ -143,7 +156,7 @@ def test_a_comparison_outlasts_a_look_at_another_part_as_no_comparison_does(fill
     app = opened(profile=filled_cache["deep"], group=GAIN)
     for other in (filled_cache["shallow"], None):
         app.selectbox(key="compare").set_value(other).run()
-        for group in ("Drift from layer to layer", GAIN):
+        for group in (DRIFT, GAIN):
             app.segmented_control(key="group").set_value(group).run()
         assert app.selectbox(key="compare").value == other and url(app).get("compare") == other
 

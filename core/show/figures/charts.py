@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.base.errors import UserError
-from core.base.formats import times
+from core.base.formats import digits, times
+from core.kinds.part import BLOCKS
 from core.plan.gains import gains_of
 from core.results import propagation
 from core.show import words
 from core.show.figures import checkpoints, drift, gain, maps, why
-from core.show.figures.style import Chart, InView
-from core.show.words import findings
+from core.show.figures.style import Chart, InView, here
+from core.show.words import findings, literature
 
 PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
 REPAIRED = (PRUNED, "residual:wanda+refit:0.7")
@@ -82,6 +83,32 @@ def repaired(asked: InView) -> Chart:
     return replace(chart, finding=said)
 
 
+def parts(asked: InView) -> Chart:
+    """Gain of what a layer loses without its attention, and without its MLP."""
+    profile, names = asked.profile, [f"skip:{part}" for part in BLOCKS]
+    if not set(names) <= profile.by_name.keys():
+        raise UserError(f"measure {' and '.join(names)}, or the preset parts, to see whose loss is absorbed")
+    lines = [gain.line(profile.perturbations[name].short, profile.seeds(name)) for name in names]
+    between = "Without its attention: a lower gain than without its MLP"
+    chart = gain.compared(*lines, asked.layer, "Whose loss is absorbed: attention's or the MLP's?", between, asked.look)
+    return replace(chart, finding=f"{literature.parts(profile)} {chart.finding}")
+
+
+def heads(asked: InView) -> Chart:
+    """Harm of leaving out each part of each layer."""
+    profile = asked.profile
+    left_out = {name: each for name, each in profile.perturbations.items() if each.kind == "skip_part"}
+    if not left_out:
+        raise UserError("measure skip:attention, skip:mlp and skip:head:each, or the preset parts, to see which matter")
+    harm = np.stack([np.mean([seed.kl.mean(1) for seed in profile.seeds(name)], axis=0) for name in left_out], axis=-1)
+    called = [each.short for each in left_out.values()]
+    said = "layer %{x}, %{customdata[0]} left out: KL %{customdata[1]:.3g} nats"
+    figure = maps.logs_by_layer(harm, called, said, "part left out; KL, nats", digits)
+    here(figure, asked.layer, asked.look)
+    finding = findings.most_harmful(harm, [*left_out.values()])
+    return Chart("parts-harm", "Which parts matter most?", figure, finding, maps.layer_table(harm, called))
+
+
 @dataclass(frozen=True)
 class ChartRow:
     """A chart."""
@@ -92,8 +119,8 @@ class ChartRow:
     draw: Callable[[InView], Chart]  # raises UserError that says what to measure, where the profile lacks something
 
 
-GLANCE, DRIFT, GAIN = "At a glance", "Drift from layer to layer", "Gain by size"  # as tabs call them
-WHY, CHECKS, COMPARED = "Dilution and harm", "Noise against pruning", "Compare checkpoints"
+GLANCE, DRIFT, GAIN = "At a glance", "Drift by layer", "Gain by size"  # as tabs call them
+WHY, CHECKS, PARTS, COMPARED = "Dilution and harm", "Noise against pruning", "Parts", "Compare checkpoints"
 CHARTS = (
     ChartRow("matrix", GLANCE, "How much drift remains after each layer?",
              lambda it: maps.heatmap(it.seeds, it.profile.floor.drift, it.layer, it.look)),
@@ -108,10 +135,13 @@ CHARTS = (
     ChartRow("harm", WHY, "What happens to the output?", lambda it: why.harm(it.seeds, it.layer, it.look)),
     ChartRow("matched", CHECKS, "Does real pruning behave like noise?", matched),
     ChartRow("repaired", CHECKS, "Does absorption change when the damage is repaired?", repaired),
+    ChartRow("parts", PARTS, "Whose loss is absorbed: attention's or the MLP's?", parts),
+    ChartRow("heads", PARTS, "Which parts matter most?", heads),
     ChartRow("checkpoint-harm", COMPARED, "Which layers went wrong?", checkpoints.harm),
     ChartRow("checkpoint-weights", COMPARED, "Which weights differ?", checkpoints.weights),
     ChartRow("checkpoint-drift", COMPARED, "Where do the two checkpoints part?", checkpoints.parting),
 )  # fmt: skip
 GROUPS = {
-    name: tuple(row for row in CHARTS if row.group == name) for name in (GLANCE, DRIFT, GAIN, WHY, CHECKS, COMPARED)
+    name: tuple(row for row in CHARTS if row.group == name)
+    for name in (GLANCE, DRIFT, GAIN, WHY, CHECKS, PARTS, COMPARED)
 }

@@ -11,8 +11,8 @@ from core.plan.gains import gains_of
 from core.results.checkpoints import compared
 from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.gain import name_lines
-from core.show.figures.maps import by_layer, layer_table
-from core.show.figures.style import Chart, InView, colour_bar, curve, here, layout
+from core.show.figures.maps import layer_table, logs_by_layer
+from core.show.figures.style import Chart, InView, curve, here, layout
 from core.show.words import findings
 
 KL_AXIS = {"title": "KL, nats", "rangemode": "tozero", "exponentformat": "none"}
@@ -45,14 +45,9 @@ def weights(asked: InView) -> Chart:
     """Relative error of every tensor of every layer."""
     found = compared(asked.profile, asked.name)
     error = found.weights.error
-    known = np.where(error > 0, 100 * error, np.nan)
     names = [name.removesuffix(".weight") for name in found.tensors]
-    usable = np.log10(known[np.isfinite(known)])
-    ticks = np.unique(np.linspace(usable.min(), usable.max(), 3)) if usable.size else usable
-    written = [f"{digits(10**tick)} %" for tick in ticks]
-    bar = colour_bar(tickvals=ticks, ticktext=written)
     said = "layer %{x}, %{customdata[0]}: %{customdata[1]:.3g} %"
-    figure = by_layer(np.log10(known), names, said, bar, "relative error", known)
+    figure = logs_by_layer(100 * error, names, said, "relative error", lambda value: f"{digits(value)} %")
     here(figure, asked.layer, asked.look)
     table = layer_table(error, found.tensors)
     return Chart("checkpoint-weights", "Which weights differ?", figure, findings.weighed(found), table)

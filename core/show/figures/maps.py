@@ -1,7 +1,7 @@
 """Heat maps: drift left of layer by layer, gain of size by layer, and a number of tensor by layer."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 import numpy as np
@@ -176,6 +176,22 @@ def by_layer(
     last = [name.rpartition(".")[-1] for name in called]
     rows = {"tickvals": np.arange(count), "ticktext": last, "range": [count - 0.4, -0.6], "showgrid": False}
     return layout(figure, layer_axis(layers, "layer", room), rows | {"title": title})
+
+
+def logs_by_layer(
+    values: Array, names: Sequence[str], said: str, title: str, write: Callable[[float], str]
+) -> go.Figure:
+    """As `by_layer`, coloured by the log of values; what is not above zero stays empty.
+
+    Args:
+        write: writes a value at the scale of colours.
+    """
+    known = np.where(values > 0, values, np.nan)
+    logs = np.log10(known)
+    usable = logs[np.isfinite(logs)]
+    ticks = np.unique(np.linspace(usable.min(), usable.max(), 3)) if usable.size else usable
+    bar = colour_bar(tickvals=ticks, ticktext=[write(10**tick) for tick in ticks])
+    return by_layer(logs, names, said, bar, title, known)
 
 
 def layer_table(values: Array, names: Sequence[str]) -> pd.DataFrame:

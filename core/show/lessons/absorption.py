@@ -5,6 +5,7 @@ import numpy as np
 from core.base.errors import UserError
 from core.base.formats import capital, digits, gain, times
 from core.base.spec import frozen
+from core.kinds.part import BLOCKS
 from core.plan.gains import Gains, gains_of, verdicts_of
 from core.results import propagation
 from core.show.lessons.shared import DRIVER, EVERY, PRUNED, among, check_several, noise, of, ref, usual
@@ -111,14 +112,16 @@ class Growth:
     said: str
 
 
-def absorb(profile: Profile) -> Growth:
-    """How much of a falling drift is dilution, for noise of the usual size.
+def absorb(profile: Profile, name: str = "") -> Growth:
+    """How much of a falling drift is dilution, for a perturbation, or for noise of the usual size.
 
     Raises:
-        UserError: no noise was measured.
+        UserError: none was named, and no noise was measured.
     """
-    measured = noise(profile)
-    seeds = profile.seeds(list(measured.values())[usual(measured)])
+    if not name:
+        measured = noise(profile)
+        name = list(measured.values())[usual(measured)]
+    seeds = profile.seeds(name)
     stream = profile.activation.log_norm
     logs = np.mean([each.log_drift for each in seeds], axis=0) + stream[None]
     split = propagation.dilution(seeds, profile.activation)
@@ -145,6 +148,13 @@ def _diluted_said(absorbing: list[int], diluted: list[int], grown: Array, around
         f"Falling drift can be mere dilution: at {where}, the damage itself grows. After layer {of(most)} it grows "
         f"{of(most, times(grown[most]))} and the stream {of(most, times(around[most]))}."
     )
+
+
+def with_parts(store: Store, profile: Profile) -> Entry | None:
+    """This profile, or else another one of its model, in which attention and MLP were left out; None without any."""
+    wanted = {f"skip:{part}" for part in BLOCKS}
+    alike = (each for each in store.entries() if each.spec.model == profile.spec.model)
+    return next((each for each in (profile.entry, *alike) if wanted <= set(each.spec.names)), None)
 
 
 def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.base.formats import capital, digits, per_cent, ranges, several
+from core.base.formats import capital, digits, listed, per_cent, ranges, several, times
+from core.kinds import Perturbation
+from core.kinds.part import ATTENTION, BLOCKS
 from core.plan.gains import FEWEST_SEQUENCES, Gains, gains_of
 from core.results import propagation
 from core.results.checkpoints import Compared
@@ -110,6 +112,28 @@ def rounding(profile: Profile) -> str:
         f"In {dtype} rounding alone makes a drift of {digits(drift)} at the last layer (the noise floor, median over "
         f"layers), and the clean stream there is {per_cent(distance)} away from its float32 run."
     )
+
+
+def most_harmful(harm: Array, parts: Sequence[Perturbation]) -> str:
+    """Which parts of which layers do most harm when they are left out, and which of the single heads.
+
+    Args:
+        harm: (layers, parts) KL of the output, nats.
+    """
+    ranked = sorted(np.ndindex(harm.shape), key=lambda cell: -harm[cell])
+    heads = [cell for cell in ranked if parts[cell[1]].part not in BLOCKS]
+
+    def named(cell: tuple[int, int]) -> str:
+        return f"{parts[cell[1]].of(cell[0])} ({digits(harm[cell])} nats)"
+
+    said = f"Most harm is done without {listed(map(named, ranked[:2]))}."
+    if not heads:
+        return said
+    of = [each.part for each in parts]
+    alone = harm[:, [part not in BLOCKS for part in of]].sum()
+    times_all = times(alone / harm[:, of.index(ATTENTION)].sum()) if ATTENTION in of else ""
+    whole = times_all and f", {times_all} the harm of their attention"
+    return f"{said} Of single heads it is {named(heads[0])}; all heads, one at a time, do {digits(alone)} nats{whole}."
 
 
 # --- another checkpoint --------------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 """Claims of the literature, tested: a verdict with its numbers for each model."""
 
 from core.base.formats import capital, gain, ratio
-from core.results.claims import Outcome
+from core.kinds.part import BLOCKS
+from core.plan.gains import log_gain
+from core.results.claims import Outcome, intervals
 from core.results.comparison import Interval, said
 from core.show.words import findings
+from core.store.profiles import Profile
 
 NOT_MEASURED = "not measured"
 FACTOR, RANK, SHARE = "factor", "rank correlation", "share"
@@ -33,3 +36,10 @@ def sentence(model: str, found: Outcome | None, says: str, unit: str) -> str:
         return f"{model}: {NOT_MEASURED}."
     [n] = {each.n for each in found.rows.values()}
     return f"{model}: {found.verdict}. {capital(says.format_map(numbers(found, unit)))} (n = {n})."
+
+
+def parts(profile: Profile) -> str:
+    """What is left at the end of the loss of attention, and of that of the MLP, in the mean over layers."""
+    logs = {part: log_gain(profile.seeds(f"skip:{part}"))[:-1].mean(0) for part in BLOCKS}
+    attention, mlp = (value(each, FACTOR) for each in intervals(logs).values())
+    return f"Of what a layer loses without its attention, {attention} is left at the end; without its MLP, {mlp}."

@@ -12,12 +12,14 @@ from core.base.escape import plain
 from core.base.formats import sentence
 from core.show import figures, words
 from core.show.figures import Chart
-from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, ChartRow
+from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, PARTS, ChartRow
 from core.show.figures.charts import GROUPS as CHARTED
 from core.show.figures.style import KEY, TOP, InView
+from core.show.lessons.absorption import with_parts
 from core.show.words import findings
+from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import form, frame, subject, view
+from pages.ui import form, frame, subject, view, watch
 from pages.ui.absorption import checkpoint_diff, overview
 
 GROUPS = {name: rows for name, rows in CHARTED.items() if name != GLANCE}  # those of a glance stand at the top
@@ -47,6 +49,12 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
             if asked.profile.others or not stored:
                 chart(GROUPS[group][0], asked, prefix)  # says what to do; the others would say the same
             return
+    if group == PARTS and not any(each.kind == "skip_part" for each in asked.profile.perturbations.values()):
+        chart(GROUPS[group][0], asked, prefix)  # says what to do
+        found = with_parts(Store(), asked.profile)
+        if found:
+            watch.open_profile(found.key, "Parts of this model were measured on another text", group=PARTS)
+        return
     for pair in (GROUPS[group][first : first + 2] for first in range(0, len(GROUPS[group]), 2)):
         for place, row in zip(st.columns(len(pair), gap="large"), pair, strict=True):
             with place:

@@ -1,11 +1,15 @@
 """Chapters 3 and 4: what turns absorbing into amplifying, after a guess; and why drift falls, beside the twin."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from core.base.formats import changed, gain, times
+from core.kinds.part import BLOCKS
 from core.show.figures import axes
+from core.show.figures.charts import PARTS
 from core.show.lessons import absorption, shared
-from core.show.words import findings
+from core.show.words import findings, literature
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import subject, view
@@ -66,16 +70,24 @@ def _gains(found: absorption.Sink, layer: int, what: figure.Control | None, gues
 
 
 def absorb(profile: Profile) -> parts.Screen:
-    """Lengths of the damage and of the stream; below, what an untrained twin shows."""
-    found, layer, names = absorption.absorb(profile), subject.layer(profile), shared.noise(profile)
+    """Lengths of damage and stream, for noise and, where that was measured, a part left out; below, the twin's."""
+    layer, names = subject.layer(profile), shared.noise(profile)
     pair = [subject.load(entry.key) for entry in absorption.twins(Store(), profile) or ()]
     choices = {"perturbation": list(names.values())[shared.usual(names)], "positions": "after_first"}
     keys = [each.entry.key for each in pair]
     if profile.entry.key in keys:
         choices["compare"] = keys[1 - keys.index(profile.entry.key)]
     label = "See dilution on Absorption" + (", beside the twin" if "compare" in choices else "")
-    link = parts.link("absorption.py", label, profile, layer=layer, **choices)
-    return parts.Screen(_lengths(found, layer, _compared(*pair) if pair else ""), [link])
+    links = [parts.link("absorption.py", label, profile, layer=layer, **choices)]
+    found, said = {"noise": absorption.absorb(profile)}, [_compared(*pair) if pair else ""]
+    entry = absorption.with_parts(Store(), profile)
+    if entry:
+        other = subject.load(entry.key)
+        for name in (f"skip:{part}" for part in BLOCKS):
+            found[f"{other.perturbations[name].short} left out"] = absorption.absorb(other, name)
+        said.insert(0, f"**Which part absorbs?** {literature.parts(other)}")
+        links.append(parts.link("absorption.py", "See attention, MLP and heads", other, layer=layer, group=PARTS))
+    return parts.Screen(_lengths(found, layer, said), links)
 
 
 def _compared(trained: Profile, twin: Profile) -> str:
@@ -85,29 +97,36 @@ def _compared(trained: Profile, twin: Profile) -> str:
     return f"{absorption.learned(trained, twin)} Both ran on {trained.provenance.get('text', 'one text')}, {amount}."
 
 
-def _lengths(found: absorption.Growth, layer: int, compared: str) -> figure.Figure:
-    """Two lengths over the layers; their distance is the drift."""
-    constant = np.where(np.isfinite(found.damage), np.diagonal(found.damage)[:, None], np.nan)
+def _lengths(found: Mapping[str, absorption.Growth], layer: int, said: Sequence[str]) -> figure.Figure:
+    """Two lengths over the layers, for each way of hurting one; their distance is the drift."""
+    damage, stream, grown, around, fate = (
+        np.stack([getattr(each, name) for each in found.values()])
+        for name in ("damage", "stream", "grown", "around", "gain")
+    )
+    start = np.diagonal(damage, axis1=1, axis2=2)[..., None]
+    constant = np.where(np.isfinite(damage), start, np.nan)
+    ways = {name: name for name in found}
     return figure.Figure(
         name="absorb",
         title="Length of the damage and of the stream",
-        finding=found.said,
+        finding=found["noise"].said,
         says="After layer [{layer}](damage-start) the damage [{grown}](damage-end) and the stream "
         "[{around}](stream-end), so drift [{fate}](damage-end stream-end). If the damage had stayed constant, drift "
         "would fall to [{frozen}](constant-end).",
         slots={
-            "grown": figure.Slot("layer", list(map(changed, found.grown))),
-            "around": figure.Slot("layer", list(map(changed, found.around))),
-            "fate": figure.Slot("layer", list(map(changed, found.gain))),
-            "frozen": figure.Slot("layer", list(map(times, 1 / found.around))),
+            "grown": figure.written(changed, grown),
+            "around": figure.written(changed, around),
+            "fate": figure.written(changed, fate),
+            "frozen": figure.written(times, 1 / around),
         },
-        y=axes.log_axis("length of the vectors (log scale)", found.stream, found.damage),
+        y=axes.log_axis("length of the vectors (log scale)", stream, damage),
+        controls=[parts.control("damage", "What is done", ways, "noise", kind="choice")] if len(ways) > 1 else [],
         height=220,
-        pick=figure.pick("Noise after layer", len(found.stream), layer),
+        pick=figure.pick("Damage at layer", stream.shape[1], layer),
         lines=[
-            figure.Line(found.stream[None], "ink", mark="stream"),
-            figure.Line(found.damage[None], "accent", mark="damage"),
-            figure.Line(constant[None], "guide", dash=True, mark="constant"),
+            figure.Line(stream, "ink", mark="stream"),
+            figure.Line(damage, "accent", mark="damage"),
+            figure.Line(constant, "guide", dash=True, mark="constant"),
         ],
         key=[
             figure.Key("ink", "line", "the stream"),
@@ -117,7 +136,7 @@ def _lengths(found: absorption.Growth, layer: int, compared: str) -> figure.Figu
         lead=parts.opening(
             "Falling drift looks as if the network had repaired, or **absorbed**, the damage. But drift is relative "
             "to the stream. Where the stream outgrows the damage, the fall is **dilution**, not repair.",
-            "compare the slopes at several layers.",
+            "compare the slopes at several layers" + (", and for a part left out." if len(ways) > 1 else "."),
         ),
-        notes=[figure.fixed(found.said), figure.fixed(compared)],
+        notes=[figure.Slot("frame", [each.said for each in found.values()]), *map(figure.fixed, said)],
     )

@@ -272,3 +272,19 @@ def test_words_in_a_picture_stand_out_from_the_page(look: figures.Palette) -> No
     for tone in labels([0] * len(colours), [0] * len(colours), colours, colours, look).textfont.color:
         dark, bright = sorted(light(each) + 0.05 for each in (tone, look.page))
         assert bright / dark > 4.45
+
+
+def test_parts_left_out_are_held_against_each_other_and_ranked_by_harm(measured: Callable, refused: Callable) -> None:
+    view = InView(measured("skip:attention", "skip:mlp", "skip:head:0", "skip:head:1"), "skip:mlp", 1)
+    gains, harms = charts.parts(view), charts.heads(view)
+    assert set(gains.table["line"]) == {"attention", "MLP"} and "without its MLP" in gains.finding
+    parts = ["attention", "MLP", "head 0", "head 1"]
+    assert list(harms.table.columns) == ["layer", *parts]
+    worst = harms.table[parts].to_numpy()
+    layer, part = np.unravel_index(worst.argmax(), worst.shape)
+    assert f"of layer {layer}" in harms.finding.partition(" and ")[0] and "Of single heads" in harms.finding
+    assert parts[part] in harms.finding.partition(" of layer")[0]
+    alone = InView(measured("gaussian:0.3"), "gaussian:0.3", 1)
+    for chart in (charts.parts, charts.heads):
+        with refused("preset parts"):
+            chart(alone)
