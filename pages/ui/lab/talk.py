@@ -144,6 +144,7 @@ def _fixed() -> str:
         "address": serving.talk_address(),
         "damages": damages(),
         "kinds": kinds,
+        "usual": [int(part) if part.isdecimal() else part for part in OPENING.split(",")[0].split("~")],
         "layers": LAYERS,
         "parts": list(PARTS.values()),
         "line": live.plain(LINE),

@@ -13,7 +13,8 @@ import { changed, difference, read, written } from "./turns.js"
 /** @typedef {{kind: number, size: number, part: number}} Damage as the controls hold it */
 /** @typedef {import("./runtime.js").Data & {address: string, prompt: string, seed: number | null, layers: number,
  *   damages: Record<string, Damage & {said: string, strength: number}>, parts: string[], most: number, short: number,
- *   kinds: any[], linked: boolean, line: any}} Data `damages`: as they are written; `short`: tokens written unasked */
+ *   kinds: any[], usual: Turn, linked: boolean, line: any}} Data `damages`: as they are written; `short`: tokens that
+ *   are written unasked */
 
 const PACE = 100 // ms that a token stays the last one: a reader follows, and what is not shown yet can still be hurt
 const TAB = Math.random().toString(36).slice(2) // for which the server keeps what it has written
@@ -22,10 +23,13 @@ let visited = false // a link is played whole, what a reader comes back to is no
 /** @param {() => void} onclick @param {string} className */
 const button = (onclick, className = "") => make("button", { type: "button", className, onclick })
 
+/** @param {string} className */
+const text = (className) => make("div", { className, tabIndex: 0 }) // it scrolls, by keys too
+
 /** @extends {Picture<Data>} */
 class Talk extends Picture {
   says = make("p", "says")
-  texts = { dense: make("div", "text"), hurt: make("div", "text hurt") }
+  texts = { dense: text("text"), hurt: text("text hurt") }
   svg = vector("svg", { "aria-hidden": "true" })
   token = make("input", { type: "range", min: 0, oninput: () => this.point(Number(this.token.value)) })
   map = make("div", { className: "map", ariaHidden: "true" }) // the sliders of layer and part say the same
@@ -85,7 +89,7 @@ class Talk extends Picture {
     const before = this.shown
     if (this.question === before) return
     this.clear(0)
-    this.follow(this.turns.find(([, , damage]) => damage))
+    this.follow(this.turns.find(([, , damage]) => damage) ?? this.data.usual)
     this.follow()
     if (before) this.write()
   }
@@ -237,7 +241,8 @@ class Talk extends Picture {
     const { data: { words }, pointed, running, steps, status } = this
     const first = difference(steps)
     const { at = 0, p, hurt, twin } = step ?? {}
-    const about = { first: first + 1, n: at + 1, p: percent(p ?? 0), hurt: hurt?.trim(), twin: twin?.trim() }
+    const seen = (/** @type {string | null | undefined} */ word) => word?.replaceAll("\n", "⏎").trim()
+    const about = { first: first + 1, n: at + 1, p: percent(p ?? 0), hurt: seen(hurt), twin: seen(twin) }
     const said = !step ? words.idle : pointed >= 0 ? words.token : first < 0 ? words.same : words.differs
     write(this.says, status || fill(said, about))
     this.says.ariaLive = running ? "off" : "polite" // not every token

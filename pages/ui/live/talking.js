@@ -21,15 +21,15 @@ export function curve(paint, width, { line, most, words }, steps, turns, pointed
   plot.line("lines/p", shares, { stroke: accent, "stroke-width": 2 })
   const end = plot.places(shares).at(-1)
   if (end) paint("front/end", "circle", { cx: end[0], cy: end[1], r: 3.5, fill: accent })
-  let free = plot.left
-  for (const [turn, after] of spans(turns, steps.length)) {
+  let free = width
+  for (const [turn, after] of spans(turns, steps.length).reverse()) {
     const { said, strength } = tell(turn)
     const [x, height] = [plot.left + turn[0] * plot.step, STRIP * (0.3 + 0.7 * strength)]
     const place = { x, y: FOOT - height, width: (after - turn[0]) * plot.step, height }
     paint(`bars/${turn[0]}`, "rect", { ...place, fill: accent, "fill-opacity": 0.6 })
-    const from = Math.min(x, plot.end - LETTER * said.length)
-    if (from < free) continue // under the words of an earlier turn
+    const from = Math.min(x, width - LETTER * said.length)
+    if (from + LETTER * said.length > free) continue // over the words of a later turn
     plot.write(`turn-${turn[0]}`, from, FOOT + 14, said)
-    free = from + LETTER * (said.length + 2)
+    free = from - LETTER
   }
 }
