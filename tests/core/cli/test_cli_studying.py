@@ -19,7 +19,7 @@ from core.cli import output
 from core.evaluate import resolving
 from core.jobs import experiment, worker
 from core.kinds import Manual
-from core.results import anchors, evaluations
+from core.results import anchor_studies, anchors, evaluations
 from core.store.cache import Store
 from tests import tiny
 from tests.core.breaking import breaking
@@ -110,6 +110,10 @@ def test_the_measurement_that_narrows_a_wide_interval_is_offered_and_its_command
     asked = ["allocate", "--profile", key, "--allocation", "depth_ramp beta=0.05:0.7"]
     before = say(*asked, "--json").json
     assert before["narrower"]["minutes"] > 0 and before["narrower"]["command"] in say(*asked).out.replace("\n", "")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(anchor_studies, "exists", lambda _: False)
+        assert "would narrow it, but its text is not on this machine." in " ".join(say(*asked).out.split())
+        assert say(*asked, "--json").json["narrower"] == before["narrower"] | {"minutes": None}
     assert say(*shlex.split(before["narrower"]["command"])[3:-2], "--device", "cpu").code == 0
     after = say(*asked, "--json").json
     assert len(after["predicted"]["anchors"]) > len(before["predicted"]["anchors"])

@@ -197,3 +197,9 @@ def test_settings_are_predicted_by_the_others_of_their_protocol_wherever_these_a
     assert found[:4] == pytest.approx(known.one(allocate(asked.allocation, profile).exact), rel=1e-9)
     assert found.off == pytest.approx(found.loss_increase / synthetic.invented_cost(asked) - 1, abs=1e-4)
     assert predicted(evaluated(store, profile, [*others, asked]))[asked] == found
+
+
+def test_one_number_is_said_once() -> None:
+    low, high = (anchors.Prediction(each, each - 1, each + 1, 0.5) for each in (50.0, 80.0))
+    said = forecast.beside({"this allocation": low, "its base": low, "uniform": high})
+    assert said.count("50.0") == 1 and "this allocation 50.0" in said and "uniform 80.0" in said

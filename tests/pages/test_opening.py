@@ -1,0 +1,54 @@
+"""The profile and the method that pages open with where the address says nothing, and what was picked stays picked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.store.cache import Store
+from tests.pages.opening import given, link, live, opened_at, pictures, put, url
+
+WHOLE, LINEARS = "6e78df", "5d5fdc"  # the profile on most text, and that of each linear alone
+
+
+@pytest.fixture(autouse=True)
+def _committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty cache with the committed demo behind it."""
+    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
+
+
+def key(begins: str) -> str:
+    return Store().profile(begins).key
+
+
+@pytest.mark.parametrize(("page", "begins"), [("allocate", LINEARS), ("prune", LINEARS), ("absorption", WHOLE)])
+def test_a_page_that_spreads_a_budget_opens_with_the_profile_of_linears(page: str, begins: str) -> None:
+    app = opened_at(page)
+    assert app.session_state["profile"] == key(begins) and not url(app)
+    if page != "absorption":
+        titles = [each.value for each in app.markdown if "Setting in view" in each.value]
+        shown = live(app)
+        assert titles[0].endswith("Response per linear, 70 % zeros, Wanda") if titles else shown["hero"]["values"][100]
+
+
+def test_the_prediction_of_a_budget_per_linear_stands_beside_uniform_s_at_every_strength_and_by_hand() -> None:
+    app = opened_at("allocate", hand="4:0.6")
+    shown = live(app)
+    assert "Response per linear" in [text for _, _, text in shown["key"]]
+    assert all(shown["hero"]["values"]) and max(shown["hero"]["values"]) < shown["hero"]["beside"]
+    assert "hand" in link(app, "Prune with this allocation") and given(pictures(app)[1])["lines"]
+
+
+def test_what_was_picked_stays_picked_and_what_was_not_follows_the_page_and_the_profile() -> None:
+    app = opened_at("absorption")
+    app = app.switch_page("allocate.py").run()
+    assert (app.session_state["profile"], app.selectbox(key="base").value) == (key(LINEARS), "response")
+    put(app, "profile", key(WHOLE))
+    assert app.selectbox(key="base").value == "owl" and not app.error and not app.toast
+    app.switch_page("absorption.py").run()
+    app = app.switch_page("allocate.py").run()
+    assert app.session_state["profile"] == key(WHOLE) and url(app)["profile"].startswith(WHOLE)
+    put(app, "base", "dlp")
+    put(app, "profile", key(LINEARS))
+    assert app.selectbox(key="base").value == "dlp", "it was picked"
