@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -91,20 +92,7 @@ document.getElementById("save-{0}").onclick = () => document.querySelector(".st-
 </script>"""
 
 
-# The presenter's mode: no sidebar, and everything as large as the room's screen allows, which is a laptop's page grown.
-# Of the lab its picture has the next words beside it, and what is told to one reader alone is left out.
-ROOM = """
-[data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stExpandSidebarButton"] { display: none; }
-[data-testid="stMainBlockContainer"] { max-width: 100%; padding: 0.5rem 2.5rem 0; }
-[data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.5rem; }
-h1 { padding-top: 0 !important; }
-.st-key-present { top: 1rem; right: 2.5rem; }
-:is(.st-key-intro, .st-key-status) { display: none; }
-@media (min-width: 1600px) { [data-testid="stMain"] { zoom: 1.35; } }
-@media (min-width: 1900px) { [data-testid="stMain"] { zoom: 1.5; } }
-@media (min-width: 2500px) { [data-testid="stMain"] { zoom: 2; } }
-@media (min-width: 3800px) { [data-testid="stMain"] { zoom: 3; } }
-"""
+ROOM = (Path(__file__).parent / "live" / "room.css").read_text("utf-8")
 LEAVE = """<script>document.onkeydown = ({ key }) => {
 if (key === "Escape") document.querySelector(".st-key-present input:checked")?.click()
 }</script>"""
