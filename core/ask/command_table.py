@@ -120,10 +120,11 @@ _window = (
     _of_profile("text.source", name="text", always=True),
     _of_profile("text.documents", **_documents),
 )
+REPAIRED = f"{either(REPAIRS)}, or refit_dense+blockwise"
 _pruner = {"help": f"{either(PRUNERS)}.", "always": True}
 _treated = (
     _of_study("settings.0.pruner", **_pruner),
-    _of_study("settings.0.repair", help=f"{either(REPAIRS)}: solve the weights that stay anew."),
+    _of_study("settings.0.repair", help=f"{REPAIRED}: solve or train the weights that stay anew."),
 )
 
 
@@ -176,7 +177,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option("profile", "A profile's key, or demo.", "demo", always=True),
         Option("allocation", f"{METHOD}.", "uniform:0.7", always=True, write=grammar.write),
         Option("pruner", f"{either(PRUNERS)}: what will prune, for the prediction.", USUAL),
-        Option("repair", f"{either(REPAIRS)}: what will repair it."),
+        Option("repair", f"{REPAIRED}: what will repair it."),
         Option("anchors", "A study's key: its settings predict; else those of the best protocol do."),
         Option("max_loss", "In place of the target: the largest rise of the perplexity that is predicted, as in 10%."),
         CACHE,
@@ -220,7 +221,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         _of_best("target", default=None),
         _of_best("max_loss", kind=str, write=_percent),
         _of_best("pruner", **_pruner),
-        _of_best("repair", help=f"{either(REPAIRS)}: tried on the winner; none: not."),
+        _of_best("repair", help=f"{REPAIRED}: tried on the winner; none: not."),
         Option("text", "One text: 60 % of its documents calibrate, 20 % select, 20 % judge.",
                of=tuple(f"{role}.source" for role in ROLES)),
         *(_of_best(f"{role}.source", name=role, help=f"Text of the {role} alone.", default=None) for role in ROLES),

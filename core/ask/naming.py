@@ -7,8 +7,8 @@ from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
 from core.base.formats import per_cent
 from core.base.spec import number, word
+from core.kinds.treatments import CHAINS
 from core.kinds.treatments import PRUNER_LABELS as PRUNERS
-from core.kinds.treatments import REPAIRS
 
 CORRECTIONS = {"none": "corrected", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
 
@@ -84,5 +84,5 @@ def _values(asked: AllocationRequest) -> dict[str, object]:
 
 def _full(setting: Setting, name: str, with_pruner: bool) -> str:
     words = [name, PRUNERS[setting.pruner] if with_pruner else ""]
-    words += [REPAIRS[setting.repair].label if setting.repair else "", setting.pattern or ""]
+    words += [CHAINS.get(setting.repair, ""), setting.pattern or ""]
     return ", ".join(filter(None, [*words, "true-sequential" if setting.true_sequential else ""]))

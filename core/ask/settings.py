@@ -126,5 +126,5 @@ class PrunedSpec(Spec):
     @model_validator(mode="after")
     def _has_a_text_to_repair_by(self) -> Self:
         if self.repair and self.calibration is None:
-            raise ValueError(f"repair={self.repair} solves for the inputs of a calibration text: name one")
+            raise ValueError(f"repair={self.repair} goes by a calibration text: name one")
         return self

@@ -12,6 +12,7 @@ from core.ask.studies import EvaluationRequest, Point, StudyRequest, StudySpec, 
 from core.base.errors import UserError
 from core.base.spec import Array, frozen
 from core.evaluate import zeroshot
+from core.kinds.kept import held_back
 from core.kinds.selection import pattern
 from core.measure.pruning import Plan, prune_layers
 from core.measure.pruning import check as check_plan
@@ -59,6 +60,8 @@ def check(request: StudyRequest | ExportRequest, reader: Reader, store: Store) -
         _tasks(request.evaluation)
     if any(each.treatment.reads_text for each in settings):
         windows(request.calibration, reader)
+    if any(each.treatment.by("window") for each in settings):
+        held_back(request.calibration.sequences)
     profile = profile_of(request.profile, reader.source, store)
     parameters = linear_parameters(profile) if profile else np.empty((0, 0))
     for each in settings:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from itertools import product
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator
 
 from core.base.spec import look_up
 from core.kinds.alps import alps
+from core.kinds.blockwise import blockwise
 from core.kinds.magnitude import magnitude
 from core.kinds.refit import refit
 from core.kinds.sparsegpt import sparsegpt
@@ -84,13 +86,15 @@ PRUNERS = {
 
 
 class RepairRow(NamedTuple):
-    """What is known of a repair: what is done to the weights that a pruner leaves, by their inputs' second moments."""
+    """What is known of a repair: what is done to the weights that a pruner leaves."""
 
     label: str
-    mend: Callable[..., Tensor]  # (dense, pruned, second_moment, warn, pull) -> weight
+    # of a linear: (dense, pruned, second_moment, warn, pull) -> weight; of a window: what trains `Kept`
+    mend: Callable[..., Any]
     about: str
     formula: str  # TeX
     follows: bool = False  # whether it looks at what outputs lack to be the dense path's
+    of: Literal["linear", "window"] = "linear"  # what it looks at as one
 
 
 REPAIRS = {
@@ -111,6 +115,26 @@ REPAIRS = {
         r"W' = 0 \text{ where } W \text{ is pruned}",
         follows=True,
     ),
+    "blockwise": RepairRow(
+        "blockwise",
+        blockwise,
+        "A repair after any pruner: the weights that stay in one attention or MLP are trained together, by gradient, "
+        "so that what it adds to the stream comes closest to what the dense model's own adds. Calibration windows that "
+        "are held back stop it.",
+        r"\min_{W'} \lVert f_{W'}(X') - f_W(X) \rVert^2,\quad W' = 0 \text{ where } W \text{ is pruned}",
+        follows=True,
+        of="window",
+    ),
+}
+_STAGES = ([None, *(name for name, row in REPAIRS.items() if row.of == each)] for each in ("linear", "window"))
+# Repairs one after another, at most one of each kind, as in refit_dense+blockwise: name -> label
+CHAINS = {
+    "+".join(each): " + ".join(REPAIRS[name].label for name in each)
+    for each in sorted(
+        (tuple(filter(None, names)) for names in product(*_STAGES)),
+        key=lambda names: (len(names), [*map(list(REPAIRS).index, names)]),
+    )
+    if each
 }
 NO_REPAIR = "none"  # where a repair is asked for unless it is refused
 ANY = "any"  # of a search: every pruner, or repair, that can be predicted
@@ -120,7 +144,7 @@ WITHOUT_TEXT = tuple(name for name, row in PRUNERS.items() if row.statistic == "
 
 
 class Treatment(NamedTuple):
-    """What a linear goes through: a pruner, and perhaps a repair after it. Written `wanda`, `wanda+refit`."""
+    """What a model goes through: a pruner, and perhaps repairs after it, as in `wanda+refit_dense+blockwise`."""
 
     pruner: str
     repair: str | None = None
@@ -131,20 +155,29 @@ class Treatment(NamedTuple):
 
     @property
     def label(self) -> str:
-        return " + ".join([PRUNERS[self.pruner].label, *([REPAIRS[self.repair].label] if self.repair else [])])
+        return " + ".join([PRUNERS[self.pruner].label, *(row.label for row in self.repairs)])
+
+    @property
+    def repairs(self) -> list[RepairRow]:
+        """The rows of its repairs, in their order."""
+        return [REPAIRS[each] for each in self.repair.split("+")] if self.repair else []
+
+    def by(self, what: str) -> RepairRow | None:
+        """Its repair that looks at a linear, or a window, as one; None where it has none."""
+        return next((row for row in self.repairs if row.of == what), None)
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
         """What has to be known of the linears' inputs, each once; empty where nothing is looked at."""
         found = [PRUNERS[self.pruner].statistic]
-        if self.repair:
-            found += ["second_moment", "pull" if REPAIRS[self.repair].follows else "none"]
+        if row := self.by("linear"):
+            found += ["second_moment", "pull" if row.follows else "none"]
         return tuple(dict.fromkeys(each for each in found if each != "none"))
 
     @property
     def reads_text(self) -> bool:
         """Whether it looks at the linears' inputs; else every calibration text and seed gives the same weights."""
-        return bool(self.statistics)
+        return bool(self.statistics or self.repairs)
 
 
 def treatment(pruner: str, repair: str | None = None) -> Treatment:
@@ -155,13 +188,17 @@ def treatment(pruner: str, repair: str | None = None) -> Treatment:
     """
     look_up(PRUNERS, pruner, "pruner")
     if repair is not None:
-        look_up(REPAIRS, repair, "repair")
+        look_up(CHAINS, repair, "repair")
     return Treatment(pruner, repair)
 
 
-TREATMENTS = {each.name: each for repair in (None, *REPAIRS) for each in (Treatment(name, repair) for name in PRUNERS)}
+TREATMENTS = {each.name: each for repair in (None, *CHAINS) for each in (Treatment(name, repair) for name in PRUNERS)}
 # What damages one layer of a dense model: with nothing pruned before it, the dense path is its own
-OF_ONE_LAYER = {name: each.label for name, each in TREATMENTS.items() if "pull" not in each.statistics}
+OF_ONE_LAYER = {
+    name: each.label
+    for name, each in TREATMENTS.items()
+    if not any(row.follows or row.of != "linear" for row in each.repairs)
+}
 
 
 def place(name: str) -> tuple[bool, int]:
@@ -179,7 +216,7 @@ def _one_of(known: Mapping[str, object]) -> AfterValidator:
 
 
 Pruner = Annotated[str, _one_of(PRUNERS)]
-Repair = Annotated[str, _one_of(REPAIRS)]
+Repair = Annotated[str, _one_of(CHAINS)]
 Searched = Annotated[str, _one_of({ANY: None, **PRUNERS})]
-Repaired = Annotated[str, _one_of({NO_REPAIR: None, ANY: None, **REPAIRS})]
+Repaired = Annotated[str, _one_of({NO_REPAIR: None, ANY: None, **CHAINS})]
 Treated = Annotated[str, _one_of(OF_ONE_LAYER)]

@@ -72,17 +72,20 @@ def _insist(loaded: Loaded, errors: list[float], wrong: str) -> None:
             )
 
 
-def recorded(loaded: Loaded, tokens: Tensor, alike: bool) -> tuple[list[list[Call]], list[Tensor]]:
+def recorded(
+    loaded: Loaded, tokens: Tensor, alike: bool, most: int = WALK_BATCH
+) -> tuple[list[list[Call]], list[Tensor]]:
     """Per batch: how every layer is called, and the stream that enters the first. Other streams are not kept.
 
     Args:
         alike: whether what a layer is told besides its stream depends on a batch's shape alone. Then one whole forward
             serves all batches of that shape; of the others only the way to the first layer is run. Else every batch
             keeps its own: a store that layers fill is filled anew, by the pruned ones, as the walk comes to them.
+        most: tokens of a batch.
     """
     known: dict[torch.Size, list[Call]] = {}
     batches, streams = [], []
-    for part in tokens.split(max(1, WALK_BATCH // tokens.shape[1])):
+    for part in tokens.split(max(1, most // tokens.shape[1])):
         if part.shape not in known or not alike:
             calls = loaded.record(part)
             streams.append(calls[0].entry)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from core.base.errors import Broken, UserError
 from core.base.formats import either
 from core.kinds.selection import Pattern
-from core.kinds.treatments import PRUNERS, REPAIRS, WITHOUT_TEXT, Statistic, Treatment
+from core.kinds.treatments import PRUNERS, WITHOUT_TEXT, Statistic, Treatment
 from core.models.anatomy import Linear
 from core.models.replay import Tensors
 
@@ -142,8 +142,8 @@ def pruned(
 
     try:
         found = row.prune(linear.weight, seen.get(row.statistic), sparsity, pattern, tell)
-        if treatment.repair:
-            found = REPAIRS[treatment.repair].mend(linear.weight, found, seen["second_moment"], tell, seen.get("pull"))
+        if repair := treatment.by("linear"):
+            found = repair.mend(linear.weight, found, seen["second_moment"], tell, seen.get("pull"))
     except Broken as broken:
         raise Broken(f"{where}: {broken}", layer) from broken
     except UserError as error:

@@ -13,12 +13,14 @@ from core.base.spec import Array, frozen
 from core.kinds.selection import Pattern
 from core.kinds.treatments import Statistic, Treatment, treatment
 from core.measure.calibration import DensePath, check_replay, recorded
+from core.measure.layer_windows import batch_size, repair_windows
 from core.measure.linears import Statistics, Sums, pruned, watched
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
 from core.models.placement import forget, walk
 from core.models.replay import Call
+from core.models.work import WALK_BATCH
 
 
 @frozen
@@ -69,7 +71,7 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
 CHECKED = 64  # tokens of one sequence on which every layer is first run apart from its model
 
 
-@torch.inference_mode()
+@torch.no_grad()  # no inference mode: what arises in it cannot be trained on
 def prune_layers(
     loaded: Loaded,
     tokens: Tensor,
@@ -82,7 +84,8 @@ def prune_layers(
     All linears of a layer are judged on one run of the layer, pruned together, and the layer is run again for the
     inputs of the next. With `true_sequential` (an option of SparseGPT's code), and with a repair that leads back to the
     dense path, the layer is run anew for each group of linears that read the same input, with the groups before it
-    already pruned. A pruner without statistic and without a repair runs nothing.
+    already pruned. A repair of windows follows, of a layer's attention and then of its MLP. A pruner without statistic
+    and without a repair runs nothing.
 
     Args:
         tokens: (sequences, length) calibration tokens.
@@ -100,12 +103,14 @@ def prune_layers(
     stacks = _checked_stacks(loaded)
     wanted, treatment = check(plan, stacks), plan.treatment
     batches, streams, path = [], [], None
+    windows = treatment.by("window")
     in_turn = plan.true_sequential or "pull" in treatment.statistics
-    if treatment.reads_text:
+    if windows or treatment.statistics:
         alike = check_replay(loaded, tokens[:1, :CHECKED])
-        batches, streams = recorded(loaded, tokens, alike)
-        if "pull" in treatment.statistics:
-            own = batches if alike else recorded(loaded, tokens, alike)[0]  # stores that dense layers fill
+        most = batch_size(tokens) if windows else WALK_BATCH
+        batches, streams = recorded(loaded, tokens, alike, most)
+        if windows or "pull" in treatment.statistics:
+            own = batches if alike else recorded(loaded, tokens, alike, most)[0]  # stores that dense layers fill
             tried = loaded.record(tokens[:1, :CHECKED])
             path = DensePath(own, streams, tried)
     achieved = np.full(wanted.shape, np.nan)
@@ -117,10 +122,13 @@ def prune_layers(
         if path:
             path.enter(index, stack)
         for group in _groups(stack, runs[index], streams) if in_turn and batches else [stack]:
-            statistics = _statistics(group, runs[index], streams, treatment.statistics, path)
+            along = path if "pull" in treatment.statistics else None
+            statistics = _statistics(group, runs[index], streams, treatment.statistics, along)
             for linear in group:
                 share = sparsity[linear.name]
                 linear.module.weight.copy_(pruned(linear, index, treatment, statistics, share, plan.pattern, warn))
+        if windows:
+            repair_windows(windows.mend, index, stack, runs[index], streams, path)
         achieved[index, : len(stack)] = [anatomy.zeros(each.weight) for each in stack]
 
     def leave(index: int) -> None:
@@ -182,7 +190,7 @@ def _statistics(
     path: DensePath | None,
 ) -> Statistics:
     """What the pruner and the repair look at, by linear, all from runs of the layer as it is now."""
-    if not runs:
+    if not wanted:
         return {}
     sums = Sums(wanted)
     pulls = path.pulls(stack, runs, streams, sums.add) if path else {}

@@ -16,6 +16,7 @@ from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base import access
 from core.base.errors import UserError, brief
 from core.base.formats import duration
+from core.kinds.blockwise import EPOCHS
 from core.kinds.treatments import PRUNERS, Treatment
 from core.models import texts
 from core.models.machine import HEADROOM, chosen, free_memory
@@ -29,6 +30,7 @@ LARGEST_GROUP = 16384  # tokens run at once: more does not make a matrix product
 WALK_BATCH = 2048  # tokens per forward while pruning
 LOOK = 1000  # tokens that take as long as one look at every weight
 SOLVING = 20  # tokens, times the width, that take as long as making up for every weight by others
+TRAINED = 4  # forward passes that take as long as training on the same tokens: two forward, and one back
 EXAMPLE = 180  # tokens of a zero-shot question with all its answers, about the mean of the usual seven tasks
 WHOLE_TASK = 2000  # questions, where all are asked for
 HARM_STRIDE = ProfileSpec.model_fields["harm_stride"].default
@@ -49,7 +51,7 @@ def forward(shape: Outline, tokens: float) -> float:
 
 def looks(shape: Outline, treatment: Treatment | None = None) -> float:
     """A look at every weight, or what pruning and repairing all of them takes."""
-    solved = treatment and PRUNERS[treatment.pruner].mends + bool(treatment.repair)
+    solved = treatment and PRUNERS[treatment.pruner].mends + bool(treatment.by("linear"))
     return forward(shape, LOOK + SOLVING * shape.width * (solved or 0))
 
 
@@ -87,7 +89,8 @@ def measuring(shape: Outline, request: MeasureRequest, groups: int = 1) -> float
 def pruning(shape: Outline, calibration: WindowRequest, treatment: Treatment) -> float:
     """Pruning the whole model: every layer is run dense and then pruned, where a text is read at all."""
     tokens = calibration.sequences * calibration.length if treatment.reads_text else 0
-    return 2 * forward(shape, tokens) + looks(shape, treatment)
+    runs = 2 + TRAINED * EPOCHS * bool(treatment.by("window"))
+    return runs * forward(shape, tokens) + looks(shape, treatment)
 
 
 def judging(shape: Outline, judged: EvaluationRequest) -> float:
@@ -260,7 +263,7 @@ def _sweeping(shape: Outline, request: MeasureRequest, weights: int, kind: str) 
 def _walking(shape: Outline, request: Any, weights: int, treatments: Iterable[Treatment]) -> int:
     """Bytes: the weights twice, for the dense ones are kept, the streams of the calibration text, and logits."""
     text = request.calibration
-    paths = 1 + any("pull" in each.statistics for each in treatments)  # a dense one beside it
+    paths = 1 + any(row.follows for each in treatments for row in each.repairs)  # a dense one beside it
     streams = 3 * paths * text.sequences * text.length * shape.width * BYTES[request.dtype]
     return 2 * weights + streams + 4 * WALK_BATCH * shape.vocabulary * 4
 

@@ -95,7 +95,7 @@ def most(request: BestRequest) -> int:
 
 def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
     """FLOP of every stage at most, by its name."""
-    dearest = max(request.treatments, key=lambda each: work.looks(shape, each))
+    dearest = max(request.treatments, key=lambda each: work.pruning(shape, request.calibration, each))
     tried = dearest if ANY in (request.pruner, request.repair) else Treatment(request.pruner)
     judged = [dearest] * len(drawn(request, dearest)) * (2 + bool(request.max_loss))
 

@@ -13,7 +13,7 @@ from core.base.errors import UserError
 from core.base.formats import per_cent
 from core.kinds import BASE_LABELS, METHODS
 from core.kinds.allocator import steps
-from core.kinds.treatments import NO_REPAIR, PRUNER_LABELS, REPAIRS, USUAL, Treatment
+from core.kinds.treatments import CHAINS, NO_REPAIR, PRUNER_LABELS, USUAL, Treatment
 from core.plan import responses
 from core.results import candidates
 from core.show import words
@@ -22,7 +22,7 @@ from pages.ui import form, view
 
 STRENGTHS = steps(0, 0.1, 0.001)
 TARGETS = steps(0, 0.95, 0.01)
-REPAIRED = {NO_REPAIR: NO_REPAIR} | {name: row.label for name, row in REPAIRS.items()}
+REPAIRED = {NO_REPAIR: NO_REPAIR} | CHAINS
 CONTROLS = {"none": "the correction"} | {each: each for each in candidates.CONTROLS}
 OPTIONS = {
     **dict.fromkeys(("target", "low", "high"), TARGETS),

@@ -76,7 +76,7 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
     with st.expander("Pruner, calibration and device"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             pruner = form.switch("Pruner", PRUNERS, "by", USUAL)
-            repair = form.switch("Repair", settings.REPAIRED, "repair", "none", help=about)
+            repair = form.choice("Repair", settings.REPAIRED, "repair", "none", help=about)
             pattern = form.switch("N:M pattern", PATTERNS, "pattern", "none", help=form.about(Setting, "pattern"))
         calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", USUAL_CALIBRATION)
         left, middle, right = st.columns(3)

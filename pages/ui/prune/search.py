@@ -78,7 +78,7 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
         about = form.about(BestRequest, "pruner")
         pruner = form.switch("Pruned by", PRUNERS | {ANY: ANY}, "best_by", USUAL, help=about)
         about = form.about(BestRequest, "repair")
-        repair = form.switch("Repair", REPAIRED | {ANY: ANY}, "best_repair", USUAL_SEARCH.repair, help=about)
+        repair = form.choice("Repair", REPAIRED | {ANY: ANY}, "best_repair", USUAL_SEARCH.repair, help=about)
     left, middle, right = st.columns([1, 2, 1])
     label, usual, field, about = WANTED[aim]
     wanted = form.words(label, f"best_{aim}", usual, left, help=about)

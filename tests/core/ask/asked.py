@@ -12,7 +12,7 @@ from core.ask.settings import Setting, uniform
 from core.kinds import BASES
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.kinds.selection import pattern as read_pattern
-from core.kinds.treatments import OF_ONE_LAYER, PRUNERS, REPAIRS
+from core.kinds.treatments import CHAINS, OF_ONE_LAYER, PRUNERS
 
 shares = st.floats(0, 1, exclude_max=True)
 drivers = st.sampled_from(["gaussian:0.3", "gaussian:0.01@all", "residual:wanda:0.7", "skip"])
@@ -48,7 +48,7 @@ loose = bounded.map(lambda asked: asked.model_copy(update={"correction": Correct
 allocations = st.one_of(bounded, loose)
 whole = {
     "pruner": st.sampled_from(list(PRUNERS)),
-    "repair": st.sampled_from([None, *REPAIRS]),
+    "repair": st.sampled_from([None, *CHAINS]),
     "true_sequential": st.booleans(),
     "calibration_seed": st.integers(0, 10**6),
 }

@@ -1,0 +1,187 @@
+"""Windows of a layer trained in the walk: masks stay, and what is held back is never worse for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.ask.inputs import WindowRequest
+from core.ask.settings import Setting, read_setting
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.base.errors import UserError
+from core.evaluate import perplexity
+from core.jobs import experiment
+from core.kinds.blockwise import blockwise
+from core.kinds.kept import Kept, held_back
+from core.kinds.selection import Pattern
+from core.kinds.treatments import CHAINS, OF_ONE_LAYER, REPAIRS, treatment
+from core.measure import layer_windows
+from core.measure.pruning import Plan, prune_layers
+from core.models import anatomy, work
+from core.models.loading import Loaded
+from core.models.placement import stream
+from core.results import evaluations
+from core.store.cache import Store
+from tests import tiny
+
+TOKENS = tiny.windows(16, 16).tokens
+FAMILIES = [*tiny.PRUNABLE, tiny.ODD]
+
+
+def fresh(family: str, dtype: torch.dtype = torch.float32) -> Loaded:
+    """A model of the family that a test may change."""
+    return replace(tiny.loaded(family), model=tiny.built(family).to(dtype))
+
+
+def pruned(of: Loaded, repair: str | None = None, pattern: Pattern | None = None, by: str = "wanda") -> Loaded:
+    share = np.full(tiny.LAYERS, pattern.sparsity if pattern else 0.6)
+    prune_layers(of, TOKENS, Plan(by, share, pattern, repair=repair))
+    return of
+
+
+def bits(of: Loaded) -> dict[str, Tensor]:
+    return {
+        f"{index}.{linear.name}": linear.weight.detach().clone()
+        for index, layer in enumerate(of.layers)
+        for linear in anatomy.prunable(layer)
+    }
+
+
+def far(of: Loaded, family: str) -> float:
+    """KL from the dense model, mean over all windows."""
+    return float(perplexity.evaluate(of, TOKENS, perplexity.reference(tiny.loaded(family), TOKENS)).kl.mean())
+
+
+# --- both, on every family -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_zero_comes_back_and_nothing_but_linears_changes(family: str) -> None:
+    before = tiny.state(tiny.built(family))  # and a pruner whose masks no repair of an earlier layer changes
+    plain, of = pruned(fresh(family), by="magnitude"), pruned(fresh(family), "blockwise", by="magnitude")
+    mended = bits(of)
+    assert all(torch.equal(mended[name] == 0, each == 0) for name, each in bits(plain).items())
+    assert any(not torch.equal(mended[name], each) for name, each in bits(plain).items())
+    known = {id(linear.module.weight) for layer in of.layers for linear in anatomy.prunable(layer)}
+    others = {name: each for name, each in of.model.named_parameters() if id(each) not in known}
+    assert all(torch.equal(each, before[name]) for name, each in others.items())
+    assert not any(each.requires_grad or each.grad is not None for each in of.model.parameters())
+    tiny.assert_untouched(of.model, tiny.state(of.model))
+    tied = (tiny.loaded(family).model, of.model)
+    assert len({each.get_output_embeddings().weight is each.get_input_embeddings().weight for each in tied}) == 1
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2", "opt", tiny.ODD])
+def test_a_walk_by_windows_ends_nearer_to_the_dense_model(family: str) -> None:
+    assert far(pruned(fresh(family), "blockwise"), family) < far(pruned(fresh(family)), family)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_and_a_pattern_are_kept(dtype: torch.dtype) -> None:
+    of = pruned(fresh("llama", dtype), "blockwise", Pattern(2, 4))
+    for layer in of.layers:
+        for linear in anatomy.prunable(layer):
+            assert linear.weight.dtype == dtype
+            assert ((linear.weight != 0).view(len(linear.weight), -1, 4).sum(-1) <= 2).all()
+    assert of.model(input_ids=TOKENS).logits.isfinite().all()
+
+
+def test_windows_of_streamed_layers_are_repaired_alike() -> None:
+    plain, of = pruned(fresh("llama"), "blockwise"), fresh("llama")
+    stream(of.layers, torch.device("cpu"))
+    pruned(of, "blockwise")
+    logits = [each.model(input_ids=TOKENS).logits for each in (plain, of)]
+    torch.testing.assert_close(*logits)
+
+
+def test_a_layer_whose_parts_cannot_be_told_is_one_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise UserError("no parts")
+
+    monkeypatch.setattr(layer_windows, "find", unknown)
+    layer = tiny.loaded("llama").layers[0]
+    [window] = layer_windows.windows(layer, anatomy.prunable(layer))
+    assert len(window.linears) == 7 and window.output is layer
+    of, plain = pruned(fresh("llama"), "blockwise"), pruned(fresh("llama"))
+    assert far(of, "llama") < far(plain, "llama")
+
+
+def test_one_window_alone_is_refused() -> None:
+    with pytest.raises(UserError, match="calibrate on 2 or more"):
+        prune_layers(fresh("llama"), TOKENS[:1], Plan("wanda", np.full(tiny.LAYERS, 0.6), repair="blockwise"))
+
+
+# --- a window ------------------------------------------------------------------------------------------------------
+
+
+def regression(noise: float) -> tuple[Kept, Callable[[int], Tensor]]:
+    """A nonlinear window, sparse, that is to give what another gives, on batches of its own."""
+    drawn = torch.Generator().manual_seed(0)
+    random = lambda *shape: torch.randn(shape, generator=drawn)  # noqa: E731
+    truth, weight = random(8, 6), nn.Parameter(random(8, 6), requires_grad=False)
+    weight.mul_(random(8, 6) > 0)
+    data = [(x, (x @ truth.T).tanh() + noise * random(32, 8)) for x in (random(32, 6) for _ in range(9))]
+    return Kept({"w": weight}), lambda each: ((data[each][0] @ weight.T).tanh() - data[each][1]).square().mean()
+
+
+def test_a_window_comes_close_on_what_it_never_saw() -> None:
+    kept, error = regression(0)
+    zeros = kept.weights["w"] == 0
+    start, end = blockwise(kept, error, range(9))
+    assert end < 0.9 * start and torch.equal(kept.weights["w"] == 0, zeros)
+    assert end == pytest.approx(sum(float(error(each)) for each in held_back(9)))
+
+
+@pytest.mark.parametrize("spoilt", [math.nan, -1.0, 1e6])
+def test_a_window_is_never_worse_than_its_start_on_what_is_held_back(spoilt: float) -> None:
+    """Whatever the others say: here they lead away, or to no number at all."""
+    kept, error = regression(1)
+    before = kept.weights["w"].clone()
+    held = held_back(9)
+    with torch.no_grad():
+        least = sum(float(error(each)) for each in held)
+    start, end = blockwise(kept, lambda batch: error(batch) * (1 if batch in held else spoilt), range(9))
+    assert start == least and end <= start
+    if not spoilt > 0:
+        assert torch.equal(kept.weights["w"], before)
+
+
+# --- asked for -----------------------------------------------------------------------------------------------------
+
+
+def test_repairs_are_chained_from_the_smaller_to_the_larger() -> None:
+    assert list(CHAINS) == ["refit", "refit_dense", "blockwise", "refit+blockwise", "refit_dense+blockwise"]
+    assert all(each in CHAINS for each in REPAIRS)
+    asked = read_setting("uniform by=alps repair=refit_dense+blockwise:0.7")
+    assert asked.treatment.label == "ALPS + refit to dense + blockwise" and asked.treatment.name not in OF_ONE_LAYER
+    assert treatment("magnitude", "blockwise").reads_text and not treatment("magnitude", "blockwise").statistics
+    assert read_setting(asked.name) == asked and "repair" not in Setting().model_dump_json()
+    with pytest.raises(UserError, match="known are refit, refit_dense, blockwise"):
+        read_setting("uniform repair=blockwise+refit:0.7")
+
+
+def test_a_study_evaluates_it_and_its_cost_is_told(empty: Store, tmp_path: Path) -> None:
+    text = tiny.text_file(tmp_path)
+    asked = {
+        repair: StudyRequest(
+            model=str(tiny.folder("gpt2")),
+            calibration=WindowRequest(source=text, sequences=16, length=16),
+            settings=(read_setting(f"uniform by=magnitude repair={repair}:0.6"),),
+            evaluation=EvaluationRequest(text=WindowRequest(source=text, sequences=8, length=16)),
+        )
+        for repair in ("refit", "refit+blockwise")
+    }
+    plain, more = (work.estimate(each, empty) for each in asked.values())
+    assert more.flops > 2 * plain.flops
+    plain, more = (evaluations.load(empty, experiment.get(each, empty)).singles[-1] for each in asked.values())
+    assert more.kl < plain.kl
+    one = asked["refit+blockwise"].calibration.model_copy(update={"sequences": 1})
+    with pytest.raises(UserError, match="holds a calibration window back to stop by: calibrate on 2 or more"):
+        experiment.get(asked["refit+blockwise"].model_copy(update={"calibration": one}), empty)
