@@ -61,12 +61,13 @@ class Talker:
         while writes and end is None:
             end = talk.write(self) or talk.end(asked)
             writes = time.perf_counter() < until
+        self.talks[listener] = talk
         while len(self.talks) > 1 and sum(each.bytes for each in self.talks.values()) > KEPT:
             self.talks.popitem(last=False)
         return Chunk(steps=talk.steps[asked.start : asked.tokens], end=end)
 
     def _talk(self, asked: Talk, listener: str) -> "_Writing":
-        """The listener's talk up to where it is the one that is asked for."""
+        """The listener's talk up to where it is the one that is asked for; whoever breaks off keeps none."""
         layers = self.loaded.layers
         for turn in asked.turns:
             check_layer(turn.layer, len(layers))
@@ -76,7 +77,6 @@ class Talker:
         if talk is None or (talk.asked.prompt, talk.asked.seed) != (asked.prompt, asked.seed):
             talk = _Writing(self.loaded, asked)
         talk.turn_to(asked)
-        self.talks[listener] = talk
         return talk
 
     def damaged(self, turn: Turn | None, seed: int, first: int, tokens: int) -> AbstractContextManager:
@@ -142,18 +142,20 @@ class _Writing:
             noise = torch.empty(logits.shape[1]).exponential_(generator=drawn_by("word", self.asked.seed, at)).log()
             scores = logits / TEMPERATURE - noise
         dense, hurt, twin = scores.argmax(-1).tolist()
-        texts, before = self.texts, self.steps[-1] if at else None
-        told = {
-            "dense": self._piece(texts[DENSE], dense) if before is None or before.dense is not None else None,
-            "hurt": self._piece(texts[HURT], hurt) if before is None or before.hurt is not None else None,
-            "twin": None, "p": None,
-        }  # fmt: skip
-        if before is None or before.hurt is not None:
+        last, of_dense, of_hurt = self.steps[-1] if at else None, *self.texts
+        told: dict[str, str | float | None] = dict.fromkeys(("dense", "hurt", "twin", "p"))
+        if last is None or last.dense is not None:
+            told["dense"] = self._piece(of_dense, dense)
+        if last is None or last.hurt is not None:
             p = float(logits[HURT].softmax(-1)[twin])
-            told |= {"twin": self._piece(texts[HURT], twin) or "", "p": float(f"{p:.4g}")}
+            told |= {
+                "hurt": self._piece(of_hurt, hurt),
+                "twin": self._piece(of_hurt, twin) or "",
+                "p": float(f"{p:.4g}"),
+            }
         self.steps.append(Spoken(at=at, **told, seconds=round(time.perf_counter() - began, 3)))
-        for text, token in zip(texts, (dense, hurt), strict=True):
-            text.append(token)
+        of_dense.append(dense)
+        of_hurt.append(hurt)
         return None
 
     def _piece(self, text: list[int], token: int) -> str | None:

@@ -209,6 +209,21 @@ def test_forgotten_talks_are_written_anew(monkeypatch: pytest.MonkeyPatch, talke
     assert written(talker, talk(start=13), "a") == before[13:]
 
 
+def test_a_run_that_breaks_off_leaves_nothing_behind(talker: Talker) -> None:
+    """Half of the layers may have kept what they read when memory runs out."""
+    expected, asked = written(made("llama"), talk()), talk(start=5)
+    written(talker, talk(tokens=5))
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    hook = talker.loaded.layers[2].register_forward_pre_hook(fail)
+    with pytest.raises(MemoryError):
+        talker.go_on(asked)
+    hook.remove()
+    assert written(talker, asked) == expected[5:]
+
+
 def test_a_text_ends_where_both_have_ended(talker: Talker) -> None:
     steps, texts = written(talker, talk(seed=5)), talker.talks[""].texts
     own = [text[-len(steps) :] for text in texts]
