@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from core.ask.inputs import Dtype, OfModel
 from core.ask.measurements import stands_for
 from core.ask.perturbations import perturbation
-from core.ask.settings import Setting, read_setting
+from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.base.formats import either
 from core.base.spec import Spec, added, checked
@@ -121,11 +121,6 @@ class Talk(Asked):
             raise ValueError("each change of the damage must come at a later token than the one before")
         return self
 
-    @property
-    def said(self) -> str:
-        """As a link holds it, which `talk` reads."""
-        return self.model_dump_json(exclude={"model"}, exclude_defaults=True)
-
 
 def talk(said: str) -> Talk:
     """A talk as a link holds it, a JSON object of its fields; it is about the bundled model, whatever a link says.
@@ -157,15 +152,6 @@ def question(sentence: str, word: str, first: bool = False, token: int | None = 
     if token is not None and "positions" in type(asked).model_fields:
         asked = asked.model_copy(update={"positions": "all"})
     return checked(Question, sentence=sentence, perturbation=asked, token=token)
-
-
-def prompt(text: str, allocation: str, sparsity: float, tokens: int = 40) -> Prompt:
-    """A continuation by an allocation as the grammar writes it, `depth_ramp beta=0.01`.
-
-    Raises:
-        UserError: an empty prompt, an unknown allocation, a sparsity that cannot be, or a pruner that takes too long.
-    """
-    return checked(Prompt, prompt=text, setting=read_setting(f"{allocation}:{sparsity:g}"), tokens=tokens)
 
 
 def check_layer(layer: int, layers: int) -> None:

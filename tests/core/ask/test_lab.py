@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from core.ask import lab
-from core.ask.lab import Question, prompt, question
+from core.ask.lab import Question, question
 from core.ask.perturbations import perturbation
+from tests.core.ask.asked import prompt
 
 
 def test_equal_questions_are_one_however_they_are_asked() -> None:
@@ -42,25 +43,11 @@ def test_a_single_token_is_asked_with_all_positions(refused) -> None:
 
 
 @pytest.mark.parametrize(
-    ("allocation", "sparsity", "name"),
-    [
-        ("uniform", 0.3, "uniform:0.3"),
-        ("owl m=5 lam=0.08", 0.7, "owl m=5 lam=0.08:0.7"),
-        ("response objective=kl", 0.8, "response objective=kl:0.8"),
-    ],
-)
-def test_a_prompt_names_its_setting(allocation: str, sparsity: float, name: str) -> None:
-    assert prompt("a", allocation, sparsity).setting.name == name
-
-
-@pytest.mark.parametrize(
     ("asked", "named"),
     [
-        ((" ", "uniform", 0.5), ("empty",)),
-        (("a", "nothing", 0.5), ("nothing", "uniform")),
-        (("a", "uniform", 1.5), ("target", "1.5")),
-        (("a", "uniform", 0.5, 0), ("tokens",)),
-        (("a", "uniform", 0.5, 1000), ("tokens", "128")),
+        ((" ", "uniform:0.5"), ("empty",)),
+        (("a", "uniform:0.5", 0), ("tokens",)),
+        (("a", "uniform:0.5", 1000), ("tokens", "128")),
     ],
 )
 def test_a_prompt_that_cannot_be_continued_is_refused(asked: tuple, named: tuple, refused) -> None:
@@ -71,8 +58,7 @@ def test_a_prompt_that_cannot_be_continued_is_refused(asked: tuple, named: tuple
 def test_a_talk_reads_back_from_its_link() -> None:
     asked = lab.talk('{"prompt": "é b", "turns": [[0, 3, "gaussian:0.30"], [4, 0, ""]], "seed": 3, "start": 2}')
     assert asked.turns == ((0, 3, "gaussian:0.3"), (4, 0, "")) and (asked.seed, asked.start) == (3, 2)
-    assert lab.talk(asked.said) == asked == lab.Talk.model_validate(asked.model_dump(mode="json"))
-    assert lab.talk('{"prompt": "a"}').said == '{"prompt":"a"}'
+    assert asked == lab.Talk.model_validate(asked.model_dump(mode="json"))
     assert lab.talk('{"prompt": "a", "model": "/elsewhere"}').model == "demo"
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from core.ask import lab
 from core.evaluate.writing import Writer, continuation, masked
 from core.kinds.treatments import Treatment
 from core.measure.answers import Lab
@@ -15,6 +14,7 @@ from core.measure.pruning import restored
 from core.models import anatomy
 from core.store.cache import Store
 from tests import tiny
+from tests.core.ask.asked import prompt
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ def by_hand(writer: Writer, sparsity: float) -> str:
 
 def test_both_models_continue_the_prompt(writer: Writer) -> None:
     before = tiny.state(writer.loaded.model)
-    found = writer.write(lab.prompt("The heron", "uniform", 0.5, 8))
+    found = writer.write(prompt("The heron", "uniform:0.5", 8))
     assert found.dense == continuation(writer.loaded, "The heron", 8)
     assert found.pruned == by_hand(writer, 0.5) != found.dense
     assert found.sparsity == pytest.approx(0.5, abs=0.02)
     tiny.assert_untouched(writer.loaded.model, before)
-    whole = writer.write(lab.prompt("The heron", "uniform", 0.0, 8))
+    whole = writer.write(prompt("The heron", "uniform:0.0", 8))
     assert whole.pruned == whole.dense == found.dense and whole.sparsity == 0
 
 
@@ -69,7 +69,7 @@ def test_a_model_is_pruned_for_a_while(each: bool, writer: Writer) -> None:
 )
 def test_what_cannot_be_written_at_once_is_refused(allocation: str, named: str, empty_demo: Writer, refused) -> None:
     with refused(named):
-        empty_demo.write(lab.prompt("The heron", allocation, 0.5, 4))
+        empty_demo.write(prompt("The heron", f"{allocation}:0.5", 4))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from core.jobs import warm
 from core.jobs.warm import Scheduler, Warm
 from core.jobs.warm_process import Task
 from tests import tiny
+from tests.core.ask.asked import prompt
 
 # answers with what was asked and its own pid; sentences that begin with a known word do something else first
 FAKE = """
@@ -97,7 +98,7 @@ def scene(words: str) -> Task:
 
 
 def text(words: str) -> Task:
-    return Task("text", lab.prompt(words, "uniform", 0.5))
+    return Task("text", prompt(words, "uniform:0.5"))
 
 
 def talk(words: str, start: int = 0) -> Task:
@@ -342,7 +343,7 @@ def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
         expected = here.scene(asked[reader % 4])
         assert of_scene.model_copy(update={"seconds": 0}) == expected.model_copy(update={"seconds": 0})
         assert of_row.drift == expected.row(reader % tiny.LAYERS).drift
-    written = one.ask(Task("text", lab.prompt("The heron", "uniform", 0.5, 4).model_copy(update=of)), "a").result(SOON)
+    written = one.ask(Task("text", prompt("The heron", "uniform:0.5", 4).model_copy(update=of)), "a").result(SOON)
     assert written.dense and written.sparsity == pytest.approx(0.5, abs=0.02)
     said = lab.Talk(model=folder, prompt="The heron", turns=((0, 1, "skip"), (3, 1, "")), tokens=8)
     steps = []
