@@ -31,7 +31,7 @@ from core.store.scenes import Chunk, Spoken
 
 DENSE, HURT, TWIN = range(3)  # rows of the batch
 CHUNK = 0.05  # seconds, and the token that is computed then: so long does another reader wait
-KEPT = 2**30  # bytes of keys and values: 40 talks of the bundled model at their longest
+KEPT = 2**29  # bytes of keys and values: 20 talks of the bundled model at their longest
 PRUNED = 8  # layers whose pruned weights are kept, 14 MB each in the bundled model
 TEMPERATURE = 0.7  # of words that are sampled
 

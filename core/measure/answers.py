@@ -101,17 +101,17 @@ class Lab:
     # -- kept ---------------------------------------------------------------------------------------------------------
 
     def ahead(self) -> Iterator[None]:
-        """Find the masks that the page can ask for, a second a step at most: who asks meanwhile waits so long.
+        """Find the masks that the page can ask for, a linear's in a step: who asks meanwhile waits so long.
 
         Raises:
             UserError: the model cannot be pruned.
         """
         for share in REMOVED:
             for index, layer in enumerate(self.loaded.layers):
-                with torch.inference_mode():
-                    for linear in prunable(layer):
+                for linear in prunable(layer):
+                    with torch.inference_mode():
                         self.masks.find(linear, index, "wanda", share)
-                yield
+                    yield
 
     @cached_property
     def masks(self) -> Masks:

@@ -166,6 +166,19 @@ def test_every_row_is_a_plain_forward_of_its_whole_text(family: str, seed: int |
         check(talker, talk(turns, seed))
 
 
+@pytest.mark.bundled
+@pytest.mark.parametrize("seed", [None, 7], ids=["greedy", "sampled"])
+def test_so_is_every_row_of_the_bundled_model(bundled: Loaded, seed: int | None) -> None:
+    turns = (
+        (0, 16, "gaussian:1"),
+        (2, 3, "residual:wanda:0.7:mlp"),
+        (4, 0, ""),
+        (5, 9, "skip:head:8"),
+        (7, 20, "skip"),
+    )
+    check(Talker(bundled, Lab(bundled).masks), talk(turns, seed, tokens=9))
+
+
 # --- how it is asked for ---------------------------------------------------------------------------------------------
 
 

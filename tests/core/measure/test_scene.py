@@ -91,7 +91,7 @@ def test_what_looks_at_a_text_looks_at_the_calibration_text(word: str, llama: La
 def test_masks_that_were_found_ahead_are_those_found_when_asked(llama: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     question = lab.question(SENTENCE, "residual:wanda:0.9")
     expected, ready = llama.scene(question), Lab(llama.loaded)
-    assert len(list(ready.ahead())) == len(lab.REMOVED) * tiny.LAYERS
+    assert len(list(ready.ahead())) == len(lab.REMOVED) * tiny.LAYERS * 7
     monkeypatch.setattr(linears, "pruned", lambda *_: pytest.fail("it was found ahead"))
     assert ready.scene(question).model_copy(update={"seconds": expected.seconds}) == expected
 
