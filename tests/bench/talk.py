@@ -38,18 +38,17 @@ class Listener:
 
     address: str
     number: int
+    seed: int = 0
     first: list[float] = field(default_factory=list)  # seconds from a change of the damage to its first token
     tokens: list[float] = field(default_factory=list)  # when each came
     errors: list[str] = field(default_factory=list)
 
     def listen(self, tokens: int, changes: int) -> None:
         """Hear a text of so many tokens whose damage changes so often."""
-        chance, turns = random.Random(self.number), []
+        chance, turns = random.Random(f"{self.number} {self.seed}"), []
         for start in range(0, tokens, tokens // changes):
             turns.append((start, chance.randrange(LAYERS), chance.choice(WORDS)))
-            self._hear(
-                {"prompt": PROMPT, "turns": turns, "seed": self.number, "start": start}, start + tokens // changes
-            )
+            self._hear({"prompt": PROMPT, "turns": turns, "seed": self.seed, "start": start}, start + tokens // changes)
 
     def _hear(self, asked: dict, until: int) -> None:
         said = urlencode({"asked": json.dumps(asked | {"tokens": until}), "tab": "1"})
@@ -75,8 +74,9 @@ def measured(readers: int, tokens: int, changes: int) -> Table:
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as address:
         server = next(each for each in psutil.Process().children() if "streamlit" in " ".join(each.cmdline()))
         Listener(address, 0).listen(2 * len(WORDS), len(WORDS))  # the model loads, and prunes for the first time
-        for count in (1, readers, readers):
-            here, before, began = [Listener(address, each) for each in range(count)], memory(server), time.monotonic()
+        for seed, count in enumerate((1, readers, readers), 1):  # the same readers hear other texts
+            here = [Listener(address, each, seed) for each in range(count)]
+            before, began = memory(server), time.monotonic()
             threads = [threading.Thread(target=each.listen, args=(tokens, changes)) for each in here]
             for thread in threads:
                 thread.start()
