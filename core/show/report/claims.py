@@ -169,8 +169,8 @@ CLAIMS = {
 # --- what surprised ------------------------------------------------------------------------------------------------
 
 SURPRISES = (  # of each claim by its key, a model's numbers by the names of their rows
-    "Noise of 1 % of the stream meets opposite answers: in SmolLM2 {small[SmolLM2][layers]} (gain "
-    "{small[SmolLM2][mean layer]} in the mean), in Gemma 3 {small[Gemma 3][layers]} ({small[Gemma 3][mean layer]}).",
+    "Noise of 1 % of the stream meets opposite answers: in SmolLM2, {small[SmolLM2][layers]} (gain "
+    "{small[SmolLM2][mean layer]} in the mean); in Gemma 3, {small[Gemma 3][layers]} ({small[Gemma 3][mean layer]}).",
     "Layers that amplify suffer more from pruning in SmolLM2 (rank correlation {suffering[SmolLM2][gain of noise]}), "
     "yet sparing them makes perplexity {sparing[SmolLM2][mean]} as high.",
     "When a head is lost, later layers give back {repair[SmolLM2][later layers]} of its direct effect in SmolLM2, "
