@@ -36,13 +36,13 @@ question.examples()
 status = st.container(key="status")
 asked = question.asked(typed)
 try:
-    (known, stage), error = answers.answers(asked), None
+    (known, stage), words, error = answers.answers(asked), answers.words(asked), None
 except UserError as refused:
-    known, stage, error = {}, answers.REFUSED, str(refused)
+    known, stage, words, error = {}, answers.REFUSED, {}, str(refused)
 own = known.get(answers.name(asked))
 view.write()
 with status:
-    answers.status(asked, stage)
+    answers.status(asked, stage, words is None)
 if error:
     frame.error(error)
 if own is None:
@@ -51,7 +51,9 @@ if own is None:
         view.end()
     known[answers.EXAMPLE] = instead
 drawn = answers.drawn if frame.is_first_paint() else None
-grid.draw(asked.sentence, asked.state, question.KINDS, known, answers.EXAMPLE, view.look(), question.moved, drawn)
+grid.draw(
+    asked.sentence, asked.state, question.KINDS, known, words or {}, answers.EXAMPLE, view.look(), question.moved, drawn
+)
 if frame.is_first_paint():
     view.end()
 row = own.rows.get(asked.state.layer) if own else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.ask.lab import Prompt, Question
-from core.store.scenes import Generated, Row, Scene
+from core.store.scenes import Generated, Lens, Row, Scene
 
 LAYERS = 30
 TOKENS = ("The", " old", " door", "s", ".")
@@ -39,6 +39,13 @@ def scene(gain: float = 0.5, flips: int = 2, tokens: tuple[str, ...] = TOKENS, l
     )
 
 
+def lens(layer: int, tokens: tuple[str, ...] = TOKENS, layers: int = LAYERS) -> Lens:
+    """The dense model says one word from layer 20 on, the hurt one another from layer 25 on."""
+    row = [tuple(((word, 0.5),) for _ in tokens) for word in (" early", " dense", " hurt")]
+    hurt = tuple(row[2 * (k >= 25)] for k in range(layer, layers))
+    return Lens(dense=tuple(row[k >= 20] for k in range(layers)), hurt={layer: hurt})
+
+
 @dataclass
 class Warm:
     """Stands for `core.jobs.warm`: what was asked is kept, and answered by `answer_row`, `answer_scene`, `write`."""
@@ -48,6 +55,7 @@ class Warm:
     before: float | None = 9.0  # seconds that loading took
     woken: int = 0
     rows: dict[tuple[Question, int], Future[Row]] = field(default_factory=dict)
+    lenses: dict[tuple[Question, int], Future[Lens]] = field(default_factory=dict)
     scenes: dict[Question, Future[Scene]] = field(default_factory=dict)
     texts: dict[Prompt, Future[Generated]] = field(default_factory=dict)
 
@@ -64,6 +72,6 @@ class Warm:
         self.woken += 1
 
     def ask(self, kind: str, asked: Question | Prompt, layer: int | None, reader: str, tab: str) -> Future:
-        if kind == "row":
-            return self.rows.setdefault((asked, layer), Future())
+        if kind in ("row", "lens"):
+            return (self.rows if kind == "row" else self.lenses).setdefault((asked, layer), Future())
         return (self.scenes if kind == "scene" else self.texts).setdefault(asked, Future())

@@ -50,29 +50,24 @@ class Lab:
         return Row(layer=layer, **self._answer(question, layer))
 
     def lens(self, question: Question, layer: int) -> Lens:
-        """The next words that the streams would say after each layer.
+        """The next word that the streams would say after each layer, damaged at one layer and not.
 
         Raises:
             UserError: as `row`.
         """
-        began, run = time.perf_counter(), self.clean(question.sentence)
-        check_layer(layer, len(run.calls))
-        hurt = scene.lens(run, question, layer, self._covariance(question), self.masks)
-        dense, changed = (
-            tuple(tuple(word for (word,) in row) for row in self._words(each)) for each in (run.lens, hurt)
-        )
-        return Lens(layer=layer, dense=dense, hurt=changed, seconds=_rounded(time.perf_counter() - began))
+        seen: list[Tensor] = []
+        self._answer(question, layer, seen)
+        run = self.clean(question.sentence)
+        return Lens(dense=self._words(run.lens), hurt={layer: self._words(scene.lens(run, torch.cat(seen)))})
 
-    def _covariance(self, question: Question) -> Moments:
-        return self.covariance if question.perturbation.covariance else Moments()
-
-    def _answer(self, question: Question, layer: int | None) -> dict[str, object]:
-        """The fields of an answer: of one layer, or lists of all layers'."""
+    def _answer(self, question: Question, layer: int | None, seen: list[Tensor] | None = None) -> dict[str, object]:
+        """The fields of an answer: of one layer, or lists of all layers'; `seen` as `scene.hits`."""
         began, run = time.perf_counter(), self.clean(question.sentence)
         if layer is not None:
             check_layer(layer, len(run.calls))
         layers = range(len(run.calls)) if layer is None else [layer]
-        found = scene.hits(run, question, layers, self._covariance(question), self.masks)
+        moments = self.covariance if question.perturbation.covariance else Moments()
+        found = scene.hits(run, question, layers, moments, self.masks, seen)
         first = [words.ids[..., 0] for words in (found.words, run.words)]
         each = {
             "drift": tuple(

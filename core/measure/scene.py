@@ -1,6 +1,6 @@
 """One sentence in the lab: what a perturbation at each layer, or at one, does to every token. See `wavefront`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -56,10 +56,9 @@ class Clean:
         return True
 
     @cached_property
-    @torch.inference_mode()
     def lens(self) -> Words:
         """What it would say after every layer, (layers, tokens, 1)."""
-        return _lens(self, torch.cat([call.exit for call in self.calls]))
+        return lens(self, torch.cat([call.exit for call in self.calls]))
 
 
 @frozen
@@ -101,57 +100,24 @@ def clean(loaded: Loaded, sentence: str) -> Clean:
 
 
 @torch.inference_mode()
-def hits(run: Clean, question: Question, layers: Sequence[int], moments: Moments, masks: Masks) -> Hits:
-    """Perturb the sentence at some layers, each by itself, and follow every stream to the end.
-
-    Args:
-        layers: ascending.
-
-    Raises:
-        UserError: a token that the sentence has not, or numbers that overflow.
-    """
-    drift = torch.full((len(layers), len(run.calls), run.tokens), torch.nan)
-
-    def compare(index: int, rows: Stream) -> None:
-        wide = run.calls[index].exit.float()
-        squared = [(each * each).sum(-1, dtype=torch.float64) for each in (rows.float() - wide, wide)]
-        drift[: len(rows), index] = (squared[0] / squared[1]).sqrt().float()
-
-    ends = _followed(run, question, layers, moments, masks, compare)
-    parts = [_read(run, part) for part in _parts(run, ends)]
-    *words, kl = (torch.cat(each) for each in zip(*parts, strict=True))
-    _check_finite(question, kl, drift[:, -1])
-    return Hits(drift, Words(*words), kl)
-
-
-@torch.inference_mode()
-def lens(run: Clean, question: Question, layer: int, moments: Moments, masks: Masks) -> Words:
-    """What the stream that is perturbed at a layer would say after it and after every later one.
-
-    The model's own final norm and head read each stream as if it were the last layer's (logit lens).
-
-    Returns:
-        the likeliest next word, (layers from this one on, tokens, 1).
-
-    Raises:
-        UserError: as `hits`.
-    """
-    seen: list[Stream] = []
-    _followed(run, question, [layer], moments, masks, lambda _, stream: seen.append(stream))
-    found = _lens(run, torch.cat(seen))
-    _check_finite(question, found.probability)
-    return found
-
-
-def _followed(
+def hits(
     run: Clean,
     question: Question,
     layers: Sequence[int],
     moments: Moments,
     masks: Masks,
-    read: Callable[[int, Stream], None],
-) -> Stream:
-    """Perturb at some layers and run on to the last one's output; `read` is shown the rows after each layer."""
+    seen: list[Stream] | None = None,
+) -> Hits:
+    """Perturb the sentence at some layers, each by itself, and follow every stream to the end.
+
+    Args:
+        layers: ascending.
+        seen: takes the streams after each layer, from the first of the layers on.
+
+    Raises:
+        UserError: a token that the sentence has not, or numbers that overflow.
+    """
+    drift = torch.full((len(layers), len(run.calls), run.tokens), torch.nan)
     streams: list[Stream] = []
 
     def join(index: int) -> None:
@@ -159,17 +125,39 @@ def _followed(
             streams.append(_perturbed(question, Pruning(0, index, run.calls[index], [0], moments, masks)))
         if streams:
             rows = torch.cat(streams)
-            read(index, rows)
+            if seen is not None:
+                seen.append(rows)
+            wide = run.calls[index].exit.float()
+            squared = [(each * each).sum(-1, dtype=torch.float64) for each in (rows.float() - wide, wide)]
+            drift[: len(rows), index] = (squared[0] / squared[1]).sqrt().float()
             if run.batched:
                 streams[:] = [rows]
 
     walk(run.loaded.layers, [[call] for call in run.calls], streams, join)
-    return torch.cat(streams)
-
-
-def _check_finite(question: Question, *found: Tensor) -> None:
-    if not all(each.isfinite().all() for each in found):
+    parts = [_read(run, part) for part in torch.cat(streams).split(max(1, HEAD_ROWS // run.tokens))]
+    *words, kl = (torch.cat(each) for each in zip(*parts, strict=True))
+    if not (kl.isfinite().all() and drift[:, -1].isfinite().all()):
         raise UserError(f"the numbers overflow with {question.perturbation.name}: choose a smaller size")
+    return Hits(drift, Words(*words), kl)
+
+
+@torch.inference_mode()
+def lens(run: Clean, streams: Stream) -> Words:
+    """The likeliest next word by the model's own final norm and head, as if each stream were the last layer's.
+
+    Args:
+        streams: (rows, tokens, width).
+
+    Returns:
+        (rows, tokens, 1).
+    """
+
+    def read(logits: Tensor) -> tuple[Tensor, Tensor]:
+        top, at = logits.float().max(-1, keepdim=True)
+        return at, (top - logits.float().logsumexp(-1, keepdim=True)).exp()
+
+    logits = (tail(run.loaded.model, run.calls, part) for part in streams.split(max(1, HEAD_ROWS // run.tokens)))
+    return Words(*map(torch.cat, zip(*(by_tokens(read, each) for each in logits), strict=True)))
 
 
 def _perturbed(question: Question, at: Injection) -> Stream:
@@ -181,21 +169,6 @@ def _perturbed(question: Question, at: Injection) -> Stream:
         raise UserError(f"there is no token {question.token}: the sentence has tokens 0 to {tokens - 1}")
     hit = torch.arange(tokens) == question.token
     return torch.where(hit[:, None], changed, at.exit)
-
-
-def _parts(run: Clean, streams: Stream) -> Sequence[Stream]:
-    return streams.split(max(1, HEAD_ROWS // run.tokens))
-
-
-def _lens(run: Clean, streams: Stream) -> Words:
-    """The likeliest next word of each stream, (rows, tokens, 1), by the model's final norm and head."""
-
-    def read(logits: Tensor) -> tuple[Tensor, Tensor]:
-        top = logits.float().max(-1, keepdim=True)
-        return top.indices, (top.values - logits.float().logsumexp(-1, keepdim=True)).exp()
-
-    parts = [by_tokens(read, tail(run.loaded.model, run.calls, part)) for part in _parts(run, streams)]
-    return Words(*(torch.cat(each) for each in zip(*parts, strict=True)))
 
 
 def _read(run: Clean, streams: Stream) -> tuple[Tensor, Tensor, Tensor]:

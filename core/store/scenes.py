@@ -4,6 +4,7 @@ import gzip
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from core.ask.lab import Prompt, Question
 from core.base.spec import Spec
@@ -53,12 +54,10 @@ class Scene(_Answer):
 
 
 class Lens(Spec):
-    """The likeliest next word that the final norm and head read off the stream after each layer (logit lens)."""
+    """The likeliest next word, alone in its list, that the final norm and head read off the stream (logit lens)."""
 
-    layer: int  # that is perturbed
-    dense: tuple[tuple[Word, ...], ...]  # (layers, tokens) of the undisturbed stream
-    hurt: tuple[tuple[Word, ...], ...]  # (layers from that one on, tokens)
-    seconds: float
+    dense: tuple[Words, ...]  # after each layer
+    hurt: dict[int, tuple[Words, ...]]  # layer that is perturbed -> after it and after each later one
 
 
 class Generated(Spec):
@@ -96,29 +95,20 @@ def folder() -> Path:
 
 def examples() -> dict[Question, Scene]:
     """The committed scenes, the opening one first."""
-    return _examples(folder())
+    return _kept(folder(), "scene", Scene)
 
 
-@lru_cache(maxsize=2)
-def _examples(folder: Path) -> dict[Question, Scene]:
+def lenses() -> dict[Question, Lens]:
+    """The committed words of the opening scene, at every layer."""
+    return _kept(folder(), "words", Lens)
+
+
+@lru_cache(maxsize=4)
+def _kept(folder: Path, what: str, form: type[Spec]) -> dict[Question, Any]:
     found = {}
-    for path in sorted(folder.glob("scene-*.json.gz")):
+    for path in sorted(folder.glob(f"{what}-*.json.gz")):
         held = json.loads(gzip.decompress(path.read_bytes()))
-        found[Question.model_validate(held["question"])] = Scene.model_validate(held["scene"])
-    return found
-
-
-def lenses(question: Question) -> tuple[Lens, ...]:
-    """The committed lenses of a question, one for each layer; none where it has none."""
-    return _lenses(folder()).get(question, ())
-
-
-@lru_cache(maxsize=2)
-def _lenses(folder: Path) -> dict[Question, tuple[Lens, ...]]:
-    found = {}
-    for path in folder.glob("words-*.json.gz"):
-        held = json.loads(gzip.decompress(path.read_bytes()))
-        found[Question.model_validate(held["question"])] = tuple(map(Lens.model_validate, held["lenses"]))
+        found[Question.model_validate(held["question"])] = form.model_validate(held[what])
     return found
 
 

@@ -13,16 +13,20 @@ from core.models.sources import locate
 from core.store import scenes
 from core.store.cache import Store
 from core.store.files import write_file
-from pages.ui.lab.question import EXAMPLES, Asked
+from pages.ui.lab.question import EXAMPLES, LAYERS, Asked
 
 
 def main() -> None:
     store = Store()
     answering = Lab(load(locate("demo", store), "float32", store))
-    for old in scenes.folder().glob("scene-*.json.gz"):
+    for old in scenes.folder().glob("*.json.gz"):
         old.unlink()
     for at, asked in enumerate(questions()):
         print(keep_scene(str(at), asked, answering.scene(asked)), flush=True)
+    for at, asked in enumerate(questions()[:2]):  # the opening one, with the first token and without
+        found = [answering.lens(asked, layer) for layer in range(LAYERS)]
+        hurt = {layer: after for each in found for layer, after in each.hurt.items()}
+        print(keep_words(str(at), asked, found[0].model_copy(update={"hurt": hurt})), flush=True)
     print(keep_rows([(asked, answering.row(asked, layer)) for asked, layer in sizes()]), flush=True)
 
 
@@ -47,6 +51,12 @@ def keep_scene(name: str, question: lab.Question, scene: scenes.Scene) -> Path:
     """Write an answer to be committed, under a name that orders them; the same answer gives the same bytes."""
     held = {"question": question.model_dump(mode="json"), "scene": scene.model_dump(mode="json")}
     return _keep(f"scene-{name}.json.gz", held)
+
+
+def keep_words(name: str, question: lab.Question, lens: scenes.Lens) -> Path:
+    """The same of words."""
+    held = {"question": question.model_dump(mode="json"), "words": lens.model_dump(mode="json")}
+    return _keep(f"words-{name}.json.gz", held)
 
 
 def keep_rows(found: list[tuple[lab.Question, scenes.Row]]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -288,6 +289,36 @@ def point(page: Page, lab: Locator) -> None:
     expect(lab.locator(".tip")).to_contain_text("untouched")
     page.mouse.move(2, 2)
     expect(lab.locator(".after b")).to_have_text(marked)
+
+
+def test_words_in_the_cells_say_where_the_next_word_is_decided(demo: str, tab: Tab) -> None:
+    """Committed for the opening scene: no model is asked. A wave turns dense words into hurt ones."""
+    page, lab = opened(tab, demo)
+    height = lab.locator(".grid").bounding_box()["height"]
+    assert not lab.locator(".grid text.said").count()
+    lab.get_by_role("radio", name="Next words too").check()
+    wait_for_query(page, words="True")
+    cells = lab.locator(".grid text.said")
+    expect(cells).to_have_count(30 * 8)
+    expect(cells.get_by_text("fish")).to_have_count(1)
+    assert lab.locator(".grid").bounding_box()["height"] > height
+    expect(lab.locator(".says")).to_contain_text("the dense model decides on “dog” at layer 29, the hurt one on “fish”")
+    page.mouse.move(*cell(lab, 29, 7))
+    for said in ("after layer 29", "“fish” 43 %", "undamaged “dog” 89 %"):
+        expect(lab.locator(".tip")).to_contain_text(said)
+    page.mouse.move(*cell(lab, 5, 7))
+    expect(lab.locator(".tip")).not_to_contain_text("undamaged")
+    reached = lab.get_by_role("slider", name="The wave through the layers")
+    reached.press("ArrowLeft")  # the wave stands before the last layer
+    expect(cells.get_by_text("dog")).to_have_count(1)
+    expect(reached).to_have_attribute("aria-valuetext", re.compile("layer 28.*undamaged “river”"))
+    reached.press("ArrowRight")
+    expect(cells.get_by_text("dog")).to_have_count(0)
+    _, other = opened(tab, page.url)
+    expect(other.locator(".grid text.said").get_by_text("fish")).to_have_count(1)
+    page.set_viewport_size({"width": 390, "height": 800})
+    expect(cells).to_have_count(2 * 30)  # of the marked token alone, with their probabilities
+    expect(cells.get_by_text("43 %").first).to_be_visible()
 
 
 @pytest.mark.bundled

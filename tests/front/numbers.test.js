@@ -1,6 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { clamp, digits, mix, path, reach, rowOf, share, significant, stride } from "../../pages/ui/live/numbers.js"
+import {
+  clamp, decided, digits, fitted, mix, path, reach, rowOf, share, significant, stride,
+} from "../../pages/ui/live/numbers.js"
 
 test("a value has its place on a linear and on a log axis", () => {
   assert.equal(share({ low: 2, high: 6 }, 3), 0.25)
@@ -51,4 +53,16 @@ test("colours are those of the stops, and between them what lies between", () =>
 
 test("what is clamped lies inside", () => {
   assert.deepEqual([-1, 0.5, 2].map((value) => clamp(value, 0, 1)), [0, 0.5, 1])
+})
+
+test("a word without room is cut at its end, and never in the middle of a letter", () => {
+  const wide = (text) => text.length
+  assert.deepEqual(["river", "rivers", "🐟🐟🐟"].map((word) => fitted(word, 5, wide)), ["river", "rive…", "🐟🐟…"])
+  assert.equal(fitted("river", 0, wide), "r…")
+  assert.equal(fitted("", 0, wide), "")
+})
+
+test("a column without words decides nothing, one of one word at once", () => {
+  assert.equal(decided([]), 0)
+  assert.equal(decided([["a", 0.1], ["a", 0.9]]), 0)
 })

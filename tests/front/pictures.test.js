@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { cellAt, placed, surroundings } from "../../pages/ui/live/cells.js"
+import { cellAt, cells, decisions, placed, spoken, surroundings, wording } from "../../pages/ui/live/cells.js"
 import { Plot } from "../../pages/ui/live/plot.js"
 import { fill, filled } from "../../pages/ui/live/sentences.js"
 
@@ -51,7 +51,7 @@ test("a line over layers is interrupted where nothing is known", () => {
 
 test("a pointed cell is the one that is drawn there, at every width and count", () => {
   for (const [width, layers, tokens, widest] of [[1000, 30, 16, 40], [390, 30, 64, 80], [700, 12, 3, 20]]) {
-    const at = placed(width, layers, tokens, widest)
+    const at = placed(width, layers, tokens, widest, width > 500)
     for (const [layer, token] of [[0, 0], [layers - 1, tokens - 1], [5, 2]])
       assert.deepEqual(cellAt(at, at.x(token), at.y(layer)), { layer, token, inside: true })
     assert.ok(cellAt(at, at.x(0), at.floor + 5).layer < 0)
@@ -92,9 +92,47 @@ test("the sink is explained where it stands", () => {
 })
 
 test("words lie flat where they fit, slanted where they do not, and upright where columns are narrow", () => {
-  const turn = (width, tokens, widest) => placed(width, 30, tokens, widest).turn
+  const turn = (width, tokens, widest) => placed(width, 30, tokens, widest, false).turn
   assert.deepEqual([turn(1000, 8, 60), turn(1000, 16, 80), turn(390, 64, 80)], [0, 38, 90])
-  assert.ok(placed(390, 30, 64, 500).height < 450) // all of it stays on the screen
+  assert.ok(placed(390, 30, 64, 500, false).height < 450) // all of it stays on the screen
+})
+
+test("words stand in cells that hold them, else beside the grid for the marked token alone", () => {
+  const row = (word, share) => Array(8).fill([["so", 0.5]]).with(1, [[word, share]])
+  const lens = { dense: Array(4).fill(row("on", 0.5)), hurt: Array(2).fill(row("no", 0.25)) }
+  const seen = { lens, layer: 2, hit: { ratio: Array(2).fill(Array(8).fill(1)) } }
+  const picture = (width) => {
+    const parts = new Map()
+    const paint = (name, tag, attributes, text) => parts.set(name, { ...attributes, text })
+    const now = { token: 1, front: 2, after: "after this", wide: (text) => 6 * text.length }
+    const at = placed(width, 4, 8, 30, true)
+    cells(paint, at, seen, Infinity, { accent: "red", faint: "grey", diverging: [[0, "red"], [1, "blue"]] })
+    wording(paint, at, seen, now)
+    return { at, parts, said: [...parts.keys()].filter((name) => /^words.\d/.test(name)) }
+  }
+  const [wide, narrow] = [picture(600), picture(300)]
+  assert.equal(wide.said.length, 32)
+  assert.deepEqual(narrow.said, [0, 1, 2, 3].map((layer) => `words/${layer}-1`))
+  assert.equal(wide.parts.get("words/2-1").text, "no")
+  assert.match(wide.parts.get("words/2-1").class, /other/)
+  assert.equal(wide.parts.get("words/3-1").text, "on") // the wave has not been there
+  assert.ok(narrow.parts.get("words/0-1").x > narrow.at.edge && narrow.at.edge > 34)
+  assert.equal(narrow.parts.get("words/share-2").text, "25 %")
+  assert.ok(wide.parts.get("cells/cell-3-0")["fill-opacity"] < narrow.parts.get("cells/cell-3-0")["fill-opacity"])
+  assert.equal(wide.at.row, narrow.at.row)
+  assert.ok(wide.at.row >= 11)
+})
+
+test("the next word is decided where it stays, in the stream as it was and in the one that was hurt", () => {
+  const rows = (words) => [...words].map((word) => [[[word, 1]]])
+  const seen = (dense, hurt, layer) => ({ lens: { dense: rows(dense), hurt: hurt && rows(hurt) }, layer })
+  assert.deepEqual(decisions(seen("abcdd", "cef", 2), 0), [3, 4])
+  assert.deepEqual(decisions(seen("adddd", "ddd", 2), 0), [1, 1]) // what lies below the damage counts too
+  assert.deepEqual(decisions(seen("adddd", "cdd", 2), 0), [1, 3])
+  assert.deepEqual(decisions(seen("ddddd", "ddd", 2), 0), [0, 0])
+  assert.deepEqual(decisions(seen("adddd", undefined, 2), 0), []) // not known yet
+  assert.deepEqual(decisions({ layer: 2 }, 0), [])
+  assert.deepEqual(spoken(seen("abcdd", "cef", 2), 0, 3).map(([word]) => word), [..."abced"])
 })
 
 test("slots are strong outside of references and bare inside, and an empty one leaves nothing", () => {

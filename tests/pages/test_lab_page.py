@@ -17,8 +17,8 @@ from pages.ui.lab import question as asking
 from pages.ui.lab.question import OPENING
 from pages.ui.live import grid
 from pages.ui.live.grid import Answered
-from tests.bench.lab import keep_scene
-from tests.fake_warm import LAYERS, Warm, scene
+from tests.bench.lab import keep_scene, keep_words
+from tests.fake_warm import LAYERS, Warm, lens, scene
 from tests.pages.opening import links, opened_at, pictures
 
 OWN = "A red door"
@@ -124,6 +124,36 @@ def test_what_waits_says_why(stored: None, model: Warm) -> None:
     assert "loading, 2 s so far; usually" in standing(opened())
 
 
+def test_words_are_asked_for_once_they_are_wanted_and_for_the_layer_in_view(stored: None, model: Warm) -> None:
+    app = opened(layer="7")
+    assert given(app, "lenses")["lenses"] == {} and not model.lenses
+    asked = NOISE if given(app, "lenses")["state"]["first"] == 0 else EVERYWHERE
+    app = opened(layer="7", words="True")
+    assert list(model.lenses) == [(asked, 7)] and given(app, "lenses")["lenses"] == {}, "the scene is committed"
+    model.lenses[asked, 7].set_result(lens(7))
+    app.run()
+    [(name, text)] = given(app, "lenses")["lenses"].items()
+    assert name in given(app, "answers")["answers"]
+    read = json.loads(text)
+    assert [row[0] for row in read["dense"]] == [[["early", 0.5]]] * 20 + [[["dense", 0.5]]] * 10
+    assert list(read["hurt"]) == ["7"] and read["hurt"]["7"][-1][0] == [["hurt", 0.5]]
+    app.session_state["layer"] = 9
+    app.run()
+    assert [layer for _, layer in model.lenses] == [7, 9]
+    model.lenses[asked, 9].set_exception(UserError("the numbers overflow with gaussian:0.3: choose a smaller size"))
+    app.run()
+    assert "overflow" in app.error[0].value
+
+
+def test_committed_words_are_there_at_once_for_every_layer(stored: None, model: Warm) -> None:
+    hurt = {layer: lens(layer).hurt[layer] for layer in range(LAYERS)}
+    keep_words("0", NOISE, lens(0).model_copy(update={"hurt": hurt}))
+    app = opened(words="True", first="False")
+    assert not model.lenses and given(app, "lenses")["state"]["words"] == 1
+    [text] = given(app, "lenses")["lenses"].values()
+    assert list(json.loads(text)["hurt"]) == [str(layer) for layer in range(LAYERS)]
+
+
 def test_another_layer_of_a_sentence_in_work_is_asked_for_too(stored: None, model: Warm) -> None:
     app = opened(sentence=OWN, layer="7")
     app.session_state["layer"] = 9
@@ -173,19 +203,19 @@ def test_a_link_that_asks_for_what_is_not_there_says_so(stored: None, key: str, 
 
 def test_what_the_browser_tells_is_kept_and_nonsense_is_not(stored: None, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[grid.State] = []
-    held = {"layer": 3, "token": 1, "kind": 0, "size": 2, "first": 1, "only": 0}
+    held = {"layer": 3, "token": 1, "kind": 0, "size": 2, "first": 1, "only": 0, "words": 1}
     events: dict[str, Callable[[], None]] = {}
     monkeypatch.setattr(grid, "COMPONENT", lambda **given: events.update(given))
     known = {"example": Answered(scene(), {}, {})}
     monkeypatch.setattr(live.st, "session_state", {"view": view.View({}, {}, {})})
-    grid.draw("", grid.State(0, 0, 0, 0, False, False), asking.KINDS, known, "example", LIGHT, told.append, None)
+    grid.draw("", grid.State(0, 0, 0, 0, False, False), asking.KINDS, known, {}, "example", LIGHT, told.append, None)
 
     def tell(moved: object) -> None:
         monkeypatch.setattr(live.st, "session_state", {grid.KEY: type("Told", (), {"moved": moved})})
         events["on_moved_change"]()
 
     tell(held)
-    assert told == [grid.State(3, 1, 0, 2, True, False)]
+    assert told == [grid.State(3, 1, 0, 2, True, False, True)]
     for wrong in ({"size": 99}, {"kind": 1, "size": 7}, {"kind": 3}, {"kind": -1}, {"layer": "3"}, {"first": True}):
         tell(held | wrong)
     for wrong in (held | {"more": 1}, None, {}, {"layer": 3}):

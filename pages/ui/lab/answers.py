@@ -11,10 +11,10 @@ from core.ask.lab import Question
 from core.base.formats import several
 from core.jobs import warm
 from core.show.lessons import sentence
-from core.store.scenes import Row, Scene, examples, rows
+from core.store.scenes import Lens, Row, Scene, examples, lenses, rows
 from pages.ui import frame
 from pages.ui.lab.question import KINDS, Asked
-from pages.ui.live.grid import Answered, key
+from pages.ui.live.grid import Answered, key, lens_text
 
 KEPT = 6  # scenes of this tab
 LOOK = 0.2  # seconds between two looks at what is not answered yet
@@ -34,6 +34,8 @@ class Tab:
     scene: Future | None = None
     rows: dict[int, Future] = field(default_factory=dict)
     sizes: dict[tuple[Question, int], Future] = field(default_factory=dict)  # of the damage in view, at its layer
+    read: tuple[Question, int] | None = None  # whose words are asked for
+    lens: Future | None = None
 
     def ask(self, question: Question, layer: int) -> None:
         """Ask for one layer, which comes first, and for all of them; what was asked before is kept or forgotten."""
@@ -43,6 +45,16 @@ class Tab:
             self.rows[layer] = warm.ask("row", question, layer, *self.asker)
         if _open(self.scene):
             self.scene = warm.ask("scene", question, None, *self.asker)
+
+    def words(self, question: Question, layer: int) -> Lens | None:
+        """The words where one layer is damaged, once they have come.
+
+        Raises:
+            UserError: what is wrong with the question.
+        """
+        if (question, layer) != self.read or _open(self.lens):
+            self.read, self.lens = (question, layer), warm.ask("lens", question, layer, *self.asker)
+        return self.lens.result() if _come(self.lens) else None
 
     def take(self) -> None:
         """Keep a scene that has come.
@@ -134,6 +146,19 @@ def answers(asked: Asked) -> tuple[dict[str, Answered], str]:
     return found, stage
 
 
+def words(asked: Asked) -> dict[str, str] | None:
+    """The words in the cells by the name of the question; None while they are waited for.
+
+    Raises:
+        UserError: what is wrong with the question.
+    """
+    if not asked.state.words:
+        return {}
+    question = asked.question()
+    lens = lenses().get(question) or tab().words(question, asked.state.layer)
+    return {name(asked): lens_text(lens)} if lens else None
+
+
 def name(asked: Asked, flipped: bool = False) -> str:
     """The name of a question in the picture."""
     first = asked.state.first != flipped or not KINDS[asked.state.kind].choosy
@@ -168,18 +193,23 @@ def drawn() -> None:
 # --- how far it is --------------------------------------------------------------------------------------------------
 
 
-def status(asked: Asked, stage: str) -> None:
-    """Draw the progress of the answer, again until it has come; then draw the page anew."""
+def status(asked: Asked, stage: str, waits: bool) -> None:
+    """Draw the progress of the answer, again until it has come; then draw the page anew.
+
+    Args:
+        waits: for words.
+    """
     if stage == REFUSED:
         st.caption("The last answer stays until the sentence can be measured.")
-    elif stage != "sized" or warm.state() == "loading":  # the line still changes by itself
-        st.fragment(run_every=LOOK if warm.state() == "ready" else LOADING)(_looking)(asked, stage, warm.state())
+    elif waits or stage != "sized" or warm.state() == "loading":  # the line still changes by itself
+        every = LOOK if warm.state() == "ready" else LOADING
+        st.fragment(run_every=every)(_looking)(asked, stage, warm.state(), waits)
     else:
         st.caption(_said(asked, stage))
 
 
-def _looking(asked: Asked, stage: str, state: str) -> None:
-    if (_stage(asked), warm.state()) != (stage, state):
+def _looking(asked: Asked, stage: str, state: str, waits: bool) -> None:
+    if (_stage(asked), warm.state()) != (stage, state) or (waits and tab().lens.done()):
         st.rerun()
     st.caption(_said(asked, stage))
 

@@ -101,7 +101,7 @@ def examples() -> None:
 def show(asked: Asked) -> None:
     """Bring a sentence and its damage into view."""
     st.session_state["sentence"] = asked.sentence
-    moved(asked.state)
+    moved(asked.state._replace(words=view.last("words", False)))
 
 
 def sentence() -> str:
@@ -123,7 +123,8 @@ def asked(typed: str) -> Asked:
     token = view.sync("token", range(LAST, MOST_TOKENS), LAST)
     first = view.sync("first", [False, True], FIRST)
     only = view.sync("only", [False, True], False)
-    return Asked(typed, State(layer, token, *WORDS[word], first, only and token != LAST))
+    words = view.sync("words", [False, True], False)
+    return Asked(typed, State(layer, token, *WORDS[word], first, only and token != LAST, words))
 
 
 def moved(state: State) -> None:
@@ -134,5 +135,6 @@ def moved(state: State) -> None:
         "token": state.token,
         "first": state.first,
         "only": state.only,
+        "words": state.words,
     }
     st.session_state.update(told)

@@ -1,29 +1,35 @@
 // Layers by tokens, the output at the top: cells, and what stands around.
-import { clamp, digits, mix, reach } from "./numbers.js"
+import { clamp, decided, digits, fitted, mix, reach } from "./numbers.js"
 import { tone } from "./plot.js"
 import { fill } from "./sentences.js"
 /** @import { Paint } from "./dom.js" */
-/** @import { Seen } from "./lab.js" */
+/** @import { Seen, Word } from "./lab.js" */
 /** @typedef {ReturnType<typeof placed>} Place */
 
 const TALL = 285 // px of all layers, where words lie flat enough
+const TALLER = 15.5 // px of each, where words stand in the cells
+const ROOM = 44 // px of a cell that holds a word
+const TINT = 0.4 // of a cell's colour under a word: its contrast is tested
+const SIDE = 124 // px beside narrower cells, for the words of the marked token
 const FLAT = 52 // px of such words
 const TOP = 44 // px above them, for the mark of the first token and the predictions that change
 const [LEFT, RIGHT] = [34, 8] // px for the numbers of layers, and after the last token
 const TILT = 38 // degrees of words that are wider than their column
 const LINE = 12 // px of a line of words
-export const GROUPS = ["back", "cells", "rows", "marks", "labels", "front"]
+export const GROUPS = ["back", "cells", "rows", "marks", "words", "labels", "front"]
 
-/** Where everything lies, in px; `widest` is the widest word's.
- * @param {number} width @param {number} layers @param {number} tokens @param {number} widest */
-export function placed(width, layers, tokens, widest) {
-  const across = (width - LEFT - RIGHT) / tokens
+/** Where everything lies, in px; `widest` is the widest word's; `worded`: with next words. @param {number} width
+ * @param {number} layers @param {number} tokens @param {number} widest @param {boolean} worded */
+export function placed(width, layers, tokens, widest, worded) {
+  const side = worded && (width - LEFT - RIGHT) / tokens < ROOM ? SIDE : 0
+  const across = (width - LEFT - RIGHT - side) / tokens
   const turn = widest + 4 <= across ? 0 : across >= 16 ? TILT : 90 // degrees
   const below = turn ? Math.min(104, 14 + widest * Math.sin((turn * Math.PI) / 180)) : 24
-  const tall = TALL - Math.max(0, below - FLAT) // all of it stays on the screen
+  const tall = worded ? TALLER * layers : TALL - Math.max(0, below - FLAT) // all of it stays on the screen
   const row = tall / layers
   return {
-    width, layers, tokens, across, row, turn, left: LEFT, top: TOP, floor: TOP + tall, height: TOP + tall + below,
+    width, layers, tokens, across, row, turn, side, whole: worded && !side, left: LEFT, top: TOP, floor: TOP + tall,
+    height: TOP + tall + below,
     edge: LEFT + tokens * across,
     x: (/** @type {number} */ token) => LEFT + (token + 0.5) * across,
     y: (/** @type {number} */ layer) => TOP + (layers - 0.5 - layer) * row,
@@ -46,15 +52,51 @@ export function cells(paint, at, { hit, layer }, front, colours) {
       const shown = ratio ? clamp(front - k + 1, 0, 1) : 0
       const [cx, cy] = [at.x(t), at.y(k)]
       if (!ratio || !shown) {
-        paint(`cells/none-${k}-${t}`, "circle", { cx, cy, r: 0.75, fill: colours.faint })
+        if (!at.whole) paint(`cells/none-${k}-${t}`, "circle", { cx, cy, r: 0.75, fill: colours.faint })
         continue
       }
-      const size = (0.3 + 0.7 * clamp((Math.log2(ratio) + 3) / 3, 0, 1)) * (0.4 + 0.6 * shown)
+      const size = at.whole ? 1 : (0.3 + 0.7 * clamp((Math.log2(ratio) + 3) / 3, 0, 1)) * (0.4 + 0.6 * shown)
       const [width, height] = [at.across, at.row].map((room) => Math.max(2, (room - 1.5) * size))
       const place = { x: cx - width / 2, y: cy - height / 2, width, height, rx: Math.min(2.5, height / 3) }
       const colour = k === layer ? colours.accent : mix(colours.diverging, reach(ratio))
-      paint(`cells/cell-${k}-${t}`, "rect", { ...place, fill: colour, "fill-opacity": shown })
+      paint(`cells/cell-${k}-${t}`, "rect", { ...place, fill: colour, "fill-opacity": shown * (at.whole ? TINT : 1) })
     }
+}
+
+/** Next words of a token after each layer: the hurt model's where the wave has been, else the dense one's.
+ * @param {Seen} seen @param {number} token @param {number} front @returns {(Word | undefined)[]} */
+export const spoken = ({ lens, layer }, token, front = Infinity) =>
+  lens?.dense.map((row, k) => (k < layer || k > front ? row : lens.hurt?.[k - layer])?.[token][0]) ?? []
+
+/** Layers at which that is decided, in the dense and in the hurt model. @param {Seen} seen @param {number} token */
+export const decisions = (seen, token) =>
+  seen.lens?.hurt ? [decided(spoken(seen, token, -1)), decided(spoken(seen, token))] : []
+
+/** Next words in the cells, or beside them those of the marked token, and where that is decided.
+ * @param {Paint} paint @param {Place} at @param {Seen} seen
+ * @param {{token: number, front: number, after: string, wide: (text: string) => number}} now */
+export function wording(paint, at, seen, { token, front, after, wide }) {
+  const beside = at.edge + 20
+  if (at.side) paint("words/after", "text", { x: beside, y: TOP - 4 }, fitted(after, at.width - beside, wide))
+  for (let t = at.side ? token : 0; t < (at.side ? token + 1 : at.tokens); t++) {
+    const [x, end] = at.side ? [beside, at.width] : [at.x(t) - at.across / 2 + 4, at.x(t) + at.across / 2 - 4]
+    spoken(seen, t, front).forEach((said, k) => {
+      if (!said) return
+      const [y, look] = [at.y(k), said[0] === seen.lens?.dense[k][t][0][0] ? "said" : "said other"]
+      const share = at.side ? `${(100 * said[1]).toFixed(0)} %` : ""
+      paint(`words/${k}-${t}`, "text", { class: look, x, y: y + 3.5 }, fitted(said[0], end - x - wide(share), wide))
+      if (share) paint(`words/share-${k}`, "text", { class: "said", x: end, y: y + 3.5, "text-anchor": "end" }, share)
+      const bar = { x, y: y + at.row / 2 - 2.5, width: (end - x) * said[1], height: 1.5, fill: tone("undecided") }
+      paint(`words/bar-${k}-${t}`, "rect", bar)
+    })
+  }
+  decisions(seen, token).forEach((layer, hurt) => {
+    if (hurt && front < layer) return
+    const x = at.side ? at.edge + 6 + 8 * hurt : at.x(token) + (hurt - 0.5) * at.across
+    const look = { stroke: tone(hurt ? "accent" : "ink"), "stroke-width": 2, "stroke-dasharray": hurt ? "none" : "2 3" }
+    paint(`front/since-${hurt}`, "line", { x1: x, x2: x, y1: at.y(layer), y2: at.top, ...look })
+    paint(`front/decided-${hurt}`, "circle", { cx: x, cy: at.y(layer), r: 3.5, fill: look.stroke })
+  })
 }
 
 /** What stands around the cells: marks, numbers of layers, words.
@@ -105,7 +147,7 @@ function told(paint, at, { answer: { sink }, hit, layer }, enters, words) {
   const y = at.y(layer) + (layer >= 2 ? at.row / 2 + 15 : -at.row / 2 - 6)
   const left = x > at.width / 2
   const look = { class: "enters", x: left ? x + 5 : x - 5, y, "text-anchor": left ? "end" : "start" }
-  paint("front/enters", "text", look, left ? `${enters} ▲` : `▲ ${enters}`)
+  paint("front/enters", "text", look, at.whole ? "" : left ? `${enters} ▲` : `▲ ${enters}`)
   if (!sink) return
   ;[words.sink, fill(words.longer, { longer: digits(sink.longer) })].forEach((line, n) =>
     paint(`front/sink-${n}`, "text", { class: "sink", x: at.x(sink.token) - at.across / 2 + 1, y: 10 + 14 * n }, line))

@@ -10,18 +10,21 @@ from core.base.spec import frozen
 from core.show.figures import Palette
 from core.show.lessons import sentence as lessons
 from core.show.lessons.sentence import Hit
-from core.store.scenes import Row, Scene, Word
+from core.store.scenes import Lens, Row, Scene, Word
 from pages.ui import live
 
 COMPONENT = live.component("lab")
 KEY = "grid"
-LEGEND = (  # a title, ends and middle of the colours, marks
+LEGEND = (  # a title, ends and middle of the colours, two marks; the rest is of next words
     "Drift compared with where it entered",
     "⅓×, absorbs",
     "1×",
     "3×, amplifies",
     "◆ the predicted next word changes",
     "· nothing has arrived",
+    "A word: what the final norm and head read off the stream there (logit lens); the line below it: its probability",
+    "Bold: another word than the dense model's",
+    "┃ from here up the hurt model's next word stays; ┆ the dense model's",
 )
 WORDS = {
     "grid": "Drift at every layer and token, the output at the top. Up and down move the layer, left and right the "
@@ -57,6 +60,16 @@ WORDS = {
     "first": "The first token",
     "spare": "Without the first token",
     "hurts": "With it",
+    "cells": "What the cells show",
+    "plain": "Drift alone",
+    "worded": "Next words too",
+    "after": "after “{word}”",
+    "reads": "next word after “{word}”: “{hurt}” {share}; undamaged “{dense}” {other}",
+    "unchanged": "next word after “{word}”: “{dense}” {other}",
+    "parted": "After “{word}” the dense model decides on “{dense}” at layer {early}, the hurt one on “{hurt}” at layer "
+    "{late}.",
+    "agreed": "After “{word}” both models decide on “{dense}”: the dense one at layer {early}, the hurt one at {late}.",
+    "together": "After “{word}” both models decide on “{dense}” at layer {early}.",
 }
 
 
@@ -81,6 +94,7 @@ class State(NamedTuple):
     size: int
     first: bool
     only: bool
+    words: bool = False  # in the cells
 
 
 @frozen
@@ -104,11 +118,18 @@ class Answered:
         })  # fmt: skip
 
 
+def lens_text(lens: Lens) -> str:
+    """JSON of the words that were read off the streams of a question."""
+    hurt = {layer: list(map(_words, after)) for layer, after in lens.hurt.items()}
+    return json.dumps({"dense": list(map(_words, lens.dense)), "hurt": hurt})
+
+
 def draw(
     sentence: str,
     state: State,
     kinds: Sequence[Kind],
     answers: Mapping[str, Answered],
+    lenses: Mapping[str, str],
     fallback: str,
     look: Palette,
     moved: Callable[[State], None],
@@ -119,6 +140,7 @@ def draw(
     Args:
         sentence: what the keys of answers to it begin with.
         answers: by sentence, damage and place, as `key` makes them.
+        lenses: by the same names, as `lens_text` writes them.
         fallback: of the answer that is shown while there is none to the question.
         moved: called with what the reader chose, once it is let go.
         drawn: called once when the picture stands in the browser.
@@ -126,12 +148,13 @@ def draw(
 
     def told(chosen: dict[str, int]) -> None:
         if chosen["size"] < len(kinds[chosen["kind"]].stops):
-            moved(State(**chosen | {name: bool(chosen[name]) for name in ("first", "only")}))
+            moved(State(**chosen | {name: bool(chosen[name]) for name in ("first", "only", "words")}))
 
     data = {
         "sentence": sentence,
         "kinds": live.plain(kinds),
         "answers": {name: answer.text for name, answer in answers.items()},
+        "lenses": lenses,
         "fallback": fallback,
         "words": WORDS,
         "legend": LEGEND,
@@ -143,6 +166,7 @@ def draw(
         "size": (state.size, range(max(len(kind.stops) for kind in kinds))),
         "first": (int(state.first), range(2)),
         "only": (int(state.only), range(2)),
+        "words": (int(state.words), range(2)),
     }
     live.draw(COMPONENT, KEY, data, choices, look, told, drawn)
 

@@ -1,6 +1,6 @@
 // A sentence, a damaged layer, and what the network does with it. Every number and every word comes from Python: moving
 // the layer or the token picks another part of the answers it sent; what is not there is another question.
-import { cellAt, cells, GROUPS, placed, surroundings } from "./cells.js"
+import { cellAt, cells, decisions, GROUPS, placed, spoken, surroundings, wording } from "./cells.js"
 import { Controls } from "./controls.js"
 import { make, Painter, vector, within } from "./dom.js"
 import { digits, percent } from "./numbers.js"
@@ -13,11 +13,12 @@ import { Wave } from "./wave.js"
  *   flipped: boolean[], says: string}} Hit what damage of one layer does */
 /** @typedef {{layers: number, tokens: string[], after: string[], sink: {token: number, longer: number} | null,
  *   dense: Word[][], hit: Record<string, Hit>}} Answer */
-/** @typedef {{answer: Answer, hit: Hit, layer: number, fresh: boolean}} Seen what is on the screen */
+/** @typedef {{dense: Word[][][], hurt?: Word[][][]}} Lens next words, (layers, tokens, 1); hurt from its layer on */
+/** @typedef {{answer: Answer, hit: Hit, layer: number, fresh: boolean, lens?: Lens}} Seen what is on the screen */
 /** @typedef {{label: string, enters: string, size: string, stops: Record<string, string>, usual: number,
  *   choosy: boolean}} Kind of damage */
 /** @typedef {import("./runtime.js").Data & {sentence: string, kinds: Kind[], answers: Record<string, string>,
- *   fallback: string, legend: string[]}} Data */
+ *   lenses: Record<string, string>, fallback: string, legend: string[]}} Data */
 
 /** @extends {Picture<Data>} */
 class Grid extends Picture {
@@ -26,6 +27,7 @@ class Grid extends Picture {
   tip = make("div", { className: "tip", ariaHidden: "true", hidden: true })
   picture = make("div", "picture", this.grid, this.tip)
   says = make("p", { className: "says", ariaLive: "polite" })
+  reads = make("p", "reads worded")
   panel = make("div", "controls")
   next = make("div", "next")
   controls = new Controls(this, this.panel)
@@ -33,6 +35,7 @@ class Grid extends Picture {
   painter = new Painter(this.svg, GROUPS)
   pen = /** @type {CanvasRenderingContext2D} */ (make("canvas").getContext("2d"))
   /** @type {Map<string, Answer>} */ answers = new Map()
+  /** @type {Map<string, {dense: Word[][][], hurt: Record<string, Word[][][]>}>} */ lenses = new Map()
   /** @type {Seen | null} */ seen = null
   /** @type {number | null} */ pointed = null // token under the mouse
   /** @type {MouseEvent | null} */ over = null // where the mouse is, or the finger was
@@ -40,12 +43,13 @@ class Grid extends Picture {
 
   build() {
     const { legend, words } = this.data
-    const [title, low, middle, high, ...marks] = legend.map((text) => make("span", {}, text))
+    const [title, low, middle, high, ...marks] = legend.map((text, n) => make("span", n > 5 ? "worded" : "", text))
     const key = { className: "legend", ariaHidden: "true" }
     const scale = make("div", key, title, make("span", "scale"), make("span", "ends", low, middle, high), ...marks)
     const { button, slider, at } = this.wave
     slider.ariaLabel = words.transport
-    const panel = make("div", "panel", this.says, make("div", "transport", button, slider, at), this.panel, scale)
+    const transport = make("div", "transport", button, slider, at)
+    const panel = make("div", "panel", this.says, transport, this.reads, this.panel, scale)
     this.root.append(make("div", "seen", this.picture, this.next), panel)
     this.drag(this.grid, (event) => this.picked(event), (event) => this.hover(event), (before, pressed, event) => {
       const dragged = event.pointerType === "mouse" && pressed.layer !== this.state.layer
@@ -60,6 +64,7 @@ class Grid extends Picture {
       const [answer, known] = [/** @type {Answer} */ (JSON.parse(text)), this.answers.get(key)]
       this.answers.set(key, { ...answer, hit: { ...known?.hit, ...answer.hit } })
     }
+    for (const [key, text] of Object.entries(this.data.lenses)) this.lenses.set(key, JSON.parse(text))
   }
 
   leave() {
@@ -84,8 +89,9 @@ class Grid extends Picture {
 
   /** The answer to the question, or the last one, or an example until there is any. @returns {Seen} */
   look() {
-    const [answer, layer] = [this.answers.get(this.asked), this.state.layer]
-    if (answer?.hit[layer]) return (this.seen = { answer, hit: answer.hit[layer], layer, fresh: true })
+    const [answer, known, layer] = [this.answers.get(this.asked), this.lenses.get(this.asked), this.state.layer]
+    const lens = known && { dense: known.dense, hurt: known.hurt[layer] }
+    if (answer?.hit[layer]) return (this.seen = { answer, hit: answer.hit[layer], layer, fresh: true, lens })
     if (this.seen) return (this.seen = { ...this.seen, fresh: false })
     const example = /** @type {Answer} */ (this.answers.get(this.data.fallback))
     const nearest = Math.min(layer, example.layers - 1)
@@ -102,7 +108,7 @@ class Grid extends Picture {
     const { layers, tokens } = this.look().answer
     this.pen.font = `13px ${getComputedStyle(this.root).fontFamily}`
     const widest = Math.max(...tokens.map((word) => this.pen.measureText(word).width))
-    return placed(this.picture.clientWidth, layers, tokens.length, widest)
+    return placed(this.picture.clientWidth, layers, tokens.length, widest, Boolean(this.state.words))
   }
 
   /** @param {MouseEvent} event */
@@ -150,7 +156,8 @@ class Grid extends Picture {
     this.pointed = cell?.inside ? cell.token : null
     this.tip.hidden = this.pointed === null
     if (event && cell?.inside) {
-      this.tip.textContent = read(this.data.words, this.look(), cell.layer, cell.token)
+      const said = [read, next].slice(0, 1 + this.state.words)
+      this.tip.textContent = said.map((each) => each(this.data.words, this.look(), cell.layer, cell.token)).join("\n")
       const [x, y] = within(this.picture, event)
       const translate = x < this.picture.clientWidth / 2 ? "14px -34px" : "calc(-100% - 14px) -34px"
       Object.assign(this.tip.style, { left: `${x}px`, top: `${y}px`, translate })
@@ -165,15 +172,19 @@ class Grid extends Picture {
     this.svg.setAttribute("viewBox", `0 0 ${at.width} ${at.height}`)
     this.grid.dataset.shape = JSON.stringify(at) // for who points at it
     const now = { token, front, enters: data.kinds[state.kind].enters, words: data.words }
+    const after = fill(data.words.after, { word: seen.answer.tokens[token] })
+    this.pen.font = this.pen.font.replace("13px", "bold 11px") // of words in cells
+    const wide = (/** @type {string} */ text) => this.pen.measureText(text).width
     this.painter.draw((paint) => {
       cells(paint, at, seen, front, data.colours)
+      if (state.words) wording(paint, at, seen, { token, front, after, wide })
       surroundings(paint, at, seen, now)
     })
     this.speak(seen)
     this.wave.say(data.words, (layer) => {
       const mean = seen.hit.mean[layer - seen.layer]
       return layer === seen.layer ? data.words.enters : mean ? `${digits(mean)}×` : ""
-    })
+    }, (layer) => (this.reads.textContent = state.words ? next(data.words, seen, layer, token) : ""))
     this.settings(seen)
     this.point()
     if (!seen.fresh || this.played === data.sentence) return
@@ -182,16 +193,18 @@ class Grid extends Picture {
   }
 
   /** @param {Seen} seen */
-  speak({ answer, hit, layer, fresh }) {
-    const { data: { words, colours }, token } = this
-    write(this.says, hit.says)
+  speak(seen) {
+    const { answer, hit, layer, fresh } = seen
+    const { data: { words, colours }, state, token } = this
+    write(this.says, state.words ? `${hit.says} ${verdict(words, seen, token)}` : hit.says)
     for (const word of this.says.querySelectorAll("b")) word.style.color = colours[word.textContent ?? ""] ?? ""
     const left = hit.ratio.at(-1)?.[token]
     const fate = left ? fill(hit.flipped[token] ? words.flips : words.stays, { ratio: digits(left) }) : words.spared
     const known = { layer, token: token + 1, tokens: answer.tokens.length, word: answer.tokens[token], fate }
     const now = { ariaValueNow: layer, ariaValueMax: answer.layers - 1, ariaValueText: fill(words.at, known) }
     Object.assign(this.grid, now)
-    Object.assign(this.root.dataset, { layer, token, fresh, flips: hit.flipped.filter(Boolean).length })
+    const flips = hit.flipped.filter(Boolean).length
+    Object.assign(this.root.dataset, { layer, token, fresh, flips, words: state.words })
     this.root.classList.toggle("stale", !fresh)
   }
 
@@ -207,6 +220,7 @@ class Grid extends Picture {
       { name: "size", label: size, stops: sizes, hidden: sizes.length < 2 },
       { name: "only", kind: "choice", label: words.tokens, stops: [words.every, only] },
       { name: "first", kind: "choice", label: words.first, stops: [words.spare, words.hurts], ...unchosen },
+      { name: "words", kind: "choice", label: words.cells, stops: [words.plain, words.worded] },
     ])
   }
 
@@ -230,6 +244,26 @@ function read(words, { answer, hit, layer }, at, token) {
   const ratio = at < layer ? null : hit.ratio[at - layer][token]
   if (!ratio) return fill(words.untouched, { word, layer: at })
   return fill(words.drift, { word, layer: at, drift: digits(ratio * hit.entered[token]), ratio: digits(ratio) })
+}
+
+/** The next word that the stream after a layer says, damaged and undamaged. @param {Record<string, string>} words
+ * @param {Seen} seen @param {number} at layer @param {number} token */
+function next(words, seen, at, token) {
+  const [dense, hurt] = [-1, Infinity].map((front) => spoken(seen, token, front)[at])
+  if (!dense || !hurt) return ""
+  const known = { word: seen.answer.tokens[token], dense: dense[0], hurt: hurt[0] }
+  const [other, share] = [dense, hurt].map((each) => percent(each[1]))
+  return fill(at < seen.layer ? words.unchanged : words.reads, { ...known, other, share })
+}
+
+/** Where the next word after a token is decided, said. @param {Record<string, string>} words @param {Seen} seen
+ * @param {number} token */
+function verdict(words, seen, token) {
+  const [early, late] = decisions(seen, token)
+  if (late === undefined) return ""
+  const [dense, hurt] = [-1, Infinity].map((front) => spoken(seen, token, front).at(-1)?.[0])
+  const template = dense !== hurt ? words.parted : early === late ? words.together : words.agreed
+  return fill(template, { word: seen.answer.tokens[token], dense, hurt, early, late })
 }
 
 /** The five likeliest next words after a token, with and without the damage. @param {Record<string, string>} words

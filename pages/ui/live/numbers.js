@@ -43,3 +43,13 @@ export function mix(stops, at) {
   const [[low, from], [high, to]] = stops.slice(n)
   return `color-mix(in srgb, ${to} ${(100 * (at - low)) / (high - low)}%, ${from})`
 }
+
+/** Layer from which on the likeliest word stays what it ends as. @param {([string, number] | undefined)[]} words */
+export const decided = (words) => words.findLastIndex((each) => each?.[0] !== words.at(-1)?.[0]) + 1
+
+/** A word, cut at its end where it has no room. @param {string} word @param {number} room
+ * @param {(text: string) => number} wide */
+export function fitted(word, room, wide) {
+  const cuts = [...word].map((_, n, letters) => (n ? `${letters.slice(0, -n).join("")}…` : word))
+  return cuts.find((text) => wide(text) <= room) ?? cuts.at(-1) ?? ""
+}

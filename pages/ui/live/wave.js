@@ -22,8 +22,8 @@ export class Wave {
   }
 
   /** Say what the button does now, and the layer reached. @param {Record<string, string>} words
-   * @param {(layer: number) => string} damage there */
-  say(words, damage) {
+   * @param {(layer: number) => string} damage there @param {(layer: number) => string} next word there */
+  say(words, damage, next) {
     const playing = String(Boolean(this.#frame))
     if (this.button.dataset.playing !== playing) {
       this.button.dataset.playing = playing
@@ -34,7 +34,7 @@ export class Wave {
     const [min, max] = this.ends()
     const value = Math.min(Math.floor(this.front), max)
     this.at.textContent = fill(words.reached, { layer: value, said: damage(value) })
-    Object.assign(this.slider, { min, max, value, ariaValueText: this.at.textContent })
+    Object.assign(this.slider, { min, max, value, ariaValueText: `${this.at.textContent} ${next(value)}` })
   }
 
   play() {

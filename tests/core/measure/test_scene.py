@@ -24,7 +24,7 @@ from core.models.loading import Loaded
 from core.store import profiles
 from core.store.cache import Store
 from core.store.results import Perturbed
-from core.store.scenes import Row, Scene, examples
+from core.store.scenes import Row, Scene, examples, lenses
 from tests import tiny
 
 SENTENCE = tiny.SENTENCES[0]
@@ -157,15 +157,18 @@ def test_the_lens_is_the_model_s_norm_and_head_on_the_stream_of_plain_hooks(fami
     run, model, question = here.clean(SENTENCE), here.loaded.model, lab.question(SENTENCE, "skip")
     for hurt in (None, 1):
         streams, logits = hooked(here.loaded, run.ids, hurt)
-        found = run.lens if hurt is None else scenes.lens(run, question, hurt, Moments(), here.masks)
+        seen: list[torch.Tensor] = []
+        if hurt is not None:
+            scenes.hits(run, question, [hurt], Moments(), here.masks, seen)
+        found = run.lens if hurt is None else scenes.lens(run, torch.cat(seen))
         expected = torch.stack([read_plainly(model, stream) for stream in streams[hurt or 0 :]])
         torch.testing.assert_close(expected[-1], logits.softmax(-1), rtol=1e-4, atol=1e-7)
         top = expected.max(-1, keepdim=True)
         torch.testing.assert_close(found.probability, top.values, rtol=1e-4, atol=0)
         assert (found.ids == top.indices).all()
     said = here.lens(question, 1)
-    assert [each[0] for each in here.scene(question).perturbed[1]] == list(said.hurt[-1])
-    assert len(said.hurt) == tiny.LAYERS - 1 and len(said.dense) == tiny.LAYERS
+    assert [(each[0],) for each in here.scene(question).perturbed[1]] == list(said.hurt[1][-1])
+    assert len(said.hurt[1]) == tiny.LAYERS - 1 and len(said.dense) == tiny.LAYERS
 
 
 def hooked(of: Loaded, ids: torch.Tensor, left_out: int | None) -> tuple[list[torch.Tensor], torch.Tensor]:
@@ -230,3 +233,9 @@ def test_the_opening_scene_is_what_the_engine_measures(bundled: Loaded) -> None:
     question, committed = next(iter(examples().items()))
     ids = scenes.clean(bundled, question.sentence).ids
     assert_agree(committed, engine(bundled, ids, question.perturbation.name, Moments()), rtol=1e-2)
+    words, now = lenses()[question], Lab(bundled).lens(question, 16)
+    for stored, read in ((words.dense, now.dense), (words.hurt[16], now.hurt[16])):
+        shares = [[[share for ((_, share),) in row] for row in rows] for rows in (stored, read)]
+        np.testing.assert_allclose(*shares, rtol=2e-2)
+    ends = [words.hurt[layer][-1] for layer in range(committed.layers)]
+    assert ends == [tuple((row[0],) for row in after) for after in committed.perturbed]

@@ -35,6 +35,12 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+def mixed(colour: str, page: str, share: float) -> str:
+    """A colour as it lies thinly on a page."""
+    parts = [[int(each[at : at + 2], 16) for at in (1, 3, 5)] for each in (colour, page)]
+    return "#{:02x}{:02x}{:02x}".format(*(round(share * a + (1 - share) * b) for a, b in zip(*parts, strict=True)))
+
+
 def fonts(part: object) -> Iterator[str]:
     """Every colour that text is set in."""
     if isinstance(part, dict):
@@ -68,11 +74,13 @@ def test_every_word_of_a_chart_can_be_read(look: Palette, theme: dict) -> None:
 
 @LOOKS
 def test_every_word_of_a_live_picture_can_be_read(look: Palette, theme: dict) -> None:
-    tint = [round(0.16 * int(theme["primaryColor"][at : at + 2], 16) + 0.84 * int(look.page[at : at + 2], 16))
-            for at in (1, 3, 5)]  # fmt: skip
     words = (look.soft, look.ink, look.amplify, look.absorb, theme["primaryColor"], theme.get("textColor", "#FAFAFA"))
     assert min(contrast(each, look.page) for each in words) >= LEAST
-    assert contrast(theme["primaryColor"], "#{:02x}{:02x}{:02x}".format(*tint)) >= LEAST, "a choice that is taken"
+    primary = theme["primaryColor"]
+    assert contrast(primary, mixed(primary, look.page, 0.16)) >= LEAST, "a choice that is taken"
+    share = float(re.search(r"TINT = ([\d.]+)", (LIVE / "cells.js").read_text("utf-8"))[1])
+    cells = [mixed(colour, look.page, share) for colour in (look.accent, *(stop for _, stop in look.diverging))]
+    assert min(contrast(theme.get("textColor", "#FAFAFA"), each) for each in cells) >= LEAST, "a word in a cell"
     written = re.findall(r"(?<![-\w])(?:color|fill): var\(--([\w-]+)\)", (LIVE / "live.css").read_text("utf-8"))
     assert written and set(written) <= {*TEXT, "tint"}
 
