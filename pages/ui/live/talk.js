@@ -47,6 +47,7 @@ class Talk extends Picture {
   status = "" // stands in place of the finding
   pointed = -1 // token
   /** @type {AbortController | null} */ running = null
+  linked = false // and not yet in sight
   held = false // by the reader
   waits = false // for the first line of an answer
   late = false // the reader moved on meanwhile
@@ -74,13 +75,13 @@ class Talk extends Picture {
     hurt.onpointermove = (event) => this.point(under(event))
     hurt.onpointerleave = () => this.point(-1)
     hurt.onclick = (event) => under(event) >= 0 && this.back(under(event) + 1)
-    const first = linked && !visited
+    this.linked = linked && !visited
     const watch = new IntersectionObserver(([{ isIntersecting }]) => {
-      if (isIntersecting && !this.running && !this.steps.length) this.write(first ? most : short)
+      if (isIntersecting && !this.running && !this.steps.length) this.write(short)
       if (isIntersecting) watch.disconnect()
     }, { threshold: 0.6 })
-    if (first || !this.still.matches) watch.observe(hurt)
-    if (first) requestAnimationFrame(() => this.root.scrollIntoView({ block: "center" }))
+    if (this.linked) requestAnimationFrame(() => this.write())
+    else if (!this.still.matches) watch.observe(hurt)
     visited = true
   }
 
@@ -187,6 +188,8 @@ class Talk extends Picture {
     this.status = waits ? fill(words.waits, { waits }) : loading ? words.loading : end || error || ""
     if ("at" in step) {
       this.steps.push(step)
+      if (this.linked) this.root.scrollIntoView({ block: "center" }) // by now all that is above stands
+      this.linked = false
       if (!this.late) this.follow()
       Object.assign(this, { waits: false, due: performance.now() + PACE })
       performance.mark("token") // for whoever measures how long an answer took
