@@ -234,8 +234,9 @@ def test_the_opening_scene_is_what_the_engine_measures(bundled: Loaded) -> None:
     ids = scenes.clean(bundled, question.sentence).ids
     assert_agree(committed, engine(bundled, ids, question.perturbation.name, Moments()), rtol=1e-2)
     words, now = lenses()[question], Lab(bundled).lens(question, 16)
-    for stored, read in ((words.dense, now.dense), (words.hurt[16], now.hurt[16])):
+    ends = [words.hurt[layer][-1] for layer in range(committed.layers)]
+    tops = [[row[:1] for row in after] for after in committed.perturbed]
+    for stored, read in ((words.dense, now.dense), (words.hurt[16], now.hurt[16]), (ends, tops)):
         shares = [[[share for ((_, share),) in row] for row in rows] for rows in (stored, read)]
         np.testing.assert_allclose(*shares, rtol=2e-2)
-    ends = [words.hurt[layer][-1] for layer in range(committed.layers)]
-    assert ends == [tuple((row[0],) for row in after) for after in committed.perturbed]
+    assert [[word for ((word, _),) in row] for row in ends] == [[word for ((word, _),) in row] for row in tops]
