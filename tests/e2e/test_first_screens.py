@@ -72,7 +72,7 @@ def test_an_icon_opens_the_numbers_of_a_chart_by_keyboard_and_saves_both(demo: s
 
 
 def test_the_race_shows_every_method_beside_the_live_chart(demo: str, tab: Tab) -> None:
-    page = tab(f"{demo}/allocate")
+    page = tab(f"{demo}/allocate?profile=demo")  # the profile that every method can look at
     drawn(page, "finish")
     strips = page.locator(".st-key-lanes .js-plotly-plot")
     expect(strips).to_be_visible(timeout=60_000)

@@ -88,8 +88,8 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
 
 
 def test_one_click_uses_the_best_known_setting_as_far_as_its_export(demo: str, tab: Tab) -> None:
-    """It needs the profile of linears, which comes into view by itself."""
-    page = tab(f"{demo}/allocate")
+    """It needs the profile of linears, which comes into view by itself where another was picked."""
+    page = tab(f"{demo}/allocate?profile=demo")
     profile = page.get_by_role("combobox", name="Profile")
     before = profile.input_value()
     card = page.locator(".st-key-best-known")
