@@ -111,7 +111,7 @@ def test_settings_without_a_seed_in_common_are_not_called_broken() -> None:
     ("shuffles", "corrected", "expected"),
     [
         ((0.0, 0.0, 0.4, 0.2, 0.0), 0.2, "5 shuffles against the correction: 3 better, 1 worse and 1 no different."),
-        ((0.3,), 0.1, "1 shuffle against the correction: 1 worse."),
+        ((0.3,), 0.1, "1 shuffle against the correction: worse."),
     ],
 )
 def test_a_correction_has_a_place_among_shuffles(shuffles: tuple[float, ...], corrected: float, expected: str) -> None:
@@ -128,7 +128,7 @@ def test_a_correction_has_a_place_among_shuffles(shuffles: tuple[float, ...], co
     said = " ".join(verdicts.sentences(results, part, None))
     assert expected in said, said
     [base] = drawing.corrected_bases(results, part)
-    assert drawing.correction(results, base, None).finding.startswith("1 measured strength against OWL: 1 worse.")
+    assert drawing.correction(results, base, None).finding.startswith("1 measured strength against OWL: worse.")
 
 
 def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:
