@@ -188,7 +188,7 @@ class Talk extends Picture {
     this.status = waits ? fill(words.waits, { waits }) : loading ? words.loading : end || error || ""
     if ("at" in step) {
       this.steps.push(step)
-      if (this.linked) this.root.scrollIntoView({ block: "center" }) // by now all that is above stands
+      if (this.linked) this.root.scrollIntoView() // by now all that is above stands
       this.linked = false
       if (!this.late) this.follow()
       Object.assign(this, { waits: false, due: performance.now() + PACE })
