@@ -102,17 +102,9 @@ def prune_layers(
     """
     stacks = _checked_stacks(loaded)
     wanted, treatment = check(plan, stacks), plan.treatment
-    batches, streams, path = [], [], None
     windows = treatment.by("window")
     in_turn = plan.true_sequential or "pull" in treatment.statistics
-    if windows or treatment.statistics:
-        alike = check_replay(loaded, tokens[:1, :CHECKED])
-        most = batch_size(tokens) if windows else WALK_BATCH
-        batches, streams = recorded(loaded, tokens, alike, most)
-        if windows or "pull" in treatment.statistics:
-            own = batches if alike else recorded(loaded, tokens, alike, most)[0]  # stores that dense layers fill
-            tried = loaded.record(tokens[:1, :CHECKED])
-            path = DensePath(own, streams, tried)
+    batches, streams, path = _entered(loaded, tokens, treatment)
     achieved = np.full(wanted.shape, np.nan)
     runs = [[calls[index] for calls in batches] for index in range(len(stacks))]
 
@@ -138,6 +130,22 @@ def prune_layers(
 
     walk(loaded.layers, runs, streams, leave, enter, keep=True)
     return achieved
+
+
+def _entered(
+    loaded: Loaded, tokens: Tensor, treatment: Treatment
+) -> tuple[list[list[Call]], list[Tensor], DensePath | None]:
+    """What the walk looks at: calls by batch, the streams before the first layer, the dense path."""
+    windows, pull = treatment.by("window"), "pull" in treatment.statistics
+    if not (windows or treatment.statistics):
+        return [], [], None
+    alike = check_replay(loaded, tokens[:1, :CHECKED])
+    most = batch_size(tokens) if windows else WALK_BATCH
+    batches, streams = recorded(loaded, tokens, alike, most)
+    if not (windows or pull):
+        return batches, streams, None
+    own = batches if alike else recorded(loaded, tokens, alike, most)[0]  # stores that dense layers fill
+    return batches, streams, DensePath(own, streams, loaded.record(tokens[:1, :CHECKED]))
 
 
 @contextmanager
