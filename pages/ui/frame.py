@@ -47,7 +47,7 @@ STYLE = """
 [data-testid="stElementContainer"]:has(> [data-testid="stHtml"] > script:only-child) { display: none; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-theme) { position: absolute; }
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-whole-line-"]) { flex-basis: 100%; }
-[data-testid="stMainBlockContainer"] { padding-top: 1.5rem; }
+[data-testid="stMainBlockContainer"] { padding-top: 1.5rem; position: relative; }
 [data-testid="stHeader"] { background: none; pointer-events: none; }
 [data-testid="stHeader"] :is(button, a) { pointer-events: auto; }
 [data-testid="stPopoverButton"] p { text-align: left; }
@@ -74,7 +74,7 @@ STYLE = """
 [data-testid="stTextInput"] input { text-overflow: ellipsis; }
 [data-testid="stMultiSelect"] [data-tag] { color: inherit; border: 1px solid; max-width: 100%; }
 [data-testid="stMultiSelect"] [data-tag] { background: color-mix(in srgb, currentColor 8%, transparent); }
-[class*="st-key-card-"] [data-testid="stPageLink"] * { white-space: normal; }
+[data-testid="stPageLink"] * { white-space: normal; }
 [data-testid="stMetric"] > div { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; }
 [data-testid="stMetricLabel"] { flex-basis: 100%; }
 [data-testid="stMetricValue"] { font-size: 48px; line-height: 1.2; }
