@@ -34,17 +34,8 @@ KINDS = {  # not guessed: on Windows the registry may call a script plain text, 
 DRAWING = ("pages.ui.prune.writing", "pages.ui.absorption.sections")  # with them comes all that is slow
 
 
-def address(picture: str) -> str:
-    """Path under which browsers load the module of a live picture."""
-    return _below(f"live/{VERSION}/{picture}.js")
-
-
-def talk_address() -> str:
-    """Path under which browsers listen to a talk, see `pages.ui.streaming`."""
-    return _below(f"talk/{VERSION}")
-
-
-def _below(path: str) -> str:
+def address(path: str) -> str:
+    """Where browsers find what this server gives pages beside Streamlit: modules, and talks (`pages.ui.streaming`)."""
     base = st.get_option("server.baseUrlPath").strip("/")
     return f"{base and '/'}{base}/{path}"
 

@@ -28,7 +28,7 @@ def given(app: AppTest) -> dict:
 def test_the_page_opens_with_an_example_that_no_link_asks_for(model: Warm) -> None:
     data = given(opened_at("lab"))
     assert (data["prompt"], data["seed"], data["state"]) == (talk.USUAL, None, {"turns": talk.OPENING})
-    assert data["address"] == serving.talk_address() and not data["linked"]
+    assert data["address"] == f"/talk/{serving.VERSION}" and not data["linked"]
     assert talk.read(talk.OPENING) == talk.OPENING
     assert not model.texts, "nothing is written before the browser asks"
 

@@ -34,14 +34,14 @@ def dots(
     colours: Sequence[str],
     look: Palette,
     x: dict,
-    least: float = 0.0,
+    mark: float | None = None,
 ) -> go.Figure:
     """A dot with its interval in each row, and its text right of all of them.
 
     Args:
         values: (names, 3) values and ends on the axis; NaN where they are not known.
         x: the axis.
-        least: the texts stand right of this too.
+        mark: has a line across all rows, and the texts stand right of it too.
     """
     points = go.Scatter(
         x=values[:, 0],
@@ -53,9 +53,11 @@ def dots(
         hovertemplate="%{y}: %{customdata}<extra></extra>",
         name=of,
     )
-    right = float(np.nanmax(values, initial=least))
+    right = float(np.nanmax(values, initial=mark or 0.0))
     beside = [f"   {text}" for text in texts]
     figure = go.Figure([points, labels([right] * len(names), list(names), beside, colours, look)])
+    if mark is not None:
+        figure.add_vline(x=mark, line={"color": look.guide, "width": 1.5})
     rows = row_axis(names)
     lines = 1 + max((text.count("<br>") for text in rows["ticktext"]), default=0)
     return layout(figure, x, rows, rows_height(len(names), max(34, 15 * lines)), margin(beside), top=ABOVE)
@@ -82,8 +84,7 @@ def changes(
     texts = [said(known[name]) for name in names]
     axis = ratio_axis(f"perplexity ÷ that of {against} (log scale)", ratios).drawn
     hues = [look.accent if name == shown else look.ink for name in names]
-    figure = dots("change", names, ratios, texts, hues, look, axis, least=1.0)
-    figure.add_vline(x=1, line={"color": look.guide, "width": 1.5})
+    figure = dots("change", names, ratios, texts, hues, look, axis, 1.0)
     cells = [(name, row.value, row.low, row.high, row.n) for name, row in rows.items()]
     table = pd.DataFrame(cells, columns=["setting", "change, %", "low", "high", "windows or seeds"])
     title = title or f"Change of perplexity against {against}"
@@ -98,16 +99,12 @@ def measured(rows: Mapping[str, Interval], unit: str, title: str, finding: str, 
     """
     ends = np.array([row[:3] for row in rows.values()])
     texts = [literature.value(row, unit) for row in rows.values()]
-    factors = unit == literature.FACTOR
-    low, high = min(0.0, ends.min()), max(0.0, ends.max())
-    axis = (
-        ratio_axis("factor (log scale)", ends).drawn if factors else {"title": unit, "range": [low - 0.05, high + 0.05]}
-    )
-    figure = dots("measured", [*rows], ends, texts, [look.ink] * len(rows), look, axis)
-    figure.add_vline(x=1 if factors else 0, line={"color": look.guide, "width": 1.5})
-    table = pd.DataFrame(
-        [(name, *row) for name, row in rows.items()], columns=["what", unit, "95% low", "95% high", "n"]
-    )
+    mark, axis = 1.0, ratio_axis("factor (log scale)", ends).drawn
+    if unit != literature.FACTOR:
+        mark, axis = 0.0, {"title": unit, "range": [min(0.0, ends.min()) - 0.05, max(0.0, ends.max()) + 0.05]}
+    figure = dots("measured", [*rows], ends, texts, [look.ink] * len(rows), look, axis, mark)
+    cells = [(name, *row) for name, row in rows.items()]
+    table = pd.DataFrame(cells, columns=["what", unit, "95% low", "95% high", "n"])
     return Chart("measured", title, figure, finding, table)
 
 

@@ -39,8 +39,7 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
     here(figure, layer, look)
     rows = ratio_axis("factor up to the last layer", *lines.values()).drawn
     layout(figure, layer_axis(len(x), "perturbed layer"), rows, height=HIGH)
-    pale, strong = look.family
-    name_lines(figure, lines, (strong, pale, look.ink, look.guide), look)
+    name_lines(figure, lines, [hue for hue, *_ in styles], look)
     finding = dilution_said(damage, stream, layer, left_alone(seeds, layer))
     table = pd.DataFrame({"injection layer": x} | lines)
     return Chart("dilution", "Is the gain only dilution?", figure, finding, table)

@@ -129,12 +129,5 @@ def asked(typed: str) -> Asked:
 
 def moved(state: State) -> None:
     """Keep what the picture tells."""
-    told = {
-        "perturbation": Asked("", state).word,
-        "layer": state.layer,
-        "token": state.token,
-        "first": state.first,
-        "only": state.only,
-        "words": state.words,
-    }
-    st.session_state.update(told)
+    told = {name: value for name, value in state._asdict().items() if name not in ("kind", "size")}
+    st.session_state.update(told, perturbation=Asked("", state).word)

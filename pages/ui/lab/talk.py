@@ -64,17 +64,13 @@ def damages() -> dict[str, dict[str, object]]:
     found = {}
     for (kind, row), (part, (name, about)) in product(enumerate(KINDS), enumerate(PARTS.items())):
         for size, (stem, shown) in enumerate(row.stops.items()):
-            word = _word(stem, name)
+            word = f"{stem}:{name}" if name else stem
             said = f"layer {{layer}}{f', {about}' if name else ''}: {SAID[kind].format(shown)}"
             strength = (size + 1) / len(row.stops)
             with suppress(UserError):  # heads are not pruned
                 perturbation(word)
                 found[word] = {"kind": kind, "size": size, "part": part, "said": said, "strength": strength}
     return found
-
-
-def _word(stem: str, part: str) -> str:
-    return f"{stem}:{part}" if part else stem
 
 
 def read(text: str) -> str:
@@ -136,15 +132,11 @@ def _set(label: str, help: str | None = None, **choice: object) -> None:
 
 @lru_cache(maxsize=1)
 def _fixed() -> str:
-    kinds = []
-    for row in KINDS:
-        offered = [[word if (word := _word(stem, part)) in damages() else "" for part in PARTS] for stem in row.stops]
-        kinds.append(live.plain(row) | {"stops": list(row.stops.values()), "written": offered})
     return json.dumps({
-        "address": serving.talk_address(),
+        "address": serving.address(f"talk/{serving.VERSION}"),
         "damages": damages(),
-        "kinds": kinds,
-        "usual": [int(part) if part.isdecimal() else part for part in OPENING.split(",")[0].split("~")],
+        "kinds": [live.plain(row) | {"stops": list(row.stops.values())} for row in KINDS],
+        "opening": OPENING,
         "layers": LAYERS,
         "parts": list(PARTS.values()),
         "line": live.plain(LINE),

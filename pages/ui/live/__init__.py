@@ -17,15 +17,15 @@ import streamlit as st
 
 from core.show.figures import Palette
 from core.show.figures.palette import FONT, SIZE
-from pages.ui.serving import address
+from pages.ui.serving import VERSION, address
 
 STYLE = (Path(__file__).parent / "live.css").read_text("utf-8")
 
 
 def component(name: str) -> Callable:
     """A live picture, drawn by the module of that name."""
-    module = f"location.origin + '{address(name)}'"
-    script = f"export default async (mount) =>\n(await import({module})).default(mount)"
+    path = address(f"live/{VERSION}/{name}.js")
+    script = f"export default async (mount) =>\n(await import(location.origin + '{path}')).default(mount)"
     html = f'<div class="live {name}"></div>'
     return st.components.v2.component(f"absorption_explorer.{name}", html=html, css=STYLE, js=script)
 

@@ -15,6 +15,7 @@ from pages.ui import live
 
 COMPONENT = live.component("lab")
 KEY = "grid"
+SWITCHES = ("first", "only", "words")  # of a state
 LEGEND = (  # a title, ends and middle of the colours, two marks; the rest is of next words
     "Drift compared with where it entered",
     "⅓×, absorbs",
@@ -148,7 +149,7 @@ def draw(
 
     def told(chosen: dict[str, int]) -> None:
         if chosen["size"] < len(kinds[chosen["kind"]].stops):
-            moved(State(**chosen | {name: bool(chosen[name]) for name in ("first", "only", "words")}))
+            moved(State(**chosen | {name: bool(chosen[name]) for name in SWITCHES}))
 
     data = {
         "sentence": sentence,
@@ -164,10 +165,8 @@ def draw(
         "token": (state.token, range(-1, MOST_TOKENS)),
         "kind": (state.kind, range(len(kinds))),
         "size": (state.size, range(max(len(kind.stops) for kind in kinds))),
-        "first": (int(state.first), range(2)),
-        "only": (int(state.only), range(2)),
-        "words": (int(state.words), range(2)),
     }
+    choices |= {name: (int(getattr(state, name)), range(2)) for name in SWITCHES}
     live.draw(COMPONENT, KEY, data, choices, look, told, drawn)
 
 

@@ -13,7 +13,7 @@ import { changed, difference, read, written } from "./turns.js"
 /** @typedef {{kind: number, size: number, part: number}} Damage as the controls hold it */
 /** @typedef {import("./runtime.js").Data & {address: string, prompt: string, seed: number | null, layers: number,
  *   damages: Record<string, Damage & {said: string, strength: number}>, parts: string[], most: number, short: number,
- *   kinds: any[], usual: Turn, linked: boolean, line: any}} Data `damages`: as they are written; `short`: tokens that
+ *   kinds: any[], opening: string, linked: boolean, line: any}} Data `damages`: as they are written; `short`: tokens that
  *   are written unasked */
 
 const PACE = 100 // ms that a token stays the last one: a reader follows, and what is not shown yet can still be hurt
@@ -90,7 +90,7 @@ class Talk extends Picture {
     const before = this.shown
     if (this.question === before) return
     this.clear(0)
-    this.follow(this.turns.find(([, , damage]) => damage) ?? this.data.usual)
+    this.follow(this.turns.find(([, , damage]) => damage) ?? read(this.data.opening)[0])
     this.follow()
     if (before) this.write()
   }
@@ -107,7 +107,10 @@ class Talk extends Picture {
 
   /** The damage in hand as it is written; empty where there is none such. */
   get word() {
-    return this.data.kinds[this.hand.kind].written[this.hand.size][this.hand.part]
+    const { data: { damages }, hand } = this
+    const same = (/** @type {Damage} */ { kind, size, part }) =>
+      kind === hand.kind && size === hand.size && part === hand.part
+    return Object.keys(damages).find((word) => same(damages[word])) ?? ""
   }
 
   get question() {

@@ -1,5 +1,8 @@
 """Chapters 1 and 2: noise after one layer changes predictions, and its damage runs through the later layers."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
 
 from core.base.formats import changed, digits, per_cent, times
@@ -10,23 +13,23 @@ from pages.ui import subject
 from pages.ui.live import figure
 from pages.ui.tour import parts
 
-
-def _noise(found: damage.Noise | damage.Spread) -> figure.Control:
-    return parts.slider("noise", "Noise size, relative to the stream", found.sizes, found.at, "{:g}".format)
+Found = TypeVar("Found", damage.Noise, damage.Spread)
 
 
-def _screen(drawn: figure.Figure, profile: Profile) -> parts.Screen:
-    """A chapter with a link to the same noise on Absorption."""
-    names = list(shared.noise(profile).values())
-    about = {"perturbation": names[drawn.controls[0].index], "layer": drawn.pick.index, "positions": "after_first"}
+def _screen(
+    found: Found, draw: Callable[[Found, int, figure.Control], figure.Figure], profile: Profile
+) -> parts.Screen:
+    """A chapter under a noise slider, with a link to the same noise on Absorption."""
+    noise = parts.slider("noise", "Noise size, relative to the stream", found.sizes, found.at, "{:g}".format)
+    layer, names = subject.layer(profile), list(shared.noise(profile).values())
+    about = {"perturbation": names[noise.index], "layer": layer, "positions": "after_first"}
     link = parts.link("absorption.py", "See every layer and size on Absorption", profile, **about)
-    return parts.Screen(drawn, [link])
+    return parts.Screen(draw(found, layer, noise), [link])
 
 
 def perturb(profile: Profile) -> parts.Screen:
     """Share of changed predictions over the layer where noise enters, under a noise slider."""
-    found = damage.perturb(profile)
-    return _screen(_flips(found, subject.layer(profile), _noise(found)), profile)
+    return _screen(damage.perturb(profile), _flips, profile)
 
 
 def _flips(found: damage.Noise, layer: int, noise: figure.Control) -> figure.Figure:
@@ -60,8 +63,7 @@ def _flips(found: damage.Noise, layer: int, noise: figure.Control) -> figure.Fig
 
 def drift(profile: Profile) -> parts.Screen:
     """Drift curves of all injection layers, one picked, under a noise slider."""
-    found = damage.drift(profile)
-    return _screen(_curves(found, subject.layer(profile), _noise(found)), profile)
+    return _screen(damage.drift(profile), _curves, profile)
 
 
 def _curves(found: damage.Spread, layer: int, noise: figure.Control) -> figure.Figure:
