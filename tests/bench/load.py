@@ -12,9 +12,9 @@ import random
 import subprocess
 import sys
 import tempfile
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,11 +74,8 @@ def visits(address: str, pages: list[str], visitors: int, tabs: int, thinking: f
             for page, times in found.items():
                 seconds[page] += times
 
-    threads = [threading.Thread(target=come, args=[number]) for number in range(visitors)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(visitors) as pool:
+        list(pool.map(come, range(visitors)))
     return seconds, left
 
 

@@ -11,8 +11,8 @@ import json
 import os
 import random
 import tempfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -77,11 +77,8 @@ def measured(readers: int, tokens: int, changes: int) -> Table:
         for seed, count in enumerate((1, readers, readers), 1):  # the same readers hear other texts
             here = [Listener(address, each, seed) for each in range(count)]
             before, began = memory(server), time.monotonic()
-            threads = [threading.Thread(target=each.listen, args=(tokens, changes)) for each in here]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            with ThreadPoolExecutor(count) as pool:
+                list(pool.map(lambda each: each.listen(tokens, changes), here))
             ends, every = [each.tokens[-1] for each in here], sum(len(each.tokens) for each in here)
             own = [len(each.tokens) / (end - began) for each, end in zip(here, ends, strict=True)]
             first = np.quantile([time for each in here for time in each.first], (0.5, 0.95))

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
@@ -160,6 +160,13 @@ def tab(chromium: Browser, idle: list[Page]) -> Iterator[Callable[..., Page]]:
             idle.append(page)
         else:
             page.context.close()
+
+
+@pytest.fixture
+def window(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens a window of a browser that is set up like this, as nobody used it before."""
+    with ExitStack() as stack:
+        yield lambda **how: stack.enter_context(closing(chromium.new_context(**how))).new_page()
 
 
 def _new_tab(chromium: Browser) -> Page:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import combinations
 
 import pytest
-from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from tests.e2e.conftest import settle, still
 
@@ -98,10 +98,9 @@ def _overlap(one: FloatRect, other: FloatRect) -> bool:
 
 
 def test_a_chart_that_is_still_fetched_is_no_empty_box_and_under_a_finger_has_no_bar(
-    demo: str, chromium: Browser
+    demo: str, window: Callable[..., Page]
 ) -> None:
-    context = chromium.new_context(viewport=SCREEN, has_touch=True, is_mobile=True)
-    page, held = context.new_page(), []
+    page, held = window(viewport=SCREEN, has_touch=True, is_mobile=True), []
     page.route("**/PlotlyChart.*.js", lambda route: held.append(route))
     page.goto(f"{demo}/absorption", wait_until="commit")
     waiting = page.locator(".st-key-matrix [data-testid=stSkeleton]")
@@ -112,4 +111,3 @@ def test_a_chart_that_is_still_fetched_is_no_empty_box_and_under_a_finger_has_no
         route.continue_()
     drawn(page, "matrix").tap()
     expect(page.locator(".st-key-matrix .modebar")).to_be_hidden()
-    context.close()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from pages.ui.lab import question
 from tests.e2e.conftest import drag as pull
@@ -46,11 +46,11 @@ def wave(page: Page, lab: Locator, gesture: Callable[[], None]) -> None:
 
 
 def cell(lab: Locator, layer: int, token: int) -> tuple[float, float]:
-    """Where a cell lies in the window."""
-    box = lab.locator(".grid").bounding_box()
-    at = json.loads(lab.locator(".grid").get_attribute("data-shape"))
-    x = box["x"] + at["left"] + (token + 0.5) * at["across"]
-    return x, box["y"] + at["top"] + (at["layers"] - layer - 0.5) * at["row"]
+    """Where a cell lies in the window, whose page may be enlarged."""
+    box, at = lab.locator(".grid").bounding_box(), json.loads(lab.locator(".grid").get_attribute("data-shape"))
+    zoom = box["width"] / at["width"]
+    x, y = at["left"] + (token + 0.5) * at["across"], at["top"] + (at["layers"] - layer - 0.5) * at["row"]
+    return box["x"] + zoom * x, box["y"] + zoom * y
 
 
 def colour(lab: Locator, layer: int, token: int) -> tuple[float, ...]:
@@ -161,51 +161,37 @@ def test_a_click_leaves_its_cell_told(demo: str, tab: Tab) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_pushes_the_input_while_the_page_comes_to_rest(width: int, demo: str, chromium: Browser) -> None:
-    context = chromium.new_context(viewport={"width": width, "height": 900})
-    try:
-        page = context.new_page()
-        page.add_init_script(TOPS)
-        page.goto(demo)
-        rested(page.locator(".lab"))
-        page.get_by_role("button", name="A layer it needs").click()
-        wait_for_query(page, layer="11")
-        tops = page.evaluate("window.tops")
-        assert len(tops["input"]) == 1 and len(tops["grid"]) == 1, tops
-    finally:
-        context.close()
+def test_nothing_pushes_the_input_while_the_page_comes_to_rest(
+    width: int, demo: str, window: Callable[..., Page]
+) -> None:
+    page = window(viewport={"width": width, "height": 900})
+    page.add_init_script(TOPS)
+    page.goto(demo)
+    rested(page.locator(".lab"))
+    page.get_by_role("button", name="A layer it needs").click()
+    wait_for_query(page, layer="11")
+    tops = page.evaluate("window.tops")
+    assert len(tops["input"]) == 1 and len(tops["grid"]) == 1, tops
 
 
-def test_before_a_room_the_lab_is_a_slide_which_escape_leaves(demo: str, chromium: Browser) -> None:
-    context = chromium.new_context(viewport={"width": 1920, "height": 1080})
-    try:
-        page = context.new_page()
-        page.goto(demo)
-        lab = page.locator(".lab")
-        rested(lab)
-        small = lab.locator(".says").evaluate(SIZE)
-        page.locator(".st-key-present label").click()
-        wait_for_query(page, present="True")
-        expect(page.get_by_test_id("stSidebar")).to_be_hidden()
-        assert lab.locator(".list li").last.evaluate(BOTTOM) <= 1080, "all of it is one slide"
-        assert lab.locator(".says").evaluate(SIZE) == 1.5 * small >= 24
-        page.mouse.click(*room(lab, 9, 2))
-        expect(lab).to_have_attribute("data-layer", "9")
-        expect(lab).to_have_attribute("data-token", "2")
-        expect(lab.locator(".tip")).to_contain_text("after layer 9, “brown”")
-        page.keyboard.press("Escape")
-        expect(page.get_by_test_id("stSidebar")).to_be_visible()
-        page.wait_for_url(lambda url: "present" not in url)
-    finally:
-        context.close()
-
-
-def room(lab: Locator, layer: int, token: int) -> tuple[float, float]:
-    """Where a cell lies in the window of a page that is enlarged."""
-    box, at = lab.locator(".grid").bounding_box(), json.loads(lab.locator(".grid").get_attribute("data-shape"))
-    zoom = box["width"] / at["width"]
-    x, y = at["left"] + (token + 0.5) * at["across"], at["top"] + (at["layers"] - layer - 0.5) * at["row"]
-    return box["x"] + zoom * x, box["y"] + zoom * y
+def test_before_a_room_the_lab_is_a_slide_which_escape_leaves(demo: str, window: Callable[..., Page]) -> None:
+    page = window(viewport={"width": 1920, "height": 1080})
+    page.goto(demo)
+    lab = page.locator(".lab")
+    rested(lab)
+    small = lab.locator(".says").evaluate(SIZE)
+    page.locator(".st-key-present label").click()
+    wait_for_query(page, present="True")
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+    assert lab.locator(".list li").last.evaluate(BOTTOM) <= 1080, "all of it is one slide"
+    assert lab.locator(".says").evaluate(SIZE) == 1.5 * small >= 24
+    page.mouse.click(*cell(lab, 9, 2))
+    expect(lab).to_have_attribute("data-layer", "9")
+    expect(lab).to_have_attribute("data-token", "2")
+    expect(lab.locator(".tip")).to_contain_text("after layer 9, “brown”")
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("stSidebar")).to_be_visible()
+    page.wait_for_url(lambda url: "present" not in url)
 
 
 def test_a_click_hurts_a_layer_and_the_wave_runs_up(demo: str, tab: Tab) -> None:
@@ -229,19 +215,15 @@ def test_a_click_hurts_a_layer_and_the_wave_runs_up(demo: str, tab: Tab) -> None
     expect(at).to_contain_text(f"layer {stands}")
 
 
-def test_who_wants_less_motion_sees_the_end_at_once(demo: str, chromium: Browser) -> None:
-    context = chromium.new_context(reduced_motion="reduce", viewport={"width": 1280, "height": 800})
-    try:
-        page = context.new_page()
-        page.goto(demo)
-        lab = page.locator(".lab")
-        rested(lab)
-        page.mouse.click(*cell(lab, 4, 2))
-        expect(lab).to_have_attribute("data-layer", "4")
-        assert lab.locator(".play").get_attribute("data-playing") == "false"
-        expect(lab.locator(".at")).to_contain_text("layer 29")
-    finally:
-        context.close()
+def test_who_wants_less_motion_sees_the_end_at_once(demo: str, window: Callable[..., Page]) -> None:
+    page = window(reduced_motion="reduce", viewport={"width": 1280, "height": 800})
+    page.goto(demo)
+    lab = page.locator(".lab")
+    rested(lab)
+    page.mouse.click(*cell(lab, 4, 2))
+    expect(lab).to_have_attribute("data-layer", "4")
+    assert lab.locator(".play").get_attribute("data-playing") == "false"
+    expect(lab.locator(".at")).to_contain_text("layer 29")
 
 
 def test_pointing_dragging_and_keys_move_the_layer(demo: str, tab: Tab) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from core.show.report.reports import html
 from core.store.cache import Store
@@ -27,17 +27,15 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(file: Path, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+def opened(file: Path, window: Callable[..., Page], request: pytest.FixtureRequest) -> Page:
     """The file in a browser without a network; remembers requests and complaints."""
-    context = chromium.new_context(offline=True, **getattr(request, "param", {}))
-    page = context.new_page()
+    page = window(offline=True, **getattr(request, "param", {}))
     page.asked, page.complaints = [], []
     page.on("request", lambda asked: page.asked.append(asked.url))
     page.on("console", lambda said: page.complaints.append(said.text))
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.goto(file.as_uri())
-    yield page
-    context.close()
+    return page
 
 
 def test_every_chart_is_drawn_and_nothing_is_asked_for(opened: Page, file: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from pages.ui.lab.talk import SHORT
 from tests.e2e.conftest import settle, wait_for_query
@@ -118,7 +118,7 @@ def test_a_paused_text_asks_for_nothing_and_goes_on_step_by_step(demo: str, tab:
 
 
 def test_a_text_is_written_anew_from_a_token_and_a_link_shows_it_to_somebody_else(
-    demo: str, tab: Tab, chromium: Browser
+    demo: str, tab: Tab, window: Callable[..., Page]
 ) -> None:
     page, talk = opened(tab, f"{demo}/lab?{SHORTER}")
     first = reached(talk, 12)
@@ -132,15 +132,11 @@ def test_a_text_is_written_anew_from_a_token_and_a_link_shows_it_to_somebody_els
     healed = reached(talk, 16)
     assert healed[0][:12] == first[0][:12] and healed[1][:3] == first[1][:3] and healed[1][:12] != first[1][:12]
     wait_for_query(page, turns="1~16~gaussian:1,3~0~")
-    context = chromium.new_context(viewport={"width": 1280, "height": 700})
-    try:
-        other = context.new_page()
-        other.goto(page.url)
-        again = other.locator(".talk")
-        assert reached(again, 16) == healed
-        expect(again.locator(".text").first).to_be_in_viewport()
-    finally:
-        context.close()
+    other = window(viewport={"width": 1280, "height": 700})
+    other.goto(page.url)
+    again = other.locator(".talk")
+    assert reached(again, 16) == healed
+    expect(again.locator(".text").first).to_be_in_viewport()
 
 
 def reached(talk: Locator, tokens: int) -> tuple[list[str], list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 
 import pytest
@@ -78,9 +77,3 @@ def test_what_the_browser_tells_is_kept_and_nonsense_is_not(monkeypatch: pytest.
         monkeypatch.setattr(live.st, "session_state", {"talk": type("Told", (), {"moved": moved})})
         events["on_moved_change"]()
     assert told == [{"turns": "3~4~skip"}, {"turns": ""}]
-
-
-def test_the_picture_has_every_word_that_it_writes_and_no_other() -> None:
-    written = b"".join(serving.MODULES[name] for name in ("talk.js", "talking.js")).decode()
-    found = set(re.findall(r"words\.(\w+)", written)) | {"dense", "hurt"}  # over the texts, by their side
-    assert found == set(talk.WORDS)

@@ -13,8 +13,8 @@ import { changed, difference, read, written } from "./turns.js"
 /** @typedef {{kind: number, size: number, part: number}} Damage as the controls hold it */
 /** @typedef {import("./runtime.js").Data & {address: string, prompt: string, seed: number | null, layers: number,
  *   damages: Record<string, Damage & {said: string, strength: number}>, parts: string[], most: number, short: number,
- *   kinds: any[], opening: string, linked: boolean, line: any}} Data `damages`: as they are written; `short`: tokens that
- *   are written unasked */
+ *   kinds: any[], opening: string, linked: boolean, line: any}} Data `damages`: as they are written; `short`: tokens
+ *   that are written unasked */
 
 const PACE = 100 // ms that a token stays the last one: a reader follows, and what is not shown yet can still be hurt
 const TAB = Math.random().toString(36).slice(2) // for which the server keeps what it has written
@@ -107,10 +107,8 @@ class Talk extends Picture {
 
   /** The damage in hand as it is written; empty where there is none such. */
   get word() {
-    const { data: { damages }, hand } = this
-    const same = (/** @type {Damage} */ { kind, size, part }) =>
-      kind === hand.kind && size === hand.size && part === hand.part
-    return Object.keys(damages).find((word) => same(damages[word])) ?? ""
+    const name = (/** @type {Damage} */ { kind, size, part }) => `${kind} ${size} ${part}`
+    return Object.entries(this.data.damages).find(([, held]) => name(held) === name(this.hand))?.[0] ?? ""
   }
 
   get question() {

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -310,20 +311,15 @@ def gone(pid: int) -> bool:
 
 def at_once(one: Warm, readers: int, tasks: Callable[[int], list[Task]]) -> dict[int, list]:
     """What so many readers are answered who all ask at the same moment."""
-    found: dict[int, list] = {}
     start = threading.Barrier(readers)
 
-    def read(reader: int) -> None:
+    def read(reader: int) -> list:
         start.wait()
         futures = [one.ask(task, str(reader)) for task in tasks(reader)]
-        found[reader] = [each.result(2 * SOON) for each in futures]
+        return [each.result(2 * SOON) for each in futures]
 
-    threads = [threading.Thread(target=read, args=(reader,)) for reader in range(readers)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    return found
+    with ThreadPoolExecutor(readers) as pool:
+        return dict(enumerate(pool.map(read, range(readers))))
 
 
 def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:

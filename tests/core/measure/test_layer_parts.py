@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
@@ -56,6 +56,28 @@ def model_of(family: str) -> tuple[PreTrainedModel, nn.ModuleList]:
     return model, decoder_layers(model)
 
 
+@contextmanager
+def plainly(family: str, layer: nn.Module, part: str, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """One plain hook changes what a part gives, (sequences, tokens, width); of head 1, what is projected."""
+    columns = slice(families.HEAD, 2 * families.HEAD) if "head" in part else slice(None)
+
+    def after(given: Tensor) -> Tensor:
+        rows = given.reshape(*IDS.shape, -1).clone()
+        rows[..., columns] = change(rows[..., columns])
+        return rows.reshape(given.shape)
+
+    def plain(_: object, args: tuple, output: Tensor | tuple) -> Tensor | tuple:
+        return after(output) if isinstance(output, Tensor) else (after(output[0]), *output[1:])
+
+    target = where(family, layer, part)
+    if "head" in part:
+        hook = target.register_forward_pre_hook(lambda _, args: (after(args[0]),))
+    else:
+        hook = target.register_forward_hook(plain)
+    yield
+    hook.remove()
+
+
 @pytest.mark.parametrize("family", WITH_PARTS)
 def test_what_the_parts_give_is_all_that_a_layer_adds_to_the_stream(family: str) -> None:
     if family in FACTOR:
@@ -73,26 +95,9 @@ def test_what_the_parts_give_is_all_that_a_layer_adds_to_the_stream(family: str)
 @pytest.mark.parametrize("family", WITH_PARTS)
 def test_an_edit_is_that_of_a_plain_hook_on_some_rows_only(family: str, part: str) -> None:
     model, layers = model_of(family)
-    columns = slice(families.HEAD, 2 * families.HEAD)
-
-    def plain(_: object, args: tuple, output: Tensor | tuple) -> Tensor | tuple:
-        first = output if isinstance(output, Tensor) else output[0]
-        rows = first.reshape(*IDS.shape, -1).clone()
-        rows[1] *= -2
-        rows = rows.reshape(first.shape)
-        return rows if isinstance(output, Tensor) else (rows, *output[1:])
-
-    def of_head(_: object, args: tuple) -> tuple[Tensor]:
-        rows = args[0].reshape(*IDS.shape, -1).clone()
-        rows[1, :, columns] *= -2
-        return (rows.reshape(args[0].shape),)
-
-    target = where(family, layers[1], part)
-    is_head = part.startswith("head")
-    hook = target.register_forward_pre_hook(of_head) if is_head else target.register_forward_hook(plain)
-    expected = model(IDS, use_cache=False).logits
-    hook.remove()
     scale = torch.tensor([1.0, -2, 1])[:, None, None]
+    with plainly(family, layers[1], part, lambda out: out * scale):
+        expected = model(IDS, use_cache=False).logits
     clean = model(IDS, use_cache=False).logits
     before = tiny.state(model)
     with edited(layers[1], part, lambda out: out * scale):
@@ -163,29 +168,13 @@ def hooked(family: str, name: str, layer: int) -> tuple[Tensor, Tensor]:
     """The stream after a layer and the logits of a plain forward under one plain hook."""
     model, layers = model_of(family)
     part, changed = wanted(family, name)
-    columns = slice(families.HEAD, 2 * families.HEAD) if "head" in part else slice(None)
     seen: list[Tensor] = []
-
-    def after(given: Tensor) -> Tensor:
-        rows = given.reshape(*IDS.shape, -1).clone()
-        rows[..., columns] = changed(rows[..., columns], layer)
-        return rows.reshape(given.shape)
-
-    def plain(_: object, args: tuple, output: Tensor | tuple) -> Tensor | tuple:
-        return after(output) if isinstance(output, Tensor) else (after(output[0]), *output[1:])
-
-    target = where(family, layers[layer], part)
-    with ExitStack() as stack:
-        if "head" in part:
-            hook = target.register_forward_pre_hook(lambda _, args: (after(args[0]),))
-        else:
-            hook = target.register_forward_hook(plain)
-        stack.callback(hook.remove)
+    with plainly(family, layers[layer], part, lambda out: changed(out, layer)):
         keep = layers[layer].register_forward_hook(
             lambda _, __, out: seen.append((out if isinstance(out, Tensor) else out[0]).clone())
         )
-        stack.callback(keep.remove)
         logits = model(IDS, use_cache=False).logits
+    keep.remove()
     return seen[0], logits
 
 
