@@ -4,8 +4,6 @@ A trial asserts that what came is right, or ends with the sentence that refuses:
 of families and capabilities is yes only where the trial of that cell passes.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass

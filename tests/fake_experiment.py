@@ -8,8 +8,6 @@
 Run as a script it is a worker process: `fake_experiment.py CACHE DEVICE IDLE_SECONDS`.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from dataclasses import replace

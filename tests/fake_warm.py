@@ -1,7 +1,5 @@
 """A warm model that answers when a test says so, with invented scenes."""
 
-from __future__ import annotations
-
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Configurations of every family that is tried, as small as is asked for."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import transformers

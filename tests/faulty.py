@@ -1,7 +1,5 @@
 """Faults that a compressed checkpoint may have in one tensor, and the error that all of them may share."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path

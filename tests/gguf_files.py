@@ -1,7 +1,5 @@
 """Small GGUF files of several architectures and quantisations, written from tiny models."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

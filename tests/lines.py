@@ -1,7 +1,5 @@
 """Command lines read back as what they ask, without running them."""
 
-from __future__ import annotations
-
 import importlib
 import shlex
 from types import SimpleNamespace

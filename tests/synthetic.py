@@ -1,7 +1,5 @@
 """Invented profiles that look like measured ones: for tests of pages and charts, which need no model."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace

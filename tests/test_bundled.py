@@ -1,7 +1,5 @@
 """One journey on the bundled model: measure on the command line, and find it again."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Every cell of the Evidence page's matrix of families and capabilities, tried."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.bench.capabilities import told

@@ -1,7 +1,5 @@
 """Arrows point down: pages draw, core computes, and opening a page never loads a tensor library."""
 
-from __future__ import annotations
-
 import ast
 import importlib.util
 import os

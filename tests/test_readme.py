@@ -1,7 +1,5 @@
 """What the README says is so: its table, its lines, its Python, its tree."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """What is said of several machines works: a loop stands in for Slurm, a cache for a workstation."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """Tiny models of a few families, made from configurations with seeded weights; each is built once per session."""
 
-from __future__ import annotations
-
 import gc
 import tempfile
 from dataclasses import fields

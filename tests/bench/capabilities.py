@@ -1,7 +1,5 @@
 """The Evidence page's matrix of families and capabilities, every cell tried: `python -m tests.bench.capabilities`."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from core.show.report.benches import bench_file

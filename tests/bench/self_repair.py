@@ -10,8 +10,6 @@ the tokens with the largest direct effect on the logit of the right next token, 
 Heads of the second half of the layers: earlier ones write hardly anything that is read off directly.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The README's table of results, from the committed studies: `python -m tests.bench.tables` writes it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ Each listens to a text of their own, and changes the damage again and again wher
 machine are told apart by a cookie, as browsers on it are.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

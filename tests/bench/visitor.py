@@ -1,7 +1,5 @@
 """A visitor of the dashboard without a browser: what one sends, and what it is sent, over the same socket."""
 
-from __future__ import annotations
-
 import json
 import time
 from dataclasses import dataclass, field

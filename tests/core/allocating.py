@@ -1,7 +1,5 @@
 """What the tests of allocation share: profiles of random numbers, and their layers in another order."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from types import SimpleNamespace
 

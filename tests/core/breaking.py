@@ -1,7 +1,5 @@
 """Walks that break the model on purpose."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

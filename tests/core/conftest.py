@@ -1,7 +1,5 @@
 """What the tests of core share."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

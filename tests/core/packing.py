@@ -1,7 +1,5 @@
 """What the tests of packs share: entries to pack, a pack taken apart and put together."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

@@ -1,7 +1,5 @@
 """A fresh server on its own port and a real browser. Without Chromium these tests skip; with CI set they fail."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket

@@ -1,7 +1,5 @@
 """In a real browser: the strength is dragged without a call to the server, and Python has it on release."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

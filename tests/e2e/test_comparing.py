@@ -1,7 +1,5 @@
 """In a real browser: another checkpoint is named on the page, compared by the worker, and its fault read there."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """In a real browser, with the committed results: what Absorption and Allocate show first, and that it can be read."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import combinations
 

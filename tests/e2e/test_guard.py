@@ -1,7 +1,5 @@
 """A page of another address gets nothing out of the dashboard: no frame, no channel, no call to the outside."""
 
-from __future__ import annotations
-
 import base64
 import http.client
 from collections.abc import Iterator

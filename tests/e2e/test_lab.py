@@ -1,7 +1,5 @@
 """The lab in a real browser: the wave, the finger, the keys, one's own sentence, and a link for somebody else."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """In a real browser: the tour's figures follow mouse and keyboard without a call to the server."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

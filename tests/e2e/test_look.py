@@ -3,8 +3,6 @@
 Screenshots go to test-artefacts/, which is not part of the repository.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlparse

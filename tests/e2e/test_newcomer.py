@@ -1,7 +1,5 @@
 """The newcomer's way through the product, in a real browser, with a real worker and a real, tiny model."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """In a real browser: clicks, the view in the URL, and a server that was started anew."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path

@@ -1,7 +1,5 @@
 """In a real browser: a study is run and watched from two tabs, one reloaded; its verdict read; links, phones."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A report opened from disk, without a network: charts are drawn, nothing is asked for, nothing foreign runs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The server ends in the middle of a run and starts again: the run goes on, and the page follows it again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A server that others use: a class that may only look, and a group that a proxy lets in."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

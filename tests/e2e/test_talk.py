@@ -1,7 +1,5 @@
 """Break it while it talks, in a real browser with the real model: writing, hurting, going back, pausing, a link."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 python -m tests.extending.probe
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

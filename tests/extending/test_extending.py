@@ -1,7 +1,5 @@
 """Adding a kind is one new file and one row: both are written into a copy of the program, and then looked for."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """No code asks whether a pruner is this one or that one: its row says what follows."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

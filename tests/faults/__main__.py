@@ -1,7 +1,5 @@
 """`python -m tests.faults [COMMAND ...] [--every N]`: kill commands before every file-system step; what was lost."""
 
-from __future__ import annotations
-
 import argparse
 import errno
 import os

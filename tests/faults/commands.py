@@ -1,7 +1,5 @@
 """The commands that are killed, each on a tiny model, with what has to be there before it."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable

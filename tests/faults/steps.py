@@ -5,8 +5,6 @@ made or removed. Python announces each before it happens. An opened file counts 
 is there but empty.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

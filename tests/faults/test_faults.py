@@ -1,7 +1,5 @@
 """A few of the faults that `make faults` tries all of, in a process of their own: it forks."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Kill a command at a step, run it again, and see whether anything was lost. A fork a run: torch is loaded once."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import importlib

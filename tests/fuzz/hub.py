@@ -1,7 +1,5 @@
 """A Hub on this machine that holds one model and one dataset, and answers as it is told to."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,7 +1,5 @@
 """What every fuzz test asks: a result or one clear sentence, soon, and in little memory."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Iterator

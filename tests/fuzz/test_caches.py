@@ -1,7 +1,5 @@
 """Cache folders of a stranger: each file of every kind is a special one, or says something odd."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

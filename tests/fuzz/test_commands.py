@@ -1,7 +1,5 @@
 """Command lines: any command with any options and odd values; none that is sound enough runs anything."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import io

@@ -1,7 +1,5 @@
 """GGUF files: a sound one with other bytes in it, or cut, or a header alone."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

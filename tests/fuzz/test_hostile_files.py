@@ -1,7 +1,5 @@
 """Files that are none, that never end, that grow, or that say what cannot be: one sentence each, soon."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """A Hub that fails: a login page in its place, a dropped line, answers and files that are cut or malformed."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Model folders: a sound one whose settings or weights are changed in any way, or any file of it is another kind."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Packs: sound ones with anything changed in them, imported and then looked at as pages and reports do."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

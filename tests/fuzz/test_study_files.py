@@ -1,7 +1,5 @@
 """Study files: a sound one with odd values, and text that is no TOML."""
 
-from __future__ import annotations
-
 import contextlib
 
 import pytest

@@ -1,7 +1,5 @@
 """Task folders: keys of other types, nested or repeated without end, special files, and data of every kind."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Texts: files of every known ending with anything in them, links in a circle, and tables larger than they look."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

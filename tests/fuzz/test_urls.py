@@ -1,7 +1,5 @@
 """Addresses: any page with any choices in its URL, sound, odd or of another page, is drawn."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

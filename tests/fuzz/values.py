@@ -1,7 +1,5 @@
 """Odd values, JSON with one of them in it, and files that are odd as a whole."""
 
-from __future__ import annotations
-
 import copy
 import os
 from collections.abc import Callable

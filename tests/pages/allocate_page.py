@@ -1,7 +1,5 @@
 """What the tests of the allocate page share: the page opened, and what its charts hold."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Opening the tour, and reading what a chapter says."""
 
-from __future__ import annotations
-
 from streamlit.testing.v1 import AppTest
 
 from core.show.lessons import shared

@@ -1,7 +1,5 @@
 """Pages opened by tests, and what stands on them."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Iterable

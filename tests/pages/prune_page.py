@@ -1,7 +1,5 @@
 """What the tests of the prune page share: a profile that can be pruned, its studies, and the page opened."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

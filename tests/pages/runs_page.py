@@ -1,7 +1,5 @@
 """What the tests of the runs page share: the page opened, and studies of one model."""
 
-from __future__ import annotations
-
 from streamlit.testing.v1 import AppTest
 
 from core.ask.allocations import AllocationRequest

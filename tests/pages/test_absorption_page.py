@@ -1,7 +1,5 @@
 """The absorption page: what the choices do, and that the URL holds the view."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Allocations with layers set by hand, and with a budget of each linear."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

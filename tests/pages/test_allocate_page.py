@@ -1,7 +1,5 @@
 """The allocate page: its parts, its live chart, and its settings in the URL and in the command that repeats it."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

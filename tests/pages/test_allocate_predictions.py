@@ -1,7 +1,5 @@
 """What an allocation costs: what is predicted of it, every method beside it, and what was measured of them."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The best known setting: one button brings it into view on Allocate, Prune and Runs, and its profile follows."""
 
-from __future__ import annotations
-
 import pytest
 
 from core.ask import grammar

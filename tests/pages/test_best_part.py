@@ -1,7 +1,5 @@
 """The best-setting part of the prune page: exactly the request chosen, the answer from its data, links that hold."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """A button that is refused what it is pressed for."""
 
-from __future__ import annotations
-
 from core.jobs import processes, queue
 from core.jobs.records import Status
 from core.store.cache import Store

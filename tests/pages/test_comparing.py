@@ -1,7 +1,5 @@
 """The part that compares checkpoints: what it draws, the run that it offers, and its URL."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

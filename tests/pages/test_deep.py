@@ -1,7 +1,5 @@
 """Pages of a model of 80 layers: they stand, and the numbers of layers leave one another room."""
 
-from __future__ import annotations
-
 import pytest
 
 from core.store.cache import Store

@@ -1,7 +1,5 @@
 """Evidence: every question has a chart, a table that the README shows too, and the line that measures it again."""
 
-from __future__ import annotations
-
 import csv
 import io
 from pathlib import Path

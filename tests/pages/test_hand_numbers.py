@@ -1,7 +1,5 @@
 """What the browser computes of layers set by hand is what Python does: its numbers, kept for the tests under Node."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Help: every line that is shown can be pasted."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from pathlib import Path

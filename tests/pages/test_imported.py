@@ -1,7 +1,5 @@
 """Numbers that came in a pack are called imported on every page that shows them; one's own are nowhere."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

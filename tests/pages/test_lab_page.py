@@ -1,7 +1,5 @@
 """Lab: stored answers at once, one's own sentence as it is answered, and a link that carries all of it."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Learn: every chapter opens, predictions come before what was measured, links carry the view."""
 
-from __future__ import annotations
-
 import math
 import re
 from pathlib import Path

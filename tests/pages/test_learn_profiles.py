@@ -1,7 +1,5 @@
 """Learn: the profiles that a chapter draws, and the stops of its sliders."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Axes of pictures that are drawn in the browser."""
 
-from __future__ import annotations
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st

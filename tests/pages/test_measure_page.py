@@ -1,7 +1,5 @@
 """Measure: what is typed becomes a request, its cost and its command; a run is watched until it ends."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The profile and the method that pages open with where the address says nothing, and what was picked stays picked."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

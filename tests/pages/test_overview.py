@@ -1,7 +1,5 @@
 """The live pictures above the charts: what they are given is what was measured."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Asking on the prune page: exactly the request described, its cost before it runs, and the view in the URL."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

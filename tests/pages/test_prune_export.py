@@ -1,7 +1,5 @@
 """What leaves the prune page: the command, the study file, the exported model, and what both models wrote."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The prune page itself: it opens without a model or a heavy library, and a study is watched until it ends."""
 
-from __future__ import annotations
-
 from core.ask.studies import StudyRequest
 from core.jobs import processes, queue
 from core.store.cache import Store

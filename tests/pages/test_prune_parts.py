@@ -1,7 +1,5 @@
 """From one part of the prune page to another: a browser shows, and then answers, what was chosen before."""
 
-from __future__ import annotations
-
 import pytest
 from streamlit.testing.v1 import AppTest
 

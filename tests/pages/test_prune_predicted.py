@@ -1,7 +1,5 @@
 """What a setting will cost is said before it runs, by others alone; then what it was measured to cost."""
 
-from __future__ import annotations
-
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Caption
 

@@ -1,7 +1,5 @@
 """The prune page's results: every number under its protocol, unlike protocols and samples apart, gaps said."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """The prune page's verdicts over studies in memory: what windows, calibration seeds and shuffles allow to say."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

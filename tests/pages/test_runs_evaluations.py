@@ -1,7 +1,5 @@
 """Evaluations on the runs page: every setting a row, found by words, compared by a link, said under its protocol."""
 
-from __future__ import annotations
-
 import pytest
 
 from core.store.cache import Store

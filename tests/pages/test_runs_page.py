@@ -1,7 +1,5 @@
 """Runs: what is in the cache, what can be done with it, packs and exports."""
 
-from __future__ import annotations
-
 import shutil
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """Streamlit's own files come straight from disk, and nothing else does."""
 
-from __future__ import annotations
-
 import asyncio
 import importlib.util
 import re

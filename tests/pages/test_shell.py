@@ -1,7 +1,5 @@
 """The frame: every page opens with an empty and with a filled cache, and without the machine-learning libraries."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

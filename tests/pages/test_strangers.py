@@ -1,7 +1,5 @@
 """What a stranger may have written, in a link, a pack or the name of a folder, is shown as the text it is."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

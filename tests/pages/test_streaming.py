@@ -1,7 +1,5 @@
 """A talk reaches the page token by token, and nothing is asked once nobody listens."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable

@@ -1,7 +1,5 @@
 """Lab, break it while it talks: what the picture is given, a link to it, and what the browser may tell."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 

@@ -3,8 +3,6 @@
 Exit 0: all are equal. 1: some differ, and are printed. 2: there is nothing to compare with, or a side failed.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Two sets of figures -> what differs between them. Knows nothing of the product that they are of."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping

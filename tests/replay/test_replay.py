@@ -1,7 +1,5 @@
 """The comparison notices every way in which two figures can differ, and what is asked for holds every method."""
 
-from __future__ import annotations
-
 import math
 from typing import get_args
 

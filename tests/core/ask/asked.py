@@ -1,7 +1,5 @@
 """Everything that an allocation and a setting may be."""
 
-from __future__ import annotations
-
 from typing import get_args
 
 from hypothesis import strategies as st

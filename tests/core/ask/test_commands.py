@@ -1,7 +1,5 @@
 """One command writer: every line reads back as what it asks, and what no line can say is refused."""
 
-from __future__ import annotations
-
 import shlex
 import subprocess
 from pathlib import Path

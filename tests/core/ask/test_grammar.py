@@ -1,7 +1,5 @@
 """The one grammar: what is written reads back."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -1,7 +1,5 @@
 """What the lab may be asked, and what it refuses before any model is looked at."""
 
-from __future__ import annotations
-
 import pytest
 
 from core.ask import lab

@@ -1,7 +1,5 @@
 """Perturbations are listed by kind and size, whatever order they were measured in."""
 
-from __future__ import annotations
-
 from core.ask.perturbations import in_order, perturbation
 
 

@@ -1,7 +1,5 @@
 """What can be asked: names, keys, refusals."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st

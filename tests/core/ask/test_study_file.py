@@ -1,7 +1,5 @@
 """Study files: read with one sentence on what is wrong, and written so that they read back as the same request."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

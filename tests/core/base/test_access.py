@@ -1,7 +1,5 @@
 """What a server that others use permits: the doors, one after the other."""
 
-from __future__ import annotations
-
 import os
 import re
 import socket

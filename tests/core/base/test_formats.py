@@ -1,7 +1,5 @@
 """How what an error says becomes a sentence that a page shows."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

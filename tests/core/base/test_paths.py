@@ -1,7 +1,5 @@
 """Paths as people type them: what `~` stands for, and what no path can be."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Text that a stranger may have written: what a reader of Markdown makes of it is that text again."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

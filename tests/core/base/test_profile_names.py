@@ -1,7 +1,5 @@
 """How profiles are called in lists."""
 
-from __future__ import annotations
-
 import pytest
 
 from core.base import profile_names

@@ -1,7 +1,5 @@
 """What the machine lacks, in a sentence."""
 
-from __future__ import annotations
-
 import errno
 import os
 import tempfile

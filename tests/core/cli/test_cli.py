@@ -1,7 +1,5 @@
 """The command line: one JSON object on stdout, one line on stderr, three exit codes."""
 
-from __future__ import annotations
-
 import errno
 import re
 from collections.abc import Callable

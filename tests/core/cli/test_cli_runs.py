@@ -1,7 +1,5 @@
 """`python -m core runs`: list, export, import, delete."""
 
-from __future__ import annotations
-
 import zipfile
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`prune`, `evaluate` and `study` on the command line: JSON out, tables for people, one sentence for a bad request."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Callable

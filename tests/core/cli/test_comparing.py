@@ -1,7 +1,5 @@
 """`compare` on tiny folders: a planted fault is named first, and what cannot be compared is refused in a sentence."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """What is asked where nothing is said: every entry reads no more of the demo text than there is of it."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

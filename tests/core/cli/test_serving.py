@@ -1,7 +1,5 @@
 """`python -m core serve` as it runs: what it refuses, and that nothing of it outlives its process."""
 
-from __future__ import annotations
-
 import socket
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What leaves this machine tells no folder and no user of it, and what came in makes it call nobody."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from pathlib import Path

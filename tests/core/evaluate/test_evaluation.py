@@ -1,7 +1,5 @@
 """What a pruned model loses: every number against a plain reimplementation, on every family."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Studies: settings evaluated point by point, found again, stopped anywhere, always beside dense and uniform."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

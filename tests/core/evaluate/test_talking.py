@@ -1,7 +1,5 @@
 """What both models write side by side is a plain hooked forward of the whole text, however it is asked for."""
 
-from __future__ import annotations
-
 import copy
 import random
 from collections.abc import Callable, Iterator

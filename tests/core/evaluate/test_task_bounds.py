@@ -1,7 +1,5 @@
 """Task folders that would hang, break the harness or fill the memory: one sentence each, which names the task file."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from collections.abc import Callable

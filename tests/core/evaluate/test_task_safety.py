@@ -1,7 +1,5 @@
 """A folder of task files is a stranger's: nothing in it runs code, and what tries to is refused in one sentence."""
 
-from __future__ import annotations
-
 import datetime
 from pathlib import Path
 

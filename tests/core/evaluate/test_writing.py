@@ -1,7 +1,5 @@
 """What is written while somebody waits: the dense model's text, and that of the model pruned by kept masks."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

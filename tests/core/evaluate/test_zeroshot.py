@@ -1,7 +1,5 @@
 """Zero-shot scores through lm-eval: what is asked, of which rows, and that the answers are the model's own."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import json

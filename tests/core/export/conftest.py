@@ -1,7 +1,5 @@
 """What the tests of the export share."""
 
-from __future__ import annotations
-
 import pytest
 
 from core.export.card import Exported

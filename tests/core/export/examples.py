@@ -1,7 +1,5 @@
 """A small pruned model, the card that goes with it, and an export of it."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

@@ -1,7 +1,5 @@
 """The card of an export: what it says of what was done, what tools read of it, and whose licence it is."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

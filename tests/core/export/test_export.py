@@ -1,7 +1,5 @@
 """Export: what is written loads back as what was pruned, and nothing is written that should not be."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """What a killed export left: a folder that stands is recorded, a copy of a model beside it is deleted."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

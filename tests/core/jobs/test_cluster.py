@@ -1,7 +1,5 @@
 """A run that is spread over processes: the same bits, watched as one job, and nothing lost but what a process held."""
 
-from __future__ import annotations
-
 import ast
 import os
 import subprocess

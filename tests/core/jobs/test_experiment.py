@@ -1,7 +1,5 @@
 """The documented entry: found, or measured and saved; stopped anywhere, it goes on from there."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

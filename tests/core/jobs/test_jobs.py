@@ -1,7 +1,5 @@
 """The queue as files: nothing is executed here."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Sockets and priority of a process; locks and ends of processes are tested with the jobs that they are for."""
 
-from __future__ import annotations
-
 import logging
 import socket
 import subprocess

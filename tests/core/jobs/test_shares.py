@@ -1,7 +1,5 @@
 """Shares: each piece falls to one of them, and together, in whatever order, they make the bits of an undivided run."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Callable

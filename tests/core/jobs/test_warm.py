@@ -1,7 +1,5 @@
 """The warm model: who is answered when, by one process, whatever befalls it."""
 
-from __future__ import annotations
-
 import itertools
 import subprocess
 import sys

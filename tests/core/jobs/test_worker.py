@@ -1,7 +1,5 @@
 """Jobs executed by real processes with an invented experiment. No test looks at a clock."""
 
-from __future__ import annotations
-
 import errno
 import subprocess
 import sys

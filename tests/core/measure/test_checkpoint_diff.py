@@ -1,7 +1,5 @@
 """Two checkpoints: layers taken from the other one by one, the whole of it, and its weights."""
 
-from __future__ import annotations
-
 import copy
 import json
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Wavefront, hooks and an independent reference: three ways to the same numbers."""
 
-from __future__ import annotations
-
 import copy
 import hashlib
 from functools import cache

@@ -1,7 +1,5 @@
 """Parts of layers: found in every family, and edited as plain hooks written for each would."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager

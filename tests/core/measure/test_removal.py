@@ -1,7 +1,5 @@
 """What greedy removal does to a linear's outputs: by hand, and against a plain loop."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import Tensor

@@ -1,7 +1,5 @@
 """The lab against a measurement of the same tokens, and what only the lab can be asked."""
 
-from __future__ import annotations
-
 import math
 import re
 from pathlib import Path

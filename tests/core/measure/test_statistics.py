@@ -1,7 +1,5 @@
 """Pass 1 against the straightforward computation."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

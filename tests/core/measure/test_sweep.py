@@ -1,7 +1,5 @@
 """The sweep: parts, resume, fallback, and a model that is left as it was found."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise

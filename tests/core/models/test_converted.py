@@ -1,7 +1,5 @@
 """A converted copy of a GGUF is what the GGUF itself gives, bit by bit; whatever befalls it, the GGUF is read again."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What is remembered of a file holds as long as the file stays as it was, and what is remembered too."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Errors of libraries become sentences, ours do not; a tokenizer is tried before it is read."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

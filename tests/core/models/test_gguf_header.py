@@ -1,7 +1,5 @@
 """What a GGUF header announces: as the gguf package reads it, and no count leads past the end of the file."""
 
-from __future__ import annotations
-
 import struct
 from pathlib import Path
 

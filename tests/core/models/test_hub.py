@@ -1,7 +1,5 @@
 """A Hub on this machine: what it gives is used, what it refuses is said in one sentence, and its silence ends."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Callable, Iterator

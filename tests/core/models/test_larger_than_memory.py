@@ -1,7 +1,5 @@
 """A checkpoint that memory does not hold is measured, pruned, repaired and exported all the same."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """A few tokens at a time: the same numbers as all at once, whatever the shape."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import Tensor

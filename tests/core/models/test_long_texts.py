@@ -1,7 +1,5 @@
 """Long texts: their pieces have the whole's tokens, in memory that is told."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from functools import cache

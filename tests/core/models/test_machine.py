@@ -1,7 +1,5 @@
 """Memory that the limits of a container leave, read from the files of its control groups."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

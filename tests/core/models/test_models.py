@@ -1,7 +1,5 @@
 """Loading and anatomy: found by structure on every family; what cannot be measured is refused in one sentence."""
 
-from __future__ import annotations
-
 import copy as copying
 import json
 import math

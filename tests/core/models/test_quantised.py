@@ -1,7 +1,5 @@
 """Quantised checkpoints are read as the dense weights they stand for, or refused in one sentence."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Recorded layer calls, replayed: the same numbers as the model's own forward, and no trace left."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest

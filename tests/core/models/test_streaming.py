@@ -1,7 +1,5 @@
 """Layers that lie elsewhere than they run give the numbers of those that do not."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from dataclasses import replace

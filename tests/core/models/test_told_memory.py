@@ -1,7 +1,5 @@
 """What is told of a run's memory before it is what its process then holds, within a factor of two."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Texts: windows that anybody with the same text gets again, and errors that say how much there is."""
 
-from __future__ import annotations
-
 import copy
 import json
 from dataclasses import replace

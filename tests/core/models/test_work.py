@@ -1,7 +1,5 @@
 """The cost of a request, counted before it runs and without torch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

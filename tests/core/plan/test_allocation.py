@@ -1,7 +1,5 @@
 """Allocators, correction and budget: properties over random profiles, golden values, and what cannot be."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """A budget per linear: the properties of one per layer hold, and what it cannot be spread over is refused."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

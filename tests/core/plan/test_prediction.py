@@ -1,7 +1,5 @@
 """Predictions: intervals that cover what they were not shown, curves that only rise, few anchors that never bend."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

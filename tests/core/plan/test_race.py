@@ -1,7 +1,5 @@
 """The race of the methods: who runs, with which numbers, and what is said of the winner."""
 
-from __future__ import annotations
-
 import math
 from itertools import combinations
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The response allocation and its estimates: never worse than uniform, and against a fine grid."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import product
 from unittest.mock import patch

@@ -1,7 +1,5 @@
 """Gains, verdicts and their reasons on synthetic data with known answers."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Anchors: which evaluated settings predict, what is refused in a sentence, how wrong they are on committed results."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Which layer and which tensor went wrong: what stands out of errors that all layers share, and what costs most."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Claims of the literature: profiles whose answer is known hold, contradict or leave open what is said."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from types import SimpleNamespace
 

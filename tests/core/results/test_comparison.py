@@ -1,7 +1,5 @@
 """Intervals: paired by window, spread over seeds; rank correlations."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """One evaluated setting over its seeds: what is pooled, and its change against another."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """What drowns in rounding is said to."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which stored numbers may stand beside each other."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from pathlib import Path
 

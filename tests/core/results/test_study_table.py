@@ -1,7 +1,5 @@
 """One table of a study: its numbers are the measured ones, whichever way it is written."""
 
-from __future__ import annotations
-
 import csv
 import io
 

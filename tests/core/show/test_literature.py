@@ -1,7 +1,5 @@
 """Claims in words: the verdict first, then each number with its interval."""
 
-from __future__ import annotations
-
 import pytest
 
 from core.results.claims import FAILS, Outcome

@@ -1,7 +1,5 @@
 """What numbers may be said to say: one change, and many."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """How values, names and axes are written."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """What is deleted, and what a killed process left in a cache."""
 
-from __future__ import annotations
-
 import errno
 import os
 from pathlib import Path

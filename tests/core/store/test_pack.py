@@ -1,7 +1,5 @@
 """Packs: what goes out comes back the same, with all that an entry needs and nothing more."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

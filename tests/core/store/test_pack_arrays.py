@@ -1,7 +1,5 @@
 """Arrays in a pack: what is not exactly what it claims is refused."""
 
-from __future__ import annotations
-
 import io
 import pickle
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Folders in a pack that are not what they claim: wrong hashes, keys, files and JSON are refused in one sentence."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """What came in a pack is marked, answers only where that is accepted, and lies of a pack are refused."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Callable

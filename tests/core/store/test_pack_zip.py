@@ -1,7 +1,5 @@
 """A pack as a zip: no member leaves its place, no size passes the limits, and damage is refused in one sentence."""
 
-from __future__ import annotations
-
 import pickle
 import stat
 import zipfile

@@ -1,7 +1,5 @@
 """What leaves this machine names files and says no folder."""
 
-from __future__ import annotations
-
 import pytest
 
 from core.show.report import reports

@@ -1,7 +1,5 @@
 """The committed answers of the lab."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What ships with the project: keys outlive class names, the largest text is the demo, and no path is named."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The cache: found whole or not at all, and never data that is not what it says."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import io

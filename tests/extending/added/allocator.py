@@ -1,7 +1,5 @@
 """Every second layer keeps more."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 import numpy as np

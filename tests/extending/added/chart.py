@@ -1,7 +1,5 @@
 """The share of the stream that each layer changes."""
 
-from __future__ import annotations
-
 import pandas as pd
 import plotly.graph_objects as go
 

@@ -1,7 +1,5 @@
 """Count the weights of a model's linears."""
 
-from __future__ import annotations
-
 from core.ask.count import CountRequest, CountSpec
 
 from core.jobs.bench import Bench

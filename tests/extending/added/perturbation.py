@@ -1,7 +1,5 @@
 """The stream made shorter."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """How many weights a model's linears have."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

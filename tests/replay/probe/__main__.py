@@ -3,8 +3,6 @@
 A figure is called `kind/...`, never by a module. Adding a kind is one function and one row of the table.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

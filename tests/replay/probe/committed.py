@@ -1,7 +1,5 @@
 """Figures of all that is committed: what is stored, what commands tell of it, and what the tour computes from it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import fields

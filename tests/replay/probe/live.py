@@ -1,7 +1,5 @@
 """Figures of a tiny model of a fixed seed that is measured, pruned, searched and exported here and now."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """What is asked for, commands, and their answers as JSON holds them: all digits, and fingerprints of long arrays."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

@@ -1,7 +1,5 @@
 """ALPS against a straightforward implementation in numpy, written from the paper's algorithm."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

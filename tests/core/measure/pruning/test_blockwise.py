@@ -1,7 +1,5 @@
 """Windows of a layer trained in the walk: masks stay, and what is held back is never worse for it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import replace

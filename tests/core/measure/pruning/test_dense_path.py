@@ -1,7 +1,5 @@
 """The dense path beside the pruned one: what layers add to their stream, and what outputs lack."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

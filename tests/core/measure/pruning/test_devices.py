@@ -4,8 +4,6 @@ Torch refuses an operation that would mix devices here as it would there; what a
 SparseGPT's is not among them: a torch without CUDA cannot index a fake tensor of a CUDA device.
 """
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode

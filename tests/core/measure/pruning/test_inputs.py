@@ -1,7 +1,5 @@
 """Which linears read the same input is seen from tensors; sums are over all tokens; residuals are pruned by them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

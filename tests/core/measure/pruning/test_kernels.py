@@ -1,7 +1,5 @@
 """Magnitude, Wanda and patterns: exact counts, and what goes against naive loops."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from hypothesis import given, settings

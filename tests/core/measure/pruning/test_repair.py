@@ -1,7 +1,5 @@
 """The repair: against a direct solve, on any mask, and what it may never do."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from hypothesis import given, settings

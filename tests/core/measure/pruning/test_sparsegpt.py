@@ -1,7 +1,5 @@
 """SparseGPT against a plain implementation that knows no Cholesky factor."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

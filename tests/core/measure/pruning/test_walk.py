@@ -1,7 +1,5 @@
 """The walk over tiny models of every family, against plain forwards of the whole model."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 

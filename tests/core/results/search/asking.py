@@ -1,7 +1,5 @@
 """A small search for the best setting, asked from Python and from the command line."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 from core.ask.inputs import WindowRequest

@@ -1,7 +1,5 @@
 """The best setting: chosen on one text, judged on another, found again, and "uniform" when nothing is better."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The best setting from the command line: the answer, its lines, and what is refused."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What is answered, from losses that are invented: who won, whether that holds, and what is said of it."""
 
-from __future__ import annotations
-
 import re
 from types import SimpleNamespace
 

@@ -1,7 +1,5 @@
 """Which candidates a search predicts, and which of them it evaluates next."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which documents of a text calibrate, select and judge: no document has two roles."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Charts: what is in the figures, whatever the profile."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Callable

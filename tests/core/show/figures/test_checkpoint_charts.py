@@ -1,7 +1,5 @@
 """Charts of another checkpoint: what is in the figures, and the numbers beside them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Charts of what pruning was measured to cost: whole, labelled, and their findings computed from the data."""
 
-from __future__ import annotations
-
 import re
 from types import SimpleNamespace
 

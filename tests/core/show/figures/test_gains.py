@@ -1,7 +1,5 @@
 """Gains of two models over each other."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

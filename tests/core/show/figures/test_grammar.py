@@ -1,7 +1,5 @@
 """One grammar for charts and live pictures: words that can be read, and the same room around plots."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """An empty cache, and an invented profile of a small model."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

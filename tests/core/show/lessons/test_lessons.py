@@ -1,7 +1,5 @@
 """The tour's sentences follow from the profile: change the data and they say something else."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """What the lab says and shows of one sentence, on invented answers."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

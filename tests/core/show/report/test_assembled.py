@@ -1,7 +1,5 @@
 """Reports of stored results: what is in them, and that their commands make the same again."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """A report's page: what is in it is text, whatever was written there, and nothing but its own scripts may run."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json
