@@ -240,15 +240,14 @@ class _Injection:
 
         with ExitStack() as hooks:
             for module in weights:
-                hooks.callback(module.register_forward_hook(changed).remove)
+                hooks.enter_context(module.register_forward_hook(changed))
             yield
 
     def edited(self, part: str, edit: Edit) -> AbstractContextManager:
         """What a part gives, changed for the damaged row."""
         return edited(self.talker.loaded.layers[self.layer], part, lambda given: _row(given, edit))
 
-    @contextmanager
-    def _replaced(self, change: Callable[[Tensor, Tensor], Tensor]) -> Iterator[None]:
+    def _replaced(self, change: Callable[[Tensor, Tensor], Tensor]) -> AbstractContextManager:
         """The layer's output replaced by what is made of its input and its output."""
 
         def replaced(layer: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> Tensor | tuple:
@@ -256,11 +255,7 @@ class _Injection:
             entry = call.entry[HURT : HURT + 1]
             return call.output(_row(call.exit, lambda stream: change(entry, stream)))
 
-        hook = self.talker.loaded.layers[self.layer].register_forward_hook(replaced, with_kwargs=True)
-        try:
-            yield
-        finally:
-            hook.remove()
+        return self.talker.loaded.layers[self.layer].register_forward_hook(replaced, with_kwargs=True)
 
 
 def _row(rows: Tensor, change: Edit) -> Tensor:

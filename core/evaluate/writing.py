@@ -5,23 +5,20 @@ whatever was pruned before a layer. That takes seconds where the walk of `core.m
 evaluated and exported, takes a minute.
 """
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
 from itertools import takewhile
 
-import numpy as np
 import torch
-from torch import Tensor
 from transformers import GenerationConfig
 
 from core.ask.lab import Prompt
 from core.base.errors import UserError
-from core.base.spec import Array
 from core.evaluate.resolving import profile_of, sparsities
 from core.measure.linears import Masks
-from core.models.anatomy import Linear, prunable
+from core.measure.pruning import Plan, check
+from core.models.anatomy import prunable
 from core.models.loading import Loaded
 from core.store.cache import Store
 from core.store.scenes import Generated
@@ -43,40 +40,31 @@ class Writer:
         Raises:
             UserError: a prompt without room to continue, or a setting that cannot be.
         """
-        began = time.perf_counter()
         how = asked.setting
         base = how.allocation.base
         needed = base.profiled or how.allocation.correction.strength
         profile = profile_of(asked.profile, self.loaded.source, self.store) if needed else None
-        share = np.array(sparsities(how, self.loaded, profile))
+        share = sparsities(how, self.loaded, profile)
         dense = self.dense(asked.prompt, asked.tokens)
-        with masked(self.loaded, how.pruner, share, self.masks) as zeros:
-            pruned = continuation(self.loaded, asked.prompt, asked.tokens)
-        seconds = round(time.perf_counter() - began, 2)
-        return Generated(asked=asked, dense=dense, pruned=pruned, sparsity=round(zeros, 4), seconds=seconds)
+        with masked(self.loaded, how.pruner, share, self.masks):
+            return Generated(dense=dense, pruned=continuation(self.loaded, asked.prompt, asked.tokens))
 
 
 @contextmanager
-def masked(loaded: Loaded, pruner: str, sparsity: Array, masks: Masks) -> Iterator[float]:
-    """While inside, the model has its pruned weights; afterwards the very tensors it had. Gives the share of zeros.
+def masked(loaded: Loaded, pruner: str, sparsity: Sequence, masks: Masks) -> Iterator[None]:
+    """While inside, the model has its pruned weights; afterwards the very tensors it had.
 
     Args:
         sparsity: (layers,) or (layers, linears).
     """
-    own: list[tuple[Linear, Tensor]] = []
-    zeros = total = 0
-    try:
-        for index, layer in enumerate(loaded.layers):
-            for column, linear in enumerate(prunable(layer)):
-                share = float(sparsity[index] if sparsity.ndim == 1 else sparsity[index, column])
+    stacks = [prunable(layer) for layer in loaded.layers]
+    with ExitStack() as undo:
+        for index, (stack, shares) in enumerate(zip(stacks, check(Plan(pruner, sparsity), stacks), strict=True)):
+            for linear, share in zip(stack, shares.tolist(), strict=False):  # a layer may have fewer than another
                 weight = masks.weight(linear, index, pruner, share)
-                own.append((linear, linear.module.weight.data))
+                undo.callback(setattr, linear.module.weight, "data", linear.module.weight.data)
                 linear.module.weight.data = weight
-                zeros, total = zeros + weight.numel() - int(weight.count_nonzero()), total + weight.numel()
-        yield zeros / total
-    finally:
-        for linear, weight in own:
-            linear.module.weight.data = weight
+        yield
 
 
 @torch.inference_mode()

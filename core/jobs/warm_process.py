@@ -150,13 +150,14 @@ class Desk:
             UserError: what is asked cannot be.
         """
         self._at(task.asked.of_model)
-        if task.kind == "row":
-            return self.lab.row(task.asked, task.layer)
-        if task.kind == "lens":
-            return self.lab.lens(task.asked, task.layer)
-        if task.kind == "talk":
-            return self.talker.go_on(task.asked, task.listener)
-        return self.lab.scene(task.asked) if task.kind == "scene" else self.writer.write(task.asked)
+        match task.kind:
+            case "talk":
+                return self.talker.go_on(task.asked, task.listener)
+            case "text":
+                return self.writer.write(task.asked)
+            case "scene":
+                return self.lab.scene(task.asked)
+        return getattr(self.lab, task.kind)(task.asked, task.layer)
 
 
 if __name__ == "__main__":

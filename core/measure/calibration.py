@@ -215,5 +215,5 @@ def _replaced(stack: Sequence[Linear], change: Callable[[str, Tensor], Tensor]) 
     with ExitStack() as hooks:
         for linear in stack:
             hook = lambda _, args, output, name=linear.name: change(name, output)  # noqa: E731
-            hooks.callback(linear.module.register_forward_hook(hook).remove)
+            hooks.enter_context(linear.module.register_forward_hook(hook))
         yield

@@ -214,11 +214,8 @@ def _forward(group: Group, measurement: Measurement, injection: int) -> list[Ten
         with at_hand(layer):
             return call.output(perturbed(measurement, injection, call, group.sequences, group.moments))
 
-    handle = group.calls[injection].layer.register_forward_hook(inject, with_kwargs=True)
-    try:
+    with group.calls[injection].layer.register_forward_hook(inject, with_kwargs=True) as handle:
         streams = {call.layer: call.exit for call in group.loaded.record(group.ids)}  # the last run of each
-    finally:
-        handle.remove()
     return [streams[call.layer] for call in group.calls]
 
 

@@ -1,8 +1,8 @@
 """Parts of a decoder layer, found by structure, and edits of what they add to the residual stream."""
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -22,6 +22,11 @@ class Place(NamedTuple):
     holders: tuple[nn.Module, ...]  # that hold its weights
     output: nn.Module  # gives what is added to the stream; for a head, reads what it gives
     columns: slice = slice(None)  # of that input, for a head
+
+    def linears_of(self, stack: Sequence[Linear]) -> list[Linear]:
+        """Those of a layer's linears that lie in the part."""
+        inside = {module for holder in self.holders for module in holder.modules()}
+        return [linear for linear in stack if linear.module in inside]
 
 
 def find(layer: nn.Module, part: str) -> Place:
@@ -125,7 +130,5 @@ def edited(layer: nn.Module, part: str, edit: Edit) -> Iterator[None]:
 
     at = place.output
     hook = at.register_forward_hook(gives) if head_of(part) is None else at.register_forward_pre_hook(reads)
-    with ExitStack() as hooks:
-        hooks.callback(hook.remove)
-        hooks.callback(layer.register_forward_pre_hook(entered, with_kwargs=True).remove)
+    with hook, layer.register_forward_pre_hook(entered, with_kwargs=True):
         yield

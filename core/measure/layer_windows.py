@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from core.base.errors import UserError
 from core.kinds.kept import EIGHTH, Kept
-from core.kinds.part import ATTENTION, MLP
+from core.kinds.part import BLOCKS
 from core.measure.calibration import BACK, DensePath, added
 from core.measure.layer_parts import find
 from core.measure.linears import Enough
@@ -39,13 +39,10 @@ def batch_size(tokens: Tensor) -> int:
 def windows(layer: nn.Module, stack: Sequence[Linear]) -> list[Window]:
     """The attention and the MLP of a layer; the layer as a whole where these cannot be told."""
     try:
-        places = {part: find(layer, part) for part in (ATTENTION, MLP)}
+        places = {part: find(layer, part) for part in BLOCKS}
     except UserError:
         return [Window("layer", list(stack), layer)]
-    held = {part: {id(each) for holder in at.holders for each in holder.modules()} for part, at in places.items()}
-    return [
-        Window(part, [each for each in stack if id(each.module) in held[part]], places[part].output) for part in places
-    ]
+    return [Window(part, place.linears_of(stack), place.output) for part, place in places.items()]
 
 
 def given(call: Call, stream: Tensor, modules: Sequence[nn.Module], weights: Tensors | None = None) -> list[Tensor]:
@@ -59,7 +56,7 @@ def given(call: Call, stream: Tensor, modules: Sequence[nn.Module], weights: Ten
 
     with ExitStack() as hooks, suppress(Enough):
         for each in modules:
-            hooks.callback(each.register_forward_hook(see).remove)
+            hooks.enter_context(each.register_forward_hook(see))
         call(stream, weights)
     return [found[id(each)].float() for each in modules]
 

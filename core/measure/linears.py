@@ -63,8 +63,8 @@ def watched(
 
     with ExitStack() as hooks:
         for linear in linears:
-            hooks.callback(linear.module.register_forward_pre_hook(note(linear.name)).remove)
-        hooks.callback(layer.register_forward_hook(end).remove)
+            hooks.enter_context(linear.module.register_forward_pre_hook(note(linear.name)))
+        hooks.enter_context(layer.register_forward_hook(end))
         yield
 
 

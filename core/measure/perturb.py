@@ -112,8 +112,7 @@ def chosen(layer: nn.Module, name: str | None) -> list[anatomy.Linear]:
     """
     stack = anatomy.prunable(layer)
     if name in (ATTENTION, MLP):
-        inside = {module for holder in find(layer, name).holders for module in holder.modules()}
-        return [linear for linear in stack if linear.module in inside]
+        return find(layer, name).linears_of(stack)
     found = [linear for linear in stack if name in (None, linear.name)]
     if not found:
         raise UserError(f"there is no linear {name!r}: the layers hold {', '.join(each.name for each in stack)}")

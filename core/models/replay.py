@@ -80,9 +80,9 @@ def record(model: PreTrainedModel, layers: Layers, ids: Tensor, stream: Tensor |
 
     with ExitStack() as stack:
         if stream is not None:
-            stack.callback(layers[0].register_forward_pre_hook(replaced, with_kwargs=True).remove)
+            stack.enter_context(layers[0].register_forward_pre_hook(replaced, with_kwargs=True))
         for layer in layers:
-            stack.callback(layer.register_forward_hook(recorded, with_kwargs=True).remove)
+            stack.enter_context(layer.register_forward_hook(recorded, with_kwargs=True))
         model(input_ids=ids, use_cache=False)
     return calls
 
@@ -108,13 +108,11 @@ def entry(model: PreTrainedModel, first: nn.Module, ids: Tensor) -> Tensor:
     def stop(_: nn.Module, args: tuple, kwargs: dict) -> None:
         raise _Entered(next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)))
 
-    handle = first.register_forward_pre_hook(stop, with_kwargs=True)
     try:
-        model(input_ids=ids, use_cache=False)
+        with first.register_forward_pre_hook(stop, with_kwargs=True):
+            model(input_ids=ids, use_cache=False)
     except _Entered as reached:
         return reached.stream
-    finally:
-        handle.remove()
     raise RuntimeError(f"{type(model).__name__} never called its first layer")
 
 

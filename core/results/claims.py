@@ -1,12 +1,14 @@
 """Claims of the literature about damage in a network, each tested on what was measured. Pure numpy."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from core.base.spec import frozen
-from core.plan.gains import BAND, FEWEST_SEQUENCES, Gains, gains_of, log_gain, student, tested
+from core.plan.gains import BAND, FEWEST_SEQUENCES, Gains, gains_of, log_gain, tested
+from core.results import comparison
 from core.results.comparison import FEWEST_SEEDS, Interval, spearman
 from core.results.evaluations import Evaluations
 from core.store.profiles import Profile
@@ -50,12 +52,8 @@ def intervals(rows: Mapping[str, Array], factors: bool = True) -> dict[str, Inte
     Args:
         factors: the samples are logs of factors, whose geometric mean is wanted.
     """
-    found = {}
-    for name, samples in rows.items():
-        mean, half = student(np.asarray(samples))
-        ends = np.array([mean, mean - half, mean + half])
-        found[name] = Interval(*map(float, np.exp(ends) if factors else ends), len(samples))
-    return found
+    found = {name: comparison.mean(samples) for name, samples in rows.items()}
+    return {name: Interval(*map(math.exp, row[:3]), row.n) for name, row in found.items()} if factors else found
 
 
 def order(profile: Profile) -> Outcome:

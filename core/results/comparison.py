@@ -75,7 +75,7 @@ def paired(a: Array, b: Array) -> Interval:
             f"{len(a)} windows cannot be paired with {len(b)}: evaluate both on the same text, windows and length"
         )
     finite = np.isfinite(a).all() and np.isfinite(b).all()
-    return _interval(np.asarray(a, np.float64) - b if finite else np.full(len(a), np.nan), FEWEST_WINDOWS, HEAVY_TAILS)
+    return mean(np.asarray(a, np.float64) - b if finite else np.full(len(a), np.nan), FEWEST_WINDOWS, HEAVY_TAILS)
 
 
 def percent(interval: Interval) -> Interval:
@@ -91,16 +91,21 @@ def over_seeds(values: Array) -> Interval:
     Args:
         values: (seeds,) one number per calibration seed.
     """
-    return _interval(np.asarray(values, np.float64), FEWEST_SEEDS)
+    return mean(np.asarray(values, np.float64), FEWEST_SEEDS)
 
 
-def _interval(samples: Array, fewest: int, share: float = 1.0) -> Interval:
+def mean(samples: Array, fewest: int = 0, share: float = 1.0) -> Interval:
+    """Mean with its 95% Student-t interval; NaN ends below so many samples, NaN throughout if any is not finite.
+
+    Args:
+        share: of the degrees of freedom that count.
+    """
     n = len(samples)
     if n == 0 or not np.isfinite(samples).all():
         return Interval(math.nan, math.nan, math.nan, n)
-    mean, half = student(samples, share)
+    value, half = student(samples, share)
     half = half if n >= fewest else math.nan
-    return Interval(float(mean), float(mean - half), float(mean + half), n)
+    return Interval(float(value), float(value - half), float(value + half), n)
 
 
 def spearman(x: Array, y: Array) -> float:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from core.ask.lab import Prompt, Question
+from core.ask.lab import Question
 from core.base.spec import Spec
 from core.store import cache
 
@@ -63,11 +63,8 @@ class Lens(Spec):
 class Generated(Spec):
     """A prompt continued by the dense and by a pruned model, likeliest word by likeliest word."""
 
-    asked: Prompt
     dense: str  # without the prompt
     pruned: str
-    sparsity: float  # of the weights of the layers, counted
-    seconds: float
 
 
 class Spoken(Spec):

@@ -123,8 +123,7 @@ def test_the_models_text_stands_beside_the_dense_one(store: Store, model: Warm) 
     app.button(key="generate").click().run()
     [(asked, waiting)] = model.texts.items()
     assert (asked.prompt, asked.profile, asked.setting) == ("Once more", PROFILE.key, Setting(allocation=OWL))
-    told = {"asked": asked, "sparsity": 0.5, "seconds": 1}
-    waiting.set_result(Generated(dense="upon a time", pruned="*the* the <b>", **told))
+    waiting.set_result(Generated(dense="upon a time", pruned="*the* the <b>"))
     app.run()
     assert not queue.jobs(store)
     assert {"upon a time", "*the* the <b>"} <= {each.value for each in app.text}, "as plain text"

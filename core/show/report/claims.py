@@ -81,9 +81,7 @@ def _load(key: str) -> Profile:
 
 
 def _of_profile(test: Callable[[Profile], Outcome], keys: dict[str, str] = PROFILES) -> Test:
-    def measured(model: str) -> Measured | None:
-        if model not in keys:
-            return None
+    def measured(model: str) -> Measured:
         found = _load(keys[model])
         protocol = f"{words.named(found)}, profile {found.entry.key[:6]}"
         return Measured(test(found), protocol, remake.profile(found.entry)[0][1])

@@ -37,10 +37,9 @@ def test_both_models_continue_the_prompt(writer: Writer) -> None:
     found = writer.write(prompt("The heron", "uniform:0.5", 8))
     assert found.dense == continuation(writer.loaded, "The heron", 8)
     assert found.pruned == by_hand(writer, 0.5) != found.dense
-    assert found.sparsity == pytest.approx(0.5, abs=0.02)
     tiny.assert_untouched(writer.loaded.model, before)
     whole = writer.write(prompt("The heron", "uniform:0.0", 8))
-    assert whole.pruned == whole.dense == found.dense and whole.sparsity == 0
+    assert whole.pruned == whole.dense == found.dense
 
 
 @pytest.mark.parametrize("each", [False, True], ids=["layers", "linears"])
@@ -50,12 +49,11 @@ def test_a_model_is_pruned_for_a_while(each: bool, writer: Writer) -> None:
     own = [linear.module.weight.data_ptr() for layer in layers for linear in anatomy.linears(layer)]
     share = np.array([0.2, 0.4, 0.6, 0.8])
     share = np.repeat(share[:, None], 7, axis=1) if each else share
-    with pytest.raises(RuntimeError, match="half way"), masked(writer.loaded, "wanda", share, writer.masks) as zeros:
+    with pytest.raises(RuntimeError, match="half way"), masked(writer.loaded, "wanda", share, writer.masks):
         for index, layer in enumerate(layers):
             for linear in anatomy.linears(layer):
                 found = 1 - int(linear.weight.count_nonzero()) / linear.weight.numel()
                 assert found == pytest.approx(0.2 * (index + 1), abs=1 / linear.weight.shape[1])
-        assert zeros == pytest.approx(0.5, abs=0.03)
         raise RuntimeError("half way")
     tiny.assert_untouched(writer.loaded.model, before)
     assert own == [linear.module.weight.data_ptr() for layer in layers for linear in anatomy.linears(layer)]

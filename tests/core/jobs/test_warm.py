@@ -338,7 +338,7 @@ def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
         assert of_scene.model_copy(update={"seconds": 0}) == expected.model_copy(update={"seconds": 0})
         assert of_row.drift == expected.row(reader % tiny.LAYERS).drift
     written = one.ask(Task("text", prompt("The heron", "uniform:0.5", 4).model_copy(update=of)), "a").result(SOON)
-    assert written.dense and written.sparsity == pytest.approx(0.5, abs=0.02)
+    assert written.dense and written.pruned
     said = lab.Talk(model=folder, prompt="The heron", turns=((0, 1, "skip"), (3, 1, "")), tokens=8)
     steps = []
     while len(steps) < 8:
