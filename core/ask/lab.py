@@ -6,13 +6,13 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from core.ask.inputs import Dtype, OfModel
+from core.ask.inputs import OfModel
 from core.ask.measurements import stands_for
 from core.ask.perturbations import perturbation
 from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.base.formats import either
-from core.base.spec import Spec, added, checked
+from core.base.spec import Spec, checked
 from core.kinds import Perturbation
 from core.kinds.treatments import PRUNERS
 
@@ -24,20 +24,10 @@ WORDS = 5  # next words that are told after each token
 REMOVED = (0.7, 0.5, 0.6, 0.8, 0.3, 0.9)  # shares of a layer's weights that the lab's page removes, the usual first
 
 
-class Asked(Spec):
-    """A question about a model."""
-
-    model: str = "demo"
-
-    @property
-    def of_model(self) -> OfModel:
-        """The model, as it is loaded."""
-        return OfModel(model=self.model)
-
-
-class Question(Asked):
+class Question(Spec):
     """A sentence and what is done to it, at every layer in turn."""
 
+    model: str = "demo"
     sentence: str
     perturbation: Perturbation
     token: int | None = Field(
@@ -58,19 +48,13 @@ class Question(Asked):
         return self
 
 
-class Prompt(Asked):
+class Prompt(OfModel):
     """A text to be continued by the dense model and by a pruned one."""
 
     prompt: str
     setting: Setting
     tokens: int = Field(40, ge=1, le=MOST_WRITTEN, description="most tokens to write")
-    revision: str | None = added(None, "branch, tag or commit of a Hub model")
-    dtype: Dtype = added("float32", "in which the model runs")
-    profile: str = added("demo", "key of the profile that allocations look at")
-
-    @property
-    def of_model(self) -> OfModel:
-        return OfModel(model=self.model, revision=self.revision, dtype=self.dtype)
+    profile: str = Field("demo", description="key of the profile that allocations look at")
 
     @model_validator(mode="after")
     def _can_be_written(self) -> Self:
@@ -105,9 +89,10 @@ class Turn(NamedTuple):
     word: Annotated[str, AfterValidator(_while_writing)]  # a perturbation as it is written; empty: none
 
 
-class Talk(Asked):
+class Talk(Spec):
     """A prompt that the dense model and a damaged one continue side by side, while the damage changes."""
 
+    model: str = "demo"
     prompt: str
     turns: tuple[Turn, ...] = Field((), max_length=MOST_WRITTEN, description="ascending in their first token")
     seed: int | None = Field(None, ge=0, lt=2**32, description="of sampled words, and noise; None: the likeliest word")

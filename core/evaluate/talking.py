@@ -41,7 +41,7 @@ class Talker:
 
     def __init__(self, loaded: Loaded, masks: Masks):
         self.loaded, self.masks = loaded, masks
-        self.talks: OrderedDict[str, _Writing] = OrderedDict()  # by listener, the latest last
+        self.talks: OrderedDict[str, Writing] = OrderedDict()  # by listener, the latest last
         self.pruned = lru_cache(PRUNED)(self._pruned)
 
     @torch.inference_mode()
@@ -66,7 +66,7 @@ class Talker:
             self.talks.popitem(last=False)
         return Chunk(steps=talk.steps[asked.start : asked.tokens], end=end)
 
-    def _talk(self, asked: Talk, listener: str) -> "_Writing":
+    def _talk(self, asked: Talk, listener: str) -> "Writing":
         """The listener's talk up to where it is the one that is asked for; whoever breaks off keeps none."""
         layers = self.loaded.layers
         for turn in asked.turns:
@@ -75,15 +75,11 @@ class Talker:
                 find(layers[turn.layer], part)
         talk = self.talks.pop(listener, None)
         if talk is None or (talk.asked.prompt, talk.asked.seed) != (asked.prompt, asked.seed):
-            talk = _Writing(self.loaded, asked)
+            talk, most = Writing(self.loaded, asked), min(MOST_TOKENS, self.loaded.longest or MOST_TOKENS)
+            if not 1 <= (count := len(talk.prompt)) <= most:
+                raise UserError(f"the prompt has {count} tokens and the lab takes 1 to {most}: shorten it")
         talk.turn_to(asked)
         return talk
-
-    def damaged(self, turn: Turn | None, seed: int, first: int, tokens: int) -> AbstractContextManager:
-        """A context in which the model runs some tokens with the damaged row damaged."""
-        if turn is None:
-            return nullcontext()
-        return perturbation(turn.word).apply(_Injection(self, turn.layer, seed, first, tokens))
 
     def _pruned(self, layer: int, treatment: Treatment, sparsity: float, part: str | None) -> dict[nn.Module, Tensor]:
         """The weights of a layer's linears, all or those of a part, as their modules store them."""
@@ -93,15 +89,12 @@ class Talker:
         }
 
 
-class _Writing:
+class Writing:
     """A talk as far as it is written: its tokens, and the keys and values of all that was read."""
 
     def __init__(self, loaded: Loaded, asked: Talk):
         self.loaded, self.asked = loaded, asked
         self.prompt = loaded.tokenizer(asked.prompt, verbose=False)["input_ids"]
-        most = min(MOST_TOKENS, loaded.longest or MOST_TOKENS)
-        if not 1 <= len(self.prompt) <= most:
-            raise UserError(f"the prompt has {len(self.prompt)} tokens and the lab takes 1 to {most}: shorten it")
         self.texts = [*self.prompt], [*self.prompt]  # of the dense model and of the damaged one
         self.steps: list[Spoken] = []
         self.kept = DynamicCache()  # without the sizes of windows: nothing that is cut off later is lost
@@ -132,7 +125,11 @@ class _Writing:
         began, at, first = time.perf_counter(), len(self.steps), self.kept.get_seq_length()
         given = torch.tensor([self.texts[row][first:] for row in (DENSE, HURT, HURT)], device=self.loaded.model.device)
         how = dict.fromkeys(self.keyword, self.kept) | {"use_cache": True, "logits_to_keep": 1}
-        with talker.damaged(_damage(self.asked, at), self.asked.seed or 0, first, given.shape[1]):
+        damaged: AbstractContextManager = nullcontext()
+        if turn := _damage(self.asked, at):
+            injection = _Injection(talker, turn.layer, self.asked.seed or 0, first, given.shape[1])
+            damaged = perturbation(turn.word).apply(injection)
+        with damaged:
             logits = self.loaded.model(input_ids=given, **how).logits[:, -1].float().cpu()
         if not logits.isfinite().all():
             self._cut(at)

@@ -135,8 +135,8 @@ class Desk:
             raise UserError(f"{loaded.source.label} is larger than the memory here: the lab needs a smaller model")
         if loaded is not self.loaded:
             self.loaded, self.lab = loaded, Lab(loaded)
-            self.writer = Writer(loaded, self.bench.store, self.lab.masks)
             self.talker = Talker(loaded, self.lab.masks)
+            self.writer = Writer(self.talker, self.bench.store)
             self.steps = self.lab.ahead()
 
     def step(self) -> bool:
@@ -149,15 +149,16 @@ class Desk:
         Raises:
             UserError: what is asked cannot be.
         """
-        self._at(task.asked.of_model)
+        asked = task.asked
+        self._at(asked if isinstance(asked, OfModel) else OfModel(model=asked.model))
         match task.kind:
             case "talk":
-                return self.talker.go_on(task.asked, task.listener)
+                return self.talker.go_on(asked, task.listener)
             case "text":
-                return self.writer.write(task.asked)
+                return self.writer.write(asked)
             case "scene":
-                return self.lab.scene(task.asked)
-        return getattr(self.lab, task.kind)(task.asked, task.layer)
+                return self.lab.scene(asked)
+        return getattr(self.lab, task.kind)(asked, task.layer)
 
 
 if __name__ == "__main__":

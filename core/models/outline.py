@@ -91,12 +91,12 @@ def shapes_of(path: Path, store: Store) -> Shapes:
 def heads_of(path: Path, store: Store) -> int:
     """Query heads of an attention, as a GGUF file or a config.json says; 1 where it does not say."""
     if path.suffix == ".gguf":
-        found = [remembered(store, path, "heads", lambda file: _read_header(file)[0].heads)]
+        found = remembered(store, path, "heads", lambda file: _read_header(file)[0].heads)
     else:
         told = json_value(path, "settings file")
-        known = [each for each in (told.get("text_config"), told) if isinstance(each, dict)]
-        found = [each[name] for each in known for name in HEADS if isinstance(each.get(name), int)]
-    return min(max([1, *found[:1]]), MOST)
+        told |= told["text_config"] if isinstance(told.get("text_config"), dict) else {}
+        found = next((told[name] for name in HEADS if isinstance(told.get(name), int)), 1)
+    return min(max(1, found), MOST)
 
 
 # --- the header of a GGUF file, read as far as the tensors it announces --------------------------------------------

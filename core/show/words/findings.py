@@ -121,19 +121,19 @@ def most_harmful(harm: Array, parts: Sequence[Perturbation]) -> str:
         harm: (layers, parts) KL of the output, nats.
     """
     ranked = sorted(np.ndindex(harm.shape), key=lambda cell: -harm[cell])
-    heads = [cell for cell in ranked if parts[cell[1]].part not in BLOCKS]
+    of = [each.part for each in parts]
+    single = np.array([part not in BLOCKS for part in of])
 
     def named(cell: tuple[int, int]) -> str:
         return f"{parts[cell[1]].of(cell[0])} ({digits(harm[cell])} nats)"
 
     said = f"Most harm is done without {listed(map(named, ranked[:2]))}."
-    if not heads:
+    if not single.any():
         return said
-    of = [each.part for each in parts]
-    alone = harm[:, [part not in BLOCKS for part in of]].sum()
+    alone, head = harm[:, single].sum(), next(cell for cell in ranked if single[cell[1]])
     times_all = times(alone / harm[:, of.index(ATTENTION)].sum()) if ATTENTION in of else ""
     whole = times_all and f", {times_all} the harm of their attention"
-    return f"{said} Of single heads it is {named(heads[0])}; all heads, one at a time, do {digits(alone)} nats{whole}."
+    return f"{said} Of single heads it is {named(head)}; all heads, one at a time, do {digits(alone)} nats{whole}."
 
 
 # --- another checkpoint --------------------------------------------------------------------------------------------
