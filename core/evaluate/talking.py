@@ -122,7 +122,7 @@ class Writing:
 
     def write(self, talker: Talker) -> str | None:
         """Write a token of each; a sentence where the numbers overflow."""
-        began, at, first = time.perf_counter(), len(self.steps), self.kept.get_seq_length()
+        at, first = len(self.steps), self.kept.get_seq_length()
         given = torch.tensor([self.texts[row][first:] for row in (DENSE, HURT, HURT)], device=self.loaded.model.device)
         how = dict.fromkeys(self.keyword, self.kept) | {"use_cache": True, "logits_to_keep": 1}
         damaged: AbstractContextManager = nullcontext()
@@ -150,7 +150,7 @@ class Writing:
                 "twin": self._piece(of_hurt, twin) or "",
                 "p": float(f"{p:.4g}"),
             }
-        self.steps.append(Spoken(at=at, **told, seconds=round(time.perf_counter() - began, 3)))
+        self.steps.append(Spoken(at=at, **told))
         of_dense.append(dense)
         of_hurt.append(hurt)
         return None

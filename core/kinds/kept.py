@@ -29,10 +29,10 @@ def held_back(windows: int) -> list[int]:
 class Kept:
     """The weights of some linears that are not zero, each matrix as a vector of float32, whatever the model's dtype."""
 
-    def __init__(self, weights: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None):
-        """weights: parameters as modules store them, by any names. masks: of what stays; None: whatever is not zero."""
+    def __init__(self, weights: Mapping[str, Tensor]):
+        """weights: parameters as modules store them, by any names."""
         self.weights = weights
-        self.masks = masks or {name: each.detach() != 0 for name, each in weights.items()}
+        self.masks = {name: each.detach() != 0 for name, each in weights.items()}
         self.values = {name: each.detach()[self.masks[name]].float() for name, each in weights.items()}
 
     def copy(self) -> dict[str, Tensor]:

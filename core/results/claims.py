@@ -69,8 +69,8 @@ def order(profile: Profile) -> Outcome:
 def small(profile: Profile) -> Outcome:
     """Every layer amplifies small perturbations: faint noise, which spares the first token; beside it with that."""
     logs, everywhere = (log_gain(profile.seeds(name))[:-1] for name in (FAINT, EVERYWHERE))
-    rows = {"mean layer": logs.mean(0)}
-    rows |= {"lowest layer": logs[logs.mean(1).argmin()], "highest layer": logs[logs.mean(1).argmax()]}
+    ranked = logs[logs.mean(1).argsort()]
+    rows = {"mean layer": logs.mean(0), "lowest layer": ranked[0], "highest layer": ranked[-1]}
     rows["first token too"] = everywhere.mean(0)
     gains = gains_of(profile.seeds(FAINT)), gains_of(profile.seeds(EVERYWHERE))
     return Outcome(judge(logs, BAND), intervals(rows), gains)

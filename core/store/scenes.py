@@ -75,7 +75,6 @@ class Spoken(Spec):
     hurt: str | None
     twin: str | None  # what the dense model would have said where the damaged one stands
     p: float | None  # the probability that the damaged one gave that
-    seconds: float
 
 
 class Chunk(Spec):

@@ -44,7 +44,7 @@ class Warm:
 
 
 def spoken(at: int) -> Spoken:
-    return Spoken(at=at, dense=f" d{at}", hurt=f" h{at}", twin=f" t{at}", p=0.5, seconds=0.1)
+    return Spoken(at=at, dense=f" d{at}", hurt=f" h{at}", twin=f" t{at}", p=0.5)
 
 
 @pytest.fixture

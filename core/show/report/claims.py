@@ -63,8 +63,8 @@ class Claim(NamedTuple):
 
     def chart(self, look: Palette = LIGHT) -> Chart:
         """Every number of both models with its interval."""
-        found = {model: each.tested.rows for model, each in answers(self).items() if each}
-        rows = {f"{model}, {name}": row for model, each in found.items() for name, row in each.items()}
+        known = [(model, each.tested.rows) for model, each in answers(self).items() if each]
+        rows = {f"{model}, {name}": row for model, rows in known for name, row in rows.items()}
         return evaluation.measured(rows, self.unit, self.title, " ".join(self.sentences), look)
 
 
@@ -178,14 +178,12 @@ SURPRISES = (  # of each claim by its key, a model's numbers by the names of the
 LINK = "Does the paper hold? Noise of 1 %: here {small[SmolLM2][layers]}; in Gemma 3 {small[Gemma 3][layers]}"
 
 
-class _Numbers(dict):
-    """Numbers of the claims that are asked for, and of no others."""
-
-    def __missing__(self, key: str) -> dict[str, dict[str, str]]:
-        claim = CLAIMS[key]
-        return {model: numbers(each.tested, claim.unit) for model, each in answers(claim).items() if each}
-
-
 def told(says: str) -> str:
-    """A sentence with its numbers in place of their names."""
-    return says.format_map(_Numbers())
+    """A sentence with its numbers in place of their names; other claims are not looked at."""
+    asked = {key: claim for key, claim in CLAIMS.items() if f"{{{key}[" in says}
+    return says.format(
+        **{
+            key: {model: numbers(each.tested, claim.unit) for model, each in answers(claim).items() if each}
+            for key, claim in asked.items()
+        }
+    )

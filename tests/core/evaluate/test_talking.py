@@ -53,7 +53,7 @@ def written(talker: Talker, asked: Talk, listener: str = "", seconds: float = 0.
         chunk = talker.go_on(asked.model_copy(update={"start": asked.start + len(steps)}), listener, seconds)
         steps, end = [*steps, *chunk.steps], chunk.end
     assert [each.at for each in steps] == list(range(asked.start, asked.start + len(steps)))
-    return [each.model_copy(update={"seconds": 0}) for each in steps]
+    return steps
 
 
 # --- the reference ---------------------------------------------------------------------------------------------------
