@@ -37,7 +37,7 @@ def the(part: str) -> str:
 
 def _written(part: str) -> str:
     if not WRITTEN.fullmatch(part):
-        raise ValueError(f"known parts of a layer are {ATTENTION}, {MLP} and {HEAD}:3, with the number of the head")
+        raise ValueError(f"the known parts of a layer are {ATTENTION}, {MLP} and {HEAD}:3, with the number of the head")
     return part
 
 

@@ -45,6 +45,12 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Warm:
 
 
 @pytest.fixture
+def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty cache with the committed demo behind it."""
+    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
+
+
+@pytest.fixture
 def bare(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """An empty cache, where no worker starts."""
     monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)

@@ -17,7 +17,7 @@ from core.store import profiles
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.pages.opening import opened_at
+from tests.pages.opening import opened_at, url
 
 LAYERS = 6
 EXPECTED = work.Cost(flops=6e12, memory=2**30, parts=6, loading=20, rate=6e10, rough=True)
@@ -48,6 +48,14 @@ def save(
 def opened(**view: str) -> AppTest:
     """The page with a view in its URL."""
     return opened_at("prune", **({"part": "results"} | view))
+
+
+def submitted(app: AppTest, store: Store, button: str = "run") -> Request:
+    """What a button queues, which the URL names then."""
+    app.button(key=button).click().run()
+    (job,) = queue.jobs(store)
+    assert url(app)["job"] == job.key
+    return job.request
 
 
 def broken_off(store: Store, request: Request, device: str = "cpu", **status: object) -> queue.Job:

@@ -41,9 +41,7 @@ def test_a_group_is_drawn_alone_under_the_two_pictures_that_carry_the_finding(
     assert all(any(word in each.value for word in ("refit", "checkpoint", "parts")) for each in app.info)
 
 
-def test_parts_measured_on_another_text_are_a_link_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From what is committed alone."""
-    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
+def test_parts_measured_on_another_text_are_a_link_away(committed: None) -> None:
     app = opened(profile="6e78df68bb8ecfc5", group=PARTS)
     [way] = [each for each in app.get("page_link") if each.label.startswith("Parts of this model")]
     key = re.search(r"profile=(\w+)", way.proto.query_string)[1]

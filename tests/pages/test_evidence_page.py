@@ -2,22 +2,17 @@
 
 import csv
 import io
-from pathlib import Path
 
 import pytest
 
 from core.show.report import claims, questions
 from core.show.report.benches import BENCHES
-from tests.pages.opening import badges, opened_at, shell
+from tests.pages.opening import badges, opened_at
 
 
 @pytest.mark.parametrize("name", [*questions.QUESTIONS, *BENCHES])
-def test_a_question_is_answered_by_its_link(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From what is committed alone."""
-    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
-    app = shell().run()
-    app.query_params["question"] = name
-    app.switch_page("evidence.py").run()
+def test_a_question_is_answered_by_its_link(name: str, committed: None) -> None:
+    app = opened_at("evidence", question=name)
     asked = (questions.QUESTIONS | BENCHES)[name]
     assert [each.value for each in app.header] == [asked.title]
     assert [each.value for each in app.code] == [asked.command]
@@ -25,13 +20,9 @@ def test_a_question_is_answered_by_its_link(name: str, tmp_path: Path, monkeypat
     assert len(app.metric) == len(badges(app)) == (name in questions.QUESTIONS)
 
 
-def test_the_page_opens_with_the_verdicts_on_claims_of_the_literature(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From what is committed alone: a row for each claim, what surprised, a chart and its commands below."""
-    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
-    app = shell().run()
-    app.switch_page("evidence.py").run()
+def test_the_page_opens_with_the_verdicts_on_claims_of_the_literature(committed: None) -> None:
+    """A row for each claim, what surprised, a chart and its commands below."""
+    app = opened_at("evidence")
     assert [each.value for each in app.header] == [claims.TITLE, *(each.title for each in claims.CLAIMS.values())]
     overview = app.markdown[0].value
     assert all(f"{word}]" in overview for each in claims.CLAIMS.values() for word in each.verdicts)

@@ -228,11 +228,7 @@ def test_every_word_of_a_chapter_is_in_the_glossary(cache: Cache) -> None:
     assert all(f"(#{glossary.anchor(term)})" in app.markdown[0].value for term in glossary.TERMS)
 
 
-def test_damage_is_also_a_part_left_out_where_a_profile_of_the_model_holds_that(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From what is committed alone."""
-    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
+def test_damage_is_also_a_part_left_out_where_a_profile_of_the_model_holds_that(committed: None) -> None:
     app = opened(chapter="absorb", damage="MLP left out")
     picture = live(app)
     [what] = picture["controls"]

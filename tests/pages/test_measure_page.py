@@ -13,7 +13,7 @@ from core.store.cache import Store
 from pages.ui import measuring
 from tests import fake_experiment as fake
 from tests.pages.opening import opened_at, put, shell, url, words
-from tests.pages.prune_page import EXPECTED, broken_off
+from tests.pages.prune_page import EXPECTED, broken_off, submitted
 
 
 @pytest.fixture
@@ -66,10 +66,7 @@ def test_what_the_hub_cache_holds_is_offered_and_can_be_picked(store: Store, mon
 
 def test_run_queues_one_job_and_the_address_names_it(store: Store) -> None:
     app = opened()
-    app.button(key="run").click().run()
-    (job,) = queue.jobs(store)
-    assert job.request == request_of("measure")
-    assert url(app)["job"] == job.key
+    assert submitted(app, store) == request_of("measure")
 
 
 def test_a_preset_fills_in_its_amounts_and_may_be_changed(store: Store) -> None:

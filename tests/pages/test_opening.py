@@ -1,7 +1,5 @@
 """The profile and the method that pages open with where the address says nothing, and what was picked stays picked."""
 
-from pathlib import Path
-
 import pytest
 
 from core.store.cache import Store
@@ -10,10 +8,7 @@ from tests.pages.opening import given, link, live, opened_at, pictures, put, url
 WHOLE, LINEARS = "6e78df", "5d5fdc"  # the profile on most text, and that of each linear alone
 
 
-@pytest.fixture(autouse=True)
-def _committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty cache with the committed demo behind it."""
-    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("committed")
 
 
 def key(begins: str) -> str:

@@ -15,15 +15,7 @@ from core.jobs import queue
 from core.results import candidates
 from core.store.cache import Store
 from tests.pages.opening import url
-from tests.pages.prune_page import OWL, PROFILE, opened
-
-
-def submitted(app: AppTest, store: Store) -> StudyRequest:
-    """What Run queues."""
-    app.button(key="run").click().run()
-    (job,) = queue.jobs(store)
-    assert url(app)["job"] == job.key
-    return job.request
+from tests.pages.prune_page import OWL, PROFILE, opened, submitted
 
 
 def test_the_cost_stands_before_the_run(store: Store) -> None:

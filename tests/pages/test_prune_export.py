@@ -26,7 +26,7 @@ from pages.ui.prune.pruning import Pruning
 from tests import synthetic
 from tests.fake_warm import Warm
 from tests.pages.opening import put, words
-from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save
+from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save, submitted
 
 # --- exporting -----------------------------------------------------------------------------------------------------
 
@@ -87,9 +87,7 @@ def test_export_submits_the_setting_with_its_study(store: Store, located: None, 
     key = save(store, family(), request=asked)
     app = opened(part="export", calibration_length=str(synthetic.LENGTH))
     put(app, "export-folder", str(outside / "pruned"))
-    app.button(key="export").click().run()
-    (job,) = queue.jobs(store)
-    assert job.request == ExportRequest(
+    assert submitted(app, store, "export") == ExportRequest(
         profile=PROFILE.key,
         calibration=window,
         setting=Setting(allocation=OWL),

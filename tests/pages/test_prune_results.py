@@ -151,13 +151,6 @@ def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_
     assert not opened(study=another, base="uniform").info
 
 
-def test_a_link_to_a_study_that_is_not_here_says_so(store: Store) -> None:
-    save(store, family())
-    app = opened(study="feedfacefeedface")
-    assert "feedfacefeedface" in app.warning[0].value
-    assert "study" not in app.query_params
-
-
 @pytest.mark.parametrize(
     ("asked", "told"), [(None, "Evaluate"), ((), "Evaluate"), ((Setting(allocation=AllocationRequest()),), "uniform")]
 )

@@ -49,12 +49,6 @@ def test_a_result_that_cannot_be_shown_is_one_sentence(
     assert [each.value for each in app.error] == ["The profile lies."]
 
 
-def test_a_link_to_a_profile_that_is_not_here_says_so(filled_cache: dict[str, str]) -> None:
-    app = opened_at("learn", profile="feedfacefeedface")
-    assert "feedfacefeedface" in app.warning[0].value
-    assert app.title
-
-
 @pytest.mark.parametrize("committed", [False, True])
 def test_the_url_names_the_profile_unless_it_is_the_one_that_everybody_has(empty_cache: Path, committed: bool) -> None:
     root = empty_cache / "home" / "demo" if committed else empty_cache

@@ -1,6 +1,6 @@
 """The charts of a profile: a row each, read by the Absorption page, the report and the README; and what each is of."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,6 @@ from core.show import words
 from core.show.figures import checkpoints, drift, gain, maps, why
 from core.show.figures.style import Chart, InView, here
 from core.show.words import findings, literature
-from core.store.profiles import Profile
 
 PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
 REPAIRED = (PRUNED, "residual:wanda+refit:0.7")
@@ -26,13 +25,9 @@ def gains(asked: InView) -> Chart:
     if asked.twin and name in asked.twin.by_name:
         return gain.of_profiles(profile, asked.twin, name, asked.layer, asked.statistic, asked.look)
     names = words.family(profile, name)
-    finding = findings.of_perturbation(profile, name)
-    return gain.gains(_lines(profile, names, asked.statistic), finding, names.index(name), asked.layer, asked.look)
-
-
-def _lines(profile: Profile, names: Iterable[str], statistic: str = "geometric") -> list[gain.Line]:
-    """Gains of perturbations of one family, by what tells them apart."""
-    return [gain.line(profile.perturbations[each].short, profile.seeds(each), statistic) for each in names]
+    lines = [gain.line(profile.perturbations[each].short, profile.seeds(each), asked.statistic) for each in names]
+    finding = findings.of_perturbation(asked.profile, asked.name)
+    return gain.gains(lines, finding, names.index(name), asked.layer, asked.look)
 
 
 def sizes(asked: InView) -> Chart:
@@ -93,10 +88,9 @@ def parts(asked: InView) -> Chart:
     profile, names = asked.profile, [f"skip:{part}" for part in BLOCKS]
     if not set(names) <= profile.by_name.keys():
         raise UserError(f"measure {' and '.join(names)}, or the preset parts, to see whose loss is absorbed")
+    lines = [gain.line(profile.perturbations[name].short, profile.seeds(name)) for name in names]
     between = "Without its attention: a lower gain than without its MLP"
-    chart = gain.compared(
-        *_lines(profile, names), asked.layer, "Whose loss is absorbed: attention's or the MLP's?", between, asked.look
-    )
+    chart = gain.compared(*lines, asked.layer, "Whose loss is absorbed: attention's or the MLP's?", between, asked.look)
     return replace(chart, finding=f"{literature.parts(profile)} {chart.finding}")
 
 

@@ -37,7 +37,7 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
     Args:
         compared: draws the picker of another profile, for the chart that draws it too.
     """
-    twin = None
+    rows, twin = GROUPS[group], None
     if group == GAIN:  # which asks how gains are averaged
         with st.container(horizontal=True):
             view.switch("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
@@ -46,19 +46,16 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
         checkpoint_diff.ask(asked.profile)
         stored = checkpoint_diff.offer_stored(asked.profile)
         if asked.name not in asked.profile.others:
-            if asked.profile.others or not stored:
-                chart(GROUPS[group][0], asked, prefix)  # says what to do; the others would say the same
-            return
-    if group == PARTS and not any(each.kind == "skip_part" for each in asked.profile.perturbations.values()):
-        chart(GROUPS[group][0], asked, prefix)  # says what to do
-        found = with_parts(Store(), asked.profile)
-        if found:
-            watch.open_profile(found.key, "Parts of this model were measured on another text", group=PARTS)
-        return
-    for pair in (GROUPS[group][first : first + 2] for first in range(0, len(GROUPS[group]), 2)):
+            rows = rows[: bool(asked.profile.others or not stored)]  # says what to do; the others would say the same
+    lacks_parts = group == PARTS and not any(each.kind == "skip_part" for each in asked.profile.perturbations.values())
+    if lacks_parts:
+        rows = rows[:1]
+    for pair in (rows[first : first + 2] for first in range(0, len(rows), 2)):
         for place, row in zip(st.columns(len(pair), gap="large"), pair, strict=True):
             with place:
                 chart(row, replace(asked, twin=twin), prefix)
+    if lacks_parts and (found := with_parts(Store(), asked.profile)):
+        watch.open_profile(found.key, "Parts of this model were measured on another text", group=PARTS)
     if group == CHECKS:
         st.header("What does the network do with each perturbation?", anchor=False)
         alt = "What the network does with each perturbation, in a sentence"

@@ -3,6 +3,7 @@
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 from uuid import uuid4
 
 import streamlit as st
@@ -11,12 +12,12 @@ from core.ask.lab import Question
 from core.base.formats import several
 from core.jobs import warm
 from core.show.lessons import sentence
-from core.store.scenes import Lens, Row, Scene, examples, lenses, rows
+from core.store.scenes import Row, Scene, examples, lenses, rows
 from pages.ui import frame
 from pages.ui.lab.question import KINDS, Asked
 from pages.ui.live.grid import Answered, key, lens_text
 
-KEPT = 6  # scenes of this tab
+KEPT = 8  # questions of a kind of this tab: a layer at every size
 LOOK = 0.2  # seconds between two looks at what is not answered yet
 LOADING = 1.0  # the same while the model loads, which needs the processor
 EXAMPLE = "example"
@@ -29,86 +30,55 @@ class Tab:
     """Questions of this tab, and their answers."""
 
     asker: tuple[str, str] = field(default_factory=lambda: (_reader(), uuid4().hex))  # and the tab itself
-    scenes: dict[Question, Scene] = field(default_factory=dict)  # the newest last
-    question: Question | None = None  # that is being answered
-    scene: Future | None = None
-    rows: dict[int, Future] = field(default_factory=dict)
-    sizes: dict[tuple[Question, int], Future] = field(default_factory=dict)  # of the damage in view, at its layer
-    read: tuple[Question, int] | None = None  # whose words are asked for
-    lens: Future | None = None
+    asked: dict[tuple[str, Question, int | None], Future] = field(default_factory=dict)  # the newest last
 
-    def ask(self, question: Question, layer: int) -> None:
-        """Ask for one layer, which comes first, and for all of them; what was asked before is kept or forgotten."""
-        if question != self.question:
-            self.question, self.scene, self.rows = question, None, {}
-        if self.row(question, layer) is None and _open(self.rows.get(layer)):
-            self.rows[layer] = warm.ask("row", question, layer, *self.asker)
-        if _open(self.scene):
-            self.scene = warm.ask("scene", question, None, *self.asker)
+    def ask(self, kind: str, question: Question, layer: int | None = None, beside: str = "") -> Future:
+        """Ask, again where another question took its place; the oldest of a kind are forgotten.
 
-    def words(self, question: Question, layer: int) -> Lens | None:
-        """The words where one layer is damaged, once they have come.
-
-        Raises:
-            UserError: what is wrong with the question.
+        Args:
+            beside: what does not take the place of what the tab itself asks for, by this name.
         """
-        if (question, layer) != self.read or _open(self.lens):
-            self.read, self.lens = (question, layer), warm.ask("lens", question, layer, *self.asker)
-        return self.lens.result() if _come(self.lens) else None
+        key = kind, question, layer
+        found = self.asked.pop(key, None)
+        if found is None or found.cancelled():
+            found = warm.ask(*key, self.asker[0], beside or self.asker[1])
+        self.asked[key] = found
+        for old in [each for each in self.asked if each[0] == kind][:-KEPT]:
+            del self.asked[old]
+        return found
 
-    def take(self) -> None:
-        """Keep a scene that has come.
-
-        Raises:
-            UserError: what is wrong with the question.
-        """
-        if self.scene is not None and _come(self.scene):
-            self.scenes[self.question] = self.scene.result()
-            while len(self.scenes) > KEPT:
-                del self.scenes[next(iter(self.scenes))]
+    def found(self, *key: object) -> Any:
+        """The answer that has come to what was asked so, where there is one."""
+        asked = self.asked.get(key)
+        return asked.result() if asked and _come(asked) and not asked.exception() else None
 
     def ask_sizes(self, asked: Asked) -> bool:
         """Ask for the layer in view at the next other size that is not known; True once none is left."""
         layer = asked.state.layer
         wanted = [(each.question(), layer) for each in asked.sizes]
-        self.sizes = {each: self.sizes[each] for each in wanted if each in self.sizes}
-        left = [each for each in wanted if self.row(*each) is None and not _failed(self.sizes.get(each))]
-        if left and warm.state() == "ready" and _open(self.sizes.get(left[0])):
-            self.sizes[left[0]] = warm.ask("row", *left[0], self.asker[0], "sizes")
+        done = {key[1:] for key, each in self.asked.items() if key[0] == "row" and _come(each)}  # refused among them
+        left = [each for each in wanted if each not in done and self.row(*each) is None]
+        if left and warm.state() == "ready":
+            self.ask("row", *left[0], "sizes")
         return not left or warm.state() == "cold"
 
     def known(self, question: Question) -> Scene | None:
         """All layers of a question."""
-        return examples().get(question) or self.scenes.get(question)
+        return examples().get(question) or self.found("scene", question, None)
 
     def row(self, question: Question, layer: int) -> Row | None:
         """One layer of a question, however it is known."""
-        scene, asked = self.known(question), self.sizes.get((question, layer))
-        if scene is not None:
-            return scene.row(layer)
-        return asked.result() if asked and _come(asked) and not _failed(asked) else rows().get((question, layer))
+        scene = self.known(question)
+        return scene.row(layer) if scene else self.found("row", question, layer) or rows().get((question, layer))
 
     def known_rows(self, question: Question, layer: int) -> dict[int, Row]:
-        """The layers of a question that are known while not all are.
-
-        Raises:
-            UserError: what is wrong with the question.
-        """
-        row, asked = self.row(question, layer), self.rows if question == self.question else {}
-        return ({layer: row} if row else {}) | {at: each.result() for at, each in asked.items() if _come(each)}
+        """The layers of a question that are known while not all are."""
+        layers = [layer, *(at for kind, of, at in self.asked if (kind, of) == ("row", question))]
+        return {at: row for at in layers if (row := self.row(question, at))}
 
 
 def _come(asked: Future) -> bool:
     return asked.done() and not asked.cancelled()
-
-
-def _failed(asked: Future | None) -> bool:
-    return asked is not None and _come(asked) and asked.exception() is not None
-
-
-def _open(asked: Future | None) -> bool:
-    """True for a question that was never asked, or was superseded."""
-    return asked is None or asked.cancelled()
 
 
 def _reader() -> str:
@@ -128,11 +98,12 @@ def answers(asked: Asked) -> tuple[dict[str, Answered], str]:
         UserError: what is wrong with the question.
     """
     here, question = tab(), asked.question()
-    if here.known(question) is None:
-        here.ask(question, asked.state.layer)
-    stage = _stage(asked)  # before it is looked for: what comes in between is found at the next look
-    here.take()
     layer = asked.state.layer
+    if here.known(question) is None:
+        wanted = [("scene", None)] if here.row(question, layer) else [("row", layer), ("scene", None)]
+        for come in filter(_come, [here.ask(kind, question, at) for kind, at in wanted]):
+            come.result()  # or what is wrong
+    stage = _stage(asked)  # before it is looked for: what comes in between is found at the next look
     sizes = [(name(each), each.question()) for each in asked.sizes]
     alone = {at: (own, row) for at, own in sizes if (row := here.row(own, layer))}
     found = {at: _assembled(own, row, {layer: row}, (), None) for at, (own, row) in alone.items()}
@@ -155,7 +126,10 @@ def words(asked: Asked) -> dict[str, str] | None:
     if not asked.state.words:
         return {}
     question = asked.question()
-    lens = lenses().get(question) or tab().words(question, asked.state.layer)
+    lens = lenses().get(question)
+    if lens is None:
+        coming = tab().ask("lens", question, asked.state.layer)
+        lens = coming.result() if _come(coming) else None
     return {name(asked): lens_text(lens)} if lens else None
 
 
@@ -209,7 +183,9 @@ def status(asked: Asked, stage: str, waits: bool) -> None:
 
 
 def _looking(asked: Asked, stage: str, state: str, waits: bool) -> None:
-    if (_stage(asked), warm.state()) != (stage, state) or (waits and tab().lens.done()):
+    if (_stage(asked), warm.state()) != (stage, state) or (
+        waits and tab().ask("lens", asked.question(), asked.state.layer).done()
+    ):
         st.rerun()
     st.caption(_said(asked, stage))
 
@@ -219,10 +195,10 @@ def _stage(asked: Asked) -> str:
     here, question = tab(), asked.question()
     if here.known(question) is not None:
         return "sized" if here.ask_sizes(asked) else "whole"
-    if here.question == question and here.scene is not None and here.scene.done():
+    scene, row = (here.asked.get(key) for key in (("scene", question, None), ("row", question, asked.state.layer)))
+    if scene and scene.done():
         return "whole"
-    row = here.rows.get(asked.state.layer)
-    return "layer" if here.row(question, asked.state.layer) or (row is not None and row.done()) else "none"
+    return "layer" if here.row(question, asked.state.layer) or (row and row.done()) else "none"
 
 
 def _loading() -> str:
@@ -237,13 +213,13 @@ def _said(asked: Asked, stage: str) -> str:
     if question in examples():
         return f":material/inventory_2: Stored answer. {MODEL.get(warm.state()) or _loading()}"
     if stage in ("whole", "sized"):
-        scene = here.scenes[question]
+        scene = here.known(question)
         tokens = several(len(scene.tokens), "token")
         return f":material/bolt: Measured live in {scene.seconds:.1f} s: {tokens}, every layer."
     if warm.state() != "ready":
         return f":material/hourglass: {_loading()} Your sentence is next."
     if stage == "layer":
         return f":material/bolt: Layer {asked.state.layer} is measured; the other layers follow."
-    ahead = warm.ahead(here.rows[asked.state.layer])
+    ahead = warm.ahead(here.asked["row", question, asked.state.layer])
     said = f"{several(ahead, 'question')} ahead of yours" if ahead else f"Measuring layer {asked.state.layer}"
     return f":material/hourglass: {said}."

@@ -16,7 +16,7 @@ from core.kinds.alphapruning import AlphaPruning
 from core.kinds.owl import Owl
 from core.results import best, evaluations
 from core.results.study_table import rows_of, study_table
-from core.show.figures.charts import CHARTS, COMPARED
+from core.show.figures.charts import CHARTS, COMPARED, PARTS
 from core.show.report import remake, reports
 from core.show.words import advice, findings, verdicts
 from core.store import profiles
@@ -78,7 +78,7 @@ def test_a_profile_is_reported_with_the_charts_of_its_page(store: Store) -> None
     entry = stored_profile(store)
     found, profile = read(store, entry), profiles.load(store, entry)
     charts = drawn(found)
-    assert len(charts) == len([row for row in CHARTS if row.group != COMPARED and row.key != "repaired"])
+    assert len(charts) == len([row for row in CHARTS if row.group not in (COMPARED, PARTS) and row.key != "repaired"])
     assert charts[0] == "matrix"
     assert all(len(looks["light"]["data"]) == len(looks["dark"]["data"]) > 0 for looks in found.figures)
     told = ("invented text", entry.key, entry.spec.text.content, "float32", "2026-11-01", "torch")
