@@ -39,7 +39,7 @@ def _seen(cache: Path) -> dict[str, Any]:
         "allocator": _allocator(key),
         "pruner": _pruner(model, text, key),
         "perturbation": _perturbation(key),
-        "chart": [each.value.strip("*") for each in page("absorption", profile=key).markdown],
+        "chart": [each.value for each in page("absorption", profile=key).subheader],
         "job": _job(model),
         "currency": _currency(),
         "candidates": _candidates(),
