@@ -34,7 +34,7 @@ with left:
     except UserError as error:
         wrong = error
 if found and shown:
-    found, measured = studies.besides(found, shown.request)
+    found, measured = studies.besides(found, shown.request, request.plain)  # by hand too
 with right:
     with upper:
         if found:

@@ -33,7 +33,7 @@ def spread(given: SimpleNamespace) -> None:
         anchors = stored(store, found, pruned, given.anchors)
         if given.max_loss is not None:
             allocation = allocate(anchors.sparsest(asked, fraction(given.max_loss)), found)
-        anchors, measured = anchors.besides(allocation.exact)
+        anchors, measured = anchors.besides(allocation.exact, allocation.request.plain)
         even = np.full_like(allocation.exact, allocation.request.target)
         rows = {"this allocation": allocation.exact, "its base": allocation.exact_base, "uniform": even}
         predicted = {name: anchors.one(row) for name, row in rows.items()}

@@ -136,16 +136,19 @@ class Anchors:
             )
         return Prediction(*(float(each[0]) for each in self.as_perplexities(increase)), float(increase.increase[0]))
 
-    def besides(self, exact: Array) -> tuple[Self, EvaluatedSetting | None]:
-        """The anchors but for an allocation, and its setting where it was evaluated.
+    def besides(self, exact: Array, base: AllocationRequest) -> tuple[Self, EvaluatedSetting | None]:
+        """The anchors but for an allocation and all on its base, and its setting where it was evaluated.
 
-        No allocation is predicted by what it was measured to cost, but where too few others are left.
+        No allocation is predicted by what it was measured to cost, but where too few others are left; nor by what a
+        correction of its base cost, so that one curve predicts every strength.
 
         Args:
             exact: (layers,) or (layers, linears)
+            base: without a correction.
         """
         measured = next((each for each in serving(self.study, self.treatment) if same(each.planned, exact)), None)
-        others = tuple(each for each in self.settings if not same(each.planned, exact))
+        kin = (each for each in self.settings if each.setting.allocation.plain != base)
+        others = tuple(each for each in kin if not same(each.planned, exact))
         alone = len(others) in (len(self.settings), *range(prediction.FEWEST))
         return self if alone else replace(self, settings=others), measured
 

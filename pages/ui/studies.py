@@ -83,18 +83,20 @@ def predicted(setting: Setting, profile: Profile) -> tuple[Anchors, Prediction, 
     found, why = anchors_of(tuple(groups(profile).values()), profile, setting.treatment, asked.base.per_linear)
     if found is None:
         raise UserError(str(why))
-    others, measured = besides(found, asked)
+    others, measured = besides(found, asked, asked.plain)
     return others, others.one(allocate(asked, profile).exact), measured
 
 
 @lru_cache(maxsize=128)
-def besides(found: Anchors, asked: AllocationRequest) -> tuple[Anchors, EvaluatedSetting | None]:
+def besides(
+    found: Anchors, asked: AllocationRequest, base: AllocationRequest
+) -> tuple[Anchors, EvaluatedSetting | None]:
     """`Anchors.besides`, found and fitted once for all readers.
 
     Raises:
         UserError: as `allocate`.
     """
-    return found.besides(allocate(asked, found.profile).exact)
+    return found.besides(allocate(asked, found.profile).exact, base)
 
 
 def looked_alike(results: Evaluations, setting: Setting, profile: Profile) -> bool:

@@ -46,7 +46,8 @@ def click_cell(page: Page, injection: int, read: int, layers: int) -> None:
     cells = layers + 0.2  # the axes run from -0.6 to layers - 0.4
     for _ in range(5):
         box = still(area)
-        x, y = box["x"] + box["width"] * (read + 0.6) / cells, box["y"] + box["height"] * (injection + 0.6) / cells
+        x = box["x"] + box["width"] * (read + 0.6) / cells
+        y = box["y"] + box["height"] * (1 - (injection + 0.6) / cells)  # layers run up
         page.mouse.move(x - 3, y)
         page.mouse.move(x, y)
         with suppress(TimeoutError):

@@ -173,5 +173,5 @@ def test_who_leaves_the_page_lets_the_stream_go(demo: str, tab: Tab) -> None:
 
 def test_a_prompt_that_cannot_be_is_refused_where_the_text_would_stand(demo: str, tab: Tab) -> None:
     _, talk = opened(tab, f"{demo}/lab?write={'bird+' * 70}")
-    expect(talk.locator(".says")).to_contain_text("70 tokens", timeout=PATIENCE)
+    expect(talk.locator(".says")).to_contain_text("71 tokens and the lab takes 1 to 64", timeout=PATIENCE)
     expect(talk).to_have_attribute("data-playing", "false")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.ask import grammar
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.measurements import Measurement, measurements
 from core.ask.perturbations import perturbation
@@ -106,6 +107,8 @@ def test_the_picture_opens_with_the_predicted_perplexity_as_the_command_line_say
     told = json.loads(capsys.readouterr().out)["predicted"]
     assert (now, low, high) == pytest.approx([told[name] for name in ("perplexity", "low", "high")], rel=1e-4)
     found = anchors.stored(Store(), subject.load(studied), Treatment("wanda"))
+    found, _ = found.besides(on_screen(app), grammar.read_allocation(url(app)["allocation"]).plain)
+    assert live(app)["hero"]["values"] == live(opened(profile=studied))["hero"]["values"]  # whatever the strength
     assert live(app)["hero"]["beside"] == pytest.approx(found.perplexities(np.full((1, 6), 0.7)).increase[0], rel=1e-4)
     curve = live(app)["gauge"]
     assert len(curve["values"]) == 201 and curve["zero"] == 100 and len(curve["band"]) == 2
