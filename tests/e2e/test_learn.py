@@ -90,7 +90,7 @@ def test_one_step_back_leads_from_the_real_page_to_the_chapter(lesson: str, tab:
     expect(page.locator("h1")).not_to_have_text("What is absorption?")
     page.wait_for_function("before => history.length > before", arg=entries)
     settle(page, quiet=1500)
-    assert page.evaluate("history.length") == entries + 1
+    assert page.evaluate("history.length") == entries + 1, page.evaluate("navigation.entries().map(e => e.url)")
     page.go_back()
     expect(page.locator("h1")).to_have_text("What is absorption?")
     settle(page)
