@@ -1,0 +1,180 @@
+"""Weights in few bits: integers by groups along the inputs, and the GGUF types of the `gguf` package.
+
+GPTQ is Frantar et al., arXiv 2210.17323.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+from core.base.errors import UserError
+from core.kinds.sparsegpt import inverse_factor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+HALF = 16  # bits of a dense weight, and of a scale
+CLIPPED = tuple(share / 100 for share in range(95, 45, -5))  # of its range that a group may keep
+FINEST = 16  # how many codes of its range a group may leave unused and still be known for what it is
+
+
+class Form(NamedTuple):
+    """How a weight is written: a code each, and a scale with its zero point, or its minimum, for every group.
+
+    Integers are `scale * (code - zero)` with a zero point between the codes, so that a zero stays one, as
+    compressed-tensors stores them; `Q4_0` and its like are llama.cpp's.
+    """
+
+    name: str
+    bits: int  # of a code
+    group: int  # weights in a row that share a scale
+    beside: int  # bits of a group's zero point or minimum
+    gguf: bool
+
+    @property
+    def bits_per_weight(self) -> float:
+        """With scales, and zero points or minima."""
+        return self.bits + (HALF + self.beside) / self.group
+
+    def row_bytes(self, width: int) -> float:
+        """Of one output with so many inputs, whole where a container packs rows one after another."""
+        return width * self.bits_per_weight / 8
+
+    def check_width(self, width: int) -> None:
+        """Refuse inputs that make no whole groups.
+
+        Raises:
+            UserError: names the forms that fit.
+        """
+        if width % self.group:
+            fit = ", ".join(each.name for each in FORMS.values() if width % each.group == 0)
+            right = f"these fit: {fit}" if fit else "no form fits, so that it must stay dense or get zeros"
+            raise UserError(
+                f"{self.name} does not fit its {width} inputs, which are no multiple of {self.group}: {right}"
+            )
+
+
+_INTEGERS = [Form(f"int{bits}g{group}", bits, group, bits, False) for bits, group in product((2, 3, 4, 8), (32, 64))]
+_GGUF = [
+    Form(f"Q{bits}_{kind}", bits, 32, HALF * kind, True) for bits, kind in ((4, 0), (4, 1), (5, 0), (5, 1), (8, 0))
+]
+FORMS = {each.name: each for each in (*_INTEGERS, *_GGUF)}
+
+
+class Codes(NamedTuple):
+    """A quantised weight: whole numbers, as float32."""
+
+    codes: Tensor  # (out, groups, group), 0 to 2^bits - 1
+    scales: Tensor  # (out, groups, 1), each a float16
+    zeros: Tensor  # (out, groups, 1), the code of 0
+
+
+def quantise(weight: Tensor, form: Form, importance: Tensor | None = None) -> Codes:
+    """Round to nearest, by the least wrong of some grids for every group: one keeps its range, the others clip it.
+
+    A weight that lies on grids of the form already comes back as it is.
+
+    Args:
+        weight: (out, in).
+        form: of integers.
+        importance: (in,) what a squared error of an input's weights counts; None: all alike.
+
+    Raises:
+        UserError: the inputs make no whole groups.
+    """
+    import torch
+
+    form.check_width(weight.shape[1])
+    groups = weight.float().unflatten(1, (-1, form.group))
+    price = torch.ones(()) if importance is None else importance.float().view(-1, form.group)
+    top = 2**form.bits - 1
+    unused = range(top, max(0, top - FINEST), -1)
+    again = torch.equal(dequantise(_searched(groups[:1], price, top, unused)), weight[:1].float())
+    return _searched(groups, price, top, [*(unused if again else [top]), *(top / share for share in CLIPPED)])
+
+
+def _searched(groups: Tensor, price: Tensor, top: int, tried: Iterable[float]) -> Codes:
+    """The grids of least error, of those that have so many steps from the least weight of a group to the greatest."""
+    import torch
+
+    low, high = groups.amin(-1, keepdim=True).clamp(max=0), groups.amax(-1, keepdim=True).clamp(min=0)
+    best = Codes(torch.zeros_like(groups), torch.zeros_like(low), torch.zeros_like(low))
+    least, price = torch.full_like(low, torch.inf), price.to(groups.device)
+    for steps in tried:
+        scales = ((high - low) / steps).half().float()
+        zeros = (-low * min(steps, top) / (high - low)).nan_to_num_(0).round_()
+        codes = _codes(groups, scales, zeros, top)
+        error = (codes - zeros).mul_(scales).sub_(groups).square_().mul_(price).sum(-1, keepdim=True)
+        better, least = error < least, torch.minimum(error, least)
+        best = Codes(*(new.where(better, old) for new, old in zip((codes, scales, zeros), best, strict=True)))
+    return best
+
+
+def _codes(groups: Tensor, scales: Tensor, zeros: Tensor, top: int) -> Tensor:
+    return (groups / scales).nan_to_num_(0, 0, 0).round_().add_(zeros).clamp_(0, top)
+
+
+def dequantise(found: Codes) -> Tensor:
+    """The weight that codes stand for, (out, in) float32."""
+    return ((found.codes - found.zeros) * found.scales).flatten(1)
+
+
+def rounded(weight: Tensor, form: Form, importance: Tensor | None = None) -> Tensor:
+    """The weight in a form, as numbers, (out, in) float32: by `quantise`, or as the `gguf` package writes and reads it.
+
+    Raises:
+        UserError: the inputs make no whole groups.
+    """
+    if not form.gguf:
+        return dequantise(quantise(weight, form, importance))
+    import torch
+    from gguf import GGMLQuantizationType, quants
+
+    form.check_width(weight.shape[1])
+    kind = GGMLQuantizationType[form.name]
+    written = quants.quantize(weight.float().contiguous().cpu().numpy(), kind)
+    return torch.from_numpy(quants.dequantize(written, kind)).to(weight.device)
+
+
+def fed_back(
+    weight: Tensor, form: Form, second_moment: Tensor, warn: Callable[[str], object] = warnings.warn
+) -> Tensor:
+    """As `rounded`, column by column; those to the right make up for what rounding one did to the outputs (GPTQ).
+
+    A group's grid is chosen when it is reached, by what an error costs the outputs. Rows whose outputs plain rounding
+    serves better keep that, so that no row's output error on the calibration text is larger for the feedback.
+
+    Args:
+        weight: (out, in).
+        form: of integers.
+        second_moment: (in, in) sum of x x^T over the calibration tokens; a common factor cancels.
+        warn: told when the Cholesky factorisation fails and is tried again with more damping.
+
+    Raises:
+        UserError: the inputs make no whole groups.
+        Broken: the second moment cannot be factorised.
+    """
+    import torch
+
+    plain = rounded(weight, form, second_moment.diagonal().to(weight.device))
+    upper = inverse_factor(second_moment, warn).to(weight.device)
+    columns = weight.T.to(torch.float32, copy=True, memory_format=torch.contiguous_format)  # (in, out)
+    price = upper.diagonal() ** -2
+    for first in range(0, len(columns), form.group):
+        group = slice(first, first + form.group)
+        inside, factor = columns[group], upper[group, group]
+        _, scales, zeros = (each[:, 0].T for each in quantise(inside.T, form, price[group]))  # (1, out)
+        errors = torch.empty_like(inside)
+        for column, scale in enumerate(factor.diagonal()):
+            found = (_codes(inside[column], scales[0], zeros[0], 2**form.bits - 1) - zeros[0]) * scales[0]
+            errors[column] = (inside[column] - found) / scale
+            inside[column + 1 :].addr_(factor[column, column + 1 :], errors[column], alpha=-1)
+            inside[column] = found
+        columns[group.stop :].addmm_(upper[group, group.stop :].T, errors, alpha=-1)
+    moment = second_moment.to(weight.device, torch.float32)
+    errors = (each - weight.float() for each in (columns.T, plain))
+    fed, usual = ((each @ moment * each).sum(1, keepdim=True) for each in errors)
+    return columns.T.where(fed <= usual, plain)

@@ -1,0 +1,94 @@
+"""Weights in few bits: grids, their errors, the GGUF types, and error feedback."""
+
+import numpy as np
+import pytest
+import torch
+from gguf import GGMLQuantizationType, quants
+
+from core.base.errors import UserError
+from core.kinds.quantised import FORMS, dequantise, fed_back, quantise, rounded
+
+INTEGERS = [each for each in FORMS.values() if not each.gguf]
+GGUF = [each for each in FORMS.values() if each.gguf]
+
+
+def weight(seed: int, outputs: int = 12, inputs: int = 192) -> torch.Tensor:
+    """Heavy-tailed, with a group of zeros and one of a single sign."""
+    drawn = torch.from_numpy(np.random.default_rng(seed).standard_t(4, (outputs, inputs))).float() / 10
+    drawn[0, :64] = 0
+    drawn[1, :64] = drawn[1, :64].abs() + 1
+    return drawn
+
+
+def inputs(seed: int, width: int = 192, tokens: int = 500) -> torch.Tensor:
+    """Correlated, one of them never used."""
+    generator = torch.Generator().manual_seed(seed)
+    mixed = torch.randn(tokens, width, generator=generator) @ torch.randn(width, width, generator=generator)
+    mixed[:, 5] = 0
+    return mixed * torch.rand(width, generator=generator)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_form_has_few_levels_and_keeps_what_lies_on_its_grid(form, seed):
+    found = rounded(weight(seed), form)
+    levels = [len(group.unique()) for row in found.unflatten(1, (-1, form.group)) for group in row]
+    assert max(levels) <= 2**form.bits
+    assert torch.equal(rounded(found, form), found)
+    assert (found[0, :64] == 0).all()
+
+
+@pytest.mark.parametrize("form", INTEGERS, ids=lambda form: form.name)
+def test_codes_are_whole_and_scales_are_half_floats(form):
+    codes, scales, zeros = found = quantise(weight(0), form)
+    for each in (codes, zeros):
+        assert torch.equal(each, each.round()) and each.min() >= 0 and each.max() < 2**form.bits
+    assert torch.equal(scales, scales.half().float())
+    assert torch.equal(dequantise(found), rounded(weight(0), form))
+
+
+@pytest.mark.parametrize("group", [32, 64])
+def test_more_bits_err_less_and_importance_serves_what_counts(group):
+    dense, given = weight(1), inputs(1)
+    importance = given.square().sum(0)
+    weighted = lambda found: float(((found - dense) ** 2 * importance).sum())  # noqa: E731
+    errors = []
+    for bits in (2, 3, 4, 8):
+        form = FORMS[f"int{bits}g{group}"]
+        errors.append(weighted(rounded(dense, form, importance)))
+        assert errors[-1] <= weighted(rounded(dense, form))
+    assert errors == sorted(errors, reverse=True) and errors[-1] < errors[0] / 1000
+
+
+@pytest.mark.parametrize("form", GGUF, ids=lambda form: form.name)
+def test_gguf_types_are_the_packages_own(form):
+    dense = weight(2).half()
+    kind = GGMLQuantizationType[form.name]
+    written = quants.quantize(dense.float().numpy(), kind)
+    assert np.array_equal(rounded(dense, form).numpy(), quants.dequantize(written, kind))
+    assert written.shape[1] == form.row_bytes(dense.shape[1])
+
+
+@pytest.mark.parametrize("form", INTEGERS, ids=lambda form: form.name)
+@pytest.mark.parametrize("seed", range(3))
+def test_feedback_never_costs_a_row_outputs_and_stays_on_the_grid(form, seed):
+    dense, given = weight(seed), inputs(seed)
+    moment = given.T @ given
+    fed, plain = fed_back(dense, form, moment), rounded(dense, form, moment.diagonal())
+    wrong, usual = ((given @ (each - dense).T).square().sum(0) for each in (fed, plain))
+    assert (wrong <= usual * (1 + 1e-3) + 1e-3).all() and wrong.sum() < 0.8 * usual.sum()
+    assert torch.equal(rounded(fed, form), fed)
+
+
+def test_a_width_that_no_group_divides_is_told_what_fits():
+    with pytest.raises(UserError, match=r"int3g64 does not fit its 96 inputs.*: these fit: int2g32, .*Q8_0"):
+        quantise(weight(0)[:, :96], FORMS["int3g64"])
+    with pytest.raises(UserError, match="no form fits"):
+        rounded(weight(0)[:, :50], FORMS["Q4_0"])
+
+
+def test_what_a_form_costs():
+    assert {each.name: each.bits_per_weight for each in GGUF} == {
+        "Q4_0": 4.5, "Q4_1": 5, "Q5_0": 5.5, "Q5_1": 6, "Q8_0": 8.5
+    }  # fmt: skip
+    assert FORMS["int3g32"].bits_per_weight == 3 + 19 / 32
