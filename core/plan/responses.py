@@ -12,7 +12,6 @@ from core.store.profiles import Profile
 from core.store.results import Array
 
 FIELDS = {"drift": "final_squared", "kl": "kl", "nll": "nll_increase"}
-BEYOND = 0.05  # the largest sparsity measured, where a linear may still be; a whole layer may not
 NAMES = {"drift": "squared final drift", "kl": "KL divergence, nats", "nll": "loss, nats/token"}
 
 
@@ -107,7 +106,7 @@ def layer_harms(rows: Array, profile: Profile) -> Array:
         rows: (rows, layers) or (rows, layers, linears).
 
     Returns:
-        NaN where one leaves 0 to the largest measured sparsity, or does more harm than pruned whole to that.
+        NaN where one, or a linear of it, leaves 0 to the largest measured sparsity.
 
     Raises:
         UserError: too few sparsities were measured.
@@ -118,16 +117,9 @@ def layer_harms(rows: Array, profile: Profile) -> Array:
 
 
 def _even(rows: Array, found: Curves) -> Array:
-    """The even sparsity of every layer that does as much as its linears, (rows, layers).
-
-    Curves of linears go on straight for `BEYOND`: least harm prunes some to the end of theirs, and a shift goes on.
-    """
-    units = rows.reshape(len(rows), -1)
-    steep = (found.harm[:, -1] - found.harm[:, -2]) / (found.sparsity[-1] - found.sparsity[-2])
-    beyond = np.clip(units - found.highest, 0, BEYOND)
-    harms = (_read(found, units - beyond) + steep * beyond).reshape(rows.shape).sum(2)
+    """The even sparsity of every layer that does as much as its linears, (rows, layers)."""
+    harms = _read(found, rows.reshape(len(rows), -1)).reshape(rows.shape).sum(2)
     together = found.harm.reshape(rows.shape[1], rows.shape[2], -1).sum(1)
-    harms[harms > together[:, -1] * (1 + TOLERANCE)] = np.nan  # no layer goes beyond
     layers = zip(harms.T, together, strict=True)
     return np.stack([np.interp(harm, evenly, found.sparsity) for harm, evenly in layers], axis=1)
 

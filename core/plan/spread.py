@@ -75,10 +75,7 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
     if request.correction.strength and not request.unclipped:
         [sparsity] = _corrected(request, base, of_units, [request.correction.strength], profile)
     layers = np.nansum(parameters, axis=1)
-    bounds = Bounds(request.low, request.high)
-    if request.base.measured and not request.correction.strength:  # least harm goes no further than was measured
-        highest = request.base.highest(Evidence(linear_parameters(profile), request.target, bounds, profile))
-        bounds = Bounds(request.low, min(request.high, highest))
+    bounds = _bounds(request, profile)
     bound = binding(sparsity, bounds).reshape(len(layers), -1).any(1)
     bound &= not request.unclipped or request.base.measured
     if not request.base.per_linear:
@@ -96,6 +93,15 @@ def _base(request: AllocationRequest, parameters: Array, profile: Profile | None
     wish = request.base.wish(Evidence(of_units, request.target, bounds, profile))
     check_finite(wish)
     return of_units, wish if request.unclipped else project(wish, of_units, request.target, bounds)
+
+
+def _bounds(request: AllocationRequest, profile: Profile | None) -> Bounds:
+    """Those that hold: what goes by measured responses goes no further than was measured, corrected or not."""
+    bounds = Bounds(request.low, request.high)
+    if not request.base.measured:
+        return bounds
+    highest = request.base.highest(Evidence(linear_parameters(profile), request.target, bounds, profile))
+    return Bounds(request.low, min(request.high, highest))
 
 
 def _check_spent(target: float, spent: float) -> None:
@@ -130,7 +136,7 @@ def _corrected(
     """The base shifted by the correction, the linears of a layer alike, (strengths, units)."""
     direction = correction.direction_of(request.correction, profile)
     direction = np.repeat(direction, len(base) // len(direction))
-    bounds = Bounds(request.low, request.high)
+    bounds = _bounds(request, profile)
     rows = [correction.corrected(base, direction, each, of_units, request.target, bounds) for each in strengths]
     return np.stack(rows)
 

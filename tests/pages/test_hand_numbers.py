@@ -25,11 +25,11 @@ def numbers() -> dict[str, list]:
 
 def budget(draw: np.random.Generator, n: int) -> dict[str, object]:
     """Some layers of one linear or of three held; none, all, and more than the others can make up for, among others."""
-    shape, bounds, target = (LAYERS, 1 + 2 * (n % 2)), Bounds(), 0.7
+    shape, bounds, target = (LAYERS, 1 + 2 * (n % 2)), Bounds(high=(0.95, 0.9, 0.8)[n % 3]), 0.7
     base, weights = draw.uniform(0.4, 0.95, shape), draw.integers(1, 9, shape).astype(float)
     means = layer_means(np.clip(base + draw.uniform(-0.3, 0.3, (LAYERS, 1)), *bounds), weights)
     layers = draw.permutation(LAYERS)[: n // 2 % (LAYERS + 1)]
-    hand = dict(zip(layers.tolist(), draw.uniform(0, 0.95, len(layers)).tolist(), strict=True))
+    hand = dict(zip(layers.tolist(), draw.uniform(0, bounds.high, len(layers)).tolist(), strict=True))
     if not hand:  # Python takes an allocation without any as one that meets its budget
         target = met(means, weights.sum(1))
     try:

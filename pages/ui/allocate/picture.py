@@ -98,12 +98,11 @@ def by_hand(rows: Array, allocation: Allocation, held: Mapping[int, float], prof
     Raises:
         UserError: these values leave the other layers no way to the budget.
     """
-    request, weights = allocation.request, allocation.parameters
-    bounds = Bounds(request.low, request.high)
+    weights, bounds = allocation.parameters, allocation.bounds
     if rows.ndim == 3:
         weights = linear_parameters(profile)
         rows = evened(allocation.exact_base, weights, layer_means(rows, weights), bounds)
-    return np.stack([pinned(row, held, weights, request.target, bounds) for row in rows])
+    return np.stack([pinned(row, held, weights, allocation.request.target, bounds) for row in rows])
 
 
 @lru_cache(maxsize=24)
@@ -173,7 +172,7 @@ def _hand(sweep: Sweep, allocation: Allocation, profile: Profile, found: Anchors
     def moved(held: dict[int, float]) -> None:
         st.session_state["hand"] = ", ".join(f"{layer}:{value:g}" for layer, value in held.items())
 
-    request, bounds = allocation.request, Bounds(allocation.request.low, allocation.request.high)
+    request, bounds = allocation.request, allocation.bounds
     weights = linear_parameters(profile) if request.base.per_linear else allocation.parameters[:, None]
     base, rows = allocation.exact_base.reshape(weights.shape), sweep.free.reshape(-1, *weights.shape)
     means = layer_means(rows, weights).round(DECIMALS) if sweep.held else None  # else sent as the bars
@@ -194,13 +193,11 @@ def _curves(found: Anchors, base: Array, weights: Array, bounds: Bounds) -> dict
 
 def _on_bounds(sweep: Sweep, allocation: Allocation) -> list[tuple[list[int], str]]:
     """The layers that sit on a bound at each strength, or have a linear there, and what is said of that."""
-    request, found = allocation.request, []
-    for row, strength in zip(sweep.rows, sweep.strengths, strict=True):
-        bounds = Bounds(request.low, request.high) if strength else allocation.bounds
-        layers = np.flatnonzero(binding(row, bounds).reshape(len(row), -1).any(1)).tolist()
-        more = f" ({bounds.high:g} is the largest sparsity measured)" if bounds.high < request.high else ""
-        found.append((layers, f"on a bound{more}" if layers else ""))
-    return found
+    bounds, count = allocation.bounds, len(sweep.rows)
+    more = f" ({bounds.high:g} is the largest sparsity measured)" if bounds.high < allocation.request.high else ""
+    every = binding(sweep.rows, bounds).reshape(count, len(allocation.base), -1).any(2)
+    found = [np.flatnonzero(each).tolist() for each in every]
+    return [(layers, f"on a bound{more}" if layers else "") for layers in found]
 
 
 def _control(sweep: Sweep, costs: Predicted | None) -> figure.Control:

@@ -93,10 +93,8 @@ def test_linears_pruned_evenly_count_as_their_layer(layers: int, seed: int) -> N
     assert np.isnan(responses.layer_harms(worse, here)[1, 0])
 
 
-def test_a_linear_may_go_a_little_beyond_what_was_measured_and_a_whole_layer_may_not() -> None:
+def test_a_linear_may_go_as_far_as_it_was_measured_and_no_further() -> None:
     here, rows = of_linears(4, 0), np.full((3, 4, 3), 0.6)
-    rows[:, 1, 2] = 0.89, 0.9, 0.94
+    rows[:, 1, 2] = 0.89, 0.9, 0.901
     within, last, beyond = responses.layer_harms(rows, here)[:, 1]
-    assert 0 < last - within < beyond - last < 10 * (last - within)
-    rows[:, 1] = 0.91
-    assert np.isnan(responses.layer_harms(rows, here)[:, 1]).all()
+    assert 0 < within < last and np.isnan(beyond)

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
 from core.kinds.response import Response
+from core.plan import responses
 from core.plan.budget import Bounds, Units, met, solve
 from core.plan.curves import curves, hull
 from core.plan.evidence import Evidence
-from core.plan.spread import allocate
+from core.plan.spread import allocate, family
+from core.results.candidates import CONTROLS
 from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, quick
 
 
@@ -100,8 +102,20 @@ def test_least_harm_sits_on_the_largest_sparsity_measured() -> None:
     assert reached.any() and np.array_equal(found.bound, reached) and found.bounds == Bounds(0, 0.9)
     loose = allocate(plain.model_copy(update={"unclipped": True}), here)
     assert np.array_equal(loose.bound, reached)  # it keeps its bounds in either case
-    on = allocate(plain.model_copy(update={"correction": Correction(strength=0.04)}), here)
-    assert on.bounds == Bounds(0, 0.95)
+
+
+@quick
+@given(seed=st.integers(0, 10**6), strength=st.floats(0, 0.1), control=st.sampled_from(("none", *CONTROLS)))
+def test_no_correction_of_least_harm_goes_further_than_was_measured(seed: int, strength: float, control: str) -> None:
+    correction = Correction(strength=strength, control=control)
+    for base, here in ((Response(), profile(6, seed)), (PER_LINEAR, of_linears(6, seed))):
+        request = AllocationRequest(base=base, target=0.8, correction=correction)
+        found = allocate(request, here)
+        assert found.bounds == Bounds(0, 0.9) and found.exact.max() <= 0.9 + 1e-12
+        assert found.budget == pytest.approx(0.8)
+        assert found.bound[(found.exact.reshape(6, -1) >= 0.9).any(1)].all()
+        assert np.array_equal(family(request, here, np.array([strength]))[0], found.exact)
+        assert np.isfinite(responses.layer_harms(found.exact[None], here)).all()
 
 
 @pytest.mark.parametrize("sparsity", [-0.1, 0.92])

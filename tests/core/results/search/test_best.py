@@ -56,7 +56,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     first, second, *others = (each.setting.allocation for each in found.selection.singles if each.setting)
     assert grammar.write(first) == "uniform:0.5" and second.base.kind != "uniform"
     assert {grammar.write(each) for each in others} >= found.provenance.forecasts.keys()
-    assert len(others) <= shortlist.MOST - 2 and found.provenance.predicted == 28
+    assert len(others) <= shortlist.MOST - 2 and found.provenance.predicted == 33
     assert found.winner in [each.setting for each in found.candidates]
     assert [each.loss for each in found.candidates] == sorted(selecting)
 
@@ -162,7 +162,7 @@ def test_pruners_that_stored_settings_predict_join_where_intervals_do_not_tell_t
     found = best.load(empty, experiment.get(request(text, pruner="any", seeds=(0,)), empty))
     assert {each.setting.pruner for each in found.candidates} == {"wanda", *(["magnitude"] if joins else [])}
     unseen = evaluated[1] < found.request.final.documents[0]
-    assert found.winner.treatment == Treatment("wanda") and found.provenance.predicted == (1 + unseen) * 28
+    assert found.winner.treatment == Treatment("wanda") and found.provenance.predicted == (1 + unseen) * 33
     assert [each for each in found.candidates if found.predicted(each)]
     alone = best.load(empty, experiment.get(request(text, pruner="magnitude", seeds=(0,)), empty))
     assert {each.setting.pruner for each in alone.candidates} == {"magnitude"}

@@ -30,7 +30,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     assert answer["answer"] in {answer["winner"]["allocation"], "uniform:0.5"}
     assert answer["against_uniform"] is None or set(answer["against_uniform"]) == {"percent", "interval", "windows"}
     rows = {each["allocation"]: each for each in answer["candidates"]}
-    assert rows.keys() >= {"uniform:0.5", "response objective=kl:0.5"}
+    assert "uniform:0.5" in rows and any(name.startswith("response objective=kl") for name in rows)
     assert [name for name, each in rows.items() if each["predicted"] is None] != []
     for row in (row for row in rows.values() if row["predicted"]):
         said = row["predicted"]
