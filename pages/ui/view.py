@@ -34,7 +34,7 @@ class View:
     refused: list[str] = field(default_factory=list)  # what is said of a link until something is chosen
     runs: int = 0  # of the page
     waits: dict[str, str] = field(default_factory=dict)  # pictures that tell once they stand, each by a word of its own
-    linked: bool = True  # a link to the page in view does not reach the address bar by itself
+    linked: bool = False  # a link to the page in view, which does not reach the address bar by itself
 
 
 def _view() -> View:
