@@ -16,6 +16,7 @@ from core.store.results import Array, Perturbed
 CONFIDENCE = 0.95
 BAND = math.log(1.05)
 FEWEST_SEQUENCES = 8
+VERDICTS = {1: "amplifies", -1: "absorbs", 0: "undecided"}
 
 
 @frozen
@@ -87,12 +88,12 @@ def verdicts_of(logs: Array, corrected: bool = True) -> tuple[str | None, ...]:
     layers, n = logs.shape
     if n < FEWEST_SEQUENCES:
         return (*[f"undecided (n = {n})"] * (layers - 1), None)
-    return (*tested(logs[:-1], corrected=corrected), None)
+    return (*map(VERDICTS.get, tested(logs[:-1], corrected=corrected)), None)
 
 
-def tested(logs: Array, band: float = BAND, corrected: bool = True) -> list[str]:
-    """As `verdicts_of`, of every row, however few its samples: (rows, samples), at least two."""
-    found = ["undecided"] * len(logs)
+def tested(logs: Array, band: float = BAND, corrected: bool = True) -> list[int]:
+    """The sign of every row's mean where it lies beyond the band for certain, else 0: (rows, samples), at least two."""
+    found = [0] * len(logs)
     n, mean = logs.shape[1], logs.mean(1)
     error = np.maximum(logs.std(1, ddof=1) / math.sqrt(n), 1e-300)
     beyond = (np.abs(mean) - band) / error  # how far outside the band, in standard errors
@@ -100,7 +101,7 @@ def tested(logs: Array, band: float = BAND, corrected: bool = True) -> list[str]
     for rank, row in enumerate(np.argsort(p, kind="stable")):
         if p[row] > (1 - CONFIDENCE) / (len(p) - rank if corrected else 1):
             break
-        found[row] = "amplifies" if mean[row] > 0 else "absorbs"
+        found[row] = int(np.sign(mean[row]))
     return found
 
 

@@ -70,7 +70,7 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
         evaluated = StudyRequest.model_validate(found.study.provenance["request"])
         left = {each: width(each) for each in (uniform(asked.target), response, asked) if each not in known}
         enough = [each for each in left if left[each] <= WIDE] or sorted(left, key=left.get)[:1]
-        return min(filter(None, map(offer, enough)), key=lambda each: each.minutes or 0, default=None)
+        return min(filter(None, map(offer, enough)), key=lambda each: each.minutes or np.inf, default=None)
     except (UserError, ValueError, KeyError):
         return None
 

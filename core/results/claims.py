@@ -41,9 +41,9 @@ def judge(expected: Array, band: float = 0.0, fewest: int = FEWEST_SEQUENCES) ->
     """
     if expected.shape[1] < fewest:
         return OPEN
-    if set(tested(expected, band, corrected=False)) == {"amplifies"}:
+    if set(tested(expected, band, corrected=False)) == {1}:
         return HOLDS
-    return FAILS if "absorbs" in tested(expected, band) else OPEN
+    return FAILS if -1 in tested(expected, band) else OPEN
 
 
 def intervals(rows: Mapping[str, Array], factors: bool = True) -> dict[str, Interval]:
