@@ -2,19 +2,18 @@
 
 import streamlit as st
 
-from core.ask.lab import Prompt
 from core.base.errors import UserError
 from core.plan.spread import linear_parameters
 from pages.ui import best_known, form, frame, studies, subject, view, watch
 from pages.ui.allocate import settings
-from pages.ui.prune import evaluate, export, pruning, results, search, writing
+from pages.ui.lab import talk
+from pages.ui.prune import evaluate, export, pruning, results, search
 
 TERMS = ("budget", "correction", "control", "response", "harm", "perplexity", "nats")
 TABS = {
     "evaluate": "Evaluate",
     "results": "Results",
     "best": "Best setting",
-    "writing": "Generated text",
     "export": "Export",
 }
 
@@ -55,9 +54,8 @@ else:
         view.end()
     elif part == "evaluate":
         evaluate.show(how, profile)
-    elif part == "writing":
-        writing.show(lambda words: how.request.to(Prompt, setting=how.setting, prompt=words))
     elif part == "export":
         export.show(how, profile)
 if part in ("evaluate", "results") and not how.wrong:
     frame.to_prune("Export this setting", "export")
+    talk.link(how.setting.allocation.target)

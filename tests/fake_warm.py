@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.ask.lab import Prompt, Question
-from core.store.scenes import Generated, Lens, Row, Scene
+from core.ask.lab import Question, Talk
+from core.store.scenes import Chunk, Lens, Row, Scene
 
 LAYERS = 30
 TOKENS = ("The", " old", " door", "s", ".")
@@ -55,7 +55,7 @@ class Warm:
     rows: dict[tuple[Question, int], Future[Row]] = field(default_factory=dict)
     lenses: dict[tuple[Question, int], Future[Lens]] = field(default_factory=dict)
     scenes: dict[Question, Future[Scene]] = field(default_factory=dict)
-    texts: dict[Prompt, Future[Generated]] = field(default_factory=dict)
+    texts: dict[Talk, Future[Chunk]] = field(default_factory=dict)
 
     def state(self) -> str:
         return self.standing
@@ -69,7 +69,7 @@ class Warm:
     def wake(self) -> None:
         self.woken += 1
 
-    def ask(self, kind: str, asked: Question | Prompt, layer: int | None, reader: str, tab: str) -> Future:
+    def ask(self, kind: str, asked: Question | Talk, layer: int | None, reader: str, tab: str) -> Future:
         if kind in ("row", "lens"):
             return (self.rows if kind == "row" else self.lenses).setdefault((asked, layer), Future())
         return (self.scenes if kind == "scene" else self.texts).setdefault(asked, Future())

@@ -1,4 +1,4 @@
-"""What the lab is asked: a sentence with one layer disturbed, or a text that a pruned or a damaged model writes."""
+"""What the lab is asked: a sentence with one layer disturbed, or a text that a damaged model writes."""
 
 import json
 from itertools import pairwise
@@ -6,15 +6,11 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from core.ask.inputs import OfModel
 from core.ask.measurements import stands_for
 from core.ask.perturbations import perturbation
-from core.ask.settings import Setting
 from core.base.errors import UserError
-from core.base.formats import either
 from core.base.spec import Spec, checked
 from core.kinds import Perturbation
-from core.kinds.treatments import PRUNERS
 
 MOST_TOKENS = 64  # of a sentence
 MOST_CHARACTERS = 2000  # of a sentence or a prompt: more cannot be meant
@@ -48,26 +44,6 @@ class Question(Spec):
         return self
 
 
-class Prompt(OfModel):
-    """A text to be continued by the dense model and by a pruned one."""
-
-    prompt: str
-    setting: Setting
-    tokens: int = Field(40, ge=1, le=MOST_WRITTEN, description="most tokens to write")
-    profile: str = Field("demo", description="key of the profile that allocations look at")
-
-    @model_validator(mode="after")
-    def _can_be_written(self) -> Self:
-        _check_text("prompt", self.prompt)
-        setting = self.setting
-        if setting.repair or setting.pattern or not PRUNERS[setting.pruner].keeps_weights:
-            fast = either(name for name, row in PRUNERS.items() if row.keeps_weights)
-            raise ValueError(
-                f"the text is written while you wait by {fast}, without repair or pattern: choose one of these"
-            )
-        return self
-
-
 def _while_writing(word: str) -> str:
     """A damage as it is written in one way; empty for none."""
     if not word:
@@ -85,7 +61,7 @@ class Turn(NamedTuple):
     """The damage from one token on, until the next turn."""
 
     start: Annotated[int, Field(ge=0, lt=MOST_WRITTEN)]  # 0: the first token that is written
-    layer: Annotated[int, Field(ge=0)]
+    layer: Annotated[int, Field(ge=0)]  # the number of layers: all of them
     word: Annotated[str, AfterValidator(_while_writing)]  # a perturbation as it is written; empty: none
 
 
@@ -137,6 +113,18 @@ def question(sentence: str, word: str, first: bool = False, token: int | None = 
     if token is not None and "positions" in type(asked).model_fields:
         asked = asked.model_copy(update={"positions": "all"})
     return checked(Question, sentence=sentence, perturbation=asked, token=token)
+
+
+def layers_of(turn: Turn, layers: int) -> range:
+    """The layers that a turn damages, of so many.
+
+    Raises:
+        UserError: there is none such.
+    """
+    if turn.layer == layers:
+        return range(layers)
+    check_layer(turn.layer, layers)
+    return range(turn.layer, turn.layer + 1)
 
 
 def check_layer(layer: int, layers: int) -> None:

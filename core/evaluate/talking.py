@@ -10,14 +10,14 @@ import inspect
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
-from core.ask.lab import MOST_TOKENS, Talk, Turn, check_layer
+from core.ask.lab import MOST_TOKENS, Talk, Turn, layers_of
 from core.ask.perturbations import perturbation
 from core.base.errors import UserError
 from core.base.spec import Positions, frozen
@@ -32,7 +32,7 @@ from core.store.scenes import Chunk, Spoken
 DENSE, HURT, TWIN = range(3)  # rows of the batch
 CHUNK = 0.05  # seconds, and the token that is computed then: so long does another reader wait
 KEPT = 2**29  # bytes of keys and values: 20 talks of the bundled model at their longest
-PRUNED = 8  # layers whose pruned weights are kept, 14 MB each in the bundled model
+PRUNED = 32  # layers whose pruned weights are kept, all of the bundled model's: 14 MB each
 TEMPERATURE = 0.7  # of words that are sampled
 
 
@@ -70,9 +70,10 @@ class Talker:
         """The listener's talk up to where it is the one that is asked for; whoever breaks off keeps none."""
         layers = self.loaded.layers
         for turn in asked.turns:
-            check_layer(turn.layer, len(layers))
-            if turn.word and (part := getattr(perturbation(turn.word), "part", None)):
-                find(layers[turn.layer], part)
+            part = turn.word and getattr(perturbation(turn.word), "part", None)
+            for layer in layers_of(turn, len(layers)):
+                if part:
+                    find(layers[layer], part)
         talk = self.talks.pop(listener, None)
         if talk is None or (talk.asked.prompt, talk.asked.seed) != (asked.prompt, asked.seed):
             talk, most = Writing(self.loaded, asked), min(MOST_TOKENS, self.loaded.longest or MOST_TOKENS)
@@ -125,11 +126,11 @@ class Writing:
         at, first = len(self.steps), self.kept.get_seq_length()
         given = torch.tensor([self.texts[row][first:] for row in (DENSE, HURT, HURT)], device=self.loaded.model.device)
         how = dict.fromkeys(self.keyword, self.kept) | {"use_cache": True, "logits_to_keep": 1}
-        damaged: AbstractContextManager = nullcontext()
-        if turn := _damage(self.asked, at):
-            injection = _Injection(talker, turn.layer, self.asked.seed or 0, first, given.shape[1])
-            damaged = perturbation(turn.word).apply(injection)
-        with damaged:
+        with ExitStack() as damage:
+            if turn := _damage(self.asked, at):
+                asked, about = perturbation(turn.word), (self.asked.seed or 0, first, given.shape[1])
+                for layer in layers_of(turn, len(self.loaded.layers)):
+                    damage.enter_context(asked.apply(_Injection(talker, layer, *about)))
             logits = self.loaded.model(input_ids=given, **how).logits[:, -1].float().cpu()
         if not logits.isfinite().all():
             self._cut(at)

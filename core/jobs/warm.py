@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from core.ask.lab import Prompt, Question, Talk
+from core.ask.lab import Question, Talk
 from core.base.errors import UserError
 from core.jobs.queue import IDLE, PROJECT
 from core.jobs.warm_process import Kind, Task, receive, send
@@ -27,7 +27,7 @@ from core.store.files import sealed, unsealed, write_file
 KEPT = 64  # answers
 TOLD = 4096  # readers and tabs whose last turn is known
 # The lowest is answered first; a talk asks again and again
-RANK = {"row": 0, "lens": 1, "scene": 2, "text": 3, "talk": 4}
+RANK = {"row": 0, "lens": 1, "scene": 2, "talk": 3}
 LOG = logging.getLogger(__name__)
 State = Literal["cold", "loading", "ready"]
 COMMAND = (sys.executable, "-m", "core.jobs.warm_process", "demo")
@@ -242,7 +242,7 @@ _HERE = Warm()
 state, loading, ahead, wake = _HERE.state, _HERE.loading, _HERE.ahead, _HERE.wake
 
 
-def ask(kind: Kind, asked: Question | Prompt | Talk, layer: int | None, reader: str, tab: str) -> Future:
+def ask(kind: Kind, asked: Question | Talk, layer: int | None, reader: str, tab: str) -> Future:
     """What a perturbation does at one layer, the words there, what it does at every layer, or what two models write.
 
     Of a talk comes a chunk at a time.

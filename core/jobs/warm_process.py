@@ -18,22 +18,22 @@ from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from core.ask.inputs import OfModel
-from core.ask.lab import Prompt, Question, Talk
+from core.ask.lab import Question, Talk
 from core.base.errors import UserError
 from core.base.spec import Spec
-from core.store.scenes import Chunk, Generated, Lens, Row, Scene
+from core.store.scenes import Chunk, Lens, Row, Scene
 
 DONE = object()
 QUIET = 0.3  # seconds without a task before a step ahead: who is being answered in chunks asks again sooner
-Kind = Literal["row", "lens", "scene", "text", "talk"]
-FORMS = {form.__name__: form for form in (Question, Prompt, Talk, Row, Lens, Scene, Generated, Chunk)}
+Kind = Literal["row", "lens", "scene", "talk"]
+FORMS = {form.__name__: form for form in (Question, Talk, Row, Lens, Scene, Chunk)}
 
 
 class Task(NamedTuple):
     """A piece of work; equal tasks have equal answers."""
 
     kind: Kind
-    asked: Question | Prompt | Talk
+    asked: Question | Talk
     layer: int | None = None
     listener: str = ""  # whose talk goes on
 
@@ -126,7 +126,6 @@ class Desk:
 
     def _at(self, model: OfModel) -> None:
         from core.evaluate.talking import Talker
-        from core.evaluate.writing import Writer
         from core.measure.answers import Lab
         from core.models.placement import streamed
 
@@ -136,26 +135,23 @@ class Desk:
         if loaded is not self.loaded:
             self.loaded, self.lab = loaded, Lab(loaded)
             self.talker = Talker(loaded, self.lab.masks)
-            self.writer = Writer(self.talker, self.bench.store)
             self.steps = self.lab.ahead()
 
     def step(self) -> bool:
         """Prepare a little of what may be asked; whether more remains."""
         return next(self.steps, DONE) is not DONE
 
-    def answer(self, task: Task) -> Row | Lens | Scene | Generated | Chunk:
-        """A row, a lens, a scene, a text or a chunk of a talk.
+    def answer(self, task: Task) -> Row | Lens | Scene | Chunk:
+        """A row, a lens, a scene or a chunk of a talk.
 
         Raises:
             UserError: what is asked cannot be.
         """
         asked = task.asked
-        self._at(asked if isinstance(asked, OfModel) else OfModel(model=asked.model))
+        self._at(OfModel(model=asked.model))
         match task.kind:
             case "talk":
                 return self.talker.go_on(asked, task.listener)
-            case "text":
-                return self.writer.write(asked)
             case "scene":
                 return self.lab.scene(asked)
         return getattr(self.lab, task.kind)(asked, task.layer)

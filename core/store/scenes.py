@@ -60,13 +60,6 @@ class Lens(Spec):
     hurt: dict[int, tuple[Words, ...]]  # layer that is perturbed -> after it and after each later one
 
 
-class Generated(Spec):
-    """A prompt continued by the dense and by a pruned model, likeliest word by likeliest word."""
-
-    dense: str  # without the prompt
-    pruned: str
-
-
 class Spoken(Spec):
     """A token that the dense and the damaged model write at once; None where one has ended."""
 

@@ -18,7 +18,7 @@ Tab = Callable[..., Page]
 ARTEFACTS = ROOT / "test-artefacts"
 PAGES = ("", "learn", "measure", "absorption", "allocate", "prune", "evidence", "runs", "help", "glossary")
 VIEWS = (
-    *(f"prune?part={part}" for part in ("evaluate&evaluate=family", "best", "writing", "export")),
+    *(f"prune?part={part}" for part in ("evaluate&evaluate=family", "best", "export")),
     *(f"runs?show={part}" for part in ("evaluations", "import")),
 )
 CHAPTERS = (

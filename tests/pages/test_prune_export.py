@@ -1,4 +1,4 @@
-"""What leaves the prune page: the command, the study file, the exported model, and what both models wrote."""
+"""What leaves the prune page: the command, the study file, and the exported model."""
 
 import json
 import shlex
@@ -19,12 +19,10 @@ from core.models.outline import Outline
 from core.models.sources import Source
 from core.store.cache import Store
 from core.store.profiles import load
-from core.store.scenes import Generated
 from pages.ui import view
 from pages.ui.prune import export
 from pages.ui.prune.pruning import Pruning
 from tests import synthetic
-from tests.fake_warm import Warm
 from tests.pages.opening import put, words
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save, submitted
 
@@ -110,24 +108,3 @@ def test_a_finished_export_tells_its_bytes(store: Store, tmp_path: Path) -> None
     shown = {each.language: each.value for each in app.code}
     assert f"from_pretrained({request.folder!r})" in shown["python"]
     assert shlex.split(shown["bash"]) == ["vllm", "serve", request.folder]
-
-
-# --- what both models write ----------------------------------------------------------------------------------------
-
-
-def test_the_models_text_stands_beside_the_dense_one(store: Store, model: Warm) -> None:
-    app = opened(part="writing", prompt="Once more")
-    assert not model.texts
-    app.button(key="generate").click().run()
-    [(asked, waiting)] = model.texts.items()
-    assert (asked.prompt, asked.profile, asked.setting) == ("Once more", PROFILE.key, Setting(allocation=OWL))
-    waiting.set_result(Generated(dense="upon a time", pruned="*the* the <b>"))
-    app.run()
-    assert not queue.jobs(store)
-    assert {"upon a time", "*the* the <b>"} <= {each.value for each in app.text}, "as plain text"
-
-
-def test_what_cannot_be_written_is_refused(store: Store, model: Warm) -> None:
-    app = opened(part="writing", by="sparsegpt")
-    assert "you wait" in words(app.error)
-    assert not model.texts and "generate" not in [each.key for each in app.button]

@@ -22,24 +22,13 @@ def to(app: AppTest, part: str) -> AppTest:
     return app.run()
 
 
-@pytest.mark.parametrize("part", ["evaluate", "results", "writing", "export"])
+@pytest.mark.parametrize("part", ["evaluate", "results", "export"])
 def test_after_best_setting_the_calibration_is_what_it_was(store: Store, part: str) -> None:
     app = to(to(opened(part=part), "best"), part)
     assert not app.error
     assert app.text_input(key="seeds").value == "0"
     assert app.number_input(key="calibration_windows").value == USUAL_CALIBRATION.sequences
     assert app.number_input(key="calibration_length").value == USUAL_CALIBRATION.length
-
-
-def test_what_a_refusal_hides_comes_back_as_it_was(store: Store) -> None:
-    app = opened(part="writing")
-    prompt = app.text_area(key="prompt").value
-    assert prompt
-    put(app, "seeds", "one")
-    assert app.error and not app.text_area
-    put(app, "seeds", "0")
-    told = app.text_area(key="prompt").proto
-    assert told.set_value and told.value == prompt
 
 
 def test_a_target_survives_a_look_at_the_other_aim(store: Store) -> None:

@@ -49,7 +49,7 @@ VIEWS = (
     ("allocate", {"strength": "0.04"}),
     ("learn", {"chapter": "prune"}),
     *(("runs", {"show": each}) for each in ("profiles", "evaluations", "import")),
-    *(("prune", {"part": each}) for each in ("results", "writing", "export", "best", "evaluate")),
+    *(("prune", {"part": each}) for each in ("results", "export", "best", "evaluate")),
     *(("prune", {"part": "results", "detail": each}) for each in ("correction", "tasks", "all")),
 )
 

@@ -41,7 +41,7 @@ def test_a_link_carries_the_prompt_the_damage_over_time_and_the_seed(model: Warm
 
 @pytest.mark.parametrize(
     "wrong",
-    ["x", "1~2", "0~30~skip", "0~1~gaussian:7", "0~1~residual:wanda:0.5:head:1", "4~1~skip,2~1~skip", "200~1~skip"],
+    ["x", "1~2", "0~31~skip", "0~1~gaussian:7", "0~1~residual:wanda:0.5:head:1", "4~1~skip,2~1~skip", "200~1~skip"],
 )
 def test_turns_that_cannot_be_are_said_and_the_example_stands(model: Warm, wrong: str) -> None:
     app = opened_at("lab", turns=wrong)
@@ -53,7 +53,8 @@ def test_turns_are_spelt_in_one_way() -> None:
     assert talk.read("00~016~gaussian:0.30,,") == "0~16~gaussian:0.3"
     assert talk.read("") == ""
     for word in talk.damages():
-        assert talk.read(f"0~1~{word}") == f"0~1~{word}"
+        for turns in (f"0~1~{word}", f"0~{LAYERS}~{word}"):
+            assert talk.read(turns) == turns
     with pytest.raises(UserError, match=f"layers 0 to {LAYERS - 1}"):
         talk.read("0~99~skip")
 

@@ -31,7 +31,6 @@ KINDS = (
 )
 WORDS = {word: (at, n) for at, kind in enumerate(KINDS) for n, word in enumerate(kind.stops)}
 OPENING = "The quick brown fox jumps over the lazy"
-PROMPT = "The old clockmaker opened the door of her shop and"  # to write on from
 USUAL = "gaussian:0.3"
 LAYERS = 30  # of the bundled model
 LAYER = 16

@@ -8,21 +8,22 @@ from random import randrange
 
 import streamlit as st
 
-from core.ask.lab import Talk, check_layer
+from core.ask.lab import Talk, layers_of
 from core.ask.perturbations import perturbation
 from core.base.errors import UserError, brief
 from core.base.escape import plain
+from core.base.formats import per_cent
 from core.base.spec import checked
 from core.show.figures.axes import Axis
-from pages.ui import live, serving, view
-from pages.ui.lab.question import KINDS, LAYERS, PROMPT
+from pages.ui import frame, live, serving, view
+from pages.ui.lab.question import KINDS, LAYERS, SHARES
 
 COMPONENT = live.component("talk")
 HEADS = 9  # of the bundled model
 PARTS = {"": "whole layer", "attention": "attention", "mlp": "MLP"} | {f"head:{n}": f"head {n}" for n in range(HEADS)}
 PROMPTS = {
     "Days of the week": "The days of the week are Monday, Tuesday,",
-    "A story": PROMPT,
+    "A story": "The old clockmaker opened the door of her shop and",
     "A recipe": "To make a good cup of tea, first",
 }
 USUAL = next(iter(PROMPTS.values()))
@@ -54,8 +55,8 @@ WORDS = {
     "tokens": "Token of the damaged model’s text",
     "from": "From here",
 }
-SHARES = [(0, "0 %"), (0.5, "50 %"), (1, "100 %")]
-LINE = Axis("Probability of the undamaged model’s word in the damaged model", 0, 1, SHARES)
+TICKS = [(0, "0 %"), (0.5, "50 %"), (1, "100 %")]
+LINE = Axis("Probability of the undamaged model’s word in the damaged model", 0, 1, TICKS)
 
 
 @lru_cache(maxsize=1)
@@ -65,7 +66,7 @@ def damages() -> dict[str, dict[str, object]]:
     for (kind, row), (part, (name, about)) in product(enumerate(KINDS), enumerate(PARTS.items())):
         for size, (stem, shown) in enumerate(row.stops.items()):
             word = f"{stem}:{name}" if name else stem
-            said = f"layer {{layer}}{f', {about}' if name else ''}: {SAID[kind].format(shown)}"
+            said = f"{{layer}}{f', {about}' if name else ''}: {SAID[kind].format(shown)}"
             strength = (size + 1) / len(row.stops)
             with suppress(UserError):  # heads are not pruned
                 perturbation(word)
@@ -86,7 +87,7 @@ def read(text: str) -> str:
         raise UserError(f"{brief(text)} does not say what is damaged when: write TOKEN~LAYER~DAMAGE") from None
     found = checked(Talk, prompt=USUAL, turns=turns).turns
     for turn in found:
-        check_layer(turn.layer, LAYERS)
+        layers_of(turn, LAYERS)
         if turn.word and turn.word not in damages():
             raise UserError(f"{brief(turn.word)} is no damage of this page: choose one in its controls")
     return ",".join(f"{start}~{layer}~{word}" for start, layer, word in found)
@@ -125,6 +126,13 @@ def show() -> None:
     live.draw(COMPONENT, "talk", data, {"turns": (turns, Turns())}, view.look(), st.session_state.update)
 
 
+def link(target: float) -> None:
+    """A link to the text of the model with a share of all its weights pruned, the nearest that is offered."""
+    share = min(SHARES, key=lambda each: abs(float(each) - target))
+    label = f"Watch the Lab's model write, every layer {per_cent(float(share))} pruned"
+    frame.link("lab.py", label, {"turns": f"0~{LAYERS}~residual:wanda:{share}"})
+
+
 def _set(label: str, help: str | None = None, **choice: object) -> None:
     """A button that makes a choice."""
     st.button(label, on_click=st.session_state.update, args=[choice], help=help)
@@ -137,7 +145,8 @@ def _fixed() -> str:
         "damages": damages(),
         "kinds": [live.plain(row) | {"stops": list(row.stops.values())} for row in KINDS],
         "opening": OPENING,
-        "layers": LAYERS,
+        "layers": [*map(str, range(LAYERS)), "all"],
+        "named": [*(f"layer {layer}" for layer in range(LAYERS)), "all layers"],
         "parts": list(PARTS.values()),
         "line": live.plain(LINE),
         "most": MOST,

@@ -11,10 +11,10 @@ import { curve } from "./talking.js"
 import { changed, difference, read, written } from "./turns.js"
 /** @import { Step, Turn } from "./turns.js" */
 /** @typedef {{kind: number, size: number, part: number}} Damage as the controls hold it */
-/** @typedef {import("./runtime.js").Data & {address: string, prompt: string, seed: number | null, layers: number,
+/** @typedef {import("./runtime.js").Data & {address: string, prompt: string, seed: number | null, layers: string[],
  *   damages: Record<string, Damage & {said: string, strength: number}>, parts: string[], most: number, short: number,
- *   kinds: any[], opening: string, linked: boolean, line: any}} Data `damages`: as they are written; `short`: tokens
- *   that are written unasked */
+ *   named: string[], kinds: any[], opening: string, linked: boolean, line: any}} Data `damages`: as they are written;
+ *   `short`: tokens that are written unasked */
 
 const PACE = 100 // ms that a token stays the last one: a reader follows, and what is not shown yet can still be hurt
 const TAB = Math.random().toString(36).slice(2) // for which the server keeps what it has written
@@ -64,10 +64,10 @@ class Talk extends Picture {
     this.step.append(words.step)
     Object.assign(this.token, { ariaLabel: words.tokens, max: most - 1 })
     this.map.style.gridTemplateColumns = `1.5rem repeat(${parts.length}, minmax(0, 1fr))`
-    for (let layer = layers - 1; layer >= 0; layer--) {
+    for (let layer = layers.length - 1; layer >= 0; layer--) {
       const row = parts.map((_, part) => make("i", { onclick: () => this.damage({ layer, part }) }))
       this.cells.unshift(...row)
-      this.map.append(make("b", {}, layer % 5 ? "" : String(layer)), ...row)
+      this.map.append(make("b", {}, layer % 5 ? "" : layers[layer]), ...row)
     }
     this.map.append(...["", ...parts].map((part) => make("span", {}, part)))
     const { hurt } = this.texts
@@ -200,20 +200,19 @@ class Talk extends Picture {
   }
 
   draw() {
-    const { data, hand, pointed, running, steps, turns, data: { damages, kinds, parts, words } } = this
+    const { data, hand, pointed, running, steps, turns, data: { damages, kinds, layers, parts, words } } = this
     if (!this.root.clientWidth) return
     Object.assign(this.root.dataset, { playing: Boolean(running), tokens: steps.length })
     this.play.textContent = running ? words.pause : words.play
     this.heal.textContent = hand.on ? words.heal : words.again
     this.restart.textContent = pointed < 0 ? words.restart : words.from
     this.painter.draw((paint) => curve(paint, this.svg.clientWidth, data, steps, turns, pointed, ([, layer, damage]) =>
-      ({ ...damages[damage], said: fill(damages[damage].said, { layer }) })))
+      ({ ...damages[damage], said: fill(damages[damage].said, { layer: data.named[layer] }) })))
     const cell = (/** @type {number} */ layer, /** @type {number} */ part) => this.cells[layer * parts.length + part]
     for (const each of this.cells) each.className = ""
     for (const [, layer, damage] of turns) if (damage) cell(layer, damages[damage].part).className = "was"
     cell(hand.layer, hand.part).className = hand.on ? "own hurts" : "own"
     const { size, stops } = kinds[hand.kind]
-    const layers = Array.from({ length: data.layers }, (_, layer) => `${layer}`)
     this.controls.show([
       { name: "kind", kind: "choice", label: words.kind, stops: kinds.map((each) => each.label), value: hand.kind },
       { name: "size", label: size, stops, hidden: stops.length < 2, value: hand.size },

@@ -58,7 +58,7 @@ def bars(setting: Setting, profile: Profile) -> None:
 
 
 class Pruning(NamedTuple):
-    """What a study, an export and a prompt have in common."""
+    """What a study and an export have in common."""
 
     request: StudyRequest  # of the setting in view, with each calibration seed
     device: str

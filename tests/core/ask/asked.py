@@ -6,19 +6,11 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from core.ask.allocations import AllocationRequest, Control, Correction
-from core.ask.lab import Prompt
-from core.ask.settings import Setting, read_setting, uniform
-from core.base.spec import checked
+from core.ask.settings import Setting, uniform
 from core.kinds import BASES
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import CHAINS, OF_ONE_LAYER, PRUNERS
-
-
-def prompt(text: str, setting: str, tokens: int = 40) -> Prompt:
-    """A text to be continued by the bundled model, dense and pruned."""
-    return checked(Prompt, prompt=text, setting=read_setting(setting), tokens=tokens)
-
 
 shares = st.floats(0, 1, exclude_max=True)
 drivers = st.sampled_from(["gaussian:0.3", "gaussian:0.01@all", "residual:wanda:0.7", "skip"])

@@ -5,7 +5,6 @@ import pytest
 from core.ask import lab
 from core.ask.lab import Question, question
 from core.ask.perturbations import perturbation
-from tests.core.ask.asked import prompt
 
 
 def test_equal_questions_are_one_however_they_are_asked() -> None:
@@ -38,19 +37,6 @@ def test_a_question_that_cannot_be_answered_is_refused(asked: dict, named: tuple
 def test_a_single_token_is_asked_with_all_positions(refused) -> None:
     with refused("positions all"):
         lab.checked(Question, sentence="a", perturbation=perturbation("gaussian:0.3"), token=0)
-
-
-@pytest.mark.parametrize(
-    ("asked", "named"),
-    [
-        ((" ", "uniform:0.5"), ("empty",)),
-        (("a", "uniform:0.5", 0), ("tokens",)),
-        (("a", "uniform:0.5", 1000), ("tokens", "128")),
-    ],
-)
-def test_a_prompt_that_cannot_be_continued_is_refused(asked: tuple, named: tuple, refused) -> None:
-    with refused(*named):
-        prompt(*asked)
 
 
 def test_a_talk_reads_back_from_its_link() -> None:

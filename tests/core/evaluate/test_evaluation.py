@@ -12,9 +12,6 @@ from transformers import PreTrainedModel
 
 from core.evaluate import perplexity
 from core.evaluate.perplexity import evaluate, reference
-from core.evaluate.talking import Talker
-from core.evaluate.writing import continuation
-from core.measure.answers import Lab
 from core.models.loading import Loaded
 from tests import tiny
 
@@ -82,35 +79,3 @@ def test_the_first_broken_layer_is_named(layer: int) -> None:
     found = evaluate(broken, tokens, reference(tiny.loaded("llama"), tokens))
     assert perplexity.first_broken(broken, tokens, found.nll) == layer
     assert np.isnan(found.nll).all() and np.isnan(found.kl).all() and np.isnan(found.agreement).all()
-    assert continuation(Talker(broken, Lab(broken).masks), "The heron", 5) == "", "it ends where the logits do"
-
-
-@pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_a_continuation_is_the_likeliest_token_each_time(family: str) -> None:
-    loaded = tiny.loaded(family)
-    prompt = tiny.SENTENCES[0][:30]
-    ids = loaded.tokenizer(prompt, return_tensors="pt")["input_ids"]
-    length = ids.shape[1]
-    with torch.inference_mode():
-        for _ in range(10):
-            best = loaded.model(input_ids=ids, use_cache=False).logits[0, -1].argmax()
-            if best == loaded.tokenizer.eos_token_id:
-                break
-            ids = torch.cat([ids, best.view(1, 1)], dim=1)
-    whole = loaded.tokenizer.decode(ids[0], skip_special_tokens=True)
-    assert length < ids.shape[1]
-    assert continuation(Talker(loaded, Lab(loaded).masks), prompt, 10) == whole.removeprefix(prompt).rstrip("\ufffd")
-
-
-def test_a_models_own_generation_settings_are_put_aside() -> None:
-    loaded = tiny.loaded("llama")
-    fussy = dataclasses.replace(loaded, model=copy.deepcopy(loaded.model))
-    fussy.model.generation_config.update(repetition_penalty=50.0, suppress_tokens=list(range(200)), do_sample=True)
-    found = [continuation(Talker(each, Lab(each).masks), "The heron", 8) for each in (fussy, loaded)]
-    assert found[0] == found[1]
-
-
-def test_a_prompt_that_leaves_no_room_is_refused(refused) -> None:
-    loaded = tiny.loaded("llama")
-    with refused("44"):
-        continuation(Talker(loaded, Lab(loaded).masks), "word " * 60, 20)

@@ -26,10 +26,10 @@ from tests import tiny
 ROWS = 3
 PROMPT = "The heron stood in"
 FAMILIES = (*tiny.FAMILIES, "mistral", "phi", "falcon", "cohere", "gpt_neo", "olmo2", "gemma3_text")
-TURNS = ((0, 1, "gaussian:0.3"), (3, 1, ""), (5, 2, "skip"), (8, 0, "gaussian:0.5@all"), (11, 0, ""))
-PARTS = ((0, 1, "skip:mlp"), (3, 2, "gaussian:0.5:attention"), (6, 2, "skip:head:1"), (9, 0, "gaussian:0.7:head:0"))
+TURNS = ((0, 1, "gaussian:0.3"), (3, 1, ""), (5, 2, "skip"), (8, 0, "gaussian:0.5@all"), (10, 4, "skip"), (11, 0, ""))
+PARTS = ((0, 1, "skip:mlp"), (3, 2, "gaussian:0.5:attention"), (6, 2, "skip:head:1"), (9, 4, "gaussian:0.7:head:0"))
 PRUNED_PARTS = ((0, 1, "residual:wanda:0.8:attention"), (5, 0, "residual:wanda:0.8:mlp"), (8, 0, ""))
-PRUNED = ((0, 1, "residual:wanda:0.7"), (4, 2, "residual:magnitude:0.5"), (7, 2, ""), (10, 2, "residual:wanda:0.9"))
+PRUNED = ((0, 1, "residual:wanda:0.7"), (4, 2, "residual:magnitude:0.5"), (7, 2, ""), (10, 4, "residual:wanda:0.9"))
 
 
 @pytest.fixture
@@ -66,7 +66,8 @@ def hurt(talker: Talker, asked: Talk, prompt: int, tokens: int) -> Iterator[None
     with ExitStack() as stack:
         for turn, first, after in zip(asked.turns, starts, [*starts[1:], tokens], strict=True):
             if turn.word and first < tokens:
-                hook(stack, talker, turn, range(first, min(after, tokens)), asked.seed or 0)
+                for layer in range(turn.layer) if turn.layer == len(talker.loaded.layers) else [turn.layer]:
+                    hook(stack, talker, turn._replace(layer=layer), range(first, min(after, tokens)), asked.seed or 0)
         yield
 
 
@@ -178,7 +179,7 @@ def test_so_is_every_row_of_the_bundled_model(bundled: Loaded, seed: int | None)
         (2, 3, "residual:wanda:0.7:mlp"),
         (4, 0, ""),
         (5, 9, "skip:head:8"),
-        (7, 20, "skip"),
+        (7, 30, "residual:wanda:0.6"),
     )
     check(Talker(bundled, Lab(bundled).masks), talk(turns, seed, tokens=9))
 
@@ -276,8 +277,8 @@ def test_the_text_ends_with_the_model_s_positions(talker: Talker) -> None:
 @pytest.mark.parametrize(
     ("asked", "named"),
     [
-        ({"turns": ((0, 4, "skip"),)}, ("layer 4", "0 to 3")),
-        ({"turns": ((9, 4, ""),)}, ("layer 4", "0 to 3")),
+        ({"turns": ((0, 5, "skip"),)}, ("layer 5", "0 to 3")),
+        ({"turns": ((9, 5, ""),)}, ("layer 5", "0 to 3")),
         ({"turns": ((0, 1, "skip:head:4"),)}, ("head 4", "0 to 3")),
         ({"prompt": "a b " * 80}, ("tokens", "1 to 64")),
     ],

@@ -19,7 +19,6 @@ from core.jobs import warm
 from core.jobs.warm import Scheduler, Warm
 from core.jobs.warm_process import Task
 from tests import tiny
-from tests.core.ask.asked import prompt
 
 # answers with what was asked and its own pid; sentences that begin with a known word do something else first
 FAKE = """
@@ -96,10 +95,6 @@ def scene(words: str) -> Task:
     return Task("scene", lab.question(words, "skip"))
 
 
-def text(words: str) -> Task:
-    return Task("text", prompt(words, "uniform:0.5"))
-
-
 def talk(words: str, start: int = 0) -> Task:
     return Task("talk", lab.Talk(prompt=words, start=start))
 
@@ -127,9 +122,9 @@ def served(scheduler: Scheduler) -> list[str]:
     return order
 
 
-def test_rows_come_before_scenes_and_scenes_before_texts() -> None:
+def test_rows_come_before_scenes_and_scenes_before_talks() -> None:
     one = Scheduler()
-    asked = [one.ask(task, "a") for task in (text("x 1"), scene("x 2"), row("x 3"))]
+    asked = [one.ask(task, "a") for task in (talk("x 1"), scene("x 2"), row("x 3"))]
     assert [one.ahead(each) for each in asked] == [2, 1, 0]
     assert served(one) == ["x 3", "x 2", "x 1"] and one.ahead(asked[0]) == 0
 
@@ -144,7 +139,7 @@ def test_readers_take_turns() -> None:
     assert served(one) == ["x b", "x c", "x a"]
 
 
-@pytest.mark.parametrize("kinds", [(scene,), (row, scene), (row, scene, text)])
+@pytest.mark.parametrize("kinds", [(scene,), (row, scene), (row, scene, talk)])
 def test_many_tabs_of_a_reader_delay_another_no_more_than_one(kinds: tuple[Callable[[str], Task], ...]) -> None:
     """Of what waits, the other reader's comes as early as beside a single tab, whoever asked first or had a turn."""
 
@@ -165,7 +160,7 @@ def test_many_tabs_of_a_reader_delay_another_no_more_than_one(kinds: tuple[Calla
     assert before(20) == before(1) <= 2 * len(kinds)
 
 
-@pytest.mark.parametrize("also", [(), (text,)])
+@pytest.mark.parametrize("also", [(), (talk,)])
 def test_quick_questions_one_after_another_keep_nobody_s_slow_one_waiting(also: tuple) -> None:
     one = Scheduler()
     slow = [one.ask(kind("x slow"), "patient") for kind in (scene, *also)]
@@ -337,8 +332,6 @@ def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
         expected = here.scene(asked[reader % 4])
         assert of_scene.model_copy(update={"seconds": 0}) == expected.model_copy(update={"seconds": 0})
         assert of_row.drift == expected.row(reader % tiny.LAYERS).drift
-    written = one.ask(Task("text", prompt("The heron", "uniform:0.5", 4).model_copy(update=of)), "a").result(SOON)
-    assert written.dense and written.pruned
     said = lab.Talk(model=folder, prompt="The heron", turns=((0, 1, "skip"), (3, 1, "")), tokens=8)
     steps = []
     while len(steps) < 8:
@@ -347,7 +340,7 @@ def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
     assert [each.hurt for each in steps] == [each.hurt for each in alone] != [each.dense for each in alone]
     for wrong in (
         Task("row", asked[0], tiny.LAYERS),
-        Task("talk", said.model_copy(update={"turns": ((0, tiny.LAYERS, "skip"),)})),
+        Task("talk", said.model_copy(update={"turns": ((0, tiny.LAYERS + 1, "skip"),)})),
         Task("scene", lab.question("word " * 80, "skip").model_copy(update=of)),
     ):
         assert isinstance(one.ask(wrong, "a").exception(SOON), UserError)

@@ -120,8 +120,16 @@ def test_the_sink_is_a_token_far_longer_than_the_others() -> None:
 
 @pytest.mark.parametrize(
     ("token", "first", "word"),
-    [("The", True, "The"), (" door", False, "door"), ("maker", False, "-maker"), (".", False, "."),
-     ("\n", False, "line break"), ("\n\n", False, "blank line"), (" ", False, "space"), ("\u200b", False, "space")],
+    [
+        ("The", True, "The"),
+        (" door", False, "door"),
+        ("maker", False, "-maker"),
+        (".", False, "."),
+        ("\n", False, "line break"),
+        ("\n\n", False, "blank line"),
+        (" ", False, "space"),
+        ("\u200b", False, "space"),
+    ],
 )
 def test_a_token_as_a_word(token: str, first: bool, word: str) -> None:
     assert sentence.shown(token, first) == word
