@@ -103,7 +103,11 @@ DEVICE = Option("device", "cpu, cuda, cuda:1, mps or auto.", "auto", always=True
 ACCEPT = Option("accept_imported", "Let imported results answer too; else they are only shown.", False, bool)
 OVERWRITE = Option("overwrite", "Replace an earlier export there.", False, bool)
 RUN = (DEVICE, CACHE, ACCEPT, JSON)
-PART = Option("part", "One share of the work, as in 2/8; whoever does the last one makes the whole.")
+SPREAD = (
+    Option("part", "One share of the work, as in 2/8; whoever does the last one makes the whole."),
+    Option("engine_on", "Spread the work in shares by Ray: ray for this machine, ray:ADDRESS for a cluster."),
+    Option("shares", "How many shares, 8 if not said.", None, int),
+)
 MODEL = (_fills(OfModel(), "model", always=True), _fills(OfModel(), "revision"), _fills(OfModel(), "dtype"))
 METHOD = 'METHOD:TARGET, as in uniform:0.7 or "owl m=5 lam=0.08 strength=0.04:0.7", or a .json file'
 ONE_LENGTH = "Tokens per window, of calibration and evaluation."
@@ -157,7 +161,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option("engine", "wavefront, or hooks: one full forward per injection.", "wavefront",
                Literal["wavefront", "hooks"]),
         *(_of_profile(f"text.{name}") for name in ("seed", "packing", "bos")),
-        PART,
+        *SPREAD,
         *RUN,
     ),
     "compare": (
@@ -209,7 +213,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
     ),
     "study": (
         Option("file", "A .toml file; see the README for what it holds.", ..., Path, argument=True),
-        PART,
+        *SPREAD,
         *RUN,
     ),
     "best": (

@@ -1,6 +1,7 @@
 """`python -m core prune | evaluate | study`: what settings cost, measured on the pruned model."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +18,7 @@ from core.base.formats import helped
 from core.cli import command
 from core.cli.output import err, progress_bar, say, say_helped, say_json
 from core.cli.study_output import change_json, point_json, prediction_json, study_json, study_table
-from core.jobs import queue
+from core.jobs import cluster, queue
 from core.kinds.treatments import treatment
 from core.models import machine, work
 from core.results import anchor_studies, anchors, evaluations
@@ -128,7 +129,10 @@ def run(request: Request, store: Store, device: str, models: dict, engine: str =
     if entry is None:
         expected = ""
         if counts := ESTIMATES.get(type(request)):
-            expected = work.words(counts(request, store, device))
+            spread = cluster.read(device)
+            cost = counts(request, store, spread.device if spread else device)
+            cost = replace(cost, rate=cost.rate * spread.shares) if cost and spread else cost  # each does its share
+            expected = work.words(cost)
         from core.jobs import worker
 
         with progress_bar(expected) as bar:
@@ -159,14 +163,13 @@ def say_export(exported: dict[str, Any]) -> None:
 def run_shares(
     whole: MeasureRequest | StudyRequest, store: Store, given: SimpleNamespace, engine: str = "wavefront"
 ) -> Entry | None:
-    """Run the share that `--part` names, or the whole; None where shares of it are missing.
+    """Run the share that `--part` names, or the whole where `--engine-on` says; None where shares of it are missing.
 
     Raises:
-        UserError: there is no such share.
+        UserError: there is no such share or place.
     """
     share = None if given.part is None else read_share(given.part)
-    asked = ShareRequest(whole=whole, share=share) if share else whole
-    entry = run(asked, store, machine.asked(given.device), {}, engine)
+    entry = run(ShareRequest(whole=whole, share=share) if share else whole, store, place(given), {}, engine)
     if not isinstance(entry.spec, Unfinished):
         return entry
     count, missing = len(entry.spec.units), len(parts.missing(store, entry.spec.whole))
@@ -176,3 +179,19 @@ def run_shares(
     there = f"{count - missing} of {count} results are whole"
     say(f"Share {given.part} is done; {there}. Run the other shares on the same cache:", f"unfinished {entry.key}")
     return None
+
+
+def place(given: SimpleNamespace) -> str:
+    """The device, or the place that `--engine-on` names.
+
+    Raises:
+        UserError: there is no such place, or only one share was asked for.
+    """
+    device = machine.asked(given.device)
+    if given.engine_on is None:
+        if given.shares is not None:
+            raise UserError("--shares says how many --engine-on runs: name an engine too, or one share with --part")
+        return device
+    if given.part is not None:
+        raise UserError("--part does one share and --engine-on runs them all: give one of the two")
+    return str(cluster.place(given.engine_on, given.shares, device))

@@ -3,14 +3,14 @@
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from core.ask.jobs import BY_REQUEST, ShareRequest
 from core.ask.requests import ExportSpec
 from core.base.errors import UserError, disk_full, shortage
 from core.export import target
-from core.jobs import processes, records
+from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs
 from core.jobs.records import Job, Recorder, Status
 from core.models.progress import Cancelled
@@ -83,6 +83,13 @@ def run(store: Store, job: Job, models: dict, on_progress: Callable[[Status], No
             return found
 
 
+def run_share(root: str, key: str, accept_imported: bool) -> None:
+    """Run the share of this key in a cache folder, or wait for whoever does; its record says what came of it."""
+    store = Store(Path(root), accept_imported)
+    with suppress(UserError, Cancelled, Failed):
+        run(store, jobs.job(store, key), {})
+
+
 def _outcome(store: Store, job: Job) -> Entry | None:
     if job.state == "done":  # what it left behind may have been deleted since
         if BY_REQUEST[type(job.request)].answered:
@@ -112,8 +119,6 @@ def _turn(store: Store, job: Job) -> AbstractContextManager | None:
 
 def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status], None]) -> Entry | None:
     """Run a job on a device that is ours; None if it changed hands meanwhile."""
-    from core.jobs import experiment
-
     lock = processes.take(job.lock)
     if lock is None:
         return None
@@ -122,7 +127,7 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
             return None
         recorder = Recorder(job, on_progress)
         try:
-            entry = experiment.get(job.request, store, job.device, recorder, models, job.engine)
+            entry = _computed(store, job, recorder, models)
         except Cancelled:
             recorder.end(state="cancelled", line="cancelled")
             raise
@@ -139,3 +144,13 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
         if isinstance(entry.spec, ExportSpec):
             target.end(store, Path(entry.spec.folder))
         return entry
+
+
+def _computed(store: Store, job: Job, recorder: Recorder, models: dict) -> Entry:
+    """What a job asks for, found or computed: here, or in shares where its place says so."""
+    place = cluster.read(job.device)
+    if place:
+        return cluster.run(store, job, place, recorder, run_share)
+    from core.jobs import experiment
+
+    return experiment.get(job.request, store, job.device, recorder, models, job.engine)

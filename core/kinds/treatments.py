@@ -40,6 +40,11 @@ class PrunerRow(NamedTuple):
         """An earlier version in words, `Wanda with ...`; empty for the present one."""
         return "" if method == self.method else f"{self.label} with {self.earlier}"
 
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether the weights that stay keep their values: a mask is all that it makes."""
+        return self.statistic != "second_moment"
+
 
 PRUNERS = {
     "magnitude": PrunerRow(

@@ -157,18 +157,19 @@ def test_what_is_measured_already_is_linked_not_run(store: Store, monkeypatch: p
 # --- watching ------------------------------------------------------------------------------------------------------
 
 
-def part_way(store: Store) -> queue.Job:
+def part_way(store: Store, device: str = "cpu") -> queue.Job:
     """A job that has finished one part and whose process, in play, is this one."""
-    return broken_off(store, fake.request(), "cpu", line="layer 3", done=1, rate=2e3, memory=2**30, parts=1)
+    return broken_off(store, fake.request(), device, line="layer 3", done=1, rate=2e3, memory=2**30, parts=1)
 
 
-def test_a_running_job_shows_progress_and_what_it_found(store: Store) -> None:
-    job = part_way(store)
+@pytest.mark.parametrize("device", ["cpu", "ray:10.0.0.1:6379, 8 shares, cuda"])
+def test_a_running_job_shows_progress_and_what_it_found(device: str, store: Store) -> None:
+    job = part_way(store, device)
     with processes.take(job.lock):
         app = opened(job=job.key)
     assert "17 %, about 95 s left" in app.get("progress")[0].proto.text
     assert len(app.get("plotly_chart")) == 1
-    assert [each for each in app.caption if each.value.endswith("· cpu")]
+    assert [each for each in app.caption if each.value.endswith(f"· {device}")]
     assert not app.button(key=f"cancel-{job.key}").disabled
 
 

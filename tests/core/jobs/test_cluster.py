@@ -1,0 +1,276 @@
+"""A run that is spread over processes: the same bits, watched as one job, and nothing lost but what a process held."""
+
+import ast
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from core.ask.studies import StudyRequest
+from core.base.errors import UserError
+from core.jobs import cluster, experiment, queue, worker
+from core.jobs.cluster import Place, place, read
+from core.jobs.records import Job, Status
+from core.models.progress import Cancelled
+from core.store.cache import Store
+from tests import tiny
+from tests.core.evaluate.test_study import request as study
+from tests.core.evaluate.test_study import setting
+from tests.core.jobs.test_shares import numbers
+from tests.core.jobs.test_shares import profile as asked
+from tests.core.jobs.test_warm import until
+
+LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for the machine's own address
+STORE = 80 * 2**20  # bytes of a node's object store, the least there may be
+PATIENCE = 240  # seconds before a test gives up; none is measured by it
+
+
+@pytest.fixture(scope="module")
+def undivided(tmp_path_factory: pytest.TempPathFactory):
+    """A request, and the numbers of its undivided run."""
+    root = tmp_path_factory.mktemp("undivided")
+    request, store = asked(tiny.text_file(root)), Store(root / "cache")
+    experiment.get(request, store)
+    return request, numbers(store)
+
+
+def spread(store: Store, request: object, where: Place, heard: list[Status] | None = None) -> Job:
+    """Run a request at a place, as the command line does; its job."""
+    job = queue.submit(store, request, str(where))
+    entry = worker.run(store, job, {}, (heard if heard is not None else []).append)
+    job = queue.job(store, job.key)
+    assert (job.state, job.status.result) == ("done", entry.key)
+    return job
+
+
+def alike(store: Store, undivided: tuple) -> None:
+    assert numbers(store) == undivided[1]
+    assert [type(each.request) for each in queue.jobs(store)] == [type(undivided[0])], "shares leave no records"
+    assert not list((store.root / "jobs").glob("*/request.json"))[1:]
+
+
+# --- places --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("each", [Place("", 2, "cpu"), Place("10.0.0.1:6379", 8, "cuda")])
+def test_a_place_reads_back_where_a_device_is_named(each: Place) -> None:
+    assert read(str(each)) == each
+
+
+@pytest.mark.parametrize(
+    ("typed", "shares", "named"),
+    [("dask", None, "ray:ADDRESS"), ("", None, "ray:ADDRESS"), ("ray:a, b", None, "ray:ADDRESS"), ("ray", 0, "1 or")],
+)
+def test_what_is_no_place_is_refused(typed: str, shares: int | None, named: str, refused) -> None:
+    with refused(named):
+        place(typed, shares, "cpu")
+
+
+def test_a_package_that_is_not_there_is_named(refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda _: None)
+    with refused("pip install ray"):
+        place("ray", None, "cpu")
+
+
+def test_part_and_engine_exclude_each_other(say: Callable) -> None:
+    say("measure", "--part", "1/2", "--engine-on", "ray").refused("--part", "--engine-on")
+    say("measure", "--shares", "3").refused("--shares", "--engine-on")
+
+
+# --- a cluster that is played --------------------------------------------------------------------------------------
+
+
+class Fake:
+    """Ray, whose tasks run in threads of this process."""
+
+    def __init__(self, do: Callable[[str], None]):
+        self.do, self.asked = do, {}
+
+    def init(self, **asked: object) -> None:
+        self.asked |= asked
+
+    def remote(self, **needs: object) -> Callable:
+        self.asked |= needs
+        return lambda _: SimpleNamespace(remote=self.start)
+
+    def start(self, _: str, key: str, __: bool) -> threading.Thread:
+        thread = threading.Thread(target=self.do, args=(key,))
+        thread.start()
+        return thread
+
+    def wait(self, tasks: list[threading.Thread], num_returns: int, timeout: float) -> tuple[list, list]:
+        assert num_returns == len(tasks)
+        tasks[0].join(min(timeout, 0.05))
+        return [], [each for each in tasks if each.is_alive()]
+
+    def cancel(self, task: threading.Thread, force: bool) -> None: ...
+
+    def shutdown(self) -> None: ...
+
+
+@pytest.fixture
+def fake(empty: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Fake]:
+    """Have this be Ray, which does shares one after the other."""
+    turn = threading.Lock()
+    for name in ("RAY_USAGE_STATS_ENABLED", *cluster.ALONE):
+        monkeypatch.setenv(name, "0")
+        monkeypatch.delenv(name)  # put back by the line above
+
+    def do(key: str) -> None:
+        with turn:
+            worker.run_share(str(empty.root), key, False)
+
+    def made(do: Callable[[str], None] = do) -> Fake:
+        monkeypatch.setitem(sys.modules, "ray", Fake(do))
+        return sys.modules["ray"]
+
+    return made
+
+
+def test_shares_make_the_bits_of_one_process(undivided: tuple, empty: Store, fake: Callable) -> None:
+    fake()
+    heard: list[Status] = []
+    spread(empty, undivided[0], Place("", 3, "cpu"), heard)
+    alike(empty, undivided)
+    known = [each for each in heard if each.total]
+    assert known and all(each.done <= each.total for each in known)
+    assert any("of 3 shares done" in each.line for each in known)
+
+
+def test_a_share_that_is_lost_too_often_ends_the_run(undivided: tuple, empty: Store, fake: Callable) -> None:
+    fake(lambda _: None)
+    with pytest.raises(RuntimeError, match="share 1 of 2"):
+        spread(empty, undivided[0], Place("", 2, "cpu"))
+    assert queue.jobs(empty)[0].state == "failed"
+
+
+def test_a_refused_share_refuses_the_whole(empty: Store, text: str, fake: Callable) -> None:
+    fake()
+    with pytest.raises(UserError, match="nowhere"):
+        spread(empty, asked(text, "skip", model="nowhere/at-all:no"), Place("", 2, "cpu"))
+    assert queue.jobs(empty)[0].status.bad_request
+
+
+def test_cancelling_the_run_cancels_its_shares(undivided: tuple, empty: Store, fake: Callable) -> None:
+    fake(lambda key: until(lambda: queue.job(empty, key).state == "cancelled"))
+    job = queue.submit(empty, undivided[0], str(Place("", 2, "cpu")))
+
+    def stop(status: Status) -> None:
+        if "0 of 2 shares done" in status.line:
+            assert queue.active(empty) == [queue.job(empty, job.key)], "the shares are not listed beside their whole"
+            queue.cancel(queue.job(empty, job.key))
+
+    with pytest.raises(Cancelled):
+        worker.run(empty, job, {}, stop)
+    assert queue.job(empty, job.key).state == "cancelled"
+    assert len(list((empty.root / "jobs").iterdir())) == 1
+
+
+@pytest.mark.parametrize(("device", "needs"), [("cuda", "num_gpus"), ("cpu", "num_cpus")])
+def test_a_share_asks_ray_for_its_device_and_nothing_is_reported(
+    device: str, needs: str, undivided: tuple, empty: Store, fake: Callable
+) -> None:
+    ray = fake(lambda _: None)
+    with pytest.raises(RuntimeError):
+        spread(empty, undivided[0], Place("10.0.0.1:6379", 2, device))
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert ray.asked["address"] == "10.0.0.1:6379" and not ray.asked["include_dashboard"] and ray.asked[needs] == 1
+
+
+def test_a_ray_of_our_own_is_started_closed_to_others(undivided: tuple, empty: Store, fake: Callable) -> None:
+    """None that somebody else started on this machine is joined in its place."""
+    ray = fake()
+    spread(empty, undivided[0], Place("", 1, "cpu"))
+    assert ray.asked["address"] == "local"
+    assert os.environ["RAY_AUTH_MODE"] == "token" and len(os.environ["RAY_AUTH_TOKEN"]) == 64
+    assert os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"
+
+
+NOTED: list[tuple] = []
+
+
+def note(*arguments: object) -> None:
+    NOTED.append(arguments)
+
+
+def test_a_task_imports_the_project_where_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    cluster.portable(note)("root", "key", False)
+    assert sys.path[0] == str(queue.PROJECT) and NOTED == [("root", "key", False)]
+
+
+# --- a real cluster of two nodes on this machine -----------------------------------------------------------------
+
+
+def studied(folder: Path) -> StudyRequest:
+    """A study of two dozen points."""
+    targets = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+    settings = [setting(words, each) for each in targets for words in ("depth_ramp beta=0.05", "depth_ramp beta=0.02")]
+    return study(tiny.text_file(folder), *settings, *(setting(pruner="magnitude", target=each) for each in targets))
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator:
+    """A cluster of two nodes with a core each, and the second of them."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    pytest.importorskip("ray", reason="Ray is no requirement of this project")
+    from ray.cluster_utils import Cluster
+
+    one = {"num_cpus": 1, "object_store_memory": STORE, "node_ip_address": LOOPBACK, "include_dashboard": False}
+    both = Cluster(initialize_head=True, head_node_args=one)
+    yield both, both.add_node(**one)
+    both.shutdown()
+
+
+STARTED = """
+import psutil
+from core.jobs import cluster
+ray = cluster._connected(cluster.Place("", 1, "cpu"))
+processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+print({each.laddr.ip for process in processes for each in process.net_connections() if each.status == "LISTEN"})
+print(ray.get_runtime_context().gcs_address, flush=True)
+input()
+"""
+JOINED = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False)"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_ray_of_our_own_answers_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not from another machine, and not without its token."""
+    pytest.importorskip("ray", reason="Ray is no requirement of this project")
+    for name in cluster.ALONE:
+        monkeypatch.delenv(name, raising=False)
+    piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": queue.PROJECT}
+    with subprocess.Popen([sys.executable, "-c", STARTED], **piped) as ours:
+        heard, address = ast.literal_eval(ours.stdout.readline()), ours.stdout.readline().strip()
+        assert heard and all("127.0.0.1" in each for each in heard)
+        for name, value in (cluster.ALONE | {"RAY_AUTH_TOKEN": "0" * 64}).items():
+            monkeypatch.setenv(name, value)
+        asked = [sys.executable, "-c", JOINED, address]
+        other = subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE)
+        assert other.returncode and "ConnectionError" in other.stderr
+        ours.communicate("\n")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_node_that_is_killed_in_mid_study(nodes: tuple, empty: Store, tmp_path: Path) -> None:
+    request, local, killed = studied(tmp_path), Store(tmp_path / "local"), []
+    experiment.get(request, local)
+
+    def kill(status: Status) -> None:
+        if not killed and status.parts >= 2 and "2 running" in status.line:
+            killed.append(status.line)
+            nodes[0].remove_node(nodes[1], allow_graceful=False)
+
+    job = queue.submit(empty, request, str(Place(nodes[0].address, 4, "cpu")))
+    worker.run(empty, job, {}, kill)
+    assert killed
+    assert numbers(empty) == numbers(local)
