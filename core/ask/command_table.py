@@ -9,7 +9,7 @@ from core.ask import grammar
 from core.ask.inputs import OfModel
 from core.ask.measurements import MeasureRequest
 from core.ask.perturbations import PRESETS
-from core.ask.requests import BestRequest
+from core.ask.requests import BestRequest, ExportRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.base.formats import capital, either
@@ -101,6 +101,7 @@ CACHE = Option("cache", "Folder for results, in place of cache/.", kind=Path)
 JSON = Option("json", "One JSON object on stdout, nothing else there.", False, bool)
 DEVICE = Option("device", "cpu, cuda, cuda:1, mps or auto.", "auto", always=True)
 ACCEPT = Option("accept_imported", "Let imported results answer too; else they are only shown.", False, bool)
+FORMAT = _fills(ExportRequest(setting=Setting(), folder=""), "format")
 OVERWRITE = Option("overwrite", "Replace an earlier export there.", False, bool)
 RUN = (DEVICE, CACHE, ACCEPT, JSON)
 SPREAD = (
@@ -202,6 +203,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         _of_study("settings.0.calibration_seed", name="seed", always=True),
         *_judged("evaluate", "evaluate_documents"),
         Option("export", "Write the pruned model to this folder too."),
+        FORMAT,
         OVERWRITE,
         *RUN,
     ),
@@ -252,6 +254,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option("key", "Of a study or a best setting, or the beginning of one.", ..., argument=True),
         Option("to", "The folder to write.", ..., Path),
         Option("setting", "Which one of a study: its name, or a part that no other name has."),
+        FORMAT,
         OVERWRITE,
         DEVICE,
         CACHE,

@@ -14,7 +14,7 @@ from core.ask.studies import StudyRequest
 from core.ask.typed import whole, whole_path
 from core.base.errors import UserError
 from core.base.paths import expanded
-from core.base.spec import checked
+from core.base.spec import checked, revised
 from core.cli import Cache, Json, app, command
 from core.cli.output import runs_table, save_file, say, say_json
 from core.cli.studying import export_json, run, say_export
@@ -157,8 +157,9 @@ def export(given: SimpleNamespace) -> None:
     folder, overwrite = whole_path(given.to), given.overwrite
     of_best = entry.path.parent.name == "best"
     asked = (_of_best if of_best else _of_study)(store, entry, given.setting, str(folder), overwrite)
+    asked = revised(asked, {"format": given.format})
     refuse_fetch(entry, store, asked.model, asked.revision, asked.calibration.source)
-    check_early(folder, overwrite, asked.model, asked.revision, asked.dtype, store)
+    check_early(folder, overwrite, asked.model, asked.revision, asked.dtype, store, asked.format)
     answer = export_json(run(asked, store, machine.asked(given.device), {}))
     say_json(answer) if given.json else say_export(answer)
 

@@ -38,7 +38,7 @@ def prune(given: SimpleNamespace) -> None:
     if folder:
         from core.export.target import check_early
 
-        check_early(folder, given.overwrite, request.model, request.revision, request.dtype, store)
+        check_early(folder, given.overwrite, request.model, request.revision, request.dtype, store, given.format)
     where, models, exported = machine.asked(given.device), {}, None
     entry = run(request, store, where, models)
     study = evaluations.load(store, entry)
@@ -46,7 +46,7 @@ def prune(given: SimpleNamespace) -> None:
     if not given.json:
         study_table(study, predicted)  # now, for what follows may fail
     if folder:
-        how = {"setting": request.settings[0], "study": entry.key}
+        how = {"setting": request.settings[0], "study": entry.key, "format": given.format}
         asked = request.to(ExportRequest, folder=str(folder), overwrite=given.overwrite, **how)
         exported = export_json(run(asked, store, where, models))
     if given.json:

@@ -48,7 +48,7 @@ HUB_LICENCES = {  # names of the Hub's `license:` that language models have; any
     *("apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "gpl-3.0", "openrail"),
     *("bigscience-bloom-rail-1.0", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "gemma"),
 }
-RECIPE = "recipe.json"
+RECIPE, GGUF = "recipe.json", "model.gguf"
 TEMPLATE = Path(__file__).with_name("card.md.j2")
 
 
@@ -82,6 +82,7 @@ class Exported:
     weights: Array  # number of weights
     planned: Array  # fraction of zeros
     dtype: str
+    form: str = "dense"  # as `ExportRequest.format` has it
 
     @property
     def sparsity(self) -> float:
@@ -91,6 +92,13 @@ class Exported:
 
 def size_words(exported: Exported) -> str:
     """What the zeros do for size and speed, with the measured bytes."""
+    if exported.form != "dense":
+        share = per_cent(exported.bytes / exported.dense_bytes)
+        return (
+            f"The weight files have {exported.bytes:,} bytes, {share} of the {exported.dense_bytes:,} that the weights "
+            f"take in {exported.dtype}. Few bits make them small: the {per_cent(exported.sparsity)} zeros are stored "
+            "like any other value."
+        )
     header = exported.bytes - exported.dense_bytes
     return (
         f"The weight files have {exported.bytes:,} bytes: {exported.dense_bytes:,} for the {exported.dtype} values, as "
@@ -124,6 +132,7 @@ def card_text(card: Card, exported: Exported) -> str:
         base=plain(card.base_model),
         licence=plain(card.licence) if card.licence else None,
         folder=repr(exported.path.name),
+        file=f", gguf_file={GGUF!r}" if GGUF in exported.files else "",
         zeros=per_cent(exported.sparsity),
         numbers=[[plain(cell).replace("|", "\\|") for cell in row] for row in card.numbers],
         size=size_words(exported),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from core.base.errors import UserError
 from core.base.formats import per_cent
 from core.kinds.selection import Pattern
 from core.models import anatomy, placement
@@ -26,6 +27,7 @@ SENTENCE = (
 )
 LONGEST = 64  # tokens of it that are run
 TOLERANCE = 1e-6  # of the largest logit
+ROUNDED = 1e-4  # the same, and of a weight, where a file keeps some weights rounded
 
 
 def count(layers: Layers) -> Array:
@@ -66,19 +68,28 @@ def off_plan(zeros: Array, layers: Layers, planned: Array, before: Array | None)
     ]
 
 
-def load_back(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The folder's model and tokenizer, as anybody would load them."""
-    options = {"local_files_only": True, "trust_remote_code": False}
+def load_back(
+    folder: Path, file: str | None = None, dtype: torch.dtype | str = "auto"
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The folder's model and tokenizer, as anybody would load them.
+
+    Args:
+        file: a GGUF file in it, which holds both.
+    """
+    options = {"local_files_only": True, "trust_remote_code": False, "gguf_file": file}
     return (
-        AutoModelForCausalLM.from_pretrained(folder, **options).eval(),
+        AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **options).eval(),
         AutoTokenizer.from_pretrained(folder, **options),
     )
 
 
-def reload(loaded: Loaded, folder: Path) -> tuple[list[str], float]:
+def reload(loaded: Loaded, folder: Path, file: str | None = None) -> tuple[list[str], float]:
     """Load a saved folder and compare it with the model in memory.
 
     Both run on one device, the CPU if it holds the model: numbers of two devices never agree to the last bit.
+
+    Args:
+        file: a GGUF file in it that holds the weights, up to the rounding of norms that are kept with 1 added.
 
     Returns:
         The differences in words, none if it is the same; and the largest difference of logits on a fixed sentence,
@@ -89,12 +100,20 @@ def reload(loaded: Loaded, folder: Path) -> tuple[list[str], float]:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         model, tokenizer = by_layers(source, config, loaded.spec.dtype, None).eval(), load_tokenizer(source)
     else:
-        model, tokenizer = load_back(folder)
+        model, tokenizer = load_back(folder, file, loaded.model.dtype if file else "auto")
     layers = anatomy.decoder_layers(model)
     ids = _ids(loaded.tokenizer)[: min(loaded.longest or LONGEST, LONGEST)]
     with _where_alike(loaded, model, layers):
-        unlike = [*_unlike_tokens(loaded.tokenizer, tokenizer), *_unlike_weights(loaded, model, layers)]
+        unlike = _unlike_tokens(loaded.tokenizer, tokenizer, file)
+        unlike += _unlike_weights(loaded, model, layers, ROUNDED if file else 0)
         difference = _relative(_logits(loaded.model, ids), _logits(model, ids))
+    if file:
+        if difference > ROUNDED and not unlike:
+            raise UserError(
+                f"a GGUF file does not hold all that this {loaded.config.model_type} is, as its windows of attention: "
+                f"its logits would differ by {difference:.2g} of the largest one, so export it with format dense"
+            )
+        return unlike, difference
     if difference > TOLERANCE:
         unlike.append(f"the logits differ by {difference:.2g} of the largest one")
     told = [vars(each) for each in (model.config, model.config.get_text_config())]
@@ -113,8 +132,10 @@ def _ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     return tokenizer(SENTENCE)["input_ids"]
 
 
-def _unlike_tokens(ours: PreTrainedTokenizerBase, theirs: PreTrainedTokenizerBase) -> list[str]:
+def _unlike_tokens(ours: PreTrainedTokenizerBase, theirs: PreTrainedTokenizerBase, file: str | None) -> list[str]:
     ids = _ids(ours)
+    if file:  # which names no class of tokenizers
+        return [] if ids == _ids(theirs) else ["the tokenising of a sentence differs"]
     pairs = {
         "the tokenising of a sentence": (ids, _ids(theirs)),
         "the text of its tokens": (ours.decode(ids), theirs.decode(ids)),
@@ -125,17 +146,19 @@ def _unlike_tokens(ours: PreTrainedTokenizerBase, theirs: PreTrainedTokenizerBas
     return [f"{what} differs" for what, (mine, other) in pairs.items() if mine != other]
 
 
-def _unlike_weights(loaded: Loaded, model: PreTrainedModel, layers: Layers) -> list[str]:
+def _unlike_weights(loaded: Loaded, model: PreTrainedModel, layers: Layers, slack: float) -> list[str]:
     names = [each.state_dict().keys() for each in (loaded.model, model)]
     if names[0] != names[1]:
         return [f"other weights than in memory: {', '.join(sorted(names[0] ^ names[1])[:3])}"]
     both = zip(pieces(loaded.model, loaded.layers), pieces(model, layers), strict=True)
-    wrong = [name for mine, other in both for name in mine if not _alike(mine[name], other.get(name))]
+    wrong = [name for mine, other in both for name in mine if not _alike(mine[name], other.get(name), slack)]
     return [f"{len(wrong)} weights differ, {wrong[0]} among them"] if wrong else []
 
 
-def _alike(mine: Tensor, other: Tensor | None) -> bool:
-    return other is not None and mine.dtype == other.dtype and torch.equal(mine, other.to(mine.device))
+def _alike(mine: Tensor, other: Tensor | None, slack: float) -> bool:
+    if other is None or mine.dtype != other.dtype:
+        return False
+    return torch.equal(mine, other) if slack == 0 else torch.allclose(mine, other, rtol=slack, atol=slack)
 
 
 @torch.inference_mode()

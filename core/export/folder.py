@@ -15,10 +15,11 @@ from core.base.errors import UserError
 from core.base.formats import several
 from core.base.paths import resolved
 from core.evaluate.resolving import Texts, point, prune
-from core.export import target
-from core.export.card import RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
+from core.export import gguf_file, target
+from core.export.card import GGUF, RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
 from core.export.checking import count, off_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
+from core.kinds.quantised import FORMS
 from core.kinds.selection import pattern
 from core.measure.pruning import restored
 from core.models import anatomy, work
@@ -34,6 +35,7 @@ from core.store.files import flush, readable, temporary_folder, temporary_path
 from core.store.provenance_schema import without_folders
 from core.store.results import Array
 
+WEIGHTS = (".safetensors", ".gguf")
 Numbers = list[tuple[str, str, str]]  # what a study measured: name, value, protocol
 Step = Callable[[str], None]  # told what happens next; may raise Cancelled
 
@@ -48,6 +50,7 @@ def export(
     before: Array | None = None,
     store: Store | None = None,
     ready: Callable[[Exported], None] = lambda _: None,
+    form: str = "dense",
 ) -> Exported:
     """Save a pruned model, load the folder back, compare, and only then give it its name.
 
@@ -60,6 +63,8 @@ def export(
             have some of their own, which sparse layers may keep beside the planned ones. None: there were none.
         store: whose folder is closed to exports, and where it is noted that one is under way.
         ready: is called when the folder only has to get its name.
+        form: as `ExportRequest.format` has it. Few bits are not what they stand for: where it is not dense, the model
+            is left with the weights that the files hold.
 
     Raises:
         UserError: the folder cannot or must not be written, or the model's layers cannot be pruned.
@@ -76,14 +81,18 @@ def export(
         target.begin(store, folder)
     with temporary_folder(folder) as temporary:
         step("Writing the pruned model")
-        save(loaded.model, loaded.layers, loaded.tokenizer, temporary)
+        kind, _, named = form.partition(":")
+        save(loaded.model, loaded.layers, loaded.tokenizer, temporary, weights=kind == "dense")
+        if kind == "gguf":
+            gguf_file.write(loaded, temporary, lambda *_: FORMS.get(named))
+            zeros = count(loaded.layers)
         step("Loading it back and comparing")
-        unlike, difference = reload(loaded, temporary)
+        unlike, difference = reload(loaded, temporary, GGUF if kind == "gguf" else None)
         _insist(unlike)
         gc.collect()  # the copy's weights are views of the files, and Windows renames no folder with open files
         exported = Exported(
             path=folder, achieved=zeros, planned=planned, difference=difference, dtype=loaded.spec.dtype,
-            bytes=sum(path.stat().st_size for path in temporary.glob("*.safetensors")),
+            bytes=sum(path.stat().st_size for path in temporary.iterdir() if path.suffix in WEIGHTS), form=form,
             files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
             dense_bytes=sum(tensor.nbytes for tensor in stored(loaded.model).values()),
             linears=tuple(tuple(linear.name for linear in anatomy.prunable(layer)) for layer in loaded.layers),
@@ -133,11 +142,12 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
     folder = Path(request.folder)
     calibration: Texts = {}
     pruned = point(request.setting, request, loaded, store, calibration).pruned
-    spec = ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder))
+    spec = ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder), format=request.format)
     finished = target.stands(store, folder)
     if finished and finished.spec == spec:  # made by a run that was killed before it could say so
         return finished
     check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
+    target.check_format(request.format, loaded.source, store)
     numbers = measured(request, store, loaded.spec, pruned)
     account = Account(report, work.pruning(shape, request.calibration, request.setting.treatment))
     step = account.steps("pruned", shape.layers, account.planned)
@@ -156,7 +166,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         card = card_of(request, loaded, numbers, spec, calibration)
         try:
             planned = np.array(pruned.sparsity)
-            export(loaded, folder, card, planned, request.overwrite, account.say, before, store, record)
+            export(loaded, folder, card, planned, request.overwrite, account.say, before, store, record, request.format)
         except BaseException:
             target.end(store, folder)
             raise

@@ -9,16 +9,53 @@ import os
 import shutil
 from pathlib import Path
 
+from core.ask.requests import export_format
 from core.base import access
 from core.base.errors import UserError, brief
 from core.base.paths import json_value, resolved
 from core.export.card import RECIPE
-from core.models.sources import NotHere, locate, outlined
+from core.kinds.quantised import FORMS
+from core.models.outline import NUMBERED, shapes_of
+from core.models.sources import NotHere, Source, locate, outlined
 from core.models.work import BYTES
 from core.store.cache import HOME, Entry, Store
 from core.store.files import abandoned, sealed, temporary_path, unsealed, write_file
 
 BESIDE_WEIGHTS = 50_000_000  # bytes kept for tokenizer, card and headers
+
+
+FAMILIES = {  # that GGUF files are written of, as transformers calls them -> as llama.cpp does
+    "llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "gemma2": "gemma2",
+    "gemma3_text": "gemma3",
+}  # fmt: skip
+
+
+def gguf_family(name: object) -> str:
+    """A family's name in GGUF files.
+
+    Raises:
+        UserError: none are written of it.
+    """
+    if name not in FAMILIES:
+        raise UserError(f"no GGUF file is written of {brief(name)}: known families are {', '.join(FAMILIES)}")
+    return FAMILIES[name]
+
+
+def check_format(form: str, source: Source, store: Store) -> None:
+    """Refuse a format that a model cannot be written in, from its files' headers.
+
+    Raises:
+        UserError: GGUF does not know its family, or the inputs of a linear make no whole groups of the type.
+    """
+    kind, _, named = form.partition(":")
+    if kind == "gguf" and not source.gguf:
+        gguf_family(json_value(source.folder / "config.json", "settings file").get("model_type"))
+    if named not in FORMS:
+        return
+    for path in source.weights:
+        for name, shape in shapes_of(path, store).items():
+            if len(shape) == 2 and NUMBERED.match(name):
+                FORMS[named].check_width(shape[0 if source.gguf else 1])
 
 
 class HoldsExport(UserError):
@@ -75,8 +112,10 @@ def check_target(
         ) from error
 
 
-def check_early(folder: Path, overwrite: bool, model: str, revision: str | None, dtype: str, store: Store) -> None:
-    """As `check_target`, before the model is loaded: with what its files tell, where they are on this machine.
+def check_early(
+    folder: Path, overwrite: bool, model: str, revision: str | None, dtype: str, store: Store, form: str = "dense"
+) -> None:
+    """As `check_target` and `check_format`, before the model is loaded: with what its files on this machine tell.
 
     A folder that a killed export finished is let through.
 
@@ -84,8 +123,9 @@ def check_early(folder: Path, overwrite: bool, model: str, revision: str | None,
         model: as typed.
 
     Raises:
-        UserError: as `check_target`; or there is no such model.
+        UserError: as these; or there is no such format or model.
     """
+    export_format(form)
     if stands(store, folder):
         return
     try:
@@ -93,6 +133,7 @@ def check_early(folder: Path, overwrite: bool, model: str, revision: str | None,
     except NotHere:
         check_target(folder, overwrite, store=store)
         return
+    check_format(form, source, store)
     needed = space_needed(outlined(source, store).parameters, dtype)
     check_target(folder, overwrite, needed, source.folder, store)
 

@@ -32,14 +32,21 @@ FOREIGN = (  # what a plain dense config.json lacks
 LOADING_ONLY = ("is_local", "local_files_only", "gguf_file")  # how a tokenizer was loaded here: nothing to keep
 
 
-def save(model: PreTrainedModel, layers: Layers, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+def save(
+    model: PreTrainedModel, layers: Layers, tokenizer: PreTrainedTokenizerBase, folder: Path, weights: bool = True
+) -> None:
     """Write a model and its tokenizer, layer by layer where these are streamed; the model is left as it was.
+
+    Args:
+        weights: False: the settings alone.
 
     Raises:
         UserError: settings that came with it cannot be written.
     """
     with explained("the model cannot be written as its settings are"), _plain(model):
-        if streamed(layers):
+        if not weights:
+            model.config.save_pretrained(folder)
+        elif streamed(layers):
             _save_by_layers(model, layers, folder)
         else:
             model.save_pretrained(folder)

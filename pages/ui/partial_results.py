@@ -1,6 +1,7 @@
 """What a job has found so far, a picture that fills with every part that is finished, and what is left of it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -10,6 +11,7 @@ from core.ask.measurements import Measurement, ProfileSpec
 from core.ask.studies import StudyRequest
 from core.base.escape import plain
 from core.base.formats import sentence, text_name
+from core.export.card import GGUF
 from core.jobs.records import Job
 from core.results import evaluations, protocols
 from core.show import figures, words
@@ -21,9 +23,9 @@ from pages.ui import frame, view
 
 FIRST = "The first picture comes with the first part that is finished."
 LOADING = """from transformers import AutoModelForCausalLM, AutoTokenizer
-model = AutoModelForCausalLM.from_pretrained({folder!r})
+model = AutoModelForCausalLM.from_pretrained({folder!r}{file})
 tokenizer = AutoTokenizer.from_pretrained({folder!r})"""
-SERVING = "The first loads it in Python; the second serves it with vLLM, which is installed apart."
+SERVING = "The first loads it in Python; the second runs it with {}, which is installed apart."
 
 
 def perplexities(store: Store, job: Job) -> None:
@@ -63,9 +65,11 @@ def exported(entry: Entry) -> None:
     folder = told.get("folder", entry.spec.folder)
     st.markdown(f"Exported to {plain(folder)}, reloaded and compared.")
     st.caption(plain(told.get("size", "")))
-    st.code(LOADING.format(folder=folder), "python", wrap_lines=True)
-    frame.command(quoted(["vllm", "serve", folder]))
-    st.caption(SERVING)
+    gguf = entry.spec.format.startswith("gguf")
+    file = f", gguf_file={GGUF!r}" if gguf else ""
+    st.code(LOADING.format(folder=folder, file=file), "python", wrap_lines=True)
+    frame.command(quoted(["llama-cli", "-m", str(Path(folder) / GGUF)] if gguf else ["vllm", "serve", folder]))
+    st.caption(SERVING.format("llama.cpp" if gguf else "vLLM"))
     for warning in told.get("warnings", []):
         st.warning(plain(sentence(warning)))
 

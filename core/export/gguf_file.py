@@ -1,0 +1,151 @@
+"""A pruned model as one GGUF file, which llama.cpp and what is built on it read; the `gguf` package writes it."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gguf
+import torch
+from gguf import GGMLQuantizationType as Kind
+from gguf import GGUFReader, GGUFValueType, GGUFWriter
+from torch import Tensor
+
+from core.base.errors import UserError
+from core.export.card import GGUF
+from core.export.target import gguf_family
+from core.kinds.quantised import Form
+from core.models import anatomy
+from core.models.loading import Loaded
+from core.models.placement import pieces, streamed
+
+SETTINGS = {  # as llama.cpp calls them -> as configurations do
+    "context_length": "max_position_embeddings",
+    "embedding_length": "hidden_size",
+    "block_count": "num_hidden_layers",
+    "feed_forward_length": "intermediate_size",
+    "attention.head_count": "num_attention_heads",
+    "attention.head_count_kv": "num_key_value_heads",
+    "attention.key_length": "head_dim",
+    "attention.value_length": "head_dim",
+    "attention.sliding_window": "sliding_window",
+    "attention.layer_norm_rms_epsilon": "rms_norm_eps",
+    "attn_logit_softcapping": "attn_logit_softcapping",
+    "final_logit_softcapping": "final_logit_softcapping",
+    "rope.dimension_count": "head_dim",
+    "vocab_size": "vocab_size",
+}
+SPLITS = {  # of a byte-level tokenizer's settings -> how llama.cpp calls such a cut of texts into words
+    r"\\p{N}{1,3}": "llama-bpe", r"\\p{N}|": "qwen2", '"Digits"': "smollm", '"use_regex":true': "gpt-2",
+}  # fmt: skip
+BYTE = re.compile("<0x[0-9A-F]{2}>")
+OWN = ("GGUF.", "general.architecture", "general.file_type")  # what is written anew
+
+FormOf = Callable[[int, str], Form | None]  # of a linear, by its layer and name; None: float16
+
+
+def write(loaded: Loaded, folder: Path, form_of: FormOf) -> None:
+    """Write the model, and let its weights be what the file holds: few bits are not what they stand for.
+
+    Args:
+        folder: holds config.json and the tokenizer's files already.
+
+    Raises:
+        UserError: GGUF does not know the family, its positions or its tokenizer; or memory does not hold the model.
+    """
+    config = loaded.config.get_text_config()
+    family = gguf_family(config.model_type)
+    if streamed(loaded.layers):
+        raise UserError("a GGUF file is checked in memory, which does not hold this model: export it with format dense")
+    writer = GGUFWriter(folder / GGUF, family)
+    _settings(writer, loaded, folder, config)
+    kinds = _tensors(writer, loaded, family, form_of)
+    writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{kinds.most_common(1)[0][0].name}"])
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _tensors(writer: GGUFWriter, loaded: Loaded, family: str, form_of: FormOf) -> Counter[Kind]:
+    """Add every tensor; how many linears are of each kind."""
+    config, found = loaded.config.get_text_config(), Counter()
+    half = Kind.BF16 if loaded.model.dtype == torch.bfloat16 else Kind.F16
+    [architecture] = [each for each, name in gguf.MODEL_ARCH_NAMES.items() if name == family]
+    names = gguf.get_tensor_name_map(architecture, config.num_hidden_layers)
+    forms = {
+        id(linear.module.weight): form_of(index, linear.name)
+        for index, layer in enumerate(loaded.layers)
+        for linear in anatomy.linears(layer)
+    }
+    for piece in pieces(loaded.model, loaded.layers):
+        for name, value in piece.items():
+            inside, _, suffix = name.rpartition(".")
+            known, form = names.get_name(inside), forms.get(id(value))
+            if known is None:
+                raise UserError(f"no GGUF file is written of this {family}: the format has no place for its {name}")
+            kind = Kind.F32 if value.ndim == 1 else Kind[form.name] if form else half
+            data = gguf.quantize(_as_stored(family, inside, value, config).float().contiguous().cpu().numpy(), kind)
+            writer.add_tensor(f"{known}.{suffix}", data, raw_dtype=kind)
+            if kind != Kind.F32:
+                own = gguf.quantize(value.float().contiguous().cpu().numpy(), kind)
+                value.copy_(torch.from_numpy(gguf.dequantize(own, kind)))
+            found[kind] += id(value) in forms
+    return found
+
+
+def _as_stored(family: str, name: str, value: Tensor, config: Any) -> Tensor:
+    """A tensor as llama.cpp keeps it: the halves of a llama's rotations side by side, a gemma's norms plus 1."""
+    if family.startswith("gemma") and name.endswith("norm"):
+        return value.float() + 1
+    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}.get(name.rpartition(".")[2])
+    return value.unflatten(0, (heads, 2, -1)).transpose(1, 2).flatten(0, 2) if family == "llama" and heads else value
+
+
+def _settings(writer: GGUFWriter, loaded: Loaded, folder: Path, config: Any) -> None:
+    source = loaded.source
+    if source.gguf:
+        for name, field in GGUFReader(source.folder / source.gguf).fields.items():
+            if not name.startswith(OWN):
+                inner = field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
+                writer.add_key_value(name, field.contents(), field.types[0], inner)
+    else:
+        _vocabulary(writer, loaded, folder)
+    own = {key: value for key, name in SETTINGS.items() if (value := getattr(config, name, None)) is not None}
+    rope = config.rope_parameters
+    rope = rope.get("full_attention", rope)
+    if rope.get("rope_type", "default") != "default":
+        raise UserError(f"no GGUF file is written of positions scaled by {rope['rope_type']}: export with format dense")
+    for key, value in (own | {"rope.freq_base": float(rope["rope_theta"])}).items():
+        add = writer.add_float32 if isinstance(value, float) else writer.add_uint32
+        add(f"{writer.arch}.{key}", value)
+
+
+def _vocabulary(writer: GGUFWriter, loaded: Loaded, folder: Path) -> None:
+    own = getattr(loaded.tokenizer, "backend_tokenizer", None)
+    told = json.loads(own.to_str()) if own else {"model": {"type": "slow"}}
+    if told["model"]["type"] != "BPE":
+        raise UserError(f"no GGUF file is written of a tokenizer of the kind {told['model']['type']}: export it dense")
+    pieces_of_bytes, added = told["model"].get("byte_fallback"), loaded.tokenizer.added_tokens_decoder
+    tokens = loaded.tokenizer.convert_ids_to_tokens(range(loaded.vocabulary))
+    kinds = [gguf.TokenType.NORMAL if token else gguf.TokenType.UNUSED for token in tokens]
+    for place in added.keys() & range(len(tokens)):
+        kinds[place] = gguf.TokenType.CONTROL if added[place].special else gguf.TokenType.USER_DEFINED
+    if pieces_of_bytes:  # as SentencePiece cuts: the earlier a token, the sooner it is merged
+        kinds = [
+            gguf.TokenType.BYTE if BYTE.fullmatch(token or "") else kind
+            for token, kind in zip(tokens, kinds, strict=True)
+        ]
+        writer.add_token_scores([-float(place) for place in range(len(tokens))])
+    else:
+        split = json.dumps(told["pre_tokenizer"], separators=(",", ":"))
+        writer.add_tokenizer_pre(next((name for sign, name in SPLITS.items() if sign in split), "default"))
+    writer.add_tokenizer_model("llama" if pieces_of_bytes else "gpt2")
+    writer.add_token_list([token or f"[PAD{place}]" for place, token in enumerate(tokens)])
+    writer.add_token_types(kinds)
+    special = gguf.SpecialVocab(folder, load_merges=not pieces_of_bytes, n_vocab=len(tokens))
+    special.add_special_token["bos"] = loaded.tokenizer("a")["input_ids"][0] == loaded.tokenizer.bos_token_id
+    special.add_to_gguf(writer, quiet=True)

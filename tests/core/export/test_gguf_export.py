@@ -1,0 +1,197 @@
+"""A GGUF file that an export writes is read back as the model with the same quantised values, byte for byte predicted."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, LlamaTokenizer
+
+from core.ask.requests import export_format
+from core.export import sizes, target
+from core.export.card import GGUF
+from core.export.checking import SENTENCE
+from core.export.folder import export
+from core.kinds.quantised import FORMS, rounded
+from core.models import anatomy, loading
+from core.models.loading import Loaded
+from core.models.sources import bundled, locate
+from core.store.cache import Store
+from tests import families, gguf_files, tiny
+from tests.core.export.examples import CARD, SPARSITY, zero_rows
+
+KNOWN = ("llama", "qwen2", "qwen3", "gemma2", "gemma3_text")
+
+
+def saved(folder: Path, family: str, **more: object) -> Path:
+    """A folder of a family as its GGUF files have it: the heads and the order of windows that readers take for granted."""
+    own = {"qwen3": {"head_dim": 128}, "gemma3_text": {"layer_types": None, "sliding_window_pattern": 6}}
+    told = families.config(family, 4, 32).to_dict() | own.get(family, {}) | more
+    tiny.filled(type(families.config(family, 4, 32))(**told)).save_pretrained(folder)
+    tiny.tokenizer().save_pretrained(folder)
+    return folder
+
+
+def pruned(folder: Path, store: Store, dtype: str = "float32") -> Loaded:
+    loaded = loading.load(locate(str(folder), store), dtype)
+    for layer, share in zip(loaded.layers, SPARSITY, strict=True):
+        for linear in anatomy.prunable(layer):
+            zero_rows(linear.weight, share)
+    return loaded
+
+
+def logits(model: torch.nn.Module) -> torch.Tensor:
+    with torch.inference_mode():
+        return model(input_ids=tiny.windows().tokens, use_cache=False).logits
+
+
+def outside(model: torch.nn.Module, weights: np.ndarray) -> sizes.Outside:
+    numbers = {dimensions: 0 for dimensions in (1, 2)}
+    for value in model.parameters():  # tied ones once
+        numbers[value.ndim] += value.numel()
+    return numbers[2] - int(np.nansum(weights)), numbers[1]
+
+
+@pytest.mark.parametrize(
+    ("family", "form"), [*((each, "Q4_0") for each in KNOWN), *(("llama", each) for each in ("F16", "Q5_1", "Q8_0"))]
+)
+def test_the_file_holds_the_quantised_model(family: str, form: str, tmp_path: Path, empty: Store) -> None:
+    loaded = pruned(saved(tmp_path / "model", family), empty)
+    linears = [linear for layer in loaded.layers for linear in anatomy.prunable(layer)]
+    meant = [rounded(each.weight, FORMS[form]) if form in FORMS else each.weight.half().float() for each in linears]
+    exported = export(loaded, tmp_path / "out", CARD, SPARSITY, form=f"gguf:{form}")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", gguf_file=GGUF, dtype=torch.float32).eval()
+    held = [linear.weight for layer in anatomy.decoder_layers(model) for linear in anatomy.prunable(layer)]
+    assert all(torch.equal(one, other) for one, other in zip(held, meant, strict=True))
+    assert torch.allclose(logits(model), logits(loaded.model), rtol=0, atol=1e-4 * logits(model).abs().max())
+    assert np.allclose(exported.achieved, anatomy.of_each(anatomy.decoder_layers(model), anatomy.zeros))
+
+    own = locate(str(tmp_path / "out" / GGUF), empty)  # by our own reader
+    assert loading.load(own).tokenizer(SENTENCE)["input_ids"] == loaded.tokenizer(SENTENCE)["input_ids"]
+    reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
+    bits = np.full(exported.weights.shape, FORMS[form].bits_per_weight if form in FORMS else 16.0)
+    predicted = sizes.total(exported.weights, bits, outside(loaded.model, exported.weights), gguf=True)
+    assert exported.bytes - reader.data_offset == predicted == sum(each.n_bytes for each in reader.tensors)
+
+
+def test_zeros_stay_zeros_where_a_type_has_one(tmp_path: Path, empty: Store) -> None:
+    loaded = pruned(saved(tmp_path / "model", "llama"), empty)
+    exported = export(loaded, tmp_path / "out", CARD, SPARSITY, form="gguf:Q4_0")
+    assert (exported.achieved >= SPARSITY[:, None] - 1 / 32).all()
+    assert "gguf_file='model.gguf'" in (tmp_path / "out" / "README.md").read_text()
+    with pytest.raises(target.HoldsExport):  # it is known for what it is
+        target.check_target(tmp_path / "out", False)
+    assert transformers.AutoTokenizer.from_pretrained(tmp_path / "out")(SENTENCE) == loaded.tokenizer(SENTENCE)
+
+
+def test_what_a_gguf_model_says_of_itself_is_kept(tmp_path: Path, empty: Store) -> None:
+    gguf_files.write(tmp_path / "tiny.gguf", kind="Q4_1")
+    loaded = loading.load(locate(str(tmp_path / "tiny.gguf"), empty))
+    export(loaded, tmp_path / "out", CARD, np.zeros(4), form="gguf:Q4_1", before=np.ones((4, 7)))
+    old, new = (gguf.GGUFReader(path).fields for path in (tmp_path / "tiny.gguf", tmp_path / "out" / GGUF))
+    told = [name for name in old if name.startswith(("tokenizer.", "llama."))]
+    assert len(told) > 12
+    assert [new[name].contents() for name in told] == [pytest.approx(old[name].contents()) if "epsilon" in name
+                                                       else old[name].contents() for name in told]  # fmt: skip
+    again = loading.load(locate(str(tmp_path / "out" / GGUF), empty)).model.state_dict()
+    first = gguf_files.write(tmp_path / "again.gguf", kind="Q4_1")
+    layers = [name for name in again if ".layers." in name]
+    assert all(np.array_equal(again[name].numpy(), first[name]) for name in layers), "Q4_1 gives Q4_1 back"
+
+
+def test_sentencepiece_tokens_are_written(tmp_path: Path, empty: Store) -> None:
+    letters = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581", *"acehinort"]
+    merges = [("c", "a"), ("t", "h"), ("th", "e"), ("\u2581", "the"), ("\u2581", "ca"), ("r", "o")]
+    vocabulary = {token: place for place, token in enumerate([*letters, *map("".join, merges)])}
+    folder = saved(tmp_path / "model", "llama", vocab_size=len(vocabulary) + 3)
+    LlamaTokenizer(vocab=vocabulary, merges=merges).save_pretrained(folder)
+    loaded = loading.load(locate(str(folder), empty))
+    export(loaded, tmp_path / "out", CARD, np.zeros(4), form="gguf")
+    fields = gguf.GGUFReader(tmp_path / "out" / GGUF).fields
+    assert fields["tokenizer.ggml.model"].contents() == "llama"
+    kinds = fields["tokenizer.ggml.token_type"].contents()
+    assert (kinds[2], kinds[3], kinds[-1]) == (gguf.TokenType.CONTROL, gguf.TokenType.BYTE, gguf.TokenType.UNUSED)
+
+
+# --- what is refused -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def early(tmp_path: Path, empty: Store) -> Iterator[Callable]:
+    def check(family: str, form: str, **more: object) -> None:
+        folder = saved(tmp_path / "model", family, **more)
+        target.check_early(tmp_path / "out", False, str(folder), None, "float32", empty, form)
+
+    yield check
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_family_that_gguf_does_not_know(early: Callable, refused: Callable) -> None:
+    with refused("opt", "llama", "gemma2"):
+        early("opt", "gguf")
+
+
+def test_a_width_that_no_group_divides(early: Callable, refused: Callable) -> None:
+    with refused("Q4_0", "40 inputs", "multiple of 32"):
+        early("llama", "gguf:Q4_0", intermediate_size=40)
+    early("llama", "gguf", intermediate_size=40)
+
+
+@pytest.mark.parametrize("typed", ["onnx", "gguf:Q4_K", "gguf:", "dense:F16"])
+def test_a_format_that_is_none(typed: str, refused: Callable) -> None:
+    with refused(typed.partition(":")[0]):
+        export_format(typed)
+
+
+@pytest.mark.parametrize(
+    ("family", "more", "about"),
+    [
+        ("llama", {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}}, "linear"),
+        ("mistral", {}, "windows of attention"),
+    ],
+)
+def test_what_a_file_cannot_tell(
+    family: str, more: dict, about: str, tmp_path: Path, empty: Store, refused: Callable
+) -> None:
+    loaded = pruned(saved(tmp_path / "model", family, **more), empty)
+    with refused(about, "dense"):
+        export(loaded, tmp_path / "out", CARD, SPARSITY, form="gguf")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_differs_is_not_kept(tmp_path: Path, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.export.gguf_file._as_stored", lambda family, name, value, config: value)
+    loaded = pruned(saved(tmp_path / "model", "llama"), empty)
+    with pytest.raises(RuntimeError, match=r"weights differ, .*q_proj"):
+        export(loaded, tmp_path / "out", CARD, SPARSITY, form="gguf:Q8_0")
+    assert not (tmp_path / "out").exists()
+
+
+# --- sizes ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["llama", "bloom"])  # the second ties its embeddings
+def test_a_dense_folder_has_the_bytes_that_are_predicted(family: str, tmp_path: Path, empty: Store) -> None:
+    loaded = pruned(tiny.folder(family), empty, "float16")
+    exported = export(loaded, tmp_path / "out", CARD, SPARSITY)
+    found = sizes.sizes(exported.weights, exported.achieved, outside(loaded.model, exported.weights))
+    assert found[sizes.DENSE] == exported.dense_bytes
+    gone = np.nansum(exported.achieved * exported.weights)
+    assert found[sizes.DENSE] - found["bitmask"] == 2 * gone - np.nansum(exported.weights) / 8
+    assert "2:4" not in found
+
+
+@pytest.mark.slow
+def test_the_bundled_model_in_two_types(tmp_path: Path, empty: Store) -> None:
+    source = locate(str(bundled()), empty)
+    for form, least, most in (("Q8_0", 171, 173), ("Q4_0", 117, 119)):
+        loaded = loading.load(source)
+        before = np.ones((30, 7))
+        exported = export(
+            loaded, tmp_path / form, replace(CARD, recipe={}), np.zeros(30), form=f"gguf:{form}", before=before
+        )
+        assert least < exported.bytes / 1e6 < most and exported.difference < 1e-4
