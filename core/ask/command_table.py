@@ -9,7 +9,7 @@ from core.ask import grammar
 from core.ask.inputs import OfModel
 from core.ask.measurements import MeasureRequest
 from core.ask.perturbations import PRESETS
-from core.ask.requests import BestRequest, ExportRequest
+from core.ask.requests import BestRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.base.formats import capital, either
@@ -101,7 +101,7 @@ CACHE = Option("cache", "Folder for results, in place of cache/.", kind=Path)
 JSON = Option("json", "One JSON object on stdout, nothing else there.", False, bool)
 DEVICE = Option("device", "cpu, cuda, cuda:1, mps or auto.", "auto", always=True)
 ACCEPT = Option("accept_imported", "Let imported results answer too; else they are only shown.", False, bool)
-FORMAT = _fills(ExportRequest(setting=Setting(), folder=""), "format")
+FORMAT = Option("format", "dense, gguf, or gguf with a type of its linears, as in gguf:Q4_0.", "dense")
 OVERWRITE = Option("overwrite", "Replace an earlier export there.", False, bool)
 RUN = (DEVICE, CACHE, ACCEPT, JSON)
 SPREAD = (

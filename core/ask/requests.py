@@ -11,33 +11,19 @@ from core.ask.measurements import ProfileSpec
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import StudySpec
 from core.ask.typed import fraction, from_text, numbers
-from core.base.errors import UserError, brief
 from core.base.formats import model_name, per_cent
 from core.base.spec import Spec, View, added, look_up
 from core.kinds.quantised import FORMS
 from core.kinds.treatments import ANY, NO_REPAIR, TREATMENTS, USUAL, Repaired, Searched, Treatment
 
-FORMATS = {  # of an export -> the types that its linears can have
-    "dense": (),
-    "gguf": ("F16", *(name for name, form in FORMS.items() if form.gguf)),
+FORMATS = {  # of an export, as typed -> in full
+    "dense": "dense",
+    "gguf": "gguf:F16",
+    **{name: name for name in ("gguf:F16", *(f"gguf:{name}" for name, form in FORMS.items() if form.gguf))},
 }
 
 
-def export_format(typed: str) -> str:
-    """Check a format, with or without a type: `dense`, `gguf`, `gguf:Q4_0`.
-
-    Raises:
-        UserError: there is no such format or type.
-    """
-    kind, named, form = typed.partition(":")
-    types = look_up(FORMATS, kind, "format")
-    if named and form not in types:
-        known = f"its types are {', '.join(types)}" if types else "it has no types"
-        raise UserError(f"{kind} has no type {brief(form)}: {known}")
-    return typed
-
-
-Format = Annotated[str, from_text(export_format)]
+Format = Annotated[str, from_text(lambda typed: look_up(FORMATS, typed, "format"))]
 
 
 class ExportRequest(OfModel):
@@ -49,7 +35,7 @@ class ExportRequest(OfModel):
     folder: str = Field(description="where it goes, absolute")
     overwrite: bool = False
     study: str | None = Field(None, description="key of the study whose numbers the model card gives")
-    format: Format = added("dense", "dense or gguf, with a type of its linears as in gguf:Q4_0")
+    format: Format = added("dense", "dense, or GGUF with the type of its linears")
 
     @property
     def title(self) -> str:

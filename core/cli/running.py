@@ -17,7 +17,7 @@ from core.base.paths import expanded
 from core.base.spec import checked, revised
 from core.cli import Cache, Json, app, command
 from core.cli.output import runs_table, save_file, say, say_json
-from core.cli.studying import export_json, run, say_export
+from core.cli.studying import export_json, forms_json, run, say_export
 from core.export.target import check_early
 from core.jobs import queue
 from core.jobs.records import Job
@@ -161,7 +161,8 @@ def export(given: SimpleNamespace) -> None:
     refuse_fetch(entry, store, asked.model, asked.revision, asked.calibration.source)
     check_early(folder, overwrite, asked.model, asked.revision, asked.dtype, store, asked.format)
     answer = export_json(run(asked, store, machine.asked(given.device), {}))
-    say_json(answer) if given.json else say_export(answer)
+    forms = forms_json(asked, store)
+    say_json(answer | forms) if given.json else say_export(answer, forms)
 
 
 def _of_best(store: Store, entry: Entry, setting: str | None, folder: str, overwrite: bool) -> ExportRequest:

@@ -18,14 +18,17 @@ from core.base.formats import helped
 from core.cli import command
 from core.cli.output import err, progress_bar, say, say_helped, say_json
 from core.cli.study_output import change_json, point_json, prediction_json, study_json, study_table
+from core.export import target
+from core.export.worth import worth
 from core.jobs import cluster, queue
 from core.kinds.treatments import treatment
 from core.models import machine, work
+from core.plan.sizes import DENSE
 from core.results import anchor_studies, anchors, evaluations
 from core.results.anchors import Hindsight
 from core.results.evaluations import Evaluations
 from core.results.search_plan import estimate
-from core.show.words import forecast
+from core.show.words import advice, forecast
 from core.store import parts, profiles
 from core.store.cache import Entry, Store
 
@@ -36,23 +39,35 @@ def prune(given: SimpleNamespace) -> None:
     request, store = request_of("prune", **vars(given)), Store(given.cache, given.accept_imported)
     folder = whole_path(given.export) if given.export else None
     if folder:
-        from core.export.target import check_early
-
-        check_early(folder, given.overwrite, request.model, request.revision, request.dtype, store, given.format)
+        target.check_early(folder, given.overwrite, request.model, request.revision, request.dtype, store, given.format)
     where, models, exported = machine.asked(given.device), {}, None
     entry = run(request, store, where, models)
     study = evaluations.load(store, entry)
     predicted = anchors.from_others(store, study)
     if not given.json:
         study_table(study, predicted)  # now, for what follows may fail
+    how = {"setting": request.settings[0], "study": entry.key, "format": given.format, "overwrite": given.overwrite}
+    asked = request.to(ExportRequest, folder=str(folder or ""), **how)
     if folder:
-        how = {"setting": request.settings[0], "study": entry.key, "format": given.format}
-        asked = request.to(ExportRequest, folder=str(folder), overwrite=given.overwrite, **how)
         exported = export_json(run(asked, store, where, models))
     if given.json:
-        say_json({"key": entry.key, **pruned_json(study, request.settings[0], predicted), "export": exported})
+        told = pruned_json(study, request.settings[0], predicted) | forms_json(asked, store)
+        say_json({"key": entry.key, **told, "export": exported})
     elif exported:
-        say_export(exported)
+        say_export(exported, forms_json(asked, store))
+
+
+def forms_json(asked: ExportRequest, store: Store) -> dict[str, Any]:
+    """Bytes of the weights in each form, beside the perplexity where the study measured it, and what that says."""
+    try:
+        found, known = worth(asked, store)
+    except UserError:  # stored results answer without the model too
+        return {"forms": None, "verdict": None}
+    rows = [
+        {"form": name, "bytes": size, "share": size / found[DENSE], "perplexity": known.get(name)}
+        for name, size in found.items()
+    ]
+    return {"forms": rows, "verdict": advice.on_zeros(found, known)}
 
 
 def pruned_json(study: Evaluations, setting: Setting, predicted: Mapping[Setting, Hindsight]) -> dict[str, Any]:
@@ -150,10 +165,10 @@ def export_json(made: Entry) -> dict[str, Any]:
     return {"key": made.key, **{name: made.provenance[name] for name in names}}
 
 
-def say_export(exported: dict[str, Any]) -> None:
+def say_export(exported: dict[str, Any], forms: dict[str, Any]) -> None:
     """The same for people."""
     about = f"{exported['setting']}: exported to {exported['folder']}, {exported['bytes']:,} bytes"
-    say(f"{about}, reloaded and compared")
+    say(f"{about}, reloaded and compared", forms["verdict"])
     say_helped(exported["setting"], helped(exported["warnings"]))
 
 

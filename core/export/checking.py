@@ -156,9 +156,8 @@ def _unlike_weights(loaded: Loaded, model: PreTrainedModel, layers: Layers, slac
 
 
 def _alike(mine: Tensor, other: Tensor | None, slack: float) -> bool:
-    if other is None or mine.dtype != other.dtype:
-        return False
-    return torch.equal(mine, other) if slack == 0 else torch.allclose(mine, other, rtol=slack, atol=slack)
+    alike = other is not None and mine.dtype == other.dtype
+    return alike and torch.allclose(mine, other.to(mine.device), rtol=slack, atol=slack)
 
 
 @torch.inference_mode()

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,6 @@ SETTINGS = {  # as llama.cpp calls them -> as configurations do
     "attention.value_length": "head_dim",
     "attention.sliding_window": "sliding_window",
     "attention.layer_norm_rms_epsilon": "rms_norm_eps",
-    "attn_logit_softcapping": "attn_logit_softcapping",
-    "final_logit_softcapping": "final_logit_softcapping",
     "rope.dimension_count": "head_dim",
     "vocab_size": "vocab_size",
 }
@@ -61,8 +58,7 @@ def write(loaded: Loaded, folder: Path, form_of: FormOf) -> None:
         raise UserError("a GGUF file is checked in memory, which does not hold this model: export it with format dense")
     writer = GGUFWriter(folder / GGUF, family)
     _settings(writer, loaded, folder, config)
-    kinds = _tensors(writer, loaded, family, form_of)
-    writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{kinds.most_common(1)[0][0].name}"])
+    _tensors(writer, loaded, family, form_of)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -70,9 +66,8 @@ def write(loaded: Loaded, folder: Path, form_of: FormOf) -> None:
     writer.close()
 
 
-def _tensors(writer: GGUFWriter, loaded: Loaded, family: str, form_of: FormOf) -> Counter[Kind]:
-    """Add every tensor; how many linears are of each kind."""
-    config, found = loaded.config.get_text_config(), Counter()
+def _tensors(writer: GGUFWriter, loaded: Loaded, family: str, form_of: FormOf) -> None:
+    config = loaded.config.get_text_config()
     half = Kind.BF16 if loaded.model.dtype == torch.bfloat16 else Kind.F16
     [architecture] = [each for each, name in gguf.MODEL_ARCH_NAMES.items() if name == family]
     names = gguf.get_tensor_name_map(architecture, config.num_hidden_layers)
@@ -84,23 +79,19 @@ def _tensors(writer: GGUFWriter, loaded: Loaded, family: str, form_of: FormOf) -
     for piece in pieces(loaded.model, loaded.layers):
         for name, value in piece.items():
             inside, _, suffix = name.rpartition(".")
-            known, form = names.get_name(inside), forms.get(id(value))
-            if known is None:
-                raise UserError(f"no GGUF file is written of this {family}: the format has no place for its {name}")
+            form = forms.get(id(value))
             kind = Kind.F32 if value.ndim == 1 else Kind[form.name] if form else half
-            data = gguf.quantize(_as_stored(family, inside, value, config).float().contiguous().cpu().numpy(), kind)
-            writer.add_tensor(f"{known}.{suffix}", data, raw_dtype=kind)
+            packed = gguf.quantize(value.float().contiguous().cpu().numpy(), kind)
             if kind != Kind.F32:
-                own = gguf.quantize(value.float().contiguous().cpu().numpy(), kind)
-                value.copy_(torch.from_numpy(gguf.dequantize(own, kind)))
-            found[kind] += id(value) in forms
-    return found
+                value.copy_(torch.from_numpy(gguf.dequantize(packed, kind)))
+            stored = _as_stored(family, inside, torch.from_numpy(packed), config).contiguous().numpy()
+            writer.add_tensor(f"{names.get_name(inside)}.{suffix}", stored, raw_dtype=kind)
 
 
 def _as_stored(family: str, name: str, value: Tensor, config: Any) -> Tensor:
-    """A tensor as llama.cpp keeps it: the halves of a llama's rotations side by side, a gemma's norms plus 1."""
+    """A tensor, packed or not, as llama.cpp keeps it: a llama's rotated halves side by side, a gemma's norms plus 1."""
     if family.startswith("gemma") and name.endswith("norm"):
-        return value.float() + 1
+        return value + 1
     heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}.get(name.rpartition(".")[2])
     return value.unflatten(0, (heads, 2, -1)).transpose(1, 2).flatten(0, 2) if family == "llama" and heads else value
 

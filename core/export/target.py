@@ -5,19 +5,23 @@ that it had finished is known.
 """
 
 import hashlib
+import math
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
-from core.ask.requests import export_format
+from core.ask.requests import FORMATS
 from core.base import access
 from core.base.errors import UserError, brief
 from core.base.paths import json_value, resolved
+from core.base.spec import look_up
 from core.export.card import RECIPE
 from core.kinds.quantised import FORMS
 from core.models.outline import NUMBERED, shapes_of
 from core.models.sources import NotHere, Source, locate, outlined
 from core.models.work import BYTES
+from core.plan.sizes import Counts
 from core.store.cache import HOME, Entry, Store
 from core.store.files import abandoned, sealed, temporary_path, unsealed, write_file
 
@@ -39,6 +43,16 @@ def gguf_family(name: object) -> str:
     if name not in FAMILIES:
         raise UserError(f"no GGUF file is written of {brief(name)}: known families are {', '.join(FAMILIES)}")
     return FAMILIES[name]
+
+
+def counted(source: Source, store: Store) -> Counts:
+    """How many numbers a model has by what they are, from its files' headers."""
+    found = Counter()
+    for path in source.weights:
+        for name, shape in shapes_of(path, store).items():
+            kind = "vectors" if len(shape) < 2 else "linears" if NUMBERED.match(name) else "matrices"
+            found[kind] += math.prod(shape)
+    return Counts(found["linears"], found["matrices"], found["vectors"])
 
 
 def check_format(form: str, source: Source, store: Store) -> None:
@@ -125,7 +139,7 @@ def check_early(
     Raises:
         UserError: as these; or there is no such format or model.
     """
-    export_format(form)
+    look_up(FORMATS, form, "format")
     if stands(store, folder):
         return
     try:

@@ -10,13 +10,14 @@ from core.ask.inputs import WindowRequest
 from core.ask.requests import ExportRequest, ExportSpec
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
-from core.export import target
+from core.export import target, worth
 from core.export.card import RECIPE
 from core.jobs import queue
 from core.jobs.records import Status
 from core.models import work
 from core.models.outline import Outline
 from core.models.sources import Source
+from core.plan.sizes import Counts
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui import view
@@ -77,6 +78,22 @@ def test_a_study_whose_request_is_known_is_matched_by_it(store: Store, monkeypat
         assert export.measuring(profile, Pruning(request, "cpu")) == key
         reseeded = request.model_copy(update={"settings": (Setting(allocation=OWL, calibration_seed=1),)})
         assert export.measuring(profile, Pruning(reseeded, "cpu")) is None
+
+
+def test_the_bytes_of_every_form_are_shown_and_a_format_is_chosen(
+    store: Store, located: None, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worth, "locate", lambda *_, **__: None)
+    monkeypatch.setattr(target, "check_format", lambda *_: None)
+    monkeypatch.setattr(worth, "counted", lambda *_: Counts(8_000_000, 1_000_000, 0))
+    key = save(store, family(), request=StudyRequest(profile=PROFILE.key, settings=family()), length=512)
+    app = opened(part="export")
+    shown = app.table[0].value
+    assert list(shown["MB"]) == ["18.0", "7.8", "10.5", "6.5"] and list(shown["perplexity"])[2:] == ["not known"] * 2
+    assert key and any(each.value.startswith("A dense Q4_0 file takes 16.7 %") for each in app.caption)
+    app.selectbox(key="export-format").select("gguf:Q4_0").run()
+    put(app, "export-folder", str(outside / "pruned"))
+    assert submitted(app, store, "export").format == "gguf:Q4_0"
 
 
 def test_export_submits_the_setting_with_its_study(store: Store, located: None, outside: Path) -> None:

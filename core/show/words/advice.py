@@ -1,10 +1,13 @@
-"""What a search answers, in words."""
+"""What a search answers, and what zeros are worth, in words."""
+
+from collections.abc import Mapping
 
 from core.ask import naming
 from core.ask.grammar import write
 from core.ask.settings import Setting
-from core.base.formats import per_cent
+from core.base.formats import digits, per_cent
 from core.kinds.treatments import CHAINS, PRUNERS, USUAL
+from core.plan.sizes import MASKED, PATTERN, SMALLEST
 from core.results.best import Best
 from core.show.words import verdicts
 
@@ -64,3 +67,23 @@ def _treated(setting: Setting) -> str:
 def _named(setting: Setting) -> str:
     """The name that charts and tables give its allocation; uniform in the middle of words."""
     return naming.long(setting.allocation).replace("Uniform", "uniform", 1)
+
+
+def on_zeros(found: Mapping[str, int], perplexities: Mapping[str, float]) -> str:
+    """What the zeros are worth in bytes, beside a dense file of few bits, in a sentence.
+
+    Args:
+        found: from `sizes`.
+        perplexities: of the forms whose perplexity is known.
+    """
+    [(zeros, size)] = [(name, found[name]) for name in (MASKED, PATTERN) if name in found]
+    few = found[SMALLEST]
+    if few >= size:
+        return f"These zeros take {per_cent(1 - size / few)} fewer bytes than a dense {SMALLEST} file would."
+    said = f"A dense {SMALLEST} file takes {per_cent(1 - few / size)} fewer bytes than these zeros"
+    if {zeros, SMALLEST} <= perplexities.keys():
+        ours, theirs = perplexities[zeros], perplexities[SMALLEST]
+        said += f", and its perplexity is {digits(theirs, 4)} against {digits(ours, 4)}"
+        if theirs > ours:
+            return f"{said}: the zeros cost less quality."
+    return f"{said}: prune for research, or combine both."

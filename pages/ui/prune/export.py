@@ -1,30 +1,38 @@
 """The Export tab of the Prune page: what an export is, what it is not, and where it goes."""
 
+from contextlib import suppress
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
-from core.ask.requests import ExportRequest
+from core.ask.requests import FORMATS, ExportRequest
 from core.ask.studies import StudyRequest
 from core.ask.typed import whole, whole_path
-from core.base import access
+from core.base import access, formats
+from core.base.errors import UserError
+from core.base.escape import plain
 from core.export.target import check_early
+from core.export.worth import worth
 from core.models import work
+from core.plan.sizes import DENSE, MASKED
 from core.results import evaluations
+from core.show.words import advice
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import view, watch
+from pages.ui import studies, view, watch
 from pages.ui.prune.pruning import Pruning
 
 HONEST = (
-    "The export is the whole model as plain safetensors with zeros in it: transformers, vLLM and others load it as a "
-    "dense model. **Unstructured zeros make neither the file smaller nor the model faster**: every zero is stored and "
-    "multiplied like any other weight. You gain a model that is ready for a runtime that skips zeros."
+    "A dense export is the whole model as plain safetensors with zeros in it: transformers, vLLM and others load it. "
+    "**Unstructured zeros make neither the file smaller nor the model faster**: every zero is stored and multiplied "
+    "like any other weight. A GGUF file is smaller by its few bits, and runs in llama.cpp."
 )
+ABOUT = "Of the weights alone: names and vocabulary come on top, and what lies beside the linears has half precision."
 SEMI_STRUCTURED = (
     "The pattern 2:4 can run faster, with a conversion of your own: it needs an NVIDIA GPU of the Ampere generation or "
     "later, half precision or int8, and a runtime with sparse kernels (torch's semi-structured tensors, cuSPARSELt, "
-    "TensorRT). The file exported here is dense in either case."
+    "TensorRT). A dense export stays dense in either case."
 )
 NO_NUMBERS = (
     "No study measured this setting with this calibration and precision, so the model card will give no numbers: "
@@ -36,6 +44,7 @@ FOLDER = "A new or empty folder. An earlier export in it is replaced only if you
 def show(how: Pruning, profile: Profile) -> None:
     """The form, what it costs, and what an export is and is not."""
     folder = (st.text_input("Folder", key="export-folder", placeholder="/home/me/pruned", help=FOLDER) or "").strip()
+    form = st.selectbox("Format", dict.fromkeys(FORMATS.values()), key="export-format")
     overwrite = st.checkbox("Overwrite an earlier export in that folder", key="export-overwrite")
     numbers = measuring(profile, how)
     st.caption(
@@ -44,16 +53,37 @@ def show(how: Pruning, profile: Profile) -> None:
 
     def request() -> ExportRequest:
         where = folder and str(whole_path(access.inside(Path(folder))))
-        return how.request.to(ExportRequest, setting=how.setting, folder=where, overwrite=overwrite, study=numbers)
+        return how.request.to(
+            ExportRequest, setting=how.setting, folder=where, overwrite=overwrite, study=numbers, format=form
+        )
 
     def about(asked: ExportRequest) -> None:
         st.markdown(f"**Pruning it once:** {work.words(work.estimate(asked, Store(), how.device))}")
         if folder:
-            check_early(Path(asked.folder), overwrite, asked.model, asked.revision, asked.dtype, Store())
+            check_early(Path(asked.folder), overwrite, asked.model, asked.revision, asked.dtype, Store(), form)
 
     watch.ask(request, about, how.device, "Export model", "export", ready=bool(folder))
+    with suppress(UserError):  # the model is not here
+        _meter(how.request.to(ExportRequest, setting=how.setting, folder=folder, study=numbers), profile)
     st.markdown(HONEST)
     st.caption(SEMI_STRUCTURED)
+
+
+def _meter(asked: ExportRequest, profile: Profile) -> None:
+    """Bytes of the weights in each form beside what is known of its perplexity."""
+    found, known = worth(asked, Store())
+    source = ""
+    with suppress(UserError):  # nothing predicts it
+        if MASKED in found.keys() - known.keys():
+            anchors, prediction, _ = studies.predicted(asked.setting, profile)
+            known = {DENSE: (anchors.judge or anchors.study).dense.perplexity, MASKED: prediction.perplexity}
+            source = " (predicted)"
+    said = {name: formats.perplexity(each) + source * (name == MASKED) for name, each in known.items()}
+    rows = [(f"{size / 1e6:,.1f}", formats.per_cent(size / found[DENSE]), said.get(name, "not known"))
+            for name, size in found.items()]  # fmt: skip
+    st.markdown("**What the zeros are worth in bytes**", help=ABOUT)
+    st.table(pd.DataFrame(rows, list(found), ["MB", "of float16", "perplexity"]))
+    st.caption(plain(advice.on_zeros(found, known)))
 
 
 def measuring(profile: Profile, how: Pruning) -> str | None:

@@ -85,6 +85,25 @@ def test_study_and_prune_say_how_far_off_a_prediction_was(
     assert "uniform:0.5: predicted 50.0 [40.0, 60.0] from other settings, measured" in " ".join(prune().out.split())
 
 
+def test_the_bytes_of_every_form_stand_beside_what_was_measured(prune: Callable, tmp_path: Path) -> None:
+    told = prune("--json", "--export", tmp_path / "out", "--format", "gguf:Q4_0").json
+    sizes = {row["form"]: row["bytes"] for row in told["forms"]}
+    dense, masked, eight, four = told["forms"]
+    assert dense["perplexity"] == told["dense"]["perplexity"] and dense["share"] == 1
+    assert masked["perplexity"] == told["evaluation"]["perplexity"]
+    assert eight["perplexity"] is four["perplexity"] is None
+    assert list(sizes.values()) == sorted(sizes.values(), reverse=True)
+    assert 0 < told["export"]["bytes"] - sizes["Q4_0"] < 40_000, "more than settings and vocabulary besides"
+    assert told["verdict"].startswith("A dense Q4_0 file takes")
+    assert (tmp_path / "out" / "model.gguf").stat().st_size == told["export"]["bytes"]
+
+
+def test_a_format_that_the_model_cannot_have_is_refused_before_it_is_pruned(
+    prune: Callable, no_job: None, tmp_path: Path
+) -> None:
+    prune("--export", tmp_path / "out", "--format", "gguf:Q9").refused("gguf:Q9", "gguf:Q4_0")
+
+
 def test_the_measurement_that_narrows_a_wide_interval_is_offered_and_its_command_runs_as_it_stands(
     say: Callable, prune: Callable, texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

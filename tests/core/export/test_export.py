@@ -132,8 +132,8 @@ def test_logits_are_compared_relative_to_the_largest() -> None:
 def spoiled(monkeypatch: pytest.MonkeyPatch, spoil: Callable) -> None:
     load_back = checking.load_back
 
-    def changed(folder: Path) -> tuple:
-        found = load_back(folder)
+    def changed(folder: Path, *how: object) -> tuple:
+        found = load_back(folder, *how)
         spoil(*found)
         return found
 

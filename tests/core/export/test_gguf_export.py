@@ -1,4 +1,4 @@
-"""A GGUF file that an export writes is read back as the model with the same quantised values, byte for byte predicted."""
+"""A GGUF file that an export writes is read back as the model with the same quantised values, in predicted bytes."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,8 +11,9 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, LlamaTokenizer
 
-from core.ask.requests import export_format
-from core.export import sizes, target
+from core.ask.requests import FORMATS
+from core.base.spec import look_up
+from core.export import target
 from core.export.card import GGUF
 from core.export.checking import SENTENCE
 from core.export.folder import export
@@ -20,6 +21,7 @@ from core.kinds.quantised import FORMS, rounded
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.sources import bundled, locate
+from core.plan import sizes
 from core.store.cache import Store
 from tests import families, gguf_files, tiny
 from tests.core.export.examples import CARD, SPARSITY, zero_rows
@@ -28,7 +30,7 @@ KNOWN = ("llama", "qwen2", "qwen3", "gemma2", "gemma3_text")
 
 
 def saved(folder: Path, family: str, **more: object) -> Path:
-    """A folder of a family as its GGUF files have it: the heads and the order of windows that readers take for granted."""
+    """A folder of a family, with the heads and the order of windows that readers of its GGUF files take for granted."""
     own = {"qwen3": {"head_dim": 128}, "gemma3_text": {"layer_types": None, "sliding_window_pattern": 6}}
     told = families.config(family, 4, 32).to_dict() | own.get(family, {}) | more
     tiny.filled(type(families.config(family, 4, 32))(**told)).save_pretrained(folder)
@@ -49,13 +51,6 @@ def logits(model: torch.nn.Module) -> torch.Tensor:
         return model(input_ids=tiny.windows().tokens, use_cache=False).logits
 
 
-def outside(model: torch.nn.Module, weights: np.ndarray) -> sizes.Outside:
-    numbers = {dimensions: 0 for dimensions in (1, 2)}
-    for value in model.parameters():  # tied ones once
-        numbers[value.ndim] += value.numel()
-    return numbers[2] - int(np.nansum(weights)), numbers[1]
-
-
 @pytest.mark.parametrize(
     ("family", "form"), [*((each, "Q4_0") for each in KNOWN), *(("llama", each) for each in ("F16", "Q5_1", "Q8_0"))]
 )
@@ -73,9 +68,10 @@ def test_the_file_holds_the_quantised_model(family: str, form: str, tmp_path: Pa
     own = locate(str(tmp_path / "out" / GGUF), empty)  # by our own reader
     assert loading.load(own).tokenizer(SENTENCE)["input_ids"] == loaded.tokenizer(SENTENCE)["input_ids"]
     reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
-    bits = np.full(exported.weights.shape, FORMS[form].bits_per_weight if form in FORMS else 16.0)
-    predicted = sizes.total(exported.weights, bits, outside(loaded.model, exported.weights), gguf=True)
-    assert exported.bytes - reader.data_offset == predicted == sum(each.n_bytes for each in reader.tensors)
+    bits = FORMS[form].bits_per_weight if form in FORMS else 16
+    for source in (loaded.source, own):  # a file that is read tells its numbers too
+        predicted = sizes.total(target.counted(source, empty), bits, gguf=True)
+        assert exported.bytes - reader.data_offset == predicted == sum(each.n_bytes for each in reader.tensors)
 
 
 def test_zeros_stay_zeros_where_a_type_has_one(tmp_path: Path, empty: Store) -> None:
@@ -143,8 +139,8 @@ def test_a_width_that_no_group_divides(early: Callable, refused: Callable) -> No
 
 @pytest.mark.parametrize("typed", ["onnx", "gguf:Q4_K", "gguf:", "dense:F16"])
 def test_a_format_that_is_none(typed: str, refused: Callable) -> None:
-    with refused(typed.partition(":")[0]):
-        export_format(typed)
+    with refused(typed, "gguf:Q4_0"):
+        look_up(FORMATS, typed, "format")
 
 
 @pytest.mark.parametrize(
@@ -178,11 +174,12 @@ def test_a_file_that_differs_is_not_kept(tmp_path: Path, empty: Store, monkeypat
 def test_a_dense_folder_has_the_bytes_that_are_predicted(family: str, tmp_path: Path, empty: Store) -> None:
     loaded = pruned(tiny.folder(family), empty, "float16")
     exported = export(loaded, tmp_path / "out", CARD, SPARSITY)
-    found = sizes.sizes(exported.weights, exported.achieved, outside(loaded.model, exported.weights))
+    found = sizes.sizes(target.counted(loaded.source, empty), exported.sparsity)
     assert found[sizes.DENSE] == exported.dense_bytes
-    gone = np.nansum(exported.achieved * exported.weights)
-    assert found[sizes.DENSE] - found["bitmask"] == 2 * gone - np.nansum(exported.weights) / 8
-    assert "2:4" not in found
+    gone, weights = (np.nansum(each * exported.weights) for each in (exported.achieved, 1))
+    assert found[sizes.DENSE] - found[sizes.MASKED] == pytest.approx(2 * gone - weights / 8, abs=1)
+    assert sizes.PATTERN not in found
+    assert sizes.MASKED not in sizes.sizes(target.counted(loaded.source, empty), 0.5, "2:4")
 
 
 @pytest.mark.slow

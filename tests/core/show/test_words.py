@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base import formats, profile_names
+from core.plan.sizes import MASKED, SMALLEST, Counts, sizes
 from core.show import words
 from core.show.figures import labels
+from core.show.words import advice
 from tests import synthetic
 
 
@@ -80,3 +82,16 @@ def test_every_perturbation_of_the_presets_has_words() -> None:
     names = [asked.perturbation for asked in synthetic.profile_spec().measurements]
     spoken = {(asked.label, getattr(asked, "positions", "")) for asked in names}
     assert len(spoken) == len({asked.name for asked in names})
+
+
+def test_what_zeros_are_worth_follows_the_numbers() -> None:
+    counts = Counts(linears=8_000_000, matrices=0, vectors=0)
+    few, many = sizes(counts, 0.7), sizes(counts, 0.9)
+    assert (few[MASKED], few[SMALLEST], many[MASKED]) == (5_800_000, 4_500_000, 2_600_000)
+    assert advice.on_zeros(few, {}) == (
+        "A dense Q4_0 file takes 22.4 % fewer bytes than these zeros: prune for research, or combine both."
+    )
+    assert "is 20.00 against 31.00: prune for" in advice.on_zeros(few, {MASKED: 31.0, SMALLEST: 20.0})
+    assert "is 40.00 against 31.00: the zeros cost less" in advice.on_zeros(few, {MASKED: 31.0, SMALLEST: 40.0})
+    assert advice.on_zeros(many, {}) == "These zeros take 42.2 % fewer bytes than a dense Q4_0 file would."
+    assert advice.on_zeros(sizes(counts, 0.5, "2:4"), {}).startswith("A dense Q4_0 file takes 50 %")
