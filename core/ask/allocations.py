@@ -10,8 +10,11 @@ from pydantic import Field, model_validator
 
 from core.ask.perturbations import perturbation
 from core.ask.typed import from_text
-from core.base.spec import Spec, checked
-from core.kinds import Base, Uniform
+from core.base.formats import either, listed
+from core.base.spec import Spec, added, checked, look_up
+from core.kinds import MEANT, ZEROS, Base, Uniform
+from core.kinds.currency import Currency
+from core.kinds.treatments import TREATMENTS
 
 USUAL = "owl"  # what is shown where no method is chosen
 Control = Literal["none", "reversed", "shuffled", "ramp"]
@@ -38,6 +41,9 @@ class AllocationRequest(Spec):
     high: float = Field(0.95, ge=0, lt=1, description="greatest sparsity of a layer")
     correction: Correction = Correction()
     unclipped: bool = Field(False, description="the reference code's numbers, without bounds or exact budget")
+    currency: Annotated[str, from_text(lambda typed: look_up(MEANT, typed, "currency").name)] = added(
+        ZEROS.name, f"what the target counts, {either(MEANT)}; it is kept as the share of a weight that is saved"
+    )
 
     @model_validator(mode="after")
     def _either(self) -> Self:
@@ -47,6 +53,29 @@ class AllocationRequest(Spec):
                 "give a strength or unclipped, not both"
             )
         return self
+
+    @model_validator(mode="after")
+    def _by_levels(self) -> Self:
+        """A budget of whole levels has these for bounds; its plan may be turned round, but not corrected."""
+        pruner, levels = getattr(self.base, "pruner", None), self.counted.levels
+        if pruner and TREATMENTS[pruner].currency is not self.counted:
+            other = TREATMENTS[pruner].currency.name
+            raise ValueError(f"curves of {pruner} count {other}: write currency={other}, or name another pruner's")
+        if not levels:
+            return self
+        usual = (AllocationRequest.model_fields[name].default for name in ("low", "high"))
+        moved = self.unclipped, self.correction.strength, self.correction.control == "ramp"
+        if any(moved) or (self.low, self.high) != (*usual,):
+            raise ValueError(
+                f"a budget of {self.currency} is met by the levels {listed(levels)}: leave low, high, strength, ramp "
+                "and unclipped out"
+            )
+        return self
+
+    @property
+    def counted(self) -> Currency:
+        """The currency of its target."""
+        return MEANT[self.currency]
 
     def corrected(
         self, strengths: Iterable[float], controls: Iterable[str], shuffles: int = 1, **how: object

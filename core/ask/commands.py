@@ -18,6 +18,7 @@ from core.ask.studies import StudyRequest
 from core.ask.typed import absolute, numbers, with_paths
 from core.base.errors import UserError
 from core.base.spec import Spec, checked, look_up, revised
+from core.kinds.treatments import USUAL
 
 PROGRAM = ("python", "-m", "core")
 Said = dict[str, Any]
@@ -72,6 +73,8 @@ def _prune(said: Said, given: Mapping[str, Any]) -> Said:
     """A study of one setting."""
     [setting], asked = said["settings"].values(), given["allocation"]
     read = {"allocation": grammar.read_allocation(asked)} if isinstance(asked, str) else {}
+    if read and setting.get("pruner") == USUAL and read["allocation"].counted.levels:
+        del setting["pruner"]  # nobody chose it
     return _evaluate(said | {"settings": (checked(Setting, **setting | read),)}, given)
 
 

@@ -1,8 +1,8 @@
 """The one grammar: allocations as they are typed, stored, linked and reported.
 
-`owl m=5 lam=0.08:0.7`, `uniform:0.7`, `response strength=0.04 driver=gaussian:0.3 control=reversed:0.6`: a method,
-what is set of it, its correction and its bounds, and after the last colon the target. `core.ask.settings` adds the
-words of a whole setting. An allocation set by hand is a JSON file.
+`owl m=5 lam=0.08:0.7`, `uniform currency=bits:3`, `response strength=0.04 driver=gaussian:0.3 control=reversed:0.6`: a
+method, what is set of it, its correction, its bounds and currency, and after the last colon the target. Words of a
+whole setting are added by `core.ask.settings`. An allocation set by hand is a JSON file.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,11 +13,12 @@ import numpy as np
 from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError, brief
 from core.base.paths import exists, expanded, json_value
-from core.base.spec import checked, look_up, number, word
-from core.kinds import BASES, METHODS, Manual
+from core.base.spec import checked, look_up, word
+from core.kinds import BASES, MEANT, METHODS, ZEROS, Manual
+from core.kinds.treatments import usual_of
 
 OF_CORRECTION = tuple(Correction.model_fields)
-OF_ALLOCATION = ("low", "high", "unclipped")
+OF_ALLOCATION = ("low", "high", "unclipped", "currency")
 
 
 def read_allocation(text: str) -> AllocationRequest:
@@ -82,7 +83,11 @@ def built(kind: str, given: Mapping[str, object], target: float | str, more: Ite
     base, fix, whole = (
         {name: given[name] for name in names if name in given} for names in (own, OF_CORRECTION, OF_ALLOCATION)
     )
-    form = BASES[kind]
+    form, counted = BASES[kind], look_up(MEANT, str(whole.get("currency", ZEROS.name)), "currency")
+    if counted.levels:
+        target = counted.read(target) if isinstance(target, str) else target
+        if "pruner" in form.model_fields:
+            base = {"pruner": usual_of(counted)} | base
     return checked(
         AllocationRequest, base=checked(form, **base), target=target, correction=checked(Correction, **fix), **whole
     )
@@ -109,7 +114,9 @@ def from_file(path: Path) -> AllocationRequest:
         right = "sparsity must be numbers, per layer or per linear of each layer, and budget a number"
         raise UserError(f"{brief(path.name)}: {right}") from error
     base = checked(Manual, sparsity=rows, name=content.get("name", ""))
-    return checked(AllocationRequest, base=base, target=budget, unclipped=True)  # what is written is what is done
+    counted = content.get("currency", ZEROS.name)  # of bits: shares of a weight, as `allocate --json` tells them
+    written = {"currency": counted, "unclipped": counted == ZEROS.name}  # what is written is what is done
+    return checked(AllocationRequest, base=base, target=budget, **written)
 
 
 def write(asked: AllocationRequest) -> str:
@@ -120,7 +127,7 @@ def write(asked: AllocationRequest) -> str:
     """
     if asked.base.by_hand:
         raise UserError("an allocation set by hand is not written in one line: save it as a .json file")
-    return f"{said(asked)}:{number(asked.target)}"
+    return f"{said(asked)}:{asked.counted.write(asked.target)}"
 
 
 def said(asked: AllocationRequest, more: Mapping[str, object] | None = None) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
-from core.base.formats import per_cent
 from core.base.spec import number, word
 from core.kinds.treatments import CHAINS
 from core.kinds.treatments import PRUNER_LABELS as PRUNERS
@@ -22,6 +21,8 @@ def allocation(asked: AllocationRequest, words: Iterable[str] = ()) -> str:
     fix = asked.correction
     which = f" ({fix.seed})" if fix.control == "shuffled" else ""
     corrected = [f"{CORRECTIONS[fix.control]} {number(fix.strength)}{which}"] if fix.strength else []
+    if asked.counted.levels and fix.control != "none":
+        corrected = [f"{fix.control}{which}"]
     return ", ".join([asked.base.title, *words, *corrected])
 
 
@@ -29,7 +30,7 @@ def long(asked: AllocationRequest) -> str:
     """`OWL, m 7, corrected 0.04`: with every parameter that is not its default."""
     fix, base = asked.correction, asked.base
     usual = _values(AllocationRequest(base=base if base.by_hand else type(base)()))
-    own = [f"{name} {word(value)}" for name, value in _values(asked).items() if value != usual[name]]
+    own = [f"{name} {word(value)}" for name, value in _values(asked).items() if value != usual.get(name)]
     words = [allocation(asked, own)]
     if fix.strength:
         words += [f"by {fix.driver}"] if fix.driver != Correction().driver else []
@@ -40,7 +41,11 @@ def long(asked: AllocationRequest) -> str:
 
 def setting(asked: Setting, with_pruner: bool = True) -> str:
     """Every parameter that is not its default: `OWL, m 7, 70 % zeros, Wanda, calibration seed 1`."""
-    words = [_full(asked, f"{long(asked.allocation)}, {per_cent(asked.allocation.target)} zeros", with_pruner)]
+    words = [
+        _full(
+            asked, f"{long(asked.allocation)}, {asked.allocation.counted.level(asked.allocation.target)}", with_pruner
+        )
+    ]
     return ", ".join(words + ([f"calibration seed {asked.calibration_seed}"] if asked.calibration_seed else []))
 
 

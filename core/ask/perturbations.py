@@ -6,8 +6,9 @@ from typing import NamedTuple
 from core.ask.measurements import Measurement, measurements
 from core.base.errors import UserError, brief
 from core.base.spec import Positions, checked, look_up
-from core.kinds import FORMS, Perturbation
+from core.kinds import FORMS, GGUF, Perturbation
 from core.kinds.perturbation import Kind
+from core.kinds.treatments import PRUNERS
 
 # The first word of a name -> the kinds that begin with it
 WRITTEN: dict[str, list[type[Kind]]] = {}
@@ -28,13 +29,18 @@ def _place(asked: Perturbation) -> tuple:
 def perturbation(text: str, positions: Positions = "after_first") -> Perturbation:
     """Read `gaussian:0.3`, `gaussian:0.3@all`, `residual:wanda:0.7`, `residual_rescaled:wanda:0.7:-0.3`, `skip:mlp`.
 
+    `quantised:3` is short for `residual:quantised:3`, and `quantised:Q4_0` for `residual:gguf:Q4_0`.
+
     `positions` is used where the text does not say and the kind has a choice: residuals and skip change every token.
 
     Raises:
         UserError: an unknown kind, a missing or superfluous part, a number out of range.
     """
     body, at, where = text.strip().partition("@")
-    kind = body.partition(":")[0]
+    kind, _, level = body.partition(":")
+    if kind in PRUNERS and PRUNERS[kind].forms:  # short for a residual
+        body = f"residual:{'gguf' if level.partition(':')[0] in GGUF.levels else kind}:{level}"
+        kind = "residual"
     forms = look_up(WRITTEN, kind, "perturbation")
     if forms[0].compares:
         body, at = text.strip(), ""
@@ -72,6 +78,7 @@ SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
 # (median) for 2.6 %, and the budget per linear that they give costs 1 % more by the prediction from all six.
 OF_LINEARS = (0.7, 0.9)
 LINEARS = tuple(f"residual_linear:wanda:{sparsity}:each" for sparsity in OF_LINEARS)
+IN_BITS = (4, 3, 2)
 
 PARTS = (
     "skip:attention", "skip:mlp", "mean:attention", "mean:mlp", "gaussian:0.3:attention", "gaussian:0.3:mlp",
@@ -102,6 +109,15 @@ PRESETS = {
         64,
         _measured("gaussian:0.3", *(f"residual:wanda:{sparsity}" for sparsity in SPARSITIES), *LINEARS),
         "six sparsities of every layer and two of every linear alone: what a budget per linear looks at",
+    ),
+    "bits": Preset(
+        8,
+        64,
+        _measured(
+            *["gaussian:0.3", "quantised:8", *(f"quantised:{bits}" for bits in IN_BITS)],
+            *(f"residual_linear:quantised:{bits}:each" for bits in IN_BITS),
+        ),
+        "every layer in 2, 3, 4 and 8 bits and every linear in 2, 3 and 4: what a budget of bits looks at",
     ),
     "parts": Preset(
         8,

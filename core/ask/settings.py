@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.ask.inputs import TextSpec
 from core.ask.typed import from_text
-from core.base.spec import Spec, added, checked, number
-from core.kinds import Uniform
+from core.base.formats import either
+from core.base.spec import Spec, added, checked
+from core.kinds import ZEROS, Uniform
+from core.kinds.quantised import form_of
 from core.kinds.selection import pattern as read_pattern
-from core.kinds.treatments import PRUNERS, USUAL, Method, Pruner, Repair, Treatment
+from core.kinds.treatments import PRUNERS, USUAL, Method, Pruner, Repair, Treatment, usual_of
 
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
 WORDS = {
@@ -41,10 +44,26 @@ class Setting(Spec):
     @model_validator(mode="before")
     @classmethod
     def _fixed_by_pattern(cls, said: Any) -> Any:
-        """What a pattern fixes is the allocation where no other is named."""
+        """What a pattern fixes is the allocation where no other is named; what counts bits is quantised."""
         if isinstance(said, dict) and isinstance(said.get("pattern"), str) and "allocation" not in said:
             return said | {"allocation": uniform(read_pattern(said["pattern"]).sparsity)}
+        asked = said.get("allocation") if isinstance(said, dict) else None
+        if isinstance(asked, AllocationRequest) and asked.counted.levels:
+            return {"pruner": usual_of(asked.counted)} | said
         return said
+
+    @model_validator(mode="after")
+    def _counts_alike(self) -> Self:
+        counted = self.treatment.currency
+        if counted.name != self.allocation.currency:
+            others = either(name for name, row in PRUNERS.items() if row.currency is self.allocation.counted)
+            raise ValueError(
+                f"{self.pruner} counts {counted.name}, and this budget counts {self.allocation.currency}: write "
+                f"currency={counted.name}, or choose {others}"
+            )
+        if counted.levels and (self.repair or self.pattern):
+            raise ValueError(f"{self.pruner} decides on every weight: leave {self.repair or self.pattern} out")
+        return self
 
     @model_validator(mode="after")
     def _pattern_fits(self) -> Self:
@@ -60,7 +79,7 @@ class Setting(Spec):
     @property
     def uniform(self) -> Setting:
         """The same setting with every layer alike: what it is compared with."""
-        return self.model_copy(update={"allocation": uniform(self.allocation.target)})
+        return self.model_copy(update={"allocation": uniform(self.allocation.target, self.allocation.currency)})
 
     @property
     def seedless(self) -> Setting:
@@ -86,7 +105,7 @@ class Setting(Spec):
         """
         own = self.model_dump(include={*WORDS.values()}, exclude_defaults=True)
         said = {word: own[field] for word, field in WORDS.items() if field in own}
-        return f"{grammar.said(self.allocation, said)}:{number(self.allocation.target)}"
+        return f"{grammar.said(self.allocation, said)}:{self.allocation.counted.write(self.allocation.target)}"
 
 
 def read_setting(text: str) -> Setting:
@@ -102,10 +121,10 @@ def read_setting(text: str) -> Setting:
     return checked(Setting, allocation=grammar.built(kind, given, target, WORDS), **whole)
 
 
-def uniform(target: float) -> AllocationRequest:
+def uniform(target: float, currency: str = ZEROS.name) -> AllocationRequest:
     """Every layer alike; the upper bound makes room for targets beyond the usual one."""
     usual = AllocationRequest.model_fields["high"].default
-    return AllocationRequest(target=target, high=max(usual, target))
+    return AllocationRequest(target=target, high=max(usual, target), currency=currency)
 
 
 class PrunedSpec(Spec):
@@ -122,6 +141,12 @@ class PrunedSpec(Spec):
     @property
     def earlier(self) -> str:
         return PRUNERS[self.pruner].at(self.method)
+
+    @property
+    def forms(self) -> list | None:
+        """The name of the form of every linear, or of every layer's, shaped as its sparsity; None: weights stay."""
+        forms = PRUNERS[self.pruner].forms
+        return np.vectorize(lambda share: form_of(share, forms).name)(self.sparsity).tolist() if forms else None
 
     @model_validator(mode="after")
     def _has_a_text_to_repair_by(self) -> Self:

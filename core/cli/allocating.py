@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 
 from core.ask.grammar import read_allocation, write
+from core.ask.settings import Setting
 from core.ask.typed import fraction
 from core.base.errors import UserError
+from core.base.spec import checked
 from core.cli import command
 from core.cli.output import say, say_json, say_table
-from core.kinds.treatments import treatment
-from core.plan.spread import Allocation, allocate
+from core.kinds.quantised import HALF, bytes_of
+from core.kinds.treatments import PRUNERS, USUAL
+from core.plan.spread import Allocation, allocate, linear_parameters
 from core.results import protocols
 from core.results.anchor_studies import narrower
 from core.results.anchors import Anchors, Prediction, stored
@@ -27,7 +30,10 @@ def spread(given: SimpleNamespace) -> None:
     """Spread a sparsity budget over the layers of a measured model, and predict what it costs."""
     asked, store = read_allocation(given.allocation), Store(given.cache)
     found = profiles.load(store, store.profile(given.profile))
-    pruned = treatment(given.pruner, given.repair)
+    chosen = {} if given.pruner == USUAL else {"pruner": given.pruner}
+    pruned = checked(Setting, allocation=asked, repair=given.repair, **chosen).treatment
+    if asked.counted.levels and given.max_loss is not None:
+        raise UserError("--max-loss seeks a share of zeros: give a budget of bits, and read its prediction")
     allocation, lacking, more = allocate(asked, found), None, None
     try:
         anchors = stored(store, found, pruned, given.anchors)
@@ -42,7 +48,11 @@ def spread(given: SimpleNamespace) -> None:
         if given.anchors or given.max_loss is not None:
             raise
         anchors, predicted, lacking = None, {}, str(reason)
-    answer = allocated_json(allocation, found) | predicted_json(anchors, predicted) | {"no_prediction": lacking}
+    answer = (
+        allocated_json(allocation, found, pruned.pruner)
+        | predicted_json(anchors, predicted)
+        | {"no_prediction": lacking}
+    )
     answer["narrower"] = more and more._asdict()
     if given.json:
         say_json(answer)
@@ -77,9 +87,14 @@ def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction])
     }  # fmt: skip
 
 
-def allocated_json(allocation: Allocation, found: Profile) -> dict[str, Any]:
-    """The JSON of an allocation."""
-    return {
+def allocated_json(allocation: Allocation, found: Profile, pruner: str = USUAL) -> dict[str, Any]:
+    """The JSON of an allocation; of bits, with the bytes of the linears in the forms of the quantiser."""
+    bits, forms = {}, PRUNERS[pruner].forms
+    if forms:
+        taken = bytes_of(allocation.exact, linear_parameters(found), forms)
+        bits = {"currency": allocation.request.currency, "bytes": taken}
+        bits |= {"bits": HALF * (1 - allocation.exact), "mean_bits": round(HALF * (1 - allocation.budget), 9)}
+    return bits | {
         "profile": found.entry.key,
         "imported": bool(found.entry.packs),
         "request": allocation.request.model_dump(mode="json"),
@@ -98,14 +113,21 @@ def _say(allocation: Allocation, answer: dict[str, Any]) -> None:
     low, high = answer["bounds"]
     within = "" if allocation.request.unclipped else f", inside {low:g} to {high:g}"
     layers = zip(allocation.base, allocation.sparsity, allocation.bound, strict=True)
+    amount = (lambda share: HALF * (1 - share)) if "bits" in answer else float
     rows = [
-        [str(layer), f"{base:.4f}", f"{sparsity:.4f}", "on a bound" if bound else ""]
+        [str(layer), f"{amount(base):.4f}", f"{amount(sparsity):.4f}", "on a bound" if bound else ""]
         for layer, (base, sparsity, bound) in enumerate(layers)
     ]
     heads, means = ["layer", "base", "corrected", "limit"], ""
     if allocation.linears is not None:
         names = answer["linears"] or map(str, range(allocation.linears.shape[1]))
         heads += [name.rpartition(".")[-1] for name in names]
-        rows = [row + [f"{each:.3f}" for each in more] for row, more in zip(rows, allocation.linears, strict=True)]
+        rows = [
+            row + [f"{amount(each):.3f}" for each in more] for row, more in zip(rows, allocation.linears, strict=True)
+        ]
         means = ", means over linears"
-    say_table(heads, rows, f"Sparsity per layer{means}, budget {allocation.budget:.6f}{within}", words=0)
+    title = f"Sparsity per layer{means}, budget {allocation.budget:.6f}{within}"
+    if "bits" in answer:
+        taken = f"{answer['bytes']:,} bytes with scales"
+        title = f"Bits per layer{means}, budget {answer['mean_bits']:g} a weight, linears take {taken}"
+    say_table(heads, rows, title, words=0)

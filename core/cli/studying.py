@@ -77,6 +77,8 @@ def pruned_json(study: Evaluations, setting: Setting, predicted: Mapping[Setting
         "setting": setting.name,
         "planned": measured.planned,
         "achieved": measured.result.evaluated.zeros,
+        "linear_forms": measured.result.pruned.forms,
+        "level": measured.level,
         "evaluation": point_json(study, measured),
         "predicted": prediction_json(setting, predicted),
         "dense": point_json(study, study.dense),

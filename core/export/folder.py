@@ -166,6 +166,8 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         card = card_of(request, loaded, numbers, spec, calibration)
         try:
             planned = np.array(pruned.sparsity)
+            if pruned.forms:  # rounding plans no zeros, and makes some
+                planned, before = 0 * planned, np.ones(())
             export(loaded, folder, card, planned, request.overwrite, account.say, before, store, record, request.format)
         except BaseException:
             target.end(store, folder)

@@ -11,7 +11,7 @@ from pydantic import Field
 from core.kinds.alphapruning import AlphaPruning
 from core.kinds.checkpoint import Checkpoint
 from core.kinds.covariance import Covariance
-from core.kinds.currency import ZEROS
+from core.kinds.currency import BITS, GGUF, ZEROS
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.dlp import Dlp
 from core.kinds.gaussian import Gaussian
@@ -51,8 +51,11 @@ PERTURBATIONS = (
 )
 CURRENCIES = (
     ZEROS,
-)  # fmt: skip
+    BITS,
+    GGUF,
+)
 
+MEANT = {each.name: each for each in CURRENCIES if each is ZEROS or each.levels}  # what a target can count
 BASES = {form.model_fields["kind"].default: form for form in ALLOCATORS}
 METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
 BASE_LABELS = {kind: form.label for kind, form in BASES.items()}

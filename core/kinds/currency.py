@@ -1,7 +1,16 @@
-"""What a budget is counted in, and what pruning saves of it."""
+"""What a budget is counted in, and what damage saves of it.
 
-from collections.abc import Callable
+Damage of every kind is one number, the share of a dense float16 weight that it saves: of zeros it is the sparsity, of
+bits what a narrower code leaves out. So budgets, curves and the solver know no kind; a person reads and writes amounts.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
+
+from core.base.errors import UserError, brief
+from core.base.formats import listed, per_cent
+from core.base.spec import number
+from core.kinds.quantised import FORMS, HALF
 
 
 class Currency(NamedTuple):
@@ -9,7 +18,48 @@ class Currency(NamedTuple):
 
     name: str
     label: str  # with its unit
-    saves: Callable[[float], float]  # sparsity -> what a weight saves on average
+    saves: Callable[[float], float]  # share -> what a weight saves on average
+    levels: Mapping[str, float] = {}  # of a linear, name -> share, rising; none: any share below 1
+
+    def read(self, text: str) -> float:
+        """The share that an amount or a level stands for, as a person writes it: `0.7`; of bits `3`, `3.5` or `Q4_0`.
+
+        Raises:
+            UserError: it is no number, or no mixture of levels saves so much, or so little.
+        """
+        if text in self.levels:
+            return self.levels[text]
+        try:
+            bits, shares = float(text), [*self.levels.values()]
+        except ValueError:
+            raise UserError(f"{brief(text)} is no amount of {self.name}: write a number") from None
+        if shares and not shares[0] <= 1 - bits / HALF <= shares[-1]:
+            raise UserError(f"{text} bits a weight cannot be met: the levels are {listed(self.levels)}")
+        return 1 - bits / HALF if shares else bits
+
+    def write(self, share: float) -> str:
+        """A share as `read` reads it: `0.7`, `3`, `3.5`, `Q4_0`."""
+        near = (name for name, each in self.levels.items() if abs(each - share) < 1e-9)
+        return next(near, number(round(HALF * (1 - share), 9) if self.levels else share))
+
+    def level(self, share: float) -> str:
+        """Within a sentence, what weights are brought to: `70 % zeros`, `3.5 bits`, `Q4_0`."""
+        if not self.levels:
+            return f"{per_cent(share)} zeros"
+        written = self.write(share)
+        return f"{written} bits" if written[0].isdigit() else written
 
 
 ZEROS = Currency("zeros", "zeros, share of the prunable weights", lambda sparsity: sparsity)
+BITS = Currency(
+    "bits",
+    "bits a weight, scales and zero points apart",
+    lambda share: HALF * share,
+    {str(bits): 1 - bits / HALF for bits in (8, 4, 3, 2)},
+)
+GGUF = Currency(
+    "gguf",
+    "bits a weight by GGUF types, scales and minima included",
+    lambda share: HALF * share,
+    {each.name: 1 - each.bits_per_weight / HALF for each in reversed(FORMS.values()) if each.gguf},
+)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from core.base.formats import capital, per_cent
+from core.base.formats import capital
 from core.base.spec import Positions, number
 from core.kinds.gaussian import Gaussian
 from core.kinds.perturbation import Injection, Kind, Stream
@@ -158,4 +158,4 @@ class ResidualPart(OfPart, Residual):
 
     @property
     def label(self) -> str:
-        return f"{capital(label(self.part))} pruned by {self.treatment.label}, {per_cent(self.sparsity)} zeros"
+        return f"{capital(label(self.part))} {self.treatment.doing(self.sparsity)}"

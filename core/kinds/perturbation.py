@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
-from core.base.formats import per_cent
 from core.base.spec import Spec, number, word
 from core.kinds.treatments import TREATMENTS, Statistic, Treatment
 
@@ -42,9 +41,17 @@ class Kind(Spec):
     @property
     def name(self) -> str:
         """As it is written: `gaussian:0.3`, `gaussian:0.3@all`."""
-        values = (getattr(self, part) for part in self.parts)
+        values = map(self._written, self.parts)
         where = getattr(self, "positions", "after_first")
-        return ":".join((self.first_word(), *map(word, values))) + ("" if where == "after_first" else f"@{where}")
+        return ":".join((self.first_word(), *values)) + ("" if where == "after_first" else f"@{where}")
+
+    @property
+    def _level(self) -> str:
+        return self.treatment.currency.level(self.sparsity)
+
+    def _written(self, part: str) -> str:
+        value = getattr(self, part)
+        return self.treatment.currency.write(value) if part == "sparsity" else word(value)
 
     @property
     def label(self) -> str:
@@ -54,7 +61,7 @@ class Kind(Spec):
     @property
     def short(self) -> str:
         """What tells it from its family: `0.3`, `70 %`."""
-        return per_cent(self.strength) if self.varies == "sparsity" else number(self.strength)
+        return self._level.removesuffix(" zeros") if self.varies == "sparsity" else number(self.strength)
 
     @property
     def strength(self) -> float:

@@ -5,12 +5,16 @@ GPTQ is Frantar et al., arXiv 2210.17323.
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from core.base.errors import UserError
+from core.base.spec import Array
 from core.kinds.sparsegpt import inverse_factor
 
 if TYPE_CHECKING:
@@ -38,10 +42,6 @@ class Form(NamedTuple):
     def bits_per_weight(self) -> float:
         """With scales, and zero points or minima."""
         return self.bits + (HALF + self.beside) / self.group
-
-    def row_bytes(self, width: int) -> float:
-        """Of one output with so many inputs, whole where a container packs rows one after another."""
-        return width * self.bits_per_weight / 8
 
     def check_width(self, width: int) -> None:
         """Refuse inputs that make no whole groups.
@@ -89,32 +89,32 @@ def quantise(weight: Tensor, form: Form, importance: Tensor | None = None) -> Co
 
     form.check_width(weight.shape[1])
     groups = weight.float().unflatten(1, (-1, form.group))
-    price = torch.ones(()) if importance is None else importance.float().view(-1, form.group)
+    price = None if importance is None else importance.float().view(-1, form.group).to(groups.device)
     top = 2**form.bits - 1
     unused = range(top, max(0, top - FINEST), -1)
-    again = torch.equal(dequantise(_searched(groups[:1], price, top, unused)), weight[:1].float())
-    return _searched(groups, price, top, [*(unused if again else [top]), *(top / share for share in CLIPPED)])
+    again = torch.equal(dequantise(_best(groups[:1], None, top, unused)), weight[:1].float())
+    return _best(groups, price, top, [*(unused if again else [top]), *(top / share for share in CLIPPED)])
 
 
-def _searched(groups: Tensor, price: Tensor, top: int, tried: Iterable[float]) -> Codes:
-    """The grids of least error, of those that have so many steps from the least weight of a group to the greatest."""
+def _best(groups: Tensor, price: Tensor | None, top: int, tried: Iterable[float]) -> Codes:
+    """By the grids of least error, of those with so many steps from the least weight of a group to the greatest."""
     import torch
 
     low, high = groups.amin(-1, keepdim=True).clamp(max=0), groups.amax(-1, keepdim=True).clamp(min=0)
-    best = Codes(torch.zeros_like(groups), torch.zeros_like(low), torch.zeros_like(low))
-    least, price = torch.full_like(low, torch.inf), price.to(groups.device)
+    least, scale, zero = torch.full_like(low, torch.inf), torch.zeros_like(low), torch.zeros_like(low)
     for steps in tried:
         scales = ((high - low) / steps).half().float()
         zeros = (-low * min(steps, top) / (high - low)).nan_to_num_(0).round_()
-        codes = _codes(groups, scales, zeros, top)
-        error = (codes - zeros).mul_(scales).sub_(groups).square_().mul_(price).sum(-1, keepdim=True)
+        error = _snapped(groups, scales, zeros, top).mul_(scales).sub_(groups).square_()
+        error = (error if price is None else error.mul_(price)).sum(-1, keepdim=True)
         better, least = error < least, torch.minimum(error, least)
-        best = Codes(*(new.where(better, old) for new, old in zip((codes, scales, zeros), best, strict=True)))
-    return best
+        scale, zero = scales.where(better, scale), zeros.where(better, zero)
+    return Codes(_snapped(groups, scale, zero, top).add_(zero), scale, zero)
 
 
-def _codes(groups: Tensor, scales: Tensor, zeros: Tensor, top: int) -> Tensor:
-    return (groups / scales).nan_to_num_(0, 0, 0).round_().add_(zeros).clamp_(0, top)
+def _snapped(groups: Tensor, scales: Tensor, zeros: Tensor, top: int) -> Tensor:
+    """Codes counted from that of 0."""
+    return (groups * scales.reciprocal().nan_to_num_(0, 0, 0)).round_().clamp_(-zeros, top - zeros)
 
 
 def dequantise(found: Codes) -> Tensor:
@@ -169,7 +169,7 @@ def fed_back(
         _, scales, zeros = (each[:, 0].T for each in quantise(inside.T, form, price[group]))  # (1, out)
         errors = torch.empty_like(inside)
         for column, scale in enumerate(factor.diagonal()):
-            found = (_codes(inside[column], scales[0], zeros[0], 2**form.bits - 1) - zeros[0]) * scales[0]
+            found = _snapped(inside[column], scales[0], zeros[0], 2**form.bits - 1) * scales[0]
             errors[column] = (inside[column] - found) / scale
             inside[column + 1 :].addr_(factor[column, column + 1 :], errors[column], alpha=-1)
             inside[column] = found
@@ -178,3 +178,58 @@ def fed_back(
     errors = (each - weight.float() for each in (columns.T, plain))
     fed, usual = ((each @ moment * each).sum(1, keepdim=True) for each in errors)
     return columns.T.where(fed <= usual, plain)
+
+
+def at_level(
+    weight: Tensor,
+    statistic: Tensor | None,
+    share: float,
+    pattern: object = None,
+    warn: Callable[[str], object] = warnings.warn,
+    *,
+    forms: Mapping[float, Form],
+    feedback: bool,
+) -> Tensor:
+    """As a pruner is called: the weight in the form that saves a share, (out, in) in its own dtype.
+
+    Args:
+        statistic: of the inputs, the second moment for feedback, else the norm or nothing.
+        share: of the bits of a dense weight.
+        pattern: not used; kernels share one signature.
+        forms: by the share that each saves.
+
+    Raises:
+        UserError: no form saves this share, or the inputs make no whole groups.
+        Broken: as `fed_back`.
+    """
+    form = form_of(share, forms)
+    if feedback:
+        return fed_back(weight, form, statistic, warn).to(weight.dtype)
+    return rounded(weight, form, None if statistic is None else statistic**2).to(weight.dtype)
+
+
+def bytes_of(shares: Array, weights: Array, forms: Mapping[float, Form]) -> int:
+    """What linears take with their scales and zero points or minima.
+
+    Args:
+        shares: (layers,) or (layers, linears), each a level's.
+        weights: (layers, linears) how many each holds; NaN where a layer has fewer linears than others.
+
+    Raises:
+        UserError: as `form_of`.
+    """
+    bits = np.vectorize(lambda share: form_of(share, forms).bits_per_weight)(shares)
+    return math.ceil(np.nansum(weights.T * bits.T) / 8)
+
+
+def form_of(share: float, forms: Mapping[float, Form]) -> Form:
+    """The form that saves a share, up to rounding.
+
+    Raises:
+        UserError: none does.
+    """
+    found = next((form for each, form in forms.items() if abs(each - share) < 1e-9), None)
+    if found is None:
+        bits, known = HALF * (1 - share), ", ".join(each.name for each in forms.values())
+        raise UserError(f"no form has {bits:g} bits a weight: the forms are {known}")
+    return found

@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from core.base.formats import per_cent
+from core.base.formats import capital
 from core.kinds.perturbation import Injection, Kind, Stream
-from core.kinds.treatments import Treated
+from core.kinds.treatments import Share, Treated
 
 
 class Residual(Kind):
@@ -23,11 +23,20 @@ class Residual(Kind):
 
     kind: Literal["residual"] = "residual"
     pruner: Treated
-    sparsity: float = Field(ge=0, lt=1)
+    sparsity: Share = Field(ge=0, lt=1, description="of a quantiser the share of bits that its level saves")
+
+    @property
+    def name(self) -> str:
+        """As it is written; of a quantiser its own name and a level say enough: `quantised:3`."""
+        return super().name.removeprefix("residual:" if self.treatment.currency.levels else "")
 
     @property
     def label(self) -> str:
-        return f"Pruned by {self.treatment.label}, {per_cent(self.sparsity)} zeros"
+        return capital(self.treatment.doing(self.sparsity))
+
+    @property
+    def doing(self) -> str:
+        return "rounding {} to {share}" if self.treatment.currency.levels else super().doing
 
     def apply(self, at: Injection) -> Stream:
         return at.pruned(self.treatment, self.sparsity, *(getattr(self, part) for part in self.parts[2:]))

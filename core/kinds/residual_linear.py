@@ -4,7 +4,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from core.base.formats import per_cent
 from core.kinds.residual import Residual
 
 
@@ -26,4 +25,4 @@ class ResidualLinear(Residual):
 
     @property
     def label(self) -> str:
-        return f"{self.linear} alone pruned by {self.treatment.label}, {per_cent(self.sparsity)} zeros"
+        return f"{self.linear} alone {self.treatment.doing(self.sparsity)}"

@@ -4,10 +4,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.base.formats import per_cent
 from core.base.spec import Positions, number
 from core.kinds.perturbation import Injection, Kind, Stream
-from core.kinds.treatments import Treated
+from core.kinds.treatments import Share, Treated
 
 
 class ResidualRescaled(Kind):
@@ -23,7 +22,7 @@ class ResidualRescaled(Kind):
 
     kind: Literal["residual_rescaled"] = "residual_rescaled"
     pruner: Treated
-    sparsity: float = Field(gt=0, lt=1)
+    sparsity: Share = Field(gt=0, lt=1)
     size: float
     positions: Positions = "after_first"
 
@@ -35,7 +34,7 @@ class ResidualRescaled(Kind):
 
     @property
     def label(self) -> str:
-        source = f"{self.treatment.label}, {per_cent(self.sparsity)} zeros"
+        source = f"{self.treatment.label}, {self._level}"
         return f"Pruning error ({source}) at size {number(abs(self.size))}{', flipped' if self.size < 0 else ''}"
 
     def apply(self, at: Injection) -> Stream:

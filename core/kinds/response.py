@@ -6,9 +6,10 @@ from pydantic import Field
 
 from core.base.spec import Array
 from core.kinds.allocator import Allocator, Evidence, Parameter
-from core.kinds.treatments import OF_ONE_LAYER, USUAL, Treated
+from core.kinds.treatments import OF_ONE_LAYER, TREATMENTS, USUAL, Treated
 
 OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
+CURVES = {name: label for name, label in OF_ONE_LAYER.items() if not TREATMENTS[name].currency.levels}
 GRANULARITIES = {"layer": "one per layer", "linear": "one per linear"}
 
 
@@ -37,7 +38,7 @@ class Response(Allocator):
     objective: Annotated[Literal["drift", "kl", "nll"], Parameter("Harm by", OBJECTIVES, "harm by")] = Field(
         "kl", description="drift, kl or nll"
     )
-    pruner: Annotated[Treated, Parameter("Pruned by", OF_ONE_LAYER, "curves from", quiet=True)] = Field(
+    pruner: Annotated[Treated, Parameter("Pruned by", CURVES, "curves from", quiet=True)] = Field(
         USUAL, description="whose measured curves, as in wanda or wanda+refit"
     )
     granularity: Annotated[

@@ -1,17 +1,22 @@
-"""The pruners and the repairs: a row each, whose kernel is a file of its own beside this one."""
+"""The pruners, the quantisers and the repairs: a row each, whose kernel is a file of its own beside this one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
+from core.base.errors import brief
+from core.base.formats import listed
 from core.base.spec import look_up
 from core.kinds.alps import alps
 from core.kinds.blockwise import blockwise
+from core.kinds.currency import BITS, GGUF, ZEROS, Currency
 from core.kinds.magnitude import magnitude
+from core.kinds.quantised import FORMS, Form, at_level
 from core.kinds.refit import refit
 from core.kinds.sparsegpt import sparsegpt
 from core.kinds.wanda import wanda
@@ -35,6 +40,8 @@ class PrunerRow(NamedTuple):
     mends: float = 0.0  # how often as much work as a repair's goes into making up for what goes
     method: int = 1  # raised whenever its numbers change: what was measured by an earlier one is told apart
     earlier: str = ""  # what that did otherwise, in words
+    forms: Mapping[float, Form] = {}  # of a quantiser, share that a level saves -> how its weights are written
+    currency: Currency = ZEROS
 
     def at(self, method: int) -> str:
         """An earlier version in words, `Wanda with ...`; empty for the present one."""
@@ -45,6 +52,28 @@ class PrunerRow(NamedTuple):
         """Whether the weights that stay keep their values: a mask is all that it makes."""
         return self.statistic != "second_moment"
 
+
+def _quantiser(
+    label: str, statistic: Statistic, about: str, formula: str, group: int = 0, mends: float = 0
+) -> PrunerRow:
+    """A row whose damage is few bits: integers by groups, or without a group the GGUF types."""
+    currency = BITS if group else GGUF
+    forms = {share: FORMS[f"int{name}g{group}" if group else name] for name, share in currency.levels.items()}
+    prune = partial(at_level, forms=forms, feedback=statistic == "second_moment")
+    return PrunerRow(label, prune, statistic, about, formula, mends, forms=forms, currency=currency)
+
+
+_BY_GROUPS = " of the weights of a row share a scale and a zero point."
+_NEAREST = r"\min_{s,z} \textstyle\sum_k \lVert X_k \rVert^2 (s\,(q_{jk} - z) - W_{jk})^2"
+_FED_BACK = r"q_{jk} = \text{round}(W_{jk}),\quad W_{j,>k} \mathrel{-}= (W_{jk} - q_{jk})\, U_{k,>k} / U_{kk}"
+_ROUNDING = (
+    "Not a pruner: weights rounded to few bits, by the scale that errs least where inputs are long. Groups of {}"
+    + _BY_GROUPS
+)
+_FEEDBACK = (
+    "Not a pruner: weights rounded to few bits column by column, and those not yet rounded make up for each error. "
+    "Groups of {}" + _BY_GROUPS
+)
 
 PRUNERS = {
     "magnitude": PrunerRow(
@@ -81,6 +110,16 @@ PRUNERS = {
         "closest to those of its dense self: slower than the others, and repaired already.",
         r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad \lVert W' \rVert_0 \leq k",
         mends=5,
+    ),
+    "quantised": _quantiser("quantised", "norm", _ROUNDING.format(32), _NEAREST, 32, 0.25),
+    "quantised64": _quantiser("quantised, groups of 64", "norm", _ROUNDING.format(64), _NEAREST, 64, 0.25),
+    "gptq": _quantiser("GPTQ", "second_moment", _FEEDBACK.format(32), _FED_BACK, 32, 1.3),
+    "gptq64": _quantiser("GPTQ, groups of 64", "second_moment", _FEEDBACK.format(64), _FED_BACK, 64, 1.3),
+    "gguf": _quantiser(
+        "GGUF types",
+        "none",
+        "Not a pruner: weights rounded as a GGUF file of the types Q4_0 to Q8_0 holds them.",
+        r"W'_{jk} = d\, q_{jk} + m",
     ),
 }
 
@@ -140,7 +179,8 @@ NO_REPAIR = "none"  # where a repair is asked for unless it is refused
 ANY = "any"  # of a search: every pruner, or repair, that can be predicted
 USUAL = "wanda"
 PRUNER_LABELS = {name: row.label for name, row in PRUNERS.items()}
-WITHOUT_TEXT = tuple(name for name, row in PRUNERS.items() if row.statistic == "none")
+OF_ZEROS = {name: row.label for name, row in PRUNERS.items() if not row.forms}
+WITHOUT_TEXT = tuple(name for name in OF_ZEROS if PRUNERS[name].statistic == "none")
 
 
 class Treatment(NamedTuple):
@@ -161,6 +201,16 @@ class Treatment(NamedTuple):
     def repairs(self) -> list[RepairRow]:
         """The rows of its repairs, in their order."""
         return [REPAIRS[each] for each in self.repair.split("+")] if self.repair else []
+
+    @property
+    def currency(self) -> Currency:
+        """What its damage is counted in."""
+        return PRUNERS[self.pruner].currency
+
+    def doing(self, share: float) -> str:
+        """What it has done to weights: `pruned by Wanda, 70 % zeros`, `in 3 bits, GPTQ`."""
+        level = self.currency.level(share)
+        return f"in {level}, {self.label}" if self.currency.levels else f"pruned by {self.label}, {level}"
 
     def by(self, what: str) -> RepairRow | None:
         """Its repair that looks at a linear, or a window, as one; None where it has none."""
@@ -192,7 +242,11 @@ def treatment(pruner: str, repair: str | None = None) -> Treatment:
     return Treatment(pruner, repair)
 
 
-TREATMENTS = {each.name: each for repair in (None, *CHAINS) for each in (Treatment(name, repair) for name in PRUNERS)}
+TREATMENTS = {
+    each.name: each
+    for repair in (None, *CHAINS)
+    for each in (Treatment(name, repair) for name in (OF_ZEROS if repair else PRUNERS))
+}
 # What damages one layer of a dense model: with nothing pruned before it, the dense path is its own
 OF_ONE_LAYER = {
     name: each.label
@@ -201,9 +255,32 @@ OF_ONE_LAYER = {
 }
 
 
+def usual_of(currency: Currency) -> str:
+    """The pruner that is meant where a budget counts this and none is named."""
+    return min((name for name, row in PRUNERS.items() if row.currency is currency), key=place)
+
+
 def place(name: str) -> tuple[bool, int]:
     """Where a treatment stands in a list: the usual pruner first, then as in the table."""
     return name != USUAL, list(TREATMENTS).index(name)
+
+
+def share_of(given: Any, about: ValidationInfo) -> Any:
+    """Of a field after `pruner`: a share as it is stored, or a level as a person writes it, `0.7`, `3` or `Q4_0`.
+
+    Raises:
+        ValueError: a quantiser has no such level.
+    """
+    pruner = about.data.get("pruner", USUAL)  # another one was refused already
+    levels = TREATMENTS[pruner].currency.levels
+    if not (levels and isinstance(given, str)):
+        return given
+    if given not in levels:
+        raise ValueError(f"{pruner} has the levels {listed(levels)}, not {brief(given)}")
+    return levels[given]
+
+
+Share = Annotated[float, BeforeValidator(share_of)]
 
 
 def _one_of(known: Mapping[str, object]) -> AfterValidator:
@@ -217,6 +294,6 @@ def _one_of(known: Mapping[str, object]) -> AfterValidator:
 
 Pruner = Annotated[str, _one_of(PRUNERS)]
 Repair = Annotated[str, _one_of(CHAINS)]
-Searched = Annotated[str, _one_of({ANY: None, **PRUNERS})]
+Searched = Annotated[str, _one_of({ANY: None, **OF_ZEROS})]
 Repaired = Annotated[str, _one_of({NO_REPAIR: None, ANY: None, **CHAINS})]
 Treated = Annotated[str, _one_of(OF_ONE_LAYER)]

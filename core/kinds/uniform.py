@@ -1,11 +1,13 @@
 """Every layer alike: the default of magnitude, Wanda and SparseGPT."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
-from core.base.spec import Array
+from core.base.spec import Array, added
 from core.kinds.allocator import Allocator, Evidence
+from core.kinds.quantised import HALF
 
 
 class Uniform(Allocator):
@@ -19,6 +21,11 @@ class Uniform(Allocator):
     profiled = False
 
     kind: Literal["uniform"] = "uniform"
+    ends: Annotated[float, Field(ge=0, le=8)] = added(
+        0.0, "bits of 16 that the first and the last layer keep more: a rule of thumb"
+    )
 
     def wish(self, evidence: Evidence) -> Array:
-        return np.full(evidence.units, evidence.target)
+        wish = np.full(evidence.units, evidence.target)
+        wish[[0, -1]] -= self.ends / HALF
+        return wish

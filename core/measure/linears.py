@@ -174,12 +174,16 @@ class Masks:
 
     def weight(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> Tensor:
         """The linear's pruned weight as its module stores it; the module keeps its own."""
+        if PRUNERS[pruner].forms:  # no mask makes it
+            return self._pruned(linear, layer, pruner, sparsity)
         whole = linear.module.weight
         bits = np.unpackbits(self.find(linear, layer, pruner, sparsity), count=whole.numel())
         return whole * torch.from_numpy(bits).view_as(whole)  # three times faster than filling by a mask
 
     def _find(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> np.ndarray:
         """The weights that stay: a bit each, in the order of storage."""
+        return np.packbits((self._pruned(linear, layer, pruner, sparsity) != 0).numpy())
+
+    def _pruned(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> Tensor:
         how = Treatment(pruner)
-        found = pruned(linear, layer, how, {each: self.norms(layer) for each in how.statistics}, sparsity)
-        return np.packbits((found != 0).numpy())
+        return pruned(linear, layer, how, {each: self.norms(layer) for each in how.statistics}, sparsity)

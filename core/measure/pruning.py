@@ -10,8 +10,9 @@ from torch import Tensor
 
 from core.base.errors import UserError
 from core.base.spec import Array, frozen
+from core.kinds.quantised import form_of
 from core.kinds.selection import Pattern
-from core.kinds.treatments import Statistic, Treatment, treatment
+from core.kinds.treatments import PRUNERS, Statistic, Treatment, treatment
 from core.measure.calibration import DensePath, check_replay, recorded
 from core.measure.layer_windows import batch_size, repair_windows
 from core.measure.linears import Statistics, Sums, pruned, watched
@@ -43,9 +44,9 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
 
     Raises:
         UserError: a sparsity for another number of layers or linears, outside [0, 1), or not the pattern's own; or a
-            linear's inputs do not fall into the pattern's groups.
+            linear's inputs do not fall into the groups of the pattern, or of its form.
     """
-    given = np.asarray(plan.sparsity, dtype=float)
+    given, forms = np.asarray(plan.sparsity, dtype=float), PRUNERS[plan.pruner].forms
     layers, linears = len(stacks), max(map(len, stacks))
     if given.shape not in ((layers,), (layers, linears)):
         raise UserError(
@@ -65,6 +66,12 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
         for layer, stack in enumerate(stacks):
             for linear in stack:
                 plan.pattern.check_width(linear.weight.shape[1], f"{linear.name} of layer {layer}")
+    for layer, stack in enumerate(stacks if forms else ()):
+        for linear, share in zip(stack, wanted[layer], strict=False):
+            try:
+                form_of(share, forms).check_width(linear.weight.shape[1])
+            except UserError as error:
+                raise UserError(f"layer {layer}, {linear.name}: {error}") from error
     return wanted
 
 
@@ -94,7 +101,7 @@ def prune_layers(
         warn: told in a sentence what had to be helped along, once each time.
 
     Returns:
-        (layers, linears) achieved sparsity, counted; NaN where a layer has fewer linears than another.
+        (layers, linears) achieved sparsity, counted, or what forms save; NaN where a layer has fewer linears.
 
     Raises:
         UserError: the plan does not fit the model; a layer cannot be pruned, or run outside its model's forward, or
@@ -121,7 +128,8 @@ def prune_layers(
                 linear.module.weight.copy_(pruned(linear, index, treatment, statistics, share, plan.pattern, warn))
         if windows:
             repair_windows(windows.mend, index, stack, runs[index], streams, path)
-        achieved[index, : len(stack)] = [anatomy.zeros(each.weight) for each in stack]
+        counted = [anatomy.zeros(each.weight) for each in stack]
+        achieved[index, : len(stack)] = wanted[index, : len(stack)] if PRUNERS[plan.pruner].forms else counted
 
     def leave(index: int) -> None:
         if path:

@@ -14,6 +14,7 @@ from core.base.spec import Array, frozen
 from core.kinds import CURRENCIES
 
 TOLERANCE = 1e-9
+GOLDEN = (5**0.5 - 1) / 2  # multiples of it lie evenly between whole numbers
 
 
 class Bounds(NamedTuple):
@@ -176,6 +177,33 @@ class Units:
     weights: Array  # (units,) how many weights each holds
     saved: Mapping[str, Array]  # currency -> what a weight saves at each level, (levels,), rising
     harm: Array  # (units, levels), nats
+
+
+def whole(wish: Array, levels: Array, weights: Array, harm: Array) -> Array:
+    """Every unit brought to a level, so that together they save no less than is wished, and as little more as is found.
+
+    A unit between two levels gets the one that saves more. What that leaves of the budget buys back, one step for each
+    unit at most, what harms most per amount saved; of what harms alike those that wish for less, then evenly over the
+    units. A step that the rest does not pay is passed over.
+
+    Args:
+        wish: (units,) what a weight of each saves, inside the levels.
+        levels: (levels,) rising.
+        weights: (units,) how many each holds.
+        harm: (units, levels) rising.
+
+    Returns:
+        (units,), each one of the levels.
+    """
+    at = np.searchsorted(levels, wish - TOLERANCE)
+    units, before = np.arange(len(wish)), at - 1
+    left = weights @ (levels[at] - wish)
+    cost = weights * (levels[at] - levels[before])
+    worth = (harm[units, at] - harm[units, before]) / cost
+    for unit in np.lexsort((units * GOLDEN % 1, wish, -(worth / (worth.max() or 1)).round(9))):
+        if 0 < cost[unit] <= left + TOLERANCE * weights.sum():
+            at[unit], left = before[unit], left - cost[unit]
+    return levels[at]
 
 
 def sparsity_levels(sparsities: Iterable[float]) -> dict[str, Array]:

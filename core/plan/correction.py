@@ -66,6 +66,22 @@ def ramp(direction: Array) -> Array:
     return np.linspace(-half, half, len(direction))
 
 
+def turned(plan: Array, weights: Array, asked: Correction) -> Array:
+    """Controls of a plan in whole levels: the same levels on other units that hold as many weights.
+
+    Reversed, the unit of a size that was spared most is spared least; the budget stays what it is.
+
+    Args:
+        plan: (units,)
+        weights: (units,) how many each holds.
+    """
+    drawn = np.random.default_rng(asked.seed).random(len(plan))
+    order = {"none": plan, "reversed": -plan}.get(asked.control, drawn)
+    found = np.empty_like(plan)
+    found[np.lexsort((plan, weights))] = plan[np.lexsort((order, weights))]
+    return found
+
+
 def direction_of(asked: Correction, profile: Profile) -> Array:
     """The shift that drives a correction, `D / max|D|`, or the control in its place: (layers,).
 

@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import UserError
+from core.base.formats import listed
 from core.base.spec import Array, frozen
-from core.kinds.currency import ZEROS
+from core.kinds.currency import ZEROS, Currency
 from core.kinds.owl import OUTLIER_THRESHOLDS
+from core.kinds.treatments import TREATMENTS
 from core.plan import responses
-from core.plan.budget import TOLERANCE, Bounds, Units, solve, sparsity_levels
-from core.plan.curves import Curves
+from core.plan.budget import TOLERANCE, Bounds, Units, solve, sparsity_levels, whole
+from core.plan.curves import Curves, hull
 from core.store.profiles import Profile
 
 
@@ -78,9 +80,13 @@ class Evidence:
     def least_harm(self, pruner: str, objective: str, per_linear: bool) -> Array:
         """The sparsity of every unit that meets the target with the least total harm, (units,): exact for the hulls.
 
+        Of a quantiser whole levels, and of the greatest harm left what the rest of the budget pays.
+
         Raises:
             UserError: too few sparsities were measured, or the target lies beyond them or outside the bounds.
         """
+        if (currency := TREATMENTS[pruner].currency).levels:
+            return self._by_levels(currency, *responses.at_levels(self.profile, pruner, objective, per_linear))
         found, bounds = self.curves(pruner, objective, per_linear), self.bounds
         bounds.check(self.target)
         high = min(bounds.high, found.highest)
@@ -90,6 +96,15 @@ class Evidence:
                 "measure a larger one"
             )
         return solve(_units(found, self.parameters.tobytes(), Bounds(bounds.low, high)), self.target, ZEROS.name)
+
+    def _by_levels(self, currency: Currency, levels: Array, harm: Array) -> Array:
+        """Least harm by measured levels alone: (levels,) shares, rising, and (units, levels)."""
+        if not levels[0] - TOLERANCE <= self.target <= levels[-1] + TOLERANCE:
+            known = listed(map(currency.level, levels))
+            raise UserError(f"{currency.level(self.target)} a weight lie outside what was measured alone, {known}")
+        hulls = np.stack([hull(levels, row) for row in harm])
+        shares = solve(Units(self.parameters, sparsity_levels(levels), hulls), self.target, ZEROS.name)
+        return whole(shares, levels, self.parameters, harm)
 
 
 @lru_cache(maxsize=8)

@@ -5,9 +5,10 @@ from functools import lru_cache
 import numpy as np
 
 from core.base.errors import UserError
-from core.kinds.treatments import OF_ONE_LAYER, USUAL, place
+from core.kinds.currency import ZEROS, Currency
+from core.kinds.treatments import OF_ONE_LAYER, TREATMENTS, USUAL, place, usual_of
 from core.plan.budget import TOLERANCE
-from core.plan.curves import Curves, curves
+from core.plan.curves import Curves, check_finite, curves
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -23,9 +24,10 @@ def measured(profile: Profile, pruner: str, objective: str) -> tuple[Array, Arra
     """
     harm = _harm(profile, "layer", pruner, objective)
     if len(harm) < 2:
+        some = " and ".join(f"residual:{pruner}:{level}" for level in _levels(pruner))
         raise UserError(
             f"this profile holds {('no', 'one')[len(harm)]} sparsity of layers pruned alone by {pruner}, and a curve "
-            f"needs two or more: measure, for example, residual:{pruner}:0.5 and residual:{pruner}:0.9"
+            f"needs two or more: measure, for example, {some}"
         )
     return np.array(list(harm)), np.stack(list(harm.values()), axis=1)
 
@@ -44,9 +46,14 @@ def measured_linears(profile: Profile, pruner: str, objective: str) -> tuple[Arr
         name = lacking or (names[0] if names else "mlp.down_proj")
         raise UserError(
             f"budgets per linear need each linear measured alone at the same two or more sparsities: this profile "
-            f"lacks some; measure residual_linear:{pruner}:0.5:{name} and the like"
+            f"lacks some; measure residual_linear:{pruner}:{_levels(pruner)[0]}:{name} and the like"
         )
     return np.array(list(first)), np.stack([np.stack(list(row.values()), axis=1) for row in rows], axis=1)
+
+
+def _levels(pruner: str) -> list[str]:
+    """Two that may be measured, as they are written."""
+    return [*TREATMENTS[pruner].currency.levels][-2:] or ["0.5", "0.9"]
 
 
 def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: str | None = None) -> dict[float, Array]:
@@ -62,10 +69,21 @@ def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: st
     return dict(sorted(found.items()))
 
 
-def pruners(profile: Profile, per_linear: bool = False) -> list[str]:
+def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -> tuple[Array, Array]:
+    """Of a quantiser: measured shares (levels,), rising, and harm of each unit (units, levels), rising.
+
+    Raises:
+        UserError: too few levels were measured, or a harm is not finite.
+    """
+    shares, harm = (measured_linears if per_linear else measured)(profile, pruner, objective)
+    check_finite(harm)
+    return shares, np.maximum.accumulate(np.maximum(harm.reshape(-1, len(shares)), 0), axis=1)
+
+
+def pruners(profile: Profile, per_linear: bool = False, currency: Currency = ZEROS) -> list[str]:
     """Those that a profile holds curves of, the usual pruner first; of every linear alone where `per_linear`."""
     found = []
-    for pruner in sorted(OF_ONE_LAYER, key=place):
+    for pruner in sorted((name for name in OF_ONE_LAYER if TREATMENTS[name].currency is currency), key=place):
         try:
             (measured_linears if per_linear else measured)(profile, pruner, "kl")
         except UserError:
@@ -81,21 +99,21 @@ def of_profile(profile: Profile, pruner: str = USUAL, objective: str = "drift", 
     return curves(sparsities, harm.reshape(-1, len(sparsities)))
 
 
-def usual(profile: Profile, per_linear: bool = False) -> str:
+def usual(profile: Profile, per_linear: bool = False, currency: Currency = ZEROS) -> str:
     """The pruner whose curves are read where none is named: the first that the profile holds any of."""
-    return next(iter(pruners(profile, per_linear)), USUAL)
+    return next(iter(pruners(profile, per_linear, currency)), usual_of(currency))
 
 
-def highest(profile: Profile, per_linear: bool = False) -> float:
+def highest(profile: Profile, per_linear: bool = False, currency: Currency = ZEROS) -> float:
     """The largest sparsity that was measured alone, by that pruner.
 
     Raises:
         UserError: too few sparsities were measured.
     """
-    return of_profile(profile, usual(profile, per_linear), per_linear=per_linear).highest
+    return of_profile(profile, usual(profile, per_linear, currency), per_linear=per_linear).highest
 
 
-def layer_harms(rows: Array, profile: Profile) -> Array:
+def layer_harms(rows: Array, profile: Profile, currency: Currency = ZEROS) -> Array:
     """The squared final drift of each layer of many allocations pruned alone, (rows, layers).
 
     By the curves of the usual pruner, where the profile holds any of it. A layer whose linears have a sparsity each
@@ -111,7 +129,7 @@ def layer_harms(rows: Array, profile: Profile) -> Array:
     Raises:
         UserError: too few sparsities were measured.
     """
-    pruner = usual(profile, per_linear=rows.ndim == 3)
+    pruner = usual(profile, rows.ndim == 3, currency)
     even = rows if rows.ndim == 2 else _even(rows, of_profile(profile, pruner, per_linear=True))
     return _read(of_profile(profile, pruner), even)
 

@@ -10,7 +10,7 @@ from core.base.errors import UserError
 from core.base.spec import Array, frozen
 from core.kinds.allocator import Allocator
 from core.plan import correction
-from core.plan.budget import Bounds, binding, check_finite, met, project
+from core.plan.budget import Bounds, binding, check_finite, met, project, whole
 from core.plan.evidence import Evidence
 from core.store.profiles import Profile
 
@@ -69,9 +69,9 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
         what = request.base.kind if request.base.profiled else "the correction"
         raise UserError(f"{what} looks at a profile: measure the model first and name its profile, or use uniform")
     of_units, base = _base(request, parameters, profile)
-    if request.base.by_hand and request.unclipped:
+    if request.base.by_hand and (request.unclipped or request.counted.levels):
         _check_spent(request.target, met(base, of_units))
-    sparsity = base
+    sparsity = correction.turned(base, of_units, request.correction) if request.counted.levels else base
     if request.correction.strength and not request.unclipped:
         [sparsity] = _corrected(request, base, of_units, [request.correction.strength], profile)
     layers = np.nansum(parameters, axis=1)
@@ -88,17 +88,28 @@ def _base(request: AllocationRequest, parameters: Array, profile: Profile | None
     """Weights and base sparsity of the units that the budget is spread over, both (units,)."""
     if request.base.per_linear:
         _check_linears(request.base, parameters)
+    levels = np.array([*request.counted.levels.values()])
     of_units = parameters.ravel() if request.base.per_linear else np.nansum(parameters, axis=1)
-    bounds = Bounds(request.low, request.high)
+    bounds = _limits(request)
     wish = request.base.wish(Evidence(of_units, request.target, bounds, profile))
     check_finite(wish)
-    return of_units, wish if request.unclipped else project(wish, of_units, request.target, bounds)
+    if request.unclipped or (levels.size and (request.base.measured or request.base.by_hand)):
+        return of_units, wish
+    wish = project(wish, of_units, request.target, bounds)
+    missed = of_units[:, None] * np.maximum(levels - wish[:, None], 0) ** 2  # no harm is known
+    return of_units, whole(wish, levels, of_units, missed) if levels.size else wish
+
+
+def _limits(request: AllocationRequest) -> Bounds:
+    """The bounds that are asked for, or the ends of the levels."""
+    shares = [*request.counted.levels.values()] or [request.low, request.high]
+    return Bounds(shares[0], shares[-1])
 
 
 def _bounds(request: AllocationRequest, profile: Profile | None) -> Bounds:
     """Those that hold: what goes by measured responses goes no further than was measured, corrected or not."""
-    bounds = Bounds(request.low, request.high)
-    if not request.base.measured:
+    bounds = _limits(request)
+    if not request.base.measured or request.counted.levels:
         return bounds
     highest = request.base.highest(Evidence(linear_parameters(profile), request.target, bounds, profile))
     return Bounds(request.low, min(request.high, highest))

@@ -42,7 +42,7 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
     """
 
     def harms(allocation: AllocationRequest) -> Array:
-        return responses.layer_harms(allocate(allocation, found.profile).exact[None], found.profile)
+        return responses.layer_harms(allocate(allocation, found.profile).exact[None], found.profile, asked.counted)
 
     def width(allocation: AllocationRequest | None = None) -> float:
         """With one more anchor, were it just as predicted."""
@@ -64,11 +64,14 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
 
     if not width() > WIDE:
         return None
-    response = AllocationRequest(base=Response(pruner=responses.usual(found.profile)), target=asked.target)
+    usual = Response(pruner=responses.usual(found.profile, currency=asked.counted))
+    response = AllocationRequest(base=usual, target=asked.target, currency=asked.currency)
     known = {each.setting.allocation for each in found.settings}
     try:
         evaluated = StudyRequest.model_validate(found.study.provenance["request"])
-        left = {each: width(each) for each in (uniform(asked.target), response, asked) if each not in known}
+        left = {
+            each: width(each) for each in (uniform(asked.target, asked.currency), response, asked) if each not in known
+        }
         enough = [each for each in left if left[each] <= WIDE] or sorted(left, key=left.get)[:1]
         return min(filter(None, map(offer, enough)), key=lambda each: each.minutes or np.inf, default=None)
     except (UserError, ValueError, KeyError):
@@ -100,13 +103,16 @@ def study(profile: Profile, treatment: Treatment, asked: StudyRequest) -> StudyR
 
 
 def usual(profile: Profile, treatment: Treatment) -> tuple[Setting, ...]:
-    """The default anchors: uniform at three targets, and response at the middle one.
+    """The default anchors: uniform at three targets, or at the three narrowest levels, and response at the middle one.
 
     Raises:
         UserError: the profile lacks response curves.
     """
-    top = min(HIGHEST, responses.highest(profile) - SPARE)
-    low, middle, high = (round(top - below, 2) for below in APART)
+    counted = treatment.currency
+    top = min(HIGHEST, responses.highest(profile, currency=counted) - SPARE)
+    targets = [*counted.levels.values()][-len(APART) :] or [round(top - below, 2) for below in APART]
     how = {"pruner": treatment.pruner, "repair": treatment.repair}
-    response = AllocationRequest(base=Response(pruner=responses.usual(profile)), target=middle)
-    return tuple(Setting(allocation=each, **how) for each in (*map(uniform, (low, middle, high)), response))
+    base = Response(pruner=responses.usual(profile, currency=counted))
+    response = AllocationRequest(base=base, target=targets[1], currency=counted.name)
+    even = (uniform(each, counted.name) for each in targets)
+    return tuple(Setting(allocation=each, **how) for each in (*even, response))

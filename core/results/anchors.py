@@ -102,7 +102,7 @@ class Anchors:
 
     def of(self, rows: Array) -> Predicted:
         """Predict the increase of many allocations, (rows, layers) or (rows, layers, linears)."""
-        return self.of_harms(responses.layer_harms(rows, self.profile))
+        return self.of_harms(responses.layer_harms(rows, self.profile, self.treatment.currency))
 
     def of_harms(self, harms: Array) -> Predicted:
         """The same by the harm of each layer alone, (rows, layers)."""
@@ -127,11 +127,11 @@ class Anchors:
         Raises:
             UserError: a sparsity beyond the largest measured one.
         """
-        increase = self.of(exact[None])
+        increase, counted = self.of(exact[None]), self.treatment.currency
         if np.isnan(increase.increase[0]):
             raise UserError(
                 f"a layer has sparsity {exact.max():.3f}, and none above "
-                f"{responses.highest(self.profile, exact.ndim == 2):g} was measured alone: nothing beyond that is "
+                f"{responses.highest(self.profile, exact.ndim == 2, counted):g} was measured alone: nothing beyond is "
                 "predicted; measure a larger sparsity, or lower the upper bound"
             )
         return Prediction(*(float(each[0]) for each in self.as_perplexities(increase)), float(increase.increase[0]))
@@ -287,7 +287,7 @@ def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatmen
     Raises:
         UserError: the profile lacks response curves, or fewer than two settings can serve.
     """
-    responses.highest(profile)
+    responses.highest(profile, currency=treatment.currency)
     mine = [each for each in groups if each.spec.model.weights == profile.spec.model.weights]
     found, usual = [fitting(each, profile, treatment) for each in protocols.by_protocol(mine)], protocols.usual(mine)
     best = max(found, key=lambda each: _worth(each, protocols.protocol(each.study.spec) == usual), default=None)
@@ -333,6 +333,6 @@ def same(planned: Array, exact: Array) -> bool:
 def _harms(one: EvaluatedSetting, profile: Profile) -> Array:
     """(1, layers); NaN where linears were not measured alone."""
     try:
-        return responses.layer_harms(one.planned[None], profile)
+        return responses.layer_harms(one.planned[None], profile, one.setting.treatment.currency)
     except UserError:
         return np.full((1, profile.layers), np.nan)

@@ -151,6 +151,11 @@ class EvaluatedSetting:
         return self.result.pruned and np.array(self.result.pruned.sparsity)
 
     @property
+    def level(self) -> str:
+        """What its weights were brought to, on average: `70 % zeros`, `3 bits`."""
+        return self.setting.allocation.counted.level(self.setting.allocation.target)
+
+    @property
     def strength(self) -> float:
         """Of its correction; 0 where it has none."""
         return self.setting.allocation.correction.strength

@@ -11,7 +11,7 @@ from core.ask import naming
 from core.ask.settings import Setting
 from core.ask.studies import StudySpec, TaskSpec
 from core.base.errors import UserError
-from core.base.formats import distinct, per_cent
+from core.base.formats import distinct
 from core.base.spec import frozen
 from core.kinds.treatments import Treatment, place
 from core.results.evaluated import EvaluatedSetting, SeedResult
@@ -38,7 +38,7 @@ class Slice:
 
     @property
     def name(self) -> str:
-        return f"{per_cent(self.target)} zeros, {self.pruned}"
+        return f"{self.treatment.currency.level(self.target)}, {self.pruned}"
 
 
 def slice_of(setting: Setting) -> Slice:

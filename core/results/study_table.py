@@ -106,13 +106,19 @@ _four = "{:.4g}".format
 
 def _pruner(row: Row) -> str:
     setting = row.one.setting
-    return ", ".join([slice_of(setting).pruned, *(["true-sequential"] if setting.true_sequential else [])])
+    level = [row.one.level] if setting.allocation.counted.levels else []
+    return ", ".join([slice_of(setting).pruned, *level, *(["true-sequential"] if setting.true_sequential else [])])
+
+
+def _zeros(row: Row) -> float | None:
+    asked = row.one.setting.allocation
+    return None if asked.counted.levels else asked.target
 
 
 RESULTS = {
     "allocation": Column(lambda row: row.allocation),
     "pruner": Column(_pruned(_pruner)),
-    "zeros": Column(_pruned(lambda row: row.one.setting.allocation.target), per_cent, "Fraction of zeros"),
+    "zeros": Column(_pruned(_zeros), per_cent, "Fraction of zeros"),
     "perplexity": Column(
         lambda row: row.one.perplexity, lambda it: digits(it, 4) if np.isfinite(it) else "not a number"
     ),

@@ -7,7 +7,7 @@ import pytest
 
 from core.ask.allocations import Control
 from core.kinds import BASES
-from core.kinds.treatments import PRUNERS
+from core.kinds.treatments import OF_ZEROS
 from tests.replay.compare import difference, report
 from tests.replay.probe.plain import ASKED
 
@@ -59,4 +59,4 @@ def test_every_method_is_asked_for() -> None:
     bases, variations = ASKED["allocation"]["bases"].values(), ASKED["allocation"]["variations"].values()
     assert {row["base"] for row in bases} == set(BASES)
     assert {row.get("control", "none") for row in variations} == set(get_args(Control))
-    assert {row.get("pruner", "wanda") for row in ASKED["prune"].values()} == set(PRUNERS)
+    assert {row.get("pruner", "wanda") for row in ASKED["prune"].values()} == set(OF_ZEROS)

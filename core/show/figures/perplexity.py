@@ -75,7 +75,12 @@ def of_evaluations(
     known = [one for each in curves for one in each.settings]
     values = np.concatenate([[dense], *([*one.perplexities, *interval(one)] for one in known)])
     targets = sorted(set(map(target_of, known))) or [0.7]
-    across = share_axis("target sparsity, % zeros", targets, 0.06, 0.06)
+    what = (
+        "share of 16 bits that is saved, %"
+        if any(one.setting.allocation.counted.levels for one in known)
+        else "target sparsity, % zeros"
+    )
+    across = share_axis(what, targets, 0.06, 0.06)
     figure = go.Figure([trace for index, each in enumerate(curves) for trace in _traces(each, index, look)])
     if math.isfinite(dense):
         rule(figure, dense, across["range"][0], 100 * targets[-1], color=look.guide, width=1.5, dash="dot")
@@ -91,7 +96,8 @@ def _compared(found: Evaluations, part: Slice | None) -> list[EvaluatedSetting]:
     """What is pruned alike, over all targets, and the method that is lowest at the target by whatever pruner."""
     if part is None:
         return list(found.settings)
-    here = [one for one in found.settings if one.finite and target_of(one) == part.target]
+    counts = part.treatment.currency.level(part.target)
+    here = [one for one in found.settings if one.finite and one.level == counts]
     lowest = {one.name for one in sorted(here, key=lambda one: one.perplexity)[:1]}
     return [one for one in found.settings if slice_of(one.setting).pruned == part.pruned or one.name in lowest]
 
@@ -166,5 +172,5 @@ def _ranked(found: Evaluations, known: Sequence[EvaluatedSetting], target: float
             spread = f"the perplexity of {lowest} is {low}."
         elif found.spec.text.sequences < FEWEST_WINDOWS:
             spread = f"perplexities run from {low} to {high}; too few windows to rank them."
-        said.append(f"At {per_cent(target)} zeros {spread}")
+        said.append(f"At {here[0].level} {spread}")
     return " ".join([*said, *not_a_number(found.settings)]) or "Nothing is measured yet."

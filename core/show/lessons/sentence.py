@@ -120,7 +120,7 @@ def _entry(question: Question, row: Row, entered: Array) -> tuple[str, str]:
     where = "" if at is None else f" at “{shown(row.tokens[at], first=at == 0)}” alone"
     if asked.noise:
         return "the noise", f"it enters{where} after {asked.of(row.layer)} and"
-    does = asked.doing.format(asked.of(row.layer), share=per_cent(asked.strength))
+    does = asked.doing.format(asked.of(row.layer), share=asked.short)
     return "the damage", f"{does}{where} moves the stream by {per_cent(_geometric(entered))}, and that"
 
 

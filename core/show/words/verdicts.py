@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from core.ask.allocations import AllocationRequest
 from core.ask.naming import spoken
 from core.ask.settings import Setting
-from core.base.formats import capital, listed, per_cent, several
+from core.base.formats import capital, listed, several
 from core.base.spec import number
 from core.kinds.treatments import USUAL
 from core.results.comparison import FEWEST_WINDOWS, Interval, said, verdict
@@ -82,7 +82,7 @@ def counted(changes: Iterable[Interval], what: str, base: str) -> str:
 
 def not_a_number(broken: Iterable[EvaluatedSetting]) -> list[str]:
     """A sentence for every setting whose perplexity is not a number, with the layer where that arose."""
-    return [f"{spoken(one.name)} at {per_cent(one.setting.allocation.target)}: the perplexity is {one.trouble}."
+    return [f"{spoken(one.name)} at {one.level.removesuffix(' zeros')}: the perplexity is {one.trouble}."
             for one in broken if one.trouble]  # fmt: skip
 
 
@@ -161,12 +161,11 @@ def behind(one: EvaluatedSetting, found: Evaluations) -> str:
 
 def lowest(one: EvaluatedSetting, found: Evaluations) -> str:
     """Which setting has a lower perplexity at the same zeros, by whatever pruner and repair; empty where none has."""
-    target = one.setting.allocation.target
-    alike = [each for each in found.settings if each.setting.allocation.target == target and each.finite]
+    alike = [each for each in found.settings if each.level == one.level and each.finite]
     best = min(alike, key=lambda each: each.perplexity, default=one)
     if best is one or best.perplexity == one.perplexity:
         return ""
-    return f"Lowest by any pruner at {per_cent(target)} zeros: {best.written}, {spoken(best.name)}."
+    return f"Lowest by any pruner at {one.level}: {best.written}, {spoken(best.name)}."
 
 
 # --- at a target, by whatever study ---------------------------------------------------------------------------------

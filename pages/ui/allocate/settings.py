@@ -13,7 +13,7 @@ from core.base.errors import UserError
 from core.base.formats import per_cent
 from core.kinds import BASE_LABELS, METHODS
 from core.kinds.allocator import steps
-from core.kinds.treatments import CHAINS, NO_REPAIR, PRUNER_LABELS, USUAL, Treatment
+from core.kinds.treatments import CHAINS, NO_REPAIR, OF_ZEROS, USUAL, Treatment
 from core.plan import responses
 from core.results import candidates
 from core.show import words
@@ -82,7 +82,7 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
 def treatment() -> Treatment:
     """Draw the pruner and the repair, the same as on Prune."""
     left, right = st.columns(2)
-    pruner = form.choice("Pruner", PRUNER_LABELS, "by", USUAL, left)
+    pruner = form.choice("Pruner", OF_ZEROS, "by", USUAL, left)
     repair = form.choice("Repair", REPAIRED, "repair", NO_REPAIR, right)
     return Treatment(pruner, None if repair == NO_REPAIR else repair)
 

@@ -7,7 +7,6 @@ import streamlit as st
 from core.ask import naming
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.inputs import USUAL_CALIBRATION
-from core.ask.naming import PRUNERS
 from core.ask.settings import Setting, uniform
 from core.ask.studies import StudyRequest
 from core.ask.typed import absolute, numbers
@@ -15,7 +14,7 @@ from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import per_cent
 from core.kinds.selection import pattern as read_pattern
-from core.kinds.treatments import REPAIRS, USUAL
+from core.kinds.treatments import OF_ZEROS, REPAIRS, USUAL
 from core.models.sources import refuse_fetch
 from core.plan.spread import allocate
 from core.results import candidates
@@ -75,7 +74,7 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
     about = " ".join(row.about for row in REPAIRS.values())
     with st.expander("Pruner, calibration and device"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            pruner = form.switch("Pruner", PRUNERS, "by", USUAL)
+            pruner = form.switch("Pruner", OF_ZEROS, "by", USUAL)
             repair = form.choice("Repair", settings.REPAIRED, "repair", "none", help=about)
             pattern = form.switch("N:M pattern", PATTERNS, "pattern", "none", help=form.about(Setting, "pattern"))
         calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", USUAL_CALIBRATION)

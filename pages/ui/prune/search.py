@@ -7,14 +7,13 @@ from functools import partial
 import streamlit as st
 
 from core.ask.inputs import WindowRequest
-from core.ask.naming import PRUNERS
 from core.ask.requests import BestRequest
 from core.ask.typed import fraction, numbers, whole
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import capital, sentence, text_name
 from core.base.spec import checked
-from core.kinds.treatments import ANY, USUAL
+from core.kinds.treatments import ANY, OF_ZEROS, USUAL
 from core.models import work
 from core.models.sources import refuse_fetch
 from core.results import best, search_plan, text_splits
@@ -76,7 +75,7 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         aim = form.switch("The best setting for", AIMS, "best_for", "target")
         about = form.about(BestRequest, "pruner")
-        pruner = form.switch("Pruned by", PRUNERS | {ANY: ANY}, "best_by", USUAL, help=about)
+        pruner = form.switch("Pruned by", OF_ZEROS | {ANY: ANY}, "best_by", USUAL, help=about)
         about = form.about(BestRequest, "repair")
         repair = form.choice("Repair", REPAIRED | {ANY: ANY}, "best_repair", USUAL_SEARCH.repair, help=about)
     left, middle, right = st.columns([1, 2, 1])

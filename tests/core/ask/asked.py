@@ -9,8 +9,9 @@ from core.ask.allocations import AllocationRequest, Control, Correction
 from core.ask.settings import Setting, uniform
 from core.kinds import BASES
 from core.kinds.owl import OUTLIER_THRESHOLDS
+from core.kinds.response import CURVES
 from core.kinds.selection import pattern as read_pattern
-from core.kinds.treatments import CHAINS, OF_ONE_LAYER, PRUNERS
+from core.kinds.treatments import CHAINS, OF_ZEROS
 
 shares = st.floats(0, 1, exclude_max=True)
 drivers = st.sampled_from(["gaussian:0.3", "gaussian:0.01@all", "residual:wanda:0.7", "skip"])
@@ -22,7 +23,7 @@ corrections = st.builds(
     seed=st.integers(0, 99),
     clip=st.floats(1e-6, 1e6),
 )
-UNPLAIN = {"m": OUTLIER_THRESHOLDS, "pruner": list(OF_ONE_LAYER)}  # parameters whose types do not say what they may be
+UNPLAIN = {"m": OUTLIER_THRESHOLDS, "pruner": list(CURVES)}  # parameters whose types do not say what they may be
 
 
 def values(name: str, field: FieldInfo) -> st.SearchStrategy:
@@ -45,7 +46,7 @@ bounded = st.builds(AllocationRequest, base=bases, target=shares, low=shares, hi
 loose = bounded.map(lambda asked: asked.model_copy(update={"correction": Correction(), "unclipped": True}))
 allocations = st.one_of(bounded, loose)
 whole = {
-    "pruner": st.sampled_from(list(PRUNERS)),
+    "pruner": st.sampled_from(list(OF_ZEROS)),
     "repair": st.sampled_from([None, *CHAINS]),
     "true_sequential": st.booleans(),
     "calibration_seed": st.integers(0, 10**6),

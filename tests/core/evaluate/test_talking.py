@@ -29,6 +29,7 @@ FAMILIES = (*tiny.FAMILIES, "mistral", "phi", "falcon", "cohere", "gpt_neo", "ol
 TURNS = ((0, 1, "gaussian:0.3"), (3, 1, ""), (5, 2, "skip"), (8, 0, "gaussian:0.5@all"), (10, 4, "skip"), (11, 0, ""))
 PARTS = ((0, 1, "skip:mlp"), (3, 2, "gaussian:0.5:attention"), (6, 2, "skip:head:1"), (9, 4, "gaussian:0.7:head:0"))
 PRUNED_PARTS = ((0, 1, "residual:wanda:0.8:attention"), (5, 0, "residual:wanda:0.8:mlp"), (8, 0, ""))
+QUANTISED = ((0, 1, "quantised:2"), (4, 2, "quantised:Q4_0"), (7, 2, "quantised:3:mlp"))
 PRUNED = ((0, 1, "residual:wanda:0.7"), (4, 2, "residual:magnitude:0.5"), (7, 2, ""), (10, 4, "residual:wanda:0.9"))
 
 
@@ -169,6 +170,10 @@ def test_every_row_is_a_plain_forward_of_its_whole_text(family: str, seed: int |
     talker = made(family)
     for turns in (TURNS, PARTS, *((PRUNED, PRUNED_PARTS) if is_prunable(talker.loaded.layers) else ())):
         check(talker, talk(turns, seed))
+
+
+def test_so_is_every_row_under_weights_of_few_bits(talker: Talker) -> None:
+    check(talker, talk(QUANTISED))
 
 
 @pytest.mark.bundled

@@ -1,12 +1,21 @@
 """Weights in few bits: grids, their errors, the GGUF types, and error feedback."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from gguf import GGMLQuantizationType, quants
 
 from core.base.errors import UserError
-from core.kinds.quantised import FORMS, dequantise, fed_back, quantise, rounded
+from core.kinds.quantised import FORMS, bytes_of, dequantise, fed_back, form_of, quantise, rounded
+from core.kinds.treatments import PRUNERS
+from core.measure.pruning import Plan, prune_layers
+from core.models import anatomy
+from tests import tiny
+
+TOKENS = tiny.windows(6, 16).tokens
 
 INTEGERS = [each for each in FORMS.values() if not each.gguf]
 GGUF = [each for each in FORMS.values() if each.gguf]
@@ -66,7 +75,7 @@ def test_gguf_types_are_the_packages_own(form):
     kind = GGMLQuantizationType[form.name]
     written = quants.quantize(dense.float().numpy(), kind)
     assert np.array_equal(rounded(dense, form).numpy(), quants.dequantize(written, kind))
-    assert written.shape[1] == form.row_bytes(dense.shape[1])
+    assert written.shape[1] * 8 == form.bits_per_weight * dense.shape[1]
 
 
 @pytest.mark.parametrize("form", INTEGERS, ids=lambda form: form.name)
@@ -92,3 +101,53 @@ def test_what_a_form_costs():
         "Q4_0": 4.5, "Q4_1": 5, "Q5_0": 5.5, "Q5_1": 6, "Q8_0": 8.5
     }  # fmt: skip
     assert FORMS["int3g32"].bits_per_weight == 3 + 19 / 32
+
+
+# --- the walk --------------------------------------------------------------------------------------------------------
+
+LEVELS = np.array([[0.875, 0.8125, 0.75, 0.5, 0.875, 0.8125, 0.75]] * tiny.LAYERS)  # 2, 3, 4 and 8 bits
+
+
+@pytest.mark.parametrize("pruner", ["quantised", "gptq"])
+def test_the_walk_brings_every_linear_to_the_form_of_its_share(pruner):
+    of = replace(tiny.loaded("llama"), model=tiny.built("llama"))
+    dense = of.model(input_ids=TOKENS).logits
+    achieved = prune_layers(of, TOKENS, Plan(pruner, LEVELS))
+    assert np.array_equal(achieved, LEVELS)
+    for layer in of.layers:
+        for linear, share in zip(anatomy.prunable(layer), LEVELS[0], strict=True):
+            form = form_of(share, PRUNERS[pruner].forms)
+            assert torch.equal(rounded(linear.weight, form), linear.weight)
+    assert not torch.equal(of.model(input_ids=TOKENS).logits, dense)
+
+
+def test_feedback_brings_the_model_nearer_to_its_dense_self():
+    far = {}
+    for pruner in ("quantised", "gptq"):
+        of = replace(tiny.loaded("llama"), model=tiny.built("llama"))
+        dense = of.model(input_ids=TOKENS).logits
+        prune_layers(of, TOKENS, Plan(pruner, np.full(tiny.LAYERS, 0.8125)))
+        far[pruner] = float((of.model(input_ids=TOKENS).logits - dense).norm())
+    assert far["gptq"] < 0.9 * far["quantised"]
+
+
+@pytest.mark.parametrize(
+    ("pruner", "share", "wrong"),
+    [
+        ("quantised64", 0.8125, "layer 0, self_attn.q_proj: int3g64 does not fit its 32 inputs"),
+        ("gguf", 0.8125, "layer 0, self_attn.q_proj: no form has 3 bits a weight: the forms are Q8_0, Q5_1"),
+    ],
+)
+def test_the_walk_refuses_before_it_changes_a_weight(pruner, share, wrong):
+    of = replace(tiny.loaded("llama"), model=tiny.built("llama"))
+    before = tiny.state(of.model)
+    with pytest.raises(UserError, match=wrong):
+        prune_layers(of, TOKENS, Plan(pruner, np.full(tiny.LAYERS, share)))
+    tiny.assert_untouched(of.model, before)
+
+
+def test_bytes_are_counted_with_scales_and_zero_points():
+    shares, weights = np.array([[0.875, 0.75], [0.8125, 0.5]]), np.array([[64.0, 128], [320, np.nan]])
+    assert bytes_of(shares, weights, PRUNERS["quantised"].forms) == math.ceil(
+        (64 * 2.5625 + 128 * 4.625 + 320 * 3.59375) / 8
+    )

@@ -13,7 +13,7 @@ from core.kinds import alps as splitting
 from core.kinds import refit as mending
 from core.kinds.refit import refit
 from core.kinds.selection import Pattern
-from core.kinds.treatments import PRUNERS
+from core.kinds.treatments import OF_ZEROS, PRUNERS
 from core.measure import calibration
 from core.measure.pruning import Plan, prune_layers, restored
 from core.models import anatomy
@@ -28,7 +28,7 @@ LLAMA_GROUPS = (
     ("mlp.gate_proj", "mlp.up_proj"),
     ("mlp.down_proj",),
 )
-every_pruner = pytest.mark.parametrize("pruner", PRUNERS)
+every_pruner = pytest.mark.parametrize("pruner", OF_ZEROS)
 
 
 def fresh(family: str, dtype: torch.dtype = torch.float32) -> Loaded:

@@ -1,0 +1,167 @@
+"""Budgets of bits: met by whole levels, with the least harm, and their controls."""
+
+import json
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.ask import grammar
+from core.ask.allocations import AllocationRequest
+from core.ask.measurements import Measurement
+from core.ask.perturbations import perturbation
+from core.ask.settings import read_setting
+from core.base.errors import UserError
+from core.cli.allocating import allocated_json
+from core.kinds import BITS, GGUF
+from core.plan.budget import TOLERANCE, met, whole
+from core.plan.spread import allocate
+from core.store.profiles import Profile
+from tests import synthetic
+from tests.core.allocating import STACK, of_linears, quick
+
+SHARES = [*BITS.levels.values()]
+
+
+def quantised(layers: int, seed: int, alike: bool = False) -> Profile:
+    """A profile of random numbers, whose linears and layers were measured in 2, 3, 4 and 8 bits."""
+    plain, rng = of_linears(layers, seed), np.random.default_rng(seed)
+    measured = dict(plain.perturbed)
+    for where in ("residual", *(f"residual_linear {name}" for name in STACK)):
+        harm, slope, before = np.zeros((layers, 3)), np.zeros((layers, 3)), 0.0
+        for bits, share in BITS.levels.items():
+            slope = slope + rng.random((layers, 3)) ** 4
+            harm, before = harm + slope * (share - before), share
+            kind, _, name = where.partition(" ")
+            key = Measurement(perturbation=perturbation(f"{kind}:quantised:{bits}{':' * bool(name)}{name}"))
+            measured[key] = replace(
+                synthetic.perturbed(layers, 3, Measurement(perturbation=perturbation("skip"))), kl=harm
+            )
+    sizes = np.tile([[3e4, 1e4, 9e4]], (layers, 1)) if alike else plain.weights.parameters
+    return replace(plain, perturbed=measured, weights=replace(plain.weights, parameters=sizes))
+
+
+def spent(words: str, here: Profile) -> tuple[np.ndarray, float]:
+    """The plan of an allocation, and its mean bits."""
+    found = allocate(grammar.read_allocation(words), here)
+    return found.exact, 16 * (1 - found.budget)
+
+
+@quick
+@given(
+    layers=st.integers(2, 9),
+    seed=st.integers(0, 10**6),
+    bits=st.floats(2, 8),
+    base=st.sampled_from(("uniform", "uniform ends=1", "response", "response granularity=linear", "depth_ramp")),
+)
+def test_a_budget_of_bits_is_met_by_whole_levels_and_never_passed(
+    layers: int, seed: int, bits: float, base: str
+) -> None:
+    here = quantised(layers, seed)
+    exact, mean = spent(f"{base} currency=bits:{bits!r}", here)
+    assert np.isin(exact, SHARES).all()
+    assert mean <= bits + 16 * TOLERANCE
+    largest = here.weights.parameters.sum(1).max() / here.weights.parameters.sum()
+    assert mean >= bits - 8 * largest
+
+
+@quick
+@given(seed=st.integers(0, 10**6), bits=st.sampled_from((2.3, 3.0, 3.5, 5.0)))
+def test_the_plan_is_within_one_step_of_the_best_of_all_plans(seed: int, bits: float) -> None:
+    here = quantised(4, seed, alike=True)
+    harm = np.stack([here.perturbed[Measurement(perturbation=perturbation(f"quantised:{each}"))].kl.mean(1)
+                     for each in BITS.levels], axis=1)  # fmt: skip
+    plans = np.array(list(product(range(4), repeat=4)))
+    affordable = plans[np.array(SHARES)[plans].mean(1) >= 1 - bits / 16 - 1e-9]
+    totals = harm[np.arange(4), affordable].sum(1)
+    exact, _ = spent(f"response currency=bits:{bits}", here)
+    mine = harm[np.arange(4), [SHARES.index(each) for each in exact]].sum()
+    assert totals.min() - 1e-9 <= mine <= totals.min() + np.diff(harm).max() + 1e-9
+
+
+@pytest.mark.parametrize("control", ["reversed", "shuffled", "shuffled seed=3"])
+def test_controls_hold_the_same_levels_on_units_of_one_size(control: str) -> None:
+    here = quantised(8, 1, alike=True)
+    plain, mean = spent("response granularity=linear currency=bits:3.2", here)
+    turned, again = spent(f"response granularity=linear control={control} currency=bits:3.2", here)
+    assert again == pytest.approx(mean) and (turned != plain).any()
+    assert (np.sort(turned, axis=0) == np.sort(plain, axis=0)).all()
+    if control == "reversed":
+        for before, after in zip(plain.T, turned.T, strict=True):
+            spared = before == before.min()
+            assert after[spared].min() >= np.sort(after)[-spared.sum()]
+
+
+def test_the_rule_of_thumb_gives_first_and_last_a_bit_more() -> None:
+    exact, mean = spent("uniform ends=1 currency=bits:3", quantised(9, 2, alike=True))
+    assert list(exact[[0, -1]]) == [0.75, 0.75] and mean == pytest.approx(3)
+    assert sorted(exact[1:-1]) == [0.8125] * 5 + [0.875] * 2
+
+
+def test_uniform_between_levels_lies_evenly_over_the_layers() -> None:
+    exact, mean = spent("uniform currency=bits:3.5", quantised(8, 2, alike=True))
+    assert mean == pytest.approx(3.5) and exact[:4].mean() == pytest.approx(exact[4:].mean())
+
+
+def test_what_a_step_would_overspend_is_passed_over() -> None:
+    wish, weights = np.array([0.78, 0.8]), np.array([10.0, 1.0])
+    found = whole(wish, np.array([0.75, 0.8125]), weights, np.array([[0.0, 9.0], [0.0, 0.1]]))
+    assert list(found) == [0.8125, 0.75] and met(found, weights) >= met(wish, weights)
+
+
+@given(currency=st.sampled_from((BITS, GGUF)), share=st.floats(0, 1))
+def test_an_amount_reads_back(currency, share: float) -> None:
+    low, high = (next(iter(each)) for each in (currency.levels.values(), reversed(currency.levels.values())))
+    inside = low + share * (high - low)
+    written = currency.write(inside)
+    assert currency.read(written) == pytest.approx(inside, abs=1e-9)
+    assert currency.write(currency.read(written)) == written
+    asked = AllocationRequest(target=currency.read(written), currency=currency.name)
+    assert grammar.read_allocation(grammar.write(asked)) == asked
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        ("uniform currency=bits:1.5", "1.5 bits a weight cannot be met: the levels are 8, 4, 3 and 2"),
+        ("uniform currency=bytes:3", "there is no currency 'bytes'"),
+        ("uniform currency=bits high=0.7:3", "leave low, high, strength"),
+        ("response pruner=wanda currency=bits:3", "curves of wanda count zeros"),
+        ("response currency=bits strength=0.1:3", "leave low, high, strength, ramp and unclipped out"),
+        ("uniform currency=bits:many", "'many' is no amount of bits"),
+        ("uniform by=wanda currency=bits:3", "wanda counts zeros, and this budget counts bits"),
+        ("uniform by=gptq:0.7", "gptq counts bits, and this budget counts zeros"),
+        ("uniform by=gptq repair=refit currency=bits:3", "leave refit out"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(words: str, wrong: str) -> None:
+    with pytest.raises(UserError, match=wrong):
+        read_setting(words)
+
+
+def test_a_target_beyond_what_was_measured_names_that() -> None:
+    here = quantised(4, 0)
+    few = {each: found for each, found in here.perturbed.items() if each.name != "quantised:8"}
+    with pytest.raises(
+        UserError, match="5 bits a weight lie outside what was measured alone, 4 bits, 3 bits and 2 bits"
+    ):
+        spent("response currency=bits:5", replace(here, perturbed=few))
+    with pytest.raises(UserError, match="measure, for example, residual:gguf:Q4_1 and residual:gguf:Q4_0"):
+        spent("response currency=gguf:5", here)
+
+
+def test_a_plan_that_was_written_down_reads_back(tmp_path: Path) -> None:
+    here, file = quantised(4, 3), tmp_path / "plan.json"
+    planned = allocate(grammar.read_allocation("response granularity=linear currency=bits:3"), here)
+    stored = replace(here, entry=SimpleNamespace(**vars(here.entry), packs=()))
+    told = allocated_json(planned, stored, "quantised")
+    file.write_text(json.dumps(told, default=lambda array: array.tolist()))
+    again = allocate(grammar.read_allocation(str(file)), here)
+    assert np.array_equal(again.exact, planned.exact) and again.request.currency == "bits"
+    assert told["bytes"] * 8 == pytest.approx(((told["bits"] * 33 / 32 + 0.5) * here.weights.parameters).sum(), abs=8)
+    assert told["mean_bits"] == pytest.approx(met(told["bits"].ravel(), here.weights.parameters.ravel()))
