@@ -14,7 +14,7 @@ from core.ask.typed import fraction, from_text, numbers
 from core.base.formats import model_name, per_cent
 from core.base.spec import Spec, View, added, look_up
 from core.kinds.quantised import FORMS
-from core.kinds.treatments import ANY, NO_REPAIR, TREATMENTS, USUAL, Repaired, Searched, Treatment
+from core.kinds.treatments import ANY, NO_REPAIR, PRUNERS, TREATMENTS, USUAL, Repaired, Searched, Treatment
 
 FORMATS = {  # of an export, as typed -> in full
     "dense": "dense",
@@ -36,6 +36,14 @@ class ExportRequest(OfModel):
     overwrite: bool = False
     study: str | None = Field(None, description="key of the study whose numbers the model card gives")
     format: Format = added("dense", "dense, or GGUF with the type of its linears")
+
+    @model_validator(mode="after")
+    def _holds_the_types(self) -> Self:
+        types = [each.gguf for each in PRUNERS[self.setting.pruner].forms.values()]
+        if types and self.format not in ("dense", FORMATS["gguf"] if all(types) else "dense"):
+            right = "write the format gguf" if all(types) else "choose the pruner gguf, or the format dense"
+            raise ValueError(f"{self.format} does not hold what {self.setting.pruner} makes of the linears: {right}")
+        return self
 
     @property
     def title(self) -> str:

@@ -38,6 +38,8 @@ def prune(given: SimpleNamespace) -> None:
     """Prune a model, evaluate it beside the dense one and its uniform twin, and export it if asked."""
     request, store = request_of("prune", **vars(given)), Store(given.cache, given.accept_imported)
     folder = whole_path(given.export) if given.export else None
+    how = {"setting": request.settings[0], "format": given.format, "overwrite": given.overwrite}
+    asked = request.to(ExportRequest, folder=str(folder or ""), **how)
     if folder:
         target.check_early(folder, given.overwrite, request.model, request.revision, request.dtype, store, given.format)
     where, models, exported = machine.asked(given.device), {}, None
@@ -46,8 +48,7 @@ def prune(given: SimpleNamespace) -> None:
     predicted = anchors.from_others(store, study)
     if not given.json:
         study_table(study, predicted)  # now, for what follows may fail
-    how = {"setting": request.settings[0], "study": entry.key, "format": given.format, "overwrite": given.overwrite}
-    asked = request.to(ExportRequest, folder=str(folder or ""), **how)
+    asked = asked.model_copy(update={"study": entry.key})
     if folder:
         exported = export_json(run(asked, store, where, models))
     if given.json:

@@ -19,7 +19,6 @@ from core.export import gguf_file, target
 from core.export.card import GGUF, RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
 from core.export.checking import count, off_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
-from core.kinds.quantised import FORMS
 from core.kinds.selection import pattern
 from core.measure.pruning import restored
 from core.models import anatomy, work
@@ -51,6 +50,7 @@ def export(
     store: Store | None = None,
     ready: Callable[[Exported], None] = lambda _: None,
     form: str = "dense",
+    forms: list | None = None,
 ) -> Exported:
     """Save a pruned model, load the folder back, compare, and only then give it its name.
 
@@ -65,6 +65,7 @@ def export(
         ready: is called when the folder only has to get its name.
         form: as `ExportRequest.format` has it. Few bits are not what they stand for: where it is not dense, the model
             is left with the weights that the files hold.
+        forms: the type of every linear, or of every layer's, where it is not that of the format.
 
     Raises:
         UserError: the folder cannot or must not be written, or the model's layers cannot be pruned.
@@ -84,7 +85,9 @@ def export(
         kind, _, named = form.partition(":")
         save(loaded.model, loaded.layers, loaded.tokenizer, temporary, weights=kind == "dense")
         if kind == "gguf":
-            gguf_file.write(loaded, temporary, lambda *_: FORMS.get(named))
+            names = np.array(forms or [named])
+            names = np.broadcast_to(names if names.ndim == 2 else names[:, None], zeros.shape)
+            gguf_file.write(loaded, temporary, names)
             zeros = count(loaded.layers)
         step("Loading it back and comparing")
         unlike, difference = reload(loaded, temporary, GGUF if kind == "gguf" else None)
@@ -168,7 +171,8 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
             planned = np.array(pruned.sparsity)
             if pruned.forms:  # rounding plans no zeros, and makes some
                 planned, before = 0 * planned, np.ones(())
-            export(loaded, folder, card, planned, request.overwrite, account.say, before, store, record, request.format)
+            how = request.format, pruned.forms
+            export(loaded, folder, card, planned, request.overwrite, account.say, before, store, record, *how)
         except BaseException:
             target.end(store, folder)
             raise

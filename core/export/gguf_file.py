@@ -2,20 +2,21 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gguf
+import numpy as np
 import torch
 from gguf import GGMLQuantizationType as Kind
 from gguf import GGUFReader, GGUFValueType, GGUFWriter
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core.base.errors import UserError
 from core.export.card import GGUF
 from core.export.target import gguf_family
-from core.kinds.quantised import Form
+from core.kinds.quantised import FORMS
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.placement import pieces, streamed
@@ -40,14 +41,13 @@ SPLITS = {  # of a byte-level tokenizer's settings -> how llama.cpp calls such a
 BYTE = re.compile("<0x[0-9A-F]{2}>")
 OWN = ("GGUF.", "general.architecture", "general.file_type")  # what is written anew
 
-FormOf = Callable[[int, str], Form | None]  # of a linear, by its layer and name; None: float16
 
-
-def write(loaded: Loaded, folder: Path, form_of: FormOf) -> None:
+def write(loaded: Loaded, folder: Path, types: NDArray[np.str_]) -> None:
     """Write the model, and let its weights be what the file holds: few bits are not what they stand for.
 
     Args:
         folder: holds config.json and the tokenizer's files already.
+        types: (layers, linears) names, as `Q4_0`; any other name is half precision.
 
     Raises:
         UserError: GGUF does not know the family, its positions or its tokenizer; or memory does not hold the model.
@@ -58,7 +58,7 @@ def write(loaded: Loaded, folder: Path, form_of: FormOf) -> None:
         raise UserError("a GGUF file is checked in memory, which does not hold this model: export it with format dense")
     writer = GGUFWriter(folder / GGUF, family)
     _settings(writer, loaded, folder, config)
-    _tensors(writer, loaded, family, form_of)
+    _tensors(writer, loaded, family, types)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -66,21 +66,21 @@ def write(loaded: Loaded, folder: Path, form_of: FormOf) -> None:
     writer.close()
 
 
-def _tensors(writer: GGUFWriter, loaded: Loaded, family: str, form_of: FormOf) -> None:
+def _tensors(writer: GGUFWriter, loaded: Loaded, family: str, types: NDArray[np.str_]) -> None:
     config = loaded.config.get_text_config()
     half = Kind.BF16 if loaded.model.dtype == torch.bfloat16 else Kind.F16
     [architecture] = [each for each, name in gguf.MODEL_ARCH_NAMES.items() if name == family]
     names = gguf.get_tensor_name_map(architecture, config.num_hidden_layers)
     forms = {
-        id(linear.module.weight): form_of(index, linear.name)
+        id(linear.module.weight): types[index, column]
         for index, layer in enumerate(loaded.layers)
-        for linear in anatomy.linears(layer)
+        for column, linear in enumerate(anatomy.prunable(layer))
     }
     for piece in pieces(loaded.model, loaded.layers):
         for name, value in piece.items():
             inside, _, suffix = name.rpartition(".")
             form = forms.get(id(value))
-            kind = Kind.F32 if value.ndim == 1 else Kind[form.name] if form else half
+            kind = Kind.F32 if value.ndim == 1 else Kind[form] if form in FORMS else half
             packed = gguf.quantize(value.float().contiguous().cpu().numpy(), kind)
             if kind != Kind.F32:
                 value.copy_(torch.from_numpy(gguf.dequantize(packed, kind)))

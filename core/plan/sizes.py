@@ -27,13 +27,12 @@ def total(counts: Counts, bits: float, gguf: bool) -> int:
     return round(counts.linears * bits / 8) + counts.matrices * HALF // 8 + counts.vectors * (4 if gguf else 2)
 
 
-def sizes(counts: Counts, zeros: float, pattern: str | None = None) -> dict[str, int]:
-    """Bytes by form.
+def sizes(counts: Counts, own: str, bits: float, gguf: bool = False) -> dict[str, int]:
+    """Bytes by form: dense, the form of the pruned or rounded model, and others of few bits.
 
     Args:
-        zeros: fraction of the linears' weights.
-        pattern: the N:M pattern that they follow.
+        own: what that form is called.
+        bits: a weight of it, on average.
     """
-    bits = {DENSE: HALF, PATTERN if pattern == PATTERN else MASKED: HALF * (1 - zeros) + 1}
-    bits |= {name: FORMS[name].bits_per_weight for name in ("Q8_0", SMALLEST)}
-    return {name: total(counts, each, name in FORMS) for name, each in bits.items()}
+    found = {DENSE: total(counts, HALF, False), own: total(counts, bits, gguf)}
+    return found | {name: total(counts, FORMS[name].bits_per_weight, True) for name in ("Q8_0", SMALLEST)}

@@ -7,7 +7,7 @@ from core.ask.grammar import write
 from core.ask.settings import Setting
 from core.base.formats import digits, per_cent
 from core.kinds.treatments import CHAINS, PRUNERS, USUAL
-from core.plan.sizes import MASKED, PATTERN, SMALLEST
+from core.plan.sizes import DENSE, MASKED, PATTERN, SMALLEST
 from core.results.best import Best
 from core.show.words import verdicts
 
@@ -76,8 +76,10 @@ def on_zeros(found: Mapping[str, int], perplexities: Mapping[str, float]) -> str
         found: from `sizes`.
         perplexities: of the forms whose perplexity is known.
     """
-    [(zeros, size)] = [(name, found[name]) for name in (MASKED, PATTERN) if name in found]
-    few = found[SMALLEST]
+    zeros = next(name for name in found if name != DENSE)
+    size, few = found[zeros], found[SMALLEST]
+    if zeros not in (MASKED, PATTERN):
+        return f"Linears in {zeros} take {per_cent(size / few)} of the bytes of a dense {SMALLEST} file."
     if few >= size:
         return f"These zeros take {per_cent(1 - size / few)} fewer bytes than a dense {SMALLEST} file would."
     said = f"A dense {SMALLEST} file takes {per_cent(1 - few / size)} fewer bytes than these zeros"

@@ -11,9 +11,10 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, LlamaTokenizer
 
-from core.ask.requests import FORMATS
+from core.ask.requests import FORMATS, ExportRequest
+from core.ask.settings import Setting, read_setting, uniform
 from core.base.spec import look_up
-from core.export import target
+from core.export import target, worth
 from core.export.card import GGUF
 from core.export.checking import SENTENCE
 from core.export.folder import export
@@ -174,12 +175,38 @@ def test_a_file_that_differs_is_not_kept(tmp_path: Path, empty: Store, monkeypat
 def test_a_dense_folder_has_the_bytes_that_are_predicted(family: str, tmp_path: Path, empty: Store) -> None:
     loaded = pruned(tiny.folder(family), empty, "float16")
     exported = export(loaded, tmp_path / "out", CARD, SPARSITY)
-    found = sizes.sizes(target.counted(loaded.source, empty), exported.sparsity)
+    counts = target.counted(loaded.source, empty)
+    found = sizes.sizes(counts, *worth.own_form(Setting(allocation=uniform(exported.sparsity))))
     assert found[sizes.DENSE] == exported.dense_bytes
     gone, weights = (np.nansum(each * exported.weights) for each in (exported.achieved, 1))
     assert found[sizes.DENSE] - found[sizes.MASKED] == pytest.approx(2 * gone - weights / 8, abs=1)
-    assert sizes.PATTERN not in found
-    assert sizes.MASKED not in sizes.sizes(target.counted(loaded.source, empty), 0.5, "2:4")
+    assert worth.own_form(Setting(pattern="2:4")) == (sizes.PATTERN, 9, False)
+
+
+def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path: Path, empty: Store) -> None:
+    loaded = loading.load(locate(str(saved(tmp_path / "model", "llama")), empty))
+    types = [["Q8_0"] * 7, ["Q4_0"] * 7, ["Q8_0", *["Q4_0"] * 6], ["Q5_1"] * 7]
+    exported = export(loaded, tmp_path / "out", CARD, np.zeros(4), form="gguf:F16", before=np.ones(()), forms=types)
+    reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
+    written = {each.name: each.tensor_type.name for each in reader.tensors}
+    assert [written[f"blk.{layer}.attn_q.weight"] for layer in range(4)] == [row[0] for row in types]
+    assert {written[f"blk.2.{name}.weight"] for name in ("attn_k", "attn_v", "ffn_down", "ffn_up")} == {"Q4_0"}
+    bits = np.vectorize(lambda name: FORMS[name].bits_per_weight)(types)
+    mean = float((bits * exported.weights).sum() / exported.weights.sum())
+    predicted = sizes.total(target.counted(loaded.source, empty), mean, gguf=True)
+    assert exported.bytes - reader.data_offset == predicted
+
+
+def test_bytes_of_plans_count_scales_and_zero_points() -> None:
+    rounded_to = read_setting("uniform currency=bits:3")
+    assert worth.own_form(rounded_to) == ("3 bits", pytest.approx(3 + 19 / 32), False)
+    by_types = read_setting("uniform currency=gguf:Q4_0")
+    assert worth.own_form(by_types) == ("Q4_0", pytest.approx(4.5), True)
+    ExportRequest(setting=by_types, folder="x", format="gguf")
+    with pytest.raises(ValueError, match="choose the pruner gguf"):
+        ExportRequest(setting=rounded_to, folder="x", format="gguf")
+    with pytest.raises(ValueError, match="write the format gguf"):
+        ExportRequest(setting=by_types, folder="x", format="gguf:Q8_0")
 
 
 @pytest.mark.slow

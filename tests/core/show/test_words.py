@@ -86,7 +86,7 @@ def test_every_perturbation_of_the_presets_has_words() -> None:
 
 def test_what_zeros_are_worth_follows_the_numbers() -> None:
     counts = Counts(linears=8_000_000, matrices=0, vectors=0)
-    few, many = sizes(counts, 0.7), sizes(counts, 0.9)
+    few, many = (sizes(counts, MASKED, 16 * kept + 1) for kept in (0.3, 0.1))
     assert (few[MASKED], few[SMALLEST], many[MASKED]) == (5_800_000, 4_500_000, 2_600_000)
     assert advice.on_zeros(few, {}) == (
         "A dense Q4_0 file takes 22.4 % fewer bytes than these zeros: prune for research, or combine both."
@@ -94,4 +94,6 @@ def test_what_zeros_are_worth_follows_the_numbers() -> None:
     assert "is 20.00 against 31.00: prune for" in advice.on_zeros(few, {MASKED: 31.0, SMALLEST: 20.0})
     assert "is 40.00 against 31.00: the zeros cost less" in advice.on_zeros(few, {MASKED: 31.0, SMALLEST: 40.0})
     assert advice.on_zeros(many, {}) == "These zeros take 42.2 % fewer bytes than a dense Q4_0 file would."
-    assert advice.on_zeros(sizes(counts, 0.5, "2:4"), {}).startswith("A dense Q4_0 file takes 50 %")
+    assert advice.on_zeros(sizes(counts, "3 bits", 3.6), {}) == (
+        "Linears in 3 bits take 80 % of the bytes of a dense Q4_0 file."
+    )
