@@ -43,7 +43,10 @@ def show_claims() -> None:
 
 def show_bench(bench: Bench) -> str:
     """What a bench measured; the line that measures it again."""
-    frame.show(bench.chart(name, view.look()), "evidence", name)
+    if bench.bars:
+        frame.show(bench.chart(name, view.look()), "evidence", name)
+    else:
+        st.header(bench.title, anchor=False)
     st.caption(bench.about)
     frame.show_table(bench.table(name), f"All numbers: {bench.title}")
     return bench.command

@@ -40,6 +40,7 @@ PER_CENT = "%.4g %%"
 # A page begins at its top; where that is narrow, below the button of the menu.
 # On a phone the buttons of the tour stay at the foot of the screen.
 # What the lab says while it waits takes the same room, however long it is.
+# The presenter's switch lies over no warning.
 # A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
 STYLE = """
 [data-testid="stSkeleton"] { background: none !important; animation: none !important; }
@@ -81,6 +82,7 @@ STYLE = """
 [data-testid="stMetric"] p, [data-testid="stMetric"] [data-testid] { white-space: normal; }
 .st-key-status { height: 1.5rem; }
 .st-key-present { position: absolute; top: 4rem; right: 5rem; width: auto; z-index: 1; }
+[data-testid="stElementContainer"]:has([data-testid="stAlert"]) ~ .st-key-present { position: static; }
 [data-testid="stCode"] .token { color: inherit !important; }
 [data-testid="stCode"] .token.parameter { white-space: nowrap; }
 """

@@ -101,12 +101,12 @@ def layer_axis(layers: int, title: str, room: float = 0.0) -> dict:
     return {"title": title, "tickvals": list(range(0, layers, step)), "range": ends, "showgrid": False}
 
 
-def share_axis(title: str, shares: Sequence[float] | Array, left: float, right: float) -> dict:
-    """An axis of per cents at some shares, with room beside them as parts of their span."""
+def share_axis(title: str, shares: Sequence[float] | Array) -> dict:
+    """An axis of per cents at some shares, with room beside them."""
     first, last = 100 * float(shares[0]), 100 * float(shares[-1])
     span = max(last - first, 5.0)
     ticks = [round(100 * float(each), 6) for each in shares]
-    return {"title": title, "tickvals": ticks, "range": [first - left * span, last + right * span], "showgrid": False}
+    return {"title": title, "tickvals": ticks, "range": [first - 0.06 * span, last + 0.06 * span], "showgrid": False}
 
 
 def row_axis(names: Sequence[str]) -> dict:

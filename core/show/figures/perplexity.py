@@ -80,7 +80,7 @@ def of_evaluations(
         if any(one.setting.allocation.counted.levels for one in known)
         else "target sparsity, % zeros"
     )
-    across = share_axis(what, targets, 0.06, 0.06)
+    across = share_axis(what, targets)
     figure = go.Figure([trace for index, each in enumerate(curves) for trace in _traces(each, index, look)])
     if math.isfinite(dense):
         rule(figure, dense, across["range"][0], 100 * targets[-1], color=look.guide, width=1.5, dash="dot")

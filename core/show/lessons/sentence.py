@@ -74,7 +74,8 @@ def sink(norms: Iterable[Iterable[float]]) -> Sink | None:
 
 
 def shown(token: str, first: bool = False) -> str:
-    """A token as a word: a piece that goes on with the word before it begins with a hyphen."""
+    """A token as a word: a piece that goes on with the word before it begins with a hyphen, a sign's half is dots."""
+    token = token.replace("\ufffd", "…")
     if not any(each.isprintable() and not each.isspace() for each in token):
         return LINES[min(token.count("\n"), 3)]
     goes_on = not first and token[:1].isalnum()

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from core.base import profile_names
 from core.plan import prediction, responses
@@ -15,9 +14,8 @@ from core.results import checkpoints, protocols
 from core.results.anchor_studies import usual
 from core.results.anchors import ENOUGH, Anchors, errors, fitting
 from core.show.figures import evaluation
-from core.show.figures.axes import row_axis
 from core.show.figures.palette import LIGHT, Palette
-from core.show.figures.style import Chart, heat, layout
+from core.show.figures.style import Chart
 from core.show.words import findings
 from core.store import profiles
 from core.store.cache import HOME, Store
@@ -29,7 +27,7 @@ class Bench(NamedTuple):
     title: str
     about: str
     command: str  # measures it again
-    bars: str = ""  # the column that is drawn; none: every cell is yes or no
+    bars: str = ""  # the column that is drawn
     made: Callable[[], pd.DataFrame] | None = None  # from stored results; None: from the file
 
     def table(self, name: str) -> pd.DataFrame:
@@ -37,23 +35,8 @@ class Bench(NamedTuple):
         return self.made() if self.made else pd.read_csv(bench_file(name)).rename(columns={"Unnamed: 0": "what"})
 
     def chart(self, name: str, look: Palette = LIGHT) -> Chart:
-        """Dots of one column, or a map of what works."""
-        table = self.table(name)
-        if not self.bars:
-            return _works(table, self.title, look)
-        return evaluation.bench(table, self.bars, self.title, look)
-
-
-def _works(table: pd.DataFrame, title: str, look: Palette = LIGHT) -> Chart:
-    """A cell for each row and column: filled where it says yes, crossed where it says no."""
-    names, heads = table.iloc[:, 0].tolist(), list(table.columns[1:])
-    yes = table.iloc[:, 1:].eq("yes")
-    crosses = {"text": np.where(yes, "", "×"), "texttemplate": "%{text}", "xgap": 2, "ygap": 2}
-    scale = {"colorscale": [(0, look.hidden), (1, look.family[1])], "zmin": 0, "zmax": 1}
-    figure = go.Figure(heat(yes.astype(int).to_numpy(), heads, names, "%{y}, %{x}", None, **crosses, **scale))
-    finding = f"{yes.all(axis=1).sum()} of {len(names)} families can do everything; × marks what is refused."
-    drawn = layout(figure, {"side": "top"}, row_axis(names), height=90 + 22 * len(names), top=40)
-    return Chart("works", title, drawn, finding, table)
+        """Dots of one column."""
+        return evaluation.bench(self.table(name), self.bars, self.title, look)
 
 
 def bench_file(name: str) -> Path:
@@ -176,5 +159,4 @@ BENCHES = {
         _PEERS,
         "seconds",
     ),
-    "scaling": Bench("How does a sweep grow?", "By layers, sequences and perturbations.", _PEERS, "seconds"),
 }

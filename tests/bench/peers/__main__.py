@@ -17,7 +17,7 @@ from core.models.sources import locate, outlined
 from core.models.windows import windows
 from core.show.report.benches import bench_file
 from core.store.cache import Store
-from tests.bench.peers import perplexities, pruners, scaling, sweeps
+from tests.bench.peers import perplexities, pruners, sweeps
 from tests.bench.tables import markdown
 
 ROUNDS = 3
@@ -26,7 +26,7 @@ SPARSITY = 0.5  # of what pruners are compared at
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--only", choices=("sweeps", "scaling", "perplexities", "pruners"))
+    options.add_argument("--only", choices=("sweeps", "perplexities", "pruners"))
     options.add_argument("--write", action="store_true")
     asked = options.parse_args()
     store = Store(Path(tempfile.mkdtemp()))
@@ -45,7 +45,6 @@ def _tables(loaded: Loaded, shape: Outline) -> dict[str, Callable[[], list[list[
 
     return {
         "sweeps": lambda: sweeps.table(loaded, shape, text(4, 64), ROUNDS),
-        "scaling": lambda: scaling.table(loaded, text(4, 64), ROUNDS),
         "perplexities": lambda: perplexities.table(loaded, text(8, 512, "demo:evaluation"), ROUNDS),
         "pruners": lambda: pruners.table(loaded, text(8, 512), text(8, 512, "demo:evaluation"), SPARSITY),
     }

@@ -129,6 +129,7 @@ def test_the_sink_is_a_token_far_longer_than_the_others() -> None:
         ("\n\n", False, "blank line"),
         (" ", False, "space"),
         ("\u200b", False, "space"),
+        (" caf\ufffd", False, "caf…"),
     ],
 )
 def test_a_token_as_a_word(token: str, first: bool, word: str) -> None:
