@@ -47,11 +47,6 @@ class PrunerRow(NamedTuple):
         """An earlier version in words, `Wanda with ...`; empty for the present one."""
         return "" if method == self.method else f"{self.label} with {self.earlier}"
 
-    @property
-    def keeps_weights(self) -> bool:
-        """Whether the weights that stay keep their values: a mask is all that it makes."""
-        return self.statistic != "second_moment"
-
 
 def _quantiser(
     label: str, statistic: Statistic, about: str, formula: str, group: int = 0, mends: float = 0

@@ -3,8 +3,9 @@
 from core.ask.studies import StudyRequest
 from core.jobs import processes, queue
 from core.store.cache import Store
+from pages.ui.lab import talk
 from tests import synthetic
-from tests.pages.opening import badges, figures, named
+from tests.pages.opening import badges, figures, link, named
 from tests.pages.prune_page import LAYERS, PROFILE, broken_off, family, opened
 
 # --- watching ------------------------------------------------------------------------------------------------------
@@ -31,3 +32,9 @@ def test_a_running_study_fills_its_chart(store: Store) -> None:
     assert "16 × 512 tokens" in amount.help and not badges(app), "one protocol line a page"
     [link] = app.sidebar.get("page_link")
     assert job.key in link.proto.query_string and "4 settings of " in link.proto.label
+
+
+def test_the_page_leads_to_the_text_of_a_model_pruned_whole(store: Store) -> None:
+    app = opened(part="evaluate", target="0.62")
+    turns = link(app, "Watch the Lab's model write, every layer 60 % pruned")["turns"]
+    assert talk.read(turns) == turns == f"0~{talk.LAYERS}~residual:wanda:0.6"

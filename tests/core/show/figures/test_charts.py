@@ -3,7 +3,6 @@
 import dataclasses
 import re
 from collections.abc import Callable
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from core.results import propagation
 from core.show import figures
 from core.show.figures import charts, drift, gain, maps, why
 from core.show.figures.gain import HIGH, WIDE, thumbnail
-from core.show.figures.labels import labels
 from core.show.figures.style import InView
 from core.store import profiles
 from core.store.cache import Store
@@ -255,21 +253,6 @@ def test_a_repair_stands_against_the_same_pruning_without_it(measured: Callable,
     for lacking in (several[:1], [several[0], several[3]], ["residual:wanda:0.5", "residual:sparsegpt+refit:0.5"]):
         with refused("refit"):
             charts.repaired(InView(measured(*lacking), lacking[0], 1))
-
-
-@pytest.mark.parametrize("look", [figures.LIGHT, figures.DARK])
-def test_words_in_a_picture_stand_out_from_the_page(look: figures.Palette) -> None:
-    """By 4.5 : 1, whatever the colour of what they name."""
-
-    def light(colour: str) -> float:
-        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
-
-    colours = ["#{:02x}{:02x}{:02x}".format(*each) for each in product((0, 64, 128, 192, 255), repeat=3)]
-    for tone in labels([0] * len(colours), [0] * len(colours), colours, colours, look).textfont.color:
-        dark, bright = sorted(light(each) + 0.05 for each in (tone, look.page))
-        assert bright / dark > 4.45
 
 
 def test_parts_left_out_are_held_against_each_other_and_ranked_by_harm(measured: Callable, refused: Callable) -> None:

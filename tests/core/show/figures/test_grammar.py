@@ -3,12 +3,14 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from core.base.errors import UserError
 from core.show.figures.charts import CHARTS
+from core.show.figures.labels import labels
 from core.show.figures.palette import DARK, LIGHT, Palette
 from core.show.figures.style import BOTTOM, TOP, InView, themed
 from core.store import profiles
@@ -68,6 +70,13 @@ def test_every_word_of_a_chart_can_be_read(look: Palette, theme: dict) -> None:
         assert colours, row.key
         assert {each: contrast(each, look.page) for each in colours if contrast(each, look.page) < LEAST} == {}, row.key
     assert drawn >= 7
+
+
+@LOOKS
+def test_names_stand_out_from_the_page_whatever_the_colour_of_what_they_name(look: Palette, theme: dict) -> None:
+    colours = ["#{:02x}{:02x}{:02x}".format(*each) for each in product((0, 64, 128, 192, 255), repeat=3)]
+    tones = labels(colours, colours, colours, colours, look).textfont.color
+    assert min(contrast(tone, look.page) for tone in tones) > 4.45
 
 
 @LOOKS
