@@ -132,12 +132,9 @@ class Run:
         return winner
 
     def _winner(self) -> Setting:
-        return candidates.choose(self.study, self.request.max_loss, self._predicted())
-
-    def _predicted(self) -> dict[Setting, float]:
-        """Losses of settings before they were evaluated."""
-        found = self.forecasts
-        return {each: math.log(found[each.name].perplexity) for each in self.chosen if each.name in found}
+        predicted = {each: math.log(self.forecasts[each.name].perplexity) for each in self.chosen
+                     if each.name in self.forecasts}  # fmt: skip
+        return candidates.choose(self.study, self.request.max_loss, predicted)
 
     def _best_at(self, target: float) -> None:
         """Uniform, then what may be better than the best so far, the best predicted first."""
@@ -147,7 +144,7 @@ class Run:
         tried: set[tuple[str, Treatment]] = set()
 
         def following() -> Setting | None:
-            return pool.best(self.study, self._anchors(), self.treatments[0], tried, self._predicted())
+            return pool.best(self.study, self._anchors(), self.treatments[0], tried)
 
         first = following() or self._setting(AllocationRequest(target=target), self.treatments[0])
         self._evaluate(first.uniform)

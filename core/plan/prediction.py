@@ -59,15 +59,22 @@ class Predictor:
     deviation: float  # standard deviation of a residual, of ln(increase)
     quantile: float  # Student's t
 
-    def __call__(self, harms: Array) -> Predicted:
-        """Predict allocations by the harm of each of their layers alone, (allocations, layers)."""
+    def __call__(self, harms: Array, beside: Array | None = None) -> Predicted:
+        """Predict allocations by the harm of each of their layers alone, (allocations, layers).
+
+        Args:
+            beside: (1, layers) of one whose cost is known: the intervals are then of what tells them from that, for
+                what the curve leaves open of both is no difference.
+        """
         with np.errstate(divide="ignore"):
             x = _abscissa(harms, self.power) - self.centre
         none = np.isneginf(x)  # nothing is pruned
         x = np.where(none, 0.0, x)
         rows = _rows(x, *self.ends)
         middle = self._curve(x)
-        wide = np.maximum(np.einsum("ij,jk,ik->i", rows, self.spread, rows), 0)
+        if beside is not None:
+            rows -= _rows(_abscissa(beside, self.power) - self.centre, *self.ends)
+        wide = np.maximum(np.einsum("ij,jk,ik->i", rows, self.spread, rows), 0) + (beside is not None)
         half = self.quantile * self.deviation * np.sqrt(1 + wide)
         with np.errstate(over="ignore"):
             return Predicted(*(np.where(none, 0.0, np.exp(each)) for each in (middle, middle - half, middle + half)))

@@ -104,9 +104,10 @@ class Anchors:
         """Predict the increase of many allocations, (rows, layers) or (rows, layers, linears)."""
         return self.of_harms(responses.layer_harms(rows, self.profile, self.treatment.currency))
 
-    def of_harms(self, harms: Array) -> Predicted:
-        """The same by the harm of each layer alone, (rows, layers)."""
-        found = self.predictor(harms)
+    def of_harms(self, harms: Array, beside: EvaluatedSetting | None = None) -> Predicted:
+        """The same by the harm of each layer alone, (rows, layers); beside a setting where that was pruned alike."""
+        alike = beside and beside.setting.treatment == self.treatment
+        found = self.predictor(harms, _harms(beside, self.profile) if alike else None)
         if self.judge is None:
             return found
         middle, (times, wider) = found.increase, self.factor

@@ -133,10 +133,12 @@ def ranked(study: Evaluations) -> list[EvaluatedSetting]:
 def choose(
     study: Evaluations, max_loss: float | None = None, predicted: Mapping[Setting, float] | None = None
 ) -> Setting:
-    """The winner of a selection study, the least `expected`.
+    """The winner of a selection study: the least mean of the loss that was measured and the one that was predicted.
+
+    On so little text the two err about alike: at 60 % on the bundled model 4 windows alone chose the second best.
 
     Args:
-        predicted: as there.
+        predicted: losses; where there is none the measured one counts alone.
         max_loss: largest rise of the perplexity, a fraction: of the targets with a setting that keeps within it only
             the largest counts.
 
@@ -152,18 +154,7 @@ def choose(
             )
         found = [each for each in found if each.setting.allocation.target == max(within)]
 
-    return min(found, key=lambda each: expected(each, predicted or {})).setting
-
-
-def expected(one: EvaluatedSetting, predicted: Mapping[Setting, float]) -> float:
-    """The mean of the loss that was measured and the one that was predicted.
-
-    On so little text the two err about alike: at 60 % on the bundled model 4 windows alone chose the second best.
-
-    Args:
-        predicted: losses; where there is none the measured one counts alone.
-    """
-    return (one.loss + predicted.get(one.setting, one.loss)) / 2
+    return min(found, key=lambda each: each.loss + (predicted or {}).get(each.setting, each.loss)).setting
 
 
 def loss(study: Evaluations, setting: Setting) -> float:

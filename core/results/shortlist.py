@@ -1,6 +1,6 @@
 """Candidates of a search at one target: all are predicted, and few are evaluated. No torch."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from itertools import chain
 
 import numpy as np
@@ -16,7 +16,6 @@ from core.kinds.treatments import Treatment
 from core.plan import prediction, responses
 from core.plan.spread import allocate
 from core.results.anchors import Anchors
-from core.results.candidates import expected
 from core.results.evaluations import Evaluations
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -42,27 +41,26 @@ class Candidates:
         anchors: Iterable[Anchors],
         treatment: Treatment,
         tried: Collection[tuple[str, Treatment]],
-        predicted: Mapping[Setting, float],
     ) -> Setting | None:
-        """The candidate predicted best; None where none may win over those that were measured.
+        """The candidate predicted best; None where none may be better than the best that was measured.
 
-        It may if it would be expected below them were it measured at the low end of its interval. Where nothing
-        predicts it is the candidate of least harm.
+        It may be if its interval reaches below the best; where both are pruned alike, the interval of what tells them
+        apart. Where nothing predicts it is the candidate of least harm.
 
         Args:
             study: what was evaluated on the text that selects, which the anchors predict; None: nothing.
             treatment: by which that one is pruned.
             tried: titles of methods that had their turn, each with its pruner and repair.
-            predicted: losses of what was evaluated.
         """
-        here = [each for each in study.settings if each.finite] if study else []
-        losses = [expected(each, predicted) for each in here if each.setting.allocation.target == self.target]
-        least = min(losses) - study.dense.loss if losses else np.inf
+        known = study.settings if study else ()
+        here = (each for each in known if each.finite and each.setting.allocation.target == self.target)
+        best = min(here, key=lambda each: each.loss, default=None)
+        least = best.loss - study.dense.loss if best else np.inf
         worths = {treatment: self.harms.sum(1)}
         for each in anchors:
             if len(each.settings) >= prediction.FEWEST:
-                found = each.of_harms(self.harms)
-                worths[each.treatment] = np.where(found.low + found.increase < 2 * least, found.increase, np.inf)
+                found = each.of_harms(self.harms, best)
+                worths[each.treatment] = np.where(found.low < least, found.increase, np.inf)
         waiting = [
             (worth, place, by)
             for by, every in worths.items()

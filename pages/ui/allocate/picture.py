@@ -193,9 +193,9 @@ def _curves(found: Anchors, base: Array, weights: Array, bounds: Bounds) -> dict
 
 def _on_bounds(sweep: Sweep, allocation: Allocation) -> list[tuple[list[int], str]]:
     """The layers that sit on a bound at each strength, or have a linear there, and what is said of that."""
-    bounds, count = allocation.bounds, len(sweep.rows)
+    bounds = allocation.bounds
     more = f" ({bounds.high:g} is the largest sparsity measured)" if bounds.high < allocation.request.high else ""
-    every = binding(sweep.rows, bounds).reshape(count, len(allocation.base), -1).any(2)
+    every = binding(sweep.rows, bounds).reshape(*sweep.rows.shape[:2], -1).any(2)
     found = [np.flatnonzero(each).tolist() for each in every]
     return [(layers, f"on a bound{more}" if layers else "") for layers in found]
 

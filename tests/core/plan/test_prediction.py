@@ -72,6 +72,18 @@ def test_two_anchors_give_a_line_and_four_on_it_stay_there(seed: int, slope: flo
         assert found(share[None] * 0.1).increase == pytest.approx(2 * 0.1**slope, rel=0.02)
 
 
+@quick
+@given(seed=SEEDS, far=st.floats(0.01, 100))
+def test_beside_another_only_what_tells_two_apart_is_uncertain(seed: int, far: float) -> None:
+    harms, true = world(np.random.default_rng(seed), 6)
+    found, beyond = prediction.fit(harms[1:], true[1:]), far * harms
+    alone, beside = found(beyond), found(beyond, beyond[:1])
+    assert np.array_equal(beside.increase, alone.increase)
+    residual = found.quantile * found.deviation
+    assert np.log(beside.high / beside.increase)[0] == pytest.approx(2**0.5 * residual), "of both, the curve's is none"
+    assert (np.log(beside.high / beside.increase) >= 2**0.5 * residual * (1 - 1e-9)).all()
+
+
 def test_what_is_not_known_is_not_predicted_and_one_anchor_is_none() -> None:
     harms, true = world(np.random.default_rng(0), 5)
     harms[0, 2] = np.nan
