@@ -10,7 +10,7 @@ from core.ask.inputs import OfModel
 from core.ask.measurements import MeasureRequest
 from core.ask.perturbations import PRESETS
 from core.ask.requests import BestRequest
-from core.ask.settings import Setting
+from core.ask.settings import RECOVERY, Setting
 from core.ask.studies import StudyRequest
 from core.base.formats import capital, either
 from core.base.spec import Spec, number, word
@@ -121,7 +121,7 @@ _window = (
     _of_profile("text.source", name="text", always=True),
     _of_profile("text.documents", **_documents),
 )
-REPAIRED = f"{either(REPAIRS)}, or refit_dense+blockwise"
+REPAIRED = f"{either(REPAIRS)}, or several as in refit_dense+distill"
 _pruner = {"help": f"{either(PRUNERS)}.", "always": True}
 _treated = (
     _of_study("settings.0.pruner", **_pruner),
@@ -198,6 +198,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
                always=True, write=grammar.write),
         _of_study("settings.0.pattern"),
         _of_study("settings.0.true_sequential"),
+        *(_of_study(f"settings.0.{name}") for name in RECOVERY),
         _of_study("profile"),
         *_calibrated,
         _of_study("settings.0.calibration_seed", name="seed", always=True),
@@ -223,7 +224,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         _of_best("target", default=None),
         _of_best("max_loss", kind=str, write=_percent),
         _of_best("pruner", **_pruner),
-        _of_best("repair", help=f"{REPAIRED}: tried on the winner; none: not."),
+        _of_best("repair", help=f"{REPAIRED}, but for distill: tried on the winner; none: not."),
         Option("text", "One text: 60 % of its documents calibrate, 20 % select, 20 % judge.",
                of=tuple(f"{role}.source" for role in ROLES)),
         *(_of_best(f"{role}.source", name=role, help=f"Text of the {role} alone.", default=None) for role in ROLES),

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
 from core.base.spec import number, word
-from core.kinds.treatments import CHAINS
 from core.kinds.treatments import PRUNER_LABELS as PRUNERS
 
 CORRECTIONS = {"none": "corrected", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
@@ -89,5 +88,5 @@ def _values(asked: AllocationRequest) -> dict[str, object]:
 
 def _full(setting: Setting, name: str, with_pruner: bool) -> str:
     words = [name, PRUNERS[setting.pruner] if with_pruner else ""]
-    words += [CHAINS.get(setting.repair, ""), setting.pattern or ""]
+    words += [setting.repaired, setting.pattern or ""]
     return ", ".join(filter(None, [*words, "true-sequential" if setting.true_sequential else ""]))

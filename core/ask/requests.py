@@ -80,6 +80,7 @@ class BestRequest(OfModel):
     def treatments(self) -> tuple[Treatment, ...]:
         """The pruners, each without and with the repairs, that may win."""
         every = (each for each in TREATMENTS.values() if self.pruner in (ANY, each.pruner) and not each.currency.levels)
+        every = (each for each in every if not each.by("model"))
         return tuple(each for each in every if self.repair == ANY or each.repair in (None, self.repair))
 
     @model_validator(mode="after")

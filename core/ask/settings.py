@@ -16,8 +16,9 @@ from core.base.spec import Spec, added, checked
 from core.kinds import ZEROS, Uniform
 from core.kinds.quantised import form_of
 from core.kinds.selection import pattern as read_pattern
-from core.kinds.treatments import PRUNERS, USUAL, Method, Pruner, Repair, Treatment, usual_of
+from core.kinds.treatments import CHAINS, PRUNERS, USUAL, Method, Pruner, Repair, Treatment, usual_of
 
+RECOVERY = ("recover_minutes", "recover_tokens", "recover_norms")  # what distill is told
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
 WORDS = {
     "by": "pruner",
@@ -25,15 +26,46 @@ WORDS = {
     "pattern": "pattern",
     "sequential": "true_sequential",
     "calibration_seed": "calibration_seed",
+    **{name: name for name in RECOVERY},
 }
 Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
-class Setting(Spec):
+class Repairs(Spec):
+    """What is done to the weights that stay. A repair that trains the whole model has a budget of time or tokens."""
+
+    repair: Repair | None = added(None, "what is done to the weights that stay")
+    recover_minutes: float | None = added(
+        None, "minutes that distill may train", title="Minutes of training", ge=1e-6, le=10**5
+    )
+    recover_tokens: int | None = added(None, "in their place: tokens that it may train on", ge=1, le=10**12)
+    recover_norms: bool = added(False, "it trains norms and biases too")
+
+    @model_validator(mode="after")
+    def _budget_fits(self) -> Self:
+        said = self.model_dump(include={*RECOVERY}).keys()
+        if len(said - {"recover_norms"}) != 1 if self.distills else said:
+            raise ValueError(
+                "the repair distill trains for a budget, recover_minutes or recover_tokens: give one of the two with "
+                "it, and neither without it"
+            )
+        return self
+
+    @property
+    def distills(self) -> bool:
+        return bool(Treatment(USUAL, self.repair).by("model"))
+
+    @property
+    def repaired(self) -> str:
+        """The repairs in words, with the budget of one that trains; empty where there are none."""
+        budget = f"{self.recover_tokens:,} tokens" if self.recover_tokens else f"{self.recover_minutes} minutes"
+        return CHAINS.get(self.repair, "") + f" ({budget}{', norms' * self.recover_norms})" * self.distills
+
+
+class Setting(Repairs):
     """One way to prune a model: how much of each layer, by which pruner, judged on which windows."""
 
     pruner: Pruner = USUAL
-    repair: Repair | None = added(None, "what is done to the weights that stay")
     allocation: AllocationRequest = AllocationRequest()
     pattern: Annotated[str | None, from_text(lambda typed: read_pattern(typed).name)] = Field(
         None, description="N kept of M, as in 2:4; uniform"
@@ -127,11 +159,10 @@ def uniform(target: float, currency: str = ZEROS.name) -> AllocationRequest:
     return AllocationRequest(target=target, high=max(usual, target), currency=currency)
 
 
-class PrunedSpec(Spec):
+class PrunedSpec(Repairs):
     """What decides a pruned model's weights; without a calibration text where the pruner looks at none."""
 
     pruner: Pruner
-    repair: Repair | None = added(None, "what is done to the weights that stay")
     sparsity: Sparsity = Field(description="per layer, or per layer and linear")
     pattern: str | None = None
     true_sequential: bool = False

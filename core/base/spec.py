@@ -69,9 +69,9 @@ class View(Spec):
         return {}
 
 
-def added(default: Any, description: str) -> Any:
+def added(default: Any, description: str, **limits: Any) -> Any:
     """A field that came later: its JSON leaves it out where it is as usual, so that keys of what was stored stay."""
-    return Field(default, description=description, exclude_if=lambda value: value == default)
+    return Field(default, description=description, exclude_if=lambda value: value == default, **limits)
 
 
 def key_of(form: type[Spec], content: dict) -> str:

@@ -40,7 +40,7 @@ def reference(loaded: Loaded, tokens: Tensor, step: Step = lambda _: None) -> Te
     """
     streams: list[Tensor] = []
     for part in tokens.split(windows_per_batch(tokens)):
-        streams.append(_last_stream(loaded, part.to(loaded.model.device)).cpu())
+        streams.append(last_stream(loaded, part.to(loaded.model.device)).cpu())
         step(sum(map(len, streams)))
     return torch.cat(streams)
 
@@ -63,7 +63,7 @@ def evaluate(
     for start in range(0, len(tokens), size):
         beside = reference[start : start + size]
         ids = tokens[start : start + size].to(loaded.model.device)
-        stream = beside if dense else _last_stream(loaded, ids)
+        stream = beside if dense else last_stream(loaded, ids)
         found.append(_read(loaded, calls, ids, stream, beside))
         step(start + found[-1].shape[1])
     return Losses(*np.concatenate(found, axis=1))
@@ -74,7 +74,7 @@ def windows_per_batch(tokens: Tensor) -> int:
     return max(1, BATCH // tokens.shape[1])
 
 
-def _last_stream(loaded: Loaded, ids: Tensor) -> Tensor:
+def last_stream(loaded: Loaded, ids: Tensor) -> Tensor:
     """Output of the last decoder layer, before the final norm; the base model spares the head."""
     return record(loaded.model.base_model, loaded.layers[-1:], ids)[0].exit
 

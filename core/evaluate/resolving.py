@@ -7,22 +7,26 @@ import numpy as np
 import torch
 
 from core.ask.requests import ExportRequest
-from core.ask.settings import PrunedSpec, Setting, Sparsity
+from core.ask.settings import PrunedSpec, Repairs, Setting, Sparsity
 from core.ask.studies import EvaluationRequest, Point, StudyRequest, StudySpec, TaskSpec
 from core.base.errors import UserError
 from core.base.spec import Array, frozen
 from core.evaluate import zeroshot
+from core.evaluate.recovering import Distillation, recover
+from core.kinds.distill import steps_on
 from core.kinds.kept import held_back
 from core.kinds.selection import pattern
 from core.measure.pruning import Plan, prune_layers
 from core.measure.pruning import check as check_plan
 from core.models import anatomy
 from core.models.loading import Loaded, Reader
+from core.models.progress import Account
 from core.models.sources import Source
 from core.models.windows import Windows, windows
 from core.plan.spread import linear_parameters, spread
 from core.store import profiles
 from core.store.cache import Store
+from core.store.parts import recovered
 from core.store.profiles import Profile
 
 Texts = dict[str, Windows]  # calibration texts by the key of their spec
@@ -58,13 +62,16 @@ def check(request: StudyRequest | ExportRequest, reader: Reader, store: Store) -
     if isinstance(request, StudyRequest):
         windows(request.evaluation.text, reader)
         _tasks(request.evaluation)
+    read = request.calibration
     if any(each.treatment.reads_text for each in settings):
-        windows(request.calibration, reader)
-    if any(each.treatment.by("window") for each in settings):
-        held_back(request.calibration.sequences)
+        windows(read, reader)
+    if any(row.of != "linear" for each in settings for row in each.treatment.repairs):
+        held_back(read.sequences)
     profile = profile_of(request.profile, reader.source, store)
     parameters = linear_parameters(profile) if profile else np.empty((0, 0))
     for each in settings:
+        if each.recover_tokens:
+            steps_on(each.recover_tokens, read.length)
         if profile or each.allocation.base.profiled or each.allocation.correction.strength:
             spread(each.allocation, parameters, profile)
 
@@ -126,11 +133,11 @@ def point(
         calibration.setdefault(read.spec.key, read)
     pruned = PrunedSpec(
         pruner=setting.pruner,
-        repair=setting.repair,
         sparsity=sparsity,
         pattern=setting.pattern,
         true_sequential=setting.true_sequential,
         calibration=read.spec if read else None,
+        **{name: getattr(setting, name) for name in Repairs.model_fields},
     )
     check_plan(plan(pruned), list(map(anatomy.prunable, loaded.layers)))
     return Point(setting=setting, pruned=pruned)
@@ -167,10 +174,18 @@ def prune(
     loaded: Loaded,
     pruned: PrunedSpec,
     calibration: Texts,
-    step: Callable[[int], None],
+    store: Store,
+    account: Account,
+    what: str,
+    takes: tuple[float, float],
     warn: Callable[[str], None],
 ) -> Array:
     """Prune in place as the spec says; achieved sparsity, (layers, linears).
+
+    Args:
+        store: keeps weights that were trained, and a training that was stopped.
+        account: is told how far it is, of `what`.
+        takes: FLOP of the walk, and of the training after it.
 
     Raises:
         UserError: the model cannot be pruned so.
@@ -178,7 +193,20 @@ def prune(
     """
     no_text = torch.zeros(1, 2, dtype=torch.long)  # the pruner looks at none: any token will do to walk with
     tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else no_text
-    return prune_layers(loaded, tokens, plan(pruned), step, warn)
+    began, (walking, training) = account.done, takes
+    step = account.steps(f"{what}pruned", len(loaded.layers), walking)
+    walk = lambda read: prune_layers(loaded, read, plan(pruned), step, warn)  # noqa: E731
+    if not pruned.distills:
+        return walk(tokens)
+
+    def trained(course: Distillation) -> None:
+        far = f"{min(course.far):.3g} nats from the dense model on windows held back, {course.far[0]:.3g} at the start"
+        line = f"{what}distilled, step {course.done} of {course.steps}, {far}"
+        account.say(line, training * course.done / course.steps)
+
+    recover(loaded, pruned, tokens, walk, recovered(store, loaded.spec, pruned), trained, warn)
+    account.done = began + sum(takes)
+    return anatomy.of_each(loaded.layers, anatomy.zeros)
 
 
 def plan(pruned: PrunedSpec) -> Plan:

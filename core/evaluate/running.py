@@ -87,13 +87,13 @@ class Run:
         if self.share is None:
             return points
         judging = work.judging(self.shape, self.request.evaluation)
-        falls = zip(cut([self._pruning(each) + judging for each in points], self.share.of), points, strict=True)
+        falls = zip(cut([sum(self._pruning(each)) + judging for each in points], self.share.of), points, strict=True)
         return [each for part, each in falls if part == self.share.part]
 
     def _left(self, point: Point) -> float:
         """FLOP of pruning and of what is not judged yet."""
         judged = self._reading * self._lacks_losses(point)
-        return self._pruning(point) + judged + sum(map(self._questions, self._lacking_tasks(point)))
+        return sum(self._pruning(point)) + judged + sum(map(self._questions, self._lacking_tasks(point)))
 
     @property
     def _reading(self) -> float:
@@ -103,9 +103,8 @@ class Run:
     def _questions(self, unit: ZeroShotSpec) -> float:
         return work.task(self.shape, unit.task.examples or self.resolved.tasks[unit.task.name].documents)
 
-    def _pruning(self, point: Point) -> float:
-        treatment = point.setting and point.setting.treatment
-        return work.pruning(self.shape, self.request.calibration, treatment) if treatment else 0.0
+    def _pruning(self, point: Point) -> tuple[float, float]:
+        return work.treating(self.shape, self.request, point.setting) if point.setting else (0.0, 0.0)
 
     def _lacks_losses(self, point: Point) -> bool:
         return self.store.measured(self.spec.evaluated(point)) is None
@@ -149,8 +148,8 @@ class Run:
                 self._task(unit, about)
 
     def _prune(self, point: Point, warnings: list[str]) -> Array:
-        step = self.account.steps(f"{self.at}: pruned", self.shape.layers, self._pruning(point))
-        return prune(self.loaded, point.pruned, self.resolved.calibration, step, warnings.append)
+        takes, read = self._pruning(point), self.resolved.calibration
+        return prune(self.loaded, point.pruned, read, self.store, self.account, f"{self.at}: ", takes, warnings.append)
 
     def _broke(self, point: Point, zeros: Array, reason: Broken, about: dict) -> None:
         """Record a setting that broke the model while it was pruned: nothing of it is a number.

@@ -152,8 +152,8 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
     check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
     target.check_format(request.format, loaded.source, store)
     numbers = measured(request, store, loaded.spec, pruned)
-    account = Account(report, work.pruning(shape, request.calibration, request.setting.treatment))
-    step = account.steps("pruned", shape.layers, account.planned)
+    takes = work.treating(shape, request, request.setting)
+    account = Account(report, sum(takes))
     warnings: list[str] = []
     before = count(loaded.layers)
 
@@ -165,7 +165,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         store.save(spec, None, told | {"folder": request.folder, "setting": request.setting.name})
 
     with restored(loaded):
-        prune(loaded, pruned, calibration, step, warnings.append)
+        prune(loaded, pruned, calibration, store, account, "", takes, warnings.append)
         card = card_of(request, loaded, numbers, spec, calibration)
         try:
             planned = np.array(pruned.sparsity)

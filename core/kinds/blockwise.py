@@ -45,8 +45,8 @@ def blockwise(kept: Kept, error: Callable[[int], Tensor], batches: Sequence[int]
             return math.fsum(float(error(each)) for each in held)
 
     start = least = judged()
-    best, sizes, step, tries = kept.copy(), kept.sizes(), STEP, 0
-    optimizer = adam(kept, sizes)
+    best, step, tries = kept.value.clone(), STEP, 0
+    optimizer = adam(kept)
     for _ in range(EPOCHS):
         if tries > TRIES or not least > 0:
             break
@@ -59,9 +59,9 @@ def blockwise(kept: Kept, error: Callable[[int], Tensor], batches: Sequence[int]
         if not now < (1 - ENOUGH) * least:
             tries, step = tries + 1, step / FINER
         if better:
-            least, best = now, kept.copy()
+            least, best = now, kept.value.clone()
         else:
             kept.set(best)
-            optimizer = adam(kept, sizes)
+            optimizer = adam(kept)
     kept.set(best)
     return start, least

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,80 +14,85 @@ if TYPE_CHECKING:
     from torch.optim import Adam
 
 EIGHTH = 8  # of the windows one in so many is held back
+MOST_HELD = 16
 
 
 def held_back(windows: int) -> list[int]:
-    """The windows, or batches of them, that training does not see, one in eight and at least one: they stop it.
+    """The windows, or batches of them, that training does not see, one in eight, 1 to 16 of them: they stop it.
 
     Raises:
         UserError: there is but one.
     """
     if windows < 2:
         raise UserError("a repair that trains holds a calibration window back to stop by: calibrate on 2 or more")
-    return list(range(0, windows, EIGHTH))
+    return list(range(0, windows, EIGHTH))[:MOST_HELD]
 
 
 class Kept:
-    """The weights of some linears that are not zero, each matrix as a vector of float32, whatever the model's dtype."""
+    """The weights of some linears that are not zero, as one vector of float32, whatever the model's dtype.
 
-    def __init__(self, weights: Mapping[str, Tensor]):
-        """weights: parameters as modules store them, by any names."""
-        self.weights = weights
-        self.masks = {name: each.detach() != 0 for name, each in weights.items()}
-        self.values = {name: each.detach()[self.masks[name]].float() for name, each in weights.items()}
+    Each is counted in the size of its matrix, so that no model's scale matters to a step. Sizes are powers of two:
+    to divide by one and to multiply again loses nothing.
+    """
 
-    def copy(self) -> dict[str, Tensor]:
-        """The values as they are now."""
-        return {name: each.detach().clone() for name, each in self.values.items()}
+    def __init__(self, weights: Sequence[Tensor], mask: Tensor | None = None):
+        """weights: parameters as modules store them. mask: of what stays, all in a row, if the rest is to be zero."""
+        import torch
 
-    def set(self, values: Mapping[str, Tensor]) -> None:
-        """Let these be the values, and write them where the mask keeps a weight."""
-        for name, each in self.values.items():
-            each.copy_(values[name])
+        known = mask is not None
+        if not known:
+            mask = torch.cat([((each.detach() != 0) | (each.dim() < 2)).flatten() for each in weights])
+        parts = mask.split([each.numel() for each in weights])
+        self.weights, self.mask = weights, mask
+        self.masks = [part.view_as(each) for part, each in zip(parts, weights, strict=True)]
+        if known:
+            for weight, part in zip(weights, self.masks, strict=True):
+                weight.detach().masked_fill_(~part, 0)
+        found = [weight.detach()[part].float() for weight, part in zip(weights, self.masks, strict=True)]
+        self.counts = list(map(len, found))
+        self.sizes = [2.0 ** math.frexp(float(each.square().mean().sqrt()))[1] for each in found]
+        self.value = torch.cat([each / size for each, size in zip(found, self.sizes, strict=True)])
+        self.value.grad = torch.zeros_like(self.value)
+
+    def set(self, value: Tensor) -> None:
+        """Let this be the vector, and write it."""
+        self.value.copy_(value)
         self.write()
 
     def write(self) -> None:
-        """Write the values into the weights, rounded to their dtype. No zero is touched."""
-        for name, each in self.values.items():
-            weight = self.weights[name].detach()
-            weight.masked_scatter_(self.masks[name], each.to(weight.dtype))
+        """Write the vector into the weights where the mask keeps one, rounded to their dtype. No zero is touched."""
+        parts = zip(self.weights, self.masks, self.sizes, self.value.split(self.counts), strict=True)
+        for weight, mask, size, part in parts:
+            weight.detach().masked_scatter_(mask, (part * size).to(weight.dtype))
 
     @contextmanager
     def learning(self) -> Iterator[None]:
-        """While inside, a backward pass adds to the gradients of the values; those of zeros are dropped at once."""
+        """While inside, a backward pass adds to the gradient of the vector; those of zeros are dropped at once."""
         with ExitStack() as undo:
-            for name, weight in self.weights.items():
-                undo.callback(weight.requires_grad_, False)
-                undo.callback(self._collected(name, weight.requires_grad_(True)))
+            for found in zip(self.weights, self.masks, self.sizes, self.value.grad.split(self.counts), strict=True):
+                undo.callback(found[0].requires_grad_, False)
+                undo.callback(_collected(*found))
             yield
 
-    def _collected(self, name: str, weight: Tensor) -> Callable[[], None]:
-        value, mask = self.values[name], self.masks[name]
 
-        def collect(_: Tensor) -> None:
-            found = weight.grad[mask].float()
-            value.grad = found if value.grad is None else value.grad.add_(found)
-            weight.grad = None
+def _collected(weight: Tensor, mask: Tensor, size: float, gradient: Tensor) -> Callable[[], None]:
+    def collect(_: Tensor) -> None:
+        gradient.add_(weight.grad[mask].float(), alpha=size)
+        weight.grad = None
 
-        return weight.register_post_accumulate_grad_hook(collect).remove
-
-    def sizes(self) -> dict[str, float]:
-        """The root mean square of each vector: steps are in these units, so that no model's scale matters."""
-        return {name: float(each.square().mean().sqrt()) if each.numel() else 0.0 for name, each in self.values.items()}
+    return weight.requires_grad_(True).register_post_accumulate_grad_hook(collect).remove
 
 
-def adam(kept: Kept, sizes: Mapping[str, float]) -> Adam:
-    """Adam over the values, a group for each matrix with the size that its steps are counted in."""
+def adam(kept: Kept) -> Adam:
+    """Adam over the vector."""
     from torch.optim import Adam
 
-    groups = [{"params": [each], "size": sizes[name]} for name, each in kept.values.items()]
-    return Adam(groups, lr=0.0, betas=(0.9, 0.95))
+    return Adam([kept.value], betas=(0.9, 0.95))
 
 
 def stepped(kept: Kept, optimizer: Adam, step: float) -> None:
     """Take a step of this size by the gradients that arose, and drop them."""
-    for group in optimizer.param_groups:
-        group["lr"] = step * group["size"]
+    optimizer.param_groups[0]["lr"] = step
     optimizer.step()
-    optimizer.zero_grad()
+    optimizer.zero_grad(False)
     kept.write()

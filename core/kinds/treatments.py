@@ -15,6 +15,7 @@ from core.base.spec import look_up
 from core.kinds.alps import alps
 from core.kinds.blockwise import blockwise
 from core.kinds.currency import BITS, GGUF, ZEROS, Currency
+from core.kinds.distill import divergence
 from core.kinds.magnitude import magnitude
 from core.kinds.quantised import FORMS, Form, at_level
 from core.kinds.refit import refit
@@ -123,12 +124,13 @@ class RepairRow(NamedTuple):
     """What is known of a repair: what is done to the weights that a pruner leaves."""
 
     label: str
-    # of a linear: (dense, pruned, second_moment, warn, pull) -> weight; of a window: what trains `Kept`
+    # of a linear: (dense, pruned, second_moment, warn, pull) -> weight; of a window: what trains `Kept`; of the whole
+    # model: the loss that it lessens
     mend: Callable[..., Any]
     about: str
     formula: str  # TeX
     follows: bool = False  # whether it looks at what outputs lack to be the dense path's
-    of: Literal["linear", "window"] = "linear"  # what it looks at as one
+    of: Literal["linear", "window", "model"] = "linear"  # what it looks at as one
 
 
 REPAIRS = {
@@ -159,9 +161,18 @@ REPAIRS = {
         follows=True,
         of="window",
     ),
+    "distill": RepairRow(
+        "distill",
+        divergence,
+        "A repair after any pruner and any other repair: all weights that stay are trained together, by gradient, so "
+        "that the model's predictions come closest to the dense model's. It takes a budget of time or tokens, and "
+        "calibration windows that are held back, from the pruner too, stop it.",
+        r"\min_{W'} \text{KL}(p_W \,\Vert\, p_{W'}),\quad W' = 0 \text{ where } W \text{ is pruned}",
+        of="model",
+    ),
 }
-_STAGES = ([None, *(name for name, row in REPAIRS.items() if row.of == each)] for each in ("linear", "window"))
-# Repairs one after another, at most one of each kind, as in refit_dense+blockwise: name -> label
+_STAGES = ([None, *(name for name, row in REPAIRS.items() if row.of == each)] for each in ("linear", "window", "model"))
+# Repairs one after another, at most one of each kind, as in refit_dense+distill: name -> label
 CHAINS = {
     "+".join(each): " + ".join(REPAIRS[name].label for name in each)
     for each in sorted(
@@ -179,7 +190,7 @@ WITHOUT_TEXT = tuple(name for name in OF_ZEROS if PRUNERS[name].statistic == "no
 
 
 class Treatment(NamedTuple):
-    """What a model goes through: a pruner, and perhaps repairs after it, as in `wanda+refit_dense+blockwise`."""
+    """What a model goes through: a pruner, and perhaps repairs after it, as in `wanda`, `wanda+refit_dense+distill`."""
 
     pruner: str
     repair: str | None = None
@@ -208,7 +219,7 @@ class Treatment(NamedTuple):
         return f"in {level}, {self.label}" if self.currency.levels else f"pruned by {self.label}, {level}"
 
     def by(self, what: str) -> RepairRow | None:
-        """Its repair that looks at a linear, or a window, as one; None where it has none."""
+        """Its repair that looks at a linear, a window or a model as one; None where it has none."""
         return next((row for row in self.repairs if row.of == what), None)
 
     @property
@@ -248,6 +259,7 @@ OF_ONE_LAYER = {
     for name, each in TREATMENTS.items()
     if not any(row.follows or row.of != "linear" for row in each.repairs)
 }
+UNBOUND = {name: label for name, label in CHAINS.items() if not Treatment(USUAL, name).by("model")}  # need no budget
 
 
 def usual_of(currency: Currency) -> str:
@@ -290,5 +302,5 @@ def _one_of(known: Mapping[str, object]) -> AfterValidator:
 Pruner = Annotated[str, _one_of(PRUNERS)]
 Repair = Annotated[str, _one_of(CHAINS)]
 Searched = Annotated[str, _one_of({ANY: None, **OF_ZEROS})]
-Repaired = Annotated[str, _one_of({NO_REPAIR: None, ANY: None, **CHAINS})]
+Repaired = Annotated[str, _one_of({NO_REPAIR: None, ANY: None, **UNBOUND})]
 Treated = Annotated[str, _one_of(OF_ONE_LAYER)]

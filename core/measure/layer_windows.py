@@ -98,7 +98,7 @@ def repair_windows(
             [output] = given(runs[batch], streams[batch], [window.output])
             return (output - targets[batch]).square().sum() / (size or 1.0)
 
-        kept = Kept({each.name: each.module.weight for each in window.linears})
+        kept = Kept([each.module.weight for each in window.linears])
         with torch.enable_grad():
             train(kept, error, range(len(runs)))
         if factor and place + 1 < len(found):

@@ -91,8 +91,8 @@ def prune_layers(
     All linears of a layer are judged on one run of the layer, pruned together, and the layer is run again for the
     inputs of the next. With `true_sequential` (an option of SparseGPT's code), and with a repair that leads back to the
     dense path, the layer is run anew for each group of linears that read the same input, with the groups before it
-    already pruned. A repair of windows follows, of a layer's attention and then of its MLP. A pruner without statistic
-    and without a repair runs nothing.
+    already pruned. A repair of windows follows, of a layer's attention and then of its MLP; one of the whole model is
+    no part of the walk. A pruner without statistic and without a repair runs nothing.
 
     Args:
         tokens: (sequences, length) calibration tokens.

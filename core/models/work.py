@@ -5,18 +5,20 @@ does, counts as the tokens whose forward pass takes as long, as was seen on a CP
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.ask.inputs import TextSpec, WindowRequest
 from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec, stands_for
+from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base import access
 from core.base.errors import UserError, brief
 from core.base.formats import duration
 from core.kinds.blockwise import EPOCHS
+from core.kinds.distill import CHUNK, TOGETHER
 from core.kinds.treatments import PRUNERS, Treatment
 from core.models import texts
 from core.models.machine import HEADROOM, chosen, free_memory
@@ -31,6 +33,7 @@ WALK_BATCH = 2048  # tokens per forward while pruning
 LOOK = 1000  # tokens that take as long as one look at every weight
 SOLVING = 20  # tokens, times the width, that take as long as making up for every weight by others
 TRAINED = 4  # forward passes that take as long as training on the same tokens: two forward, and one back
+DISTILLED = 6  # the same for the whole model, beside its dense self
 EXAMPLE = 180  # tokens of a zero-shot question with all its answers, about the mean of the usual seven tasks
 WHOLE_TASK = 2000  # questions, where all are asked for
 HARM_STRIDE = ProfileSpec.model_fields["harm_stride"].default
@@ -91,6 +94,12 @@ def pruning(shape: Outline, calibration: WindowRequest, treatment: Treatment) ->
     tokens = calibration.sequences * calibration.length if treatment.reads_text else 0
     runs = 2 + TRAINED * EPOCHS * bool(treatment.by("window"))
     return runs * forward(shape, tokens) + looks(shape, treatment)
+
+
+def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["cpu"]) -> tuple[float, float]:
+    """Pruning the whole model, and training it for its budget, minutes at so many FLOP/s."""
+    budget = 60 * (asked.recover_minutes or 0) * rate + DISTILLED * forward(shape, asked.recover_tokens or 0)
+    return pruning(shape, request.calibration, asked.treatment), budget
 
 
 def judging(shape: Outline, judged: EvaluationRequest) -> float:
@@ -155,6 +164,16 @@ def weight_bytes(shape: Outline, dtype: str, gguf: bool) -> int:
     return (shape.parameters - away) * BYTES[dtype]
 
 
+def training(shape: Outline, sparsity: float, tokens: int, dtype: str) -> int:
+    """What distill holds beside the weights: kept ones with their moments, and streams of the calibration text.
+
+    Of a kept weight there are its value, the best one, a gradient and two moments, in float32; of any the mask.
+    """
+    kept = shape.layers * shape.layer_parameters * (1 + 20 * (1 - sparsity))
+    streams = shape.width * (tokens + (shape.layers + 40) * TOGETHER) * BYTES[dtype]
+    return int(kept + streams + 6 * CHUNK * shape.vocabulary * 4)
+
+
 def refuse_too_large(source: Source, dtype: str, store: Store) -> None:
     """Check, before weights are read, that memory can hold what has to be there at once.
 
@@ -163,7 +182,7 @@ def refuse_too_large(source: Source, dtype: str, store: Store) -> None:
     """
     need = weight_bytes(outlined(source, store), dtype, bool(source.gguf))
     what = f"{source.label} needs {need / 2**30:.2g} GiB of memory for its weights in {dtype}"
-    _insist(need, what, "choose a smaller model or another precision")
+    insist(need, what, "choose a smaller model or another precision")
 
 
 def refuse_too_long(source: str) -> None:
@@ -173,11 +192,16 @@ def refuse_too_long(source: str) -> None:
         UserError: it cannot.
     """
     need = texts.memory(source)
-    _insist(need, f"{brief(source)} may need {need / 2**30:.2g} GiB of memory to be read", "take a part of it")
+    insist(need, f"{brief(source)} may need {need / 2**30:.2g} GiB of memory to be read", "take a part of it")
 
 
-def _insist(need: int, what: str, advice: str) -> None:
-    free = free_memory()
+def insist(need: int, what: str, advice: str, free: int | None = None) -> None:
+    """Check that there are so many bytes, of memory or of what is free elsewhere.
+
+    Raises:
+        UserError: there are not.
+    """
+    free = free_memory() if free is None else free
     if need > free:
         raise UserError(f"{what}, and {free / 2**30:.2g} GiB are free: close other programs, or {advice}")
 
@@ -232,23 +256,24 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
     source, shape = model
     weights = weight_bytes(shape, request.dtype, bool(source.gguf))
     read = [request.text] if isinstance(request, MeasureRequest) else [request.calibration]
+    known, settings = unsealed(_rate_file(store, kind, shape, request.dtype)), []
+    rate = known or ROUGH.get(kind, ROUGH["cpu"])
     match request:
         case MeasureRequest():
             memory, groups = _sweeping(shape, request, weights, kind)
             flop, parts = measuring(shape, request, groups), groups * sum(times(shape, e) for e in request.measurements)
         case StudyRequest(points=points):
-            treatments = [each.treatment for each in points if each]
-            flop, memory = studying(shape, request, treatments), _walking(shape, request, weights, treatments)
-            parts = len(points)
+            settings, parts = [each for each in points if each], len(points)
+            flop = len(points) * judging(shape, request.evaluation)
             read.append(request.evaluation.text)
         case _:
-            treatment, parts = request.setting.treatment, shape.layers
-            flop = pruning(shape, request.calibration, treatment)
-            memory = _walking(shape, request, weights, [treatment])
+            flop, settings, parts = 0.0, [request.setting], shape.layers
+    if not isinstance(request, MeasureRequest):
+        memory = _walking(shape, request, weights, settings)
+    flop += sum(sum(treating(shape, request, each, rate)) for each in settings)
     memory = max(memory, weights + max(texts.memory(each.source) for each in read))  # while it is read nothing runs
     loading = START + 4 * shape.parameters / READ
-    known = unsealed(_rate_file(store, kind, shape, request.dtype))
-    return Cost(flop, int(memory) + PROCESS, parts, loading, known or ROUGH.get(kind, ROUGH["cpu"]), not known)
+    return Cost(flop, int(memory) + PROCESS, parts, loading, rate, not known)
 
 
 def _sweeping(shape: Outline, request: MeasureRequest, weights: int, kind: str) -> tuple[int, int]:
@@ -260,12 +285,17 @@ def _sweeping(shape: Outline, request: MeasureRequest, weights: int, kind: str) 
     return memory + size * sequence_bytes(shape, text.length, request.dtype), -(-text.sequences // size)
 
 
-def _walking(shape: Outline, request: Any, weights: int, treatments: Iterable[Treatment]) -> int:
+def _walking(shape: Outline, request: Any, weights: int, settings: Sequence[Setting]) -> int:
     """Bytes: the weights twice, for the dense ones are kept, the streams of the calibration text, and logits."""
     text = request.calibration
-    paths = 1 + any(row.follows for each in treatments for row in each.repairs)  # a dense one beside it
+    paths = 1 + any(row.follows for each in settings for row in each.treatment.repairs)  # a dense one beside it
     streams = 3 * paths * text.sequences * text.length * shape.width * BYTES[request.dtype]
-    return 2 * weights + streams + 4 * WALK_BATCH * shape.vocabulary * 4
+    trained = (
+        training(shape, each.allocation.target, text.sequences * text.length, request.dtype)
+        for each in settings
+        if each.distills
+    )
+    return 2 * weights + max([streams + 4 * WALK_BATCH * shape.vocabulary * 4, *trained])
 
 
 def words(cost: Cost | None) -> str:

@@ -11,6 +11,7 @@ from core.ask.settings import Setting, uniform
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import UserError
 from core.base.paths import exists, expanded
+from core.base.spec import checked
 from core.kinds import Response
 from core.kinds.treatments import Treatment
 from core.models import work
@@ -115,4 +116,4 @@ def usual(profile: Profile, treatment: Treatment) -> tuple[Setting, ...]:
     base = Response(pruner=responses.usual(profile, currency=counted))
     response = AllocationRequest(base=base, target=targets[1], currency=counted.name)
     even = (uniform(each, counted.name) for each in targets)
-    return tuple(Setting(allocation=each, **how) for each in (*even, response))
+    return tuple(checked(Setting, allocation=each, **how) for each in (*even, response))

@@ -48,15 +48,18 @@ def combined(
     seeds: Sequence[int],
     pattern: str | None = None,
     true_sequential: bool = False,
-    repair: str | None = None,
+    **repairs: object,
 ) -> tuple[Setting, ...]:
     """Every allocation with every calibration seed; a pruner that looks at no text needs but one.
+
+    Args:
+        repairs: the fields of a setting that say what is done to the weights that stay.
 
     Raises:
         UserError: a pattern with an allocation that it does not allow.
     """
-    used = seeds if Treatment(pruner, repair).reads_text else seeds[:1]
-    how = {"pruner": pruner, "repair": repair, "pattern": pattern, "true_sequential": true_sequential}
+    used = seeds if Treatment(pruner, repairs.get("repair")).reads_text else seeds[:1]
+    how = {"pruner": pruner, "pattern": pattern, "true_sequential": true_sequential} | repairs
     return tuple(
         checked(Setting, allocation=allocation, calibration_seed=seed, **how)
         for allocation in allocations

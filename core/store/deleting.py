@@ -10,6 +10,7 @@ from core.base.spec import Spec
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, KINDS, UNITS, VIEW_KINDS, packs_of
 from core.store.files import abandoned, content, discard
+from core.store.parts import recovered
 
 DELETED = "deleted"  # in the temporary name of a view whose units are to be deleted next
 
@@ -30,12 +31,14 @@ def delete(store: Store, entry: Entry) -> None:
 
 
 def _discard_units(store: Store, spec: Spec) -> None:
-    """Delete the units of a view that no other needs."""
+    """Delete the units of a view that no other needs, and the weights that were trained for them."""
     others = (other for kind in VIEW_KINDS for other in store.entries(kind) if not other.committed)
     kept = {unit.key for other in others for unit in other.spec.units}
     for unit in spec.units:
         if unit.key not in kept:
             discard(store.root / KIND_OF[type(unit)] / unit.key)
+            if pruned := getattr(unit, "pruned", None):
+                discard(recovered(store, unit.model, pruned))
 
 
 def sweep(store: Store) -> None:

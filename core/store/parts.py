@@ -24,6 +24,11 @@ def folder(store: Store, unit: Parted) -> Path:
     return store.root / "parts" / unit.key
 
 
+def recovered(store: Store, model: Spec, pruned: Spec) -> Path:
+    """The folder of a pruned model's weights that were trained, or of a training that was stopped."""
+    return store.root / "parts" / f"{model.key}-{pruned.key}"
+
+
 def save(store: Store, unit: Parted, first: int, part: Merged, **told: Any) -> None:
     """Keep the sequences or windows `first, first + 1, ...` of a unit.
 

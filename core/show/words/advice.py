@@ -6,7 +6,7 @@ from core.ask import naming
 from core.ask.grammar import write
 from core.ask.settings import Setting
 from core.base.formats import digits, per_cent
-from core.kinds.treatments import CHAINS, PRUNERS, USUAL
+from core.kinds.treatments import PRUNERS, USUAL
 from core.plan.sizes import DENSE, MASKED, PATTERN, SMALLEST
 from core.results.best import Best
 from core.show.words import verdicts
@@ -61,7 +61,7 @@ def written(setting: Setting) -> str:
 
 def _treated(setting: Setting) -> str:
     by = "" if setting.pruner == USUAL else f" by {PRUNERS[setting.pruner].label}"
-    return by + (f" with {CHAINS[setting.repair]}" if setting.repair else "")
+    return by + (f" with {setting.repaired}" if setting.repair else "")
 
 
 def _named(setting: Setting) -> str:

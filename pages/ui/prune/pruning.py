@@ -76,6 +76,9 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             pruner = form.switch("Pruner", OF_ZEROS, "by", USUAL)
             repair = form.choice("Repair", settings.REPAIRED, "repair", "none", help=about)
+            minutes = None
+            if repair.endswith("distill"):
+                minutes = form.number(Setting, "recover_minutes", "minutes", 10, min_value=1)
             pattern = form.switch("N:M pattern", PATTERNS, "pattern", "none", help=form.about(Setting, "pattern"))
         calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", USUAL_CALIBRATION)
         left, middle, right = st.columns(3)
@@ -95,7 +98,7 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
             "allocation replaces the one in view."
         )
     how = {name: None if value == "none" else value for name, value in (("pattern", pattern), ("repair", repair))}
-    asked = candidates.combined([in_view], pruner, drawn, true_sequential=sequential, **how)
+    asked = candidates.combined([in_view], pruner, drawn, true_sequential=sequential, recover_minutes=minutes, **how)
     request = StudyRequest(**model, profile=profile.entry.key, calibration=windows, settings=asked)
     return Pruning(request, device, wrong)
 

@@ -13,7 +13,7 @@ from core.base.errors import UserError
 from core.base.escape import plain
 from core.base.formats import capital, sentence, text_name
 from core.base.spec import checked
-from core.kinds.treatments import ANY, OF_ZEROS, USUAL
+from core.kinds.treatments import ANY, NO_REPAIR, OF_ZEROS, UNBOUND, USUAL
 from core.models import work
 from core.models.sources import refuse_fetch
 from core.results import best, search_plan, text_splits
@@ -24,7 +24,6 @@ from core.show.words import advice, forecast
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import best_known, form, frame, studies, watch
-from pages.ui.allocate.settings import REPAIRED
 from pages.ui.prune import pruning
 
 AIMS = {"target": "a target sparsity", "loss": "a limit on the loss"}
@@ -37,6 +36,7 @@ WANTED = {  # label, what it opens with, field of the request and help of an aim
         "Against the dense model, as in 20%. The largest target within it is predicted in steps of 1 %, then tried.",
     ),
 }
+REPAIRED = {NO_REPAIR: NO_REPAIR, **UNBOUND, ANY: ANY}
 USUAL_SEARCH = BestRequest(target=0.7)
 TEXTS = {**form.TEXTS, "demo": "Demo text: one half calibrates, the other selects and judges"}
 ABOUT = (
@@ -77,7 +77,7 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
         about = form.about(BestRequest, "pruner")
         pruner = form.switch("Pruned by", OF_ZEROS | {ANY: ANY}, "best_by", USUAL, help=about)
         about = form.about(BestRequest, "repair")
-        repair = form.choice("Repair", REPAIRED | {ANY: ANY}, "best_repair", USUAL_SEARCH.repair, help=about)
+        repair = form.choice("Repair", REPAIRED, "best_repair", USUAL_SEARCH.repair, help=about)
     left, middle, right = st.columns([1, 2, 1])
     label, usual, field, about = WANTED[aim]
     wanted = form.words(label, f"best_{aim}", usual, left, help=about)

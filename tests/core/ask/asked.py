@@ -11,7 +11,7 @@ from core.kinds import BASES
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.kinds.response import CURVES
 from core.kinds.selection import pattern as read_pattern
-from core.kinds.treatments import CHAINS, OF_ZEROS
+from core.kinds.treatments import CHAINS, OF_ZEROS, UNBOUND
 
 shares = st.floats(0, 1, exclude_max=True)
 drivers = st.sampled_from(["gaussian:0.3", "gaussian:0.01@all", "residual:wanda:0.7", "skip"])
@@ -47,7 +47,7 @@ loose = bounded.map(lambda asked: asked.model_copy(update={"correction": Correct
 allocations = st.one_of(bounded, loose)
 whole = {
     "pruner": st.sampled_from(list(OF_ZEROS)),
-    "repair": st.sampled_from([None, *CHAINS]),
+    "repair": st.sampled_from([None, *UNBOUND]),
     "true_sequential": st.booleans(),
     "calibration_seed": st.integers(0, 10**6),
 }
@@ -56,4 +56,17 @@ patterned = st.sampled_from(["2:4", "4:8", "1:4", "1:32"]).flatmap(
         Setting, pattern=st.just(name), allocation=st.just(uniform(read_pattern(name).sparsity)), **whole
     )
 )
-settings = st.one_of(st.builds(Setting, allocation=allocations, **whole), patterned)
+unbound = st.one_of(st.builds(Setting, allocation=allocations, **whole), patterned)
+trained = st.builds(
+    lambda one, repair, how: one.model_copy(update={"repair": repair, **how}),
+    unbound,
+    st.sampled_from([each for each in CHAINS if each not in UNBOUND]),
+    st.one_of(
+        st.fixed_dictionaries({"recover_minutes": st.floats(1e-6, 1e5)}),
+        st.fixed_dictionaries(
+            {"recover_tokens": st.integers(1, 10**12)},
+            optional={"recover_norms": st.booleans()},
+        ),
+    ),
+)
+settings = st.one_of(unbound, trained)

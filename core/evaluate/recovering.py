@@ -1,0 +1,195 @@
+"""A pruned model whose kept weights are trained whole: begun, gone on with, or as it was when the training ended."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from core.ask.settings import PrunedSpec
+from core.evaluate import perplexity
+from core.kinds.distill import (
+    CHUNK,
+    LOOKS,
+    STEP,
+    batch_of,
+    divergence,
+    drawn,
+    pace,
+    seen,
+    stale,
+    steps_on,
+    steps_within,
+)
+from core.kinds.kept import Kept, adam, held_back, stepped
+from core.models import anatomy, work
+from core.models.loading import Loaded
+from core.models.outline import outline
+from core.models.placement import free_memory, stored, streamed
+from core.models.replay import Layers, Tensors, tail
+from core.store.files import patiently, temporary_folder
+
+STATE = "training.safetensors"
+
+
+class Distillation:
+    """The course of a training: what `state` gives, read back by `resume`, goes on as if it had never stopped."""
+
+    def __init__(self, loaded: Loaded, kept: Kept, tokens: Tensor, reference: Tensor):
+        """tokens: (windows, length). reference: (windows, length, width) the dense model's last stream."""
+        self.loaded, self.kept, self.tokens, self.reference = loaded, kept, tokens, reference
+        self.form = loaded.record(tokens[:1, :2])  # of what the layers give
+        self.steps, self.done = 0, 0
+        self.far: list[float] = []  # divergence on the windows held back, at the start and at every look since
+        self.best, self.optimizer = kept.value.clone(), adam(kept)
+
+    def state(self) -> Tensors:
+        """All that there is, by name."""
+        plain = {"sizes": self.kept.sizes, "far": self.far, "steps": self.steps, "done": self.done}
+        return {
+            "mask": self.kept.mask,
+            "value": self.kept.value,
+            "best": self.best,
+            **self.optimizer.state[self.kept.value],
+            **{name: torch.tensor(each, dtype=torch.double) for name, each in plain.items()},
+        }
+
+    def resume(self, state: Tensors) -> None:
+        """Go on from what `state` was; the masks are those of the kept weights already."""
+        self.best, self.far, self.kept.sizes = state["best"], state["far"].tolist(), state["sizes"].tolist()
+        self.steps, self.done = int(state["steps"]), int(state["done"])
+        self.kept.set(state["value"])
+        self.optimizer.state[self.kept.value] = {name: state[name] for name in ("step", "exp_avg", "exp_avg_sq")}
+
+    def run(self, looked: Callable[[], object], step: Callable[[], object], warn: Callable[[str], object]) -> None:
+        """Train the kept weights by Adam; the model ends with those that did best on the windows held back.
+
+        So it is never further from the dense model there than at its start. Where the loss is no finite number it
+        ends with what was best before.
+
+        Args:
+            looked: called after every look at the windows held back, when `state` may be saved.
+            step: called after every step; may raise Cancelled.
+            warn: told in a sentence what went wrong.
+        """
+        self.far = self.far or [self.judged()]
+        while self.done < self.steps and not stale(self.far):
+            self.gradient(self.done)
+            if not self.kept.value.grad.norm().isfinite():
+                warn(f"the loss of step {self.done + 1} is not a finite number: the best weights before it stay")
+                break
+            stepped(self.kept, self.optimizer, STEP * pace(self.done, self.steps))
+            self.done += 1
+            step()
+            if self.done % -(-self.steps // LOOKS) == 0 or self.done == self.steps:
+                now = self.judged()
+                if now < min(self.far):
+                    self.best = self.kept.value.clone()
+                self.far.append(now)
+                looked()
+        self.kept.set(self.best)
+
+    def judged(self) -> float:
+        """KL(dense || model) of the windows held back, nats/token."""
+        held = held_back(len(self.tokens))
+        return float(perplexity.evaluate(self.loaded, self.tokens[held], self.reference[held]).kl.mean())
+
+    @torch.enable_grad()
+    def gradient(self, step: int) -> None:
+        """Leave the gradient of KL(dense || model), a sum over the tokens of a step, in the kept vector."""
+        windows = drawn(step, batch_of(self.tokens.shape[1]), len(self.tokens))
+        width = max(1, CHUNK // len(windows))
+        with self.kept.learning(), checkpointed(self.loaded.layers):
+            stream = perplexity.last_stream(self.loaded, self.tokens[windows].to(self.kept.value.device))
+            ahead = stream.detach().requires_grad_()
+            for own, dense in zip(ahead.split(width, 1), self.reference[windows].split(width, 1), strict=True):
+                with torch.no_grad():
+                    wanted = tail(self.loaded.model, self.form, dense.to(stream.device))
+                divergence(tail(self.loaded.model, self.form, own), wanted).backward()
+            stream.backward(ahead.grad)
+
+
+@contextmanager
+def checkpointed(layers: Layers) -> Iterator[None]:
+    """While inside, layers keep nothing but their input for a backward pass, and run once more in it."""
+    try:
+        for layer in layers:
+            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+def trainable(layers: Layers, norms: bool) -> list[Tensor]:
+    """Every prunable weight as its module stores it; on demand norms and biases beside them."""
+    vectors = (each for layer in layers for each in layer.parameters() if norms and each.dim() == 1)
+    return [*(linear.module.weight for layer in layers for linear in anatomy.prunable(layer)), *vectors]
+
+
+def recover(
+    loaded: Loaded,
+    pruned: PrunedSpec,
+    tokens: Tensor,
+    walk: Callable[[Tensor], object],
+    folder: Path,
+    step: Callable[[Distillation], object],
+    warn: Callable[[str], object],
+) -> None:
+    """Prune a dense model in place and train the weights that stay; what a run before this one did is not done again.
+
+    Args:
+        tokens: (windows, length) of the calibration text.
+        walk: prunes it by the windows that it is given.
+        folder: where the training is kept as far as it is, and its weights once it has ended.
+        step: told how far it is after every step; may raise Cancelled.
+        warn: told in a sentence what went wrong.
+
+    Raises:
+        UserError: the model does not fit, there is one window alone, or the budget does not pay for a step.
+    """
+    shape = outline({name: tuple(each.shape) for name, each in stored(loaded.model).items()})
+    need = work.training(shape, float(np.mean(pruned.sparsity)), tokens.numel(), loaded.spec.dtype)
+    what = f"training {loaded.source.label} whole takes {need / 2**30:.2g} GiB of memory beside its weights"
+    advice = "use the repair blockwise, which trains a part of a layer at a time"
+    work.insist(need, what, advice, 0 if streamed(loaded.layers) else free_memory(loaded.model.device))
+    reference, state = perplexity.reference(loaded, tokens), load(folder / STATE, loaded.model.device)
+    if not state:
+        walk(tokens[seen(len(tokens))])
+    kept = Kept(trainable(loaded.layers, pruned.recover_norms), state.get("mask"))
+    course = Distillation(loaded, kept, tokens, reference)
+    if state:
+        course.resume(state)
+    elif pruned.recover_tokens:
+        course.steps = steps_on(pruned.recover_tokens, tokens.shape[1])
+    else:
+        began = time.perf_counter()
+        course.gradient(0)  # slower than later ones: that makes up for the looks at what is held back
+        course.optimizer.zero_grad(False)
+        course.steps = steps_within(pruned.recover_minutes, (time.perf_counter() - began) / 60, "minutes")
+    course.run(lambda: save(folder / STATE, course.state()), lambda: step(course), warn)
+
+
+def save(path: Path, state: Tensors) -> None:
+    """Keep a training as far as it is, in place of what was kept before.
+
+    Raises:
+        OSError, SafetensorError: the disk is full; what was there before stays.
+    """
+    with temporary_folder(path) as temporary:
+        save_file(state, temporary / STATE)
+        patiently(lambda: (temporary / STATE).replace(path))
+
+
+def load(path: Path, device: torch.device) -> Tensors:
+    """What was kept; nothing where nothing is, or it is damaged: then the training begins anew."""
+    with suppress(FileNotFoundError, SafetensorError):
+        return load_file(path, str(device))
+    return {}

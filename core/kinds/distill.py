@@ -1,0 +1,73 @@
+"""Repair of the whole model at once: the kept weights, trained until its predictions come closest to the dense ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.base.errors import UserError
+from core.base.spec import number
+from core.kinds.kept import held_back
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STEP = 0.001  # the largest one, in the size of each matrix
+WARM = 10  # steps that grow to it
+LOOKS = 16  # at the windows held back, in the whole course
+PATIENCE = 4  # looks without a lower divergence that end it
+TOGETHER = 512  # tokens of a step
+CHUNK = 256  # tokens whose logits are held at once, for the model and for its dense self
+
+
+def divergence(logits: Tensor, dense: Tensor) -> Tensor:
+    """Sum over tokens of KL(dense || model) of the next-token distribution, nats; both (tokens, vocabulary)."""
+    from torch.nn.functional import kl_div
+
+    return kl_div(*(each.float().log_softmax(-1) for each in (logits, dense)), reduction="sum", log_target=True)
+
+
+def batch_of(length: int) -> int:
+    """Windows of a step."""
+    return max(1, TOGETHER // length)
+
+
+def steps_on(tokens: int, length: int) -> int:
+    """Steps that a budget of tokens pays for; raises as `steps_within`."""
+    return steps_within(tokens, batch_of(length) * length, "tokens")
+
+
+def steps_within(budget: float, step: float, unit: str) -> int:
+    """Steps that a budget pays for. step: what one takes of it.
+
+    Raises:
+        UserError: not one.
+    """
+    if budget < step:
+        least = number(math.ceil(10 * step) / 10)
+        raise UserError(f"a budget of {number(budget)} {unit} is too short for one step: give {least} or more")
+    return int(budget / step)
+
+
+def pace(done: int, steps: int) -> float:
+    """The size of a step, of the largest: it grows evenly, then falls along a cosine."""
+    return min(1.0, (done + 1) / WARM) * (1 + math.cos(math.pi * done / steps)) / 2
+
+
+def seen(windows: int) -> list[int]:
+    """The windows that are not held back: those alone are read by the training, and by the pruner before it."""
+    return sorted({*range(windows)} - {*held_back(windows)})
+
+
+def drawn(done: int, size: int, windows: int) -> list[int]:
+    """The windows of a step."""
+    found = seen(windows)
+    return np.random.default_rng(done).choice(found, min(size, len(found)), replace=False).tolist()
+
+
+def stale(far: Sequence[float]) -> bool:
+    """Whether the windows held back have said for some time that it gets no better. far: divergences there."""
+    return len(far) - far.index(min(far)) > PATIENCE

@@ -1,0 +1,214 @@
+"""Training of the whole model: masks stay, windows held back are never worse for it, and a stopped one goes on."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from core.ask.settings import PrunedSpec
+from core.base.errors import UserError
+from core.evaluate import perplexity, recovering
+from core.evaluate.recovering import Distillation, trainable
+from core.kinds.distill import batch_of, divergence, drawn, pace, steps_on, steps_within
+from core.kinds.kept import Kept, held_back
+from core.kinds.selection import Pattern
+from core.measure.pruning import Plan, prune_layers
+from core.models import anatomy, work
+from core.models.loading import Loaded
+from core.models.placement import stream
+from tests import tiny
+
+TOKENS = tiny.windows(16, 16).tokens
+FAMILIES = [*tiny.PRUNABLE, tiny.ODD]
+
+
+@pytest.fixture(autouse=True)
+def large_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a few steps do can be seen."""
+    monkeypatch.setattr(recovering, "STEP", 0.003)
+
+
+def fresh(family: str, dtype: torch.dtype = torch.float32) -> Loaded:
+    """A model of the family that a test may change."""
+    return replace(tiny.loaded(family), model=tiny.built(family).to(dtype))
+
+
+def course(family: str = "llama", steps: int = 12, norms: bool = False, pattern: Pattern | None = None,
+           dtype: torch.dtype = torch.float32) -> Distillation:  # fmt: skip
+    """A pruned model with a training before it."""
+    of = fresh(family, dtype)
+    reference = perplexity.reference(of, TOKENS)
+    share = np.full(tiny.LAYERS, pattern.sparsity if pattern else 0.6)
+    prune_layers(of, TOKENS, Plan("wanda", share, pattern))
+    found = Distillation(of, Kept(trainable(of.layers, norms)), TOKENS, reference)
+    found.steps = steps
+    return found
+
+
+def run(training: Distillation, looked: Callable = lambda: None, step: Callable = lambda: None) -> list[str]:
+    """Train; what it warned of."""
+    told: list[str] = []
+    training.run(looked, step, told.append)
+    return told
+
+
+def state(training: Distillation) -> dict[str, Tensor]:
+    return {name: each.detach().clone() for name, each in training.loaded.model.named_parameters()}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_zero_comes_back_and_nothing_but_linears_changes(family: str) -> None:
+    training = course(family)
+    before, known = state(training), {id(each) for each in training.kept.weights}
+    tied = training.loaded.model.get_output_embeddings().weight is training.loaded.model.get_input_embeddings().weight
+    run(training)
+    assert len(training.far) > 2
+    for name, each in training.loaded.model.named_parameters():
+        assert torch.equal(each == 0, before[name] == 0) and not each.requires_grad and each.grad is None, name
+        assert id(each) in known or torch.equal(each, before[name]), name
+    after = training.loaded.model
+    assert (after.get_output_embeddings().weight is after.get_input_embeddings().weight) == tied
+    assert not any("forward" in vars(layer) for layer in training.loaded.layers)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_and_a_pattern_are_kept(dtype: torch.dtype) -> None:
+    training = course(pattern=Pattern(2, 4), dtype=dtype)
+    before = state(training)
+    run(training)
+    assert training.kept.value.dtype == torch.float32
+    assert min(training.far) < training.far[0]
+    for layer in training.loaded.layers:
+        for linear in anatomy.prunable(layer):
+            assert linear.weight.dtype == dtype
+            assert ((linear.weight != 0).view(len(linear.weight), -1, 4).sum(-1) <= 2).all()
+    assert all(torch.equal(each == 0, before[name] == 0) for name, each in state(training).items())
+
+
+def test_norms_and_biases_are_trained_by_choice() -> None:
+    training = course("gpt2", norms=True)
+    before = state(training)
+    run(training)
+    changed = {name for name, each in state(training).items() if not torch.equal(each, before[name])}
+    assert {"transformer.h.0.ln_1.weight", "transformer.h.1.mlp.c_fc.bias"} <= changed
+    assert not any("wte" in name or "ln_f" in name for name in changed)
+
+
+def test_a_model_that_does_not_fit_is_refused_with_what_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of, text = fresh("llama"), tiny.windows(16, 16).spec
+    asked = PrunedSpec(
+        pruner="wanda", repair="distill", recover_tokens=10**4, sparsity=(0.6,) * tiny.LAYERS, calibration=text
+    )
+    given = (of, asked, TOKENS, lambda _: pytest.fail("pruned"), tmp_path, lambda _: None, lambda _: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "training", lambda *_: 2**50)
+        with pytest.raises(UserError, match=r"takes 1e\+06 GiB of memory .* are free: .* use the repair blockwise"):
+            recovering.recover(*given)
+    stream(of.layers, torch.device("cpu"))
+    with pytest.raises(UserError, match="use the repair blockwise"):
+        recovering.recover(*given)
+
+
+def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none() -> None:
+    """Against a plain forward of the model with nothing saved of memory."""
+    training = course()
+    model, params = training.loaded.model, training.kept.weights
+    tokens = TOKENS[drawn(0, batch_of(16), 16)]
+    dense = tiny.built("llama")(input_ids=tokens).logits.flatten(0, 1)
+    for each in params:
+        each.requires_grad_(True)
+    loss = divergence(model(input_ids=tokens).logits.flatten(0, 1), dense)
+    plain = torch.autograd.grad(loss, params)
+    for each in params:
+        each.requires_grad_(False)
+    training.gradient(0)
+    own = training.kept.value.grad.split(training.kept.counts)
+    for part, size, mask, found in zip(own, training.kept.sizes, training.kept.masks, plain, strict=True):
+        torch.testing.assert_close(part, size * found[mask], rtol=1e-3, atol=1e-4)
+
+
+def test_it_ends_with_what_was_best_on_the_windows_held_back() -> None:
+    training = course()
+    run(training)
+    assert training.judged() == pytest.approx(min(training.far), rel=1e-6)
+
+
+def test_it_comes_nearer_where_there_is_text_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same windows are held back and trained on, so that what is held back tells all there is to learn."""
+    training = course("gpt2", steps=40)
+    monkeypatch.setattr(recovering, "drawn", lambda *_: held_back(16))
+    run(training)
+    assert training.far[-1] < 0.8 * training.far[0]
+
+
+@pytest.mark.parametrize("stop", [1, 5, 11])
+def test_a_killed_training_ends_bit_for_bit_as_a_whole_one(stop: int) -> None:
+    whole, first = course("gpt2"), course("gpt2")
+    run(whole)
+    saved: list[dict] = []
+
+    class Killed(Exception):
+        pass
+
+    def step() -> None:
+        if first.done == stop:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(first, lambda: saved.append(copy.deepcopy(first.state())), step)
+    again = course("gpt2")
+    if saved:
+        again.resume(saved[-1])
+    run(again)
+    assert again.far == whole.far
+    assert all(torch.equal(each, state(whole)[name]) for name, each in state(again).items())
+
+
+def test_a_loss_that_is_no_number_keeps_the_best_weights_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = course()
+    gradient = training.gradient
+
+    def spoilt(step: int) -> None:
+        gradient(step)
+        if step == 7:
+            training.kept.value.grad[0] = math.nan
+
+    monkeypatch.setattr(training, "gradient", spoilt)
+    assert run(training) == ["the loss of step 8 is not a finite number: the best weights before it stay"]
+    assert torch.equal(training.kept.value, training.best)
+
+
+def test_it_stops_once_the_windows_held_back_get_worse(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = course(steps=160)
+    before = state(training)
+    worse = iter(range(1, 100))
+    monkeypatch.setattr(training, "judged", lambda: float(next(worse)))
+    run(training)
+    assert len(training.far) == 5 and training.done < training.steps
+    assert all(torch.equal(each, before[name]) for name, each in state(training).items())
+
+
+def test_budgets_are_steps_and_one_too_short_is_refused() -> None:
+    assert batch_of(256) == 2 and batch_of(4_096) == 1
+    assert steps_on(2_100, 256) == 4 and steps_within(10, 0.3, "minutes") == 33
+    with pytest.raises(UserError, match=r"a budget of 500 tokens is too short for one step: give 512 or more"):
+        steps_on(500, 256)
+    with pytest.raises(UserError, match=r"a budget of 0.1 minutes is too short for one step: give 0.2 or more"):
+        steps_within(0.1, 0.11, "minutes")
+
+
+def test_no_step_reads_what_is_held_back_and_steps_fall_along_a_cosine() -> None:
+    taken = [drawn(step, 3, 20) for step in range(40)]
+    assert taken == [drawn(step, 3, 20) for step in range(40)] and taken[0] != taken[1]
+    assert {each for step in taken for each in step} == {*range(20)} - {*held_back(20)}
+    assert all(len({*step}) == 3 for step in taken) and len(drawn(0, 9, 3)) == 2
+    sizes = [pace(step, 100) for step in range(100)]
+    assert sizes[:10] == sorted(sizes[:10]) and sizes[10:] == sorted(sizes[10:], reverse=True) and sizes[-1] < 1e-3

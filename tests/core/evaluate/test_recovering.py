@@ -1,0 +1,217 @@
+"""Distillation within studies and exports: begun, stopped, gone on with, and kept once it has ended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from core.ask.inputs import WindowRequest
+from core.ask.requests import ExportRequest
+from core.ask.settings import PrunedSpec, Setting, read_setting
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.base.errors import UserError
+from core.evaluate import recovering, resolving
+from core.jobs import experiment
+from core.models import work
+from core.models.progress import Cancelled, Progress
+from core.results import evaluations
+from core.store import parts
+from core.store.cache import Store
+from core.store.deleting import delete
+from tests import tiny
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+DISTILLED = "uniform repair=refit+distill recover_tokens=20000:0.5"
+
+
+def request(text: str, setting: str = DISTILLED, family: str = "gpt2", sequences: int = 40) -> StudyRequest:
+    return StudyRequest(
+        model=str(tiny.folder(family)),
+        calibration=WindowRequest(source=text, sequences=sequences, length=16),
+        settings=(read_setting(setting),),
+        evaluation=EvaluationRequest(text=WindowRequest(source=text, sequences=8, length=16, seed=1)),
+    )
+
+
+def kept(store: Store, entry: object) -> Path:
+    """The file of the training of the last point."""
+    spec = entry.spec.points[-1]
+    return parts.recovered(store, entry.spec.model, spec.pruned) / recovering.STATE
+
+
+def stopping(step: int):
+    def report(progress: Progress) -> None:
+        if f"step {step} of" in progress.line:
+            raise Cancelled
+
+    return report
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from core import experiment
+from core.ask.studies import StudyRequest
+from core.store.cache import Store
+
+def report(progress):
+    if "step 9 of" in progress.line:
+        print("step 9", flush=True)
+        time.sleep(120)
+
+experiment.get(StudyRequest.model_validate_json(Path(sys.argv[2]).read_text()), Store(Path(sys.argv[1])), report=report)
+"""
+
+
+def losses(store: Store, asked: StudyRequest, **how: object) -> np.ndarray:
+    found = evaluations.load(store, experiment.get(asked, store, **how))
+    return found.singles[-1].result.evaluated.nll
+
+
+def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(
+    no_demo: None, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, broken, other = request(text), Store(tmp_path / "broken"), Store(tmp_path / "other")
+    (tmp_path / "request.json").write_text(asked.model_dump_json())
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(broken.root), str(tmp_path / "request.json")],
+        env={**os.environ, "PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stdout.readline() == "step 9\n"
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+    told: list[Progress] = []
+    read: list[int] = []
+    walk = resolving.prune_layers
+    monkeypatch.setattr(
+        resolving, "prune_layers", lambda of, text, *how: read.append(len(text)) or walk(of, text, *how)
+    )
+    whole = losses(other, asked, report=told.append)
+    assert read == [35]  # the pruner reads no window that stops the training
+    lines = [each.line for each in told if "distilled, step" in each.line]
+    assert len(lines) > 9 and "nats from the dense model" in lines[-1]
+    assert all(each.done <= each.total * 1.001 for each in told if each.total)
+    monkeypatch.setattr(resolving, "prune_layers", lambda *_: pytest.fail("the walk was done again"))
+    assert np.array_equal(losses(broken, asked), whole)
+
+
+def test_what_was_trained_is_exported_and_not_trained_again(
+    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(text, "uniform repair=distill recover_minutes=1 recover_norms=yes:0.5", sequences=9)
+    clock = SimpleNamespace(perf_counter=iter([0, 6]).__next__)  # a step takes a tenth of the budget
+    monkeypatch.setattr(recovering, "time", clock)
+    entry = experiment.get(asked, empty)
+    found = recovering.load(kept(empty, entry), torch.device("cpu"))
+    assert int(found["steps"]) == 10 and int(found["mask"].sum()) == len(found["best"])
+    monkeypatch.setattr(resolving, "prune_layers", lambda *_: pytest.fail("pruned again"))
+    export = asked.to(ExportRequest, setting=asked.settings[0], folder=str(tmp_path / "out"), study=entry.key)
+    experiment.get(export, empty)
+    [file] = (tmp_path / "out").glob("*.safetensors")
+    weight = load_file(file)["transformer.h.1.mlp.c_fc.weight"]
+    assert any(torch.isin(weight[weight != 0] / size, found["best"]).all() for size in found["sizes"].float())
+    assert float((weight == 0).double().mean()) == pytest.approx(0.5, abs=0.01)
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "distill (1.0 minutes, norms)" in card
+    delete(empty, entry)
+    assert not kept(empty, entry).parent.exists() and not [*(empty.root / "parts").iterdir()]
+
+
+def test_a_damaged_training_begins_anew(empty: Store, text: str) -> None:
+    asked = request(text)
+    with pytest.raises(Cancelled):
+        losses(empty, asked, report=stopping(9))
+    [path] = (empty.root / "parts").glob(f"*/{recovering.STATE}")
+    path.write_bytes(path.read_bytes()[:-100])
+    assert recovering.load(path, torch.device("cpu")) == {}
+    whole = losses(Store(empty.root.parent / "other"), asked)
+    assert np.array_equal(losses(empty, asked), whole)
+
+
+def test_a_full_disk_leaves_what_was_kept_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "parts" / recovering.STATE
+    recovering.save(path, {"best": torch.ones(3)})
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(recovering, "save_file", full)
+    with pytest.raises(OSError):
+        recovering.save(path, {"best": torch.zeros(3)})
+    assert torch.equal(recovering.load(path, torch.device("cpu"))["best"], torch.ones(3))
+    assert list(path.parent.iterdir()) == [path]
+
+
+# --- what is asked --------------------------------------------------------------------------------------------------
+
+
+def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay() -> None:
+    plain = Setting(repair="refit")
+    assert "recover" not in plain.model_dump_json()
+    budgets = ["recover_tokens=1000", "recover_tokens=2000", "recover_minutes=5", "recover_minutes=5 recover_norms=yes"]
+    asked = [read_setting(f"uniform repair=distill {each}:0.7") for each in budgets]
+    assert len({each.key for each in asked}) == 4
+    assert [each.repaired for each in asked][1:] == [
+        "distill (2,000 tokens)", "distill (5.0 minutes)", "distill (5.0 minutes, norms)",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("repair=distill", "distill trains for a budget, recover_minutes or recover_tokens: give one of the two"),
+        ("repair=distill recover_minutes=1 recover_tokens=5", "one of the two"),
+        ("repair=refit recover_tokens=5000", "and neither without it"),
+        ("recover_norms=yes", "and neither without it"),
+        ("repair=distill+refit recover_tokens=5000", "known are refit, refit_dense, blockwise"),
+        ("repair=distill recover_minutes=0", "greater than or equal to"),
+    ],
+)
+def test_a_budget_that_does_not_fit_gets_one_sentence(words: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        read_setting(f"uniform {words}:0.7")
+
+
+def test_without_calibration_text_nothing_is_trained() -> None:
+    with pytest.raises(ValueError, match="repair=distill goes by a calibration text: name one"):
+        PrunedSpec(pruner="magnitude", repair="distill", recover_tokens=9, sparsity=(0.5,), calibration=None)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sequences", "said"),
+    [
+        ("uniform repair=distill recover_tokens=5:0.5", 9, "a budget of 5 tokens is too short for one step: give 512"),
+        ("uniform repair=blockwise:0.5", 1, "holds a calibration window back to stop by: calibrate on 2 or more"),
+        ("uniform repair=distill recover_minutes=1e-06:0.5", 9, "minutes is too short for one step: give 0.1 or more"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(empty: Store, text: str, setting: str, sequences: int, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        experiment.get(request(text, setting, sequences=sequences), empty)
+
+
+def test_time_and_memory_are_told_before(empty: Store, text: str) -> None:
+    cost = {each: work.estimate(request(text, f"uniform {each}:0.5"), empty) for each in (
+        "repair=refit", "repair=refit+blockwise", "repair=refit+distill recover_tokens=1000",
+        "repair=refit+distill recover_tokens=100000", "repair=refit+distill recover_minutes=30",
+    )}  # fmt: skip
+    plain, windows, little, much, timed = cost.values()
+    assert plain.flops < windows.flops < much.flops and little.flops < much.flops
+    assert timed.seconds - plain.seconds == pytest.approx(1800, rel=0.05)
+    shape = tiny.shape(tiny.loaded("llama"))
+    most, least = (work.training(shape, sparsity, 640, "float32") for sparsity in (0.5, 0.7))
+    assert most - least == pytest.approx(0.2 * 20 * shape.layers * shape.layer_parameters, abs=1)
