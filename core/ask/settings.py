@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -18,7 +18,8 @@ from core.kinds.quantised import form_of
 from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import CHAINS, PRUNERS, USUAL, Method, Pruner, Repair, Treatment, usual_of
 
-RECOVERY = ("recover_minutes", "recover_tokens", "recover_norms")  # what distill is told
+BUDGETS = {"recover_minutes", "recover_tokens"}
+RECOVERY = (*sorted(BUDGETS), "recover_norms", "recover_dtype")  # what distill is told
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
 WORDS = {
     "by": "pruner",
@@ -40,11 +41,12 @@ class Repairs(Spec):
     )
     recover_tokens: int | None = added(None, "in their place: tokens that it may train on", ge=1, le=10**12)
     recover_norms: bool = added(False, "it trains norms and biases too")
+    recover_dtype: Literal["float32", "bfloat16"] = added("float32", "of its products: bfloat16 may be faster")
 
     @model_validator(mode="after")
     def _budget_fits(self) -> Self:
         said = self.model_dump(include={*RECOVERY}).keys()
-        if len(said - {"recover_norms"}) != 1 if self.distills else said:
+        if len(said & BUDGETS) != 1 if self.distills else said:
             raise ValueError(
                 "the repair distill trains for a budget, recover_minutes or recover_tokens: give one of the two with "
                 "it, and neither without it"
@@ -59,7 +61,8 @@ class Repairs(Spec):
     def repaired(self) -> str:
         """The repairs in words, with the budget of one that trains; empty where there are none."""
         budget = f"{self.recover_tokens:,} tokens" if self.recover_tokens else f"{self.recover_minutes} minutes"
-        return CHAINS.get(self.repair, "") + f" ({budget}{', norms' * self.recover_norms})" * self.distills
+        how = f"{', norms' * self.recover_norms}{', bfloat16' * (self.recover_dtype == 'bfloat16')}"
+        return CHAINS.get(self.repair, "") + f" ({budget}{how})" * self.distills
 
 
 class Setting(Repairs):

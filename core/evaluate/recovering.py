@@ -42,9 +42,10 @@ STATE = "training.safetensors"
 class Distillation:
     """The course of a training: what `state` gives, read back by `resume`, goes on as if it had never stopped."""
 
-    def __init__(self, loaded: Loaded, kept: Kept, tokens: Tensor, reference: Tensor):
+    def __init__(self, loaded: Loaded, kept: Kept, tokens: Tensor, reference: Tensor, dtype: str = "float32"):
         """tokens: (windows, length). reference: (windows, length, width) the dense model's last stream."""
         self.loaded, self.kept, self.tokens, self.reference = loaded, kept, tokens, reference
+        self.products = torch.autocast(kept.value.device.type, torch.bfloat16, dtype == "bfloat16")
         self.form = loaded.record(tokens[:1, :2])  # of what the layers give
         self.steps, self.done = 0, 0
         self.far: list[float] = []  # divergence on the windows held back, at the start and at every look since
@@ -106,7 +107,7 @@ class Distillation:
         """Leave the gradient of KL(dense || model), a sum over the tokens of a step, in the kept vector."""
         windows = drawn(step, batch_of(self.tokens.shape[1]), len(self.tokens))
         width = max(1, CHUNK // len(windows))
-        with self.kept.learning(), checkpointed(self.loaded.layers):
+        with self.kept.learning(), checkpointed(self.loaded.layers), self.products:
             stream = perplexity.last_stream(self.loaded, self.tokens[windows].to(self.kept.value.device))
             ahead = stream.detach().requires_grad_()
             for own, dense in zip(ahead.split(width, 1), self.reference[windows].split(width, 1), strict=True):
@@ -164,7 +165,7 @@ def recover(
     if not state:
         walk(tokens[seen(len(tokens))])
     kept = Kept(trainable(loaded.layers, pruned.recover_norms), state.get("mask"))
-    course = Distillation(loaded, kept, tokens, reference)
+    course = Distillation(loaded, kept, tokens, reference, pruned.recover_dtype)
     if state:
         course.resume(state)
     elif pruned.recover_tokens:

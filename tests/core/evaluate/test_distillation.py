@@ -42,13 +42,13 @@ def fresh(family: str, dtype: torch.dtype = torch.float32) -> Loaded:
 
 
 def course(family: str = "llama", steps: int = 12, norms: bool = False, pattern: Pattern | None = None,
-           dtype: torch.dtype = torch.float32) -> Distillation:  # fmt: skip
+           dtype: torch.dtype = torch.float32, products: str = "float32") -> Distillation:  # fmt: skip
     """A pruned model with a training before it."""
     of = fresh(family, dtype)
     reference = perplexity.reference(of, TOKENS)
     share = np.full(tiny.LAYERS, pattern.sparsity if pattern else 0.6)
     prune_layers(of, TOKENS, Plan("wanda", share, pattern))
-    found = Distillation(of, Kept(trainable(of.layers, norms)), TOKENS, reference)
+    found = Distillation(of, Kept(trainable(of.layers, norms)), TOKENS, reference, products)
     found.steps = steps
     return found
 
@@ -91,6 +91,21 @@ def test_half_precision_and_a_pattern_are_kept(dtype: torch.dtype) -> None:
             assert linear.weight.dtype == dtype
             assert ((linear.weight != 0).view(len(linear.weight), -1, 4).sum(-1) <= 2).all()
     assert all(torch.equal(each == 0, before[name] == 0) for name, each in state(training).items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_products_in_bfloat16_train_alike_from_masters_in_float32(dtype: torch.dtype) -> None:
+    exact, fast = course(dtype=dtype), course(dtype=dtype, products="bfloat16")
+    for each in (exact, fast):
+        each.gradient(0)
+    ours, theirs = fast.kept.value.grad, exact.kept.value.grad
+    assert not torch.equal(ours, theirs) or dtype == torch.bfloat16
+    assert torch.cosine_similarity(ours, theirs, dim=0) > 0.99
+    before = state(fast)
+    run(fast)
+    assert fast.kept.value.dtype == ours.dtype == torch.float32 and min(fast.far) < fast.far[0]
+    for name, each in state(fast).items():
+        assert each.dtype == before[name].dtype and torch.equal(each == 0, before[name] == 0), name
 
 
 def test_norms_and_biases_are_trained_by_choice() -> None:
@@ -149,9 +164,9 @@ def test_it_comes_nearer_where_there_is_text_enough(monkeypatch: pytest.MonkeyPa
     assert training.far[-1] < 0.8 * training.far[0]
 
 
-@pytest.mark.parametrize("stop", [1, 5, 11])
-def test_a_killed_training_ends_bit_for_bit_as_a_whole_one(stop: int) -> None:
-    whole, first = course("gpt2"), course("gpt2")
+@pytest.mark.parametrize(("stop", "products"), [(1, "float32"), (5, "bfloat16"), (11, "float32")])
+def test_a_killed_training_ends_bit_for_bit_as_a_whole_one(stop: int, products: str) -> None:
+    whole, first = course("gpt2", products=products), course("gpt2", products=products)
     run(whole)
     saved: list[dict] = []
 
@@ -164,7 +179,7 @@ def test_a_killed_training_ends_bit_for_bit_as_a_whole_one(stop: int) -> None:
 
     with pytest.raises(Killed):
         run(first, lambda: saved.append(copy.deepcopy(first.state())), step)
-    again = course("gpt2")
+    again = course("gpt2", products=products)
     if saved:
         again.resume(saved[-1])
     run(again)

@@ -30,7 +30,7 @@ from tests import tiny
 
 PROJECT = Path(__file__).resolve().parents[3]
 
-DISTILLED = "uniform repair=refit+distill recover_tokens=20000:0.5"
+DISTILLED = "uniform repair=refit+distill recover_tokens=20000 recover_dtype=bfloat16:0.5"
 
 
 def request(text: str, setting: str = DISTILLED, family: str = "gpt2", sequences: int = 40) -> StudyRequest:
@@ -163,10 +163,12 @@ def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay() -> None
     plain = Setting(repair="refit")
     assert "recover" not in plain.model_dump_json()
     budgets = ["recover_tokens=1000", "recover_tokens=2000", "recover_minutes=5", "recover_minutes=5 recover_norms=yes"]
+    budgets.append("recover_minutes=5 recover_dtype=bfloat16")
     asked = [read_setting(f"uniform repair=distill {each}:0.7") for each in budgets]
-    assert len({each.key for each in asked}) == 4
+    assert len({each.key for each in asked}) == 5
     assert [each.repaired for each in asked][1:] == [
         "distill (2,000 tokens)", "distill (5.0 minutes)", "distill (5.0 minutes, norms)",
+        "distill (5.0 minutes, bfloat16)",
     ]  # fmt: skip
 
 
@@ -177,6 +179,8 @@ def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay() -> None
         ("repair=distill recover_minutes=1 recover_tokens=5", "one of the two"),
         ("repair=refit recover_tokens=5000", "and neither without it"),
         ("recover_norms=yes", "and neither without it"),
+        ("repair=distill recover_dtype=bfloat16", "give one of the two"),
+        ("repair=distill recover_minutes=1 recover_dtype=float16", "'float32' or 'bfloat16'"),
         ("repair=distill+refit recover_tokens=5000", "known are refit, refit_dense, blockwise"),
         ("repair=distill recover_minutes=0", "greater than or equal to"),
     ],
@@ -208,9 +212,10 @@ def test_time_and_memory_are_told_before(empty: Store, text: str) -> None:
     cost = {each: work.estimate(request(text, f"uniform {each}:0.5"), empty) for each in (
         "repair=refit", "repair=refit+blockwise", "repair=refit+distill recover_tokens=1000",
         "repair=refit+distill recover_tokens=100000", "repair=refit+distill recover_minutes=30",
+        "repair=refit+distill recover_tokens=100000 recover_dtype=bfloat16",
     )}  # fmt: skip
-    plain, windows, little, much, timed = cost.values()
-    assert plain.flops < windows.flops < much.flops and little.flops < much.flops
+    plain, windows, little, much, timed, fast = cost.values()
+    assert plain.flops < windows.flops < much.flops and little.flops < fast.flops < much.flops
     assert timed.seconds - plain.seconds == pytest.approx(1800, rel=0.05)
     shape = tiny.shape(tiny.loaded("llama"))
     most, least = (work.training(shape, sparsity, 640, "float32") for sparsity in (0.5, 0.7))
