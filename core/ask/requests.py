@@ -40,7 +40,8 @@ class ExportRequest(OfModel):
     @model_validator(mode="after")
     def _holds_the_types(self) -> Self:
         types = [each.gguf for each in PRUNERS[self.setting.pruner].forms.values()]
-        if types and self.format not in ("dense", FORMATS["gguf"] if all(types) else "dense"):
+        holding = {"dense", FORMATS["gguf"]} if all(types) else {"dense"}
+        if types and self.format not in holding:
             right = "write the format gguf" if all(types) else "choose the pruner gguf, or the format dense"
             raise ValueError(f"{self.format} does not hold what {self.setting.pruner} makes of the linears: {right}")
         return self

@@ -19,6 +19,7 @@ from core.export import gguf_file, target
 from core.export.card import GGUF, RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
 from core.export.checking import count, off_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
+from core.kinds.quantised import gguf_type
 from core.kinds.selection import pattern
 from core.measure.pruning import restored
 from core.models import anatomy, work
@@ -82,15 +83,15 @@ def export(
         target.begin(store, folder)
     with temporary_folder(folder) as temporary:
         step("Writing the pruned model")
-        kind, _, named = form.partition(":")
-        save(loaded.model, loaded.layers, loaded.tokenizer, temporary, weights=kind == "dense")
-        if kind == "gguf":
+        named = gguf_type(form)
+        save(loaded.model, loaded.layers, loaded.tokenizer, temporary, weights=named is None)
+        if named is not None:
             names = np.array(forms or [named])
             names = np.broadcast_to(names if names.ndim == 2 else names[:, None], zeros.shape)
             gguf_file.write(loaded, temporary, names)
             zeros = count(loaded.layers)
         step("Loading it back and comparing")
-        unlike, difference = reload(loaded, temporary, GGUF if kind == "gguf" else None)
+        unlike, difference = reload(loaded, temporary, None if named is None else GGUF)
         _insist(unlike)
         gc.collect()  # the copy's weights are views of the files, and Windows renames no folder with open files
         exported = Exported(

@@ -17,7 +17,7 @@ from core.base.errors import UserError, brief
 from core.base.paths import json_value, resolved
 from core.base.spec import look_up
 from core.export.card import RECIPE
-from core.kinds.quantised import FORMS
+from core.kinds.quantised import FORMS, gguf_type
 from core.models.outline import NUMBERED, shapes_of
 from core.models.sources import NotHere, Source, locate, outlined
 from core.models.work import BYTES
@@ -61,8 +61,8 @@ def check_format(form: str, source: Source, store: Store) -> None:
     Raises:
         UserError: GGUF does not know its family, or the inputs of a linear make no whole groups of the type.
     """
-    kind, _, named = form.partition(":")
-    if kind == "gguf" and not source.gguf:
+    named = gguf_type(form)
+    if named is not None and not source.gguf:
         gguf_family(json_value(source.folder / "config.json", "settings file").get("model_type"))
     if named not in FORMS:
         return

@@ -64,6 +64,11 @@ _GGUF = [
 FORMS = {each.name: each for each in (*_INTEGERS, *_GGUF)}
 
 
+def gguf_type(exported: str) -> str | None:
+    """The type of an export's linears, of a format as in `gguf:Q4_0`, or none named; None where it is no GGUF file."""
+    return exported.removeprefix("gguf").removeprefix(":") if exported.startswith("gguf") else None
+
+
 class Codes(NamedTuple):
     """A quantised weight: whole numbers, as float32."""
 

@@ -46,7 +46,7 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
         UserError: a sparsity for another number of layers or linears, outside [0, 1), or not the pattern's own; or a
             linear's inputs do not fall into the groups of the pattern, or of its form.
     """
-    given, forms = np.asarray(plan.sparsity, dtype=float), PRUNERS[plan.pruner].forms
+    given, forms = np.asarray(plan.sparsity, dtype=float), PRUNERS[plan.treatment.pruner].forms
     layers, linears = len(stacks), max(map(len, stacks))
     if given.shape not in ((layers,), (layers, linears)):
         raise UserError(
