@@ -203,7 +203,8 @@ def difference(layers: int) -> Difference:
 def invented_cost(setting: Setting) -> float:
     """Rise of the loss in nats/token: more with the target, less for spread allocations, a little for corrections."""
     asked = setting.allocation
-    rise = {"wanda": 3.0, "sparsegpt": 2.6, "magnitude": 4.5, "alps": 2.0}[setting.pruner] * asked.target**4
+    rise = {"wanda": 3.0, "sparsegpt": 2.6, "magnitude": 4.5, "alps": 2.0, "gguf": 1.0}[setting.pruner]
+    rise *= asked.target**4
     rise *= 0.6 if setting.repair else 1
     rise *= {"uniform": 1.0, "depth_ramp": 1.05, "alphapruning": 0.9, "owl": 0.85, "dlp": 0.88}.get(
         asked.base.kind, 0.7

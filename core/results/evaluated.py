@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -215,8 +215,11 @@ class EvaluatedSetting:
 
     # --- against another -------------------------------------------------------------------------------------------
 
-    def against(self, other: EvaluatedSetting) -> Change:
+    def against(self, other: EvaluatedSetting, of: Callable[[Evaluated], Array] = lambda it: it.nll) -> Change:
         """Change of perplexity against another setting, over the calibration seeds that both were measured with.
+
+        Args:
+            of: (windows,) another logarithm, whose change is meant instead.
 
         Geometric: losses are averaged over those seeds, so that -10, -20 and -70 % pool to -40 %. Both intervals are
         Student's t on logarithms: over windows of the losses averaged over seeds, and over seeds.
@@ -234,7 +237,7 @@ class EvaluatedSetting:
             pairs = [[each.results[seed] for seed in common] for each in (self, other)]
         if not pairs[0]:
             return Change(UNKNOWN, UNKNOWN)
-        a, b = (np.array([each.evaluated.nll for each in side]) for side in pairs)
+        a, b = (np.array([of(each.evaluated) for each in side]) for side in pairs)
         windows = percent(paired(a.mean(0), b.mean(0)))
         several = {*self.results, *other.results} != {None}
         return Change(windows, percent(over_seeds((a - b).mean(1))) if several else UNKNOWN)

@@ -131,9 +131,9 @@ def place(
 ) -> Place | None:
     """The protocol and the slice that a page shows, by one rule; None where nothing was evaluated.
 
-    The nearest target, of this pruner if of any, by the usual protocol where it has that; else where the setting in
-    view was evaluated, or most methods and settings; of equals the first protocol, the newest. What was measured alike
-    by another profile, or without a calibration text, stands beside.
+    What is counted alike; of that the nearest target, of this pruner if of any, by the usual protocol where it has
+    that; else where the setting in view was evaluated, or most methods and settings; of equals the first protocol, the
+    newest. What was measured alike by another profile, or without a calibration text, stands beside.
 
     Args:
         groups: as `together` orders them.
@@ -142,14 +142,15 @@ def place(
         has: whether what is looked for was evaluated there.
     """
     groups = tuple(groups)
-    pattern, first = mine.pattern if mine else None, usual(groups)
+    pattern, first, counted = mine.pattern if mine else None, usual(groups), treatments.TREATMENTS[pruner].currency
 
     def good(one: Place) -> tuple[float | bool, ...]:
         holds = mine is not None and slice_of(mine) == one.part and one.evaluations.of(mine) is not None
         near = -round(abs(one.part.target - target), 9)
         methods = {each.setting.allocation.base.kind for each in one.settings if not each.strength}
         likes = one.part.pattern == pattern, one.part.treatment.name == pruner
-        return near, *likes, protocol(one.evaluations.spec) == first, holds, len(methods), len(one.settings)
+        alike = one.part.treatment.currency is counted
+        return alike, near, *likes, protocol(one.evaluations.spec) == first, holds, len(methods), len(one.settings)
 
     places = (Place(found, part) for found in groups for part in found.slices if has(found, part))
     best = max(places, key=good, default=None)

@@ -17,6 +17,7 @@ from core.base.spec import frozen
 from core.results.evaluated import Accuracy, Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, labels, shared_tasks, slice_of
 from core.results.protocols import short
+from core.store.results import Array, Evaluated
 
 Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
 READ = ("allocation", "pruner", "zeros", "perplexity")  # what a table for readers begins with; changes follow
@@ -141,12 +142,17 @@ ORIGIN = {
 }
 
 
-def _against(control: Control) -> Column:
+def _against(control: Control, **of: Callable[[Evaluated], Array]) -> Column:
     def change(row: Row) -> Change | None:
         other = control(row.one)
-        return row.one.against(other) if other is not None and other is not row.one else None
+        return row.one.against(other, **of) if other is not None and other is not row.one else None
 
     return Column(change, lambda found: found.said if found.windows.n else "no seed in common")
+
+
+def divergence(control: Control) -> Column:
+    """The change of the KL divergence from the dense model, geometric over windows."""
+    return _against(control, of=lambda it: np.log(it.kl))
 
 
 def _tasks(rows: Sequence[Row], name: str, control: Control) -> dict[str, Column]:

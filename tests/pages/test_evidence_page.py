@@ -59,6 +59,17 @@ def test_the_table_of_a_question_has_an_interval_and_its_csv_every_number() -> N
     assert found.targets == [0.7] and "windows" not in questions.chart(found, 0.7).finding
 
 
+def test_fewer_bits_where_they_hurt_least_beat_uniform_bits_and_their_controls_do_not() -> None:
+    found = questions.answer("bits")
+    rows = zip(found.table.numbers["written"], found.table.numbers["against uniform, KL, %"], strict=True)
+    changes = {name: value for name, value in rows if value is not None}
+    [response] = (name for name in changes if name.endswith("granularity=linear currency=bits by=quantised:3"))
+    assert changes[response] == min(value for name, value in changes.items() if "gptq" not in name) < 0
+    assert all(value > 0 for name, value in changes.items() if "control=" in name)
+    assert "dequantised from 4 bits" in found.sentences[-1]
+    assert questions.committed()["repaired"].spec.calibration is not None
+
+
 def test_benches_are_read_as_they_were_written() -> None:
     found = BENCHES["families"].table("families")
     assert set(found.iloc[:, 1:].to_numpy().ravel()) == {"yes", "no"}

@@ -8,12 +8,13 @@ import pytest
 
 from core.ask.inputs import WindowRequest
 from core.ask.requests import ExportRequest, ExportSpec
-from core.ask.settings import Setting
+from core.ask.settings import Setting, uniform
 from core.ask.studies import StudyRequest
 from core.export import target, worth
 from core.export.card import RECIPE
 from core.jobs import queue
 from core.jobs.records import Status
+from core.kinds.currency import GGUF
 from core.models import work
 from core.models.outline import Outline
 from core.models.sources import Source
@@ -94,6 +95,24 @@ def test_the_bytes_of_every_form_are_shown_and_a_format_is_chosen(
     app.selectbox(key="export-format").select("gguf:Q4_0").run()
     put(app, "export-folder", str(outside / "pruned"))
     assert submitted(app, store, "export").format == "gguf:Q4_0"
+
+
+def test_a_study_of_gguf_types_on_the_same_windows_says_what_their_bytes_cost(
+    store: Store, located: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worth, "locate", lambda *_, **__: None)
+    monkeypatch.setattr(worth, "counted", lambda *_: Counts(8_000_000, 1_000_000, 0))
+    save(store, family(), request=StudyRequest(profile=PROFILE.key, settings=family()), length=512)
+    named = (uniform(GGUF.levels[name], "gguf") for name in ("Q8_0", "Q4_0"))
+    types = [Setting(allocation=each, pruner="gguf") for each in named]
+    save(store, (types[0],), length=512)
+    save(store, (types[1],), length=512, text="another text")
+    shown = opened(part="export").table[0].value
+    assert shown["perplexity"]["Q8_0"] != "not known" and shown["perplexity"]["Q4_0"] == "not known"
+    save(store, (types[1],), length=512)
+    app = opened(part="export")
+    assert "not known" not in list(app.table[0].value["perplexity"])
+    assert any("and its perplexity is" in each.value for each in app.caption)
 
 
 def test_export_submits_the_setting_with_its_study(store: Store, located: None, outside: Path) -> None:

@@ -13,7 +13,7 @@ from core.base import access, formats
 from core.base.errors import UserError
 from core.base.escape import plain
 from core.export.target import check_early
-from core.export.worth import worth
+from core.export.worth import few_bits, worth
 from core.models import work
 from core.plan.sizes import DENSE, MASKED
 from core.results import evaluations
@@ -76,7 +76,8 @@ def _meter(asked: ExportRequest, profile: Profile) -> None:
     with suppress(UserError):  # nothing predicts it
         if MASKED in found.keys() - known.keys():
             anchors, prediction, _ = studies.predicted(asked.setting, profile)
-            known = {DENSE: (anchors.judge or anchors.study).dense.perplexity, MASKED: prediction.perplexity}
+            judged = few_bits((anchors.judge or anchors.study).spec, Store())
+            known = judged | {MASKED: prediction.perplexity}
             source = " (predicted)"
     said = {name: formats.perplexity(each) + source * (name == MASKED) for name, each in known.items()}
     rows = [(f"{size / 1e6:,.1f}", formats.per_cent(size / found[DENSE]), said.get(name, "not known"))

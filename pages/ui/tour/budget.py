@@ -133,7 +133,7 @@ def _whole(profile: Profile) -> str:
         return ""
     best = verdicts.leading(*place)
     protocol, beside = protocols.short(place.evaluations), verdicts.behind(best, place.evaluations)
-    said = f"{best.name} at {per_cent(place.part.target)} zeros: perplexity {best.written} ({protocol}). {beside}"
+    said = f"{best.name} at {best.level}: perplexity {best.written} ({protocol}). {beside}"
     return f"**All layers at once, measured.** {plain(said)}"
 
 

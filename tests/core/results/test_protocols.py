@@ -8,6 +8,7 @@ import pytest
 from core.ask.requests import BestSpec
 from core.ask.settings import Setting
 from core.ask.studies import StudySpec
+from core.kinds.currency import GGUF
 from core.results import evaluations, protocols
 from core.results.study_table import rows_of
 from core.store.cache import Store
@@ -91,6 +92,17 @@ def test_ones_own_studies_come_before_those_that_ship_of_which_the_widest_is_fir
     own = synthetic.study_spec(profile, [Setting()], layers=30)
     synthetic.save_study(tmp_path, own, layers=30)
     assert next(iter(found())) == own.key
+
+
+def test_bits_do_not_stand_in_for_zeros_that_save_about_as_much(tmp_path: Path) -> None:
+    profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
+    bits = Setting(allocation={"currency": "gguf", "target": GGUF.levels["Q4_0"]}, pruner="gguf")
+    for asked in ([Setting()], [bits]):
+        synthetic.save_study(tmp_path, synthetic.study_spec(profile, asked, layers=4), layers=4)
+    store = Store(tmp_path)
+    groups = protocols.together(store, protocols.of_model(store, profile.model)).values()
+    for pruner, own in (("wanda", 0.7), ("gguf", bits.allocation.target)):
+        assert protocols.place(groups, 0.72, pruner).part.target == own
 
 
 LABEL = "c4_en_train_first1000.jsonl, documents {}"
