@@ -64,6 +64,7 @@ class BestRequest(OfModel):
     )
     pruner: Searched = Field(USUAL, description="by name; or any, for all that stored results can predict")
     repair: Repaired = Field("refit_dense", description="tried on the weights that the winner keeps; or none, or any")
+    recover_minutes: float | None = added(None, "minutes that distill may train it after that", ge=1e-6, le=10**5)
     calibration: WindowRequest = WindowRequest(sequences=16, length=256)
     selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
     final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)

@@ -11,6 +11,7 @@ from core.ask.requests import BestRequest, BestSpec
 from core.ask.settings import Setting
 from core.base.errors import UserError
 from core.evaluate.resolving import profile_of
+from core.kinds.kept import held_back
 from core.kinds.treatments import ANY, Treatment
 from core.models.loading import Loaded, Reader
 from core.models.outline import Outline
@@ -54,6 +55,8 @@ class Run:
         """
         self.request = with_documents(self.asked)  # every role with its documents
         texts = texts_of(self.request, self.loaded)
+        if self.request.recover_minutes:
+            held_back(search_plan.selection_request(self.request, None, ()).calibration.sequences)
         self.costs = search_plan.planned(self.request, self.shape)  # FLOP of every stage at most
         self.ahead = sum(self.costs.values())  # of stages to come
         self.costs["selection"] /= search_plan.most(self.request)  # of one setting
@@ -123,12 +126,23 @@ class Run:
         winner, repaired = self._winner(), self.request.treatments[-1]
         if ANY not in (self.request.pruner, self.request.repair) and repaired not in self.treatments:
             self.ahead = self.costs["repair"] + self.costs["final"]
-            [tried] = self._evaluate(self._setting(winner.allocation, repaired), stage="repair")
-            if self.study.single(tried).loss < self.study.single(winner).loss:
-                winner = tried
-            else:
-                self.left_out.append("The repair does not lower the loss on the text that selects: it is left out.")
+            winner = self._lower(winner, self._setting(winner.allocation, repaired), "repair", "The repair")
+        if minutes := self.request.recover_minutes:
+            self.ahead = self.costs["recovery"] + self.costs["final"]
+            repair = "+".join(filter(None, [winner.repair, "distill"]))
+            trained = winner.model_copy(update={"repair": repair, "recover_minutes": minutes})
+            winner = self._lower(winner, trained, "recovery", "The training")
         self.ahead = self.costs["final"]
+        return winner
+
+    def _lower(self, winner: Setting, asked: Setting, stage: str, what: str) -> Setting:
+        """The one of two with less loss on the text that selects; that it is not what was tried is said."""
+        self._evaluate(asked, stage=stage)
+        before, after = (self.study.single(each) for each in (winner, asked))
+        if after.loss < before.loss:
+            return asked
+        figures = f"perplexity {after.perplexity:.4g}, {before.perplexity:.4g} without it"
+        self.left_out.append(f"{what} does not lower the loss on the text that selects ({figures}): it is left out.")
         return winner
 
     def _winner(self) -> Setting:
@@ -198,7 +212,8 @@ class Run:
         parameters = linear_parameters(self.profile)
         kept, notes = candidates.possible((each.allocation for each in asked), parameters, self.profile)
         self.left_out += notes
-        settings = [self._setting(each.allocation, each.treatment) for each in asked if each.allocation in kept]
+        seed = {"calibration_seed": self.request.seeds[0]}
+        settings = [each.model_copy(update=seed) for each in asked if each.allocation in kept]
         new = [each for each in settings if each not in self.chosen]
         predicts = {each.treatment: each for each in self._anchors()} if self.study else {}
         for setting in (each for each in new if each.treatment in predicts):

@@ -97,7 +97,9 @@ def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
     """FLOP of every stage at most, by its name."""
     dearest = max(request.treatments, key=lambda each: work.pruning(shape, request.calibration, each))
     tried = dearest if ANY in (request.pruner, request.repair) else Treatment(request.pruner)
-    judged = [dearest] * len(drawn(request, dearest)) * (2 + bool(request.max_loss))
+    seeds = request.seeds if request.recover_minutes else drawn(request, dearest)
+    judged = [dearest] * len(seeds) * (2 + bool(request.max_loss))
+    training = 60 * (request.recover_minutes or 0) * work.ROUGH["cpu"]  # of one setting
 
     def selecting(*treatments: Treatment) -> float:
         return work.studying(shape, selection_request(request, None, ()), treatments)
@@ -106,7 +108,8 @@ def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
         "profile": 0.0 if request.profile else work.measuring(shape, profile_request(request)),
         "selection": most(request) * selecting(tried),  # one by one, beside the dense model
         "repair": selecting(dearest, dearest) if tried != dearest else 0.0,
-        "final": work.studying(shape, _study(request, None, (), request.final), judged),
+        "recovery": selecting(dearest, dearest) + 2 * training if training else 0.0,
+        "final": work.studying(shape, _study(request, None, (), request.final), judged) + 2 * len(seeds) * training,
     }
 
 

@@ -113,6 +113,7 @@ def in_view(setting: Setting, text: WindowRequest | None, profile: str | None, s
         "hand": "",
         "by": setting.pruner,
         "repair": setting.repair or "none",
+        "minutes": f"{setting.recover_minutes or 10:g}",
         "pattern": setting.pattern or "none",
         "sequential": str(setting.true_sequential),
         "seeds": str(setting.calibration_seed),

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest
 from core.ask.settings import Setting, uniform
 from core.ask.studies import EvaluationRequest, StudyRequest
+from core.base.errors import UserError
 from core.base.formats import per_cent
-from core.evaluate import resolving
+from core.evaluate import recovering, resolving
+from core.evaluate.search import Run
 from core.jobs import experiment
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.response import Response
@@ -127,6 +130,42 @@ def test_the_winner_is_tried_repaired(empty: Store, text: str) -> None:
     assert (found.winner == repaired.setting) == (not notes)
     assert [each.setting for each in found.final.settings] == [found.uniform, found.winner]
     assert found.selection.spec.text.sequences == 4 and found.selection.spec.calibration.sequences == 2
+
+
+@pytest.mark.parametrize(("after", "kept"), [(4.0, True), (5.0, False), (np.nan, False)])
+def test_what_was_tried_on_the_winner_is_kept_only_where_it_lowers_the_loss(after: float, kept: bool) -> None:
+    winner, tried = Setting(), Setting(repair="distill", recover_minutes=1)
+    losses = {winner: 5.0, tried: after}
+    study = SimpleNamespace(single=lambda one: SimpleNamespace(loss=losses[one], perplexity=losses[one] * 10))
+    run = SimpleNamespace(study=study, left_out=[], _evaluate=lambda *_, **__: None)
+    found = Run._lower(run, winner, tried, "recovery", "The training")
+    assert found == (tried if kept else winner) and len(run.left_out) == (not kept)
+    assert kept or f"(perplexity {10 * after:.4g}, 50 without it): it is left out." in run.left_out[0]
+
+
+def test_the_winner_is_trained_and_judged_on_the_text_that_selects(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovering, "steps_within", lambda *_: 20)
+    seen: list[Progress] = []
+    asked = request(text, repair="refit", recover_minutes=0.01, seeds=(0,))
+    found = best.load(empty, experiment.get(asked, empty, report=seen.append))
+    told = list(dict.fromkeys(each.line.partition(":")[0] for each in seen if each.total))
+    assert told == ["profile", "selection", "repair", "recovery", "final"]
+    tried = [each for each in found.candidates if each.setting.allocation == found.winner.allocation]
+    [trained] = (each for each in tried if each.setting.distills)
+    before = min((each for each in tried if not each.setting.distills), key=lambda each: each.loss)
+    notes = [each for each in found.provenance.left_out if "The training does not lower" in each]
+    assert found.winner == (trained if trained.loss < before.loss else before).setting
+    assert (trained.loss < before.loss) == (not notes)
+
+
+def test_too_few_windows_to_train_the_winner_by_are_refused_first(empty: Store, text: str) -> None:
+    asked = request(text, recover_minutes=1, seeds=(0,))
+    few = asked.model_copy(update={"calibration": asked.calibration.model_copy(update={"sequences": 2})})
+    with pytest.raises(UserError, match="holds a calibration window back"):
+        experiment.get(few, empty)
+    assert not [*empty.entries()]
 
 
 def test_nothing_is_measured_for_candidates_where_the_cache_holds_it(empty: Store, text: str) -> None:
