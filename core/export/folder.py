@@ -74,28 +74,18 @@ def export(
             a bug; the message says what differed.
     """
     folder = resolved(folder)
-    zeros = count(loaded.layers)
-    planned = np.where(np.isnan(zeros), np.nan, planned if planned.ndim == 2 else planned[:, None])
-    asked = card.recipe.get("pattern")
-    of_pattern = off_pattern(loaded.layers, pattern(asked), planned) if asked else []
-    _insist(off_plan(zeros, loaded.layers, planned, before) + of_pattern)
+    planned = _as_planned(loaded, planned, before, card.recipe.get("pattern"))
     if store:
         target.begin(store, folder)
     with temporary_folder(folder) as temporary:
         step("Writing the pruned model")
-        named = gguf_type(form)
-        save(loaded.model, loaded.layers, loaded.tokenizer, temporary, weights=named is None)
-        if named is not None:
-            names = np.array(forms or [named])
-            names = np.broadcast_to(names if names.ndim == 2 else names[:, None], zeros.shape)
-            gguf_file.write(loaded, temporary, names)
-            zeros = count(loaded.layers)
+        file = _write(loaded, temporary, form, forms, planned.shape)
         step("Loading it back and comparing")
-        unlike, difference = reload(loaded, temporary, None if named is None else GGUF)
+        unlike, difference = reload(loaded, temporary, file)
         _insist(unlike)
         gc.collect()  # the copy's weights are views of the files, and Windows renames no folder with open files
         exported = Exported(
-            path=folder, achieved=zeros, planned=planned, difference=difference, dtype=loaded.spec.dtype,
+            path=folder, achieved=count(loaded.layers), planned=planned, difference=difference, dtype=loaded.spec.dtype,
             bytes=sum(path.stat().st_size for path in temporary.iterdir() if path.suffix in WEIGHTS), form=form,
             files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
             dense_bytes=sum(tensor.nbytes for tensor in stored(loaded.model).values()),
@@ -110,6 +100,26 @@ def export(
         _put_in_place(temporary, folder)
     step(f"Exported to {folder}")
     return exported
+
+
+def _as_planned(loaded: Loaded, planned: Array, before: Array | None, asked: str | None) -> Array:
+    """The plan by linear, which the model's zeros follow."""
+    zeros = count(loaded.layers)
+    planned = np.where(np.isnan(zeros), np.nan, planned if planned.ndim == 2 else planned[:, None])
+    of_pattern = off_pattern(loaded.layers, pattern(asked), planned) if asked else []
+    _insist(off_plan(zeros, loaded.layers, planned, before) + of_pattern)
+    return planned
+
+
+def _write(loaded: Loaded, folder: Path, form: str, forms: list | None, shape: tuple[int, ...]) -> str | None:
+    """Write the model; the name of its GGUF file, None where it is none."""
+    named = gguf_type(form)
+    save(loaded.model, loaded.layers, loaded.tokenizer, folder, weights=named is None)
+    if named is None:
+        return None
+    names = np.array(forms or [named])
+    gguf_file.write(loaded, folder, np.broadcast_to(names if names.ndim == 2 else names[:, None], shape))
+    return GGUF
 
 
 def _insist(wrong: list[str]) -> None:
