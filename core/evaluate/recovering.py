@@ -17,12 +17,12 @@ from core.ask.settings import PrunedSpec
 from core.evaluate import perplexity
 from core.kinds.distill import (
     CHUNK,
+    LEARNING_RATE,
     LOOKS,
-    STEP,
     batch_of,
     divergence,
     drawn,
-    pace,
+    schedule,
     seen,
     stale,
     steps_on,
@@ -48,12 +48,12 @@ class Distillation:
         self.products = torch.autocast(kept.value.device.type, torch.bfloat16, dtype == "bfloat16")
         self.form = loaded.record(tokens[:1, :2])  # of what the layers give
         self.steps, self.done = 0, 0
-        self.far: list[float] = []  # divergence on the windows held back, at the start and at every look since
+        self.divergences: list[float] = []  # on the windows held back, at the start and at every look since
         self.best, self.optimizer = kept.value.clone(), adam(kept)
 
     def state(self) -> Tensors:
         """All that there is, by name."""
-        plain = {"sizes": self.kept.sizes, "far": self.far, "steps": self.steps, "done": self.done}
+        plain = {"sizes": self.kept.sizes, "divergences": self.divergences, "steps": self.steps, "done": self.done}
         return {
             "mask": self.kept.mask,
             "value": self.kept.value,
@@ -64,7 +64,8 @@ class Distillation:
 
     def resume(self, state: Tensors) -> None:
         """Go on from what `state` was; the masks are those of the kept weights already."""
-        self.best, self.far, self.kept.sizes = state["best"], state["far"].tolist(), state["sizes"].tolist()
+        self.best, self.divergences = state["best"], state["divergences"].tolist()
+        self.kept.sizes = state["sizes"].tolist()
         self.steps, self.done = int(state["steps"]), int(state["done"])
         self.kept.set(state["value"])
         self.optimizer.state[self.kept.value] = {name: state[name] for name in ("step", "exp_avg", "exp_avg_sq")}
@@ -80,20 +81,20 @@ class Distillation:
             step: called after every step; may raise Cancelled.
             warn: told in a sentence what went wrong.
         """
-        self.far = self.far or [self.judged()]
-        while self.done < self.steps and not stale(self.far):
+        self.divergences = self.divergences or [self.judged()]
+        while self.done < self.steps and not stale(self.divergences):
             self.gradient(self.done)
             if not self.kept.value.grad.norm().isfinite():
                 warn(f"the loss of step {self.done + 1} is not a finite number: the best weights before it stay")
                 break
-            stepped(self.kept, self.optimizer, STEP * pace(self.done, self.steps))
+            stepped(self.kept, self.optimizer, LEARNING_RATE * schedule(self.done, self.steps))
             self.done += 1
             step()
             if self.done % -(-self.steps // LOOKS) == 0 or self.done == self.steps:
                 now = self.judged()
-                if now < min(self.far):
+                if now < min(self.divergences):
                     self.best = self.kept.value.clone()
-                self.far.append(now)
+                self.divergences.append(now)
                 looked()
         self.kept.set(self.best)
 

@@ -195,12 +195,16 @@ def prune(
     tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else no_text
     began, (walking, training) = account.done, takes
     step = account.steps(f"{what}pruned", len(loaded.layers), walking)
-    walk = lambda read: prune_layers(loaded, read, plan(pruned), step, warn)  # noqa: E731
+
+    def walk(read: torch.Tensor) -> Array:
+        return prune_layers(loaded, read, plan(pruned), step, warn)
+
     if not pruned.distills:
         return walk(tokens)
 
     def trained(course: Distillation) -> None:
-        far = f"{min(course.far):.3g} nats from the dense model on windows held back, {course.far[0]:.3g} at the start"
+        least, first = min(course.divergences), course.divergences[0]
+        far = f"{least:.3g} nats from the dense model on windows held back, {first:.3g} at the start"
         line = f"{what}distilled, step {course.done} of {course.steps}, {far}"
         account.say(line, training * course.done / course.steps)
 

@@ -1,4 +1,8 @@
-"""Repair of a window with its nonlinearity: the kept weights of an attention or an MLP, trained by gradient."""
+"""Repair of a window with its nonlinearity: the kept weights of an attention or an MLP, trained by gradient.
+
+EBFT (Guo et al., arXiv 2402.12419) trains whole blocks so; a window needs its nonlinearity, arXiv 2510.14444. Adaptive
+steps and the windows that are held back are ours.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Repair of the whole model at once: the kept weights, trained until its predictions come closest to the dense ones."""
+"""Repair of the whole model at once: the kept weights, trained until its predictions come closest to the dense ones.
+
+Distillation is Hinton et al., arXiv 1503.02531, here at temperature 1 and without labels; only the weights that a mask
+keeps are trained, as in EBFT (Guo et al., arXiv 2402.12419), which goes block by block. Learning rate, schedule and the
+windows that are held back are ours.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +20,7 @@ from core.kinds.kept import held_back
 if TYPE_CHECKING:
     from torch import Tensor
 
-STEP = 0.001  # the largest one, in the size of each matrix
+LEARNING_RATE = 0.001  # the largest, in the size of each matrix
 WARM = 10  # steps that grow to it
 LOOKS = 16  # at the windows held back, in the whole course
 PATIENCE = 4  # looks without a lower divergence that end it
@@ -52,8 +57,8 @@ def steps_within(budget: float, step: float, unit: str) -> int:
     return int(budget / step)
 
 
-def pace(done: int, steps: int) -> float:
-    """The size of a step, of the largest: it grows evenly, then falls along a cosine."""
+def schedule(done: int, steps: int) -> float:
+    """The share of the largest learning rate: it grows evenly, then falls along a cosine."""
     return min(1.0, (done + 1) / WARM) * (1 + math.cos(math.pi * done / steps)) / 2
 
 
@@ -68,6 +73,6 @@ def drawn(done: int, size: int, windows: int) -> list[int]:
     return np.random.default_rng(done).choice(found, min(size, len(found)), replace=False).tolist()
 
 
-def stale(far: Sequence[float]) -> bool:
-    """Whether the windows held back have said for some time that it gets no better. far: divergences there."""
-    return len(far) - far.index(min(far)) > PATIENCE
+def stale(divergences: Sequence[float]) -> bool:
+    """Whether the windows held back have said for some time that it gets no better, by the divergences there."""
+    return len(divergences) - divergences.index(min(divergences)) > PATIENCE

@@ -1,6 +1,10 @@
-"""Walks that break the model on purpose."""
+"""Walks that break the model on purpose, and processes that are killed on the way."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -33,3 +37,14 @@ def spoiling(walk: Walk, layer: int) -> Walk:
         return achieved
 
     return walked
+
+
+def killed(code: str, *arguments: object) -> str:
+    """The first line that a Python process of its own writes, which is killed thereupon."""
+    around = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-c", code, *map(str, arguments)]
+    with subprocess.Popen(words, env=around, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            return child.stdout.readline()
+        finally:
+            child.kill()

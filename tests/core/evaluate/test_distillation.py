@@ -17,7 +17,7 @@ from core.ask.settings import PrunedSpec
 from core.base.errors import UserError
 from core.evaluate import perplexity, recovering
 from core.evaluate.recovering import Distillation, trainable
-from core.kinds.distill import batch_of, divergence, drawn, pace, steps_on, steps_within
+from core.kinds.distill import batch_of, divergence, drawn, schedule, steps_on, steps_within
 from core.kinds.kept import Kept, held_back
 from core.kinds.selection import Pattern
 from core.measure.pruning import Plan, prune_layers
@@ -33,7 +33,7 @@ FAMILIES = [*tiny.PRUNABLE, tiny.ODD]
 @pytest.fixture(autouse=True)
 def large_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a few steps do can be seen."""
-    monkeypatch.setattr(recovering, "STEP", 0.003)
+    monkeypatch.setattr(recovering, "LEARNING_RATE", 0.003)
 
 
 def fresh(family: str, dtype: torch.dtype = torch.float32) -> Loaded:
@@ -70,7 +70,7 @@ def test_no_zero_comes_back_and_nothing_but_linears_changes(family: str) -> None
     before, known = state(training), {id(each) for each in training.kept.weights}
     tied = training.loaded.model.get_output_embeddings().weight is training.loaded.model.get_input_embeddings().weight
     run(training)
-    assert len(training.far) > 2
+    assert len(training.divergences) > 2
     for name, each in training.loaded.model.named_parameters():
         assert torch.equal(each == 0, before[name] == 0) and not each.requires_grad and each.grad is None, name
         assert id(each) in known or torch.equal(each, before[name]), name
@@ -85,7 +85,7 @@ def test_half_precision_and_a_pattern_are_kept(dtype: torch.dtype) -> None:
     before = state(training)
     run(training)
     assert training.kept.value.dtype == torch.float32
-    assert min(training.far) < training.far[0]
+    assert min(training.divergences) < training.divergences[0]
     for layer in training.loaded.layers:
         for linear in anatomy.prunable(layer):
             assert linear.weight.dtype == dtype
@@ -103,7 +103,7 @@ def test_products_in_bfloat16_train_alike_from_masters_in_float32(dtype: torch.d
     assert torch.cosine_similarity(ours, theirs, dim=0) > 0.99
     before = state(fast)
     run(fast)
-    assert fast.kept.value.dtype == ours.dtype == torch.float32 and min(fast.far) < fast.far[0]
+    assert fast.kept.value.dtype == ours.dtype == torch.float32 and min(fast.divergences) < fast.divergences[0]
     for name, each in state(fast).items():
         assert each.dtype == before[name].dtype and torch.equal(each == 0, before[name] == 0), name
 
@@ -153,7 +153,7 @@ def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none() -> None:
 def test_it_ends_with_what_was_best_on_the_windows_held_back() -> None:
     training = course()
     run(training)
-    assert training.judged() == pytest.approx(min(training.far), rel=1e-6)
+    assert training.judged() == pytest.approx(min(training.divergences), rel=1e-6)
 
 
 def test_it_comes_nearer_where_there_is_text_enough(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +161,7 @@ def test_it_comes_nearer_where_there_is_text_enough(monkeypatch: pytest.MonkeyPa
     training = course("gpt2", steps=40)
     monkeypatch.setattr(recovering, "drawn", lambda *_: held_back(16))
     run(training)
-    assert training.far[-1] < 0.8 * training.far[0]
+    assert training.divergences[-1] < 0.8 * training.divergences[0]
 
 
 @pytest.mark.parametrize(("stop", "products"), [(1, "float32"), (5, "bfloat16"), (11, "float32")])
@@ -183,7 +183,7 @@ def test_a_killed_training_ends_bit_for_bit_as_a_whole_one(stop: int, products: 
     if saved:
         again.resume(saved[-1])
     run(again)
-    assert again.far == whole.far
+    assert again.divergences == whole.divergences
     assert all(torch.equal(each, state(whole)[name]) for name, each in state(again).items())
 
 
@@ -207,7 +207,7 @@ def test_it_stops_once_the_windows_held_back_get_worse(monkeypatch: pytest.Monke
     worse = iter(range(1, 100))
     monkeypatch.setattr(training, "judged", lambda: float(next(worse)))
     run(training)
-    assert len(training.far) == 5 and training.done < training.steps
+    assert len(training.divergences) == 5 and training.done < training.steps
     assert all(torch.equal(each, before[name]) for name, each in state(training).items())
 
 
@@ -225,5 +225,5 @@ def test_no_step_reads_what_is_held_back_and_steps_fall_along_a_cosine() -> None
     assert taken == [drawn(step, 3, 20) for step in range(40)] and taken[0] != taken[1]
     assert {each for step in taken for each in step} == {*range(20)} - {*held_back(20)}
     assert all(len({*step}) == 3 for step in taken) and len(drawn(0, 9, 3)) == 2
-    sizes = [pace(step, 100) for step in range(100)]
+    sizes = [schedule(step, 100) for step in range(100)]
     assert sizes[:10] == sorted(sizes[:10]) and sizes[10:] == sorted(sizes[10:], reverse=True) and sizes[-1] < 1e-3

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,8 +24,7 @@ from core.store import parts
 from core.store.cache import Store
 from core.store.deleting import delete
 from tests import tiny
-
-PROJECT = Path(__file__).resolve().parents[3]
+from tests.core.breaking import killed
 
 DISTILLED = "uniform repair=refit+distill recover_tokens=20000 recover_dtype=bfloat16:0.5"
 
@@ -82,18 +78,7 @@ def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(
 ) -> None:
     asked, broken, other = request(text), Store(tmp_path / "broken"), Store(tmp_path / "other")
     (tmp_path / "request.json").write_text(asked.model_dump_json())
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(broken.root), str(tmp_path / "request.json")],
-        env={**os.environ, "PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert child.stdout.readline() == "step 9\n"
-    finally:
-        child.kill()
-        child.wait()
-        child.stdout.close()
+    assert killed(CHILD, broken.root, tmp_path / "request.json") == "step 9\n"
     told: list[Progress] = []
     read: list[int] = []
     walk = resolving.prune_layers

@@ -1,10 +1,7 @@
 """The documented entry: found, or measured and saved; stopped anywhere, it goes on from there."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,8 +30,8 @@ from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from core.store.results import Perturbed
 from tests import tiny
+from tests.core.breaking import killed
 
-PROJECT = Path(__file__).resolve().parents[3]
 NAMES = ("gaussian:0.3", "residual:wanda:0.7", "skip")
 
 
@@ -251,18 +248,7 @@ def test_a_killed_process_is_gone_on_from_its_parts(no_demo, tmp_path: Path, tex
     asked = request(text)
     (tmp_path / "request.json").write_text(asked.model_dump_json())
     whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(broken.root), str(tmp_path / "request.json")],
-        env={**os.environ, "PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert child.stdout.readline() == "two parts\n"
-    finally:
-        child.kill()
-        child.wait()
-        child.stdout.close()
+    assert killed(CHILD, broken.root, tmp_path / "request.json") == "two parts\n"
     assert len(list(broken.root.glob("parts/*/[!.]*"))) == 2
     assert broken.find(asked) is None and list(broken.entries()) == []
     entry = experiment.get(asked, broken)
