@@ -5,8 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.base.escape import plain
-from core.base.formats import pruned_before
+from core.base import plain, pruned_before
 from core.plan.gains import gains_of
 from core.show import figures, words
 from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS

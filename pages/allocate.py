@@ -2,9 +2,7 @@
 
 import streamlit as st
 
-from core.base.errors import UserError
-from core.base.escape import plain
-from core.base.formats import per_cent
+from core.base import UserError, per_cent, plain
 from core.plan.spread import linear_parameters
 from pages.ui import best_known, frame, glossary, studies, subject, view, watch
 from pages.ui.allocate import actions, settings, spread, targets

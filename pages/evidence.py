@@ -3,9 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from core.base.errors import UserError
-from core.base.escape import plain
-from core.base.formats import per_cent
+from core.base import UserError, per_cent, plain
 from core.results.claims import FAILS, HOLDS
 from core.show.report import claims, questions
 from core.show.report.benches import BENCHES, Bench

@@ -5,7 +5,7 @@ from contextlib import suppress
 import pandas as pd
 import streamlit as st
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.show.lessons import sentence
 from core.show.report import claims
 from core.store.cache import Store

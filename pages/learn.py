@@ -2,9 +2,7 @@
 
 import streamlit as st
 
-from core.base.errors import UserError
-from core.base.escape import plain
-from core.base.formats import sentence
+from core.base import UserError, plain, sentence
 from core.show import words
 from core.store.profiles import Profile
 from pages.ui import form, frame, glossary, subject, view

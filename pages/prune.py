@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.plan.spread import linear_parameters
 from pages.ui import best_known, form, frame, studies, subject, view, watch
 from pages.ui.allocate import settings

@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from core.base.escape import plain
-from core.base.formats import capital, sentence
+from core.base import capital, plain, sentence
 from core.jobs import queue
 from core.store.cache import Store
 from pages.ui import form, frame, glossary, watch

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from core.ask.perturbations import perturbation
 from core.ask.typed import from_text
-from core.base.formats import either, listed
+from core.base import either, listed
 from core.base.spec import Spec, added, checked, look_up
 from core.kinds import MEANT, ZEROS, Base, Uniform
 from core.kinds.currency import Currency

@@ -12,7 +12,7 @@ from core.ask.perturbations import PRESETS
 from core.ask.requests import BestRequest
 from core.ask.settings import RECOVERY, Setting
 from core.ask.studies import StudyRequest
-from core.base.formats import capital, either
+from core.base import capital, either
 from core.base.spec import Spec, number, word
 from core.kinds.treatments import PRUNERS, REPAIRS, USUAL
 

@@ -16,7 +16,7 @@ from core.ask.requests import BestRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.typed import absolute, numbers, with_paths
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import Spec, checked, look_up, revised
 from core.kinds.treatments import USUAL
 

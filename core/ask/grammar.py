@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from core.ask.allocations import AllocationRequest, Correction
-from core.base.errors import UserError, brief
-from core.base.paths import exists, expanded, json_value
+from core.base import UserError, brief, exists, expanded, json_value
 from core.base.spec import checked, look_up, word
 from core.kinds import BASES, MEANT, METHODS, ZEROS, Manual
 from core.kinds.treatments import usual_of

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from core.ask.measurements import stands_for
 from core.ask.perturbations import perturbation
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import Spec, checked
 from core.kinds import Perturbation
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from core.ask.inputs import ModelSpec, OfModel, TextSpec, WindowRequest
-from core.base.formats import model_name, text_name
+from core.base import model_name, text_name
 from core.base.spec import Spec, View, added
 from core.kinds import Perturbation
 from core.kinds.treatments import PRUNERS, Method

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from core.ask.measurements import Measurement, measurements
-from core.base.errors import UserError, brief
+from core.base import UserError, brief
 from core.base.spec import Positions, checked, look_up
 from core.kinds import FORMS, GGUF, Perturbation
 from core.kinds.perturbation import Kind

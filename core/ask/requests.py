@@ -11,7 +11,7 @@ from core.ask.measurements import ProfileSpec
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import StudySpec
 from core.ask.typed import fraction, from_text, numbers
-from core.base.formats import model_name, per_cent
+from core.base import model_name, per_cent
 from core.base.spec import Spec, View, added, look_up
 from core.kinds.quantised import FORMS
 from core.kinds.treatments import ANY, NO_REPAIR, PRUNERS, TREATMENTS, USUAL, Repaired, Searched, Treatment

@@ -11,7 +11,7 @@ from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.ask.inputs import TextSpec
 from core.ask.typed import from_text
-from core.base.formats import either
+from core.base import either
 from core.base.spec import Spec, added, checked
 from core.kinds import ZEROS, Uniform
 from core.kinds.quantised import form_of

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from core.ask.inputs import USUAL_CALIBRATION, USUAL_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
 from core.ask.settings import PrunedSpec, Setting
-from core.base.formats import model_name, several, text_name
+from core.base import model_name, several, text_name
 from core.base.spec import Spec, View, added
 
 

@@ -14,8 +14,7 @@ from core.ask.inputs import WindowRequest
 from core.ask.settings import Setting, read_setting
 from core.ask.studies import StudyRequest
 from core.ask.typed import with_paths
-from core.base.errors import UserError, gist
-from core.base.paths import expanded, read_text
+from core.base import UserError, expanded, gist, read_text
 from core.base.spec import checked, number, revised
 from core.kinds.treatments import USUAL
 

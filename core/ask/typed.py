@@ -8,9 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BeforeValidator
 
-from core.base import access
-from core.base.errors import UserError, brief
-from core.base.paths import PROJECT, exists, expanded, resolved
+from core.base import PROJECT, UserError, access, brief, exists, expanded, resolved
 from core.base.spec import Spec, number
 
 MOST_SEEDS = 100

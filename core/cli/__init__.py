@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from core.ask.command_table import CACHE, JSON, OPTIONS, Option
-from core.base.errors import UserError, shortage
+from core.base import UserError, shortage
 from core.models.progress import Cancelled
 
 INTERRUPTED = 130  # what typer returns for Ctrl-C, which it keeps to itself

@@ -9,7 +9,7 @@ import numpy as np
 from core.ask.grammar import read_allocation, write
 from core.ask.settings import Setting
 from core.ask.typed import fraction
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import checked
 from core.cli import command
 from core.cli.output import say, say_json, say_table

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.ask.grammar import write
 from core.ask.settings import Setting
-from core.base.formats import per_cent
+from core.base import per_cent
 from core.cli import command
 from core.cli.output import say, say_helped, say_json, say_table
 from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.ask.commands import request_of
-from core.base.errors import UserError
-from core.base.formats import digits, helped, per_cent, pruned_before
+from core.base import UserError, digits, helped, per_cent, pruned_before
 from core.cli import command, output
 from core.cli.output import say, say_json, say_table
 from core.cli.studying import answered, run_shares

@@ -12,9 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from core.base.errors import UserError, disk_full
-from core.base.formats import pruned_before
-from core.base.paths import exists, expanded
+from core.base import UserError, disk_full, exists, expanded, pruned_before
 from core.jobs.records import Status
 from core.store.cache import Entry
 from core.store.files import abandoned, write_file

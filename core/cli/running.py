@@ -12,8 +12,7 @@ from core.ask.requests import ExportRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.typed import whole, whole_path
-from core.base.errors import UserError
-from core.base.paths import expanded
+from core.base import UserError, expanded
 from core.base.spec import checked, revised
 from core.cli import Cache, Json, app, command
 from core.cli.output import runs_table, save_file, say, say_json

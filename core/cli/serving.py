@@ -11,9 +11,7 @@ from typing import Annotated
 import typer
 
 from core.ask.command_table import DEVICE
-from core.base import access
-from core.base.errors import UserError
-from core.base.paths import resolved
+from core.base import UserError, access, resolved
 from core.cli import Cache, Json, app
 from core.cli.output import say, say_json
 from core.jobs import processes, queue

@@ -13,8 +13,7 @@ from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.study_file import read_study
 from core.ask.typed import whole_path
-from core.base.errors import UserError
-from core.base.formats import helped
+from core.base import UserError, helped
 from core.cli import command
 from core.cli.output import err, progress_bar, say, say_helped, say_json
 from core.cli.study_output import change_json, point_json, prediction_json, study_json, study_table

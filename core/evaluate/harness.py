@@ -19,7 +19,7 @@ from lm_eval.evaluator import evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.evaluate.sandbox import LONGEST, Renderer
 from core.models import hub
 from core.models.loading import Loaded

@@ -9,7 +9,7 @@ import torch
 from core.ask.requests import ExportRequest
 from core.ask.settings import PrunedSpec, Repairs, Setting, Sparsity
 from core.ask.studies import EvaluationRequest, Point, StudyRequest, StudySpec, TaskSpec
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import Array, frozen
 from core.evaluate import zeroshot
 from core.evaluate.recovering import Distillation, recover

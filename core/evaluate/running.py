@@ -12,7 +12,7 @@ from torch import Tensor
 from core.ask import naming
 from core.ask.jobs import Share, cut
 from core.ask.studies import Point, StudyRequest, StudySpec, ZeroShotSpec
-from core.base.errors import Broken
+from core.base import Broken
 from core.evaluate import perplexity, zeroshot
 from core.evaluate.resolving import Resolved, count_zeros, prune
 from core.measure.pruning import restored

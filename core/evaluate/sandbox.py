@@ -19,7 +19,7 @@ from jinja2 import BaseLoader, StrictUndefined, Template, TemplateError
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from core.base.paths import PROJECT
+from core.base import PROJECT
 
 SECONDS, ALLOWANCE = 5, 300  # that a template may take once, and those of a task in all
 MEMORY = 2**30  # bytes that its process may take, where the system can say so

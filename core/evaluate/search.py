@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from core.ask.allocations import AllocationRequest
 from core.ask.requests import BestRequest, BestSpec
 from core.ask.settings import Setting
-from core.base.errors import UserError
+from core.base import UserError
 from core.evaluate.resolving import profile_of
 from core.kinds.kept import held_back
 from core.kinds.treatments import ANY, Treatment

@@ -19,7 +19,7 @@ from transformers import DynamicCache
 
 from core.ask.lab import MOST_TOKENS, Talk, Turn, layers_of
 from core.ask.perturbations import perturbation
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import Positions, frozen
 from core.kinds.treatments import Treatment
 from core.measure.layer_parts import Edit, edited, find

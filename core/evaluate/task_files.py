@@ -15,9 +15,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import ConfigDict, Field, create_model
 
-from core.base import access
-from core.base.errors import UserError, brief, gist
-from core.base.paths import exists, read_text, readable, resolved
+from core.base import UserError, access, brief, exists, gist, read_text, readable, resolved
 from core.base.spec import Spec, checked, frozen
 from core.models.file_hashes import sha256
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jinja2.exceptions import SecurityError
 
-from core.base.errors import UserError, gist
+from core.base import UserError, gist
 from core.base.spec import Array, frozen
 from core.evaluate import task_files
 from core.models.loading import Loaded

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from yaml import YAMLError
 
-from core.base.escape import plain
-from core.base.formats import per_cent
+from core.base import per_cent, plain
 from core.base.spec import Array, frozen
 from core.models.sources import HUB_ID, Source
 from core.store.files import pretty

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from core.base.errors import UserError
-from core.base.formats import per_cent
+from core.base import UserError, per_cent
 from core.kinds.selection import Pattern
 from core.models import anatomy, placement
 from core.models.loading import Loaded, load_tokenizer

@@ -13,7 +13,7 @@ from gguf import GGUFReader, GGUFValueType, GGUFWriter
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.export.card import GGUF
 from core.export.target import gguf_family
 from core.kinds.quantised import FORMS

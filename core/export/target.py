@@ -12,9 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from core.ask.requests import FORMATS
-from core.base import access
-from core.base.errors import UserError, brief
-from core.base.paths import json_value, resolved
+from core.base import UserError, access, brief, json_value, resolved
 from core.base.spec import look_up
 from core.export.card import RECIPE
 from core.kinds.quantised import FORMS, gguf_type

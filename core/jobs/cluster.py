@@ -15,7 +15,7 @@ from functools import partial
 from types import ModuleType
 
 from core.ask.jobs import BY_REQUEST, Share, ShareRequest
-from core.base.errors import UserError
+from core.base import UserError
 from core.jobs import queue
 from core.jobs.queue import PROJECT
 from core.jobs.records import Job

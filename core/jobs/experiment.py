@@ -9,7 +9,7 @@ from core.ask.jobs import BY_REQUEST, Request, Share, ShareRequest
 from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec, expanded, identified, methods_of, stands_for
 from core.ask.requests import BestRequest, ExportRequest
 from core.ask.studies import StudyRequest
-from core.base.errors import UserError, brief
+from core.base import UserError, brief
 from core.evaluate.resolving import check, resolve
 from core.evaluate.running import Run
 from core.jobs.bench import Bench

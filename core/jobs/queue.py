@@ -14,10 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.ask.jobs import Request, ShareRequest
-from core.base import access
-from core.base.errors import UserError
-from core.base.formats import several
-from core.base.paths import PROJECT
+from core.base import PROJECT, UserError, access, several
 from core.export import target
 from core.jobs import processes, records
 from core.jobs.records import Job, Status

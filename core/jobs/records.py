@@ -16,7 +16,7 @@ import psutil
 from pydantic import BaseModel, Field, TypeAdapter
 
 from core.ask.jobs import JOBS, Request
-from core.base.formats import capital, duration, per_cent
+from core.base import capital, duration, per_cent
 from core.jobs import processes
 from core.models.progress import Cancelled, Progress
 from core.store.files import content, pretty, write_file

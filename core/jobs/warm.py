@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.ask.lab import Question, Talk
-from core.base.errors import UserError
+from core.base import UserError
 from core.jobs.queue import IDLE, PROJECT
 from core.jobs.warm_process import Kind, Task, receive, send
 from core.store.cache import Store

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 from core.ask.inputs import OfModel
 from core.ask.lab import Question, Talk
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import Spec
 from core.store.scenes import Chunk, Lens, Row, Scene
 

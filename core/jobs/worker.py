@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.ask.jobs import BY_REQUEST, ShareRequest
 from core.ask.requests import ExportSpec
-from core.base.errors import UserError, disk_full, shortage
+from core.base import UserError, disk_full, shortage
 from core.export import target
 from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from core.base.formats import model_name
+from core.base import model_name
 from core.kinds.perturbation import Injection, Kind, Stream
 
 

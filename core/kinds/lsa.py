@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import Array
 from core.kinds.allocator import HALF_WIDTHS, Allocator, Evidence, HalfWidth, Parameter, band, spared, unit
 

@@ -7,8 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from core.base.errors import UserError
-from core.base.formats import several
+from core.base import UserError, several
 from core.base.spec import Array, added
 from core.kinds.allocator import Allocator, Evidence
 

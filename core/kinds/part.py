@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from core.base.formats import capital
+from core.base import capital
 from core.base.spec import Positions, number
 from core.kinds.gaussian import Gaussian
 from core.kinds.perturbation import Injection, Kind, Stream

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core.base.errors import Broken
+from core.base import Broken
 
 if TYPE_CHECKING:
     from torch import Tensor

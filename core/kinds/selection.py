@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from core.base.errors import UserError, brief
+from core.base import UserError, brief
 
 if TYPE_CHECKING:
     from torch import Tensor

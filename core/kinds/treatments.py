@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
-from core.base.errors import brief
-from core.base.formats import listed
+from core.base import brief, listed
 from core.base.spec import look_up
 from core.kinds.alps import alps
 from core.kinds.blockwise import blockwise

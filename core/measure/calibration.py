@@ -7,8 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from core.base.errors import UserError
-from core.base.formats import either
+from core.base import UserError, either
 from core.kinds.treatments import WITHOUT_TEXT
 from core.measure.linears import Enough, Names, watched
 from core.models.anatomy import Linear

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.measure.engines import Dense, Reader, harm_tokens
 from core.models.loading import Loaded
 from core.models.placement import at_hand, pieces

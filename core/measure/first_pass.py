@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.kinds.treatments import Statistic
 from core.measure.linears import Sums, watched
 from core.measure.perturb import Moments

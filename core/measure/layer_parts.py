@@ -8,7 +8,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.kinds.part import ATTENTION, MLP, head_of
 from core.models.anatomy import Linear, linears
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.kinds.kept import EIGHTH, Kept
 from core.kinds.part import BLOCKS
 from core.measure.calibration import BACK, DensePath, added

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.base.errors import Broken, UserError
-from core.base.formats import either
+from core.base import Broken, UserError, either
 from core.kinds.selection import Pattern
 from core.kinds.treatments import PRUNERS, WITHOUT_TEXT, Statistic, Treatment
 from core.models.anatomy import Linear

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from core.ask.measurements import Measurement
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import Positions, frozen
 from core.kinds.part import ATTENTION, MLP
 from core.kinds.treatments import Treatment

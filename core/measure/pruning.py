@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import Array, frozen
 from core.kinds.quantised import form_of
 from core.kinds.selection import Pattern

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from core.ask.lab import MOST_TOKENS, WORDS, Question
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import frozen
 from core.kinds.treatments import Treatment
 from core.measure.engines import Dense

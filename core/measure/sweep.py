@@ -10,8 +10,7 @@ from accelerate.utils.memory import clear_device_cache
 
 from core.ask.jobs import Share
 from core.ask.measurements import Measurement, ProfileSpec
-from core.base.errors import UserError, out_of_memory
-from core.base.formats import runs
+from core.base import UserError, out_of_memory, runs
 from core.base.spec import Spec
 from core.kinds import Perturbation
 from core.measure.checkpoint_diff import cumulative, difference

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.models.placement import at_hand
 from core.models.replay import Layers
 from core.store.results import Array

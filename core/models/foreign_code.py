@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.base.errors import UserError, brief, gist, shortage
-from core.base.paths import json_value, readable
+from core.base import UserError, brief, gist, json_value, readable, shortage
 
 SETTINGS = (
     "config.json", "generation_config.json", "tokenizer_config.json", "processor_config.json",

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from core.base.errors import UserError, brief
+from core.base import UserError, brief
 
 PATIENCE = 10.0  # seconds that its first answer may take
 

@@ -19,8 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from core.ask.inputs import Dtype, ModelSpec
-from core.base.errors import UserError, brief
-from core.base.paths import PROJECT
+from core.base import PROJECT, UserError, brief
 from core.base.spec import frozen
 from core.models import anatomy, replay
 from core.models.foreign_code import explained

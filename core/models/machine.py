@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from core.base.errors import UserError, brief
+from core.base import UserError, brief
 
 try:
     import resource

@@ -11,8 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from core.base.errors import UserError, gist
-from core.base.paths import json_value, readable
+from core.base import UserError, gist, json_value, readable
 from core.models.file_hashes import remembered
 from core.store.cache import Store
 

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.models import machine
 from core.models.machine import HEADROOM
 from core.models.replay import Call, Layers, Tensors

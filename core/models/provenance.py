@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from core.base.paths import PROJECT
+from core.base import PROJECT
 from core.models import anatomy
 from core.models.file_hashes import file_hash
 from core.models.loading import Loaded

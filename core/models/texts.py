@@ -9,10 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from core.base import access
-from core.base.errors import UserError, brief
-from core.base.formats import several
-from core.base.paths import MOST, exists, expanded, readable
+from core.base import MOST, UserError, access, brief, exists, expanded, readable, several
 from core.models import hub
 
 DEMO = Path(__file__).parent / "demo_text"

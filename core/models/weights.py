@@ -21,7 +21,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, modeling_utils
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from core.ask.inputs import Dtype
-from core.base.errors import UserError, brief
+from core.base import UserError, brief
 from core.models import anatomy, machine, placement
 from core.models.foreign_code import explained
 from core.models.outline import safetensors_shapes

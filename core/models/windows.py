@@ -12,8 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from core.ask.inputs import TextSpec, WindowRequest
-from core.base.errors import UserError
-from core.base.formats import several
+from core.base import UserError, several
 from core.base.spec import frozen
 from core.models.foreign_code import explained
 from core.models.loading import Reader, tokenizer_hash

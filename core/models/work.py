@@ -14,9 +14,7 @@ from core.ask.inputs import TextSpec, WindowRequest
 from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec, stands_for
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.base import access
-from core.base.errors import UserError, brief
-from core.base.formats import duration
+from core.base import UserError, access, brief, duration
 from core.kinds.blockwise import EPOCHS
 from core.kinds.distill import CHUNK, TOGETHER
 from core.kinds.treatments import PRUNERS, Treatment

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from core.ask.allocations import Correction
-from core.base.errors import UserError
+from core.base import UserError
 from core.plan.budget import Bounds, project
 from core.plan.gains import gains_of
 from core.store.profiles import Profile

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import frozen
 from core.store.results import Array
 

@@ -5,8 +5,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base.errors import UserError
-from core.base.formats import listed
+from core.base import UserError, listed
 from core.base.spec import Array, frozen
 from core.kinds.currency import ZEROS, Currency
 from core.kinds.owl import OUTLIER_THRESHOLDS

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import Array, frozen
 
 CONFIDENCE = 0.9

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.kinds.currency import ZEROS, Currency
 from core.kinds.treatments import OF_ONE_LAYER, TREATMENTS, USUAL, place, usual_of
 from core.plan.budget import TOLERANCE

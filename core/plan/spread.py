@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.ask.allocations import AllocationRequest
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import Array, frozen
 from core.kinds.allocator import Allocator
 from core.plan import correction

@@ -9,8 +9,7 @@ from core.ask.allocations import AllocationRequest
 from core.ask.commands import command_line
 from core.ask.settings import Setting, uniform
 from core.ask.studies import EvaluationRequest, StudyRequest
-from core.base.errors import UserError
-from core.base.paths import exists, expanded
+from core.base import UserError, exists, expanded
 from core.base.spec import checked
 from core.kinds import Response
 from core.kinds.treatments import Treatment

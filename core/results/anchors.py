@@ -15,8 +15,7 @@ from core.ask.commands import line
 from core.ask.inputs import WindowRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
-from core.base.errors import UserError
-from core.base.formats import per_cent, several
+from core.base import UserError, per_cent, several
 from core.base.spec import frozen
 from core.kinds.treatments import Treatment
 from core.plan import prediction, responses

@@ -7,7 +7,7 @@ from pathlib import Path
 from core.ask.commands import Asked, command_line
 from core.ask.requests import BestRequest, BestSpec, ExportRequest
 from core.ask.settings import Setting
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import frozen
 from core.results import evaluations
 from core.results.anchors import Hindsight

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
-from core.base.errors import UserError
-from core.base.formats import per_cent
+from core.base import UserError, per_cent
 from core.base.spec import checked
 from core.kinds import METHODS, Response
 from core.kinds.allocator import Allocator

@@ -5,8 +5,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base.errors import UserError
-from core.base.formats import either
+from core.base import UserError, either
 from core.base.spec import frozen
 from core.results.propagation import unreadable
 from core.store.profiles import Profile

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.plan.gains import student
 from core.store.results import Array
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import TaskSpec
-from core.base.formats import digits, helped, several
+from core.base import digits, helped, several
 from core.base.spec import frozen
 from core.results.comparison import Interval, over_seeds, paired, percent, said, standard_error
 from core.store.results import Array, Evaluated, ZeroShot

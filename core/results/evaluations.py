@@ -10,8 +10,7 @@ import numpy as np
 from core.ask import naming
 from core.ask.settings import Setting
 from core.ask.studies import StudySpec, TaskSpec
-from core.base.errors import UserError
-from core.base.formats import distinct
+from core.base import UserError, distinct
 from core.base.spec import frozen
 from core.kinds.treatments import Treatment, place
 from core.results.evaluated import EvaluatedSetting, SeedResult

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest, Correction
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import frozen
 from core.kinds import METHODS
 from core.kinds.treatments import USUAL

@@ -10,8 +10,7 @@ from typing import NamedTuple
 from core.ask.inputs import USUAL_CALIBRATION, ModelSpec, TextSpec, WindowRequest
 from core.ask.settings import Setting
 from core.ask.studies import Point, StudySpec
-from core.base import profile_names
-from core.base.formats import distinct, several
+from core.base import distinct, profile_names, several
 from core.kinds import treatments
 from core.results.evaluated import EvaluatedSetting, SeedResult
 from core.results.evaluations import Evaluations, Slice, load, slice_of, tasks_asked

@@ -8,8 +8,7 @@ import numpy as np
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
-from core.base.errors import UserError
-from core.base.formats import several
+from core.base import UserError, several
 from core.base.spec import frozen
 from core.kinds import BASES, Response
 from core.kinds.treatments import Treatment

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.ask import naming
-from core.base.formats import digits, distinct, per_cent
+from core.base import digits, distinct, per_cent
 from core.base.spec import frozen
 from core.results.evaluated import Accuracy, Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, labels, shared_tasks, slice_of

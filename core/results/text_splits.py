@@ -8,8 +8,7 @@ import numpy as np
 from core.ask.inputs import WindowRequest
 from core.ask.requests import BestRequest
 from core.ask.typed import absolute
-from core.base.errors import UserError
-from core.base.formats import text_name
+from core.base import UserError, text_name
 from core.results.comparison import FEWEST_WINDOWS
 
 ROLES = {"calibration": 3, "selection": 1, "final": 1}  # shares of a text's documents: 60, 20, 20% of one for all

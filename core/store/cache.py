@@ -13,10 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.ask.jobs import BY_REQUEST, Request
-from core.base import access
-from core.base.errors import UserError
-from core.base.formats import listed
-from core.base.paths import PROJECT, expanded, resolved
+from core.base import PROJECT, UserError, access, expanded, listed, resolved
 from core.base.spec import Spec, View
 from core.store.entries import KIND_OF, KINDS, MARK, VIEW_KINDS, packs_of, read_folder
 from core.store.files import (

@@ -13,8 +13,7 @@ import numpy as np
 
 from core.ask.measurements import ProfileSpec
 from core.ask.studies import ZeroShotSpec
-from core.base.errors import UserError, brief
-from core.base.escape import UNSEEN
+from core.base import UNSEEN, UserError, brief
 from core.base.spec import Spec, View
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.store.files import Files, hashes

@@ -4,8 +4,7 @@ import shutil
 from itertools import chain
 from pathlib import Path
 
-from core.base import access
-from core.base.errors import UserError
+from core.base import UserError, access
 from core.base.spec import Spec
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, KINDS, UNITS, VIEW_KINDS, packs_of

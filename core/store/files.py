@@ -21,9 +21,7 @@ from typing import Any
 
 import psutil
 
-from core.base import access
-from core.base.errors import Unreadable
-from core.base.paths import MOST
+from core.base import MOST, Unreadable, access
 
 ATTEMPTS = 10  # at reading a folder that other processes may be replacing
 PATIENCE = 20  # attempts at renaming what a reader has open

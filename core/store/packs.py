@@ -13,9 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.base import access
-from core.base.errors import UserError
-from core.base.paths import readable
+from core.base import UserError, access, readable
 from core.base.spec import Spec, View, key_of
 from core.store.cache import Entry, Store
 from core.store.checks import Lengths, Place, check_linears, check_unit, folders, json_object, refuse

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from core.ask.measurements import Measurement, ProfileSpec
 from core.ask.perturbations import in_order
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import Positions, frozen
 from core.kinds import Perturbation
 from core.store.cache import Entry, Store

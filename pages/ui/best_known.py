@@ -11,8 +11,7 @@ from core.ask.inputs import WindowRequest
 from core.ask.naming import PRUNERS
 from core.ask.settings import Setting
 from core.ask.typed import PROJECT, with_paths
-from core.base.errors import UserError
-from core.base.escape import plain
+from core.base import UserError, plain
 from core.models.sources import text_is_here
 from core.plan.spread import allocate
 from core.results import leaderboard

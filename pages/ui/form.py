@@ -7,8 +7,7 @@ import streamlit as st
 
 from core.ask.inputs import WindowRequest
 from core.ask.typed import absolute
-from core.base.errors import UserError
-from core.base.formats import capital
+from core.base import UserError, capital
 from core.base.spec import Spec, checked
 from core.models import machine
 from pages.ui import view

@@ -9,10 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.base import access
-from core.base.errors import UserError, shortage
-from core.base.escape import plain
-from core.base.formats import sentence
+from core.base import UserError, access, plain, sentence, shortage
 from core.show import words
 from core.show.figures import Chart
 from core.show.figures.style import themed

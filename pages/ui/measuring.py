@@ -9,8 +9,7 @@ from core.ask.commands import request_of
 from core.ask.inputs import Dtype, WindowRequest
 from core.ask.measurements import MeasureRequest
 from core.ask.perturbations import PRESETS, STANDARD
-from core.base.errors import UserError
-from core.base.formats import capital
+from core.base import UserError, capital
 from core.kinds import FORMS
 from core.models import hub, machine
 from pages.ui import form, view

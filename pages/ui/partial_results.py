@@ -9,8 +9,7 @@ import streamlit as st
 from core.ask.commands import quoted
 from core.ask.measurements import Measurement, ProfileSpec
 from core.ask.studies import StudyRequest
-from core.base.escape import plain
-from core.base.formats import sentence, text_name
+from core.base import plain, sentence, text_name
 from core.export.card import GGUF
 from core.jobs.records import Job
 from core.results import evaluations, protocols

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.ask import lab
-from core.base.errors import UserError
+from core.base import UserError
 from core.jobs import warm
 from pages.ui.serving import REFUSAL, VERSION
 

@@ -10,8 +10,7 @@ import streamlit as st
 
 from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
-from core.base.errors import UserError
-from core.base.escape import plain
+from core.base import UserError, plain
 from core.kinds.treatments import Treatment
 from core.plan import responses
 from core.plan.spread import allocate

@@ -6,10 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.ask.inputs import ModelSpec
-from core.base import profile_names
-from core.base.errors import UserError
-from core.base.escape import plain
-from core.base.formats import distinct, helped, sentence
+from core.base import UserError, distinct, helped, plain, profile_names, sentence
 from core.show import words
 from core.store import profiles
 from core.store.cache import Entry, Store, largest_committed

@@ -10,8 +10,7 @@ from typing import Any, NoReturn, TypeVar
 
 import streamlit as st
 
-from core.base.errors import UserError
-from core.base.escape import plain
+from core.base import UserError, plain
 from core.show import figures
 
 Option = TypeVar("Option")

@@ -9,9 +9,7 @@ from core.ask.jobs import BY_REQUEST, Request, ShareRequest
 from core.ask.measurements import MeasureRequest
 from core.ask.requests import ExportRequest
 from core.ask.studies import StudyRequest
-from core.base.errors import UserError
-from core.base.escape import plain
-from core.base.formats import capital, duration, sentence
+from core.base import UserError, capital, duration, plain, sentence
 from core.export.target import HoldsExport
 from core.jobs import queue
 from core.jobs.records import Job

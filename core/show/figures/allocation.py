@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base.formats import per_cent, perplexity
+from core.base import per_cent, perplexity
 from core.plan.budget import Bounds, binding
 from core.plan.spread import layer_means
 from core.results.comparison import verdict

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from core.base.formats import digits
+from core.base import digits
 from core.show.figures.labels import wrapped
 from core.store.results import Array
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.base.errors import UserError
-from core.base.formats import digits, times
+from core.base import UserError, digits, times
 from core.kinds.part import BLOCKS
 from core.plan.gains import gains_of
 from core.results import propagation

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base.formats import digits
+from core.base import digits
 from core.plan.gains import gains_of
 from core.results.checkpoints import compared
 from core.show.figures.axes import layer_axis, log_axis

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base.formats import digits, gain, per_cent
+from core.base import digits, gain, per_cent
 from core.plan.gains import gains_of
 from core.results import propagation
 from core.show.figures.axes import layer_axis, log_axis

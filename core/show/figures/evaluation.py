@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base.formats import capital, digits
+from core.base import capital, digits
 from core.results.comparison import Interval, said
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base import profile_names
-from core.base.formats import times
+from core.base import profile_names, times
 from core.base.spec import frozen
 from core.plan.gains import Gains, gains_of, student
 from core.results.comparison import spearman

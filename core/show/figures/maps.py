@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.base.formats import digits, times
+from core.base import digits, times
 from core.base.spec import number
 from core.results import propagation
 from core.show.figures.axes import layer_axis

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.ask.naming import spoken
-from core.base.formats import digits, per_cent
+from core.base import digits, per_cent
 from core.base.spec import frozen
 from core.results.comparison import FEWEST_WINDOWS
 from core.results.evaluated import EvaluatedSetting

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.base.formats import changed, digits, several, times
+from core.base import changed, digits, several, times
 from core.plan.gains import gains_of, student
 from core.results import propagation
 from core.results.comparison import spearman

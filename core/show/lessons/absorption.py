@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from core.base.errors import UserError
-from core.base.formats import capital, digits, gain, times
+from core.base import UserError, capital, digits, gain, times
 from core.base.spec import frozen
 from core.kinds.part import BLOCKS
 from core.plan.gains import Gains, gains_of, verdicts_of

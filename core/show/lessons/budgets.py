@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.ask.allocations import AllocationRequest, Correction
-from core.base.formats import digits, per_cent, times
+from core.base import digits, per_cent, times
 from core.base.spec import frozen
 from core.kinds.owl import Owl
 from core.plan import responses

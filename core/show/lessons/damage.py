@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from core.base.formats import per_cent, times
+from core.base import per_cent, times
 from core.base.spec import frozen
 from core.results import propagation
 from core.results.comparison import spearman

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import frozen
 from core.store.profiles import Profile
 from core.store.results import Array, Perturbed

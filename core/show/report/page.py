@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from core.base.escape import legible
+from core.base import legible
 from core.show.figures.palette import DARK, LIGHT, Palette
 from core.show.figures.style import Chart, themed
 

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import NamedTuple
 
-from core.base.errors import UserError
-from core.base.formats import digits
+from core.base import UserError, digits
 from core.base.spec import frozen
 from core.results import protocols
 from core.results.evaluated import Change, EvaluatedSetting

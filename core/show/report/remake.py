@@ -7,7 +7,7 @@ from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest
 from core.ask.studies import StudyRequest
 from core.ask.study_file import STUDY_FILE, write_study
-from core.base.errors import UserError
+from core.base import UserError
 from core.base.spec import checked
 from core.results import best as bests
 from core.results.best import Best

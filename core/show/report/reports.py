@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from plotly.offline import get_plotlyjs
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.plan.gains import gains_of
 from core.results import best as bests
 from core.results import evaluations, protocols

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.base import profile_names
-from core.base.formats import distinct, listed, model_name
+from core.base import distinct, listed, model_name, profile_names
 from core.kinds import Perturbation
 from core.store.cache import Entry
 from core.store.profiles import Profile

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from core.ask import naming
 from core.ask.grammar import write
 from core.ask.settings import Setting
-from core.base.formats import digits, per_cent
+from core.base import digits, per_cent
 from core.kinds.treatments import PRUNERS, USUAL
 from core.plan.sizes import DENSE, MASKED, PATTERN, SMALLEST
 from core.results.best import Best

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.base.formats import capital, digits, listed, per_cent, ranges, several, times
+from core.base import capital, digits, listed, per_cent, ranges, several, times
 from core.kinds import Perturbation
 from core.kinds.part import ATTENTION, BLOCKS
 from core.plan.gains import FEWEST_SEQUENCES, Gains, gains_of

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from core.base.formats import duration, per_cent, perplexity, several
+from core.base import duration, per_cent, perplexity, several
 from core.results import protocols
 from core.results.anchor_studies import Narrower
 from core.results.anchors import Anchors, Hindsight, Prediction

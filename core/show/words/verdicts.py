@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from core.ask.allocations import AllocationRequest
 from core.ask.naming import spoken
 from core.ask.settings import Setting
-from core.base.formats import capital, listed, several
+from core.base import capital, listed, several
 from core.base.spec import number
 from core.kinds.treatments import USUAL
 from core.results.comparison import FEWEST_WINDOWS, Interval, said, verdict

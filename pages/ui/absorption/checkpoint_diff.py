@@ -5,10 +5,7 @@ import streamlit as st
 from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, measurements
 from core.ask.typed import absolute
-from core.base import profile_names
-from core.base.errors import UserError
-from core.base.escape import plain
-from core.base.formats import text_name
+from core.base import UserError, plain, profile_names, text_name
 from core.base.spec import checked
 from core.kinds import Checkpoint
 from core.models import machine, work

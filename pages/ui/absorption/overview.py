@@ -1,6 +1,6 @@
 """A page's answer at a glance: a live picture that stands before the chart library has come."""
 
-from core.base.formats import capital, gain, per_cent, ratio
+from core.base import capital, gain, per_cent, ratio
 from core.show import figures
 from core.show.figures import axes
 from core.show.figures.gain import table

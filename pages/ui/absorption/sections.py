@@ -7,9 +7,7 @@ from functools import lru_cache
 import pandas as pd
 import streamlit as st
 
-from core.base.errors import UserError
-from core.base.escape import plain
-from core.base.formats import sentence
+from core.base import UserError, plain, sentence
 from core.show import figures, words
 from core.show.figures import Chart
 from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, PARTS, ChartRow

@@ -7,9 +7,7 @@ import streamlit as st
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.ask.commands import line, request_of
-from core.base.errors import UserError
-from core.base.escape import plain
-from core.base.formats import duration, sentence
+from core.base import UserError, duration, plain, sentence
 from core.kinds.treatments import Treatment
 from core.models import machine, work
 from core.plan.spread import Allocation

@@ -9,8 +9,7 @@ import streamlit as st
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
-from core.base.errors import UserError
-from core.base.formats import GUESSING, per_cent, perplexity
+from core.base import GUESSING, UserError, per_cent, perplexity
 from core.base.spec import frozen
 from core.plan import responses
 from core.plan.budget import Bounds, binding, evened, pinned

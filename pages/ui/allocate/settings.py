@@ -9,8 +9,7 @@ import streamlit as st
 from core.ask import grammar
 from core.ask.allocations import USUAL as OPENING
 from core.ask.allocations import AllocationRequest, Correction
-from core.base.errors import UserError
-from core.base.formats import per_cent
+from core.base import UserError, per_cent
 from core.kinds import BASE_LABELS, METHODS
 from core.kinds.allocator import steps
 from core.kinds.treatments import CHAINS, NO_REPAIR, OF_ZEROS, USUAL, Treatment

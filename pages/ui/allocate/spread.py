@@ -6,9 +6,7 @@ from functools import lru_cache
 import streamlit as st
 
 from core.ask.allocations import AllocationRequest
-from core.base.errors import UserError
-from core.base.escape import plain
-from core.base.formats import perplexity, sentence
+from core.base import UserError, perplexity, plain, sentence
 from core.kinds import Manual
 from core.kinds.treatments import Treatment
 from core.plan.spread import Allocation, allocate, linear_parameters

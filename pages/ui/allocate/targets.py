@@ -8,8 +8,7 @@ import streamlit as st
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
-from core.base.errors import UserError
-from core.base.formats import per_cent, perplexity
+from core.base import UserError, per_cent, perplexity
 from core.kinds import METHODS
 from core.plan.prediction import Predicted
 from core.results.anchors import Anchors

@@ -9,7 +9,7 @@ from uuid import uuid4
 import streamlit as st
 
 from core.ask.lab import Question
-from core.base.formats import several
+from core.base import several
 from core.jobs import warm
 from core.show.lessons import sentence
 from core.store.scenes import Row, Scene, examples, lenses, rows

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from core.ask.lab import MOST_TOKENS, REMOVED, Question, question
-from core.base.formats import per_cent
+from core.base import per_cent
 from pages.ui import view
 from pages.ui.live.grid import Kind, State
 

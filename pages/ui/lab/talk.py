@@ -10,9 +10,7 @@ import streamlit as st
 
 from core.ask.lab import Talk, layers_of
 from core.ask.perturbations import perturbation
-from core.base.errors import UserError, brief
-from core.base.escape import plain
-from core.base.formats import per_cent
+from core.base import UserError, brief, per_cent, plain
 from core.base.spec import checked
 from core.show.figures.axes import Axis
 from pages.ui import frame, live, serving, view

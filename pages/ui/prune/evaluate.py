@@ -9,8 +9,7 @@ from core.ask.allocations import AllocationRequest
 from core.ask.inputs import USUAL_EVALUATION
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.ask.typed import fractions
-from core.base.escape import plain
-from core.base.formats import sentence
+from core.base import plain, sentence
 from core.base.spec import checked
 from core.models import work
 from core.results import candidates

@@ -9,9 +9,7 @@ import streamlit as st
 from core.ask.requests import FORMATS, ExportRequest
 from core.ask.studies import StudyRequest
 from core.ask.typed import whole, whole_path
-from core.base import access, formats
-from core.base.errors import UserError
-from core.base.escape import plain
+from core.base import UserError, access, formats, plain
 from core.export.target import check_early
 from core.export.worth import few_bits, worth
 from core.models import work

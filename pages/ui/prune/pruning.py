@@ -10,9 +10,7 @@ from core.ask.inputs import USUAL_CALIBRATION
 from core.ask.settings import Setting, uniform
 from core.ask.studies import StudyRequest
 from core.ask.typed import absolute, numbers
-from core.base.errors import UserError
-from core.base.escape import plain
-from core.base.formats import per_cent
+from core.base import UserError, per_cent, plain
 from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import OF_ZEROS, REPAIRS, USUAL
 from core.models.sources import refuse_fetch

@@ -8,9 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.ask import naming
 from core.ask.settings import Setting
-from core.base import formats
-from core.base.errors import UserError
-from core.base.escape import plain
+from core.base import UserError, formats, plain
 from core.base.spec import frozen
 from core.results import protocols
 from core.results.comparison import FEWEST_WINDOWS

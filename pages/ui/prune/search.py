@@ -9,9 +9,7 @@ import streamlit as st
 from core.ask.inputs import WindowRequest
 from core.ask.requests import BestRequest
 from core.ask.typed import fraction, numbers, whole
-from core.base.errors import UserError
-from core.base.escape import plain
-from core.base.formats import capital, sentence, text_name
+from core.base import UserError, capital, plain, sentence, text_name
 from core.base.spec import checked
 from core.kinds.treatments import ANY, NO_REPAIR, OF_ZEROS, UNBOUND, USUAL
 from core.models import work

@@ -5,9 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core.ask import naming
-from core.base import access, profile_names
-from core.base.errors import UserError
-from core.base.escape import plain
+from core.base import UserError, access, plain, profile_names
 from core.results import protocols
 from core.show.report import reports
 from core.store.cache import Entry, Store

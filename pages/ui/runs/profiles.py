@@ -7,9 +7,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from core.ask.perturbations import in_order
-from core.base.errors import UserError
-from core.base.escape import plain
-from core.base.formats import sentence, several
+from core.base import UserError, plain, sentence, several
 from core.plan.gains import gains_of
 from core.show import figures
 from core.show.figures.gain import thumbnail

@@ -7,9 +7,7 @@ import streamlit as st
 
 from core.ask import grammar
 from core.ask.allocations import Correction
-from core.base import formats
-from core.base.escape import plain
-from core.base.formats import digits, per_cent
+from core.base import digits, formats, per_cent, plain
 from core.kinds.treatments import USUAL, Treatment
 from core.results import protocols
 from core.results.anchors import Anchors

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from core.base.formats import changed, digits, per_cent, times
+from core.base import changed, digits, per_cent, times
 from core.show.figures import axes
 from core.show.lessons import damage, shared
 from core.store.profiles import Profile
