@@ -7,6 +7,7 @@ from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
 from core.base.spec import number, word
 from core.kinds.treatments import PRUNER_LABELS as PRUNERS
+from core.kinds.treatments import usual_of
 
 CORRECTIONS = {"none": "corrected", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
 
@@ -28,7 +29,9 @@ def allocation(asked: AllocationRequest, words: Iterable[str] = ()) -> str:
 def long(asked: AllocationRequest) -> str:
     """`OWL, m 7, corrected 0.04`: with every parameter that is not its default."""
     fix, base = asked.correction, asked.base
-    usual = _values(AllocationRequest(base=base if base.by_hand else type(base)()))
+    usual = _values(AllocationRequest(base=base if base.by_hand else type(base)())) | {
+        "pruner": usual_of(asked.counted)
+    }
     own = [f"{name} {word(value)}" for name, value in _values(asked).items() if value != usual.get(name)]
     words = [allocation(asked, own)]
     if fix.strength:

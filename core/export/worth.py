@@ -4,6 +4,7 @@ from core.ask.requests import ExportRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudySpec
 from core.export.target import counted
+from core.kinds import BITS
 from core.kinds.quantised import HALF
 from core.kinds.treatments import PRUNERS, treatment
 from core.models.sources import locate
@@ -41,5 +42,5 @@ def own_form(setting: Setting) -> tuple[str, float, bool]:
     bits = HALF * (1 - target)
     if form is None:
         return PATTERN if setting.pattern == PATTERN else MASKED, bits + 1, False
-    more = 0 if form.gguf else (HALF + bits) / form.group
+    more = (HALF + bits) / form.group if setting.allocation.counted is BITS else 0
     return setting.allocation.counted.level(target), bits + more, form.gguf

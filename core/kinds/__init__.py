@@ -11,7 +11,7 @@ from pydantic import Field
 from core.kinds.alphapruning import AlphaPruning
 from core.kinds.checkpoint import Checkpoint
 from core.kinds.covariance import Covariance
-from core.kinds.currency import BITS, GGUF, ZEROS
+from core.kinds.currency import BITS, GGUF, INTEGERS, ZEROS
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.dlp import Dlp
 from core.kinds.gaussian import Gaussian
@@ -52,6 +52,7 @@ PERTURBATIONS = (
 CURRENCIES = (
     ZEROS,
     BITS,
+    INTEGERS,
     GGUF,
 )
 

@@ -57,6 +57,16 @@ BITS = Currency(
     lambda share: HALF * share,
     {str(bits): 1 - bits / HALF for bits in (8, 4, 3, 2)},
 )
+INTEGERS = Currency(
+    "integers",
+    "bits a weight by integers in groups of 32 or 64, scales and zero points included",
+    lambda share: HALF * share,
+    {
+        each.name: 1 - each.bits_per_weight / HALF
+        for each in sorted(FORMS.values(), key=lambda form: -form.bits_per_weight)
+        if not each.gguf
+    },
+)
 GGUF = Currency(
     "gguf",
     "bits a weight by GGUF types, scales and minima included",

@@ -57,7 +57,8 @@ class Form(NamedTuple):
             )
 
 
-_INTEGERS = [Form(f"int{bits}g{group}", bits, group, bits, False) for bits, group in product((2, 3, 4, 8), (32, 64))]
+_WIDTHS = (2, 3, 4, 5, 6, 8)
+_INTEGERS = [Form(f"int{bits}g{group}", bits, group, bits, False) for bits, group in product(_WIDTHS, (32, 64))]
 _GGUF = [
     Form(f"Q{bits}_{kind}", bits, 32, HALF * kind, True) for bits, kind in ((4, 0), (4, 1), (5, 0), (5, 1), (8, 0))
 ]

@@ -13,7 +13,7 @@ from core.base import brief, listed
 from core.base.spec import look_up
 from core.kinds.alps import alps
 from core.kinds.blockwise import blockwise
-from core.kinds.currency import BITS, GGUF, ZEROS, Currency
+from core.kinds.currency import BITS, GGUF, INTEGERS, ZEROS, Currency
 from core.kinds.distill import divergence
 from core.kinds.magnitude import magnitude
 from core.kinds.quantised import FORMS, Form, at_level
@@ -49,10 +49,15 @@ class PrunerRow(NamedTuple):
 
 
 def _quantiser(
-    label: str, statistic: Statistic, about: str, formula: str, group: int = 0, mends: float = 0
+    label: str,
+    statistic: Statistic,
+    about: str,
+    formula: str,
+    group: int = 0,
+    mends: float = 0,
+    currency: Currency = BITS,
 ) -> PrunerRow:
-    """A row whose damage is few bits: integers by groups, or without a group the GGUF types."""
-    currency = BITS if group else GGUF
+    """A row whose damage is few bits: integers in groups of a size, or without one the forms that the levels name."""
     forms = {share: FORMS[f"int{name}g{group}" if group else name] for name, share in currency.levels.items()}
     prune = partial(at_level, forms=forms, feedback=statistic == "second_moment")
     return PrunerRow(label, prune, statistic, about, formula, mends, forms=forms, currency=currency)
@@ -110,11 +115,15 @@ PRUNERS = {
     "quantised64": _quantiser("quantised, groups of 64", "norm", _ROUNDING.format(64), _NEAREST, 64, 0.25),
     "gptq": _quantiser("GPTQ", "second_moment", _FEEDBACK.format(32), _FED_BACK, 32, 1.3),
     "gptq64": _quantiser("GPTQ, groups of 64", "second_moment", _FEEDBACK.format(64), _FED_BACK, 64, 1.3),
+    "integers": _quantiser(
+        "integers, groups of 32 or 64", "norm", _ROUNDING.format("32 or 64"), _NEAREST, mends=0.25, currency=INTEGERS
+    ),
     "gguf": _quantiser(
         "GGUF types",
         "none",
         "Not a pruner: weights rounded as a GGUF file of the types Q4_0 to Q8_0 holds them.",
         r"W'_{jk} = d\, q_{jk} + m",
+        currency=GGUF,
     ),
 }
 

@@ -200,6 +200,8 @@ def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path
 def test_bytes_of_plans_count_scales_and_zero_points() -> None:
     rounded_to = read_setting("uniform currency=bits:3")
     assert worth.own_form(rounded_to) == ("3 bits", pytest.approx(3 + 19 / 32), False)
+    grouped = read_setting("uniform currency=integers:int3g64")
+    assert worth.own_form(grouped) == ("int3g64", pytest.approx(3 + 19 / 64), False)
     by_types = read_setting("uniform currency=gguf:Q4_0")
     assert worth.own_form(by_types) == ("Q4_0", pytest.approx(4.5), True)
     ExportRequest(setting=by_types, folder="x", format="gguf")

@@ -18,7 +18,9 @@ from core.ask.perturbations import perturbation
 from core.ask.settings import read_setting
 from core.base.errors import UserError
 from core.cli.allocating import allocated_json
-from core.kinds import BITS, GGUF
+from core.kinds import BITS, GGUF, INTEGERS
+from core.kinds.currency import Currency
+from core.kinds.treatments import usual_of
 from core.plan.budget import TOLERANCE, met, whole
 from core.plan.spread import allocate
 from core.store.profiles import Profile
@@ -26,19 +28,21 @@ from tests import synthetic
 from tests.core.allocating import STACK, of_linears, quick
 
 SHARES = [*BITS.levels.values()]
+ROUNDED = [(counted, usual_of(counted)) for counted in (BITS, INTEGERS)]
 
 
 def quantised(layers: int, seed: int, alike: bool = False) -> Profile:
-    """A profile of random numbers, whose linears and layers were measured in 2, 3, 4 and 8 bits."""
+    """A profile of random numbers, whose linears and layers were measured at every level of the integers."""
     plain, rng = of_linears(layers, seed), np.random.default_rng(seed)
     measured = dict(plain.perturbed)
-    for where in ("residual", *(f"residual_linear {name}" for name in STACK)):
+    places = ("residual", *(f"residual_linear {name}" for name in STACK))
+    for (counted, pruner), where in product(ROUNDED, places):
         harm, slope, before = np.zeros((layers, 3)), np.zeros((layers, 3)), 0.0
-        for bits, share in BITS.levels.items():
+        for level, share in counted.levels.items():
             slope = slope + rng.random((layers, 3)) ** 4
             harm, before = harm + slope * (share - before), share
             kind, _, name = where.partition(" ")
-            key = Measurement(perturbation=perturbation(f"{kind}:quantised:{bits}{':' * bool(name)}{name}"))
+            key = Measurement(perturbation=perturbation(f"{kind}:{pruner}:{level}{':' * bool(name)}{name}"))
             measured[key] = replace(
                 synthetic.perturbed(layers, 3, Measurement(perturbation=perturbation("skip"))), kl=harm
             )
@@ -58,13 +62,14 @@ def spent(words: str, here: Profile) -> tuple[np.ndarray, float]:
     seed=st.integers(0, 10**6),
     bits=st.floats(2, 8),
     base=st.sampled_from(("uniform", "uniform ends=1", "response", "response granularity=linear", "depth_ramp")),
+    counted=st.sampled_from((BITS, INTEGERS)),
 )
 def test_a_budget_of_bits_is_met_by_whole_levels_and_never_passed(
-    layers: int, seed: int, bits: float, base: str
+    layers: int, seed: int, bits: float, base: str, counted: Currency
 ) -> None:
-    here = quantised(layers, seed)
-    exact, mean = spent(f"{base} currency=bits:{bits!r}", here)
-    assert np.isin(exact, SHARES).all()
+    here, bits = quantised(layers, seed), max(bits, 16 * (1 - max(counted.levels.values())))
+    exact, mean = spent(f"{base} currency={counted.name}:{bits!r}", here)
+    assert np.isin(exact, [*counted.levels.values()]).all()
     assert mean <= bits + 16 * TOLERANCE
     largest = here.weights.parameters.sum(1).max() / here.weights.parameters.sum()
     assert mean >= bits - 8 * largest
@@ -114,7 +119,7 @@ def test_what_a_step_would_overspend_is_passed_over() -> None:
     assert list(found) == [0.8125, 0.75] and met(found, weights) >= met(wish, weights)
 
 
-@given(currency=st.sampled_from((BITS, GGUF)), share=st.floats(0, 1))
+@given(currency=st.sampled_from((BITS, INTEGERS, GGUF)), share=st.floats(0, 1))
 def test_an_amount_reads_back(currency, share: float) -> None:
     low, high = (next(iter(each)) for each in (currency.levels.values(), reversed(currency.levels.values())))
     inside = low + share * (high - low)
