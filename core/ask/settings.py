@@ -171,10 +171,12 @@ class PrunedSpec(Repairs):
     true_sequential: bool = False
     calibration: TextSpec | None
     method: Method = Field(default_factory=lambda given: PRUNERS[given["pruner"]].method, description="the pruner's")
+    repair_method: int = added(1, "the repair's: stored before there was one, it is the first")
 
     @property
     def earlier(self) -> str:
-        return PRUNERS[self.pruner].at(self.method)
+        now = Treatment(self.pruner, self.repair)
+        return PRUNERS[self.pruner].at(self.method) or now.label * (self.repair_method != now.repair_method)
 
     @property
     def forms(self) -> list | None:

@@ -137,6 +137,7 @@ def point(
         pattern=setting.pattern,
         true_sequential=setting.true_sequential,
         calibration=read.spec if read else None,
+        repair_method=setting.treatment.repair_method,
         **{name: getattr(setting, name) for name in Repairs.model_fields},
     )
     check_plan(plan(pruned), list(map(anatomy.prunable, loaded.layers)))

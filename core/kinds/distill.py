@@ -24,7 +24,7 @@ LEARNING_RATE = 0.001  # the largest, in the size of each matrix
 WARM = 10  # steps that grow to it
 LOOKS = 16  # at the windows held back, in the whole course
 PATIENCE = 4  # looks without a lower divergence that end it
-TOGETHER = 512  # tokens of a step
+TOGETHER = 1024  # tokens of a step
 CHUNK = 256  # tokens whose logits are held at once, for the model and for its dense self
 
 

@@ -44,11 +44,11 @@ class Kept:
             mask = torch.cat([((each.detach() != 0) | (each.dim() < 2)).flatten() for each in weights])
         parts = mask.split([each.numel() for each in weights])
         self.weights, self.mask = weights, mask
-        self.masks = [part.view_as(each) for part, each in zip(parts, weights, strict=True)]
         if known:
-            for weight, part in zip(weights, self.masks, strict=True):
-                weight.detach().masked_fill_(~part, 0)
-        found = [weight.detach()[part].float() for weight, part in zip(weights, self.masks, strict=True)]
+            for weight, part in zip(weights, parts, strict=True):
+                weight.detach().masked_fill_(~part.view_as(weight), 0)
+        self.places = [part.nonzero().squeeze(1) for part in parts]  # in a weight's memory
+        found = [_flat(weight)[at].float() for weight, at in zip(weights, self.places, strict=True)]
         self.counts = list(map(len, found))
         self.sizes = [2.0 ** math.frexp(float(each.square().mean().sqrt()))[1] for each in found]
         self.value = torch.cat([each / size for each, size in zip(found, self.sizes, strict=True)])
@@ -61,23 +61,28 @@ class Kept:
 
     def write(self) -> None:
         """Write the vector into the weights where the mask keeps one, rounded to their dtype. No zero is touched."""
-        parts = zip(self.weights, self.masks, self.sizes, self.value.split(self.counts), strict=True)
-        for weight, mask, size, part in parts:
-            weight.detach().masked_scatter_(mask, (part * size).to(weight.dtype))
+        parts = zip(self.weights, self.places, self.sizes, self.value.split(self.counts), strict=True)
+        for weight, places, size, part in parts:
+            _flat(weight).index_copy_(0, places, (part * size).to(weight.dtype))
 
     @contextmanager
     def learning(self) -> Iterator[None]:
         """While inside, a backward pass adds to the gradient of the vector; those of zeros are dropped at once."""
         with ExitStack() as undo:
-            for found in zip(self.weights, self.masks, self.sizes, self.value.grad.split(self.counts), strict=True):
+            for found in zip(self.weights, self.places, self.sizes, self.value.grad.split(self.counts), strict=True):
                 undo.callback(found[0].requires_grad_, False)
                 undo.callback(_collected(*found))
             yield
 
 
-def _collected(weight: Tensor, mask: Tensor, size: float, gradient: Tensor) -> Callable[[], None]:
+def _flat(weight: Tensor) -> Tensor:
+    """Its values in a row: a view, never a copy."""
+    return weight.detach().view(-1)
+
+
+def _collected(weight: Tensor, places: Tensor, size: float, gradient: Tensor) -> Callable[[], None]:
     def collect(_: Tensor) -> None:
-        gradient.add_(weight.grad[mask].float(), alpha=size)
+        gradient.add_(weight.grad.flatten().index_select(0, places).float(), alpha=size)
         weight.grad = None
 
     return weight.requires_grad_(True).register_post_accumulate_grad_hook(collect).remove
@@ -87,7 +92,7 @@ def adam(kept: Kept) -> Adam:
     """Adam over the vector."""
     from torch.optim import Adam
 
-    return Adam([kept.value], betas=(0.9, 0.95))
+    return Adam([kept.value], betas=(0.9, 0.95), fused=True)
 
 
 def stepped(kept: Kept, optimizer: Adam, step: float) -> None:

@@ -139,6 +139,7 @@ class RepairRow(NamedTuple):
     formula: str  # TeX
     follows: bool = False  # whether it looks at what outputs lack to be the dense path's
     of: Literal["linear", "window", "model"] = "linear"  # what it looks at as one
+    method: int = 1  # raised whenever its numbers change
 
 
 REPAIRS = {
@@ -168,6 +169,7 @@ REPAIRS = {
         r"\min_{W'} \lVert f_{W'}(X') - f_W(X) \rVert^2,\quad W' = 0 \text{ where } W \text{ is pruned}",
         follows=True,
         of="window",
+        method=2,
     ),
     "distill": RepairRow(
         "distill",
@@ -177,6 +179,7 @@ REPAIRS = {
         "calibration windows that are held back, from the pruner too, stop it.",
         r"\min_{W'} \text{KL}(p_W \,\Vert\, p_{W'}),\quad W' = 0 \text{ where } W \text{ is pruned}",
         of="model",
+        method=2,
     ),
 }
 _STAGES = ([None, *(name for name, row in REPAIRS.items() if row.of == each)] for each in ("linear", "window", "model"))
@@ -215,6 +218,11 @@ class Treatment(NamedTuple):
     def repairs(self) -> list[RepairRow]:
         """The rows of its repairs, in their order."""
         return [REPAIRS[each] for each in self.repair.split("+")] if self.repair else []
+
+    @property
+    def repair_method(self) -> int:
+        """Raised whenever the numbers of one of its repairs change."""
+        return 1 + sum(row.method - 1 for row in self.repairs)
 
     @property
     def currency(self) -> Currency:

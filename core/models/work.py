@@ -166,9 +166,10 @@ def weight_bytes(shape: Outline, dtype: str, gguf: bool) -> int:
 def training(shape: Outline, sparsity: float, tokens: int, dtype: str) -> int:
     """What distill holds beside the weights: kept ones with their moments, and streams of the calibration text.
 
-    Of a kept weight there are its value, the best one, a gradient and two moments, in float32; of any the mask.
+    Of a kept weight there are its value, the best one, a gradient and two moments, in float32, and its place; of any
+    the mask.
     """
-    kept = shape.layers * shape.layer_parameters * (1 + 20 * (1 - sparsity))
+    kept = shape.layers * shape.layer_parameters * (1 + 28 * (1 - sparsity))
     streams = shape.width * (tokens + (shape.layers + 40) * TOGETHER) * BYTES[dtype]
     return int(kept + streams + 6 * CHUNK * shape.vocabulary * 4)
 

@@ -16,6 +16,7 @@ from core.kinds.covariance import Covariance
 from core.kinds.part import GaussianPart, Mean, ResidualPart, SkipPart
 from core.kinds.residual_rescaled import ResidualRescaled
 from core.kinds.skip import Skip
+from core.kinds.treatments import Treatment
 
 sizes = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 sparsities = st.floats(min_value=0, max_value=1, exclude_max=True)
@@ -109,6 +110,19 @@ def test_what_an_earlier_way_of_pruning_gave_stays_as_it_is_and_is_told_apart() 
     after = before.model_copy(update={"methods": methods_of(asked)})
     assert before.earlier == old.earlier and not after.earlier and "methods" not in before.model_dump()
     assert [before.unit(each) == after.unit(each) for each in asked] == [True, False]
+
+
+def test_what_an_earlier_way_of_training_gave_is_told_apart_and_other_repairs_keep_their_keys() -> None:
+    """A number is told only where it is not the first: the keys of what was refitted before there was one stay."""
+    told = {"pruner": "wanda", "sparsity": (0.5, 0.6), "calibration": TEXT}
+    before, now = (
+        PrunedSpec(**told, repair="refit+blockwise", repair_method=number)
+        for number in (1, Treatment("wanda", "refit+blockwise").repair_method)
+    )
+    assert before.earlier == "Wanda + refit + blockwise" and not now.earlier and before.key != now.key
+    assert PrunedSpec.model_validate_json(before.model_dump_json()) == before
+    refitted = PrunedSpec(**told, repair="refit", repair_method=Treatment("wanda", "refit").repair_method)
+    assert not refitted.earlier and "repair_method" not in refitted.model_dump()
 
 
 def test_a_repair_without_a_text_is_refused(refused) -> None:

@@ -146,8 +146,8 @@ def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none() -> None:
         each.requires_grad_(False)
     training.gradient(0)
     own = training.kept.value.grad.split(training.kept.counts)
-    for part, size, mask, found in zip(own, training.kept.sizes, training.kept.masks, plain, strict=True):
-        torch.testing.assert_close(part, size * found[mask], rtol=1e-3, atol=1e-4)
+    for part, size, at, found in zip(own, training.kept.sizes, training.kept.places, plain, strict=True):
+        torch.testing.assert_close(part, size * found.flatten()[at], rtol=1e-3, atol=1e-4)
 
 
 def test_it_ends_with_what_was_best_on_the_windows_held_back() -> None:
@@ -212,9 +212,9 @@ def test_it_stops_once_the_windows_held_back_get_worse(monkeypatch: pytest.Monke
 
 
 def test_budgets_are_steps_and_one_too_short_is_refused() -> None:
-    assert batch_of(256) == 2 and batch_of(4_096) == 1
-    assert steps_on(2_100, 256) == 4 and steps_within(10, 0.3, "minutes") == 33
-    with pytest.raises(UserError, match=r"a budget of 500 tokens is too short for one step: give 512 or more"):
+    assert batch_of(256) == 4 and batch_of(4_096) == 1
+    assert steps_on(4_100, 256) == 4 and steps_within(10, 0.3, "minutes") == 33
+    with pytest.raises(UserError, match=r"a budget of 500 tokens is too short for one step: give 1024 or more"):
         steps_on(500, 256)
     with pytest.raises(UserError, match=r"a budget of 0.1 minutes is too short for one step: give 0.2 or more"):
         steps_within(0.1, 0.11, "minutes")

@@ -1,0 +1,76 @@
+"""Seconds and memory of training the bundled model whole: `python -m tests.bench.training [STEPS]`, one thread.
+
+A line for each precision of the products: tokens a second, FLOP/s against those of one matrix product of the model's
+size, and the peak of memory against what was told before.
+"""
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+
+from core.ask.inputs import WindowRequest
+from core.evaluate import perplexity
+from core.evaluate.recovering import Distillation, trainable
+from core.kinds.distill import TOGETHER
+from core.kinds.kept import Kept, stepped
+from core.models import work
+from core.models.loading import load
+from core.models.outline import outline
+from core.models.placement import stored
+from core.models.sources import locate
+from core.models.windows import windows
+from core.store.cache import Store
+
+SPARSITY = 0.7
+PASSES = 10  # FLOP a token and parameter: forward, once more of what was not kept, backward, and the dense model's head
+
+
+def main(steps: str = "2") -> None:
+    torch.set_num_threads(1)
+    loaded = load(locate("demo", Store()), "float32", Store())
+    tokens = windows(WindowRequest(source="demo", sequences=4, length=512), loaded).tokens
+    reference = perplexity.reference(loaded, tokens)
+    for weight in trainable(loaded.layers, False):
+        least = weight.detach().abs().flatten().kthvalue(int(SPARSITY * weight.numel())).values
+        weight.detach().masked_fill_(weight.abs() <= least, 0)
+    shape = outline({name: tuple(each.shape) for name, each in stored(loaded.model).items()})
+    told = work.training(shape, SPARSITY, tokens.numel(), "float32") + work.weight_bytes(shape, "float32", False)
+    for dtype in ("float32", "bfloat16"):
+        course = Distillation(loaded, Kept(trainable(loaded.layers, False)), tokens, reference, dtype)
+
+        def step(course: Distillation = course) -> None:
+            course.gradient(0)
+            stepped(course.kept, course.optimizer, 1e-5)
+
+        step()  # what is set up once
+        token = best_of(int(steps), step) / TOGETHER
+        rate, product = PASSES * shape.parameters / token, products(dtype)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(
+            f"{dtype}: {1 / token:.0f} tokens/s, {token * 1e3:.2f} ms/token, {rate / 1e9:.0f} of {product / 1e9:.0f} "
+            f"GFLOP/s ({rate / product:.0%}); peak {peak / 2**30:.2f} GiB, told {(told + work.PROCESS) / 2**30:.2f}",
+            flush=True,
+        )
+
+
+def best_of(times: int, call: Callable[[], object]) -> float:
+    """Seconds of processor time of a call, the least of some: others may share the machine."""
+    found = []
+    for _ in range(times):
+        began = time.process_time()
+        call()
+        found.append(time.process_time() - began)
+    return min(found)
+
+
+def products(dtype: str, size: int = 2048) -> float:
+    """FLOP/s of a product of square matrices."""
+    each = torch.randn(size, size, dtype=getattr(torch, dtype))
+    return 2 * size**3 / best_of(6, lambda: each @ each)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
