@@ -11,6 +11,7 @@ from core.ask.perturbations import perturbation
 from core.base import UserError
 from core.base.spec import Spec, checked
 from core.kinds import Perturbation
+from core.kinds.treatments import MOMENTS
 
 MOST_TOKENS = 64  # of a sentence
 MOST_CHARACTERS = 2000  # of a sentence or a prompt: more cannot be meant
@@ -37,7 +38,7 @@ class Question(Spec):
             raise ValueError("the lab perturbs one thing at a time: name one linear or head in place of each")
         if self.perturbation.compares:
             raise ValueError("the lab runs one model: compare two checkpoints with `python -m core compare A B`")
-        if "second_moment" in self.perturbation.statistics:
+        if not MOMENTS.keys().isdisjoint(self.perturbation.statistics):
             raise ValueError("the lab prunes by magnitude or wanda: others take too long for an answer while you wait")
         if self.token is not None and getattr(self.perturbation, "positions", "all") != "all":
             raise ValueError("a single token is perturbed wherever it stands: ask for positions all")
@@ -49,7 +50,7 @@ def _while_writing(word: str) -> str:
     if not word:
         return ""
     asked = perturbation(word)
-    if asked.kind not in WHILE_WRITING or stands_for(asked) or "second_moment" in asked.statistics:
+    if asked.kind not in WHILE_WRITING or stands_for(asked) or not MOMENTS.keys().isdisjoint(asked.statistics):
         raise ValueError(
             "while a model writes, the lab can add gaussian noise, prune by magnitude or wanda, or skip, at a layer or "
             "one part of it"

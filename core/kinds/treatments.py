@@ -24,8 +24,11 @@ from core.kinds.wanda import wanda
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Of a linear: nothing, the norm (in,) or the second moment (in, in) of its inputs, or what its outputs lack (out, in)
-Statistic = Literal["none", "norm", "second_moment", "pull"]
+# Of a linear: nothing, the norm (in,) or a second moment (in, in) of its inputs, or what its outputs lack (out, in)
+Statistic = Literal["none", "norm", "second_moment", "sink_moment", "pull"]
+# Second moments, and the share of a window that its first token counts for in them, at least as one. All others attend
+# to it and it is one of many, so that an error shifted onto it costs much more than its square says.
+MOMENTS: Mapping[Statistic, float] = {"second_moment": 0, "sink_moment": 1 / 32}
 Method = Literal[1, 2]  # of a pruner: raised whenever its numbers change
 
 
@@ -54,13 +57,13 @@ def _quantiser(
     about: str,
     formula: str,
     group: int = 0,
-    mends: float = 0,
     currency: Currency = BITS,
+    **more: Any,
 ) -> PrunerRow:
     """A row whose damage is few bits: integers in groups of a size, or without one the forms that the levels name."""
     forms = {share: FORMS[f"int{name}g{group}" if group else name] for name, share in currency.levels.items()}
-    prune = partial(at_level, forms=forms, feedback=statistic == "second_moment")
-    return PrunerRow(label, prune, statistic, about, formula, mends, forms=forms, currency=currency)
+    prune = partial(at_level, forms=forms, feedback=statistic in MOMENTS)
+    return PrunerRow(label, prune, statistic, about, formula, forms=forms, currency=currency, **more)
 
 
 _BY_GROUPS = " of the weights of a row share a scale and a zero point."
@@ -71,9 +74,10 @@ _ROUNDING = (
     + _BY_GROUPS
 )
 _FEEDBACK = (
-    "Not a pruner: weights rounded to few bits column by column, and those not yet rounded make up for each error. "
-    "Groups of {}" + _BY_GROUPS
+    "Not a pruner: weights rounded to few bits column by column, and those not yet rounded make up for each error, "
+    f"where the first token counts for 1 / {1 / MOMENTS['sink_moment']:g} of its window. Groups of {{}}" + _BY_GROUPS
 )
+_LATER = {"mends": 1.3, "method": 2, "earlier": "first tokens counting as one"}
 
 PRUNERS = {
     "magnitude": PrunerRow(
@@ -111,10 +115,10 @@ PRUNERS = {
         r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad \lVert W' \rVert_0 \leq k",
         mends=5,
     ),
-    "quantised": _quantiser("quantised", "norm", _ROUNDING.format(32), _NEAREST, 32, 0.25),
-    "quantised64": _quantiser("quantised, groups of 64", "norm", _ROUNDING.format(64), _NEAREST, 64, 0.25),
-    "gptq": _quantiser("GPTQ", "second_moment", _FEEDBACK.format(32), _FED_BACK, 32, 1.3),
-    "gptq64": _quantiser("GPTQ, groups of 64", "second_moment", _FEEDBACK.format(64), _FED_BACK, 64, 1.3),
+    "quantised": _quantiser("quantised", "norm", _ROUNDING.format(32), _NEAREST, 32, mends=0.25),
+    "quantised64": _quantiser("quantised, groups of 64", "norm", _ROUNDING.format(64), _NEAREST, 64, mends=0.25),
+    "gptq": _quantiser("GPTQ", "sink_moment", _FEEDBACK.format(32), _FED_BACK, 32, **_LATER),
+    "gptq64": _quantiser("GPTQ, groups of 64", "sink_moment", _FEEDBACK.format(64), _FED_BACK, 64, **_LATER),
     "integers": _quantiser(
         "integers, groups of 32 or 64", "norm", _ROUNDING.format("32 or 64"), _NEAREST, mends=0.25, currency=INTEGERS
     ),

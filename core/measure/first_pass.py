@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from core.base import UserError
-from core.kinds.treatments import Statistic
+from core.kinds.treatments import MOMENTS, Statistic
 from core.measure.linears import Sums, watched
 from core.measure.perturb import Moments
 from core.models import anatomy
@@ -65,7 +65,7 @@ def statistics(
         **{name: np.stack(values, axis=-1) for name, values in rows.items() if name != "nll"},
         nll=np.concatenate(rows["nll"]),
     )
-    kept = {"norm", "second_moment"}.intersection(wanted)
+    kept = {"norm", *MOMENTS}.intersection(wanted)
     inputs = {each: tuple(sums.of(each) for *_, sums in watching) for each in kept}
     return activation, Moments(**inputs, root=spread.roots() if spread else ())
 

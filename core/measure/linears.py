@@ -1,6 +1,7 @@
 """Linears of a layer: sums over their inputs, pruning one of them, and masks that are kept."""
 
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from core.base import Broken, UserError, either
 from core.kinds.selection import Pattern
-from core.kinds.treatments import PRUNERS, WITHOUT_TEXT, Statistic, Treatment
+from core.kinds.treatments import MOMENTS, PRUNERS, WITHOUT_TEXT, Statistic, Treatment
 from core.models.anatomy import Linear
 from core.models.replay import Tensors
 
@@ -74,30 +75,31 @@ class Sums:
         """`home` is where second moments are kept; None: on the device where they arise."""
         self.wanted, self.home = frozenset(wanted), home
         self.squares: dict[Names, Tensor] = {}
-        self.products: dict[Names, Tensor] = {}
+        self.products: dict[Statistic, dict[Names, Tensor]] = defaultdict(dict)
 
     def add(self, names: Names, given: Tensor) -> None:
         """Add the tokens of an input, (..., in), that some linears read."""
         rows = given.float().flatten(0, -2)
         if "norm" in self.wanted:
             self.squares[names] = self.squares.get(names, 0) + (rows * rows).sum(0).cpu().double()
-        if "second_moment" in self.wanted:
-            if names not in self.products:
-                self.products[names] = rows.new_zeros(rows.shape[1], rows.shape[1], device=self.home)
-            total = self.products[names]
-            if total.device == rows.device:
-                total.addmm_(rows.T, rows)
-            else:
-                total += (rows.T @ rows).to(total.device)
+        for each in self.wanted.intersection(MOMENTS):
+            if names not in self.products[each]:
+                self.products[each][names] = rows.new_zeros(rows.shape[1], rows.shape[1], device=self.home)
+            total, first = self.products[each][names], given[..., 0, :].reshape(-1, rows.shape[1]).float()
+            for seen, times in ((rows, 1), (first, max(0, MOMENTS[each] * given.shape[-2] - 1))):
+                if total.device == rows.device:
+                    total.addmm_(seen.T, seen, alpha=times)
+                else:
+                    total += times * (seen.T @ seen).to(total.device)
 
     def of(self, statistic: Statistic) -> Tensors:
-        """Linear -> `norm`, (in,) L2 norm of its inputs on the CPU, or `second_moment`, (in, in) sum of x x^T; float32.
+        """Linear -> `norm`, (in,) L2 norm of its inputs on the CPU, or of `MOMENTS`, (in, in) sum of x x^T; float32.
 
         Linears that share their input have the same tensor of second moments.
         """
         if statistic == "norm":
             return {name: total.sqrt().float() for name, total in _each(self.squares).items()}
-        return _each(self.products)
+        return _each(self.products[statistic])
 
 
 def _each(sums: dict[Names, Tensor]) -> Tensors:

@@ -28,6 +28,7 @@ class Moments:
 
     norm: tuple[Tensors, ...] = ()  # per layer: linear -> (in,) L2 norm of its inputs over all tokens
     second_moment: tuple[Tensors, ...] = ()  # per layer: linear -> (in, in) sum of x x^T
+    sink_moment: tuple[Tensors, ...] = ()  # the same, first tokens counting more
     others: Mapping[str, Layers] = field(default_factory=dict)  # layers of other checkpoints, by source
     root: tuple[Tensor, ...] = ()  # per layer: symmetric root of the residual stream's covariance, (width, width)
     warn: Callable[[str], object] = warnings.warn  # told in a sentence what pruning had to help along

@@ -11,7 +11,7 @@ from core.ask.requests import BestRequest
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.spec import number
-from core.kinds.treatments import ANY, USUAL, Treatment
+from core.kinds.treatments import ANY, MOMENTS, USUAL, Treatment
 from core.models import work
 from core.models.outline import Outline
 from core.results.shortlist import MOST
@@ -55,7 +55,7 @@ def holding(request: BestRequest, store: Store, model: ModelSpec) -> Iterator[En
 
 def selection_request(request: BestRequest, profile: str | None, asked: tuple[Setting, ...]) -> StudyRequest:
     """Candidates on the selection text."""
-    solves = any("second_moment" in each.statistics for each in request.treatments)
+    solves = any(not MOMENTS.keys().isdisjoint(each.statistics) for each in request.treatments)
     part = request.model_copy(update={"calibration": _part(request.calibration, HALF if solves else QUARTER)})
     return _study(part, profile, asked, _part(request.selection, HALF))
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.kinds.treatments import TREATMENTS
+from core.kinds.treatments import MOMENTS, PRUNERS, TREATMENTS
 from core.measure.first_pass import statistics
 from core.measure.linears import Enough, Names, Sums, watched
 from core.measure.perturb import Moments, perturbed
@@ -72,6 +72,16 @@ def test_a_linear_run_twice_has_the_sums_of_both() -> None:
     torch.testing.assert_close(found["one"], 2 * 4 * moment, **near)
     assert found["one"] is found["two"], "computed and kept once"
     torch.testing.assert_close(sums.of("norm")["last"], found["last"].diagonal().sqrt())
+
+
+def test_the_first_token_of_every_window_counts_as_many_in_what_feedback_looks_at() -> None:
+    stream, sums = torch.randn(3, 64, 8), Sums(["second_moment", "sink_moment"])
+    for window in stream.split([2, 1]):
+        sums.add(("one",), window)
+    first, times = stream[:, 0], 64 * MOMENTS["sink_moment"]
+    more = sums.of("sink_moment")["one"] - sums.of("second_moment")["one"]
+    assert times > 1 and PRUNERS["gptq"].statistic == "sink_moment"
+    torch.testing.assert_close(more, (times - 1) * first.T @ first, rtol=1e-4, atol=1e-4)
 
 
 # --- residuals by SparseGPT ----------------------------------------------------------------------------------------
