@@ -23,12 +23,11 @@ from core.kinds.distill import (
     divergence,
     drawn,
     schedule,
-    seen,
     stale,
     steps_on,
     steps_within,
 )
-from core.kinds.kept import Kept, adam, held_back, stepped
+from core.kinds.kept import Kept, adam, held_back, seen, stepped
 from core.models import anatomy, work
 from core.models.loading import Loaded
 from core.models.outline import outline

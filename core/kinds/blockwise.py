@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from core.kinds.kept import Kept, adam, held_back, stepped
+from core.kinds.kept import Kept, adam, held_back, seen, stepped
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,8 +41,7 @@ def blockwise(kept: Kept, error: Callable[[int], Tensor], batches: Sequence[int]
     """
     import torch
 
-    held = held_back(len(batches))
-    seen = [each for each in batches if each not in held]
+    held, read = held_back(len(batches)), seen(len(batches))
 
     def judged() -> float:
         with torch.no_grad():
@@ -55,7 +54,7 @@ def blockwise(kept: Kept, error: Callable[[int], Tensor], batches: Sequence[int]
         if tries > TRIES or not least > 0:
             break
         with kept.learning():
-            for each in seen:
+            for each in read:
                 error(each).backward()
                 stepped(kept, optimizer, step)
         now = judged()

@@ -15,7 +15,7 @@ import numpy as np
 
 from core.base.errors import UserError
 from core.base.spec import number
-from core.kinds.kept import held_back
+from core.kinds.kept import seen
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,11 +60,6 @@ def steps_within(budget: float, step: float, unit: str) -> int:
 def schedule(done: int, steps: int) -> float:
     """The share of the largest learning rate: it grows evenly, then falls along a cosine."""
     return min(1.0, (done + 1) / WARM) * (1 + math.cos(math.pi * done / steps)) / 2
-
-
-def seen(windows: int) -> list[int]:
-    """The windows that are not held back: those alone are read by the training, and by the pruner before it."""
-    return sorted({*range(windows)} - {*held_back(windows)})
 
 
 def drawn(done: int, size: int, windows: int) -> list[int]:

@@ -28,6 +28,11 @@ def held_back(windows: int) -> list[int]:
     return list(range(0, windows, EIGHTH))[:MOST_HELD]
 
 
+def seen(windows: int) -> list[int]:
+    """The others: those alone are read by the training, and by the pruner before it; raises as `held_back`."""
+    return sorted({*range(windows)} - {*held_back(windows)})
+
+
 class Kept:
     """The weights of some linears that are not zero, as one vector of float32, whatever the model's dtype.
 

@@ -169,11 +169,11 @@ REPAIRS = {
         blockwise,
         "A repair after any pruner: the weights that stay in one attention or MLP are trained together, by gradient, "
         "so that what it adds to the stream comes closest to what the dense model's own adds. Calibration windows that "
-        "are held back stop it.",
+        "are held back, from the pruner too, stop it.",
         r"\min_{W'} \lVert f_{W'}(X') - f_W(X) \rVert^2,\quad W' = 0 \text{ where } W \text{ is pruned}",
         follows=True,
         of="window",
-        method=2,
+        method=3,
     ),
     "distill": RepairRow(
         "distill",

@@ -131,6 +131,7 @@ class DensePath:
         runs: Sequence[Call],
         streams: Sequence[Tensor],
         see: Callable[[Names, Tensor], None],
+        read: Sequence[int],
     ) -> Tensors:
         """What moves the linears' outputs part of the way to the dense path's.
 
@@ -142,6 +143,7 @@ class DensePath:
             runs: the layer's calls on the pruned path, one per batch.
             streams: what enters the layer there.
             see: shown what of the group reads each distinct input of the pruned path, and that input.
+            read: the batches that are looked at.
 
         Returns:
             Linear -> (out, in) float32 sum of d x^T over all tokens: x its input on the pruned path, d what moves it.
@@ -150,8 +152,9 @@ class DensePath:
         self.read += group
         linears = {each.name: each for each in self.read}
         found: Tensors = {}
-        for call, stream, own, beside in zip(runs, streams, self.runs, self.streams, strict=True):
-            here, there = self._inputs(call, stream), self._inputs(own, beside, self.weights)
+        for batch in read:
+            stream, beside = streams[batch], self.streams[batch]
+            here, there = self._inputs(runs[batch], stream), self._inputs(self.runs[batch], beside, self.weights)
             drift = (beside - stream).float().flatten(0, -2)
             for (names, given), (_, dense) in zip(here, there, strict=True):
                 if reading := tuple(name for name in names if name in wanted):

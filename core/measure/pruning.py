@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.base import UserError
 from core.base.spec import Array, frozen
+from core.kinds.kept import seen
 from core.kinds.quantised import form_of
 from core.kinds.selection import Pattern
 from core.kinds.treatments import PRUNERS, Statistic, Treatment, treatment
@@ -91,8 +92,9 @@ def prune_layers(
     All linears of a layer are judged on one run of the layer, pruned together, and the layer is run again for the
     inputs of the next. With `true_sequential` (an option of SparseGPT's code), and with a repair that leads back to the
     dense path, the layer is run anew for each group of linears that read the same input, with the groups before it
-    already pruned. A repair of windows follows, of a layer's attention and then of its MLP; one of the whole model is
-    no part of the walk. A pruner without statistic and without a repair runs nothing.
+    already pruned. A repair of windows follows, of a layer's attention and then of its MLP: the batches that it holds
+    back enter no statistic. One of the whole model is no part of the walk. A pruner without statistic and without a
+    repair runs nothing.
 
     Args:
         tokens: (sequences, length) calibration tokens.
@@ -112,6 +114,7 @@ def prune_layers(
     windows = treatment.by("window")
     in_turn = plan.true_sequential or "pull" in treatment.statistics
     batches, streams, path = _entered(loaded, tokens, treatment)
+    read = seen(len(batches)) if windows else range(len(batches))
     achieved = np.full(wanted.shape, np.nan)
     runs = [[calls[index] for calls in batches] for index in range(len(stacks))]
 
@@ -122,7 +125,7 @@ def prune_layers(
             path.enter(index, stack)
         for group in _groups(stack, runs[index], streams) if in_turn and batches else [stack]:
             along = path if "pull" in treatment.statistics else None
-            statistics = _statistics(group, runs[index], streams, treatment.statistics, along)
+            statistics = _statistics(group, runs[index], streams, treatment.statistics, along, read)
             for linear in group:
                 share = sparsity[linear.name]
                 linear.module.weight.copy_(pruned(linear, index, treatment, statistics, share, plan.pattern, warn))
@@ -204,14 +207,15 @@ def _statistics(
     streams: list[Tensor],
     wanted: tuple[Statistic, ...],
     path: DensePath | None,
+    read: Sequence[int],
 ) -> Statistics:
-    """What the pruner and the repair look at, by linear, all from runs of the layer as it is now."""
+    """What the pruner and the repair look at, by linear, all from runs of the layer as it is now, on some batches."""
     if not wanted:
         return {}
     sums = Sums(wanted)
-    pulls = path.pulls(stack, runs, streams, sums.add) if path else {}
+    pulls = path.pulls(stack, runs, streams, sums.add, read) if path else {}
     if not path:
         with watched(runs[0].layer, stack, sums.add):
-            for call, stream in zip(runs, streams, strict=True):
-                call(stream)
+            for batch in read:
+                runs[batch](streams[batch])
     return {each: pulls if each == "pull" else sums.of(each) for each in wanted}

@@ -16,6 +16,7 @@ from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import UserError
 from core.evaluate import perplexity
 from core.jobs import experiment
+from core.kinds import blockwise as blockwise_module
 from core.kinds.blockwise import blockwise
 from core.kinds.kept import Kept, held_back
 from core.kinds.selection import Pattern
@@ -109,6 +110,26 @@ def test_a_layer_whose_parts_cannot_be_told_is_one_window(monkeypatch: pytest.Mo
     assert len(window.linears) == 7 and window.output is layer
     of, plain = pruned(fresh("llama"), "blockwise"), pruned(fresh("llama"))
     assert far(of, "llama") < far(plain, "llama")
+
+
+@pytest.mark.parametrize("repair", ["blockwise", "refit+blockwise", "refit_dense+blockwise"])
+def test_the_pruner_and_the_repairs_before_it_read_nothing_that_is_held_back(
+    repair: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Untrained, the weights are the same whatever stands in the batches that are held back."""
+    monkeypatch.setattr(blockwise_module, "EPOCHS", 0)
+    batch = layer_windows.batch_size(TOKENS) // TOKENS.shape[1]
+    held = [each for each in range(len(TOKENS)) if each // batch in held_back(-(-len(TOKENS) // batch))]
+    found = []
+    for tokens in (TOKENS, TOKENS.clone()):
+        if found:
+            tokens[held, 1:] = tokens[held, 1:].flip(0, 1)
+        of = fresh("llama")
+        prune_layers(of, tokens, Plan("wanda", np.full(tiny.LAYERS, 0.6), repair=repair))
+        found.append(bits(of))
+    first, second = found
+    for name, each in first.items():
+        torch.testing.assert_close(second[name], each, msg=name)
 
 
 def test_one_window_alone_is_refused() -> None:
