@@ -85,7 +85,7 @@ class Sums:
         for each in self.wanted.intersection(MOMENTS):
             if names not in self.products[each]:
                 self.products[each][names] = rows.new_zeros(rows.shape[1], rows.shape[1], device=self.home)
-            total, first = self.products[each][names], given[..., 0, :].reshape(-1, rows.shape[1]).float()
+            total, first = self.products[each][names], given.select(-2, 0).reshape(-1, rows.shape[1]).float()
             for seen, times in ((rows, 1), (first, max(0, MOMENTS[each] * given.shape[-2] - 1))):
                 if total.device == rows.device:
                     total.addmm_(seen.T, seen, alpha=times)
