@@ -9,7 +9,7 @@ from core.ask import grammar
 from core.ask.inputs import OfModel
 from core.ask.measurements import MeasureRequest
 from core.ask.perturbations import PRESETS
-from core.ask.requests import BestRequest
+from core.ask.requests import LEFT_OUT, BestRequest
 from core.ask.settings import RECOVERY, Setting
 from core.ask.studies import StudyRequest
 from core.base import capital, either
@@ -101,7 +101,8 @@ CACHE = Option("cache", "Folder for results, in place of cache/.", kind=Path)
 JSON = Option("json", "One JSON object on stdout, nothing else there.", False, bool)
 DEVICE = Option("device", "cpu, cuda, cuda:1, mps or auto.", "auto", always=True)
 ACCEPT = Option("accept_imported", "Let imported results answer too; else they are only shown.", False, bool)
-FORMAT = Option("format", "dense, gguf, or gguf with a type of its linears, as in gguf:Q4_0.", "dense")
+FORMAT = Option("format", "dense, compressed-tensors, gguf, or gguf with a type, as in gguf:Q4_0.", "dense")
+DROPPED = Option("drop_layers", f"Of the export: {LEFT_OUT}.")
 OVERWRITE = Option("overwrite", "Replace an earlier export there.", False, bool)
 RUN = (DEVICE, CACHE, ACCEPT, JSON)
 SPREAD = (
@@ -205,6 +206,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         *_judged("evaluate", "evaluate_documents"),
         Option("export", "Write the pruned model to this folder too."),
         FORMAT,
+        DROPPED,
         OVERWRITE,
         *RUN,
     ),
@@ -257,6 +259,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option("to", "The folder to write.", ..., Path),
         Option("setting", "Which one of a study: its name, or a part that no other name has."),
         FORMAT,
+        DROPPED,
         OVERWRITE,
         DEVICE,
         CACHE,

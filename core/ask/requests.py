@@ -11,18 +11,22 @@ from core.ask.measurements import ProfileSpec
 from core.ask.settings import PrunedSpec, Setting
 from core.ask.studies import StudySpec
 from core.ask.typed import fraction, from_text, numbers
-from core.base import model_name, per_cent
+from core.base import either, model_name, per_cent
 from core.base.spec import Spec, View, added, look_up
 from core.kinds.quantised import FORMS
 from core.kinds.treatments import ANY, NO_REPAIR, PRUNERS, TREATMENTS, USUAL, Repaired, Searched, Treatment
 
+COMPRESSED = "compressed-tensors"
 FORMATS = {  # of an export, as typed -> in full
     "dense": "dense",
+    COMPRESSED: COMPRESSED,
     "gguf": "gguf:F16",
     **{name: name for name in ("gguf:F16", *(f"gguf:{name}" for name, form in FORMS.items() if form.gguf))},
 }
 
 
+LEFT_OUT = "layers that the files leave out, as in 20,21; the others are renumbered"
+SYMMETRIC = [name for name, row in PRUNERS.items() if any(form.symmetric for form in row.forms.values())]
 Format = Annotated[str, from_text(lambda typed: look_up(FORMATS, typed, "format"))]
 
 
@@ -35,15 +39,20 @@ class ExportRequest(OfModel):
     folder: str = Field(description="where it goes, absolute")
     overwrite: bool = False
     study: str | None = Field(None, description="key of the study whose numbers the model card gives")
-    format: Format = added("dense", "dense, or GGUF with the type of its linears")
+    format: Format = added("dense", "dense, compressed-tensors, or GGUF with the type of its linears")
+    drop_layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], from_text(numbers)] = added((), LEFT_OUT)
 
     @model_validator(mode="after")
     def _holds_the_types(self) -> Self:
-        types = [each.gguf for each in PRUNERS[self.setting.pruner].forms.values()]
-        holding = {"dense", FORMATS["gguf"]} if all(types) else {"dense"}
-        if types and self.format not in holding:
-            right = "write the format gguf" if all(types) else "choose the pruner gguf, or the format dense"
+        form = next(iter(PRUNERS[self.setting.pruner].forms.values()), None)
+        own = form and ("gguf" if form.gguf else COMPRESSED if form.symmetric else None)
+        packed = self.format == COMPRESSED
+        if (packed and own != COMPRESSED) or (form and self.format not in ("dense", FORMATS.get(own))):
+            fits = f"choose the pruner {either(SYMMETRIC) if packed else 'gguf'}, or the format dense"
+            right = f"write the format {own}" if own else fits
             raise ValueError(f"{self.format} does not hold what {self.setting.pruner} makes of the linears: {right}")
+        if packed and self.dtype != "float32":
+            raise ValueError(f"{self.format} packs what was rounded in float32: choose that dtype, not {self.dtype}")
         return self
 
     @property
@@ -108,6 +117,7 @@ class ExportSpec(View):
     pruned: PrunedSpec
     folder: str
     format: str = added("dense", "as the request has it")
+    drop_layers: tuple[int, ...] = added((), LEFT_OUT)
 
     def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
         return {"folder": self.folder}

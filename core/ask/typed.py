@@ -91,7 +91,7 @@ def numbers(text: str) -> tuple[int, ...]:
     found = _listed(text, int)
     if not found or min(found) < 0 or len(found) > MOST_SEEDS:
         right = f"write {MOST_SEEDS} of them at most, as in 0 or 0,1,2"
-        raise UserError(f"seeds {brief(text)} are not a list of whole numbers from 0: {right}")
+        raise UserError(f"{brief(text)} is no list of whole numbers from 0: {right}")
     return found
 
 

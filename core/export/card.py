@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from yaml import YAMLError
 
-from core.base import per_cent, plain
+from core.base import per_cent, plain, sentence
 from core.base.spec import Array, frozen
+from core.kinds.quantised import HALF
 from core.models.sources import HUB_ID, Source
 from core.store.files import pretty
 
@@ -82,6 +83,7 @@ class Exported:
     planned: Array  # fraction of zeros
     dtype: str
     form: str = "dense"  # as `ExportRequest.format` has it
+    bits: float = HALF  # that linears are rounded to, a weight on average, with scales
 
     @property
     def sparsity(self) -> float:
@@ -90,15 +92,22 @@ class Exported:
 
 
 def size_words(exported: Exported) -> str:
-    """What the zeros do for size and speed, with the measured bytes."""
+    """What zeros or few bits do for size and speed, with the measured bytes."""
+    zeros = f"the {per_cent(exported.sparsity)} zeros are stored like any other value"
+    bits = f"{exported.bits:.4g} bits a weight of the linears, scales included"
     if exported.form != "dense":
         share = per_cent(exported.bytes / exported.dense_bytes)
         return (
             f"The weight files have {exported.bytes:,} bytes, {share} of the {exported.dense_bytes:,} that the weights "
-            f"take in {exported.dtype}. Few bits make them small: the {per_cent(exported.sparsity)} zeros are stored "
-            "like any other value."
+            f"take in {exported.dtype}: {bits}. {sentence(zeros) if np.nansum(exported.planned) else ''}".rstrip()
         )
     header = exported.bytes - exported.dense_bytes
+    if exported.bits < HALF:
+        return (
+            f"The weight files have {exported.bytes:,} bytes, as many as without rounding: what could be stored in "
+            f"{bits}, is written as {exported.dtype} numbers here, neither smaller nor faster. The formats gguf and "
+            "compressed-tensors keep few bits few."
+        )
     return (
         f"The weight files have {exported.bytes:,} bytes: {exported.dense_bytes:,} for the {exported.dtype} values, as "
         f"many as without a single zero, and {header:,} for names and shapes. "

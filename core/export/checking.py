@@ -82,13 +82,14 @@ def load_back(
     )
 
 
-def reload(loaded: Loaded, folder: Path, file: str | None = None) -> tuple[list[str], float]:
+def reload(loaded: Loaded, folder: Path, file: str | None = None, packed: bool = False) -> tuple[list[str], float]:
     """Load a saved folder and compare it with the model in memory.
 
     Both run on one device, the CPU if it holds the model: numbers of two devices never agree to the last bit.
 
     Args:
         file: a GGUF file in it that holds the weights, up to the rounding of norms that are kept with 1 added.
+        packed: whether compressed-tensors unpacks the weights when the model is first run.
 
     Returns:
         The differences in words, none if it is the same; and the largest difference of logits on a fixed sentence,
@@ -99,13 +100,13 @@ def reload(loaded: Loaded, folder: Path, file: str | None = None) -> tuple[list[
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         model, tokenizer = by_layers(source, config, loaded.spec.dtype, None).eval(), load_tokenizer(source)
     else:
-        model, tokenizer = load_back(folder, file, loaded.model.dtype if file else "auto")
+        model, tokenizer = load_back(folder, file, loaded.model.dtype if file or packed else "auto")
     layers = anatomy.decoder_layers(model)
     ids = _ids(loaded.tokenizer)[: min(loaded.longest or LONGEST, LONGEST)]
     with _where_alike(loaded, model, layers):
+        difference = _relative(_logits(loaded.model, ids), _logits(model, ids))
         unlike = _unlike_tokens(loaded.tokenizer, tokenizer, file)
         unlike += _unlike_weights(loaded, model, layers, ROUNDED if file else 0)
-        difference = _relative(_logits(loaded.model, ids), _logits(model, ids))
     if file:
         if difference > ROUNDED and not unlike:
             raise UserError(
@@ -116,7 +117,8 @@ def reload(loaded: Loaded, folder: Path, file: str | None = None) -> tuple[list[
     if difference > TOLERANCE:
         unlike.append(f"the logits differ by {difference:.2g} of the largest one")
     told = [vars(each) for each in (model.config, model.config.get_text_config())]
-    unlike += [f"config.json has {name}" for name in FOREIGN if any(each.get(name) is not None for each in told)]
+    foreign = () if packed else FOREIGN
+    unlike += [f"config.json has {name}" for name in foreign if any(each.get(name) is not None for each in told)]
     return unlike, difference
 
 
@@ -147,6 +149,7 @@ def _unlike_tokens(ours: PreTrainedTokenizerBase, theirs: PreTrainedTokenizerBas
 
 def _unlike_weights(loaded: Loaded, model: PreTrainedModel, layers: Layers, slack: float) -> list[str]:
     names = [each.state_dict().keys() for each in (loaded.model, model)]
+    names[1] -= {name for name in names[1] if name.endswith(("weight_scale", "weight_shape"))}  # what unpacked it
     if names[0] != names[1]:
         return [f"other weights than in memory: {', '.join(sorted(names[0] ^ names[1])[:3])}"]
     both = zip(pieces(loaded.model, loaded.layers), pieces(model, layers), strict=True)

@@ -1,34 +1,37 @@
 """Export a pruned model: from a request to a folder that was loaded back before it got its name."""
 
+from __future__ import annotations
+
 import gc
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.ask import naming
 from core.ask.inputs import ModelSpec
-from core.ask.requests import ExportRequest, ExportSpec
+from core.ask.requests import COMPRESSED, ExportRequest, ExportSpec
 from core.ask.settings import PrunedSpec
-from core.base.errors import UserError
-from core.base.formats import several
-from core.base.paths import resolved
+from core.base import UserError, listed, resolved, several
 from core.evaluate.resolving import Texts, point, prune
-from core.export import gguf_file, target
+from core.export import gguf_file, packed, target
 from core.export.card import GGUF, RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
 from core.export.checking import count, off_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
-from core.kinds.quantised import gguf_type
+from core.kinds.quantised import FORMS, HALF, gguf_type
 from core.kinds.selection import pattern
 from core.measure.pruning import restored
 from core.models import anatomy, work
+from core.models.foreign_code import explained
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.placement import stored
 from core.models.progress import Account, Report
 from core.models.provenance import provenance, relative
-from core.models.saving import save
+from core.models.saving import save, without
 from core.results import evaluations
 from core.store.cache import Entry, Store
 from core.store.files import flush, readable, temporary_folder, temporary_path
@@ -40,33 +43,49 @@ Numbers = list[tuple[str, str, str]]  # what a study measured: name, value, prot
 Step = Callable[[str], None]  # told what happens next; may raise Cancelled
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What the files of an export hold."""
+
+    planned: Array  # (layers,) or (layers, linears) fraction of zeros
+    # (layers, linears) fraction of zeros before pruning: quantised weights have some of their own, which sparse layers
+    # may keep beside the planned ones
+    before: Array | None = None
+    form: str = "dense"  # as `ExportRequest.format` has it
+    forms: list | None = None  # of every linear, or of every layer's, where they are rounded to few bits
+    left_out: tuple[int, ...] = ()  # layers that the files lack; the arrays have them
+
+    def kept(self) -> Contents:
+        """Of the layers that the files hold."""
+        less = lambda each: each if np.ndim(each) < 1 else np.delete(each, self.left_out, 0)  # noqa: E731
+        forms = self.forms and less(self.forms).tolist()
+        return replace(self, planned=less(self.planned), before=less(self.before), forms=forms, left_out=())
+
+    def linears(self, shape: tuple[int, ...]) -> NDArray[np.str_]:
+        """(layers, linears) what each is stored or rounded as, by name; any that `FORMS` lacks is no form."""
+        names = np.array(self.forms or [gguf_type(self.form) or self.form])
+        return np.broadcast_to(names if names.ndim == 2 else names[:, None], shape)
+
+
 def export(
     loaded: Loaded,
     folder: Path,
     card: Card,
-    planned: Array,
+    holds: Contents,
     overwrite: bool = False,
-    step: Step = lambda _: None,
-    before: Array | None = None,
     store: Store | None = None,
+    step: Step = lambda _: None,
     ready: Callable[[Exported], None] = lambda _: None,
-    form: str = "dense",
-    forms: list | None = None,
 ) -> Exported:
     """Save a pruned model, load the folder back, compare, and only then give it its name.
 
     The model, pruned in place by the caller, is left as it was. Whatever goes wrong, nothing stays behind, and an
-    earlier export stays where it was.
+    earlier export stays where it was. Few bits are not what they stand for: where the format is not dense, the model is
+    left with the weights that the files hold.
 
     Args:
-        planned: (layers,) or (layers, linears) fraction of zeros.
-        before: (layers, linears) fraction of zeros before pruning, `count(loaded.layers)`. Quantised weights
-            have some of their own, which sparse layers may keep beside the planned ones. None: there were none.
         store: whose folder is closed to exports, and where it is noted that one is under way.
         ready: is called when the folder only has to get its name.
-        form: as `ExportRequest.format` has it. Few bits are not what they stand for: where it is not dense, the model
-            is left with the weights that the files hold.
-        forms: the type of every linear, or of every layer's, where it is not that of the format.
 
     Raises:
         UserError: the folder cannot or must not be written, or the model's layers cannot be pruned.
@@ -74,23 +93,33 @@ def export(
             a bug; the message says what differed.
     """
     folder = resolved(folder)
-    planned = _as_planned(loaded, planned, before, card.recipe.get("pattern"))
+    if holds.left_out:
+        cannot = f"{loaded.source.label} cannot be loaded without layers {listed(map(str, holds.left_out))}"
+        with without(loaded.model, holds.left_out), explained(cannot):
+            return export(loaded, folder, card, holds.kept(), overwrite, store, step, ready)
+    planned = _as_planned(loaded, holds, card.recipe.get("pattern"))
+    forms = holds.linears(planned.shape)
     if store:
         target.begin(store, folder)
     with temporary_folder(folder) as temporary:
         step("Writing the pruned model")
-        file = _write(loaded, temporary, form, forms, planned.shape)
+        file = _write(loaded, temporary, holds.form, forms)
+        if forms[0, 0].startswith("int"):
+            text = packed.recipe(loaded, forms, str(card.recipe.get("pruner")).startswith("gptq"))
+            (temporary / "llm-compressor.yaml").write_text(text)
         step("Loading it back and comparing")
-        unlike, difference = reload(loaded, temporary, file)
+        unlike, difference = reload(loaded, temporary, file, holds.form == COMPRESSED)
         _insist(unlike)
         gc.collect()  # the copy's weights are views of the files, and Windows renames no folder with open files
+        weights = anatomy.parameters(loaded.layers)
         exported = Exported(
             path=folder, achieved=count(loaded.layers), planned=planned, difference=difference, dtype=loaded.spec.dtype,
-            bytes=sum(path.stat().st_size for path in temporary.iterdir() if path.suffix in WEIGHTS), form=form,
+            bytes=sum(path.stat().st_size for path in temporary.iterdir() if path.suffix in WEIGHTS),
+            form=holds.form, bits=float(np.nansum(_bits(forms) * weights) / np.nansum(weights)),
             files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
             dense_bytes=sum(tensor.nbytes for tensor in stored(loaded.model).values()),
             linears=tuple(tuple(linear.name for linear in anatomy.prunable(layer)) for layer in loaded.layers),
-            weights=anatomy.parameters(loaded.layers),
+            weights=weights,
         )  # fmt: skip
         (temporary / "README.md").write_text(card_text(card, exported), encoding="utf-8")
         (temporary / RECIPE).write_bytes(recipe_json(card, exported))
@@ -102,24 +131,30 @@ def export(
     return exported
 
 
-def _as_planned(loaded: Loaded, planned: Array, before: Array | None, asked: str | None) -> Array:
+def _as_planned(loaded: Loaded, holds: Contents, asked: str | None) -> Array:
     """The plan by linear, which the model's zeros follow."""
-    zeros = count(loaded.layers)
+    zeros, planned = count(loaded.layers), holds.planned
     planned = np.where(np.isnan(zeros), np.nan, planned if planned.ndim == 2 else planned[:, None])
     of_pattern = off_pattern(loaded.layers, pattern(asked), planned) if asked else []
-    _insist(off_plan(zeros, loaded.layers, planned, before) + of_pattern)
+    _insist(off_plan(zeros, loaded.layers, planned, holds.before) + of_pattern)
     return planned
 
 
-def _write(loaded: Loaded, folder: Path, form: str, forms: list | None, shape: tuple[int, ...]) -> str | None:
+def _write(loaded: Loaded, folder: Path, form: str, forms: NDArray[np.str_]) -> str | None:
     """Write the model; the name of its GGUF file, None where it is none."""
-    named = gguf_type(form)
-    save(loaded.model, loaded.layers, loaded.tokenizer, folder, weights=named is None)
-    if named is None:
+    save(loaded.model, loaded.layers, loaded.tokenizer, folder, weights=form == "dense")
+    if form == COMPRESSED:
+        packed.write(loaded, folder, forms)
+    if gguf_type(form) is None:
         return None
-    names = np.array(forms or [named])
-    gguf_file.write(loaded, folder, np.broadcast_to(names if names.ndim == 2 else names[:, None], shape))
+    gguf_file.write(loaded, folder, forms)
     return GGUF
+
+
+@np.vectorize
+def _bits(name: str) -> float:
+    """A weight of a form, with scales; of a weight that is not rounded, of half precision."""
+    return FORMS[name].bits_per_weight if name in FORMS else HALF
 
 
 def _insist(wrong: list[str]) -> None:
@@ -156,12 +191,15 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
     folder = Path(request.folder)
     calibration: Texts = {}
     pruned = point(request.setting, request, loaded, store, calibration).pruned
-    spec = ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder), format=request.format)
+    dropped = request.drop_layers
+    spec = ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder), format=request.format, drop_layers=dropped)
     finished = target.stands(store, folder)
     if finished and finished.spec == spec:  # made by a run that was killed before it could say so
         return finished
     check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
     target.check_format(request.format, loaded.source, store)
+    if request.format == COMPRESSED:
+        packed.check(loaded)
     numbers = measured(request, store, loaded.spec, pruned)
     takes = work.treating(shape, request, request.setting)
     account = Account(report, sum(takes))
@@ -173,8 +211,11 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         files = [path for each in calibration.values() for path in each.files]
         told = provenance(loaded, files, store) | {"warnings": warnings, "size": size_words(made)}
         told |= {name: getattr(made, name) for name in ("bytes", "dense_bytes", "difference", "sparsity")}
-        store.save(spec, None, told | {"folder": request.folder, "setting": request.setting.name})
+        less = f", without layers {listed(map(str, dropped))}, which it was measured with" if dropped else ""
+        store.save(spec, None, told | {"folder": request.folder, "setting": f"{request.setting.name}{less}"})
 
+    with without(loaded.model, dropped):
+        pass  # they can be
     with restored(loaded):
         prune(loaded, pruned, calibration, store, account, "", takes, warnings.append)
         card = card_of(request, loaded, numbers, spec, calibration)
@@ -182,8 +223,8 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
             planned = np.array(pruned.sparsity)
             if pruned.forms:  # rounding plans no zeros, and makes some
                 planned, before = 0 * planned, np.ones(())
-            how = request.format, pruned.forms
-            export(loaded, folder, card, planned, request.overwrite, account.say, before, store, record, *how)
+            holds = Contents(planned, before, request.format, pruned.forms, dropped)
+            export(loaded, folder, card, holds, request.overwrite, store, account.say, record)
         except BaseException:
             target.end(store, folder)
             raise
@@ -206,6 +247,8 @@ def card_of(request: ExportRequest, loaded: Loaded, numbers: Numbers, spec: Expo
         "allocation": setting.allocation.model_dump(mode="json"),
         "calibration": None,
     }
+    if request.drop_layers:
+        recipe["left_out"] = list(request.drop_layers)
     for each in calibration.values():
         recipe["calibration"] = {
             "text": each.label,
@@ -231,7 +274,7 @@ def measured(request: ExportRequest, store: Store, model: ModelSpec, pruned: Pru
     Raises:
         UserError: what the study measured under this setting's name is not what is exported.
     """
-    if request.study is None:
+    if request.study is None or request.drop_layers:
         return []
     found = evaluations.load(store, store.by_key(request.study, ("study",)))
     own = found.single(request.setting)

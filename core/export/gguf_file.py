@@ -39,11 +39,14 @@ SPLITS = {  # of a byte-level tokenizer's settings -> how llama.cpp calls such a
     r"\\p{N}{1,3}": "llama-bpe", r"\\p{N}|": "qwen2", '"Digits"': "smollm", '"use_regex":true': "gpt-2",
 }  # fmt: skip
 BYTE = re.compile("<0x[0-9A-F]{2}>")
+TYPES = "tensor-types.txt"
 OWN = ("GGUF.", "general.architecture", "general.file_type")  # what is written anew
 
 
 def write(loaded: Loaded, folder: Path, types: NDArray[np.str_]) -> None:
     """Write the model, and let its weights be what the file holds: few bits are not what they stand for.
+
+    Beside it go the types by tensor as `llama-quantize --tensor-type-file` reads them.
 
     Args:
         folder: holds config.json and the tokenizer's files already.
@@ -52,13 +55,14 @@ def write(loaded: Loaded, folder: Path, types: NDArray[np.str_]) -> None:
     Raises:
         UserError: GGUF does not know the family, its positions or its tokenizer; or memory does not hold the model.
     """
-    config = loaded.config.get_text_config()
+    config = loaded.model.config.get_text_config()
     family = gguf_family(config.model_type)
     if streamed(loaded.layers):
         raise UserError("a GGUF file is checked in memory, which does not hold this model: export it with format dense")
     writer = GGUFWriter(folder / GGUF, family)
     _settings(writer, loaded, folder, config)
-    _tensors(writer, loaded, family, types)
+    told = _tensors(writer, loaded, family, types)
+    (folder / TYPES).write_text("\n".join(told) + "\n")
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -66,8 +70,9 @@ def write(loaded: Loaded, folder: Path, types: NDArray[np.str_]) -> None:
     writer.close()
 
 
-def _tensors(writer: GGUFWriter, loaded: Loaded, family: str, types: NDArray[np.str_]) -> None:
-    config = loaded.config.get_text_config()
+def _tensors(writer: GGUFWriter, loaded: Loaded, family: str, types: NDArray[np.str_]) -> list[str]:
+    """Add the tensors; `name=type` of the linears."""
+    config, told = loaded.model.config.get_text_config(), []
     half = Kind.BF16 if loaded.model.dtype == torch.bfloat16 else Kind.F16
     [architecture] = [each for each, name in gguf.MODEL_ARCH_NAMES.items() if name == family]
     names = gguf.get_tensor_name_map(architecture, config.num_hidden_layers)
@@ -85,7 +90,11 @@ def _tensors(writer: GGUFWriter, loaded: Loaded, family: str, types: NDArray[np.
             if kind != Kind.F32:
                 value.copy_(torch.from_numpy(gguf.dequantize(packed, kind)))
             stored = _as_stored(family, inside, torch.from_numpy(packed), config).contiguous().numpy()
-            writer.add_tensor(f"{names.get_name(inside)}.{suffix}", stored, raw_dtype=kind)
+            own = f"{names.get_name(inside)}.{suffix}"
+            writer.add_tensor(own, stored, raw_dtype=kind)
+            if form is not None:
+                told.append(f"{own}={kind.name}")
+    return told
 
 
 def _as_stored(family: str, name: str, value: Tensor, config: Any) -> Tensor:

@@ -9,9 +9,10 @@ import math
 import os
 import shutil
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
-from core.ask.requests import FORMATS
+from core.ask.requests import COMPRESSED, FORMATS
 from core.base import UserError, access, brief, json_value, resolved
 from core.base.spec import look_up
 from core.export.card import RECIPE
@@ -57,8 +58,11 @@ def check_format(form: str, source: Source, store: Store) -> None:
     """Refuse a format that a model cannot be written in, from its files' headers.
 
     Raises:
-        UserError: GGUF does not know its family, or the inputs of a linear make no whole groups of the type.
+        UserError: GGUF does not know its family, or the inputs of a linear make no whole groups of the type; or a
+            package that writes it is missing.
     """
+    if form == COMPRESSED and find_spec("compressed_tensors") is None:
+        raise UserError(f"the package {form} writes this format, and is missing: run `pip install {form}`")
     named = gguf_type(form)
     if named is not None and not source.gguf:
         gguf_family(json_value(source.folder / "config.json", "settings file").get("model_type"))

@@ -42,5 +42,5 @@ def own_form(setting: Setting) -> tuple[str, float, bool]:
     bits = HALF * (1 - target)
     if form is None:
         return PATTERN if setting.pattern == PATTERN else MASKED, bits + 1, False
-    more = (HALF + bits) / form.group if setting.allocation.counted is BITS else 0
+    more = (HALF + bits * (not form.symmetric)) / form.group if setting.allocation.counted is BITS else 0
     return setting.allocation.counted.level(target), bits + more, form.gguf

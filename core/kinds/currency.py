@@ -64,7 +64,7 @@ INTEGERS = Currency(
     {
         each.name: 1 - each.bits_per_weight / HALF
         for each in sorted(FORMS.values(), key=lambda form: -form.bits_per_weight)
-        if not each.gguf
+        if each.beside and not each.gguf
     },
 )
 GGUF = Currency(

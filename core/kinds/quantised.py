@@ -29,7 +29,7 @@ class Form(NamedTuple):
     """How a weight is written: a code each, and a scale with its zero point, or its minimum, for every group.
 
     Integers are `scale * (code - zero)` with a zero point between the codes, so that a zero stays one, as
-    compressed-tensors stores them; `Q4_0` and its like are llama.cpp's.
+    compressed-tensors stores them; of symmetric ones it is the middle code. `Q4_0` and its like are llama.cpp's.
     """
 
     name: str
@@ -37,6 +37,11 @@ class Form(NamedTuple):
     group: int  # weights in a row that share a scale
     beside: int  # bits of a group's zero point or minimum
     gguf: bool
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether all groups have one zero point, which is stored nowhere."""
+        return not (self.gguf or self.beside)
 
     @property
     def bits_per_weight(self) -> float:
@@ -58,7 +63,10 @@ class Form(NamedTuple):
 
 
 _WIDTHS = (2, 3, 4, 5, 6, 8)
-_INTEGERS = [Form(f"int{bits}g{group}", bits, group, bits, False) for bits, group in product(_WIDTHS, (32, 64))]
+_INTEGERS = [
+    Form(f"int{bits}g{group}{'s' * symmetric}", bits, group, 0 if symmetric else bits, False)
+    for symmetric, bits, group in product((False, True), _WIDTHS, (32, 64))
+]
 _GGUF = [
     Form(f"Q{bits}_{kind}", bits, 32, HALF * kind, True) for bits, kind in ((4, 0), (4, 1), (5, 0), (5, 1), (8, 0))
 ]
@@ -96,21 +104,29 @@ def quantise(weight: Tensor, form: Form, importance: Tensor | None = None) -> Co
     form.check_width(weight.shape[1])
     groups = weight.float().unflatten(1, (-1, form.group))
     price = None if importance is None else importance.float().view(-1, form.group).to(groups.device)
-    top = 2**form.bits - 1
-    unused = range(top, max(0, top - FINEST), -1)
-    again = torch.equal(dequantise(_best(groups[:1], None, top, unused)), weight[:1].float())
-    return _best(groups, price, top, [*(unused if again else [top]), *(top / share for share in CLIPPED)])
+    unused = [(each, 1) for each in range(min(FINEST, 2 ** (form.bits - form.symmetric) - 1))]
+    again = torch.equal(dequantise(_best(groups[:1], None, form, unused)), weight[:1].float())
+    return _best(groups, price, form, [*(unused if again else [(0, 1)]), *((0, share) for share in CLIPPED)])
 
 
-def _best(groups: Tensor, price: Tensor | None, top: int, tried: Iterable[float]) -> Codes:
-    """By the grids of least error, of those with so many steps from the least weight of a group to the greatest."""
+def _best(groups: Tensor, price: Tensor | None, form: Form, tried: Iterable[tuple[int, float]]) -> Codes:
+    """By the grids of least error, of those that leave so many codes unused or keep such a share of a group's range."""
     import torch
 
     low, high = groups.amin(-1, keepdim=True).clamp(max=0), groups.amax(-1, keepdim=True).clamp(min=0)
     least, scale, zero = torch.full_like(low, torch.inf), torch.zeros_like(low), torch.zeros_like(low)
-    for steps in tried:
-        scales = ((high - low) / steps).half().float()
-        zeros = (-low * min(steps, top) / (high - low)).nan_to_num_(0).round_()
+    top, middle = 2**form.bits - 1, 2 ** (form.bits - 1)
+    span, full = high - low, top
+    if form.symmetric:  # the end that asks for the larger scale
+        upper = high * middle >= -low * (middle - 1)
+        span, full = high.where(upper, -low), torch.where(upper, middle - 1, middle)
+    for left, share in tried:
+        steps = (full - left) / share
+        scales = (span / steps).half().float()
+        if form.symmetric:
+            zeros = torch.full_like(low, middle)
+        else:
+            zeros = (-low * min(steps, top) / span).nan_to_num_(0).round_()
         error = _snapped(groups, scales, zeros, top).mul_(scales).sub_(groups).square_()
         error = (error if price is None else error.mul_(price)).sum(-1, keepdim=True)
         better, least = error < least, torch.minimum(error, least)

@@ -58,24 +58,26 @@ def _quantiser(
     formula: str,
     group: int = 0,
     currency: Currency = BITS,
+    symmetric: bool = False,
     **more: Any,
 ) -> PrunerRow:
     """A row whose damage is few bits: integers in groups of a size, or without one the forms that the levels name."""
-    forms = {share: FORMS[f"int{name}g{group}" if group else name] for name, share in currency.levels.items()}
+    code = f"int{{}}g{group}{'s' * symmetric}" if group else "{}"
+    forms = {share: FORMS[code.format(name)] for name, share in currency.levels.items()}
+    about = about.format(group or "32 or 64", "a scale" if symmetric else "a scale and a zero point")
     prune = partial(at_level, forms=forms, feedback=statistic in MOMENTS)
     return PrunerRow(label, prune, statistic, about, formula, forms=forms, currency=currency, **more)
 
 
-_BY_GROUPS = " of the weights of a row share a scale and a zero point."
+_BY_GROUPS = "Groups of {} of the weights of a row share {}."
 _NEAREST = r"\min_{s,z} \textstyle\sum_k \lVert X_k \rVert^2 (s\,(q_{jk} - z) - W_{jk})^2"
 _FED_BACK = r"q_{jk} = \text{round}(W_{jk}),\quad W_{j,>k} \mathrel{-}= (W_{jk} - q_{jk})\, U_{k,>k} / U_{kk}"
 _ROUNDING = (
-    "Not a pruner: weights rounded to few bits, by the scale that errs least where inputs are long. Groups of {}"
-    + _BY_GROUPS
+    "Not a pruner: weights rounded to few bits, by the scale that errs least where inputs are long. " + _BY_GROUPS
 )
 _FEEDBACK = (
     "Not a pruner: weights rounded to few bits column by column, and those not yet rounded make up for each error, "
-    f"where the first token counts for 1 / {1 / MOMENTS['sink_moment']:g} of its window. Groups of {{}}" + _BY_GROUPS
+    f"where the first token counts for 1 / {1 / MOMENTS['sink_moment']:g} of its window. " + _BY_GROUPS
 )
 _LATER = {"mends": 1.3, "method": 2, "earlier": "first tokens counting as one"}
 
@@ -115,13 +117,15 @@ PRUNERS = {
         r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad \lVert W' \rVert_0 \leq k",
         mends=5,
     ),
-    "quantised": _quantiser("quantised", "norm", _ROUNDING.format(32), _NEAREST, 32, mends=0.25),
-    "quantised64": _quantiser("quantised, groups of 64", "norm", _ROUNDING.format(64), _NEAREST, 64, mends=0.25),
-    "gptq": _quantiser("GPTQ", "sink_moment", _FEEDBACK.format(32), _FED_BACK, 32, **_LATER),
-    "gptq64": _quantiser("GPTQ, groups of 64", "sink_moment", _FEEDBACK.format(64), _FED_BACK, 64, **_LATER),
-    "integers": _quantiser(
-        "integers, groups of 32 or 64", "norm", _ROUNDING.format("32 or 64"), _NEAREST, mends=0.25, currency=INTEGERS
+    "quantised": _quantiser("quantised", "norm", _ROUNDING, _NEAREST, 32, mends=0.25),
+    "quantised64": _quantiser("quantised, groups of 64", "norm", _ROUNDING, _NEAREST, 64, mends=0.25),
+    "quantised_symmetric": _quantiser(
+        "quantised, symmetric", "norm", _ROUNDING, _NEAREST, 32, symmetric=True, mends=0.25
     ),
+    "gptq": _quantiser("GPTQ", "sink_moment", _FEEDBACK, _FED_BACK, 32, **_LATER),
+    "gptq64": _quantiser("GPTQ, groups of 64", "sink_moment", _FEEDBACK, _FED_BACK, 64, **_LATER),
+    "gptq_symmetric": _quantiser("GPTQ, symmetric", "sink_moment", _FEEDBACK, _FED_BACK, 32, symmetric=True, mends=1.3),
+    "integers": _quantiser("integers, groups of 32 or 64", "norm", _ROUNDING, _NEAREST, currency=INTEGERS, mends=0.25),
     "gguf": _quantiser(
         "GGUF types",
         "none",

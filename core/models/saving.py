@@ -9,7 +9,7 @@ import copy
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.core_model_loading import revert_weight_conversion
 
-from core.base import access
+from core.base import UserError, access, listed
+from core.models.anatomy import decoder_layers
 from core.models.file_hashes import file_hash, sha256
 from core.models.foreign_code import explained
 from core.models.placement import pieces, streamed
@@ -71,6 +72,35 @@ def _save_by_layers(model: PreTrainedModel, layers: Layers, folder: Path) -> Non
         size += sum(value.nbytes for value in tensors.values())
     index = {"metadata": {"total_size": size}, "weight_map": place}
     (folder / "model.safetensors.index.json").write_bytes(pretty(index))
+
+
+@contextmanager
+def without(model: PreTrainedModel, left_out: Collection[int]) -> Iterator[None]:
+    """The model as if it never had some layers: the others move up, and so do their entries in its settings' lists.
+
+    Raises:
+        UserError: it has no such layers, or none would be left.
+    """
+    layers = decoder_layers(model)
+    kept = [index for index in range(len(layers)) if index not in left_out]
+    if len(kept) + len(left_out) != len(layers) or not kept:
+        raise UserError(
+            f"layers {listed(map(str, left_out))} cannot be left out: name some of 0 to {len(layers) - 1}, each once"
+        )
+    holder, name = next(
+        (module, name) for module in model.modules() for name, child in module.named_children() if child is layers
+    )
+    told = model.config.get_text_config()
+    before = dict(vars(told))
+    lists = {key: value for key, value in before.items() if isinstance(value, list) and len(value) == len(layers)}
+    vars(told).update({key: [value[index] for index in kept] for key, value in lists.items()})
+    told.num_hidden_layers = len(kept)
+    setattr(holder, name, type(layers)(layers[index] for index in kept))
+    try:
+        yield
+    finally:
+        setattr(holder, name, layers)
+        vars(told).update(before)
 
 
 @contextmanager

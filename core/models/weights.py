@@ -123,6 +123,12 @@ def whole(source: Source, config: Any, dtype: Dtype, **placed: Any) -> PreTraine
         UserError: incomplete or damaged weights, or in a format that cannot be read.
     """
     safe = {} if source.gguf else {"use_safetensors": True} | _dense(source, config)
+    groups = "quantization_config" in safe and config.quantization_config.get("config_groups")
+    several = isinstance(groups, dict) and len(groups) > 1
+    if several:  # transformers' own way to dense weights takes the width of one group for all
+        del safe["quantization_config"]
+        if placed:
+            raise UserError(f"{source.label} has weights of several widths, and memory does not hold it")
     with explained(f"the weights of {source.label} cannot be loaded"):
         model, info = AutoModelForCausalLM.from_pretrained(
             source.folder,
@@ -134,10 +140,21 @@ def whole(source: Source, config: Any, dtype: Dtype, **placed: Any) -> PreTraine
             **placed,
         )
     _refuse_other_shapes(source, [name for name, *_ in info["mismatched_keys"]])
+    if several:
+        unpack(model)
     missing = info["missing_keys"]
     if missing:
         raise UserError(f"{source.label} lacks {len(missing)} weights, {min(missing)} among them: a file is missing")
     return model
+
+
+def unpack(model: PreTrainedModel) -> None:
+    """Let a model of compressed-tensors, which else unpacks its weights when it is first run, have dense linears."""
+    from compressed_tensors.compressors import decompress_module
+
+    for module in model.modules():
+        decompress_module(module, leave_decompressed=False)
+    model.hf_quantizer.compressor.remove_decompression_hook(model)
 
 
 def _refuse_other_shapes(source: Source, names: Sequence[str]) -> None:

@@ -24,7 +24,8 @@ from pages.ui.prune.pruning import Pruning
 HONEST = (
     "A dense export is the whole model as plain safetensors with zeros in it: transformers, vLLM and others load it. "
     "**Unstructured zeros make neither the file smaller nor the model faster**: every zero is stored and multiplied "
-    "like any other weight. A GGUF file is smaller by its few bits, and runs in llama.cpp."
+    "like any other weight. A GGUF file is smaller by its few bits, and runs in llama.cpp; compressed-tensors packs "
+    "symmetric integers for transformers and vLLM."
 )
 ABOUT = "Of the weights alone: names and vocabulary come on top, and what lies beside the linears has half precision."
 SEMI_STRUCTURED = (

@@ -3,7 +3,7 @@
 import pytest
 
 from core.export.card import Exported
-from core.export.folder import export
+from core.export.folder import Contents, export
 from core.models.loading import Loaded
 from tests.core.export.examples import CARD, SPARSITY, pruned
 
@@ -17,4 +17,5 @@ def llama() -> Loaded:
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Exported, Loaded, list[str]]:
     """An export, the model it is of, and what was told meanwhile; only to look at."""
     loaded, lines = pruned("llama"), []
-    return export(loaded, tmp_path_factory.mktemp("written") / "out", CARD, SPARSITY, step=lines.append), loaded, lines
+    folder = tmp_path_factory.mktemp("written") / "out"
+    return export(loaded, folder, CARD, Contents(SPARSITY), step=lines.append), loaded, lines

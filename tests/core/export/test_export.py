@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM
 from core.ask.inputs import Dtype
 from core.export import checking
 from core.export.card import RECIPE, licence_of
-from core.export.folder import export
+from core.export.folder import Contents, export
 from core.export.target import FORMER, check_target
 from core.measure.pruning import restored
 from core.models import anatomy, loading
@@ -40,7 +40,7 @@ def logits(model: torch.nn.Module) -> torch.Tensor:
 def test_a_folder_loads_back_as_the_pruned_model(family: str, tmp_path: Path) -> None:
     loaded = pruned(family)
     before, config = tiny.state(loaded.model), loaded.model.config.to_dict()
-    exported = export(loaded, tmp_path / "out", CARD, SPARSITY)
+    exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY))
 
     tiny.assert_untouched(loaded.model, before)
     assert loaded.model.config.to_dict() == config
@@ -56,7 +56,7 @@ def test_a_folder_loads_back_as_the_pruned_model(family: str, tmp_path: Path) ->
 
 def test_layers_that_differ_in_their_linears(tmp_path: Path) -> None:
     loaded = pruned(tiny.ODD)
-    exported = export(loaded, tmp_path / "out", CARD, SPARSITY)
+    exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY))
     names = [[linear.name for linear in anatomy.prunable(layer)] for layer in loaded.layers]
     longest = max(map(len, names))
     absent = [longest - len(each) for each in names]
@@ -76,19 +76,19 @@ def test_what_is_wrong_with_layers_that_differ_is_named(tmp_path: Path, monkeypa
     planned[2, 1] = 0.75
     assert anatomy.prunable(loaded.layers[2])[1].name == "self_attn.o_proj"
     with pytest.raises(RuntimeError, match=r"layer 2 self_attn\.o_proj has 50.0000 % zeros where 75.0000 % were"):
-        export(loaded, tmp_path / "out", CARD, planned)
+        export(loaded, tmp_path / "out", CARD, Contents(planned))
     card = replace(CARD, recipe=CARD.recipe | {"pattern": "2:4"})
     with pytest.raises(RuntimeError, match="25 linears are not in the pattern 2:4"):  # of 9, 9 and 7; one is dense
-        export(loaded, tmp_path / "out", card, SPARSITY)
+        export(loaded, tmp_path / "out", card, Contents(SPARSITY))
     spoiled(monkeypatch, _one_zero)
     with pytest.raises(RuntimeError, match="1 weights differ"):
-        export(loaded, tmp_path / "out", CARD, SPARSITY)
+        export(loaded, tmp_path / "out", CARD, Contents(SPARSITY))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_bytes_are_counted_and_tied_weights_stored_once(dtype: Dtype, tmp_path: Path) -> None:
     loaded = pruned("bloom", dtype)
-    exported = export(loaded, tmp_path / "out", CARD, SPARSITY)
+    exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY))
     files = list((tmp_path / "out").glob("*.safetensors"))
     assert exported.bytes == sum(path.stat().st_size for path in files)
     size = {"float32": 4, "bfloat16": 2, "float16": 2}[dtype]
@@ -103,7 +103,7 @@ def test_bytes_are_counted_and_tied_weights_stored_once(dtype: Dtype, tmp_path: 
 def test_the_configuration_is_plain(llama: Loaded, tmp_path: Path) -> None:
     llama.model.config.sparsity_config = {"format": "dense"}
     llama.model.config.compression_config = {"format": "dense"}
-    export(llama, tmp_path / "out", CARD, SPARSITY)
+    export(llama, tmp_path / "out", CARD, Contents(SPARSITY))
     config = json.loads((tmp_path / "out" / "config.json").read_bytes())
     assert not [name for name in config if "sparsity" in name or "quantization" in name or "compression" in name]
     assert config["dtype"] == "float32"
@@ -168,21 +168,21 @@ def test_a_folder_that_differs_is_not_kept(
     spoiled(monkeypatch, spoil)
     before = tiny.state(llama.model)
     with pytest.raises(RuntimeError, match=named):
-        export(llama, tmp_path / "out", CARD, SPARSITY)
+        export(llama, tmp_path / "out", CARD, Contents(SPARSITY))
     assert not list(tmp_path.iterdir())
     tiny.assert_untouched(llama.model, before)
 
 
 def test_one_weight_per_row_is_forgiven(llama: Loaded, tmp_path: Path) -> None:
-    export(llama, tmp_path / "out", CARD, SPARSITY + np.array([1 / 65, 0, 0, 0]))
+    export(llama, tmp_path / "out", CARD, Contents(SPARSITY + np.array([1 / 65, 0, 0, 0])))
 
 
 def test_zeros_of_the_dense_model_may_stay(tmp_path: Path) -> None:
     loaded = pruned("llama", sparsity=np.full(4, 0.25))
     before = checking.count(loaded.layers)
     with pytest.raises(RuntimeError, match="planned"):
-        export(loaded, tmp_path / "out", CARD, np.full(4, 0.125))
-    export(loaded, tmp_path / "out", CARD, np.full(4, 0.125), before=before)
+        export(loaded, tmp_path / "out", CARD, Contents(np.full(4, 0.125)))
+    export(loaded, tmp_path / "out", CARD, Contents(np.full(4, 0.125), before))
 
 
 # --- where it may go -----------------------------------------------------------------------------------------------
@@ -191,11 +191,11 @@ def test_zeros_of_the_dense_model_may_stay(tmp_path: Path) -> None:
 def test_an_earlier_export_is_replaced_only_if_told(llama: Loaded, tmp_path: Path, refused: Callable) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    export(llama, out, CARD, SPARSITY)  # an empty folder is no obstacle
-    for again in (lambda: check_target(out, False), lambda: export(llama, out, CARD, SPARSITY)):
+    export(llama, out, CARD, Contents(SPARSITY))  # an empty folder is no obstacle
+    for again in (lambda: check_target(out, False), lambda: export(llama, out, CARD, Contents(SPARSITY))):
         with refused(str(out), "earlier"):
             again()
-    export(llama, out, replace(CARD, title="Second"), SPARSITY, overwrite=True)
+    export(llama, out, replace(CARD, title="Second"), Contents(SPARSITY), overwrite=True)
     assert "# Second" in (out / "README.md").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -204,20 +204,20 @@ def test_a_power_cut_leaves_the_earlier_export_or_the_new_one(
     llama: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that was written is on the disk before it gets its name, and its name is before the earlier one goes."""
-    out = export(llama, tmp_path / "out", CARD, SPARSITY).path
+    out = export(llama, tmp_path / "out", CARD, Contents(SPARSITY)).path
     did: list[object] = []
     rename = Path.rename
     monkeypatch.setattr(os, "fsync", lambda handle: did.append(os.fstat(handle).st_ino))
     monkeypatch.setattr(Path, "rename", lambda self, to: (did.append(to), rename(self, to))[1])
     monkeypatch.setattr(shutil, "rmtree", lambda path, **_: path.exists() and did.append("deleted"))
-    export(llama, out, replace(CARD, title="Second"), SPARSITY, overwrite=True)
+    export(llama, out, replace(CARD, title="Second"), Contents(SPARSITY), overwrite=True)
     renamed = did.index(out)
     assert {each.stat().st_ino for each in (out, *out.iterdir())} <= set(did[:renamed])
     assert did[renamed + 1 :] == [tmp_path.stat().st_ino, "deleted"]
 
 
 def test_what_no_export_wrote_is_never_replaced(llama: Loaded, tmp_path: Path, refused: Callable) -> None:
-    export(llama, tmp_path / "out", CARD, SPARSITY)
+    export(llama, tmp_path / "out", CARD, Contents(SPARSITY))
     (tmp_path / "out" / "notes.txt").write_text("mine")
     tiny.save_tiny(tmp_path / "model", "llama")
     (tmp_path / "photos").mkdir()
@@ -228,10 +228,10 @@ def test_what_no_export_wrote_is_never_replaced(llama: Loaded, tmp_path: Path, r
 
 
 def test_the_model_itself_is_never_replaced(llama: Loaded, tmp_path: Path, refused: Callable) -> None:
-    folder = export(llama, tmp_path / "out", CARD, SPARSITY).path
+    folder = export(llama, tmp_path / "out", CARD, Contents(SPARSITY)).path
     again = loading.load(Source("again", folder, None, "again", None))
     with refused(str(folder), "the model"):
-        export(again, folder, CARD, SPARSITY, overwrite=True)
+        export(again, folder, CARD, Contents(SPARSITY), overwrite=True)
 
 
 def test_places_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable) -> None:
@@ -252,7 +252,7 @@ def test_places_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_failed_rename_brings_the_earlier_back(
     llama: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export(llama, tmp_path / "out", CARD, SPARSITY)
+    export(llama, tmp_path / "out", CARD, Contents(SPARSITY))
     rename = Path.rename
 
     def stubborn(self: Path, target: Path) -> Path:
@@ -262,7 +262,7 @@ def test_a_failed_rename_brings_the_earlier_back(
 
     monkeypatch.setattr(Path, "rename", stubborn)
     with pytest.raises(OSError, match="in use"):
-        export(llama, tmp_path / "out", replace(CARD, title="Second"), SPARSITY, overwrite=True)
+        export(llama, tmp_path / "out", replace(CARD, title="Second"), Contents(SPARSITY), overwrite=True)
     assert "# Tiny" in (tmp_path / "out" / "README.md").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -285,7 +285,7 @@ def assert_exported(loaded: Loaded, tmp_path: Path) -> None:
     licence = licence_of(loaded.source)
     assert licence == "apache-2.0"
     card = replace(CARD, licence=licence, base_source="demo")
-    exported = export(loaded, tmp_path / "out", card, planned, before=before)
+    exported = export(loaded, tmp_path / "out", card, Contents(planned, before))
 
     tiny.assert_untouched(loaded.model, weights)
     assert loaded.model.hf_quantizer is quantizer and loaded.model.config.quantization_config is not None
@@ -298,3 +298,47 @@ def assert_exported(loaded: Loaded, tmp_path: Path) -> None:
     with torch.inference_mode():
         ids = torch.tensor([tokenizer("The heron stood in the shallow water.")["input_ids"]])
         assert torch.equal(again(input_ids=ids).logits, loaded.model(input_ids=ids).logits)
+
+
+# --- without some layers ---------------------------------------------------------------------------------------------
+
+
+def skipping(loaded: Loaded, left_out: tuple[int, ...]) -> torch.Tensor:
+    """Logits where these layers pass their input on."""
+
+    def passed_on(_: object, given: tuple, made: object) -> object:
+        return (given[0], *made[1:]) if isinstance(made, tuple) else given[0]
+
+    hooks = [loaded.layers[index].register_forward_hook(passed_on) for index in left_out]
+    try:
+        with torch.inference_mode():
+            return loaded.model(input_ids=tiny.windows().tokens, use_cache=False).logits
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@pytest.mark.parametrize(
+    ("family", "form"), [("llama", "dense"), ("gemma2", "dense"), ("gpt2", "dense"), ("llama", "gguf:F16")]
+)
+def test_a_folder_without_some_layers_is_the_model_that_skips_them(family: str, form: str, tmp_path: Path) -> None:
+    loaded = pruned(family)
+    config = loaded.model.config.to_dict()
+    exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY, form=form, left_out=(1, 2)))
+    assert loaded.model.config.to_dict() == config and len(loaded.layers) == 4
+    file = {"gguf_file": "model.gguf"} if form != "dense" else {}
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32, **file).eval()
+    told = model.config.get_text_config()
+    assert told.num_hidden_layers == len(anatomy.decoder_layers(model)) == len(exported.planned) == 2
+    assert len(getattr(told, "layer_types", None) or "ab") == 2
+    with torch.inference_mode():
+        theirs = model(input_ids=tiny.windows().tokens, use_cache=False).logits
+    meant = skipping(loaded, (1, 2))  # with the half precision that the GGUF file keeps
+    assert (theirs - meant).abs().max() / meant.abs().max() <= (1e-6 if form == "dense" else 1e-4)
+
+
+@pytest.mark.parametrize("left_out", [(4,), (0, 1, 2, 3), (1, 1)])
+def test_layers_that_cannot_be_left_out(left_out: tuple[int, ...], tmp_path: Path, refused: Callable) -> None:
+    with refused("0 to 3"):
+        export(pruned("llama"), tmp_path / "out", CARD, Contents(SPARSITY, left_out=left_out))
+    assert not (tmp_path / "out").exists()

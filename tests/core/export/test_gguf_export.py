@@ -17,7 +17,7 @@ from core.base.spec import look_up
 from core.export import target, worth
 from core.export.card import GGUF
 from core.export.checking import SENTENCE
-from core.export.folder import export
+from core.export.folder import Contents, export
 from core.kinds.quantised import FORMS, rounded
 from core.models import anatomy, loading
 from core.models.loading import Loaded
@@ -59,7 +59,7 @@ def test_the_file_holds_the_quantised_model(family: str, form: str, tmp_path: Pa
     loaded = pruned(saved(tmp_path / "model", family), empty)
     linears = [linear for layer in loaded.layers for linear in anatomy.prunable(layer)]
     meant = [rounded(each.weight, FORMS[form]) if form in FORMS else each.weight.half().float() for each in linears]
-    exported = export(loaded, tmp_path / "out", CARD, SPARSITY, form=f"gguf:{form}")
+    exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY, form=f"gguf:{form}"))
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", gguf_file=GGUF, dtype=torch.float32).eval()
     held = [linear.weight for layer in anatomy.decoder_layers(model) for linear in anatomy.prunable(layer)]
     assert all(torch.equal(one, other) for one, other in zip(held, meant, strict=True))
@@ -77,7 +77,7 @@ def test_the_file_holds_the_quantised_model(family: str, form: str, tmp_path: Pa
 
 def test_zeros_stay_zeros_where_a_type_has_one(tmp_path: Path, empty: Store) -> None:
     loaded = pruned(saved(tmp_path / "model", "llama"), empty)
-    exported = export(loaded, tmp_path / "out", CARD, SPARSITY, form="gguf:Q4_0")
+    exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY, form="gguf:Q4_0"))
     assert (exported.achieved >= SPARSITY[:, None] - 1 / 32).all()
     assert "gguf_file='model.gguf'" in (tmp_path / "out" / "README.md").read_text()
     with pytest.raises(target.HoldsExport):  # it is known for what it is
@@ -88,7 +88,7 @@ def test_zeros_stay_zeros_where_a_type_has_one(tmp_path: Path, empty: Store) -> 
 def test_what_a_gguf_model_says_of_itself_is_kept(tmp_path: Path, empty: Store) -> None:
     gguf_files.write(tmp_path / "tiny.gguf", kind="Q4_1")
     loaded = loading.load(locate(str(tmp_path / "tiny.gguf"), empty))
-    export(loaded, tmp_path / "out", CARD, np.zeros(4), form="gguf:Q4_1", before=np.ones((4, 7)))
+    export(loaded, tmp_path / "out", CARD, Contents(np.zeros(4), np.ones((4, 7)), "gguf:Q4_1"))
     old, new = (gguf.GGUFReader(path).fields for path in (tmp_path / "tiny.gguf", tmp_path / "out" / GGUF))
     told = [name for name in old if name.startswith(("tokenizer.", "llama."))]
     assert len(told) > 12
@@ -107,7 +107,7 @@ def test_sentencepiece_tokens_are_written(tmp_path: Path, empty: Store) -> None:
     folder = saved(tmp_path / "model", "llama", vocab_size=len(vocabulary) + 3)
     LlamaTokenizer(vocab=vocabulary, merges=merges).save_pretrained(folder)
     loaded = loading.load(locate(str(folder), empty))
-    export(loaded, tmp_path / "out", CARD, np.zeros(4), form="gguf")
+    export(loaded, tmp_path / "out", CARD, Contents(np.zeros(4), form="gguf"))
     fields = gguf.GGUFReader(tmp_path / "out" / GGUF).fields
     assert fields["tokenizer.ggml.model"].contents() == "llama"
     kinds = fields["tokenizer.ggml.token_type"].contents()
@@ -156,7 +156,7 @@ def test_what_a_file_cannot_tell(
 ) -> None:
     loaded = pruned(saved(tmp_path / "model", family, **more), empty)
     with refused(about, "dense"):
-        export(loaded, tmp_path / "out", CARD, SPARSITY, form="gguf")
+        export(loaded, tmp_path / "out", CARD, Contents(SPARSITY, form="gguf"))
     assert not (tmp_path / "out").exists()
 
 
@@ -164,7 +164,7 @@ def test_a_file_that_differs_is_not_kept(tmp_path: Path, empty: Store, monkeypat
     monkeypatch.setattr("core.export.gguf_file._as_stored", lambda family, name, value, config: value)
     loaded = pruned(saved(tmp_path / "model", "llama"), empty)
     with pytest.raises(RuntimeError, match=r"weights differ, .*q_proj"):
-        export(loaded, tmp_path / "out", CARD, SPARSITY, form="gguf:Q8_0")
+        export(loaded, tmp_path / "out", CARD, Contents(SPARSITY, form="gguf:Q8_0"))
     assert not (tmp_path / "out").exists()
 
 
@@ -174,7 +174,7 @@ def test_a_file_that_differs_is_not_kept(tmp_path: Path, empty: Store, monkeypat
 @pytest.mark.parametrize("family", ["llama", "bloom"])  # the second ties its embeddings
 def test_a_dense_folder_has_the_bytes_that_are_predicted(family: str, tmp_path: Path, empty: Store) -> None:
     loaded = pruned(tiny.folder(family), empty, "float16")
-    exported = export(loaded, tmp_path / "out", CARD, SPARSITY)
+    exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY))
     counts = target.counted(loaded.source, empty)
     found = sizes.sizes(counts, *worth.own_form(Setting(allocation=uniform(exported.sparsity))))
     assert found[sizes.DENSE] == exported.dense_bytes
@@ -186,10 +186,12 @@ def test_a_dense_folder_has_the_bytes_that_are_predicted(family: str, tmp_path: 
 def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path: Path, empty: Store) -> None:
     loaded = loading.load(locate(str(saved(tmp_path / "model", "llama")), empty))
     types = [["Q8_0"] * 7, ["Q4_0"] * 7, ["Q8_0", *["Q4_0"] * 6], ["Q5_1"] * 7]
-    exported = export(loaded, tmp_path / "out", CARD, np.zeros(4), form="gguf:F16", before=np.ones(()), forms=types)
+    exported = export(loaded, tmp_path / "out", CARD, Contents(np.zeros(4), np.ones(()), "gguf:F16", types))
     reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
     written = {each.name: each.tensor_type.name for each in reader.tensors}
     assert [written[f"blk.{layer}.attn_q.weight"] for layer in range(4)] == [row[0] for row in types]
+    told = dict(line.split("=") for line in (tmp_path / "out" / "tensor-types.txt").read_text().split())
+    assert told == {name: kind for name, kind in written.items() if name.startswith("blk.") and "norm" not in name}
     assert {written[f"blk.2.{name}.weight"] for name in ("attn_k", "attn_v", "ffn_down", "ffn_up")} == {"Q4_0"}
     bits = np.vectorize(lambda name: FORMS[name].bits_per_weight)(types)
     mean = float((bits * exported.weights).sum() / exported.weights.sum())
@@ -217,7 +219,6 @@ def test_the_bundled_model_in_two_types(tmp_path: Path, empty: Store) -> None:
     for form, least, most in (("Q8_0", 171, 173), ("Q4_0", 117, 119)):
         loaded = loading.load(source)
         before = np.ones((30, 7))
-        exported = export(
-            loaded, tmp_path / form, replace(CARD, recipe={}), np.zeros(30), form=f"gguf:{form}", before=before
-        )
+        holds = Contents(np.zeros(30), before, f"gguf:{form}")
+        exported = export(loaded, tmp_path / form, replace(CARD, recipe={}), holds)
         assert least < exported.bytes / 1e6 < most and exported.difference < 1e-4

@@ -85,7 +85,7 @@ def test_feedback_never_costs_a_row_outputs_and_stays_on_the_grid(form, seed):
     moment = given.T @ given
     fed, plain = fed_back(dense, form, moment), rounded(dense, form, moment.diagonal())
     wrong, usual = ((given @ (each - dense).T).square().sum(0) for each in (fed, plain))
-    assert (wrong <= usual * (1 + 1e-3) + 1e-3).all() and wrong.sum() < 0.8 * usual.sum()
+    assert (wrong <= usual * (1 + 1e-3) + 1e-3).all() and wrong.sum() < (0.9 if form.symmetric else 0.8) * usual.sum()
     assert torch.equal(rounded(fed, form), fed)
 
 
@@ -108,7 +108,7 @@ def test_what_a_form_costs():
 LEVELS = np.array([[0.875, 0.8125, 0.75, 0.5, 0.875, 0.8125, 0.75]] * tiny.LAYERS)  # 2, 3, 4 and 8 bits
 
 
-@pytest.mark.parametrize("pruner", ["quantised", "gptq"])
+@pytest.mark.parametrize("pruner", ["quantised", "gptq", "gptq_symmetric"])
 def test_the_walk_brings_every_linear_to_the_form_of_its_share(pruner):
     of = replace(tiny.loaded("llama"), model=tiny.built("llama"))
     dense = of.model(input_ids=TOKENS).logits

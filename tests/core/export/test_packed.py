@@ -1,0 +1,152 @@
+"""A compressed-tensors folder that an export writes loads in transformers as the rounded model, in predicted bytes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+
+from core.ask.requests import COMPRESSED, ExportRequest
+from core.ask.settings import read_setting
+from core.base import UserError
+from core.base.spec import checked
+from core.export import packed, target, worth
+from core.export.card import Exported
+from core.export.folder import Contents, export
+from core.kinds.quantised import FORMS, rounded
+from core.models import anatomy, loading
+from core.models.loading import Loaded
+from core.models.sources import locate
+from core.plan import sizes
+from core.store.cache import Store
+from tests import tiny
+from tests.core.export.examples import CARD
+
+FORM_ROWS = [["int4g32s"] * 7, ["int2g32s", *["int3g32s"] * 6], ["int8g32s"] * 7, ["int3g32s"] * 7]
+NONE = np.zeros(4)
+
+
+def loaded_from(family: str, store: Store) -> Loaded:
+    return loading.load(locate(str(tiny.folder(family)), store))
+
+
+def rounded_to(loaded: Loaded) -> Loaded:
+    for layer, row in zip(loaded.layers, FORM_ROWS, strict=True):
+        for linear, form in zip(anatomy.prunable(layer), row, strict=False):
+            linear.weight.copy_(rounded(linear.weight, FORMS[form]))
+    return loaded
+
+
+def forms_of(loaded: Loaded) -> list[list[str]]:
+    """FORM_ROWS for as many linears as the family has."""
+    return [row[: len(anatomy.prunable(layer))] for layer, row in zip(loaded.layers, FORM_ROWS, strict=True)]
+
+
+def packed_to(folder: Path, loaded: Loaded) -> Exported:
+    return export(loaded, folder, CARD, Contents(NONE, np.ones(()), COMPRESSED, forms_of(loaded)))
+
+
+@pytest.fixture(autouse=True)
+def library() -> None:
+    pytest.importorskip("compressed_tensors", reason="compressed-tensors is not installed")
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2", "bloom"])  # the last two tie their embeddings
+def test_the_folder_holds_the_rounded_model(family: str, tmp_path: Path, empty: Store) -> None:
+    loaded = rounded_to(loaded_from(family, empty))
+    meant = [linear.weight.clone() for layer in loaded.layers for linear in anatomy.prunable(layer)]
+    exported = packed_to(tmp_path / "out", loaded)
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32).eval()
+    ids = tiny.windows().tokens
+    with torch.inference_mode():  # it is unpacked as it is first run
+        theirs, ours = (each(input_ids=ids, use_cache=False).logits for each in (model, loaded.model))
+    assert torch.equal(theirs, ours)
+    held = [linear.weight for layer in anatomy.decoder_layers(model) for linear in anatomy.prunable(layer)]
+    assert all(torch.equal(one, other) for one, other in zip(held, meant, strict=True))
+
+    tensors = load_file(tmp_path / "out" / "model.safetensors")
+    bits = np.vectorize(lambda form: FORMS[form].bits_per_weight)(forms_of(loaded))
+    assert exported.bits == pytest.approx((bits * exported.weights).sum() / exported.weights.sum())
+    predicted = sizes.total(target.counted(loaded.source, empty), exported.bits, gguf=False)
+    assert predicted == sum(each.nbytes for name, each in tensors.items() if not name.endswith("weight_shape"))
+
+
+def test_our_own_reader_takes_every_width_for_what_it_is(tmp_path: Path, empty: Store) -> None:
+    loaded = rounded_to(loaded_from("llama", empty))
+    packed_to(tmp_path / "out", loaded)
+    again = loading.load(locate(str(tmp_path / "out"), empty), store=empty)
+    state = loaded.model.state_dict()
+    assert again.model.state_dict().keys() == state.keys()
+    assert all(torch.equal(state[name], value) for name, value in again.model.state_dict().items())
+    assert {type(linear) for linear in again.layers[0].modules() if hasattr(linear, "in_features")} == {torch.nn.Linear}
+    with torch.inference_mode():
+        given = {"input_ids": tiny.windows().tokens, "use_cache": False}
+        assert torch.equal(again.model(**given).logits, loaded.model(**given).logits)
+
+
+def test_the_settings_name_every_linear_once_by_its_form(tmp_path: Path, empty: Store) -> None:
+    loaded = rounded_to(loaded_from("llama", empty))
+    packed_to(tmp_path / "out", loaded)
+    told = json.loads((tmp_path / "out" / "config.json").read_text())["quantization_config"]
+    names = [name for group in told["config_groups"].values() for name in group["targets"]]
+    inside = [name for name, each in loaded.model.named_modules() if "layers." in name and hasattr(each, "in_features")]
+    assert sorted(names) == sorted(inside)
+    widths = {group["weights"]["num_bits"]: len(group["targets"]) for group in told["config_groups"].values()}
+    assert widths == {2: 1, 3: 13, 4: 7, 8: 7} and "embed" not in str(told["config_groups"])
+    plan = yaml.safe_load((tmp_path / "out" / "llm-compressor.yaml").read_text())["quant_stage"]["quant_modifiers"]
+    assert plan["QuantizationModifier"]["config_groups"] == told["config_groups"]
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "bits a weight of the linears" in card and "zeros" not in card.partition("## Size")[2].partition("## R")[0]
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("setting", "dtype", "about"),
+    [
+        ("uniform currency=bits:3", "float32", "choose the pruner quantised_symmetric or gptq_symmetric"),
+        ("uniform:0.5", "float32", "choose the pruner quantised_symmetric or gptq_symmetric"),
+        ("uniform currency=gguf:Q4_0", "float32", "write the format gguf"),
+        ("uniform by=quantised_symmetric currency=bits:3", "float16", "choose that dtype, not float16"),
+    ],
+)
+def test_a_setting_that_the_format_does_not_hold(setting: str, dtype: str, about: str) -> None:
+    with pytest.raises(UserError, match=about):
+        checked(ExportRequest, setting=read_setting(setting), folder="x", format=COMPRESSED, dtype=dtype)
+
+
+def test_a_symmetric_setting_has_one_format() -> None:
+    setting = read_setting("uniform by=gptq_symmetric currency=bits:3")
+    ExportRequest(setting=setting, folder="x", format=COMPRESSED)
+    assert worth.own_form(setting) == ("3 bits", pytest.approx(3.5), False)
+    with pytest.raises(ValueError, match="write the format compressed-tensors"):
+        ExportRequest(setting=setting, folder="x", format="gguf")
+
+
+def test_linears_that_the_library_does_not_know(empty: Store, refused: Callable) -> None:
+    with refused("own linears", "dense"):
+        packed.check(loaded_from("gpt2", empty))
+
+
+def test_a_missing_library_is_named_before_any_work(
+    tmp_path: Path, empty: Store, refused: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "find_spec", lambda name: None)
+    with refused("pip install compressed-tensors"):
+        target.check_early(tmp_path / "out", False, str(tiny.folder("llama")), None, "float32", empty, COMPRESSED)
+
+
+def test_a_folder_that_differs_is_not_kept(tmp_path: Path, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = packed.groups
+    wrong = lambda *given: {name: group | {"weights": group["weights"] | {"group_size": 16}}  # noqa: E731
+                            for name, group in real(*given).items()}  # fmt: skip
+    monkeypatch.setattr(packed, "groups", wrong)
+    with pytest.raises((RuntimeError, UserError)):
+        packed_to(tmp_path / "out", rounded_to(loaded_from("llama", empty)))
+    assert not (tmp_path / "out").exists()
