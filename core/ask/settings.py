@@ -60,7 +60,7 @@ class Repairs(Spec):
     @property
     def repaired(self) -> str:
         """The repairs in words, with the budget of one that trains; empty where there are none."""
-        budget = f"{self.recover_tokens:,} tokens" if self.recover_tokens else f"{self.recover_minutes} minutes"
+        budget = f"{self.recover_tokens:,} tokens" if self.recover_tokens else f"{self.recover_minutes:g} minutes"
         how = f"{', norms' * self.recover_norms}{', bfloat16' * (self.recover_dtype == 'bfloat16')}"
         return CHAINS.get(self.repair, "") + f" ({budget}{how})" * self.distills
 

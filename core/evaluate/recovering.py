@@ -18,10 +18,10 @@ from core.evaluate import perplexity
 from core.kinds.distill import (
     CHUNK,
     LEARNING_RATE,
-    LOOKS,
     batch_of,
     divergence,
     drawn,
+    looks,
     schedule,
     stale,
     steps_on,
@@ -32,10 +32,10 @@ from core.models import anatomy, work
 from core.models.loading import Loaded
 from core.models.outline import outline
 from core.models.placement import free_memory, stored, streamed
+from core.models.progress import Cancelled
 from core.models.replay import Layers, Tensors, tail
 from core.store.files import patiently, temporary_folder
-
-STATE = "training.safetensors"
+from core.store.parts import TRAINING
 
 
 class Distillation:
@@ -67,7 +67,8 @@ class Distillation:
         self.kept.sizes = state["sizes"].tolist()
         self.steps, self.done = int(state["steps"]), int(state["done"])
         self.kept.set(state["value"])
-        self.optimizer.state[self.kept.value] = {name: state[name] for name in ("step", "exp_avg", "exp_avg_sq")}
+        moments = state.keys() & {"step", "exp_avg", "exp_avg_sq"}  # none where no step was done
+        self.optimizer.state[self.kept.value] = {name: state[name] for name in moments}
 
     def run(self, looked: Callable[[], object], step: Callable[[], object], warn: Callable[[str], object]) -> None:
         """Train the kept weights by Adam; the model ends with those that did best on the windows held back.
@@ -76,11 +77,13 @@ class Distillation:
         ends with what was best before.
 
         Args:
-            looked: called after every look at the windows held back, when `state` may be saved.
+            looked: called when `state` may be saved: after every look at the windows held back, and on Cancelled.
             step: called after every step; may raise Cancelled.
             warn: told in a sentence what went wrong.
         """
-        self.divergences = self.divergences or [self.judged()]
+        if not self.divergences:
+            self.divergences = [self.judged()]
+            looked()
         while self.done < self.steps and not stale(self.divergences):
             self.gradient(self.done)
             if not self.kept.value.grad.norm().isfinite():
@@ -88,13 +91,17 @@ class Distillation:
                 break
             stepped(self.kept, self.optimizer, LEARNING_RATE * schedule(self.done, self.steps))
             self.done += 1
-            step()
-            if self.done % -(-self.steps // LOOKS) == 0 or self.done == self.steps:
+            if self.done in looks(self.steps):
                 now = self.judged()
                 if now < min(self.divergences):
                     self.best = self.kept.value.clone()
                 self.divergences.append(now)
                 looked()
+            try:
+                step()
+            except Cancelled:
+                looked()
+                raise
         self.kept.set(self.best)
 
     def judged(self) -> float:
@@ -161,7 +168,7 @@ def recover(
     what = f"training {loaded.source.label} whole takes {need / 2**30:.2g} GiB of memory beside its weights"
     advice = "use the repair blockwise, which trains a part of a layer at a time"
     work.insist(need, what, advice, 0 if streamed(loaded.layers) else free_memory(loaded.model.device))
-    reference, state = perplexity.reference(loaded, tokens), load(folder / STATE, loaded.model.device)
+    reference, state = perplexity.reference(loaded, tokens), load(folder / TRAINING, loaded.model.device)
     if not state:
         walk(tokens[seen(len(tokens))])
     kept = Kept(trainable(loaded.layers, pruned.recover_norms), state.get("mask"))
@@ -175,7 +182,7 @@ def recover(
         course.gradient(0)  # slower than later ones: that makes up for the looks at what is held back
         course.optimizer.zero_grad(False)
         course.steps = steps_within(pruned.recover_minutes, (time.perf_counter() - began) / 60, "minutes")
-    course.run(lambda: save(folder / STATE, course.state()), lambda: step(course), warn)
+    course.run(lambda: save(folder / TRAINING, course.state()), lambda: step(course), warn)
 
 
 def save(path: Path, state: Tensors) -> None:
@@ -185,8 +192,8 @@ def save(path: Path, state: Tensors) -> None:
         OSError, SafetensorError: the disk is full; what was there before stays.
     """
     with temporary_folder(path) as temporary:
-        save_file(state, temporary / STATE)
-        patiently(lambda: (temporary / STATE).replace(path))
+        save_file(state, temporary / TRAINING)
+        patiently(lambda: (temporary / TRAINING).replace(path))
 
 
 def load(path: Path, device: torch.device) -> Tensors:

@@ -40,9 +40,14 @@ def batch_of(length: int) -> int:
     return max(1, TOGETHER // length)
 
 
+def step_tokens(length: int) -> int:
+    """Tokens of a step."""
+    return batch_of(length) * length
+
+
 def steps_on(tokens: int, length: int) -> int:
     """Steps that a budget of tokens pays for; raises as `steps_within`."""
-    return steps_within(tokens, batch_of(length) * length, "tokens")
+    return steps_within(tokens, step_tokens(length), "tokens")
 
 
 def steps_within(budget: float, step: float, unit: str) -> int:
@@ -60,6 +65,11 @@ def steps_within(budget: float, step: float, unit: str) -> int:
 def schedule(done: int, steps: int) -> float:
     """The share of the largest learning rate: it grows evenly, then falls along a cosine."""
     return min(1.0, (done + 1) / WARM) * (1 + math.cos(math.pi * done / steps)) / 2
+
+
+def looks(steps: int) -> list[int]:
+    """How many steps are done at each look at the windows held back; the first is at the start."""
+    return [*range(0, steps, -(-steps // LOOKS)), steps]
 
 
 def drawn(done: int, size: int, windows: int) -> list[int]:

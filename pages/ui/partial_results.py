@@ -14,9 +14,9 @@ from core.export.card import GGUF
 from core.jobs.records import Job
 from core.results import evaluations, protocols
 from core.show import figures, words
-from core.show.figures import Chart, perplexity
+from core.show.figures import Chart, evaluation, perplexity
 from core.store.cache import Entry, Store
-from core.store.parts import finished, partial
+from core.store.parts import finished, partial, training
 from core.store.results import Merged
 from pages.ui import frame, view
 
@@ -28,8 +28,14 @@ SERVING = "The first loads it in Python; the second runs it with {}, which is in
 
 
 def perplexities(store: Store, job: Job) -> None:
-    """Perplexity against target of the points that are finished."""
+    """How the training of a point goes; else perplexity against target of the points that are finished."""
     spec = store.resolved(job.request)
+    pending = (each for each in (spec.points if spec else ()) if not store.measured(spec.evaluated(each)))
+    curves = (training(store, spec.model, each.pruned) for each in pending if each.pruned and each.pruned.distills)
+    if (found := next((each for each in curves if each is not None), None)) is not None:
+        chart = evaluation.training(found, view.look())
+        _show(chart, job, chart.finding)
+        return
     known, status = lambda: evaluations.read(store, spec, _texts(job.request)), job.status
     study = spec and _once(spec.key, status.parts, status.started, known)
     if not study or not study.singles:

@@ -13,10 +13,10 @@ from core.base import capital, digits
 from core.results.comparison import Interval, said
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
-from core.show.figures.axes import ratio_axis, row_axis
+from core.show.figures.axes import log_axis, ratio_axis, row_axis
 from core.show.figures.labels import labels, margin
 from core.show.figures.palette import LIGHT, Palette
-from core.show.figures.style import BOTTOM, Chart, layout, whiskers
+from core.show.figures.style import BOTTOM, Chart, curve, layout, whiskers
 from core.show.words import literature, verdicts
 from core.store.results import Array
 
@@ -118,6 +118,28 @@ def bench(table: pd.DataFrame, column: str, title: str, look: Palette = LIGHT) -
     low, high = values.argmin(), values.argmax()
     finding = f"{capital(column)}: {texts[low]} ({names[low]}) to {texts[high]} ({names[high]})."
     return Chart("bench", title, figure, finding, table)
+
+
+def training(found: Array, look: Palette = LIGHT) -> Chart:
+    """Divergence on the windows held back while a model is trained, whose best weights are kept.
+
+    Args:
+        found: (2, looks) tokens trained on, and KL(dense || model) in nats/token, NaN yet to come.
+    """
+    tokens, nats = found
+    best = int(np.nanargmin(nats))
+    hover = "%{x:,} tokens: %{y:.4g} nats/token"
+    lines = [
+        curve(tokens[at], nats[at], name, hover, hue, marker={"color": hue, "size": size})
+        for at, name, hue, size in ((np.isfinite(nats), "held back", look.ink, 6), ([best], "kept", look.accent, 11))
+    ]
+    x = {"title": "tokens trained on", "range": [-0.03 * tokens[-1], 1.03 * tokens[-1]], "showgrid": False}
+    figure = layout(go.Figure(lines), x, log_axis("KL to the dense model, nats/token (log scale)", nats).drawn)
+    first, least = (digits(each, 3) for each in (nats[0], nats[best]))
+    finding = f"On windows held back, the KL to the dense model is {first} nats/token before training"
+    finding += f" and {least} after {tokens[best]:,.0f} tokens; the weights from there are kept." if best else "."
+    table = pd.DataFrame({"tokens trained on": tokens, "KL, nats/token": nats})
+    return Chart("training", "Divergence while training", figure, finding, table.dropna())
 
 
 # --- of a slice, drawn once for all readers ------------------------------------------------------------------------

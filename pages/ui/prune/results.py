@@ -19,6 +19,8 @@ from core.show.figures import evaluation as drawing
 from core.show.figures import perplexity
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.show.words import forecast, verdicts
+from core.store.cache import Store
+from core.store.parts import training
 from core.store.profiles import Profile
 from pages.ui import form, frame, studies, view
 from pages.ui.prune import pruning
@@ -119,6 +121,11 @@ def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
     """What each setting costs, and what pruning had to be helped along with."""
     studies.helped(shown.results.settings)
     frame.show(perplexity.of_evaluations(shown.results, leading, view.look(), shown.part), shown.prefix, "perplexity")
+    trained = leading.result.pruned
+    if trained and trained.distills:
+        found = training(Store(), shown.results.spec.model, trained)
+        if found is not None:
+            frame.show(drawing.training(found, view.look()), shown.prefix, "training")
     chart = drawing.against_uniform(shown.results, shown.part, leading, view.look())
     if chart:
         frame.show(chart, shown.prefix, "changes")
