@@ -19,7 +19,7 @@ from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import CHAINS, PRUNERS, USUAL, Method, Pruner, Repair, Treatment, usual_of
 
 BUDGETS = {"recover_minutes", "recover_tokens"}
-RECOVERY = (*sorted(BUDGETS), "recover_norms", "recover_dtype")  # what distill is told
+RECOVERY = (*sorted(BUDGETS), "recover_norms", "recover_dtype", "recover_text")  # what distill is told
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
 WORDS = {
     "by": "pruner",
@@ -43,6 +43,10 @@ class Repairs(Spec):
     recover_norms: bool = added(False, "it trains norms and biases too")
     recover_dtype: Literal["float32", "bfloat16"] = added("float32", "of its products: bfloat16 may be faster")
 
+    recover_text: Literal["calibration", "own"] = added(
+        "calibration", "that it trains on: own is what the dense model writes from the first tokens of each window"
+    )
+
     @model_validator(mode="after")
     def _budget_fits(self) -> Self:
         said = self.model_dump(include={*RECOVERY}).keys()
@@ -62,6 +66,7 @@ class Repairs(Spec):
         """The repairs in words, with the budget of one that trains; empty where there are none."""
         budget = f"{self.recover_tokens:,} tokens" if self.recover_tokens else f"{self.recover_minutes:g} minutes"
         how = f"{', norms' * self.recover_norms}{', bfloat16' * (self.recover_dtype == 'bfloat16')}"
+        how += ", own text" * (self.recover_text == "own")
         return CHAINS.get(self.repair, "") + f" ({budget}{how})" * self.distills
 
 

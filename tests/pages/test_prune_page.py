@@ -42,7 +42,7 @@ def test_a_training_is_drawn_while_it_runs_and_once_it_has_ended(store: Store) -
     synthetic.save_training(store, store.resolved(request), [1.4, 1.2, 1.1])
     with processes.take(job.lock):
         app = opened(job=job.key)
-    told = "held back, the KL to the dense model is 1.4 nats/token before training and 1.1 after 20,480 tokens"
+    told = "held back, the KL to the dense model is 1.40 nats/token before training and 1.10 after 20,480 tokens"
     assert any(told in each.value for each in app.caption)
     assert any(trace.get("name") == "kept" for each in figures(app) for trace in each["data"])
 
@@ -54,7 +54,7 @@ def test_how_a_setting_was_trained_stays_on_its_results(store: Store) -> None:
     assert not [each for each in app.markdown if "before training" in each.value]
     synthetic.save_training(store, store.by_key(key, ("study",)).spec, [1.4, 1.2, 1.1])
     [said] = [each.value for each in opened(study=key).markdown if "before training" in each.value]
-    assert "1.1 after 20,480 tokens" in said
+    assert "1.10 after 20,480 tokens" in said
 
 
 def test_the_page_leads_to_the_text_of_a_model_pruned_whole(store: Store) -> None:

@@ -133,6 +133,24 @@ def test_a_cancelled_training_goes_on_from_its_last_step(
     assert np.isfinite(losses(empty, asked)).all() and steps[0] == 7
 
 
+def test_own_text_is_trained_on_and_the_pruner_reads_the_calibration_text(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, read, trained, told = request(text, f"{DISTILLED[:-4]} recover_text=own:0.5"), [], [], []
+    walk, begin = resolving.prune_layers, recovering.Distillation.__init__
+    monkeypatch.setattr(resolving, "prune_layers", lambda of, text, *how: read.append(text) or walk(of, text, *how))
+    monkeypatch.setattr(
+        recovering.Distillation,
+        "__init__",
+        lambda self, of, kept, tokens, *how: trained.append(tokens) or begin(self, of, kept, tokens, *how),
+    )
+    assert np.isfinite(losses(empty, asked, report=told.append)).all()
+    own = trained[0][recovering.seen(40)]
+    assert torch.equal(own[:, :8], read[0][:, :8]) and not torch.equal(own, read[0])
+    assert any("own text, sequence 35 of 35" in each.line for each in told)
+    assert "own text" in asked.settings[0].repaired
+
+
 def test_a_damaged_training_begins_anew(empty: Store, text: str) -> None:
     asked = request(text)
     with pytest.raises(Cancelled):
@@ -214,9 +232,11 @@ def test_time_and_memory_are_told_before(empty: Store, text: str) -> None:
         "repair=refit", "repair=refit+blockwise", "repair=refit+distill recover_tokens=1000",
         "repair=refit+distill recover_tokens=100000", "repair=refit+distill recover_minutes=30",
         "repair=refit+distill recover_tokens=100000 recover_dtype=bfloat16",
+        "repair=refit+distill recover_tokens=1000 recover_text=own",
     )}  # fmt: skip
-    plain, windows, little, much, timed, fast = cost.values()
+    plain, windows, little, much, timed, fast, own = cost.values()
     assert plain.flops < windows.flops < much.flops and little.flops < fast.flops < much.flops
+    assert little.flops < own.flops
     assert timed.seconds - plain.seconds == pytest.approx(1800, rel=0.05)
     shape = tiny.shape(tiny.loaded("llama"))
     most, least = (work.training(shape, sparsity, 640, "float32") for sparsity in (0.5, 0.7))

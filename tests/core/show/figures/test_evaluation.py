@@ -94,6 +94,6 @@ def test_a_training_tells_where_its_kept_weights_are_from_and_what_is_to_come() 
     line, kept = trace(chart.figure, "held back"), trace(chart.figure, "kept")
     assert [*line.x] == [0, 1024, 2048] and [*kept.x] == [1024] and chart.figure.layout.xaxis.range[1] > 3072
     assert len(chart.table) == 3
-    assert "is 1.4 nats/token before training and 1.1 after 1,024 tokens" in chart.finding
+    assert "is 1.40 nats/token before training and 1.10 after 1,024 tokens" in chart.finding
     start = evaluation.training(np.array([[0, 1024], [1.4, NAN]]))
-    assert start.finding.endswith("1.4 nats/token before training.")
+    assert start.finding.endswith("1.40 nats/token before training.")
