@@ -29,6 +29,8 @@ WORDS = {
     "calibration_seed": "calibration_seed",
     **{name: name for name in RECOVERY},
 }
+Products = Literal["float32", "bfloat16"]
+PRODUCTS = "of the products of distill: bfloat16 may be faster"
 Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
@@ -41,7 +43,7 @@ class Repairs(Spec):
     )
     recover_tokens: int | None = added(None, "in their place: tokens that it may train on", ge=1, le=10**12)
     recover_norms: bool = added(False, "it trains norms and biases too")
-    recover_dtype: Literal["float32", "bfloat16"] = added("float32", "of its products: bfloat16 may be faster")
+    recover_dtype: Products = added("float32", PRODUCTS)
 
     recover_text: Literal["calibration", "own"] = added(
         "calibration", "that it trains on: own is what the dense model writes from the first tokens of each window"
