@@ -66,10 +66,13 @@ class Repairs(Spec):
     @property
     def repaired(self) -> str:
         """The repairs in words, with the budget of one that trains; empty where there are none."""
+        label = CHAINS.get(self.repair, "")
+        if not self.distills:
+            return label
         budget = f"{self.recover_tokens:,} tokens" if self.recover_tokens else f"{self.recover_minutes:g} minutes"
         how = f"{', norms' * self.recover_norms}{', bfloat16' * (self.recover_dtype == 'bfloat16')}"
         how += ", own text" * (self.recover_text == "own")
-        return CHAINS.get(self.repair, "") + f" ({budget}{how})" * self.distills
+        return f"{label} ({budget}{how})"
 
 
 class Setting(Repairs):

@@ -181,7 +181,7 @@ def test_a_full_disk_leaves_what_was_kept_before(tmp_path: Path, monkeypatch: py
 
 def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay() -> None:
     plain = Setting(repair="refit")
-    assert "recover" not in plain.model_dump_json()
+    assert "recover" not in plain.model_dump_json() and plain.repaired == "refit" and Setting().repaired == ""
     budgets = ["recover_tokens=1000", "recover_tokens=2000", "recover_minutes=5", "recover_minutes=5 recover_norms=yes"]
     budgets.append("recover_minutes=5 recover_dtype=bfloat16")
     asked = [read_setting(f"uniform repair=distill {each}:0.7") for each in budgets]
