@@ -322,7 +322,7 @@ def save_training(store: Store, spec: StudySpec, divergences: Sequence[float], s
     """Keep what a training of the last point has come to, its divergences on windows held back."""
     path = recovered(store, spec.model, spec.points[-1].pruned)
     path.mkdir(parents=True)
-    save_file({"steps": np.array(float(steps)), "divergences": np.array(divergences)}, path / TRAINING)
+    save_file({"looks": 1024.0 * np.arange(0, steps + 1, 10), "divergences": np.array(divergences)}, path / TRAINING)
 
 
 # --- linears -------------------------------------------------------------------------------------------------------

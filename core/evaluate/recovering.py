@@ -55,7 +55,9 @@ class Distillation:
 
     def state(self) -> Tensors:
         """All that there is, by name."""
+        tokens = batch_of(self.tokens.shape[1]) * self.tokens.shape[1]
         plain = {"sizes": self.kept.sizes, "divergences": self.divergences, "steps": self.steps, "done": self.done}
+        plain["looks"] = [tokens * each for each in looks(self.steps)]
         return {
             "mask": self.kept.mask,
             "value": self.kept.value,

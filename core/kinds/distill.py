@@ -43,14 +43,9 @@ def batch_of(length: int) -> int:
     return max(1, TOGETHER // length)
 
 
-def step_tokens(length: int) -> int:
-    """Tokens of a step."""
-    return batch_of(length) * length
-
-
 def steps_on(tokens: int, length: int) -> int:
     """Steps that a budget of tokens pays for; raises as `steps_within`."""
-    return steps_within(tokens, step_tokens(length), "tokens")
+    return steps_within(tokens, batch_of(length) * length, "tokens")
 
 
 def steps_within(budget: float, step: float, unit: str) -> int:

@@ -4,15 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from core.ask.jobs import Unfinished
 from core.ask.measurements import PerturbedSpec, ProfileSpec
-from core.ask.settings import PrunedSpec
 from core.ask.studies import EvaluatedSpec, StudySpec
 from core.base.spec import Array, Spec
-from core.kinds.distill import looks, step_tokens
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, UNITS
 from core.store.files import Corrupt, discard, pretty, verified, write_folder
@@ -37,20 +34,16 @@ def recovered(store: Store, model: Spec, pruned: Spec) -> Path:
     return store.root / "parts" / f"{model.key}-{pruned.key}"
 
 
-def training(store: Store, model: Spec, pruned: PrunedSpec) -> Array | None:
-    """How a training went as far as it is kept, (2, looks); None where nothing is, or it cannot be read.
+def training(store: Store, model: Spec, pruned: Spec) -> tuple[Array, Array] | None:
+    """How a training went as far as it is kept; None where nothing is, or it cannot be read.
 
-    Tokens trained on at each look at the windows held back, and KL(dense || model) there, nats/token: NaN yet to come.
+    Tokens trained on at each look at the windows held back, and KL(dense || model) there, nats/token, so far.
     """
     try:
         with safe_open(recovered(store, model, pruned) / TRAINING, "numpy") as held:
-            steps, known = int(held.get_tensor("steps")), held.get_tensor("divergences")
+            return held.get_tensor("looks"), held.get_tensor("divergences")
     except (FileNotFoundError, SafetensorError):
         return None
-    found = np.full((2, len(looks(steps))), np.nan)
-    found[0] = np.array(looks(steps)) * step_tokens(pruned.calibration.length)
-    found[1, : len(known)] = known
-    return found
 
 
 def save(store: Store, unit: Parted, first: int, part: Merged, **told: Any) -> None:

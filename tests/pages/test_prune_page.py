@@ -44,7 +44,7 @@ def test_a_training_is_drawn_while_it_runs_and_once_it_has_ended(store: Store) -
         app = opened(job=job.key)
     told = "held back, the KL to the dense model is 1.40 nats/token before training and 1.10 after 20,480 tokens"
     assert any(told in each.value for each in app.caption)
-    assert any(trace.get("name") == "kept" for each in figures(app) for trace in each["data"])
+    assert any(trace.get("name") == "held back" for each in figures(app) for trace in each["data"])
 
 
 def test_how_a_setting_was_trained_stays_on_its_results(store: Store) -> None:

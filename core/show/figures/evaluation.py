@@ -120,26 +120,23 @@ def bench(table: pd.DataFrame, column: str, title: str, look: Palette = LIGHT) -
     return Chart("bench", title, figure, finding, table)
 
 
-def training(found: Array, look: Palette = LIGHT) -> Chart:
+def training(tokens: Array, nats: Array, look: Palette = LIGHT) -> Chart:
     """Divergence on the windows held back while a model is trained, whose best weights are kept.
 
     Args:
-        found: (2, looks) tokens trained on, and KL(dense || model) in nats/token, NaN yet to come.
+        tokens: (looks,) trained on at each look, those to come included.
+        nats: (looks so far,) KL(dense || model), nats/token.
     """
-    tokens, nats = found
-    best = int(np.nanargmin(nats))
-    hover = "%{x:,} tokens: %{y:.4g} nats/token"
-    lines = [
-        curve(tokens[at], nats[at], name, hover, hue, marker={"color": hue, "size": size})
-        for at, name, hue, size in ((np.isfinite(nats), "held back", look.ink, 6), ([best], "kept", look.accent, 11))
-    ]
-    x = {"title": "tokens trained on", "range": [-0.03 * tokens[-1], 1.03 * tokens[-1]], "showgrid": False}
-    figure = layout(go.Figure(lines), x, log_axis("KL to the dense model, nats/token (log scale)", nats).drawn)
-    first, least = (digits(each, 3) for each in (nats[0], nats[best]))
+    done, last, best = tokens[: len(nats)], tokens[-1], int(nats.argmin())
+    marker = {"color": [look.accent if each == nats[best] else look.ink for each in nats], "size": 8}
+    line = curve(done, nats, "held back", "%{x:,} tokens: %{y:.4g} nats/token", look.ink, marker=marker)
+    x = {"title": "tokens trained on", "range": [-0.03 * last, 1.03 * last], "showgrid": False}
+    figure = layout(go.Figure(line), x, log_axis("KL to the dense model, nats/token (log scale)", nats).drawn)
+    first, least = (digits(nats[at], 3) for at in (0, best))
     finding = f"On windows held back, the KL to the dense model is {first} nats/token before training"
-    finding += f" and {least} after {tokens[best]:,.0f} tokens; the weights from there are kept." if best else "."
-    table = pd.DataFrame({"tokens trained on": tokens, "KL, nats/token": nats})
-    return Chart("training", "Divergence while training", figure, finding, table.dropna())
+    finding += f" and {least} after {done[best]:,.0f} tokens; the weights from there are kept." if best else "."
+    table = pd.DataFrame({"tokens trained on": done, "KL, nats/token": nats})
+    return Chart("training", "Divergence while training", figure, finding, table)
 
 
 # --- of a slice, drawn once for all readers ------------------------------------------------------------------------
