@@ -101,6 +101,11 @@ CACHE = Option("cache", "Folder for results, in place of cache/.", kind=Path)
 JSON = Option("json", "One JSON object on stdout, nothing else there.", False, bool)
 DEVICE = Option("device", "cpu, cuda, cuda:1, mps or auto.", "auto", always=True)
 ACCEPT = Option("accept_imported", "Let imported results answer too; else they are only shown.", False, bool)
+AT_MOST = Option(
+    "at_most",
+    "In place of the target, which the allocation then may lack: bytes of the weights, as in 100MB; zeros count as a "
+    "bitmask, bits with their scales.",
+)
 FORMAT = Option("format", "dense, compressed-tensors, gguf, or gguf with a type, as in gguf:Q4_0.", "dense")
 DROPPED = Option("drop_layers", f"Of the export: {LEFT_OUT}.")
 OVERWRITE = Option("overwrite", "Replace an earlier export there.", False, bool)
@@ -182,6 +187,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option("repair", f"{REPAIRED}: what will repair it."),
         Option("anchors", "A study's key: its settings predict; else those of the best protocol do."),
         Option("max_loss", "In place of the target: the largest rise of the perplexity that is predicted, as in 10%."),
+        AT_MOST,
         CACHE,
         JSON,
     ),
@@ -197,6 +203,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         *_treated,
         Option("allocation", f"{METHOD}; else uniform:0.7, or what the pattern fixes.", of=("settings.0.allocation",),
                always=True, write=grammar.write),
+        AT_MOST,
         _of_study("settings.0.pattern"),
         _of_study("settings.0.true_sequential"),
         *(_of_study(f"settings.0.{name}") for name in RECOVERY),

@@ -103,6 +103,18 @@ def _listed(text: str, kind: type) -> tuple:
         return ()
 
 
+def read_bytes(text: str) -> float:
+    """`60MB` -> 60,000,000.
+
+    Raises:
+        UserError: no number with a unit of bytes.
+    """
+    found = re.fullmatch(r"(\d+\.?\d*) ?([kMG]?)B", text.strip())
+    if not found:
+        raise UserError(f"{brief(text)} is no size of a file: write a number with its unit, as in 60MB or 1.2GB")
+    return float(found[1]) * 1000 ** " kMG".index(found[2] or " ")
+
+
 def fraction(text: str, what: str = "largest loss") -> float:
     """`20%` or `0.2` -> 0.2.
 

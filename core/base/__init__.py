@@ -17,6 +17,7 @@ from core.base.formats import (
     gain,
     helped,
     listed,
+    megabytes,
     model_name,
     per_cent,
     perplexity,

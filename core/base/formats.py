@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from core.base.profile_names import UNTRAINED
@@ -151,6 +151,11 @@ def ranges(numbers: Sequence[int]) -> str:
     for run in runs(numbers):
         parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run]
     return listed(parts)
+
+
+def megabytes(size: float, rounded: Callable[[float], float] = round) -> str:
+    """`104.4 MB`, of bytes."""
+    return f"{rounded(size / 1e5) / 10:,.1f} MB" if math.isfinite(size) else "so much"
 
 
 def duration(seconds: float) -> str:

@@ -13,9 +13,11 @@ from core.base import UserError
 from core.base.spec import checked
 from core.cli import command
 from core.cli.output import say, say_json, say_table
-from core.kinds.quantised import HALF, bytes_of
-from core.kinds.treatments import PRUNERS, USUAL
-from core.plan.spread import Allocation, allocate, linear_parameters
+from core.export.worth import counts_of, within
+from core.kinds.quantised import HALF
+from core.kinds.treatments import USUAL, treatment
+from core.plan.sizes import taken
+from core.plan.spread import Allocation, allocate
 from core.results import protocols
 from core.results.anchor_studies import narrower
 from core.results.anchors import Anchors, Prediction, stored
@@ -28,8 +30,15 @@ from core.store.profiles import Profile
 @command("allocate")
 def spread(given: SimpleNamespace) -> None:
     """Spread a sparsity budget over the layers of a measured model, and predict what it costs."""
-    asked, store = read_allocation(given.allocation), Store(given.cache)
+    store = Store(given.cache)
     found = profiles.load(store, store.profile(given.profile))
+    if given.at_most:
+        if given.max_loss is not None:
+            raise UserError("--max-loss and --at-most each stand in place of the target: give one of the two")
+        told = found.provenance
+        counts = counts_of(told.get("model_source") or told["model"], told.get("revision"), store)
+        given.allocation = within(given.allocation, given.at_most, given.pruner, counts)
+    asked = read_allocation(given.allocation)
     chosen = {} if given.pruner == USUAL else {"pruner": given.pruner}
     pruned = checked(Setting, allocation=asked, repair=given.repair, **chosen).treatment
     if asked.counted.levels and given.max_loss is not None:
@@ -54,6 +63,8 @@ def spread(given: SimpleNamespace) -> None:
         | {"no_prediction": lacking}
     )
     answer["narrower"] = more and more._asdict()
+    if given.at_most:
+        answer["file_bytes"] = taken(counts, pruned, allocation.budget)
     if given.json:
         say_json(answer)
         return
@@ -89,10 +100,10 @@ def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction])
 
 def allocated_json(allocation: Allocation, found: Profile, pruner: str = USUAL) -> dict[str, Any]:
     """The JSON of an allocation; of bits, with the bytes of the linears in the forms of the quantiser."""
-    bits, forms = {}, PRUNERS[pruner].forms
-    if forms:
-        taken = bytes_of(allocation.exact, linear_parameters(found), forms)
-        bits = {"currency": allocation.request.currency, "bytes": taken}
+    bits = {}
+    if allocation.request.counted.levels:
+        linears = allocation.parameters.sum() * treatment(pruner).stored(allocation.budget) / 8
+        bits = {"currency": allocation.request.currency, "bytes": round(linears)}
         bits |= {"bits": HALF * (1 - allocation.exact), "mean_bits": round(HALF * (1 - allocation.budget), 9)}
     return bits | {
         "profile": found.entry.key,
@@ -130,4 +141,6 @@ def _say(allocation: Allocation, answer: dict[str, Any]) -> None:
     if "bits" in answer:
         taken = f"{answer['bytes']:,} bytes with scales"
         title = f"Bits per layer{means}, budget {answer['mean_bits']:g} a weight, linears take {taken}"
+    if "file_bytes" in answer:
+        title += f", all weights {answer['file_bytes']:,} bytes"
     say_table(heads, rows, title, words=0)

@@ -18,7 +18,7 @@ from core.cli import command
 from core.cli.output import err, progress_bar, say, say_helped, say_json
 from core.cli.study_output import change_json, point_json, prediction_json, study_json, study_table
 from core.export import target
-from core.export.worth import worth
+from core.export.worth import counts_of, within, worth
 from core.jobs import cluster, queue
 from core.kinds.treatments import treatment
 from core.models import machine, work
@@ -35,7 +35,11 @@ from core.store.cache import Entry, Store
 @command("prune")
 def prune(given: SimpleNamespace) -> None:
     """Prune a model, evaluate it beside the dense one and its uniform twin, and export it if asked."""
-    request, store = request_of("prune", **vars(given)), Store(given.cache, given.accept_imported)
+    store = Store(given.cache, given.accept_imported)
+    if given.at_most:
+        counts = counts_of(given.model, given.revision, store)
+        given.allocation = within(given.allocation or "uniform", given.at_most, given.pruner, counts)
+    request = request_of("prune", **vars(given))
     folder = whole_path(given.export) if given.export else None
     how = {"setting": request.settings[0], "format": given.format, "overwrite": given.overwrite}
     if given.drop_layers:

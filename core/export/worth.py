@@ -1,14 +1,17 @@
 """What a pruned model takes in each form beside what it costs, before any is written."""
 
+from core.ask import grammar
 from core.ask.requests import ExportRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudySpec
+from core.ask.typed import read_bytes
+from core.base.spec import look_up
 from core.export.target import counted
-from core.kinds import BITS
-from core.kinds.quantised import HALF
-from core.kinds.treatments import PRUNERS, treatment
+from core.kinds import GGUF, MEANT, ZEROS
+from core.kinds.treatments import USUAL, treatment, usual_of
 from core.models.sources import locate
-from core.plan.sizes import DENSE, MASKED, PATTERN, sizes
+from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, share_within, sizes
+from core.plan.spread import limits
 from core.results import evaluations
 from core.store.cache import Store
 
@@ -24,7 +27,16 @@ def worth(asked: ExportRequest, store: Store) -> tuple[dict[str, int], dict[str,
         study = evaluations.load(store, store.by_key(asked.study))
         one = study.single(asked.setting)
         known = few_bits(study.spec, store) | ({own[0]: one.perplexity} if one else {})
-    return sizes(counted(locate(asked.model, store, asked.revision, fetch=False), store), *own), known
+    return sizes(counts_of(asked.model, asked.revision, store), *own), known
+
+
+def counts_of(model: str, revision: str | None, store: Store) -> Counts:
+    """How many numbers a model has.
+
+    Raises:
+        UserError: it is not here.
+    """
+    return counted(locate(model, store, revision, fetch=False), store)
 
 
 def few_bits(judged: StudySpec, store: Store) -> dict[str, float]:
@@ -38,9 +50,26 @@ def few_bits(judged: StudySpec, store: Store) -> dict[str, float]:
 
 def own_form(setting: Setting) -> tuple[str, float, bool]:
     """The form that a setting brings linears to, its bits a weight, and whether it is of GGUF types."""
-    target, form = setting.allocation.target, next(iter(PRUNERS[setting.pruner].forms.values()), None)
-    bits = HALF * (1 - target)
-    if form is None:
-        return PATTERN if setting.pattern == PATTERN else MASKED, bits + 1, False
-    more = (HALF + bits * (not form.symmetric)) / form.group if setting.allocation.counted is BITS else 0
-    return setting.allocation.counted.level(target), bits + more, form.gguf
+    target, counted = setting.allocation.target, setting.allocation.counted
+    zeros = PATTERN if setting.pattern == PATTERN else MASKED
+    name = counted.level(target) if counted.levels else zeros
+    return name, setting.treatment.stored(target), counted is GGUF
+
+
+def within(words: str, size: str, pruner: str, counts: Counts) -> str:
+    """An allocation as it is written, with the target at which the model's weights take no more than some bytes.
+
+    Args:
+        words: as `read_allocation` takes it; its target is passed over, and may be left out.
+        size: as typed, `100MB`.
+        pruner: what brings weights there; the usual one: that of the currency.
+
+    Raises:
+        UserError: no such allocation or size, or one that no target meets.
+    """
+    kind, given, _ = grammar.parts(words if ":" in words else f"{words}:0")
+    counted = look_up(MEANT, given.get("currency", ZEROS.name), "currency")
+    asked = grammar.built(kind, given, next(iter(counted.levels.values()), 0.0))
+    by = usual_of(counted) if pruner == USUAL else pruner
+    share = share_within(read_bytes(size), counts, treatment(by), limits(asked))
+    return grammar.write(asked.model_copy(update={"target": share}))

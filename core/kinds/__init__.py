@@ -56,7 +56,7 @@ CURRENCIES = (
     GGUF,
 )
 
-MEANT = {each.name: each for each in CURRENCIES if each is ZEROS or each.levels}  # what a target can count
+MEANT = {each.name: each for each in CURRENCIES}  # what a target can count
 BASES = {form.model_fields["kind"].default: form for form in ALLOCATORS}
 METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
 BASE_LABELS = {kind: form.label for kind, form in BASES.items()}

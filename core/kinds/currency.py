@@ -4,7 +4,7 @@ Damage of every kind is one number, the share of a dense float16 weight that it 
 bits what a narrower code leaves out. So budgets, curves and the solver know no kind; a person reads and writes amounts.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from core.base.errors import UserError, brief
@@ -18,7 +18,6 @@ class Currency(NamedTuple):
 
     name: str
     label: str  # with its unit
-    saves: Callable[[float], float]  # share -> what a weight saves on average
     levels: Mapping[str, float] = {}  # of a linear, name -> share, rising; none: any share below 1
 
     def read(self, text: str) -> float:
@@ -50,17 +49,15 @@ class Currency(NamedTuple):
         return f"{written} bits" if written[0].isdigit() else written
 
 
-ZEROS = Currency("zeros", "zeros, share of the prunable weights", lambda sparsity: sparsity)
+ZEROS = Currency("zeros", "zeros, share of the prunable weights")
 BITS = Currency(
     "bits",
     "bits a weight, scales and zero points apart",
-    lambda share: HALF * share,
     {str(bits): 1 - bits / HALF for bits in (8, 4, 3, 2)},
 )
 INTEGERS = Currency(
     "integers",
     "bits a weight by integers in groups of 32 or 64, scales and zero points included",
-    lambda share: HALF * share,
     {
         each.name: 1 - each.bits_per_weight / HALF
         for each in sorted(FORMS.values(), key=lambda form: -form.bits_per_weight)
@@ -70,6 +67,5 @@ INTEGERS = Currency(
 GGUF = Currency(
     "gguf",
     "bits a weight by GGUF types, scales and minima included",
-    lambda share: HALF * share,
     {each.name: 1 - each.bits_per_weight / HALF for each in reversed(FORMS.values()) if each.gguf},
 )

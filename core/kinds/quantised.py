@@ -5,16 +5,12 @@ GPTQ is Frantar et al., arXiv 2210.17323.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from core.base.errors import UserError
-from core.base.spec import Array
 from core.kinds.sparsegpt import inverse_factor
 
 if TYPE_CHECKING:
@@ -228,20 +224,6 @@ def at_level(
     if feedback:
         return fed_back(weight, form, statistic, warn).to(weight.dtype)
     return rounded(weight, form, None if statistic is None else statistic**2).to(weight.dtype)
-
-
-def bytes_of(shares: Array, weights: Array, forms: Mapping[float, Form]) -> int:
-    """What linears take with their scales and zero points or minima.
-
-    Args:
-        shares: (layers,) or (layers, linears), each a level's.
-        weights: (layers, linears) how many each holds; NaN where a layer has fewer linears than others.
-
-    Raises:
-        UserError: as `form_of`.
-    """
-    bits = np.vectorize(lambda share: form_of(share, forms).bits_per_weight)(shares)
-    return math.ceil(np.nansum(weights.T * bits.T) / 8)
 
 
 def form_of(share: float, forms: Mapping[float, Form]) -> Form:

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
+import numpy as np
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from core.base import brief, listed
@@ -16,7 +17,7 @@ from core.kinds.blockwise import blockwise
 from core.kinds.currency import BITS, GGUF, INTEGERS, ZEROS, Currency
 from core.kinds.distill import divergence
 from core.kinds.magnitude import magnitude
-from core.kinds.quantised import FORMS, Form, at_level
+from core.kinds.quantised import FORMS, HALF, Form, at_level
 from core.kinds.refit import refit
 from core.kinds.sparsegpt import sparsegpt
 from core.kinds.wanda import wanda
@@ -241,6 +242,12 @@ class Treatment(NamedTuple):
         """What it has done to weights: `pruned by Wanda, 70 % zeros`, `in 3 bits, GPTQ`."""
         level = self.currency.level(share)
         return f"in {level}, {self.label}" if self.currency.levels else f"pruned by {self.label}, {level}"
+
+    def stored(self, share: float) -> float:
+        """Bits that a weight takes in a file, on average: zeros as a bitmask, codes with scales and zero points."""
+        forms = PRUNERS[self.pruner].forms
+        known = [each.bits_per_weight for each in forms.values()]
+        return float(np.interp(share, [*forms], known)) if forms else HALF * (1 - share) + 1
 
     def by(self, what: str) -> RepairRow | None:
         """Its repair that looks at a linear, a window or a model as one; None where it has none."""

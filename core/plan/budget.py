@@ -1,7 +1,7 @@
 """The budget: met exactly inside the bounds or not at all, by shifting a wish or by buying the least harm."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from core.base.errors import UserError
 from core.base.formats import ranges
 from core.base.spec import Array, frozen
-from core.kinds import CURRENCIES
 
 TOLERANCE = 1e-9
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it lie evenly between whole numbers
@@ -175,7 +174,7 @@ class Units:
     """Units with the same levels, from the least damage to the most."""
 
     weights: Array  # (units,) how many weights each holds
-    saved: Mapping[str, Array]  # currency -> what a weight saves at each level, (levels,), rising
+    saved: Array  # (levels,) what a weight saves at each, rising
     harm: Array  # (units, levels), nats
 
 
@@ -206,13 +205,7 @@ def whole(wish: Array, levels: Array, weights: Array, harm: Array) -> Array:
     return levels[at]
 
 
-def sparsity_levels(sparsities: Iterable[float]) -> dict[str, Array]:
-    """Currency -> what a weight saves by being pruned to each sparsity, (levels,)."""
-    found = list(map(float, sparsities))
-    return {kind.name: np.array([kind.saves(each) for each in found]) for kind in CURRENCIES}
-
-
-def solve(units: Units, budget: float, currency: str) -> Array:
+def solve(units: Units, budget: float) -> Array:
     """What a weight of each unit saves, (units,), where weights save `budget` on average with the least total harm.
 
     Every piece between two levels has a price, harm per amount saved. Where prices rise along the levels, as along a
@@ -225,10 +218,10 @@ def solve(units: Units, budget: float, currency: str) -> Array:
     Raises:
         UserError: the last level saves less than the budget.
     """
-    saved = units.saved[currency]
+    saved = units.saved
     if budget > saved[-1]:
-        raise UserError(f"a budget of {budget:g} {currency} is more than can be saved, {saved[-1]:g}: lower it")
-    weight, order, group, whole = _offered(units, currency)
+        raise UserError(f"a budget of {budget:g} is more than can be saved, {saved[-1]:g}: lower it")
+    weight, order, group, whole = _offered(units)
     left = (budget - saved[0]) * units.weights.sum()
     share = np.empty(order.size)
     share[order] = _bought(left, np.cumsum(whole) - whole, whole)[group]
@@ -236,12 +229,12 @@ def solve(units: Units, budget: float, currency: str) -> Array:
 
 
 @lru_cache(maxsize=8)
-def _offered(units: Units, currency: str) -> tuple[Array, Array, Array, Array]:
+def _offered(units: Units) -> tuple[Array, Array, Array, Array]:
     """What each piece saves, (units, pieces); their order, cheapest first; by that, groups alike and what those save.
 
     It is the same for every budget.
     """
-    width = np.diff(units.saved[currency])
+    width = np.diff(units.saved)
     price = np.diff(units.harm, axis=1) / width / units.weights[:, None]
     price = np.maximum.accumulate(price, axis=1).ravel()  # against rounding: a later piece is never cheaper
     weight = units.weights[:, None] * width

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from core.base import UserError, listed
 from core.base.spec import Array, frozen
-from core.kinds.currency import ZEROS, Currency
+from core.kinds.currency import Currency
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.kinds.treatments import TREATMENTS
 from core.plan import responses
-from core.plan.budget import TOLERANCE, Bounds, Units, solve, sparsity_levels, whole
+from core.plan.budget import TOLERANCE, Bounds, Units, solve, whole
 from core.plan.curves import Curves, hull
 from core.store.profiles import Profile
 
@@ -94,7 +94,7 @@ class Evidence:
                 f"target sparsity {self.target:g} exceeds the largest measured one, {found.highest:g}: "
                 "measure a larger one"
             )
-        return solve(_units(found, self.parameters.tobytes(), Bounds(bounds.low, high)), self.target, ZEROS.name)
+        return solve(_units(found, self.parameters.tobytes(), Bounds(bounds.low, high)), self.target)
 
     def _by_levels(self, currency: Currency, levels: Array, harm: Array) -> Array:
         """Least harm by measured levels alone: (levels,) shares, rising, and (units, levels)."""
@@ -102,7 +102,7 @@ class Evidence:
             known = listed(map(currency.level, levels))
             raise UserError(f"{currency.level(self.target)} a weight lie outside what was measured alone, {known}")
         hulls = np.stack([hull(levels, row) for row in harm])
-        shares = solve(Units(self.parameters, sparsity_levels(levels), hulls), self.target, ZEROS.name)
+        shares = solve(Units(self.parameters, levels, hulls), self.target)
         return whole(shares, levels, self.parameters, harm)
 
 
@@ -112,7 +112,7 @@ def _units(found: Curves, weights: bytes, bounds: Bounds) -> Units:
     inside = (found.sparsity > bounds.low + TOLERANCE) & (found.sparsity < bounds.high - TOLERANCE)
     grid = np.unique([bounds.low, *found.sparsity[inside], bounds.high])
     harm = np.stack([np.interp(grid, found.sparsity, row) for row in found.harm])
-    return Units(np.frombuffer(weights), sparsity_levels(grid), harm)
+    return Units(np.frombuffer(weights), grid, harm)
 
 
 def _mean(of_linears: Array, known: NDArray[np.bool_]) -> Array:

@@ -1,8 +1,17 @@
 """Bytes of a model in each form that its weights can be written in, counted without reading one."""
 
+import math
 from typing import NamedTuple
 
+import numpy as np
+
+from core.base import UserError, listed, megabytes
+from core.kinds import GGUF
 from core.kinds.quantised import FORMS, HALF
+from core.kinds.treatments import Treatment
+from core.plan.budget import Bounds
+
+FINEST = 100_000  # parts of a share that a budget in bytes is met by
 
 
 class Counts(NamedTuple):
@@ -25,6 +34,28 @@ def total(counts: Counts, bits: float, gguf: bool) -> int:
         bits: the mean over the linears' weights, with scales and zero points.
     """
     return round(counts.linears * bits / 8) + counts.matrices * HALF // 8 + counts.vectors * (4 if gguf else 2)
+
+
+def taken(counts: Counts, treatment: Treatment, share: float) -> int:
+    """Bytes of all weights where so much is saved of the linears'."""
+    return total(counts, treatment.stored(share), treatment.currency is GGUF)
+
+
+def share_within(most: float, counts: Counts, treatment: Treatment, bounds: Bounds) -> float:
+    """The least share to save, to five decimals, at which all weights take no more than so many bytes.
+
+    Raises:
+        UserError: not even the upper bound does, or less than the lower one would do.
+    """
+    least, greatest = (taken(counts, treatment, share) for share in reversed(bounds))
+    share = float(np.interp(most, [least, greatest], [bounds.high, bounds.low]))  # a straight line of bits
+    greatest = min(greatest, total(counts, HALF, False))
+    if not least <= most <= greatest:
+        levels = listed(map(treatment.currency.level, reversed(bounds)), "to")
+        ends = f"{megabytes(least, math.ceil)} to {megabytes(greatest, math.floor)}"
+        raise UserError(f"{megabytes(most)} cannot be met: from {levels} this model's weights take {ends}")
+    found = math.floor(share * FINEST) / FINEST
+    return found if taken(counts, treatment, found) <= most else min(round(found + 1 / FINEST, 5), bounds.high)
 
 
 def sizes(counts: Counts, own: str, bits: float, gguf: bool = False) -> dict[str, int]:

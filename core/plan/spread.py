@@ -90,7 +90,7 @@ def _base(request: AllocationRequest, parameters: Array, profile: Profile | None
         _check_linears(request.base, parameters)
     levels = np.array([*request.counted.levels.values()])
     of_units = parameters.ravel() if request.base.per_linear else np.nansum(parameters, axis=1)
-    bounds = _limits(request)
+    bounds = limits(request)
     wish = request.base.wish(Evidence(of_units, request.target, bounds, profile))
     check_finite(wish)
     if request.unclipped or (levels.size and (request.base.measured or request.base.by_hand)):
@@ -100,7 +100,7 @@ def _base(request: AllocationRequest, parameters: Array, profile: Profile | None
     return of_units, whole(wish, levels, of_units, missed) if levels.size else wish
 
 
-def _limits(request: AllocationRequest) -> Bounds:
+def limits(request: AllocationRequest) -> Bounds:
     """The bounds that are asked for, or the ends of the levels."""
     shares = [*request.counted.levels.values()] or [request.low, request.high]
     return Bounds(shares[0], shares[-1])
@@ -108,7 +108,7 @@ def _limits(request: AllocationRequest) -> Bounds:
 
 def _bounds(request: AllocationRequest, profile: Profile | None) -> Bounds:
     """Those that hold: what goes by measured responses goes no further than was measured, corrected or not."""
-    bounds = _limits(request)
+    bounds = limits(request)
     if not request.base.measured or request.counted.levels:
         return bounds
     highest = request.base.highest(Evidence(linear_parameters(profile), request.target, bounds, profile))

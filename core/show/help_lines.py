@@ -46,6 +46,9 @@ GROUPS: dict[str, dict[str, str]] = {  # title -> what follows `python -m core` 
         'allocate --allocation "response:0.7" --pruner alps --max-loss 50%': (
             "The inverse: how sparse may it be? The largest sparsity that ALPS is predicted to keep within 50 %."
         ),
+        'allocate --allocation "uniform currency=bits" --at-most 100MB': (
+            "A budget in bytes: as many bits a weight as keep all weights within it, embeddings and scales included."
+        ),
     },
     "Prune and evaluate, minutes": {
         "anchors --windows 4 --length 256 --pruner magnitude": (

@@ -148,10 +148,10 @@ def _job(model: str) -> dict[str, Any]:
 
 
 def _currency() -> list[float]:
-    from core.plan.budget import Units, solve, sparsity_levels
+    from core.ask.grammar import read_allocation
+    from core.plan.spread import spread
 
-    harm = np.array([[0.0, 1.0, 4.0], [0.0, 0.1, 0.3]])
-    return solve(Units(np.ones(2), sparsity_levels((0, 0.5, 1)), harm), 1, "bytes").tolist()
+    return spread(read_allocation("uniform currency=bytes:12"), np.ones((4, 1))).exact.tolist()
 
 
 def _candidates() -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gguf import GGUFReader
 
 from core.ask.allocations import AllocationRequest
 from core.ask.inputs import WindowRequest
@@ -136,6 +137,24 @@ def test_the_measurement_that_narrows_a_wide_interval_is_offered_and_its_command
     assert len(after["predicted"]["anchors"]) > len(before["predicted"]["anchors"])
     widths = [(each["predicted"]["high"] / each["predicted"]["low"]) for each in (before, after)]
     assert widths[1] < widths[0]
+
+
+def test_a_budget_in_bytes_is_what_the_export_writes_and_allocate_says_it_too(
+    say: Callable, prune: Callable, texts: list[str], tmp_path: Path
+) -> None:
+    """In GGUF types, whose file tells the bytes of every weight."""
+    found = prune(
+        "--at-most", "64kB", "--export", tmp_path / "out", "--format", "gguf", "--json", by="uniform currency=gguf"
+    ).json
+    written = sum(tensor.n_bytes for tensor in GGUFReader(next((tmp_path / "out").glob("*.gguf"))).tensors)
+    assert written <= found["forms"][1]["bytes"] <= 64_000
+    text = ["--text", texts[1], "--sequences", 4, "--length", 12, "--device", "cpu", "--json"]
+    key = say("measure", "--model", MODEL, *text, "--perturb", "skip").json["key"]
+    asked = ["allocate", "--profile", key, "--allocation", "uniform currency=gguf", "--at-most", "64kB", "--json"]
+    told = say(*asked).json
+    assert told["file_bytes"] == pytest.approx(written, abs=2) and told["sparsity"] == found["planned"]
+    say(*asked, "--max-loss", "10%").refused("--max-loss and --at-most", "give one of the two")
+    prune("--at-most", "1kB", by="uniform").refused("cannot be met")
 
 
 def test_prune_says_planned_achieved_and_what_it_cost(prune: Callable) -> None:

@@ -1,6 +1,7 @@
 """Budgets of bits: met by whole levels, with the least harm, and their controls."""
 
 import json
+import math
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -16,12 +17,15 @@ from core.ask.allocations import AllocationRequest
 from core.ask.measurements import Measurement
 from core.ask.perturbations import perturbation
 from core.ask.settings import read_setting
+from core.ask.typed import read_bytes
 from core.base.errors import UserError
 from core.cli.allocating import allocated_json
-from core.kinds import BITS, GGUF, INTEGERS
+from core.export import worth
+from core.kinds import BITS, GGUF, INTEGERS, MEANT
 from core.kinds.currency import Currency
-from core.kinds.treatments import usual_of
+from core.kinds.treatments import USUAL, treatment, usual_of
 from core.plan.budget import TOLERANCE, met, whole
+from core.plan.sizes import Counts, total
 from core.plan.spread import allocate
 from core.store.profiles import Profile
 from tests import synthetic
@@ -128,6 +132,48 @@ def test_an_amount_reads_back(currency, share: float) -> None:
     assert currency.write(currency.read(written)) == written
     asked = AllocationRequest(target=currency.read(written), currency=currency.name)
     assert grammar.read_allocation(grammar.write(asked)) == asked
+
+
+@given(
+    counts=st.builds(Counts, st.integers(10**4, 10**9), st.integers(0, 10**8), st.integers(0, 100)),
+    words=st.sampled_from(("uniform", "uniform ends=1 currency=bits:3", "response currency=gguf", "owl m=5 lam=0.1")),
+    place=st.floats(0, 1),
+)
+def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts: Counts, words: str, place: float) -> None:
+    form = grammar.parts(words if ":" in words else f"{words}:0")[1].get("currency", "zeros")
+    treated, gguf = treatment(usual_of(MEANT[form])), form == "gguf"
+    low, high = {"zeros": (1 / 16, 0.95), "bits": (0.5, 0.875), "gguf": (1 - 8.5 / 16, 1 - 4.5 / 16)}[form]
+    most = math.floor(np.interp(place, [0, 1], [total(counts, treated.stored(each), gguf) for each in (high, low)]))
+    asked = grammar.read_allocation(worth.within(words, f"{most}B", USUAL, counts))
+    assert asked.currency == form and asked.base == grammar.read_allocation(f"{words.split(':')[0]}:0.7"
+        if form == "zeros" else f"{words.split(':')[0]}:{6 if gguf else 3}").base  # fmt: skip
+    assert total(counts, treated.stored(asked.target), gguf) <= most
+    assert total(counts, treated.stored(asked.target - 2e-5), gguf) >= most - 1
+
+
+@pytest.mark.parametrize(
+    ("words", "size", "wrong"),
+    [
+        ("uniform currency=bits", "60MB", "60.0 MB cannot be met: from 2 bits to 8 bits this model's weights take 9"),
+        ("uniform currency=gguf", "60MB", "from Q4_0 to Q8_0 this model's weights take"),
+        ("uniform", "300MB", "300.0 MB cannot be met: from 95 % zeros to 0 % zeros this model.s weights"),
+        ("uniform:0.7", "60", "'60' is no size of a file: write a number with its unit, as in 60MB or 1.2GB"),
+        ("uniform:0.7", "nanMB", "is no size of a file"),
+        ("uniform currency=bytes", "60MB", "there is no currency 'bytes'"),
+        ("response pruner=wanda currency=bits", "100MB", "curves of wanda count zeros"),
+        ("plan.json", "100MB", "there is no allocator 'plan.json'"),
+    ],
+)
+def test_bytes_that_cannot_be_met_are_refused_with_those_that_can(words: str, size: str, wrong: str) -> None:
+    with pytest.raises(UserError, match=wrong):
+        worth.within(words, size, USUAL, Counts(106_168_320, 28_311_552, 35_136))
+
+
+@pytest.mark.parametrize(
+    ("written", "size"), [("60MB", 6e7), ("1.5 GB", 1.5e9), ("7B", 7), ("1kB", 1000)]
+)
+def test_a_size_is_read_with_its_unit(written: str, size: float) -> None:
+    assert read_bytes(written) == size
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Weights in few bits: grids, their errors, the GGUF types, and error feedback."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +8,8 @@ import torch
 from gguf import GGMLQuantizationType, quants
 
 from core.base.errors import UserError
-from core.kinds.quantised import FORMS, bytes_of, dequantise, fed_back, form_of, quantise, rounded
-from core.kinds.treatments import PRUNERS
+from core.kinds.quantised import FORMS, dequantise, fed_back, form_of, quantise, rounded
+from core.kinds.treatments import PRUNERS, treatment
 from core.measure.pruning import Plan, prune_layers
 from core.models import anatomy
 from tests import tiny
@@ -147,7 +146,7 @@ def test_the_walk_refuses_before_it_changes_a_weight(pruner, share, wrong):
 
 
 def test_bytes_are_counted_with_scales_and_zero_points():
-    shares, weights = np.array([[0.875, 0.75], [0.8125, 0.5]]), np.array([[64.0, 128], [320, np.nan]])
-    assert bytes_of(shares, weights, PRUNERS["quantised"].forms) == math.ceil(
-        (64 * 2.5625 + 128 * 4.625 + 320 * 3.59375) / 8
-    )
+    mixed = (64 * 0.875 + 128 * 0.75 + 320 * 0.8125) / 512
+    assert treatment("quantised").stored(mixed) * 512 == pytest.approx(64 * 2.5625 + 128 * 4.625 + 320 * 3.59375)
+    assert treatment("gguf").stored(0.6875) == 5
+    assert treatment("wanda").stored(0.7) == pytest.approx(5.8)
