@@ -23,10 +23,11 @@ left, right = st.columns([5, 3], gap="large")  # the chart first, on a phone too
 shown = wrong = measured = None
 with right:
     upper = st.container()
-    treatment, request = settings.treatment(), settings.read(profile)
+    request = settings.read(profile)
+    levels, treatment = request.counted.levels, settings.treatment(request.counted)
     found, refusal = studies.anchors_of(protocols, profile, treatment, request.base.per_linear)
 with left:
-    by_hand = settings.by_hand()
+    by_hand = "" if levels else settings.by_hand()
     try:
         shown = spread.in_view(request, by_hand, profile)
     except UserError as error:
@@ -35,9 +36,9 @@ if found and shown:
     found, measured = studies.besides(found, shown.request, request.plain)  # by hand too
 with right:
     with upper:
-        if found:
+        if found and not levels:
             targets.show(request, found)
-        else:
+        elif not levels:
             about = "Mean over layers, weighted by their parameters."
             st.select_slider("Target sparsity", settings.TARGETS, key="target", format_func=per_cent, help=about)
     settings.draw(request, profile)
@@ -48,13 +49,18 @@ with left:
         best_known.follow(request, profile)
         frame.error(wrong)
         view.end()
-    spread.draw(request, by_hand, shown, profile, found, measured)
+    if levels:
+        targets.draw_sizes(request, treatment, profile, found)
+    else:
+        spread.draw(request, by_hand, shown, profile, found, measured)
     if refusal:
         actions.evaluate_anchors(refusal, treatment, profile)
     best_known.card(groups, request.target, treatment.pruner, "allocate.py")
-    st.caption(plain(spread.corrected(protocols, request.plain, treatment.name)), help=settings.ORIGIN)
+    if not levels:
+        st.caption(plain(spread.corrected(protocols, request.plain, treatment.name)), help=settings.ORIGIN)
     if request.base.per_linear:
         spread.by_linear(shown, profile)
 
-spread.race(request, shown, found, treatment, protocols, profile)
+if not levels:
+    spread.race(request, shown, found, treatment, protocols, profile)
 actions.section(shown, request, profile)

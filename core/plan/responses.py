@@ -110,6 +110,7 @@ def highest(profile: Profile, per_linear: bool = False, currency: Currency = ZER
     Raises:
         UserError: too few sparsities were measured.
     """
+    per_linear |= bool(currency.levels) and not pruners(profile, False, currency)
     return of_profile(profile, usual(profile, per_linear, currency), per_linear=per_linear).highest
 
 
@@ -129,6 +130,11 @@ def layer_harms(rows: Array, profile: Profile, currency: Currency = ZEROS) -> Ar
     Raises:
         UserError: too few sparsities were measured.
     """
+    if currency.levels and not pruners(profile, False, currency):  # then all is counted by linears
+        found = of_profile(profile, usual(profile, True, currency), per_linear=True)
+        linears = len(found.harm) // rows.shape[1]
+        units = rows if rows.ndim == 3 else np.repeat(rows[..., None], linears, axis=2)
+        return _read(found, units.reshape(len(rows), -1)).reshape(units.shape).sum(2)
     pruner = usual(profile, rows.ndim == 3, currency)
     even = rows if rows.ndim == 2 else _even(rows, of_profile(profile, pruner, per_linear=True))
     return _read(of_profile(profile, pruner), even)

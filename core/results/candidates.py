@@ -8,9 +8,10 @@ from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
 from core.base import UserError, per_cent
 from core.base.spec import checked
-from core.kinds import METHODS, Response
+from core.kinds import METHODS, ZEROS, Response
 from core.kinds.allocator import Allocator
-from core.kinds.treatments import Treatment
+from core.kinds.currency import Currency
+from core.kinds.treatments import Treatment, usual_of
 from core.plan import responses
 from core.plan.spread import linear_parameters, spread
 from core.results.evaluated import EvaluatedSetting
@@ -110,11 +111,14 @@ def methods(
     return possible(wanted, linear_parameters(profile), profile)
 
 
-def usual(method: type[Allocator], profile: Profile) -> Allocator:
-    """A method with its usual parameters; a budget per linear where linears were measured alone."""
-    found = method()
-    per_linear = isinstance(found, Response) and found.pruner in responses.pruners(profile, per_linear=True)
-    return method(granularity="linear") if per_linear else found
+def usual(method: type[Allocator], profile: Profile, counted: Currency = ZEROS) -> Allocator:
+    """A method with its usual parameters; a budget per linear where linears were measured alone, and of few bits."""
+    if not issubclass(method, Response):
+        return method()
+    pruner = usual_of(counted)
+    per_linear = pruner in responses.pruners(profile, True, counted)
+    per_linear |= bool(counted.levels) and pruner not in responses.pruners(profile, False, counted)
+    return method(pruner=pruner, granularity="linear" if per_linear else "layer")
 
 
 # --- choosing ------------------------------------------------------------------------------------------------------

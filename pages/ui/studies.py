@@ -63,7 +63,7 @@ def anchors_of(
     """
     try:
         found = anchors.anchors(among, profile, treatment)
-        responses.highest(profile, per_linear)
+        responses.highest(profile, per_linear, treatment.currency)
     except UserError as error:
         return None, error
     found.predictor  # noqa: B018 - fitted once

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from core.cli import main
-from tests.pages.allocate_page import command_words, on_screen, opened
-from tests.pages.opening import figures, link, live, url
+from tests.pages.allocate_page import chart, command_words, load_, on_screen, opened
+from tests.pages.opening import figures, link, live, numbers, opened_at, put, url
 
 Cache = dict[str, str]
 
@@ -171,3 +171,41 @@ def test_the_way_to_prune_carries_the_view(cache: Cache) -> None:
     app = opened(profile=cache["deep"], base="dlp", target="0.6", strength="0.03")
     words = "dlp alpha=0.15 strength=0.03 driver=gaussian:0.3:0.6"
     assert link(app, "Prune with this allocation") == {"profile": cache["deep"], "allocation": words}
+
+
+BITS = "dc7d3640a11bc23a"  # committed: linears of the bundled model in 4, 3 and 2 bits
+
+
+@pytest.mark.bundled
+@pytest.mark.usefixtures("committed")
+def test_a_budget_of_bits_is_a_size_and_colours_say_how_many() -> None:
+    app = opened(profile=BITS)
+    told, [size] = live(app), live(app)["controls"]
+    at = told["state"]["target"]
+    assert size["stops"][at] == "104.4 MB, 3 bits" and size["stops"][-1] == "118.1 MB, 4 bits"
+    meant = {tone: float(name.split()[0]) for tone, _, name in told["key"]}
+    for bits, tones in zip(told["bars"]["values"], told["bars"]["tones"], strict=True):
+        assert all(abs(meant[tone] - each) <= min(abs(other - each) for other in meant.values()) + 1e-6
+                   for each, tone in zip(bits, tones, strict=True))  # fmt: skip
+    assert sorted(told["hero"]["values"], reverse=True) == told["hero"]["values"], "more bytes never cost"
+    [drawn] = chart(app, "Bits of every linear")["data"]
+    weights = load_(BITS).weights.parameters
+    assert np.average(numbers(drawn["text"]).reshape(weights.T.shape), weights=weights.T) == pytest.approx(3, abs=1e-4)
+    assert [each.value.split("--allocation ")[1].split(" --")[0] for each in app.code] == [
+        "'response objective=kl pruner=quantised granularity=linear currency=bits:3'"
+    ] * 2
+
+
+@pytest.mark.usefixtures("committed")
+def test_counting_bits_brings_a_profile_that_measured_them_and_zeros_another() -> None:
+    app = opened(currency="bits")
+    assert app.session_state["profile"] == BITS and not app.error
+    put(app, "currency", "zeros")
+    assert app.session_state["profile"] != BITS and not app.error
+    assert live(app)["controls"][0]["name"] == "strength"
+
+
+@pytest.mark.usefixtures("committed")
+def test_a_link_to_bits_leaves_prune_with_zeros() -> None:
+    app = opened_at("prune", allocation="response granularity=linear currency=bits:3")
+    assert "none of the choices here" in app.warning[0].value and not app.exception

@@ -8,6 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import per_cent, perplexity
+from core.kinds.currency import Currency
+from core.kinds.quantised import HALF
 from core.plan.budget import Bounds, binding
 from core.plan.spread import layer_means
 from core.results.comparison import verdict
@@ -16,13 +18,14 @@ from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.evaluation import ABOVE, dots, rows_height
 from core.show.figures.labels import labels
 from core.show.figures.maps import by_layer, layer_table
-from core.show.figures.palette import LIGHT, Palette, colour
+from core.show.figures.palette import LIGHT, Palette, colour, shades
 from core.show.figures.style import Chart, colour_bar, layout
 from core.store.results import Array
 
 LANE = 62  # px
 REACH = 0.32  # of a lane, its tallest bar: its name stands over it
 UNKNOWN = "not measured"
+SMALL = 10  # px of what is written in cells
 
 
 def _hue(one: Contender, look: Palette) -> str:
@@ -148,3 +151,26 @@ def _spared_said(sparsity: Array, means: Array, names: Sequence[str], bound: int
         f"most ({means[most]:.3f}); inside a layer they differ most in layer {widest}, from {low:.3f} to {high:.3f}; "
         f"{how_many}."
     )
+
+
+def shades_of(counted: Currency, look: Palette) -> dict[str, str]:
+    """A colour for each level, the paler the fewer bits."""
+    return dict(zip(map(counted.level, counted.levels.values()), shades(len(counted.levels), look)[::-1], strict=True))
+
+
+def bits(plan: Array, names: Sequence[str], counted: Currency, look: Palette = LIGHT) -> Chart:
+    """Bits of every linear by colour, and written in its cell.
+
+    Args:
+        plan: (layers, linears) the shares that levels save.
+        names: of the linears.
+    """
+    shares = np.array([*counted.levels.values()])
+    level, written = np.abs(plan[..., None] - shares).argmin(-1), HALF * (1 - plan)
+    figure = by_layer(level, names, "layer %{x}, %{customdata[0]}: %{customdata[1]} bits", {}, "", written)
+    last = max(len(shares) - 1, 1)
+    scale = [[at / last, hue] for at, hue in enumerate(shades_of(counted, look).values())]
+    how = {"colorscale": scale, "zmin": 0, "zmax": last, "showscale": False, "textfont": {"size": SMALL}}
+    figure.update_traces(text=written.T, texttemplate="%{text:.3g}", **how)
+    finding = f"{int((level == level.max()).sum())} of {level.size} linears get {counted.level(shares[level.max()])}."
+    return Chart("linears", "Bits of every linear", figure, finding, layer_table(written, names))

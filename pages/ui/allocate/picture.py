@@ -133,6 +133,7 @@ def _picture(
     shown = layer_means(sweep.rows, linear_parameters(profile)) if request.base.per_linear else sweep.rows
     costs = found and found.perplexities(sweep.rows)
     bound, said = zip(*_on_bounds(sweep, allocation), strict=True)
+    even = np.full((1, profile.layers), request.target)
     name, own = request.base.title, colour(request.base.kind, look)
     return figure.Figure(
         name="spread",
@@ -147,7 +148,7 @@ def _picture(
         controls=[_control(sweep, costs)],
         bars=figure.Bars(shown.round(DECIMALS), base=base, tone="accent", edge=own, bound=bound),
         gauge=found and _gauge(sweep, request, costs, found),
-        hero=found and _hero(request.target, costs, found),
+        hero=found and hero(costs, found, "uniform", float(found.perplexities(even).increase[0])),
         hand=_hand(sweep, allocation, profile, found),
         key=[
             figure.Key(own, "outline", name),
@@ -211,10 +212,10 @@ def _control(sweep: Sweep, costs: Predicted | None) -> figure.Control:
     return figure.Control("strength", STRENGTH, stops, sweep.frame(0), values, marks, spoken=spoken)
 
 
-def _hero(target: float, costs: Predicted, found: Anchors) -> figure.Hero:
-    uniform = float(found.perplexities(np.full((1, found.profile.layers), target)).increase[0])
-    changes = [f"{{share}} {far} than uniform ({perplexity(uniform)})." for far in ("less", "more")]
-    return figure.Hero(*costs, SAYS.format(protocols.short(found.study)), uniform, changes, UNKNOWN)
+def hero(costs: Predicted, found: Anchors, name: str, beside: float) -> figure.Hero:
+    """The predicted perplexity of every frame beside one that has a name."""
+    changes = [f"{{share}} {far} than {name} ({perplexity(beside)})." for far in ("less", "more")]
+    return figure.Hero(*costs, SAYS.format(protocols.short(found.study)), beside, changes, UNKNOWN)
 
 
 def sensible(perplexities: Array) -> Array:
@@ -224,9 +225,6 @@ def sensible(perplexities: Array) -> Array:
 
 def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: Anchors) -> figure.Gauge | None:
     """Predicted perplexity at every strength with its interval, the controls, and what was measured."""
-    middle, low, high = sensible(np.array(costs))
-    if not np.isfinite(middle).any():
-        return None
     measured = () if sweep.held else serving(found.study, found.treatment)
     marks = [
         figure.Mark(
@@ -241,12 +239,29 @@ def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: An
     for name, rows in sweep.others:
         frames = [sweep.frame(0) + THINNED * n for n in range(len(rows))]
         curves.append(figure.Curve(frames, sensible(found.perplexities(rows).increase), name))
+    return gauge("predicted perplexity at each strength (log scale)", costs, curves, marks, sweep.frame(0))
+
+
+def gauge(
+    title: str,
+    costs: Predicted,
+    curves: Sequence[figure.Curve],
+    marks: Sequence[figure.Mark] = (),
+    zero: int | None = None,
+) -> figure.Gauge | None:
+    """Predicted perplexities of all frames with their interval, curves and measured points beside; None: none is known.
+
+    Args:
+        zero: the frame that is marked.
+    """
+    middle, low, high = sensible(np.array(costs))
+    if not np.isfinite(middle).any():
+        return None
     points = np.array([each.value for each in marks])
     lowest, highest = axes.limits(middle, points)
     band = [np.clip(each, lowest / WIDEST, highest * WIDEST) for each in (low, high)]
     every = (middle, points, *band, *(each.values for each in curves))
-    axis = axes.log_axis("predicted perplexity at each strength (log scale)", *every)
-    return figure.Gauge(axis, middle, sweep.frame(0), band=band, curves=curves, marks=marks, height=150)
+    return figure.Gauge(axes.log_axis(title, *every), middle, zero, band=band, curves=curves, marks=marks, height=150)
 
 
 def _corrects(measured: EvaluatedSetting, asked: AllocationRequest, profile: Profile) -> bool:

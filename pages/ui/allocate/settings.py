@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -10,9 +11,11 @@ from core.ask import grammar
 from core.ask.allocations import USUAL as OPENING
 from core.ask.allocations import AllocationRequest, Correction
 from core.base import UserError, per_cent
-from core.kinds import BASE_LABELS, METHODS
-from core.kinds.allocator import steps
-from core.kinds.treatments import CHAINS, NO_REPAIR, OF_ZEROS, USUAL, Treatment
+from core.kinds import BASE_LABELS, MEANT, METHODS, ZEROS
+from core.kinds.allocator import Allocator, Parameter, steps
+from core.kinds.currency import Currency
+from core.kinds.quantised import HALF
+from core.kinds.treatments import CHAINS, NO_REPAIR, OF_ZEROS, USUAL, Treatment, usual_of
 from core.plan import responses
 from core.results import candidates
 from core.show import words
@@ -23,6 +26,7 @@ STRENGTHS = steps(0, 0.1, 0.001)
 TARGETS = steps(0, 0.95, 0.01)
 REPAIRED = {NO_REPAIR: NO_REPAIR} | CHAINS
 CONTROLS = {"none": "the correction"} | {each: each for each in candidates.CONTROLS}
+STEP, THREE_BITS = 0.1, 1 - 3 / HALF  # bits a weight between targets; the share that is saved at the first one shown
 OPTIONS = {
     **dict.fromkeys(("target", "low", "high"), TARGETS),
     "strength": STRENGTHS,
@@ -32,6 +36,11 @@ OPTIONS = {
 ABOUT_CONTROLS = (
     "Reversed protects the layers that absorb instead; shuffled gives the same shifts to other layers; ramp is a "
     "straight line over depth of the same width. If a control does as well, the correction is not what helps."
+)
+PLAN_OR_CONTROL = {"none": "the plan", "reversed": "reversed", "shuffled": "shuffled"}  # of whole levels
+ABOUT_CURRENCY = (
+    "Zeros: weights that go. Else how many bits each linear gets; the slider is then the size of all weights in "
+    "megabytes. The page takes a profile that measured it, where one is here."
 )
 ORIGIN = (
     "From the paper: a coefficient of each layer, measured by perturbing it, shifts an existing allocation. We know "
@@ -49,7 +58,7 @@ ABOUT_HAND = (
 WORD = "allocation"
 OWN = [each for method in METHODS.values() for each in method.parameters()]
 KEYS = {each.name: each.key for each in OWN if each.key} | {"seed": "shuffle"}  # of the state, where not the name
-NAMES = ("base", "target", "low", "high", *Correction.model_fields, *(each.name for each in OWN))
+NAMES = ("base", "currency", "target", "low", "high", *Correction.model_fields, *(each.name for each in OWN))
 PARTS = [KEYS.get(name, name) for name in NAMES]
 
 
@@ -64,13 +73,21 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
         return view.sync(KEYS.get(name, name), list(options), usual, drawn=drawn)
 
     view.unfold(WORD, PARTS, _decoded)
-    per_linear = USUAL in responses.pruners(profile, per_linear=True)
-    kind = chosen("base", METHODS, "response" if per_linear else OPENING)
-    names, usual = list(profile.by_name), AllocationRequest()
-    own, rest = candidates.usual(METHODS[kind], profile), dict(usual) | dict(usual.correction)
-    given = {each.name: chosen(each.name, each.options, getattr(own, each.name)) for each in own.parameters()}
-    given |= {name: chosen(name, options, rest[name]) for name, options in OPTIONS.items()}
-    given["driver"] = chosen("driver", names, rest["driver"] if rest["driver"] in names else names[0])
+    held = (name for name, each in MEANT.items() for fine in (True, False) if responses.pruners(profile, fine, each))
+    counted = MEANT[chosen("currency", MEANT if drawn else [ZEROS.name], next(held, ZEROS.name))]
+    per_linear = usual_of(counted) in responses.pruners(profile, True, counted)
+    kind = chosen("base", METHODS, "response" if per_linear or counted.levels else OPENING)
+    names, usual, options = list(profile.by_name), AllocationRequest(), OPTIONS
+    own, rest = candidates.usual(METHODS[kind], profile, counted), dict(usual) | dict(usual.correction)
+    if counted.levels:
+        options = {"target": amounts(profile, counted), "control": PLAN_OR_CONTROL}
+        rest |= {"target": min(options["target"], key=lambda share: abs(share - THREE_BITS))}
+    given = {each.name: chosen(each.name, each.options, getattr(own, each.name)) for each in parameters(own, counted)}
+    given |= {name: chosen(name, steps, rest[name]) for name, steps in options.items()}
+    if counted.levels:
+        given["currency"] = counted.name
+    else:
+        given["driver"] = chosen("driver", names, rest["driver"] if rest["driver"] in names else names[0])
     if given["control"] == "shuffled":
         given["seed"] = chosen("seed", range(10), rest["seed"])
     asked = grammar.built(kind, given, given.pop("target"))
@@ -78,8 +95,25 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
     return asked
 
 
-def treatment() -> Treatment:
-    """Draw the pruner and the repair, the same as on Prune."""
+def parameters(method: Allocator | type[Allocator], counted: Currency) -> list[Parameter]:
+    """Those that are chosen: of what has levels, curves are the usual quantiser's."""
+    return [each for each in method.parameters() if not (counted.levels and each.name == "pruner")]
+
+
+def amounts(profile: Profile, counted: Currency) -> list[float]:
+    """Targets from the most that is saved to the least, by a tenth of a bit: as far as was measured."""
+    shares = [*counted.levels.values()]
+    for per_linear in (True, False):
+        with suppress(UserError):
+            shares = responses.at_levels(profile, usual_of(counted), "kl", per_linear)[0]
+    low, high = (HALF * (1 - shares[end]) for end in (-1, 0))
+    return [1 - min(each, high) / HALF for each in steps(low, high, STEP)]
+
+
+def treatment(counted: Currency) -> Treatment:
+    """Draw the pruner and the repair, the same as on Prune; of what has levels it is the usual quantiser."""
+    if counted.levels:
+        return Treatment(usual_of(counted))
     left, right = st.columns(2)
     pruner = form.choice("Pruner", OF_ZEROS, "by", USUAL, left)
     repair = form.choice("Repair", REPAIRED, "repair", NO_REPAIR, right)
@@ -94,13 +128,17 @@ def by_hand() -> str:
 def draw(asked: AllocationRequest, profile: Profile) -> None:
     """The widgets of what is often changed; the target and the strength are dragged in live pictures."""
     method = METHODS[asked.base.kind]
+    view.switch("Budget counts", form.alike(MEANT), "currency", help=ABOUT_CURRENCY)
     st.selectbox("Method", list(METHODS), key="base", format_func=BASE_LABELS.get, help=method.caption)
-    for each in method.parameters():
+    for each in parameters(method, asked.counted):
         key = KEYS.get(each.name, each.name)
         if isinstance(each.options, dict):
             view.switch(each.label, each.options, key)
         else:
             st.select_slider(each.label, each.options, key=key, format_func="{:g}".format)
+    if asked.counted.levels:
+        st.selectbox("Plan or control", list(PLAN_OR_CONTROL), key="control", format_func=PLAN_OR_CONTROL.get)
+        return
     st.selectbox("Correction or control", list(CONTROLS), key="control", format_func=CONTROLS.get, help=ABOUT_CONTROLS)
     with st.expander("More settings"):
         said = {name: words.perturbation(each) for name, each in profile.perturbations.items()}
@@ -120,5 +158,6 @@ def _decoded(text: str) -> Mapping[str, object]:
     if asked.unclipped:
         raise UserError("the reference code's unclipped numbers are printed by `python -m core allocate` only")
     values = asked.base.model_dump() | dict(asked.correction) | dict(asked) | {"base": kind}
-    told = {"base", "target", "low", "high", "strength", *given, *(each.name for each in METHODS[kind].parameters())}
+    own = (each.name for each in METHODS[kind].parameters())
+    told = {"base", "currency", "target", "low", "high", "strength", *given, *own}
     return {KEYS.get(name, name): values[name] for name in told}

@@ -17,7 +17,7 @@ from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
 from core.show.figures import Chart, Palette
 from core.show.figures import allocation as charts
-from core.show.figures.allocation import linears
+from core.show.figures.allocation import bits, linears
 from core.show.words import forecast, verdicts
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -114,9 +114,11 @@ def draw(
 
 
 def by_linear(shown: Allocation, profile: Profile) -> None:
-    """Draw the sparsity of layers by linears."""
-    names = profile.provenance["linears"]
-    chart = linears(shown.exact, linear_parameters(profile), names, shown.bounds, view.look())
+    """Draw the sparsity, or the bits, of layers by linears."""
+    names, counted = profile.provenance["linears"], shown.request.counted
+    chart = bits(shown.exact, names, counted, view.look()) if counted.levels else linears(
+        shown.exact, linear_parameters(profile), names, shown.bounds, view.look()
+    )  # fmt: skip
     frame.show(chart, profile.entry.key[:6], "linears", brief=True)
 
 

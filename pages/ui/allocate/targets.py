@@ -2,26 +2,36 @@
 
 from contextlib import suppress
 from functools import lru_cache
+from operator import add
 
 import numpy as np
 import streamlit as st
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest
-from core.base import UserError, per_cent, perplexity
+from core.ask.settings import uniform
+from core.base import UserError, megabytes, per_cent, perplexity, plain
+from core.export.worth import counts_of
 from core.kinds import METHODS
+from core.kinds.quantised import HALF
+from core.kinds.treatments import Treatment
 from core.plan.prediction import Predicted
+from core.plan.sizes import taken
 from core.results.anchors import Anchors
 from core.show.figures import Palette, axes
+from core.show.figures.allocation import shades_of
 from core.show.figures.palette import colour
 from core.show.words import forecast
+from core.store.cache import Store
+from core.store.profiles import Profile
 from pages.ui import frame, view
-from pages.ui.allocate import spread
+from pages.ui.allocate import picture, spread
 from pages.ui.allocate.picture import HEAD, sensible
-from pages.ui.allocate.settings import TARGETS
+from pages.ui.allocate.settings import TARGETS, amounts
 from pages.ui.live import figure
 
 COMPARED = ("uniform", "owl", "response")
+SIZE = "All weights take at most"
 RISES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 HOW_SPARSE = "How sparse may it be, if its perplexity may rise so far above the unpruned model's?"
 
@@ -111,3 +121,60 @@ def _sparsest(request: AllocationRequest, found: Anchors) -> None:
         st.caption(f"{per_cent(largest())} zeros is the most that is predicted to stay below {most}.")
     except UserError as error:
         frame.error(error)
+
+
+# --- few bits ------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=24)
+def by_size(
+    request: AllocationRequest, treatment: Treatment, profile: Profile, found: Anchors | None, look: Palette
+) -> figure.Figure:
+    """Mean bits of every layer and the predicted perplexity at every size of the file, which one slider moves.
+
+    Args:
+        request: in bits; its target does not count.
+    """
+    counted, stops = request.counted, amounts(profile, request.counted)
+    told, sizes = profile.provenance, [""] * len(stops)
+    plans, evenly = (
+        [spread.allocated(each.model_copy(update={"target": stop}), profile) for stop in stops]
+        for each in (request, uniform(stops[0], counted.name))
+    )
+    with suppress(UserError):  # the model is not here
+        counts = counts_of(told.get("model_source") or told["model"], told.get("revision"), Store())
+        sizes = [f"{megabytes(taken(counts, treatment, each.budget))}, " for each in plans]
+    bits, hues = HALF * (1 - np.stack([each.sparsity for each in plans])), shades_of(counted, look)
+    nearest = np.abs(bits[..., None] - HALF * (1 - np.array([*counted.levels.values()]))).argmin(-1)
+    gauge = costs = None
+    if found:
+        costs, uniforms = (found.perplexities(np.stack([one.exact for one in each])) for each in (plans, evenly))
+        curve = figure.Curve(range(len(stops)), picture.sensible(uniforms.increase), "uniform")
+        gauge = picture.gauge("predicted perplexity at each size (log scale)", costs, [curve])
+    return figure.Figure(
+        name="bits",
+        title="Mean bits of every layer",
+        says="Layer {layer}: {now} bits a weight.",
+        slots={"now": figure.written("{:.3g}".format, bits)},
+        y=axes.linear_axis("bits a weight, mean of the layer", 0, bits.max()),
+        controls=[figure.Control("target", SIZE, [*map(add, sizes, map(counted.level, stops))], 0, stops)],
+        bars=figure.Bars(bits, np.array([*hues.values()])[nearest].tolist()),
+        gauge=gauge,
+        hero=found and picture.hero(costs, found, "the dense model", found.study.dense.perplexity),
+        key=[figure.Key(hue, "block", name) for name, hue in hues.items()],
+        height=230,
+        right=64,
+        idle="Point at a bar.",
+        first=True,
+    )
+
+
+def draw_sizes(request: AllocationRequest, treatment: Treatment, profile: Profile, found: Anchors | None) -> None:
+    """Draw the picture of sizes, and what predicts."""
+    stops = amounts(profile, request.counted)
+    still = request.model_copy(update={"target": stops[0]})
+    frame.live(by_size(still, treatment, profile, found, view.look()), {"target": stops.index(request.target)})
+    if frame.is_first_paint():
+        view.end()
+    if found:
+        st.caption(plain(f"Shaded: the interval. {forecast.basis(found)}"))
