@@ -85,6 +85,8 @@ demo: setup
 		--preset linears --cache cache/demo
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 8 --length 256 \
 		--perturb residual:wanda:0.7 --perturb residual:wanda+refit:0.7 --cache cache/demo
+	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 8 --length 128 \
+		$(foreach each,2g64 3g64 3g32 4g64 5g64,--perturb residual_linear:integers:int$(each):each) --cache cache/demo
 	$(PY) -m tests.bench.gemma data
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --preset quick --bos every --removal --cache cache/demo
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \

@@ -63,9 +63,13 @@ def test_fewer_bits_where_they_hurt_least_beat_uniform_bits_and_their_controls_d
     found = questions.answer("bits")
     rows = zip(found.table.numbers["written"], found.table.numbers["against uniform, KL, %"], strict=True)
     changes = {name: value for name, value in rows if value is not None}
-    [response] = (name for name in changes if name.endswith("granularity=linear currency=bits by=quantised:3"))
-    assert changes[response] == min(value for name, value in changes.items() if "gptq" not in name) < 0
-    assert all(value > 0 for name, value in changes.items() if "control=" in name)
+    for counted in ("bits by=quantised", "integers by=integers"):
+        mine = {name: value for name, value in changes.items() if counted in name}
+        [response] = (name for name in mine if f"granularity=linear currency={counted}" in name)
+        assert mine[response] == min(mine.values()) < 0
+    controls = {name: value for name, value in changes.items() if "control=" in name}
+    assert all(value > 0 for name, value in controls.items() if "currency=bits" in name)
+    assert len(controls) == 4 and min(controls.values()) > changes[response] + 25
     assert "dequantised from 4 bits" in found.sentences[-1]
     assert questions.committed()["repaired"].spec.calibration is not None
 
