@@ -1,22 +1,24 @@
 """Invented profiles that look like measured ones: for tests of pages and charts, which need no model."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+from safetensors.numpy import save_file
 
 from core.ask.inputs import ModelSpec, TextSpec
 from core.ask.measurements import Measurement, ProfileSpec, measurements, methods_of
 from core.ask.perturbations import PRESETS
-from core.ask.settings import PrunedSpec, Setting
+from core.ask.settings import PrunedSpec, Repairs, Setting
 from core.ask.studies import Point, StudyRequest, StudySpec, TaskSpec
 from core.kinds import Manual, Perturbation, ResidualLinear
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.plan.spread import allocate
 from core.store.cache import Store
+from core.store.parts import TRAINING, recovered
 from core.store.profiles import Profile
 from core.store.results import (
     Activation,
@@ -239,11 +241,12 @@ def _point(profile: ProfileSpec, setting: Setting | None, layers: int) -> Point:
     )
     pruned = PrunedSpec(
         pruner=setting.pruner,
-        repair=setting.repair,
         sparsity=tuple(map(tuple, sparsity.tolist())) if sparsity.ndim > 1 else tuple(sparsity.tolist()),
         pattern=setting.pattern,
         true_sequential=setting.true_sequential,
         calibration=drawn if setting.treatment.reads_text else None,
+        repair_method=setting.treatment.repair_method,
+        **{name: getattr(setting, name) for name in Repairs.model_fields},
     )
     return Point(setting=setting, pruned=pruned)
 
@@ -313,6 +316,13 @@ def save_study(
             store.save(unit, answered(point, unit.task.name), told)
     store.save(spec, None, told | ({"request": request.model_dump(mode="json")} if request else {}))
     return spec.key
+
+
+def save_training(store: Store, spec: StudySpec, divergences: Sequence[float], steps: int = 160) -> None:
+    """Keep what a training of the last point has come to, its divergences on windows held back."""
+    path = recovered(store, spec.model, spec.points[-1].pruned)
+    path.mkdir(parents=True)
+    save_file({"looks": 1024.0 * np.arange(0, steps + 1, 10), "divergences": np.array(divergences)}, path / TRAINING)
 
 
 # --- linears -------------------------------------------------------------------------------------------------------

@@ -235,6 +235,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         _of_best("pruner", **_pruner),
         _of_best("repair", help=f"{REPAIRED}, but for distill: tried on the winner; none: not."),
         _of_best("recover_minutes"),
+        _of_best("recover_dtype"),
         Option("text", "One text: 60 % of its documents calibrate, 20 % select, 20 % judge.",
                of=tuple(f"{role}.source" for role in ROLES)),
         *(_of_best(f"{role}.source", name=role, help=f"Text of the {role} alone.", default=None) for role in ROLES),

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from core.ask import naming
 from core.ask.inputs import USUAL_CALIBRATION, ModelSpec, OfModel, WindowRequest
 from core.ask.measurements import ProfileSpec
-from core.ask.settings import PrunedSpec, Setting
+from core.ask.settings import PRODUCTS, Products, PrunedSpec, Setting
 from core.ask.studies import StudySpec
 from core.ask.typed import fraction, from_text, numbers
 from core.base import either, model_name, per_cent
@@ -73,7 +73,10 @@ class BestRequest(OfModel):
     )
     pruner: Searched = Field(USUAL, description="by name; or any, for all that stored results can predict")
     repair: Repaired = Field("refit_dense", description="tried on the weights that the winner keeps; or none, or any")
-    recover_minutes: float | None = added(None, "minutes that distill may train it after that", ge=1e-6, le=10**5)
+    recover_minutes: float | None = added(
+        None, "minutes that distill may train it after that", title="Minutes of training", ge=1e-6, le=10**5
+    )
+    recover_dtype: Products = added("float32", PRODUCTS)
     calibration: WindowRequest = WindowRequest(sequences=16, length=256)
     selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
     final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
@@ -98,6 +101,8 @@ class BestRequest(OfModel):
     def _one_aim(self) -> Self:
         if (self.target is None) == (self.max_loss is None):
             raise ValueError("give a target sparsity or a largest loss, one of the two")
+        if self.recover_dtype != "float32" and not self.recover_minutes:
+            raise ValueError("recover_dtype says how distill trains: give recover_minutes with it")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"name each of the calibration seeds {', '.join(map(str, self.seeds))} once")
         return self

@@ -19,7 +19,7 @@ from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import CHAINS, PRUNERS, USUAL, Method, Pruner, Repair, Treatment, usual_of
 
 BUDGETS = {"recover_minutes", "recover_tokens"}
-RECOVERY = (*sorted(BUDGETS), "recover_norms", "recover_dtype")  # what distill is told
+RECOVERY = (*sorted(BUDGETS), "recover_norms", "recover_dtype", "recover_text")  # what distill is told
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
 WORDS = {
     "by": "pruner",
@@ -29,6 +29,8 @@ WORDS = {
     "calibration_seed": "calibration_seed",
     **{name: name for name in RECOVERY},
 }
+Products = Literal["float32", "bfloat16"]
+PRODUCTS = "of the products of distill: bfloat16 may be faster"
 Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
@@ -41,7 +43,11 @@ class Repairs(Spec):
     )
     recover_tokens: int | None = added(None, "in their place: tokens that it may train on", ge=1, le=10**12)
     recover_norms: bool = added(False, "it trains norms and biases too")
-    recover_dtype: Literal["float32", "bfloat16"] = added("float32", "of its products: bfloat16 may be faster")
+    recover_dtype: Products = added("float32", PRODUCTS)
+
+    recover_text: Literal["calibration", "own"] = added(
+        "calibration", "that it trains on: own is what the dense model writes from the first tokens of each window"
+    )
 
     @model_validator(mode="after")
     def _budget_fits(self) -> Self:
@@ -60,9 +66,13 @@ class Repairs(Spec):
     @property
     def repaired(self) -> str:
         """The repairs in words, with the budget of one that trains; empty where there are none."""
-        budget = f"{self.recover_tokens:,} tokens" if self.recover_tokens else f"{self.recover_minutes} minutes"
+        label = CHAINS.get(self.repair, "")
+        if not self.distills:
+            return label
+        budget = f"{self.recover_tokens:,} tokens" if self.recover_tokens else f"{self.recover_minutes:g} minutes"
         how = f"{', norms' * self.recover_norms}{', bfloat16' * (self.recover_dtype == 'bfloat16')}"
-        return CHAINS.get(self.repair, "") + f" ({budget}{how})" * self.distills
+        how += ", own text" * (self.recover_text == "own")
+        return f"{label} ({budget}{how})"
 
 
 class Setting(Repairs):

@@ -12,16 +12,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
+from transformers import DynamicCache
 
 from core.ask.settings import PrunedSpec
 from core.evaluate import perplexity
 from core.kinds.distill import (
+    BEGUN,
     CHUNK,
     LEARNING_RATE,
-    LOOKS,
+    WRITTEN,
     batch_of,
     divergence,
     drawn,
+    looks,
     schedule,
     stale,
     steps_on,
@@ -32,10 +35,10 @@ from core.models import anatomy, work
 from core.models.loading import Loaded
 from core.models.outline import outline
 from core.models.placement import free_memory, stored, streamed
-from core.models.replay import Layers, Tensors, tail
+from core.models.progress import Cancelled
+from core.models.replay import Layers, Tensors, going_on, tail
 from core.store.files import patiently, temporary_folder
-
-STATE = "training.safetensors"
+from core.store.parts import TRAINING
 
 
 class Distillation:
@@ -52,7 +55,9 @@ class Distillation:
 
     def state(self) -> Tensors:
         """All that there is, by name."""
+        tokens = batch_of(self.tokens.shape[1]) * self.tokens.shape[1]
         plain = {"sizes": self.kept.sizes, "divergences": self.divergences, "steps": self.steps, "done": self.done}
+        plain["looks"] = [tokens * each for each in looks(self.steps)]
         return {
             "mask": self.kept.mask,
             "value": self.kept.value,
@@ -67,7 +72,8 @@ class Distillation:
         self.kept.sizes = state["sizes"].tolist()
         self.steps, self.done = int(state["steps"]), int(state["done"])
         self.kept.set(state["value"])
-        self.optimizer.state[self.kept.value] = {name: state[name] for name in ("step", "exp_avg", "exp_avg_sq")}
+        moments = state.keys() & {"step", "exp_avg", "exp_avg_sq"}  # none where no step was done
+        self.optimizer.state[self.kept.value] = {name: state[name] for name in moments}
 
     def run(self, looked: Callable[[], object], step: Callable[[], object], warn: Callable[[str], object]) -> None:
         """Train the kept weights by Adam; the model ends with those that did best on the windows held back.
@@ -76,11 +82,13 @@ class Distillation:
         ends with what was best before.
 
         Args:
-            looked: called after every look at the windows held back, when `state` may be saved.
+            looked: called when `state` may be saved: after every look at the windows held back, and on Cancelled.
             step: called after every step; may raise Cancelled.
             warn: told in a sentence what went wrong.
         """
-        self.divergences = self.divergences or [self.judged()]
+        if not self.divergences:
+            self.divergences = [self.judged()]
+            looked()
         while self.done < self.steps and not stale(self.divergences):
             self.gradient(self.done)
             if not self.kept.value.grad.norm().isfinite():
@@ -88,13 +96,17 @@ class Distillation:
                 break
             stepped(self.kept, self.optimizer, LEARNING_RATE * schedule(self.done, self.steps))
             self.done += 1
-            step()
-            if self.done % -(-self.steps // LOOKS) == 0 or self.done == self.steps:
+            if self.done in looks(self.steps):
                 now = self.judged()
                 if now < min(self.divergences):
                     self.best = self.kept.value.clone()
                 self.divergences.append(now)
                 looked()
+            try:
+                step()
+            except Cancelled:
+                looked()
+                raise
         self.kept.set(self.best)
 
     def judged(self) -> float:
@@ -135,6 +147,31 @@ def trainable(layers: Layers, norms: bool) -> list[Tensor]:
     return [*(linear.module.weight for layer in layers for linear in anatomy.prunable(layer)), *vectors]
 
 
+@torch.no_grad()  # no inference mode: it is trained on
+def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Callable[[int], object] = lambda _: None) -> Tensor:
+    """The windows in the dense model's own words, but for those held back: their first tokens, and what it samples.
+
+    Args:
+        tokens: (windows, length).
+        path: where what is written is kept; it is not written again.
+        step: told the number of each window that is written; may raise Cancelled.
+    """
+    read, size = seen(len(tokens)), max(1, WRITTEN // tokens.shape[1])
+    done = load(path, tokens.device).get("tokens", tokens[:0])
+    for first in range(len(done), len(read), size):
+        written, known = tokens[read[first : first + size], :BEGUN], DynamicCache()
+        draws, how = torch.Generator().manual_seed(first), going_on(loaded.model, known)
+        while written.shape[1] < tokens.shape[1]:
+            given = written[:, known.get_seq_length() :].to(loaded.model.device)
+            logits = loaded.model(input_ids=given, **how).logits[:, -1].float().cpu()
+            written = torch.cat([written, torch.multinomial(logits.softmax(-1), 1, generator=draws)], 1)
+        done = torch.cat([done, written])
+        save(path, {"tokens": done})
+        for index in range(first, len(done)):
+            step(index)
+    return tokens.index_copy(0, torch.tensor(read), done)
+
+
 def recover(
     loaded: Loaded,
     pruned: PrunedSpec,
@@ -142,6 +179,7 @@ def recover(
     walk: Callable[[Tensor], object],
     folder: Path,
     step: Callable[[Distillation], object],
+    wrote: Callable[[int], object],
     warn: Callable[[str], object],
 ) -> None:
     """Prune a dense model in place and train the weights that stay; what a run before this one did is not done again.
@@ -151,6 +189,7 @@ def recover(
         walk: prunes it by the windows that it is given.
         folder: where the training is kept as far as it is, and its weights once it has ended.
         step: told how far it is after every step; may raise Cancelled.
+        wrote: told each window that the dense model has written, where it trains on these; may raise Cancelled.
         warn: told in a sentence what went wrong.
 
     Raises:
@@ -161,9 +200,12 @@ def recover(
     what = f"training {loaded.source.label} whole takes {need / 2**30:.2g} GiB of memory beside its weights"
     advice = "use the repair blockwise, which trains a part of a layer at a time"
     work.insist(need, what, advice, 0 if streamed(loaded.layers) else free_memory(loaded.model.device))
-    reference, state = perplexity.reference(loaded, tokens), load(folder / STATE, loaded.model.device)
+    calibration, state = tokens[seen(len(tokens))], load(folder / TRAINING, loaded.model.device)
+    if pruned.recover_text == "own":
+        tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
+    reference = perplexity.reference(loaded, tokens)
     if not state:
-        walk(tokens[seen(len(tokens))])
+        walk(calibration)
     kept = Kept(trainable(loaded.layers, pruned.recover_norms), state.get("mask"))
     course = Distillation(loaded, kept, tokens, reference, pruned.recover_dtype)
     if state:
@@ -175,22 +217,22 @@ def recover(
         course.gradient(0)  # slower than later ones: that makes up for the looks at what is held back
         course.optimizer.zero_grad(False)
         course.steps = steps_within(pruned.recover_minutes, (time.perf_counter() - began) / 60, "minutes")
-    course.run(lambda: save(folder / STATE, course.state()), lambda: step(course), warn)
+    course.run(lambda: save(folder / TRAINING, course.state()), lambda: step(course), warn)
 
 
 def save(path: Path, state: Tensors) -> None:
-    """Keep a training as far as it is, in place of what was kept before.
+    """Keep a training, or its text, as far as it is, in place of what was kept before.
 
     Raises:
         OSError, SafetensorError: the disk is full; what was there before stays.
     """
     with temporary_folder(path) as temporary:
-        save_file(state, temporary / STATE)
-        patiently(lambda: (temporary / STATE).replace(path))
+        save_file(state, temporary / path.name)
+        patiently(lambda: (temporary / path.name).replace(path))
 
 
 def load(path: Path, device: torch.device) -> Tensors:
-    """What was kept; nothing where nothing is, or it is damaged: then the training begins anew."""
+    """What was kept; nothing where nothing is, or it is damaged: then it begins anew."""
     with suppress(FileNotFoundError, SafetensorError):
         return load_file(path, str(device))
     return {}

@@ -14,7 +14,7 @@ from core.base.spec import Array, frozen
 from core.evaluate import zeroshot
 from core.evaluate.recovering import Distillation, recover
 from core.kinds.distill import steps_on
-from core.kinds.kept import held_back
+from core.kinds.kept import held_back, seen
 from core.kinds.selection import pattern
 from core.measure.pruning import Plan, prune_layers
 from core.measure.pruning import check as check_plan
@@ -178,7 +178,7 @@ def prune(
     store: Store,
     account: Account,
     what: str,
-    takes: tuple[float, float],
+    takes: tuple[float, float, float],
     warn: Callable[[str], None],
 ) -> Array:
     """Prune in place as the spec says; achieved sparsity, (layers, linears).
@@ -186,7 +186,7 @@ def prune(
     Args:
         store: keeps weights that were trained, and a training that was stopped.
         account: is told how far it is, of `what`.
-        takes: FLOP of the walk, and of the training after it.
+        takes: FLOP of the text that the model writes before, of the walk, and of the training after it.
 
     Raises:
         UserError: the model cannot be pruned so.
@@ -194,7 +194,7 @@ def prune(
     """
     no_text = torch.zeros(1, 2, dtype=torch.long)  # the pruner looks at none: any token will do to walk with
     tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else no_text
-    began, (walking, training) = account.done, takes
+    began, (writing, walking, training) = account.done, takes
     step = account.steps(f"{what}pruned", len(loaded.layers), walking)
 
     def walk(read: torch.Tensor) -> Array:
@@ -203,13 +203,15 @@ def prune(
     if not pruned.distills:
         return walk(tokens)
 
+    wrote = account.steps(f"{what}own text,", len(seen(len(tokens))), writing, sequences=True)
+
     def trained(course: Distillation) -> None:
         least, first = min(course.divergences), course.divergences[0]
         far = f"{least:.3g} nats from the dense model on windows held back, {first:.3g} at the start"
         line = f"{what}distilled, step {course.done} of {course.steps}, {far}"
         account.say(line, training * course.done / course.steps)
 
-    recover(loaded, pruned, tokens, walk, recovered(store, loaded.spec, pruned), trained, warn)
+    recover(loaded, pruned, tokens, walk, recovered(store, loaded.spec, pruned), trained, wrote, warn)
     account.done = began + sum(takes)
     return anatomy.of_each(loaded.layers, anatomy.zeros)
 

@@ -127,10 +127,11 @@ class Run:
         if ANY not in (self.request.pruner, self.request.repair) and repaired not in self.treatments:
             self.ahead = self.costs["repair"] + self.costs["final"]
             winner = self._lower(winner, self._setting(winner.allocation, repaired), "repair", "The repair")
-        if minutes := self.request.recover_minutes:
+        if self.request.recover_minutes:
             self.ahead = self.costs["recovery"] + self.costs["final"]
             repair = "+".join(filter(None, [winner.repair, "distill"]))
-            trained = winner.model_copy(update={"repair": repair, "recover_minutes": minutes})
+            how = {name: getattr(self.request, name) for name in ("recover_minutes", "recover_dtype")}
+            trained = winner.model_copy(update={"repair": repair} | how)
             winner = self._lower(winner, trained, "recovery", "The training")
         self.ahead = self.costs["final"]
         return winner

@@ -6,7 +6,6 @@ from the same arithmetic however the text is asked for. It is computed under the
 first one is done to the whole prompt too; what was read earlier stays as it was when the damage changes.
 """
 
-import inspect
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ from core.measure.layer_parts import Edit, edited, find
 from core.measure.linears import Masks
 from core.measure.perturb import chosen, drawn_by, normal, rescaled
 from core.models.loading import Loaded
-from core.models.replay import called
+from core.models.replay import called, going_on
 from core.store.scenes import Chunk, Spoken
 
 DENSE, HURT, TWIN = range(3)  # rows of the batch
@@ -99,7 +98,6 @@ class Writing:
         self.texts = [*self.prompt], [*self.prompt]  # of the dense model and of the damaged one
         self.steps: list[Spoken] = []
         self.kept = DynamicCache()  # without the sizes of windows: nothing that is cut off later is lost
-        self.keyword = {"cache", "past_key_values"}.intersection(inspect.signature(loaded.model.forward).parameters)
 
     @property
     def bytes(self) -> int:
@@ -125,7 +123,7 @@ class Writing:
         """Write a token of each; a sentence where the numbers overflow."""
         at, first = len(self.steps), self.kept.get_seq_length()
         given = torch.tensor([self.texts[row][first:] for row in (DENSE, HURT, HURT)], device=self.loaded.model.device)
-        how = dict.fromkeys(self.keyword, self.kept) | {"use_cache": True, "logits_to_keep": 1}
+        how = going_on(self.loaded.model, self.kept) | {"logits_to_keep": 1}
         with ExitStack() as damage:
             if turn := _damage(self.asked, at):
                 asked, about = perturbation(turn.word), (self.asked.seed or 0, first, given.shape[1])

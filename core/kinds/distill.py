@@ -1,8 +1,9 @@
 """Repair of the whole model at once: the kept weights, trained until its predictions come closest to the dense ones.
 
 Distillation is Hinton et al., arXiv 1503.02531, here at temperature 1 and without labels; only the weights that a mask
-keeps are trained, as in EBFT (Guo et al., arXiv 2402.12419), which goes block by block. Learning rate, schedule and the
-windows that are held back are ours.
+keeps are trained, as in EBFT (Guo et al., arXiv 2402.12419), which goes block by block. That text of the dense model's
+own overfits less is from Shin et al., arXiv 2406.15524. Learning rate, schedule and the windows that are held back are
+ours.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ WARM = 10  # steps that grow to it
 LOOKS = 16  # at the windows held back, in the whole course
 PATIENCE = 4  # looks without a lower divergence that end it
 TOGETHER = 1024  # tokens of a step
+BEGUN = 8  # tokens of a window that the dense model goes on from, where it writes the text
+WRITTEN = 8192  # tokens that it writes at once
 CHUNK = 256  # tokens whose logits are held at once, for the model and for its dense self
 
 
@@ -60,6 +63,11 @@ def steps_within(budget: float, step: float, unit: str) -> int:
 def schedule(done: int, steps: int) -> float:
     """The share of the largest learning rate: it grows evenly, then falls along a cosine."""
     return min(1.0, (done + 1) / WARM) * (1 + math.cos(math.pi * done / steps)) / 2
+
+
+def looks(steps: int) -> list[int]:
+    """How many steps are done at each look at the windows held back; the first is at the start."""
+    return [*range(0, steps, -(-steps // LOOKS)), steps]
 
 
 def drawn(done: int, size: int, windows: int) -> list[int]:

@@ -44,14 +44,12 @@ class Kept:
         """weights: parameters as modules store them. mask: of what stays, all in a row, if the rest is to be zero."""
         import torch
 
-        known = mask is not None
-        if not known:
+        if mask is None:
             mask = torch.cat([((each.detach() != 0) | (each.dim() < 2)).flatten() for each in weights])
         parts = mask.split([each.numel() for each in weights])
         self.weights, self.mask = weights, mask
-        if known:
-            for weight, part in zip(weights, parts, strict=True):
-                weight.detach().masked_fill_(~part.view_as(weight), 0)
+        for weight, part in zip(weights, parts, strict=True):
+            _flat(weight).masked_fill_(~part, 0)
         self.places = [part.nonzero().squeeze(1) for part in parts]  # in a weight's memory
         found = [_flat(weight)[at].float() for weight, at in zip(weights, self.places, strict=True)]
         self.counts = list(map(len, found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ import torch
 from accelerate.utils import convert_to_fp32
 from torch import Tensor, nn
 from torch.func import functional_call
-from transformers import PreTrainedModel
+from transformers import Cache, PreTrainedModel
 
 Tensors = dict[str, Tensor]  # by their names in a layer, or a model
 Layers = Sequence[nn.Module]
@@ -150,6 +151,12 @@ def _passed_over(calls: Sequence[Call], stream: Tensor) -> Iterator[None]:
             del call.layer.forward
             if forward is not None:
                 call.layer.forward = forward
+
+
+def going_on(model: PreTrainedModel, read: Cache) -> dict[str, Any]:
+    """Arguments by which a forward goes on from what a cache holds of earlier tokens, and adds to it."""
+    names = {"cache", "past_key_values"}.intersection(inspect.signature(model.forward).parameters)
+    return dict.fromkeys(names, read) | {"use_cache": True}
 
 
 def _stream_name(kwargs: dict[str, Any]) -> str:

@@ -31,7 +31,8 @@ WALK_BATCH = 2048  # tokens per forward while pruning
 LOOK = 1000  # tokens that take as long as one look at every weight
 SOLVING = 20  # tokens, times the width, that take as long as making up for every weight by others
 TRAINED = 4  # forward passes that take as long as training on the same tokens: two forward, and one back
-DISTILLED = {"float32": 6, "bfloat16": 4}  # the same for the whole model, beside its dense self, by recover_dtype
+DISTILLED = {"float32": 5, "bfloat16": 3}  # the same for the whole model, beside its dense self, by recover_dtype
+WRITING = 3  # forward passes that take as long as writing the same tokens one by one, some windows at once
 EXAMPLE = 180  # tokens of a zero-shot question with all its answers, about the mean of the usual seven tasks
 WHOLE_TASK = 2000  # questions, where all are asked for
 HARM_STRIDE = ProfileSpec.model_fields["harm_stride"].default
@@ -94,11 +95,13 @@ def pruning(shape: Outline, calibration: WindowRequest, treatment: Treatment) ->
     return runs * forward(shape, tokens) + looks(shape, treatment)
 
 
-def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["cpu"]) -> tuple[float, float]:
-    """Pruning the whole model, and training it for its budget, minutes at so many FLOP/s."""
+def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["cpu"]) -> tuple[float, float, float]:
+    """Text of its own, pruning the whole model, and training it for its budget, minutes at so many FLOP/s."""
+    text = request.calibration
+    own = WRITING * forward(shape, text.sequences * text.length * (asked.recover_text == "own"))
     passed = DISTILLED[asked.recover_dtype] * forward(shape, asked.recover_tokens or 0)
     budget = 60 * (asked.recover_minutes or 0) * rate + passed
-    return pruning(shape, request.calibration, asked.treatment), budget
+    return own, pruning(shape, text, asked.treatment), budget
 
 
 def judging(shape: Outline, judged: EvaluationRequest) -> float:

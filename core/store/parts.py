@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from core.ask.jobs import Unfinished
 from core.ask.measurements import PerturbedSpec, ProfileSpec
 from core.ask.studies import EvaluatedSpec, StudySpec
-from core.base.spec import Spec
+from core.base.spec import Array, Spec
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, UNITS
 from core.store.files import Corrupt, discard, pretty, verified, write_folder
@@ -24,9 +26,24 @@ def folder(store: Store, unit: Parted) -> Path:
     return store.root / "parts" / unit.key
 
 
+TRAINING = "training.safetensors"  # in the folder of `recovered`
+
+
 def recovered(store: Store, model: Spec, pruned: Spec) -> Path:
     """The folder of a pruned model's weights that were trained, or of a training that was stopped."""
     return store.root / "parts" / f"{model.key}-{pruned.key}"
+
+
+def training(store: Store, model: Spec, pruned: Spec) -> tuple[Array, Array] | None:
+    """How a training went as far as it is kept; None where nothing is, or it cannot be read.
+
+    Tokens trained on at each look at the windows held back, and KL(dense || model) there, nats/token, so far.
+    """
+    try:
+        with safe_open(recovered(store, model, pruned) / TRAINING, "numpy") as held:
+            return held.get_tensor("looks"), held.get_tensor("divergences")
+    except (FileNotFoundError, SafetensorError):
+        return None
 
 
 def save(store: Store, unit: Parted, first: int, part: Merged, **told: Any) -> None:

@@ -113,6 +113,8 @@ def in_view(setting: Setting, text: WindowRequest | None, profile: str | None, s
         "by": setting.pruner,
         "repair": setting.repair or "none",
         "minutes": f"{setting.recover_minutes or 10:g}",
+        "bfloat16": str(setting.recover_dtype == "bfloat16"),
+        "own": str(setting.recover_text == "own"),
         "pattern": setting.pattern or "none",
         "sequential": str(setting.true_sequential),
         "seeds": str(setting.calibration_seed),

@@ -7,14 +7,17 @@ from typing import Any
 import streamlit as st
 
 from core.ask.commands import quoted
+from core.ask.inputs import ModelSpec
 from core.ask.measurements import Measurement, ProfileSpec
+from core.ask.settings import PrunedSpec
 from core.ask.studies import StudyRequest
 from core.base import plain, sentence, text_name
 from core.export.card import GGUF
 from core.jobs.records import Job
 from core.results import evaluations, protocols
 from core.show import figures, words
-from core.show.figures import Chart, perplexity
+from core.show.figures import Chart, evaluation, perplexity
+from core.store import parts
 from core.store.cache import Entry, Store
 from core.store.parts import finished, partial
 from core.store.results import Merged
@@ -28,8 +31,12 @@ SERVING = "The first loads it in Python; the second runs it with {}, which is in
 
 
 def perplexities(store: Store, job: Job) -> None:
-    """Perplexity against target of the points that are finished."""
+    """How the training of a point goes; else perplexity against target of the points that are finished."""
     spec = store.resolved(job.request)
+    pending = (each.pruned for each in (spec.points if spec else ()) if not store.measured(spec.evaluated(each)))
+    if chart := next(filter(None, (training(store, spec.model, each) for each in pending)), None):
+        _show(chart, job, chart.finding)
+        return
     known, status = lambda: evaluations.read(store, spec, _texts(job.request)), job.status
     study = spec and _once(spec.key, status.parts, status.started, known)
     if not study or not study.singles:
@@ -38,6 +45,12 @@ def perplexities(store: Store, job: Job) -> None:
     chart = perplexity.of_evaluations(study, None, view.look())
     points = f"{len(study.singles)} of {len(study.points)} points finished."
     _show(chart, job, f"{protocols.short(study)}. {chart.finding} {points}", protocols.badge(study))
+
+
+def training(store: Store, model: ModelSpec, pruned: PrunedSpec | None) -> Chart | None:
+    """How the training of a point goes or went; None where none is kept."""
+    found = pruned and pruned.distills and parts.training(store, model, pruned)
+    return evaluation.training(*found, view.look()) if found else None
 
 
 def _texts(asked: StudyRequest) -> dict[str, str]:

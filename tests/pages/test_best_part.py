@@ -74,7 +74,7 @@ def test_an_empty_cache_says_what_to_do_and_what_it_costs(store: Store) -> None:
 CHOSEN = {
     "best_target": "0.55", "best_by": "any", "best_text": "allenai/c4", "best_seeds": "3,1",
     "best_sequences": "5", "best_windows": "9", "best_length": "64", "best_looks": "True",
-    "best_repair": "refit",
+    "best_repair": "refit", "best_trains": "True", "best_minutes": "5", "best_bfloat16": "True",
 }  # fmt: skip
 
 
@@ -88,6 +88,8 @@ def test_run_queues_what_was_chosen_and_the_url_restores_it(store: Store) -> Non
         target=0.55,
         pruner="any",
         repair="refit",
+        recover_minutes=5,
+        recover_dtype="bfloat16",
         calibration=window.model_copy(update={"sequences": 5}),
         selection=window,
         final=window,

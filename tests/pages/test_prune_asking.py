@@ -14,6 +14,7 @@ from core.ask.studies import EvaluationRequest, StudyRequest
 from core.jobs import queue
 from core.results import candidates
 from core.store.cache import Store
+from pages.ui import best_known
 from tests.pages.opening import url
 from tests.pages.prune_page import OWL, PROFILE, opened, submitted
 
@@ -59,6 +60,14 @@ def test_run_queues_what_was_chosen(store: Store, tmp_path: Path) -> None:
     assert found.evaluation == EvaluationRequest(
         text=WindowRequest(source=text, sequences=9, length=64), tasks=("boolq", "rte"), examples=50
     )
+
+
+def test_run_queues_a_training_as_it_was_chosen_and_a_link_brings_it_back(store: Store) -> None:
+    how = {"repair": "refit+distill", "minutes": "5", "bfloat16": "True", "own": "True"}
+    [asked] = submitted(opened(part="evaluate", **how), store).settings
+    expected = {"recover_minutes": 5, "recover_dtype": "bfloat16", "recover_text": "own"}
+    assert asked == Setting(allocation=OWL, repair="refit+distill", **expected)
+    assert best_known.in_view(asked, None, None, None).items() >= how.items()
 
 
 def test_run_queues_a_family(store: Store) -> None:

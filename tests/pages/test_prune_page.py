@@ -1,12 +1,13 @@
 """The prune page itself: it opens without a model or a heavy library, and a study is watched until it ends."""
 
+from core.ask.settings import read_setting
 from core.ask.studies import StudyRequest
 from core.jobs import processes, queue
 from core.store.cache import Store
 from pages.ui.lab import talk
 from tests import synthetic
 from tests.pages.opening import badges, figures, link, named
-from tests.pages.prune_page import LAYERS, PROFILE, broken_off, family, opened
+from tests.pages.prune_page import LAYERS, PROFILE, broken_off, family, opened, save
 
 # --- watching ------------------------------------------------------------------------------------------------------
 
@@ -32,6 +33,28 @@ def test_a_running_study_fills_its_chart(store: Store) -> None:
     assert "16 × 512 tokens" in amount.help and not badges(app), "one protocol line a page"
     [link] = app.sidebar.get("page_link")
     assert job.key in link.proto.query_string and "4 settings of " in link.proto.label
+
+
+def test_a_training_is_drawn_while_it_runs_and_once_it_has_ended(store: Store) -> None:
+    asked = (read_setting("uniform repair=distill recover_tokens=163840:0.7"),)
+    request = StudyRequest(profile=PROFILE.key, settings=asked)
+    job = broken_off(store, request, line="distilled, step 30 of 160", done=3, parts=0)
+    synthetic.save_training(store, store.resolved(request), [1.4, 1.2, 1.1])
+    with processes.take(job.lock):
+        app = opened(job=job.key)
+    told = "held back, the KL to the dense model is 1.40 nats/token before training and 1.10 after 20,480 tokens"
+    assert any(told in each.value for each in app.caption)
+    assert any(trace.get("name") == "held back" for each in figures(app) for trace in each["data"])
+
+
+def test_how_a_setting_was_trained_stays_on_its_results(store: Store) -> None:
+    asked = (read_setting("uniform repair=distill recover_tokens=163840:0.7"),)
+    key = save(store, asked)
+    app = opened(study=key)
+    assert not [each for each in app.markdown if "before training" in each.value]
+    synthetic.save_training(store, store.by_key(key, ("study",)).spec, [1.4, 1.2, 1.1])
+    [said] = [each.value for each in opened(study=key).markdown if "before training" in each.value]
+    assert "1.10 after 20,480 tokens" in said
 
 
 def test_the_page_leads_to_the_text_of_a_model_pruned_whole(store: Store) -> None:

@@ -13,10 +13,10 @@ from core.base import capital, digits
 from core.results.comparison import Interval, said
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice
-from core.show.figures.axes import ratio_axis, row_axis
+from core.show.figures.axes import log_axis, ratio_axis, row_axis
 from core.show.figures.labels import labels, margin
 from core.show.figures.palette import LIGHT, Palette
-from core.show.figures.style import BOTTOM, Chart, layout, whiskers
+from core.show.figures.style import BOTTOM, Chart, curve, layout, whiskers
 from core.show.words import literature, verdicts
 from core.store.results import Array
 
@@ -118,6 +118,25 @@ def bench(table: pd.DataFrame, column: str, title: str, look: Palette = LIGHT) -
     low, high = values.argmin(), values.argmax()
     finding = f"{capital(column)}: {texts[low]} ({names[low]}) to {texts[high]} ({names[high]})."
     return Chart("bench", title, figure, finding, table)
+
+
+def training(tokens: Array, nats: Array, look: Palette = LIGHT) -> Chart:
+    """Divergence on the windows held back while a model is trained, whose best weights are kept.
+
+    Args:
+        tokens: (looks,) trained on at each look, those to come included.
+        nats: (looks so far,) KL(dense || model), nats/token.
+    """
+    done, last, best = tokens[: len(nats)], tokens[-1], int(nats.argmin())
+    marker = {"color": [look.accent if each == nats[best] else look.ink for each in nats], "size": 8}
+    line = curve(done, nats, "held back", "%{x:,} tokens: %{y:.4g} nats/token", look.ink, marker=marker)
+    x = {"title": "tokens trained on", "range": [-0.03 * last, 1.03 * last], "showgrid": False}
+    figure = layout(go.Figure(line), x, log_axis("KL to the dense model, nats/token (log scale)", nats).drawn)
+    first, least = (digits(nats[at], 3) for at in (0, best))
+    finding = f"On windows held back, the KL to the dense model is {first} nats/token before training"
+    finding += f" and {least} after {done[best]:,.0f} tokens; the weights from there are kept." if best else "."
+    table = pd.DataFrame({"tokens trained on": done, "KL, nats/token": nats})
+    return Chart("training", "Divergence while training", figure, finding, table)
 
 
 # --- of a slice, drawn once for all readers ------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from core.ask.settings import Setting, uniform
 from core.ask.studies import StudyRequest
 from core.ask.typed import absolute, numbers
 from core.base import UserError, per_cent, plain
+from core.base.spec import Spec
 from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import OF_ZEROS, REPAIRS, USUAL
 from core.models.sources import refuse_fetch
@@ -74,9 +75,11 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             pruner = form.switch("Pruner", OF_ZEROS, "by", USUAL)
             repair = form.choice("Repair", settings.REPAIRED, "repair", "none", help=about)
-            minutes = None
+            trains = {}
             if repair.endswith("distill"):
-                minutes = form.number(Setting, "recover_minutes", "minutes", 10, min_value=1)
+                trains = training(Setting)
+                own = form.checkbox("Own text", "own", help=form.about(Setting, "recover_text"))
+                trains["recover_text"] = "own" if own else "calibration"
             pattern = form.switch("N:M pattern", PATTERNS, "pattern", "none", help=form.about(Setting, "pattern"))
         calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", USUAL_CALIBRATION)
         left, middle, right = st.columns(3)
@@ -96,9 +99,20 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
             "allocation replaces the one in view."
         )
     how = {name: None if value == "none" else value for name, value in (("pattern", pattern), ("repair", repair))}
-    asked = candidates.combined([in_view], pruner, drawn, true_sequential=sequential, recover_minutes=minutes, **how)
+    asked = candidates.combined([in_view], pruner, drawn, true_sequential=sequential, **trains, **how)
     request = StudyRequest(**model, profile=profile.entry.key, calibration=windows, settings=asked)
     return Pruning(request, device, wrong)
+
+
+def training(of: type[Spec], prefix: str = "") -> dict[str, int | str]:
+    """Draw how distill trains; the fields of a request of this type.
+
+    Args:
+        prefix: begins the keys.
+    """
+    minutes = form.number(of, "recover_minutes", f"{prefix}minutes", 10, min_value=1)
+    fast = form.checkbox("bfloat16", f"{prefix}bfloat16", help=form.about(of, "recover_dtype"))
+    return {"recover_minutes": minutes, "recover_dtype": "bfloat16" if fast else "float32"}
 
 
 def of_model(profile: Profile) -> dict[str, str | None]:

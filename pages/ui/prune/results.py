@@ -19,8 +19,9 @@ from core.show.figures import evaluation as drawing
 from core.show.figures import perplexity
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.show.words import forecast, verdicts
+from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import form, frame, studies, view
+from pages.ui import form, frame, partial_results, studies, view
 from pages.ui.prune import pruning
 
 SELECTED = "Picking the winner here overfits; confirm it on another text."
@@ -119,6 +120,8 @@ def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
     """What each setting costs, and what pruning had to be helped along with."""
     studies.helped(shown.results.settings)
     frame.show(perplexity.of_evaluations(shown.results, leading, view.look(), shown.part), shown.prefix, "perplexity")
+    if chart := partial_results.training(Store(), shown.results.spec.model, leading.result.pruned):
+        frame.show(chart, shown.prefix, "training")
     chart = drawing.against_uniform(shown.results, shown.part, leading, view.look())
     if chart:
         frame.show(chart, shown.prefix, "changes")

@@ -76,6 +76,8 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
         pruner = form.switch("Pruned by", OF_ZEROS | {ANY: ANY}, "best_by", USUAL, help=about)
         about = form.about(BestRequest, "repair")
         repair = form.choice("Repair", REPAIRED, "best_repair", USUAL_SEARCH.repair, help=about)
+        trains = form.checkbox("Train the winner", "best_trains", help=form.about(BestRequest, "recover_minutes"))
+        trained = pruning.training(BestRequest, "best_") if trains else {}
     left, middle, right = st.columns([1, 2, 1])
     label, usual, field, about = WANTED[aim]
     wanted = form.words(label, f"best_{aim}", usual, left, help=about)
@@ -100,7 +102,7 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
         of = pruning.of_model(profile) | {field: fraction(wanted, label.lower())} | roles
         refuse_fetch(profile.entry, Store(), of["model"], of["revision"])
         key = profile.entry.key if looks else None
-        return checked(BestRequest, **of, pruner=pruner, repair=repair, profile=key, seeds=numbers(seeds))
+        return checked(BestRequest, **of, pruner=pruner, repair=repair, profile=key, seeds=numbers(seeds), **trained)
 
     return asked, device
 

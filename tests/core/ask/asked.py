@@ -65,7 +65,11 @@ trained = st.builds(
         st.fixed_dictionaries({"recover_minutes": st.floats(1e-6, 1e5)}),
         st.fixed_dictionaries(
             {"recover_tokens": st.integers(1, 10**12)},
-            optional={"recover_norms": st.booleans(), "recover_dtype": st.sampled_from(["float32", "bfloat16"])},
+            optional={
+                "recover_norms": st.booleans(),
+                "recover_dtype": st.sampled_from(["float32", "bfloat16"]),
+                "recover_text": st.sampled_from(["calibration", "own"]),
+            },
         ),
     ),
 )

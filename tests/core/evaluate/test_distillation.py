@@ -17,13 +17,14 @@ from core.ask.settings import PrunedSpec
 from core.base.errors import UserError
 from core.evaluate import perplexity, recovering
 from core.evaluate.recovering import Distillation, trainable
-from core.kinds.distill import batch_of, divergence, drawn, schedule, steps_on, steps_within
-from core.kinds.kept import Kept, held_back
+from core.kinds.distill import BEGUN, batch_of, divergence, drawn, schedule, steps_on, steps_within
+from core.kinds.kept import Kept, held_back, seen
 from core.kinds.selection import Pattern
 from core.measure.pruning import Plan, prune_layers
 from core.models import anatomy, work
 from core.models.loading import Loaded
 from core.models.placement import stream
+from core.models.progress import Cancelled
 from tests import tiny
 
 TOKENS = tiny.windows(16, 16).tokens
@@ -122,7 +123,7 @@ def test_a_model_that_does_not_fit_is_refused_with_what_does(tmp_path: Path, mon
     asked = PrunedSpec(
         pruner="wanda", repair="distill", recover_tokens=10**4, sparsity=(0.6,) * tiny.LAYERS, calibration=text
     )
-    given = (of, asked, TOKENS, lambda _: pytest.fail("pruned"), tmp_path, lambda _: None, lambda _: None)
+    given = (of, asked, TOKENS, lambda _: pytest.fail("pruned"), tmp_path, *[lambda _: None] * 3)
     with monkeypatch.context() as patch:
         patch.setattr(work, "training", lambda *_: 2**50)
         with pytest.raises(UserError, match=r"takes 1e\+06 GiB of memory .* are free: .* use the repair blockwise"):
@@ -227,3 +228,37 @@ def test_no_step_reads_what_is_held_back_and_steps_fall_along_a_cosine() -> None
     assert all(len({*step}) == 3 for step in taken) and len(drawn(0, 9, 3)) == 2
     sizes = [schedule(step, 100) for step in range(100)]
     assert sizes[:10] == sorted(sizes[:10]) and sizes[10:] == sorted(sizes[10:], reverse=True) and sizes[-1] < 1e-3
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_dense_model_goes_on_from_the_first_tokens_of_a_window_in_its_own_words(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Greedily it would write what a forward without a cache finds likeliest; what is held back is not written."""
+    of, path, told = tiny.loaded(family), tmp_path / "text.safetensors", []
+    monkeypatch.setattr(torch, "multinomial", lambda shares, *_, **how: shares.argmax(-1, keepdim=True))
+    found = recovering.own_text(of, TOKENS, path, told.append)
+    held, read = held_back(16), seen(16)
+    assert torch.equal(found[held], TOKENS[held]) and torch.equal(found[read, :BEGUN], TOKENS[read, :BEGUN])
+    likeliest = of.model(input_ids=found[read]).logits.argmax(-1)
+    assert torch.equal(found[read, BEGUN:], likeliest[:, BEGUN - 1 : -1]) and told == [*range(14)]
+
+
+def test_what_it_writes_is_drawn_by_seed_and_goes_on_after_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = tiny.loaded("llama")
+    monkeypatch.setattr(recovering, "WRITTEN", 4 * 16)
+    whole = recovering.own_text(of, TOKENS, tmp_path / "whole")
+    assert not torch.equal(whole[seen(16)], TOKENS[seen(16)])
+    assert len({tuple(each) for each in whole[:, BEGUN:].tolist()}) == 16
+
+    def stop(index: int) -> None:
+        if index == 5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        recovering.own_text(of, TOKENS, tmp_path / "broken", stop)
+    told: list[int] = []
+    assert torch.equal(recovering.own_text(of, TOKENS, tmp_path / "broken", told.append), whole)
+    assert told == [*range(8, 14)]

@@ -41,7 +41,7 @@ def request(text: str, setting: str = DISTILLED, family: str = "gpt2", sequences
 def kept(store: Store, entry: object) -> Path:
     """The file of the training of the last point."""
     spec = entry.spec.points[-1]
-    return parts.recovered(store, entry.spec.model, spec.pruned) / recovering.STATE
+    return parts.recovered(store, entry.spec.model, spec.pruned) / parts.TRAINING
 
 
 def stopping(step: int):
@@ -102,6 +102,8 @@ def test_what_was_trained_is_exported_and_not_trained_again(
     monkeypatch.setattr(recovering, "time", clock)
     entry = experiment.get(asked, empty)
     found = recovering.load(kept(empty, entry), torch.device("cpu"))
+    tokens, nats = parts.training(empty, entry.spec.model, entry.spec.points[-1].pruned)
+    assert tokens.tolist() == [1024 * each for each in range(11)] and nats.tolist() == found["divergences"].tolist()
     assert int(found["steps"]) == 10 and int(found["mask"].sum()) == len(found["best"])
     monkeypatch.setattr(resolving, "prune_layers", lambda *_: pytest.fail("pruned again"))
     export = asked.to(ExportRequest, setting=asked.settings[0], folder=str(tmp_path / "out"), study=entry.key)
@@ -111,16 +113,49 @@ def test_what_was_trained_is_exported_and_not_trained_again(
     assert any(torch.isin(weight[weight != 0] / size, found["best"]).all() for size in found["sizes"].float())
     assert float((weight == 0).double().mean()) == pytest.approx(0.5, abs=0.01)
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert "distill (1.0 minutes, norms)" in card
+    assert "distill (1 minutes, norms)" in card
     delete(empty, entry)
     assert not kept(empty, entry).parent.exists() and not [*(empty.root / "parts").iterdir()]
+
+
+def test_a_cancelled_training_goes_on_from_its_last_step(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(text)
+    with pytest.raises(Cancelled):
+        losses(empty, asked, report=stopping(7))
+    [path] = (empty.root / "parts").glob(f"*/{parts.TRAINING}")
+    assert int(recovering.load(path, torch.device("cpu"))["done"]) == 7
+    gradient, steps = recovering.Distillation.gradient, []
+    monkeypatch.setattr(
+        recovering.Distillation, "gradient", lambda self, step: steps.append(step) or gradient(self, step)
+    )
+    assert np.isfinite(losses(empty, asked)).all() and steps[0] == 7
+
+
+def test_own_text_is_trained_on_and_the_pruner_reads_the_calibration_text(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, read, trained, told = request(text, f"{DISTILLED[:-4]} recover_text=own:0.5"), [], [], []
+    walk, begin = resolving.prune_layers, recovering.Distillation.__init__
+    monkeypatch.setattr(resolving, "prune_layers", lambda of, text, *how: read.append(text) or walk(of, text, *how))
+    monkeypatch.setattr(
+        recovering.Distillation,
+        "__init__",
+        lambda self, of, kept, tokens, *how: trained.append(tokens) or begin(self, of, kept, tokens, *how),
+    )
+    assert np.isfinite(losses(empty, asked, report=told.append)).all()
+    own = trained[0][recovering.seen(40)]
+    assert torch.equal(own[:, :8], read[0][:, :8]) and not torch.equal(own, read[0])
+    assert any("own text, sequence 35 of 35" in each.line for each in told)
+    assert "own text" in asked.settings[0].repaired
 
 
 def test_a_damaged_training_begins_anew(empty: Store, text: str) -> None:
     asked = request(text)
     with pytest.raises(Cancelled):
         losses(empty, asked, report=stopping(9))
-    [path] = (empty.root / "parts").glob(f"*/{recovering.STATE}")
+    [path] = (empty.root / "parts").glob(f"*/{parts.TRAINING}")
     path.write_bytes(path.read_bytes()[:-100])
     assert recovering.load(path, torch.device("cpu")) == {}
     whole = losses(Store(empty.root.parent / "other"), asked)
@@ -128,7 +163,7 @@ def test_a_damaged_training_begins_anew(empty: Store, text: str) -> None:
 
 
 def test_a_full_disk_leaves_what_was_kept_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "parts" / recovering.STATE
+    path = tmp_path / "parts" / parts.TRAINING
     recovering.save(path, {"best": torch.ones(3)})
 
     def full(*_: object) -> None:
@@ -146,14 +181,13 @@ def test_a_full_disk_leaves_what_was_kept_before(tmp_path: Path, monkeypatch: py
 
 def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay() -> None:
     plain = Setting(repair="refit")
-    assert "recover" not in plain.model_dump_json()
+    assert "recover" not in plain.model_dump_json() and plain.repaired == "refit" and Setting().repaired == ""
     budgets = ["recover_tokens=1000", "recover_tokens=2000", "recover_minutes=5", "recover_minutes=5 recover_norms=yes"]
     budgets.append("recover_minutes=5 recover_dtype=bfloat16")
     asked = [read_setting(f"uniform repair=distill {each}:0.7") for each in budgets]
     assert len({each.key for each in asked}) == 5
     assert [each.repaired for each in asked][1:] == [
-        "distill (2,000 tokens)", "distill (5.0 minutes)", "distill (5.0 minutes, norms)",
-        "distill (5.0 minutes, bfloat16)",
+        "distill (2,000 tokens)", "distill (5 minutes)", "distill (5 minutes, norms)", "distill (5 minutes, bfloat16)",
     ]  # fmt: skip
 
 
@@ -198,9 +232,11 @@ def test_time_and_memory_are_told_before(empty: Store, text: str) -> None:
         "repair=refit", "repair=refit+blockwise", "repair=refit+distill recover_tokens=1000",
         "repair=refit+distill recover_tokens=100000", "repair=refit+distill recover_minutes=30",
         "repair=refit+distill recover_tokens=100000 recover_dtype=bfloat16",
+        "repair=refit+distill recover_tokens=1000 recover_text=own",
     )}  # fmt: skip
-    plain, windows, little, much, timed, fast = cost.values()
+    plain, windows, little, much, timed, fast, own = cost.values()
     assert plain.flops < windows.flops < much.flops and little.flops < fast.flops < much.flops
+    assert little.flops < own.flops
     assert timed.seconds - plain.seconds == pytest.approx(1800, rel=0.05)
     shape = tiny.shape(tiny.loaded("llama"))
     most, least = (work.training(shape, sparsity, 640, "float32") for sparsity in (0.5, 0.7))

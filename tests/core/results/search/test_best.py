@@ -13,6 +13,7 @@ import pytest
 from core.ask import grammar
 from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest
+from core.ask.requests import BestRequest
 from core.ask.settings import Setting, uniform
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import UserError
@@ -148,16 +149,22 @@ def test_the_winner_is_trained_and_judged_on_the_text_that_selects(
 ) -> None:
     monkeypatch.setattr(recovering, "steps_within", lambda *_: 20)
     seen: list[Progress] = []
-    asked = request(text, repair="refit", recover_minutes=0.01, seeds=(0,))
+    asked = request(text, repair="refit", recover_minutes=0.01, recover_dtype="bfloat16", seeds=(0,))
     found = best.load(empty, experiment.get(asked, empty, report=seen.append))
     told = list(dict.fromkeys(each.line.partition(":")[0] for each in seen if each.total))
     assert told == ["profile", "selection", "repair", "recovery", "final"]
     tried = [each for each in found.candidates if each.setting.allocation == found.winner.allocation]
     [trained] = (each for each in tried if each.setting.distills)
+    assert trained.setting.recover_dtype == "bfloat16"
     before = min((each for each in tried if not each.setting.distills), key=lambda each: each.loss)
     notes = [each for each in found.provenance.left_out if "The training does not lower" in each]
     assert found.winner == (trained if trained.loss < before.loss else before).setting
     assert (trained.loss < before.loss) == (not notes)
+
+
+def test_products_without_a_training_are_refused() -> None:
+    with pytest.raises(ValueError, match="recover_dtype says how distill trains: give recover_minutes with it"):
+        BestRequest(target=0.5, recover_dtype="bfloat16")
 
 
 def test_too_few_windows_to_train_the_winner_by_are_refused_first(empty: Store, text: str) -> None:

@@ -87,3 +87,13 @@ def test_changes_are_counted_by_their_intervals_and_drawn_as_ratios() -> None:
     assert trace(chart.figure, "change").x[1] == pytest.approx(0.88)
     assert trace(chart.figure, "labels").text[1].strip() == said(ROWS["OWL"])
     assert chart.figure.layout.yaxis.ticktext[0].replace("\u00a0", " ") == "Response,<br>objective drift"
+
+
+def test_a_training_tells_where_its_kept_weights_are_from_and_has_room_for_what_is_to_come() -> None:
+    tokens = np.array([0, 1024, 2048, 3072.0])
+    chart = evaluation.training(tokens, np.array([1.4, 1.1, 1.2]))
+    line = trace(chart.figure, "held back")
+    assert [*line.x] == [0, 1024, 2048] and chart.figure.layout.xaxis.range[1] > 3072 and len(chart.table) == 3
+    assert line.marker.color[1] != line.marker.color[0] == line.marker.color[2]
+    assert "is 1.40 nats/token before training and 1.10 after 1,024 tokens" in chart.finding
+    assert evaluation.training(tokens, np.array([1.4])).finding.endswith("1.40 nats/token before training.")
