@@ -49,7 +49,8 @@ def main(binaries: str, text: str, folder: str, chunks: str = "8", threads: str 
              for layer in range(depth)]  # fmt: skip
     half, reference = {}, None
     for name, types in {"F16": None, "Q8_0": None, "Q4_0": None, "mixed": mixed}.items():
-        loaded.model.load_state_dict(half) if half else None
+        if half:
+            loaded.model.load_state_dict(half)
         holds = Contents(np.zeros(depth), np.ones(()), f"gguf:{'F16' if types else name}", types)
         exported = export(loaded, out / name, CARD, holds, overwrite=True)
         half = half or {key: value.clone() for key, value in loaded.model.state_dict().items()}
@@ -65,7 +66,8 @@ def main(binaries: str, text: str, folder: str, chunks: str = "8", threads: str 
         print(f"{name}: {exported.bytes:,} bytes; {agreement(loaded, found)}; llama.cpp: perplexity "
               f"{number(r'PPL = ([0-9.]+)', said)}, KL from F16 {number(r'Mean +KLD: +([-0-9.]+)', divergence)}; "
               f"{speed(tools, file, threads)}", flush=True)  # fmt: skip
-        logs.unlink() if logs != reference else None
+        if logs != reference:
+            logs.unlink()
     again = out / "again.gguf"
     run(tools / "llama-quantize", "--tensor-type-file", out / "mixed" / TYPES, "--token-embedding-type", "f16",
         out / "F16" / GGUF, again, "q4_0", threads)  # fmt: skip
@@ -126,7 +128,7 @@ def agreement(loaded: Loaded, found: Base) -> str:
 def speed(tools: Path, file: Path, threads: str) -> str:
     """Tokens a second of `llama-bench`: reading a prompt, writing."""
     said = run(tools / "llama-bench", "-m", file, "-t", threads, "-p", 128, "-n", 32, "-r", 3, "-o", "json")
-    rows = json.loads(said[said.index("[\n") :])
+    rows, _ = json.JSONDecoder().raw_decode(said[said.index("[\n") :])
     return ", ".join(
         f"{'reads' if each['n_prompt'] else 'writes'} {each['avg_ts']:.1f} ± {each['stddev_ts']:.1f} tokens/s"
         for each in rows
