@@ -141,6 +141,7 @@ def card_text(card: Card, exported: Exported) -> str:
         licence=plain(card.licence) if card.licence else None,
         folder=repr(exported.path.name),
         file=f", gguf_file={GGUF!r}" if GGUF in exported.files else "",
+        form=exported.form,
         zeros=per_cent(exported.sparsity),
         numbers=[[plain(cell).replace("|", "\\|") for cell in row] for row in card.numbers],
         size=size_words(exported),
