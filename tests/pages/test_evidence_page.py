@@ -63,7 +63,7 @@ def test_fewer_bits_where_they_hurt_least_beat_uniform_bits_and_their_controls_d
     found = questions.answer("bits")
     rows = zip(found.table.numbers["written"], found.table.numbers["against uniform, KL, %"], strict=True)
     changes = {name: value for name, value in rows if value is not None}
-    for counted in ("bits by=quantised", "integers by=integers"):
+    for counted in ("bits by=quantised:3", "integers by=integers:int3g32"):
         mine = {name: value for name, value in changes.items() if counted in name}
         [response] = (name for name in mine if f"granularity=linear currency={counted}" in name)
         assert mine[response] == min(mine.values()) < 0

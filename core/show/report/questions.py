@@ -161,10 +161,9 @@ OWL = {
     "control": lambda found: lambda one: owl(found, one.setting.allocation.target) if one.setting else None,
 }
 FOUR_BITS = (
-    "Integers take the bytes of int3g32, 3 bits in groups of 32; response gives linears 2 to 5 bits in groups of 32 or "
-    "64, and what its shuffle gains is due to groups of 64, not to where they lie. "
-    "Only about 3 bits are compared: the bundled model was itself dequantised from 4 bits, so what it loses at 4 "
-    "to 8 bits proves nothing."
+    "Integers take the bytes of 3 or 2 bits in groups of 32; response gives linears 2 to 5 bits in groups of 32 or 64, "
+    "and what its shuffle gains is due to groups of 64, not to where they lie. Only fewer than 4 bits are compared: "
+    "the bundled model was itself dequantised from 4 bits, so what it loses at 4 to 8 bits proves nothing."
 )
 QUESTIONS = {
     "the lowest perplexity": Question("Which setting has the lowest perplexity?", "repaired", _lowest, **OWL),
