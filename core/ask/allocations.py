@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from core.ask.perturbations import perturbation
 from core.ask.typed import from_text
@@ -45,24 +45,19 @@ class AllocationRequest(Spec):
         ZEROS.name, f"what the target counts, {either(MEANT)}; it is kept as the share of a weight that is saved"
     )
 
-    @model_validator(mode="after")
-    def _either(self) -> Self:
+    def check(self) -> None:
+        """A budget of whole levels has these for bounds; its plan may be turned round, but not corrected."""
         if self.unclipped and self.correction.strength:
             raise ValueError(
                 "a correction spends an exact budget inside bounds, and unclipped numbers know neither: "
                 "give a strength or unclipped, not both"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _by_levels(self) -> Self:
-        """A budget of whole levels has these for bounds; its plan may be turned round, but not corrected."""
         pruner, levels = getattr(self.base, "pruner", None), self.counted.levels
         if pruner and TREATMENTS[pruner].currency is not self.counted:
             other = TREATMENTS[pruner].currency.name
             raise ValueError(f"curves of {pruner} count {other}: write currency={other}, or name another pruner's")
         if not levels:
-            return self
+            return
         usual = (AllocationRequest.model_fields[name].default for name in ("low", "high"))
         moved = self.unclipped, self.correction.strength, self.correction.control == "ramp"
         if any(moved) or (self.low, self.high) != (*usual,):
@@ -70,7 +65,6 @@ class AllocationRequest(Spec):
                 f"a budget of {self.currency} is met by the levels {listed(levels)}: leave low, high, strength, ramp "
                 "and unclipped out"
             )
-        return self
 
     @property
     def counted(self) -> Currency:
@@ -99,4 +93,4 @@ class AllocationRequest(Spec):
     @property
     def plain(self) -> Self:
         """The same without its correction."""
-        return self.model_copy(update={"correction": Correction()})
+        return self.replace(correction=Correction())

@@ -1,8 +1,8 @@
 """The model and the text that a request reads: as they are typed, and by content."""
 
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from core.ask.typed import from_text, span
 from core.base.spec import Spec, added, checked
@@ -78,11 +78,9 @@ class WindowRequest(Spec):
         "protocol", description="start token: protocol (the tokenizer's way) or every"
     )
 
-    @model_validator(mode="after")
-    def _documents_ordered(self) -> Self:
+    def check(self) -> None:
         if self.documents and not 0 <= self.documents[0] <= self.documents[1]:
             raise ValueError(f"documents {self.documents[0]}-{self.documents[1]}: the first must not exceed the last")
-        return self
 
 
 # What is read unless asked otherwise: all 16 windows that either half of the demo text has for the bundled model.

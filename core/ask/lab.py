@@ -2,9 +2,9 @@
 
 import json
 from itertools import pairwise
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, NamedTuple
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from core.ask.measurements import stands_for
 from core.ask.perturbations import perturbation
@@ -31,8 +31,7 @@ class Question(Spec):
         None, ge=0, description="the only token that is perturbed; None: as the perturbation says"
     )
 
-    @model_validator(mode="after")
-    def _can_be_done(self) -> Self:
+    def check(self) -> None:
         _check_text("sentence", self.sentence)
         if stands_for(self.perturbation):
             raise ValueError("the lab perturbs one thing at a time: name one linear or head in place of each")
@@ -42,7 +41,6 @@ class Question(Spec):
             raise ValueError("the lab prunes by magnitude or wanda: others take too long for an answer while you wait")
         if self.token is not None and getattr(self.perturbation, "positions", "all") != "all":
             raise ValueError("a single token is perturbed wherever it stands: ask for positions all")
-        return self
 
 
 def _while_writing(word: str) -> str:
@@ -76,12 +74,10 @@ class Talk(Spec):
     start: int = Field(0, ge=0, lt=MOST_WRITTEN, description="the first token that is told; those before are known")
     tokens: int = Field(MOST_WRITTEN, ge=1, le=MOST_WRITTEN, description="most tokens to write, those known included")
 
-    @model_validator(mode="after")
-    def _can_be_written(self) -> Self:
+    def check(self) -> None:
         _check_text("prompt", self.prompt)
         if any(after.start <= before.start for before, after in pairwise(self.turns)):
             raise ValueError("each change of the damage must come at a later token than the one before")
-        return self
 
 
 def talk(said: str) -> Talk:
@@ -112,7 +108,7 @@ def question(sentence: str, word: str, first: bool = False, token: int | None = 
     """
     asked = perturbation(word, "all" if first else "after_first")
     if token is not None and "positions" in type(asked).model_fields:
-        asked = asked.model_copy(update={"positions": "all"})
+        asked = asked.replace(positions="all")
     return checked(Question, sentence=sentence, perturbation=asked, token=token)
 
 

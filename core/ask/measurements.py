@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from core.ask.inputs import ModelSpec, OfModel, TextSpec, WindowRequest
 from core.base import model_name, text_name
@@ -174,17 +174,15 @@ class MeasureRequest(OfModel):
     def title(self) -> str:
         return f"measurement of {model_name(self.model)} on {text_name(self.text.source)}"
 
-    @model_validator(mode="after")
-    def _resolvable(self) -> Self:
+    def check(self) -> None:
         if self.dtype == "float32":
-            return self
+            return
         for asked in self.measurements:
             if abs(getattr(asked.perturbation, "size", 1.0)) < SMALLEST_HALF_PRECISION_SIZE:
                 raise ValueError(
                     f"{asked.perturbation.name} drowns in the rounding of {self.dtype}: use float32, "
                     f"or a size of {SMALLEST_HALF_PRECISION_SIZE} or more"
                 )
-        return self
 
 
 def methods_of(asked: Iterable[Measurement]) -> tuple[tuple[str, int], ...]:
@@ -202,7 +200,7 @@ def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (
 def identified(asked: Iterable[Measurement], others: Mapping[str, str]) -> tuple[Measurement, ...]:
     """The same measurements with each checkpoint by the hash of its files; `others` tells it by what was typed."""
     hashed = others.__getitem__
-    return tuple(each.model_copy(update={"perturbation": each.perturbation.sourced(hashed)}) for each in asked)
+    return tuple(each.replace(perturbation=each.perturbation.sourced(hashed)) for each in asked)
 
 
 def stands_for(kind: Perturbation) -> str | None:
@@ -216,7 +214,7 @@ def expanded(asked: Iterable[Measurement], linears: Iterable[str], heads: int = 
 
     def alone(kind: Perturbation) -> Iterable[Perturbation]:
         field = stands_for(kind)
-        return (kind.model_copy(update={field: name}) for name in names[field]) if field else (kind,)
+        return (kind.replace(**{field: name}) for name in names[field]) if field else (kind,)
 
-    found = (one.model_copy(update={"perturbation": kind}) for one in asked for kind in alone(one.perturbation))
+    found = (one.replace(perturbation=kind) for one in asked for kind in alone(one.perturbation))
     return tuple(dict.fromkeys(found))

@@ -1,9 +1,9 @@
 """What else is asked of settings: an export, and the best of them."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from core.ask import naming
 from core.ask.inputs import USUAL_CALIBRATION, ModelSpec, OfModel, WindowRequest
@@ -42,8 +42,7 @@ class ExportRequest(OfModel):
     format: Format = added("dense", "dense, compressed-tensors, or GGUF with the type of its linears")
     drop_layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], from_text(numbers)] = added((), LEFT_OUT)
 
-    @model_validator(mode="after")
-    def _holds_the_types(self) -> Self:
+    def check(self) -> None:
         form = next(iter(PRUNERS[self.setting.pruner].forms.values()), None)
         own = form and ("gguf" if form.gguf else COMPRESSED if form.symmetric else None)
         packed = self.format == COMPRESSED
@@ -53,7 +52,6 @@ class ExportRequest(OfModel):
             raise ValueError(f"{self.format} does not hold what {self.setting.pruner} makes of the linears: {right}")
         if packed and self.dtype != "float32":
             raise ValueError(f"{self.format} packs what was rounded in float32: choose that dtype, not {self.dtype}")
-        return self
 
     @property
     def title(self) -> str:
@@ -97,15 +95,13 @@ class BestRequest(OfModel):
         every = (each for each in every if not each.by("model"))
         return tuple(each for each in every if self.repair == ANY or each.repair in (None, self.repair))
 
-    @model_validator(mode="after")
-    def _one_aim(self) -> Self:
+    def check(self) -> None:
         if (self.target is None) == (self.max_loss is None):
             raise ValueError("give a target sparsity or a largest loss, one of the two")
         if self.recover_dtype != "float32" and not self.recover_minutes:
             raise ValueError("recover_dtype says how distill trains: give recover_minutes with it")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"name each of the calibration seeds {', '.join(map(str, self.seeds))} once")
-        return self
 
 
 def as_asked_now(stored: Any) -> Any:
@@ -140,8 +136,7 @@ class BestSpec(View):
     runner_up: Setting | None = Field(None, description="the best of another base allocator, in older answers")
     better: tuple[Setting, ...] = added((), "the winner repaired, in older answers")
 
-    @model_validator(mode="after")
-    def _judges_what_was_chosen(self) -> Self:
+    def check(self) -> None:
         chosen = [each for each in (self.winner, self.runner_up, *self.better) if each]
         judged = {each.setting.seedless for each in self.final.points if each.setting}
         tried = {each.setting for each in self.selection.points}
@@ -149,7 +144,6 @@ class BestSpec(View):
             each.seedless for one in chosen for each in (one, one.uniform)
         } - judged:
             raise ValueError("what was chosen, and uniform beside it, has to be among what was tried and judged")
-        return self
 
     @property
     def units(self) -> tuple[Spec, ...]:

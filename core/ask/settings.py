@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -49,15 +49,13 @@ class Repairs(Spec):
         "calibration", "that it trains on: own is what the dense model writes from the first tokens of each window"
     )
 
-    @model_validator(mode="after")
-    def _budget_fits(self) -> Self:
+    def check(self) -> None:
         said = self.model_dump(include={*RECOVERY}).keys()
         if len(said & BUDGETS) != 1 if self.distills else said:
             raise ValueError(
                 "the repair distill trains for a budget, recover_minutes or recover_tokens: give one of the two with "
                 "it, and neither without it"
             )
-        return self
 
     @property
     def distills(self) -> bool:
@@ -97,8 +95,8 @@ class Setting(Repairs):
             return {"pruner": usual_of(asked.counted)} | said
         return said
 
-    @model_validator(mode="after")
-    def _counts_alike(self) -> Self:
+    def check(self) -> None:
+        super().check()
         counted = self.treatment.currency
         if counted.name != self.allocation.currency:
             others = either(name for name, row in PRUNERS.items() if row.currency is self.allocation.counted)
@@ -108,10 +106,6 @@ class Setting(Repairs):
             )
         if counted.levels and (self.repair or self.pattern):
             raise ValueError(f"{self.pruner} decides on every weight: leave {self.repair or self.pattern} out")
-        return self
-
-    @model_validator(mode="after")
-    def _pattern_fits(self) -> Self:
         if self.pattern is not None:
             found = read_pattern(self.pattern)
             if not isinstance(self.allocation.base, Uniform) or abs(self.allocation.target - found.sparsity) > 1e-9:
@@ -119,23 +113,22 @@ class Setting(Repairs):
                     f"{found.name} fixes every layer's sparsity at {found.sparsity:g}: "
                     f"use the uniform allocation with target {found.sparsity:g}"
                 )
-        return self
 
     @property
     def uniform(self) -> Setting:
         """The same setting with every layer alike: what it is compared with."""
-        return self.model_copy(update={"allocation": uniform(self.allocation.target, self.allocation.currency)})
+        return self.replace(allocation=uniform(self.allocation.target, self.allocation.currency))
 
     @property
     def seedless(self) -> Setting:
         """The same setting whatever drew its calibration windows."""
-        return self.model_copy(update={"calibration_seed": 0})
+        return self.replace(calibration_seed=0)
 
     @property
     def base(self) -> Setting | None:
         """The same setting without its correction; None where it has none."""
         corrected = self.allocation.correction.strength
-        return self.model_copy(update={"allocation": self.allocation.plain}) if corrected else None
+        return self.replace(allocation=self.allocation.plain) if corrected else None
 
     @property
     def treatment(self) -> Treatment:
@@ -194,8 +187,7 @@ class PrunedSpec(Repairs):
         forms = PRUNERS[self.pruner].forms
         return np.vectorize(lambda share: form_of(share, forms).name)(self.sparsity).tolist() if forms else None
 
-    @model_validator(mode="after")
-    def _has_a_text_to_repair_by(self) -> Self:
+    def check(self) -> None:
+        super().check()
         if self.repair and self.calibration is None:
             raise ValueError(f"repair={self.repair} goes by a calibration text: name one")
-        return self

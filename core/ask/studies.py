@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from core.ask.inputs import USUAL_CALIBRATION, USUAL_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
 from core.ask.settings import PrunedSpec, Setting
@@ -24,11 +24,9 @@ class EvaluationRequest(Spec):
     )
     seed: int = Field(0, ge=0, description="draws the examples")
 
-    @model_validator(mode="after")
-    def _names_tasks_of_the_folder(self) -> Self:
+    def check(self) -> None:
         if self.tasks_from and not self.tasks:
             raise ValueError("tasks_from names a folder and tasks names nothing of it: name tasks, or leave both out")
-        return self
 
 
 class StudyRequest(OfModel):
@@ -85,11 +83,9 @@ class Point(Spec):
     setting: Setting | None
     pruned: PrunedSpec | None
 
-    @model_validator(mode="after")
-    def _both_or_none(self) -> Self:
+    def check(self) -> None:
         if (self.setting is None) != (self.pruned is None):
             raise ValueError("a setting means weights, and the dense model has neither")
-        return self
 
 
 class StudySpec(View):
@@ -103,11 +99,9 @@ class StudySpec(View):
     def __hash__(self) -> int:
         return hash(self.key)  # which is computed once
 
-    @model_validator(mode="after")
-    def _has_the_dense_model(self) -> Self:
+    def check(self) -> None:
         if all(each.setting for each in self.points):
             raise ValueError("a study has the dense model among its points")
-        return self
 
     @property
     def calibration(self) -> TextSpec | None:

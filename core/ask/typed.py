@@ -66,8 +66,8 @@ def with_paths(said: Any, folder: Path = Path()) -> Any:
 
 def whole(asked: Stored) -> Stored:
     """A stored request with whole paths: in the cache, those inside the project are relative to it."""
-    calibration = asked.calibration.model_copy(update={"source": absolute(asked.calibration.source, PROJECT)})
-    return asked.model_copy(update={"model": absolute(asked.model, PROJECT), "calibration": calibration})
+    calibration = asked.calibration.replace(source=absolute(asked.calibration.source, PROJECT))
+    return asked.replace(model=absolute(asked.model, PROJECT), calibration=calibration)
 
 
 def span(text: str) -> tuple[int, int]:

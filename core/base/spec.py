@@ -5,11 +5,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.base.errors import UserError, brief
 from core.base.escape import legible
@@ -44,6 +44,22 @@ class Spec(BaseModel):
         except AttributeError:
             object.__setattr__(self, "_key", key_of(type(self), self.model_dump(mode="json")))
             return self._key
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """What its fields may not be together.
+
+        Raises:
+            ValueError: with a sentence that says what was wrong, and what would be right.
+        """
+
+    def replace(self, **changed: Any) -> Self:
+        """The same with some fields changed, which are not looked at again."""
+        return self.model_copy(update=changed)
 
     @property
     def earlier(self) -> str:

@@ -53,7 +53,7 @@ def prune(given: SimpleNamespace) -> None:
     predicted = anchors.from_others(store, study)
     if not given.json:
         study_table(study, predicted)  # now, for what follows may fail
-    asked = asked.model_copy(update={"study": entry.key})
+    asked = asked.replace(study=entry.key)
     if folder:
         exported = export_json(run(asked, store, where, models))
     if given.json:

@@ -128,7 +128,7 @@ def point(
     sparsity = sparsities(setting, loaded, profile_of(request.profile, loaded.source, store))
     read = None
     if setting.treatment.reads_text:
-        draw = request.calibration.model_copy(update={"seed": setting.calibration_seed})
+        draw = request.calibration.replace(seed=setting.calibration_seed)
         read = windows(draw, loaded)
         calibration.setdefault(read.spec.key, read)
     pruned = PrunedSpec(

@@ -104,7 +104,7 @@ class Run:
         if not self.request.profile and not self.store.find(search_plan.profile_request(self.request)):
             known = search_plan.holding(self.request, self.store, self.loaded.spec)
             key = next((each.key for each in known if not read(each)), None)
-            self.request = self.request.model_copy(update={"profile": key})
+            self.request = self.request.replace(profile=key)
             self.ahead -= self.costs["profile"] if key else 0
         key = self.request.profile or self._run("profile", search_plan.profile_request(self.request)).key
         found = profile_of(key, self.loaded.source, self.store)
@@ -131,7 +131,7 @@ class Run:
             self.ahead = self.costs["recovery"] + self.costs["final"]
             repair = "+".join(filter(None, [winner.repair, "distill"]))
             how = {name: getattr(self.request, name) for name in ("recover_minutes", "recover_dtype")}
-            trained = winner.model_copy(update={"repair": repair} | how)
+            trained = winner.replace(repair=repair, **how)
             winner = self._lower(winner, trained, "recovery", "The training")
         self.ahead = self.costs["final"]
         return winner
@@ -184,7 +184,7 @@ class Run:
             target = min(asked.target, round(high - STEP, 2))
             if target <= low:
                 break
-            [setting] = self._evaluate(self._setting(asked.model_copy(update={"target": target}), treatment))
+            [setting] = self._evaluate(self._setting(asked.replace(target=target), treatment))
             fits = candidates.loss(self.study, setting) <= rise
             low, high = (target, high) if fits else (low, target)
         return self._winner().allocation.target
@@ -196,7 +196,7 @@ class Run:
             known = {each.treatment: each for each in self._anchors()}[winner.treatment]
             sparsest = known.sparsest(asked.allocation, self.request.max_loss)
             if asked != winner or sparsest.target > asked.allocation.target:
-                self._evaluate(asked.model_copy(update={"allocation": sparsest}))
+                self._evaluate(asked.replace(allocation=sparsest))
 
     def _anchors(self) -> list[Anchors]:
         """What predicts on the selection text: stored settings moved to it, else those evaluated there."""
@@ -214,7 +214,7 @@ class Run:
         kept, notes = candidates.possible((each.allocation for each in asked), parameters, self.profile)
         self.left_out += notes
         seed = {"calibration_seed": self.request.seeds[0]}
-        settings = [each.model_copy(update=seed) for each in asked if each.allocation in kept]
+        settings = [each.replace(**seed) for each in asked if each.allocation in kept]
         new = [each for each in settings if each not in self.chosen]
         predicts = {each.treatment: each for each in self._anchors()} if self.study else {}
         for setting in (each for each in new if each.treatment in predicts):

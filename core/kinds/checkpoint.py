@@ -37,7 +37,7 @@ class Checkpoint(Kind):
         return model_name(self.source)
 
     def sourced(self, read: Callable[[str], str]) -> Checkpoint:
-        return self.model_copy(update={"source": read(self.source)})
+        return self.replace(source=read(self.source))
 
     def apply(self, at: Injection) -> Stream:
         return at.replaced(self.source)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from core.base.spec import Array
 from core.kinds.allocator import HALF_WIDTHS, Allocator, Evidence, HalfWidth, Parameter, band
@@ -37,11 +37,9 @@ class Owl(Allocator):
     )
     lam: Annotated[HalfWidth, Parameter("Half width λ, sparsity", HALF_WIDTHS, "λ")] = 0.08
 
-    @model_validator(mode="after")
-    def _measured_threshold(self) -> Self:
+    def check(self) -> None:
         if self.m not in OUTLIER_THRESHOLDS:
             raise ValueError(f"m {self.m:g} was not counted: it goes from 2 to 12 in steps of 0.5")
-        return self
 
     def wish(self, evidence: Evidence) -> Array:
         """The score is the share of a layer's Wanda scores above M times their mean.

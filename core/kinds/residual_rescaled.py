@@ -1,8 +1,8 @@
 """The direction of pruning's damage, at a size that is chosen."""
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from core.base.spec import Positions, number
 from core.kinds.perturbation import Injection, Kind, Stream
@@ -26,11 +26,9 @@ class ResidualRescaled(Kind):
     size: float
     positions: Positions = "after_first"
 
-    @model_validator(mode="after")
-    def _has_size(self) -> Self:
+    def check(self) -> None:
         if self.size == 0:
             raise ValueError("size 0 perturbs nothing; give a positive or negative size")
-        return self
 
     @property
     def label(self) -> str:

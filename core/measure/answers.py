@@ -126,7 +126,7 @@ class Lab:
     @torch.inference_mode()
     def _moments(self, wanted: Collection[Statistic], covariance: bool) -> Moments:
         length = min(CALIBRATION.length, self.loaded.longest or CALIBRATION.length)
-        text = windows(CALIBRATION.model_copy(update={"length": length}), self.loaded)
+        text = windows(CALIBRATION.replace(length=length), self.loaded)
         return statistics(self.loaded, text.tokens, wanted, covariance, lambda _: None)[1]
 
 

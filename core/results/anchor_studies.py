@@ -55,7 +55,7 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
     def offer(allocation: AllocationRequest) -> Narrower | None:
         setting = Setting(allocation=allocation, pruner=found.treatment.pruner, repair=found.treatment.repair)
         how = {"settings": (setting,), "profile": found.profile.entry.key}
-        request = evaluated.model_copy(update=how | {"evaluation": EvaluationRequest(text=evaluated.evaluation.text)})
+        request = evaluated.replace(**how | {"evaluation": EvaluationRequest(text=evaluated.evaluation.text)})
         sources = (request.calibration.source, request.evaluation.text.source)
         here = all(exists(expanded(each.removeprefix("file:"))) for each in sources if each.startswith("file:"))
         cost = work.estimate(request, store) if here else None
@@ -90,15 +90,15 @@ def study(profile: Profile, treatment: Treatment, asked: StudyRequest) -> StudyR
     told, bos = profile.provenance, {"bos": profile.spec.text.bos}
     if not told.get("model_source"):
         raise UserError(f"profile {profile.entry.key} does not say where its model is: measure it again")
-    text = asked.evaluation.text.model_copy(update=bos)
+    text = asked.evaluation.text.replace(**bos)
     return StudyRequest(
         model=told["model_source"],
         revision=told.get("revision"),
         dtype=profile.spec.model.dtype,
         profile=profile.entry.key,
-        calibration=asked.calibration.model_copy(update=bos),
+        calibration=asked.calibration.replace(**bos),
         settings=usual(profile, treatment),
-        evaluation=asked.evaluation.model_copy(update={"text": text}),
+        evaluation=asked.evaluation.replace(text=text),
     )
 
 

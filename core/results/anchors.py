@@ -165,7 +165,7 @@ class Anchors:
 
         def exceeds(target: float) -> bool:
             try:
-                found = allocate(asked.model_copy(update={"target": target}), self.profile)
+                found = allocate(asked.replace(target=target), self.profile)
             except UserError:  # beyond the bounds, or beyond what was measured
                 return True
             return not self.of(found.exact[None]).increase[0] <= allowed
@@ -173,7 +173,7 @@ class Anchors:
         within = bisect(targets, False, key=exceeds)  # what a target keeps within, every lower one does
         if not within:
             raise UserError(f"even 1 % of zeros is predicted to raise the perplexity by more than {per_cent(rise)}")
-        return asked.model_copy(update={"target": targets[within - 1]})
+        return asked.replace(target=targets[within - 1])
 
 
 def on(study: Evaluations, known: Sequence[Anchors]) -> list[Anchors]:

@@ -111,7 +111,7 @@ def export_request(found: Best, request: BestRequest, folder: str, overwrite: bo
         request: as it was typed, with paths that hold on this machine.
         folder: absolute.
     """
-    calibration = request.calibration.model_copy(update={"documents": found.request.calibration.documents})
+    calibration = request.calibration.replace(documents=found.request.calibration.documents)
     return request.to(
         ExportRequest, profile=found.profile, calibration=calibration, setting=found.answer, folder=folder,
         overwrite=overwrite, study=found.final.spec.key,
@@ -152,7 +152,7 @@ def commands(found: Best, cache: Path | None = None) -> tuple[str, ...]:
         cache: what holds the results, where that is not the project's own.
     """
     request = found.request
-    judging = final_request(request, found.profile, ()).model_copy(update={"settings": (found.answer,)})
+    judging = final_request(request, found.profile, ()).replace(settings=(found.answer,))
     prune = _line(judging, cache)
     lines = (prune,) if request.profile else (_line(profile_request(request), cache), prune)
     return lines if all(lines) else ()

@@ -104,10 +104,10 @@ def methods(
     """
     wanted = []
     for target in targets:
-        here = asked.model_copy(update={"target": target})
+        here = asked.replace(target=target)
         for kind, method in METHODS.items():
             mine = kind == asked.base.kind
-            wanted += alone(here) if mine else [here.plain.model_copy(update={"base": usual(method, profile)})]
+            wanted += alone(here) if mine else [here.plain.replace(base=usual(method, profile))]
     return possible(wanted, linear_parameters(profile), profile)
 
 

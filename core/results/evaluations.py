@@ -149,8 +149,8 @@ def _linked(
 
 def uncontrolled(setting: Setting) -> Setting:
     """A setting with the correction itself in place of a control of it."""
-    fix = setting.allocation.correction.model_copy(update={"control": "none", "seed": 0})
-    return setting.model_copy(update={"allocation": setting.allocation.model_copy(update={"correction": fix})})
+    fix = setting.allocation.correction.replace(control="none", seed=0)
+    return setting.replace(allocation=setting.allocation.replace(correction=fix))
 
 
 # --- zero-shot tasks ----------------------------------------------------------------------------------------------

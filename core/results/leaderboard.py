@@ -112,11 +112,11 @@ def _computed(kind: str, request: AllocationRequest, profile: Profile, anchors: 
     One that leads a layer beyond what predicts it is kept to the largest sparsity that was measured, as its name says.
     """
     base = request.base if request.base.kind == kind else METHODS[kind]()
-    asked = request.model_copy(update={"base": base, "correction": Correction(), "unclipped": False})
+    asked = request.replace(base=base, correction=Correction(), unclipped=False)
     found = None
     for high in (request.high, *([responses.highest(profile)] if anchors else [])):
         with suppress(UserError):  # said beside the method when it is chosen
-            kept = asked.model_copy(update={"high": min(high, request.high)})
+            kept = asked.replace(high=min(high, request.high))
             one = _contender(kind, naming.long(kept), allocate(kept, profile).exact, profile, anchors)
             found = one if one.predicted else found or one
             if one.predicted:

@@ -166,7 +166,7 @@ def merged(found: Sequence[Evaluations]) -> Evaluations:
     told = next((each.provenance for each in found if each.provenance.get("calibration")), found[0].provenance)
     asked = tuple(Point(setting=setting, pruned=pruned) for setting, pruned in points)
     tasks = tuple(dict.fromkeys(task for study in reversed(found) for task in study.spec.tasks))
-    spec = found[0].spec.model_copy(update={"points": asked, "tasks": tasks})
+    spec = found[0].spec.replace(points=asked, tasks=tasks)
     entries = tuple(entry for each in found for entry in each.entries)
     profiles = tuple(dict.fromkeys(key for each in found for key in each.profiles))
     return Evaluations(spec, told, tuple(points.values()), entries, profiles=profiles, selects=found[0].selects)

@@ -35,7 +35,7 @@ def profile_request(request: BestRequest) -> MeasureRequest:
     layers = (f"residual:{pruner}:{number(each)}" for each in MEASURED_SPARSITIES)
     linears = (f"residual_linear:{pruner}:{number(each)}:{EACH}" for each in MEASURED_LINEARS)
     looked_at = measurements(map(perturbation, (Correction().driver, *layers, *linears)))
-    return request.to(MeasureRequest, text=text.model_copy(update=amount), measurements=looked_at)
+    return request.to(MeasureRequest, text=text.replace(**amount), measurements=looked_at)
 
 
 def measured_by(request: BestRequest) -> str:
@@ -56,19 +56,19 @@ def holding(request: BestRequest, store: Store, model: ModelSpec) -> Iterator[En
 def selection_request(request: BestRequest, profile: str | None, asked: tuple[Setting, ...]) -> StudyRequest:
     """Candidates on the selection text."""
     solves = any(not MOMENTS.keys().isdisjoint(each.statistics) for each in request.treatments)
-    part = request.model_copy(update={"calibration": _part(request.calibration, HALF if solves else QUARTER)})
+    part = request.replace(calibration=_part(request.calibration, HALF if solves else QUARTER))
     return _study(part, profile, asked, _part(request.selection, HALF))
 
 
 def _part(text: WindowRequest, share: int) -> WindowRequest:
-    return text.model_copy(update={"sequences": -(-text.sequences // share)})
+    return text.replace(sequences=-(-text.sequences // share))
 
 
 def final_request(request: BestRequest, profile: str | None, chosen: Iterable[Setting]) -> StudyRequest:
     """Settings that were chosen, with every calibration seed, on the text that judges."""
     chosen = tuple(chosen)
     asked = [
-        each.model_copy(update={"calibration_seed": seed})
+        each.replace(calibration_seed=seed)
         for seed in request.seeds
         for each in chosen
         if seed in drawn(request, each.treatment)

@@ -84,7 +84,7 @@ def candidates(profile: Profile, pruner: str, target: float) -> Candidates:
         if isinstance(base, Response):
             known = responses.pruners(profile, base.per_linear)  # whose curves may serve
             serves = pruner if pruner in known else responses.usual(profile, base.per_linear)
-            base = base.model_copy(update={"pruner": serves})
+            base = base.replace(pruner=serves)
         plain = AllocationRequest(base=base, target=target)
         for asked in (plain, *plain.corrected(STRENGTHS, ("none", "reversed"))):
             try:

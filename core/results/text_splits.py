@@ -44,13 +44,13 @@ def split(request: BestRequest, documents: Callable[[str], int]) -> BestRequest:
             ranges = shares(documents(source), [ROLES[role] for role in sharing], source)
             asked |= {role: _with(asked[role], span) for role, span in zip(sharing, ranges, strict=True)}
     check_apart(asked.values())
-    return request.model_copy(update=asked)
+    return request.replace(**asked)
 
 
 def unsplit(request: BestRequest) -> BestRequest:
     """The request without documents, where `split` gives the same ones by itself; else the request as it is."""
     asked = texts(request)
-    bare = request.model_copy(update={role: _with(each, None) for role, each in asked.items()})
+    bare = request.replace(**{role: _with(each, None) for role, each in asked.items()})
     last = {_place(each): each.documents[1] for each in asked.values() if each.documents}
     counts = {each.source: last.get(_place(each), -1) + 1 for each in asked.values()}
     try:
@@ -112,7 +112,7 @@ def described(request: BestRequest) -> str:
 
 
 def _with(asked: WindowRequest, documents: tuple[int, int] | None) -> WindowRequest:
-    return asked.model_copy(update={"documents": documents})
+    return asked.replace(documents=documents)
 
 
 def _place(asked: WindowRequest) -> str:

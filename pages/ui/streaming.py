@@ -60,7 +60,7 @@ class Talks:
                     continue
                 for step in future.result().steps:
                     yield step.model_dump_json() + "\n"
-                    asked = asked.model_copy(update={"start": step.at + 1})
+                    asked = asked.replace(start=step.at + 1)
                 end = future.result().end
             if end is not None:
                 yield _line(end=end)

@@ -67,7 +67,7 @@ def repaired(asked: InView) -> Chart:
     profile, pairs = asked.profile, []
     for mended, other in profile.perturbations.items():
         if other.prunes == "layer" and other.treatment.repair:
-            plain = other.model_copy(update={"pruner": other.treatment.pruner}).name
+            plain = other.replace(pruner=other.treatment.pruner).name
             pairs += [(plain, mended)] if plain in profile.by_name else []
     if not pairs:
         raise UserError(f"measure {' and '.join(REPAIRED)} to see what a repair changes")

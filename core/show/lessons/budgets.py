@@ -49,7 +49,7 @@ def correction(profile: Profile, known: Anchors | None = None) -> Push:
     plain = AllocationRequest(base=Owl(), target=TARGET)
     half = np.linspace(0, LARGEST_PUSH, PUSHES).round(6)
     fixes = (Correction(driver=DRIVER, control=control) for control in ("reversed", "none"))
-    reverse, forward = (family(plain.model_copy(update={"correction": fix}), profile, half) for fix in fixes)
+    reverse, forward = (family(plain.replace(correction=fix), profile, half) for fix in fixes)
     rows = np.concatenate([reverse[:0:-1], forward])
     strengths = np.concatenate([-half[:0:-1], half])
     perplexity = known.perplexities(rows).increase if known else np.full(len(rows), np.nan)

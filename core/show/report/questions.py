@@ -130,7 +130,7 @@ def owl(found: Evaluations, target: float) -> EvaluatedSetting:
 
 
 def _unrepaired(found: Evaluations) -> Control:
-    return lambda one: found.of(one.setting.model_copy(update={"repair": None})) if one.setting.repair else None
+    return lambda one: found.of(one.setting.replace(repair=None)) if one.setting.repair else None
 
 
 def _per_layer(found: Evaluations) -> Control:

@@ -40,7 +40,7 @@ def as_told(entry: Entry) -> MeasureRequest:
         UserError: it says no model or text, or what nobody could have asked.
     """
     spec, told = entry.spec, entry.provenance
-    measured = (each.model_copy(update={"perturbation": each.perturbation.told(told)}) for each in spec.measurements)
+    measured = (each.replace(perturbation=each.perturbation.told(told)) for each in spec.measurements)
     window = checked(
         WindowRequest,
         source=told.get("text_source"),

@@ -32,7 +32,7 @@ def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name, asked in profile.perturbations.items():
         positions = getattr(asked, "positions", None)
-        base = asked.model_copy(update={"positions": "after_first"}).name if positions else asked.name
+        base = asked.replace(positions="after_first").name if positions else asked.name
         found.setdefault(base, {})[positions or "all"] = name
     return found
 

@@ -63,9 +63,9 @@ def request(profile: Profile, typed: str) -> MeasureRequest:
     """
     asked = remake.as_told(profile.entry)
     source = absolute(asked.text.source)
-    text = asked.text.model_copy(update={"source": source}) if text_is_here(source) else WindowRequest()
+    text = asked.text.replace(source=source) if text_is_here(source) else WindowRequest()
     taken = measurements([checked(Checkpoint, source=absolute(typed))])
-    return asked.model_copy(update={"model": absolute(asked.model), "text": text, "measurements": taken})
+    return asked.replace(model=absolute(asked.model), text=text, measurements=taken)
 
 
 def _said(profile: Profile, asked: MeasureRequest, expected: work.Cost | None) -> str:

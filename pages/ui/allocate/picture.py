@@ -68,8 +68,8 @@ def _swept(allocation: Allocation, held: Mapping[int, float], profile: Profile) 
     beside = [(each, n) for each in CONTROLS for n in range(SHUFFLES if each == "shuffled" else 1)]
 
     def rows_of(control: str, seed: int, strengths: Array) -> Array:
-        fix = chosen.model_copy(update={"control": control, "seed": seed})
-        return family(request.model_copy(update={"correction": fix}), profile, strengths)
+        fix = chosen.replace(control=control, seed=seed)
+        return family(request.replace(correction=fix), profile, strengths)
 
     def kept(rows: Array) -> Array:
         return by_hand(rows, allocation, held, profile) if held else rows

@@ -93,7 +93,7 @@ def draw(
         measured: the setting of the allocation in view, which is not among that.
     """
     correction = request.correction
-    still = request.model_copy(update={"correction": correction.model_copy(update={"strength": 0.0})})
+    still = request.replace(correction=correction.replace(strength=0.0))
     held = read_hand(by_hand, profile.layers) if shown.request.base.by_hand else {}
     sweep, bars = picture.drawn(still, tuple(held.items()), profile, found, view.look())
     if sweep.off:

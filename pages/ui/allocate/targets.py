@@ -39,7 +39,7 @@ HOW_SPARSE = "How sparse may it be, if its perplexity may rise so far above the 
 def show(request: AllocationRequest, found: Anchors) -> None:
     """Draw the picture, whose slider is the page's target, and the question for the sparsest target."""
     view.write()
-    mine, at = request.plain.model_copy(update={"target": TARGETS[0]}), {"target": TARGETS.index(request.target)}
+    mine, at = request.plain.replace(target=TARGETS[0]), {"target": TARGETS.index(request.target)}
     figure.draw(_picture(mine, found, view.look()), view.look(), at=at)
     _sparsest(request, found)
 
@@ -87,7 +87,7 @@ def _costs(request: AllocationRequest, found: Anchors) -> Predicted:
     costs, rows = np.full((len(Predicted._fields), len(TARGETS)), np.nan), {}
     for at, target in enumerate(TARGETS):
         with suppress(UserError):  # beyond the bounds, or beyond what was measured
-            rows[at] = spread.allocated(request.model_copy(update={"target": target}), found.profile).exact
+            rows[at] = spread.allocated(request.replace(target=target), found.profile).exact
     if rows:
         costs[:, list(rows)] = found.perplexities(np.stack(list(rows.values())))
     return Predicted(*costs)
@@ -98,7 +98,7 @@ def _points(request: AllocationRequest, found: Anchors) -> list[tuple[int, float
     return [
         (round(100 * each.setting.allocation.target), each.perplexity)
         for each in found.settings
-        if each.setting.allocation.model_copy(update={"target": TARGETS[0]}) == request
+        if each.setting.allocation.replace(target=TARGETS[0]) == request
     ]
 
 

@@ -33,7 +33,7 @@ def show(how: Pruning, profile: Profile) -> None:
         for note in left_out:
             st.warning(plain(sentence(note)))
         pairs = itertools.product(allocations, how.request.settings)  # with every calibration seed
-        settings = tuple(each.model_copy(update={"allocation": asked}) for asked, each in pairs)
+        settings = tuple(each.replace(allocation=asked) for asked, each in pairs)
         return how.request.to(StudyRequest, settings=settings, evaluation=judged())
 
     def about(asked: StudyRequest) -> None:

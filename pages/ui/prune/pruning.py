@@ -37,7 +37,7 @@ def allocation_in_view(profile: Profile) -> AllocationRequest:
     """
     asked = settings.read(profile, drawn=False)
     if not asked.correction.strength:  # there is no correction, whatever would have driven it
-        asked = asked.model_copy(update={"correction": Correction()})
+        asked = asked.replace(correction=Correction())
     return spread.in_view(asked, settings.by_hand(), profile).request
 
 

@@ -50,7 +50,7 @@ def allocate(profile: Profile) -> parts.Screen:
     push = parts.control("push", label, stops, f"{START:g}", marks=ends)
     strength = float(found.strengths[push.index])
     fix = Correction(strength=abs(strength), driver=shared.DRIVER, control="reversed" if strength < 0 else "none")
-    written = grammar.write(found.request.model_copy(update={"correction": fix}))
+    written = grammar.write(found.request.replace(correction=fix))
     asked = {"allocation": written, "hand": ""}  # else what was last chosen there would stay
     links = [
         parts.link("allocate.py", "Try every method on Allocate", profile, **asked),
