@@ -12,7 +12,7 @@ from core.base import UserError, digits, helped, per_cent, pruned_before
 from core.cli import command, output
 from core.cli.output import say, say_json, say_table
 from core.cli.studying import answered, run_shares
-from core.plan.gains import gains_of
+from core.plan.gains import averaged, gains_of, per_layer
 from core.results import checkpoints, propagation
 from core.results.checkpoints import Compared
 from core.show.words import findings
@@ -110,9 +110,9 @@ def gains_json(found: Profile) -> list[dict[str, Any]]:
                 "finding": findings.of_perturbation(found, name),
                 "below_floor": findings.drowned(found, name),
                 **{each: getattr(gains, each) for each in ("mean_ratio", "median", "drift", "n")},
-                "drift_first": np.mean([np.diag(each.drift_first) for each in seeds], axis=0),
+                "drift_first": np.diag(averaged(seeds, "drift_first")),
                 "final_drift": propagation.matrix(seeds)[:, -1],
-                **{harm: np.mean([getattr(each, harm).mean(1) for each in seeds], axis=0) for harm in HARMS},
+                **{harm: per_layer(seeds, harm) for harm in HARMS},
                 "seeds": len(seeds),
             }
         )

@@ -43,16 +43,23 @@ def log_gain(seeds: Sequence[Perturbed]) -> Array:
     return np.mean(per_seed, axis=0)
 
 
+def averaged(seeds: Sequence[Perturbed], field: str) -> Array:
+    """A field of `Perturbed`, shaped as there, averaged over noise seeds."""
+    return np.mean([getattr(each, field) for each in seeds], axis=0)
+
+
+def per_layer(seeds: Sequence[Perturbed], field: str) -> Array:
+    """A field of layers and sequences, (layers,): its mean over sequences, then noise seeds."""
+    return np.mean([getattr(each, field).mean(1) for each in seeds], axis=0)
+
+
 def gains_of(seeds: Sequence[Perturbed]) -> Gains:
     """Gains with intervals and verdicts; see `Gains`."""
     logs = log_gain(seeds)
-    mean, half = student(logs)
     return Gains(
-        value=np.exp(mean),
-        low=np.exp(mean - half),
-        high=np.exp(mean + half),
-        mean_ratio=np.mean([each.ratio.mean(1) for each in seeds], axis=0),
-        median=np.mean([each.ratio_q50.mean(1) for each in seeds], axis=0),
+        *np.exp(student(logs)),
+        mean_ratio=per_layer(seeds, "ratio"),
+        median=per_layer(seeds, "ratio_q50"),
         drift=np.exp(np.mean([finite(np.einsum("iin->in", each.log_drift)).mean(1) for each in seeds], axis=0)),
         verdicts=verdicts_of(logs),
         uncorrected=verdicts_of(logs, corrected=False),
@@ -60,18 +67,18 @@ def gains_of(seeds: Sequence[Perturbed]) -> Gains:
     )
 
 
-def student(samples: Array, share: float = 1.0) -> tuple[Array, Array]:
-    """Mean and half width of the Student-t interval over the last axis; infinite with a single sample.
+def student(samples: Array, share: float = 1.0) -> tuple[Array, Array, Array]:
+    """Mean and the ends of its 95% Student-t interval over the last axis; infinite ones with a single sample.
 
     Args:
         share: of the n - 1 degrees of freedom, which fewer make the interval wider.
     """
     n = samples.shape[-1]
     mean = samples.mean(-1)
-    if n < 2:
-        return mean, np.full_like(mean, np.inf)
-    error = samples.std(-1, ddof=1) / math.sqrt(n)
-    return mean, stdtrit(share * (n - 1), 0.5 + CONFIDENCE / 2) * error
+    half = np.inf
+    if n > 1:
+        half = stdtrit(share * (n - 1), 0.5 + CONFIDENCE / 2) * (samples.std(-1, ddof=1) / math.sqrt(n))
+    return mean, mean - half, mean + half
 
 
 def verdicts_of(logs: Array, corrected: bool = True) -> tuple[str | None, ...]:

@@ -103,9 +103,8 @@ def mean(samples: Array, fewest: int = 0, share: float = 1.0) -> Interval:
     n = len(samples)
     if n == 0 or not np.isfinite(samples).all():
         return Interval(math.nan, math.nan, math.nan, n)
-    value, half = student(samples, share)
-    half = half if n >= fewest else math.nan
-    return Interval(float(value), float(value - half), float(value + half), n)
+    value, *ends = map(float, student(samples, share))
+    return Interval(value, *(ends if n >= fewest else (math.nan, math.nan)), n)
 
 
 def spearman(x: Array, y: Array) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.spec import frozen
-from core.plan.gains import finite, log_gain, student
+from core.plan.gains import averaged, finite, log_gain, student
 from core.store.results import Activation, Array, Perturbed
 
 FLOOR_MARGIN = 10
@@ -27,13 +27,12 @@ class Curves:
 
 def curves(seeds: Sequence[Perturbed]) -> Curves:
     """Geometric mean drift over tokens, seeds and sequences, with the 95% interval over sequences."""
-    mean, half = student(np.mean([finite(each.log_drift) for each in seeds], axis=0))
-    return Curves(np.exp(mean), np.exp(mean - half), np.exp(mean + half))
+    return Curves(*np.exp(student(finite(averaged(seeds, "log_drift")))))
 
 
 def matrix(seeds: Sequence[Perturbed]) -> Array:
     """Arithmetic mean drift over the tokens after the first, then sequences and seeds: (injection, read)."""
-    return np.mean([each.drift for each in seeds], axis=0)
+    return averaged(seeds, "drift")
 
 
 def relative(seeds: Sequence[Perturbed]) -> Array:

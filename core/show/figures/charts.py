@@ -7,7 +7,7 @@ import numpy as np
 
 from core.base import UserError, digits, times
 from core.kinds.part import BLOCKS
-from core.plan.gains import gains_of
+from core.plan.gains import gains_of, per_layer
 from core.results import propagation
 from core.show import words
 from core.show.figures import checkpoints, drift, gain, maps, why
@@ -99,7 +99,7 @@ def heads(asked: InView) -> Chart:
     left_out = {name: each for name, each in profile.perturbations.items() if each.kind == "skip_part"}
     if not left_out:
         raise UserError("measure skip:attention, skip:mlp and skip:head:each, or the preset parts, to see which matter")
-    harm = np.stack([np.mean([seed.kl.mean(1) for seed in profile.seeds(name)], axis=0) for name in left_out], axis=-1)
+    harm = np.stack([per_layer(profile.seeds(name), "kl") for name in left_out], axis=-1)
     called = [each.short for each in left_out.values()]
     said = "layer %{x}, %{customdata[0]} left out: KL %{customdata[1]:.3g} nats"
     figure = maps.logs_by_layer(harm, called, said, "part left out; KL, nats", digits)

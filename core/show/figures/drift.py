@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import digits, gain, per_cent
-from core.plan.gains import gains_of
+from core.plan.gains import averaged, gains_of
 from core.results import propagation
 from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.labels import apart, labels, line_gap, line_labels, verdict_key
@@ -25,7 +25,7 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
     """
     found = propagation.curves(seeds)
     layers = len(found.value)
-    first = np.mean([each.drift_first[layer] for each in seeds], axis=0)
+    first = averaged(seeds, "drift_first")[layer]
     of_first, said = np.where(first > 0, first, np.nan), "first token, after layer %{x}: drift %{y:.3g}"
     figure = go.Figure(_bundle(found.value, gains_of(seeds).verdicts, layer, look))
     x, told = np.arange(layer, layers), f"perturbed layer {layer}, after layer %{{x}}: drift %{{y:.3g}}"
@@ -98,8 +98,7 @@ def _curves_finding(found: propagation.Curves, first: Array, layer: int) -> str:
 
 def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:
     """What kind of difference is left: cosine to the undisturbed stream, and the damage's length across it."""
-    cosine = np.mean([each.cosine[layer] for each in seeds], axis=0)
-    across = np.mean([each.orthogonal[layer] for each in seeds], axis=0)
+    cosine, across = (averaged(seeds, name)[layer] for name in ("cosine", "orthogonal"))
     layers = len(cosine)
     lines = {"perpendicular share": (across, look.accent), "cosine": (cosine, look.ink)}
     figure = go.Figure(

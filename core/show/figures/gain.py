@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from core.base import profile_names, times
 from core.base.spec import frozen
-from core.plan.gains import Gains, gains_of, student
+from core.plan.gains import Gains, averaged, gains_of, student
 from core.results.comparison import spearman
 from core.show.figures.axes import layer_axis, ratio_axis
 from core.show.figures.labels import line_gap, line_labels, margin, verdict_key, wrapped
@@ -53,9 +53,8 @@ def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") ->
     found = gains_of(seeds)
     interval = found.value, found.low, found.high
     if statistic != "geometric":
-        per_sequence = [each.ratio if statistic == "ratio" else each.ratio_q50 for each in seeds]
-        mean, half = student(np.mean(per_sequence, axis=0))
-        interval = mean, np.maximum(mean - half, 1e-9), mean + half
+        mean, low, high = student(averaged(seeds, "ratio" if statistic == "ratio" else "ratio_q50"))
+        interval = mean, np.maximum(low, 1e-9), high
     return Line(name, *interval, found.verdicts, found.uncorrected)
 
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.base import changed, digits, several, times
-from core.plan.gains import gains_of, student
+from core.plan.gains import averaged, gains_of, student
 from core.results import propagation
 from core.results.comparison import spearman
 from core.show.figures.axes import layer_axis, log_axis, ratio_axis
@@ -71,7 +71,7 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
     """Final drift, divergence and loss increase per injection layer, one above the other."""
     drift = propagation.curves(seeds)
     final = (drift.value[:, -1], drift.low[:, -1], drift.high[:, -1])
-    kl, nll = (_interval([getattr(each, name) for each in seeds]) for name in ("kl", "nll_increase"))
+    kl, nll = (student(averaged(seeds, name)) for name in ("kl", "nll_increase"))
     layers = len(final[0])
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.09)
     titles = ("drift at the last layer", "divergence of the next token, nats (KL)", "loss increase, nats per token")
@@ -99,11 +99,6 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
     columns |= {"loss increase, nats/token": nll[0]}
     said = _harm_finding(final[0], kl[0])
     return Chart("harm", "What happens to the output?", figure, said, pd.DataFrame(columns))
-
-
-def _interval(seeds: Sequence[Array]) -> tuple[Array, Array, Array]:
-    mean, half = student(np.mean(seeds, axis=0))
-    return mean, mean - half, mean + half
 
 
 def _harm_finding(drift: Array, kl: Array) -> str:

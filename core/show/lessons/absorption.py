@@ -5,7 +5,7 @@ import numpy as np
 from core.base import UserError, capital, digits, gain, times
 from core.base.spec import frozen
 from core.kinds.part import BLOCKS
-from core.plan.gains import Gains, gains_of, verdicts_of
+from core.plan.gains import Gains, averaged, gains_of, verdicts_of
 from core.results import propagation
 from core.show.lessons.shared import DRIVER, EVERY, PRUNED, among, check_several, noise, of, ref, usual
 from core.show.words import findings
@@ -122,7 +122,7 @@ def absorb(profile: Profile, name: str = "") -> Growth:
         name = list(measured.values())[usual(measured)]
     seeds = profile.seeds(name)
     stream = profile.activation.log_norm
-    logs = np.mean([each.log_drift for each in seeds], axis=0) + stream[None]
+    logs = averaged(seeds, "log_drift") + stream[None]
     split = propagation.dilution(seeds, profile.activation)
     grown, around = np.exp(split.absolute.mean(1)), np.exp(split.growth.mean(1))
     gains = gains_of(seeds)

@@ -6,9 +6,10 @@ import numpy as np
 
 from core.base import per_cent, times
 from core.base.spec import frozen
+from core.plan.gains import per_layer
 from core.results import propagation
 from core.results.comparison import spearman
-from core.show.lessons.shared import EVERY, Noted, among, mean, noise, of, ref, usual
+from core.show.lessons.shared import EVERY, Noted, among, noise, of, ref, usual
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -29,7 +30,7 @@ def perturb(profile: Profile) -> Noise:
         UserError: no noise was measured.
     """
     measured = noise(profile)
-    flips = np.stack([mean(profile.seeds(name), "flips") for name in measured.values()])
+    flips = np.stack([per_layer(profile.seeds(name), "flips") for name in measured.values()])
     sizes = list(measured)
     notes = tuple(_where(size, row) for size, row in zip(sizes, flips, strict=True))
     least, most = (ref(each, "stop-noise-0") for each in (f"{sizes[0]:g}", per_cent(flips[0].max(), 1)))
@@ -77,7 +78,7 @@ def drift_is_not_harm(profile: Profile, size: float, name: str) -> str:
     """How well the drift that reaches the last layer predicts harm, over layers, and two layers that it misjudges."""
     seeds = profile.seeds(name)
     final = propagation.curves(seeds).value[:, -1]
-    harm = mean(seeds, "kl")
+    harm = per_layer(seeds, "kl")
     agreement = spearman(final, harm)
     if not math.isfinite(agreement):
         return "Drift is not harm, but here one of them is the same for every layer, so they cannot be compared."

@@ -6,14 +6,13 @@ A sentence refers to things in the picture by marks, as in `ends at [0.19](curve
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
 from core.base import UserError
 from core.base.spec import frozen
 from core.store.profiles import Profile
-from core.store.results import Array, Perturbed
 
 REFERENCE = re.compile(r"\[([^\[\]]+)\]\(([^()]+)\)")
 EVERY = "layers"
@@ -90,8 +89,3 @@ def ordinal(number: int) -> str:
     """`1st`, `2nd`, `13th`."""
     teens = number % 100 in (11, 12, 13)
     return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
-
-
-def mean(seeds: Sequence[Perturbed], field: str) -> Array:
-    """A harm per layer, mean over seeds and sequences: (layers,)."""
-    return np.mean([getattr(each, field).mean(1) for each in seeds], axis=0)
