@@ -34,7 +34,7 @@ STILL = "This perturbation changes nothing at any layer, so there is no drift to
 def choose(profile: Profile) -> tuple[str, str | None]:
     """The perturbation in view and the same at the other positions, where it was measured there; held in the URL."""
     bases = words.by_positions(profile)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with frame.row("bottom"):
         first = subject.PREFERRED if subject.PREFERRED in bases else next(iter(bases))
         named = {base: profile.perturbations[next(iter(at.values()))].label for base, at in bases.items()}
         base = form.choice("Perturbation of one layer", named, "perturbation", first, width=320)

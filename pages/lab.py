@@ -57,7 +57,7 @@ grid.draw(
 if frame.is_first_paint():
     view.end()
 row = own.rows.get(asked.state.layer) if own else None
-with st.container(horizontal=True, vertical_alignment="center"):
+with frame.row():
     link_to_absorption(asked)
     if row is not None:
         said = own.hits[row.layer].said.replace("**", "")

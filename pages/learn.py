@@ -21,10 +21,10 @@ def turn(label: str, key: str, at: int) -> None:
 
 def picker() -> str:
     """The chapter, and the buttons to the one before and the one after, which stay where they are."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with frame.row():
         chapter = form.switch("Chapter", TITLES, "chapter", KEYS[0], label_visibility="collapsed", wrap=True)
         at = KEYS.index(chapter)
-        with st.container(horizontal=True, width="content", key="ways"):
+        with frame.row("top", width="content", key="ways"):
             turn("Back", "back", at - 1)
             turn("Next", "next", at + 1)
     return chapter
@@ -44,10 +44,10 @@ def show(chapter: str, profile: Profile) -> None:
         view.end()
     if screen.guesses:
         st.markdown(gains.GUESS)
-        with st.container(horizontal=True):
+        with frame.row("top"):
             for guess, changes in screen.guesses.items():
                 st.button(guess, on_click=st.session_state.update, args=(changes,))
-    with st.container(horizontal=True):
+    with frame.row("top"):
         for link in screen.links:
             frame.link(*link)
     st.caption(plain(words.named(profile)), help=plain(profile.provenance.get("text")))

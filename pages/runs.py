@@ -39,7 +39,7 @@ def line(job: queue.Job) -> None:
         st.caption(plain(sentence(job.status.error)))
     elif job.state == "running":
         watch.standing(job)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with frame.row():
         if job.state != "done":
             frame.link(watch.page(job), "Watch" if job.active else "Details", {"job": job.key})
         if job.active:

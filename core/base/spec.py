@@ -93,7 +93,12 @@ def added(default: Any, description: str, **limits: Any) -> Any:
 def key_of(form: type[Spec], content: dict) -> str:
     """The key of a spec from its JSON, whichever version of the program wrote it."""
     text = json.dumps({"is": form.identity, **content}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return digest(text)[:16]
+
+
+def digest(text: str) -> str:
+    """The SHA-256 of some words, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def number(value: float) -> str:

@@ -17,6 +17,7 @@ import typer
 from core.ask.command_table import CACHE, JSON, OPTIONS, Option
 from core.base import UserError, shortage
 from core.models.progress import Cancelled
+from core.store.cache import Store
 
 INTERRUPTED = 130  # what typer returns for Ctrl-C, which it keeps to itself
 # typer brings its own click: its base exception is reached through the one that typer exports
@@ -65,15 +66,15 @@ def _said(message: str, code: int) -> int:
 # --- the table of commands as options of typer ------------------------------------------------------------------------
 
 
-Command = Callable[[SimpleNamespace], None]
+Command = Callable[[SimpleNamespace, Store], None]
 
 
 def command(name: str) -> Callable[[Command], Command]:
-    """Register a function as a command that has the options of its table, and is given their values by name."""
+    """Register a function as a command that has the options of its table: it gets their values by name, and the cache."""
 
     def register(function: Command) -> Command:
         def run(**given: object) -> None:
-            function(SimpleNamespace(**given))
+            function(SimpleNamespace(**given), Store(given["cache"], given.get("accept_imported", False)))
 
         run.__doc__ = function.__doc__
         run.__signature__ = inspect.Signature([_parameter(each) for each in OPTIONS[name]])

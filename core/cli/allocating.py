@@ -28,9 +28,8 @@ from core.store.profiles import Profile
 
 
 @command("allocate")
-def spread(given: SimpleNamespace) -> None:
+def spread(given: SimpleNamespace, store: Store) -> None:
     """Spread a sparsity budget over the layers of a measured model, and predict what it costs."""
-    store = Store(given.cache)
     found = profiles.load(store, store.profile(given.profile))
     if given.at_most:
         if given.max_loss is not None:

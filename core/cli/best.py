@@ -14,12 +14,13 @@ from core.cli.studying import answered
 from core.results import protocols, text_splits
 from core.results.best import Best, commands, load
 from core.show.words import advice, forecast
+from core.store.cache import Store
 
 
 @command("best")
-def best(given: SimpleNamespace) -> None:
+def best(given: SimpleNamespace, store: Store) -> None:
     """Find the best setting for a target sparsity or a largest loss, and compare it with uniform on other text."""
-    store, entry = answered("best", given)
+    entry = answered("best", given, store)
     found = load(store, entry)
     if given.json:
         say_json({"key": entry.key, **best_json(found, store.elsewhere)})

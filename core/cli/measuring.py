@@ -28,9 +28,8 @@ MORE = (
 
 
 @command("measure")
-def measure(given: SimpleNamespace) -> None:
+def measure(given: SimpleNamespace, store: Store) -> None:
     """Perturb every layer in turn, follow the drift, save a profile."""
-    store = Store(given.cache, given.accept_imported)
     entry = run_shares(request_of("measure", **vars(given)), store, given, given.engine)
     if entry is None:
         return
@@ -46,9 +45,9 @@ def measure(given: SimpleNamespace) -> None:
 
 
 @command("show")
-def show(given: SimpleNamespace) -> None:
+def show(given: SimpleNamespace, store: Store) -> None:
     """What a profile shows: a line per perturbation; every layer where asked."""
-    store, name = Store(given.cache), given.matrix
+    name = given.matrix
     entry = store.profile(given.key)
     if given.tokens:
         rows = _tokens(store, entry)
@@ -163,9 +162,9 @@ def matrix_table(name: str, matrix: np.ndarray) -> None:
 
 
 @command("compare")
-def compare(given: SimpleNamespace) -> None:
+def compare(given: SimpleNamespace, store: Store) -> None:
     """Take every layer from another checkpoint in turn, then all of it: which layers and tensors went wrong."""
-    store, entry = answered("compare", given)
+    entry = answered("compare", given, store)
     found = checkpoints.compared(profiles.load(store, entry))
     if given.json:
         say_json({"key": entry.key, "model": entry.provenance.get("model"), **compared_json(found)})

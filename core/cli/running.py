@@ -135,11 +135,10 @@ def deleted(
 
 
 @command("report")
-def report(given: SimpleNamespace) -> None:
+def report(given: SimpleNamespace, store: Store) -> None:
     """Write one HTML file that opens offline: charts, numbers, where they come from, and commands."""
     from core.show.report.reports import KINDS, html
 
-    store = Store(given.cache)
     entry = store.by_key(given.key, (*KINDS, "export"))
     made = lambda: html(store, entry).encode()  # noqa: E731
     save_file(given.out, "report.html", given.force, given.json, {"key": entry.key}, "report", made)
@@ -149,9 +148,8 @@ def report(given: SimpleNamespace) -> None:
 
 
 @command("export")
-def export(given: SimpleNamespace) -> None:
+def export(given: SimpleNamespace, store: Store) -> None:
     """Prune as a measured setting says and write the model, with its numbers on the card, to a folder."""
-    store = Store(given.cache)
     entry = store.by_key(given.key, ("study", "best"))
     folder, overwrite = whole_path(given.to), given.overwrite
     of_best = entry.path.parent.name == "best"

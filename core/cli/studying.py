@@ -33,9 +33,8 @@ from core.store.cache import Entry, Store
 
 
 @command("prune")
-def prune(given: SimpleNamespace) -> None:
+def prune(given: SimpleNamespace, store: Store) -> None:
     """Prune a model, evaluate it beside the dense one and its uniform twin, and export it if asked."""
-    store = Store(given.cache, given.accept_imported)
     if given.at_most:
         counts = counts_of(given.model, given.revision, store)
         given.allocation = within(given.allocation or "uniform", given.at_most, given.pruner, counts)
@@ -96,18 +95,17 @@ def pruned_json(study: Evaluations, setting: Setting, predicted: Mapping[Setting
 
 
 @command("evaluate")
-def evaluate(given: SimpleNamespace) -> None:
+def evaluate(given: SimpleNamespace, store: Store) -> None:
     """Evaluate a model as it is: perplexity, and zero-shot tasks if asked."""
-    store, entry = answered("evaluate", given)
+    entry = answered("evaluate", given, store)
     study = evaluations.load(store, entry)
     answer = {"key": entry.key, "model": entry.provenance.get("model"), **point_json(study, study.dense)}
     say_json(answer) if given.json else study_table(study, {})
 
 
 @command("study")
-def study(given: SimpleNamespace) -> None:
+def study(given: SimpleNamespace, store: Store) -> None:
     """Evaluate a list of settings of one model, point by point; what is finished is kept."""
-    store = Store(given.cache, given.accept_imported)
     entry = run_shares(read_study(given.file), store, given)
     if entry is not None:
         _say_study(store, entry, given.json)
@@ -121,9 +119,8 @@ def _say_study(store: Store, entry: Entry, json: bool) -> Evaluations:
 
 
 @command("anchors")
-def anchor(given: SimpleNamespace) -> None:
+def anchor(given: SimpleNamespace, store: Store) -> None:
     """Evaluate four settings from which the perplexity of any other is predicted; what is finished is kept."""
-    store = Store(given.cache, given.accept_imported)
     profile = profiles.load(store, store.profile(given.profile))
     pruned = treatment(given.pruner, given.repair)
     request = anchor_studies.study(profile, pruned, request_of("anchors", **vars(given)))
@@ -136,10 +133,9 @@ def anchor(given: SimpleNamespace) -> None:
             say(reason)
 
 
-def answered(command: str, given: SimpleNamespace) -> tuple[Store, Entry]:
-    """Run what a command asks for, on the device that it names; its cache, and the result there."""
-    store = Store(given.cache, given.accept_imported)
-    return store, run(request_of(command, **vars(given)), store, machine.asked(given.device), {})
+def answered(command: str, given: SimpleNamespace, store: Store) -> Entry:
+    """Run what a command asks for, on the device that it names."""
+    return run(request_of(command, **vars(given)), store, machine.asked(given.device), {})
 
 
 ESTIMATES = {MeasureRequest: work.estimate, StudyRequest: work.estimate, BestRequest: estimate}

@@ -4,7 +4,6 @@ A note stays in the cache until its run is done, so a killed export leaves no co
 that it had finished is known.
 """
 
-import hashlib
 import math
 import os
 import shutil
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from core.ask.requests import COMPRESSED, FORMATS
 from core.base import UserError, access, brief, json_value, resolved
-from core.base.spec import look_up
+from core.base.spec import digest, look_up
 from core.export.card import RECIPE
 from core.kinds.quantised import FORMS, gguf_type
 from core.models.outline import NUMBERED, shapes_of
@@ -213,5 +212,5 @@ def sweep(store: Store) -> None:
 
 
 def _note(store: Store, folder: Path) -> Path:
-    name = hashlib.sha256(str(resolved(folder)).encode()).hexdigest()[:16]
+    name = digest(str(resolved(folder)))[:16]
     return store.root / "exporting" / f"{name}.json"

@@ -1,6 +1,7 @@
 """What every base allocator says of itself, in a file of its own; `core.kinds` has the table."""
 
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -31,6 +32,7 @@ class Parameter:
     column: str  # in a table
     key: str = ""  # in the URL, where its name is taken by another page
     quiet: bool = False  # not written where it is as usual
+    searched: tuple[Any, ...] = ()  # values that a search tries, all with all of other fields; none: the usual one
     titles: dict[str, str] = field(default_factory=dict)  # option -> words that it adds to the title
     name: str = ""  # of the field, filled in by `Allocator.parameters`
 
@@ -82,7 +84,8 @@ class Allocator(Spec):
     @classmethod
     def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
         """What a search predicts of it: the grid of its paper or of its published commands."""
-        return (cls(),)
+        searched = {each.name: each.searched for each in cls.parameters() if each.searched}
+        return tuple(cls(**dict(zip(searched, values, strict=True))) for values in product(*searched.values()))
 
     @classmethod
     def parameters(cls) -> tuple[Parameter, ...]:

@@ -1,6 +1,6 @@
 """AlphaPruning (arXiv 2410.10912): a heavy-tailed spectrum is pruned less."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -29,9 +29,9 @@ class AlphaPruning(Allocator):
     reference = True
 
     kind: Literal["alphapruning"] = "alphapruning"
-    epsilon: Annotated[float, Parameter("Relative half width ε", steps(0, 0.9, 0.01), "ε")] = Field(
-        0.3, ge=0, lt=1, description="relative half width of the band"
-    )
+    epsilon: Annotated[
+        float, Parameter("Relative half width ε", steps(0, 0.9, 0.01), "ε", searched=(0.1, 0.2, 0.3, 0.4, 0.5))
+    ] = Field(0.3, ge=0, lt=1, description="relative half width of the band")
     estimator: Annotated[Literal["peak", "hill"], Parameter("Exponent α by", ESTIMATORS, "exponent by", quiet=True)] = (
         Field("peak", description="peak or hill")
     )
@@ -46,7 +46,3 @@ class AlphaPruning(Allocator):
             return np.full(evidence.units, evidence.target)
         ratio = (1 - self.epsilon) + 2 * self.epsilon * stretched
         return ratio * evidence.target * evidence.parameters.sum() / (evidence.parameters * ratio).sum()
-
-    @classmethod
-    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
-        return tuple(cls(epsilon=epsilon) for epsilon in (0.1, 0.2, 0.3, 0.4, 0.5))

@@ -1,17 +1,11 @@
 """ALPS (Meng et al., arXiv 2406.07831): the mask and the weights that stay, found together."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from core.kinds.refit import damped, solved
-from core.kinds.selection import Pattern, least_of_all
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from core.kinds.selection import Pattern, Tensor, Warn, least_of_all
 
 ROUNDS = 300  # at most
 RESTARTS = 5  # at most: where even a weak pull moves no weight, the mask is what it was
@@ -28,7 +22,7 @@ def alps(
     second_moment: Tensor,
     sparsity: float,
     pattern: Pattern | None = None,
-    warn: Callable[[str], object] = warnings.warn,
+    warn: Warn = warnings.warn,
 ) -> Tensor:
     """Least squares over weights with a given number of zeros, by splitting them into a dense and a sparse copy (ADMM).
 

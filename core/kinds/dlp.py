@@ -1,6 +1,6 @@
 """DLP (arXiv 2505.23807): large mean scores, more sparsity."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -31,7 +31,9 @@ class Dlp(Allocator):
     reference = True
 
     kind: Literal["dlp"] = "dlp"
-    alpha: Annotated[HalfWidth, Parameter("Half width α, sparsity", HALF_WIDTHS, "half width α")] = 0.15
+    alpha: Annotated[
+        HalfWidth, Parameter("Half width α, sparsity", HALF_WIDTHS, "half width α", searched=(0.05, 0.1, 0.15))
+    ] = 0.15
     statistic: Annotated[
         Literal["mean", "median"],
         Parameter("Scores by", STATISTICS, "scores by", key="scores", quiet=True),
@@ -39,7 +41,3 @@ class Dlp(Allocator):
 
     def wish(self, evidence: Evidence) -> Array:
         return band(spared(evidence.score(self.statistic)), evidence.target, self.alpha)
-
-    @classmethod
-    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
-        return tuple(cls(alpha=alpha) for alpha in (0.05, 0.1, 0.15))

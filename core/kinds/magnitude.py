@@ -1,13 +1,6 @@
 """Magnitude pruning: the smallest weights of a linear go."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from core.kinds.selection import Pattern, least_of_all
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from core.kinds.selection import Pattern, Tensor, least_of_all
 
 
 def magnitude(

@@ -1,6 +1,6 @@
 """OWL (Yin et al., arXiv 2310.05175): more outliers, less sparsity."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -32,10 +32,12 @@ class Owl(Allocator):
     reference = True
 
     kind: Literal["owl"] = "owl"
-    m: Annotated[float, Parameter("Outlier threshold M, × mean score", OUTLIER_THRESHOLDS, "threshold M")] = Field(
-        5.0, description="outlier threshold, in multiples of the mean score, 2 to 12 in steps of 0.5"
-    )
-    lam: Annotated[HalfWidth, Parameter("Half width λ, sparsity", HALF_WIDTHS, "λ")] = 0.08
+    m: Annotated[
+        float, Parameter("Outlier threshold M, × mean score", OUTLIER_THRESHOLDS, "threshold M", searched=(3, 5, 7, 10))
+    ] = Field(5.0, description="outlier threshold, in multiples of the mean score, 2 to 12 in steps of 0.5")
+    lam: Annotated[
+        HalfWidth, Parameter("Half width λ, sparsity", HALF_WIDTHS, "λ", searched=(0.02, 0.05, 0.08, 0.1, 0.2))
+    ] = 0.08
 
     def check(self) -> None:
         if self.m not in OUTLIER_THRESHOLDS:
@@ -47,7 +49,3 @@ class Owl(Allocator):
         The code's default is M = 3. Where the band reaches 0 or less the code prunes 0.01 instead, which this does not.
         """
         return band(evidence.outlier_ratio(self.m), evidence.target, self.lam)
-
-    @classmethod
-    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
-        return tuple(cls(m=m, lam=lam) for m in (3, 5, 7, 10) for lam in (0.02, 0.05, 0.08, 0.1, 0.2))

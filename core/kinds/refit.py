@@ -1,15 +1,10 @@
 """Repair on the mask: the weights that stay are solved anew, so that the linear's outputs come closest to the dense."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from core.base import Broken
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from core.kinds.selection import Tensor, Warn
 
 ITERATIONS = 10  # at most: thirty lower the error by another 0.2 to 1 %, on other text by nothing
 ENOUGH = 1e-3  # of the first residual of a row
@@ -22,7 +17,7 @@ def refit(
     dense: Tensor,
     pruned: Tensor,
     second_moment: Tensor,
-    warn: Callable[[str], object] = warnings.warn,
+    warn: Warn = warnings.warn,
     pull: Tensor | None = None,
 ) -> Tensor:
     """Least squares on a fixed mask: `min ||X W'^T - X W^T - D||^2`, with W' zero wherever the pruned weight is.
@@ -116,9 +111,7 @@ def _product(rows: Tensor, second_moment: Tensor, damping: Tensor) -> Tensor:
     return torch.addcmul(rows @ second_moment, rows, damping)
 
 
-def damped(
-    attempt: Callable[[float], Tensor | None], failed: str, hopeless: str, warn: Callable[[str], object]
-) -> Tensor:
+def damped(attempt: Callable[[float], Tensor | None], failed: str, hopeless: str, warn: Warn) -> Tensor:
     """What the first attempt that works gives.
 
     Args:

@@ -1,6 +1,6 @@
 """The allocation of least total harm, from what pruning one layer at a time was measured to do. Our own."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -35,6 +35,7 @@ class Response(Allocator):
     measured = True
 
     kind: Literal["response"] = "response"
+    # A search tries the harm to the output alone: predictions go by drift, so least drift looks better than it is.
     objective: Annotated[Literal["drift", "kl", "nll"], Parameter("Harm by", OBJECTIVES, "harm by")] = Field(
         "kl", description="drift, kl or nll"
     )
@@ -43,7 +44,7 @@ class Response(Allocator):
     )
     granularity: Annotated[
         Literal["layer", "linear"],
-        Parameter("Budget", GRANULARITIES, "budget per", quiet=True, titles={"linear": "per linear"}),
+        Parameter("Budget", GRANULARITIES, "budget per", "", True, ("layer", "linear"), {"linear": "per linear"}),
     ] = Field("layer", description="a budget per layer or per linear")
 
     def wish(self, evidence: Evidence) -> Array:
@@ -55,8 +56,3 @@ class Response(Allocator):
     @property
     def per_linear(self) -> bool:
         return self.granularity == "linear"
-
-    @classmethod
-    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
-        """Harm to the output alone: predictions go by drift, so that least drift looks better to them than it is."""
-        return tuple(cls(granularity=each) for each in GRANULARITIES)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from core.base import UserError, brief
 
 if TYPE_CHECKING:
     from torch import Tensor
+else:
+    Tensor = Any  # of kernels, which are loaded where no torch is
+
+Warn = Callable[[str], object]  # told in a sentence what had to be helped along
 
 
 class Pattern(NamedTuple):

@@ -1,16 +1,10 @@
 """SparseGPT (Frantar & Alistarh, arXiv 2301.00774): what stays makes up for what goes."""
 
-from __future__ import annotations
-
 import warnings
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from core.kinds.refit import damped
-from core.kinds.selection import Pattern, least, least_of_groups
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from core.kinds.selection import Pattern, Tensor, Warn, least, least_of_groups
 
 BLOCK = 128  # columns decided on at once
 STRIP = 16  # columns whose neighbours are updated one by one
@@ -21,7 +15,7 @@ def sparsegpt(
     second_moment: Tensor,
     sparsity: float,
     pattern: Pattern | None = None,
-    warn: Callable[[str], object] = warnings.warn,
+    warn: Warn = warnings.warn,
 ) -> Tensor:
     """Prune columns from left to right; after each, the columns to its right take over what it did to the outputs.
 
@@ -65,7 +59,7 @@ def sparsegpt(
     return columns.T.to(weight.dtype).contiguous()
 
 
-def inverse_factor(second_moment: Tensor, warn: Callable[[str], object] = warnings.warn) -> Tensor:
+def inverse_factor(second_moment: Tensor, warn: Warn = warnings.warn) -> Tensor:
     """The upper U with `U^T U = (H + damping)^-1`, for H the second moment with 1 on the diagonal of unused inputs.
 
     H = R R^T with R upper is the Cholesky factorisation of H read backwards, and U = R^-1: one factorisation where the

@@ -1,11 +1,9 @@
 """The pruners, the quantisers and the repairs: a row each, whose kernel is a file of its own beside this one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
@@ -19,11 +17,9 @@ from core.kinds.distill import divergence
 from core.kinds.magnitude import magnitude
 from core.kinds.quantised import FORMS, HALF, Form, at_level
 from core.kinds.refit import refit
+from core.kinds.selection import Tensor
 from core.kinds.sparsegpt import sparsegpt
 from core.kinds.wanda import wanda
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 # Of a linear: nothing, the norm (in,) or a second moment (in, in) of its inputs, or what its outputs lack (out, in)
 Statistic = Literal["none", "norm", "second_moment", "sink_moment", "pull"]

@@ -1,13 +1,6 @@
 """Wanda (Sun et al., arXiv 2306.11695): weights count by what flows through them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from core.kinds.selection import Pattern, least_by_row, least_of_groups
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from core.kinds.selection import Pattern, Tensor, least_by_row, least_of_groups
 
 
 def wanda(

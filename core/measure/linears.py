@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core.base import Broken, UserError, either
-from core.kinds.selection import Pattern
+from core.kinds.selection import Pattern, Warn
 from core.kinds.treatments import MOMENTS, PRUNERS, WITHOUT_TEXT, Statistic, Treatment
 from core.models.anatomy import Linear
 from core.models.replay import Tensors
@@ -121,7 +121,7 @@ def pruned(
     statistics: Statistics,
     sparsity: float,
     pattern: Pattern | None = None,
-    warn: Callable[[str], object] = warnings.warn,
+    warn: Warn = warnings.warn,
 ) -> Tensor:
     """The linear's weight pruned and, where that is part of the treatment, repaired, as its module stores it.
 

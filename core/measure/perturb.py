@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 import torch
@@ -12,6 +12,7 @@ from core.ask.measurements import Measurement
 from core.base import UserError
 from core.base.spec import Positions, frozen
 from core.kinds.part import ATTENTION, MLP
+from core.kinds.selection import Warn
 from core.kinds.treatments import Treatment
 from core.measure.layer_parts import Edit, edited, find
 from core.measure.linears import pruned
@@ -31,7 +32,7 @@ class Moments:
     sink_moment: tuple[Tensors, ...] = ()  # the same, first tokens counting more
     others: Mapping[str, Layers] = field(default_factory=dict)  # layers of other checkpoints, by source
     root: tuple[Tensor, ...] = ()  # per layer: symmetric root of the residual stream's covariance, (width, width)
-    warn: Callable[[str], object] = warnings.warn  # told in a sentence what pruning had to help along
+    warn: Warn = warnings.warn  # told in a sentence what pruning had to help along
 
 
 @frozen

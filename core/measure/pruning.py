@@ -12,7 +12,7 @@ from core.base import UserError
 from core.base.spec import Array, frozen
 from core.kinds.kept import seen
 from core.kinds.quantised import form_of
-from core.kinds.selection import Pattern
+from core.kinds.selection import Pattern, Warn
 from core.kinds.treatments import PRUNERS, Statistic, Treatment, treatment
 from core.measure.calibration import DensePath, check_replay, recorded
 from core.measure.layer_windows import batch_size, repair_windows
@@ -85,7 +85,7 @@ def prune_layers(
     tokens: Tensor,
     plan: Plan,
     step: Callable[[int], None] = lambda _: None,
-    warn: Callable[[str], object] = warnings.warn,
+    warn: Warn = warnings.warn,
 ) -> Array:
     """Prune the model in place: statistics of layer l from its dense self on what the pruned layers before it give.
 

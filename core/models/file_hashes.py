@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.base import access
+from core.base.spec import digest
 from core.store.cache import Store
 from core.store.files import sealed, stamp, unsealed, write_file
 
@@ -15,7 +16,7 @@ SEEN: dict[Path, dict] = {}  # notes that a cache could not keep
 def remembered(store: Store, path: Path, kind: str, find: Callable[[Path], Any]) -> Any:
     """`find(path)`, which must be JSON, computed once per state of the file and kept in the cache."""
     path = path.resolve()
-    name = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    name = digest(str(path))[:16]
     memo = store.root / "remembered" / f"{kind}-{name}.json"
     now = stamp(path)
     known = SEEN.get(memo) or unsealed(memo)
@@ -39,7 +40,7 @@ def file_hash(store: Store, path: Path) -> str:
 def combined(store: Store, paths: Iterable[Path]) -> str:
     """One hash over several files: their names and contents, in the order of the names."""
     lines = [f"{path.name} {file_hash(store, path)}" for path in sorted(paths)]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return digest("\n".join(lines))
 
 
 def sha256(path: Path) -> str:

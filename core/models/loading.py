@@ -1,6 +1,5 @@
 """From files to a checked model in memory."""
 
-import hashlib
 import json
 import logging
 import math
@@ -20,7 +19,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from core.ask.inputs import Dtype, ModelSpec
 from core.base import PROJECT, UserError, brief
-from core.base.spec import frozen
+from core.base.spec import digest, frozen
 from core.models import anatomy, replay
 from core.models.foreign_code import explained
 from core.models.outline import parsed_once, shapes_of
@@ -192,7 +191,7 @@ def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:
         backend.no_truncation()
         backend.no_padding()
     text = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest(text)
 
 
 def _config(source: Source) -> Any:

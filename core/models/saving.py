@@ -6,7 +6,6 @@ nothing.
 """
 
 import copy
-import hashlib
 import importlib.metadata
 import json
 from collections.abc import Callable, Collection, Iterator
@@ -18,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.core_model_loading import revert_weight_conversion
 
 from core.base import UserError, access, listed
+from core.base.spec import digest
 from core.models.anatomy import decoder_layers
 from core.models.file_hashes import file_hash, sha256
 from core.models.foreign_code import explained
@@ -170,4 +170,4 @@ def keep_copy(source: Source, store: Store, write: Callable[[Path], object]) -> 
 def _copy_folder(source: Source, store: Store) -> Path:
     versions = [importlib.metadata.version(name) for name in CONVERTERS]
     text = " ".join([source.content, str(METHOD), *versions])
-    return store.root / "converted" / hashlib.sha256(text.encode()).hexdigest()[:16]
+    return store.root / "converted" / digest(text)[:16]

@@ -1,6 +1,5 @@
 """From what a person types for a model to its files. No weights are read here, and no torch."""
 
-import hashlib
 import importlib.util
 import re
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.base import UserError, access, brief, exists, expanded, json_value
+from core.base.spec import digest
 from core.models import hub
 from core.models.file_hashes import combined, file_hash
 from core.models.foreign_code import refuse_foreign_code, refuse_odd_files
@@ -44,7 +44,7 @@ class Source:
     @property
     def fingerprint(self) -> str:
         """Name in specs of results about another model: the beginning of the hash of its files."""
-        content = self.content if HEX.fullmatch(self.content) else hashlib.sha256(self.content.encode()).hexdigest()
+        content = self.content if HEX.fullmatch(self.content) else digest(self.content)
         return content[:16] + ("" if self.initialised is None else "-untrained")
 
     @property

@@ -219,7 +219,7 @@ def stored(
     if key is not None:
         entries = [store.by_key(key, ("study",))]
     else:
-        mine = protocols.of_model(store, profile.spec.model)
+        mine = store.of_model(profile.spec.model, "study")
         entries = [each for each in mine if not each.packs and not (judge and _evaluates(each, judge))]
     unread = [Evaluations(each.spec, each.provenance, (), (each,)) for each in entries]
     usual = protocols.usual(unread)
@@ -264,7 +264,7 @@ def from_others(store: Store, found: Evaluations) -> dict[Setting, Hindsight]:
 
     A setting is missing where fewer than two others of its pruner and repair serve, or no curves cover it.
     """
-    home, mine = protocols.protocol(found.spec), protocols.of_model(store, found.spec.model)
+    home, mine = protocols.protocol(found.spec), store.of_model(found.spec.model, "study")
     alike = (each for each in mine if not each.packs and protocols.protocol(each.spec) == home)
     home = protocols.merged([found, *(load(store, each) for each in alike)])
     profile = next((profiles.load(store, each) for each in store.entries() if each.key in found.profiles), None)

@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import NamedTuple
 
 from core.ask import naming
 from core.ask.allocations import AllocationRequest, Correction
@@ -58,86 +59,73 @@ class Contender:
         return self.measured is not None and self.measured.planned.ndim == 2
 
 
-def in_view(
-    name: str,
-    now: Array,
-    profile: Profile,
-    found: Evaluations | None,
-    part: Slice | None,
-    anchors: Anchors | None = None,
-) -> Contender:
-    """The allocation on screen, as it was measured where it was, else as it is predicted.
+class Race(NamedTuple):
+    """What the methods run on: a profile, where measured settings are looked for, and what predicts the others."""
 
-    Args:
-        now: (layers,) or (layers, linears).
-    """
-    settings = found.within(part) if found and part else []
-    mine = (each for each in settings if same(each.planned, now))
-    return _contender(THIS, name, now, profile, anchors, next(mine, None))
+    profile: Profile
+    study: Evaluations | None = None  # None, and no part: nothing was measured at this target
+    part: Slice | None = None
+    anchors: Anchors | None = None  # None: nothing predicts
 
+    @property
+    def measured(self) -> list[EvaluatedSetting]:
+        """The settings of the part."""
+        return self.study.within(self.part) if self.study and self.part else []
 
-def ranking(
-    request: AllocationRequest,
-    profile: Profile,
-    found: Evaluations | None,
-    part: Slice | None,
-    anchors: Anchors | None = None,
-) -> list[Contender]:
-    """Every method of the table at the target of a request, lowest perplexity first, measured or else predicted.
+    def in_view(self, name: str, now: Array) -> Contender:
+        """The allocation on screen, as it was measured where it was, else as it is predicted.
 
-    One that was measured with a budget for every linear too runs twice.
+        Args:
+            now: (layers,) or (layers, linears).
+        """
+        mine = (each for each in self.measured if same(each.planned, now))
+        return self._contender(THIS, name, now, next(mine, None))
 
-    Args:
-        request: its target and bounds hold for the methods that were not measured.
-        found, part: where measured settings are looked for; None: nothing was measured at this target.
-        anchors: what predicts; None: nothing does.
-    """
-    known: dict[tuple[str, bool], list[EvaluatedSetting]] = defaultdict(list)
-    for one in found.within(part) if found and part else ():
-        base = one.setting.allocation.base
-        if not one.strength and base.kind in METHODS:
-            known[base.kind, base.per_linear].append(one)
-    ran = []
-    for (kind, _), several in known.items():
-        one = max(several, key=lambda one: len(one.results))  # seeds
-        ran.append(_contender(kind, naming.long(one.setting.allocation), one.planned, profile, None, one))
-    computed = (_computed(kind, request, profile, anchors) for kind in METHODS if (kind, False) not in known)
-    every = [*ran, *filter(None, computed)]
-    return sorted(every, key=lambda each: (math.isnan(each.perplexity), each.perplexity))
+    def ranking(self, request: AllocationRequest) -> list[Contender]:
+        """Every method of the table at the target of a request, lowest perplexity first, measured or else predicted.
 
+        One that was measured with a budget for every linear too runs twice.
 
-def _computed(kind: str, request: AllocationRequest, profile: Profile, anchors: Anchors | None) -> Contender | None:
-    """A method as computed; None where the profile lacks what it looks at.
+        Args:
+            request: its target and bounds hold for the methods that were not measured.
+        """
+        known: dict[tuple[str, bool], list[EvaluatedSetting]] = defaultdict(list)
+        for one in self.measured:
+            base = one.setting.allocation.base
+            if not one.strength and base.kind in METHODS:
+                known[base.kind, base.per_linear].append(one)
+        every = []
+        for (kind, _), several in known.items():
+            one = max(several, key=lambda one: len(one.results))  # seeds
+            every.append(self._contender(kind, naming.long(one.setting.allocation), one.planned, one))
+        every += [self._computed(kind, request) for kind in METHODS if (kind, False) not in known]
+        return sorted(filter(None, every), key=lambda each: (math.isnan(each.perplexity), each.perplexity))
 
-    One that leads a layer beyond what predicts it is kept to the largest sparsity that was measured, as its name says.
-    """
-    base = request.base if request.base.kind == kind else METHODS[kind]()
-    asked = request.replace(base=base, correction=Correction(), unclipped=False)
-    found = None
-    for high in (request.high, *([responses.highest(profile)] if anchors else [])):
-        with suppress(UserError):  # said beside the method when it is chosen
-            kept = asked.replace(high=min(high, request.high))
-            one = _contender(kind, naming.long(kept), allocate(kept, profile).exact, profile, anchors)
-            found = one if one.predicted else found or one
-            if one.predicted:
-                break
-    return found
+    def _computed(self, kind: str, request: AllocationRequest) -> Contender | None:
+        """A method as computed; None where the profile lacks what it looks at.
 
+        One that leads a layer beyond what predicts it is kept to the largest sparsity that was measured, as its name
+        says.
+        """
+        base = request.base if request.base.kind == kind else METHODS[kind]()
+        asked = request.replace(base=base, correction=Correction(), unclipped=False)
+        found = None
+        for high in (request.high, *([responses.highest(self.profile)] if self.anchors else [])):
+            with suppress(UserError):  # said beside the method when it is chosen
+                kept = asked.replace(high=min(high, request.high))
+                one = self._contender(kind, naming.long(kept), allocate(kept, self.profile).exact)
+                found = one if one.predicted else found or one
+                if one.predicted:
+                    break
+        return found
 
-def _contender(
-    kind: str,
-    name: str,
-    exact: Array,
-    profile: Profile,
-    anchors: Anchors | None,
-    measured: EvaluatedSetting | None = None,
-) -> Contender:
-    predicted = None
-    if anchors and not measured:
-        with suppress(UserError):  # beyond what was measured
-            predicted = anchors.one(exact)
-    of_layers = exact if exact.ndim == 1 else layer_means(exact, linear_parameters(profile))
-    return Contender(kind, name, of_layers, measured, predicted)
+    def _contender(self, kind: str, name: str, exact: Array, measured: EvaluatedSetting | None = None) -> Contender:
+        predicted = None
+        if self.anchors and not measured:
+            with suppress(UserError):  # beyond what was measured
+                predicted = self.anchors.one(exact)
+        of_layers = exact if exact.ndim == 1 else layer_means(exact, linear_parameters(self.profile))
+        return Contender(kind, name, of_layers, measured, predicted)
 
 
 def where(

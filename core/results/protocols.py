@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from core.ask.inputs import USUAL_CALIBRATION, ModelSpec, TextSpec, WindowRequest
+from core.ask.inputs import USUAL_CALIBRATION, TextSpec, WindowRequest
 from core.ask.settings import Setting
 from core.ask.studies import Point, StudySpec
 from core.base import distinct, profile_names, several
@@ -35,12 +35,6 @@ def protocol(spec: StudySpec) -> Protocol:
     # by content and amount: which windows were drawn is the seed's matter
     drawn = read and (read.content, read.tokenizer, read.packing, read.bos, read.length, read.sequences)
     return Protocol(spec.model.key, spec.text.key, drawn, bool(spec.earlier))
-
-
-def of_model(store: Store, model: ModelSpec) -> list[Entry]:
-    """The stored studies of a model in any precision, the newest first."""
-    found = store.entries("study")
-    return [entry for entry in found if entry.spec.model.weights == model.weights]
 
 
 def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core.ask.inputs import ModelSpec
 from core.ask.jobs import BY_REQUEST, Request
 from core.base import PROJECT, UserError, access, expanded, listed, resolved
 from core.base.spec import Spec, View
@@ -152,6 +153,10 @@ class Store:
         for path in sorted(found.values(), key=changed, reverse=True):
             if entry := self.entry(path.parent):
                 yield entry
+
+    def of_model(self, model: ModelSpec, kind: str = "profile") -> list[Entry]:
+        """Stored views of the same weights, in whatever precision, the newest first."""
+        return [each for each in self.entries(kind) if each.spec.model.weights == model.weights]
 
     def profile(self, key: str) -> Entry:
         """A profile by its key, an unambiguous beginning of it, or `demo`.

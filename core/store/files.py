@@ -22,10 +22,11 @@ from typing import Any
 import psutil
 
 from core.base import MOST, Unreadable, access
+from core.base.spec import digest
 
 ATTEMPTS = 10  # at reading a folder that other processes may be replacing
 PATIENCE = 20  # attempts at renaming what a reader has open
-HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]  # machines may share a cache
+HOST = digest(platform.node())[:8]  # machines may share a cache
 TEMPORARY = re.compile(r"\..+-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[^-]*", re.DOTALL)
 UNPARSED = (ValueError, KeyError, TypeError, RecursionError)  # of JSON that is none, or says something else
 Files = dict[str, bytes]  # name -> content
@@ -291,7 +292,7 @@ def unsealed(path: Path) -> Any | None:
 
 
 def _seal(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return digest(json.dumps(value, sort_keys=True))
 
 
 def pretty(value: object) -> bytes:

@@ -19,7 +19,7 @@ from core.results.evaluations import Evaluations, profile_key, slice_of
 from core.results.study_table import Row
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import studies, subject, view
+from pages.ui import frame, studies, subject, view
 from pages.ui.allocate import settings
 
 USE = "Use this setting"
@@ -43,7 +43,7 @@ def card(groups: Mapping[str, Evaluations], target: float, pruner: str, page: st
     with st.container(border=True, key="best-known"):
         about = f"Best known by {PRUNERS[pruner]}: {naming.setting(row.one.setting, with_pruner=False)}"
         studies.hero(about, row.one, row.one.against_uniform)
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with frame.row():
             studies.badge(row.study)
             button(lambda: using(row), page, "use-best")
 
@@ -134,9 +134,8 @@ def in_view(setting: Setting, text: WindowRequest | None, profile: str | None, s
 
 def follow(asked: AllocationRequest, profile: Profile) -> None:
     """Bring another profile of the model into view that has what an allocation looks at; return where none has."""
-    model = profile.spec.model.weights
-    for entry in Store().entries("profile"):
-        if entry.key == profile.entry.key or entry.spec.model.weights != model:
+    for entry in Store().of_model(profile.spec.model):
+        if entry.key == profile.entry.key:
             continue
         try:
             allocate(asked, subject.load(entry.key))

@@ -105,6 +105,11 @@ def present() -> None:
         st.html(f"<style>{ROOM}</style>{LEAVE}", unsafe_allow_javascript=True)
 
 
+def row(align: str = "center", **more: Any) -> Any:
+    """A container whose elements stand beside each other as long as there is room."""
+    return st.container(horizontal=True, vertical_alignment=align, **more)
+
+
 def style() -> None:
     """Write the styles of all pages, once a run."""
     st.html(f"<style>{STYLE}</style>")
@@ -177,7 +182,7 @@ def draw(chart: Chart, key: str, on_select: Callable[[], None] | None = None, fi
 
 def _head(title: str, table: pd.DataFrame, file: str, key: str, brief: bool, chart: bool = True) -> None:
     """The heading of a picture, a small one where two stand beside each other, and its numbers."""
-    with st.container(horizontal=True, vertical_alignment="center", wrap=False):
+    with row(wrap=False):
         if brief:
             st.subheader(plain(title), anchor=False)
         else:

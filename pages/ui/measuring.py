@@ -12,7 +12,7 @@ from core.ask.perturbations import PRESETS, STANDARD
 from core.base import UserError, capital
 from core.kinds import FORMS
 from core.models import hub, machine
-from pages.ui import form, view
+from pages.ui import form, frame, view
 
 OWN = "own list"
 MODELS = {"demo": "SmolLM2-135M-Instruct, dequantised Q4_1"}
@@ -56,7 +56,7 @@ def measurement() -> tuple[Callable[[], MeasureRequest], str]:
 def _model() -> tuple[str, dict[str, Any], str]:
     """Draw the model, how it is loaded, and the device."""
     model = form.source("Model", MODELS | form.alike(_in_cache("model")), "measure-model", "demo", help=ABOUT_MODEL)
-    with st.container(horizontal=True):
+    with frame.row("top"):
         known = machine.devices()
         device = form.source("Device", form.alike(known), "measure-device", known[0], help="cpu, cuda, cuda:1 or mps.")
         dtype = form.choice("Precision", form.alike(get_args(Dtype)), "measure-dtype", "float32")
@@ -87,7 +87,7 @@ def _perturbations() -> dict[str, Any]:
     else:
         listed = dict.fromkeys(each.perturbation.label for each in known.measurements)
         st.caption(f"{capital(known.about)}.", help="\n".join(f"- {label}" for label in listed))
-    with st.container(horizontal=True):
+    with frame.row("top"):
         about = {"label": "Sequences", "help": "Verdicts need 8 or more."}
         sequences = form.number(WindowRequest, "sequences", "measure-sequences", known.sequences, **about)
         length = form.number(WindowRequest, "length", "measure-length", known.length)

@@ -94,7 +94,7 @@ def _show(chart: Chart, job: Job, about: str, read: str = "") -> None:
     """
     name = frame.file(job.key[:6], chart.name)
     frame.draw(chart, "live", file=name)
-    with st.container(horizontal=True, wrap=False):
+    with frame.row("top", wrap=False):
         st.caption(plain(about), help=plain(read) or None)
         frame.numbers(chart.table, chart.title, name, "live", chart=True)
 

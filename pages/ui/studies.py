@@ -35,7 +35,7 @@ PICK = "Choose a protocol. Numbers of unlike protocols never share a chart."
 def groups(profile: Profile | Entry) -> dict[str, Evaluations]:
     """The studies of the profile's model by protocol, the newest first, without those of the dense model alone."""
     store = Store()
-    entries = protocols.of_model(store, profile.spec.model)
+    entries = store.of_model(profile.spec.model, "study")
     beside = [str(each.path) for kind in ("profile", "best") for each in store.entries(kind)]
     return _groups(repr((beside, [(str(each.path), each.packs) for each in entries])), entries)
 

@@ -83,7 +83,7 @@ def _load(key: str, root: str) -> Profile:
 
 def of_model(model: ModelSpec) -> str | None:
     """The key of a profile of a model in any precision, the one in view where that is one; None: none is here."""
-    alike = [each.key for each in Store().entries("profile") if each.spec.model.weights == model.weights]
+    alike = [each.key for each in Store().of_model(model)]
     shown = st.session_state.get("profile")
     return shown if shown in alike else next(iter(alike), None)
 

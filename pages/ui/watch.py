@@ -72,7 +72,7 @@ def _panel(job: Job) -> None:
 
 def _live(key: str) -> None:
     store, job = Store(), _standing(key)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with frame.row():
         cancel(job)
         if job.state == "queued" and not queue.worker_alive(store, job.device):
             frame.button("Start the worker", queue.ensure_worker, [store, job.device], key="start")
@@ -124,7 +124,7 @@ def _ended(job: Job) -> None:
     else:
         kept = "Finished parts are kept, and a run goes on from them."
         st.warning(f"{job.state.capitalize()} at {status.percent}. {kept}")
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with frame.row():
         go_on(job)
         st.button("Close", on_click=st.query_params.pop, args=["job", None], key="close")
 

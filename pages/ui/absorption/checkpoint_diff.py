@@ -35,7 +35,7 @@ def ask(profile: Profile) -> None:
             found, said = store.find(asked), _said(profile, asked, work.estimate(asked, store, device))
     except UserError as error:
         asked, trouble = None, error
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with frame.row("bottom"):
         st.text_input(
             "Checkpoint to compare with this model",
             key="other",
@@ -78,8 +78,8 @@ def _said(profile: Profile, asked: MeasureRequest, expected: work.Cost | None) -
 
 def offer_stored(profile: Profile) -> bool:
     """Draw links to the stored comparisons of the model in view; return whether there are any."""
-    compared = (entry for entry in Store().entries("profile") if entry.spec.others and entry.key != profile.entry.key)
-    found = [entry for entry in compared if entry.spec.model.weights == profile.spec.model.weights]
+    alike = Store().of_model(profile.spec.model)
+    found = [entry for entry in alike if entry.spec.others and entry.key != profile.entry.key]
     if found:
         st.caption("Stored comparisons of this model")
     for entry in found:

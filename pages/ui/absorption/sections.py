@@ -37,7 +37,7 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
     """
     rows, twin = GROUPS[group], None
     if group == GAIN:  # which asks how gains are averaged
-        with st.container(horizontal=True):
+        with frame.row("top"):
             view.switch("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
             twin = compared()
     if group == COMPARED:

@@ -124,7 +124,7 @@ def by_linear(shown: Allocation, profile: Profile) -> None:
 
 # --- beside other methods ------------------------------------------------------------------------------------------
 
-_ranking = lru_cache(maxsize=128)(leaderboard.ranking)
+_ranking = lru_cache(maxsize=128)(leaderboard.Race.ranking)
 corrected = lru_cache(maxsize=256)(verdicts.corrected)
 
 
@@ -149,7 +149,7 @@ def race(
     else:
         alike = lambda _, part: part.treatment == treatment  # noqa: E731
         study, part = leaderboard.where(protocols, target, treatment.name, alike) or (None, None)
-    lanes, costs = _drawn(request.plain, shown, profile, study, part, anchors, view.look())
+    lanes, costs = _drawn(request.plain, shown, leaderboard.Race(profile, study, part, anchors), view.look())
     if study is None:
         frame.show(lanes, prefix, "lanes")
         return
@@ -163,16 +163,9 @@ def race(
 
 @lru_cache(maxsize=128)
 def _drawn(
-    request: AllocationRequest,
-    shown: Allocation,
-    profile: Profile,
-    study: Evaluations | None,
-    part: Slice | None,
-    anchors: Anchors | None,
-    look: Palette,
+    request: AllocationRequest, shown: Allocation, among: leaderboard.Race, look: Palette
 ) -> tuple[Chart, Chart | None]:
     """What each method gives the layers and, where that is known, costs: drawn once for all readers."""
-    among = profile, study, part, anchors
-    every = [leaderboard.in_view("this allocation", shown.exact, *among), *_ranking(request, *among)]
+    every, study = [among.in_view("this allocation", shown.exact), *_ranking(among, request)], among.study
     dense = study.dense.perplexity if study and study.dense else math.nan
     return charts.lanes(every, request.target, look), charts.finish(every, dense, look) if study else None

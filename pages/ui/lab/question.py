@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.ask.lab import MOST_TOKENS, REMOVED, Question, question
 from core.base import per_cent
-from pages.ui import view
+from pages.ui import frame, view
 from pages.ui.live.grid import Kind, State
 
 SIZES = ("0.01", "0.03", "0.1", "0.2", "0.3", "0.5", "0.7", "1")
@@ -92,7 +92,7 @@ EXAMPLES = {  # each shows something else; their answers are committed (tests/be
 
 def examples() -> None:
     """Buttons that bring an example into view."""
-    with st.container(horizontal=True, gap="xsmall", key="examples"):
+    with frame.row("top", gap="xsmall", key="examples"):
         for label, asked in EXAMPLES.items():
             st.button(label, on_click=show, args=(asked,))
 

@@ -107,7 +107,7 @@ def show() -> None:
     st.markdown("Two copies of one model write on from your words. Damage one of them while it writes, then heal it.")
     prompt, seed = view.text("write", USUAL), view.whole("seed", 0, SEEDS)
     st.text_input("Words to write on from", key="write")
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+    with frame.row(gap="small"):
         for name, words in PROMPTS.items():
             _set(name, write=words)
         drawn = {0: "Likeliest word", seed or 1: f"Sampled, seed {seed or 1}"}

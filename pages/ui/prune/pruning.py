@@ -43,7 +43,7 @@ def allocation_in_view(profile: Profile) -> AllocationRequest:
 
 def bars(setting: Setting, profile: Profile) -> None:
     """The setting in one line, a bar per layer, and the way back; a page that is still opening ends with it."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with frame.row():
         st.markdown(f"**Setting in view:** {plain(naming.setting(setting.seedless))}")
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
     asked = setting.allocation
@@ -72,7 +72,7 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
     """Draw how the model in view is to be pruned; every widget keeps its value, also one that cannot be."""
     about = " ".join(row.about for row in REPAIRS.values())
     with st.expander("Pruner, calibration and device"):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
+        with frame.row("bottom"):
             pruner = form.switch("Pruner", OF_ZEROS, "by", USUAL)
             repair = form.choice("Repair", settings.REPAIRED, "repair", "none", help=about)
             trains = {}

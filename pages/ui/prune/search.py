@@ -55,8 +55,7 @@ def show(profile: Profile) -> None:
     st.caption(ABOUT)
     request, device = _draw(profile)
     found = watch.ask(request, partial(_about, device=device), device, "Run search", "best-run")
-    weights = profile.spec.model.weights
-    known = {entry.key: entry for entry in Store().entries("best") if entry.spec.model.weights == weights}
+    known = {entry.key: entry for entry in Store().of_model(profile.spec.model, "best")}
     if known:
         usual = found.key if found and found.key in known else next(iter(known))
         names = {key: name(entry) for key, entry in known.items()}
@@ -70,7 +69,7 @@ def show(profile: Profile) -> None:
 
 def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
     """Draw the widgets; what is returned tells what they ask, and the device."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with frame.row("bottom"):
         aim = form.switch("The best setting for", AIMS, "best_for", "target")
         about = form.about(BestRequest, "pruner")
         pruner = form.switch("Pruned by", OF_ZEROS | {ANY: ANY}, "best_by", USUAL, help=about)

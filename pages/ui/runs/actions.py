@@ -36,7 +36,7 @@ def one_of(store: Store, entries: dict[str, Entry], label: str, key: str) -> Non
 
 def _actions(store: Store, entry: Entry) -> None:
     """Open, download, report, delete, provenance."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with frame.row():
         link(entry)
         _download("pack", PACK, partial(pack, store, entry), f"absorption-{entry.key}.zip")
         _download("report", REPORT, partial(reports.html, store, entry), f"absorption-report-{entry.key}.html")

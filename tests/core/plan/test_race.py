@@ -43,7 +43,7 @@ def study(root: Path, *asked: Setting | AllocationRequest, **more: object) -> li
     spec = synthetic.study_spec(SPEC, settings, LAYERS, text=more.pop("text", "invented evaluation"))
     synthetic.save_study(root, spec, LAYERS, **more)
     store = Store(root)
-    return list(protocols.together(store, protocols.of_model(store, SPEC.model)).values())
+    return list(protocols.together(store, store.of_model(SPEC.model, "study")).values())
 
 
 def profile(root: Path) -> Profile:
@@ -65,7 +65,7 @@ def measured(tmp_path: Path) -> tuple[Profile, list[Evaluations]]:
 
 def run(measured: tuple[Profile, list[Evaluations]], target: float = TARGET) -> list[race.Contender]:
     profile, groups = measured
-    return race.ranking(AllocationRequest(target=target), profile, *(race.where(groups, target) or (None, None)))
+    return race.Race(profile, *(race.where(groups, target) or ())).ranking(AllocationRequest(target=target))
 
 
 def test_every_method_of_the_table_runs_and_the_measured_ones_lead(measured: tuple) -> None:
@@ -205,11 +205,11 @@ def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(tmp_path: Pat
 def test_a_method_that_goes_beyond_what_was_measured_is_predicted_up_to_there(measured: tuple) -> None:
     profile, groups = measured
     anchors = fit(groups, profile, Treatment("wanda"))
-    every = race.ranking(AllocationRequest(target=0.85), profile, anchors.study, None, anchors)
+    every = race.Race(profile, anchors.study, None, anchors).ranking(AllocationRequest(target=0.85))
     kept = {each.name for each in every if each.name.endswith("high 0.9")}
     assert "DLP, high 0.9" in kept and "Uniform" not in kept
     assert all(each.predicted and each.sparsity.max() <= 0.9 + 1e-9 for each in every)
-    alone = race.ranking(AllocationRequest(target=0.85), profile, None, None)
+    alone = race.Race(profile).ranking(AllocationRequest(target=0.85))
     assert not any("high" in each.name for each in alone), "nothing predicts: no method has to be kept to it"
 
 
@@ -218,7 +218,7 @@ def test_what_was_not_measured_runs_with_what_is_predicted_of_it(measured: tuple
     anchors = fit(groups, profile, Treatment("wanda"))
     for target in (TARGET, 0.55):
         place = race.where(groups, target) or (anchors.study, None)
-        contenders = race.ranking(AllocationRequest(target=target), profile, *place, anchors)
+        contenders = race.Race(profile, *place, anchors).ranking(AllocationRequest(target=target))
         costs = [each.perplexity for each in contenders]
         assert costs == sorted(costs) and all(map(math.isfinite, costs)) and len(costs) == len(METHODS)
         for each in contenders:

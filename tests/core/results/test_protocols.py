@@ -27,7 +27,7 @@ def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path: Pat
     for spec in (old, now):
         synthetic.save_study(tmp_path, spec, layers=4)
     store = Store(tmp_path)
-    found = protocols.together(store, protocols.of_model(store, profile.model))
+    found = protocols.together(store, store.of_model(profile.model, "study"))
     assert {key: len(each.points) for key, each in found.items()} == {old.key: 2, now.key: 2}
     earlier = found[old.key].spec.earlier
     assert earlier in protocols.badge(found[old.key]) and not found[now.key].spec.earlier
@@ -44,7 +44,7 @@ def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_i
     for key, asked in seen.items():
         synthetic.save_study(tmp_path, synthetic.study_spec(profile, asked, layers=4), layers=4, profile=key)
     store = Store(tmp_path)
-    found = protocols.together(store, protocols.of_model(store, profile.model))
+    found = protocols.together(store, store.of_model(profile.model, "study"))
     assert {each.profiles: len(each.settings) for each in found.values()} == {(key,): len(seen[key]) for key in seen}
     assert len({protocols.short(each) for each in found.values()}) == 1
     for each in found.values():
@@ -61,7 +61,7 @@ def test_beside_another_a_protocol_lends_what_it_has_alone_and_every_seed_of_uni
     other = synthetic.study_spec(profile, seen["b" * 16], layers=4, windows=8)
     synthetic.save_study(tmp_path, other, layers=4, profile="b" * 16)
     store = Store(tmp_path)
-    groups = tuple(protocols.together(store, protocols.of_model(store, profile.model)).values())
+    groups = tuple(protocols.together(store, store.of_model(profile.model, "study")).values())
     mine = next(each for each in groups if each.profiles == ("a" * 16,))
     found = protocols.with_others(mine, groups)
     seeds = {each.setting.allocation.base.kind: each.seeds for each in found.settings}
@@ -85,7 +85,7 @@ def test_ones_own_studies_come_before_those_that_ship_of_which_the_widest_is_fir
     profile = store.demo().spec
 
     def found() -> dict[str, evaluations.Evaluations]:
-        return protocols.together(store, protocols.of_model(store, profile.model))
+        return protocols.together(store, store.of_model(profile.model, "study"))
 
     sizes = [(len({part.target for part in each.slices}), len(each.settings)) for each in found().values()]
     assert len(sizes) > 1 and sizes == sorted(sizes, reverse=True)
@@ -100,7 +100,7 @@ def test_bits_do_not_stand_in_for_zeros_that_save_about_as_much(tmp_path: Path) 
     for asked in ([Setting()], [bits]):
         synthetic.save_study(tmp_path, synthetic.study_spec(profile, asked, layers=4), layers=4)
     store = Store(tmp_path)
-    groups = protocols.together(store, protocols.of_model(store, profile.model)).values()
+    groups = protocols.together(store, store.of_model(profile.model, "study")).values()
     for pruner, own in (("wanda", 0.7), ("gguf", bits.allocation.target)):
         assert protocols.place(groups, 0.72, pruner).part.target == own
 
@@ -165,7 +165,7 @@ def test_the_usual_protocol_has_most_settings_of_the_texts_that_chose_nothing(tm
     methods = [Setting(allocation={"base": {"kind": kind}}) for kind in ("owl", "alphapruning", "response")]
 
     def usual() -> str:
-        groups = protocols.together(store, protocols.of_model(store, profile.model)).values()
+        groups = protocols.together(store, store.of_model(profile.model, "study")).values()
         place = protocols.place(groups, 0.7, mine=methods[0])
         assert protocols.protocol(place.evaluations.spec) == protocols.usual(groups)
         return place.evaluations.spec.text.content

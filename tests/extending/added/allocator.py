@@ -1,6 +1,6 @@
 """Every second layer keeps more."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -20,13 +20,9 @@ class Teeth(Allocator):
     profiled = False
 
     kind: Literal["teeth"] = "teeth"
-    bite: Annotated[float, Parameter("Bite, sparsity", steps(0, 0.2, 0.01), "bite")] = Field(
+    bite: Annotated[float, Parameter("Bite, sparsity", steps(0, 0.2, 0.01), "bite", searched=(0.05, 0.1))] = Field(
         0.05, ge=0, le=0.5, description="how much more, sparsity units"
     )
 
     def wish(self, evidence: Evidence) -> Array:
         return evidence.target - self.bite * (-1.0) ** np.arange(evidence.units)
-
-    @classmethod
-    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
-        return tuple(cls(bite=bite) for bite in (0.05, 0.1))

@@ -299,7 +299,7 @@ def _prune(found: Profile) -> dict[str, Any]:
 
 def _measured(found: Profile) -> dict[str, Any]:
     store = Store()
-    groups = protocols.together(store, protocols.of_model(store, found.spec.model)).values()
+    groups = protocols.together(store, store.of_model(found.spec.model, "study")).values()
     whole = protocols.place(groups, shared.TARGET)
     if whole is None:
         return {}
