@@ -12,7 +12,7 @@ from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS
 from core.show.figures.style import InView
 from core.show.report import claims
 from core.show.words import findings
-from core.store.profiles import Profile
+from core.store import Profile
 from pages.ui import form, frame, glossary, subject, view
 from pages.ui.absorption import overview, sections
 

@@ -8,7 +8,7 @@ import streamlit as st
 from core.base import UserError
 from core.show.lessons import sentence
 from core.show.report import claims
-from core.store.cache import Store
+from core.store import Store
 from pages.ui import frame, view, watch
 from pages.ui.lab import answers, question, talk
 from pages.ui.live import grid

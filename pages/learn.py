@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.base import UserError, plain, sentence
 from core.show import words
-from core.store.profiles import Profile
+from core.store import Profile
 from pages.ui import form, frame, glossary, subject, view
 from pages.ui.tour import CHAPTERS, gains
 

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
+from core.ask import MeasureRequest
 from core.ask.commands import command_line
-from core.ask.measurements import MeasureRequest
 from core.models import work
-from core.store.cache import Store
+from core.store import Store
 from pages.ui import frame, glossary, measuring, watch
 
 store = Store()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.base import capital, plain, sentence
 from core.jobs import queue
-from core.store.cache import Store
+from core.store import Store
 from pages.ui import form, frame, glossary, watch
 from pages.ui.runs import actions, evaluations, profiles
 

@@ -17,7 +17,7 @@ import typer
 from core.ask.command_table import CACHE, JSON, OPTIONS, Option
 from core.base import UserError, shortage
 from core.models.progress import Cancelled
-from core.store.cache import Store
+from core.store import Store
 
 INTERRUPTED = 130  # what typer returns for Ctrl-C, which it keeps to itself
 # typer brings its own click: its base exception is reached through the one that typer exports
@@ -70,7 +70,7 @@ Command = Callable[[SimpleNamespace, Store], None]
 
 
 def command(name: str) -> Callable[[Command], Command]:
-    """Register a function as a command that has the options of its table: it gets their values by name, and the cache."""
+    """Register a function as a command that has the options of its table; it gets their values by name, and a cache."""
 
     def register(function: Command) -> Command:
         def run(**given: object) -> None:

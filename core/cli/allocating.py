@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from core.ask import Setting
 from core.ask.grammar import read_allocation, write
-from core.ask.settings import Setting
 from core.ask.typed import fraction
 from core.base import UserError
 from core.base.spec import checked
@@ -22,9 +22,7 @@ from core.results import protocols
 from core.results.anchor_studies import narrower
 from core.results.anchors import Anchors, Prediction, stored
 from core.show.words import forecast
-from core.store import profiles
-from core.store.cache import Store
-from core.store.profiles import Profile
+from core.store import Profile, Store, profiles
 
 
 @command("allocate")

@@ -4,8 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from core.ask import Setting
 from core.ask.grammar import write
-from core.ask.settings import Setting
 from core.base import per_cent
 from core.cli import command
 from core.cli.output import say, say_helped, say_json, say_table
@@ -14,7 +14,7 @@ from core.cli.studying import answered
 from core.results import protocols, text_splits
 from core.results.best import Best, commands, load
 from core.show.words import advice, forecast
-from core.store.cache import Store
+from core.store import Store
 
 
 @command("best")

@@ -16,9 +16,7 @@ from core.plan.gains import averaged, gains_of, per_layer
 from core.results import checkpoints, propagation
 from core.results.checkpoints import Compared
 from core.show.words import findings
-from core.store import profiles
-from core.store.cache import Entry, Store
-from core.store.profiles import Profile
+from core.store import Entry, Profile, Store, profiles
 
 HARMS = ("kl", "nll_increase", "flips")
 SHOWN = 10  # layers of a comparison

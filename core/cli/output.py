@@ -14,7 +14,7 @@ from rich.table import Table
 
 from core.base import UserError, disk_full, exists, expanded, pruned_before
 from core.jobs.records import Status
-from core.store.cache import Entry
+from core.store import Entry
 from core.store.files import abandoned, write_file
 
 out = Console(emoji=False)

@@ -7,10 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.ask.jobs import JOBS
-from core.ask.requests import ExportRequest
-from core.ask.settings import Setting
-from core.ask.studies import StudyRequest
+from core.ask import JOBS, ExportRequest, Setting, StudyRequest
 from core.ask.typed import whole, whole_path
 from core.base import UserError, expanded
 from core.base.spec import checked, revised
@@ -24,7 +21,7 @@ from core.models import machine
 from core.models.sources import refuse_fetch
 from core.results import best, evaluations
 from core.results.evaluations import Evaluations
-from core.store.cache import Entry, Store
+from core.store import Entry, Store
 from core.store.deleting import delete
 from core.store.entries import VIEW_KINDS
 from core.store.packs import pack, unpack

@@ -16,7 +16,7 @@ from core.cli import Cache, Json, app
 from core.cli.output import say, say_json
 from core.jobs import processes, queue
 from core.models import machine
-from core.store.cache import Store
+from core.store import Store
 
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from core.ask.inputs import TextSpec
-from core.ask.settings import Setting
+from core.ask import Setting, TextSpec
 from core.cli.output import say, say_helped, say_table
 from core.results import protocols
 from core.results import study_table as tables

@@ -5,12 +5,18 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+from core.ask import (
+    BestRequest,
+    ExportRequest,
+    MeasureRequest,
+    Request,
+    Setting,
+    ShareRequest,
+    StudyRequest,
+    Unfinished,
+    read_share,
+)
 from core.ask.commands import request_of
-from core.ask.jobs import Request, ShareRequest, Unfinished, read_share
-from core.ask.measurements import MeasureRequest
-from core.ask.requests import BestRequest, ExportRequest
-from core.ask.settings import Setting
-from core.ask.studies import StudyRequest
 from core.ask.study_file import read_study
 from core.ask.typed import whole_path
 from core.base import UserError, helped
@@ -28,8 +34,7 @@ from core.results.anchors import Hindsight
 from core.results.evaluations import Evaluations
 from core.results.search_plan import estimate
 from core.show.words import advice, forecast
-from core.store import parts, profiles
-from core.store.cache import Entry, Store
+from core.store import Entry, Store, parts, profiles
 
 
 @command("prune")

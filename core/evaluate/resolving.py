@@ -6,9 +6,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.ask.requests import ExportRequest
-from core.ask.settings import PrunedSpec, Repairs, Setting, Sparsity
-from core.ask.studies import EvaluationRequest, Point, StudyRequest, StudySpec, TaskSpec
+from core.ask import (
+    EvaluationRequest,
+    ExportRequest,
+    Point,
+    PrunedSpec,
+    Repairs,
+    Setting,
+    Sparsity,
+    StudyRequest,
+    StudySpec,
+    TaskSpec,
+)
 from core.base import UserError
 from core.base.spec import Array, frozen
 from core.evaluate import zeroshot
@@ -24,10 +33,8 @@ from core.models.progress import Account
 from core.models.sources import Source
 from core.models.windows import Windows, windows
 from core.plan.spread import linear_parameters, spread
-from core.store import profiles
-from core.store.cache import Store
+from core.store import Profile, Store, profiles
 from core.store.parts import recovered
-from core.store.profiles import Profile
 
 Texts = dict[str, Windows]  # calibration texts by the key of their spec
 

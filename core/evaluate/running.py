@@ -9,9 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from core.ask import naming
-from core.ask.jobs import Share, cut
-from core.ask.studies import Point, StudyRequest, StudySpec, ZeroShotSpec
+from core.ask import Point, Share, StudyRequest, StudySpec, ZeroShotSpec, cut, naming
 from core.base import Broken
 from core.evaluate import perplexity, zeroshot
 from core.evaluate.resolving import Resolved, count_zeros, prune
@@ -21,9 +19,7 @@ from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Account
 from core.models.provenance import provenance, relative
-from core.store import parts
-from core.store.cache import Entry, Store
-from core.store.results import Array, Evaluated, ZeroShot
+from core.store import Array, Entry, Evaluated, Store, ZeroShot, parts
 
 PIECE = 8  # windows per saved part
 

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from core.ask.allocations import AllocationRequest
-from core.ask.requests import BestRequest, BestSpec
-from core.ask.settings import Setting
+from core.ask import AllocationRequest, BestRequest, BestSpec, Request, Setting
 from core.base import UserError
 from core.evaluate.resolving import profile_of
 from core.kinds.kept import held_back
@@ -23,8 +21,7 @@ from core.results import candidates, evaluations, search_plan, shortlist, text_s
 from core.results.anchor_studies import usual
 from core.results.anchors import STEP, Anchors, Prediction, fitting, on, stored_of
 from core.results.evaluations import Evaluations
-from core.store.cache import Entry, Request, Store
-from core.store.profiles import Profile
+from core.store import Entry, Profile, Store
 
 Stage = Callable[[Request, Report], Entry]
 

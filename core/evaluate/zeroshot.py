@@ -14,7 +14,7 @@ from core.base import UserError, gist
 from core.base.spec import Array, frozen
 from core.evaluate import task_files
 from core.models.loading import Loaded
-from core.store.results import ZeroShot
+from core.store import ZeroShot
 
 
 @frozen

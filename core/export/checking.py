@@ -18,7 +18,7 @@ from core.models.placement import pieces, streamed
 from core.models.replay import Layers
 from core.models.saving import FOREIGN
 from core.models.weights import by_layers
-from core.store.results import Array
+from core.store import Array
 
 SENTENCE = (
     "At 7:45 the café by the lock opened, and a heron, who had read about bread, came in and asked for 2 loaves; "

@@ -11,7 +11,8 @@ from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
-from core.ask.requests import COMPRESSED, FORMATS
+from core.ask import FORMATS
+from core.ask.requests import COMPRESSED
 from core.base import UserError, access, brief, json_value, resolved
 from core.base.spec import digest, look_up
 from core.export.card import RECIPE
@@ -20,7 +21,7 @@ from core.models.outline import NUMBERED, shapes_of
 from core.models.sources import NotHere, Source, locate, outlined
 from core.models.work import BYTES
 from core.plan.sizes import Counts
-from core.store.cache import HOME, Entry, Store
+from core.store import HOME, Entry, Store
 from core.store.files import abandoned, sealed, temporary_path, unsealed, write_file
 
 BESIDE_WEIGHTS = 50_000_000  # bytes kept for tokenizer, card and headers

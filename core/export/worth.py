@@ -1,9 +1,6 @@
 """What a pruned model takes in each form beside what it costs, before any is written."""
 
-from core.ask import grammar
-from core.ask.requests import ExportRequest
-from core.ask.settings import Setting
-from core.ask.studies import StudySpec
+from core.ask import ExportRequest, Setting, StudySpec, grammar
 from core.ask.typed import read_bytes
 from core.base.spec import look_up
 from core.export.target import counted
@@ -13,7 +10,7 @@ from core.models.sources import locate
 from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, share_within, sizes
 from core.plan.spread import limits
 from core.results import evaluations
-from core.store.cache import Store
+from core.store import Store
 
 
 def worth(asked: ExportRequest, store: Store) -> tuple[dict[str, int], dict[str, float]]:

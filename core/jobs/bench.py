@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
-from core.ask.inputs import OfModel
+from core.ask import OfModel
 from core.models import placement
 from core.models.loading import Loaded, Reader, load
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.sources import locate, outlined
-from core.store.cache import Store
+from core.store import Store
 from core.store.files import stamp
 
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
 
-from core.ask.jobs import BY_REQUEST, Share, ShareRequest
+from core.ask import BY_REQUEST, Share, ShareRequest
 from core.base import UserError
 from core.jobs import queue
 from core.jobs.queue import PROJECT
 from core.jobs.records import Job
 from core.models.progress import Cancelled, Progress, Report
-from core.store.cache import Entry, Store
+from core.store import Entry, Store
 
 NAME = "ray"
 USUAL = 8  # shares

@@ -5,10 +5,22 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from core.ask.jobs import BY_REQUEST, Request, Share, ShareRequest
-from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec, expanded, identified, methods_of, stands_for
-from core.ask.requests import BestRequest, ExportRequest
-from core.ask.studies import StudyRequest
+from core.ask import (
+    BY_REQUEST,
+    BestRequest,
+    ExportRequest,
+    Measurement,
+    MeasureRequest,
+    ProfileSpec,
+    Request,
+    Share,
+    ShareRequest,
+    StudyRequest,
+    expanded,
+    identified,
+    methods_of,
+    stands_for,
+)
 from core.base import UserError, brief
 from core.evaluate.resolving import check, resolve
 from core.evaluate.running import Run
@@ -22,8 +34,7 @@ from core.models.progress import Account, Progress, Report, silent
 from core.models.provenance import provenance, relative
 from core.models.sources import Source, locate, outlined
 from core.models.windows import Windows, windows
-from core.store import parts
-from core.store.cache import Entry, Store
+from core.store import Entry, Store, parts
 
 
 def get(

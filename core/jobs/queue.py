@@ -13,13 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from core.ask.jobs import Request, ShareRequest
+from core.ask import Request, ShareRequest
 from core.base import PROJECT, UserError, access, several
 from core.export import target
 from core.jobs import processes, records
 from core.jobs.records import Job, Status
-from core.store import deleting
-from core.store.cache import Store
+from core.store import Store, deleting
 from core.store.files import discard
 
 GRACE = 20.0  # seconds a run may take to obey a cancellation

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import psutil
 from pydantic import BaseModel, Field, TypeAdapter
 
-from core.ask.jobs import JOBS, Request
+from core.ask import JOBS, Request
 from core.base import capital, duration, per_cent
 from core.jobs import processes
 from core.models.progress import Cancelled, Progress

@@ -21,7 +21,7 @@ from core.ask.lab import Question, Talk
 from core.base import UserError
 from core.jobs.queue import IDLE, PROJECT
 from core.jobs.warm_process import Kind, Task, receive, send
-from core.store.cache import Store
+from core.store import Store
 from core.store.files import sealed, unsealed, write_file
 
 KEPT = 64  # answers

@@ -17,7 +17,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO, Literal, NamedTuple
 
-from core.ask.inputs import OfModel
+from core.ask import OfModel
 from core.ask.lab import Question, Talk
 from core.base import UserError
 from core.base.spec import Spec

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
-from core.ask.jobs import BY_REQUEST, ShareRequest
-from core.ask.requests import ExportSpec
+from core.ask import BY_REQUEST, ExportSpec, ShareRequest
 from core.base import UserError, disk_full, shortage
 from core.export import target
 from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs
 from core.jobs.records import Job, Recorder, Status
 from core.models.progress import Cancelled
-from core.store.cache import Entry, Store
+from core.store import Entry, Store
 from core.store.entries import VIEW_KINDS
 
 PAUSE = 0.2  # seconds between two looks at the queue

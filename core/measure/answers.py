@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache, partial
 import torch
 from torch import Tensor
 
-from core.ask.inputs import WindowRequest
+from core.ask import WindowRequest
 from core.ask.lab import REMOVED, Question, check_layer
 from core.kinds.treatments import Statistic
 from core.measure import scene

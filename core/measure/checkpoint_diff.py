@@ -14,7 +14,7 @@ from core.measure.engines import Dense, Reader, harm_tokens
 from core.models.loading import Loaded
 from core.models.placement import at_hand, pieces
 from core.models.replay import Layers, tail
-from core.store.results import Cumulative, Difference
+from core.store import Cumulative, Difference
 
 Step = Callable[[int], None]
 

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.ask.measurements import Measurement
+from core.ask import Measurement
 from core.base.spec import Array, frozen
 from core.measure.perturb import Moments, perturbed
 from core.models.loading import Loaded
 from core.models.placement import at_hand, walk
 from core.models.replay import Call, by_tokens, called, replay_error, tail
-from core.store.results import Perturbed, axes_of
+from core.store import Perturbed, axes_of
 
 Step = Callable[[int], None]  # told the layer that was just run; may raise Cancelled
 

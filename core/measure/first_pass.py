@@ -17,7 +17,7 @@ from core.measure.perturb import Moments
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.replay import Call, tail
-from core.store.results import Activation
+from core.store import Activation
 
 
 def statistics(

@@ -8,7 +8,7 @@ from dataclasses import field
 import torch
 from torch import Tensor, nn
 
-from core.ask.measurements import Measurement
+from core.ask import Measurement
 from core.base import UserError
 from core.base.spec import Positions, frozen
 from core.kinds.part import ATTENTION, MLP

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from accelerate.utils.memory import clear_device_cache
 
-from core.ask.jobs import Share
-from core.ask.measurements import Measurement, ProfileSpec
+from core.ask import Measurement, ProfileSpec, Share
 from core.base import UserError, out_of_memory, runs
 from core.base.spec import Spec
 from core.kinds import Perturbation
@@ -27,8 +26,7 @@ from core.models.placement import free_memory
 from core.models.progress import Account
 from core.models.replay import REPLAY_TOLERANCE
 from core.models.windows import Windows
-from core.store import parts, results
-from core.store.cache import Store
+from core.store import Store, parts, results
 
 
 @dataclass

@@ -11,7 +11,7 @@ from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.placement import at_hand
 from core.models.replay import Tensors
-from core.store.results import Array, Removal, Scores, Weights
+from core.store import Array, Removal, Scores, Weights
 
 BINS = 100
 Step = Callable[[int], object]  # told the layer that is done

@@ -12,7 +12,7 @@ from transformers.pytorch_utils import Conv1D
 from core.base import UserError
 from core.models.placement import at_hand
 from core.models.replay import Layers
-from core.store.results import Array
+from core.store import Array
 
 
 def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.base import access
 from core.base.spec import digest
-from core.store.cache import Store
+from core.store import Store
 from core.store.files import sealed, stamp, unsealed, write_file
 
 SEEN: dict[Path, dict] = {}  # notes that a cache could not keep

@@ -17,7 +17,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
-from core.ask.inputs import Dtype, ModelSpec
+from core.ask import Dtype, ModelSpec
 from core.base import PROJECT, UserError, brief
 from core.base.spec import digest, frozen
 from core.models import anatomy, replay
@@ -28,7 +28,7 @@ from core.models.saving import LARGEST, keep_copy, kept_copy, save
 from core.models.sources import Source
 from core.models.weights import initialised, read, whole
 from core.models.work import refuse_too_large
-from core.store.cache import Store
+from core.store import Store
 from core.store.files import stamp
 
 LOG = logging.getLogger(__name__)

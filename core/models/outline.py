@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from core.base import UserError, gist, json_value, readable
 from core.models.file_hashes import remembered
-from core.store.cache import Store
+from core.store import Store
 
 Shapes = dict[str, tuple[int, ...]]
 HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")  # as configurations call their number

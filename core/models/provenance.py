@@ -16,7 +16,7 @@ from core.base import PROJECT
 from core.models import anatomy
 from core.models.file_hashes import file_hash
 from core.models.loading import Loaded
-from core.store.cache import Store
+from core.store import Store
 
 VERSIONS = ("torch", "transformers", "numpy", "accelerate")
 

@@ -24,7 +24,7 @@ from core.models.foreign_code import explained
 from core.models.placement import pieces, streamed
 from core.models.replay import Layers
 from core.models.sources import Source
-from core.store.cache import Store
+from core.store import Store
 from core.store.files import changed, discard, pretty, readable, temporary_folder
 
 FOREIGN = (  # what a plain dense config.json lacks

@@ -13,7 +13,7 @@ from core.models.file_hashes import combined, file_hash
 from core.models.foreign_code import refuse_foreign_code, refuse_odd_files
 from core.models.hub import NotHere
 from core.models.outline import Outline, heads_of, outline, shapes_of
-from core.store.cache import Entry, Store
+from core.store import Entry, Store
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
 BUNDLED_LABEL = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"

@@ -20,7 +20,7 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM, PreTrainedModel, modeling_utils
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
-from core.ask.inputs import Dtype
+from core.ask import Dtype
 from core.base import UserError, brief
 from core.models import anatomy, machine, placement
 from core.models.foreign_code import explained
@@ -28,7 +28,7 @@ from core.models.outline import safetensors_shapes
 from core.models.placement import Home, settle
 from core.models.sources import Source
 from core.models.work import BYTES
-from core.store.cache import Store
+from core.store import Store
 from core.store.files import temporary_prefix
 
 transformers.logging.set_verbosity_error()

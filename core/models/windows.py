@@ -11,7 +11,7 @@ from tokenizers.models import Unigram
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from core.ask.inputs import TextSpec, WindowRequest
+from core.ask import TextSpec, WindowRequest
 from core.base import UserError, several
 from core.base.spec import frozen
 from core.models.foreign_code import explained

@@ -10,10 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.ask.inputs import TextSpec, WindowRequest
-from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec, stands_for
-from core.ask.settings import Setting
-from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask import (
+    EvaluationRequest,
+    Measurement,
+    MeasureRequest,
+    ProfileSpec,
+    Setting,
+    StudyRequest,
+    TextSpec,
+    WindowRequest,
+    stands_for,
+)
 from core.base import UserError, access, brief, duration
 from core.kinds.blockwise import EPOCHS
 from core.kinds.distill import CHUNK, TOGETHER
@@ -22,7 +29,7 @@ from core.models import texts
 from core.models.machine import HEADROOM, chosen, free_memory
 from core.models.outline import Outline
 from core.models.sources import NotHere, Source, locate, outlined
-from core.store.cache import Store
+from core.store import Store
 from core.store.files import sealed, unsealed, write_file
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}

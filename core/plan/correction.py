@@ -4,12 +4,11 @@ import math
 
 import numpy as np
 
-from core.ask.allocations import Correction
+from core.ask import Correction
 from core.base import UserError
 from core.plan.budget import Bounds, project
 from core.plan.gains import gains_of
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Profile
 
 CLIP = math.log(3)
 NOTHING = 1e-12  # a direction this small is rounding, and would be scaled up to the whole strength

@@ -7,7 +7,7 @@ import numpy as np
 
 from core.base import UserError
 from core.base.spec import frozen
-from core.store.results import Array
+from core.store import Array
 
 STEP = 0.005
 POWERS = (2.0, 4.0)  # between which the fitted one lies: single losses hardly rise at small sparsities, or not at all

@@ -13,7 +13,7 @@ from core.kinds.treatments import TREATMENTS
 from core.plan import responses
 from core.plan.budget import TOLERANCE, Bounds, Units, solve, whole
 from core.plan.curves import Curves, hull
-from core.store.profiles import Profile
+from core.store import Profile
 
 
 @frozen

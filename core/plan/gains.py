@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from core.base.spec import frozen
-from core.store.results import Array, Perturbed
+from core.store import Array, Perturbed
 
 CONFIDENCE = 0.95
 BAND = math.log(1.05)

@@ -9,8 +9,7 @@ from core.kinds.currency import ZEROS, Currency
 from core.kinds.treatments import OF_ONE_LAYER, TREATMENTS, USUAL, place, usual_of
 from core.plan.budget import TOLERANCE
 from core.plan.curves import Curves, check_finite, curves
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Profile
 
 FIELDS = {"drift": "final_squared", "kl": "kl", "nll": "nll_increase"}
 NAMES = {"drift": "squared final drift", "kl": "KL divergence, nats", "nll": "loss, nats/token"}

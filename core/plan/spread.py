@@ -5,14 +5,14 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from core.ask.allocations import AllocationRequest
+from core.ask import AllocationRequest
 from core.base import UserError
 from core.base.spec import Array, frozen
 from core.kinds.allocator import Allocator
 from core.plan import correction
 from core.plan.budget import Bounds, binding, check_finite, met, project, whole
 from core.plan.evidence import Evidence
-from core.store.profiles import Profile
+from core.store import Profile
 
 WRITTEN = 1e-6  # how far a budget that was written down may be off, with all its digits
 

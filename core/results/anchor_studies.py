@@ -4,11 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.ask import naming
-from core.ask.allocations import AllocationRequest
+from core.ask import AllocationRequest, EvaluationRequest, Setting, StudyRequest, naming, uniform
 from core.ask.commands import command_line
-from core.ask.settings import Setting, uniform
-from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base import UserError, exists, expanded
 from core.base.spec import checked
 from core.kinds import Response
@@ -17,9 +14,7 @@ from core.models import work
 from core.plan import prediction, responses
 from core.plan.spread import allocate
 from core.results.anchors import Anchors, half_width
-from core.store.cache import Store
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Profile, Store
 
 HIGHEST, APART = 0.8, (0.3, 0.1, 0.0)  # the targets of `usual`: the highest, and how far below it each lies
 WIDE = 0.15  # half width of an interval, as a fraction of the increase, that one more anchor may narrow

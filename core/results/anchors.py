@@ -9,12 +9,8 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from core.ask import naming
-from core.ask.allocations import AllocationRequest
+from core.ask import AllocationRequest, Setting, StudyRequest, WindowRequest, naming
 from core.ask.commands import line
-from core.ask.inputs import WindowRequest
-from core.ask.settings import Setting
-from core.ask.studies import StudyRequest
 from core.base import UserError, per_cent, several
 from core.base.spec import frozen
 from core.kinds.treatments import Treatment
@@ -24,10 +20,7 @@ from core.plan.spread import allocate
 from core.results import protocols, text_splits
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, load, read
-from core.store import profiles
-from core.store.cache import Entry, Store
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Entry, Profile, Store, profiles
 
 ENOUGH = 4  # anchors that carry a curve
 SAME = 1e-6  # how far a sparsity may be off in one allocation, whatever it is called

@@ -4,9 +4,8 @@ import json
 import math
 from pathlib import Path
 
+from core.ask import BestRequest, BestSpec, ExportRequest, Setting
 from core.ask.commands import Asked, command_line
-from core.ask.requests import BestRequest, BestSpec, ExportRequest
-from core.ask.settings import Setting
 from core.base import UserError
 from core.base.spec import frozen
 from core.results import evaluations
@@ -16,7 +15,7 @@ from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations
 from core.results.search_plan import final_request, profile_request
 from core.results.text_splits import unsplit
-from core.store.cache import Entry, Store
+from core.store import Entry, Store
 from core.store.provenance_schema import BestProvenance
 
 

@@ -3,9 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from core.ask import naming
-from core.ask.allocations import AllocationRequest
-from core.ask.settings import Setting
+from core.ask import AllocationRequest, Setting, naming
 from core.base import UserError, per_cent
 from core.base.spec import checked
 from core.kinds import METHODS, ZEROS, Response
@@ -16,8 +14,7 @@ from core.plan import responses
 from core.plan.spread import linear_parameters, spread
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Profile
 
 WHAT = {"alone": "this setting", "family": "this family: the correction and its controls", "methods": "all allocators"}
 CONTROLS = ("reversed", "shuffled", "ramp")

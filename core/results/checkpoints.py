@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from core.base import UserError, either
 from core.base.spec import frozen
 from core.results.propagation import unreadable
-from core.store.profiles import Profile
-from core.store.results import Array, Cumulative, Difference, Perturbed
+from core.store import Array, Cumulative, Difference, Perturbed, Profile
 
 STANDS_OUT = 6.0  # spreads from the median layer: layers that are quantised alike stay below
 LEAST_SPREADS = 0.05, 0.001  # of an error as a share of the median one, and of a scale: some spread is natural

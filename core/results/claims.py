@@ -11,8 +11,7 @@ from core.plan.gains import BAND, FEWEST_SEQUENCES, Gains, gains_of, log_gain, t
 from core.results import comparison
 from core.results.comparison import FEWEST_SEEDS, Interval, spearman
 from core.results.evaluations import Evaluations
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Profile
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not decided"
 NOISE, FAINT, EVERYWHERE, PRUNED = "gaussian:0.3", "gaussian:0.01", "gaussian:0.01@all", "residual:wanda:0.7"

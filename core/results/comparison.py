@@ -7,7 +7,7 @@ import numpy as np
 
 from core.base import UserError
 from core.plan.gains import student
-from core.store.results import Array
+from core.store import Array
 
 FEWEST_WINDOWS = 8
 FEWEST_SEEDS = 3

@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.ask.settings import PrunedSpec, Setting
-from core.ask.studies import TaskSpec
+from core.ask import PrunedSpec, Setting, TaskSpec
 from core.base import digits, helped, several
 from core.base.spec import frozen
 from core.results.comparison import Interval, over_seeds, paired, percent, said, standard_error
-from core.store.results import Array, Evaluated, ZeroShot
+from core.store import Array, Evaluated, ZeroShot
 
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0)
 

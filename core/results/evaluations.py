@@ -7,14 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
-from core.ask import naming
-from core.ask.settings import Setting
-from core.ask.studies import StudySpec, TaskSpec
+from core.ask import Setting, StudySpec, TaskSpec, naming
 from core.base import UserError, distinct
 from core.base.spec import frozen
 from core.kinds.treatments import Treatment, place
 from core.results.evaluated import EvaluatedSetting, SeedResult
-from core.store.cache import Entry, Store
+from core.store import Entry, Store
 
 
 @dataclass(frozen=True)

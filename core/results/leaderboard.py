@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
-from core.ask import naming
-from core.ask.allocations import AllocationRequest, Correction
+from core.ask import AllocationRequest, Correction, naming
 from core.base import UserError
 from core.base.spec import frozen
 from core.kinds import METHODS
@@ -20,8 +19,7 @@ from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
 from core.results.protocols import Place, place
 from core.results.study_table import Row
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Profile
 
 THIS = "this"  # the kind of the allocation on screen, which stands beside the methods
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.base.spec import frozen
 from core.plan.gains import averaged, finite, log_gain, student
-from core.store.results import Activation, Array, Perturbed
+from core.store import Activation, Array, Perturbed
 
 FLOOR_MARGIN = 10
 DIVERGENCE_FLOOR = 4e-7  # nats: mean divergence of a sequence from itself by rounding in float32; it may be below 0

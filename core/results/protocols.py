@@ -7,14 +7,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from core.ask.inputs import USUAL_CALIBRATION, TextSpec, WindowRequest
-from core.ask.settings import Setting
-from core.ask.studies import Point, StudySpec
+from core.ask import USUAL_CALIBRATION, Point, Setting, StudySpec, TextSpec, WindowRequest
 from core.base import distinct, profile_names, several
 from core.kinds import treatments
 from core.results.evaluated import EvaluatedSetting, SeedResult
 from core.results.evaluations import Evaluations, Slice, load, slice_of, tasks_asked
-from core.store.cache import Entry, Store
+from core.store import Entry, Store
 
 SHORT = 6  # digits of a key or a hash on screen
 

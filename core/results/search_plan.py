@@ -3,19 +3,26 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from core.ask.allocations import Correction
-from core.ask.inputs import ModelSpec, WindowRequest
-from core.ask.measurements import EACH, MeasureRequest, expanded, measurements
+from core.ask import (
+    EACH,
+    BestRequest,
+    Correction,
+    EvaluationRequest,
+    MeasureRequest,
+    ModelSpec,
+    Setting,
+    StudyRequest,
+    WindowRequest,
+    expanded,
+)
+from core.ask.measurements import measurements
 from core.ask.perturbations import OF_LINEARS, SPARSITIES, perturbation
-from core.ask.requests import BestRequest
-from core.ask.settings import Setting
-from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.spec import number
 from core.kinds.treatments import ANY, MOMENTS, USUAL, Treatment
 from core.models import work
 from core.models.outline import Outline
 from core.results.shortlist import MOST
-from core.store.cache import Entry, Store
+from core.store import Entry, Store
 
 MEASURED_SPARSITIES, MEASURED_LINEARS = SPARSITIES, OF_LINEARS  # of every layer and of every linear alone
 ANCHORS, TRIES = 4, 3  # where a largest loss was asked: default anchors, and targets that are tried after them

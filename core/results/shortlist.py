@@ -5,9 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from core.ask import naming
-from core.ask.allocations import AllocationRequest
-from core.ask.settings import Setting
+from core.ask import AllocationRequest, Setting, naming
 from core.base import UserError, several
 from core.base.spec import frozen
 from core.kinds import BASES, Response
@@ -16,8 +14,7 @@ from core.plan import prediction, responses
 from core.plan.spread import allocate
 from core.results.anchors import Anchors
 from core.results.evaluations import Evaluations
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Profile
 
 MOST = 8  # settings that are evaluated at one target
 # Of the correction and of its reverse. Allocations of one method differ little, so only the one predicted best of each

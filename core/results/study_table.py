@@ -17,7 +17,7 @@ from core.base.spec import frozen
 from core.results.evaluated import Accuracy, Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, labels, shared_tasks, slice_of
 from core.results.protocols import short
-from core.store.results import Array, Evaluated
+from core.store import Array, Evaluated
 
 Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
 READ = ("allocation", "pruner", "zeros", "perplexity")  # what a table for readers begins with; changes follow

@@ -5,8 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
-from core.ask.inputs import WindowRequest
-from core.ask.requests import BestRequest
+from core.ask import BestRequest, WindowRequest
 from core.ask.typed import absolute
 from core.base import UserError, text_name
 from core.results.comparison import FEWEST_WINDOWS

@@ -1,1 +1,18 @@
 """Spec to folder: results and their arrays, parts of them, packs, profiles read back."""
+
+from core.store.cache import HOME, Entry, Store, largest_committed
+from core.store.profiles import Profile
+from core.store.results import (
+    Activation,
+    Array,
+    Cumulative,
+    Difference,
+    Evaluated,
+    Merged,
+    Perturbed,
+    Removal,
+    Scores,
+    Weights,
+    ZeroShot,
+    axes_of,
+)

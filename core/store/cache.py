@@ -12,8 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.ask.inputs import ModelSpec
-from core.ask.jobs import BY_REQUEST, Request
+from core.ask import BY_REQUEST, ModelSpec, Request
 from core.base import PROJECT, UserError, access, expanded, listed, resolved
 from core.base.spec import Spec, View
 from core.store.entries import KIND_OF, KINDS, MARK, VIEW_KINDS, packs_of, read_folder

@@ -11,8 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from core.ask.measurements import ProfileSpec
-from core.ask.studies import ZeroShotSpec
+from core.ask import ProfileSpec, ZeroShotSpec
 from core.base import UNSEEN, UserError, brief
 from core.base.spec import Spec, View
 from core.kinds.owl import OUTLIER_THRESHOLDS

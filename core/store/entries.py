@@ -4,18 +4,19 @@ import json
 import re
 from pathlib import Path
 
-from core.ask.jobs import JOBS
-from core.ask.measurements import (
+from core.ask import (
+    JOBS,
     ActivationSpec,
     CumulativeSpec,
     DifferenceSpec,
+    EvaluatedSpec,
     FloorSpec,
     PerturbedSpec,
     RemovalSpec,
     ScoreSpec,
     WeightSpec,
+    ZeroShotSpec,
 )
-from core.ask.studies import EvaluatedSpec, ZeroShotSpec
 from core.base.spec import Spec, key_of
 from core.store import results
 from core.store.files import UNPARSED, Corrupt, Files, content, verified

@@ -6,9 +6,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from core.ask.jobs import Unfinished
-from core.ask.measurements import PerturbedSpec, ProfileSpec
-from core.ask.studies import EvaluatedSpec, StudySpec
+from core.ask import EvaluatedSpec, PerturbedSpec, ProfileSpec, StudySpec, Unfinished
 from core.base.spec import Array, Spec
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, UNITS

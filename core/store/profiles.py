@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import field
 from functools import cached_property
 
-from core.ask.measurements import Measurement, ProfileSpec
+from core.ask import Measurement, ProfileSpec
 from core.ask.perturbations import in_order
 from core.base import UserError
 from core.base.spec import Positions, frozen

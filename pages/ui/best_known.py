@@ -5,11 +5,8 @@ from functools import lru_cache
 
 import streamlit as st
 
-from core.ask import grammar, naming
-from core.ask.allocations import AllocationRequest
-from core.ask.inputs import WindowRequest
+from core.ask import AllocationRequest, Setting, WindowRequest, grammar, naming
 from core.ask.naming import PRUNERS
-from core.ask.settings import Setting
 from core.ask.typed import PROJECT, with_paths
 from core.base import UserError, plain
 from core.models.sources import text_is_here
@@ -17,8 +14,7 @@ from core.plan.spread import allocate
 from core.results import leaderboard
 from core.results.evaluations import Evaluations, profile_key, slice_of
 from core.results.study_table import Row
-from core.store.cache import Store
-from core.store.profiles import Profile
+from core.store import Profile, Store
 from pages.ui import frame, studies, subject, view
 from pages.ui.allocate import settings
 

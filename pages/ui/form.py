@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from core.ask.inputs import WindowRequest
+from core.ask import WindowRequest
 from core.ask.typed import absolute
 from core.base import UserError, capital
 from core.base.spec import Spec, checked

@@ -5,9 +5,8 @@ from typing import Any, get_args
 
 import streamlit as st
 
+from core.ask import Dtype, MeasureRequest, WindowRequest
 from core.ask.commands import request_of
-from core.ask.inputs import Dtype, WindowRequest
-from core.ask.measurements import MeasureRequest
 from core.ask.perturbations import PRESETS, STANDARD
 from core.base import UserError, capital
 from core.kinds import FORMS

@@ -6,21 +6,16 @@ from typing import Any
 
 import streamlit as st
 
+from core.ask import Measurement, ModelSpec, ProfileSpec, PrunedSpec, StudyRequest
 from core.ask.commands import quoted
-from core.ask.inputs import ModelSpec
-from core.ask.measurements import Measurement, ProfileSpec
-from core.ask.settings import PrunedSpec
-from core.ask.studies import StudyRequest
 from core.base import plain, sentence, text_name
 from core.export.card import GGUF
 from core.jobs.records import Job
 from core.results import evaluations, protocols
 from core.show import figures, words
 from core.show.figures import Chart, evaluation, perplexity
-from core.store import parts
-from core.store.cache import Entry, Store
+from core.store import Entry, Merged, Store, parts
 from core.store.parts import finished, partial
-from core.store.results import Merged
 from pages.ui import frame, view
 
 FIRST = "The first picture comes with the first part that is finished."

@@ -8,8 +8,7 @@ from functools import lru_cache
 import pandas as pd
 import streamlit as st
 
-from core.ask.allocations import AllocationRequest
-from core.ask.settings import Setting
+from core.ask import AllocationRequest, Setting
 from core.base import UserError, plain
 from core.kinds.treatments import Treatment
 from core.plan import responses
@@ -20,8 +19,7 @@ from core.results.comparison import verdict
 from core.results.evaluated import Change, EvaluatedSetting
 from core.results.evaluations import Evaluations
 from core.results.study_table import CHANGE, Table
-from core.store.cache import Entry, Store
-from core.store.profiles import Profile
+from core.store import Entry, Profile, Store
 from pages.ui import frame, subject, view
 
 ABOUT = (

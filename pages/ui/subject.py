@@ -5,12 +5,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ask.inputs import ModelSpec
+from core.ask import ModelSpec
 from core.base import UserError, distinct, helped, plain, profile_names, sentence
 from core.show import words
-from core.store import profiles
-from core.store.cache import Entry, Store, largest_committed
-from core.store.profiles import Profile
+from core.store import Entry, Profile, Store, largest_committed, profiles
 from pages.ui import frame, glossary, view
 
 SPREADING = ("allocate", "prune")  # pages that spread a budget, which is lowest over linears

@@ -5,16 +5,13 @@ from contextlib import suppress
 
 import streamlit as st
 
-from core.ask.jobs import BY_REQUEST, Request, ShareRequest
-from core.ask.measurements import MeasureRequest
-from core.ask.requests import ExportRequest
-from core.ask.studies import StudyRequest
+from core.ask import BY_REQUEST, ExportRequest, MeasureRequest, Request, ShareRequest, StudyRequest
 from core.base import UserError, capital, duration, plain, sentence
 from core.export.target import HoldsExport
 from core.jobs import queue
 from core.jobs.records import Job
 from core.show.figures.charts import COMPARED
-from core.store.cache import Entry, Store
+from core.store import Entry, Store
 from pages.ui import frame, partial_results
 
 WHOLE_NAMES = "[data-testid=stSidebar] [data-testid=stPageLink-NavLink] * { white-space: normal }"

@@ -20,7 +20,7 @@ from core.show.figures.labels import labels
 from core.show.figures.maps import by_layer, layer_table
 from core.show.figures.palette import LIGHT, Palette, colour, shades
 from core.show.figures.style import Chart, colour_bar, layout
-from core.store.results import Array
+from core.store import Array
 
 LANE = 62  # px
 REACH = 0.32  # of a lane, its tallest bar: its name stands over it

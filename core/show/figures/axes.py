@@ -9,7 +9,7 @@ import numpy as np
 
 from core.base import digits
 from core.show.figures.labels import wrapped
-from core.store.results import Array
+from core.store import Array
 
 TICKS = 7
 FEWEST_TICKS = 3  # of a log axis, where round values allow it

@@ -13,7 +13,7 @@ from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.labels import apart, labels, line_gap, line_labels, verdict_key
 from core.show.figures.palette import LIGHT, Palette, see_through, verdict_colour
 from core.show.figures.style import Chart, band, curve, layout
-from core.store.results import Array, Perturbed
+from core.store import Array, Perturbed
 
 
 def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:

@@ -18,7 +18,7 @@ from core.show.figures.labels import labels, margin
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import BOTTOM, Chart, curve, layout, whiskers
 from core.show.words import literature, verdicts
-from core.store.results import Array
+from core.store import Array
 
 PAPER_PERPLEXITY, PAPER_ACCURACY = -7.13, 1.02
 PAPER = "paper, second-hand; other models"

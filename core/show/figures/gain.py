@@ -17,8 +17,7 @@ from core.show.figures.labels import line_gap, line_labels, margin, verdict_key,
 from core.show.figures.palette import LIGHT, Palette, see_through, shades, verdict_colour
 from core.show.figures.style import Chart, band, curve, here, layout, rule, whiskers
 from core.show.words import beside_curves, described, perturbation
-from core.store.profiles import Profile
-from core.store.results import Array, Perturbed
+from core.store import Array, Perturbed, Profile
 
 STATISTICS = {"geometric": "geometric mean", "ratio": "mean of ratios", "median": "median"}
 WIDEST = 14  # characters of a line of a name beside its curve: a phone has room for no more

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.show.figures.palette import Palette, readable, verdict_colour
-from core.store.results import Array
+from core.store import Array
 
 LETTER = 7  # pixels of a character of a name, at most
 

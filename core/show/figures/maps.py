@@ -17,7 +17,7 @@ from core.show.figures.gain import Line
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart, cells, colour_bar, curve, heat, here, layout
 from core.show.words.findings import named
-from core.store.results import Array, Perturbed
+from core.store import Array, Perturbed
 
 
 def diverging(shown: Array, x: Array, y: Array, look: Palette, title: str) -> go.Heatmap:

@@ -9,8 +9,7 @@ import plotly.graph_objects as go
 
 from core.base.spec import frozen
 from core.show.figures.palette import FONT, LIGHT, SIZE, Palette, see_through
-from core.store.profiles import Profile
-from core.store.results import Array, Perturbed
+from core.store import Array, Perturbed, Profile
 
 CELLS = 48  # layers whose cells are kept apart by lines
 TOP, BOTTOM = 28, 48  # px above a plot, for the title of its axis, and below, for the words of the other

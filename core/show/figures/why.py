@@ -17,7 +17,7 @@ from core.show.figures.gain import name_lines
 from core.show.figures.labels import above
 from core.show.figures.palette import LIGHT, Palette, verdict_colour
 from core.show.figures.style import Chart, curve, here, layout, whiskers
-from core.store.results import Activation, Array, Perturbed
+from core.store import Activation, Array, Perturbed
 
 HIGH = 520  # px of three plots above one another, and of what stands beside them
 

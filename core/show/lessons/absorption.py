@@ -9,9 +9,7 @@ from core.plan.gains import Gains, averaged, gains_of, verdicts_of
 from core.results import propagation
 from core.show.lessons.shared import DRIVER, EVERY, PRUNED, among, check_several, noise, of, ref, usual
 from core.show.words import findings
-from core.store.cache import Entry, Store
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Entry, Profile, Store
 
 SINK = 5.0  # times the others' length; a token that draws attention to itself stands out by far more
 STAYS = 1.2  # a gain that changes by less than this factor hardly changes

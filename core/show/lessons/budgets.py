@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.ask.allocations import AllocationRequest, Correction
+from core.ask import AllocationRequest, Correction
 from core.base import digits, per_cent, times
 from core.base.spec import frozen
 from core.kinds.owl import Owl
@@ -12,8 +12,7 @@ from core.plan.spread import family
 from core.results.anchors import Anchors
 from core.results.propagation import unreadable
 from core.show.lessons.shared import DRIVER, EVERY, TARGET, Noted, check_several, of, ordinal, ref
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Profile
 
 LARGEST_PUSH = 0.1  # sparsity units, the correction's strength at the ends of the slider
 PUSHES = 51  # steps on either side of none

@@ -10,8 +10,7 @@ from core.plan.gains import per_layer
 from core.results import propagation
 from core.results.comparison import spearman
 from core.show.lessons.shared import EVERY, Noted, among, noise, of, ref, usual
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Profile
 
 
 @frozen

@@ -10,7 +10,7 @@ from core.base import digits, gain, per_cent
 from core.base.spec import frozen
 from core.plan.gains import BAND
 from core.show.lessons.absorption import SINK
-from core.store.results import Array
+from core.store import Array
 from core.store.scenes import Row
 
 ROUNDING = 1e-6  # drift that rounding alone brings about: nothing has arrived

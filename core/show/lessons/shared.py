@@ -12,7 +12,7 @@ import numpy as np
 
 from core.base import UserError
 from core.base.spec import frozen
-from core.store.profiles import Profile
+from core.store import Profile
 
 REFERENCE = re.compile(r"\[([^\[\]]+)\]\(([^()]+)\)")
 EVERY = "layers"

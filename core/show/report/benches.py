@@ -17,8 +17,7 @@ from core.show.figures import evaluation
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart
 from core.show.words import findings
-from core.store import profiles
-from core.store.cache import HOME, Store
+from core.store import HOME, Store, profiles
 
 
 class Bench(NamedTuple):

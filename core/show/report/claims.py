@@ -15,9 +15,7 @@ from core.show.figures.style import Chart
 from core.show.report import questions, remake
 from core.show.report.benches import bench_file
 from core.show.words.literature import FACTOR, NOT_MEASURED, RANK, SHARE, numbers, sentence
-from core.store import profiles
-from core.store.cache import HOME, Store
-from core.store.profiles import Profile
+from core.store import HOME, Profile, Store, profiles
 
 PROFILES = {"SmolLM2": "6e78df68bb8ecfc5", "Gemma 3": "40a79e32dca501bb"}
 QUANTISED = {"SmolLM2": "47bb54f6056b1cca", "Gemma 3": "022c9feba4ce445a"}  # beside 4 bits (Q4_0)

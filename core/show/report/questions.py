@@ -15,7 +15,7 @@ from core.show.figures import evaluation
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart
 from core.show.words import verdicts
-from core.store.cache import HOME, Store
+from core.store import HOME, Store
 
 PROTOCOLS = {  # folder of studies -> their protocol
     "plain": "C4 held out 16 × 512, calibrated on 4 × 512",

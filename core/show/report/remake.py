@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
+from core.ask import MeasureRequest, StudyRequest, WindowRequest
 from core.ask.commands import command_line, line
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import MeasureRequest
-from core.ask.studies import StudyRequest
 from core.ask.study_file import STUDY_FILE, write_study
 from core.base import UserError
 from core.base.spec import checked
@@ -13,7 +11,7 @@ from core.results import best as bests
 from core.results.best import Best
 from core.results.evaluations import Evaluations
 from core.results.search_plan import final_request
-from core.store.cache import Entry
+from core.store import Entry
 
 Command = tuple[str, str]  # what it does, and its text
 NOTHING_SAID = "There is no command: this result does not say where its model and text came from."

@@ -23,9 +23,7 @@ from core.show.figures.charts import CHARTS, COMPARED, InView
 from core.show.report import remake
 from core.show.report.page import Exhibit, Report, exhibit, page, table
 from core.show.words import advice, findings, verdicts
-from core.store import profiles
-from core.store.cache import Entry, Store
-from core.store.profiles import Profile
+from core.store import Entry, Profile, Store, profiles
 from core.store.provenance_schema import without_folders
 
 KINDS = ("profile", "study", "best")

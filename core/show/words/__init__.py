@@ -7,9 +7,7 @@ import numpy as np
 
 from core.base import distinct, listed, model_name, profile_names
 from core.kinds import Perturbation
-from core.store.cache import Entry
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Entry, Profile
 
 POSITIONS = {"after_first": "all but the first token", "all": "all tokens"}
 MOST_DECIMALS = 6

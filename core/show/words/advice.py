@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from core.ask import naming
+from core.ask import Setting, naming
 from core.ask.grammar import write
-from core.ask.settings import Setting
 from core.base import digits, per_cent
 from core.kinds.treatments import PRUNERS, USUAL
 from core.plan.sizes import DENSE, MASKED, PATTERN, SMALLEST

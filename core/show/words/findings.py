@@ -11,8 +11,7 @@ from core.kinds.part import ATTENTION, BLOCKS
 from core.plan.gains import FEWEST_SEQUENCES, Gains, gains_of
 from core.results import propagation
 from core.results.checkpoints import Compared
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Profile
 
 DIRECTIONS = {"amplifies": "amplify", "absorbs": "absorb"}  # of one layer, of several
 PHRASES = {word: (word, many) for word, many in DIRECTIONS.items()} | {"undecided": ("is undecided", "are undecided")}

@@ -6,7 +6,7 @@ from core.plan.gains import log_gain
 from core.results.claims import Outcome, intervals
 from core.results.comparison import Interval, said
 from core.show.words import findings
-from core.store.profiles import Profile
+from core.store import Profile
 
 NOT_MEASURED = "not measured"
 FACTOR, RANK, SHARE = "factor", "rank correlation", "share"

@@ -4,9 +4,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from core.ask.allocations import AllocationRequest
+from core.ask import AllocationRequest, Setting
 from core.ask.naming import spoken
-from core.ask.settings import Setting
 from core.base import capital, listed, several
 from core.base.spec import number
 from core.kinds.treatments import USUAL

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import MeasureRequest, measurements
+from core.ask import MeasureRequest, WindowRequest
+from core.ask.measurements import measurements
 from core.ask.typed import absolute
 from core.base import UserError, plain, profile_names, text_name
 from core.base.spec import checked
@@ -13,8 +13,7 @@ from core.models.sources import text_is_here
 from core.show import words
 from core.show.figures.charts import COMPARED
 from core.show.report import remake
-from core.store.cache import Store
-from core.store.profiles import Profile
+from core.store import Profile, Store
 from pages.ui import frame, view, watch
 
 IMPORTED = "This profile was imported: measure its model here to compare a checkpoint with it."

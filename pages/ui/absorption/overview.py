@@ -5,8 +5,7 @@ from core.show import figures
 from core.show.figures import axes
 from core.show.figures.gain import table
 from core.show.words import findings
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Profile
 from pages.ui import frame
 from pages.ui.live import figure
 

@@ -15,8 +15,7 @@ from core.show.figures.charts import GROUPS as CHARTED
 from core.show.figures.style import KEY, TOP, InView
 from core.show.lessons.absorption import with_parts
 from core.show.words import findings
-from core.store.cache import Store
-from core.store.profiles import Profile
+from core.store import Profile, Store
 from pages.ui import form, frame, subject, view, watch
 from pages.ui.absorption import checkpoint_diff, overview
 

@@ -4,16 +4,14 @@ import json
 
 import streamlit as st
 
-from core.ask import grammar
-from core.ask.allocations import AllocationRequest
+from core.ask import AllocationRequest, grammar
 from core.ask.commands import line, request_of
 from core.base import UserError, duration, plain, sentence
 from core.kinds.treatments import Treatment
 from core.models import machine, work
 from core.plan.spread import Allocation
 from core.results import anchor_studies, anchors
-from core.store.cache import Store
-from core.store.profiles import Profile
+from core.store import Profile, Store
 from pages.ui import frame, view, watch
 from pages.ui.allocate import settings
 

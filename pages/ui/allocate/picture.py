@@ -7,8 +7,7 @@ from functools import lru_cache
 import numpy as np
 import streamlit as st
 
-from core.ask import naming
-from core.ask.allocations import AllocationRequest
+from core.ask import AllocationRequest, naming
 from core.base import GUESSING, UserError, per_cent, perplexity
 from core.base.spec import frozen
 from core.plan import responses
@@ -20,8 +19,7 @@ from core.results.anchors import Anchors, same, serving
 from core.results.evaluated import EvaluatedSetting
 from core.show.figures import Palette, axes
 from core.show.figures.palette import colour
-from core.store.profiles import Profile
-from core.store.results import Array
+from core.store import Array, Profile
 from pages.ui import live
 from pages.ui.allocate.settings import CONTROLS, STRENGTHS
 from pages.ui.live import figure

@@ -7,9 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.ask import grammar
+from core.ask import AllocationRequest, Correction, grammar
 from core.ask.allocations import USUAL as OPENING
-from core.ask.allocations import AllocationRequest, Correction
 from core.base import UserError, per_cent
 from core.kinds import BASE_LABELS, MEANT, METHODS, ZEROS
 from core.kinds.allocator import Allocator, Parameter, steps
@@ -19,7 +18,7 @@ from core.kinds.treatments import CHAINS, NO_REPAIR, OF_ZEROS, USUAL, Treatment,
 from core.plan import responses
 from core.results import candidates
 from core.show import words
-from core.store.profiles import Profile
+from core.store import Profile
 from pages.ui import form, view
 
 STRENGTHS = steps(0, 0.1, 0.001)

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import streamlit as st
 
-from core.ask.allocations import AllocationRequest
+from core.ask import AllocationRequest
 from core.base import UserError, perplexity, plain, sentence
 from core.kinds import Manual
 from core.kinds.treatments import Treatment
@@ -19,8 +19,7 @@ from core.show.figures import Chart, Palette
 from core.show.figures import allocation as charts
 from core.show.figures.allocation import bits, linears
 from core.show.words import forecast, verdicts
-from core.store.cache import Store
-from core.store.profiles import Profile
+from core.store import Profile, Store
 from pages.ui import frame, studies, view
 from pages.ui.allocate import picture
 

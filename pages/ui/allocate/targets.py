@@ -7,9 +7,7 @@ from operator import add
 import numpy as np
 import streamlit as st
 
-from core.ask import naming
-from core.ask.allocations import AllocationRequest
-from core.ask.settings import uniform
+from core.ask import AllocationRequest, naming, uniform
 from core.base import UserError, megabytes, per_cent, perplexity, plain
 from core.export.worth import counts_of
 from core.kinds import METHODS
@@ -17,13 +15,12 @@ from core.kinds.quantised import HALF
 from core.kinds.treatments import Treatment
 from core.plan.prediction import Predicted
 from core.plan.sizes import taken
-from core.results.anchors import Anchors
+from core.results import Anchors
 from core.show.figures import Palette, axes
 from core.show.figures.allocation import shades_of
 from core.show.figures.palette import colour
 from core.show.words import forecast
-from core.store.cache import Store
-from core.store.profiles import Profile
+from core.store import Profile, Store
 from pages.ui import frame, view
 from pages.ui.allocate import picture, spread
 from pages.ui.allocate.picture import HEAD, sensible

@@ -11,7 +11,7 @@ from core.base.spec import frozen
 from core.show.figures import Palette
 from core.show.figures.axes import Axis
 from core.show.lessons.shared import plain
-from core.store.results import Array
+from core.store import Array
 from pages.ui import live
 
 COMPONENT = live.component("figure")

@@ -5,17 +5,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.ask.allocations import AllocationRequest
-from core.ask.inputs import USUAL_EVALUATION
-from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask import USUAL_EVALUATION, AllocationRequest, EvaluationRequest, StudyRequest
 from core.ask.typed import fractions
 from core.base import plain, sentence
 from core.base.spec import checked
 from core.models import work
 from core.results import candidates
 from core.show.report import remake
-from core.store.cache import Store
-from core.store.profiles import Profile
+from core.store import Profile, Store
 from pages.ui import form, frame, view, watch
 from pages.ui.allocate import settings
 from pages.ui.prune.pruning import Pruning

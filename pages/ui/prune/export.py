@@ -6,8 +6,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core.ask.requests import FORMATS, ExportRequest
-from core.ask.studies import StudyRequest
+from core.ask import FORMATS, ExportRequest, StudyRequest
 from core.ask.typed import whole, whole_path
 from core.base import UserError, access, formats, plain
 from core.export.target import check_early
@@ -16,8 +15,7 @@ from core.models import work
 from core.plan.sizes import DENSE, MASKED
 from core.results import evaluations
 from core.show.words import advice
-from core.store.cache import Entry, Store
-from core.store.profiles import Profile
+from core.store import Entry, Profile, Store
 from pages.ui import studies, view, watch
 from pages.ui.prune.pruning import Pruning
 

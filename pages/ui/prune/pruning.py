@@ -4,11 +4,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.ask import naming
-from core.ask.allocations import AllocationRequest, Correction
-from core.ask.inputs import USUAL_CALIBRATION
-from core.ask.settings import Setting, uniform
-from core.ask.studies import StudyRequest
+from core.ask import USUAL_CALIBRATION, AllocationRequest, Correction, Setting, StudyRequest, naming, uniform
 from core.ask.typed import absolute, numbers
 from core.base import UserError, per_cent, plain
 from core.base.spec import Spec
@@ -17,8 +13,7 @@ from core.kinds.treatments import OF_ZEROS, REPAIRS, USUAL
 from core.models.sources import refuse_fetch
 from core.plan.spread import allocate
 from core.results import candidates
-from core.store.cache import Store
-from core.store.profiles import Profile
+from core.store import Profile, Store
 from pages.ui import form, frame, view
 from pages.ui.absorption import overview
 from pages.ui.allocate import settings, spread

@@ -6,21 +6,16 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.ask import naming
-from core.ask.settings import Setting
+from core.ask import Setting, naming
 from core.base import UserError, formats, plain
 from core.base.spec import frozen
-from core.results import protocols
-from core.results.comparison import FEWEST_WINDOWS
-from core.results.evaluated import EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice
-from core.results.study_table import rows_of, study_table
+from core.results import FEWEST_WINDOWS, EvaluatedSetting, Evaluations, Slice, protocols, rows_of
+from core.results.study_table import study_table
 from core.show.figures import evaluation as drawing
 from core.show.figures import perplexity
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.show.words import forecast, verdicts
-from core.store.cache import Store
-from core.store.profiles import Profile
+from core.store import Profile, Store
 from pages.ui import form, frame, partial_results, studies, view
 from pages.ui.prune import pruning
 

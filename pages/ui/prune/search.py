@@ -6,8 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.ask.inputs import WindowRequest
-from core.ask.requests import BestRequest
+from core.ask import BestRequest, WindowRequest
 from core.ask.typed import fraction, numbers, whole
 from core.base import UserError, capital, plain, sentence, text_name
 from core.base.spec import checked
@@ -19,8 +18,7 @@ from core.results.best import Best
 from core.results.comparison import FEWEST_WINDOWS
 from core.show.report import remake
 from core.show.words import advice, forecast
-from core.store.cache import Entry, Store
-from core.store.profiles import Profile
+from core.store import Entry, Profile, Store
 from pages.ui import best_known, form, frame, studies, watch
 from pages.ui.prune import pruning
 

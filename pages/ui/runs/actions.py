@@ -8,7 +8,7 @@ from core.ask import naming
 from core.base import UserError, access, plain, profile_names
 from core.results import protocols
 from core.show.report import reports
-from core.store.cache import Entry, Store
+from core.store import Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from pages.ui import frame, subject, watch

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.ask.allocations import AllocationRequest
+from core.ask import AllocationRequest
 from core.kinds.treatments import USUAL
 from core.results import evaluations
 from core.results.protocols import SHORT
 from core.results.study_table import Row, beside_first, names, rows_of, study_table
 from core.show.words import verdicts
-from core.store.cache import Entry, Store
+from core.store import Entry, Store
 from core.store.files import changed
 from pages.ui import best_known, frame, studies, view
 from pages.ui.runs import actions

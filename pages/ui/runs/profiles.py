@@ -12,7 +12,7 @@ from core.plan.gains import gains_of
 from core.show import figures
 from core.show.figures.gain import thumbnail
 from core.show.words import findings
-from core.store.cache import Entry, Store
+from core.store import Entry, Store
 from pages.ui import frame, subject, view, watch
 from pages.ui.runs import actions
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from core.store.profiles import Profile
+from core.store import Profile
 from pages.ui.tour import budget, gains, noise
 from pages.ui.tour.parts import Screen
 

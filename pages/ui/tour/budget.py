@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from core.ask import grammar
-from core.ask.allocations import Correction
+from core.ask import Correction, grammar
 from core.base import digits, formats, per_cent, plain
 from core.kinds.treatments import USUAL, Treatment
 from core.results import protocols
@@ -14,7 +13,7 @@ from core.results.anchors import Anchors
 from core.show.figures import axes
 from core.show.lessons import budgets, shared
 from core.show.words import forecast, verdicts
-from core.store.profiles import Profile
+from core.store import Profile
 from pages.ui import studies, subject
 from pages.ui.allocate.settings import TARGETS
 from pages.ui.live import figure

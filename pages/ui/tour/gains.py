@@ -10,8 +10,7 @@ from core.show.figures import axes
 from core.show.figures.charts import PARTS
 from core.show.lessons import absorption, shared
 from core.show.words import findings, literature
-from core.store.cache import Store
-from core.store.profiles import Profile
+from core.store import Profile, Store
 from pages.ui import subject, view
 from pages.ui.live import figure
 from pages.ui.tour import parts

@@ -8,7 +8,7 @@ import numpy as np
 from core.base import changed, digits, per_cent, times
 from core.show.figures import axes
 from core.show.lessons import damage, shared
-from core.store.profiles import Profile
+from core.store import Profile
 from pages.ui import subject
 from pages.ui.live import figure
 from pages.ui.tour import parts

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 
 from core.base.spec import frozen
-from core.store.profiles import Profile
+from core.store import Profile
 from pages.ui import view
 from pages.ui.live import figure
 
