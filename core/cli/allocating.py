@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from core.ask.typed import fraction
 from core.base import UserError
 from core.base.spec import checked
 from core.cli import command
-from core.cli.output import say, say_json, say_table
+from core.cli.output import Answer, say, say_json, say_table
 from core.export.worth import counts_of, within
 from core.kinds.quantised import HALF
 from core.kinds.treatments import USUAL, treatment
@@ -76,7 +75,7 @@ def spread(given: SimpleNamespace, store: Store) -> None:
         say(f"profile {found.entry.key} is imported: its numbers were not measured here")
 
 
-def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction]) -> dict[str, Any]:
+def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction]) -> Answer:
     """The prediction of an allocation with what it was learned from, and those of its base and of uniform."""
     if anchors is None:
         return {"predicted": None}
@@ -95,7 +94,7 @@ def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction])
     }  # fmt: skip
 
 
-def allocated_json(allocation: Allocation, found: Profile, pruner: str = USUAL) -> dict[str, Any]:
+def allocated_json(allocation: Allocation, found: Profile, pruner: str = USUAL) -> Answer:
     """The JSON of an allocation; of bits, with the bytes of the linears in the forms of the quantiser."""
     bits = {}
     if allocation.request.counted.levels:
@@ -116,7 +115,7 @@ def allocated_json(allocation: Allocation, found: Profile, pruner: str = USUAL) 
     }
 
 
-def _say(allocation: Allocation, answer: dict[str, Any]) -> None:
+def _say(allocation: Allocation, answer: Answer) -> None:
     """Every layer, and its linears where each has a sparsity of its own."""
     low, high = answer["bounds"]
     within = "" if allocation.request.unclipped else f", inside {low:g} to {high:g}"

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 from core.ask import Setting
 from core.ask.grammar import write
 from core.base import per_cent
 from core.cli import command
-from core.cli.output import say, say_helped, say_json, say_table
+from core.cli.output import Answer, say, say_helped, say_json, say_table
 from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
 from core.cli.studying import answered
 from core.results import protocols, text_splits
@@ -31,7 +30,7 @@ def best(given: SimpleNamespace, store: Store) -> None:
 # --- saying it -----------------------------------------------------------------------------------------------------
 
 
-def best_json(found: Best, cache: Path | None) -> dict[str, Any]:
+def best_json(found: Best, cache: Path | None) -> Answer:
     """The answer with what it rests on; intervals are in per cent of perplexity on the text that judges."""
     return {
         "answer": advice.written(found.answer),
@@ -67,7 +66,7 @@ def best_json(found: Best, cache: Path | None) -> dict[str, Any]:
     }
 
 
-def _judged(found: Best, setting: Setting) -> dict[str, Any]:
+def _judged(found: Best, setting: Setting) -> Answer:
     return {
         "allocation": advice.written(setting),
         "perplexity": found.judged(setting).perplexity,

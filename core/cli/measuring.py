@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ import pandas as pd
 from core.ask.commands import request_of
 from core.base import UserError, digits, helped, per_cent, pruned_before
 from core.cli import command, output
-from core.cli.output import say, say_json, say_table
+from core.cli.output import Answer, say, say_json, say_table
 from core.cli.studying import answered, run_shares
 from core.plan.gains import averaged, gains_of, per_layer
 from core.results import checkpoints, propagation
@@ -64,7 +63,7 @@ def show(given: SimpleNamespace, store: Store) -> None:
         overview(found)
 
 
-def _summary(found: Profile) -> dict[str, Any]:
+def _summary(found: Profile) -> Answer:
     """What `measure` answers."""
     entry = found.entry
     record = found.spec.record(found.provenance)
@@ -92,7 +91,7 @@ def _tokens(store: Store, entry: Entry) -> list[list[int]]:
 # --- gains ----------------------------------------------------------------------------------------------------------
 
 
-def gains_json(found: Profile) -> list[dict[str, Any]]:
+def gains_json(found: Profile) -> list[Answer]:
     """Per perturbation: gains, interval and verdict of every layer, and the sentence about them."""
     rows = []
     for name, seeds in found.by_name.items():
@@ -182,7 +181,7 @@ def compare(given: SimpleNamespace, store: Store) -> None:
     say("* stands out from the other layers", f"profile {entry.key}")
 
 
-def compared_json(found: Compared) -> dict[str, Any]:
+def compared_json(found: Compared) -> Answer:
     """What `compare --json` says of a comparison."""
     whole, weights = found.whole, found.weights
     each = {name: getattr(whole, name) for name in HARMS}
@@ -201,7 +200,7 @@ def compared_json(found: Compared) -> dict[str, Any]:
     }
 
 
-def _ranking(found: Compared) -> list[dict[str, Any]]:
+def _ranking(found: Compared) -> list[Answer]:
     """The layers, the most suspect first."""
     gains, single = gains_of([found.single]), found.single
     return [

@@ -17,6 +17,7 @@ from core.jobs.records import Status
 from core.store import Entry
 from core.store.files import abandoned, write_file
 
+Answer = dict[str, Any]  # what one JSON object says, values by name
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
 EVERY = 5.0  # seconds between two plain lines of progress, at least
@@ -46,13 +47,13 @@ def say_table(
     out.print(table)
 
 
-def say_json(value: dict[str, Any]) -> None:
+def say_json(value: Answer) -> None:
     """One JSON object on stdout; NaN and infinity become null."""
     print(as_json(value))
 
 
 def save_file(
-    to: Path, usual: str, force: bool, json: bool, told: dict[str, Any], name: str, make: Callable[[], bytes]
+    to: Path, usual: str, force: bool, json: bool, told: Answer, name: str, make: Callable[[], bytes]
 ) -> None:
     """Write what is made to a file, and say so.
 

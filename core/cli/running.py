@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,7 +12,7 @@ from core.ask.typed import whole, whole_path
 from core.base import UserError, expanded
 from core.base.spec import checked, revised
 from core.cli import Cache, Json, app, command
-from core.cli.output import runs_table, save_file, say, say_json
+from core.cli.output import Answer, runs_table, save_file, say, say_json
 from core.cli.studying import export_json, forms_json, run, say_export
 from core.export.target import check_early
 from core.jobs import queue
@@ -62,7 +62,7 @@ def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> N
     )
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: Entry) -> Answer:
     """What a result tells of itself; its key and whether it is committed are ours to say."""
     told = entry.provenance
     return {

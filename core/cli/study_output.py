@@ -1,12 +1,11 @@
 """Saying what a study found: one JSON object, or tables for people."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from core.ask import Setting, TextSpec
-from core.cli.output import say, say_helped, say_table
+from core.cli.output import Answer, say, say_helped, say_table
 from core.results import protocols
 from core.results import study_table as tables
 from core.results.anchors import Hindsight
@@ -16,7 +15,7 @@ from core.results.evaluations import Evaluations
 from core.show.words import forecast, verdicts
 
 
-def point_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
+def point_json(found: Evaluations, one: EvaluatedSetting) -> Answer:
     """One point of a study."""
     return {
         "perplexity": one.perplexity,
@@ -33,7 +32,7 @@ def point_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
     }
 
 
-def protocol_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
+def protocol_json(found: Evaluations, one: EvaluatedSetting) -> Answer:
     """How a point was measured: what must be alike before numbers are compared.
 
     Its calibration is None for the dense model, and where the pruner looks at no text.
@@ -50,26 +49,26 @@ def protocol_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
     }
 
 
-def _windows(name: str | None, text: TextSpec) -> dict[str, Any]:
+def _windows(name: str | None, text: TextSpec) -> Answer:
     return {"text": name, "text_hash": text.content, "windows": text.sequences, "length": text.length}
 
 
-def interval_json(found: Interval, of: str = "windows") -> dict[str, Any]:
+def interval_json(found: Interval, of: str = "windows") -> Answer:
     """An interval in per cent of perplexity, over so many windows or seeds."""
     return {"percent": found.value, "interval": [found.low, found.high], of: found.n}
 
 
-def change_json(found: Change | None) -> dict[str, Any] | None:
+def change_json(found: Change | None) -> Answer | None:
     """A change of perplexity in per cent with its paired interval; None where there is nothing to compare with."""
     return found and interval_json(found.windows)
 
 
-def seeds_json(found: Change | None) -> dict[str, Any] | None:
+def seeds_json(found: Change | None) -> Answer | None:
     """The same with its spread over calibration seeds; None too where no text is looked at."""
     return interval_json(found.seeds, "seeds") if found and found.seeds.n else None
 
 
-def study_json(found: Evaluations, predicted: Mapping[Setting, Hindsight]) -> dict[str, Any]:
+def study_json(found: Evaluations, predicted: Mapping[Setting, Hindsight]) -> Answer:
     """All points of a study, each beside what the others predicted of it."""
     rows = []
     for each in found.singles:
@@ -90,7 +89,7 @@ def prediction_json(setting: Setting, predicted: Mapping[Setting, Hindsight]) ->
     return (known := predicted.get(setting.seedless)) and known._asdict()
 
 
-def over_seeds_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any] | None:
+def over_seeds_json(found: Evaluations, one: EvaluatedSetting) -> Answer | None:
     """Change against uniform in per cent over calibration seeds with a Student-t interval, and for each of them."""
     change = found.of(one.setting).against_uniform
     if change is None or change.seeds.n < 2:
@@ -100,7 +99,7 @@ def over_seeds_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]
     return {**seeds_json(change), "each": {str(seed): each.value for seed, each in sorted(by_seed.items()) if each}}
 
 
-def shuffles_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any] | None:
+def shuffles_json(found: Evaluations, one: EvaluatedSetting) -> Answer | None:
     """The least and the greatest change in per cent over the shuffles of a correction that a study holds.
 
     None below two shuffles, and where there is no correction.

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
 
 from core.ask import (
     BestRequest,
@@ -21,7 +20,7 @@ from core.ask.study_file import read_study
 from core.ask.typed import whole_path
 from core.base import UserError, helped
 from core.cli import command
-from core.cli.output import err, progress_bar, say, say_helped, say_json
+from core.cli.output import Answer, err, progress_bar, say, say_helped, say_json
 from core.cli.study_output import change_json, point_json, prediction_json, study_json, study_table
 from core.export import target
 from core.export.worth import counts_of, within, worth
@@ -67,7 +66,7 @@ def prune(given: SimpleNamespace, store: Store) -> None:
         say_export(exported, forms_json(asked, store))
 
 
-def forms_json(asked: ExportRequest, store: Store) -> dict[str, Any]:
+def forms_json(asked: ExportRequest, store: Store) -> Answer:
     """Bytes of the weights in each form, beside the perplexity where the study measured it, and what that says."""
     try:
         found, known = worth(asked, store)
@@ -80,7 +79,7 @@ def forms_json(asked: ExportRequest, store: Store) -> dict[str, Any]:
     return {"forms": rows, "verdict": advice.on_zeros(found, known)}
 
 
-def pruned_json(study: Evaluations, setting: Setting, predicted: Mapping[Setting, Hindsight]) -> dict[str, Any]:
+def pruned_json(study: Evaluations, setting: Setting, predicted: Mapping[Setting, Hindsight]) -> Answer:
     """What one setting cost, beside what others predicted, the dense model and its uniform twin."""
     measured = study.single(setting)
     return {
@@ -168,13 +167,13 @@ def run(request: Request, store: Store, device: str, models: dict, engine: str =
     return entry
 
 
-def export_json(made: Entry) -> dict[str, Any]:
+def export_json(made: Entry) -> Answer:
     """What was exported, and what pruning it had to be helped along with."""
     names = ("folder", "bytes", "dense_bytes", "setting", "warnings")
     return {"key": made.key, **{name: made.provenance[name] for name in names}}
 
 
-def say_export(exported: dict[str, Any], forms: dict[str, Any]) -> None:
+def say_export(exported: Answer, forms: Answer) -> None:
     """The same for people."""
     about = f"{exported['setting']}: exported to {exported['folder']}, {exported['bytes']:,} bytes"
     say(f"{about}, reloaded and compared", forms["verdict"])

@@ -10,9 +10,9 @@ import secrets
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
+from typing import NamedTuple
 
 from core.ask import BY_REQUEST, Share, ShareRequest
 from core.base import UserError
@@ -36,8 +36,7 @@ Task = Callable[[str, str, bool], None]  # runs a share: cache folder, key, whet
 # --- the place -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """The address of a cluster (empty: this machine), how many shares it is given, and the device that each needs."""
 
     address: str

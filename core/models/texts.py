@@ -3,11 +3,10 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.base import MOST, UserError, access, brief, exists, expanded, readable, several
 from core.models import hub
@@ -23,8 +22,7 @@ UTF_8 = "utf-8-sig"  # Windows tools begin a file with a mark that is no part of
 SOURCES = "demo, demo:evaluation, file:PATH (.txt .raw .jsonl .parquet), or a Hub dataset such as allenai/c4"
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(NamedTuple):
     """Documents, their usual packing into windows, and a label."""
 
     label: str

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +16,7 @@ from core.results.evaluated import EvaluatedSetting, SeedResult
 from core.store import Entry, Store
 
 
-@dataclass(frozen=True)
-class Slice:
+class Slice(NamedTuple):
     """Settings that may be compared: one pruner with one repair or none, one pattern, one target."""
 
     pruner: str

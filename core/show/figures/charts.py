@@ -1,7 +1,8 @@
 """The charts of a profile: a row each, read by the Absorption page, the report and the README; and what each is of."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -108,8 +109,7 @@ def heads(asked: InView) -> Chart:
     return Chart("parts-harm", "Which parts matter most?", figure, finding, maps.layer_table(harm, called))
 
 
-@dataclass(frozen=True)
-class ChartRow:
+class ChartRow(NamedTuple):
     """A chart."""
 
     key: str

@@ -16,7 +16,7 @@ from core.show.words import forecast, verdicts
 from core.store import Profile
 from pages.ui import studies, subject
 from pages.ui.allocate.settings import TARGETS
-from pages.ui.live import figure
+from pages.ui.live.figure import Bars, Control, Figure, Gauge, Key, Slot, fixed, pick, written
 from pages.ui.tour import parts
 
 START = 0.04
@@ -49,8 +49,8 @@ def allocate(profile: Profile) -> parts.Screen:
     push = parts.control("push", label, stops, f"{START:g}", marks=ends)
     strength = float(found.strengths[push.index])
     fix = Correction(strength=abs(strength), driver=shared.DRIVER, control="reversed" if strength < 0 else "none")
-    written = grammar.write(found.request.replace(correction=fix))
-    asked = {"allocation": written, "hand": ""}  # else what was last chosen there would stay
+    allocation = grammar.write(found.request.replace(correction=fix))
+    asked = {"allocation": allocation, "hand": ""}  # else what was last chosen there would stay
     links = [
         parts.link("allocate.py", "Try every method on Allocate", profile, **asked),
         parts.link("prune.py", "Prune with this allocation", profile, **asked),
@@ -58,28 +58,28 @@ def allocate(profile: Profile) -> parts.Screen:
     return parts.Screen(_corrected(found, push, known), links)
 
 
-def _corrected(found: budgets.Push, push: figure.Control, known: Anchors | None) -> figure.Figure:
+def _corrected(found: budgets.Push, push: Control, known: Anchors | None) -> Figure:
     """A bar per layer around the target, and the predicted perplexity below."""
     perplexity, middle = found.perplexity, len(found.perplexity) // 2
     low, high = float(found.rows.min()), float(found.rows.max())
     room = 0.05 * (high - low)
-    return figure.Figure(
+    return Figure(
         name="allocate",
         title="Sparsity per layer, base and corrected, with the predicted perplexity",
         finding=found.said,
         says="Layers lose [{low}](layers) to [{high}](layers) of their weights. Predicted perplexity: "
         "[{cost}{change}](gauge).",
         slots={
-            "high": figure.Slot("frame", [per_cent(row.max(), 1) for row in found.rows]),
-            "low": figure.Slot("frame", [per_cent(row.min(), 1) for row in found.rows]),
-            "cost": figure.Slot("frame", list(map(formats.perplexity, perplexity))),
-            "change": figure.Slot("frame", [_change(each / perplexity[middle] - 1) for each in perplexity]),
+            "high": Slot("frame", [per_cent(row.max(), 1) for row in found.rows]),
+            "low": Slot("frame", [per_cent(row.min(), 1) for row in found.rows]),
+            "cost": Slot("frame", list(map(formats.perplexity, perplexity))),
+            "change": Slot("frame", [_change(each / perplexity[middle] - 1) for each in perplexity]),
         },
         y=axes.linear_axis("sparsity of the layer", low - room, high + room, per_cent),
         controls=[push],
-        bars=figure.Bars(found.rows, base=found.base, tone="accent"),
+        bars=Bars(found.rows, base=found.base, tone="accent"),
         gauge=_gauge(found, middle) if np.isfinite(perplexity).all() else None,
-        key=[figure.Key("guide", "outline", "OWL alone"), figure.Key("accent", "block", "with the correction")],
+        key=[Key("guide", "outline", "OWL alone"), Key("accent", "block", "with the correction")],
         foot=found.request.target,
         height=180,
         lead=parts.opening(
@@ -88,7 +88,7 @@ def _corrected(found: budgets.Push, push: figure.Control, known: Anchors | None)
             "from layers that absorb and spares those that amplify.",
             "drag its strength; to the left of the middle it does the opposite.",
         ),
-        notes=[figure.fixed(each) for each in (found.said, *([forecast.basis(known)] if known else []))],
+        notes=[fixed(each) for each in (found.said, *([forecast.basis(known)] if known else []))],
     )
 
 
@@ -104,13 +104,13 @@ def _change(change: float) -> str:
     return f", {per_cent(abs(change), 1)} {'more' if change > 0 else 'less'} than without" if far else ""
 
 
-def _gauge(found: budgets.Push, zero: int) -> figure.Gauge:
+def _gauge(found: budgets.Push, zero: int) -> Gauge:
     cost = found.perplexity
     room = 0.12 * (float(np.ptp(cost)) or 1.0)
     low, high = float(cost.min()) - room, float(cost.max()) + room
     axis = axes.linear_axis("predicted perplexity at each strength", low, high)
     few = replace(axis, ticks=axis.ticks[:: -(-len(axis.ticks) // 3)])
-    return figure.Gauge(few, cost, zero, sorted({0, zero, len(cost) - 1, found.best}))
+    return Gauge(few, cost, zero, sorted({0, zero, len(cost) - 1, found.best}))
 
 
 def prune(profile: Profile) -> parts.Screen:
@@ -143,27 +143,27 @@ def _pruning(profile: Profile, target: float) -> list[parts.Link]:
     return [] if profile.weights is None else [link]
 
 
-def _alone(found: budgets.Alone, layer: int, zeros: figure.Control) -> figure.Figure:
+def _alone(found: budgets.Alone, layer: int, zeros: Control) -> Figure:
     """A bar per layer; the axis grows with the harm."""
     ranks = [[budgets.rank(row, each) for each in range(len(row))] for row in found.harm]
-    return figure.Figure(
+    return Figure(
         name="prune",
         title="Harm of each layer pruned alone",
         finding=found.said,
         says="Pruned alone to [{zeros}](control-zeros) zeros, layer [{layer}](layer-{layer}) does "
         "[{harm}](layer-{layer}) nats of harm and ranks [{rank}](layer-{layer}).",
         slots={
-            "zeros": figure.Slot("frame", [per_cent(value) for value in found.sparsities]),
-            "harm": figure.written(digits, found.harm),
-            "rank": figure.Slot("both", ranks),
+            "zeros": Slot("frame", [per_cent(value) for value in found.sparsities]),
+            "harm": written(digits, found.harm),
+            "rank": Slot("both", ranks),
         },
         y=[axes.linear_axis("harm, nats of KL divergence", 0, 1.05 * float(row.max())) for row in found.harm],
         controls=[zeros],
-        pick=figure.pick("Layer pruned", found.harm.shape[1], layer),
-        bars=figure.Bars(found.harm),
+        pick=pick("Layer pruned", found.harm.shape[1], layer),
+        bars=Bars(found.harm),
         key=parts.bars_of("layer {layer}, pruned alone", "another layer, pruned alone"),
         foot=0.0,
         x="layer that is pruned",
         lead=parts.opening(OPENING, "drag the sparsity, and click layers to compare."),
-        notes=[figure.Slot("frame", found.notes)],
+        notes=[Slot("frame", found.notes)],
     )

@@ -12,7 +12,7 @@ from core.show.lessons import absorption, shared
 from core.show.words import findings, literature
 from core.store import Profile, Store
 from pages.ui import subject, view
-from pages.ui.live import figure
+from pages.ui.live.figure import DECIDED, Bars, Control, Figure, Key, Line, Slot, fates, fixed, pick, tones, written
 from pages.ui.tour import parts
 
 GUESS = (
@@ -35,28 +35,28 @@ def amplify(profile: Profile) -> parts.Screen:
     return parts.Screen(_gains(found, layer, what, guess), [link], guesses={} if guess else changes)
 
 
-def _gains(found: absorption.Sink, layer: int, what: figure.Control | None, guess: str | None) -> figure.Figure:
+def _gains(found: absorption.Sink, layer: int, what: Control | None, guess: str | None) -> Figure:
     """A bar per layer from 1×, upward where it amplifies."""
     shown = [found.without, found.including] if guess else [found.without]
     values = np.stack([each.value for each in shown])
     notes = [absorption.judged(guess, found), found.said, found.why] if guess else []
-    return figure.Figure(
+    return Figure(
         name="amplify",
         title="Gain of each layer",
         finding=shared.plain(found.said) if guess else findings.finding(found.without),
         says=f"Noise of size [{found.size:g}](layers), {{done}}: after layer [{{layer}}](layer-{{layer}}), the gain is "
         "[{gain}](layer-{layer}); {verdict}.",
         slots={
-            "done": figure.Slot("frame", ["first token spared", "on every token"][: len(shown)]),
-            "gain": figure.written(gain, values),
-            "verdict": figure.Slot("both", [figure.fates(each.verdicts) for each in shown]),
+            "done": Slot("frame", ["first token spared", "on every token"][: len(shown)]),
+            "gain": written(gain, values),
+            "verdict": Slot("both", [fates(each.verdicts) for each in shown]),
         },
         y=axes.ratio_axis("gain (log scale)", values),
         controls=[what] if what else [],
         height=220,
-        pick=figure.pick("Layer", values.shape[1], layer),
-        bars=figure.Bars(values, [figure.tones(each.verdicts) for each in shown]),
-        key=[*figure.DECIDED, figure.Key("undecided", "block", "undecided: within 5 % of 1×, or uncertain")],
+        pick=pick("Layer", values.shape[1], layer),
+        bars=Bars(values, [tones(each.verdicts) for each in shown]),
+        key=[*DECIDED, Key("undecided", "block", "undecided: within 5 % of 1×, or uncertain")],
         foot=1.0,
         x="layer where the damage starts",
         lead=parts.opening(
@@ -64,7 +64,7 @@ def _gains(found: absorption.Sink, layer: int, what: figure.Control | None, gues
             "network **amplifies** it, below [1×](foot) it **absorbs** it.",
             "switch the first token on and off." if guess else "make a guess, then see.",
         ),
-        notes=[figure.fixed(each) for each in notes],
+        notes=[fixed(each) for each in notes],
     )
 
 
@@ -96,7 +96,7 @@ def _compared(trained: Profile, twin: Profile) -> str:
     return f"{absorption.learned(trained, twin)} Both ran on {trained.provenance.get('text', 'one text')}, {amount}."
 
 
-def _lengths(found: Mapping[str, absorption.Growth], layer: int, said: Sequence[str]) -> figure.Figure:
+def _lengths(found: Mapping[str, absorption.Growth], layer: int, said: Sequence[str]) -> Figure:
     """Two lengths over the layers, for each way of hurting one; their distance is the drift."""
     damage, stream, grown, around, fate = (
         np.stack([getattr(each, name) for each in found.values()])
@@ -105,7 +105,7 @@ def _lengths(found: Mapping[str, absorption.Growth], layer: int, said: Sequence[
     start = np.diagonal(damage, axis1=1, axis2=2)[..., None]
     constant = np.where(np.isfinite(damage), start, np.nan)
     ways = {name: name for name in found}
-    return figure.Figure(
+    return Figure(
         name="absorb",
         title="Length of the damage and of the stream",
         finding=found["noise"].said,
@@ -113,29 +113,29 @@ def _lengths(found: Mapping[str, absorption.Growth], layer: int, said: Sequence[
         "[{around}](stream-end), so drift [{fate}](damage-end stream-end). If the damage had stayed constant, drift "
         "would fall to [{frozen}](constant-end).",
         slots={
-            "grown": figure.written(changed, grown),
-            "around": figure.written(changed, around),
-            "fate": figure.written(changed, fate),
-            "frozen": figure.written(times, 1 / around),
+            "grown": written(changed, grown),
+            "around": written(changed, around),
+            "fate": written(changed, fate),
+            "frozen": written(times, 1 / around),
         },
         y=axes.log_axis("length of the vectors (log scale)", stream, damage),
         controls=[parts.control("damage", "What is done", ways, "noise", kind="choice")] if len(ways) > 1 else [],
         height=220,
-        pick=figure.pick("Damage at layer", stream.shape[1], layer),
+        pick=pick("Damage at layer", stream.shape[1], layer),
         lines=[
-            figure.Line(stream, "ink", mark="stream"),
-            figure.Line(damage, "accent", mark="damage"),
-            figure.Line(constant, "guide", dash=True, mark="constant"),
+            Line(stream, "ink", mark="stream"),
+            Line(damage, "accent", mark="damage"),
+            Line(constant, "guide", dash=True, mark="constant"),
         ],
         key=[
-            figure.Key("ink", "line", "the stream"),
-            figure.Key("accent", "line", "damage after layer {layer}"),
-            figure.Key("guide", "dash", "constant damage"),
+            Key("ink", "line", "the stream"),
+            Key("accent", "line", "damage after layer {layer}"),
+            Key("guide", "dash", "constant damage"),
         ],
         lead=parts.opening(
             "Falling drift looks as if the network had repaired, or **absorbed**, the damage. But drift is relative "
             "to the stream. Where the stream outgrows the damage, the fall is **dilution**, not repair.",
             "compare the slopes at several layers" + (", and for a part left out." if len(ways) > 1 else "."),
         ),
-        notes=[figure.Slot("frame", [each.said for each in found.values()]), *map(figure.fixed, said)],
+        notes=[Slot("frame", [each.said for each in found.values()]), *map(fixed, said)],
     )

@@ -10,15 +10,13 @@ from core.show.figures import axes
 from core.show.lessons import damage, shared
 from core.store import Profile
 from pages.ui import subject
-from pages.ui.live import figure
+from pages.ui.live.figure import Bars, Control, Figure, Key, Line, Slot, fixed, pick, written
 from pages.ui.tour import parts
 
 Found = TypeVar("Found", damage.Noise, damage.Spread)
 
 
-def _screen(
-    found: Found, draw: Callable[[Found, int, figure.Control], figure.Figure], profile: Profile
-) -> parts.Screen:
+def _screen(found: Found, draw: Callable[[Found, int, Control], Figure], profile: Profile) -> parts.Screen:
     """A chapter under a noise slider, with a link to the same noise on Absorption."""
     noise = parts.slider("noise", "Noise size, relative to the stream", found.sizes, found.at, "{:g}".format)
     layer, names = subject.layer(profile), list(shared.noise(profile).values())
@@ -32,22 +30,22 @@ def perturb(profile: Profile) -> parts.Screen:
     return _screen(damage.perturb(profile), _flips, profile)
 
 
-def _flips(found: damage.Noise, layer: int, noise: figure.Control) -> figure.Figure:
+def _flips(found: damage.Noise, layer: int, noise: Control) -> Figure:
     several = len(found.sizes) > 1
-    return figure.Figure(
+    return Figure(
         name="perturb",
         title="Share of next-token predictions that change, by the layer where noise enters",
         finding=found.said,
         says="Noise of size [{size}](control-noise) after layer [{layer}](layer-{layer}) changes "
         "[{flips}](layer-{layer}) of the next-token predictions.",
         slots={
-            "size": figure.Slot("frame", noise.stops),
-            "flips": figure.written(lambda share: per_cent(share, 1), found.flips),
+            "size": Slot("frame", noise.stops),
+            "flips": written(lambda share: per_cent(share, 1), found.flips),
         },
         y=axes.linear_axis("predictions changed", 0, float(found.flips.max()) * 1.04, per_cent),
         controls=[noise],
-        pick=figure.pick("Noise after layer", found.flips.shape[1], layer),
-        bars=figure.Bars(found.flips),
+        pick=pick("Noise after layer", found.flips.shape[1], layer),
+        bars=Bars(found.flips),
         key=parts.bars_of("noise after layer {layer}", "noise after another layer"),
         foot=0.0,
         x="layer where the noise enters",
@@ -57,7 +55,7 @@ def _flips(found: damage.Noise, layer: int, noise: figure.Control) -> figure.Fig
             "letting the model continue.",
             "click a layer, then " + ("drag the noise size." if several else "click another one to compare."),
         ),
-        notes=[figure.Slot("frame", found.notes), figure.fixed(found.faint)],
+        notes=[Slot("frame", found.notes), fixed(found.faint)],
     )
 
 
@@ -66,30 +64,30 @@ def drift(profile: Profile) -> parts.Screen:
     return _screen(damage.drift(profile), _curves, profile)
 
 
-def _curves(found: damage.Spread, layer: int, noise: figure.Control) -> figure.Figure:
+def _curves(found: damage.Spread, layer: int, noise: Control) -> Figure:
     """A curve from every injection layer to the end, as a multiple of where it starts: so all sizes share an axis."""
     start, end = np.diagonal(found.drift, axis1=1, axis2=2), found.drift[:, :, -1]
     several = len(found.sizes) > 1
-    return figure.Figure(
+    return Figure(
         name="drift",
         title="Drift remaining after each layer",
         finding=found.said,
         says="Noise of size [{size}](control-noise) after layer [{layer}](curve-start): the drift starts at "
         "[{start}](curve-start) and ends at [{end}](curve-end). It [{fate}](curve-end).",
         slots={
-            "size": figure.Slot("frame", noise.stops),
-            "start": figure.written(digits, start),
-            "end": figure.written(digits, end),
-            "fate": figure.written(changed, end / start),
-            "left": figure.written(times, end / start),  # in the unit of the axis
+            "size": Slot("frame", noise.stops),
+            "start": written(digits, start),
+            "end": written(digits, end),
+            "fate": written(changed, end / start),
+            "left": written(times, end / start),  # in the unit of the axis
         },
         y=axes.ratio_axis("drift, as a multiple of where it starts (log scale)", found.remaining),
         controls=[noise],
-        pick=figure.pick("Noise after layer", end.shape[1], layer),
-        lines=[figure.Line(found.remaining, "accent", bundle=True, mark="curve", ends=("", "left"))],
+        pick=pick("Noise after layer", end.shape[1], layer),
+        lines=[Line(found.remaining, "accent", bundle=True, mark="curve", ends=("", "left"))],
         key=[
-            figure.Key("accent", "line", "noise after layer {layer}"),
-            figure.Key("faint", "line", "noise after another layer"),
+            Key("accent", "line", "noise after layer {layer}"),
+            Key("faint", "line", "noise after another layer"),
         ],
         foot=1.0,
         x="layer after which the drift is read",
@@ -98,5 +96,5 @@ def _curves(found: damage.Spread, layer: int, noise: figure.Control) -> figure.F
             "streams and divide it by the length of the normal one. That is the **drift**.",
             "click another layer" + ("; then drag the noise size." if several else " and watch where its curve ends."),
         ),
-        notes=[figure.Slot("frame", found.notes)],
+        notes=[Slot("frame", found.notes)],
     )

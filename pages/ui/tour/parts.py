@@ -6,7 +6,7 @@ from dataclasses import field
 from core.base.spec import frozen
 from core.store import Profile
 from pages.ui import view
-from pages.ui.live import figure
+from pages.ui.live.figure import Control, Figure, Key
 
 Link = tuple[str, str, dict[str, str]]  # page, label and the view that it opens
 
@@ -15,7 +15,7 @@ Link = tuple[str, str, dict[str, str]]  # page, label and the view that it opens
 class Screen:
     """What a chapter shows: a live figure, links to other pages, guesses to make first, and a sentence below."""
 
-    figure: figure.Figure
+    figure: Figure
     links: Sequence[Link]
     below: str = ""
     guesses: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # button -> what it sets
@@ -32,18 +32,18 @@ def link(page: str, label: str, profile: Profile, **choices: object) -> Link:
     return page, label, {"profile": profile.entry.key} | {key: str(value) for key, value in (usual | choices).items()}
 
 
-def control(key: str, label: str, stops: Mapping[str, str], usual: str, **more: object) -> figure.Control:
+def control(key: str, label: str, stops: Mapping[str, str], usual: str, **more: object) -> Control:
     """A control whose value is in the URL; stops are value -> words."""
     at = list(stops).index(view.sync(key, list(stops), usual))
-    return figure.Control(key, label, list(stops.values()), at, list(stops), **more)
+    return Control(key, label, list(stops.values()), at, list(stops), **more)
 
 
-def slider(key: str, label: str, values: Sequence[float], usual: int, write: Callable[[float], str]) -> figure.Control:
+def slider(key: str, label: str, values: Sequence[float], usual: int, write: Callable[[float], str]) -> Control:
     """A slider of the strengths that were measured, held in the URL."""
     stops = {f"{value:g}": write(value) for value in values}
     return control(key, label, stops, f"{values[usual]:g}", marks=list(enumerate(stops.values())))
 
 
-def bars_of(picked: str, other: str) -> list[figure.Key]:
+def bars_of(picked: str, other: str) -> list[Key]:
     """The legend of bars of which one layer is picked."""
-    return [figure.Key("accent", "block", picked), figure.Key("undecided", "block", other)]
+    return [Key("accent", "block", picked), Key("undecided", "block", other)]
