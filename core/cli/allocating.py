@@ -19,7 +19,7 @@ from core.plan.sizes import taken
 from core.plan.spread import Allocation, allocate
 from core.results import protocols
 from core.results.anchor_studies import narrower
-from core.results.anchors import Anchors, Prediction, stored
+from core.results.anchors import stored
 from core.show.words import forecast
 from core.store import Profile, Store, profiles
 

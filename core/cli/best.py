@@ -10,8 +10,8 @@ from core.cli import command
 from core.cli.output import Answer, say, say_helped, say_json, say_table
 from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
 from core.cli.studying import answered
-from core.results import protocols, text_splits
-from core.results.best import Best, commands, load
+from core.results import Best, protocols, text_splits
+from core.results.best import commands, load
 from core.show.words import advice, forecast
 from core.store import Store
 

@@ -19,8 +19,7 @@ from core.jobs import queue
 from core.jobs.records import Job
 from core.models import machine
 from core.models.sources import refuse_fetch
-from core.results import best, evaluations
-from core.results.evaluations import Evaluations
+from core.results import Evaluations, best, evaluations
 from core.store import Entry, Store
 from core.store.deleting import delete
 from core.store.entries import VIEW_KINDS

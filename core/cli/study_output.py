@@ -6,12 +6,8 @@ import numpy as np
 
 from core.ask import Setting, TextSpec
 from core.cli.output import Answer, say, say_helped, say_table
-from core.results import protocols
+from core.results import Change, EvaluatedSetting, Evaluations, Hindsight, Interval, protocols
 from core.results import study_table as tables
-from core.results.anchors import Hindsight
-from core.results.comparison import Interval
-from core.results.evaluated import Change, EvaluatedSetting
-from core.results.evaluations import Evaluations
 from core.show.words import forecast, verdicts
 
 

@@ -28,9 +28,7 @@ from core.jobs import cluster, queue
 from core.kinds.treatments import treatment
 from core.models import machine, work
 from core.plan.sizes import DENSE
-from core.results import anchor_studies, anchors, evaluations
-from core.results.anchors import Hindsight
-from core.results.evaluations import Evaluations
+from core.results import Evaluations, Hindsight, anchor_studies, anchors, evaluations
 from core.results.search_plan import estimate
 from core.show.words import advice, forecast
 from core.store import Entry, Store, parts, profiles

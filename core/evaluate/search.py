@@ -17,10 +17,19 @@ from core.models.progress import Account, Progress, Report
 from core.models.provenance import provenance, relative
 from core.models.windows import Windows, read, windows
 from core.plan.spread import allocate, linear_parameters
-from core.results import candidates, evaluations, search_plan, shortlist, text_splits
+from core.results import (
+    Anchors,
+    Evaluations,
+    Prediction,
+    candidates,
+    evaluations,
+    fitting,
+    search_plan,
+    shortlist,
+    text_splits,
+)
 from core.results.anchor_studies import usual
-from core.results.anchors import STEP, Anchors, Prediction, fitting, on, stored_of
-from core.results.evaluations import Evaluations
+from core.results.anchors import STEP, on, stored_of
 from core.store import Entry, Profile, Store
 
 Stage = Callable[[Request, Report], Entry]

@@ -11,9 +11,8 @@ from core.ask.typed import PROJECT, with_paths
 from core.base import UserError, plain
 from core.models.sources import text_is_here
 from core.plan.spread import allocate
-from core.results import leaderboard
-from core.results.evaluations import Evaluations, profile_key, slice_of
-from core.results.study_table import Row
+from core.results import Evaluations, Row, leaderboard, slice_of
+from core.results.evaluations import profile_key
 from core.store import Profile, Store
 from pages.ui import frame, studies, subject, view
 from pages.ui.allocate import settings

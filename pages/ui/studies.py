@@ -13,12 +13,18 @@ from core.base import UserError, plain
 from core.kinds.treatments import Treatment
 from core.plan import responses
 from core.plan.spread import allocate
-from core.results import anchors, protocols
-from core.results.anchors import Anchors, Prediction
-from core.results.comparison import verdict
-from core.results.evaluated import Change, EvaluatedSetting
-from core.results.evaluations import Evaluations
-from core.results.study_table import CHANGE, Table
+from core.results import (
+    CHANGE,
+    Anchors,
+    Change,
+    EvaluatedSetting,
+    Evaluations,
+    Prediction,
+    Table,
+    anchors,
+    protocols,
+    verdict,
+)
 from core.store import Entry, Profile, Store
 from pages.ui import frame, subject, view
 

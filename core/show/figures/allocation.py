@@ -12,7 +12,7 @@ from core.kinds.currency import Currency
 from core.kinds.quantised import HALF
 from core.plan.budget import Bounds, binding
 from core.plan.spread import layer_means
-from core.results.comparison import verdict
+from core.results import verdict
 from core.results.leaderboard import THIS, Contender, tied
 from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.evaluation import ABOVE, dots, rows_height

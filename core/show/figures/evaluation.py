@@ -10,9 +10,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import capital, digits
-from core.results.comparison import Interval, said
-from core.results.evaluated import EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice
+from core.results import EvaluatedSetting, Evaluations, Interval, Slice
+from core.results.comparison import said
 from core.show.figures.axes import log_axis, ratio_axis, row_axis
 from core.show.figures.labels import labels, margin
 from core.show.figures.palette import LIGHT, Palette

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from core.base import profile_names, times
 from core.base.spec import frozen
 from core.plan.gains import Gains, averaged, gains_of, student
-from core.results.comparison import spearman
+from core.results import spearman
 from core.show.figures.axes import layer_axis, ratio_axis
 from core.show.figures.labels import line_gap, line_labels, margin, verdict_key, wrapped
 from core.show.figures.palette import LIGHT, Palette, see_through, shades, verdict_colour

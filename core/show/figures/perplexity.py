@@ -12,9 +12,7 @@ import plotly.graph_objects as go
 from core.ask.naming import spoken
 from core.base import digits, per_cent
 from core.base.spec import frozen
-from core.results.comparison import FEWEST_WINDOWS
-from core.results.evaluated import EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice, slice_of
+from core.results import FEWEST_WINDOWS, EvaluatedSetting, Evaluations, Slice, slice_of
 from core.results.leaderboard import interval
 from core.show.figures.axes import limits, log_axis, share_axis
 from core.show.figures.labels import LETTER, line_labels, wrapped

@@ -9,8 +9,7 @@ from plotly.subplots import make_subplots
 
 from core.base import changed, digits, several, times
 from core.plan.gains import averaged, gains_of, student
-from core.results import propagation
-from core.results.comparison import spearman
+from core.results import propagation, spearman
 from core.show.figures.axes import layer_axis, log_axis, ratio_axis
 from core.show.figures.drift import left_alone, unknown
 from core.show.figures.gain import name_lines

@@ -9,7 +9,7 @@ from core.kinds.owl import Owl
 from core.plan import responses
 from core.plan.curves import check_finite
 from core.plan.spread import family
-from core.results.anchors import Anchors
+from core.results import Anchors
 from core.results.propagation import unreadable
 from core.show.lessons.shared import DRIVER, EVERY, TARGET, Noted, check_several, of, ordinal, ref
 from core.store import Array, Profile

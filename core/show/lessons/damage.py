@@ -7,8 +7,7 @@ import numpy as np
 from core.base import per_cent, times
 from core.base.spec import frozen
 from core.plan.gains import per_layer
-from core.results import propagation
-from core.results.comparison import spearman
+from core.results import propagation, spearman
 from core.show.lessons.shared import EVERY, Noted, among, noise, of, ref, usual
 from core.store import Array, Profile
 

@@ -10,9 +10,9 @@ import pandas as pd
 from core.base import profile_names
 from core.plan import prediction, responses
 from core.plan.prediction import Predicted
-from core.results import checkpoints, protocols
+from core.results import Anchors, checkpoints, fitting, protocols
 from core.results.anchor_studies import usual
-from core.results.anchors import ENOUGH, Anchors, errors, fitting
+from core.results.anchors import ENOUGH, errors
 from core.show.figures import evaluation
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart

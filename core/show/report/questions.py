@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 from core.base import UserError, digits
 from core.base.spec import frozen
-from core.results import protocols
-from core.results.evaluated import Change, EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice, slice_of
-from core.results.study_table import CHANGE, UNIFORM, Control, Row, Table, divergence, names, rows_of, study_table
+from core.results import CHANGE, Change, EvaluatedSetting, Evaluations, Row, Slice, Table, protocols, rows_of, slice_of
+from core.results.study_table import UNIFORM, Control, divergence, names, study_table
 from core.show.figures import evaluation
 from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart

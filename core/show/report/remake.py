@@ -7,9 +7,8 @@ from core.ask.commands import command_line, line
 from core.ask.study_file import STUDY_FILE, write_study
 from core.base import UserError
 from core.base.spec import checked
+from core.results import Best, Evaluations
 from core.results import best as bests
-from core.results.best import Best
-from core.results.evaluations import Evaluations
 from core.results.search_plan import final_request
 from core.store import Entry
 

@@ -11,11 +11,10 @@ from plotly.offline import get_plotlyjs
 
 from core.base import UserError
 from core.plan.gains import gains_of
+from core.results import Evaluations, evaluations, protocols, rows_of
 from core.results import best as bests
-from core.results import evaluations, protocols
 from core.results.checkpoints import compared
-from core.results.evaluations import Evaluations
-from core.results.study_table import rows_of, study_table
+from core.results.study_table import study_table
 from core.show import words
 from core.show.figures import evaluation as drawing
 from core.show.figures import perplexity

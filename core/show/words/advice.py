@@ -7,7 +7,7 @@ from core.ask.grammar import write
 from core.base import digits, per_cent
 from core.kinds.treatments import PRUNERS, USUAL
 from core.plan.sizes import DENSE, MASKED, PATTERN, SMALLEST
-from core.results.best import Best
+from core.results import Best
 from core.show.words import verdicts
 
 

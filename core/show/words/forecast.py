@@ -3,11 +3,8 @@
 from collections.abc import Mapping
 
 from core.base import duration, per_cent, perplexity, several
-from core.results import protocols
+from core.results import Anchors, Best, EvaluatedSetting, Hindsight, Prediction, protocols
 from core.results.anchor_studies import Narrower
-from core.results.anchors import Anchors, Hindsight, Prediction
-from core.results.best import Best
-from core.results.evaluated import EvaluatedSetting
 
 
 def interval(middle: float, low: float, high: float) -> str:

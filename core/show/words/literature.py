@@ -3,8 +3,9 @@
 from core.base import capital, gain, ratio
 from core.kinds.part import BLOCKS
 from core.plan.gains import log_gain
+from core.results import Interval
 from core.results.claims import Outcome, intervals
-from core.results.comparison import Interval, said
+from core.results.comparison import said
 from core.show.words import findings
 from core.store import Profile
 

@@ -9,12 +9,10 @@ from core.ask.naming import spoken
 from core.base import capital, listed, several
 from core.base.spec import number
 from core.kinds.treatments import USUAL
-from core.results.comparison import FEWEST_WINDOWS, Interval, said, verdict
-from core.results.evaluated import Change, EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice
+from core.results import FEWEST_WINDOWS, Change, EvaluatedSetting, Evaluations, Interval, Row, Slice, verdict
+from core.results.comparison import said
 from core.results.leaderboard import where
 from core.results.protocols import short
-from core.results.study_table import Row
 
 ROUNDING = 0.5  # per cent of perplexity: what another batch size alone does to a model that is pruned to 70 % zeros
 STANDS = {

@@ -14,9 +14,8 @@ from core.plan import responses
 from core.plan.budget import Bounds, binding, evened, pinned
 from core.plan.prediction import FLATTEST, Predicted
 from core.plan.spread import Allocation, allocate, family, layer_means, linear_parameters
-from core.results import protocols
-from core.results.anchors import Anchors, same, serving
-from core.results.evaluated import EvaluatedSetting
+from core.results import Anchors, EvaluatedSetting, protocols
+from core.results.anchors import same, serving
 from core.show.figures import Palette, axes
 from core.show.figures.palette import colour
 from core.store import Array, Profile

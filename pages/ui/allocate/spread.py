@@ -10,11 +10,8 @@ from core.base import UserError, perplexity, plain, sentence
 from core.kinds import Manual
 from core.kinds.treatments import Treatment
 from core.plan.spread import Allocation, allocate, linear_parameters
-from core.results import leaderboard
+from core.results import Anchors, EvaluatedSetting, Evaluations, Slice, leaderboard
 from core.results.anchor_studies import narrower
-from core.results.anchors import Anchors
-from core.results.evaluated import EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice
 from core.show.figures import Chart, Palette
 from core.show.figures import allocation as charts
 from core.show.figures.allocation import bits, linears

@@ -13,9 +13,7 @@ from core.base.spec import checked
 from core.kinds.treatments import ANY, NO_REPAIR, OF_ZEROS, UNBOUND, USUAL
 from core.models import work
 from core.models.sources import refuse_fetch
-from core.results import best, search_plan, text_splits
-from core.results.best import Best
-from core.results.comparison import FEWEST_WINDOWS
+from core.results import FEWEST_WINDOWS, Best, best, search_plan, text_splits
 from core.show.report import remake
 from core.show.words import advice, forecast
 from core.store import Entry, Profile, Store

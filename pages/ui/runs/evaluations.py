@@ -6,9 +6,9 @@ import streamlit as st
 
 from core.ask import AllocationRequest
 from core.kinds.treatments import USUAL
-from core.results import evaluations
+from core.results import Row, evaluations, rows_of
 from core.results.protocols import SHORT
-from core.results.study_table import Row, beside_first, names, rows_of, study_table
+from core.results.study_table import beside_first, names, study_table
 from core.show.words import verdicts
 from core.store import Entry, Store
 from core.store.files import changed
