@@ -114,9 +114,9 @@ def test_the_allocation_on_screen_is_known_where_it_was_measured(measured: tuple
     place = race.where(measured[1], TARGET)
     planned = next(each.sparsity for each in run(measured) if each.kind == "owl")
     profile = measured[0]
-    assert race.in_view("mine", planned, profile, *place).measured.setting.allocation.base == TUNED
-    assert race.in_view("mine", planned[::-1].copy(), profile, *place).measured is None
-    assert race.in_view("mine", planned, profile, None, None).measured is None
+    assert race.Race(profile, *place).in_view("mine", planned).measured.setting.allocation.base == TUNED
+    assert race.Race(profile, *place).in_view("mine", planned[::-1].copy()).measured is None
+    assert race.Race(profile).in_view("mine", planned).measured is None
 
 
 def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_that_per_layer(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_th
     assert not one.of_linears and each_linear.of_linears and each_linear.name == "Response per linear"
     assert each_linear.sparsity.shape == (LAYERS,) and each_linear.measured.uniform is one.measured.uniform
     planned = each_linear.measured.planned
-    mine = race.in_view("mine", planned, found[0], *race.where(groups, TARGET))
+    mine = race.Race(found[0], *race.where(groups, TARGET)).in_view("mine", planned)
     assert mine.measured is each_linear.measured
     np.testing.assert_array_equal(mine.sparsity, each_linear.sparsity)
 
@@ -230,7 +230,7 @@ def test_what_was_not_measured_runs_with_what_is_predicted_of_it(measured: tuple
         hollow = [symbol == "circle-open" for symbol in chart.figure.data[0].marker.symbol]
         assert hollow == [each.predicted is not None for each in contenders]
     assert chart.finding.startswith("Of these, ") and " is predicted to have the lowest perplexity, " in chart.finding
-    mine = race.in_view("mine", contenders[0].sparsity, profile, anchors.study, None, anchors)
+    mine = race.Race(profile, anchors.study, None, anchors).in_view("mine", contenders[0].sparsity)
     assert mine.predicted == contenders[0].predicted and race.tied(mine, contenders[0])
 
 
