@@ -17,7 +17,7 @@ from core.kinds.quantised import HALF
 from core.kinds.treatments import USUAL, treatment
 from core.plan.sizes import taken
 from core.plan.spread import Allocation, allocate
-from core.results import protocols
+from core.results import Anchors, Prediction, protocols
 from core.results.anchor_studies import narrower
 from core.results.anchors import stored
 from core.show.words import forecast

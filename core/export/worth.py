@@ -69,4 +69,4 @@ def within(words: str, size: str, pruner: str, counts: Counts) -> str:
     asked = grammar.built(kind, given, next(iter(counted.levels.values()), 0.0))
     by = usual_of(counted) if pruner == USUAL else pruner
     share = share_within(read_bytes(size), counts, treatment(by), limits(asked))
-    return grammar.write(asked.model_copy(update={"target": share}))
+    return grammar.write(asked.replace(target=share))

@@ -135,7 +135,7 @@ def by_size(
     counted, stops = request.counted, amounts(profile, request.counted)
     told, sizes = profile.provenance, [""] * len(stops)
     plans, evenly = (
-        [spread.allocated(each.model_copy(update={"target": stop}), profile) for stop in stops]
+        [spread.allocated(each.replace(target=stop), profile) for stop in stops]
         for each in (request, uniform(stops[0], counted.name))
     )
     with suppress(UserError):  # the model is not here
@@ -169,7 +169,7 @@ def by_size(
 def draw_sizes(request: AllocationRequest, treatment: Treatment, profile: Profile, found: Anchors | None) -> None:
     """Draw the picture of sizes, and what predicts."""
     stops = amounts(profile, request.counted)
-    still = request.model_copy(update={"target": stops[0]})
+    still = request.replace(target=stops[0])
     frame.live(by_size(still, treatment, profile, found, view.look()), {"target": stops.index(request.target)})
     if frame.is_first_paint():
         view.end()
