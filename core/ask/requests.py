@@ -14,7 +14,7 @@ from core.ask.typed import fraction, from_text, numbers
 from core.base import either, model_name, per_cent
 from core.base.spec import Spec, View, added, look_up
 from core.kinds.quantised import FORMS
-from core.kinds.treatments import ANY, NO_REPAIR, PRUNERS, TREATMENTS, USUAL, Repaired, Searched, Treatment
+from core.kinds.treatments import ANY, NO_REPAIR, OF_ZEROS, PRUNERS, TREATMENTS, USUAL, Repaired, Searched, Treatment
 
 COMPRESSED = "compressed-tensors"
 FORMATS = {  # of an export, as typed -> in full
@@ -91,7 +91,7 @@ class BestRequest(OfModel):
     @property
     def treatments(self) -> tuple[Treatment, ...]:
         """The pruners, each without and with the repairs, that may win."""
-        every = (each for each in TREATMENTS.values() if self.pruner in (ANY, each.pruner) and not each.currency.levels)
+        every = (each for each in TREATMENTS.values() if self.pruner in (ANY, each.pruner) and each.pruner in OF_ZEROS)
         every = (each for each in every if not each.by("model"))
         return tuple(each for each in every if self.repair == ANY or each.repair in (None, self.repair))
 

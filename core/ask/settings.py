@@ -16,7 +16,7 @@ from core.base.spec import Spec, added, checked
 from core.kinds import ZEROS, Uniform
 from core.kinds.quantised import form_of
 from core.kinds.selection import pattern as read_pattern
-from core.kinds.treatments import CHAINS, PRUNERS, USUAL, Method, Pruner, Repair, Treatment, usual_of
+from core.kinds.treatments import CHAINS, OF_ZEROS, PRUNERS, USUAL, Method, Pruner, Repair, Treatment, usual_of
 
 BUDGETS = {"recover_minutes", "recover_tokens"}
 RECOVERY = (*sorted(BUDGETS), "recover_norms", "recover_dtype", "recover_text")  # what distill is told
@@ -104,7 +104,7 @@ class Setting(Repairs):
                 f"{self.pruner} counts {counted.name}, and this budget counts {self.allocation.currency}: write "
                 f"currency={counted.name}, or choose {others}"
             )
-        if counted.levels and (self.repair or self.pattern):
+        if self.pruner not in OF_ZEROS and (self.repair or self.pattern):
             raise ValueError(f"{self.pruner} decides on every weight: leave {self.repair or self.pattern} out")
         if self.pattern is not None:
             found = read_pattern(self.pattern)

@@ -23,6 +23,7 @@ from core.export.checking import count, off_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
 from core.kinds.quantised import FORMS, HALF, gguf_type
 from core.kinds.selection import pattern
+from core.kinds.treatments import OF_ZEROS
 from core.measure.pruning import restored
 from core.models import anatomy, work
 from core.models.foreign_code import explained
@@ -221,8 +222,8 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         card = card_of(request, loaded, numbers, spec, calibration)
         try:
             planned = np.array(pruned.sparsity)
-            if pruned.forms:  # rounding plans no zeros, and makes some
-                planned, before = 0 * planned, np.ones(())
+            if pruned.pruner not in OF_ZEROS:  # rounding plans no zeros, and makes some
+                planned, before = planned * (not pruned.forms), np.ones(())
             holds = Contents(planned, before, request.format, pruned.forms, dropped)
             export(loaded, folder, card, holds, request.overwrite, store, account.say, record)
         except BaseException:

@@ -11,7 +11,9 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.base.errors import UserError
+from core.kinds.selection import Pattern
 from core.kinds.sparsegpt import inverse_factor
+from core.kinds.wanda import wanda
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -224,6 +226,17 @@ def at_level(
     if feedback:
         return fed_back(weight, form, statistic, warn).to(weight.dtype)
     return rounded(weight, form, None if statistic is None else statistic**2).to(weight.dtype)
+
+
+def what_stays(
+    weight: Tensor, norm: Tensor, sparsity: float, pattern: Pattern | None = None, *_: object, form: Form
+) -> Tensor:
+    """Zeros by Wanda, then the rest rounded as `rounded` does; a zero stays one, (out, in) in the weight's dtype.
+
+    Raises:
+        UserError: the inputs make no whole groups.
+    """
+    return rounded(wanda(weight, norm, sparsity, pattern), form, norm**2).to(weight.dtype)
 
 
 def form_of(share: float, forms: Mapping[float, Form]) -> Form:

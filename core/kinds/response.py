@@ -6,10 +6,10 @@ from pydantic import Field
 
 from core.base.spec import Array
 from core.kinds.allocator import Allocator, Evidence, Parameter
-from core.kinds.treatments import OF_ONE_LAYER, TREATMENTS, USUAL, Treated
+from core.kinds.treatments import OF_ONE_LAYER, OF_ZEROS, TREATMENTS, USUAL, Treated
 
 OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
-CURVES = {name: label for name, label in OF_ONE_LAYER.items() if not TREATMENTS[name].currency.levels}
+CURVES = {name: label for name, label in OF_ONE_LAYER.items() if TREATMENTS[name].pruner in OF_ZEROS}
 GRANULARITIES = {"layer": "one per layer", "linear": "one per linear"}
 
 

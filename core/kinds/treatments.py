@@ -15,7 +15,7 @@ from core.kinds.blockwise import blockwise
 from core.kinds.currency import BITS, GGUF, INTEGERS, ZEROS, Currency
 from core.kinds.distill import divergence
 from core.kinds.magnitude import magnitude
-from core.kinds.quantised import FORMS, HALF, Form, at_level
+from core.kinds.quantised import FORMS, HALF, Form, at_level, what_stays
 from core.kinds.refit import refit
 from core.kinds.selection import Tensor
 from core.kinds.sparsegpt import sparsegpt
@@ -42,6 +42,7 @@ class PrunerRow(NamedTuple):
     earlier: str = ""  # what that did otherwise, in words
     forms: Mapping[float, Form] = {}  # of a quantiser, share that a level saves -> how its weights are written
     currency: Currency = ZEROS
+    stays: Form | None = None  # how the weights that it leaves are written; None: as they were
 
     def at(self, method: int) -> str:
         """An earlier version in words, `Wanda with ...`; empty for the present one."""
@@ -132,6 +133,20 @@ PRUNERS = {
     ),
 }
 
+PRUNERS |= {
+    f"wanda_{bits}bit": PrunerRow(
+        f"Wanda, then {bits} bits",
+        partial(what_stays, form=FORMS[f"int{bits}g32"]),
+        "norm",
+        f"Wanda, and what it leaves rounded to {bits} bits: a file holds a bit for each weight that says whether it "
+        "stays, the codes of those that do, and a scale and a zero point for every 32 weights.",
+        r"W' = \text{round}(M \odot W)",
+        0.25,
+        stays=FORMS[f"int{bits}g32"],
+    )
+    for bits in (4, 3, 2)
+}
+
 
 class RepairRow(NamedTuple):
     """What is known of a repair: what is done to the weights that a pruner leaves."""
@@ -201,7 +216,7 @@ NO_REPAIR = "none"  # where a repair is asked for unless it is refused
 ANY = "any"  # of a search: every pruner, or repair, that can be predicted
 USUAL = "wanda"
 PRUNER_LABELS = {name: row.label for name, row in PRUNERS.items()}
-OF_ZEROS = {name: row.label for name, row in PRUNERS.items() if not row.forms}
+OF_ZEROS = {name: row.label for name, row in PRUNERS.items() if not (row.forms or row.stays)}
 WITHOUT_TEXT = tuple(name for name in OF_ZEROS if PRUNERS[name].statistic == "none")
 
 
@@ -243,7 +258,11 @@ class Treatment(NamedTuple):
         """Bits that a weight takes in a file, on average: zeros as a bitmask, codes with scales and zero points."""
         forms = PRUNERS[self.pruner].forms
         known = [each.bits_per_weight for each in forms.values()]
-        return float(np.interp(share, [*forms], known)) if forms else HALF * (1 - share) + 1
+        if forms:
+            return float(np.interp(share, [*forms], known))
+        form = PRUNERS[self.pruner].stays
+        kept, groups = (form.bits, form.bits_per_weight - form.bits) if form else (HALF, 0)
+        return kept * (1 - share) + 1 + groups
 
     def by(self, what: str) -> RepairRow | None:
         """Its repair that looks at a linear, a window or a model as one; None where it has none."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from core.base import Broken, UserError, either
 from core.kinds.selection import Pattern, Warn
-from core.kinds.treatments import MOMENTS, PRUNERS, WITHOUT_TEXT, Statistic, Treatment
+from core.kinds.treatments import MOMENTS, OF_ZEROS, PRUNERS, WITHOUT_TEXT, Statistic, Treatment
 from core.models.anatomy import Linear
 from core.models.replay import Tensors
 
@@ -175,7 +175,7 @@ class Masks:
 
     def weight(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> Tensor:
         """The linear's pruned weight as its module stores it; the module keeps its own."""
-        if PRUNERS[pruner].forms:  # no mask makes it
+        if pruner not in OF_ZEROS:  # no mask makes it
             return self._pruned(linear, layer, pruner, sparsity)
         whole = linear.module.weight
         bits = np.unpackbits(self.find(linear, layer, pruner, sparsity), count=whole.numel())

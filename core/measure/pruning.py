@@ -47,7 +47,7 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
         UserError: a sparsity for another number of layers or linears, outside [0, 1), or not the pattern's own; or a
             linear's inputs do not fall into the groups of the pattern, or of its form.
     """
-    given, forms = np.asarray(plan.sparsity, dtype=float), PRUNERS[plan.treatment.pruner].forms
+    given, row = np.asarray(plan.sparsity, dtype=float), PRUNERS[plan.treatment.pruner]
     layers, linears = len(stacks), max(map(len, stacks))
     if given.shape not in ((layers,), (layers, linears)):
         raise UserError(
@@ -67,10 +67,10 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
         for layer, stack in enumerate(stacks):
             for linear in stack:
                 plan.pattern.check_width(linear.weight.shape[1], f"{linear.name} of layer {layer}")
-    for layer, stack in enumerate(stacks if forms else ()):
+    for layer, stack in enumerate(stacks if row.forms or row.stays else ()):
         for linear, share in zip(stack, wanted[layer], strict=False):
             try:
-                form_of(share, forms).check_width(linear.weight.shape[1])
+                (row.stays or form_of(share, row.forms)).check_width(linear.weight.shape[1])
             except UserError as error:
                 raise UserError(f"layer {layer}, {linear.name}: {error}") from error
     return wanted

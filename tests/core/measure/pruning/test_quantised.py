@@ -150,3 +150,17 @@ def test_bytes_are_counted_with_scales_and_zero_points():
     assert treatment("quantised").stored(mixed) * 512 == pytest.approx(64 * 2.5625 + 128 * 4.625 + 320 * 3.59375)
     assert treatment("gguf").stored(0.6875) == 5
     assert treatment("wanda").stored(0.7) == pytest.approx(5.8)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+def test_zeros_that_are_rounded_stay_zeros_and_share_their_grid_with_what_stays(bits):
+    rng = np.random.default_rng(bits)
+    weight, norm = (torch.tensor(rng.normal(size=shape), dtype=torch.float32) for shape in ((24, 64), (64,)))
+    masked, found = (PRUNERS[name].prune(weight, norm.abs(), 0.6) for name in ("wanda", f"wanda_{bits}bit"))
+    assert (found[masked == 0] == 0).all()
+    assert all(len(group.unique()) <= 2**bits for group in found.view(-1, 32))
+    apart = PRUNERS["quantised"].prune(weight, norm.abs(), 1 - bits / 16).masked_fill(masked == 0, 0)
+    lost = [(((each - weight) * norm) ** 2).sum() for each in (found, apart)]
+    assert lost[0] <= 1.02 * lost[1], "what is left is rounded by a grid of its own"
+    assert treatment(f"wanda_{bits}bit").stored(0.6) == pytest.approx(0.4 * bits + 1 + (16 + bits) / 32)
+
