@@ -131,6 +131,13 @@ class Setting(Repairs):
         return self.replace(allocation=self.allocation.plain) if corrected else None
 
     @property
+    def untrained(self) -> Setting | None:
+        """The same setting without the training of the whole model; None where there is none."""
+        plain = {name: Repairs.model_fields[name].default for name in RECOVERY}
+        before = "+".join(name for name in (self.repair or "").split("+") if name != "distill") or None
+        return self.model_copy(update={**plain, "repair": before}) if self.distills else None
+
+    @property
     def treatment(self) -> Treatment:
         """Its pruner and its repair."""
         return Treatment(self.pruner, self.repair)

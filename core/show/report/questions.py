@@ -112,6 +112,17 @@ def _answering(found: Evaluations) -> list[EvaluatedSetting]:
     return [one for one in (found.dense, *_every(found)) if all(map(one.has, found.tasks))]
 
 
+def _pruned(found: Evaluations) -> list[EvaluatedSetting]:
+    """All but those trained end to end."""
+    return [one for one in _every(found) if not one.setting.distills]
+
+
+def _trained(found: Evaluations) -> list[EvaluatedSetting]:
+    """Those trained end to end, each after the same without training."""
+    trained = ((_untrained(found)(one), one) for one in found.settings if one.setting.distills)
+    return [one for pair in trained for one in pair if one]
+
+
 def best(settings: Iterable[EvaluatedSetting]) -> EvaluatedSetting:
     """The one of the lowest perplexity."""
     return min(settings, key=lambda one: one.perplexity)
@@ -129,6 +140,10 @@ def owl(found: Evaluations, target: float) -> EvaluatedSetting:
 
 def _unrepaired(found: Evaluations) -> Control:
     return lambda one: found.of(one.setting.replace(repair=None)) if one.setting.repair else None
+
+
+def _untrained(found: Evaluations) -> Control:
+    return lambda one: found.of(one.setting.untrained) if one.setting and one.setting.untrained else None
 
 
 def _per_layer(found: Evaluations) -> Control:
@@ -163,6 +178,10 @@ FOUR_BITS = (
     "and what its shuffle gains is due to groups of 64, not to where they lie. Only fewer than 4 bits are compared: "
     "the bundled model was itself dequantised from 4 bits, so what it loses at 4 to 8 bits proves nothing."
 )
+TRAINED = (
+    "Trained end to end on 76,800 tokens of the windows that the pruner reads too, one in eight of them held back from "
+    "both, in bfloat16."
+)
 QUESTIONS = {
     "the lowest perplexity": Question("Which setting has the lowest perplexity?", "repaired", _lowest, **OWL),
     "allocation": Question("What does the allocation alone change?", "plain", _every, corrections=True),
@@ -177,7 +196,16 @@ QUESTIONS = {
     "per linear": Question(
         "What does a budget per linear change?", "repaired", _every, "a budget per layer", _per_layer, paired=True
     ),
-    "calibration": Question("Does more calibration text change the order?", "calibrated", _every, **OWL),
+    "calibration": Question("Does more calibration text change the order?", "calibrated", _pruned, **OWL),
+    "training": Question(
+        "What does training the kept weights win back?",
+        "calibrated",
+        _trained,
+        "the same without training",
+        _untrained,
+        divergence=True,
+        note=TRAINED,
+    ),
     "full protocol": Question("Does it hold on all of WikiText-2?", "full", _every, **OWL),
     "zero-shot": Question(
         "Do zero-shot tasks agree?", "repaired", _answering, "uniform by Wanda", _uniform_by_wanda
