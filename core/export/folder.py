@@ -80,9 +80,8 @@ def export(
 ) -> Exported:
     """Save a pruned model, load the folder back, compare, and only then give it its name.
 
-    The model, pruned in place by the caller, is left as it was. Whatever goes wrong, nothing stays behind, and an
-    earlier export stays where it was. Few bits are not what they stand for: where the format is not dense, the model is
-    left with the weights that the files hold.
+    The model, pruned in place, is left as it was, but where the format is not dense with the weights that the files
+    hold. Whatever goes wrong, nothing stays behind, and an earlier export stays where it was.
 
     Args:
         store: whose folder is closed to exports, and where it is noted that one is under way.
@@ -106,8 +105,7 @@ def export(
         step("Writing the pruned model")
         file = _write(loaded, temporary, holds.form, forms)
         if forms[0, 0].startswith("int"):
-            text = packed.recipe(loaded, forms, str(card.recipe.get("pruner")).startswith("gptq"))
-            (temporary / "llm-compressor.yaml").write_text(text)
+            (temporary / "llm-compressor.yaml").write_text(packed.recipe(loaded, forms, card.recipe.get("pruner")))
         step("Loading it back and comparing")
         unlike, difference = reload(loaded, temporary, file, holds.form == COMPRESSED)
         _insist(unlike)

@@ -51,15 +51,15 @@ def groups(loaded: Loaded, forms: NDArray[np.str_]) -> Groups:
     return {form.name: {"targets": found[form], "weights": said} for form, said in weights.items()}
 
 
-def recipe(loaded: Loaded, forms: NDArray[np.str_], feedback: bool) -> str:
+def recipe(loaded: Loaded, forms: NDArray[np.str_], pruner: str | None) -> str:
     """The same plan for llm-compressor, which rounds by its own methods: its `recipe.yaml`.
 
     Args:
         forms: as `groups` takes them.
-        feedback: whether errors are fed back (GPTQ).
+        pruner: which rounded it here.
     """
     said = {"ignore": ["lm_head"], "config_groups": groups(loaded, forms)}
-    modifiers = {"GPTQModifier" if feedback else "QuantizationModifier": said}
+    modifiers = {"GPTQModifier" if str(pruner).startswith("gptq") else "QuantizationModifier": said}
     return yaml.safe_dump({"quant_stage": {"quant_modifiers": modifiers}}, sort_keys=False, width=120)
 
 

@@ -93,8 +93,7 @@ def prune_layers(
     inputs of the next. With `true_sequential` (an option of SparseGPT's code), and with a repair that leads back to the
     dense path, the layer is run anew for each group of linears that read the same input, with the groups before it
     already pruned. A repair of windows follows, of a layer's attention and then of its MLP: the batches that it holds
-    back enter no statistic. One of the whole model is no part of the walk. A pruner without statistic and without a
-    repair runs nothing.
+    back enter no statistic. One of the whole model is no part of the walk. With no statistic nothing is run.
 
     Args:
         tokens: (sequences, length) calibration tokens.
