@@ -60,7 +60,7 @@ def _measure(said: Said, given: Mapping[str, Any]) -> Said:
         return said | {"text": text, "measurements": preset.measurements}
     asked = [perturbation(part).sourced(absolute) for each in given["perturb"] for part in each.split(",")]
     asked = asked or [each.perturbation for each in preset.measurements]
-    return said | {"text": text, "measurements": measurements(asked, numbers(given["seeds"] or "0"))}
+    return said | {"text": text, "measurements": measurements(asked, numbers(given["seeds"] or "0", "seeds"))}
 
 
 def _compare(said: Said, given: Mapping[str, Any]) -> Said:

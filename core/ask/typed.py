@@ -82,7 +82,7 @@ def span(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def numbers(text: str) -> tuple[int, ...]:
+def numbers(text: str, what: str = "layers") -> tuple[int, ...]:
     """`0,1,2` -> (0, 1, 2).
 
     Raises:
@@ -91,7 +91,7 @@ def numbers(text: str) -> tuple[int, ...]:
     found = _listed(text, int)
     if not found or min(found) < 0 or len(found) > MOST_SEEDS:
         right = f"write {MOST_SEEDS} of them at most, as in 0 or 0,1,2"
-        raise UserError(f"{brief(text)} is no list of whole numbers from 0: {right}")
+        raise UserError(f"{what} {brief(text)} are not a list of whole numbers from 0: {right}")
     return found
 
 

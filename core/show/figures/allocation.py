@@ -159,7 +159,7 @@ def shades_of(counted: Currency, look: Palette) -> dict[str, str]:
 
 
 def bits(plan: Array, names: Sequence[str], counted: Currency, look: Palette = LIGHT) -> Chart:
-    """Bits of every linear by colour, and written in its cell.
+    """Bits of every linear by colour, and written in its cell where all are whole.
 
     Args:
         plan: (layers, linears) the shares that levels save.
@@ -171,6 +171,7 @@ def bits(plan: Array, names: Sequence[str], counted: Currency, look: Palette = L
     last = max(len(shares) - 1, 1)
     scale = [[at / last, hue] for at, hue in enumerate(shades_of(counted, look).values())]
     how = {"colorscale": scale, "zmin": 0, "zmax": last, "showscale": False, "textfont": {"size": SMALL}}
-    figure.update_traces(text=written.T, texttemplate="%{text:.3g}", **how)
+    whole = "%{text:.0f}" * bool(np.all(written == written.round()))  # a cell holds one figure
+    figure.update_traces(text=written.T, texttemplate=whole, **how)
     finding = f"{int((level == level.max()).sum())} of {level.size} linears get {counted.level(shares[level.max()])}."
     return Chart("linears", "Bits of every linear", figure, finding, layer_table(written, names))

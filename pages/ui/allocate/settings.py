@@ -100,13 +100,14 @@ def parameters(method: Allocator | type[Allocator], counted: Currency) -> list[P
 
 
 def amounts(profile: Profile, counted: Currency) -> list[float]:
-    """Targets from the most that is saved to the least, by a tenth of a bit: as far as was measured."""
+    """Targets from the most that is saved to the least, at every tenth of a bit: as far as was measured."""
     shares = [*counted.levels.values()]
     for per_linear in (True, False):
         with suppress(UserError):
             shares = responses.at_levels(profile, usual_of(counted), "kl", per_linear)[0]
     low, high = (HALF * (1 - shares[end]) for end in (-1, 0))
-    return [1 - min(each, high) / HALF for each in steps(low, high, STEP)]
+    tenths = (round(each * STEP, 1) for each in range(math.ceil(low / STEP), math.floor(high / STEP) + 1))
+    return [1 - each / HALF for each in sorted({low, high, *tenths})]
 
 
 def treatment(counted: Currency) -> Treatment:
