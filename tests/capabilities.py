@@ -20,6 +20,7 @@ from core.base.errors import UserError
 from core.evaluate.perplexity import evaluate as losses
 from core.evaluate.perplexity import reference
 from core.export.card import Card
+from core.export.folder import Contents
 from core.export.folder import export as write
 from core.kinds.owl import Owl
 from core.kinds.refit import errors
@@ -150,7 +151,7 @@ def export(of: Trial) -> None:
     pruned = of.pruned("magnitude")
     card = Card("tried", "tiny", "tiny", "apache-2.0", {"pruner": "magnitude", "pattern": None}, [])
     with tempfile.TemporaryDirectory() as folder:
-        made = write(pruned, Path(folder) / "out", card, np.full(LAYERS, TARGET))
+        made = write(pruned, Path(folder) / "out", card, Contents(np.full(LAYERS, TARGET)))
         again = loading.load(locate(str(made.path), of.store))
         assert made.difference == 0 and torch.equal(_logits(again), _logits(pruned))
 

@@ -90,7 +90,7 @@ def test_an_added_output_lacks_what_the_stream_lacks_after_it(family: str) -> No
     path.read = [each for each in stack if each is not last]  # and left as they are
     lacks = (call.exit - own).flatten(0, -2)
     torch.testing.assert_close(
-        path.pulls([last], [call], [stream], unseen)[last.name], BACK * lacks.T @ x, rtol=1e-3, atol=1e-3
+        path.pulls([last], [call], [stream], unseen, [0])[last.name], BACK * lacks.T @ x, rtol=1e-3, atol=1e-3
     )
     path.leave()
     torch.testing.assert_close(path.streams[0], call.exit)

@@ -163,4 +163,3 @@ def test_zeros_that_are_rounded_stay_zeros_and_share_their_grid_with_what_stays(
     lost = [(((each - weight) * norm) ** 2).sum() for each in (found, apart)]
     assert lost[0] <= 1.02 * lost[1], "what is left is rounded by a grid of its own"
     assert treatment(f"wanda_{bits}bit").stored(0.6) == pytest.approx(0.4 * bits + 1 + (16 + bits) / 32)
-
