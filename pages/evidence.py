@@ -56,7 +56,9 @@ def show_answer(answer: questions.Answer) -> str:
     usual = targets[-2] if len(targets) > 2 else targets[-1]
     target = view.sync("zeros", targets, usual, drawn=len(targets) > 1)
     if len(targets) > 1:
-        st.segmented_control("Zeros", targets, key="zeros", format_func=per_cent, required=True)
+        few = not answer.at(target)[0].one.level.endswith("zeros")
+        write = (lambda share: answer.at(share)[0].one.level) if few else per_cent
+        st.segmented_control("Bits" if few else "Zeros", targets, key="zeros", format_func=write, required=True)
     row, change = answer.lowest(target)
     studies.hero(f"Lowest perplexity: {row.called}", row.one, change, answer.question.against)
     studies.badge(answer.found)

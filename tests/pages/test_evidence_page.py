@@ -20,6 +20,14 @@ def test_a_question_is_answered_by_its_link(name: str, committed: None) -> None:
     assert len(app.metric) == len(badges(app)) == (name in questions.QUESTIONS)
 
 
+@pytest.mark.parametrize(("name", "label", "levels"), [
+    ("bits", "Bits", ["int3g32", "3 bits", "int2g32"]), ("repair", "Zeros", ["50 %", "60 %", "70 %", "80 %"]),
+])  # fmt: skip
+def test_targets_are_written_as_what_is_counted(name: str, label: str, levels: list[str], committed: None) -> None:
+    [switch] = opened_at("evidence", question=name).get("button_group")
+    assert switch.label == label and list(switch.options) == levels
+
+
 def test_the_page_opens_with_the_verdicts_on_claims_of_the_literature(committed: None) -> None:
     """A row for each claim, what surprised, a chart and its commands below."""
     app = opened_at("evidence")
