@@ -69,7 +69,7 @@ if not any(map(math.isfinite, gains.value[:-1])):
     if profile.layers > 1:  # of a single one the headline says why
         st.info(STILL)
     if name in profile.others:  # the last layer and what lies outside the layers may differ all the same
-        sections.show(COMPARED, InView(profile, name, subject.layer(profile), view.look()), name, lambda: None)
+        sections.show(COMPARED, InView(profile, name, subject.layer(profile)), name, lambda: None)
     view.end()
 groups = list(sections.GROUPS)  # one of them is drawn
 group = view.sync("group", groups, groups[0])
@@ -82,7 +82,7 @@ with left:
     overview.gains(profile, name, other, statistic, layer, frame.file(prefix, "at-a-glance"))
 if frame.is_first_paint():
     view.end()
-asked = InView(profile, name, layer, view.look(), statistic)
+asked = InView(profile, name, layer, statistic)
 with right:
     sections.chart(GROUPS[GLANCE][0], asked, prefix)
 st.segmented_control(

@@ -31,7 +31,7 @@ def show_claims() -> None:
     frame.bullets(map(claims.told, claims.SURPRISES))
     st.caption(claims.RULE)
     for key, claim in claims.CLAIMS.items():
-        frame.show(claim.chart(view.look()), "evidence", f"claim-{key}")
+        frame.show(claim.chart(), "evidence", f"claim-{key}")
         st.caption(plain(f"{claim.about} Said by {claim.source}."))
         with st.expander("Measured on, and the lines that measure it again"):
             for each in filter(None, claims.answers(claim).values()):
@@ -42,7 +42,7 @@ def show_claims() -> None:
 def show_bench(bench: Bench) -> str:
     """What a bench measured; the line that measures it again."""
     if bench.bars:
-        frame.show(bench.chart(name, view.look()), "evidence", name)
+        frame.show(bench.chart(name), "evidence", name)
     else:
         st.header(bench.title, anchor=False)
     st.caption(bench.about)
@@ -62,7 +62,7 @@ def show_answer(answer: questions.Answer) -> str:
     row, change = answer.lowest(target)
     studies.hero(f"Lowest perplexity: {row.called}", row.one, change, answer.question.against)
     studies.badge(answer.found)
-    frame.show(questions.chart(answer, target, view.look()), "evidence", name)
+    frame.show(questions.chart(answer, target), "evidence", name)
     for sentence in answer.sentences:
         st.markdown(sentence)
     heads, *rows = answer.table.read.texts

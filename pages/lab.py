@@ -51,9 +51,7 @@ if own is None:
         view.end()
     known[answers.EXAMPLE] = instead
 drawn = answers.drawn if frame.is_first_paint() else None
-grid.draw(
-    asked.sentence, asked.state, question.KINDS, known, words or {}, answers.EXAMPLE, view.look(), question.moved, drawn
-)
+grid.draw(asked.sentence, asked.state, question.KINDS, known, words or {}, answers.EXAMPLE, question.moved, drawn)
 if frame.is_first_paint():
     view.end()
 row = own.rows.get(asked.state.layer) if own else None

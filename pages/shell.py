@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from core.show.figures import LIGHT
+from core.show.figures import in_palette
 from core.store import cache
 from pages.ui import brand, frame, live, subject, view, watch
 
 # The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
-st.set_page_config(page_icon=brand.mark(LIGHT), layout="wide")
+st.set_page_config(page_icon=brand.MARK, layout="wide")
 ICONS = {
     "lab": "science",
     "learn": "school",
@@ -34,7 +34,8 @@ if not page.url_path:
     link = "[data-testid=stSidebarNavLink][href$='/lab']"
     grey = "color-mix(in srgb, currentColor 12%, transparent)"
     st.html(f"<style>{link} {{ background: {grey} }} {link} span {{ font-weight: 600 }}</style>")
-st.logo(brand.name(view.look()), size="large", icon_image=brand.mark(view.look()))
+wide, narrow = (in_palette(each, view.look()) for each in (brand.LOGO, brand.MARK))
+st.logo(wide, size="large", icon_image=narrow)
 view.enter(page.url_path)
 frame.style()
 with frame.shortages(), cache.listed_once():

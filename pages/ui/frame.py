@@ -141,7 +141,7 @@ def live(
     view.write()
     if table is not None:
         _head(shown.title, table, file, f"live-{shown.name}", brief=True, chart=False)
-    figure.draw(shown, view.look(), go_on if is_first_paint() else None, at)
+    figure.draw(shown, go_on if is_first_paint() else None, at)
 
 
 def to_top(name: str) -> None:
@@ -170,7 +170,7 @@ def draw(chart: Chart, key: str, on_select: Callable[[], None] | None = None, fi
     """Draw a chart alone, without buttons over it."""
     saved = {"format": "svg", "filename": file}
     st.plotly_chart(
-        themed(chart.figure, view.look()),
+        themed(chart, view.look()),
         theme=None,
         key=key,
         alt=chart.alt,

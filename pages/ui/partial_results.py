@@ -16,7 +16,7 @@ from core.show import figures, words
 from core.show.figures import Chart, evaluation, perplexity
 from core.store import Entry, Merged, Store, parts
 from core.store.parts import finished, partial
-from pages.ui import frame, view
+from pages.ui import frame
 
 FIRST = "The first picture comes with the first part that is finished."
 LOADING = """from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -37,7 +37,7 @@ def perplexities(store: Store, job: Job) -> None:
     if not study or not study.singles:
         st.caption(FIRST)
         return
-    chart = perplexity.of_evaluations(study, None, view.look())
+    chart = perplexity.of_evaluations(study, None)
     points = f"{len(study.singles)} of {len(study.points)} points finished."
     _show(chart, job, f"{protocols.short(study)}. {chart.finding} {points}", protocols.badge(study))
 
@@ -45,7 +45,7 @@ def perplexities(store: Store, job: Job) -> None:
 def training(store: Store, model: ModelSpec, pruned: PrunedSpec | None) -> Chart | None:
     """How the training of a point goes or went; None where none is kept."""
     found = pruned and pruned.distills and parts.training(store, model, pruned)
-    return evaluation.training(*found, view.look()) if found else None
+    return evaluation.training(*found) if found else None
 
 
 def _texts(asked: StudyRequest) -> dict[str, str]:
@@ -62,7 +62,7 @@ def matrix(store: Store, job: Job) -> None:
         return
     asked, so_far = found
     amount = f"{so_far.sequences} of {job.request.text.sequences} sequences"
-    chart = figures.heatmap([so_far], None, None, view.look())
+    chart = figures.heatmap([so_far], None, None)
     _show(chart, job, f"{words.perturbation(asked.perturbation)}, from {amount}.")
 
 

@@ -9,7 +9,6 @@ from streamlit.testing.v1 import AppTest
 
 from core.ask.lab import question
 from core.base.errors import UserError
-from core.show.figures import LIGHT
 from pages.ui import live, serving, view
 from pages.ui.lab import question as asking
 from pages.ui.lab import talk
@@ -207,7 +206,7 @@ def test_what_the_browser_tells_is_kept_and_nonsense_is_not(stored: None, monkey
     monkeypatch.setattr(grid, "COMPONENT", lambda **given: events.update(given))
     known = {"example": Answered(scene(), {}, {})}
     monkeypatch.setattr(live.st, "session_state", {"view": view.View({}, {}, {})})
-    grid.draw("", grid.State(0, 0, 0, 0, False, False), asking.KINDS, known, {}, "example", LIGHT, told.append, None)
+    grid.draw("", grid.State(0, 0, 0, 0, False, False), asking.KINDS, known, {}, "example", told.append, None)
 
     def tell(moved: object) -> None:
         monkeypatch.setattr(live.st, "session_state", {grid.KEY: type("Told", (), {"moved": moved})})

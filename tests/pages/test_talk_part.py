@@ -7,7 +7,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.base.errors import UserError
-from core.show.figures import LIGHT
 from pages.ui import live, serving, view
 from pages.ui.lab import talk
 from pages.ui.lab.question import LAYERS
@@ -71,7 +70,7 @@ def test_what_the_browser_tells_is_kept_and_nonsense_is_not(monkeypatch: pytest.
     told: list[dict] = []
     monkeypatch.setattr(live.st, "session_state", {"view": view.View({}, {}, {})})
     choices = {"turns": (talk.OPENING, talk.Turns())}
-    live.draw(lambda **given: events.update(given), "talk", {}, choices, LIGHT, told.append)
+    live.draw(lambda **given: events.update(given), "talk", {}, choices, told.append)
     for moved in ({"turns": "3~4~skip"}, {"turns": ""}, {"turns": "3~4~ski"}, {"turns": 3}, {"turns": None}, {}):
         monkeypatch.setattr(live.st, "session_state", {"talk": type("Told", (), {"moved": moved})})
         events["on_moved_change"]()

@@ -18,7 +18,7 @@ from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.evaluation import ABOVE, dots, rows_height
 from core.show.figures.labels import labels
 from core.show.figures.maps import by_layer, layer_table
-from core.show.figures.palette import LIGHT, Palette, colour, shades
+from core.show.figures.palette import LIGHT, colour, shades
 from core.show.figures.style import Chart, colour_bar, layout
 from core.store import Array
 
@@ -28,16 +28,16 @@ UNKNOWN = "not measured"
 SMALL = 10  # px of what is written in cells
 
 
-def _hue(one: Contender, look: Palette) -> str:
-    return look.accent if one.kind == THIS else colour(one.kind, look)
+def _hue(one: Contender) -> str:
+    return LIGHT.accent if one.kind == THIS else colour(one.kind)
 
 
-def lanes(contenders: Sequence[Contender], target: float, look: Palette = LIGHT) -> Chart:
+def lanes(contenders: Sequence[Contender], target: float) -> Chart:
     """Sparsity per layer of every method, a lane of bars each, on one scale; the first at the top."""
     layers, count = len(contenders[0].sparsity), len(contenders)
     every = np.concatenate([each.sparsity for each in contenders])
     scale = -REACH / max(0.02, float(np.abs(every - target).max()))  # down the page
-    hues = [_hue(each, look) for each in contenders]
+    hues = [_hue(each) for each in contenders]
     figure = go.Figure()
     for lane, (one, hue) in enumerate(zip(contenders, hues, strict=True)):
         figure.add_bar(
@@ -47,8 +47,8 @@ def lanes(contenders: Sequence[Contender], target: float, look: Palette = LIGHT)
         )  # fmt: skip
     ends = [dict.fromkeys(per_cent(end(one.sparsity), 0) for end in (np.min, np.max)) for one in contenders]
     heads = [f"<b>{one.name}</b>  {' to '.join(each)}" for one, each in zip(contenders, ends, strict=True)]
-    figure.add_trace(labels([-0.6] * count, np.arange(count) - 0.42, heads, hues, look))
-    rows = {"tickvals": list(range(count)), "showticklabels": False, "gridcolor": look.faint, "title": None}
+    figure.add_trace(labels([-0.6] * count, np.arange(count) - 0.42, heads, hues))
+    rows = {"tickvals": list(range(count)), "showticklabels": False, "gridcolor": LIGHT.faint, "title": None}
     rows |= {"range": [count - 0.5, -0.5]}
     figure.update_layout(barmode="overlay")
     table = pd.DataFrame({"layer": np.arange(layers), **{each.name: each.sparsity for each in contenders}})
@@ -58,7 +58,7 @@ def lanes(contenders: Sequence[Contender], target: float, look: Palette = LIGHT)
     return Chart("race", title, drawn, finding, table)
 
 
-def finish(contenders: Sequence[Contender], dense: float, look: Palette = LIGHT) -> Chart:
+def finish(contenders: Sequence[Contender], dense: float) -> Chart:
     """Perplexity of every method with its interval, a row each: measured, else predicted as a hollow dot.
 
     Args:
@@ -67,7 +67,7 @@ def finish(contenders: Sequence[Contender], dense: float, look: Palette = LIGHT)
     values = np.array([(each.perplexity, *each.interval) for each in contenders])
     names, told = [each.name for each in contenders], list(map(_told, contenders))
     axis = log_axis("perplexity (log scale)", values).drawn
-    figure = dots("perplexity", names, values, told, [_hue(each, look) for each in contenders], look, axis)
+    figure = dots("perplexity", names, values, told, [_hue(each) for each in contenders], axis)
     figure.layout.height = rows_height(len(names), LANE)  # its rows are the lanes of the chart beside it
     figure.data[0].marker.symbol = ["circle-open" if each.predicted else "circle" for each in contenders]
     table = pd.DataFrame({"method": names, **dict(zip(("perplexity", "low", "high"), values.T, strict=True))})
@@ -120,7 +120,7 @@ def _tie(best: Contender, second: Contender) -> str:
 # --- a budget for each linear ---------------------------------------------------------------------------------------
 
 
-def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bounds, look: Palette = LIGHT) -> Chart:
+def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bounds) -> Chart:
     """Sparsity of every linear, its mean over layers beside its row.
 
     Args:
@@ -132,7 +132,7 @@ def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bo
     bar = colour_bar(tickformat=".2f")
     figure = by_layer(sparsity, names, "layer %{x}, %{customdata[0]}: %{z:.4f}", bar, "sparsity", room=0.11 * layers)
     beside = [f"{each:.2f}" for each in means]
-    figure.add_trace(labels([layers - 0.3] * count, np.arange(count), beside, look.ink, look))
+    figure.add_trace(labels([layers - 0.3] * count, np.arange(count), beside, LIGHT.ink))
     table = layer_table(sparsity, names)
     table.insert(1, "mean of the layer", layer_means(sparsity, parameters))
     finding = _spared_said(sparsity, means, names, int(binding(sparsity, bounds).sum()))
@@ -153,12 +153,12 @@ def _spared_said(sparsity: Array, means: Array, names: Sequence[str], bound: int
     )
 
 
-def shades_of(counted: Currency, look: Palette) -> dict[str, str]:
+def shades_of(counted: Currency) -> dict[str, str]:
     """A colour for each level, the paler the fewer bits."""
-    return dict(zip(map(counted.level, counted.levels.values()), shades(len(counted.levels), look)[::-1], strict=True))
+    return dict(zip(map(counted.level, counted.levels.values()), shades(len(counted.levels))[::-1], strict=True))
 
 
-def bits(plan: Array, names: Sequence[str], counted: Currency, look: Palette = LIGHT) -> Chart:
+def bits(plan: Array, names: Sequence[str], counted: Currency) -> Chart:
     """Bits of every linear by colour, and written in its cell where all are whole.
 
     Args:
@@ -169,7 +169,7 @@ def bits(plan: Array, names: Sequence[str], counted: Currency, look: Palette = L
     level, written = np.abs(plan[..., None] - shares).argmin(-1), HALF * (1 - plan)
     figure = by_layer(level, names, "layer %{x}, %{customdata[0]}: %{customdata[1]} bits", {}, "", written)
     last = max(len(shares) - 1, 1)
-    scale = [[at / last, hue] for at, hue in enumerate(shades_of(counted, look).values())]
+    scale = [[at / last, hue] for at, hue in enumerate(shades_of(counted).values())]
     how = {"colorscale": scale, "zmin": 0, "zmax": last, "showscale": False, "textfont": {"size": SMALL}}
     whole = "%{text:.0f}" * bool(np.all(written == written.round()))  # a cell holds one figure
     figure.update_traces(text=written.T, texttemplate=whole, **how)

@@ -23,11 +23,11 @@ def gains(asked: InView) -> Chart:
     """Gains at every strength of the perturbation; beside another profile's, where one that holds it is compared."""
     profile, name = asked.profile, asked.name
     if asked.twin and name in asked.twin.by_name:
-        return gain.of_profiles(profile, asked.twin, name, asked.layer, asked.statistic, asked.look)
+        return gain.of_profiles(profile, asked.twin, name, asked.layer, asked.statistic)
     names = words.family(profile, name)
     lines = [gain.line(profile.perturbations[each].short, profile.seeds(each), asked.statistic) for each in names]
     finding = findings.of_perturbation(asked.profile, asked.name)
-    return gain.gains(lines, finding, names.index(name), asked.layer, asked.look)
+    return gain.gains(lines, finding, names.index(name), asked.layer)
 
 
 def sizes(asked: InView) -> Chart:
@@ -40,7 +40,7 @@ def sizes(asked: InView) -> Chart:
             "measure gaussian noise at two or more sizes (for instance 0.03 and 0.3) to see where absorption begins"
         )
     lines = [gain.line(name, asked.profile.seeds(name), asked.statistic) for name in found.values()]
-    return maps.size_map(list(found), lines, asked.layer, asked.look)
+    return maps.size_map(list(found), lines, asked.layer)
 
 
 def matched(asked: InView) -> Chart:
@@ -60,7 +60,7 @@ def matched(asked: InView) -> Chart:
         gain.Line("noise", np.exp(logs), unknown, unknown, *[("not tested",) * profile.layers] * 2),
     )
     between = f"{profile.perturbations[real].label}: a lower gain than noise of the same measured drift"
-    return gain.compared(*lines, asked.layer, "Noise against real pruning", between, asked.look)
+    return gain.compared(*lines, asked.layer, "Noise against real pruning", between)
 
 
 def repaired(asked: InView) -> Chart:
@@ -78,7 +78,7 @@ def repaired(asked: InView) -> Chart:
     size = float(np.nanmedian(after.drift / before.drift))
     between = f"{profile.perturbations[mended].label}: a lower gain than without the repair"
     lines = gain.line("repaired", profile.seeds(mended)), gain.line("pruned", profile.seeds(plain))
-    chart = gain.compared(*lines, asked.layer, "Repaired damage against damage", between, asked.look)
+    chart = gain.compared(*lines, asked.layer, "Repaired damage against damage", between)
     said = f"{chart.finding} Where it arises, the repaired damage is {times(size)} as large in the median layer."
     return replace(chart, finding=said)
 
@@ -90,7 +90,7 @@ def parts(asked: InView) -> Chart:
         raise UserError(f"measure {' and '.join(names)}, or the preset parts, to see whose loss is absorbed")
     lines = [gain.line(profile.perturbations[name].short, profile.seeds(name)) for name in names]
     between = "Without its attention: a lower gain than without its MLP"
-    chart = gain.compared(*lines, asked.layer, "Whose loss is absorbed: attention's or the MLP's?", between, asked.look)
+    chart = gain.compared(*lines, asked.layer, "Whose loss is absorbed: attention's or the MLP's?", between)
     return replace(chart, finding=f"{literature.parts(profile)} {chart.finding}")
 
 
@@ -104,7 +104,7 @@ def heads(asked: InView) -> Chart:
     called = [each.short for each in left_out.values()]
     said = "layer %{x}, %{customdata[0]} left out: KL %{customdata[1]:.3g} nats"
     figure = maps.logs_by_layer(harm, called, said, "part left out; KL, nats", digits)
-    here(figure, asked.layer, asked.look)
+    here(figure, asked.layer)
     finding = findings.most_harmful(harm, [*left_out.values()])
     return Chart("parts-harm", "Which parts matter most?", figure, finding, maps.layer_table(harm, called))
 
@@ -122,16 +122,16 @@ GLANCE, DRIFT, GAIN = "At a glance", "Drift by layer", "Gain by size"  # as tabs
 WHY, CHECKS, PARTS, COMPARED = "Dilution and harm", "Noise against pruning", "Parts", "Compare checkpoints"
 CHARTS = (
     ChartRow("matrix", GLANCE, "How much drift remains after each layer?",
-             lambda it: maps.heatmap(it.seeds, it.profile.floor.drift, it.layer, it.look)),
+             lambda it: maps.heatmap(it.seeds, it.profile.floor.drift, it.layer)),
     ChartRow("curves", DRIFT, "How does drift grow or shrink, layer by layer?",
-             lambda it: drift.curves(it.seeds, it.layer, it.look)),
+             lambda it: drift.curves(it.seeds, it.layer)),
     ChartRow("direction", DRIFT, "Which way does damage point?",
-             lambda it: drift.direction(it.seeds, it.layer, it.look)),
+             lambda it: drift.direction(it.seeds, it.layer)),
     ChartRow("gains", GAIN, "Which layers amplify, which absorb?", gains),
     ChartRow("sizes", GAIN, "Does the size of the noise matter?", sizes),
     ChartRow("dilution", WHY, "Is the gain only dilution?",
-             lambda it: why.dilution(it.seeds, it.profile.activation, it.layer, it.look)),
-    ChartRow("harm", WHY, "What happens to the output?", lambda it: why.harm(it.seeds, it.layer, it.look)),
+             lambda it: why.dilution(it.seeds, it.profile.activation, it.layer)),
+    ChartRow("harm", WHY, "What happens to the output?", lambda it: why.harm(it.seeds, it.layer)),
     ChartRow("matched", CHECKS, "Does real pruning behave like noise?", matched),
     ChartRow("repaired", CHECKS, "Does absorption change when the damage is repaired?", repaired),
     ChartRow("parts", PARTS, "Whose loss is absorbed: attention's or the MLP's?", parts),

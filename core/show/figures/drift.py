@@ -11,12 +11,12 @@ from core.plan.gains import averaged, gains_of
 from core.results import propagation
 from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.labels import apart, labels, line_gap, line_labels, verdict_key
-from core.show.figures.palette import LIGHT, Palette, see_through, verdict_colour
+from core.show.figures.palette import LIGHT, see_through, verdict_colour
 from core.show.figures.style import Chart, band, curve, layout
 from core.store import Array, Perturbed
 
 
-def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:
+def curves(seeds: Sequence[Perturbed], layer: int) -> Chart:
     """Drift after each injection layer over the layers that read it, one injection layer highlighted.
 
     Args:
@@ -27,19 +27,19 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
     layers = len(found.value)
     first = averaged(seeds, "drift_first")[layer]
     of_first, said = np.where(first > 0, first, np.nan), "first token, after layer %{x}: drift %{y:.3g}"
-    figure = go.Figure(_bundle(found.value, gains_of(seeds).verdicts, layer, look))
+    figure = go.Figure(_bundle(found.value, gains_of(seeds).verdicts, layer))
     x, told = np.arange(layer, layers), f"perturbed layer {layer}, after layer %{{x}}: drift %{{y:.3g}}"
     value, low, high = (ends[layer, layer:] for ends in (found.value, found.low, found.high))
-    shown = curve(x, value, f"layer {layer}", told, look.accent, 3, marker={"size": 5})
-    figure.add_traces([band(x, low, high, look.accent), shown])
-    figure.add_trace(curve(np.arange(layers), of_first, "first token", said, look.ink, 2, "dot"))
-    named = [(f"layer {layer}", found.value[layer, -1], look.accent)]
-    named += [("first token", first[-1], look.ink)] if first[-1] > 0 else []
+    shown = curve(x, value, f"layer {layer}", told, LIGHT.accent, 3, marker={"size": 5})
+    figure.add_traces([band(x, low, high, LIGHT.accent), shown])
+    figure.add_trace(curve(np.arange(layers), of_first, "first token", said, LIGHT.ink, 2, "dot"))
+    named = [(f"layer {layer}", found.value[layer, -1], LIGHT.accent)]
+    named += [("first token", first[-1], LIGHT.ink)] if first[-1] > 0 else []
     names, ends, colours = zip(*named, strict=True)
     every = np.append(found.value, of_first)
-    figure.add_trace(line_labels(layers - 0.5, ends, names, colours, line_gap(every, 0.05, 0.4), look))
+    figure.add_trace(line_labels(layers - 0.5, ends, names, colours, line_gap(every, 0.05, 0.4)))
     rows = log_axis("drift, relative to the stream", every).drawn
-    verdict_key(figure, look)
+    verdict_key(figure)
     i, k = np.nonzero(np.isfinite(found.value))
     columns = {"injection layer": i, "read layer": k, "drift": found.value[i, k]}
     columns |= {"95% low": found.low[i, k], "95% high": found.high[i, k]}
@@ -52,7 +52,7 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
     )
 
 
-def _bundle(value: Array, verdicts: Sequence[str | None], layer: int, look: Palette) -> list[go.Scatter]:
+def _bundle(value: Array, verdicts: Sequence[str | None], layer: int) -> list[go.Scatter]:
     """All other injection layers, one trace for each verdict, the lines kept apart by gaps."""
     layers, found = len(value), []
     sure = [verdict if verdict in ("absorbs", "amplifies") else "undecided" for verdict in verdicts]
@@ -62,7 +62,7 @@ def _bundle(value: Array, verdicts: Sequence[str | None], layer: int, look: Pale
         y = [r for i in others for r in (*value[i, i:], None)]
         injected = [i for i in others for _ in range(layers - i + 1)]
         said = "perturbed layer %{customdata}, after layer %{x}: drift %{y:.3g}"
-        hue = see_through(verdict_colour(verdict, look), 0.5)
+        hue = see_through(verdict_colour(verdict), 0.5)
         found.append(curve(x, y, f"other layers, {verdict}", said, hue, 1, customdata=injected))
     return found
 
@@ -96,11 +96,11 @@ def _curves_finding(found: propagation.Curves, first: Array, layer: int) -> str:
     return f"{said} The first token is not perturbed: its drift is 0 after every layer."
 
 
-def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:
+def direction(seeds: Sequence[Perturbed], layer: int) -> Chart:
     """What kind of difference is left: cosine to the undisturbed stream, and the damage's length across it."""
     cosine, across = (averaged(seeds, name)[layer] for name in ("cosine", "orthogonal"))
     layers = len(cosine)
-    lines = {"perpendicular share": (across, look.accent), "cosine": (cosine, look.ink)}
+    lines = {"perpendicular share": (across, LIGHT.accent), "cosine": (cosine, LIGHT.ink)}
     figure = go.Figure(
         [
             curve(np.arange(layers), values, name, f"{name}, after layer %{{x}}: %{{y:.3f}}", hue, 2.5)
@@ -111,7 +111,7 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
     room = max(0.02, 0.15 * (high - low))
     low, high = low - room, min(high + room, 1 + 0.1 * room)  # neither can be above 1
     heights = apart(np.array([across[-1], cosine[-1]]), 0.07 * (high - low))
-    figure.add_trace(labels([layers - 0.4] * 2, heights, list(lines), [hue for _, hue in lines.values()], look))
+    figure.add_trace(labels([layers - 0.4] * 2, heights, list(lines), [hue for _, hue in lines.values()]))
     y = {"title": "cosine, share of length", "range": [low, high]}
     finding = left_alone(seeds, layer) or (
         f"{per_cent(across[-1], 0)} of the damage from layer {layer} is perpendicular to the stream at the last layer; "

@@ -14,7 +14,7 @@ from core.results import EvaluatedSetting, Evaluations, Interval, Slice
 from core.results.comparison import said
 from core.show.figures.axes import log_axis, ratio_axis, row_axis
 from core.show.figures.labels import labels, margin
-from core.show.figures.palette import LIGHT, Palette
+from core.show.figures.palette import LIGHT
 from core.show.figures.style import BOTTOM, Chart, curve, layout, whiskers
 from core.show.words import literature, verdicts
 from core.store import Array
@@ -31,7 +31,6 @@ def dots(
     values: Array,
     texts: Sequence[str],
     colours: Sequence[str],
-    look: Palette,
     x: dict,
     mark: float | None = None,
 ) -> go.Figure:
@@ -45,7 +44,7 @@ def dots(
     points = go.Scatter(
         x=values[:, 0],
         y=list(names),
-        error_x=whiskers(*values.T, look.undecided),
+        error_x=whiskers(*values.T, LIGHT.undecided),
         mode="markers",
         marker={"size": 10, "color": list(colours)},
         customdata=list(texts),
@@ -54,9 +53,9 @@ def dots(
     )
     right = float(np.nanmax(values, initial=mark or 0.0))
     beside = [f"   {text}" for text in texts]
-    figure = go.Figure([points, labels([right] * len(names), list(names), beside, colours, look)])
+    figure = go.Figure([points, labels([right] * len(names), list(names), beside, colours)])
     if mark is not None:
-        figure.add_vline(x=mark, line={"color": look.guide, "width": 1.5})
+        figure.add_vline(x=mark, line={"color": LIGHT.guide, "width": 1.5})
     rows = row_axis(names)
     lines = 1 + max((text.count("<br>") for text in rows["ticktext"]), default=0)
     return layout(figure, x, rows, rows_height(len(names), max(34, 15 * lines)), margin(beside), top=ABOVE)
@@ -67,9 +66,7 @@ def rows_height(count: int, each: int) -> int:
     return ABOVE + BOTTOM + each * count
 
 
-def changes(
-    rows: Mapping[str, Interval], shown: str | None, against: str, look: Palette = LIGHT, title: str | None = None
-) -> Chart:
+def changes(rows: Mapping[str, Interval], shown: str | None, against: str, title: str | None = None) -> Chart:
     """Perplexity as a multiple of another's with its paired interval, a row per setting, least first.
 
     Args:
@@ -82,15 +79,15 @@ def changes(
     ratios = 1 + np.array([(row.value, row.low, row.high) for row in map(known.get, names)]).reshape(-1, 3) / 100
     texts = [said(known[name]) for name in names]
     axis = ratio_axis(f"perplexity ÷ that of {against} (log scale)", ratios).drawn
-    hues = [look.accent if name == shown else look.ink for name in names]
-    figure = dots("change", names, ratios, texts, hues, look, axis, 1.0)
+    hues = [LIGHT.accent if name == shown else LIGHT.ink for name in names]
+    figure = dots("change", names, ratios, texts, hues, axis, 1.0)
     cells = [(name, row.value, row.low, row.high, row.n) for name, row in rows.items()]
     table = pd.DataFrame(cells, columns=["setting", "change, %", "low", "high", "windows or seeds"])
     title = title or f"Change of perplexity against {against}"
     return Chart("changes", title, figure, verdicts.counted(rows.values(), "setting", against), table)
 
 
-def measured(rows: Mapping[str, Interval], unit: str, title: str, finding: str, look: Palette = LIGHT) -> Chart:
+def measured(rows: Mapping[str, Interval], unit: str, title: str, finding: str) -> Chart:
     """A number with its interval in each row.
 
     Args:
@@ -101,25 +98,25 @@ def measured(rows: Mapping[str, Interval], unit: str, title: str, finding: str, 
     mark, axis = 1.0, ratio_axis("factor (log scale)", ends).drawn
     if unit != literature.FACTOR:
         mark, axis = 0.0, {"title": unit, "range": [min(0.0, ends.min()) - 0.05, max(0.0, ends.max()) + 0.05]}
-    figure = dots("measured", [*rows], ends, texts, [look.ink] * len(rows), look, axis, mark)
+    figure = dots("measured", [*rows], ends, texts, [LIGHT.ink] * len(rows), axis, mark)
     cells = [(name, *row) for name, row in rows.items()]
     table = pd.DataFrame(cells, columns=["what", unit, "95% low", "95% high", "n"])
     return Chart("measured", title, figure, finding, table)
 
 
-def bench(table: pd.DataFrame, column: str, title: str, look: Palette = LIGHT) -> Chart:
+def bench(table: pd.DataFrame, column: str, title: str) -> Chart:
     """A dot for each row that has a number in the column; the first column names it."""
     known = table.dropna(subset=[column])
     names, values = known.iloc[:, 0].tolist(), known[column].to_numpy(float)
     texts = [digits(value, 3) for value in values]
     rows, axis = values[:, None] * [1, np.nan, np.nan], {"title": column, "rangemode": "tozero"}
-    figure = dots("bench", names, rows, texts, [look.ink] * len(names), look, axis)
+    figure = dots("bench", names, rows, texts, [LIGHT.ink] * len(names), axis)
     low, high = values.argmin(), values.argmax()
     finding = f"{capital(column)}: {texts[low]} ({names[low]}) to {texts[high]} ({names[high]})."
     return Chart("bench", title, figure, finding, table)
 
 
-def training(tokens: Array, nats: Array, look: Palette = LIGHT) -> Chart:
+def training(tokens: Array, nats: Array) -> Chart:
     """Divergence on the windows held back while a model is trained, whose best weights are kept.
 
     Args:
@@ -127,8 +124,8 @@ def training(tokens: Array, nats: Array, look: Palette = LIGHT) -> Chart:
         nats: (looks so far,) KL(dense || model), nats/token.
     """
     done, last, best = tokens[: len(nats)], tokens[-1], int(nats.argmin())
-    marker = {"color": [look.accent if each == nats[best] else look.ink for each in nats], "size": 8}
-    line = curve(done, nats, "held back", "%{x:,} tokens: %{y:.4g} nats/token", look.ink, marker=marker)
+    marker = {"color": [LIGHT.accent if each == nats[best] else LIGHT.ink for each in nats], "size": 8}
+    line = curve(done, nats, "held back", "%{x:,} tokens: %{y:.4g} nats/token", LIGHT.ink, marker=marker)
     x = {"title": "tokens trained on", "range": [-0.03 * last, 1.03 * last], "showgrid": False}
     figure = layout(go.Figure(line), x, log_axis("KL to the dense model, nats/token (log scale)", nats).drawn)
     first, least = (digits(nats[at], 3) for at in (0, best))
@@ -142,16 +139,14 @@ def training(tokens: Array, nats: Array, look: Palette = LIGHT) -> Chart:
 
 
 @lru_cache(maxsize=64)
-def against_uniform(
-    found: Evaluations, part: Slice, shown: EvaluatedSetting | None, look: Palette = LIGHT
-) -> Chart | None:
+def against_uniform(found: Evaluations, part: Slice, shown: EvaluatedSetting | None) -> Chart | None:
     """The methods of a slice against its uniform setting; None where there is nothing but uniform."""
     asked = [one for one in found.within(part) if one.uniform]
     few = len(asked) <= FEW_ROWS  # else without the corrections that are not in view
     rows = {one.name: one.against_uniform.quoted for one in asked if few or not one.strength or one is shown}
     if not any(np.isfinite(row.value) for row in rows.values()):
         return None
-    return changes(rows, shown.name if shown else None, "uniform", look)
+    return changes(rows, shown.name if shown else None, "uniform")
 
 
 def corrected_bases(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:
@@ -160,14 +155,12 @@ def corrected_bases(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:
 
 
 @lru_cache(maxsize=64)
-def correction(
-    found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting | None, look: Palette = LIGHT
-) -> Chart:
+def correction(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting | None) -> Chart:
     """The correction of a base at every strength, and its controls, each against the base."""
     changed = {one: one.against(base).windows for one in found.corrections(base)}
     mine = shown.name if shown else None
     rows = {one.name: change for one, change in changed.items()}
-    chart = changes(rows, mine, base.name, look, "The correction beside its controls")
+    chart = changes(rows, mine, base.name, "The correction beside its controls")
     said = [verdicts.counted([change for one, change in changed.items() if one.control == control], what, base.name)
             for control, what in (("none", "measured strength"), ("shuffled", "shuffle"))]  # fmt: skip
     return replace(chart, name="correction", finding=" ".join(filter(None, said)))

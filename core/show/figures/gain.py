@@ -14,7 +14,7 @@ from core.plan.gains import Gains, averaged, gains_of, student
 from core.results import spearman
 from core.show.figures.axes import layer_axis, ratio_axis
 from core.show.figures.labels import line_gap, line_labels, margin, verdict_key, wrapped
-from core.show.figures.palette import LIGHT, Palette, see_through, shades, verdict_colour
+from core.show.figures.palette import LIGHT, see_through, shades, verdict_colour
 from core.show.figures.style import Chart, band, curve, here, layout, rule, whiskers
 from core.show.words import beside_curves, described, perturbation
 from core.store import Array, Perturbed, Profile
@@ -58,7 +58,7 @@ def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") ->
 
 
 def gains(
-    lines: Sequence[Line], finding: str, shown: int, layer: int | None, look: Palette = LIGHT,
+    lines: Sequence[Line], finding: str, shown: int, layer: int | None,
     title: str = "Gain of each layer",
 ) -> Chart:  # fmt: skip
     """Gain over injection layers with 95% intervals, over relative depth where models are not equally deep.
@@ -70,24 +70,24 @@ def gains(
     relative = len({len(each.value) for each in lines}) > 1
     values = np.concatenate([each.value for each in lines])
     places = [depth(each) if relative else np.arange(len(each.value)) for each in lines]
-    colours = shades(len(lines), look)
-    colours[shown] = look.ink
+    colours = shades(len(lines))
+    colours[shown] = LIGHT.ink
     figure = go.Figure()
     for index, (each, x, hue) in enumerate(zip(lines, places, colours, strict=True)):
         if index != shown:
             figure.add_traces([band(x, each.low, each.high, hue, 0.15), _curve(each, x, hue, {"size": 5})])
     main = lines[shown]
-    marker = {"size": 9, "color": [verdict_colour(verdict, look) for verdict in main.verdicts]}
-    bars = whiskers(main.value, main.low, main.high, see_through(look.ink, 0.55), 1)
-    figure.add_trace(_curve(main, places[shown], look.ink, marker, error_y=bars))
-    verdict_key(figure, look)
+    marker = {"size": 9, "color": [verdict_colour(verdict) for verdict in main.verdicts]}
+    bars = whiskers(main.value, main.low, main.high, see_through(LIGHT.ink, 0.55), 1)
+    figure.add_trace(_curve(main, places[shown], LIGHT.ink, marker, error_y=bars))
+    verdict_key(figure)
     axis = DEPTH if relative else layer_axis(len(lines[0].value), "perturbed layer")
-    rule(figure, 1, 0, axis["range"][1], color=look.guide, width=1)
+    rule(figure, 1, 0, axis["range"][1], color=LIGHT.guide, width=1)
     layout(figure, axis, ratio_axis("gain: drift at the end ÷ where it began", values).drawn)
     if layer is not None:
-        here(figure, layer, look)
+        here(figure, layer)
     if len(lines) > 1:
-        name_lines(figure, {each.name: each.value for each in lines}, colours, look, shown)
+        name_lines(figure, {each.name: each.value for each in lines}, colours, shown)
     return Chart("gain-per-layer", title, figure, finding, table(lines))
 
 
@@ -98,14 +98,14 @@ def _curve(each: Line, x: Array, colour: str, marker: dict, **more: object) -> g
 
 
 def name_lines(
-    figure: go.Figure, lines: Mapping[str, Array], colours: Sequence[str], look: Palette, strong: int | None = None
+    figure: go.Figure, lines: Mapping[str, Array], colours: Sequence[str], strong: int | None = None
 ) -> None:
     """Add the names of lines in the left margin, for at the right all meet; the axis goes there."""
     heights = [next(iter(each[np.isfinite(each)]), 1.0) for each in lines.values()]
     names = [wrapped(name, WIDEST) for name in lines]
     names = [f"<b>{name}</b>" if at == strong else name for at, name in enumerate(names)]
     gap = line_gap(np.concatenate(list(lines.values())))
-    figure.add_trace(line_labels(figure.layout.xaxis.range[0], heights, names, colours, gap, look, "left"))
+    figure.add_trace(line_labels(figure.layout.xaxis.range[0], heights, names, colours, gap, "left"))
     figure.update_layout(margin_l=margin(names), yaxis_side="right")
 
 
@@ -134,13 +134,13 @@ def columns(found: Gains | Line) -> dict[str, object]:
 # --- one line against another -------------------------------------------------------------------------------------
 
 
-def compared(first: Line, second: Line, layer: int | None, title: str, between: str, look: Palette = LIGHT) -> Chart:
+def compared(first: Line, second: Line, layer: int | None, title: str, between: str) -> Chart:
     """Two lines, and in how many layers the first is absorbed more.
 
     Args:
         between: what is compared, as the beginning of the sentence `... in 3 of 29 layers`.
     """
-    return gains([first, second], against(first, second, between), 0, layer, look, title)
+    return gains([first, second], against(first, second, between), 0, layer, title)
 
 
 def against(first: Line, other: Line, between: str) -> str:
@@ -162,15 +162,13 @@ def against(first: Line, other: Line, between: str) -> str:
     return f"{between} {where}. The largest gap is at layer {most}: {gaps}.{rank}"
 
 
-def of_profiles(
-    profile: Profile, twin: Profile, name: str, layer: int, statistic: str = "geometric", look: Palette = LIGHT
-) -> Chart:
+def of_profiles(profile: Profile, twin: Profile, name: str, layer: int, statistic: str = "geometric") -> Chart:
     """Gains under one perturbation in two profiles, each named; unlike texts are said, unlike depths drawn alike."""
     titles = beside_curves([profile, twin])
     lines = [line(title, each.seeds(name), statistic) for title, each in zip(titles, (profile, twin), strict=True)]
     shown = layer if profile.layers == twin.layers else None
     between = f"{perturbation(profile.perturbations[name])}. The gain of {titles[0]} is lower than that of {titles[1]}"
-    chart = compared(*lines, shown, "Gain of each layer", between, look)
+    chart = compared(*lines, shown, "Gain of each layer", between)
     return replace(chart, finding=f"{chart.finding} {_texts([profile, twin])}".strip())
 
 
@@ -183,7 +181,7 @@ def _texts(profiles: Sequence[Profile]) -> str:
     return f"They read different texts ({'; '.join(told)}), so a difference may come from the text."
 
 
-def thumbnail(line: Line, look: Palette = LIGHT) -> str:
+def thumbnail(line: Line) -> str:
     """A bar per layer from 1×, coloured by verdict, upward where the rest of the network amplifies; as SVG."""
     logs = np.nan_to_num(np.log(line.value), posinf=0.0, neginf=0.0)
     edge = max(np.log(TOP), float(np.abs(logs).max()))
@@ -192,8 +190,8 @@ def thumbnail(line: Line, look: Palette = LIGHT) -> str:
     for layer, (value, verdict) in enumerate(zip(logs, line.verdicts, strict=True)):
         high = abs(value) / edge * middle
         place = f"x='{layer * step:.2f}' y='{middle - max(value, 0) / edge * middle:.2f}'"
-        tone = verdict_colour(verdict, look)
+        tone = verdict_colour(verdict)
         bars.append(f"<rect {place} width='{0.8 * step:.2f}' height='{high:.2f}' fill='{tone}'/>")
-    guide = f"<path d='M0 {middle}H{WIDE}' stroke='{look.guide}'/>"
+    guide = f"<path d='M0 {middle}H{WIDE}' stroke='{LIGHT.guide}'/>"
     size = f"width='{WIDE}' height='{HIGH}' viewBox='0 0 {WIDE} {HIGH}'"
     return f"<svg xmlns='http://www.w3.org/2000/svg' {size}>{''.join(bars)}{guide}</svg>"

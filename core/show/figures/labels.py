@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
-from core.show.figures.palette import Palette, readable, verdict_colour
+from core.show.figures.palette import readable, verdict_colour
 from core.store import Array
 
 LETTER = 7  # pixels of a character of a name, at most
@@ -16,7 +16,7 @@ LETTER = 7  # pixels of a character of a name, at most
 
 def labels(
     x: Sequence[float] | Array, y: Sequence[float] | Array, texts: Sequence[str], colours: str | Sequence[str],
-    look: Palette, at: str = "middle right",
+    at: str = "middle right",
 ) -> go.Scatter:  # fmt: skip
     """Text beside points that are not drawn; it may stand outside the axes."""
     hues = [colours] * len(texts) if isinstance(colours, str) else colours
@@ -24,7 +24,7 @@ def labels(
         x=x,
         y=y,
         text=list(texts),
-        textfont={"color": [readable(each, look) for each in hues], "size": 12},
+        textfont={"color": [readable(each) for each in hues], "size": 12},
         mode="text",
         textposition=at,
         cliponaxis=False,
@@ -34,7 +34,7 @@ def labels(
 
 
 def line_labels(
-    x: float, ys: Sequence[float], texts: Sequence[str], colours: Sequence[str], gap: float, look: Palette,
+    x: float, ys: Sequence[float], texts: Sequence[str], colours: Sequence[str], gap: float,
     side: str = "right", axis: tuple[float, float] | None = None,
 ) -> go.Scatter:  # fmt: skip
     """Names at the ends of lines on a log axis, moved apart by `gap` (in ln) a line where they would overlap.
@@ -44,7 +44,7 @@ def line_labels(
     """
     room = gap * np.array([1 + text.count("<br>") for text in texts])
     placed = apart(np.log(ys), room, *map(math.log, axis or ()))
-    return labels([x] * len(ys), np.exp(placed), texts, colours, look, f"middle {side}")
+    return labels([x] * len(ys), np.exp(placed), texts, colours, f"middle {side}")
 
 
 def line_gap(values: Array, share: float = 0.055, least: float = 0.8) -> float:
@@ -91,8 +91,8 @@ def above(figure: go.Figure, text: str, x: float = 0, anchor: str = "left", **mo
     figure.add_annotation(place | {"text": text, "showarrow": False} | more)
 
 
-def verdict_key(figure: go.Figure, look: Palette) -> None:
+def verdict_key(figure: go.Figure) -> None:
     """What the colours of verdicts mean, over the picture."""
-    hues = {word: readable(verdict_colour(word, look), look) for word in ("amplifies", "undecided", "absorbs")}
+    hues = {word: readable(verdict_colour(word)) for word in ("amplifies", "undecided", "absorbs")}
     said = "   ".join(f'<span style="color:{hue}">● {word}</span>' for word, hue in hues.items())
     above(figure, said, 1, "right", yshift=24)

@@ -14,18 +14,18 @@ from core.base.spec import number
 from core.results import propagation
 from core.show.figures.axes import layer_axis
 from core.show.figures.gain import Line
-from core.show.figures.palette import LIGHT, Palette
+from core.show.figures.palette import LIGHT
 from core.show.figures.style import Chart, cells, colour_bar, curve, heat, here, layout
 from core.show.words.findings import named
 from core.store import Array, Perturbed
 
 
-def diverging(shown: Array, x: Array, y: Array, look: Palette, title: str) -> go.Heatmap:
+def diverging(shown: Array, x: Array, y: Array, title: str) -> go.Heatmap:
     """A heatmap of log2 ratios, neutral at 1×, with the ratios written at the colour bar."""
     reach = bound(shown)
     texts = [f"{times(2.0**-reach)}, absorbs", f"{title} 1×", f"{times(2.0**reach)}, amplifies"]
     bar = colour_bar(tickvals=[-reach, 0, reach], ticktext=texts)
-    scale = [list(stop) for stop in look.diverging]
+    scale = [list(stop) for stop in LIGHT.diverging]
     return heat(shown, x, y, None, bar, zmin=-reach, zmax=reach, zmid=0, colorscale=scale)
 
 
@@ -38,7 +38,7 @@ def bound(logs: Array) -> int:
 # --- drift --------------------------------------------------------------------------------------------------------
 
 
-def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, look: Palette = LIGHT) -> Chart:
+def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None) -> Chart:
     """`log2(R[i,k] / R[i,i])`, blue where drift shrank and red where it grew; cells drowned in rounding are grey.
 
     Args:
@@ -49,9 +49,9 @@ def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, 
     left = propagation.relative(seeds)
     layers, x = len(left), np.arange(len(left))
     drowned = np.isfinite(left) & (propagation.below_floor(seeds, floor) if floor is not None else False)
-    figure = go.Figure(diverging(np.where(drowned, np.nan, np.log2(left)), x, x, look, "drift"))
+    figure = go.Figure(diverging(np.where(drowned, np.nan, np.log2(left)), x, x, "drift"))
     if drowned.any():
-        covers, grey = np.where(drowned, 0.0, np.nan), [[0, look.hidden], [1, look.hidden]]
+        covers, grey = np.where(drowned, 0.0, np.nan), [[0, LIGHT.hidden], [1, LIGHT.hidden]]
         figure.add_trace(heat(covers, x, x, None, None, colorscale=grey, name="below the noise floor"))
     i, k = np.nonzero(np.isfinite(left))
     drift, hidden = left[i, k], drowned[i, k]
@@ -63,7 +63,7 @@ def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, 
     )
     if layer is not None:
         edges = {"x0": layer - 0.5, "x1": layers - 0.5, "y0": layer - 0.5, "y1": layer + 0.5}
-        figure.add_shape(type="rect", line={"color": look.accent, "width": 2.5}, **edges)
+        figure.add_shape(type="rect", line={"color": LIGHT.accent, "width": 2.5}, **edges)
     layout(figure, layer_axis(layers, "after layer"), layer_axis(layers, "perturbed layer"))
     columns = {"injection layer": i, "read layer": k, "drift left": drift, "below noise floor": hidden}
     finding = _left_said(left, drowned)
@@ -89,7 +89,7 @@ def _left_said(left: Array, drowned: NDArray[np.bool_]) -> str:
 # --- size of the noise --------------------------------------------------------------------------------------------
 
 
-def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int, look: Palette = LIGHT) -> Chart:
+def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int) -> Chart:
     """Gain of gaussian noise over injection layers and sizes, the crossing size of each layer marked.
 
     Args:
@@ -104,12 +104,12 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int, look: Pa
     crosses, diamond = "layer %{x}: gain crosses 1 at size %{y:.2g}", {"size": 7, "symbol": "diamond"}
     figure = go.Figure(
         [
-            diverging(logs / np.log(2), np.arange(len(x) + 1) - 0.5, borders, look, "gain"),
+            diverging(logs / np.log(2), np.arange(len(x) + 1) - 0.5, borders, "gain"),
             cells(at_layer.ravel(), at_size.ravel(), said, customdata=gains),
-            curve(x, cross, "crossing size", crosses, look.ink, 2, marker=diamond),
+            curve(x, cross, "crossing size", crosses, LIGHT.ink, 2, marker=diamond),
         ]
     )
-    here(figure, layer, look)
+    here(figure, layer)
     ticks = {"tickvals": sizes, "ticktext": texts, "range": list(np.log10(borders[[0, -1]])), "showgrid": False}
     rows = {"title": "size of the noise", "type": "log"} | ticks
     table = pd.DataFrame(np.exp(logs).T, columns=[f"gain at {size}" for size in texts])

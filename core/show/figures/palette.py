@@ -1,12 +1,16 @@
-"""Colours that mean the same on every chart and live picture, in light and dark."""
+"""Colours that mean the same on every chart and live picture: all are drawn in light ones, and shown in either."""
 
+import re
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from core.kinds import BASES
 
 SIZE = 12  # px of every word in a chart
+HUE = re.compile("#[0-9A-F]{6}")
+TONES = 36  # steps from the palest shade of a family to the strongest
 FONT = '"Source Sans", system-ui, sans-serif'
 
 
@@ -57,18 +61,33 @@ DARK = Palette(
 )
 
 
-def colour(kind: str | None, look: Palette) -> str:
+def colour(kind: str | None) -> str:
     """The colour of a base allocator's line, the same in every chart; ink where it has none of its own."""
     pair = BASES[kind].colours if kind in BASES else None
-    return look.ink if pair is None else pair[look is DARK]
+    return pair[0] if pair else LIGHT.ink
 
 
-def shades(count: int, look: Palette) -> list[str]:
+def shades(count: int) -> list[str]:
     """Colours for lines of one family, pale to strong: they order it and mean nothing else."""
-    return [_mixed(*look.family, index / max(1, count - 1)) for index in range(count)]
+    tones = _tones(LIGHT)
+    return [tones[round(place)] for place in np.linspace(0, TONES, count)]
 
 
-def readable(colour: str, look: Palette) -> str:
+def _tones(look: Palette) -> list[str]:
+    return [_mixed(*look.family, step / TONES) for step in range(TONES + 1)]
+
+
+def verdict_colour(verdict: str | None) -> str:
+    """Red where it amplifies, blue where it absorbs, grey else."""
+    return {"amplifies": LIGHT.amplify, "absorbs": LIGHT.absorb}.get(verdict or "", LIGHT.undecided)
+
+
+def see_through(colour: str, opacity: float) -> str:
+    """`#rrggbb` as `#rrggbbaa`."""
+    return f"{colour}{round(255 * opacity):02X}"
+
+
+def readable(colour: str, look: Palette = LIGHT) -> str:
     """A colour for words: mixed with ink until it stands out from the page by 4.5 : 1, as WCAG asks for."""
     return next(tone for share in range(11) if _contrast(tone := _mixed(colour, look.ink, share / 10), look.page) > 4.5)
 
@@ -89,11 +108,16 @@ def _contrast(*colours: str) -> float:
     return light / dark
 
 
-def verdict_colour(verdict: str | None, look: Palette) -> str:
-    """Red where it amplifies, blue where it absorbs, grey else."""
-    return {"amplifies": look.amplify, "absorbs": look.absorb}.get(verdict or "", look.undecided)
+def in_palette(drawn: str, look: Palette) -> str:
+    """A picture as text, drawn in the light palette, in the colours of the same meaning of another."""
+    return drawn if look is LIGHT else HUE.sub(lambda found: _dark().get(found[0], found[0]), drawn)
 
 
-def see_through(colour: str, opacity: float) -> str:
-    """`#rrggbb` as rgba."""
-    return "rgba({},{},{},{})".format(*_channels(colour), opacity)
+@cache
+def _dark() -> dict[str, str]:
+    """Every colour of lines and of words in the light palette -> its like in the dark one."""
+    looks = LIGHT, DARK
+    pairs = [*zip(*([*HUE.findall(repr(look)), *_tones(look)] for look in looks), strict=True)]
+    pairs += [form.colours for form in BASES.values() if form.colours]
+    words = {readable(light): readable(dark, DARK) for light, dark in pairs}
+    return words | dict(pairs)

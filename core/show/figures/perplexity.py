@@ -16,7 +16,7 @@ from core.results import FEWEST_WINDOWS, EvaluatedSetting, Evaluations, Slice, s
 from core.results.leaderboard import interval
 from core.show.figures.axes import limits, log_axis, share_axis
 from core.show.figures.labels import LETTER, line_labels, wrapped
-from core.show.figures.palette import LIGHT, Palette, colour
+from core.show.figures.palette import LIGHT, colour
 from core.show.figures.style import DASHES, Chart, curve, layout, rule, whiskers
 from core.show.words.verdicts import not_a_number
 
@@ -42,8 +42,9 @@ class Curve:
         """(targets, 2) 95 % interval against uniform; NaN where there is none."""
         return np.array([interval(one) for one in self.settings])
 
-    def colour(self, look: Palette) -> str:
-        return look.accent if self.shown else colour(self.settings[0].setting.allocation.base.kind, look)
+    @property
+    def colour(self) -> str:
+        return LIGHT.accent if self.shown else colour(self.settings[0].setting.allocation.base.kind)
 
 
 def target_of(one: EvaluatedSetting) -> float:
@@ -51,9 +52,7 @@ def target_of(one: EvaluatedSetting) -> float:
 
 
 @lru_cache(maxsize=64)
-def of_evaluations(
-    found: Evaluations, shown: EvaluatedSetting | None, look: Palette = LIGHT, part: Slice | None = None
-) -> Chart:
+def of_evaluations(found: Evaluations, shown: EvaluatedSetting | None, part: Slice | None = None) -> Chart:
     """Perplexity over target sparsity on a log axis: a line per method through the mean of its seeds.
 
     Bars are 95 % intervals of the change against uniform, so uniform has none. Of corrections that in view alone is
@@ -79,10 +78,10 @@ def of_evaluations(
         else "target sparsity, % zeros"
     )
     across = share_axis(what, targets)
-    figure = go.Figure([trace for index, each in enumerate(curves) for trace in _traces(each, index, look)])
+    figure = go.Figure([trace for index, each in enumerate(curves) for trace in _traces(each, index)])
     if math.isfinite(dense):
-        rule(figure, dense, across["range"][0], 100 * targets[-1], color=look.guide, width=1.5, dash="dot")
-    lines = _name(figure, curves, dense, targets[-1], across["range"][1], limits(values), look)
+        rule(figure, dense, across["range"][0], 100 * targets[-1], color=LIGHT.guide, width=1.5, dash="dot")
+    lines = _name(figure, curves, dense, targets[-1], across["range"][1], limits(values))
     y = log_axis("perplexity (log scale)", values).drawn
     layout(figure, across, y, height=HEIGHT * lines // LINES, right=8 + LETTER * WIDEST)
     said = _ranked(found, known, part.target if part else targets[-1])
@@ -109,9 +108,9 @@ def _table(curves: Sequence[Curve]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "target", "perplexity", "least seed", "greatest seed", "seeds"])
 
 
-def _traces(each: Curve, index: int, look: Palette) -> list[go.Scatter]:
+def _traces(each: Curve, index: int) -> list[go.Scatter]:
     """A line through the means with its intervals, and a marker per seed."""
-    hue, hover = each.colour(look), f"{each.name}, %{{x:g}} %: %{{y:.4g}}"
+    hue, hover = each.colour, f"{each.name}, %{{x:g}} %: %{{y:.4g}}"
     means = np.array([one.perplexity for one in each.settings])
     bars = whiskers(means, *each.ends.T, hue, 1.5)
     width, dash = 3 if each.shown else 1.5, DASHES[index % len(DASHES)]
@@ -124,28 +123,27 @@ def _traces(each: Curve, index: int, look: Palette) -> list[go.Scatter]:
 
 def _name(
     figure: go.Figure, curves: Sequence[Curve], dense: float, last: float, x: float, ends: tuple[float, float],
-    look: Palette,
 ) -> int:  # fmt: skip
     """Add names right of the last target, apart from each other, with leaders from where their lines end.
 
     Returns:
         How many lines of names have to fit one under another.
     """
-    placed = [(last, dense, f"dense {digits(dense, 3)}", look.ink)] if math.isfinite(dense) else []
+    placed = [(last, dense, f"dense {digits(dense, 3)}", LIGHT.ink)] if math.isfinite(dense) else []
     for each in curves:
         one = each.settings[-1]
         name = wrapped(each.name if target_of(one) == last else f"{each.name} ({_reach(each)})", WIDEST)
-        placed.append((target_of(one), one.perplexity, f"<b>{name}</b>" if each.shown else name, each.colour(look)))
+        placed.append((target_of(one), one.perplexity, f"<b>{name}</b>" if each.shown else name, each.colour))
     if not placed:
         return LINES
     targets, heights, names, colours = zip(*placed, strict=True)
     lines = max(LINES, sum(1 + name.count("<br>") for name in names))
     low, top = ends[0], max(ends[1], 1.5 * ends[0])
-    named = line_labels(x, heights, names, colours, math.log(top / low) / lines, look, axis=(low, top))
+    named = line_labels(x, heights, names, colours, math.log(top / low) / lines, axis=(low, top))
     leaders = curve(
         [at for target, to in zip(targets, named.x, strict=True) for at in (100 * target, to, None)],
         [at for value, to in zip(heights, named.y, strict=True) for at in (value, to, None)],
-        "leaders", "", look.guide, 0.75, hoverinfo="skip",
+        "leaders", "", LIGHT.guide, 0.75, hoverinfo="skip",
     )  # fmt: skip
     figure.add_traces([leaders, named])
     return lines

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.io import from_json
 
 from core.base.spec import frozen
-from core.show.figures.palette import FONT, LIGHT, SIZE, Palette, see_through
+from core.show.figures.palette import FONT, LIGHT, SIZE, Palette, in_palette, see_through
 from core.store import Array, Perturbed, Profile
 
 CELLS = 48  # layers whose cells are kept apart by lines
@@ -41,7 +43,6 @@ class InView:
     profile: Profile
     name: str  # of the perturbation
     layer: int  # the highlighted one
-    look: Palette = LIGHT
     statistic: str = "geometric"
     twin: Profile | None = None  # another profile to compare with
 
@@ -65,19 +66,19 @@ def layout(figure: go.Figure, x: dict, y: dict, height: int = HEIGHT, right: int
     return figure.update_layout(whole, overwrite="xaxis2" not in figure.layout)  # to merge takes plotly thrice as long
 
 
-def themed(figure: go.Figure, look: Palette) -> go.Figure:
-    """The figure in the type and the colours of live pictures, with no box to zoom by accident while scrolling."""
-    if figure.layout.template.layout.font.family != FONT:
-        small = {"font": {"size": SIZE}}
-        axis = {"gridcolor": look.grid, "linecolor": look.guide, "ticks": "", "ticklabelstandoff": 4}
-        axis |= {"title": small | {"standoff": 6}, "automargin": True, "zeroline": False}
-        text = {"family": FONT, "size": SIZE, "color": look.soft}
-        clear = dict.fromkeys(("paper_bgcolor", "plot_bgcolor"), "rgba(0,0,0,0)")
-        still = {"showlegend": False, "hovermode": "closest", "dragmode": False}
-        hover = {"bgcolor": look.page, "font": {"family": FONT, "color": look.ink}}
-        alike = {"font": text, "title": small, "xaxis": axis, "yaxis": axis, "hoverlabel": hover}
-        figure.layout.template = {"layout": alike | clear | still}
-    return figure
+@lru_cache(maxsize=64)
+def themed(chart: Chart, look: Palette) -> go.Figure:
+    """Its figure in a palette and in the type of live pictures, with no box to zoom by accident while scrolling."""
+    small = {"font": {"size": SIZE}}
+    axis = {"gridcolor": LIGHT.grid, "linecolor": LIGHT.guide, "ticks": "", "ticklabelstandoff": 4}
+    axis |= {"title": small | {"standoff": 6}, "automargin": True, "zeroline": False}
+    text = {"family": FONT, "size": SIZE, "color": LIGHT.soft}
+    clear = dict.fromkeys(("paper_bgcolor", "plot_bgcolor"), "rgba(0,0,0,0)")
+    still = {"showlegend": False, "hovermode": "closest", "dragmode": False}
+    hover = {"bgcolor": LIGHT.page, "font": {"family": FONT, "color": LIGHT.ink}}
+    alike = {"font": text, "title": small, "xaxis": axis, "yaxis": axis, "hoverlabel": hover}
+    chart.figure.layout.template = {"layout": alike | clear | still}
+    return from_json(in_palette(chart.figure.to_json(), look))
 
 
 # --- what is drawn ------------------------------------------------------------------------------------------------
@@ -152,9 +153,9 @@ def cells(x: Array, y: Array, hover: str, **more: object) -> go.Scatter:
     return go.Scatter(x=x, y=y, mode="markers", marker=marker, hovertemplate=words, name="cells", **more)
 
 
-def here(figure: go.Figure, x: float, look: Palette) -> None:
+def here(figure: go.Figure, x: float) -> None:
     """A dotted line through what is in view."""
-    figure.add_vline(x=x, line={"color": look.accent, "width": 2, "dash": "dot"})
+    figure.add_vline(x=x, line={"color": LIGHT.accent, "width": 2, "dash": "dot"})
 
 
 def rule(figure: go.Figure, y: float, since: float, to: float, **line: object) -> None:

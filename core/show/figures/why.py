@@ -14,14 +14,14 @@ from core.show.figures.axes import layer_axis, log_axis, ratio_axis
 from core.show.figures.drift import left_alone, unknown
 from core.show.figures.gain import name_lines
 from core.show.figures.labels import above
-from core.show.figures.palette import LIGHT, Palette, verdict_colour
+from core.show.figures.palette import LIGHT, verdict_colour
 from core.show.figures.style import Chart, curve, here, layout, whiskers
 from core.store import Activation, Array, Perturbed
 
 HIGH = 520  # px of three plots above one another, and of what stands beside them
 
 
-def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, look: Palette = LIGHT) -> Chart:
+def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int) -> Chart:
     """What became of the damage itself and of the stream around it; their quotient is the gain."""
     found = propagation.dilution(seeds, activation)
     with np.errstate(invalid="ignore"):  # nothing is known of a layer that the perturbation leaves as it is
@@ -29,16 +29,16 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
     stream = np.exp(found.growth.mean(1))
     gain, frozen = damage / stream, 1 / stream
     lines = {"damage grows": damage, "stream grows": stream, "gain": gain, "gain if frozen": frozen}
-    pale, strong = look.family
-    net = {"size": 9, "symbol": "diamond", "color": [verdict_colour(each, look) for each in gains_of(seeds).verdicts]}
-    styles = ((strong, 2), (pale, 2), (look.ink, 1, None, net), (look.guide, 2, "dot"))
+    pale, strong = LIGHT.family
+    net = {"size": 9, "symbol": "diamond", "color": [verdict_colour(each) for each in gains_of(seeds).verdicts]}
+    styles = ((strong, 2), (pale, 2), (LIGHT.ink, 1, None, net), (LIGHT.guide, 2, "dot"))
     x, figure = np.arange(len(damage)), go.Figure()
     for (name, values), style in zip(lines.items(), styles, strict=True):
         figure.add_trace(curve(x, values, name, f"layer %{{x}}: {name} %{{y:.3g}}×", *style))
-    here(figure, layer, look)
+    here(figure, layer)
     rows = ratio_axis("factor up to the last layer", *lines.values()).drawn
     layout(figure, layer_axis(len(x), "perturbed layer"), rows, height=HIGH)
-    name_lines(figure, lines, [hue for hue, *_ in styles], look)
+    name_lines(figure, lines, [hue for hue, *_ in styles])
     finding = dilution_said(damage, stream, layer, left_alone(seeds, layer))
     table = pd.DataFrame({"injection layer": x} | lines)
     return Chart("dilution", "Is the gain only dilution?", figure, finding, table)
@@ -66,7 +66,7 @@ def dilution_said(damage: Array, stream: Array, layer: int, still: str = "") -> 
     )
 
 
-def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:
+def harm(seeds: Sequence[Perturbed], layer: int) -> Chart:
     """Final drift, divergence and loss increase per injection layer, one above the other."""
     drift = propagation.curves(seeds)
     final = (drift.value[:, -1], drift.low[:, -1], drift.high[:, -1])
@@ -76,14 +76,14 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
     titles = ("drift at the last layer", "divergence of the next token, nats (KL)", "loss increase, nats per token")
     lost = propagation.unreadable(kl[0])
     for row, (title, found) in enumerate(zip(titles, (final, kl, nll), strict=True), start=1):
-        hues = np.full(layers, look.family[1])
-        hues[layer] = look.accent
+        hues = np.full(layers, LIGHT.family[1])
+        hues[layer] = LIGHT.accent
         points = go.Scatter(
             x=np.arange(layers),
             y=found[0],
-            error_y=whiskers(*found, look.undecided, 1),
+            error_y=whiskers(*found, LIGHT.undecided, 1),
             mode="markers",
-            marker={"size": 7, "color": np.where(lost & (found is kl), look.guide, hues).tolist()},
+            marker={"size": 7, "color": np.where(lost & (found is kl), LIGHT.guide, hues).tolist()},
             hovertemplate=f"layer %{{x}}: %{{y:.3g}} ({title})<extra></extra>",
             name=title,
         )

@@ -14,7 +14,6 @@ from core.results import Anchors, checkpoints, fitting, protocols
 from core.results.anchor_studies import usual
 from core.results.anchors import ENOUGH, errors
 from core.show.figures import evaluation
-from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart
 from core.show.words import findings
 from core.store import HOME, Store, profiles
@@ -33,9 +32,9 @@ class Bench(NamedTuple):
         """As it was measured, a row for each name in the first column; no number where nothing was."""
         return self.made() if self.made else pd.read_csv(bench_file(name)).rename(columns={"Unnamed: 0": "what"})
 
-    def chart(self, name: str, look: Palette = LIGHT) -> Chart:
+    def chart(self, name: str) -> Chart:
         """Dots of one column."""
-        return evaluation.bench(self.table(name), self.bars, self.title, look)
+        return evaluation.bench(self.table(name), self.bars, self.title)
 
 
 def bench_file(name: str) -> Path:

@@ -10,7 +10,6 @@ from core.results import claims
 from core.results.claims import Outcome
 from core.show import words
 from core.show.figures import evaluation
-from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart
 from core.show.report import questions, remake
 from core.show.report.benches import bench_file
@@ -59,11 +58,11 @@ class Claim(NamedTuple):
         """A verdict with its numbers for each model."""
         return [sentence(model, each and each.tested, self.says, self.unit) for model, each in answers(self).items()]
 
-    def chart(self, look: Palette = LIGHT) -> Chart:
+    def chart(self) -> Chart:
         """Every number of both models with its interval."""
         known = [(model, each.tested.rows) for model, each in answers(self).items() if each]
         rows = {f"{model}, {name}": row for model, rows in known for name, row in rows.items()}
-        return evaluation.measured(rows, self.unit, self.title, " ".join(self.sentences), look)
+        return evaluation.measured(rows, self.unit, self.title, " ".join(self.sentences))
 
 
 @cache

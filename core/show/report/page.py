@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from core.base import legible
-from core.show.figures.palette import DARK, LIGHT, Palette
+from core.show.figures.palette import DARK, LIGHT
 from core.show.figures.style import Chart, themed
 
 HERE = Path(__file__).parent
@@ -61,20 +61,18 @@ class Report:
     commands: tuple[tuple[str, str], ...]  # what each does, and its text
 
 
-def exhibit(draw: Callable[[Palette], Chart], note: str, prefix: str, of: str) -> Exhibit:
-    """A chart drawn for light and for dark pages.
+def exhibit(chart: Chart, note: str, prefix: str, of: str) -> Exhibit:
+    """A chart for light and for dark pages.
 
     Args:
         note: the protocol.
         prefix: begins the name of a downloaded picture.
         of: what its title names in brackets.
     """
-    light, dark = draw(LIGHT), draw(DARK)
-    drawn = {"light": themed(light.figure, LIGHT), "dark": themed(dark.figure, DARK)}
-    looks = {name: json.loads(figure.to_json()) for name, figure in drawn.items()}
-    numbers = table([light.table.columns, *light.table.itertuples(index=False)])
-    name = re.sub(r"[^\w.]+", "-", f"{prefix} {of} {light.name}")
-    return Exhibit(name, f"{light.title} ({of})", light.finding, looks, numbers, note)
+    looks = {name: json.loads(themed(chart, look).to_json()) for name, look in (("light", LIGHT), ("dark", DARK))}
+    numbers = table([chart.table.columns, *chart.table.itertuples(index=False)])
+    name = re.sub(r"[^\w.]+", "-", f"{prefix} {of} {chart.name}")
+    return Exhibit(name, f"{chart.title} ({of})", chart.finding, looks, numbers, note)
 
 
 def table(rows: Iterable[Iterable[object]]) -> Table:

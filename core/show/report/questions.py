@@ -10,7 +10,6 @@ from core.base.spec import frozen
 from core.results import CHANGE, Change, EvaluatedSetting, Evaluations, Row, Slice, Table, protocols, rows_of, slice_of
 from core.results.study_table import UNIFORM, Control, divergence, names, study_table
 from core.show.figures import evaluation
-from core.show.figures.palette import LIGHT, Palette
 from core.show.figures.style import Chart
 from core.show.words import verdicts
 from core.store import HOME, Store
@@ -77,11 +76,11 @@ class Answer:
 
 
 @cache
-def chart(found: Answer, target: float, look: Palette = LIGHT) -> Chart:
+def chart(found: Answer, target: float) -> Chart:
     """The changes of the settings at one share of zeros, with their intervals."""
     rows, changes = found.at(target), found.changes
     known = {name: changes[row].quoted for name, row in zip(names(rows), rows, strict=True) if changes[row] is not None}
-    return evaluation.changes(known, None, found.question.against, look, found.question.title)
+    return evaluation.changes(known, None, found.question.against, found.question.title)
 
 
 # --- which settings ------------------------------------------------------------------------------------------------

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 
 import numpy as np
 from plotly.offline import get_plotlyjs
@@ -94,11 +94,8 @@ def _charts(found: Profile, name: str) -> Iterator[Exhibit]:
 
     for row in CHARTS:
         if row.group != COMPARED or name in found.others:
-            draw = lambda look, row=row: row.draw(replace(asked, look=look))  # noqa: E731
-            try:
-                yield exhibit(draw, note, f"{found.entry.key[:6]} {row.key}", label)
-            except UserError:  # nothing of the kind was measured
-                continue
+            with suppress(UserError):  # nothing of the kind was measured
+                yield exhibit(row.draw(asked), note, f"{found.entry.key[:6]} {row.key}", label)
 
 
 # --- studies -------------------------------------------------------------------------------------------------------
@@ -137,10 +134,8 @@ def _pictures(found: Evaluations) -> Iterator[Exhibit]:
     """Perplexity over targets of each way of pruning; then each target's changes and corrections."""
     note, prefix = protocols.short(found), found.spec.key[:6]
     for part in {each.pruned: each for each in found.slices}.values():
-        yield exhibit(partial(perplexity.of_evaluations, found, None, part=part), note, prefix, part.pruned)
+        yield exhibit(perplexity.of_evaluations(found, None, part), note, prefix, part.pruned)
     for part in found.slices:
-        changes = partial(drawing.against_uniform, found, part, None)
-        draws = [changes] if changes() else []
-        draws += [partial(drawing.correction, found, base, None) for base in drawing.corrected_bases(found, part)]
-        for number, draw in enumerate(draws):
-            yield exhibit(draw, note, f"{prefix} {number}", part.name)
+        corrected = (drawing.correction(found, base, None) for base in drawing.corrected_bases(found, part))
+        for number, chart in enumerate(filter(None, (drawing.against_uniform(found, part, None), *corrected))):
+            yield exhibit(chart, note, f"{prefix} {number}", part.name)

@@ -16,7 +16,7 @@ from core.plan.prediction import FLATTEST, Predicted
 from core.plan.spread import Allocation, allocate, family, layer_means, linear_parameters
 from core.results import Anchors, EvaluatedSetting, protocols
 from core.results.anchors import same, serving
-from core.show.figures import Palette, axes
+from core.show.figures import axes
 from core.show.figures.palette import colour
 from core.store import Array, Profile
 from pages.ui import live
@@ -107,7 +107,6 @@ def drawn(
     held: tuple[tuple[int, float], ...],
     profile: Profile,
     found: Anchors | None,
-    look: Palette,
 ) -> tuple[Sweep, figure.Figure]:
     """A bar per layer around the target, a curve of predicted perplexity, and the strength that both follow.
 
@@ -120,18 +119,16 @@ def drawn(
     """
     allocation = allocate(request, profile)
     sweep = _swept(allocation, dict(held), profile)
-    return sweep, _picture(allocation, sweep, profile, found, look)
+    return sweep, _picture(allocation, sweep, profile, found)
 
 
-def _picture(
-    allocation: Allocation, sweep: Sweep, profile: Profile, found: Anchors | None, look: Palette
-) -> figure.Figure:
+def _picture(allocation: Allocation, sweep: Sweep, profile: Profile, found: Anchors | None) -> figure.Figure:
     base, request = allocation.base, allocation.request
     shown = layer_means(sweep.rows, linear_parameters(profile)) if request.base.per_linear else sweep.rows
     costs = found and found.perplexities(sweep.rows)
     bound, said = zip(*_on_bounds(sweep, allocation), strict=True)
     even = np.full((1, profile.layers), request.target)
-    name, own = request.base.title, colour(request.base.kind, look)
+    name, own = request.base.title, colour(request.base.kind)
     return figure.Figure(
         name="spread",
         title=f"Sparsity per layer: {name} and this allocation",

@@ -12,7 +12,7 @@ from core.kinds.treatments import Treatment
 from core.plan.spread import Allocation, allocate, linear_parameters
 from core.results import Anchors, EvaluatedSetting, Evaluations, Slice, leaderboard
 from core.results.anchor_studies import narrower
-from core.show.figures import Chart, Palette
+from core.show.figures import Chart
 from core.show.figures import allocation as charts
 from core.show.figures.allocation import bits, linears
 from core.show.words import forecast, verdicts
@@ -91,7 +91,7 @@ def draw(
     correction = request.correction
     still = request.replace(correction=correction.replace(strength=0.0))
     held = read_hand(by_hand, profile.layers) if shown.request.base.by_hand else {}
-    sweep, bars = picture.drawn(still, tuple(held.items()), profile, found, view.look())
+    sweep, bars = picture.drawn(still, tuple(held.items()), profile, found)
     if sweep.off:
         st.warning(plain(sentence(f"The correction is off: {sweep.off}")))
     frame.live(bars, {"strength": sweep.frame(correction.strength, correction.control)})
@@ -112,8 +112,8 @@ def draw(
 def by_linear(shown: Allocation, profile: Profile) -> None:
     """Draw the sparsity, or the bits, of layers by linears."""
     names, counted = profile.provenance["linears"], shown.request.counted
-    chart = bits(shown.exact, names, counted, view.look()) if counted.levels else linears(
-        shown.exact, linear_parameters(profile), names, shown.bounds, view.look()
+    chart = bits(shown.exact, names, counted) if counted.levels else linears(
+        shown.exact, linear_parameters(profile), names, shown.bounds
     )  # fmt: skip
     frame.show(chart, profile.entry.key[:6], "linears", brief=True)
 
@@ -145,7 +145,7 @@ def race(
     else:
         alike = lambda _, part: part.treatment == treatment  # noqa: E731
         study, part = leaderboard.where(protocols, target, treatment.name, alike) or (None, None)
-    lanes, costs = _drawn(request.plain, shown, leaderboard.Race(profile, study, part, anchors), view.look())
+    lanes, costs = _drawn(request.plain, shown, leaderboard.Race(profile, study, part, anchors))
     if study is None:
         frame.show(lanes, prefix, "lanes")
         return
@@ -158,10 +158,8 @@ def race(
 
 
 @lru_cache(maxsize=128)
-def _drawn(
-    request: AllocationRequest, shown: Allocation, among: leaderboard.Race, look: Palette
-) -> tuple[Chart, Chart | None]:
+def _drawn(request: AllocationRequest, shown: Allocation, among: leaderboard.Race) -> tuple[Chart, Chart | None]:
     """What each method gives the layers and, where that is known, costs: drawn once for all readers."""
     every, study = [among.in_view("this allocation", shown.exact), *_ranking(among, request)], among.study
     dense = study.dense.perplexity if study and study.dense else math.nan
-    return charts.lanes(every, request.target, look), charts.finish(every, dense, look) if study else None
+    return charts.lanes(every, request.target), charts.finish(every, dense) if study else None

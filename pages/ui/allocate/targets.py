@@ -16,7 +16,7 @@ from core.kinds.treatments import Treatment
 from core.plan.prediction import Predicted
 from core.plan.sizes import taken
 from core.results import Anchors
-from core.show.figures import Palette, axes
+from core.show.figures import axes
 from core.show.figures.allocation import shades_of
 from core.show.figures.palette import colour
 from core.show.words import forecast
@@ -37,14 +37,14 @@ def show(request: AllocationRequest, found: Anchors) -> None:
     """Draw the picture, whose slider is the page's target, and the question for the sparsest target."""
     view.write()
     mine, at = request.plain.replace(target=TARGETS[0]), {"target": TARGETS.index(request.target)}
-    figure.draw(_picture(mine, found, view.look()), view.look(), at=at)
+    figure.draw(_picture(mine, found), at=at)
     _sparsest(request, found)
 
 
 @lru_cache(maxsize=64)
-def _picture(mine: AllocationRequest, found: Anchors, look: Palette) -> figure.Figure:
+def _picture(mine: AllocationRequest, found: Anchors) -> figure.Figure:
     """Drawn once for all readers and targets."""
-    asked = {_as_measured(kind, found): colour(kind, look) for kind in COMPARED}
+    asked = {_as_measured(kind, found): colour(kind) for kind in COMPARED}
     names = [naming.spoken(naming.long(each)) for each in asked]
     if mine not in asked:
         asked[mine] = "accent"
@@ -124,9 +124,7 @@ def _sparsest(request: AllocationRequest, found: Anchors) -> None:
 
 
 @lru_cache(maxsize=24)
-def by_size(
-    request: AllocationRequest, treatment: Treatment, profile: Profile, found: Anchors | None, look: Palette
-) -> figure.Figure:
+def by_size(request: AllocationRequest, treatment: Treatment, profile: Profile, found: Anchors | None) -> figure.Figure:
     """Mean bits of every layer and the predicted perplexity at every size of the file, which one slider moves.
 
     Args:
@@ -141,7 +139,7 @@ def by_size(
     with suppress(UserError):  # the model is not here
         counts = counts_of(told.get("model_source") or told["model"], told.get("revision"), Store())
         sizes = [f"{megabytes(taken(counts, treatment, each.budget))}, " for each in plans]
-    bits, hues = HALF * (1 - np.stack([each.sparsity for each in plans])), shades_of(counted, look)
+    bits, hues = HALF * (1 - np.stack([each.sparsity for each in plans])), shades_of(counted)
     nearest = np.abs(bits[..., None] - HALF * (1 - np.array([*counted.levels.values()]))).argmin(-1)
     gauge = costs = None
     if found:
@@ -170,7 +168,7 @@ def draw_sizes(request: AllocationRequest, treatment: Treatment, profile: Profil
     """Draw the picture of sizes, and what predicts."""
     stops = amounts(profile, request.counted)
     still = request.replace(target=stops[0])
-    frame.live(by_size(still, treatment, profile, found, view.look()), {"target": stops.index(request.target)})
+    frame.live(by_size(still, treatment, profile, found), {"target": stops.index(request.target)})
     if frame.is_first_paint():
         view.end()
     if found:

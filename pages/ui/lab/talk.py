@@ -121,7 +121,7 @@ def show() -> None:
         turns = OPENING
     linked = (prompt, seed, turns) != (USUAL, 0, OPENING)
     data = {"fixed": _fixed(), "prompt": prompt, "seed": seed or None, "linked": linked}
-    live.draw(COMPONENT, "talk", data, {"turns": (turns, Turns())}, view.look(), st.session_state.update)
+    live.draw(COMPONENT, "talk", data, {"turns": (turns, Turns())}, st.session_state.update)
 
 
 def link(target: float) -> None:

@@ -15,8 +15,8 @@ from uuid import uuid4
 import numpy as np
 import streamlit as st
 
-from core.show.figures import Palette
 from core.show.figures.palette import FONT, SIZE
+from pages.ui import view
 from pages.ui.serving import VERSION, address
 
 STYLE = (Path(__file__).parent / "live.css").read_text("utf-8")
@@ -35,7 +35,6 @@ def draw(
     key: str,
     data: Mapping[str, object],
     choices: Mapping[str, tuple[int | str, Container]],
-    look: Palette,
     moved: Callable[[dict[str, Any]], None],
     drawn: Callable[[], None] | None = None,
 ) -> None:
@@ -43,7 +42,6 @@ def draw(
 
     Args:
         choices: a number or text for every name, and what else it may be; what else a browser sends is passed over.
-        look: its colours, which styles know by their names.
         moved: called with what the reader chose, once it is let go.
         drawn: called once when the picture stands in the browser.
     """
@@ -54,6 +52,7 @@ def draw(
         if known and all(type(at) in (int, str) and at in choices[name][1] for name, at in chosen.items()):
             moved(chosen)
 
+    look = view.look()  # its colours, which styles know by their names
     scale = ", ".join(f"{colour} {place:.0%}" for place, colour in look.diverging)  # as the stops of a gradient
     colours = {**vars(look), "scale": scale, "font": FONT, "size": f"{SIZE}px"}
     state = {name: at for name, (at, _) in choices.items()}

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import streamlit as st
 
 from core.base.spec import frozen
-from core.show.figures import Palette
+from core.show.figures import in_palette
 from core.show.figures.axes import Axis
 from core.show.lessons.shared import plain
 from core.store import Array
-from pages.ui import live
+from pages.ui import live, view
 
 COMPONENT = live.component("figure")
 
@@ -208,9 +208,7 @@ class Figure:
         return json.dumps(live.plain(self) | {"layers": layers, "finding": plain(self.finding)})
 
 
-def draw(
-    shown: Figure, look: Palette, drawn: Callable[[], None] | None = None, at: Mapping[str, int] | None = None
-) -> None:
+def draw(shown: Figure, drawn: Callable[[], None] | None = None, at: Mapping[str, int] | None = None) -> None:
     """Draw a figure. On release the picked layer and the value of every control are in the state under their names.
 
     Args:
@@ -230,4 +228,4 @@ def draw(
 
     known = {each.name: (each.index, range(len(each.stops))) for each in controls.values()} | hand
     stops = known | {name: (stop, known[name][1]) for name, stop in (at or {}).items()}
-    live.draw(COMPONENT, f"figure-{shown.name}", {"fixed": shown.text}, stops, look, moved, drawn)
+    live.draw(COMPONENT, f"figure-{shown.name}", {"fixed": in_palette(shown.text, view.look())}, stops, moved, drawn)

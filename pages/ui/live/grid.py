@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from core.ask.lab import MOST_TOKENS
 from core.base.spec import frozen
-from core.show.figures import Palette
 from core.show.lessons import sentence as lessons
 from core.show.lessons.sentence import Hit
 from core.store.scenes import Lens, Row, Scene, Word
@@ -132,7 +131,6 @@ def draw(
     answers: Mapping[str, Answered],
     lenses: Mapping[str, str],
     fallback: str,
-    look: Palette,
     moved: Callable[[State], None],
     drawn: Callable[[], None] | None,
 ) -> None:
@@ -167,7 +165,7 @@ def draw(
         "size": (state.size, range(max(len(kind.stops) for kind in kinds))),
     }
     choices |= {name: (int(getattr(state, name)), range(2)) for name in SWITCHES}
-    live.draw(COMPONENT, KEY, data, choices, look, told, drawn)
+    live.draw(COMPONENT, KEY, data, choices, told, drawn)
 
 
 def key(sentence: str, word: str, first: bool, token: int | None) -> str:

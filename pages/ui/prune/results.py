@@ -16,7 +16,7 @@ from core.show.figures import perplexity
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.show.words import forecast, verdicts
 from core.store import Profile, Store
-from pages.ui import form, frame, partial_results, studies, view
+from pages.ui import form, frame, partial_results, studies
 from pages.ui.prune import pruning
 
 SELECTED = "Picking the winner here overfits; confirm it on another text."
@@ -114,10 +114,10 @@ def known(setting: Setting, among: Mapping[str, Evaluations], profile: Profile) 
 def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
     """What each setting costs, and what pruning had to be helped along with."""
     studies.helped(shown.results.settings)
-    frame.show(perplexity.of_evaluations(shown.results, leading, view.look(), shown.part), shown.prefix, "perplexity")
+    frame.show(perplexity.of_evaluations(shown.results, leading, shown.part), shown.prefix, "perplexity")
     if chart := partial_results.training(Store(), shown.results.spec.model, leading.result.pruned):
         frame.show(chart, shown.prefix, "training")
-    chart = drawing.against_uniform(shown.results, shown.part, leading, view.look())
+    chart = drawing.against_uniform(shown.results, shown.part, leading)
     if chart:
         frame.show(chart, shown.prefix, "changes")
     else:
@@ -166,7 +166,7 @@ def _correction(shown: Shown) -> None:
     hint = "Evaluate *this family* to measure one."
     if not shown.lacks("No correction has been evaluated", hint, drawing.corrected_bases):
         base = (shown.mine and shown.mine.base) or drawing.corrected_bases(shown.results, shown.part)[0]
-        frame.show(drawing.correction(shown.results, base, shown.mine, view.look()), shown.prefix, "correction")
+        frame.show(drawing.correction(shown.results, base, shown.mine), shown.prefix, "correction")
 
 
 def _zero_shot(shown: Shown) -> None:

@@ -52,7 +52,8 @@ def _tell(store: Store, entry: Entry) -> None:
     except UserError as error:
         st.caption(sentence(error))
         return
-    st.image(thumbnail(found.gains, view.look()), width="stretch", alt=f"Gain of each layer. {found.finding}.")
+    drawn = figures.in_palette(thumbnail(found.gains), view.look())
+    st.image(drawn, width="stretch", alt=f"Gain of each layer. {found.finding}.")
     st.caption(plain(f"{found.finding}: {found.perturbation}."))
     st.caption(plain(f"{FROM[entry.standing]} · {found.size}"))
 

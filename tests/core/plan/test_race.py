@@ -22,7 +22,7 @@ from core.results import protocols
 from core.results.anchors import anchors as fit
 from core.results.evaluations import Evaluations
 from core.show.figures.allocation import UNKNOWN, finish
-from core.show.figures.palette import DARK, LIGHT, Palette, colour
+from core.show.figures.palette import DARK, LIGHT, Palette, colour, in_palette
 from core.show.words import verdicts
 from core.store import profiles
 from core.store.cache import Store
@@ -236,6 +236,6 @@ def test_what_was_not_measured_runs_with_what_is_predicted_of_it(measured: tuple
 
 @pytest.mark.parametrize("look", [LIGHT, DARK])
 def test_methods_have_colours_that_are_like_no_other(look: Palette) -> None:
-    hues = [colour(kind, look) for kind in METHODS if kind != "uniform"]
+    hues = [in_palette(colour(kind), look) for kind in METHODS if kind != "uniform"]
     shades = [tuple(bytes.fromhex(hue[1:])) for hue in (*hues, look.amplify, look.absorb, look.accent, look.undecided)]
     assert all(math.dist(*pair) > 30 for pair in combinations(shades, 2))

@@ -33,6 +33,6 @@ def test_every_sentence_finds_its_numbers() -> None:
 
 @pytest.mark.parametrize(("unit", "mark"), [(FACTOR, 1), (RANK, 0)])
 def test_the_chart_marks_where_nothing_changes(unit: str, mark: float) -> None:
-    chart = evaluation.measured(FOUND.rows, unit, "A claim", "Said.", evaluation.LIGHT)
+    chart = evaluation.measured(FOUND.rows, unit, "A claim", "Said.")
     assert chart.figure.layout.shapes[0].x0 == mark and chart.table["what"].tolist() == ["mean layer"]
     assert chart.table[unit].tolist() == [0.664]

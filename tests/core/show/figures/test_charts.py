@@ -36,27 +36,26 @@ def trace(figure: go.Figure, name: str) -> go.Scatter:
     return next(each for each in figure.data if each.name == name)
 
 
-def all_charts(layer: int, layers: int = LAYERS, look: figures.Palette = figures.LIGHT) -> list[figures.Chart]:
+def all_charts(layer: int, layers: int = LAYERS) -> list[figures.Chart]:
     """One of each."""
     found = seeds(layers=layers)
     lines = [figures.line(f"{size:g}", seeds(f"gaussian:{size}", layers)) for size in (0.01, 0.1, 1)]
     return [
-        drift.curves(found, layer, look),
-        figures.heatmap(found, synthetic.floor(layers).drift, layer, look),
-        gain.gains(lines, "said", 1, layer, look),
-        maps.size_map([0.01, 0.1, 1], lines, layer, look),
-        why.dilution(found, synthetic.activation(layers, SEQUENCES), layer, look),
-        drift.direction(found, layer, look),
-        why.harm(found, layer, look),
-        gain.compared(lines[0], lines[1], layer, "title", "one against the other", look),
+        drift.curves(found, layer),
+        figures.heatmap(found, synthetic.floor(layers).drift, layer),
+        gain.gains(lines, "said", 1, layer),
+        maps.size_map([0.01, 0.1, 1], lines, layer),
+        why.dilution(found, synthetic.activation(layers, SEQUENCES), layer),
+        drift.direction(found, layer),
+        why.harm(found, layer),
+        gain.compared(lines[0], lines[1], layer, "title", "one against the other"),
     ]
 
 
 @pytest.mark.parametrize("layers", [2, 4, 30, 80])
-@pytest.mark.parametrize("look", [figures.LIGHT, figures.DARK])
-def test_every_chart_is_whole(layers: int, look: figures.Palette) -> None:
+def test_every_chart_is_whole(layers: int) -> None:
     for layer in (0, layers - 1):
-        for chart in all_charts(layer, layers, look):
+        for chart in all_charts(layer, layers):
             assert chart.title and len(chart.table) and chart.figure.data
             assert chart.finding.endswith(".") or chart.finding == "said"
             assert "nan" not in chart.finding and "inf" not in chart.finding
@@ -216,9 +215,8 @@ def test_a_layer_without_drift_is_said_to_have_none(whole: bool) -> None:
 @pytest.mark.parametrize("most", [1.0, 1.3, 50.0])
 def test_every_layer_has_a_bar_on_its_side_of_one_and_in_its_colour(look: object, most: float) -> None:
     value = np.array([1 / most, most, 1.0, np.nan])
-    drawn = thumbnail(
-        figures.Line("any", value, value, value, *[("absorbs", "amplifies", "undecided", None)] * 2), look
-    )
+    drawn = thumbnail(figures.Line("any", value, value, value, *[("absorbs", "amplifies", "undecided", None)] * 2))
+    drawn = figures.in_palette(drawn, look)
     bars = re.findall(r"<rect x='([\d.]+)' y='([\d.]+)' width='([\d.]+)' height='([\d.]+)' fill='(#\w+)'", drawn)
     assert [each[-1] for each in bars] == [look.absorb, look.amplify, look.undecided, look.undecided]
     down, up, *none = [tuple(map(float, each[:4])) for each in bars]

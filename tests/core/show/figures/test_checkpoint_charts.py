@@ -8,7 +8,7 @@ import pytest
 from core.ask.measurements import Measurement
 from core.ask.perturbations import perturbation
 from core.results.checkpoints import compared
-from core.show.figures import DARK, LIGHT, checkpoints
+from core.show.figures import LIGHT, checkpoints
 from core.show.figures.charts import COMPARED, GROUPS
 from core.show.figures.style import InView
 from core.show.words import findings
@@ -28,11 +28,10 @@ def made(root: Path, layers: int) -> Profile:
 
 
 @pytest.mark.parametrize("layers", [2, 12, 80])
-@pytest.mark.parametrize("look", [LIGHT, DARK])
-def test_every_chart_is_whole_and_says_what_the_analysis_found(layers: int, look, tmp_path: Path) -> None:
+def test_every_chart_is_whole_and_says_what_the_analysis_found(layers: int, tmp_path: Path) -> None:
     profile = made(tmp_path, layers)
     found = compared(profile)
-    charts = [row.draw(InView(profile, NAME, layers - 1, look)) for row in GROUPS[COMPARED]]
+    charts = [row.draw(InView(profile, NAME, layers - 1)) for row in GROUPS[COMPARED]]
     worst, parting, cost, weighed = findings.of_checkpoint(found)
     assert [chart.finding for chart in charts] == [worst, weighed, f"{parting} {cost}"]
     for row, chart in zip(GROUPS[COMPARED], charts, strict=True):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.ask.measurements import Measurement
 from core.ask.perturbations import perturbation
-from core.show.figures import DARK, Chart, Line, gain, line
+from core.show.figures import Chart, Line, gain, line
 from core.show.figures.gain import WIDEST, depth, of_profiles
 from core.store import profiles
 from core.store.cache import Store
@@ -18,7 +18,7 @@ def curve(layers: int, name: str) -> Line:
 
 
 def compared(*lines: Line) -> Chart:
-    return gain.compared(*lines, None, "title", "The first is lower", DARK)
+    return gain.compared(*lines, None, "title", "The first is lower")
 
 
 def test_different_depths_are_laid_over_relative_depth() -> None:

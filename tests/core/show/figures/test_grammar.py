@@ -1,5 +1,6 @@
 """One grammar for charts and live pictures: words that can be read, and the same room around plots."""
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator
@@ -10,8 +11,7 @@ import pytest
 
 from core.base.errors import UserError
 from core.show.figures.charts import CHARTS
-from core.show.figures.labels import labels
-from core.show.figures.palette import DARK, LIGHT, Palette
+from core.show.figures.palette import DARK, HUE, LIGHT, Palette, in_palette, readable, see_through, shades
 from core.show.figures.style import BOTTOM, TOP, InView, themed
 from core.store import profiles
 from core.store.cache import Store
@@ -61,22 +61,32 @@ def test_every_word_of_a_chart_can_be_read(look: Palette, theme: dict) -> None:
     profile = profiles.load(store, store.demo())
     for row in CHARTS:
         try:
-            chart = row.draw(InView(profile, "gaussian:0.3", 10, look))
+            chart = row.draw(InView(profile, "gaussian:0.3", 10))
         except UserError:
             continue
         drawn += 1
-        colours = set(fonts(themed(chart.figure, look).to_plotly_json() | {}))
-        colours |= set(fonts(chart.figure.layout.template.layout.to_plotly_json()))
+        shown = themed(chart, look)
+        colours = {*fonts(shown.to_plotly_json()), *fonts(shown.layout.template.layout.to_plotly_json())}
         assert colours, row.key
         assert {each: contrast(each, look.page) for each in colours if contrast(each, look.page) < LEAST} == {}, row.key
     assert drawn >= 7
 
 
+@pytest.mark.parametrize("count", [1, 2, 5, 40])
+def test_what_is_drawn_in_light_colours_is_shown_in_dark_ones_by_meaning(count: int) -> None:
+    light, dark = (HUE.findall(repr(look)) for look in (LIGHT, DARK))
+    assert HUE.findall(in_palette(" ".join(light), DARK)) == dark
+    assert in_palette(see_through(LIGHT.accent, 0.2), DARK) == see_through(DARK.accent, 0.2)
+    tones = HUE.findall(in_palette(" ".join(shades(count)), DARK))
+    assert tones[0] == DARK.family[0] and (count == 1 or tones[-1] == DARK.family[1])
+    away = [math.dist(bytes.fromhex(tone[1:]), bytes.fromhex(DARK.family[0][1:])) for tone in tones]
+    assert away == sorted(away)
+
+
 @LOOKS
 def test_names_stand_out_from_the_page_whatever_the_colour_of_what_they_name(look: Palette, theme: dict) -> None:
     colours = ["#{:02x}{:02x}{:02x}".format(*each) for each in product((0, 64, 128, 192, 255), repeat=3)]
-    tones = labels(colours, colours, colours, colours, look).textfont.color
-    assert min(contrast(tone, look.page) for tone in tones) > 4.45
+    assert min(contrast(readable(colour, look), look.page) for colour in colours) > 4.45
 
 
 @LOOKS
