@@ -80,8 +80,6 @@ prefix = f"{profile.entry.key[:6]}-{name}"
 left, right = st.columns(2, gap="medium")
 with left:
     overview.gains(profile, name, other, statistic, layer, frame.file(prefix, "at-a-glance"))
-if frame.is_first_paint():
-    view.end()
 asked = InView(profile, name, layer, statistic)
 with right:
     sections.chart(GROUPS[GLANCE][0], asked, prefix)

@@ -5,7 +5,7 @@ import streamlit as st
 from core.base import UserError, plain, sentence
 from core.show import words
 from core.store import Profile
-from pages.ui import form, frame, glossary, subject, view
+from pages.ui import form, frame, glossary, subject
 from pages.ui.tour import CHAPTERS, gains
 
 KEYS = list(CHAPTERS)
@@ -40,8 +40,6 @@ def show(chapter: str, profile: Profile) -> None:
         frame.nothing(said, "learn.py", "See it with the bundled model", query)
         return
     frame.live(screen.figure)
-    if frame.is_first_paint():  # the rest follows once the browser shows the picture
-        view.end()
     if screen.guesses:
         st.markdown(gains.GUESS)
         with frame.row("top"):

@@ -108,6 +108,7 @@ AT_MOST = Option(
 )
 FORMAT = Option("format", "dense, compressed-tensors, gguf, or gguf with a type, as in gguf:Q4_0.", "dense")
 DROPPED = Option("drop_layers", f"Of the export: {LEFT_OUT}.")
+FORCE = Option("force", "Replace the file if it is there.", False, bool)
 OVERWRITE = Option("overwrite", "Replace an earlier export there.", False, bool)
 RUN = (DEVICE, CACHE, ACCEPT, JSON)
 SPREAD = (
@@ -258,7 +259,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
     "report": (
         Option("key", "Of a profile, a study or a best setting, or its beginning, or demo.", ..., argument=True),
         Option("out", "The file to write, as in report.html.", ..., Path),
-        Option("force", "Replace the file if it is there.", False, bool),
+        FORCE,
         CACHE,
         JSON,
     ),
@@ -270,6 +271,24 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         DROPPED,
         OVERWRITE,
         DEVICE,
+        CACHE,
+        JSON,
+    ),
+    "runs export": (
+        Option("key", "A profile's or study's key, the beginning of one, or demo.", ..., argument=True),
+        Option("file", "The pack to write, as in absorption.zip.", ..., Path, argument=True),
+        FORCE,
+        CACHE,
+        JSON,
+    ),
+    "runs import": (
+        Option("file", "A pack that `runs export` or the Runs page wrote.", ..., Path, argument=True),
+        CACHE,
+        JSON,
+    ),
+    "runs delete": (
+        Option("key", "Key, or the beginning of one, of a profile, study, export or job.", ..., argument=True),
+        Option("yes", "Delete; without it, what would go is said.", False, bool),
         CACHE,
         JSON,
     ),

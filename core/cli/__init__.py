@@ -31,6 +31,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+runs = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)
+app.add_typer(runs, name="runs")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,7 +80,8 @@ def command(name: str) -> Callable[[Command], Command]:
 
         run.__doc__ = function.__doc__
         run.__signature__ = inspect.Signature([_parameter(each) for each in OPTIONS[name]])
-        app.command(name=name)(run)
+        group, _, last = name.rpartition(" ")
+        (runs if group else app).command(name=last)(run)
         return function
 
     return register

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from pydantic_core import to_json
@@ -52,15 +53,13 @@ def say_json(value: Answer) -> None:
     print(as_json(value))
 
 
-def save_file(
-    to: Path, usual: str, force: bool, json: bool, told: Answer, name: str, make: Callable[[], bytes]
-) -> None:
+def save_file(given: SimpleNamespace, to: Path, usual: str, key: str, name: str, make: Callable[[], bytes]) -> None:
     """Write what is made to a file, and say so.
 
     Args:
+        given: `force` replaces a file that is there; `json` says so in JSON.
         usual: a name for it, where a folder is given in its place.
-        force: replace a file that is there.
-        told: what the JSON says of it beside the file.
+        key: of the result that it is of.
         name: what people are told was written.
 
     Raises:
@@ -69,7 +68,7 @@ def save_file(
     file = expanded(to)
     if exists(file) and file.is_dir():
         raise UserError(f"{file} is a folder: name the file to write, as in {file / usual}")
-    if exists(file) and not force:
+    if exists(file) and not given.force:
         raise UserError(f"{file} exists: choose another name, or replace it with --force")
     if not exists(file.parent):
         raise UserError(f"there is no folder {file.parent}: make it first, or name a file elsewhere")
@@ -82,8 +81,8 @@ def save_file(
         if disk_full(error):
             raise
         raise UserError(f"{file} cannot be written: {error.strerror or error}") from error
-    if json:
-        say_json(told | {"file": str(file), "bytes": len(content)})
+    if given.json:
+        say_json({"key": key, "file": str(file), "bytes": len(content)})
     else:
         say(f"{name} written to {file}, {len(content) / 1e6:.2f} MB")
 

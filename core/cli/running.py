@@ -1,9 +1,7 @@
 """`python -m core runs | report | export`: what is in the cache, and how it comes in, goes out and is deleted."""
 
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated
 
 import typer
 
@@ -11,7 +9,7 @@ from core.ask import JOBS, ExportRequest, Setting, StudyRequest
 from core.ask.typed import whole, whole_path
 from core.base import UserError, expanded
 from core.base.spec import checked, revised
-from core.cli import Cache, Json, app, command
+from core.cli import Cache, Json, command, runs
 from core.cli.output import Answer, runs_table, save_file, say, say_json
 from core.cli.studying import export_json, forms_json, run, say_export
 from core.export.target import check_early
@@ -24,11 +22,6 @@ from core.store import Entry, Store
 from core.store.deleting import delete
 from core.store.entries import VIEW_KINDS
 from core.store.packs import pack, unpack
-
-runs = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)
-
-
-app.add_typer(runs, name="runs")
 
 
 @runs.callback()
@@ -73,50 +66,32 @@ def _entry(entry: Entry) -> Answer:
     }
 
 
-@runs.command(name="export")
-def exported(
-    key: Annotated[str, typer.Argument(help="A profile's or study's key, the beginning of one, or demo.")],
-    file: Annotated[Path, typer.Argument(help="The pack to write, as in absorption.zip.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
-    cache: Cache = None,
-    json: Json = False,
-) -> None:
+@command("runs export")
+def exported(given: SimpleNamespace, store: Store) -> None:
     """Write a profile or study and all its units to one file, to be imported elsewhere."""
-    store = Store(cache)
-    entry = store.by_key(key)
-    save_file(file, f"{entry.key}.zip", force, json, {"key": entry.key}, entry.key, lambda: pack(store, entry))
+    entry = store.by_key(given.key)
+    save_file(given, given.file, f"{entry.key}.zip", entry.key, entry.key, lambda: pack(store, entry))
 
 
-@runs.command(name="import")
-def imported(
-    file: Annotated[Path, typer.Argument(help="A pack that `runs export` or the Runs page wrote.")],
-    cache: Cache = None,
-    json: Json = False,
-) -> None:
+@command("runs import")
+def imported(given: SimpleNamespace, store: Store) -> None:
     """Check a pack and put its results into the cache; what is there already stays as it is."""
-    store = Store(cache)
     queue.tidy(store)
     known = {entry.key for kind in VIEW_KINDS for entry in store.entries(kind)}
-    keys = [entry.key for entry in unpack(store, expanded(file))]
+    keys = [entry.key for entry in unpack(store, expanded(given.file))]
     already = [key for key in keys if key in known]
-    if json:
+    if given.json:
         say_json({"keys": keys, "already": already})
         return
     for key in keys:
         say(f"{key} was there already" if key in already else f"imported {key}")
 
 
-@runs.command(name="delete")
-def deleted(
-    key: Annotated[str, typer.Argument(help="Key, or the beginning of one, of a profile, study, export or job.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Delete; without it, what would go is said.")] = False,
-    cache: Cache = None,
-    json: Json = False,
-) -> None:
+@command("runs delete")
+def deleted(given: SimpleNamespace, store: Store) -> None:
     """Delete a result with the units that no other needs, or forget a job that ended."""
-    store = Store(cache)
     queue.tidy(store)
-    found = store.by_key(key, beside=queue.jobs(store))
+    found = store.by_key(given.key, beside=queue.jobs(store))
     if isinstance(found, Job):
         what, forget = f"run {found.key} ({found.state}), whose results stay", partial(queue.delete, found)
     elif found.committed:
@@ -124,10 +99,10 @@ def deleted(
     else:
         kind, model = found.path.parent.name, found.provenance.get("model", "a model")
         what, forget = f"{kind} {found.key} of {model}, with what no other result needs", partial(delete, store, found)
-    if not yes:
+    if not given.yes:
         raise UserError(f"this deletes the {what}: add --yes if that is meant")
     forget()
-    say_json({"key": found.key, "deleted": True}) if json else say(f"deleted {found.key}")
+    say_json({"key": found.key, "deleted": True}) if given.json else say(f"deleted {found.key}")
 
 
 @command("report")
@@ -136,8 +111,7 @@ def report(given: SimpleNamespace, store: Store) -> None:
     from core.show.report.reports import KINDS, html
 
     entry = store.by_key(given.key, (*KINDS, "export"))
-    made = lambda: html(store, entry).encode()  # noqa: E731
-    save_file(given.out, "report.html", given.force, given.json, {"key": entry.key}, "report", made)
+    save_file(given, given.out, "report.html", entry.key, "report", lambda: html(store, entry).encode())
 
 
 # --- a measured setting as a folder that loads anywhere --------------------------------------------------------------

@@ -134,6 +134,8 @@ def live(
 ) -> None:
     """Draw the live picture that a page begins with, below its name where it stands beside a chart.
 
+    A page that is still opening ends with it: the rest follows once the browser shows the picture.
+
     Args:
         at: as `figure.draw` takes it.
         table, file: its numbers and the name of their file, where it has a name.
@@ -142,6 +144,8 @@ def live(
     if table is not None:
         _head(shown.title, table, file, f"live-{shown.name}", brief=True, chart=False)
     figure.draw(shown, go_on if is_first_paint() else None, at)
+    if is_first_paint():
+        view.end()
 
 
 def to_top(name: str) -> None:

@@ -41,7 +41,7 @@ def nothing_runs(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
 @given(st.data())
 def test_a_command(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(OPTIONS)))
-    words = [name]
+    words = name.split()
     for option in data.draw(st.lists(st.sampled_from(OPTIONS[name]), max_size=4)):
         words += [] if option.argument else [option.flag]
         words += [] if option.kind is bool else [data.draw(VALUES)]

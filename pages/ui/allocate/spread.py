@@ -17,7 +17,7 @@ from core.show.figures import allocation as charts
 from core.show.figures.allocation import bits, linears
 from core.show.words import forecast, verdicts
 from core.store import Profile, Store
-from pages.ui import frame, studies, view
+from pages.ui import frame, studies
 from pages.ui.allocate import picture
 
 
@@ -95,8 +95,6 @@ def draw(
     if sweep.off:
         st.warning(plain(sentence(f"The correction is off: {sweep.off}")))
     frame.live(bars, {"strength": sweep.frame(correction.strength, correction.control)})
-    if frame.is_first_paint():
-        view.end()
     if found:
         told = {
             "Shaded: the interval.": bars.gauge,

@@ -169,7 +169,5 @@ def draw_sizes(request: AllocationRequest, treatment: Treatment, profile: Profil
     stops = amounts(profile, request.counted)
     still = request.replace(target=stops[0])
     frame.live(by_size(still, treatment, profile, found), {"target": stops.index(request.target)})
-    if frame.is_first_paint():
-        view.end()
     if found:
         st.caption(plain(f"Shaded: the interval. {forecast.basis(found)}"))

@@ -14,7 +14,7 @@ from core.models.sources import refuse_fetch
 from core.plan.spread import allocate
 from core.results import candidates
 from core.store import Profile, Store
-from pages.ui import form, frame, view
+from pages.ui import form, frame
 from pages.ui.absorption import overview
 from pages.ui.allocate import settings, spread
 
@@ -43,8 +43,6 @@ def bars(setting: Setting, profile: Profile) -> None:
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
     asked = setting.allocation
     frame.live(overview.sparsity_bars(allocate(asked, profile).sparsity, asked.target))
-    if frame.is_first_paint():
-        view.end()
 
 
 # --- the pruner and its calibration --------------------------------------------------------------------------------
