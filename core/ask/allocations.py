@@ -10,11 +10,8 @@ from pydantic import Field
 
 from core.ask.perturbations import perturbation
 from core.ask.typed import from_text
-from core.base import either, listed
-from core.base.spec import Spec, added, checked, look_up
-from core.kinds import MEANT, ZEROS, Base, Uniform
-from core.kinds.currency import Currency
-from core.kinds.treatments import TREATMENTS
+from core.base import Spec, added, checked, either, listed, look_up
+from core.kinds import MEANT, TREATMENTS, ZEROS, Base, Currency, Uniform
 
 USUAL = "owl"  # what is shown where no method is chosen
 Control = Literal["none", "reversed", "shuffled", "ramp"]

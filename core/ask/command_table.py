@@ -12,9 +12,8 @@ from core.ask.perturbations import PRESETS
 from core.ask.requests import LEFT_OUT, BestRequest
 from core.ask.settings import RECOVERY, Setting
 from core.ask.studies import StudyRequest
-from core.base import capital, either
-from core.base.spec import Spec, number, word
-from core.kinds.treatments import PRUNERS, REPAIRS, USUAL
+from core.base import Spec, capital, either, number, word
+from core.kinds import PRUNERS, REPAIRS, USUAL
 
 ROLES = ("calibration", "selection", "final")  # texts of a search
 

@@ -16,9 +16,8 @@ from core.ask.requests import BestRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.typed import absolute, numbers, with_paths
-from core.base import UserError
-from core.base.spec import Spec, checked, look_up, revised
-from core.kinds.treatments import USUAL
+from core.base import Spec, UserError, checked, look_up, revised
+from core.kinds import USUAL
 
 PROGRAM = ("python", "-m", "core")
 Said = dict[str, Any]

@@ -11,10 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from core.ask.allocations import AllocationRequest, Correction
-from core.base import UserError, brief, exists, expanded, json_value
-from core.base.spec import checked, look_up, word
-from core.kinds import BASES, MEANT, METHODS, ZEROS, Manual
-from core.kinds.treatments import usual_of
+from core.base import UserError, brief, checked, exists, expanded, json_value, look_up, word
+from core.kinds import BASES, MEANT, METHODS, ZEROS, Manual, usual_of
 
 OF_CORRECTION = tuple(Correction.model_fields)
 OF_ALLOCATION = ("low", "high", "unclipped", "currency")

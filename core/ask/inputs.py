@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field
 
 from core.ask.typed import from_text, span
-from core.base.spec import Spec, added, checked
+from core.base import Spec, added, checked
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 Other = TypeVar("Other", bound="OfModel")

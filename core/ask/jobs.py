@@ -12,8 +12,7 @@ import numpy as np
 from core.ask.measurements import MeasureRequest, ProfileSpec
 from core.ask.requests import BestRequest, BestSpec, ExportRequest, ExportSpec
 from core.ask.studies import StudyRequest, StudySpec
-from core.base import UserError, brief
-from core.base.spec import Spec, View
+from core.base import Spec, UserError, View, brief
 
 
 class Share(Spec):

@@ -8,10 +8,8 @@ from pydantic import AfterValidator, Field
 
 from core.ask.measurements import stands_for
 from core.ask.perturbations import perturbation
-from core.base import UserError
-from core.base.spec import Spec, checked
-from core.kinds import Perturbation
-from core.kinds.treatments import MOMENTS
+from core.base import Spec, UserError, checked
+from core.kinds import MOMENTS, Perturbation
 
 MOST_TOKENS = 64  # of a sentence
 MOST_CHARACTERS = 2000  # of a sentence or a prompt: more cannot be meant

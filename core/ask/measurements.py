@@ -7,10 +7,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from core.ask.inputs import ModelSpec, OfModel, TextSpec, WindowRequest
-from core.base import model_name, text_name
-from core.base.spec import Spec, View, added
-from core.kinds import Perturbation
-from core.kinds.treatments import PRUNERS, Method
+from core.base import Spec, View, added, model_name, text_name
+from core.kinds import PRUNERS, Perturbation
+from core.kinds.treatments import Method
 
 MOST = 1000  # measurements at once
 EACH = "each"  # linear, or the number of a head: stands for every one of the model, one measurement for each

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
-from core.base.spec import number, word
+from core.base import number, word
+from core.kinds import usual_of
 from core.kinds.treatments import PRUNER_LABELS as PRUNERS
-from core.kinds.treatments import usual_of
 
 CORRECTIONS = {"none": "corrected", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
 

@@ -4,11 +4,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from core.ask.measurements import Measurement, measurements
-from core.base import UserError, brief
-from core.base.spec import Positions, checked, look_up
-from core.kinds import FORMS, GGUF, Perturbation
+from core.base import Positions, UserError, brief, checked, look_up
+from core.kinds import FORMS, GGUF, PRUNERS, Perturbation
 from core.kinds.perturbation import Kind
-from core.kinds.treatments import PRUNERS
 
 # The first word of a name -> the kinds that begin with it
 WRITTEN: dict[str, list[type[Kind]]] = {}

@@ -11,10 +11,10 @@ from core.ask.measurements import ProfileSpec
 from core.ask.settings import PRODUCTS, Products, PrunedSpec, Setting
 from core.ask.studies import StudySpec
 from core.ask.typed import fraction, from_text, numbers
-from core.base import either, model_name, per_cent
-from core.base.spec import Spec, View, added, look_up
+from core.base import Spec, View, added, either, look_up, model_name, per_cent
+from core.kinds import ANY, NO_REPAIR, OF_ZEROS, PRUNERS, TREATMENTS, USUAL, Treatment
 from core.kinds.quantised import FORMS
-from core.kinds.treatments import ANY, NO_REPAIR, OF_ZEROS, PRUNERS, TREATMENTS, USUAL, Repaired, Searched, Treatment
+from core.kinds.treatments import Repaired, Searched
 
 COMPRESSED = "compressed-tensors"
 FORMATS = {  # of an export, as typed -> in full

@@ -11,12 +11,11 @@ from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.ask.inputs import TextSpec
 from core.ask.typed import from_text
-from core.base import either
-from core.base.spec import Spec, added, checked
-from core.kinds import ZEROS, Uniform
+from core.base import Spec, added, checked, either
+from core.kinds import CHAINS, OF_ZEROS, PRUNERS, USUAL, ZEROS, Treatment, Uniform, usual_of
 from core.kinds.quantised import form_of
 from core.kinds.selection import pattern as read_pattern
-from core.kinds.treatments import CHAINS, OF_ZEROS, PRUNERS, USUAL, Method, Pruner, Repair, Treatment, usual_of
+from core.kinds.treatments import Method, Pruner, Repair
 
 BUDGETS = {"recover_minutes", "recover_tokens"}
 RECOVERY = (*sorted(BUDGETS), "recover_norms", "recover_dtype", "recover_text")  # what distill is told

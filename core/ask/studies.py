@@ -9,8 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from core.ask.inputs import USUAL_CALIBRATION, USUAL_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
 from core.ask.settings import PrunedSpec, Setting
-from core.base import model_name, several, text_name
-from core.base.spec import Spec, View, added
+from core.base import Spec, View, added, model_name, several, text_name
 
 
 class EvaluationRequest(Spec):

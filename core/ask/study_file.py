@@ -14,9 +14,8 @@ from core.ask.inputs import WindowRequest
 from core.ask.settings import Setting, read_setting
 from core.ask.studies import StudyRequest
 from core.ask.typed import with_paths
-from core.base import UserError, expanded, gist, read_text
-from core.base.spec import checked, number, revised
-from core.kinds.treatments import USUAL
+from core.base import UserError, checked, expanded, gist, number, read_text, revised
+from core.kinds import USUAL
 
 STUDY_FILE = "study.toml"  # as commands call it
 ALLOCATION_FILE = ".json"

@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BeforeValidator
 
-from core.base import PROJECT, UserError, access, brief, exists, expanded, resolved
-from core.base.spec import Spec, number
+from core.base import PROJECT, Spec, UserError, access, brief, exists, expanded, number, resolved
 
 MOST_SEEDS = 100
 Stored = TypeVar("Stored", bound=Spec)

@@ -1,8 +1,11 @@
 """What all rooms stand on: errors, how numbers and paths are written, the escape of foreign text, the frozen spec.
 
-What is offered here loads nothing but Python; `core.base.spec`, which loads pydantic and numpy, is named where it is
-needed.
+What is offered here loads nothing but Python; only what `core.base.spec` has loads pydantic and numpy, where it is
+first asked for.
 """
+
+from importlib import import_module
+from typing import Any
 
 from core.base.errors import Broken, Unreadable, UserError, brief, disk_full, gist, out_of_memory, shortage
 from core.base.escape import UNSEEN, legible, plain
@@ -31,3 +34,25 @@ from core.base.formats import (
     times,
 )
 from core.base.paths import MOST, PROJECT, exists, expanded, json_value, read_text, readable, resolved
+
+OF_SPEC = [
+    "Array",
+    "Positions",
+    "Spec",
+    "View",
+    "added",
+    "checked",
+    "digest",
+    "frozen",
+    "key_of",
+    "look_up",
+    "number",
+    "revised",
+    "word",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in OF_SPEC:
+        return getattr(import_module("core.base.spec"), name)
+    raise AttributeError(f"module 'core.base' has no attribute {name!r}")

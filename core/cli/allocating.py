@@ -8,13 +8,11 @@ import numpy as np
 from core.ask import Setting
 from core.ask.grammar import read_allocation, write
 from core.ask.typed import fraction
-from core.base import UserError
-from core.base.spec import checked
+from core.base import UserError, checked
 from core.cli import command
 from core.cli.output import Answer, say, say_json, say_table
 from core.export.worth import counts_of, within
-from core.kinds.quantised import HALF
-from core.kinds.treatments import USUAL, treatment
+from core.kinds import HALF, USUAL, treatment
 from core.plan.sizes import taken
 from core.plan.spread import Allocation, allocate
 from core.results import Anchors, Prediction, protocols

@@ -7,8 +7,7 @@ import typer
 
 from core.ask import JOBS, ExportRequest, Setting, StudyRequest
 from core.ask.typed import whole, whole_path
-from core.base import UserError, expanded
-from core.base.spec import checked, revised
+from core.base import UserError, checked, expanded, revised
 from core.cli import Cache, Json, command, runs
 from core.cli.output import Answer, runs_table, save_file, say, say_json
 from core.cli.studying import export_json, forms_json, run, say_export

@@ -25,7 +25,7 @@ from core.cli.study_output import change_json, point_json, prediction_json, stud
 from core.export import target
 from core.export.worth import counts_of, within, worth
 from core.jobs import cluster, queue
-from core.kinds.treatments import treatment
+from core.kinds import treatment
 from core.models import machine, work
 from core.plan.sizes import DENSE
 from core.results import Evaluations, Hindsight, anchor_studies, anchors, evaluations

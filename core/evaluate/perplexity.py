@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.base.spec import Array, frozen
+from core.base import Array, frozen
 from core.models.loading import Loaded
 from core.models.replay import Call, by_tokens, record, tail
 

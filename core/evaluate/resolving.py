@@ -18,8 +18,7 @@ from core.ask import (
     StudySpec,
     TaskSpec,
 )
-from core.base import UserError
-from core.base.spec import Array, frozen
+from core.base import Array, UserError, frozen
 from core.evaluate import zeroshot
 from core.evaluate.recovering import Distillation, recover
 from core.kinds.distill import steps_on

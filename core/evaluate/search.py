@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from core.ask import AllocationRequest, BestRequest, BestSpec, Request, Setting
 from core.base import UserError
 from core.evaluate.resolving import profile_of
+from core.kinds import ANY, Treatment
 from core.kinds.kept import held_back
-from core.kinds.treatments import ANY, Treatment
 from core.models.loading import Loaded, Reader
 from core.models.outline import Outline
 from core.models.progress import Account, Progress, Report

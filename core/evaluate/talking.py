@@ -18,9 +18,8 @@ from transformers import DynamicCache
 
 from core.ask.lab import MOST_TOKENS, Talk, Turn, layers_of
 from core.ask.perturbations import perturbation
-from core.base import UserError
-from core.base.spec import Positions, frozen
-from core.kinds.treatments import Treatment
+from core.base import Positions, UserError, frozen
+from core.kinds import Treatment
 from core.measure.layer_parts import Edit, edited, find
 from core.measure.linears import Masks
 from core.measure.perturb import chosen, drawn_by, normal, rescaled

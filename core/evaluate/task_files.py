@@ -15,8 +15,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import ConfigDict, Field, create_model
 
-from core.base import UserError, access, brief, exists, gist, read_text, readable, resolved
-from core.base.spec import Spec, checked, frozen
+from core.base import Spec, UserError, access, brief, checked, exists, frozen, gist, read_text, readable, resolved
 from core.models.file_hashes import sha256
 
 SIGNS = re.compile(rb'"((?:[^"\\]++|\\.)*+)"?(\s*:)?|[][{}]', re.DOTALL)  # of JSON; possessive: nothing is remembered

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from jinja2.exceptions import SecurityError
 
-from core.base import UserError, gist
-from core.base.spec import Array, frozen
+from core.base import Array, UserError, frozen, gist
 from core.evaluate import task_files
 from core.models.loading import Loaded
 from core.store import ZeroShot

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from yaml import YAMLError
 
-from core.base import per_cent, plain, sentence
-from core.base.spec import Array, frozen
-from core.kinds.quantised import HALF
+from core.base import Array, frozen, per_cent, plain, sentence
+from core.kinds import HALF
 from core.models.sources import HUB_ID, Source
 from core.store.files import pretty
 

@@ -2,10 +2,9 @@
 
 from core.ask import ExportRequest, Setting, StudySpec, grammar
 from core.ask.typed import read_bytes
-from core.base.spec import look_up
+from core.base import look_up
 from core.export.target import counted
-from core.kinds import GGUF, MEANT, ZEROS
-from core.kinds.treatments import PRUNERS, USUAL, treatment, usual_of
+from core.kinds import GGUF, MEANT, PRUNERS, USUAL, ZEROS, treatment, usual_of
 from core.models.sources import locate
 from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, share_within, sizes
 from core.plan.spread import limits

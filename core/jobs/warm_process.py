@@ -19,8 +19,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 from core.ask import OfModel
 from core.ask.lab import Question, Talk
-from core.base import UserError
-from core.base.spec import Spec
+from core.base import Spec, UserError
 from core.store.scenes import Chunk, Lens, Row, Scene
 
 DONE = object()

@@ -11,19 +11,39 @@ from pydantic import Field
 from core.kinds.alphapruning import AlphaPruning
 from core.kinds.checkpoint import Checkpoint
 from core.kinds.covariance import Covariance
-from core.kinds.currency import BITS, GGUF, INTEGERS, ZEROS
+from core.kinds.currency import BITS, GGUF, INTEGERS, ZEROS, Currency
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.dlp import Dlp
 from core.kinds.gaussian import Gaussian
 from core.kinds.lsa import Lsa
 from core.kinds.manual import Manual
 from core.kinds.owl import Owl
-from core.kinds.part import GaussianPart, Mean, ResidualPart, SkipPart
+from core.kinds.part import ATTENTION, BLOCKS, MLP, GaussianPart, Mean, ResidualPart, SkipPart
+from core.kinds.quantised import HALF
 from core.kinds.residual import Residual
 from core.kinds.residual_linear import ResidualLinear
 from core.kinds.residual_rescaled import ResidualRescaled
 from core.kinds.response import Response
+from core.kinds.selection import Pattern, Warn
 from core.kinds.skip import Skip
+from core.kinds.treatments import (
+    ANY,
+    CHAINS,
+    MOMENTS,
+    NO_REPAIR,
+    OF_ONE_LAYER,
+    OF_ZEROS,
+    PRUNERS,
+    REPAIRS,
+    TREATMENTS,
+    UNBOUND,
+    USUAL,
+    WITHOUT_TEXT,
+    Statistic,
+    Treatment,
+    treatment,
+    usual_of,
+)
 from core.kinds.uniform import Uniform
 
 ALLOCATORS = (

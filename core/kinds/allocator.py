@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from core.base.spec import Array, Spec
+from core.base import Array, Spec
 
 # What an allocator may look at, `core.plan.evidence.Evidence`: a budget to be spread over units, which are layers or
 # linears, and what was measured. That lies above, where profiles are read.

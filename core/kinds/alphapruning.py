@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from core.base.spec import Array
+from core.base import Array
 from core.kinds.allocator import Allocator, Evidence, Parameter, steps, unit
 
 ESTIMATORS = {"peak": "best tail", "hill": "Hill"}

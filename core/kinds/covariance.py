@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from core.base.spec import number
+from core.base import number
 from core.kinds.gaussian import Gaussian
 from core.kinds.perturbation import Injection, Stream
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from core.base.spec import Array
+from core.base import Array
 from core.kinds.allocator import Allocator, Evidence, Parameter, steps
 
 STEP = 0.002  # of the grid

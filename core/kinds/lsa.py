@@ -5,8 +5,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from core.base import UserError
-from core.base.spec import Array
+from core.base import Array, UserError
 from core.kinds.allocator import HALF_WIDTHS, Allocator, Evidence, HalfWidth, Parameter, band, spared, unit
 
 GRANULARITIES = {"layer": "one per layer", "half": "attention and FFN apart"}

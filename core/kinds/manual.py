@@ -7,8 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from core.base import UserError, several
-from core.base.spec import Array, added
+from core.base import Array, UserError, added, several
 from core.kinds.allocator import Allocator, Evidence
 
 ROUNDING = 1e-12  # how far below 0 a budget that was met may leave a layer

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from core.base.spec import Array
+from core.base import Array
 from core.kinds.allocator import HALF_WIDTHS, Allocator, Evidence, HalfWidth, Parameter, band
 
 OUTLIER_THRESHOLDS = tuple(2 + step / 2 for step in range(21))  # M: 2 to 12

@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from core.base import capital
-from core.base.spec import Positions, number
+from core.base import Positions, capital, number
 from core.kinds.gaussian import Gaussian
 from core.kinds.perturbation import Injection, Kind, Stream
 from core.kinds.residual import Residual

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
-from core.base.spec import Spec, number, word
+from core.base import Spec, number, word
 from core.kinds.treatments import TREATMENTS, Statistic, Treatment
 
 Stream = Any  # a tensor, (sequences, tokens, width)

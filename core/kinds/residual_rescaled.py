@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from core.base.spec import Positions, number
+from core.base import Positions, number
 from core.kinds.perturbation import Injection, Kind, Stream
 from core.kinds.treatments import Share, Treated
 

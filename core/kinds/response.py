@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from core.base.spec import Array
+from core.base import Array
 from core.kinds.allocator import Allocator, Evidence, Parameter
 from core.kinds.treatments import OF_ONE_LAYER, OF_ZEROS, TREATMENTS, USUAL, Treated
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from core.base.spec import Array, added
+from core.base import Array, added
 from core.kinds.allocator import Allocator, Evidence
 from core.kinds.quantised import HALF
 

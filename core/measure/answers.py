@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.ask import WindowRequest
 from core.ask.lab import REMOVED, Question, check_layer
-from core.kinds.treatments import Statistic
+from core.kinds import Statistic
 from core.measure import scene
 from core.measure.first_pass import statistics
 from core.measure.linears import Masks

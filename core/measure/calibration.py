@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core.base import UserError, either
-from core.kinds.treatments import WITHOUT_TEXT
+from core.kinds import WITHOUT_TEXT
 from core.measure.linears import Enough, Names, watched
 from core.models.anatomy import Linear
 from core.models.loading import Loaded

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from core.ask import Measurement
-from core.base.spec import Array, frozen
+from core.base import Array, frozen
 from core.measure.perturb import Moments, perturbed
 from core.models.loading import Loaded
 from core.models.placement import at_hand, walk

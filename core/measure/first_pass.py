@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from core.base import UserError
-from core.kinds.treatments import MOMENTS, Statistic
+from core.kinds import MOMENTS, Statistic
 from core.measure.linears import Sums, watched
 from core.measure.perturb import Moments
 from core.models import anatomy

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from core.base import UserError
+from core.kinds import BLOCKS
 from core.kinds.kept import EIGHTH, Kept
-from core.kinds.part import BLOCKS
 from core.measure.calibration import BACK, DensePath, added
 from core.measure.layer_parts import find
 from core.measure.linears import Enough

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core.base import Broken, UserError, either
-from core.kinds.selection import Pattern, Warn
-from core.kinds.treatments import MOMENTS, OF_ZEROS, PRUNERS, WITHOUT_TEXT, Statistic, Treatment
+from core.kinds import MOMENTS, OF_ZEROS, PRUNERS, WITHOUT_TEXT, Pattern, Statistic, Treatment, Warn
 from core.models.anatomy import Linear
 from core.models.replay import Tensors
 

@@ -9,11 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from core.ask import Measurement
-from core.base import UserError
-from core.base.spec import Positions, frozen
-from core.kinds.part import ATTENTION, MLP
-from core.kinds.selection import Warn
-from core.kinds.treatments import Treatment
+from core.base import Positions, UserError, frozen
+from core.kinds import ATTENTION, MLP, Treatment, Warn
 from core.measure.layer_parts import Edit, edited, find
 from core.measure.linears import pruned
 from core.models import anatomy

@@ -8,12 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.base import UserError
-from core.base.spec import Array, frozen
+from core.base import Array, UserError, frozen
+from core.kinds import PRUNERS, Pattern, Statistic, Treatment, Warn, treatment
 from core.kinds.kept import seen
 from core.kinds.quantised import form_of
-from core.kinds.selection import Pattern, Warn
-from core.kinds.treatments import PRUNERS, Statistic, Treatment, treatment
 from core.measure.calibration import DensePath, check_replay, recorded
 from core.measure.layer_windows import batch_size, repair_windows
 from core.measure.linears import Statistics, Sums, pruned, watched

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from core.ask.lab import MOST_TOKENS, WORDS, Question
-from core.base import UserError
-from core.base.spec import frozen
-from core.kinds.treatments import Treatment
+from core.base import UserError, frozen
+from core.kinds import Treatment
 from core.measure.engines import Dense
 from core.measure.linears import Masks
 from core.measure.perturb import Injection, Moments, Stream, chosen

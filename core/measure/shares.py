@@ -1,7 +1,7 @@
 """The work of a measurement, unit by unit, and the part of it that a share holds."""
 
 from core.ask import Measurement, ProfileSpec, Share, cut
-from core.base.spec import Spec
+from core.base import Spec
 from core.kinds import Gaussian
 from core.models import work
 from core.models.outline import Outline

@@ -9,8 +9,7 @@ import torch
 from accelerate.utils.memory import clear_device_cache
 
 from core.ask import Measurement, ProfileSpec, Share
-from core.base import UserError, out_of_memory, runs
-from core.base.spec import Spec
+from core.base import Spec, UserError, out_of_memory, runs
 from core.kinds import Perturbation
 from core.measure.checkpoint_diff import cumulative, difference
 from core.measure.engines import ENGINES, Group, half_precision_distance, largest_replay_error, prepare

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from core.base import access
-from core.base.spec import digest
+from core.base import access, digest
 from core.store import Store
 from core.store.files import sealed, stamp, unsealed, write_file
 

@@ -18,8 +18,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from core.ask import Dtype, ModelSpec
-from core.base import PROJECT, UserError, brief
-from core.base.spec import digest, frozen
+from core.base import PROJECT, UserError, brief, digest, frozen
 from core.models import anatomy, replay
 from core.models.foreign_code import explained
 from core.models.outline import parsed_once, shapes_of

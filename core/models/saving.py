@@ -16,8 +16,7 @@ from safetensors.torch import save_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.core_model_loading import revert_weight_conversion
 
-from core.base import UserError, access, listed
-from core.base.spec import digest
+from core.base import UserError, access, digest, listed
 from core.models.anatomy import decoder_layers
 from core.models.file_hashes import file_hash, sha256
 from core.models.foreign_code import explained

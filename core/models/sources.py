@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.base import UserError, access, brief, exists, expanded, json_value
-from core.base.spec import digest
+from core.base import UserError, access, brief, digest, exists, expanded, json_value
 from core.models import hub
 from core.models.file_hashes import combined, file_hash
 from core.models.foreign_code import refuse_foreign_code, refuse_odd_files

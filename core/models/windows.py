@@ -12,8 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from core.ask import TextSpec, WindowRequest
-from core.base import UserError, several
-from core.base.spec import frozen
+from core.base import UserError, frozen, several
 from core.models.foreign_code import explained
 from core.models.loading import Reader, tokenizer_hash
 from core.models.texts import MOST_ENCODED, Text, check_size, read

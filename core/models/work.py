@@ -22,9 +22,9 @@ from core.ask import (
     stands_for,
 )
 from core.base import UserError, access, brief, duration
+from core.kinds import MOMENTS, PRUNERS, Treatment
 from core.kinds.blockwise import EPOCHS
 from core.kinds.distill import CHUNK, TOGETHER
-from core.kinds.treatments import MOMENTS, PRUNERS, Treatment
 from core.models import texts
 from core.models.machine import HEADROOM, chosen, free_memory
 from core.models.outline import Outline

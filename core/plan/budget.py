@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.base import Array, frozen
 from core.base.errors import UserError
 from core.base.formats import ranges
-from core.base.spec import Array, frozen
 
 TOLERANCE = 1e-9
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it lie evenly between whole numbers

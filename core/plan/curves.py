@@ -5,8 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from core.base import UserError
-from core.base.spec import frozen
+from core.base import UserError, frozen
 from core.store import Array
 
 STEP = 0.005

@@ -5,11 +5,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import UserError, listed
-from core.base.spec import Array, frozen
-from core.kinds.currency import Currency
+from core.base import Array, UserError, frozen, listed
+from core.kinds import TREATMENTS, Currency
 from core.kinds.owl import OUTLIER_THRESHOLDS
-from core.kinds.treatments import TREATMENTS
 from core.plan import responses
 from core.plan.budget import TOLERANCE, Bounds, Units, solve, whole
 from core.plan.curves import Curves, hull

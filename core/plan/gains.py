@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from core.base.spec import frozen
+from core.base import frozen
 from core.store import Array, Perturbed
 
 CONFIDENCE = 0.95

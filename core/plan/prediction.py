@@ -23,8 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-from core.base import UserError
-from core.base.spec import Array, frozen
+from core.base import Array, UserError, frozen
 
 CONFIDENCE = 0.9
 FEWEST = 2  # anchors

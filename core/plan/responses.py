@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 
 from core.base import UserError
-from core.kinds.currency import ZEROS, Currency
-from core.kinds.treatments import OF_ONE_LAYER, TREATMENTS, USUAL, place, usual_of
+from core.kinds import OF_ONE_LAYER, TREATMENTS, USUAL, ZEROS, Currency, usual_of
+from core.kinds.treatments import place
 from core.plan.budget import TOLERANCE
 from core.plan.curves import Curves, check_finite, curves
 from core.store import Array, Profile

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.ask import AllocationRequest
-from core.base import UserError
-from core.base.spec import Array, frozen
+from core.base import Array, UserError, frozen
 from core.kinds.allocator import Allocator
 from core.plan import correction
 from core.plan.budget import Bounds, binding, check_finite, met, project, whole

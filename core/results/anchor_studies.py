@@ -6,10 +6,8 @@ import numpy as np
 
 from core.ask import AllocationRequest, EvaluationRequest, Setting, StudyRequest, naming, uniform
 from core.ask.commands import command_line
-from core.base import UserError, exists, expanded
-from core.base.spec import checked
-from core.kinds import Response
-from core.kinds.treatments import Treatment
+from core.base import UserError, checked, exists, expanded
+from core.kinds import Response, Treatment
 from core.models import work
 from core.plan import prediction, responses
 from core.plan.spread import allocate

@@ -11,9 +11,8 @@ import numpy as np
 
 from core.ask import AllocationRequest, Setting, StudyRequest, WindowRequest, naming
 from core.ask.commands import line
-from core.base import UserError, per_cent, several
-from core.base.spec import frozen
-from core.kinds.treatments import Treatment
+from core.base import UserError, frozen, per_cent, several
+from core.kinds import Treatment
 from core.plan import prediction, responses
 from core.plan.prediction import Predicted, Predictor
 from core.plan.spread import allocate

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from core.ask import BestRequest, BestSpec, ExportRequest, Setting
 from core.ask.commands import Asked, command_line
-from core.base import UserError
-from core.base.spec import frozen
+from core.base import UserError, frozen
 from core.results import evaluations
 from core.results.anchors import Hindsight
 from core.results.comparison import Interval

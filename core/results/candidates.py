@@ -4,12 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from core.ask import AllocationRequest, Setting, naming
-from core.base import UserError, per_cent
-from core.base.spec import checked
-from core.kinds import METHODS, ZEROS, Response
+from core.base import UserError, checked, per_cent
+from core.kinds import METHODS, ZEROS, Currency, Response, Treatment, usual_of
 from core.kinds.allocator import Allocator
-from core.kinds.currency import Currency
-from core.kinds.treatments import Treatment, usual_of
 from core.plan import responses
 from core.plan.spread import linear_parameters, spread
 from core.results.evaluated import EvaluatedSetting

@@ -5,8 +5,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import UserError, either
-from core.base.spec import frozen
+from core.base import UserError, either, frozen
 from core.results.propagation import unreadable
 from core.store import Array, Cumulative, Difference, Perturbed, Profile
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from core.base.spec import frozen
+from core.base import frozen
 from core.plan.gains import BAND, FEWEST_SEQUENCES, Gains, gains_of, log_gain, tested
 from core.results import comparison
 from core.results.comparison import FEWEST_SEEDS, Interval, spearman

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.ask import PrunedSpec, Setting, TaskSpec
-from core.base import digits, helped, several
-from core.base.spec import frozen
+from core.base import digits, frozen, helped, several
 from core.results.comparison import Interval, over_seeds, paired, percent, said, standard_error
 from core.store import Array, Evaluated, ZeroShot
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from core.ask import Setting, StudySpec, TaskSpec, naming
-from core.base import UserError, distinct
-from core.base.spec import frozen
-from core.kinds.treatments import Treatment, place
+from core.base import UserError, distinct, frozen
+from core.kinds import Treatment
+from core.kinds.treatments import place
 from core.results.evaluated import EvaluatedSetting, SeedResult
 from core.store import Entry, Store
 

@@ -7,10 +7,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from core.ask import AllocationRequest, Correction, naming
-from core.base import UserError
-from core.base.spec import frozen
-from core.kinds import METHODS
-from core.kinds.treatments import USUAL
+from core.base import UserError, frozen
+from core.kinds import METHODS, USUAL
 from core.plan import responses
 from core.plan.spread import allocate, layer_means, linear_parameters
 from core.results.anchors import Anchors, Prediction, same

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base.spec import frozen
+from core.base import frozen
 from core.plan.gains import averaged, finite, log_gain, student
 from core.store import Activation, Array, Perturbed
 

@@ -17,8 +17,8 @@ from core.ask import (
 )
 from core.ask.measurements import measurements
 from core.ask.perturbations import OF_LINEARS, SPARSITIES, perturbation
-from core.base.spec import number
-from core.kinds.treatments import ANY, MOMENTS, USUAL, Treatment
+from core.base import number
+from core.kinds import ANY, MOMENTS, USUAL, Treatment
 from core.models import work
 from core.models.outline import Outline
 from core.results.shortlist import MOST

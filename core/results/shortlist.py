@@ -6,10 +6,8 @@ from itertools import chain
 import numpy as np
 
 from core.ask import AllocationRequest, Setting, naming
-from core.base import UserError, several
-from core.base.spec import frozen
-from core.kinds import BASES, Response
-from core.kinds.treatments import Treatment
+from core.base import UserError, frozen, several
+from core.kinds import BASES, Response, Treatment
 from core.plan import prediction, responses
 from core.plan.spread import allocate
 from core.results.anchors import Anchors

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.ask import naming
-from core.base import digits, distinct, per_cent
-from core.base.spec import frozen
+from core.base import digits, distinct, frozen, per_cent
 from core.results.evaluated import Accuracy, Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, labels, shared_tasks, slice_of
 from core.results.protocols import short

@@ -13,8 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.ask import BY_REQUEST, ModelSpec, Request
-from core.base import PROJECT, UserError, access, expanded, listed, resolved
-from core.base.spec import Spec, View
+from core.base import PROJECT, Spec, UserError, View, access, expanded, listed, resolved
 from core.store.entries import KIND_OF, KINDS, MARK, VIEW_KINDS, packs_of, read_folder
 from core.store.files import (
     Corrupt,

@@ -12,8 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from core.ask import ProfileSpec, ZeroShotSpec
-from core.base import UNSEEN, UserError, brief
-from core.base.spec import Spec, View
+from core.base import UNSEEN, Spec, UserError, View, brief
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.store.files import Files, hashes
 from core.store.results import Array, axes_of

@@ -4,8 +4,7 @@ import shutil
 from itertools import chain
 from pathlib import Path
 
-from core.base import UserError, access
-from core.base.spec import Spec
+from core.base import Spec, UserError, access
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, KINDS, UNITS, VIEW_KINDS, packs_of
 from core.store.files import abandoned, content, discard

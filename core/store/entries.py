@@ -17,7 +17,7 @@ from core.ask import (
     WeightSpec,
     ZeroShotSpec,
 )
-from core.base.spec import Spec, key_of
+from core.base import Spec, key_of
 from core.store import results
 from core.store.files import UNPARSED, Corrupt, Files, content, verified
 

@@ -21,8 +21,7 @@ from typing import Any
 
 import psutil
 
-from core.base import MOST, Unreadable, access
-from core.base.spec import digest
+from core.base import MOST, Unreadable, access, digest
 
 ATTEMPTS = 10  # at reading a folder that other processes may be replacing
 PATIENCE = 20  # attempts at renaming what a reader has open

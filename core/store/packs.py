@@ -13,8 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.base import UserError, access, readable
-from core.base.spec import Spec, View, key_of
+from core.base import Spec, UserError, View, access, key_of, readable
 from core.store.cache import Entry, Store
 from core.store.checks import Lengths, Place, check_linears, check_unit, folders, json_object, refuse
 from core.store.entries import KIND_OF, KINDS, MARK, read_folder

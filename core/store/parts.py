@@ -7,7 +7,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from core.ask import EvaluatedSpec, PerturbedSpec, ProfileSpec, StudySpec, Unfinished
-from core.base.spec import Array, Spec
+from core.base import Array, Spec
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, UNITS
 from core.store.files import Corrupt, discard, pretty, verified, write_folder

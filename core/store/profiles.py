@@ -6,8 +6,7 @@ from functools import cached_property
 
 from core.ask import Measurement, ProfileSpec
 from core.ask.perturbations import in_order
-from core.base import UserError
-from core.base.spec import Positions, frozen
+from core.base import Positions, UserError, frozen
 from core.kinds import Perturbation
 from core.store.cache import Entry, Store
 from core.store.results import Activation, Cumulative, Difference, Floor, Perturbed, Removal, Scores, Weights

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from core.base.spec import Array, frozen
+from core.base import Array, frozen
 from core.store.files import Corrupt, Files
 
 NUMBER = np.dtype("<f4")  # as stored

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.ask.lab import Question
-from core.base.spec import Spec
+from core.base import Spec
 from core.store import cache
 
 Word = tuple[str, float]  # a next word and its probability

@@ -7,8 +7,7 @@ import streamlit as st
 
 from core.ask import WindowRequest
 from core.ask.typed import absolute
-from core.base import UserError, capital
-from core.base.spec import Spec, checked
+from core.base import Spec, UserError, capital, checked
 from core.models import machine
 from pages.ui import view
 

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.kinds import BASES, FORMS
-from core.kinds.treatments import PRUNERS, REPAIRS
+from core.kinds import BASES, FORMS, PRUNERS, REPAIRS
 from core.results.propagation import FLOOR_MARGIN
 from core.show.words import findings
 

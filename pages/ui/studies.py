@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.ask import AllocationRequest, Setting
 from core.base import UserError, plain
-from core.kinds.treatments import Treatment
+from core.kinds import Treatment
 from core.plan import responses
 from core.plan.spread import allocate
 from core.results import (

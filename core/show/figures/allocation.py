@@ -8,8 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import per_cent, perplexity
-from core.kinds.currency import Currency
-from core.kinds.quantised import HALF
+from core.kinds import HALF, Currency
 from core.plan.budget import Bounds, binding
 from core.plan.spread import layer_means
 from core.results import verdict

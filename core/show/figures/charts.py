@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.base import UserError, digits, times
-from core.kinds.part import BLOCKS
+from core.kinds import BLOCKS
 from core.plan.gains import gains_of, per_layer
 from core.results import propagation
 from core.show import words

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.base import profile_names, times
-from core.base.spec import frozen
+from core.base import frozen, profile_names, times
 from core.plan.gains import Gains, averaged, gains_of, student
 from core.results import spearman
 from core.show.figures.axes import layer_axis, ratio_axis

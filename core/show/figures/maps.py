@@ -9,8 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.base import digits, times
-from core.base.spec import number
+from core.base import digits, number, times
 from core.results import propagation
 from core.show.figures.axes import layer_axis
 from core.show.figures.gain import Line

@@ -10,8 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.ask.naming import spoken
-from core.base import digits, per_cent
-from core.base.spec import frozen
+from core.base import digits, frozen, per_cent
 from core.results import FEWEST_WINDOWS, EvaluatedSetting, Evaluations, Slice, slice_of
 from core.results.leaderboard import interval
 from core.show.figures.axes import limits, log_axis, share_axis

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.io import from_json
 
-from core.base.spec import frozen
+from core.base import frozen
 from core.show.figures.palette import FONT, LIGHT, SIZE, Palette, in_palette, see_through
 from core.store import Array, Perturbed, Profile
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from core.base import UserError, capital, digits, gain, times
-from core.base.spec import frozen
-from core.kinds.part import BLOCKS
+from core.base import UserError, capital, digits, frozen, gain, times
+from core.kinds import BLOCKS
 from core.plan.gains import Gains, averaged, gains_of, verdicts_of
 from core.results import propagation
 from core.show.lessons.shared import DRIVER, EVERY, PRUNED, among, check_several, noise, of, ref, usual

@@ -3,8 +3,7 @@
 import numpy as np
 
 from core.ask import AllocationRequest, Correction
-from core.base import digits, per_cent, times
-from core.base.spec import frozen
+from core.base import digits, frozen, per_cent, times
 from core.kinds.owl import Owl
 from core.plan import responses
 from core.plan.curves import check_finite

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from core.base import per_cent, times
-from core.base.spec import frozen
+from core.base import frozen, per_cent, times
 from core.plan.gains import per_layer
 from core.results import propagation, spearman
 from core.show.lessons.shared import EVERY, Noted, among, noise, of, ref, usual

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from core.ask.lab import Question
-from core.base import digits, gain, per_cent
-from core.base.spec import frozen
+from core.base import digits, frozen, gain, per_cent
 from core.plan.gains import BAND
 from core.show.lessons.absorption import SINK
 from core.store import Array

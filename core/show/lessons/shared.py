@@ -10,8 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from core.base import UserError
-from core.base.spec import frozen
+from core.base import UserError, frozen
 from core.store import Profile
 
 REFERENCE = re.compile(r"\[([^\[\]]+)\]\(([^()]+)\)")

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import NamedTuple
 
-from core.base import UserError, digits
-from core.base.spec import frozen
+from core.base import UserError, digits, frozen
 from core.results import CHANGE, Change, EvaluatedSetting, Evaluations, Row, Slice, Table, protocols, rows_of, slice_of
 from core.results.study_table import UNIFORM, Control, divergence, names, study_table
 from core.show.figures import evaluation

@@ -5,8 +5,7 @@ from pathlib import Path
 from core.ask import MeasureRequest, StudyRequest, WindowRequest
 from core.ask.commands import command_line, line
 from core.ask.study_file import STUDY_FILE, write_study
-from core.base import UserError
-from core.base.spec import checked
+from core.base import UserError, checked
 from core.results import Best, Evaluations
 from core.results import best as bests
 from core.results.search_plan import final_request

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from core.ask import Setting, naming
 from core.ask.grammar import write
 from core.base import digits, per_cent
-from core.kinds.treatments import PRUNERS, USUAL
+from core.kinds import PRUNERS, USUAL
 from core.plan.sizes import DENSE, MASKED, PATTERN, SMALLEST
 from core.results import Best
 from core.show.words import verdicts

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.base import capital, digits, listed, per_cent, ranges, several, times
-from core.kinds import Perturbation
-from core.kinds.part import ATTENTION, BLOCKS
+from core.kinds import ATTENTION, BLOCKS, Perturbation
 from core.plan.gains import FEWEST_SEQUENCES, Gains, gains_of
 from core.results import propagation
 from core.results.checkpoints import Compared

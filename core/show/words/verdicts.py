@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from core.ask import AllocationRequest, Setting
 from core.ask.naming import spoken
-from core.base import capital, listed, several
-from core.base.spec import number
-from core.kinds.treatments import USUAL
+from core.base import capital, listed, number, several
+from core.kinds import USUAL
 from core.results import FEWEST_WINDOWS, Change, EvaluatedSetting, Evaluations, Interval, Row, Slice, verdict
 from core.results.comparison import said
 from core.results.leaderboard import where

@@ -5,8 +5,7 @@ import streamlit as st
 from core.ask import MeasureRequest, WindowRequest
 from core.ask.measurements import measurements
 from core.ask.typed import absolute
-from core.base import UserError, plain, profile_names, text_name
-from core.base.spec import checked
+from core.base import UserError, checked, plain, profile_names, text_name
 from core.kinds import Checkpoint
 from core.models import machine, work
 from core.models.sources import text_is_here

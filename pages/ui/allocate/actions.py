@@ -7,7 +7,7 @@ import streamlit as st
 from core.ask import AllocationRequest, grammar
 from core.ask.commands import line, request_of
 from core.base import UserError, duration, plain, sentence
-from core.kinds.treatments import Treatment
+from core.kinds import Treatment
 from core.models import machine, work
 from core.plan.spread import Allocation
 from core.results import anchor_studies, anchors

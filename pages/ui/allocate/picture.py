@@ -8,8 +8,7 @@ import numpy as np
 import streamlit as st
 
 from core.ask import AllocationRequest, naming
-from core.base import GUESSING, UserError, per_cent, perplexity
-from core.base.spec import frozen
+from core.base import GUESSING, UserError, frozen, per_cent, perplexity
 from core.plan import responses
 from core.plan.budget import Bounds, binding, evened, pinned
 from core.plan.prediction import FLATTEST, Predicted

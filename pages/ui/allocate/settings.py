@@ -10,11 +10,21 @@ import streamlit as st
 from core.ask import AllocationRequest, Correction, grammar
 from core.ask.allocations import USUAL as OPENING
 from core.base import UserError, per_cent
-from core.kinds import BASE_LABELS, MEANT, METHODS, ZEROS
+from core.kinds import (
+    BASE_LABELS,
+    CHAINS,
+    HALF,
+    MEANT,
+    METHODS,
+    NO_REPAIR,
+    OF_ZEROS,
+    USUAL,
+    ZEROS,
+    Currency,
+    Treatment,
+    usual_of,
+)
 from core.kinds.allocator import Allocator, Parameter, steps
-from core.kinds.currency import Currency
-from core.kinds.quantised import HALF
-from core.kinds.treatments import CHAINS, NO_REPAIR, OF_ZEROS, USUAL, Treatment, usual_of
 from core.plan import responses
 from core.results import candidates
 from core.show import words

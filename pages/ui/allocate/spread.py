@@ -7,8 +7,7 @@ import streamlit as st
 
 from core.ask import AllocationRequest
 from core.base import UserError, perplexity, plain, sentence
-from core.kinds import Manual
-from core.kinds.treatments import Treatment
+from core.kinds import Manual, Treatment
 from core.plan.spread import Allocation, allocate, linear_parameters
 from core.results import Anchors, EvaluatedSetting, Evaluations, Slice, leaderboard
 from core.results.anchor_studies import narrower

@@ -10,9 +10,7 @@ import streamlit as st
 from core.ask import AllocationRequest, naming, uniform
 from core.base import UserError, megabytes, per_cent, perplexity, plain
 from core.export.worth import counts_of
-from core.kinds import METHODS
-from core.kinds.quantised import HALF
-from core.kinds.treatments import Treatment
+from core.kinds import HALF, METHODS, Treatment
 from core.plan.prediction import Predicted
 from core.plan.sizes import taken
 from core.results import Anchors

@@ -10,8 +10,7 @@ import streamlit as st
 
 from core.ask.lab import Talk, layers_of
 from core.ask.perturbations import perturbation
-from core.base import UserError, brief, per_cent, plain
-from core.base.spec import checked
+from core.base import UserError, brief, checked, per_cent, plain
 from core.show.figures.axes import Axis
 from pages.ui import frame, live, serving, view
 from pages.ui.lab.question import KINDS, LAYERS, SHARES

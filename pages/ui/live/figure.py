@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.base.spec import frozen
+from core.base import frozen
 from core.show.figures import in_palette
 from core.show.figures.axes import Axis
 from core.show.lessons.shared import plain

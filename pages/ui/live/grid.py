@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from core.ask.lab import MOST_TOKENS
-from core.base.spec import frozen
+from core.base import frozen
 from core.show.lessons import sentence as lessons
 from core.show.lessons.sentence import Hit
 from core.store.scenes import Lens, Row, Scene, Word

@@ -7,8 +7,7 @@ import streamlit as st
 
 from core.ask import USUAL_EVALUATION, AllocationRequest, EvaluationRequest, StudyRequest
 from core.ask.typed import fractions
-from core.base import plain, sentence
-from core.base.spec import checked
+from core.base import checked, plain, sentence
 from core.models import work
 from core.results import candidates
 from core.show.report import remake

@@ -6,10 +6,9 @@ import streamlit as st
 
 from core.ask import USUAL_CALIBRATION, AllocationRequest, Correction, Setting, StudyRequest, naming, uniform
 from core.ask.typed import absolute, numbers
-from core.base import UserError, per_cent, plain
-from core.base.spec import Spec
+from core.base import Spec, UserError, per_cent, plain
+from core.kinds import OF_ZEROS, REPAIRS, USUAL
 from core.kinds.selection import pattern as read_pattern
-from core.kinds.treatments import OF_ZEROS, REPAIRS, USUAL
 from core.models.sources import refuse_fetch
 from core.plan.spread import allocate
 from core.results import candidates

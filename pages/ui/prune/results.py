@@ -7,8 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.ask import Setting, naming
-from core.base import UserError, formats, plain
-from core.base.spec import frozen
+from core.base import UserError, formats, frozen, plain
 from core.results import FEWEST_WINDOWS, EvaluatedSetting, Evaluations, Slice, protocols, rows_of
 from core.results.study_table import study_table
 from core.show.figures import evaluation as drawing

@@ -8,9 +8,8 @@ import streamlit as st
 
 from core.ask import BestRequest, WindowRequest
 from core.ask.typed import fraction, numbers, whole
-from core.base import UserError, capital, plain, sentence, text_name
-from core.base.spec import checked
-from core.kinds.treatments import ANY, NO_REPAIR, OF_ZEROS, UNBOUND, USUAL
+from core.base import UserError, capital, checked, plain, sentence, text_name
+from core.kinds import ANY, NO_REPAIR, OF_ZEROS, UNBOUND, USUAL
 from core.models import work
 from core.models.sources import refuse_fetch
 from core.results import FEWEST_WINDOWS, Best, best, search_plan, text_splits

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from core.ask import AllocationRequest
-from core.kinds.treatments import USUAL
+from core.kinds import USUAL
 from core.results import Row, evaluations, rows_of
 from core.results.protocols import SHORT
 from core.results.study_table import beside_first, names, study_table

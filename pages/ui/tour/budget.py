@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.ask import Correction, grammar
 from core.base import digits, formats, per_cent, plain
-from core.kinds.treatments import USUAL, Treatment
+from core.kinds import USUAL, Treatment
 from core.results import Anchors, protocols
 from core.show.figures import axes
 from core.show.lessons import budgets, shared

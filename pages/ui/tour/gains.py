@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from core.base import changed, gain, times
-from core.kinds.part import BLOCKS
+from core.kinds import BLOCKS
 from core.show.figures import axes
 from core.show.figures.charts import PARTS
 from core.show.lessons import absorption, shared

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 
-from core.base.spec import frozen
+from core.base import frozen
 from core.store import Profile
 from pages.ui import view
 from pages.ui.live.figure import Control, Figure, Key
