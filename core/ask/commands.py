@@ -42,7 +42,7 @@ def _built(command: str, given: Mapping[str, Any], read: Callable[[Said], Said] 
         read: makes paths whole.
     """
     given = {option.name: given.get(option.name, option.default) for option in OPTIONS[command]}
-    said: Said = {}
+    said = {}
     for option in OPTIONS[command]:
         for path in option.of if given[option.name] is not None else ():
             *into, last = path.split(".")

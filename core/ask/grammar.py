@@ -51,7 +51,7 @@ def parts(text: str) -> tuple[str, dict[str, str], str]:
         raise UserError(f"{brief(text)} is not an allocation: {right}")
     kind, *pairs = words.split() or [""]
     look_up(METHODS, kind, "allocator")
-    given: dict[str, str] = {}
+    given = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:

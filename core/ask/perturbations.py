@@ -47,7 +47,7 @@ def perturbation(text: str, positions: Positions = "after_first") -> Perturbatio
     if len(values) != len(form.parts):
         shape = ":".join((kind, *(f"<{name}>" for name in form.parts)))
         raise UserError(f"{brief(text)} is not a perturbation: write {shape}")
-    given: dict[str, str] = dict(zip(form.parts, values, strict=True))
+    given = dict(zip(form.parts, values, strict=True))
     if "positions" in form.model_fields:
         given["positions"] = where if at else positions
     elif at:

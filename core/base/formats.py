@@ -136,7 +136,7 @@ def helped(warnings: Sequence[str], stopped: Sequence[str] = ()) -> str | None:
 
 def runs(numbers: Sequence[int]) -> list[list[int]]:
     """`[0, 1, 2, 5]` -> `[[0, 1, 2], [5]]`."""
-    found: list[list[int]] = []
+    found = []
     for number in numbers:
         if found and number == found[-1][-1] + 1:
             found[-1].append(number)
@@ -147,7 +147,7 @@ def runs(numbers: Sequence[int]) -> list[list[int]]:
 
 def ranges(numbers: Sequence[int]) -> str:
     """`[0, 1, 2, 5]` -> `0 to 2 and 5`."""
-    parts: list[str] = []
+    parts = []
     for run in runs(numbers):
         parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run]
     return listed(parts)

@@ -96,7 +96,7 @@ def deleted(given: SimpleNamespace, store: Store) -> None:
     elif found.committed:
         raise UserError(f"{found.key} is part of the committed demo and cannot be deleted")
     else:
-        kind, model = found.path.parent.name, found.provenance.get("model", "a model")
+        kind, model = found.kind, found.provenance.get("model", "a model")
         what, forget = f"{kind} {found.key} of {model}, with what no other result needs", partial(delete, store, found)
     if not given.yes:
         raise UserError(f"this deletes the {what}: add --yes if that is meant")
@@ -121,7 +121,7 @@ def export(given: SimpleNamespace, store: Store) -> None:
     """Prune as a measured setting says and write the model, with its numbers on the card, to a folder."""
     entry = store.by_key(given.key, ("study", "best"))
     folder, overwrite = whole_path(given.to), given.overwrite
-    of_best = entry.path.parent.name == "best"
+    of_best = entry.kind == "best"
     asked = (_of_best if of_best else _of_study)(store, entry, given.setting, str(folder), overwrite)
     asked = revised(asked, {name: said for name in ("format", "drop_layers") if (said := getattr(given, name))})
     refuse_fetch(entry, store, asked.model, asked.revision, asked.calibration.source)

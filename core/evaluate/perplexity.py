@@ -38,7 +38,7 @@ def reference(loaded: Loaded, tokens: Tensor, step: Step = lambda _: None) -> Te
         tokens: (windows, length).
         step: told how many windows are done.
     """
-    streams: list[Tensor] = []
+    streams = []
     for part in tokens.split(windows_per_batch(tokens)):
         streams.append(last_stream(loaded, part.to(loaded.model.device)).cpu())
         step(sum(map(len, streams)))
@@ -59,7 +59,7 @@ def evaluate(
     """
     size = windows_per_batch(tokens)
     calls = loaded.record(tokens[:1, :2])  # only for the form of the outputs
-    found: list[Array] = []
+    found = []
     for start in range(0, len(tokens), size):
         beside = reference[start : start + size]
         ids = tokens[start : start + size].to(loaded.model.device)
@@ -87,7 +87,7 @@ def _read(loaded: Loaded, calls: Sequence[Call], ids: Tensor, stream: Tensor, de
         stream, dense: (windows, length, width) of the model, and of its dense self.
     """
     last, width = ids.shape[1] - 1, max(1, CHUNK // len(ids))
-    found: list[Tensor] = []
+    found = []
     for start in range(0, last, width):
         here = slice(start, min(start + width, last))
         streams = [each[:, here].to(loaded.model.device) for each in (stream, dense)]

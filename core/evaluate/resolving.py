@@ -100,7 +100,7 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
     """
     text = windows(request.evaluation.text, loaded)
     found = _tasks(request.evaluation)
-    calibration: Texts = {}
+    calibration = {}
     points = tuple(
         point(setting, request, loaded, store, calibration) if setting else Point(setting=None, pruned=None)
         for setting in request.points

@@ -125,7 +125,7 @@ class Run:
 
     def _point(self, point: Point, reference: Tensor | None) -> None:
         self.at = naming.setting(point.setting) if point.setting else "dense"
-        warnings: list[str] = []
+        warnings = []
         about = {"setting": point.setting.name if point.setting else "dense", "warnings": warnings}
         began = time.perf_counter()
         with restored(self.loaded) if point.pruned else nullcontext():

@@ -262,7 +262,7 @@ def texts_of(request: BestRequest, reader: Loaded | Reader) -> dict[str, Windows
     Raises:
         UserError: a text is too short for its role, or two roles read the same documents.
     """
-    found: dict[str, Windows] = {}
+    found = {}
     for role, asked in text_splits.texts(request).items():
         try:
             text = windows(asked, reader)

@@ -138,7 +138,7 @@ class Writing:
             scores = logits / TEMPERATURE - noise
         dense, hurt, twin = scores.argmax(-1).tolist()
         last, of_dense, of_hurt = self.steps[-1] if at else None, *self.texts
-        told: dict[str, str | float | None] = dict.fromkeys(("dense", "hurt", "twin", "p"))
+        told = dict.fromkeys(("dense", "hurt", "twin", "p"))
         if last is None or last.dense is not None:
             told["dense"] = self._piece(of_dense, dense)
         if last is None or last.hurt is not None:

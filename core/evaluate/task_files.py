@@ -92,7 +92,7 @@ def read(folder: Path) -> dict[str, TaskFile]:
     """
     if not access.inside(folder).is_dir():
         raise UserError(f'there is no folder of task files "{folder}"')
-    found: dict[str, TaskFile] = {}
+    found = {}
     for path in sorted(folder.rglob("*.yaml")):
         config, sources = _merged(path)
         name = config.get("task")
@@ -194,8 +194,8 @@ def content(paths: Iterable[Path]) -> str:
 
 def _merged(path: Path) -> tuple[Config, tuple[Path, ...]]:
     """A file's keys over those of what it includes, and all files that were read."""
-    merged: Config = {}
-    sources: list[Path] = []
+    merged = {}
+    sources = []
     while path:
         if len(sources) == MOST_FILES:
             raise UserError(f"the task file {sources[0].name} includes itself, or more than {MOST_FILES - 1} files")

@@ -141,7 +141,7 @@ def _watch(
     store: Store, job: Job, shares: list[Job], look: Callable[[], tuple[list, list]], report: Report
 ) -> Entry | None:
     """Report on shares until none runs; the whole, if one of them made it."""
-    left: list = shares
+    left = shares
     while left:
         _, left = look()  # first, so that what ended is in its record
         shares = [queue.job(store, each.key) for each in shares]

@@ -76,7 +76,7 @@ def serve(prepare: Callable[[], Desk]) -> None:
     except UserError as error:
         return send(answers, "refused", str(error))
     send(answers, "ready", None)
-    tasks: SimpleQueue[Task | None] = SimpleQueue()
+    tasks = SimpleQueue()
     threading.Thread(target=_listen, args=[asked, tasks], daemon=True).start()
     more = True
     with suppress(BrokenPipeError):

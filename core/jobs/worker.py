@@ -37,7 +37,7 @@ def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
 
 
 def _serve(store: Store, device: str, idle: float) -> None:
-    models: dict = {}
+    models = {}
     last = time.monotonic()
     while (queue := _queued(store, device)) or time.monotonic() - last <= idle:
         if queue:

@@ -55,7 +55,7 @@ class Lab:
         Raises:
             UserError: as `row`.
         """
-        seen: list[Tensor] = []
+        seen = []
         self._answer(question, layer, seen)
         run = self.clean(question.sentence)
         return Lens(dense=self._words(run.lens), hurt={layer: self._words(scene.lens(run, torch.cat(seen)))})

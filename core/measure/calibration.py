@@ -151,7 +151,7 @@ class DensePath:
         wanted = {each.name for each in group}
         self.read += group
         linears = {each.name: each for each in self.read}
-        found: Tensors = {}
+        found = {}
         for batch in read:
             stream, beside = streams[batch], self.streams[batch]
             here, there = self._inputs(runs[batch], stream), self._inputs(self.runs[batch], beside, self.weights)
@@ -178,7 +178,7 @@ class DensePath:
 
     def _inputs(self, call: Call, stream: Tensor, weights: Tensors | None = None) -> list[tuple[Names, Tensor]]:
         """What reads each distinct input of a run, which goes on as far as it must, and that input."""
-        found: list[tuple[Names, Tensor]] = []
+        found = []
         with watched(call.layer, self.read, lambda *seen: found.append(seen), whole=False), suppress(Enough):
             call(stream, weights)
         return found
@@ -194,7 +194,7 @@ def added(call: Call, stack: Sequence[Linear]) -> dict[str, float]:
         call: a run on a few tokens.
         stack: the linears of the layer.
     """
-    kept: Tensors = {}
+    kept = {}
     with _replaced(stack, lambda name, output: kept.setdefault(name, output).clone()):  # a layer may add in place
         clean = call(call.entry)
     generator = torch.Generator().manual_seed(0)

@@ -177,7 +177,7 @@ def wavefront(group: Group, measurement: Measurement, step: Step) -> Perturbed:
     layer runs in all, about half of what a full forward per injection costs, and each layer's weights are needed once.
     """
     reader = Reader(len(group.calls), len(group.sequences), group.ids.device)
-    streams: list[Tensor] = []
+    streams = []
 
     def join(index: int) -> None:
         call = group.calls[index]

@@ -113,7 +113,7 @@ def edited(layer: nn.Module, part: str, edit: Edit) -> Iterator[None]:
         UserError: the layer has no such part.
     """
     place = find(layer, part)
-    shape: list[int] = []
+    shape = []
 
     def entered(_: nn.Module, args: tuple, kwargs: dict) -> None:
         shape[:] = next(each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)).shape[:2]

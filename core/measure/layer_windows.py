@@ -47,7 +47,7 @@ def windows(layer: nn.Module, stack: Sequence[Linear]) -> list[Window]:
 
 def given(call: Call, stream: Tensor, modules: Sequence[nn.Module], weights: Tensors | None = None) -> list[Tensor]:
     """Outputs of some modules of a layer, float32, from a run that goes no further than it must."""
-    found: dict[int, Tensor] = {}
+    found = {}
 
     def see(module: nn.Module, _: tuple, output: Tensor | tuple) -> None:
         found[id(module)] = hidden(output).clone()  # a layer may add to it in place

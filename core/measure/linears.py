@@ -38,7 +38,7 @@ def watched(
     be mistaken for it.
     """
     run: dict[tuple, tuple[Tensor, list[str]]] = {}
-    called: set[str] = set()
+    called = set()
 
     def note(name: str) -> Callable:
         def hook(_: nn.Module, args: tuple) -> None:
@@ -103,7 +103,7 @@ class Sums:
 
 def _each(sums: dict[Names, Tensor]) -> Tensors:
     """Per linear the total of what it read; a linear that was run on two inputs has both."""
-    found: Tensors = {}
+    found = {}
     for names, total in sums.items():
         for name in names:
             found[name] = found[name] + total if name in found else total

@@ -187,7 +187,7 @@ def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
 
 def _groups(stack: list[Linear], runs: list[Call], streams: list[Tensor]) -> list[list[Linear]]:
     """The linears by the input they read, in the order in which inputs arise; those never run come last."""
-    found: list[list[Linear]] = []
+    found = []
     left = {linear.name: linear for linear in stack}
 
     def see(names: tuple[str, ...], _: Tensor) -> None:

@@ -117,7 +117,7 @@ def hits(
         UserError: a token that the sentence has not, or numbers that overflow.
     """
     drift = torch.full((len(layers), len(run.calls), run.tokens), torch.nan)
-    streams: list[Stream] = []
+    streams = []
 
     def join(index: int) -> None:
         if index in layers:  # with the seed and the sequence of a measurement of this text alone

@@ -61,7 +61,7 @@ class Sweep:
             Cancelled: the report function said so; finished parts stay.
         """
         missing = [each for each in self.sequences if self.store.measured(self.profile.unit(each)) is None]
-        pending: Sequences = {}
+        pending = {}
         for each in missing:
             finished = parts.finished(self.store, self.profile.unit(each))
             done = {first + n for first, part in finished.items() for n in range(part.sequences)}

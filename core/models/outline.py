@@ -151,7 +151,7 @@ class _Header:
 
         count, settings = self._number("Q"), self._number("Q")
         alignment = self._settings(settings, count)
-        found: Shapes = {}
+        found = {}
         ends = []
         for _ in range(count):
             name, dimensions = self._text(), self._number("I")

@@ -71,7 +71,7 @@ def record(model: PreTrainedModel, layers: Layers, ids: Tensor, stream: Tensor |
         ids: (batch, tokens) token ids, without padding.
         stream: (batch, tokens, width) that enters the first layer in place of what the model makes of the ids.
     """
-    calls: list[Call] = []
+    calls = []
 
     def recorded(layer: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> None:
         calls.append(called(layer, args, kwargs, output))

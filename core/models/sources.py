@@ -122,7 +122,7 @@ def refuse_fetch(entry: Entry, store: Store, model: str, revision: str | None, *
         away = [f"model {model}", *away]
     if away:
         raise UserError(
-            f"{entry.path.parent.name} {entry.key} was imported, and its {away[0]} is not on this machine: nothing is "
+            f"{entry.kind} {entry.key} was imported, and its {away[0]} is not on this machine: nothing is "
             "fetched because a pack names it, so download it first"
         )
 

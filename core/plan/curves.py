@@ -75,7 +75,7 @@ def _grid(known: Array) -> Array:
 
 def hull(x: Array, y: Array) -> Array:
     """The lower convex hull of points (x, y), read at every x."""
-    kept: list[int] = []
+    kept = []
     for i in range(len(x)):
         while len(kept) > 1:
             a, b = kept[-2], kept[-1]

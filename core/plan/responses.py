@@ -91,7 +91,7 @@ def pruners(profile: Profile, per_linear: bool = False, currency: Currency = ZER
     return found
 
 
-@lru_cache(maxsize=64)
+@lru_cache
 def of_profile(profile: Profile, pruner: str = USUAL, objective: str = "drift", per_linear: bool = False) -> Curves:
     """Response curves of every layer, or of every linear, layer after layer; smoothed and convex, see `curves`."""
     sparsities, harm = (measured_linears if per_linear else measured)(profile, pruner, objective)

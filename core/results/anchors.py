@@ -242,7 +242,7 @@ def stored_of(store: Store, profile: Profile, treatments: Iterable[Treatment], j
         UserError: the profile lacks response curves.
     """
     responses.highest(profile)
-    found: list[Anchors] = []
+    found = []
     for each in treatments:
         with suppress(UserError):  # nothing of it is stored
             known = stored(store, profile, each, judge=judge)
@@ -260,7 +260,7 @@ def from_others(store: Store, found: Evaluations) -> dict[Setting, Hindsight]:
     alike = (each for each in mine if not each.packs and protocols.protocol(each.spec) == home)
     home = protocols.merged([found, *(load(store, each) for each in alike)])
     profile = next((profiles.load(store, each) for each in store.entries() if each.key in found.profiles), None)
-    predicted: dict[Setting, Hindsight] = {}
+    predicted = {}
     for treatment in {each.setting.treatment for each in found.settings} if profile else ():
         known = fitting(home, profile, treatment)
         if len(known.settings) > prediction.FEWEST:
@@ -301,7 +301,7 @@ def _worth(found: Anchors, usual: bool) -> tuple[bool, bool, int, int]:
 
 def fitting(study: Evaluations, profile: Profile, treatment: Treatment) -> Anchors:
     """The settings of one protocol that can serve, each allocation once; what broke the model is named."""
-    kept: dict[bytes, EvaluatedSetting] = {}
+    kept = {}
     left_out = []
     for one in serving(study, treatment) if study.dense else ():
         if not one.finite:

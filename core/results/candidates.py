@@ -147,12 +147,12 @@ def choose(
     """
     found = ranked(study)
     if max_loss is not None:
-        within = [each.setting.allocation.target for each in found if loss(study, each.setting) <= max_loss]
+        within = [each.target for each in found if loss(study, each.setting) <= max_loss]
         if not within:
             raise UserError(
                 f"no target that was tried keeps the rise of the perplexity within {per_cent(max_loss)}: allow more"
             )
-        found = [each for each in found if each.setting.allocation.target == max(within)]
+        found = [each for each in found if each.target == max(within)]
 
     return min(found, key=lambda each: each.loss + (predicted or {}).get(each.setting, each.loss)).setting
 

@@ -149,9 +149,14 @@ class EvaluatedSetting:
         return self.result.pruned and np.array(self.result.pruned.sparsity)
 
     @property
+    def target(self) -> float:
+        """What its weights were brought to, on average, as a share that is saved."""
+        return self.setting.allocation.target
+
+    @property
     def level(self) -> str:
-        """What its weights were brought to, on average: `70 % zeros`, `3 bits`."""
-        return self.setting.allocation.counted.level(self.setting.allocation.target)
+        """The same in words: `70 % zeros`, `3 bits`."""
+        return self.setting.allocation.counted.level(self.target)
 
     @property
     def strength(self) -> float:

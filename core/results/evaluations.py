@@ -138,7 +138,7 @@ def _linked(
 ) -> tuple[EvaluatedSetting, ...]:
     """Every setting with the twin and the base that it is compared with, where they are among them."""
     others = {each: (each and each.uniform, each and each.base) for each in found}
-    made: dict[Setting | None, EvaluatedSetting] = {}
+    made = {}
     for setting in sorted(found, key=lambda each: (others[each][1] is not None, others[each][0] != each)):
         linked = [made.get(other) if other else None for other in others[setting]]  # none is its own twin
         made[setting] = EvaluatedSetting(setting, names[setting], found[setting], *linked)

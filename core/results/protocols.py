@@ -10,7 +10,7 @@ from typing import NamedTuple
 from core.ask import USUAL_CALIBRATION, Point, Setting, StudySpec, TextSpec, WindowRequest
 from core.base import distinct, profile_names, several
 from core.kinds import treatments
-from core.results.evaluated import EvaluatedSetting, SeedResult
+from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, load, slice_of, tasks_asked
 from core.store import Entry, Store
 
@@ -63,7 +63,7 @@ def _place(found: Evaluations) -> tuple[bool, int, int]:
     return True, -len({part.target for part in found.slices}), -len(found.settings)
 
 
-@lru_cache(maxsize=64)
+@lru_cache
 def with_others(found: Evaluations, others: tuple[Evaluations, ...]) -> Evaluations:
     """A protocol, and what it lacks of those that differ in the profile alone or look at no calibration text.
 
@@ -150,7 +150,7 @@ def place(
 
 def merged(found: Sequence[Evaluations]) -> Evaluations:
     """Studies of one protocol as one: every point once, with all tasks that were asked of it."""
-    points: dict[tuple, SeedResult] = {}
+    points = {}
     for each in (point for study in found for point in study.points):
         known = points.get((each.setting, each.pruned))
         first = each if known is None or known.evaluated is None else known
@@ -175,7 +175,7 @@ def by_protocol(found: Iterable[Evaluations]) -> list[Evaluations]:
 # --- in words -----------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=256)
+@lru_cache
 def short(found: Evaluations) -> str:
     """The name that stands beside a number: `C4 held out 48 × 512`; what is not usual follows."""
     return ", ".join([named(found.spec, found.provenance), *_marks(found)])
@@ -199,7 +199,7 @@ def names(groups: Iterable[Evaluations]) -> list[str]:
     return distinct((name, f"{name}, profile {looked_at(each)}", f"{name}: {badge(each)}") for name, each in known)
 
 
-@lru_cache(maxsize=256)
+@lru_cache
 def badge(found: Evaluations) -> str:
     """All that must be alike before two numbers are compared, what was measured so, and the keys of both."""
     text, read, told = found.spec.text, found.spec.calibration, found.provenance

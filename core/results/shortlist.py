@@ -47,7 +47,7 @@ class Candidates:
             tried: titles of methods that had their turn, each with its pruner and repair.
         """
         known = study.settings if study else ()
-        here = (each for each in known if each.finite and each.setting.allocation.target == self.target)
+        here = (each for each in known if each.finite and each.target == self.target)
         best = min(here, key=lambda each: each.loss, default=None)
         least = best.loss - study.dense.loss if best else np.inf
         worths = {treatment: self.harms.sum(1)}

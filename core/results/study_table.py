@@ -190,7 +190,7 @@ class Table:
     @cached_property
     def numbers(self) -> dict[str, list[Any]]:
         """Columns of plain numbers for pages and CSV files: a change or an accuracy fills several."""
-        found: dict[str, list[Any]] = {}
+        found = {}
         for name, values in self.values.items():
             parts = [{} if value is None else _parts(name, value) for value in values]
             for head in dict.fromkeys(head for part in parts for head in part):

@@ -59,6 +59,11 @@ class Entry:
     def key(self) -> str:
         return self.path.name
 
+    @property
+    def kind(self) -> str:
+        """`profile`, `study` and so on."""
+        return self.path.parent.name
+
     @cached_property
     def committed(self) -> bool:
         """True for what ships with the project, which cannot be deleted."""

@@ -37,7 +37,7 @@ def folders(content: bytes, kinds: Names) -> dict[Place, Files]:
     Raises:
         UserError: the first thing that was wrong.
     """
-    found: dict[Place, Files] = {}
+    found = {}
     for name, data in _members(content, kinds).items():
         kind, key, file = name.split("/")
         if file.endswith(".json") and len(data) > JSON_LIMIT:
@@ -57,7 +57,7 @@ def _members(content: bytes, kinds: Names) -> Files:
         raise UserError(f"the pack is larger than {LIMIT / 2**20:.4g} MB: no pack of this program is")
     if content.count(HEADER_IN_DIRECTORY) > MEMBERS:  # before zipfile makes an object of each
         raise UserError(f"the pack has more than {MEMBERS} members: no pack of this program has")
-    found: Files = {}
+    found = {}
     left = LIMIT
     member = "its directory"
     try:

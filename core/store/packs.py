@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from core.base import Spec, UserError, View, access, key_of, readable
 from core.store.cache import Entry, Store
-from core.store.checks import Lengths, Place, check_linears, check_unit, folders, json_object, refuse
+from core.store.checks import Place, check_linears, check_unit, folders, json_object, refuse
 from core.store.entries import KIND_OF, KINDS, MARK, read_folder
 from core.store.files import Corrupt, Files, hashes, pretty
 from core.store.provenance_schema import SCHEMAS, Provenance, without_folders
@@ -36,7 +36,7 @@ def pack(store: Store, entry: Entry) -> bytes:
     Raises:
         UserError: it is an export or unfinished, or one of its units is missing or damaged.
     """
-    kind = entry.path.parent.name
+    kind = entry.kind
     if kind == "export":
         raise UserError(f"{entry.key} is an export: carry its folder {entry.spec.folder} itself")
     if kind == "unfinished":
@@ -168,7 +168,7 @@ def _entry(place: Place, files: Files) -> Entry:
 
 def _check_view(store: Store, view: Entry, given: dict[Spec, Any]) -> None:
     """Check that a view has all its units, here or in the store, and that these fit together."""
-    lengths: Lengths = {}
+    lengths = {}
     for unit in view.spec.units:
         result = given[unit] if unit in given else store.load(unit)
         if result is None:

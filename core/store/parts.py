@@ -64,7 +64,7 @@ def finished(store: Store, unit: Parted) -> dict[int, Merged]:
 
     Parts overlap where two processes had room for different numbers of sequences at once: the first is taken.
     """
-    found: dict[int, Merged] = {}
+    found = {}
     reached = 0
     for path in _folders(store, unit):
         try:

@@ -53,7 +53,7 @@ class Profile:
     @cached_property
     def by_name(self) -> dict[str, list[Perturbed]]:
         """Perturbation name -> its seeds in the order measured; perturbations by kind and size."""
-        found: dict[str, list[Perturbed]] = defaultdict(list)
+        found = defaultdict(list)
         for measurement, perturbed in self.perturbed.items():
             found[measurement.perturbation.name].append(perturbed)
         return {name: found[name] for name in self.perturbations}

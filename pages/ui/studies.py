@@ -90,7 +90,7 @@ def predicted(setting: Setting, profile: Profile) -> tuple[Anchors, Prediction, 
     return others, others.one(allocate(asked, profile).exact), measured
 
 
-@lru_cache(maxsize=128)
+@lru_cache
 def besides(
     found: Anchors, asked: AllocationRequest, base: AllocationRequest
 ) -> tuple[Anchors, EvaluatedSetting | None]:

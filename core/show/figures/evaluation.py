@@ -138,7 +138,7 @@ def training(tokens: Array, nats: Array) -> Chart:
 # --- of a slice, drawn once for all readers ------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=64)
+@lru_cache
 def against_uniform(found: Evaluations, part: Slice, shown: EvaluatedSetting | None) -> Chart | None:
     """The methods of a slice against its uniform setting; None where there is nothing but uniform."""
     asked = [one for one in found.within(part) if one.uniform]
@@ -154,7 +154,7 @@ def corrected_bases(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:
     return [one for one in found.within(part) if found.corrections(one)]
 
 
-@lru_cache(maxsize=64)
+@lru_cache
 def correction(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting | None) -> Chart:
     """The correction of a base at every strength, and its controls, each against the base."""
     changed = {one: one.against(base).windows for one in found.corrections(base)}

@@ -34,7 +34,7 @@ class Curve:
 
     @property
     def targets(self) -> list[float]:
-        return [target_of(one) for one in self.settings]
+        return [one.target for one in self.settings]
 
     @property
     def ends(self) -> np.ndarray:
@@ -46,11 +46,7 @@ class Curve:
         return LIGHT.accent if self.shown else colour(self.settings[0].setting.allocation.base.kind)
 
 
-def target_of(one: EvaluatedSetting) -> float:
-    return one.setting.allocation.target
-
-
-@lru_cache(maxsize=64)
+@lru_cache
 def of_evaluations(found: Evaluations, shown: EvaluatedSetting | None, part: Slice | None = None) -> Chart:
     """Perplexity over target sparsity on a log axis: a line per method through the mean of its seeds.
 
@@ -61,7 +57,7 @@ def of_evaluations(found: Evaluations, shown: EvaluatedSetting | None, part: Sli
         part: what is compared, over all targets, with the lowest there by whatever pruner; None: everything.
     """
     drawn: dict[tuple[str, bool], list[EvaluatedSetting]] = defaultdict(list)
-    for one in sorted(_compared(found, part), key=target_of):
+    for one in sorted(_compared(found, part), key=lambda one: one.target):
         mine = shown is not None and one.name == shown.name
         if one.finite and (mine or not one.strength):
             drawn[one.name, mine].append(one)
@@ -70,7 +66,7 @@ def of_evaluations(found: Evaluations, shown: EvaluatedSetting | None, part: Sli
     dense = found.dense.perplexity if found.dense else math.nan
     known = [one for each in curves for one in each.settings]
     values = np.concatenate([[dense], *([*one.perplexities, *interval(one)] for one in known)])
-    targets = sorted(set(map(target_of, known))) or [0.7]
+    targets = sorted({one.target for one in known}) or [0.7]
     what = (
         "share of 16 bits that is saved, %"
         if any(one.setting.allocation.counted.levels for one in known)
@@ -100,7 +96,7 @@ def _compared(found: Evaluations, part: Slice | None) -> list[EvaluatedSetting]:
 
 def _table(curves: Sequence[Curve]) -> pd.DataFrame:
     rows = [
-        (each.name, target_of(one), one.perplexity, one.perplexities.min(), one.perplexities.max(), len(one.losses))
+        (each.name, one.target, one.perplexity, one.perplexities.min(), one.perplexities.max(), len(one.losses))
         for each in curves
         for one in each.settings
     ]
@@ -114,7 +110,7 @@ def _traces(each: Curve, index: int) -> list[go.Scatter]:
     bars = whiskers(means, *each.ends.T, hue, 1.5)
     width, dash = 3 if each.shown else 1.5, DASHES[index % len(DASHES)]
     line = curve(100 * np.array(each.targets), means, f"{each.name}, mean", hover, hue, width, dash, error_y=bars)
-    points = [(100 * target_of(one), value) for one in each.settings for value in one.perplexities]
+    points = [(100 * one.target, value) for one in each.settings for value in one.perplexities]
     marker = {"color": hue, "size": 9 if each.shown else 7, "opacity": 0.85}
     seeds = curve(*zip(*points, strict=True), each.name, hover, hue, marker=marker)
     return [line, seeds.update(mode="markers")]
@@ -131,8 +127,8 @@ def _name(
     placed = [(last, dense, f"dense {digits(dense, 3)}", LIGHT.ink)] if math.isfinite(dense) else []
     for each in curves:
         one = each.settings[-1]
-        name = wrapped(each.name if target_of(one) == last else f"{each.name} ({_reach(each)})", WIDEST)
-        placed.append((target_of(one), one.perplexity, f"<b>{name}</b>" if each.shown else name, each.colour))
+        name = wrapped(each.name if one.target == last else f"{each.name} ({_reach(each)})", WIDEST)
+        placed.append((one.target, one.perplexity, f"<b>{name}</b>" if each.shown else name, each.colour))
     if not placed:
         return LINES
     targets, heights, names, colours = zip(*placed, strict=True)
@@ -158,7 +154,7 @@ def _reach(curve: Curve) -> str:
 def _ranked(found: Evaluations, known: Sequence[EvaluatedSetting], target: float) -> str:
     """The dense model's; who has the lowest and the highest at a target, or only how far they spread; what broke."""
     said = [f"Dense: {digits(found.dense.perplexity, 3)}."] if found.dense and found.dense.finite else []
-    here = sorted((one for one in known if target_of(one) == target), key=lambda one: one.perplexity)
+    here = sorted((one for one in known if one.target == target), key=lambda one: one.perplexity)
     if here:
         low, high = (digits(one.perplexity, 3) for one in (here[0], here[-1]))
         lowest, highest = (spoken(one.name) for one in (here[0], here[-1]))

@@ -66,7 +66,7 @@ def layout(figure: go.Figure, x: dict, y: dict, height: int = HEIGHT, right: int
     return figure.update_layout(whole, overwrite="xaxis2" not in figure.layout)  # to merge takes plotly thrice as long
 
 
-@lru_cache(maxsize=64)
+@lru_cache
 def themed(chart: Chart, look: Palette) -> go.Figure:
     """Its figure in a palette and in the type of live pictures, with no box to zoom by accident while scrolling."""
     small = {"font": {"size": SIZE}}

@@ -105,7 +105,7 @@ def predictions() -> pd.DataFrame:
 
 
 def _row(name: str, found: list[Group]) -> dict[str, object]:
-    row: dict[str, object] = {"what": name, "settings": sum(len(each.anchors.settings) for each in found)}
+    row = {"what": name, "settings": sum(len(each.anchors.settings) for each in found)}
     default = [each.by_default for each in found if each.by_default]
     for what, judged in (("", [each.left_out for each in found]), ("default anchors: ", default)):
         if judged:

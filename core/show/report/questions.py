@@ -62,11 +62,11 @@ class Answer:
     @property
     def targets(self) -> list[float]:
         """Shares of zeros at which a change was measured, ascending."""
-        return sorted({row.one.setting.allocation.target for row, change in self.changes.items() if change is not None})
+        return sorted({row.one.target for row, change in self.changes.items() if change is not None})
 
     def at(self, target: float) -> list[Row]:
         """The rows at one share of zeros."""
-        return [row for row in self.table.rows if row.one.setting and row.one.setting.allocation.target == target]
+        return [row for row in self.table.rows if row.one.setting and row.one.target == target]
 
     def lowest(self, target: float) -> tuple[Row, Change | None]:
         """The setting of the lowest perplexity at a share of zeros, and its change."""
@@ -93,7 +93,7 @@ def _every(found: Evaluations) -> list[EvaluatedSetting]:
 def _lowest(found: Evaluations) -> list[EvaluatedSetting]:
     """OWL by Wanda and the lowest of every target."""
     targets = sorted({part.target for part in found.slices})
-    alike = {target: [one for one in found.settings if one.setting.allocation.target == target] for target in targets}
+    alike = {target: [one for one in found.settings if one.target == target] for target in targets}
     return [one for target in targets for one in (owl(found, target), best(alike[target]))]
 
 
@@ -169,7 +169,7 @@ def _uniform_by_wanda(found: Evaluations) -> Control:
 
 OWL = {
     "against": "OWL by Wanda",
-    "control": lambda found: lambda one: owl(found, one.setting.allocation.target) if one.setting else None,
+    "control": lambda found: lambda one: owl(found, one.target) if one.setting else None,
 }
 FOUR_BITS = (
     "Integers take the bytes of 3 or 2 bits in groups of 32; response gives linears 2 to 5 bits in groups of 32 or 64, "

@@ -42,7 +42,7 @@ def html(store: Store, entry: Entry) -> str:
 def report(store: Store, entry: Entry) -> Report:
     """Everything that is reported of a result; errors as `html`."""
     entry = replace(entry, provenance=without_folders(entry.provenance))  # a report goes to others
-    match entry.path.parent.name:
+    match entry.kind:
         case "profile":
             return _profile(profiles.load(store, entry))
         case "study":

@@ -27,7 +27,7 @@ def perturbation(asked: Perturbation) -> str:
 
 def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
     """Name at `after_first` -> positions measured -> name there; kinds without a choice are under `all`."""
-    found: dict[str, dict[str, str]] = {}
+    found = {}
     for name, asked in profile.perturbations.items():
         positions = getattr(asked, "positions", None)
         base = asked.replace(positions="after_first").name if positions else asked.name

@@ -70,7 +70,7 @@ def chart(row: ChartRow, asked: InView, prefix: str) -> None:
     frame.show(drawn, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None, brief=True)
 
 
-@lru_cache(maxsize=96)
+@lru_cache
 def _drawn(row: ChartRow, asked: InView) -> Chart:
     """A chart, drawn once for all runs of the page and all readers of the same view."""
     drawn = row.draw(asked)

@@ -117,8 +117,8 @@ def by_linear(shown: Allocation, profile: Profile) -> None:
 
 # --- beside other methods ------------------------------------------------------------------------------------------
 
-_ranking = lru_cache(maxsize=128)(leaderboard.Race.ranking)
-corrected = lru_cache(maxsize=256)(verdicts.corrected)
+_ranking = lru_cache(leaderboard.Race.ranking)
+corrected = lru_cache(verdicts.corrected)
 
 
 def race(
@@ -154,7 +154,7 @@ def race(
         frame.show(lanes, prefix, "lanes", brief=True)
 
 
-@lru_cache(maxsize=128)
+@lru_cache
 def _drawn(request: AllocationRequest, shown: Allocation, among: leaderboard.Race) -> tuple[Chart, Chart | None]:
     """What each method gives the layers and, where that is known, costs: drawn once for all readers."""
     every, study = [among.in_view("this allocation", shown.exact), *_ranking(among, request)], among.study

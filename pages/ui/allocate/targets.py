@@ -39,7 +39,7 @@ def show(request: AllocationRequest, found: Anchors) -> None:
     _sparsest(request, found)
 
 
-@lru_cache(maxsize=64)
+@lru_cache
 def _picture(mine: AllocationRequest, found: Anchors) -> figure.Figure:
     """Drawn once for all readers and targets."""
     asked = {_as_measured(kind, found): colour(kind) for kind in COMPARED}
@@ -76,7 +76,7 @@ def _as_measured(kind: str, found: Anchors) -> AllocationRequest:
     return AllocationRequest(base=next(known, METHODS[kind]()), target=TARGETS[0])
 
 
-@lru_cache(maxsize=128)
+@lru_cache
 def _costs(request: AllocationRequest, found: Anchors) -> Predicted:
     """Predicted perplexity at each of `TARGETS`; NaN where there is no such allocation, or none is predicted."""
     costs, rows = np.full((len(Predicted._fields), len(TARGETS)), np.nan), {}
@@ -91,7 +91,7 @@ def _costs(request: AllocationRequest, found: Anchors) -> Predicted:
 def _points(request: AllocationRequest, found: Anchors) -> list[tuple[int, float]]:
     """What was measured of it by the protocol in view."""
     return [
-        (round(100 * each.setting.allocation.target), each.perplexity)
+        (round(100 * each.target), each.perplexity)
         for each in found.settings
         if each.setting.allocation.replace(target=TARGETS[0]) == request
     ]

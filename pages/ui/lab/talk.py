@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache
 from itertools import product
 from random import randrange
 
@@ -56,7 +56,7 @@ TICKS = [(0, "0 %"), (0.5, "50 %"), (1, "100 %")]
 LINE = Axis("Probability of the undamaged model’s word in the damaged model", 0, 1, TICKS)
 
 
-@lru_cache(maxsize=1)
+@cache
 def damages() -> dict[str, dict[str, object]]:
     """Every damage of the controls, as it is written -> as they hold it, and in words."""
     found = {}
@@ -135,7 +135,7 @@ def _set(label: str, help: str | None = None, **choice: object) -> None:
     st.button(label, on_click=st.session_state.update, args=[choice], help=help)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _fixed() -> str:
     return json.dumps({
         "address": serving.address(f"talk/{serving.VERSION}"),

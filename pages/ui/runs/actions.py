@@ -43,7 +43,7 @@ def _actions(store: Store, entry: Entry) -> None:
         about = "Part of the committed demo." if entry.committed else None
         barred = access.NOTHING if access.is_read_only() else about
         with st.popover("Delete", disabled=bool(barred), help=barred):
-            st.write(KEPT[entry.path.parent.name])
+            st.write(KEPT[entry.kind])
             frame.button("Delete it", delete, [store, entry], icon=":material/delete:", key=f"delete-{entry.key}")
     with st.expander("Provenance"):
         spec = entry.spec.model_dump(mode="json", exclude_none=True)
@@ -58,7 +58,7 @@ def _download(what: str, about: str, make: partial, name: str) -> None:
 
 def link(entry: Entry) -> None:
     """Link to the page that shows a result, for a study together with a profile of its model."""
-    if entry.path.parent.name == "profile":
+    if entry.kind == "profile":
         watch.open_profile(entry.key)
         return
     study = getattr(entry.spec, "final", entry.spec)
@@ -72,7 +72,7 @@ def link(entry: Entry) -> None:
 def title(entry: Entry) -> str:
     """A result in a list."""
     told, spec = entry.provenance, entry.spec
-    match entry.path.parent.name:
+    match entry.kind:
         case "profile":
             return subject.name(entry)
         case "study":

@@ -58,7 +58,7 @@ def _tell(store: Store, entry: Entry) -> None:
     st.caption(plain(f"{FROM[entry.standing]} · {found.size}"))
 
 
-@lru_cache(maxsize=256)
+@lru_cache
 def card(key: str, root: str) -> Card:
     """The card of a profile, from the units of one perturbation alone.
 
