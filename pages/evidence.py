@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from core.base import UserError, per_cent, plain
+from core.base import UserError, number, per_cent, plain
 from core.results.claims import FAILS, HOLDS
 from core.show.report import claims, questions
 from core.show.report.benches import BENCHES, Bench
@@ -51,14 +51,13 @@ def show_bench(bench: Bench) -> str:
 
 
 def show_answer(answer: questions.Answer) -> str:
-    """What the studies of a question say, at a share of zeros; the line that measures them again."""
+    """What the studies of a question say, at a share of zeros or a size; the line that measures them again."""
     targets = answer.targets
     usual = targets[-2] if len(targets) > 2 else targets[-1]
     target = view.sync("zeros", targets, usual, drawn=len(targets) > 1)
     if len(targets) > 1:
-        few = not answer.at(target)[0].one.level.endswith("zeros")
-        write = (lambda share: answer.at(share)[0].one.level) if few else per_cent
-        st.segmented_control("Bits" if few else "Zeros", targets, key="zeros", format_func=write, required=True)
+        what, write = ("Bits a weight", number) if answer.question.target is questions.bits else ("Zeros", per_cent)
+        st.segmented_control(what, targets, key="zeros", format_func=write, required=True)
     row, change = answer.lowest(target)
     studies.hero(f"Lowest perplexity: {row.called}", row.one, change, answer.question.against)
     studies.badge(answer.found)

@@ -36,10 +36,10 @@ def check(loaded: Loaded) -> None:
 
 
 def groups(loaded: Loaded, forms: NDArray[np.str_]) -> Groups:
-    """`config_groups`: the linears of every form, by their full names.
+    """`config_groups`: by the name of a form the full names of its linears, `targets`, and how `weights` are written.
 
     Args:
-        forms: (layers, linears) names, as `int3g32s`.
+        forms: (layers, linears) names, as `int3g32s`, none of them with zeros.
     """
     names, found = {id(module): name for name, module in loaded.model.named_modules()}, {}
     for layer, row in zip(loaded.layers, forms, strict=True):

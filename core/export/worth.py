@@ -4,7 +4,7 @@ from core.ask import ExportRequest, Setting, StudySpec, grammar
 from core.ask.typed import read_bytes
 from core.base import look_up
 from core.export.target import counted
-from core.kinds import GGUF, MEANT, PRUNERS, USUAL, ZEROS, treatment, usual_of
+from core.kinds import GGUF, MEANT, USUAL, ZEROS, treatment, usual_of
 from core.models.sources import locate
 from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, share_within, sizes
 from core.plan.spread import limits
@@ -47,9 +47,7 @@ def few_bits(judged: StudySpec, store: Store) -> dict[str, float]:
 def own_form(setting: Setting) -> tuple[str, float, bool]:
     """The form that a setting brings linears to, its bits a weight, and whether it is of GGUF types."""
     target, counted = setting.allocation.target, setting.allocation.counted
-    form = PRUNERS[setting.pruner].stays
-    zeros = PATTERN if setting.pattern == PATTERN else MASKED.replace(DENSE, f"{form.bits} bits" if form else DENSE)
-    name = counted.level(target) if counted.levels else zeros
+    name = counted.level(target) if counted.levels else PATTERN if setting.pattern == PATTERN else MASKED
     return name, setting.treatment.stored(target), counted is GGUF
 
 

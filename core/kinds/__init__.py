@@ -11,7 +11,7 @@ from pydantic import Field
 from core.kinds.alphapruning import AlphaPruning
 from core.kinds.checkpoint import Checkpoint
 from core.kinds.covariance import Covariance
-from core.kinds.currency import BITS, GGUF, INTEGERS, ZEROS, Currency
+from core.kinds.currency import BITS, GGUF, INTEGERS, MIXED, ZEROS, Currency
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.dlp import Dlp
 from core.kinds.gaussian import Gaussian
@@ -73,6 +73,7 @@ CURRENCIES = (
     ZEROS,
     BITS,
     INTEGERS,
+    MIXED,
     GGUF,
 )
 

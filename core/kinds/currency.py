@@ -17,7 +17,6 @@ class Currency(NamedTuple):
     """A currency of budgets."""
 
     name: str
-    label: str  # with its unit
     levels: Mapping[str, float] = {}  # of a linear, name -> share, rising; none: any share below 1
 
     def read(self, text: str) -> float:
@@ -49,23 +48,23 @@ class Currency(NamedTuple):
         return f"{written} bits" if written[0].isdigit() else written
 
 
-ZEROS = Currency("zeros", "zeros, share of the prunable weights")
-BITS = Currency(
-    "bits",
-    "bits a weight, scales and zero points apart",
-    {str(bits): 1 - bits / HALF for bits in (8, 4, 3, 2)},
-)
-INTEGERS = Currency(
-    "integers",
-    "bits a weight by integers in groups of 32 or 64, scales and zero points included",
+ZEROS = Currency("zeros")  # share of the prunable weights
+BITS = Currency("bits", {str(bits): 1 - bits / HALF for bits in (8, 4, 3, 2)})  # scales and zero points apart
+# In all others scales, zero points or minima, and the places of zeros are counted in. Mixed: integers, in some linears
+# after zeros.
+MIXED = Currency(
+    "mixed",
     {
         each.name: 1 - each.bits_per_weight / HALF
         for each in sorted(FORMS.values(), key=lambda form: -form.bits_per_weight)
         if each.beside and not each.gguf
     },
 )
+INTEGERS = Currency(
+    "integers",
+    {name: share for name, share in MIXED.levels.items() if not FORMS[name].zeros},
+)
 GGUF = Currency(
     "gguf",
-    "bits a weight by GGUF types, scales and minima included",
     {each.name: 1 - each.bits_per_weight / HALF for each in reversed(FORMS.values()) if each.gguf},
 )

@@ -11,7 +11,6 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.base.errors import UserError
-from core.kinds.selection import Pattern
 from core.kinds.sparsegpt import inverse_factor
 from core.kinds.wanda import wanda
 
@@ -27,7 +26,8 @@ class Form(NamedTuple):
     """How a weight is written: a code each, and a scale with its zero point, or its minimum, for every group.
 
     Integers are `scale * (code - zero)` with a zero point between the codes, so that a zero stays one, as
-    compressed-tensors stores them; of symmetric ones it is the middle code. `Q4_0` and its like are llama.cpp's.
+    compressed-tensors stores them; of symmetric ones it is the middle code. `Q4_0` and its like are llama.cpp's. Where
+    zeros come first, a bit for each weight says whether it stays, and only those that do have a code: `int3g64z58`.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Form(NamedTuple):
     group: int  # weights in a row that share a scale
     beside: int  # bits of a group's zero point or minimum
     gguf: bool
+    zeros: float = 0.0  # share of the weights that Wanda zeroes first
 
     @property
     def symmetric(self) -> bool:
@@ -43,8 +44,8 @@ class Form(NamedTuple):
 
     @property
     def bits_per_weight(self) -> float:
-        """With scales, and zero points or minima."""
-        return self.bits + (HALF + self.beside) / self.group
+        """With scales, zero points or minima, and the bit that says whether it stays."""
+        return self.bits * (1 - self.zeros) + bool(self.zeros) + (HALF + self.beside) / self.group
 
     def check_width(self, width: int) -> None:
         """Refuse inputs that make no whole groups.
@@ -68,7 +69,11 @@ _INTEGERS = [
 _GGUF = [
     Form(f"Q{bits}_{kind}", bits, 32, HALF * kind, True) for bits, kind in ((4, 0), (4, 1), (5, 0), (5, 1), (8, 0))
 ]
-FORMS = {each.name: each for each in (*_INTEGERS, *_GGUF)}
+_SPARSE = [
+    Form(f"int{bits}g64z{percent}", bits, 64, bits, False, percent / 100)
+    for bits, percent in ((4, 43), (3, 50), (3, 58), (3, 68), (3, 80))
+]
+FORMS = {each.name: each for each in (*_INTEGERS, *_SPARSE, *_GGUF)}
 
 
 def gguf_type(exported: str) -> str | None:
@@ -210,7 +215,7 @@ def at_level(
     forms: Mapping[float, Form],
     feedback: bool,
 ) -> Tensor:
-    """As a pruner is called: the weight in the form that saves a share, (out, in) in its own dtype.
+    """As a pruner is called: the weight in the form that saves a share, (out, in) in its own dtype; zeros stay zeros.
 
     Args:
         statistic: of the inputs, the second moment for feedback, else the norm or nothing.
@@ -223,20 +228,11 @@ def at_level(
         Broken: as `fed_back`.
     """
     form = form_of(share, forms)
+    if form.zeros:
+        weight = wanda(weight, statistic, form.zeros)
     if feedback:
         return fed_back(weight, form, statistic, warn).to(weight.dtype)
     return rounded(weight, form, None if statistic is None else statistic**2).to(weight.dtype)
-
-
-def what_stays(
-    weight: Tensor, norm: Tensor, sparsity: float, pattern: Pattern | None = None, *_: object, form: Form
-) -> Tensor:
-    """Zeros by Wanda, then the rest rounded as `rounded` does; a zero stays one, (out, in) in the weight's dtype.
-
-    Raises:
-        UserError: the inputs make no whole groups.
-    """
-    return rounded(wanda(weight, norm, sparsity, pattern), form, norm**2).to(weight.dtype)
 
 
 def form_of(share: float, forms: Mapping[float, Form]) -> Form:

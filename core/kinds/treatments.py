@@ -12,10 +12,10 @@ from core.base import brief, listed
 from core.base.spec import look_up
 from core.kinds.alps import alps
 from core.kinds.blockwise import blockwise
-from core.kinds.currency import BITS, GGUF, INTEGERS, ZEROS, Currency
+from core.kinds.currency import BITS, GGUF, INTEGERS, MIXED, ZEROS, Currency
 from core.kinds.distill import divergence
 from core.kinds.magnitude import magnitude
-from core.kinds.quantised import FORMS, HALF, Form, at_level, what_stays
+from core.kinds.quantised import FORMS, HALF, Form, at_level
 from core.kinds.refit import refit
 from core.kinds.selection import Tensor
 from core.kinds.sparsegpt import sparsegpt
@@ -42,7 +42,7 @@ class PrunerRow(NamedTuple):
     earlier: str = ""  # what that did otherwise, in words
     forms: Mapping[float, Form] = {}  # of a quantiser, share that a level saves -> how its weights are written
     currency: Currency = ZEROS
-    stays: Form | None = None  # how the weights that it leaves are written; None: as they were
+    includes: str = ""  # a quantiser whose every form it writes alike, so that what was measured of that holds of it
 
     def at(self, method: int) -> str:
         """An earlier version in words, `Wanda with ...`; empty for the present one."""
@@ -70,14 +70,23 @@ def _quantiser(
 _BY_GROUPS = "Groups of {} of the weights of a row share {}."
 _NEAREST = r"\min_{s,z} \textstyle\sum_k \lVert X_k \rVert^2 (s\,(q_{jk} - z) - W_{jk})^2"
 _FED_BACK = r"q_{jk} = \text{round}(W_{jk}),\quad W_{j,>k} \mathrel{-}= (W_{jk} - q_{jk})\, U_{k,>k} / U_{kk}"
-_ROUNDING = (
-    "Not a pruner: weights rounded to few bits, by the scale that errs least where inputs are long. " + _BY_GROUPS
+_rounding = partial(
+    _quantiser,
+    statistic="norm",
+    about="Not a pruner: weights rounded to few bits, by the scale that errs least where inputs are long. "
+    + _BY_GROUPS,
+    formula=_NEAREST,
+    mends=0.25,
 )
-_FEEDBACK = (
-    "Not a pruner: weights rounded to few bits column by column, and those not yet rounded make up for each error, "
-    f"where the first token counts for 1 / {1 / MOMENTS['sink_moment']:g} of its window. " + _BY_GROUPS
+_feedback = partial(
+    _quantiser,
+    statistic="sink_moment",
+    about="Not a pruner: weights rounded to few bits column by column, and those not yet rounded make up for each "
+    f"error, where the first token counts for 1 / {1 / MOMENTS['sink_moment']:g} of its window. " + _BY_GROUPS,
+    formula=_FED_BACK,
+    mends=1.3,
 )
-_LATER = {"mends": 1.3, "method": 2, "earlier": "first tokens counting as one"}
+_LATER = {"method": 2, "earlier": "first tokens counting as one"}
 
 PRUNERS = {
     "magnitude": PrunerRow(
@@ -115,15 +124,22 @@ PRUNERS = {
         r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad \lVert W' \rVert_0 \leq k",
         mends=5,
     ),
-    "quantised": _quantiser("quantised", "norm", _ROUNDING, _NEAREST, 32, mends=0.25),
-    "quantised64": _quantiser("quantised, groups of 64", "norm", _ROUNDING, _NEAREST, 64, mends=0.25),
-    "quantised_symmetric": _quantiser(
-        "quantised, symmetric", "norm", _ROUNDING, _NEAREST, 32, symmetric=True, mends=0.25
+    "quantised": _rounding("quantised", group=32),
+    "quantised64": _rounding("quantised, groups of 64", group=64),
+    "quantised_symmetric": _rounding("quantised, symmetric", group=32, symmetric=True),
+    "gptq": _feedback("GPTQ", group=32, **_LATER),
+    "gptq64": _feedback("GPTQ, groups of 64", group=64, **_LATER),
+    "gptq_symmetric": _feedback("GPTQ, symmetric", group=32, symmetric=True),
+    "integers": _rounding("integers", currency=INTEGERS),
+    "mixed": _rounding(
+        "zeros and integers",
+        about="Weights rounded to few bits, in some linears after Wanda zeroed a share of them: a file then holds a "
+        "bit for each weight that says whether it stays, and the codes of those that do. No export writes such a "
+        "file. " + _BY_GROUPS,
+        formula=r"W' = \text{round}(M \odot W)",
+        currency=MIXED,
+        includes="integers",
     ),
-    "gptq": _quantiser("GPTQ", "sink_moment", _FEEDBACK, _FED_BACK, 32, **_LATER),
-    "gptq64": _quantiser("GPTQ, groups of 64", "sink_moment", _FEEDBACK, _FED_BACK, 64, **_LATER),
-    "gptq_symmetric": _quantiser("GPTQ, symmetric", "sink_moment", _FEEDBACK, _FED_BACK, 32, symmetric=True, mends=1.3),
-    "integers": _quantiser("integers, groups of 32 or 64", "norm", _ROUNDING, _NEAREST, currency=INTEGERS, mends=0.25),
     "gguf": _quantiser(
         "GGUF types",
         "none",
@@ -131,20 +147,6 @@ PRUNERS = {
         r"W'_{jk} = d\, q_{jk} + m",
         currency=GGUF,
     ),
-}
-
-PRUNERS |= {
-    f"wanda_{bits}bit": PrunerRow(
-        f"Wanda, then {bits} bits",
-        partial(what_stays, form=FORMS[f"int{bits}g32"]),
-        "norm",
-        f"Wanda, and what it leaves rounded to {bits} bits: a file holds a bit for each weight that says whether it "
-        "stays, the codes of those that do, and a scale and a zero point for every 32 weights.",
-        r"W' = \text{round}(M \odot W)",
-        0.25,
-        stays=FORMS[f"int{bits}g32"],
-    )
-    for bits in (4, 3, 2)
 }
 
 
@@ -216,7 +218,7 @@ NO_REPAIR = "none"  # where a repair is asked for unless it is refused
 ANY = "any"  # of a search: every pruner, or repair, that can be predicted
 USUAL = "wanda"
 PRUNER_LABELS = {name: row.label for name, row in PRUNERS.items()}
-OF_ZEROS = {name: row.label for name, row in PRUNERS.items() if not (row.forms or row.stays)}
+OF_ZEROS = {name: row.label for name, row in PRUNERS.items() if not row.forms}
 WITHOUT_TEXT = tuple(name for name in OF_ZEROS if PRUNERS[name].statistic == "none")
 
 
@@ -258,11 +260,7 @@ class Treatment(NamedTuple):
         """Bits that a weight takes in a file, on average: zeros as a bitmask, codes with scales and zero points."""
         forms = PRUNERS[self.pruner].forms
         known = [each.bits_per_weight for each in forms.values()]
-        if forms:
-            return float(np.interp(share, [*forms], known))
-        form = PRUNERS[self.pruner].stays
-        kept, groups = (form.bits, form.bits_per_weight - form.bits) if form else (HALF, 0)
-        return kept * (1 - share) + 1 + groups
+        return float(np.interp(share, [*forms], known)) if forms else HALF * (1 - share) + 1
 
     def by(self, what: str) -> RepairRow | None:
         """Its repair that looks at a linear, a window or a model as one; None where it has none."""

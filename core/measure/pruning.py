@@ -65,10 +65,10 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
         for layer, stack in enumerate(stacks):
             for linear in stack:
                 plan.pattern.check_width(linear.weight.shape[1], f"{linear.name} of layer {layer}")
-    for layer, stack in enumerate(stacks if row.forms or row.stays else ()):
+    for layer, stack in enumerate(stacks if row.forms else ()):
         for linear, share in zip(stack, wanted[layer], strict=False):
             try:
-                (row.stays or form_of(share, row.forms)).check_width(linear.weight.shape[1])
+                form_of(share, row.forms).check_width(linear.weight.shape[1])
             except UserError as error:
                 raise UserError(f"layer {layer}, {linear.name}: {error}") from error
     return wanted

@@ -95,13 +95,18 @@ class Evidence:
         return solve(_units(found, self.parameters.tobytes(), Bounds(bounds.low, high)), self.target)
 
     def _by_levels(self, currency: Currency, levels: Array, harm: Array) -> Array:
-        """Least harm by measured levels alone: (levels,) shares, rising, and (units, levels)."""
+        """Least harm by measured levels alone: (levels,) shares, rising, and (units, levels).
+
+        A level that harms a unit more than one that saves more is none for it.
+        """
         if not levels[0] - TOLERANCE <= self.target <= levels[-1] + TOLERANCE:
             known = listed(map(currency.level, levels))
             raise UserError(f"{currency.level(self.target)} a weight lie outside what was measured alone, {known}")
-        hulls = np.stack([hull(levels, row) for row in harm])
+        least = np.minimum.accumulate(harm[:, ::-1], axis=1)[:, ::-1]
+        hulls = np.stack([hull(levels, row) for row in least])
         shares = solve(Units(self.parameters, levels, hulls), self.target)
-        return whole(shares, levels, self.parameters, harm)
+        found = whole(shares, levels, self.parameters, least)
+        return levels[np.where(levels >= found[:, None], harm, np.inf).argmin(1)]
 
 
 @lru_cache(maxsize=8)

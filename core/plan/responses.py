@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.base import UserError
-from core.kinds import OF_ONE_LAYER, TREATMENTS, USUAL, ZEROS, Currency, usual_of
+from core.kinds import OF_ONE_LAYER, PRUNERS, TREATMENTS, USUAL, ZEROS, Currency, usual_of
 from core.kinds.treatments import place
 from core.plan.budget import TOLERANCE
 from core.plan.curves import Curves, check_finite, curves
@@ -61,7 +61,7 @@ def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: st
         each.perturbation.sparsity: getattr(perturbed, FIELDS[objective]).mean(1)
         for each, perturbed in profile.perturbed.items()
         if each.perturbation.prunes == prunes
-        and each.perturbation.pruner == pruner
+        and each.perturbation.pruner in (pruner, PRUNERS[TREATMENTS[pruner].pruner].includes)
         and each.perturbation.sparsity > 0
         and getattr(each.perturbation, "linear", None) == linear
     }
@@ -69,14 +69,17 @@ def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: st
 
 
 def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -> tuple[Array, Array]:
-    """Of a quantiser: measured shares (levels,), rising, and harm of each unit (units, levels), rising.
+    """Of a quantiser: measured shares (levels,), rising, and harm of each unit (units, levels).
+
+    Where fewer bits were measured to harm less, that is noise, and they count as the same; not where zeros come in.
 
     Raises:
         UserError: too few levels were measured, or a harm is not finite.
     """
     shares, harm = (measured_linears if per_linear else measured)(profile, pruner, objective)
     check_finite(harm)
-    return shares, np.maximum.accumulate(np.maximum(harm.reshape(-1, len(shares)), 0), axis=1)
+    harm = np.maximum(harm.reshape(-1, len(shares)), 0)
+    return shares, harm if PRUNERS[pruner].includes else np.maximum.accumulate(harm, axis=1)
 
 
 def pruners(profile: Profile, per_linear: bool = False, currency: Currency = ZEROS) -> list[str]:

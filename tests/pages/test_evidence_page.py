@@ -21,7 +21,7 @@ def test_a_question_is_answered_by_its_link(name: str, committed: None) -> None:
 
 
 @pytest.mark.parametrize(("name", "label", "levels"), [
-    ("bits", "Bits", ["int3g32", "3 bits", "int2g32"]), ("repair", "Zeros", ["50 %", "60 %", "70 %", "80 %"]),
+    ("bits", "Bits a weight", ["2.6", "3.6"]), ("repair", "Zeros", ["50 %", "60 %", "70 %", "80 %"]),
 ])  # fmt: skip
 def test_targets_are_written_as_what_is_counted(name: str, label: str, levels: list[str], committed: None) -> None:
     [switch] = opened_at("evidence", question=name).get("button_group")

@@ -26,6 +26,11 @@ PROTOCOLS = {  # folder of studies -> their protocol
 Choice = Callable[[Evaluations], Iterable[EvaluatedSetting]]
 
 
+def bits(one: EvaluatedSetting) -> float:
+    """Bits that a weight takes in a file, to a tenth."""
+    return round(one.setting.treatment.stored(one.target), 1)
+
+
 class Question(NamedTuple):
     """What is asked of the studies of one folder."""
 
@@ -37,6 +42,7 @@ class Question(NamedTuple):
     paired: bool = False  # only settings that have something to be compared with
     corrections: bool = False  # whether the changes against what was corrected, and all shuffles, are spoken of
     divergence: bool = False  # whether changes of the KL divergence stand beside those of perplexity
+    target: Callable[[EvaluatedSetting], float] = lambda one: one.target  # where rows are compared
     note: str = ""  # what the numbers cannot show
 
     @property
@@ -61,22 +67,22 @@ class Answer:
 
     @property
     def targets(self) -> list[float]:
-        """Shares of zeros at which a change was measured, ascending."""
-        return sorted({row.one.target for row, change in self.changes.items() if change is not None})
+        """Shares of zeros, or bits a weight to a tenth, at which a change was measured, ascending."""
+        return sorted({self.question.target(row.one) for row, change in self.changes.items() if change is not None})
 
     def at(self, target: float) -> list[Row]:
-        """The rows at one share of zeros."""
-        return [row for row in self.table.rows if row.one.setting and row.one.target == target]
+        """The rows at one of `targets`."""
+        return [row for row in self.table.rows if row.one.setting and self.question.target(row.one) == target]
 
     def lowest(self, target: float) -> tuple[Row, Change | None]:
-        """The setting of the lowest perplexity at a share of zeros, and its change."""
+        """The setting of the lowest perplexity at one of `targets`, and its change."""
         row = min(self.at(target), key=lambda row: row.one.perplexity)
         return row, self.changes[row]
 
 
 @cache
 def chart(found: Answer, target: float) -> Chart:
-    """The changes of the settings at one share of zeros, with their intervals."""
+    """The changes of the settings at one of its targets, with their intervals."""
     rows, changes = found.at(target), found.changes
     known = {name: changes[row].quoted for name, row in zip(names(rows), rows, strict=True) if changes[row] is not None}
     return evaluation.changes(known, None, found.question.against, found.question.title)
@@ -211,7 +217,12 @@ QUESTIONS = {
     "correction": Question("Does the correction help?", "controlled", _every, corrections=True),
     "second family": Question("Does it hold for a second family?", "second_family", _every),
     "bits": Question(
-        "Should what suffers most keep more bits?", "bits", lambda it: it.settings, divergence=True, note=FOUR_BITS
+        "Should what suffers most keep more bits?",
+        "bits",
+        lambda it: [one for one in it.settings if one.setting.pruner not in ("wanda", "mixed")],
+        divergence=True,
+        target=bits,
+        note=FOUR_BITS,
     ),
 }  # fmt: skip
 

@@ -157,17 +157,6 @@ def test_a_budget_in_bytes_is_what_the_export_writes_and_allocate_says_it_too(
     prune("--at-most", "1kB", by="uniform").refused("cannot be met")
 
 
-def test_zeros_and_bits_together_are_a_pruner_with_a_size_of_its_own(prune: Callable, tmp_path: Path) -> None:
-    asked = ["--pruner", "wanda_4bit", "--at-most", "53kB", "--json"]
-    found = prune(*asked, "--export", tmp_path / "out", by="uniform").json
-    own = found["forms"][1]
-    assert own["form"] == "4 bits, zeros as a bitmask" and 52_000 < own["bytes"] <= 53_000
-    [share] = set(found["planned"])
-    assert own["bytes"] == pytest.approx(36_864 * (4 * (1 - share) + 1 + 20 / 32) / 8 + 2 * (18_432 + 288), abs=1)
-    assert np.min(found["achieved"]) > share - 2e-3, "but for the weights that make no whole one of a row"
-    prune(*asked, "--repair", "refit", by="uniform").refused("wanda_4bit decides on every weight: leave refit out")
-
-
 def test_prune_says_planned_achieved_and_what_it_cost(prune: Callable) -> None:
     found = prune("--json", by="depth_ramp beta=0.05:0.5").json
     assert len(found["planned"]) == 4 and len(found["achieved"]) == 4 and len(found["achieved"][0]) == 7

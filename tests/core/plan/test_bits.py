@@ -21,7 +21,7 @@ from core.ask.typed import read_bytes
 from core.base.errors import UserError
 from core.cli.allocating import allocated_json
 from core.export import worth
-from core.kinds import BITS, GGUF, INTEGERS, MEANT
+from core.kinds import BITS, GGUF, INTEGERS, MEANT, MIXED
 from core.kinds.currency import Currency
 from core.kinds.treatments import USUAL, treatment, usual_of
 from core.plan.budget import TOLERANCE, met, whole
@@ -32,7 +32,7 @@ from tests import synthetic
 from tests.core.allocating import STACK, of_linears, quick
 
 SHARES = [*BITS.levels.values()]
-ROUNDED = [(counted, usual_of(counted)) for counted in (BITS, INTEGERS)]
+ROUNDED = [(counted, usual_of(counted)) for counted in (BITS, INTEGERS, MIXED)]
 
 
 def quantised(layers: int, seed: int, alike: bool = False) -> Profile:
@@ -66,7 +66,7 @@ def spent(words: str, here: Profile) -> tuple[np.ndarray, float]:
     seed=st.integers(0, 10**6),
     bits=st.floats(2, 8),
     base=st.sampled_from(("uniform", "uniform ends=1", "response", "response granularity=linear", "depth_ramp")),
-    counted=st.sampled_from((BITS, INTEGERS)),
+    counted=st.sampled_from((BITS, INTEGERS, MIXED)),
 )
 def test_a_budget_of_bits_is_met_by_whole_levels_and_never_passed(
     layers: int, seed: int, bits: float, base: str, counted: Currency
@@ -91,6 +91,32 @@ def test_the_plan_is_within_one_step_of_the_best_of_all_plans(seed: int, bits: f
     exact, _ = spent(f"response currency=bits:{bits}", here)
     mine = harm[np.arange(4), [SHARES.index(each) for each in exact]].sum()
     assert totals.min() - 1e-9 <= mine <= totals.min() + np.diff(harm).max() + 1e-9
+
+
+@quick
+@given(seed=st.integers(0, 10**6), bits=st.floats(1.9, 8))
+def test_a_level_that_harms_more_than_one_that_saves_more_is_passed_over(seed: int, bits: float) -> None:
+    here, rng = quantised(4, seed), np.random.default_rng(seed)
+    harm = rng.random((4, len(MIXED.levels))) * np.geomspace(0.1, 1, len(MIXED.levels))
+    measured = {Measurement(perturbation=perturbation(f"mixed:{level}")): of_level
+                for level, of_level in zip(MIXED.levels, harm.T, strict=True)}  # fmt: skip
+    drawn = {each: replace(here.perturbed[each], kl=np.tile(row[:, None], 3)) for each, row in measured.items()}
+    exact, mean = spent(f"response currency=mixed:{bits!r}", replace(here, perturbed=drawn))
+    assert mean <= bits + 16 * TOLERANCE
+    shares = [*MIXED.levels.values()]
+    for of_layer, share in zip(harm, exact, strict=True):
+        at = shares.index(share)
+        assert of_layer[at] == of_layer[at:].min()
+
+
+def test_what_was_measured_of_integers_holds_of_them_beside_zeros() -> None:
+    here = quantised(4, 5)
+    alone = replace(here, perturbed={each: of for each, of in here.perturbed.items() if "mixed" not in each.name})
+    counted = "response granularity=linear currency={}:5.5"
+    few, many = (set(spent(counted.format(name), alone)[0].flat) for name in ("integers", "mixed"))
+    assert few <= set(INTEGERS.levels.values()) and many <= set(INTEGERS.levels.values()) & set(MIXED.levels.values())
+    with pytest.raises(UserError, match="2 bits a weight lie outside what was measured alone"):
+        spent("response currency=mixed:2", alone)
 
 
 @pytest.mark.parametrize("control", ["reversed", "shuffled", "shuffled seed=3"])
@@ -123,7 +149,7 @@ def test_what_a_step_would_overspend_is_passed_over() -> None:
     assert list(found) == [0.8125, 0.75] and met(found, weights) >= met(wish, weights)
 
 
-@given(currency=st.sampled_from((BITS, INTEGERS, GGUF)), share=st.floats(0, 1))
+@given(currency=st.sampled_from((BITS, INTEGERS, MIXED, GGUF)), share=st.floats(0, 1))
 def test_an_amount_reads_back(currency, share: float) -> None:
     low, high = (next(iter(each)) for each in (currency.levels.values(), reversed(currency.levels.values())))
     inside = low + share * (high - low)
@@ -136,13 +162,26 @@ def test_an_amount_reads_back(currency, share: float) -> None:
 
 @given(
     counts=st.builds(Counts, st.integers(10**4, 10**9), st.integers(0, 10**8), st.integers(0, 100)),
-    words=st.sampled_from(("uniform", "uniform ends=1 currency=bits:3", "response currency=gguf", "owl m=5 lam=0.1")),
+    words=st.sampled_from(
+        (
+            "uniform",
+            "uniform ends=1 currency=bits:3",
+            "response currency=gguf",
+            "owl m=5 lam=0.1",
+            "uniform currency=mixed",
+        )
+    ),
     place=st.floats(0, 1),
 )
 def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts: Counts, words: str, place: float) -> None:
     form = grammar.parts(words if ":" in words else f"{words}:0")[1].get("currency", "zeros")
     treated, gguf = treatment(usual_of(MEANT[form])), form == "gguf"
-    low, high = {"zeros": (1 / 16, 0.95), "bits": (0.5, 0.875), "gguf": (1 - 8.5 / 16, 1 - 4.5 / 16)}[form]
+    low, high = {
+        "zeros": (1 / 16, 0.95),
+        "bits": (0.5, 0.875),
+        "gguf": (1 - 8.5 / 16, 1 - 4.5 / 16),
+        "mixed": (1 - 8.375 / 16, 1 - 1.896875 / 16),
+    }[form]
     most = math.floor(np.interp(place, [0, 1], [total(counts, treated.stored(each), gguf) for each in (high, low)]))
     asked = grammar.read_allocation(worth.within(words, f"{most}B", USUAL, counts))
     assert asked.currency == form and asked.base == grammar.read_allocation(f"{words.split(':')[0]}:0.7"
@@ -186,6 +225,7 @@ def test_a_size_is_read_with_its_unit(written: str, size: float) -> None:
         ("uniform by=wanda currency=bits:3", "wanda counts zeros, and this budget counts bits"),
         ("uniform by=gptq:0.7", "gptq counts bits, and this budget counts zeros"),
         ("uniform by=gptq repair=refit currency=bits:3", "leave refit out"),
+        ("uniform repair=refit currency=mixed:3", "mixed decides on every weight: leave refit out"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(words: str, wrong: str) -> None:

@@ -2,4 +2,4 @@
 
 from core.kinds.currency import Currency
 
-BYTES = Currency("bytes", "bits a weight, whole bytes", {"16": 0.0, "8": 0.5})
+BYTES = Currency("bytes", {"16": 0.0, "8": 0.5})

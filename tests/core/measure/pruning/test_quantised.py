@@ -8,15 +8,17 @@ import torch
 from gguf import GGMLQuantizationType, quants
 
 from core.base.errors import UserError
+from core.kinds import MIXED
 from core.kinds.quantised import FORMS, dequantise, fed_back, form_of, quantise, rounded
 from core.kinds.treatments import PRUNERS, treatment
 from core.measure.pruning import Plan, prune_layers
 from core.models import anatomy
-from tests import tiny
+from tests import families, tiny
 
 TOKENS = tiny.windows(6, 16).tokens
 
-INTEGERS = [each for each in FORMS.values() if not each.gguf]
+INTEGERS = [each for each in FORMS.values() if not (each.gguf or each.zeros)]
+SPARSE = [each for each in FORMS.values() if each.zeros]
 GGUF = [each for each in FORMS.values() if each.gguf]
 
 
@@ -152,14 +154,31 @@ def test_bytes_are_counted_with_scales_and_zero_points():
     assert treatment("wanda").stored(0.7) == pytest.approx(5.8)
 
 
-@pytest.mark.parametrize("bits", [2, 3, 4])
-def test_zeros_that_are_rounded_stay_zeros_and_share_their_grid_with_what_stays(bits):
-    rng = np.random.default_rng(bits)
-    weight, norm = (torch.tensor(rng.normal(size=shape), dtype=torch.float32) for shape in ((24, 64), (64,)))
-    masked, found = (PRUNERS[name].prune(weight, norm.abs(), 0.6) for name in ("wanda", f"wanda_{bits}bit"))
-    assert (found[masked == 0] == 0).all()
-    assert all(len(group.unique()) <= 2**bits for group in found.view(-1, 32))
-    apart = PRUNERS["quantised"].prune(weight, norm.abs(), 1 - bits / 16).masked_fill(masked == 0, 0)
+@pytest.mark.parametrize("form", SPARSE, ids=lambda form: form.name)
+def test_zeros_that_are_rounded_stay_zeros_and_share_their_grid_with_what_stays(form):
+    rng = np.random.default_rng(form.bits)
+    weight, norm = (torch.tensor(rng.normal(size=shape), dtype=torch.float32) for shape in ((24, 128), (128,)))
+    share = MIXED.levels[form.name]
+    masked, found = (
+        PRUNERS["wanda"].prune(weight, norm.abs(), form.zeros),
+        PRUNERS["mixed"].prune(weight, norm.abs(), share),
+    )
+    assert (found[masked == 0] == 0).all() and (masked == 0).float().mean() == pytest.approx(form.zeros, abs=1e-3)
+    assert all(len(group.unique()) <= 2**form.bits for group in found.view(-1, form.group))
+    apart = rounded(weight, form, norm**2).masked_fill(masked == 0, 0)
     lost = [(((each - weight) * norm) ** 2).sum() for each in (found, apart)]
     assert lost[0] <= 1.02 * lost[1], "what is left is rounded by a grid of its own"
-    assert treatment(f"wanda_{bits}bit").stored(0.6) == pytest.approx(0.4 * bits + 1 + (16 + bits) / 32)
+    kept, beside = form.bits * (1 - form.zeros), (16 + form.bits) / form.group
+    assert treatment("mixed").stored(share) == pytest.approx(kept + 1 + beside)
+
+
+def test_the_walk_brings_some_linears_to_zeros_and_bits_and_others_to_bits_alone():
+    of = replace(tiny.loaded("llama"), model=tiny.filled(families.config("llama", tiny.LAYERS, 64)))
+    names = ["int3g64z58", "int3g64", "int4g64z43", "int8g64", "int3g64z80", "int3g64z58", "int2g64"]
+    plan = np.array([[MIXED.levels[name] for name in names]] * tiny.LAYERS)
+    assert np.array_equal(prune_layers(of, TOKENS, Plan("mixed", plan)), plan)
+    for layer in of.layers:
+        for linear, name in zip(anatomy.prunable(layer), names, strict=True):
+            form, weight = FORMS[name], linear.weight
+            assert (weight == 0).float().mean() >= form.zeros - 1e-3
+            assert torch.equal(rounded(weight, form), weight)
