@@ -9,16 +9,17 @@ from pydantic import Field, model_validator
 
 from core.ask import grammar
 from core.ask.allocations import AllocationRequest
-from core.ask.inputs import TextSpec
+from core.ask.inputs import MOST_WINDOWS, TextSpec
 from core.ask.typed import from_text
-from core.base import Spec, added, checked, either
+from core.base import Spec, added, checked, either, several
 from core.kinds import CHAINS, OF_ZEROS, PRUNERS, USUAL, ZEROS, Treatment, Uniform, usual_of
 from core.kinds.quantised import form_of
 from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import Method, Pruner, Repair
 
 BUDGETS = {"recover_minutes", "recover_tokens"}
-RECOVERY = (*sorted(BUDGETS), "recover_norms", "recover_dtype", "recover_text")  # what distill is told
+# what distill is told
+RECOVERY = (*sorted(BUDGETS), "recover_norms", "recover_dtype", "recover_text", "pruner_windows")
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
 WORDS = {
     "by": "pruner",
@@ -43,9 +44,11 @@ class Repairs(Spec):
     recover_tokens: int | None = added(None, "in their place: tokens that it may train on", ge=1, le=10**12)
     recover_norms: bool = added(False, "it trains norms and biases too")
     recover_dtype: Products = added("float32", PRODUCTS)
-
     recover_text: Literal["calibration", "own"] = added(
         "calibration", "that it trains on: own is what the dense model writes from the first tokens of each window"
+    )
+    pruner_windows: int = added(
+        0, "of what distill trains on; 0 for all", title="Windows that the pruner reads", ge=0, le=MOST_WINDOWS
     )
 
     def check(self) -> None:
@@ -69,6 +72,7 @@ class Repairs(Spec):
         budget = f"{self.recover_tokens:,} tokens" if self.recover_tokens else f"{self.recover_minutes:g} minutes"
         how = f"{', norms' * self.recover_norms}{', bfloat16' * (self.recover_dtype == 'bfloat16')}"
         how += ", own text" * (self.recover_text == "own")
+        how += f", the pruner reads {several(self.pruner_windows, 'window')}" * bool(self.pruner_windows)
         return f"{label} ({budget}{how})"
 
 

@@ -22,8 +22,8 @@ from core.kinds.distill import (
     LEARNING_RATE,
     WRITTEN,
     batch_of,
-    divergence,
     drawn,
+    gradient,
     looks,
     schedule,
     stale,
@@ -47,7 +47,7 @@ class Distillation:
     def __init__(self, loaded: Loaded, kept: Kept, tokens: Tensor, reference: Tensor, dtype: str = "float32"):
         """tokens: (windows, length). reference: (windows, length, width) the dense model's last stream."""
         self.loaded, self.kept, self.tokens, self.reference = loaded, kept, tokens, reference
-        self.products = torch.autocast(kept.value.device.type, torch.bfloat16, dtype == "bfloat16")
+        self.products = products(loaded, dtype)
         self.form = loaded.record(tokens[:1, :2])  # of what the layers give
         self.steps, self.done = 0, 0
         self.divergences: list[float] = []  # on the windows held back, at the start and at every look since
@@ -112,7 +112,8 @@ class Distillation:
     def judged(self) -> float:
         """KL(dense || model) of the windows held back, nats/token."""
         held = held_back(len(self.tokens))
-        return float(perplexity.evaluate(self.loaded, self.tokens[held], self.reference[held]).kl.mean())
+        with self.products:
+            return float(perplexity.evaluate(self.loaded, self.tokens[held], self.reference[held]).kl.mean())
 
     @torch.enable_grad()
     def gradient(self, step: int) -> None:
@@ -125,8 +126,14 @@ class Distillation:
             for own, dense in zip(ahead.split(width, 1), self.reference[windows].split(width, 1), strict=True):
                 with torch.no_grad():
                     wanted = tail(self.loaded.model, self.form, dense.to(stream.device))
-                divergence(tail(self.loaded.model, self.form, own), wanted).backward()
+                logits = tail(self.loaded.model, self.form, own)
+                logits.backward(gradient(logits.detach(), wanted))
             stream.backward(ahead.grad)
+
+
+def products(loaded: Loaded, dtype: str) -> torch.autocast:
+    """While inside, matrices are multiplied in bfloat16 where that is the dtype."""
+    return torch.autocast(loaded.model.device.type, torch.bfloat16, dtype == "bfloat16")
 
 
 @contextmanager
@@ -200,10 +207,12 @@ def recover(
     what = f"training {loaded.source.label} whole takes {need / 2**30:.2g} GiB of memory beside its weights"
     advice = "use the repair blockwise, which trains a part of a layer at a time"
     work.insist(need, what, advice, 0 if streamed(loaded.layers) else free_memory(loaded.model.device))
-    calibration, state = tokens[seen(len(tokens))], load(folder / TRAINING, loaded.model.device)
+    calibration = tokens[seen(len(tokens))][: pruned.pruner_windows or None]
+    state = load(folder / TRAINING, loaded.model.device)
     if pruned.recover_text == "own":
         tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
-    reference = perplexity.reference(loaded, tokens)
+    with products(loaded, pruned.recover_dtype):
+        reference = perplexity.reference(loaded, tokens)
     if not state:
         walk(calibration)
     kept = Kept(trainable(loaded.layers, pruned.recover_norms), state.get("mask"))

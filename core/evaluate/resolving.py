@@ -78,6 +78,11 @@ def check(request: StudyRequest | ExportRequest, reader: Reader, store: Store) -
     for each in settings:
         if each.recover_tokens:
             steps_on(each.recover_tokens, read.length)
+        if each.pruner_windows > (left := len(seen(read.sequences)) if each.distills else 0):
+            raise UserError(
+                f"pruner_windows is {each.pruner_windows}, and of {read.sequences} calibration windows {left} are not "
+                f"held back: give {left} or fewer, or more calibration windows"
+            )
         if profile or each.allocation.base.profiled or each.allocation.correction.strength:
             spread(each.allocation, parameters, profile)
 

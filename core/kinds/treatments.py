@@ -13,7 +13,7 @@ from core.base.spec import look_up
 from core.kinds.alps import alps
 from core.kinds.blockwise import blockwise
 from core.kinds.currency import BITS, GGUF, INTEGERS, MIXED, ZEROS, Currency
-from core.kinds.distill import divergence
+from core.kinds.distill import gradient
 from core.kinds.magnitude import magnitude
 from core.kinds.quantised import FORMS, HALF, Form, at_level
 from core.kinds.refit import refit
@@ -155,7 +155,7 @@ class RepairRow(NamedTuple):
 
     label: str
     # of a linear: (dense, pruned, second_moment, warn, pull) -> weight; of a window: what trains `Kept`; of the whole
-    # model: the loss that it lessens
+    # model: the gradient by its logits
     mend: Callable[..., Any]
     about: str
     formula: str  # TeX
@@ -195,13 +195,13 @@ REPAIRS = {
     ),
     "distill": RepairRow(
         "distill",
-        divergence,
+        gradient,
         "A repair after any pruner and any other repair: all weights that stay are trained together, by gradient, so "
         "that the model's predictions come closest to the dense model's. It takes a budget of time or tokens, and "
         "calibration windows that are held back, from the pruner too, stop it.",
         r"\min_{W'} \text{KL}(p_W \,\Vert\, p_{W'}),\quad W' = 0 \text{ where } W \text{ is pruned}",
         of="model",
-        method=2,
+        method=3,
     ),
 }
 _STAGES = ([None, *(name for name, row in REPAIRS.items() if row.of == each)] for each in ("linear", "window", "model"))

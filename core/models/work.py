@@ -108,7 +108,8 @@ def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["
     own = WRITING * forward(shape, text.sequences * text.length * (asked.recover_text == "own"))
     passed = DISTILLED[asked.recover_dtype] * forward(shape, asked.recover_tokens or 0)
     budget = 60 * (asked.recover_minutes or 0) * rate + passed
-    return own, pruning(shape, text, asked.treatment), budget
+    read = text.replace(sequences=min(text.sequences, asked.pruner_windows or text.sequences))
+    return own, pruning(shape, read, asked.treatment), budget
 
 
 def judging(shape: Outline, judged: EvaluationRequest) -> float:

@@ -110,6 +110,7 @@ def in_view(setting: Setting, text: WindowRequest | None, profile: str | None, s
         "minutes": f"{setting.recover_minutes or 10:g}",
         "bfloat16": str(setting.recover_dtype == "bfloat16"),
         "own": str(setting.recover_text == "own"),
+        "pruner_windows": str(setting.pruner_windows),
         "pattern": setting.pattern or "none",
         "sequential": str(setting.true_sequential),
         "seeds": str(setting.calibration_seed),

@@ -72,6 +72,7 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
                 trains = training(Setting)
                 own = form.checkbox("Own text", "own", help=form.about(Setting, "recover_text"))
                 trains["recover_text"] = "own" if own else "calibration"
+                trains["pruner_windows"] = form.number(Setting, "pruner_windows", "pruner_windows", 0)
             pattern = form.switch("N:M pattern", PATTERNS, "pattern", "none", help=form.about(Setting, "pattern"))
         calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", USUAL_CALIBRATION)
         left, middle, right = st.columns(3)

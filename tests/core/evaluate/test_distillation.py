@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import kl_div
 
 from core.ask.settings import PrunedSpec
 from core.base.errors import UserError
 from core.evaluate import perplexity, recovering
 from core.evaluate.recovering import Distillation, trainable
-from core.kinds.distill import BEGUN, batch_of, divergence, drawn, schedule, steps_on, steps_within
+from core.kinds.distill import BEGUN, batch_of, drawn, schedule, steps_on, steps_within
 from core.kinds.kept import Kept, held_back, seen
 from core.kinds.selection import Pattern
 from core.measure.pruning import Plan, prune_layers
@@ -141,7 +142,8 @@ def test_the_gradient_is_that_of_the_divergence_and_zeros_have_none() -> None:
     dense = tiny.built("llama")(input_ids=tokens).logits.flatten(0, 1)
     for each in params:
         each.requires_grad_(True)
-    loss = divergence(model(input_ids=tokens).logits.flatten(0, 1), dense)
+    logits = model(input_ids=tokens).logits.flatten(0, 1)
+    loss = kl_div(logits.log_softmax(-1), dense.log_softmax(-1), reduction="sum", log_target=True)
     plain = torch.autograd.grad(loss, params)
     for each in params:
         each.requires_grad_(False)
