@@ -58,4 +58,5 @@ else:
         export.show(how, profile)
 if part in ("evaluate", "results") and not how.wrong:
     frame.to_prune("Export this setting", "export")
-    talk.link(how.setting.allocation.target)
+    if not in_view.counted.levels:
+        talk.link(in_view.target)

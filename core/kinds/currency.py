@@ -5,12 +5,14 @@ bits what a narrower code leaves out. So budgets, curves and the solver know no 
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from core.base.errors import UserError, brief
 from core.base.formats import listed, per_cent
-from core.base.spec import number
+from core.base.spec import Array, number
 from core.kinds.quantised import FORMS, HALF
+
+Amounts = TypeVar("Amounts", float, Array)
 
 
 class Currency(NamedTuple):
@@ -35,10 +37,14 @@ class Currency(NamedTuple):
             raise UserError(f"{text} bits a weight cannot be met: the levels are {listed(self.levels)}")
         return 1 - bits / HALF if shares else bits
 
+    def amount(self, share: Amounts) -> Amounts:
+        """What a share is to a person: bits a weight, or the share itself."""
+        return HALF * (1 - share) if self.levels else share
+
     def write(self, share: float) -> str:
         """A share as `read` reads it: `0.7`, `3`, `3.5`, `Q4_0`."""
         near = (name for name, each in self.levels.items() if abs(each - share) < 1e-9)
-        return next(near, number(round(HALF * (1 - share), 9) if self.levels else share))
+        return next(near, number(round(self.amount(share), 9)))
 
     def level(self, share: float) -> str:
         """Within a sentence, what weights are brought to: `70 % zeros`, `3.5 bits`, `Q4_0`."""

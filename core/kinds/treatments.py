@@ -306,9 +306,14 @@ OF_ONE_LAYER = {
 UNBOUND = {name: label for name, label in CHAINS.items() if not Treatment(USUAL, name).by("model")}  # need no budget
 
 
+def counting(currency: Currency) -> dict[str, str]:
+    """The pruners whose damage this counts, name -> label."""
+    return {name: row.label for name, row in PRUNERS.items() if row.currency is currency and not row.stays}
+
+
 def usual_of(currency: Currency) -> str:
     """The pruner that is meant where a budget counts this and none is named."""
-    return min((name for name, row in PRUNERS.items() if row.currency is currency), key=place)
+    return min(counting(currency), key=place)
 
 
 def place(name: str) -> tuple[bool, int]:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from core.cli import main
+from core.kinds.currency import BITS as COUNTED
+from core.kinds.treatments import counting
 from tests.pages.allocate_page import chart, command_words, load_, on_screen, opened
 from tests.pages.opening import figures, link, live, numbers, opened_at, put, url
 
@@ -191,9 +193,9 @@ def test_a_budget_of_bits_is_a_size_and_colours_say_how_many() -> None:
     [drawn] = chart(app, "Bits of every linear")["data"]
     weights = load_(BITS).weights.parameters
     assert np.average(numbers(drawn["text"]).reshape(weights.T.shape), weights=weights.T) == pytest.approx(3, abs=1e-4)
-    assert [each.value.split("--allocation ")[1].split(" --")[0] for each in app.code] == [
-        "'response objective=kl pruner=quantised granularity=linear currency=bits:3'"
-    ] * 2
+    words = "response objective=kl pruner=quantised granularity=linear currency=bits:3"
+    assert [each.value.split("--allocation ")[1].split(" --")[0] for each in app.code] == [f"'{words}'"]
+    assert link(app, "Prune with this allocation")["allocation"] == words
 
 
 @pytest.mark.usefixtures("committed")
@@ -206,6 +208,8 @@ def test_counting_bits_brings_a_profile_that_measured_them_and_zeros_another() -
 
 
 @pytest.mark.usefixtures("committed")
-def test_a_link_to_bits_leaves_prune_with_zeros() -> None:
-    app = opened_at("prune", allocation="response granularity=linear currency=bits:3")
-    assert "none of the choices here" in app.warning[0].value and not app.exception
+def test_a_plan_of_bits_is_pruned_by_what_counts_bits() -> None:
+    words = "response granularity=linear currency=bits:3"
+    app = opened_at("prune", allocation=words, profile=BITS, part="export")
+    assert not app.exception and not app.warning and not app.error
+    assert app.segmented_control(key="by").options == [*counting(COUNTED).values()]

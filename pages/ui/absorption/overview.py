@@ -1,6 +1,9 @@
 """A page's answer at a glance: a live picture that stands before the chart library has come."""
 
+from functools import partial
+
 from core.base import capital, gain, per_cent, ratio
+from core.kinds.currency import ZEROS, Currency
 from core.show import figures
 from core.show.figures import axes
 from core.show.figures.gain import table
@@ -69,28 +72,32 @@ def gain_bars(
     )
 
 
-SPREAD = "Layers lose {low} to {high} of their weights, {target} in all."
+SPREAD = "Layers get {{low}} to {{high}} {}, {{target}} in all."
 
 
-def sparsity_bars(sparsity: Array, target: float) -> figure.Figure:
+def sparsity_bars(sparsity: Array, target: float, counted: Currency = ZEROS) -> figure.Figure:
     """A bar per layer.
 
     Args:
-        sparsity: (layers,).
+        sparsity: (layers,) what each saves, of what a budget counts.
     """
+    shares, unit, write, title = sparsity, "zeros", partial(per_cent, decimals=1), "Sparsity of each layer"
+    if counted.levels:
+        unit, write, title = "bits a weight", "{:.3g}".format, "Bits of each layer"
+    sparsity, target = counted.amount(shares), counted.amount(target)
     low, high = min(float(sparsity.min()), target), max(float(sparsity.max()), target)
     room = max(0.3 * (high - low), 0.02)
     alike = high - low < 1e-9
     return figure.Figure(
         name="sparsities",
-        title="Sparsity of each layer",
-        says="All layers alike: {target} zeros." if alike else SPREAD,
+        title=title,
+        says=f"All layers alike: {{target}} {unit}." if alike else SPREAD.format(unit),
         slots={
-            "target": figure.Slot("frame", [per_cent(target, 1)]),
-            "low": figure.Slot("frame", [per_cent(sparsity.min(), 1)]),
-            "high": figure.Slot("frame", [per_cent(sparsity.max(), 1)]),
+            "target": figure.Slot("frame", [write(target)]),
+            "low": figure.Slot("frame", [write(sparsity.min())]),
+            "high": figure.Slot("frame", [write(sparsity.max())]),
         },
-        y=axes.linear_axis("sparsity", max(0.0, low - room), high + room, per_cent),
+        y=axes.linear_axis(unit, max(0.0, low - room), high + room, write),
         bars=figure.Bars(sparsity[None]),
         key=[figure.Key("undecided", "block", "difference from target")],
         foot=target,

@@ -25,11 +25,7 @@ def section(allocation: Allocation, request: AllocationRequest, profile: Profile
     """
     st.header("Export allocation", anchor=False)
     query = view.url() | {settings.WORD: grammar.write(request)}
-    if request.counted.levels:
-        st.caption("This command rounds the model by this plan and evaluates it.")
-        frame.command(line("prune", profile=profile.entry.key, allocation=request, cache=Store().elsewhere))
-    else:
-        st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=query)
+    st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=query)
     st.caption("This command prints the same numbers.")
     file = f"{profile.entry.key[:6]}-allocation.json"
     file_or_request = file if allocation.request.base.by_hand else allocation.request

@@ -83,7 +83,7 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
 
     view.unfold(WORD, PARTS, _decoded)
     held = (name for name, each in MEANT.items() for fine in (True, False) if responses.pruners(profile, fine, each))
-    counted = MEANT[chosen("currency", MEANT if drawn else [ZEROS.name], next(held, ZEROS.name))]
+    counted = MEANT[chosen("currency", MEANT, next(held, ZEROS.name))]
     per_linear = usual_of(counted) in responses.pruners(profile, True, counted)
     kind = chosen("base", METHODS, "response" if per_linear or counted.levels else OPENING)
     names, usual, options = list(profile.by_name), AllocationRequest(), OPTIONS

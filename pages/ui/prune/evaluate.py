@@ -47,8 +47,8 @@ Asked = Callable[[], tuple[list[AllocationRequest], list[str]]]
 
 def _settings(how: Pruning, profile: Profile) -> Asked:
     """Draw what to evaluate; what is returned tells the allocations, and what had to be left out."""
-    what = form.switch("Evaluate", candidates.WHAT, "evaluate", "alone")
     here = how.setting.allocation
+    what = "alone" if here.counted.levels else form.switch("Evaluate", candidates.WHAT, "evaluate", "alone")
     if how.setting.pattern or what == "alone":
         st.caption("Dense and uniform are always evaluated too, and so is the base of a corrected setting.")
         return lambda: (candidates.alone(here), [])

@@ -7,7 +7,7 @@ import streamlit as st
 from core.ask import USUAL_CALIBRATION, AllocationRequest, Correction, Setting, StudyRequest, naming, uniform
 from core.ask.typed import absolute, numbers
 from core.base import Spec, UserError, per_cent, plain
-from core.kinds import OF_ZEROS, REPAIRS, USUAL
+from core.kinds import REPAIRS, counting, usual_of
 from core.kinds.selection import pattern as read_pattern
 from core.models.sources import refuse_fetch
 from core.plan.spread import allocate
@@ -41,7 +41,7 @@ def bars(setting: Setting, profile: Profile) -> None:
         st.markdown(f"**Setting in view:** {plain(naming.setting(setting.seedless))}")
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
     asked = setting.allocation
-    frame.live(overview.sparsity_bars(allocate(asked, profile).sparsity, asked.target))
+    frame.live(overview.sparsity_bars(allocate(asked, profile).sparsity, asked.target, asked.counted))
 
 
 # --- the pruner and its calibration --------------------------------------------------------------------------------
@@ -65,15 +65,17 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
     about = " ".join(row.about for row in REPAIRS.values())
     with st.expander("Pruner, calibration and device"):
         with frame.row("bottom"):
-            pruner = form.switch("Pruner", OF_ZEROS, "by", USUAL)
-            repair = form.choice("Repair", settings.REPAIRED, "repair", "none", help=about)
-            trains = {}
+            counted, repair, pattern, trains = in_view.counted, "none", "none", {}
+            pruner = form.switch("Pruner", counting(counted), "by", usual_of(counted))
+            if not counted.levels:
+                repair = form.choice("Repair", settings.REPAIRED, "repair", repair, help=about)
             if repair.endswith("distill"):
                 trains = training(Setting)
                 own = form.checkbox("Own text", "own", help=form.about(Setting, "recover_text"))
                 trains["recover_text"] = "own" if own else "calibration"
                 trains["pruner_windows"] = form.number(Setting, "pruner_windows", "pruner_windows", 0)
-            pattern = form.switch("N:M pattern", PATTERNS, "pattern", "none", help=form.about(Setting, "pattern"))
+            if not counted.levels:
+                pattern = form.switch("N:M pattern", PATTERNS, "pattern", pattern, help=form.about(Setting, "pattern"))
         calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", USUAL_CALIBRATION)
         left, middle, right = st.columns(3)
         seeds = form.words("Calibration seeds", "seeds", "0", left, help=SEEDS)

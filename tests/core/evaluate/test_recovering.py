@@ -136,7 +136,8 @@ def test_a_cancelled_training_goes_on_from_its_last_step(
 def test_own_text_is_trained_on_and_the_pruner_reads_the_calibration_text(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, read, trained, told = request(text, f"{DISTILLED[:-4]} recover_text=own:0.5"), [], [], []
+    asked = request(text, f"{DISTILLED[:-4]} recover_text=own pruner_windows=9:0.5")
+    read, trained, told = [], [], []
     walk, begin = resolving.prune_layers, recovering.Distillation.__init__
     monkeypatch.setattr(resolving, "prune_layers", lambda of, text, *how: read.append(text) or walk(of, text, *how))
     monkeypatch.setattr(
@@ -146,9 +147,10 @@ def test_own_text_is_trained_on_and_the_pruner_reads_the_calibration_text(
     )
     assert np.isfinite(losses(empty, asked, report=told.append)).all()
     own = trained[0][recovering.seen(40)]
-    assert torch.equal(own[:, :8], read[0][:, :8]) and not torch.equal(own, read[0])
+    assert len(read[0]) == 9  # and all others are trained on
+    assert torch.equal(own[:9, :8], read[0][:, :8]) and not torch.equal(own[:9], read[0])
     assert any("own text, sequence 35 of 35" in each.line for each in told)
-    assert "own text" in asked.settings[0].repaired
+    assert "own text, the pruner reads 9 windows" in asked.settings[0].repaired
 
 
 def test_a_damaged_training_begins_anew(empty: Store, text: str) -> None:
@@ -196,6 +198,7 @@ def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay() -> None
     [
         ("repair=distill", "distill trains for a budget, recover_minutes or recover_tokens: give one of the two"),
         ("repair=distill recover_minutes=1 recover_tokens=5", "one of the two"),
+        ("repair=refit pruner_windows=9", "and neither without it"),
         ("repair=refit recover_tokens=5000", "and neither without it"),
         ("recover_norms=yes", "and neither without it"),
         ("repair=distill recover_dtype=bfloat16", "give one of the two"),
@@ -218,6 +221,7 @@ def test_without_calibration_text_nothing_is_trained() -> None:
     ("setting", "sequences", "said"),
     [
         ("uniform repair=distill recover_tokens=5:0.5", 9, "a budget of 5 tokens is too short for one step: give 1024"),
+        (f"{DISTILLED[:-4]} pruner_windows=9:0.5", 9, "of 9 calibration windows 7 are not held back: give 7 or fewer"),
         ("uniform repair=blockwise:0.5", 1, "holds a calibration window back to stop by: calibrate on 2 or more"),
         ("uniform repair=distill recover_minutes=1e-06:0.5", 9, "minutes is too short for one step: give 0.1 or more"),
     ],
@@ -233,10 +237,11 @@ def test_time_and_memory_are_told_before(empty: Store, text: str) -> None:
         "repair=refit+distill recover_tokens=100000", "repair=refit+distill recover_minutes=30",
         "repair=refit+distill recover_tokens=100000 recover_dtype=bfloat16",
         "repair=refit+distill recover_tokens=1000 recover_text=own",
+        "repair=refit+distill recover_tokens=1000 pruner_windows=9",
     )}  # fmt: skip
-    plain, windows, little, much, timed, fast, own = cost.values()
+    plain, windows, little, much, timed, fast, own, less = cost.values()
     assert plain.flops < windows.flops < much.flops and little.flops < fast.flops < much.flops
-    assert little.flops < own.flops
+    assert less.flops < little.flops < own.flops
     assert timed.seconds - plain.seconds == pytest.approx(1800, rel=0.05)
     shape = tiny.shape(tiny.loaded("llama"))
     most, least = (work.training(shape, sparsity, 640, "float32") for sparsity in (0.5, 0.7))
