@@ -48,7 +48,11 @@ class Repairs(Spec):
         "calibration", "that it trains on: own is what the dense model writes from the first tokens of each window"
     )
     pruner_windows: int = added(
-        0, "of what distill trains on; 0 for all", title="Windows that the pruner reads", ge=0, le=MOST_WINDOWS
+        0,
+        "how many of the windows that distill trains on; 0 for all",
+        title="Windows for the pruner",
+        ge=0,
+        le=MOST_WINDOWS,
     )
 
     def check(self) -> None:
