@@ -41,6 +41,7 @@ from core.kinds.treatments import (
     WITHOUT_TEXT,
     Statistic,
     Treatment,
+    counting,
     treatment,
     usual_of,
 )

@@ -3,7 +3,7 @@
 from functools import partial
 
 from core.base import capital, gain, per_cent, ratio
-from core.kinds.currency import ZEROS, Currency
+from core.kinds import ZEROS, Currency
 from core.show import figures
 from core.show.figures import axes
 from core.show.figures.gain import table
