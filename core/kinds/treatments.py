@@ -308,7 +308,7 @@ UNBOUND = {name: label for name, label in CHAINS.items() if not Treatment(USUAL,
 
 def counting(currency: Currency) -> dict[str, str]:
     """The pruners whose damage this counts, name -> label."""
-    return {name: row.label for name, row in PRUNERS.items() if row.currency is currency and not row.stays}
+    return {name: row.label for name, row in PRUNERS.items() if row.currency is currency}
 
 
 def usual_of(currency: Currency) -> str:
