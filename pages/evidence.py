@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core.base import UserError, number, per_cent, plain
+from core.kinds import LAYERS
 from core.results.claims import FAILS, HOLDS
 from core.show.report import claims, questions
 from core.show.report.benches import BENCHES, Bench
@@ -57,6 +58,7 @@ def show_answer(answer: questions.Answer) -> str:
     target = view.sync("zeros", targets, usual, drawn=len(targets) > 1)
     if len(targets) > 1:
         what, write = ("Bits a weight", number) if answer.question.target is questions.bits else ("Zeros", per_cent)
+        what = "Layers left out" if answer.at(target)[0].one.setting.allocation.counted is LAYERS else what
         st.segmented_control(what, targets, key="zeros", format_func=write, required=True)
     row, change = answer.lowest(target)
     studies.hero(f"Lowest perplexity: {row.called}", row.one, change, answer.question.against)

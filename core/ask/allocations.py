@@ -11,7 +11,7 @@ from pydantic import Field
 from core.ask.perturbations import perturbation
 from core.ask.typed import from_text
 from core.base import Spec, added, checked, either, listed, look_up
-from core.kinds import MEANT, TREATMENTS, ZEROS, Base, Currency, Uniform
+from core.kinds import LAYERS, MEANT, TREATMENTS, ZEROS, Base, Currency, Uniform
 
 USUAL = "owl"  # what is shown where no method is chosen
 Control = Literal["none", "reversed", "shuffled", "ramp"]
@@ -53,6 +53,8 @@ class AllocationRequest(Spec):
         if pruner and TREATMENTS[pruner].currency is not self.counted:
             other = TREATMENTS[pruner].currency.name
             raise ValueError(f"curves of {pruner} count {other}: write currency={other}, or name another pruner's")
+        if self.counted is LAYERS and self.base.per_linear:
+            raise ValueError("layers are left out whole: write granularity=layer, or another method")
         if not levels:
             return
         usual = (AllocationRequest.model_fields[name].default for name in ("low", "high"))

@@ -9,7 +9,7 @@ from core.ask import grammar
 from core.ask.inputs import OfModel
 from core.ask.measurements import MeasureRequest
 from core.ask.perturbations import PRESETS
-from core.ask.requests import LEFT_OUT, BestRequest
+from core.ask.requests import BestRequest
 from core.ask.settings import RECOVERY, Setting
 from core.ask.studies import StudyRequest
 from core.base import Spec, capital, either, number, word
@@ -106,7 +106,6 @@ AT_MOST = Option(
     "bitmask, bits with their scales.",
 )
 FORMAT = Option("format", "dense, compressed-tensors, gguf, or gguf with a type, as in gguf:Q4_0.", "dense")
-DROPPED = Option("drop_layers", f"Of the export: {LEFT_OUT}.")
 FORCE = Option("force", "Replace the file if it is there.", False, bool)
 OVERWRITE = Option("overwrite", "Replace an earlier export there.", False, bool)
 RUN = (DEVICE, CACHE, ACCEPT, JSON)
@@ -213,7 +212,6 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         *_judged("evaluate", "evaluate_documents"),
         Option("export", "Write the pruned model to this folder too."),
         FORMAT,
-        DROPPED,
         OVERWRITE,
         *RUN,
     ),
@@ -267,7 +265,6 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option("to", "The folder to write.", ..., Path),
         Option("setting", "Which one of a study: its name, or a part that no other name has."),
         FORMAT,
-        DROPPED,
         OVERWRITE,
         DEVICE,
         CACHE,

@@ -23,9 +23,6 @@ FORMATS = {  # of an export, as typed -> in full
     "gguf": "gguf:F16",
     **{name: name for name in ("gguf:F16", *(f"gguf:{name}" for name, form in FORMS.items() if form.gguf))},
 }
-
-
-LEFT_OUT = "layers that the files leave out, as in 20,21; the others are renumbered"
 SYMMETRIC = [name for name, row in PRUNERS.items() if any(form.symmetric for form in row.forms.values())]
 Format = Annotated[str, from_text(lambda typed: look_up(FORMATS, typed, "format"))]
 
@@ -40,7 +37,6 @@ class ExportRequest(OfModel):
     overwrite: bool = False
     study: str | None = Field(None, description="key of the study whose numbers the model card gives")
     format: Format = added("dense", "dense, compressed-tensors, or GGUF with the type of its linears")
-    drop_layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], from_text(numbers)] = added((), LEFT_OUT)
 
     def check(self) -> None:
         form = next(iter(PRUNERS[self.setting.pruner].forms.values()), None)
@@ -118,7 +114,6 @@ class ExportSpec(View):
     pruned: PrunedSpec
     folder: str
     format: str = added("dense", "as the request has it")
-    drop_layers: tuple[int, ...] = added((), LEFT_OUT)
 
     def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
         return {"folder": self.folder}

@@ -12,7 +12,7 @@ from core.ask.allocations import AllocationRequest
 from core.ask.inputs import MOST_WINDOWS, TextSpec
 from core.ask.typed import from_text
 from core.base import Spec, added, checked, either, several
-from core.kinds import CHAINS, OF_ZEROS, PRUNERS, USUAL, ZEROS, Treatment, Uniform, usual_of
+from core.kinds import CHAINS, OF_ZEROS, PRUNERS, USUAL, ZEROS, Treatment, Uniform, left_out, usual_of
 from core.kinds.quantised import form_of
 from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import Method, Pruner, Repair
@@ -199,7 +199,13 @@ class PrunedSpec(Repairs):
     def forms(self) -> list | None:
         """The name of the form of every linear, or of every layer's, shaped as its sparsity; None: weights stay."""
         forms = PRUNERS[self.pruner].forms
-        return np.vectorize(lambda share: form_of(share, forms).name)(self.sparsity).tolist() if forms else None
+        named = np.vectorize(lambda share: "left out" if share == 1 else form_of(share, forms).name)
+        return named(self.sparsity).tolist() if forms else None
+
+    @property
+    def left_out(self) -> list[int]:
+        """Layers that the model goes without."""
+        return left_out(self.sparsity)
 
     def check(self) -> None:
         super().check()

@@ -123,7 +123,7 @@ def export(given: SimpleNamespace, store: Store) -> None:
     folder, overwrite = whole_path(given.to), given.overwrite
     of_best = entry.kind == "best"
     asked = (_of_best if of_best else _of_study)(store, entry, given.setting, str(folder), overwrite)
-    asked = revised(asked, {name: said for name in ("format", "drop_layers") if (said := getattr(given, name))})
+    asked = revised(asked, {"format": given.format})
     refuse_fetch(entry, store, asked.model, asked.revision, asked.calibration.source)
     check_early(folder, overwrite, asked.model, asked.revision, asked.dtype, store, asked.format)
     answer = export_json(run(asked, store, machine.asked(given.device), {}))

@@ -43,8 +43,6 @@ def prune(given: SimpleNamespace, store: Store) -> None:
     request = request_of("prune", **vars(given))
     folder = whole_path(given.export) if given.export else None
     how = {"setting": request.settings[0], "format": given.format, "overwrite": given.overwrite}
-    if given.drop_layers:
-        how["drop_layers"] = given.drop_layers
     asked = request.to(ExportRequest, folder=str(folder or ""), **how)
     if folder:
         target.check_early(folder, given.overwrite, request.model, request.revision, request.dtype, store, given.format)

@@ -36,7 +36,7 @@ from core.models.loading import Loaded
 from core.models.outline import outline
 from core.models.placement import free_memory, stored, streamed
 from core.models.progress import Cancelled
-from core.models.replay import Layers, Tensors, going_on, tail
+from core.models.replay import Layers, Tensors, going_on, leave_out, tail
 from core.store.files import patiently, temporary_folder
 from core.store.parts import TRAINING
 
@@ -215,6 +215,8 @@ def recover(
         reference = perplexity.reference(loaded, tokens)
     if not state:
         walk(calibration)
+    for layer in pruned.left_out if state else ():
+        leave_out(loaded.layers[layer])
     kept = Kept(trainable(loaded.layers, pruned.recover_norms), state.get("mask"))
     course = Distillation(loaded, kept, tokens, reference, pruned.recover_dtype)
     if state:

@@ -101,6 +101,9 @@ def size_words(exported: Exported) -> str:
             f"take in {exported.dtype}: {bits}. {sentence(zeros) if np.nansum(exported.planned) else ''}".rstrip()
         )
     header = exported.bytes - exported.dense_bytes
+    if exported.bits == HALF and not np.nansum(exported.planned):
+        values = f"{exported.dense_bytes:,} for the {exported.dtype} values"
+        return f"The weight files have {exported.bytes:,} bytes: {values}, and {header:,} for names and shapes."
     if exported.bits < HALF:
         return (
             f"The weight files have {exported.bytes:,} bytes, as many as without rounding: what could be stored in "
@@ -163,5 +166,6 @@ def recipe_json(card: Card, exported: Exported) -> bytes:
         counted["linears"] = exported.linears[0]
     del counted["path"]
     allocation = {"sparsity": card.recipe.get("sparsity"), "budget": card.recipe.get("target")}
+    allocation["currency"] = (card.recipe.get("allocation") or {}).get("currency")
     told = asdict(card) | {name: value for name, value in allocation.items() if value is not None}
     return pretty(told | {"export": counted | arrays, "files": list(exported.files)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from core.ask import naming
 from core.ask.inputs import ModelSpec
 from core.ask.requests import COMPRESSED, ExportRequest, ExportSpec
 from core.ask.settings import PrunedSpec
-from core.base import UserError, listed, resolved, several
+from core.base import UserError, resolved, several
 from core.evaluate.resolving import Texts, point, prune
 from core.export import gguf_file, packed, target
 from core.export.card import GGUF, RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
@@ -26,7 +26,6 @@ from core.kinds.selection import pattern
 from core.kinds.treatments import OF_ZEROS
 from core.measure.pruning import restored
 from core.models import anatomy, work
-from core.models.foreign_code import explained
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.placement import stored
@@ -54,13 +53,6 @@ class Contents:
     before: Array | None = None
     form: str = "dense"  # as `ExportRequest.format` has it
     forms: list | None = None  # of every linear, or of every layer's, where they are rounded to few bits
-    left_out: tuple[int, ...] = ()  # layers that the files lack; the arrays have them
-
-    def kept(self) -> Contents:
-        """Of the layers that the files hold."""
-        less = lambda each: each if np.ndim(each) < 1 else np.delete(each, self.left_out, 0)  # noqa: E731
-        forms = self.forms and less(self.forms).tolist()
-        return replace(self, planned=less(self.planned), before=less(self.before), forms=forms, left_out=())
 
     def linears(self, shape: tuple[int, ...]) -> NDArray[np.str_]:
         """(layers, linears) what each is stored or rounded as, by name; any that `FORMS` lacks is no form."""
@@ -93,10 +85,6 @@ def export(
             a bug; the message says what differed.
     """
     folder = resolved(folder)
-    if holds.left_out:
-        cannot = f"{loaded.source.label} cannot be loaded without layers {listed(map(str, holds.left_out))}"
-        with without(loaded.model, holds.left_out), explained(cannot):
-            return export(loaded, folder, card, holds.kept(), overwrite, store, step, ready)
     planned = _as_planned(loaded, holds, card.recipe.get("pattern"))
     forms = holds.linears(planned.shape)
     if store:
@@ -190,8 +178,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
     folder = Path(request.folder)
     calibration: Texts = {}
     pruned = point(request.setting, request, loaded, store, calibration).pruned
-    dropped = request.drop_layers
-    spec = ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder), format=request.format, drop_layers=dropped)
+    spec = ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder), format=request.format)
     finished = target.stands(store, folder)
     if finished and finished.spec == spec:  # made by a run that was killed before it could say so
         return finished
@@ -210,20 +197,20 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         files = [path for each in calibration.values() for path in each.files]
         told = provenance(loaded, files, store) | {"warnings": warnings, "size": size_words(made)}
         told |= {name: getattr(made, name) for name in ("bytes", "dense_bytes", "difference", "sparsity")}
-        less = f", without layers {listed(map(str, dropped))}, which it was measured with" if dropped else ""
-        store.save(spec, None, told | {"folder": request.folder, "setting": f"{request.setting.name}{less}"})
+        store.save(spec, None, told | {"folder": request.folder, "setting": request.setting.name})
 
-    with without(loaded.model, dropped):
-        pass  # they can be
     with restored(loaded):
         prune(loaded, pruned, calibration, store, account, "", takes, warnings.append)
         card = card_of(request, loaded, numbers, spec, calibration)
         try:
             planned = np.array(pruned.sparsity)
             if pruned.pruner not in OF_ZEROS:  # rounding plans no zeros, and makes some
-                planned, before = planned * (not pruned.forms), np.ones(())
-            holds = Contents(planned, before, request.format, pruned.forms, dropped)
-            export(loaded, folder, card, holds, request.overwrite, store, account.say, record)
+                planned, before = planned * (not pruned.forms), np.ones_like(before)
+            planned, before = (np.delete(each, pruned.left_out, 0) for each in (planned, before))
+            forms = pruned.forms and np.delete(pruned.forms, pruned.left_out, 0).tolist()
+            with without(loaded.model, pruned.left_out):
+                holds = Contents(planned, before, request.format, forms)
+                export(loaded, folder, card, holds, request.overwrite, store, account.say, record)
         except BaseException:
             target.end(store, folder)
             raise
@@ -246,8 +233,8 @@ def card_of(request: ExportRequest, loaded: Loaded, numbers: Numbers, spec: Expo
         "allocation": setting.allocation.model_dump(mode="json"),
         "calibration": None,
     }
-    if request.drop_layers:
-        recipe["left_out"] = list(request.drop_layers)
+    if spec.pruned.left_out:
+        recipe["left_out"] = spec.pruned.left_out
     for each in calibration.values():
         recipe["calibration"] = {
             "text": each.label,
@@ -273,7 +260,7 @@ def measured(request: ExportRequest, store: Store, model: ModelSpec, pruned: Pru
     Raises:
         UserError: what the study measured under this setting's name is not what is exported.
     """
-    if request.study is None or request.drop_layers:
+    if request.study is None:
         return []
     found = evaluations.load(store, store.by_key(request.study, ("study",)))
     own = found.single(request.setting)

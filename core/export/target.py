@@ -49,9 +49,9 @@ def counted(source: Source, store: Store) -> Counts:
     found = Counter()
     for path in source.weights:
         for name, shape in shapes_of(path, store).items():
-            kind = "vectors" if len(shape) < 2 else "linears" if NUMBERED.match(name) else "matrices"
-            found[kind] += math.prod(shape)
-    return Counts(found["linears"], found["matrices"], found["vectors"])
+            kinds = ("inner", "linears") if NUMBERED.match(name) else ("vectors", "matrices")
+            found[kinds[len(shape) > 1]] += math.prod(shape)
+    return Counts(found["linears"], found["matrices"], found["vectors"] + found["inner"], found["inner"])
 
 
 def check_format(form: str, source: Source, store: Store) -> None:

@@ -4,7 +4,7 @@ from core.ask import ExportRequest, Setting, StudySpec, grammar
 from core.ask.typed import read_bytes
 from core.base import look_up
 from core.export.target import counted
-from core.kinds import GGUF, MEANT, USUAL, ZEROS, treatment, usual_of
+from core.kinds import GGUF, LAYERS, MEANT, USUAL, ZEROS, left_out, treatment, usual_of
 from core.models.sources import locate
 from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, share_within, sizes
 from core.plan.spread import limits
@@ -44,11 +44,15 @@ def few_bits(judged: StudySpec, store: Store) -> dict[str, float]:
     return {own_form(one.setting)[0] if one.setting else DENSE: one.perplexity for one in whole}
 
 
-def own_form(setting: Setting) -> tuple[str, float, bool]:
-    """The form that a setting brings linears to, its bits a weight, and whether it is of GGUF types."""
+def own_form(setting: Setting) -> tuple[str, float, bool, float]:
+    """The form of the linears, its bits a weight, whether it is of GGUF types, and the share of layers left out."""
     target, counted = setting.allocation.target, setting.allocation.counted
     name = counted.level(target) if counted.levels else PATTERN if setting.pattern == PATTERN else MASKED
-    return name, setting.treatment.stored(target), counted is GGUF
+    given = getattr(setting.allocation.base, "sparsity", ())  # by hand
+    gone = target if counted is LAYERS else len(left_out(given)) / max(len(given), 1)
+    kept = (target - gone) / (1 - gone)  # is saved of a weight that stays
+    name = setting.treatment.doing(target) if counted is LAYERS else name
+    return name, (1 - gone) * setting.treatment.stored(kept), counted is GGUF, gone
 
 
 def within(words: str, size: str, pruner: str, counts: Counts) -> str:

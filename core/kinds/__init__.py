@@ -9,9 +9,10 @@ from typing import Annotated, Union
 from pydantic import Field
 
 from core.kinds.alphapruning import AlphaPruning
+from core.kinds.block_influence import BlockInfluence
 from core.kinds.checkpoint import Checkpoint
 from core.kinds.covariance import Covariance
-from core.kinds.currency import BITS, GGUF, INTEGERS, MIXED, ZEROS, Currency
+from core.kinds.currency import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, Currency, left_out
 from core.kinds.depth_ramp import DepthRamp
 from core.kinds.dlp import Dlp
 from core.kinds.gaussian import Gaussian
@@ -53,6 +54,7 @@ ALLOCATORS = (
     AlphaPruning,
     Dlp,
     Lsa,
+    BlockInfluence,
     DepthRamp,
     Response,
     Manual,
@@ -76,6 +78,7 @@ CURRENCIES = (
     INTEGERS,
     MIXED,
     GGUF,
+    LAYERS,
 )
 
 MEANT = {each.name: each for each in CURRENCIES}  # what a target can count

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from core.base import Array, UserError, added, several
 from core.kinds.allocator import Allocator, Evidence
+from core.kinds.currency import left_out
 
 ROUNDING = 1e-12  # how far below 0 a budget that was met may leave a layer
 LONGEST = 60  # characters of a name
@@ -48,8 +49,9 @@ class Manual(Allocator):
                 except (TypeError, ValueError) as error:
                     right = "is not a number: write it as in 0.7"
                     raise ValueError(f"the sparsity of layer {layer}, {value!r}, {right}") from error
-                if not (number >= -ROUNDING and number < 1):  # NaN is refused too
-                    raise ValueError(f"the sparsity of layer {layer} is {number:g}: it must lie from 0 to below 1")
+                if not (number >= -ROUNDING and (number < 1 or left_out([row]))):  # NaN is refused too
+                    right = "it must lie from 0 to below 1, or be 1 in all of a layer that is left out"
+                    raise ValueError(f"the sparsity of layer {layer} is {number:g}: {right}")
         return given
 
     @field_validator("name")

@@ -12,7 +12,7 @@ from core.base import brief, listed
 from core.base.spec import look_up
 from core.kinds.alps import alps
 from core.kinds.blockwise import blockwise
-from core.kinds.currency import BITS, GGUF, INTEGERS, MIXED, ZEROS, Currency
+from core.kinds.currency import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, Currency
 from core.kinds.distill import gradient
 from core.kinds.magnitude import magnitude
 from core.kinds.quantised import FORMS, HALF, Form, at_level
@@ -147,6 +147,14 @@ PRUNERS = {
         r"W'_{jk} = d\, q_{jk} + m",
         currency=GGUF,
     ),
+    "left_out": PrunerRow(
+        "left out",
+        lambda weight, *_: weight,  # of a layer that is kept
+        "none",
+        "Not a pruner: whole layers left out, whose input is passed on; every other weight stays as it is.",
+        "h_i = h_{i-1}",
+        currency=LAYERS,
+    ),
 }
 
 
@@ -218,7 +226,7 @@ NO_REPAIR = "none"  # where a repair is asked for unless it is refused
 ANY = "any"  # of a search: every pruner, or repair, that can be predicted
 USUAL = "wanda"
 PRUNER_LABELS = {name: row.label for name, row in PRUNERS.items()}
-OF_ZEROS = {name: row.label for name, row in PRUNERS.items() if not row.forms}
+OF_ZEROS = {name: row.label for name, row in PRUNERS.items() if row.currency is ZEROS}
 WITHOUT_TEXT = tuple(name for name in OF_ZEROS if PRUNERS[name].statistic == "none")
 
 
@@ -254,12 +262,16 @@ class Treatment(NamedTuple):
     def doing(self, share: float) -> str:
         """What it has done to weights: `pruned by Wanda, 70 % zeros`, `in 3 bits, GPTQ`."""
         level = self.currency.level(share)
+        if self.currency is LAYERS:
+            return f"{level} {self.label}"
         return f"in {level}, {self.label}" if self.currency.levels else f"pruned by {self.label}, {level}"
 
     def stored(self, share: float) -> float:
         """Bits that a weight takes in a file, on average: zeros as a bitmask, codes with scales and zero points."""
         forms = PRUNERS[self.pruner].forms
         known = [each.bits_per_weight for each in forms.values()]
+        if self.currency is LAYERS:
+            return HALF * (1 - share)
         return float(np.interp(share, [*forms], known)) if forms else HALF * (1 - share) + 1
 
     def by(self, what: str) -> RepairRow | None:
@@ -325,10 +337,12 @@ def share_of(given: Any, about: ValidationInfo) -> Any:
     """Of a field after `pruner`: a share as it is stored, or a level as a person writes it, `0.7`, `3` or `Q4_0`.
 
     Raises:
-        ValueError: a quantiser has no such level.
+        ValueError: a quantiser has no such level, or a layer is left out.
     """
     pruner = about.data.get("pruner", USUAL)  # another one was refused already
     levels = TREATMENTS[pruner].currency.levels
+    if levels is LAYERS.levels:
+        raise ValueError(f"{pruner} leaves whole layers out: write skip")
     if not (levels and isinstance(given, str)):
         return given
     if given not in levels:

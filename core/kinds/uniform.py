@@ -27,5 +27,7 @@ class Uniform(Allocator):
 
     def wish(self, evidence: Evidence) -> Array:
         wish = np.full(evidence.units, evidence.target)
+        if evidence.bounds == (0, 1):  # of whole layers: evenly spaced, the first half a step from the start
+            wish = np.diff(np.floor(np.arange(evidence.units + 1) * evidence.target + 0.5))
         wish[[0, -1]] -= self.ends / HALF
         return wish

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.base import Array, UserError, frozen
-from core.kinds import PRUNERS, Pattern, Statistic, Treatment, Warn, treatment
+from core.kinds import LAYERS, PRUNERS, Pattern, Statistic, Treatment, Warn, left_out, treatment
 from core.kinds.kept import seen
 from core.kinds.quantised import form_of
 from core.measure.calibration import DensePath, check_replay, recorded
@@ -19,7 +19,7 @@ from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
 from core.models.placement import forget, walk
-from core.models.replay import Call
+from core.models.replay import Call, leave_out, put_back
 from core.models.work import WALK_BATCH
 
 
@@ -42,7 +42,8 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
     """The sparsity of every linear, (layers, linears).
 
     Raises:
-        UserError: a sparsity for another number of layers or linears, outside [0, 1), or not the pattern's own; or a
+        UserError: a sparsity for another number of layers or linears, outside [0, 1) but in a layer that is left out,
+            of a kept layer that nothing is done to in it, or not the pattern's own; or a
             linear's inputs do not fall into the groups of the pattern, or of its form.
     """
     given, row = np.asarray(plan.sparsity, dtype=float), PRUNERS[plan.treatment.pruner]
@@ -53,8 +54,13 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
             f"give one for every layer, or one for every layer and linear"
         )
     wanted = np.broadcast_to(given if given.ndim == 2 else given[:, None], (layers, linears))
-    for layer, linear in np.argwhere(~((wanted >= 0) & (wanted < 1))):  # NaN is wrong too
-        raise UserError(f"the sparsity of layer {layer} is {wanted[layer, linear]:g}: it must lie from 0 to below 1")
+    gone, whole = left_out(wanted), row.currency is LAYERS
+    possible = (wanted == 0) if whole else (wanted >= 0) & (wanted < 1)  # NaN is wrong too
+    possible[gone] = True
+    for layer, linear in np.argwhere(~possible):
+        right = "be 0" if whole else "lie from 0 to below 1"
+        said = f"the sparsity of layer {layer} is {wanted[layer, linear]:g}: it must {right}"
+        raise UserError(f"{said}, or be 1 in all of a layer that is left out")
     if plan.pattern:
         name, fixed = plan.pattern.name, plan.pattern.sparsity
         for layer, linear in np.argwhere(~np.isclose(wanted, fixed, rtol=0, atol=1e-9)):
@@ -66,7 +72,7 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
             for linear in stack:
                 plan.pattern.check_width(linear.weight.shape[1], f"{linear.name} of layer {layer}")
     for layer, stack in enumerate(stacks if row.forms else ()):
-        for linear, share in zip(stack, wanted[layer], strict=False):
+        for linear, share in zip(stack if layer not in gone else (), wanted[layer], strict=False):
             try:
                 form_of(share, row.forms).check_width(linear.weight.shape[1])
             except UserError as error:
@@ -91,7 +97,8 @@ def prune_layers(
     inputs of the next. With `true_sequential` (an option of SparseGPT's code), and with a repair that leads back to the
     dense path, the layer is run anew for each group of linears that read the same input, with the groups before it
     already pruned. A repair of windows follows, of a layer's attention and then of its MLP: the batches that it holds
-    back enter no statistic. One of the whole model is no part of the walk. With no statistic nothing is run.
+    back enter no statistic. One of the whole model is no part of the walk. With no statistic nothing is run. A
+    layer that the plan leaves out passes its input on, until `restored` ends.
 
     Args:
         tokens: (sequences, length) calibration tokens.
@@ -108,7 +115,7 @@ def prune_layers(
     """
     stacks = _checked_stacks(loaded)
     wanted, treatment = check(plan, stacks), plan.treatment
-    windows = treatment.by("window")
+    windows, gone = treatment.by("window"), left_out(wanted)
     in_turn = plan.true_sequential or "pull" in treatment.statistics
     batches, streams, path = _entered(loaded, tokens, treatment)
     read = seen(len(batches)) if windows else range(len(batches))
@@ -120,6 +127,12 @@ def prune_layers(
         sparsity = {linear.name: float(each) for linear, each in zip(stack, wanted[index], strict=False)}
         if path:
             path.enter(index, stack)
+        if index in gone:
+            if path:
+                path.leave()  # before the layer passes its input on
+            leave_out(loaded.layers[index])
+            achieved[index, : len(stack)] = 1
+            return
         for group in _groups(stack, runs[index], streams) if in_turn and batches else [stack]:
             along = path if "pull" in treatment.statistics else None
             statistics = _statistics(group, runs[index], streams, treatment.statistics, along, read)
@@ -132,7 +145,7 @@ def prune_layers(
         achieved[index, : len(stack)] = wanted[index, : len(stack)] if PRUNERS[plan.pruner].forms else counted
 
     def leave(index: int) -> None:
-        if path:
+        if path and index not in gone:
             path.leave()
         step(index)
 
@@ -158,13 +171,15 @@ def _entered(
 
 @contextmanager
 def restored(loaded: Loaded) -> Iterator[None]:
-    """Whatever is pruned inside comes back bit for bit."""
+    """Whatever is pruned, or left out, inside comes back bit for bit."""
     own = {name: value for name, value in loaded.model.named_parameters() if not value.is_meta}
     kept = {name: value.detach().clone() for name, value in own.items()}  # streamed weights are kept where they lie
     try:
         yield
     finally:
         forget(loaded.layers)
+        for layer in loaded.layers:
+            put_back(layer)
         with torch.no_grad():
             for name, value in own.items():
                 value.copy_(kept[name])

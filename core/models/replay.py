@@ -64,6 +64,22 @@ def called(layer: nn.Module, args: tuple, kwargs: dict[str, Any], output: Tensor
     return Call(layer, kwargs[name] if name else args[0], hidden(output), args[1:], kwargs, name, rest)
 
 
+def leave_out(layer: nn.Module) -> None:
+    """Let a layer pass its input on, in the form it returns it, until `put_back`."""
+
+    def passed_on(*run: Any) -> Tensor | tuple:
+        call = called(*run)
+        return call.output(call.entry)
+
+    layer.left_out = layer.register_forward_hook(passed_on, with_kwargs=True)
+
+
+def put_back(layer: nn.Module) -> None:
+    """Undo `leave_out`, where it was done."""
+    if hook := vars(layer).pop("left_out", None):
+        hook.remove()
+
+
 def record(model: PreTrainedModel, layers: Layers, ids: Tensor, stream: Tensor | None = None) -> list[Call]:
     """The call of every layer in one real forward.
 

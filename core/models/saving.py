@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.core_model_loading import revert_weight_conversion
 
-from core.base import UserError, access, digest, listed
+from core.base import access, digest, listed
 from core.models.anatomy import decoder_layers
 from core.models.file_hashes import file_hash, sha256
 from core.models.foreign_code import explained
@@ -78,14 +78,13 @@ def without(model: PreTrainedModel, left_out: Collection[int]) -> Iterator[None]
     """The model as if it never had some layers: the others move up, and so do their entries in its settings' lists.
 
     Raises:
-        UserError: it has no such layers, or none would be left.
+        UserError: inside, a library cannot do what it does to the whole model.
     """
+    if not left_out:
+        yield
+        return
     layers = decoder_layers(model)
     kept = [index for index in range(len(layers)) if index not in left_out]
-    if len(kept) + len(left_out) != len(layers) or not kept:
-        raise UserError(
-            f"layers {listed(map(str, left_out))} cannot be left out: name some of 0 to {len(layers) - 1}, each once"
-        )
     holder, name = next(
         (module, name) for module in model.modules() for name, child in module.named_children() if child is layers
     )
@@ -96,7 +95,8 @@ def without(model: PreTrainedModel, left_out: Collection[int]) -> Iterator[None]
     told.num_hidden_layers = len(kept)
     setattr(holder, name, type(layers)(layers[index] for index in kept))
     try:
-        yield
+        with explained(f"{type(model).__name__} cannot be written without layers {listed(map(str, left_out))}"):
+            yield
     finally:
         setattr(holder, name, layers)
         vars(told).update(before)

@@ -26,10 +26,10 @@ class Bounds(NamedTuple):
         """Refuse what cannot be.
 
         Raises:
-            UserError: bounds out of order or out of [0, 1), or a target outside them.
+            UserError: bounds out of order or out of [0, 1], or a target outside them.
         """
-        if not 0 <= self.low <= self.high < 1:
-            raise UserError(f"bounds {self.low:g} to {self.high:g}: they must rise and lie in [0, 1)")
+        if not 0 <= self.low <= self.high <= 1:
+            raise UserError(f"bounds {self.low:g} to {self.high:g}: they must rise and lie in [0, 1]")
         if not self.low <= target <= self.high:
             raise UserError(
                 f"target sparsity {target:g} lies outside the bounds {self.low:g} to {self.high:g}: "

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.base import UserError
-from core.kinds import OF_ONE_LAYER, PRUNERS, TREATMENTS, USUAL, ZEROS, Currency, usual_of
+from core.kinds import LAYERS, OF_ONE_LAYER, PRUNERS, TREATMENTS, USUAL, ZEROS, Currency, usual_of
 from core.kinds.treatments import place
 from core.plan.budget import TOLERANCE
 from core.plan.curves import Curves, check_finite, curves
@@ -57,6 +57,11 @@ def _levels(pruner: str) -> list[str]:
 
 def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: str | None = None) -> dict[float, Array]:
     """Sparsity, ascending -> harm per layer, mean over sequences."""
+    if TREATMENTS[pruner].currency is LAYERS:
+        for key, each in profile.perturbed.items():
+            if key.perturbation.kind == "skip" and prunes == "layer":
+                return {share: share * getattr(each, FIELDS[objective]).mean(1) for share in (0.0, 1.0)}
+        raise UserError("this profile does not hold what leaving out each layer does: measure skip")
     found = {
         each.perturbation.sparsity: getattr(perturbed, FIELDS[objective]).mean(1)
         for each, perturbed in profile.perturbed.items()
@@ -112,8 +117,13 @@ def highest(profile: Profile, per_linear: bool = False, currency: Currency = ZER
     Raises:
         UserError: too few sparsities were measured.
     """
-    per_linear |= bool(currency.levels) and not pruners(profile, False, currency)
+    per_linear |= finer(profile, currency)
     return of_profile(profile, usual(profile, per_linear, currency), per_linear=per_linear).highest
+
+
+def finer(profile: Profile, currency: Currency) -> bool:
+    """Whether a profile's few bits were measured by linears alone."""
+    return currency.bits and not pruners(profile, False, currency)
 
 
 def layer_harms(rows: Array, profile: Profile, currency: Currency = ZEROS) -> Array:
@@ -132,7 +142,7 @@ def layer_harms(rows: Array, profile: Profile, currency: Currency = ZEROS) -> Ar
     Raises:
         UserError: too few sparsities were measured.
     """
-    if currency.levels and not pruners(profile, False, currency):  # then all is counted by linears
+    if finer(profile, currency):  # then all is counted by linears
         found = of_profile(profile, usual(profile, True, currency), per_linear=True)
         linears = len(found.harm) // rows.shape[1]
         units = rows if rows.ndim == 3 else np.repeat(rows[..., None], linears, axis=2)

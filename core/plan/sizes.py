@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.base import UserError, listed, megabytes
-from core.kinds import GGUF, HALF, Treatment
+from core.kinds import GGUF, HALF, LAYERS, Treatment
 from core.kinds.quantised import FORMS
 from core.plan.budget import Bounds
 
@@ -19,25 +19,28 @@ class Counts(NamedTuple):
     linears: int
     matrices: int  # embeddings; tied ones once
     vectors: int  # norms and biases
+    inner: int = 0  # those of them inside layers
 
 
 DENSE, MASKED, PATTERN, SMALLEST = "float16", "float16, zeros as a bitmask", "2:4", "Q4_0"
 
 
-def total(counts: Counts, bits: float, gguf: bool) -> int:
+def total(counts: Counts, bits: float, gguf: bool, gone: float = 0.0) -> int:
     """Bytes of all weights, without the names, settings and vocabulary that a file holds beside them.
 
     What lies beside the linears has half precision, but vectors of a GGUF file have full.
 
     Args:
         bits: the mean over the linears' weights, with scales and zero points.
+        gone: the share of layers that are left out.
     """
-    return round(counts.linears * bits / 8) + counts.matrices * HALF // 8 + counts.vectors * (4 if gguf else 2)
+    vectors = (counts.vectors - gone * counts.inner) * (4 if gguf else 2)
+    return round(counts.linears * bits / 8 + vectors) + counts.matrices * HALF // 8
 
 
 def taken(counts: Counts, treatment: Treatment, share: float) -> int:
     """Bytes of all weights where so much is saved of the linears'."""
-    return total(counts, treatment.stored(share), treatment.currency is GGUF)
+    return total(counts, treatment.stored(share), treatment.currency is GGUF, share * (treatment.currency is LAYERS))
 
 
 def share_within(most: float, counts: Counts, treatment: Treatment, bounds: Bounds) -> float:
@@ -57,12 +60,13 @@ def share_within(most: float, counts: Counts, treatment: Treatment, bounds: Boun
     return found if taken(counts, treatment, found) <= most else min(round(found + 1 / FINEST, 5), bounds.high)
 
 
-def sizes(counts: Counts, own: str, bits: float, gguf: bool = False) -> dict[str, int]:
+def sizes(counts: Counts, own: str, bits: float, gguf: bool = False, gone: float = 0.0) -> dict[str, int]:
     """Bytes by form: dense, the form of the pruned or rounded model, and others of few bits.
 
     Args:
         own: what that form is called.
         bits: a weight of it, on average.
+        gone: the share of layers that it leaves out.
     """
-    found = {DENSE: total(counts, HALF, False), own: total(counts, bits, gguf)}
+    found = {DENSE: total(counts, HALF, False), own: total(counts, bits, gguf, gone)}
     return found | {name: total(counts, FORMS[name].bits_per_weight, True) for name in ("Q8_0", SMALLEST)}

@@ -73,6 +73,8 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
     sparsity = correction.turned(base, of_units, request.correction) if request.counted.levels else base
     if request.correction.strength and not request.unclipped:
         [sparsity] = _corrected(request, base, of_units, [request.correction.strength], profile)
+    if (sparsity == 1).all():
+        raise UserError(f"this leaves out all {len(parameters)} layers: lower the target")
     layers = np.nansum(parameters, axis=1)
     bounds = _bounds(request, profile)
     bound = binding(sparsity, bounds).reshape(len(layers), -1).any(1)

@@ -7,7 +7,7 @@ import numpy as np
 from core.ask import AllocationRequest, EvaluationRequest, Setting, StudyRequest, naming, uniform
 from core.ask.commands import command_line
 from core.base import UserError, checked, exists, expanded
-from core.kinds import Response, Treatment
+from core.kinds import LAYERS, Response, Treatment
 from core.models import work
 from core.plan import prediction, responses
 from core.plan.spread import allocate
@@ -15,6 +15,7 @@ from core.results.anchors import Anchors, half_width
 from core.store import Array, Profile, Store
 
 HIGHEST, APART = 0.8, (0.3, 0.1, 0.0)  # the targets of `usual`: the highest, and how far below it each lies
+OF_LAYERS = [0.1, 0.2, 0.3]  # the same where whole layers are left out
 WIDE = 0.15  # half width of an interval, as a fraction of the increase, that one more anchor may narrow
 SPARE = 0.1  # between the highest target and the largest sparsity measured: room for an allocation to differ in
 
@@ -103,7 +104,8 @@ def usual(profile: Profile, treatment: Treatment) -> tuple[Setting, ...]:
     """
     counted = treatment.currency
     top = min(HIGHEST, responses.highest(profile, currency=counted) - SPARE)
-    targets = [*counted.levels.values()][-len(APART) :] or [round(top - below, 2) for below in APART]
+    levels = OF_LAYERS if counted is LAYERS else [*counted.levels.values()][-len(APART) :]
+    targets = levels or [round(top - below, 2) for below in APART]
     how = {"pruner": treatment.pruner, "repair": treatment.repair}
     base = Response(pruner=responses.usual(profile, currency=counted))
     response = AllocationRequest(base=base, target=targets[1], currency=counted.name)

@@ -111,7 +111,7 @@ def usual(method: type[Allocator], profile: Profile, counted: Currency = ZEROS) 
         return method()
     pruner = usual_of(counted)
     per_linear = pruner in responses.pruners(profile, True, counted)
-    per_linear |= bool(counted.levels) and pruner not in responses.pruners(profile, False, counted)
+    per_linear |= responses.finer(profile, counted)
     return method(pruner=pruner, granularity="linear" if per_linear else "layer")
 
 

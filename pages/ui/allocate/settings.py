@@ -14,6 +14,7 @@ from core.kinds import (
     BASE_LABELS,
     CHAINS,
     HALF,
+    LAYERS,
     MEANT,
     METHODS,
     NO_REPAIR,
@@ -35,7 +36,8 @@ STRENGTHS = steps(0, 0.1, 0.001)
 TARGETS = steps(0, 0.95, 0.01)
 REPAIRED = {NO_REPAIR: NO_REPAIR} | CHAINS
 CONTROLS = {"none": "the correction"} | {each: each for each in candidates.CONTROLS}
-STEP, THREE_BITS = 0.1, 1 - 3 / HALF  # bits a weight between targets; the share that is saved at the first one shown
+STEP = 0.1  # bits a weight between targets
+THREE_BITS, A_FIFTH = 1 - 3 / HALF, 0.2  # the share that is saved at the first target shown, of bits and of layers
 OPTIONS = {
     **dict.fromkeys(("target", "low", "high"), TARGETS),
     "strength": STRENGTHS,
@@ -48,8 +50,8 @@ ABOUT_CONTROLS = (
 )
 PLAN_OR_CONTROL = {"none": "the plan", "reversed": "reversed", "shuffled": "shuffled"}  # of whole levels
 ABOUT_CURRENCY = (
-    "Zeros: weights that go. Else how many bits each linear gets; the slider is then the size of all weights in "
-    "megabytes. The page takes a profile that measured it, where one is here."
+    "Zeros: weights that go. Layers: those that are left out. Else how many bits each linear gets. The slider is then "
+    "the size of all weights in megabytes. The page takes a profile that measured it, where one is here."
 )
 ORIGIN = (
     "From the paper: a coefficient of each layer, measured by perturbing it, shifts an existing allocation. We know "
@@ -90,7 +92,8 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
     own, rest = candidates.usual(METHODS[kind], profile, counted), dict(usual) | dict(usual.correction)
     if counted.levels:
         options = {"target": amounts(profile, counted), "control": PLAN_OR_CONTROL}
-        rest |= {"target": min(options["target"], key=lambda share: abs(share - THREE_BITS))}
+        first = THREE_BITS if counted.bits else A_FIFTH
+        rest |= {"target": min(options["target"], key=lambda share: abs(share - first))}
     given = {each.name: chosen(each.name, each.options, getattr(own, each.name)) for each in parameters(own, counted)}
     given |= {name: chosen(name, steps, rest[name]) for name, steps in options.items()}
     if counted.levels:
@@ -105,12 +108,15 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
 
 
 def parameters(method: Allocator | type[Allocator], counted: Currency) -> list[Parameter]:
-    """Those that are chosen: of what has levels, curves are the usual quantiser's."""
-    return [each for each in method.parameters() if not (counted.levels and each.name == "pruner")]
+    """Those that are chosen: of what has levels, curves are the usual quantiser's; layers are left out whole."""
+    fixed = ["pruner"] * bool(counted.levels) + ["granularity"] * (counted is LAYERS)
+    return [each for each in method.parameters() if each.name not in fixed]
 
 
 def amounts(profile: Profile, counted: Currency) -> list[float]:
-    """Targets from the most that is saved to the least, at every tenth of a bit: as far as was measured."""
+    """Targets from the most that is saved to the least, at every tenth of a bit, or every layer up to half of them."""
+    if counted is LAYERS:
+        return [gone / profile.layers for gone in range(profile.layers // 2, 0, -1)]
     shares = [*counted.levels.values()]
     for per_linear in (True, False):
         with suppress(UserError):

@@ -146,7 +146,7 @@ def by_size(request: AllocationRequest, treatment: Treatment, profile: Profile, 
         gauge = picture.gauge("predicted perplexity at each size (log scale)", costs, [curve])
     return figure.Figure(
         name="bits",
-        title="Mean bits of every layer",
+        title="Mean bits of every layer" if counted.bits else "Layers that stay",
         says="Layer {layer}: {now} bits a weight.",
         slots={"now": figure.written("{:.3g}".format, bits)},
         y=axes.linear_axis("bits a weight, mean of the layer", 0, bits.max()),

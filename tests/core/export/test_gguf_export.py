@@ -1,5 +1,6 @@
 """A GGUF file that an export writes is read back as the model with the same quantised values, in predicted bytes."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, LlamaTokenizer
 
+from core.ask import grammar
 from core.ask.requests import FORMATS, ExportRequest
 from core.ask.settings import Setting, read_setting, uniform
 from core.base.spec import look_up
@@ -18,6 +20,8 @@ from core.export import target, worth
 from core.export.card import GGUF
 from core.export.checking import SENTENCE
 from core.export.folder import Contents, export
+from core.jobs import experiment
+from core.kinds import GGUF as TYPES
 from core.kinds.quantised import FORMS, rounded
 from core.models import anatomy, loading
 from core.models.loading import Loaded
@@ -180,7 +184,7 @@ def test_a_dense_folder_has_the_bytes_that_are_predicted(family: str, tmp_path: 
     assert found[sizes.DENSE] == exported.dense_bytes
     gone, weights = (np.nansum(each * exported.weights) for each in (exported.achieved, 1))
     assert found[sizes.DENSE] - found[sizes.MASKED] == pytest.approx(2 * gone - weights / 8, abs=1)
-    assert worth.own_form(Setting(pattern="2:4")) == (sizes.PATTERN, 9, False)
+    assert worth.own_form(Setting(pattern="2:4")) == (sizes.PATTERN, 9, False, 0)
 
 
 def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path: Path, empty: Store) -> None:
@@ -201,11 +205,11 @@ def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path
 
 def test_bytes_of_plans_count_scales_and_zero_points() -> None:
     rounded_to = read_setting("uniform currency=bits:3")
-    assert worth.own_form(rounded_to) == ("3 bits", pytest.approx(3 + 19 / 32), False)
+    assert worth.own_form(rounded_to) == ("3 bits", pytest.approx(3 + 19 / 32), False, 0)
     grouped = read_setting("uniform currency=integers:int3g64")
-    assert worth.own_form(grouped) == ("int3g64", pytest.approx(3 + 19 / 64), False)
+    assert worth.own_form(grouped) == ("int3g64", pytest.approx(3 + 19 / 64), False, 0)
     by_types = read_setting("uniform currency=gguf:Q4_0")
-    assert worth.own_form(by_types) == ("Q4_0", pytest.approx(4.5), True)
+    assert worth.own_form(by_types) == ("Q4_0", pytest.approx(4.5), True, 0)
     ExportRequest(setting=by_types, folder="x", format="gguf")
     with pytest.raises(ValueError, match="choose the pruner gguf"):
         ExportRequest(setting=rounded_to, folder="x", format="gguf")
@@ -222,3 +226,32 @@ def test_the_bundled_model_in_two_types(tmp_path: Path, empty: Store) -> None:
         holds = Contents(np.zeros(30), before, f"gguf:{form}")
         exported = export(loaded, tmp_path / form, replace(CARD, recipe={}), holds)
         assert least < exported.bytes / 1e6 < most and exported.difference < 1e-4
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])  # the second has biases, and ties its embeddings
+def test_layers_left_out_take_no_bytes(family: str, tmp_path: Path, empty: Store) -> None:
+    setting = read_setting("uniform currency=layers:0.5")
+    how = {"model": str(tiny.folder(family)), "dtype": "float16", "folder": str(tmp_path / "out")}
+    asked = ExportRequest(setting=setting, **how)
+    made = experiment.get(asked, empty).provenance
+    found, _ = worth.worth(asked, empty)
+    assert found["50 % of layers left out"] == made["dense_bytes"] < found[sizes.DENSE]
+    recipe = json.loads((tmp_path / "out" / "recipe.json").read_bytes())
+    again = grammar.from_file(tmp_path / "out" / "recipe.json")
+    assert recipe["recipe"]["left_out"] == [0, 2] and again.base.sparsity == (1, 0, 1, 0) and again.currency == "layers"
+    assert "Layers 0, 2 are left out" in (tmp_path / "out" / "README.md").read_text()
+    assert len(anatomy.decoder_layers(AutoModelForCausalLM.from_pretrained(tmp_path / "out"))) == 2
+
+
+def test_by_hand_some_layers_are_left_out_and_the_others_rounded(tmp_path: Path, empty: Store) -> None:
+    source, file = saved(tmp_path / "model", "llama"), tmp_path / "plan.json"
+    shares = [TYPES.levels["Q4_0"], 1, TYPES.levels["Q8_0"], TYPES.levels["Q4_0"]]
+    file.write_text(json.dumps({"sparsity": shares, "budget": sum(shares) / 4, "currency": "gguf"}))
+    setting = Setting(allocation=grammar.read_allocation(str(file)))
+    asked = ExportRequest(model=str(source), setting=setting, folder=str(tmp_path / "out"), format="gguf")
+    experiment.get(asked, empty)
+    reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
+    kinds = {each.name: each.tensor_type.name for each in reader.tensors}
+    assert [kinds[f"blk.{layer}.attn_q.weight"] for layer in range(3)] == ["Q4_0", "Q8_0", "Q4_0"]
+    found, _ = worth.worth(asked, empty)
+    assert sum(each.n_bytes for each in reader.tensors) == found[TYPES.level(setting.allocation.target)]

@@ -134,7 +134,7 @@ def test_a_setting_that_the_format_does_not_hold(setting: str, dtype: str, about
 def test_a_symmetric_setting_has_one_format() -> None:
     setting = read_setting("uniform by=gptq_symmetric currency=bits:3")
     ExportRequest(setting=setting, folder="x", format=COMPRESSED)
-    assert worth.own_form(setting) == ("3 bits", pytest.approx(3.5), False)
+    assert worth.own_form(setting) == ("3 bits", pytest.approx(3.5), False, 0)
     with pytest.raises(ValueError, match="write the format compressed-tensors"):
         ExportRequest(setting=setting, folder="x", format="gguf")
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from core.ask import grammar
@@ -21,11 +22,11 @@ from core.ask.typed import read_bytes
 from core.base.errors import UserError
 from core.cli.allocating import allocated_json
 from core.export import worth
-from core.kinds import BITS, GGUF, INTEGERS, MEANT, MIXED
+from core.kinds import BITS, GGUF, INTEGERS, LAYERS, MEANT, MIXED, left_out
 from core.kinds.currency import Currency
 from core.kinds.treatments import USUAL, treatment, usual_of
 from core.plan.budget import TOLERANCE, met, whole
-from core.plan.sizes import Counts, total
+from core.plan.sizes import Counts, taken
 from core.plan.spread import allocate
 from core.store.profiles import Profile
 from tests import synthetic
@@ -149,10 +150,57 @@ def test_what_a_step_would_overspend_is_passed_over() -> None:
     assert list(found) == [0.8125, 0.75] and met(found, weights) >= met(wish, weights)
 
 
-@given(currency=st.sampled_from((BITS, INTEGERS, MIXED, GGUF)), share=st.floats(0, 1))
+# --- layers left out ------------------------------------------------------------------------------------------------
+
+
+def skipped(layers: int, seed: int) -> tuple[Profile, np.ndarray]:
+    """A profile of layers of one size that were left out one by one, and the harm of each."""
+    plain, key = of_linears(layers, seed), Measurement(perturbation=perturbation("skip"))
+    kl = np.random.default_rng(seed).random((layers, 3))
+    measured = plain.perturbed | {key: replace(synthetic.perturbed(layers, 3, key), kl=kl)}
+    return replace(plain, perturbed=measured, weights=replace(plain.weights, parameters=np.full((layers, 3), 7.0))), kl
+
+
+@quick
+@given(layers=st.integers(2, 12), seed=st.integers(0, 10**6), share=st.floats(0, 1))
+def test_a_budget_of_layers_leaves_out_as_many_as_it_needs_those_that_harm_least(
+    layers: int, seed: int, share: float
+) -> None:
+    here, harm = skipped(layers, seed)
+    turned = here.activation.block_influence.mean(1)
+    count = math.ceil(layers * share - 1e-6)
+    assume(count < layers)
+    for base, harms in (("response", harm.mean(1)), ("block_influence", turned), ("uniform", None)):
+        exact, _ = spent(f"{base} currency=layers:{share!r}", here)
+        assert np.isin(exact, (0, 1)).all() and exact.sum() == count
+        if harms is not None:
+            assert count == 0 or harms[exact == 1].max() <= harms[exact == 0].min() + 1e-9
+
+
+@pytest.mark.parametrize(("share", "gone"), [(0.1, [4, 14, 24]), (0.2, [2, 7, 12, 17, 22, 27])])
+def test_uniform_leaves_out_layers_evenly_spaced(share: float, gone: list[int]) -> None:
+    assert left_out(spent(f"uniform currency=layers:{share}", skipped(30, 1)[0])[0]) == gone
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("uniform currency=layers:0.99", "leaves out all 6 layers"),
+        ("uniform currency=layers:2", "200 % of layers cannot be met"),
+        ("response currency=layers granularity=linear:0.3", "left out whole: write granularity=layer"),
+        ("response currency=layers:0.3", "measure skip"),
+    ],
+)
+def test_budgets_of_layers_that_cannot_be(words: str, said: str, refused: Callable) -> None:
+    with refused(said):
+        spent(words, of_linears(6, 1))
+
+
+@given(currency=st.sampled_from((BITS, INTEGERS, MIXED, GGUF, LAYERS)), share=st.floats(0, 1))
 def test_an_amount_reads_back(currency, share: float) -> None:
     low, high = (next(iter(each)) for each in (currency.levels.values(), reversed(currency.levels.values())))
     inside = low + share * (high - low)
+    assume(inside < 1)  # all layers
     written = currency.write(inside)
     assert currency.read(written) == pytest.approx(inside, abs=1e-9)
     assert currency.write(currency.read(written)) == written
@@ -161,7 +209,7 @@ def test_an_amount_reads_back(currency, share: float) -> None:
 
 
 @given(
-    counts=st.builds(Counts, st.integers(10**4, 10**9), st.integers(0, 10**8), st.integers(0, 100)),
+    counts=st.builds(Counts, st.integers(10**4, 10**9), st.integers(0, 10**8), st.just(100), st.integers(0, 100)),
     words=st.sampled_from(
         (
             "uniform",
@@ -169,25 +217,27 @@ def test_an_amount_reads_back(currency, share: float) -> None:
             "response currency=gguf",
             "owl m=5 lam=0.1",
             "uniform currency=mixed",
+            "owl currency=layers",
         )
     ),
     place=st.floats(0, 1),
 )
 def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts: Counts, words: str, place: float) -> None:
     form = grammar.parts(words if ":" in words else f"{words}:0")[1].get("currency", "zeros")
-    treated, gguf = treatment(usual_of(MEANT[form])), form == "gguf"
-    low, high = {
+    treated = treatment(usual_of(MEANT[form]))
+    ends = {
         "zeros": (1 / 16, 0.95),
         "bits": (0.5, 0.875),
         "gguf": (1 - 8.5 / 16, 1 - 4.5 / 16),
         "mixed": (1 - 8.375 / 16, 1 - 1.896875 / 16),
-    }[form]
-    most = math.floor(np.interp(place, [0, 1], [total(counts, treated.stored(each), gguf) for each in (high, low)]))
+        "layers": (0, 0.99),
+    }
+    most = math.floor(np.interp(place, [0, 1], [taken(counts, treated, each) for each in reversed(ends[form])]))
     asked = grammar.read_allocation(worth.within(words, f"{most}B", USUAL, counts))
     assert asked.currency == form and asked.base == grammar.read_allocation(f"{words.split(':')[0]}:0.7"
-        if form == "zeros" else f"{words.split(':')[0]}:{6 if gguf else 3}").base  # fmt: skip
-    assert total(counts, treated.stored(asked.target), gguf) <= most
-    assert total(counts, treated.stored(asked.target - 2e-5), gguf) >= most - 1
+        if form == "zeros" else f"{words.split(':')[0]}:{ {'gguf': 6, 'layers': 0.5}.get(form, 3)}").base  # fmt: skip
+    assert taken(counts, treated, asked.target) <= most
+    assert taken(counts, treated, asked.target - 2e-5) >= most - 1
 
 
 @pytest.mark.parametrize(
@@ -216,7 +266,7 @@ def test_a_size_is_read_with_its_unit(written: str, size: float) -> None:
 @pytest.mark.parametrize(
     ("words", "wrong"),
     [
-        ("uniform currency=bits:1.5", "1.5 bits a weight cannot be met: the levels are 8, 4, 3 and 2"),
+        ("uniform currency=bits:1.5", "1.5 bits cannot be met: the levels are 8, 4, 3 and 2"),
         ("uniform currency=bytes:3", "there is no currency 'bytes'"),
         ("uniform currency=bits high=0.7:3", "leave low, high, strength"),
         ("response pruner=wanda currency=bits:3", "curves of wanda count zeros"),

@@ -1,0 +1,84 @@
+"""Layers of share 1 are left out of the walk, of every run after it, and come back."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from core.base.errors import UserError
+from core.evaluate import perplexity
+from core.measure import pruning
+from core.measure.calibration import DensePath
+from core.measure.pruning import prune_layers, restored
+from core.models.loading import Loaded
+from core.models.saving import without
+from tests import tiny
+from tests.core.measure.pruning.test_walk import TOKENS, fresh, plan, weights
+
+GONE = [1, 3]  # the last one too
+SHARES = (0.5, 1, 0.25, 1)
+
+
+def logits(of: Loaded) -> torch.Tensor:
+    with torch.inference_mode():
+        return of.model(input_ids=TOKENS, use_cache=False).logits
+
+
+@pytest.mark.parametrize("family", tiny.PRUNABLE)  # some add a bias, or norm what a layer gives
+def test_a_model_without_some_layers_is_one_that_never_had_them(family: str) -> None:
+    of, whole = fresh(family), logits(fresh(family))
+    before = tiny.state(of.model)
+    with without(of.model, GONE):
+        lacking, stream = logits(of), perplexity.last_stream(of, TOKENS)
+    with restored(of):
+        achieved = prune_layers(of, TOKENS, plan("left_out", (0, 1, 0, 1)))
+        assert (achieved[GONE] == 1).all() and (np.delete(achieved, GONE, 0) < 0.1).all()
+        assert torch.equal(logits(of), lacking) and not torch.equal(lacking, whole)
+        assert torch.equal(perplexity.last_stream(of, TOKENS), stream)
+    assert torch.equal(logits(of), whole)
+    tiny.assert_untouched(of.model, before)
+
+
+@pytest.mark.parametrize("pruner", ["wanda", "sparsegpt", "magnitude"])
+def test_the_layers_that_stay_are_pruned_as_if_the_others_had_never_been(pruner: str) -> None:
+    of, short = fresh("bloom"), fresh("bloom")
+    prune_layers(of, TOKENS, plan(pruner, SHARES))
+    with without(short.model, GONE):
+        prune_layers(short, TOKENS, plan(pruner, np.delete(SHARES, GONE)))
+        assert torch.equal(logits(of), logits(short))
+    pairs = zip(weights(of).values(), weights(short).values(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+
+
+@pytest.mark.parametrize("repair", ["refit_dense", "blockwise"])
+def test_the_dense_path_keeps_the_layers_that_the_pruned_one_leaves_out(
+    repair: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths: list[DensePath] = []
+    monkeypatch.setattr(pruning, "DensePath", lambda *given: paths.append(DensePath(*given)) or paths[0])
+    of = fresh("llama")
+    prune_layers(of, TOKENS, plan("wanda", SHARES, repair=repair))
+    dense = perplexity.last_stream(fresh("llama"), TOKENS)
+    assert torch.allclose(torch.cat(paths[0].streams), dense, rtol=0, atol=1e-5 * float(dense.abs().max()))
+
+
+@pytest.mark.parametrize(
+    ("pruner", "shares", "said"),
+    [
+        ("left_out", (0, 0.5, 0, 1), "the sparsity of layer 1 is 0.5: it must be 0, or be 1"),
+        ("wanda", ((0.5, 1) * 3 + (1,), *((0.5,) * 7,) * 3), "the sparsity of layer 0 is 1: it must lie from 0"),
+        ("quantised", (0.75, 1, 0.8125, np.nan), "layer 3 is nan"),
+    ],
+)
+def test_what_cannot_be_left_out_is_refused(pruner: str, shares: tuple, said: str, refused: Callable) -> None:
+    with refused(said):
+        prune_layers(fresh("llama"), TOKENS, plan(pruner, shares))
+
+
+def test_rounding_goes_with_layers_left_out() -> None:
+    of = fresh("llama")
+    achieved = prune_layers(of, TOKENS, plan("quantised", (0.75, 1, 0.8125, 0.75)))
+    assert (achieved == np.array([[0.75], [1], [0.8125], [0.75]])).all()
+    with pytest.raises(UserError, match=r"no form has 4\.8 bits"):
+        prune_layers(of, TOKENS, plan("quantised", (0.7, 1, 0.8125, 0.75)))
