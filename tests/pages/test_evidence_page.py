@@ -69,7 +69,7 @@ def test_the_table_of_a_question_has_an_interval_and_its_csv_every_number() -> N
 
 def test_fewer_bits_where_they_hurt_least_beat_uniform_bits_and_their_controls_do_not() -> None:
     found = questions.answer("bits")
-    rows = zip(found.table.numbers["written"], found.table.numbers["against uniform, KL, %"], strict=True)
+    rows = zip(found.table.numbers["written"], found.table.numbers["against uniform bits, KL, %"], strict=True)
     changes = {name: value for name, value in rows if value is not None}
     for counted in ("bits by=quantised:3", "integers by=integers:int3g32"):
         mine = {name: value for name, value in changes.items() if counted in name}

@@ -167,6 +167,13 @@ def _is_response(one: EvaluatedSetting, per_linear: bool) -> bool:
     return base.kind == "response" and base.per_linear == per_linear
 
 
+def _uniform_bits(found: Evaluations) -> Control:
+    """Uniform, without zeros where a setting has some, at the same bytes."""
+    integers = {one.setting: one for one in found.settings if one.setting.pruner == "integers"}
+    uniform = {bits(one): one for setting, one in integers.items() if setting == setting.uniform}
+    return lambda one: uniform.get(bits(one)) if one.setting and one.setting.pruner == "mixed" else one.uniform
+
+
 def _uniform_by_wanda(found: Evaluations) -> Control:
     pruned = [one for one in _answering(found) if one.setting]
     uniform = next(one for one in pruned if one.setting == one.setting.uniform)
@@ -219,7 +226,9 @@ QUESTIONS = {
     "bits": Question(
         "Should what suffers most keep more bits?",
         "bits",
-        lambda it: [one for one in it.settings if one.setting.pruner not in ("wanda", "mixed")],
+        lambda it: it.settings,
+        "uniform bits",
+        _uniform_bits,
         divergence=True,
         target=bits,
         note=FOUR_BITS,

@@ -50,8 +50,9 @@ ABOUT_CONTROLS = (
 )
 PLAN_OR_CONTROL = {"none": "the plan", "reversed": "reversed", "shuffled": "shuffled"}  # of whole levels
 ABOUT_CURRENCY = (
-    "Zeros: weights that go. Layers: those that are left out. Else how many bits each linear gets. The slider is then "
-    "the size of all weights in megabytes. The page takes a profile that measured it, where one is here."
+    "Zeros: weights that go. Layers: those that are left out. Else how many bits each linear gets, of mixed in some "
+    "linears after zeros. The slider is then the size of all weights in megabytes. The page takes a profile that "
+    "measured it, where one is here."
 )
 ORIGIN = (
     "From the paper: a coefficient of each layer, measured by perturbing it, shifts an existing allocation. We know "
@@ -144,7 +145,7 @@ def by_hand() -> str:
 def draw(asked: AllocationRequest, profile: Profile) -> None:
     """The widgets of what is often changed; the target and the strength are dragged in live pictures."""
     method = METHODS[asked.base.kind]
-    view.switch("Budget counts", form.alike(MEANT), "currency", help=ABOUT_CURRENCY)
+    st.selectbox("Budget counts", list(MEANT), key="currency", help=ABOUT_CURRENCY)
     st.selectbox("Method", list(METHODS), key="base", format_func=BASE_LABELS.get, help=method.caption)
     for each in parameters(method, asked.counted):
         key = KEYS.get(each.name, each.name)
