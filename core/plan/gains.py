@@ -5,13 +5,12 @@ sequences are the independent observations. `n` is always their number.
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from core.base import frozen
-from core.store import Array, Perturbed
+from core.store import Array, Seeds
 
 CONFIDENCE = 0.95
 BAND = math.log(1.05)
@@ -34,7 +33,7 @@ class Gains:
     n: int  # sequences
 
 
-def log_gain(seeds: Sequence[Perturbed]) -> Array:
+def log_gain(seeds: Seeds) -> Array:
     """`ln r_i` per sequence, (layers, sequences), averaged over noise seeds; NaN where there was no drift."""
     per_seed = []
     for each in seeds:
@@ -43,17 +42,17 @@ def log_gain(seeds: Sequence[Perturbed]) -> Array:
     return np.mean(per_seed, axis=0)
 
 
-def averaged(seeds: Sequence[Perturbed], field: str) -> Array:
+def averaged(seeds: Seeds, field: str) -> Array:
     """A field of `Perturbed`, shaped as there, averaged over noise seeds."""
     return np.mean([getattr(each, field) for each in seeds], axis=0)
 
 
-def per_layer(seeds: Sequence[Perturbed], field: str) -> Array:
+def per_layer(seeds: Seeds, field: str) -> Array:
     """A field of layers and sequences, (layers,): its mean over sequences, then noise seeds."""
     return np.mean([getattr(each, field).mean(1) for each in seeds], axis=0)
 
 
-def gains_of(seeds: Sequence[Perturbed]) -> Gains:
+def gains_of(seeds: Seeds) -> Gains:
     """Gains with intervals and verdicts; see `Gains`."""
     logs = log_gain(seeds)
     return Gains(

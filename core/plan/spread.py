@@ -69,7 +69,12 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
         raise UserError(f"{what} looks at a profile: measure the model first and name its profile, or use uniform")
     of_units, base = _base(request, parameters, profile)
     if request.base.by_hand and (request.unclipped or request.counted.levels):
-        _check_spent(request.target, met(base, of_units))
+        spent = met(base, of_units)
+        if abs(request.target - spent) > WRITTEN:  # its uniform twin would be no twin
+            raise UserError(
+                f"this allocation is written down as {request.target:.6f} of the weights and prunes {spent:.6f} of "
+                f'this model\'s: write "budget": {spent:.9f} beside its numbers'
+            )
     sparsity = correction.turned(base, of_units, request.correction) if request.counted.levels else base
     if request.correction.strength and not request.unclipped:
         [sparsity] = _corrected(request, base, of_units, [request.correction.strength], profile)
@@ -114,15 +119,6 @@ def _bounds(request: AllocationRequest, profile: Profile | None) -> Bounds:
         return bounds
     highest = request.base.highest(Evidence(linear_parameters(profile), request.target, bounds, profile))
     return Bounds(request.low, min(request.high, highest))
-
-
-def _check_spent(target: float, spent: float) -> None:
-    """Refuse numbers written down with another budget than they spend: their uniform twin would be no twin."""
-    if abs(target - spent) > WRITTEN:
-        raise UserError(
-            f"this allocation is written down as {target:.6f} of the weights and prunes {spent:.6f} of this model's: "
-            f'write "budget": {spent:.9f} beside its numbers'
-        )
 
 
 def _check_linears(base: Allocator, parameters: Array) -> None:

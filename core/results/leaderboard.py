@@ -49,11 +49,6 @@ class Contender:
     def spoken(self) -> str:
         return naming.spoken(self.name)
 
-    @property
-    def of_linears(self) -> bool:
-        """True where it was measured with a budget for every linear: `sparsity` then has the mean of each layer."""
-        return self.measured is not None and self.measured.planned.ndim == 2
-
 
 class Race(NamedTuple):
     """What the methods run on: a profile, where measured settings are looked for, and what predicts the others."""

@@ -3,14 +3,12 @@
 Several noise seeds are passed as in `core.plan.gains`.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from core.base import frozen
 from core.plan.gains import averaged, finite, log_gain, student
-from core.store import Activation, Array, Perturbed
+from core.store import Activation, Array, Seeds
 
 FLOOR_MARGIN = 10
 DIVERGENCE_FLOOR = 4e-7  # nats: mean divergence of a sequence from itself by rounding in float32; it may be below 0
@@ -25,23 +23,23 @@ class Curves:
     high: Array
 
 
-def curves(seeds: Sequence[Perturbed]) -> Curves:
+def curves(seeds: Seeds) -> Curves:
     """Geometric mean drift over tokens, seeds and sequences, with the 95% interval over sequences."""
     return Curves(*np.exp(student(finite(averaged(seeds, "log_drift")))))
 
 
-def matrix(seeds: Sequence[Perturbed]) -> Array:
+def matrix(seeds: Seeds) -> Array:
     """Arithmetic mean drift over the tokens after the first, then sequences and seeds: (injection, read)."""
     return averaged(seeds, "drift")
 
 
-def relative(seeds: Sequence[Perturbed]) -> Array:
+def relative(seeds: Seeds) -> Array:
     """`R[i,k] / R[i,i]`, (injection, read): what is left at layer k of the drift injected at layer i."""
     logs = np.mean([finite(each.log_drift).mean(-1) for each in seeds], axis=0)
     return np.exp(logs - np.diag(logs)[:, None])
 
 
-def below_floor(seeds: Sequence[Perturbed], floor: Array) -> NDArray[np.bool_]:
+def below_floor(seeds: Seeds, floor: Array) -> NDArray[np.bool_]:
     """True where drift is under ten times the noise floor at the read layer: (injection, read)."""
     return matrix(seeds) < FLOOR_MARGIN * floor
 
@@ -62,7 +60,7 @@ class Dilution:
     growth: Array  # ln(||h_L|| / ||h_i||)
 
 
-def dilution(seeds: Sequence[Perturbed], activation: Activation) -> Dilution:
+def dilution(seeds: Seeds, activation: Activation) -> Dilution:
     """Split the log gain into what happened to the damage and what happened to the stream around it."""
     growth = activation.log_norm[-1] - activation.log_norm
     return Dilution(absolute=log_gain(seeds) + growth, growth=growth)

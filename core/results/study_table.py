@@ -141,11 +141,18 @@ ORIGIN = {
 }
 
 
-def _against(control: Control, **of: Callable[[Evaluated], Array]) -> Column:
-    def change(row: Row) -> Change | None:
-        other = control(row.one)
-        return row.one.against(other, **of) if other is not None and other is not row.one else None
+def _beside(control: Control, compare: Callable[[EvaluatedSetting, EvaluatedSetting], Any]) -> Callable[[Row], Any]:
+    """What a comparison of rows with their controls says; None of a row that has none."""
 
+    def found(row: Row) -> Any:
+        other = control(row.one)
+        return None if other in (None, row.one) else compare(row.one, other)
+
+    return found
+
+
+def _against(control: Control, **of: Callable[[Evaluated], Array]) -> Column:
+    change = _beside(control, lambda one, other: one.against(other, **of))
     return Column(change, lambda found: found.said if found.windows.n else "no seed in common")
 
 
@@ -159,10 +166,7 @@ def _tasks(rows: Sequence[Row], name: str, control: Control) -> dict[str, Column
     tasks = labels(task for row in rows for task in row.study.spec.tasks)
     shared = shared_tasks(tasks, [row.one for row in rows])
 
-    def change(row: Row) -> Accuracy | None:
-        other = control(row.one)
-        return row.one.accuracy_against(other, shared) if other is not None and other is not row.one else None
-
+    change = _beside(control, lambda one, other: one.accuracy_against(other, shared))
     found = {
         name: Column(lambda row, task=task: row.one.accuracy(task) if row.one.has(task) else None)
         for task, name in tasks.items()

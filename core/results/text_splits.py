@@ -41,7 +41,7 @@ def split(request: BestRequest, documents: Callable[[str], int]) -> BestRequest:
         if len(sharing) > 1:
             source = asked[sharing[0]].source
             ranges = shares(documents(source), [ROLES[role] for role in sharing], source)
-            asked |= {role: _with(asked[role], span) for role, span in zip(sharing, ranges, strict=True)}
+            asked |= {role: asked[role].replace(documents=span) for role, span in zip(sharing, ranges, strict=True)}
     check_apart(asked.values())
     return request.replace(**asked)
 
@@ -49,7 +49,7 @@ def split(request: BestRequest, documents: Callable[[str], int]) -> BestRequest:
 def unsplit(request: BestRequest) -> BestRequest:
     """The request without documents, where `split` gives the same ones by itself; else the request as it is."""
     asked = texts(request)
-    bare = request.replace(**{role: _with(each, None) for role, each in asked.items()})
+    bare = request.replace(**{role: each.replace(documents=None) for role, each in asked.items()})
     last = {_place(each): each.documents[1] for each in asked.values() if each.documents}
     counts = {each.source: last.get(_place(each), -1) + 1 for each in asked.values()}
     try:
@@ -108,10 +108,6 @@ def described(request: BestRequest) -> str:
     if request.profile is not None:
         profile = f"Profile {request.profile}: the text it was measured on; calibration: {asked['calibration']}"
     return f"{profile}; selection: {asked['selection']}; final comparison: {asked['final']}."
-
-
-def _with(asked: WindowRequest, documents: tuple[int, int] | None) -> WindowRequest:
-    return asked.replace(documents=documents)
 
 
 def _place(asked: WindowRequest) -> str:

@@ -12,6 +12,7 @@ from core.store.results import (
     Perturbed,
     Removal,
     Scores,
+    Seeds,
     Weights,
     ZeroShot,
     axes_of,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import field, fields
 from typing import TypeVar
 
@@ -110,6 +111,9 @@ class Perturbed:
     @property
     def sequences(self) -> int:
         return self.log_drift.shape[2]
+
+
+Seeds = Sequence[Perturbed]  # one perturbation, by noise seed
 
 
 def merged(parts: list[Merged]) -> Merged:

@@ -13,10 +13,10 @@ from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.labels import apart, labels, line_gap, line_labels, verdict_key
 from core.show.figures.palette import LIGHT, see_through, verdict_colour
 from core.show.figures.style import Chart, band, curve, layout
-from core.store import Array, Perturbed
+from core.store import Array, Seeds
 
 
-def curves(seeds: Sequence[Perturbed], layer: int) -> Chart:
+def curves(seeds: Seeds, layer: int) -> Chart:
     """Drift after each injection layer over the layers that read it, one injection layer highlighted.
 
     Args:
@@ -67,7 +67,7 @@ def _bundle(value: Array, verdicts: Sequence[str | None], layer: int) -> list[go
     return found
 
 
-def left_alone(seeds: Sequence[Perturbed], layer: int) -> str:
+def left_alone(seeds: Seeds, layer: int) -> str:
     """That a perturbation changes no token at a layer, as where two checkpoints agree; empty where it changes one."""
     shares = [each.orthogonal[layer, layer] for each in seeds]  # a change of no length has no direction
     return f"Layer {layer} is left as it is: there is no drift to follow." if np.isnan(shares).all() else ""
@@ -96,7 +96,7 @@ def _curves_finding(found: propagation.Curves, first: Array, layer: int) -> str:
     return f"{said} The first token is not perturbed: its drift is 0 after every layer."
 
 
-def direction(seeds: Sequence[Perturbed], layer: int) -> Chart:
+def direction(seeds: Seeds, layer: int) -> Chart:
     """What kind of difference is left: cosine to the undisturbed stream, and the damage's length across it."""
     cosine, across = (averaged(seeds, name)[layer] for name in ("cosine", "orthogonal"))
     layers = len(cosine)

@@ -16,7 +16,7 @@ from core.show.figures.labels import line_gap, line_labels, margin, verdict_key,
 from core.show.figures.palette import LIGHT, see_through, shades, verdict_colour
 from core.show.figures.style import Chart, band, curve, here, layout, rule, whiskers
 from core.show.words import beside_curves, described, perturbation
-from core.store import Array, Perturbed, Profile
+from core.store import Array, Profile, Seeds
 
 STATISTICS = {"geometric": "geometric mean", "ratio": "mean of ratios", "median": "median"}
 WIDEST = 14  # characters of a line of a name beside its curve: a phone has room for no more
@@ -42,7 +42,7 @@ class Line:
     uncorrected: tuple[str | None, ...]  # the same by each layer's own interval
 
 
-def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") -> Line:
+def line(name: str, seeds: Seeds, statistic: str = "geometric") -> Line:
     """Gains by a statistic with the 95% interval over sequences. Verdicts are the geometric mean's whatever is shown.
 
     Args:

@@ -16,7 +16,7 @@ from core.show.figures.gain import Line
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import Chart, cells, colour_bar, curve, heat, here, layout
 from core.show.words.findings import named
-from core.store import Array, Perturbed
+from core.store import Array, Seeds
 
 
 def diverging(shown: Array, x: Array, y: Array, title: str) -> go.Heatmap:
@@ -37,7 +37,7 @@ def bound(logs: Array) -> int:
 # --- drift --------------------------------------------------------------------------------------------------------
 
 
-def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None) -> Chart:
+def heatmap(seeds: Seeds, floor: Array | None, layer: int | None) -> Chart:
     """`log2(R[i,k] / R[i,i])`, blue where drift shrank and red where it grew; cells drowned in rounding are grey.
 
     Args:

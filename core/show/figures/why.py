@@ -1,7 +1,5 @@
 """Why a drift shrinks, and whether shrinking spares the output: dilution and harm."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -16,12 +14,12 @@ from core.show.figures.gain import name_lines
 from core.show.figures.labels import above
 from core.show.figures.palette import LIGHT, verdict_colour
 from core.show.figures.style import Chart, curve, here, layout, whiskers
-from core.store import Activation, Array, Perturbed
+from core.store import Activation, Array, Seeds
 
 HIGH = 520  # px of three plots above one another, and of what stands beside them
 
 
-def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int) -> Chart:
+def dilution(seeds: Seeds, activation: Activation, layer: int) -> Chart:
     """What became of the damage itself and of the stream around it; their quotient is the gain."""
     found = propagation.dilution(seeds, activation)
     with np.errstate(invalid="ignore"):  # nothing is known of a layer that the perturbation leaves as it is
@@ -66,7 +64,7 @@ def dilution_said(damage: Array, stream: Array, layer: int, still: str = "") -> 
     )
 
 
-def harm(seeds: Sequence[Perturbed], layer: int) -> Chart:
+def harm(seeds: Seeds, layer: int) -> Chart:
     """Final drift, divergence and loss increase per injection layer, one above the other."""
     drift = propagation.curves(seeds)
     final = (drift.value[:, -1], drift.low[:, -1], drift.high[:, -1])

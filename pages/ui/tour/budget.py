@@ -21,7 +21,7 @@ from pages.ui.tour import parts
 START = 0.04
 OPENING = (
     "Pruning sets weights to zero. Prune one layer, leave the others alone, and measure the **harm**: how far the "
-    "predictions move from those of the unpruned model."
+    "predictions move from those of the unpruned model. **Try:** drag the sparsity, and click layers to compare."
 )
 
 
@@ -81,11 +81,11 @@ def _corrected(found: budgets.Push, push: Control, known: Anchors | None) -> Fig
         key=[Key("guide", "outline", "OWL alone"), Key("accent", "block", "with the correction")],
         foot=found.request.target,
         height=180,
-        lead=parts.opening(
+        lead=(
             f"Prune to a **budget** of {shared.ref(per_cent(found.request.target), shared.FOOT)} zeros: which layers "
             "should lose more weights? **OWL** spares layers with many outliers. The **correction** then takes more "
-            "from layers that absorb and spares those that amplify.",
-            "drag its strength; to the left of the middle it does the opposite.",
+            "from layers that absorb and spares those that amplify. **Try:** drag its strength; to the left of the "
+            "middle it does the opposite."
         ),
         notes=[fixed(each) for each in (found.said, *([forecast.basis(known)] if known else []))],
     )
@@ -163,6 +163,6 @@ def _alone(found: budgets.Alone, layer: int, zeros: Control) -> Figure:
         key=parts.bars_of("layer {layer}, pruned alone", "another layer, pruned alone"),
         foot=0.0,
         x="layer that is pruned",
-        lead=parts.opening(OPENING, "drag the sparsity, and click layers to compare."),
+        lead=OPENING,
         notes=[Slot("frame", found.notes)],
     )

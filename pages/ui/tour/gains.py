@@ -59,10 +59,10 @@ def _gains(found: absorption.Sink, layer: int, what: Control | None, guess: str 
         key=[*DECIDED, Key("undecided", "block", "undecided: within 5 % of 1×, or uncertain")],
         foot=1.0,
         x="layer where the damage starts",
-        lead=parts.opening(
+        lead=(
             "**Gain** = drift at the last layer ÷ drift where the damage started. Above [1×](foot) the rest of the "
-            "network **amplifies** it, below [1×](foot) it **absorbs** it.",
-            "switch the first token on and off." if guess else "make a guess, then see.",
+            "network **amplifies** it, below [1×](foot) it **absorbs** it. **Try:** "
+            + ("switch the first token on and off." if guess else "make a guess, then see.")
         ),
         notes=[fixed(each) for each in notes],
     )
@@ -132,10 +132,10 @@ def _lengths(found: Mapping[str, absorption.Growth], layer: int, said: Sequence[
             Key("accent", "line", "damage after layer {layer}"),
             Key("guide", "dash", "constant damage"),
         ],
-        lead=parts.opening(
+        lead=(
             "Falling drift looks as if the network had repaired, or **absorbed**, the damage. But drift is relative "
-            "to the stream. Where the stream outgrows the damage, the fall is **dilution**, not repair.",
-            "compare the slopes at several layers" + (", and for a part left out." if len(ways) > 1 else "."),
+            "to the stream. Where the stream outgrows the damage, the fall is **dilution**, not repair. "
+            "**Try:** compare the slopes at several layers" + (", and for a part left out." if len(ways) > 1 else ".")
         ),
         notes=[Slot("frame", [each.said for each in found.values()]), *map(fixed, said)],
     )

@@ -49,11 +49,11 @@ def _flips(found: damage.Noise, layer: int, noise: Control) -> Figure:
         key=parts.bars_of("noise after layer {layer}", "noise after another layer"),
         foot=0.0,
         x="layer where the noise enters",
-        lead=parts.opening(
+        lead=(
             f"A language model is a stack of {shared.ref(found.flips.shape[1], shared.EVERY)} layers. Each reads a "
             "shared **stream** of numbers and adds to it. **Perturbing** means adding noise after one layer, then "
-            "letting the model continue.",
-            "click a layer, then " + ("drag the noise size." if several else "click another one to compare."),
+            "letting the model continue. **Try:** click a layer, then "
+            + ("drag the noise size." if several else "click another one to compare.")
         ),
         notes=[Slot("frame", found.notes), fixed(found.faint)],
     )
@@ -91,10 +91,10 @@ def _curves(found: damage.Spread, layer: int, noise: Control) -> Figure:
         ],
         foot=1.0,
         x="layer after which the drift is read",
-        lead=parts.opening(
+        lead=(
             "Run the model twice: once normally, once with noise. After each layer, take the distance between the two "
-            "streams and divide it by the length of the normal one. That is the **drift**.",
-            "click another layer" + ("; then drag the noise size." if several else " and watch where its curve ends."),
+            "streams and divide it by the length of the normal one. That is the **drift**. **Try:** click another layer"
+            + ("; then drag the noise size." if several else " and watch where its curve ends.")
         ),
         notes=[Slot("frame", found.notes)],
     )

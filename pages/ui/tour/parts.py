@@ -21,11 +21,6 @@ class Screen:
     guesses: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # button -> what it sets
 
 
-def opening(sentence: str, task: str) -> str:
-    """The beginning of a chapter: its subject, and what to try."""
-    return f"{sentence} **Try:** {task}"
-
-
 def link(page: str, label: str, profile: Profile, **choices: object) -> Link:
     """A link to another page with the same view."""
     usual = {"statistic": "geometric"} if page == "absorption.py" else {}  # else what was last chosen there would stay

@@ -126,9 +126,10 @@ def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_th
     groups = found[1]
     assert len(groups) == 2
     one, each_linear = (each for each in run(found) if each.kind == "response" and each.measured)
-    if one.of_linears:
+    if one.measured.planned.ndim == 2:
         one, each_linear = each_linear, one
-    assert not one.of_linears and each_linear.of_linears and each_linear.name == "Response per linear"
+    assert (one.measured.planned.ndim, each_linear.measured.planned.ndim) == (1, 2)
+    assert each_linear.name == "Response per linear"
     assert each_linear.sparsity.shape == (LAYERS,) and each_linear.measured.uniform is one.measured.uniform
     planned = each_linear.measured.planned
     mine = race.Race(found[0], *race.where(groups, TARGET)).in_view("mine", planned)
