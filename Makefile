@@ -110,8 +110,9 @@ demo: setup
 	$(MAKE) studies
 	$(PY) -m tests.bench.lab
 
-# The studies of a folder of tests/bench/studies, or of all, and the README's table of them.
+# The studies of a folder of tests/bench/studies, or of all, and the tables of the README and of Evidence from them.
 OF ?= *
 studies: setup
 	for study in tests/bench/studies/$(OF)/*.toml; do $(PY) -m core study $$study --cache cache/demo || exit; done
 	$(PY) -m tests.bench.tables
+	$(PY) -m tests.bench.predictions

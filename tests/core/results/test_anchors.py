@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from core.ask.allocations import AllocationRequest
@@ -17,12 +18,13 @@ from core.plan.spread import allocate
 from core.results import anchors, evaluations
 from core.results.anchor_studies import usual
 from core.results.anchors import fitting, stored
-from core.show.report import benches
+from core.show.report.benches import BENCHES
 from core.show.words import forecast
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
 from tests import synthetic
+from tests.bench import predictions
 
 WANDA = Treatment("wanda")
 LAYERS = 6
@@ -164,10 +166,19 @@ def test_allocate_says_the_prediction_and_the_reason_where_there_is_none(
 
 def test_committed_settings_are_predicted_as_well_as_evidence_says() -> None:
     """The bounds are the product's promise."""
-    table = benches.predictions().set_index("what").loc["all"]
+    table, written = predictions.predictions().set_index("what"), BENCHES["prediction"].table("prediction")
     for kind, limits in (("", (4, 10, 88, 12)), ("default anchors: ", (6, 14, 88, 100))):
-        median, ninety, holds, width = (table[f"{kind}{each}"] for each in benches.COLUMNS)
+        median, ninety, holds, width = (table.loc["all", f"{kind}{each}"] for each in predictions.COLUMNS)
         assert median <= limits[0] and ninety <= limits[1] and holds >= limits[2] and width <= limits[3]
+    written = written.set_index("what")
+    kept = [name for name in written.index if table["settings"].get(name) == written.loc[name, "settings"]]
+    pd.testing.assert_frame_equal(table.loc[kept], written.loc[kept])
+
+
+def test_committed_comparisons_are_as_evidence_says() -> None:
+    found, written = predictions.comparisons(), BENCHES["checkpoints"].table("checkpoints")
+    kept = found[found.iloc[:, 0].isin(written.iloc[:, 0])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, written)
 
 
 def test_anchors_of_one_protocol_are_its_settings(store: Store, profile: Profile) -> None:

@@ -1,0 +1,97 @@
+"""How well a loss is predicted, and where checkpoints went wrong, of the committed results, for the Evidence page.
+
+`python -m tests.bench.predictions` writes both tables; run it after studies or comparisons are committed.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from core.base import profile_names
+from core.plan import prediction, responses
+from core.plan.prediction import Predicted
+from core.results import Anchors, checkpoints, fitting, protocols
+from core.results.anchor_studies import usual
+from core.results.anchors import ENOUGH, errors
+from core.show.report.benches import bench_file
+from core.show.words import findings
+from core.store import HOME, Store, profiles
+
+
+def comparisons() -> pd.DataFrame:
+    """The committed comparisons, by what the whole checkpoint costs."""
+    store = Store(HOME)
+    entries = [entry for entry in store.entries() if entry.committed and entry.spec.others]
+    found = [checkpoints.compared(profiles.load(store, entry)) for entry in entries]
+    rows = [(each.called, each.whole.kl.mean(), 100 * each.whole.flips.mean(), findings.worst(each)) for each in found]
+    heads = ["other checkpoint", "KL of the whole, nats", "next tokens changed, %", "what went wrong"]
+    return pd.DataFrame(sorted(rows, key=lambda row: row[1]), columns=heads)
+
+
+COLUMNS = ("median error, %", "nine in ten, %", "90 % interval holds, %", "its half width, %")
+LEAST = ENOUGH + 1  # settings of a group, so that anything is left to be predicted by four
+Judged = tuple[Predicted, np.ndarray]  # predictions of settings, and what was measured: nats, (settings,)
+
+
+class Group(NamedTuple):
+    """The settings of one protocol, pruner and repair."""
+
+    anchors: Anchors
+    left_out: Judged  # each by all others
+    by_default: Judged | None  # those that are no default anchor, by these; None where one of them is missing
+
+    @property
+    def name(self) -> str:
+        found = self.anchors
+        return ", ".join(
+            [profile_names.short(found.study.provenance["model"]), found.treatment.label, protocols.short(found.study)]
+        )
+
+
+def _groups() -> Iterator[Group]:
+    """Every protocol, pruner and repair with enough settings, by the committed profile that covers the most."""
+    store = Store(HOME / "demo")
+    known = [profiles.load(store, each) for each in store.entries()]
+    known = [each for each in known if each.weights is not None and responses.pruners(each)]
+    studies = list(protocols.together(store, store.entries("study")).values())
+    for study in protocols.by_protocol(studies):
+        of_model = [each for each in known if each.spec.model.weights == study.spec.model.weights]
+        for treatment in dict.fromkeys(each.setting.treatment for each in study.settings):
+            found = max((fitting(study, each, treatment) for each in of_model), key=lambda one: len(one.settings))
+            if len(found.settings) >= LEAST:
+                yield _group(found)
+
+
+def _group(found: Anchors) -> Group:
+    harms, true = found.harms, found.increases
+    asked = usual(found.profile, found.treatment)
+    places = [place for place, each in enumerate(found.settings) if each.setting in asked]
+    rest = np.setdiff1d(np.arange(len(true)), places)
+    by_default = prediction.fit(harms[places], true[places])(harms[rest]) if len(places) == len(asked) else None
+    return Group(found, (prediction.leave_one_out(harms, true), true), by_default and (by_default, true[rest]))
+
+
+def predictions() -> pd.DataFrame:
+    """How well a loss is predicted: a row for each group and one for all together; the error is of its increase."""
+    found = list(_groups())
+    rows = [_row(each.name, [each]) for each in found]
+    return pd.DataFrame([_row("all", found), *rows])
+
+
+def _row(name: str, found: list[Group]) -> dict[str, object]:
+    row = {"what": name, "settings": sum(len(each.anchors.settings) for each in found)}
+    default = [each.by_default for each in found if each.by_default]
+    for what, judged in (("", [each.left_out for each in found]), ("default anchors: ", default)):
+        if judged:
+            predicted, true = zip(*judged, strict=True)
+            joined = Predicted(*map(np.concatenate, zip(*predicted, strict=True)))
+            off = errors(joined, np.concatenate(true))
+            row |= {f"{what}{column}": 100 * each for column, each in zip(COLUMNS, off, strict=True)}
+    return row
+
+
+if __name__ == "__main__":
+    predictions().to_csv(bench_file("prediction"), index=False)
+    comparisons().to_csv(bench_file("checkpoints"), index=False)
