@@ -116,3 +116,4 @@ studies: setup
 	for study in tests/bench/studies/$(OF)/*.toml; do $(PY) -m core study $$study --cache cache/demo || exit; done
 	$(PY) -m tests.bench.tables
 	$(PY) -m tests.bench.predictions
+	$(PY) -m tests.bench.claims

@@ -23,7 +23,7 @@ from core.models.replay import Call
 from core.models.sources import locate
 from core.models.windows import windows
 from core.show.report.benches import bench_file
-from core.show.report.claims import PROFILES, REPAIR
+from core.show.report.claims import PROFILES
 from core.store.cache import HOME, Store
 
 TEXT = {"source": "demo", "sequences": 16, "length": 64}
@@ -97,7 +97,7 @@ def measure(called: str, model: str, bos: str) -> pd.DataFrame:
 def main(gemma: str) -> None:
     first, second = PROFILES
     found = pd.concat([measure(first, "demo", "protocol"), measure(second, gemma, "every")])
-    found.to_csv(bench_file(REPAIR), index=False, float_format="%.6g", lineterminator="\n")
+    found.to_csv(bench_file("self_repair"), index=False, float_format="%.6g", lineterminator="\n")
     print(found.to_string())
 
 

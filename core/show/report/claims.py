@@ -1,24 +1,17 @@
 """Claims of the literature, each tested on both committed model families: the first section of Evidence."""
 
-from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-import pandas as pd
+from pydantic import TypeAdapter
 
-from core.results import claims
 from core.results.claims import Outcome
-from core.show import words
-from core.show.figures import evaluation
-from core.show.figures.style import Chart
-from core.show.report import questions, remake
+from core.show.figures import Chart, evaluation
 from core.show.report.benches import bench_file
 from core.show.words.literature import FACTOR, NOT_MEASURED, RANK, SHARE, numbers, sentence
-from core.store import HOME, Profile, Store, profiles
 
 PROFILES = {"SmolLM2": "6e78df68bb8ecfc5", "Gemma 3": "40a79e32dca501bb"}
-QUANTISED = {"SmolLM2": "47bb54f6056b1cca", "Gemma 3": "022c9feba4ce445a"}  # beside 4 bits (Q4_0)
-REPAIR = "self_repair"  # a bench
+CLAIMED = bench_file("claims").with_suffix(".json")  # made by `python -m tests.bench.claims`
 PAPER = "paper"  # as a link names the section
 TITLE = "Does the paper hold?"
 RULE = (
@@ -35,9 +28,6 @@ class Measured(NamedTuple):
     command: str
 
 
-Test = Callable[[str], Measured | None]  # of a model; None where it was not measured
-
-
 class Claim(NamedTuple):
     """What is said, by whom, and how it is tested here."""
 
@@ -46,7 +36,6 @@ class Claim(NamedTuple):
     about: str
     says: str  # its numbers in a sentence, by the names of rows
     unit: str
-    test: Test
 
     @property
     def verdicts(self) -> list[str]:
@@ -65,39 +54,13 @@ class Claim(NamedTuple):
         return evaluation.measured(rows, self.unit, self.title, " ".join(self.sentences))
 
 
+MEASURED = TypeAdapter(dict[str, dict[str, Measured | None]])  # by a claim's title, then by model
+
+
 @cache
 def answers(claim: Claim) -> dict[str, Measured | None]:
-    """Model -> what was measured of it."""
-    return {model: claim.test(model) for model in PROFILES}
-
-
-@cache
-def _load(key: str) -> Profile:
-    store = Store(HOME / "demo")
-    return profiles.load(store, store.profile(key))
-
-
-def _of_profile(test: Callable[[Profile], Outcome], keys: dict[str, str] = PROFILES) -> Test:
-    def measured(model: str) -> Measured:
-        found = _load(keys[model])
-        protocol = f"{words.named(found)}, profile {found.entry.key[:6]}"
-        return Measured(test(found), protocol, remake.profile(found.entry)[0][1])
-
-    return measured
-
-
-def _repair(model: str) -> Measured:
-    table = pd.read_csv(bench_file(REPAIR))
-    rows = table[table["model"] == model]
-    return Measured(claims.repair(rows), f"{model} · demo text {len(rows)} × 64", "python -m tests.bench.self_repair")
-
-
-def _protecting(model: str) -> Measured | None:
-    folder = "controlled"
-    found = questions.committed().get(folder)
-    if found is None or found.spec.model.weights != _load(PROFILES[model]).spec.model.weights:
-        return None
-    return Measured(claims.protecting(found), questions.PROTOCOLS[folder], f"make studies OF={folder}")
+    """Model -> what was measured of it; None where it was not."""
+    return MEASURED.validate_json(CLAIMED.read_bytes())[claim.title]
 
 
 SEED = "the seed paper, arXiv 2606.15161"
@@ -109,7 +72,6 @@ CLAIMS = {
         "in the first third of the layers the gain is {noise, first third} for noise and {pruning, first third} for "
         "pruning damage, in later layers {noise, later layers} and {pruning, later layers}",
         FACTOR,
-        _of_profile(claims.order),
     ),
     "small": Claim(
         "Every layer amplifies small perturbations",
@@ -118,7 +80,6 @@ CLAIMS = {
         "{layers} ({mean layer} in the mean); with noise on the first token too, {layers, first token too} ("
         "{first token too})",
         FACTOR,
-        _of_profile(claims.small),
     ),
     "growth": Claim(
         "Error grows through the layers",
@@ -128,7 +89,6 @@ CLAIMS = {
         "with all layers in 4 bits the drift grows {all layers} from the first layer to the last; the error of one "
         "layer alone ends at {one layer alone}",
         FACTOR,
-        _of_profile(claims.growth, QUANTISED),
     ),
     "repair": Claim(
         "The final norm makes up 30 % of a lost head",
@@ -137,7 +97,6 @@ CLAIMS = {
         "that the final norm's new scale, and the later layers, give back.",
         "the norm gives back {final norm} of the direct effect, later layers {later layers}",
         SHARE,
-        _repair,
     ),
     "suffering": Claim(
         "Layers that amplify suffer more from pruning",
@@ -147,7 +106,6 @@ CLAIMS = {
         "harm and the gain of noise have a rank correlation of {gain of noise}, harm and the gain of its own damage "
         "{gain of its own damage}",
         RANK,
-        _of_profile(claims.suffering),
     ),
     "sparing": Claim(
         "Sparing layers that amplify lowers perplexity",
@@ -156,7 +114,6 @@ CLAIMS = {
         "the mean.",
         "with the correction the perplexity is {mean} that without it",
         FACTOR,
-        _protecting,
     ),
 }
 

@@ -6,7 +6,6 @@ from core.plan.gains import log_gain
 from core.results import Interval
 from core.results.claims import Outcome, intervals
 from core.results.comparison import said
-from core.show.words import findings
 from core.store import Profile
 
 NOT_MEASURED = "not measured"
@@ -22,9 +21,8 @@ def value(found: Interval, unit: str) -> str:
 
 
 def numbers(found: Outcome, unit: str) -> dict[str, str]:
-    """Its numbers by the names of their rows, and how many layers amplify: `layers`, and with the first token too."""
-    counted = zip(("layers", "layers, first token too"), map(findings.headline, found.gains), strict=False)
-    return {name: value(each, unit) for name, each in found.rows.items()} | dict(counted)
+    """Its numbers by the names of their rows, and how many layers amplify."""
+    return {name: value(each, unit) for name, each in found.rows.items()} | found.counted
 
 
 def sentence(model: str, found: Outcome | None, says: str, unit: str) -> str:

@@ -10,11 +10,13 @@ import pytest
 from core.ask.measurements import Measurement
 from core.kinds import Gaussian
 from core.plan.gains import student
-from core.results import claims
-from core.results.claims import FAILS, HOLDS, OPEN, judge
+from core.results.claims import FAILS, HOLDS, OPEN
 from core.results.comparison import spearman
+from core.show.report.claims import CLAIMED, MEASURED
 from core.store.results import Array, Perturbed
 from tests import synthetic
+from tests.bench import claims
+from tests.bench.claims import judge
 
 LAYERS, SEQUENCES = 9, 12
 EARLY = np.arange(LAYERS - 1) < LAYERS // 3
@@ -67,7 +69,7 @@ def test_one_layer_that_absorbs_small_noise_denies_that_all_amplify() -> None:
     assert claims.small(profile(spread(means))).verdict == OPEN
     means[5] = -0.3
     found = claims.small(profile(spread(means)))
-    assert found.verdict == FAILS and found.rows["lowest layer"].high < 1 and len(found.gains) == 2
+    assert found.verdict == FAILS and found.rows["lowest layer"].high < 1 and len(found.counted) == 2
 
 
 @pytest.mark.parametrize(("grown", "verdict"), [(1.0, HOLDS), (-1.0, FAILS), (0.0, OPEN)])
@@ -141,3 +143,17 @@ def test_intervals_of_rank_correlations_cover_their_mean() -> None:
         true = correlations(slope, 20_000).mean()
         _, low, high = student(correlations(slope, 8 * 1000).reshape(1000, 8))
         assert 0.92 < ((low < true) & (true < high)).mean() < 0.98
+
+
+def test_the_committed_outcomes_are_what_the_tests_give() -> None:
+    """`python -m tests.bench.claims` writes them anew."""
+    for title, of_models in claims.measured().items():
+        for model, written in MEASURED.validate_json(CLAIMED.read_bytes())[title].items():
+            found = of_models[model]
+            assert (found is None) == (written is None)
+            if found:
+                assert (found.protocol, found.command) == (written.protocol, written.command)
+                assert (found.tested.verdict, found.tested.counted) == (written.tested.verdict, written.tested.counted)
+                assert found.tested.rows.keys() == written.tested.rows.keys()
+                for name, row in found.tested.rows.items():
+                    assert row == pytest.approx(written.tested.rows[name], rel=1e-6)

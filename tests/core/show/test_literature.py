@@ -8,7 +8,7 @@ from core.show.figures import evaluation
 from core.show.report.claims import CLAIMS, SURPRISES, told
 from core.show.words.literature import FACTOR, RANK, SHARE, sentence, value
 
-FOUND = Outcome(FAILS, {"mean layer": Interval(0.664, 0.650, 0.683, 16)})
+FOUND = Outcome(FAILS, {"mean layer": Interval(0.664, 0.650, 0.683, 16)}, {})
 
 
 @pytest.mark.parametrize(
