@@ -8,6 +8,8 @@ from unittest.mock import Mock
 import pytest
 
 from core.base.errors import UserError
+from core.show.figures.palette import DARK, HUE, LIGHT, in_palette
+from pages.ui import brand
 from pages.ui.lab.question import OPENING
 from tests import synthetic
 from tests.pages.opening import PAGES, ROOT, live, opened_at, paint, shell
@@ -22,6 +24,11 @@ def test_every_page_opens(name: str, cache: str, request: pytest.FixtureRequest)
     request.getfixturevalue(cache)
     app = opened_at(name)
     assert app.title or app.info
+
+
+def test_the_mark_and_the_name_have_colours_of_the_palette() -> None:
+    assert set(HUE.findall(brand.MARK)) == {LIGHT.accent, LIGHT.absorb} == set(HUE.findall(brand.LOGO)) - {LIGHT.ink}
+    assert set(HUE.findall(in_palette(brand.LOGO, DARK))) == {DARK.accent, DARK.absorb, DARK.ink}
 
 
 def test_the_landing_page_is_the_lab(filled_cache: dict[str, str]) -> None:
