@@ -12,7 +12,7 @@ from core.show.figures.charts import COMPARED, GROUPS
 from core.show.words import findings
 from core.store.cache import Store
 from pages.ui import subject
-from pages.ui.absorption import checkpoint_diff
+from pages.ui.absorption import sections
 from tests import synthetic, tiny
 from tests.pages.opening import opened_at, put, url, words
 
@@ -58,7 +58,7 @@ def test_another_checkpoint_is_asked_for_and_queued(key: str, monkeypatch: pytes
 
 def test_a_checkpoint_is_no_choice_where_the_profile_does_not_say_its_model(filled_cache: dict[str, str]) -> None:
     app = opened_at("absorption", profile=filled_cache["deep"], group=COMPARED)
-    assert [each.value for each in app.caption if each.value == checkpoint_diff.IMPORTED]
+    assert [each.value for each in app.caption if each.value == sections.IMPORTED]
     assert not [each for each in app.text_input if each.key == "other"]
 
 
@@ -76,7 +76,7 @@ def test_a_comparison_reads_the_bundled_text_where_the_profiles_own_is_not_here(
     if lies:
         (tmp_path / "own.txt").write_text("words")
     monkeypatch.setitem(subject.load(key).provenance, "text_source", source)
-    asked = checkpoint_diff.request(subject.load(key), str(tiny.folder("qwen2")))
+    asked = sections.request(subject.load(key), str(tiny.folder("qwen2")))
     assert asked.text.source == (source if lies else "demo")
     app = opened_at("absorption", profile=key, group=COMPARED, other=str(tiny.folder("qwen2")))
     [said] = [each.value for each in app.caption if each.value.startswith("Both models read")]

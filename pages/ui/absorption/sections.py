@@ -7,17 +7,24 @@ from functools import lru_cache
 import pandas as pd
 import streamlit as st
 
-from core.base import UserError, plain, sentence
+from core.ask import MeasureRequest, WindowRequest
+from core.ask.measurements import measurements
+from core.ask.typed import absolute
+from core.base import UserError, checked, plain, profile_names, sentence, text_name
+from core.kinds import Checkpoint
+from core.models import machine, work
+from core.models.sources import text_is_here
 from core.show import figures, words
 from core.show.figures import Chart
 from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, PARTS, ChartRow
 from core.show.figures.charts import GROUPS as CHARTED
 from core.show.figures.style import KEY, TOP, InView
 from core.show.lessons.absorption import with_parts
+from core.show.report import remake
 from core.show.words import findings
 from core.store import Profile, Store
 from pages.ui import form, frame, subject, view, watch
-from pages.ui.absorption import checkpoint_diff, overview
+from pages.ui.absorption import overview
 
 GROUPS = {name: rows for name, rows in CHARTED.items() if name != GLANCE}  # those of a glance stand at the top
 ABOUT_STATISTICS = (
@@ -26,6 +33,81 @@ ABOUT_STATISTICS = (
 )
 SCROLLED = 430  # px of the table of verdicts
 MAP_HEIGHT = KEY - TOP + overview.HEIGHT
+
+
+# --- another checkpoint beside the model ---------------------------------------------------------------------------
+
+IMPORTED = "This profile was imported: measure its model here to compare a checkpoint with it."
+
+
+def ask(profile: Profile) -> None:
+    """Where another checkpoint lies, and the button that compares it with the model in view, or the way to that."""
+    if profile.entry.packs or not profile.provenance.get("model_source"):
+        st.caption(IMPORTED)
+        return
+    watch.watched()
+    typed = view.text("other", "").strip()
+    store, device = Store(), machine.devices()[0]
+    asked, found, said, trouble = None, None, "", None
+    try:
+        if typed:
+            asked = request(profile, typed)
+            found, said = store.find(asked), _said(profile, asked, work.estimate(asked, store, device))
+    except UserError as error:
+        asked, trouble = None, error
+    with frame.row("bottom"):
+        st.text_input(
+            "Checkpoint to compare with this model",
+            key="other",
+            placeholder="a folder, a .gguf file or a Hub id",
+            help="A pruned or quantised export or a fine-tune: the same architecture and the same vocabulary.",
+            width=420,
+        )
+        if found:
+            watch.open_profile(found.key, "Open the comparison", group=COMPARED)
+        else:
+            frame.button("Run comparison", watch.begin, [asked, device], disabled=asked is None, key="compare-run")
+    if trouble:
+        frame.error(trouble)
+    elif said and not found:
+        st.caption(plain(said))
+
+
+def request(profile: Profile, typed: str) -> MeasureRequest:
+    """Every layer of the profile's model taken from another checkpoint, on the profile's text.
+
+    Where that text is not on this machine, the bundled one takes its place.
+
+    Raises:
+        UserError: the provenance of the profile makes no request.
+    """
+    asked = remake.as_told(profile.entry)
+    source = absolute(asked.text.source)
+    text = asked.text.replace(source=source) if text_is_here(source) else WindowRequest()
+    taken = measurements([checked(Checkpoint, source=absolute(typed))])
+    return asked.replace(model=absolute(asked.model), text=text, measurements=taken)
+
+
+def _said(profile: Profile, asked: MeasureRequest, expected: work.Cost | None) -> str:
+    """What both models read, why that is not the profile's text where it is not, and what it costs."""
+    text, told = asked.text, remake.as_told(profile.entry).text.source
+    why = "" if absolute(told) == text.source else f", because {text_name(told)} is not on this machine"
+    reads = f"Both models read {text_name(text.source)}, {text.sequences} × {text.length} tokens{why}."
+    return f"{reads} {work.words(expected)}"
+
+
+def offer_stored(profile: Profile) -> bool:
+    """Draw links to the stored comparisons of the model in view; return whether there are any."""
+    alike = Store().of_model(profile.spec.model)
+    found = [entry for entry in alike if entry.spec.others and entry.key != profile.entry.key]
+    if found:
+        st.caption("Stored comparisons of this model")
+    for entry in found:
+        watch.open_profile(entry.key, plain(profile_names.comparison(words.described(entry))), group=COMPARED)
+    return bool(found)
+
+
+# --- the sections ---------------------------------------------------------------------------------------------------
 
 
 def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile | None]) -> None:
@@ -40,8 +122,8 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
             view.switch("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
             twin = compared()
     if group == COMPARED:
-        checkpoint_diff.ask(asked.profile)
-        stored = checkpoint_diff.offer_stored(asked.profile)
+        ask(asked.profile)
+        stored = offer_stored(asked.profile)
         if asked.name not in asked.profile.others:
             rows = rows[: bool(asked.profile.others or not stored)]  # says what to do; the others would say the same
     lacks_parts = group == PARTS and not any(each.kind == "skip_part" for each in asked.profile.perturbations.values())

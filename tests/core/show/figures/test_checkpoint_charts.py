@@ -8,7 +8,7 @@ import pytest
 from core.ask.measurements import Measurement
 from core.ask.perturbations import perturbation
 from core.results.checkpoints import compared
-from core.show.figures import LIGHT, checkpoints
+from core.show.figures import LIGHT, charts
 from core.show.figures.charts import COMPARED, GROUPS
 from core.show.figures.style import InView
 from core.show.words import findings
@@ -42,7 +42,7 @@ def test_every_chart_is_whole_and_says_what_the_analysis_found(layers: int, tmp_
 
 def test_the_layer_that_stands_out_has_the_colour_of_its_own(tmp_path: Path) -> None:
     asked = InView(made(tmp_path, 12), NAME, 0)
-    chart = checkpoints.harm(asked)
+    chart = charts.harm(asked)
     [bars] = chart.figure.data
     assert [at for at, colour in enumerate(bars.marker.color) if colour == LIGHT.accent] == [6]
     np.testing.assert_allclose(bars.y, compared(asked.profile).harm)
@@ -52,7 +52,7 @@ def test_the_layer_that_stands_out_has_the_colour_of_its_own(tmp_path: Path) -> 
 def test_errors_of_none_are_blank_and_others_read_in_per_cent(tmp_path: Path) -> None:
     profile = made(tmp_path, 12)
     profile.others[NAME].difference.error[3] = 0
-    cells = checkpoints.weights(InView(profile, NAME, 0)).figure.data[0]
+    cells = charts.weights(InView(profile, NAME, 0)).figure.data[0]
     assert np.isnan(cells.z[:, 3]).all() and np.isfinite(np.delete(cells.z, 3, axis=1)).all()
     assert cells.colorbar.ticktext[0] == "5.0 %" and cells.colorbar.ticktext[-1] == "15 %"
     assert float(cells.customdata[2][6][1]) == pytest.approx(15) and 10 ** cells.z[2, 6] == pytest.approx(15)
