@@ -47,23 +47,25 @@ class PerturbedSpec(Spec):
         return PRUNERS[pruner].at(self.method) if pruner else ""
 
 
-class OnText(Spec):
-    """A stored unit of the dense model on a text."""
+class OfWeights(Spec):
+    """A stored unit of a model."""
 
     model: ModelSpec
-    text: TextSpec
     method: Literal[1] = 1
+
+
+class OnText(OfWeights):
+    """A stored unit of a model on a text."""
+
+    text: TextSpec
 
 
 class ActivationSpec(OnText):
     """What the clean run shows: residual norms, block influence, loss."""
 
 
-class WeightSpec(Spec):
+class WeightSpec(OfWeights):
     """What the weights alone tell: how many there are, and how heavy-tailed their spectra."""
-
-    model: ModelSpec
-    method: Literal[1] = 1
 
 
 class ScoreSpec(OnText):
@@ -84,12 +86,10 @@ class CumulativeSpec(OnText):
     other: str = Field(description="beginning of the hash of the other's files")
 
 
-class DifferenceSpec(Spec):
+class DifferenceSpec(OfWeights):
     """How far the weights of another checkpoint differ."""
 
-    model: ModelSpec
     other: str = Field(description="beginning of the hash of the other's files")
-    method: Literal[1] = 1
 
 
 def _on_text(form: type[OnText]) -> property:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from core.ask.inputs import USUAL_CALIBRATION, USUAL_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
+from core.ask.measurements import OfWeights, OnText
 from core.ask.settings import PrunedSpec, Setting
 from core.base import Spec, View, added, model_name, several, text_name
 
@@ -48,13 +49,10 @@ class StudyRequest(OfModel):
         return tuple(dict.fromkeys([None, *with_twins]))
 
 
-class EvaluatedSpec(Spec):
+class EvaluatedSpec(OnText):
     """One stored unit: losses of one model, dense or pruned, on the windows of a text."""
 
-    model: ModelSpec
     pruned: PrunedSpec | None = Field(description="None: the dense model")
-    text: TextSpec
-    method: Literal[1] = 1
 
 
 class TaskSpec(Spec):
@@ -67,13 +65,11 @@ class TaskSpec(Spec):
     tokenizer: str | None = added(None, "its SHA-256, where the content of the model does not tell it")
 
 
-class ZeroShotSpec(Spec):
+class ZeroShotSpec(OfWeights):
     """One stored unit: answers of one model to a task's examples."""
 
-    model: ModelSpec
     pruned: PrunedSpec | None
     task: TaskSpec
-    method: Literal[1] = 1
 
 
 class Point(Spec):

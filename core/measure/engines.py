@@ -44,12 +44,15 @@ class Reader:
         drift = (damage / size).sqrt()
         cosine = (size + along) / (size * (size + 2 * along + damage)).sqrt()
         orthogonal = (1 - along.square() / (damage * size)).clamp(min=0).sqrt()
-        cell = (injection, layer)
-        self.values["log_drift"][cell] = drift[:, 1:].log().mean(1)
-        self.values["drift"][cell] = drift[:, 1:].mean()
-        self.values["drift_first"][cell] = drift[:, 0].mean()
-        self.values["cosine"][cell] = cosine[:, 1:].mean()
-        self.values["orthogonal"][cell] = orthogonal[:, 1:].nanmean()
+        here = {
+            "log_drift": drift[:, 1:].log().mean(1),
+            "drift": drift[:, 1:].mean(),
+            "drift_first": drift[:, 0].mean(),
+            "cosine": cosine[:, 1:].mean(),
+            "orthogonal": orthogonal[:, 1:].nanmean(),
+        }
+        for name, found in here.items():
+            self.values[name][injection, layer] = found
         if layer == injection:
             self.first[injection] = drift
         if layer == self.layers - 1:

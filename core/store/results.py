@@ -8,8 +8,8 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import field, fields
-from typing import TypeVar
+from functools import cache
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import numpy as np
 
@@ -25,14 +25,16 @@ HEADER = re.compile(
 Result = TypeVar("Result")
 
 
-def over(*axes: str) -> Array:
-    """Declare an array field by the names of its axes; the comment beside it says what it holds, and its unit."""
-    return field(metadata={"axes": axes})
+def over(*axes: str) -> Any:
+    """The type of an array by the names of its axes; the comment beside a field says what it holds, and its unit."""
+    return Annotated[Array, axes]
 
 
+@cache
 def axes_of(result: type | None) -> dict[str, tuple[str, ...]]:
     """Field name -> axis names, in the order of declaration; nothing for a view, which has no result."""
-    return {entry.name: entry.metadata["axes"] for entry in fields(result)} if result else {}
+    forms = get_type_hints(result, include_extras=True) if result else {}
+    return {name: form.__metadata__[0] for name, form in forms.items()}
 
 
 def encode(result: object | None) -> Files:
@@ -83,6 +85,23 @@ def _header(content: bytes) -> tuple[tuple[int, ...], int]:
     return tuple(int(length) for length in match["shape"].split(b",") if length.strip()), match.end()
 
 
+InjectionReadSequence = over("injection", "read", "sequence")
+InjectionRead = over("injection", "read")
+InjectionSequence = over("injection", "sequence")
+LayerSequence = over("layer", "sequence")
+Sequences = over("sequence")
+LayerLinear = over("layer", "linear")
+LayerThreshold = over("layer", "threshold")
+Layers = over("layer")
+Reads = over("read")
+ReadSequence = over("read", "sequence")
+SequenceToken = over("sequence", "token")
+LayerTensor = over("layer", "tensor")
+Rests = over("rest")
+Windows = over("window")
+Examples = over("example")
+
+
 @frozen
 class Perturbed:
     """One perturbation injected at every layer in turn; below the diagonal (read before injected) all is NaN.
@@ -90,19 +109,19 @@ class Perturbed:
     "Tokens" are those after the first. Position 0, the attention sink, is kept apart in `drift_first`.
     """
 
-    log_drift: Array = over("injection", "read", "sequence")  # mean over tokens of ln(||h'_k - h_k|| / ||h_k||)
-    drift: Array = over("injection", "read")  # ||h'_k - h_k|| / ||h_k||, mean over tokens, then sequences
-    drift_first: Array = over("injection", "read")  # the same at position 0, mean over sequences
-    cosine: Array = over("injection", "read")  # cos(h'_k, h_k), mean over tokens and sequences
-    orthogonal: Array = over("injection", "read")  # share of ||h'_k - h_k|| orthogonal to h_k, mean
-    ratio: Array = over("injection", "sequence")  # mean over tokens of final drift / drift at injection
-    final_squared: Array = over("injection", "sequence")  # mean over tokens of (final drift)^2
-    ratio_q25: Array = over("injection", "sequence")  # lower quartile of the same over tokens
-    ratio_q50: Array = over("injection", "sequence")  # median of the same over tokens
-    ratio_q75: Array = over("injection", "sequence")  # upper quartile of the same over tokens
-    kl: Array = over("injection", "sequence")  # KL(dense || perturbed) of the next token, nats, mean
-    nll_increase: Array = over("injection", "sequence")  # nats/token, mean over read tokens
-    flips: Array = over("injection", "sequence")  # fraction of read tokens whose likeliest next token changed
+    log_drift: InjectionReadSequence  # mean over tokens of ln(||h'_k - h_k|| / ||h_k||)
+    drift: InjectionRead  # ||h'_k - h_k|| / ||h_k||, mean over tokens, then sequences
+    drift_first: InjectionRead  # the same at position 0, mean over sequences
+    cosine: InjectionRead  # cos(h'_k, h_k), mean over tokens and sequences
+    orthogonal: InjectionRead  # share of ||h'_k - h_k|| orthogonal to h_k, mean
+    ratio: InjectionSequence  # mean over tokens of final drift / drift at injection
+    final_squared: InjectionSequence  # mean over tokens of (final drift)^2
+    ratio_q25: InjectionSequence  # lower quartile of the same over tokens
+    ratio_q50: InjectionSequence  # median of the same over tokens
+    ratio_q75: InjectionSequence  # upper quartile of the same over tokens
+    kl: InjectionSequence  # KL(dense || perturbed) of the next token, nats, mean
+    nll_increase: InjectionSequence  # nats/token, mean over read tokens
+    flips: InjectionSequence  # fraction of read tokens whose likeliest next token changed
 
     @property
     def layers(self) -> int:
@@ -140,84 +159,84 @@ def count(part: Merged) -> int:
 class Activation:
     """The clean run: size of the residual stream, how much each layer changes it, and the loss."""
 
-    norm: Array = over("layer", "sequence")  # ||h_l||, mean over tokens after the first
-    log_norm: Array = over("layer", "sequence")  # ln ||h_l||, mean over tokens after the first
-    norm_first: Array = over("layer", "sequence")  # ||h_l|| at position 0
-    block_influence: Array = over("layer", "sequence")  # 1 - cos(h_{l-1}, h_l), mean over tokens after the first
-    nll: Array = over("sequence")  # nats/token of the clean model, mean over all targets
+    norm: LayerSequence  # ||h_l||, mean over tokens after the first
+    log_norm: LayerSequence  # ln ||h_l||, mean over tokens after the first
+    norm_first: LayerSequence  # ||h_l|| at position 0
+    block_influence: LayerSequence  # 1 - cos(h_{l-1}, h_l), mean over tokens after the first
+    nll: Sequences  # nats/token of the clean model, mean over all targets
 
 
 @frozen
 class Weights:
     """Statistics of the weights alone; a layer with fewer linears than others has NaN in their place."""
 
-    parameters: Array = over("layer", "linear")  # prunable weights of a linear
-    alpha_hill: Array = over("layer", "linear")  # power-law exponent of the spectrum, Hill estimator
-    alpha_peak: Array = over("layer", "linear")  # the same, with the tail that fits best
+    parameters: LayerLinear  # prunable weights of a linear
+    alpha_hill: LayerLinear  # power-law exponent of the spectrum, Hill estimator
+    alpha_peak: LayerLinear  # the same, with the tail that fits best
 
 
 @frozen
 class Scores:
     """Wanda scores `|W_ij| ||X_j||`, pooled over a layer's linears."""
 
-    outlier_ratio: Array = over("layer", "threshold")  # fraction of scores above M times their mean
-    mean: Array = over("layer")  # mean score
-    median: Array = over("layer")  # median score
+    outlier_ratio: LayerThreshold  # fraction of scores above M times their mean
+    mean: Layers  # mean score
+    median: Layers  # median score
 
 
 @frozen
 class Removal:
     """Change of a linear's outputs if half of its weights were removed; NaN where a layer has fewer linears."""
 
-    error: Array = over("layer", "linear")  # squared change of the linear's outputs, mean over tokens
+    error: LayerLinear  # squared change of the linear's outputs, mean over tokens
 
 
 @frozen
 class Floor:
     """Drift from rounding alone."""
 
-    drift: Array = over("injection", "read")  # drift after rounding-sized noise, one sequence
-    half_precision: Array = over("read")  # relative distance of the stream from its float32 run; 0 in float32
+    drift: InjectionRead  # drift after rounding-sized noise, one sequence
+    half_precision: Reads  # relative distance of the stream from its float32 run; 0 in float32
 
 
 @frozen
 class Cumulative:
     """The whole of another checkpoint run beside the model; "tokens" are those after the first, as in `Perturbed`."""
 
-    log_drift: Array = over("read", "sequence")  # mean over tokens of ln(||h'_k - h_k|| / ||h_k||)
-    drift_first: Array = over("read")  # ||h'_k - h_k|| / ||h_k|| at position 0, mean over sequences
-    entry: Array = over("sequence")  # the same before the first layer, mean over tokens
-    kl: Array = over("sequence", "token")  # KL(model || other) of the token after tokens 1, 2, ..., nats
-    nll_increase: Array = over("sequence", "token")  # rise of the loss of the same, nats
-    flips: Array = over("sequence", "token")  # 1 where the likeliest next token is another, else 0
+    log_drift: ReadSequence  # mean over tokens of ln(||h'_k - h_k|| / ||h_k||)
+    drift_first: Reads  # ||h'_k - h_k|| / ||h_k|| at position 0, mean over sequences
+    entry: Sequences  # the same before the first layer, mean over tokens
+    kl: SequenceToken  # KL(model || other) of the token after tokens 1, 2, ..., nats
+    nll_increase: SequenceToken  # rise of the loss of the same, nats
+    flips: SequenceToken  # 1 where the likeliest next token is another, else 0
 
 
 @frozen
 class Difference:
     """Differences of another checkpoint's weights; 0 and 1 where a layer lacks a tensor that others have."""
 
-    error: Array = over("layer", "tensor")  # ||W' - W|| / ||W||
-    scale: Array = over("layer", "tensor")  # <W', W> / <W, W>: 1 where W' is W and what is unlike it
-    outside: Array = over("rest")  # the same of each tensor outside the layers
+    error: LayerTensor  # ||W' - W|| / ||W||
+    scale: LayerTensor  # <W', W> / <W, W>: 1 where W' is W and what is unlike it
+    outside: Rests  # the same of each tensor outside the layers
 
 
 @frozen
 class Evaluated:
     """Losses of a model, dense or pruned, on the windows of a text."""
 
-    nll: Array = over("window")  # nats/token, mean over the window's targets
-    kl: Array = over("window")  # KL(dense || this) of the next token, nats, mean; 0 for the dense model
-    agreement: Array = over("window")  # fraction of tokens whose likeliest next token is the dense model's
-    zeros: Array = over("layer", "linear")  # fraction of the linear's weights that are zero, counted
+    nll: Windows  # nats/token, mean over the window's targets
+    kl: Windows  # KL(dense || this) of the next token, nats, mean; 0 for the dense model
+    agreement: Windows  # fraction of tokens whose likeliest next token is the dense model's
+    zeros: LayerLinear  # fraction of the linear's weights that are zero, counted
 
 
 @frozen
 class ZeroShot:
     """Answers to the examples of a zero-shot task."""
 
-    document: Array = over("example")  # row of the task's data
-    acc: Array = over("example")  # 1 where the right answer is the likeliest, else 0
-    acc_norm: Array = over("example")  # the same by likelihood per character; NaN where the task has none
+    document: Examples  # row of the task's data
+    acc: Examples  # 1 where the right answer is the likeliest, else 0
+    acc_norm: Examples  # the same by likelihood per character; NaN where the task has none
 
 
 Merged = TypeVar("Merged", Perturbed, Evaluated)
