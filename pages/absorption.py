@@ -61,10 +61,10 @@ profile = subject.profile()
 subject.heading("Which layers amplify, which absorb?", profile)
 name, other = choose(profile)
 gains = gains_of(profile.seeds(name))
-st.header(plain(headline(profile, name, other)), anchor=False, help=findings.RULE)
+frame.header(plain(headline(profile, name, other)), help=findings.RULE)
 unit = next(profile.spec.unit(each) for each in profile.spec.measurements if each.perturbation.name == name)
 for caveat in filter(None, (findings.rounding(profile), pruned_before(unit.earlier))):
-    st.caption(plain(caveat))
+    frame.caption(caveat)
 if not any(map(math.isfinite, gains.value[:-1])):
     if profile.layers > 1:  # of a single one the headline says why
         st.info(STILL)

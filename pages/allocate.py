@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.base import UserError, per_cent, plain
+from core.base import UserError, per_cent
 from core.plan.spread import linear_parameters
 from pages.ui import best_known, frame, glossary, studies, subject, view, watch
 from pages.ui.allocate import actions, settings, spread, targets
@@ -57,7 +57,7 @@ with left:
         actions.evaluate_anchors(refusal, treatment, profile)
     best_known.card(groups, request.target, treatment.pruner, "allocate.py")
     if not levels:
-        st.caption(plain(spread.corrected(protocols, request.plain, treatment.name)), help=settings.ORIGIN)
+        frame.caption(spread.corrected(protocols, request.plain, treatment.name), help=settings.ORIGIN)
     if request.base.per_linear:
         spread.by_linear(shown, profile)
 

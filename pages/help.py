@@ -5,14 +5,14 @@ import streamlit as st
 from core.show import help_lines
 from pages.ui import frame
 
-st.title("How do I do this on the command line?", anchor=False)
+frame.title("How do I do this on the command line?")
 st.markdown(
     "Run these in the project's folder, after `source .venv/bin/activate` (on Windows `.venv\\Scripts\\activate`); or "
     "write `.venv/bin/python` in place of `python`. All work on the bundled model, without a network; add `--json` for "
     "one JSON object, `--cache DIR` to keep results elsewhere."
 )
 for title, lines in help_lines.GROUPS.items():
-    st.header(title, anchor=False)
+    frame.header(title)
     for words, about in lines.items():
         st.markdown(about)
         frame.command(f"python -m core {words}")

@@ -28,7 +28,7 @@ def link_to_absorption(asked: question.Asked) -> None:
         frame.link("evidence.py", claims.told(claims.LINK), {"question": claims.PAPER})
 
 
-st.title("What does the network do with damage?", anchor=False)
+frame.title("What does the network do with damage?")
 with st.container(key="intro"):
     st.markdown("Type a sentence, click a layer to hurt it, and watch the damage run up to the next word.")
 typed = question.sentence()

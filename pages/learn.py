@@ -48,14 +48,14 @@ def show(chapter: str, profile: Profile) -> None:
     with frame.row("top"):
         for link in screen.links:
             frame.link(*link)
-    st.caption(plain(words.named(profile)), help=plain(profile.provenance.get("text")))
+    frame.caption(words.named(profile), profile.provenance.get("text"))
     if screen.below:
         st.markdown(screen.below)
     glossary.words(CHAPTERS[chapter].terms.split(", "))
 
 
 profile = subject.profile()
-st.title("What is absorption?", anchor=False)
+frame.title("What is absorption?")
 subject.warn(profile)
 chapter = picker()
 show(chapter, profile)

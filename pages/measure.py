@@ -23,7 +23,7 @@ def decide() -> None:
         watch.open_profile(found.key, "Open on the Absorption page")
 
 
-st.title("Measure a model", anchor=False)
+frame.title("Measure a model")
 st.caption("Perturb every layer in turn and see which layers amplify the damage and which absorb it.")
 glossary.words(("perturbation", "gaussian", "covariance", "residual", "skip", "positions", "layer", "linear"))
 job = watch.watched()

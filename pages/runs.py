@@ -24,7 +24,7 @@ def runs() -> None:
     """The newest jobs with their state and what can be done about each."""
     found = queue.jobs(store)
     if found:
-        st.header("Runs", anchor=False)
+        frame.header("Runs")
     for job in found[:LISTED]:
         with st.container(border=True):
             line(job)
@@ -36,7 +36,7 @@ def line(job: queue.Job) -> None:
     """One job."""
     st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {plain(capital(job.request.title))}")
     if job.state == "failed" and job.status.error:
-        st.caption(plain(sentence(job.status.error)))
+        frame.caption(sentence(job.status.error))
     elif job.state == "running":
         watch.standing(job)
     with frame.row():
@@ -51,7 +51,7 @@ def line(job: queue.Job) -> None:
 
 PARTS = {"profiles": profiles.gallery, "evaluations": evaluations.show, "import": actions.importing}
 
-st.title("What has been computed?", anchor=False)
+frame.title("What has been computed?")
 glossary.words(("perturbation", "gain", "verdict", "correction", "perplexity", "nats", "twin"))
 PARTS[form.switch("View", {key: capital(key) for key in PARTS}, "show", "profiles", label_visibility="collapsed")](
     store

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +191,7 @@ def _head(title: str, table: pd.DataFrame, file: str, key: str, brief: bool, cha
         if brief:
             st.subheader(plain(title), anchor=False)
         else:
-            st.header(plain(title), anchor=False)
+            header(plain(title))
         numbers(table, title, file, key, chart)
 
 
@@ -212,6 +213,20 @@ def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
 def to_prune(label: str, part: str, **query: str) -> None:
     """A way on to a part of the Prune page, which keeps its view where it is the one on screen."""
     link("prune.py", label, view.here("prune.py") | {"part": part} | query)
+
+
+title = partial(st.title, anchor=False)
+header = partial(st.header, anchor=False)
+
+
+def caption(said: object, help: object = None) -> None:
+    """Words with names in them, small; behind a mark beside them the help."""
+    st.caption(plain(said), help=plain(help) if help else None)
+
+
+def warn(said: object) -> None:
+    """Show a warning as a sentence."""
+    st.warning(plain(sentence(said)))
 
 
 def error(said: object) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.ask import Measurement, ModelSpec, ProfileSpec, PrunedSpec, StudyRequest
 from core.ask.commands import quoted
-from core.base import plain, sentence, text_name
+from core.base import plain, text_name
 from core.export.card import GGUF
 from core.jobs.records import Job
 from core.results import evaluations, protocols
@@ -71,14 +71,14 @@ def exported(entry: Entry) -> None:
     told = entry.provenance
     folder = told.get("folder", entry.spec.folder)
     st.markdown(f"Exported to {plain(folder)}, reloaded and compared.")
-    st.caption(plain(told.get("size", "")))
+    frame.caption(told.get("size", ""))
     gguf = entry.spec.format.startswith("gguf")
     file = f", gguf_file={GGUF!r}" if gguf else ""
     st.code(LOADING.format(folder=folder, file=file), "python", wrap_lines=True)
     frame.command(quoted(["llama-cli", "-m", str(Path(folder) / GGUF)] if gguf else ["vllm", "serve", folder]))
     st.caption(SERVING.format("llama.cpp" if gguf else "vLLM"))
     for warning in told.get("warnings", []):
-        st.warning(plain(sentence(warning)))
+        frame.warn(warning)
 
 
 def _show(chart: Chart, job: Job, about: str, read: str = "") -> None:
@@ -90,7 +90,7 @@ def _show(chart: Chart, job: Job, about: str, read: str = "") -> None:
     name = frame.file(job.key[:6], chart.name)
     frame.draw(chart, "live", file=name)
     with frame.row("top", wrap=False):
-        st.caption(plain(about), help=plain(read) or None)
+        frame.caption(about, read)
         frame.numbers(chart.table, chart.title, name, "live", chart=True)
 
 

@@ -149,7 +149,7 @@ def badge(found: Evaluations, among: Mapping[str, Evaluations] | None = None) ->
         among: what `choose` chose from; where that is several, they are offered below.
     """
     with st.popover(plain(protocols.short(found)), type="tertiary", help="Protocol", wrap=True):
-        st.caption(plain(f"{protocols.badge(found)}."))
+        frame.caption(f"{protocols.badge(found)}.")
         if among and len(among) > 1:
             named = dict(zip(among, map(plain, protocols.names(among.values())), strict=True))
             st.radio(PICK, list(among), key="study", format_func=named.get)

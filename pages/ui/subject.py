@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.ask import ModelSpec
-from core.base import UserError, distinct, helped, plain, profile_names, sentence
+from core.base import UserError, distinct, helped, profile_names
 from core.show import words
 from core.store import Entry, Profile, Store, largest_committed, profiles
 from pages.ui import frame, glossary, view
@@ -95,8 +95,8 @@ def others() -> dict[str, str]:
 
 def heading(title: str, shown: Profile, terms: tuple[str, ...] = ()) -> None:
     """The page's question, what it is answered from, and the words it uses."""
-    st.title(title, anchor=False)
-    st.caption(plain(words.named(shown)), help=plain(shown.provenance.get("text")))
+    frame.title(title)
+    frame.caption(words.named(shown), shown.provenance.get("text"))
     if terms:
         glossary.words(terms)
     warn(shown)
@@ -106,7 +106,7 @@ def warn(shown: Profile) -> None:
     """Show the warnings that were stored with the measurement."""
     warning = helped(shown.provenance.get("warnings", []))
     if warning:
-        st.warning(plain(sentence(warning)))
+        frame.warn(warning)
 
 
 def layer(profile: Profile) -> int:

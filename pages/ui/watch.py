@@ -47,7 +47,7 @@ def watched() -> Job | None:
     try:
         job = queue.job(Store(), key) if key else None
     except UserError as error:
-        st.warning(plain(sentence(error)))
+        frame.warn(error)
         return None
     if job:
         _panel(job)
@@ -102,7 +102,7 @@ def _standing(key: str) -> Job:
     if queue.enforce(job) and queue.active(store, job.device):
         queue.ensure_worker(store, job.device)
     st.progress(job.status.fraction, text=plain(queue.standing(store, job).headline))
-    st.caption(plain(" · ".join(filter(None, [job.status.details, job.device]))))
+    frame.caption(" · ".join(filter(None, [job.status.details, job.device])))
     return job
 
 
@@ -195,7 +195,7 @@ def ask(
         stored = Store().find(asked)
     except HoldsExport as hint:  # as after each export to it
         ready = False
-        st.caption(plain(sentence(hint)))
+        frame.caption(sentence(hint))
     except UserError as error:
         ready = False
         frame.error(error)

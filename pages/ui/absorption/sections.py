@@ -70,7 +70,7 @@ def ask(profile: Profile) -> None:
     if trouble:
         frame.error(trouble)
     elif said and not found:
-        st.caption(plain(said))
+        frame.caption(said)
 
 
 def request(profile: Profile, typed: str) -> MeasureRequest:
@@ -136,7 +136,7 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
     if lacks_parts and (found := with_parts(Store(), asked.profile)):
         watch.open_profile(found.key, "Parts of this model were measured on another text", group=PARTS)
     if group == CHECKS:
-        st.header("What does the network do with each perturbation?", anchor=False)
+        frame.header("What does the network do with each perturbation?")
         alt = "What the network does with each perturbation, in a sentence"
         st.table(verdicts(asked.profile), height=SCROLLED, hide_index=True, alt=alt)  # a grid would cut the sentences
 

@@ -23,7 +23,7 @@ def section(allocation: Allocation, request: AllocationRequest, profile: Profile
         allocation: as on screen, with layers set by hand.
         request: as it was chosen.
     """
-    st.header("Export allocation", anchor=False)
+    frame.header("Export allocation")
     query = view.url() | {settings.WORD: grammar.write(request)}
     st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=query)
     st.caption("This command prints the same numbers.")

@@ -6,7 +6,7 @@ from functools import lru_cache
 import streamlit as st
 
 from core.ask import AllocationRequest
-from core.base import UserError, perplexity, plain, sentence
+from core.base import UserError, perplexity
 from core.kinds import Manual, Treatment
 from core.plan.spread import Allocation, allocate, linear_parameters
 from core.results import Anchors, EvaluatedSetting, Evaluations, Slice, leaderboard
@@ -92,7 +92,7 @@ def draw(
     held = read_hand(by_hand, profile.layers) if shown.request.base.by_hand else {}
     sweep, bars = picture.drawn(still, tuple(held.items()), profile, found)
     if sweep.off:
-        st.warning(plain(sentence(f"The correction is off: {sweep.off}")))
+        frame.warn(f"The correction is off: {sweep.off}")
     frame.live(bars, {"strength": sweep.frame(correction.strength, correction.control)})
     if found:
         told = {
@@ -101,9 +101,9 @@ def draw(
             f"This allocation was measured: {measured and perplexity(measured.perplexity)}.": measured,
             forecast.basis(found): True,
         }
-        st.caption(plain(" ".join(said for said, known in told.items() if known)))
+        frame.caption(" ".join(said for said, known in told.items() if known))
         if more := None if measured else narrower(found, shown.request, Store()):
-            st.caption(plain(forecast.narrower(more)), help=plain(more.command))
+            frame.caption(forecast.narrower(more), more.command)
 
 
 def by_linear(shown: Allocation, profile: Profile) -> None:

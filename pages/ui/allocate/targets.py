@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from core.ask import AllocationRequest, naming, uniform
-from core.base import UserError, megabytes, per_cent, perplexity, plain
+from core.base import UserError, megabytes, per_cent, perplexity
 from core.export.worth import counts_of
 from core.kinds import HALF, METHODS, Treatment
 from core.plan.prediction import Predicted
@@ -168,4 +168,4 @@ def draw_sizes(request: AllocationRequest, treatment: Treatment, profile: Profil
     still = request.replace(target=stops[0])
     frame.live(by_size(still, treatment, profile, found), {"target": stops.index(request.target)})
     if found:
-        st.caption(plain(f"Shaded: the interval. {forecast.basis(found)}"))
+        frame.caption(f"Shaded: the interval. {forecast.basis(found)}")

@@ -102,7 +102,7 @@ class Turns:
 
 def show() -> None:
     """Draw the prompt, the seed, and the picture that writes."""
-    st.header("Break it while it talks", anchor=False)
+    frame.header("Break it while it talks")
     st.markdown("Two copies of one model write on from your words. Damage one of them while it writes, then heal it.")
     prompt, seed = view.text("write", USUAL), view.whole("seed", 0, SEEDS)
     st.text_input("Words to write on from", key="write")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.ask import USUAL_EVALUATION, AllocationRequest, EvaluationRequest, StudyRequest
 from core.ask.typed import fractions
-from core.base import checked, plain, sentence
+from core.base import checked
 from core.models import work
 from core.results import candidates
 from core.show.report import remake
@@ -27,7 +27,7 @@ def show(how: Pruning, profile: Profile) -> None:
     def request() -> StudyRequest:
         allocations, left_out = asked()
         for note in left_out:
-            st.warning(plain(sentence(note)))
+            frame.warn(note)
         pairs = itertools.product(allocations, how.request.settings)  # with every calibration seed
         settings = tuple(each.replace(allocation=asked) for asked, each in pairs)
         return how.request.to(StudyRequest, settings=settings, evaluation=judged())

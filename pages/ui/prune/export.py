@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.ask import FORMATS, ExportRequest, StudyRequest
 from core.ask.typed import whole, whole_path
-from core.base import UserError, access, formats, plain
+from core.base import UserError, access, formats
 from core.export.target import check_early
 from core.export.worth import few_bits, worth
 from core.models import work
@@ -16,7 +16,7 @@ from core.plan.sizes import DENSE, MASKED
 from core.results import evaluations
 from core.show.words import advice
 from core.store import Entry, Profile, Store
-from pages.ui import studies, view, watch
+from pages.ui import frame, studies, view, watch
 from pages.ui.prune.pruning import Pruning
 
 HONEST = (
@@ -81,7 +81,7 @@ def _meter(asked: ExportRequest, profile: Profile) -> None:
             for name, size in found.items()]  # fmt: skip
     st.markdown("**What the zeros are worth in bytes**", help=ABOUT)
     st.table(pd.DataFrame(rows, list(found), ["MB", "of float16", "perplexity"]))
-    st.caption(plain(advice.on_zeros(found, known)))
+    frame.caption(advice.on_zeros(found, known))
 
 
 def measuring(profile: Profile, how: Pruning) -> str | None:

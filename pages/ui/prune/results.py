@@ -102,12 +102,12 @@ def known(setting: Setting, among: Mapping[str, Evaluations], profile: Profile) 
     try:
         anchors, found, measured = studies.predicted(setting, profile)
     except UserError as error:
-        st.caption(plain(f"Nothing predicts this setting: {str(error).partition(';')[0]}."))
+        frame.caption(f"Nothing predicts this setting: {str(error).partition(';')[0]}.")
         return
     if not shown:
         label = plain(f"Predicted perplexity of {naming.setting(setting.seedless)}")
         st.metric(label, formats.perplexity(found.perplexity))
-    st.caption(plain(forecast.one(anchors, found, measured)), help=plain(forecast.basis(anchors)))
+    frame.caption(forecast.one(anchors, found, measured), forecast.basis(anchors))
 
 
 def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
@@ -150,7 +150,7 @@ def _choose_slice(results: Evaluations, setting: Setting) -> Slice:
 
 def _details(shown: Shown) -> None:
     """One of the details, picked by the reader."""
-    st.header("Details", anchor=False)
+    frame.header("Details")
     named = {key: name for key, (name, _) in DETAILS.items()}
     chosen = form.choice("Details", named, "detail", "verdicts", label_visibility="collapsed")
     DETAILS[chosen][1](shown)

@@ -129,12 +129,12 @@ def _answer(entry: Entry) -> None:
     if not (found.selection.complete and found.final.complete):
         frame.error("a measurement that this answer rests on is gone from the cache: ask the same again to have it")
         return
-    st.header("The answer", anchor=False)
+    frame.header("The answer")
     answer = found.judged(found.answer)
     studies.hero(f"Perplexity of {advice.called(found.answer)}", answer, answer.against_uniform)
     st.markdown(f"**{plain(advice.answer(found))}** {plain(advice.loss(found))}")
     best_known.button(partial(in_view, entry, found), "prune.py", "use")
-    st.caption(plain(text_splits.described(found.request)))
+    frame.caption(text_splits.described(found.request))
     texts = found.provenance.texts
     texts = texts | {"text": texts.get("final", text_name(found.request.final.source))}
     studies.badge(replace(found.final, provenance=found.final.provenance | texts))

@@ -41,7 +41,7 @@ def show(store: Store) -> None:
             _answer(row, compared[0])
     if len(compared) > 1:
         _compare(compared)
-    st.header("A whole study", anchor=False)
+    frame.header("A whole study")
     actions.one_of(store, known, "Study to act on", "picked-study")
 
 
@@ -80,7 +80,7 @@ def _compare(rows: Sequence[Row]) -> None:
     """A sentence for each row against the first, what differs, and the chart."""
     first, *others = rows
     table = beside_first(rows)
-    st.header("Compared", anchor=False)
+    frame.header("Compared")
     frame.bullets(verdicts.between(row, first) for row in others)
     studies.show_table(table, "The compared settings: only what differs", "compared", "compared-table")
     studies.helped(row.one for row in rows)

@@ -54,8 +54,8 @@ def _tell(store: Store, entry: Entry) -> None:
         return
     drawn = figures.in_palette(thumbnail(found.gains), view.look())
     st.image(drawn, width="stretch", alt=f"Gain of each layer. {found.finding}.")
-    st.caption(plain(f"{found.finding}: {found.perturbation}."))
-    st.caption(plain(f"{FROM[entry.standing]} · {found.size}"))
+    frame.caption(f"{found.finding}: {found.perturbation}.")
+    frame.caption(f"{FROM[entry.standing]} · {found.size}")
 
 
 @lru_cache
