@@ -112,12 +112,21 @@ def spearman(x: Array, y: Array) -> float:
 
     NaN below 2 pairs, or where one side does not vary.
     """
-    import pandas as pd  # for this alone it would delay every command
-
-    return float(pd.DataFrame({"x": x, "y": y}).corr("spearman").loc["x", "y"])
+    pairs = np.array([x, y], np.float64)
+    pairs = pairs[:, np.isfinite(pairs).all(0)]
+    if pairs.shape[1] < 2:
+        return math.nan
+    with np.errstate(invalid="ignore"):
+        return float(np.corrcoef([_ranks(each) for each in pairs])[0, 1])
 
 
 def standard_error(samples: Array) -> float:
     """Standard error of a mean, from the sample standard deviation (n - 1); NaN with a single sample."""
     n = len(samples)
     return float(np.std(samples, ddof=1) / math.sqrt(n)) if n > 1 else math.nan
+
+
+def _ranks(values: Array) -> Array:
+    """Ranks from 1; equal values share the average of theirs."""
+    below, alike = (compare(values[:, None], values).sum(1) for compare in (np.greater, np.equal))
+    return below + (alike + 1) / 2
