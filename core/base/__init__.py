@@ -37,6 +37,7 @@ from core.base.paths import MOST, PROJECT, exists, expanded, json_value, read_te
 
 OF_SPEC = [
     "Array",
+    "Flags",
     "Positions",
     "Spec",
     "View",

@@ -15,6 +15,7 @@ from core.base.errors import UserError, brief
 from core.base.escape import legible
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 frozen = dataclass(frozen=True, eq=False)  # for a record of arrays, which are not compared as one value
 Positions = Literal["after_first", "all"]  # the tokens that a perturbation changes
 Asked = TypeVar("Asked", bound="Spec")

@@ -6,9 +6,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from core.base import Array, frozen
+from core.base import Array, Flags, frozen
 from core.base.errors import UserError
 from core.base.formats import ranges
 
@@ -98,7 +97,7 @@ def _bought(budget: float, before: Array, cost: Array) -> Array:
     return np.clip((budget - before) / cost, 0, 1)
 
 
-def binding(sparsity: Array, bounds: Bounds) -> NDArray[np.bool_]:
+def binding(sparsity: Array, bounds: Bounds) -> Flags:
     """Which layers sit on a bound, (layers,)."""
     return (sparsity <= bounds.low + TOLERANCE) | (sparsity >= bounds.high - TOLERANCE)
 

@@ -3,9 +3,8 @@
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-from core.base import Array, UserError, frozen, listed
+from core.base import Array, Flags, UserError, frozen, listed
 from core.kinds import TREATMENTS, Currency
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.plan import responses
@@ -118,7 +117,7 @@ def _units(found: Curves, weights: bytes, bounds: Bounds) -> Units:
     return Units(np.frombuffer(weights), grid, harm)
 
 
-def _mean(of_linears: Array, known: NDArray[np.bool_]) -> Array:
+def _mean(of_linears: Array, known: Flags) -> Array:
     """Over the known linears of each layer, (layers,); NaN where none is."""
     with np.errstate(invalid="ignore"):
         return np.where(known, of_linears, 0).sum(1) / known.sum(1)

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.ask import AllocationRequest
-from core.base import Array, UserError, frozen
+from core.base import Array, Flags, UserError, frozen
 from core.kinds.allocator import Allocator
 from core.plan import correction
 from core.plan.budget import Bounds, binding, check_finite, met, project, whole
@@ -24,7 +23,7 @@ class Allocation:
     base: Array  # (layers,) before the correction; the mean over a layer's weights
     sparsity: Array  # (layers,) after it
     parameters: Array  # (layers,) prunable weights
-    bound: NDArray[np.bool_]  # (layers,) sits on a bound, or one of its linears does; none where none holds
+    bound: Flags  # (layers,) sits on a bound, or one of its linears does; none where none holds
     bounds: Bounds  # those that hold: the upper one may be the largest sparsity measured
     base_linears: Array | None = None  # (layers, linears)
     linears: Array | None = None  # (layers, linears)

@@ -3,9 +3,8 @@
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from core.base import UserError, either, frozen
+from core.base import Flags, UserError, either, frozen
 from core.results.propagation import unreadable
 from core.store import Array, Cumulative, Difference, Perturbed, Profile
 
@@ -55,7 +54,7 @@ class Compared:
         return np.maximum(*map(_spreads, (_of_median(across), off), LEAST_SPREADS))
 
     @property
-    def odd(self) -> NDArray[np.bool_]:
+    def odd(self) -> Flags:
         """(layers,) whether a tensor stands out."""
         return self.oddity.max(1) > STANDS_OUT
 

@@ -4,9 +4,8 @@ Several noise seeds are passed as in `core.plan.gains`.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from core.base import frozen
+from core.base import Flags, frozen
 from core.plan.gains import averaged, finite, log_gain, student
 from core.store import Activation, Array, Seeds
 
@@ -39,12 +38,12 @@ def relative(seeds: Seeds) -> Array:
     return np.exp(logs - np.diag(logs)[:, None])
 
 
-def below_floor(seeds: Seeds, floor: Array) -> NDArray[np.bool_]:
+def below_floor(seeds: Seeds, floor: Array) -> Flags:
     """True where drift is under ten times the noise floor at the read layer: (injection, read)."""
     return matrix(seeds) < FLOOR_MARGIN * floor
 
 
-def unreadable(divergence: Array) -> NDArray[np.bool_]:
+def unreadable(divergence: Array) -> Flags:
     """True where a mean divergence is under ten times that of rounding alone, in the shape given."""
     return divergence < FLOOR_MARGIN * DIVERGENCE_FLOOR
 

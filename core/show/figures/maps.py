@@ -7,9 +7,8 @@ from html import escape
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
-from core.base import digits, number, times
+from core.base import Flags, digits, number, times
 from core.results import propagation
 from core.show.figures.axes import layer_axis
 from core.show.figures.gain import Line
@@ -69,7 +68,7 @@ def heatmap(seeds: Seeds, floor: Array | None, layer: int | None) -> Chart:
     return Chart("drift-matrix", "Drift remaining after each layer", figure, finding, pd.DataFrame(columns))
 
 
-def _left_said(left: Array, drowned: NDArray[np.bool_]) -> str:
+def _left_said(left: Array, drowned: Flags) -> str:
     if len(left) == 1:
         return "The model has one layer: nothing follows it that could absorb its drift."
     ends = np.where(drowned[:-1, -1], np.nan, left[:-1, -1])
