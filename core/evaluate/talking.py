@@ -224,7 +224,7 @@ class _Injection:
         """Linears, all or those of a part, that have their pruned weights for the damaged row."""
         weights = self.talker.pruned(self.layer, treatment, sparsity, part)
 
-        def changed(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+        def changed(module, args, output):
             given = args[0].reshape(3, self.tokens, -1)  # OPT's has one row for all tokens
             own, module.weight.data = module.weight.data, weights[module]
             try:
@@ -245,7 +245,7 @@ class _Injection:
     def _replaced(self, change: Callable[[Tensor, Tensor], Tensor]) -> AbstractContextManager:
         """The layer's output replaced by what is made of its input and its output."""
 
-        def replaced(layer: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> Tensor | tuple:
+        def replaced(layer, args, kwargs, output):
             call = called(layer, args, kwargs, output)
             entry = call.entry[HURT : HURT + 1]
             return call.output(_row(call.exit, lambda stream: change(entry, stream)))

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.ask import Measurement
 from core.base import Array, frozen
@@ -211,7 +211,7 @@ def hooks(group: Group, measurement: Measurement, step: Step) -> Perturbed:
 def _forward(group: Group, measurement: Measurement, injection: int) -> list[Tensor]:
     """The stream after every layer of a forward that is perturbed at one of them."""
 
-    def inject(layer: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> Tensor | tuple:
+    def inject(layer, args, kwargs, output):
         handle.remove()  # the layer may be run again in here, pruned
         call = called(layer, args, kwargs, output)
         with at_hand(layer):

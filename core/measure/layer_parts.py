@@ -115,7 +115,7 @@ def edited(layer: nn.Module, part: str, edit: Edit) -> Iterator[None]:
     place = find(layer, part)
     shape = []
 
-    def entered(_: nn.Module, args: tuple, kwargs: dict) -> None:
+    def entered(_, args, kwargs):
         shape[:] = next(each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)).shape[:2]
 
     def changed(given: Tensor) -> Tensor:
@@ -123,10 +123,10 @@ def edited(layer: nn.Module, part: str, edit: Edit) -> Iterator[None]:
         rows[..., place.columns] = edit(rows[..., place.columns])
         return rows.reshape(given.shape)
 
-    def gives(_: nn.Module, __: tuple, output: Tensor | tuple) -> Tensor | tuple:
+    def gives(_, __, output):
         return changed(output) if isinstance(output, Tensor) else (changed(output[0]), *output[1:])
 
-    def reads(_: nn.Module, args: tuple) -> tuple:
+    def reads(_, args):
         return changed(args[0]), *args[1:]
 
     at = place.output

@@ -49,7 +49,7 @@ def given(call: Call, stream: Tensor, modules: Sequence[nn.Module], weights: Ten
     """Outputs of some modules of a layer, float32, from a run that goes no further than it must."""
     found = {}
 
-    def see(module: nn.Module, _: tuple, output: Tensor | tuple) -> None:
+    def see(module, _, output):
         found[id(module)] = hidden(output).clone()  # a layer may add to it in place
         if len(found) == len(modules):
             raise Enough

@@ -41,7 +41,7 @@ def watched(
     called = set()
 
     def note(name: str) -> Callable:
-        def hook(_: nn.Module, args: tuple) -> None:
+        def hook(_, args):
             given = args[0]
             place = (given.data_ptr(), given.shape, given.stride(), given.dtype)
             names = run.setdefault(place, (given, []))[1]

@@ -89,10 +89,10 @@ def record(model: PreTrainedModel, layers: Layers, ids: Tensor, stream: Tensor |
     """
     calls = []
 
-    def recorded(layer: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> None:
+    def recorded(layer, args, kwargs, output):
         calls.append(called(layer, args, kwargs, output))
 
-    def replaced(_: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    def replaced(_, args, kwargs):
         return ((stream, *args[1:]), kwargs) if args else (args, {**kwargs, _stream_name(kwargs): stream})
 
     with ExitStack() as stack:
@@ -122,7 +122,7 @@ def entry(model: PreTrainedModel, first: nn.Module, ids: Tensor) -> Tensor:
         ids: (batch, tokens) token ids, without padding.
     """
 
-    def stop(_: nn.Module, args: tuple, kwargs: dict) -> None:
+    def stop(_, args, kwargs):
         raise _Entered(next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)))
 
     try:

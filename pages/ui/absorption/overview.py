@@ -10,11 +10,11 @@ from core.show.figures.gain import table
 from core.show.words import findings
 from core.store import Array, Profile
 from pages.ui import frame
-from pages.ui.live import figure
+from pages.ui.live.figure import DECIDED, Bars, Figure, Key, Line, Slot, fates, pick, tones
 
 HEIGHT = 284  # px: it ends on a laptop's first screen, and a row of the map beside it is high enough to be clicked
 WITH, WITHOUT = "with the first token", "without the first token"
-KEY = (*figure.DECIDED, figure.Key("undecided", "block", "undecided"))
+KEY = (*DECIDED, Key("undecided", "block", "undecided"))
 
 
 def gains(profile: Profile, name: str, other: str | None, statistic: str, layer: int, file: str) -> None:
@@ -36,7 +36,7 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
 
 def gain_bars(
     line: figures.Line, statistic: str, layer: int, finding: str = "", beside: figures.Line | None = None
-) -> figure.Figure:
+) -> Figure:
     """A bar per layer from 1×, upward where the rest of the network amplifies.
 
     Args:
@@ -46,25 +46,25 @@ def gain_bars(
     """
     intervals = [f"[{ratio(low)}, {ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
     slots = {
-        "gain": figure.Slot("layer", [gain(each) for each in line.value]),
-        "interval": figure.Slot("layer", intervals),
-        "verdict": figure.Slot("layer", figure.fates(line.verdicts)),
+        "gain": Slot("layer", [gain(each) for each in line.value]),
+        "interval": Slot("layer", intervals),
+        "verdict": Slot("layer", fates(line.verdicts)),
     }
     says, values = "Layer {layer}: gain {gain} {interval}; {verdict}.", [line.value]
     if beside is not None:
-        slots["beside"] = figure.Slot("layer", [gain(each) for each in beside.value])
+        slots["beside"] = Slot("layer", [gain(each) for each in beside.value])
         says, values = f"{says} {capital(beside.name)}: {{beside}}.", [line.value, beside.value]
-    return figure.Figure(
+    return Figure(
         name="gains",
         title="Gain of each layer",
         finding=finding,
         says=says,
         slots=slots,
         y=axes.ratio_axis(f"gain, {statistic}", *values),
-        pick=figure.pick("Highlighted layer", len(line.value), layer),
-        bars=figure.Bars(line.value[None], [figure.tones(line.verdicts)]),
-        lines=[figure.Line(beside.value[None], "ink")] if beside is not None else [],
-        key=(*KEY, *([figure.Key("ink", "line", beside.name)] if beside is not None else [])),
+        pick=pick("Highlighted layer", len(line.value), layer),
+        bars=Bars(line.value[None], [tones(line.verdicts)]),
+        lines=[Line(beside.value[None], "ink")] if beside is not None else [],
+        key=(*KEY, *([Key("ink", "line", beside.name)] if beside is not None else [])),
         foot=1.0,
         x="perturbed layer",
         height=HEIGHT,
@@ -75,7 +75,7 @@ def gain_bars(
 SPREAD = "Layers get {{low}} to {{high}} {}, {{target}} in all."
 
 
-def sparsity_bars(sparsity: Array, target: float, counted: Currency = ZEROS) -> figure.Figure:
+def sparsity_bars(sparsity: Array, target: float, counted: Currency = ZEROS) -> Figure:
     """A bar per layer.
 
     Args:
@@ -88,18 +88,18 @@ def sparsity_bars(sparsity: Array, target: float, counted: Currency = ZEROS) -> 
     low, high = min(float(sparsity.min()), target), max(float(sparsity.max()), target)
     room = max(0.3 * (high - low), 0.02)
     alike = high - low < 1e-9
-    return figure.Figure(
+    return Figure(
         name="sparsities",
         title=title,
         says=f"All layers alike: {{target}} {unit}." if alike else SPREAD.format(unit),
         slots={
-            "target": figure.Slot("frame", [write(target)]),
-            "low": figure.Slot("frame", [write(sparsity.min())]),
-            "high": figure.Slot("frame", [write(sparsity.max())]),
+            "target": Slot("frame", [write(target)]),
+            "low": Slot("frame", [write(sparsity.min())]),
+            "high": Slot("frame", [write(sparsity.max())]),
         },
         y=axes.linear_axis(unit, max(0.0, low - room), high + room, write),
-        bars=figure.Bars(sparsity[None]),
-        key=[figure.Key("undecided", "block", "difference from target")],
+        bars=Bars(sparsity[None]),
+        key=[Key("undecided", "block", "difference from target")],
         foot=target,
         height=170,
     )

@@ -20,7 +20,7 @@ from core.show.figures.palette import colour
 from core.store import Array, Profile
 from pages.ui import live
 from pages.ui.allocate.settings import CONTROLS, STRENGTHS
-from pages.ui.live import figure
+from pages.ui.live.figure import Bars, Control, Curve, Figure, Gauge, Hand, Hero, Key, Mark, Slot
 
 ROOM = 0.02  # sparsity shown above and below the target even where all layers are alike
 STRENGTH = "Correction strength (our parameter), largest shift of a layer"
@@ -106,7 +106,7 @@ def drawn(
     held: tuple[tuple[int, float], ...],
     profile: Profile,
     found: Anchors | None,
-) -> tuple[Sweep, figure.Figure]:
+) -> tuple[Sweep, Figure]:
     """A bar per layer around the target, a curve of predicted perplexity, and the strength that both follow.
 
     Made once for all readers.
@@ -121,34 +121,34 @@ def drawn(
     return sweep, _picture(allocation, sweep, profile, found)
 
 
-def _picture(allocation: Allocation, sweep: Sweep, profile: Profile, found: Anchors | None) -> figure.Figure:
+def _picture(allocation: Allocation, sweep: Sweep, profile: Profile, found: Anchors | None) -> Figure:
     base, request = allocation.base, allocation.request
     shown = layer_means(sweep.rows, linear_parameters(profile)) if request.base.per_linear else sweep.rows
     costs = found and found.perplexities(sweep.rows)
     bound, said = zip(*_on_bounds(sweep, allocation), strict=True)
     even = np.full((1, profile.layers), request.target)
     name, own = request.base.title, colour(request.base.kind)
-    return figure.Figure(
+    return Figure(
         name="spread",
         title=f"Sparsity per layer: {name} and this allocation",
         says=f"Layer {{layer}}: {{now}} zeros; {name} alone {{base}}.",
         slots={
-            "now": figure.Slot("bar", ["100.0 %"]),
-            "base": figure.Slot("layer", [per_cent(share, 1) for share in base]),
-            "bound": figure.Slot("frame", said),
+            "now": Slot("bar", ["100.0 %"]),
+            "base": Slot("layer", [per_cent(share, 1) for share in base]),
+            "bound": Slot("frame", said),
         },
         y=axes.linear_axis("sparsity", *_limits(base, shown, request.target), per_cent),
         controls=[_control(sweep, costs)],
-        bars=figure.Bars(shown.round(DECIMALS), base=base, tone="accent", edge=own, bound=bound),
+        bars=Bars(shown.round(DECIMALS), base=base, tone="accent", edge=own, bound=bound),
         gauge=found and _gauge(sweep, request, costs, found),
         hero=found and hero(costs, found, "uniform", float(found.perplexities(even).increase[0])),
         hand=_hand(sweep, allocation, profile, found),
         key=[
-            figure.Key(own, "outline", name),
-            figure.Key("accent", "block", "this allocation"),
-            figure.Key("ink", "arrow", "correction"),
-            figure.Key("ink", "line", "{bound}"),
-            *([figure.Key("ink", "dot", "set by hand")] if sweep.held else []),
+            Key(own, "outline", name),
+            Key("accent", "block", "this allocation"),
+            Key("ink", "arrow", "correction"),
+            Key("ink", "line", "{bound}"),
+            *([Key("ink", "dot", "set by hand")] if sweep.held else []),
         ],
         foot=request.target,
         height=230 if found else 300,
@@ -159,7 +159,7 @@ def _picture(allocation: Allocation, sweep: Sweep, profile: Profile, found: Anch
     )
 
 
-def _hand(sweep: Sweep, allocation: Allocation, profile: Profile, found: Anchors | None) -> figure.Hand:
+def _hand(sweep: Sweep, allocation: Allocation, profile: Profile, found: Anchors | None) -> Hand:
     """What the browser needs to set layers by hand and to predict that."""
 
     def moved(held: dict[int, float]) -> None:
@@ -170,7 +170,7 @@ def _hand(sweep: Sweep, allocation: Allocation, profile: Profile, found: Anchors
     base, rows = allocation.exact_base.reshape(weights.shape), sweep.free.reshape(-1, *weights.shape)
     means = layer_means(rows, weights).round(DECIMALS) if sweep.held else None  # else sent as the bars
     curves = found and _curves(found, base, weights, bounds)
-    return figure.Hand(means, base, sweep.held, weights, request.target, bounds, curves, moved)
+    return Hand(means, base, sweep.held, weights, request.target, bounds, curves, moved)
 
 
 def _curves(found: Anchors, base: Array, weights: Array, bounds: Bounds) -> dict[str, object]:
@@ -193,7 +193,7 @@ def _on_bounds(sweep: Sweep, allocation: Allocation) -> list[tuple[list[int], st
     return [(layers, f"on a bound{more}" if layers else "") for layers in found]
 
 
-def _control(sweep: Sweep, costs: Predicted | None) -> figure.Control:
+def _control(sweep: Sweep, costs: Predicted | None) -> Control:
     """The slider, which crosses over to the reverse."""
     signed = [(abs(each), each < 0) for each in sweep.strengths]
     stops = [f"{each:g}{', reversed' if reverse else ''}" for each, reverse in signed]
@@ -202,13 +202,13 @@ def _control(sweep: Sweep, costs: Predicted | None) -> figure.Control:
     known = zip(stops, map(perplexity, costs.increase), strict=True) if costs else ()
     spoken = [f"{stop}, predicted perplexity {cost}" for stop, cost in known]
     marks = () if sweep.off else ends
-    return figure.Control("strength", STRENGTH, stops, sweep.frame(0), values, marks, spoken=spoken)
+    return Control("strength", STRENGTH, stops, sweep.frame(0), values, marks, spoken=spoken)
 
 
-def hero(costs: Predicted, found: Anchors, name: str, beside: float) -> figure.Hero:
+def hero(costs: Predicted, found: Anchors, name: str, beside: float) -> Hero:
     """The predicted perplexity of every frame beside one that has a name."""
     changes = [f"{{share}} {far} than {name} ({perplexity(beside)})." for far in ("less", "more")]
-    return figure.Hero(*costs, SAYS.format(protocols.short(found.study)), beside, changes, UNKNOWN)
+    return Hero(*costs, SAYS.format(protocols.short(found.study)), beside, changes, UNKNOWN)
 
 
 def sensible(perplexities: Array) -> Array:
@@ -216,11 +216,11 @@ def sensible(perplexities: Array) -> Array:
     return np.where(perplexities < GUESSING, perplexities, np.nan)
 
 
-def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: Anchors) -> figure.Gauge | None:
+def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: Anchors) -> Gauge | None:
     """Predicted perplexity at every strength with its interval, the controls, and what was measured."""
     measured = () if sweep.held else serving(found.study, found.treatment)
     marks = [
-        figure.Mark(
+        Mark(
             sweep.frame(each.strength, each.control),
             each.perplexity,
             "ink" if each.control in ("none", "reversed", sweep.control) else "undecided",
@@ -231,17 +231,17 @@ def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: An
     curves = []
     for name, rows in sweep.others:
         frames = [sweep.frame(0) + THINNED * n for n in range(len(rows))]
-        curves.append(figure.Curve(frames, sensible(found.perplexities(rows).increase), name))
+        curves.append(Curve(frames, sensible(found.perplexities(rows).increase), name))
     return gauge("predicted perplexity at each strength (log scale)", costs, curves, marks, sweep.frame(0))
 
 
 def gauge(
     title: str,
     costs: Predicted,
-    curves: Sequence[figure.Curve],
-    marks: Sequence[figure.Mark] = (),
+    curves: Sequence[Curve],
+    marks: Sequence[Mark] = (),
     zero: int | None = None,
-) -> figure.Gauge | None:
+) -> Gauge | None:
     """Predicted perplexities of all frames with their interval, curves and measured points beside; None: none is known.
 
     Args:
@@ -254,7 +254,7 @@ def gauge(
     lowest, highest = axes.limits(middle, points)
     band = [np.clip(each, lowest / WIDEST, highest * WIDEST) for each in (low, high)]
     every = (middle, points, *band, *(each.values for each in curves))
-    return figure.Gauge(axes.log_axis(title, *every), middle, zero, band=band, curves=curves, marks=marks, height=150)
+    return Gauge(axes.log_axis(title, *every), middle, zero, band=band, curves=curves, marks=marks, height=150)
 
 
 def _corrects(measured: EvaluatedSetting, asked: AllocationRequest, profile: Profile) -> bool:
