@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.ask import MeasureRequest
 from core.ask.commands import command_line
 from core.models import work
 from core.store import Store
@@ -15,7 +14,7 @@ def decide() -> None:
     """The form, what the measurement costs, the command that does the same, and Run."""
     read, device = measuring.measurement()
 
-    def about(asked: MeasureRequest) -> None:
+    def about(asked):
         st.markdown(work.words(work.estimate(asked, store, device)))
         frame.command(command_line(asked, device, store.elsewhere))
 

@@ -17,7 +17,7 @@ Stored = TypeVar("Stored", bound=Spec)
 def from_text(read: Callable[[str], Any]) -> BeforeValidator:
     """Lets a field take its text as well, read by a function that raises UserError."""
 
-    def value(given: Any) -> Any:
+    def value(given):
         try:
             return read(given) if isinstance(given, str) else given
         except UserError as error:

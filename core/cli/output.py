@@ -111,7 +111,7 @@ def progress_bar(expected: str) -> Iterator[Callable[[Status], None]]:
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task, began, last = bar.add_task("starting", total=None), False, time.monotonic()
 
-        def tell(status: Status) -> None:
+        def tell(status):
             nonlocal began, last
             if status.total and not began:
                 began = True

@@ -20,7 +20,7 @@ from core.ask import (
 )
 from core.base import Array, UserError, frozen
 from core.evaluate import zeroshot
-from core.evaluate.recovering import Distillation, recover
+from core.evaluate.recovering import recover
 from core.kinds.distill import steps_on
 from core.kinds.kept import held_back, seen
 from core.kinds.selection import pattern
@@ -216,7 +216,7 @@ def prune(
 
     wrote = account.steps(f"{what}own text,", len(seen(len(tokens))), writing, sequences=True)
 
-    def trained(course: Distillation) -> None:
+    def trained(course):
         least, first = min(course.divergences), course.divergences[0]
         far = f"{least:.3g} nats from the dense model on windows held back, {first:.3g} at the start"
         line = f"{what}distilled, step {course.done} of {course.steps}, {far}"

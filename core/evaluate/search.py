@@ -13,7 +13,7 @@ from core.kinds import ANY, Treatment
 from core.kinds.kept import held_back
 from core.models.loading import Loaded, Reader
 from core.models.outline import Outline
-from core.models.progress import Account, Progress, Report
+from core.models.progress import Account, Report
 from core.models.provenance import provenance, relative
 from core.models.windows import Windows, read, windows
 from core.plan.spread import allocate, linear_parameters
@@ -238,7 +238,7 @@ class Run:
         most, account, saved = self.costs[name] * times, self.account, self.account.parts
         self.ahead -= most
 
-        def tell(progress: Progress) -> None:
+        def tell(progress):
             account.planned = account.done + (progress.total * 1e6 or most) + self.ahead
             account.parts = saved + progress.parts
             account.say(f"{name}: {progress.line}", progress.done * 1e6)

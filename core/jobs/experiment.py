@@ -187,7 +187,7 @@ def search(request: BestRequest, bench: Bench) -> Entry:
     from core.evaluate.search import Run as Search
     from core.evaluate.search import texts_of, with_documents
 
-    def stage(asked: Request, report: Report) -> Entry:
+    def stage(asked, report):
         return bench.store.find(asked) or run(asked, replace(bench, report=report))
 
     loaded = bench.load(request, lambda reader: texts_of(with_documents(request), reader))

@@ -58,7 +58,7 @@ def alps(
 
     gone = partial(least_of_all, sparsity=sparsity, pattern=pattern)
 
-    def attempt(share: float) -> Tensor | None:
+    def attempt(share):
         scale = (second_moment.diagonal() + share * mean).sqrt()
         sparse = _split(dense * scale, *_scaled(second_moment, share * mean, scale), gone)
         kept = ~gone(sparse.abs())

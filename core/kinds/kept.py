@@ -84,7 +84,7 @@ def _flat(weight: Tensor) -> Tensor:
 
 
 def _collected(weight: Tensor, places: Tensor, size: float, gradient: Tensor) -> Callable[[], None]:
-    def collect(_: Tensor) -> None:
+    def collect(_):
         gradient.add_(weight.grad.flatten().index_select(0, places).float(), alpha=size)
         weight.grad = None
 

@@ -114,7 +114,7 @@ class Mean(Replaced):
     def apply(self, at: Injection) -> Stream:
         first = int(self.positions == "after_first")
 
-        def held(given: Stream) -> Stream:
+        def held(given):
             given[:, first:] = given[:, first:].mean(1, keepdim=True)
             return given
 

@@ -42,7 +42,7 @@ def refit(
     target, start, kept = dense.float(), pruned.float(), pruned != 0
     mean = second_moment.diagonal().mean()
 
-    def attempt(share: float) -> Tensor | None:
+    def attempt(share):
         return solved(target, start, kept, second_moment, share * mean, ITERATIONS, ENOUGH, pull)
 
     hopeless = "the repair diverges by the second moment of the inputs"

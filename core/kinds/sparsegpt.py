@@ -82,7 +82,7 @@ def inverse_factor(second_moment: Tensor, warn: Warn = warnings.warn) -> Tensor:
     diagonal.masked_fill_(diagonal == 0, 1)
     mean = diagonal.mean()
 
-    def attempt(share: float) -> Tensor | None:
+    def attempt(share):
         damped_moment = moment.flip(0, 1)
         damped_moment.diagonal().add_(share * mean)
         lower, failed = torch.linalg.cholesky_ex(damped_moment)

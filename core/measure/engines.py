@@ -182,7 +182,7 @@ def wavefront(group: Group, measurement: Measurement, step: Step) -> Perturbed:
     reader = Reader(len(group.calls), len(group.sequences), group.ids.device)
     streams = []
 
-    def join(index: int) -> None:
+    def join(index):
         call = group.calls[index]
         streams.append(perturbed(measurement, index, call, group.sequences, group.moments))
         for injection, stream in enumerate(streams):

@@ -137,7 +137,7 @@ def pruned(
     seen = {each: _seen(statistics[each], linear, layer, each) for each in treatment.statistics}
     row = PRUNERS[treatment.pruner]
 
-    def tell(text: str) -> None:
+    def tell(text):
         warn(f"{where}: {text}")
 
     try:

@@ -122,7 +122,7 @@ def prune_layers(
     achieved = np.full(wanted.shape, np.nan)
     runs = [[calls[index] for calls in batches] for index in range(len(stacks))]
 
-    def enter(index: int) -> None:
+    def enter(index):
         stack = stacks[index]
         sparsity = {linear.name: float(each) for linear, each in zip(stack, wanted[index], strict=False)}
         if path:
@@ -144,7 +144,7 @@ def prune_layers(
         counted = [anatomy.zeros(each.weight) for each in stack]
         achieved[index, : len(stack)] = wanted[index, : len(stack)] if PRUNERS[plan.pruner].forms else counted
 
-    def leave(index: int) -> None:
+    def leave(index):
         if path and index not in gone:
             path.leave()
         step(index)
@@ -205,7 +205,7 @@ def _groups(stack: list[Linear], runs: list[Call], streams: list[Tensor]) -> lis
     found = []
     left = {linear.name: linear for linear in stack}
 
-    def see(names: tuple[str, ...], _: Tensor) -> None:
+    def see(names, _):
         found.append([left.pop(name) for name in names if name in left])
 
     with watched(runs[0].layer, stack, see):

@@ -119,7 +119,7 @@ def hits(
     drift = torch.full((len(layers), len(run.calls), run.tokens), torch.nan)
     streams = []
 
-    def join(index: int) -> None:
+    def join(index):
         if index in layers:  # with the seed and the sequence of a measurement of this text alone
             streams.append(_perturbed(question, Pruning(0, index, run.calls[index], [0], moments, masks)))
         if streams:
@@ -151,7 +151,7 @@ def lens(run: Clean, streams: Stream) -> Words:
         (rows, tokens, 1).
     """
 
-    def read(logits: Tensor) -> tuple[Tensor, Tensor]:
+    def read(logits):
         top, at = logits.float().max(-1, keepdim=True)
         return at, (top - logits.float().logsumexp(-1, keepdim=True)).exp()
 
@@ -173,7 +173,7 @@ def _perturbed(question: Question, at: Injection) -> Stream:
 def _read(run: Clean, streams: Stream) -> tuple[Tensor, Tensor, Tensor]:
     """Of some last-layer streams: next words and their probabilities, (rows, tokens, words), and the divergence."""
 
-    def read(logits: Tensor, dense_log_p: Tensor, dense_p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def read(logits, dense_log_p, dense_p):
         log_p = logits.float().log_softmax(-1)
         words = _likeliest(log_p)
         return words.ids, words.probability, (dense_p * (dense_log_p - log_p)).sum(-1, dtype=torch.float64)

@@ -187,7 +187,7 @@ class Sweep:
         self._check_replay(group)
         took = work.measurement(self.shape, measurement, group.ids.numel())
 
-        def step(layer: int) -> None:
+        def step(layer):
             self.account.say(f"{what}: layer {layer}", took * layer / self.shape.layers)
 
         part = ENGINES[self.engine](group, measurement, step)

@@ -24,7 +24,7 @@ def weights(loaded: Loaded, step: Step) -> Weights:
         UserError: a layer cannot be pruned.
     """
 
-    def numbers(_: int, linear: anatomy.Linear) -> tuple[float, ...]:
+    def numbers(_, linear):
         values = spectrum(linear.weight)
         return linear.weight.numel(), alpha_hill(values), alpha_peak(values)
 
@@ -130,7 +130,7 @@ def removal(loaded: Loaded, second_moment: Sequence[Tensors], tokens: int, step:
         second_moment: per layer, linear -> (in, in) sum of x x^T over so many tokens.
     """
 
-    def lost(index: int, linear: anatomy.Linear) -> float:
+    def lost(index, linear):
         moment = second_moment[index][linear.name].to(linear.weight.device) / tokens
         return error(linear.weight.float(), moment)
 

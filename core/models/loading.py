@@ -163,7 +163,7 @@ def quick(source: Source, store: Store | None) -> Source:
 def _keep(loaded: Loaded, store: Store) -> None:
     """Write a converted copy that reads back the same, bit by bit; nothing where the cache cannot take it."""
 
-    def write(folder: Path) -> None:
+    def write(folder):
         size = sum(value.nbytes for value in loaded.model.parameters())
         if size > LARGEST or shutil.disk_usage(folder).free < 2 * size:
             raise OSError("it is too large")

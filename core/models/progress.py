@@ -43,7 +43,7 @@ class Account:
     def steps(self, what: str, count: int, work: float, sequences: bool = False) -> Callable[[int], None]:
         """A function that counts and reports each layer, or sequence, that is finished. work: that of all of them."""
 
-        def step(index: int) -> None:
+        def step(index):
             self.done += work / count
             self.say(f"{what} sequence {index + 1} of {count}" if sequences else f"{what} layer {index}")
 

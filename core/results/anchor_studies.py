@@ -46,7 +46,7 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
             predictor = prediction.fit(np.concatenate([found.harms, more]), increases)
         return half_width(predictor(harms(asked)))[0]
 
-    def offer(allocation: AllocationRequest) -> Narrower | None:
+    def offer(allocation):
         setting = Setting(allocation=allocation, pruner=found.treatment.pruner, repair=found.treatment.repair)
         how = {"settings": (setting,), "profile": found.profile.entry.key}
         request = evaluated.replace(**how | {"evaluation": EvaluationRequest(text=evaluated.evaluation.text)})

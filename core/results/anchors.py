@@ -155,7 +155,7 @@ class Anchors:
         """
         allowed, targets = np.log1p(rise), np.arange(STEP, 1, STEP).round(2).tolist()
 
-        def exceeds(target: float) -> bool:
+        def exceeds(target):
             try:
                 found = allocate(asked.replace(target=target), self.profile)
             except UserError:  # beyond the bounds, or beyond what was measured

@@ -135,7 +135,7 @@ def place(
     groups = tuple(groups)
     pattern, first, counted = mine.pattern if mine else None, usual(groups), treatments.TREATMENTS[pruner].currency
 
-    def good(one: Place) -> tuple[float | bool, ...]:
+    def good(one):
         holds = mine is not None and slice_of(mine) == one.part and one.evaluations.of(mine) is not None
         near = -round(abs(one.part.target - target), 9)
         methods = {each.setting.allocation.base.kind for each in one.settings if not each.strength}

@@ -144,7 +144,7 @@ ORIGIN = {
 def _beside(control: Control, compare: Callable[[EvaluatedSetting, EvaluatedSetting], Any]) -> Callable[[Row], Any]:
     """What a comparison of rows with their controls says; None of a row that has none."""
 
-    def found(row: Row) -> Any:
+    def found(row):
         other = control(row.one)
         return None if other in (None, row.one) else compare(row.one, other)
 

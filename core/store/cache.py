@@ -301,7 +301,7 @@ def _read_once(path: Path, _stamps: tuple) -> Entry | None:
 def largest_committed(profiles: Iterable[Entry]) -> Entry | None:
     """The committed profile on most text, and of those the one with most perturbations; None if none is committed."""
 
-    def size(each: Entry) -> tuple[int, int]:
+    def size(each):
         text = each.spec.text
         return text.sequences * text.length, len(each.spec.measurements)
 

@@ -40,7 +40,7 @@ def measurement() -> tuple[Callable[[], MeasureRequest], str]:
         removal = form.checkbox("Errors of removed weights", "measure-removal", help=about)
     how |= _perturbations() | {"documents": documents.strip() or None, "removal": removal}
 
-    def read() -> MeasureRequest:
+    def read():
         for name, typed in {"model": model, "text": text}.items():
             if not typed.removeprefix("random:").strip():
                 raise UserError(f"the {name} is empty: choose or type one")

@@ -87,7 +87,7 @@ def sync(
     """
     known = {str(option): option for option in options} | dict(aliases or {})
 
-    def accept(asked: object) -> Option | None:
+    def accept(asked):
         found = known.get(asked, asked) if isinstance(asked, str) else asked
         with suppress(TypeError, ValueError):  # 0.10 is 0.1
             found = found if found in options else float(found)
@@ -104,7 +104,7 @@ def text(key: str, default: str) -> str:
 def whole(key: str, default: int, known: range) -> int:
     """A whole number of a range."""
 
-    def accept(typed: object) -> int | None:
+    def accept(typed):
         number = int(typed) if str(typed).isdecimal() and len(str(typed)) <= len(str(known.stop)) else -1
         return number if number in known else None
 
@@ -118,7 +118,7 @@ def several(key: str, default: list[str], options: Collection[str] | None = None
         options: what they may be; None: anything.
     """
 
-    def accept(typed: object) -> list[str] | None:
+    def accept(typed):
         names = typed if isinstance(typed, list) else list(filter(None, str(typed).split(",")))
         return names if options is None or set(names) <= set(options) else None
 

@@ -167,7 +167,7 @@ def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
             (trained if each.spec.model.initialised is None else random).append(each)
     pairs = ((one, other) for one in trained for other in random if one.spec.text == other.spec.text)
 
-    def near(pair: tuple[Entry, Entry]) -> tuple[bool, list[str]]:
+    def near(pair):
         made = [str(each.provenance.get("created", "")) for each in reversed(pair)]
         return profile.entry.key in {each.key for each in pair}, made
 

@@ -153,7 +153,7 @@ def _untrained(found: Evaluations) -> Control:
 def _per_layer(found: Evaluations) -> Control:
     """The response allocation with a budget per layer, of any objective; None for all others."""
 
-    def control(one: EvaluatedSetting) -> EvaluatedSetting | None:
+    def control(one):
         if not _is_response(one, per_linear=True):
             return None
         alike = found.within(slice_of(one.setting))

@@ -176,7 +176,7 @@ def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner:
     if found is None:
         return "The correction was not measured at this target."
 
-    def alike(one: EvaluatedSetting) -> tuple[bool, bool, bool]:
+    def alike(one):
         base = one.setting.allocation.base
         return base == request.base, base.kind == request.base.kind, base.kind == "uniform"
 

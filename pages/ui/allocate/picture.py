@@ -162,7 +162,7 @@ def _picture(allocation: Allocation, sweep: Sweep, profile: Profile, found: Anch
 def _hand(sweep: Sweep, allocation: Allocation, profile: Profile, found: Anchors | None) -> Hand:
     """What the browser needs to set layers by hand and to predict that."""
 
-    def moved(held: dict[int, float]) -> None:
+    def moved(held):
         st.session_state["hand"] = ", ".join(f"{layer}:{value:g}" for layer, value in held.items())
 
     request, bounds = allocation.request, allocation.bounds

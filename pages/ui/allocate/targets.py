@@ -104,7 +104,7 @@ def _sparsest(request: AllocationRequest, found: Anchors) -> None:
     def largest() -> float:
         return min(round(found.sparsest(request, state["accept"]).target, 2), TARGETS[-1])
 
-    def accepted() -> None:
+    def accepted():
         with suppress(UserError):  # said below
             state["target"] = largest() if state["accept"] else state["target"]
 

@@ -46,7 +46,7 @@ def draw(
         drawn: called once when the picture stands in the browser.
     """
 
-    def keep() -> None:
+    def keep():
         chosen = getattr(st.session_state.get(key), "moved", None)  # None where the reader has left for another page
         known = isinstance(chosen, dict) and chosen.keys() == choices.keys()
         if known and all(type(at) in (int, str) and at in choices[name][1] for name, at in chosen.items()):

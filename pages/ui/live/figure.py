@@ -219,7 +219,7 @@ def draw(shown: Figure, drawn: Callable[[], None] | None = None, at: Mapping[str
     hand = shown.hand.state if shown.hand else {}
     usual = {name: at for name, (at, _) in hand.items()}
 
-    def moved(chosen: dict[str, int]) -> None:
+    def moved(chosen):
         if shown.hand and (layers := {name: chosen.pop(name) for name in hand}) != usual:
             shown.hand.moved({layer: at / 1000 for layer, at in enumerate(layers.values()) if at >= 0})
         for name, at in chosen.items():

@@ -145,7 +145,7 @@ def draw(
         drawn: called once when the picture stands in the browser.
     """
 
-    def told(chosen: dict[str, int]) -> None:
+    def told(chosen):
         if chosen["size"] < len(kinds[chosen["kind"]].stops):
             moved(State(**chosen | {name: bool(chosen[name]) for name in SWITCHES}))
 

@@ -24,7 +24,7 @@ def show(how: Pruning, profile: Profile) -> None:
     """The form, what it costs, what repeats it elsewhere, and Run."""
     asked, judged = _settings(how, profile), _evaluation()
 
-    def request() -> StudyRequest:
+    def request():
         allocations, left_out = asked()
         for note in left_out:
             frame.warn(note)
@@ -32,7 +32,7 @@ def show(how: Pruning, profile: Profile) -> None:
         settings = tuple(each.replace(allocation=asked) for asked, each in pairs)
         return how.request.to(StudyRequest, settings=settings, evaluation=judged())
 
-    def about(asked: StudyRequest) -> None:
+    def about(asked):
         cost = work.words(work.estimate(asked, Store(), how.device))
         st.markdown(f"**{len(asked.points)} points**, dense and uniform among them. {cost}")
         frame.commands(remake.of_study(asked, how.device, Store().elsewhere))

@@ -48,13 +48,13 @@ def show(how: Pruning, profile: Profile) -> None:
         f"The model card will give the numbers of study {numbers}, which calibrated alike." if numbers else NO_NUMBERS
     )
 
-    def request() -> ExportRequest:
+    def request():
         where = folder and str(whole_path(access.inside(Path(folder))))
         return how.request.to(
             ExportRequest, setting=how.setting, folder=where, overwrite=overwrite, study=numbers, format=form
         )
 
-    def about(asked: ExportRequest) -> None:
+    def about(asked):
         st.markdown(f"**Pruning it once:** {work.words(work.estimate(asked, Store(), how.device))}")
         if folder:
             check_early(Path(asked.folder), overwrite, asked.model, asked.revision, asked.dtype, Store(), form)

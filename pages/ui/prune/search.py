@@ -89,7 +89,7 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
         looks = form.checkbox("Look at the profile in view", "best_looks", left, help=LOOKS)
         device = form.device(middle)
 
-    def asked() -> BestRequest:
+    def asked():
         calibration = form.window(text, "", count, length)
         judging = form.window("demo:evaluation" if text == "demo" else text, "", judged, length)
         roles = {"calibration": calibration, "selection": judging, "final": judging}
