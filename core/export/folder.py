@@ -192,7 +192,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
     warnings: list[str] = []
     before = count(loaded.layers)
 
-    def record(made):
+    def record(made: Exported) -> None:
         """Store what was made before it gets its name: a record without its folder is no harm."""
         files = [path for each in calibration.values() for path in each.files]
         told = provenance(loaded, files, store) | {"warnings": warnings, "size": size_words(made)}
