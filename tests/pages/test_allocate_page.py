@@ -199,6 +199,16 @@ def test_a_budget_of_bits_is_a_size_and_colours_say_how_many() -> None:
 
 
 @pytest.mark.usefixtures("committed")
+def test_a_budget_of_layers_says_how_many_bytes_stay_and_which_layers_go() -> None:
+    app = opened(profile="6e78df68bb8ecfc5", currency="layers")
+    told, [size] = live(app), live(app)["controls"]
+    assert not app.exception and not app.error
+    at = told["state"]["target"]
+    assert size["stops"][at].endswith(" MB, 20 % of layers")
+    assert np.flatnonzero(np.array(told["bars"]["values"][at]) == 0).tolist() == [5, 12, 13, 14, 17, 18]
+
+
+@pytest.mark.usefixtures("committed")
 def test_counting_bits_brings_a_profile_that_measured_them_and_zeros_another() -> None:
     app = opened(currency="bits")
     assert app.session_state["profile"] == BITS and not app.error

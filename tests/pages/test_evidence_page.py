@@ -22,6 +22,7 @@ def test_a_question_is_answered_by_its_link(name: str, committed: None) -> None:
 
 @pytest.mark.parametrize(("name", "label", "levels"), [
     ("bits", "Bits a weight", ["2.6", "3.6"]), ("repair", "Zeros", ["50 %", "60 %", "70 %", "80 %"]),
+    ("layers", "Layers left out", ["10 %", "20 %"]),
 ])  # fmt: skip
 def test_targets_are_written_as_what_is_counted(name: str, label: str, levels: list[str], committed: None) -> None:
     [switch] = opened_at("evidence", question=name).get("button_group")
