@@ -83,6 +83,14 @@ def test_fewer_bits_where_they_hurt_least_beat_uniform_bits_and_their_controls_d
     assert questions.committed()["repaired"].spec.calibration is not None
 
 
+def test_zeros_with_three_bits_beat_two_bits_and_a_plan_of_both_beats_either() -> None:
+    found = questions.answer("bits")
+    kl = {row.called: row.one.kl for row in found.at(2.6)}
+    uniform, alone = kl["Uniform, int2g32, integers"], kl["Response per linear, int2g32, integers"]
+    together = kl["Response per linear, 2.56 bits, zeros and integers"]
+    assert together < alone < kl["Uniform, int3g64z58, zeros and integers"] < uniform
+
+
 def test_benches_are_read_as_they_were_written() -> None:
     found = BENCHES["families"].table("families")
     assert set(found.iloc[:, 1:].to_numpy().ravel()) == {"yes", "no"}
