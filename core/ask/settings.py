@@ -18,8 +18,7 @@ from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import Method, Pruner, Repair
 
 BUDGETS = {"recover_minutes", "recover_tokens"}
-# what distill is told
-RECOVERY = (*sorted(BUDGETS), "recover_norms", "recover_dtype", "recover_text", "pruner_windows")
+RECOVERY = (*sorted(BUDGETS), "recover_norms", "recover_dtype", "recover_text")  # what distill is told
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
 WORDS = {
     "by": "pruner",
@@ -27,6 +26,7 @@ WORDS = {
     "pattern": "pattern",
     "sequential": "true_sequential",
     "calibration_seed": "calibration_seed",
+    "pruner_windows": "pruner_windows",
     **{name: name for name in RECOVERY},
 }
 Products = Literal["float32", "bfloat16"]
@@ -49,7 +49,7 @@ class Repairs(Spec):
     )
     pruner_windows: int = added(
         0,
-        "how many of the windows that distill trains on; 0 for all",
+        "how many of those that no repair holds back; distill trains on all of these, and so do they where it is 0",
         title="Windows for the pruner",
         ge=0,
         le=MOST_WINDOWS,
@@ -70,14 +70,16 @@ class Repairs(Spec):
     @property
     def repaired(self) -> str:
         """The repairs in words, with the budget of one that trains; empty where there are none."""
-        label = CHAINS.get(self.repair, "")
-        if not self.distills:
-            return label
-        budget = f"{self.recover_tokens:,} tokens" if self.recover_tokens else f"{self.recover_minutes:g} minutes"
-        how = f"{', norms' * self.recover_norms}{', bfloat16' * (self.recover_dtype == 'bfloat16')}"
-        how += ", own text" * (self.recover_text == "own")
-        how += f", the pruner reads {several(self.pruner_windows, 'window')}" * bool(self.pruner_windows)
-        return f"{label} ({budget}{how})"
+        said = {
+            f"{self.recover_tokens or 0:,} tokens": self.recover_tokens,
+            f"{self.recover_minutes or 0:g} minutes": self.recover_minutes,
+            "norms": self.recover_norms,
+            "bfloat16": self.recover_dtype == "bfloat16",
+            "own text": self.recover_text == "own",
+            f"the pruner reads {several(self.pruner_windows, 'window')}": self.pruner_windows,
+        }
+        how = ", ".join(word for word, holds in said.items() if holds)
+        return " ".join(filter(None, [CHAINS.get(self.repair), how and f"({how})"]))
 
 
 class Setting(Repairs):
@@ -113,6 +115,8 @@ class Setting(Repairs):
             )
         if self.pruner not in OF_ZEROS and (self.repair or self.pattern):
             raise ValueError(f"{self.pruner} decides on every weight: leave {self.repair or self.pattern} out")
+        if self.pruner_windows and not self.treatment.reads_text:
+            raise ValueError(f"{self.pruner} reads no calibration text: leave pruner_windows out")
         if self.pattern is not None:
             found = read_pattern(self.pattern)
             if not isinstance(self.allocation.base, Uniform) or abs(self.allocation.target - found.sparsity) > 1e-9:

@@ -183,7 +183,7 @@ def recover(
     loaded: Loaded,
     pruned: PrunedSpec,
     tokens: Tensor,
-    walk: Callable[[Tensor], object],
+    walk: Callable[[], object],
     folder: Path,
     step: Callable[[Distillation], object],
     wrote: Callable[[int], object],
@@ -193,7 +193,7 @@ def recover(
 
     Args:
         tokens: (windows, length) of the calibration text.
-        walk: prunes it by the windows that it is given.
+        walk: prunes it.
         folder: where the training is kept as far as it is, and its weights once it has ended.
         step: told how far it is after every step; may raise Cancelled.
         wrote: told each window that the dense model has written, where it trains on these; may raise Cancelled.
@@ -207,14 +207,13 @@ def recover(
     what = f"training {loaded.source.label} whole takes {need / 2**30:.2g} GiB of memory beside its weights"
     advice = "use the repair blockwise, which trains a part of a layer at a time"
     work.insist(need, what, advice, 0 if streamed(loaded.layers) else free_memory(loaded.model.device))
-    calibration = tokens[seen(len(tokens))][: pruned.pruner_windows or None]
     state = load(folder / TRAINING, loaded.model.device)
     if pruned.recover_text == "own":
         tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
     with products(loaded, pruned.recover_dtype):
         reference = perplexity.reference(loaded, tokens)
     if not state:
-        walk(calibration)
+        walk()
     for layer in pruned.left_out if state else ():
         leave_out(loaded.layers[layer])
     kept = Kept(trainable(loaded.layers, pruned.recover_norms), state.get("mask"))

@@ -78,7 +78,7 @@ def check(request: StudyRequest | ExportRequest, reader: Reader, store: Store) -
     for each in settings:
         if each.recover_tokens:
             steps_on(each.recover_tokens, read.length)
-        if each.pruner_windows > (left := len(seen(read.sequences)) if each.distills else 0):
+        if each.pruner_windows and each.pruner_windows > (left := len(seen(read.sequences))):
             raise UserError(
                 f"pruner_windows is {each.pruner_windows}, and of {read.sequences} calibration windows {left} are not "
                 f"held back: give {left} or fewer, or more calibration windows"
@@ -208,11 +208,12 @@ def prune(
     began, (writing, walking, training) = account.done, takes
     step = account.steps(f"{what}pruned", len(loaded.layers), walking)
 
-    def walk(read: torch.Tensor) -> Array:
-        return prune_layers(loaded, read, plan(pruned), step, warn)
+    def walk() -> Array:
+        left = tokens[seen(len(tokens))] if pruned.distills or pruned.pruner_windows else tokens
+        return prune_layers(loaded, left[: pruned.pruner_windows or None], plan(pruned), step, warn)
 
     if not pruned.distills:
-        return walk(tokens)
+        return walk()
 
     wrote = account.steps(f"{what}own text,", len(seen(len(tokens))), writing, sequences=True)
 

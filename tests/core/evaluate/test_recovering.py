@@ -151,6 +151,8 @@ def test_own_text_is_trained_on_and_the_pruner_reads_the_calibration_text(
     assert torch.equal(own[:9, :8], read[0][:, :8]) and not torch.equal(own[:9], read[0])
     assert any("own text, sequence 35 of 35" in each.line for each in told)
     assert "own text, the pruner reads 9 windows" in asked.settings[0].repaired
+    losses(empty, asked.replace(settings=(asked.settings[0].untrained,)))
+    assert torch.equal(*read)  # what is not trained is what the training starts from
 
 
 def test_a_damaged_training_begins_anew(empty: Store, text: str) -> None:
@@ -198,7 +200,7 @@ def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay() -> None
     [
         ("repair=distill", "distill trains for a budget, recover_minutes or recover_tokens: give one of the two"),
         ("repair=distill recover_minutes=1 recover_tokens=5", "one of the two"),
-        ("repair=refit pruner_windows=9", "and neither without it"),
+        ("by=magnitude pruner_windows=9", "magnitude reads no calibration text: leave pruner_windows out"),
         ("repair=refit recover_tokens=5000", "and neither without it"),
         ("recover_norms=yes", "and neither without it"),
         ("repair=distill recover_dtype=bfloat16", "give one of the two"),
