@@ -18,6 +18,7 @@ PROTOCOLS = {  # folder of studies -> their protocol
     "plain": "C4 held out 16 × 512, calibrated on 4 × 512",
     "repaired": "C4 held out 48 × 512",
     "calibrated": "C4 held out 48 × 512, calibrated on 64 × 512",
+    "recovered": "C4 held out 48 × 512, calibrated on 480 × 512",
     "selecting": "C4 selection 16 × 512, calibrated on 8 × 512",
     "controlled": "WikiText-2 24 × 512, calibrated on 8 × 512",
     "full": "WikiText-2 148 × 2048",
@@ -43,6 +44,7 @@ class Question(NamedTuple):
     control: Callable[[Evaluations], Control] = lambda _: UNIFORM["uniform"]
     paired: bool = False  # only settings that have something to be compared with
     corrections: bool = False  # whether the changes against what was corrected, and all shuffles, are spoken of
+    uniform: bool = False  # whether changes against uniform stand beside
     divergence: bool = False  # whether changes of the KL divergence stand beside those of perplexity
     target: Callable[[EvaluatedSetting], float] = lambda one: one.target  # where rows are compared
     note: str = ""  # what the numbers cannot show
@@ -116,11 +118,6 @@ def _best_of_methods(found: Evaluations) -> list[EvaluatedSetting]:
 def _answering(found: Evaluations) -> list[EvaluatedSetting]:
     """Those that every zero-shot task was asked of."""
     return [one for one in (found.dense, *_every(found)) if all(map(one.has, found.tasks))]
-
-
-def _pruned(found: Evaluations) -> list[EvaluatedSetting]:
-    """All but those trained end to end."""
-    return [one for one in _every(found) if not one.setting.distills]
 
 
 def _trained(found: Evaluations) -> list[EvaluatedSetting]:
@@ -200,8 +197,8 @@ FOUR_BITS = (
     "bundled model was itself dequantised from 4 bits, so what it loses at 4 to 8 bits proves nothing."
 )
 TRAINED = (
-    "Trained end to end on 76,800 tokens of the windows that the pruner reads too, one in eight of them held back from "
-    "both, in bfloat16."
+    "Trained end to end towards the dense model's predictions; 16 windows that neither the pruner nor the training "
+    "reads stop it. Uniform stands for all layers alike with the same pruner, repair and training."
 )
 LEFT_OUT = (
     "Response leaves out the layers whose leaving out alone was measured to harm least on 16 × 256 tokens of the "
@@ -221,13 +218,14 @@ QUESTIONS = {
     "per linear": Question(
         "What does a budget per linear change?", "repaired", _every, "a budget per layer", _per_layer, paired=True
     ),
-    "calibration": Question("Does more calibration text change the order?", "calibrated", _pruned, **OWL),
+    "calibration": Question("Does more calibration text change the order?", "calibrated", _every, **OWL),
     "training": Question(
         "What does training the kept weights win back?",
-        "calibrated",
+        "recovered",
         _trained,
         "the same without training",
         _untrained,
+        uniform=True,
         divergence=True,
         note=TRAINED,
     ),
@@ -269,6 +267,8 @@ def answer(name: str) -> Answer:
         raise UserError(f"no study in {HOME / 'demo'} answers this question: `{question.command}` measures it")
     control = question.control(found)
     controls = {question.against: control}
+    if question.uniform:
+        controls |= UNIFORM
     if question.corrections:
         controls |= {"its base": lambda one: one.base}
     rows = [one for one in question.settings(found) if not question.paired or control(one)]
