@@ -3,7 +3,7 @@
 from functools import partial
 
 from core.base import capital, gain, per_cent, ratio
-from core.kinds import ZEROS, Currency
+from core.kinds import LAYERS, ZEROS, Currency
 from core.show import figures
 from core.show.figures import axes
 from core.show.figures.gain import table
@@ -81,17 +81,21 @@ def sparsity_bars(sparsity: Array, target: float, counted: Currency = ZEROS) -> 
     Args:
         sparsity: (layers,) what each saves, of what a budget counts.
     """
-    shares, unit, write, title = sparsity, "zeros", partial(per_cent, decimals=1), "Sparsity of each layer"
-    if counted.levels:
-        unit, write, title = "bits a weight", "{:.3g}".format, "Bits of each layer"
-    sparsity, target = counted.amount(shares), counted.amount(target)
+    unit, write, title = "zeros", partial(per_cent, decimals=1), "Sparsity of each layer"
+    key, foot = [Key("undecided", "block", "difference from target")], counted.amount(target)
+    sparsity, target = counted.amount(sparsity), foot
     low, high = min(float(sparsity.min()), target), max(float(sparsity.max()), target)
     room = max(0.3 * (high - low), 0.02)
-    alike = high - low < 1e-9
+    if counted.bits:
+        unit, write, title = "bits a weight", "{:.3g}".format, "Bits of each layer"
+    says = f"All layers alike: {{target}} {unit}." if high - low < 1e-9 else SPREAD.format(unit)
+    if counted is LAYERS:
+        unit, title, says = "left out", "Layers left out", "A bar is a layer that is left out: {target} of all."
+        key, foot, room, write = [], 0.0, 0.0, per_cent
     return Figure(
         name="sparsities",
         title=title,
-        says=f"All layers alike: {{target}} {unit}." if alike else SPREAD.format(unit),
+        says=says,
         slots={
             "target": Slot("frame", [write(target)]),
             "low": Slot("frame", [write(sparsity.min())]),
@@ -99,7 +103,7 @@ def sparsity_bars(sparsity: Array, target: float, counted: Currency = ZEROS) -> 
         },
         y=axes.linear_axis(unit, max(0.0, low - room), high + room, write),
         bars=Bars(sparsity[None]),
-        key=[Key("undecided", "block", "difference from target")],
-        foot=target,
+        key=key,
+        foot=foot,
         height=170,
     )
