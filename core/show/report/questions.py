@@ -6,7 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 from core.base import UserError, digits, frozen
-from core.kinds import BlockInfluence
+from core.kinds import PRUNERS, BlockInfluence
 from core.results import CHANGE, Change, EvaluatedSetting, Evaluations, Row, Slice, Table, protocols, rows_of, slice_of
 from core.results.study_table import UNIFORM, Control, divergence, names, study_table
 from core.show.figures import evaluation
@@ -167,10 +167,14 @@ def _is_response(one: EvaluatedSetting, per_linear: bool) -> bool:
 
 
 def _uniform_bits(found: Evaluations) -> Control:
-    """Uniform, without zeros where a setting has some, at the same bytes."""
-    integers = {one.setting: one for one in found.settings if one.setting.pruner == "integers"}
-    uniform = {bits(one): one for setting, one in integers.items() if setting == setting.uniform}
-    return lambda one: uniform.get(bits(one)) if one.setting and one.setting.pruner == "mixed" else one.uniform
+    """Uniform of the same bytes; where a pruner includes another, by that one: without zeros."""
+    uniform = {(one.setting.pruner, bits(one)): one for one in found.settings if one.setting == one.setting.uniform}
+
+    def control(one: EvaluatedSetting) -> EvaluatedSetting | None:
+        included = one.setting and PRUNERS[one.setting.pruner].includes
+        return uniform.get((included, bits(one))) if included else one.uniform
+
+    return control
 
 
 def _uniform_by_wanda(found: Evaluations) -> Control:
