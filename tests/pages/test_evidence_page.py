@@ -91,6 +91,14 @@ def test_zeros_with_three_bits_beat_two_bits_and_a_plan_of_both_beats_either() -
     assert together < alone < kl["Uniform, int3g64z58, zeros and integers"] < uniform
 
 
+def test_training_wins_after_either_allocation_which_still_matters() -> None:
+    found = questions.answer("training").table.numbers
+    won, spread = (found[f"against {name}, %"] for name in ("the same without training", "uniform"))
+    assert [each is not None and each < -15 for each in won] == [False, True] * 2  # each after what it starts from
+    assert [each is not None and each < -4 for each in spread] == [False, False, True, True]
+    assert min(found["perplexity"]) < 60
+
+
 def test_benches_are_read_as_they_were_written() -> None:
     found = BENCHES["families"].table("families")
     assert set(found.iloc[:, 1:].to_numpy().ravel()) == {"yes", "no"}

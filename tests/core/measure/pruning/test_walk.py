@@ -193,7 +193,7 @@ def test_a_mixture_of_experts_is_refused_in_a_sentence(refused) -> None:
     [
         (plan("wanda", [0.5] * 3), ["(3,)", "4 layers"]),
         (plan("wanda", [[0.5] * 2] * 4), ["(4, 2)", "7 linears"]),
-        (plan("wanda", [0.5, 1.0, 0.5, 0.5]), ["layer 1", "is 1"]),
+        (plan("wanda", [[0.5] * 7, [0.5] * 6 + [1.0], *[[0.5] * 7] * 2]), ["layer 1", "is 1", "all of a layer"]),
         (plan("wanda", [0.5, 0.5, -0.1, 0.5]), ["layer 2", "-0.1"]),
         (plan("wanda", [0.5, 0.5, 0.5, np.nan]), ["layer 3", "nan"]),
         (plan("wanda", [0.5, 0.6, 0.5, 0.5], pattern=Pattern(2, 4)), ["2:4", "0.5", "0.6", "layer 1"]),
