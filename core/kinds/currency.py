@@ -54,7 +54,7 @@ class Currency(NamedTuple):
     def write(self, share: float) -> str:
         """A share as `read` reads it: `0.7`, `3`, `3.5`, `Q4_0`."""
         near = (name for name, each in self.levels.items() if abs(each - share) < 1e-9)
-        return next(near, number(round(self.amount(share), 9)))
+        return next(near, number(round(self.amount(share), 9) if self.levels else share))
 
     def level(self, share: float) -> str:
         """Within a sentence, what weights are brought to: `70 % zeros`, `3.5 bits`, `Q4_0`, `10 % of layers`."""

@@ -85,11 +85,7 @@ CHECKED = 64  # tokens of one sequence on which every layer is first run apart f
 
 @torch.no_grad()  # no inference mode: what arises in it cannot be trained on
 def prune_layers(
-    loaded: Loaded,
-    tokens: Tensor,
-    plan: Plan,
-    step: Callable[[int], None] = lambda _: None,
-    warn: Warn = warnings.warn,
+    loaded: Loaded, tokens: Tensor, plan: Plan, step: Callable[[int], None] = lambda _: None, warn: Warn = warnings.warn
 ) -> Array:
     """Prune the model in place: statistics of layer l from its dense self on what the pruned layers before it give.
 
@@ -97,8 +93,8 @@ def prune_layers(
     inputs of the next. With `true_sequential` (an option of SparseGPT's code), and with a repair that leads back to the
     dense path, the layer is run anew for each group of linears that read the same input, with the groups before it
     already pruned. A repair of windows follows, of a layer's attention and then of its MLP: the batches that it holds
-    back enter no statistic. One of the whole model is no part of the walk. With no statistic nothing is run. A
-    layer that the plan leaves out passes its input on, until `restored` ends.
+    back enter no statistic. One of the whole model is no part of the walk. With no statistic nothing is run. A layer
+    that the plan leaves out passes its input on, until `restored` ends.
 
     Args:
         tokens: (sequences, length) calibration tokens.
@@ -128,11 +124,8 @@ def prune_layers(
         if path:
             path.enter(index, stack)
         if index in gone:
-            if path:
-                path.leave()  # before the layer passes its input on
-            leave_out(loaded.layers[index])
             achieved[index, : len(stack)] = 1
-            return
+            return _go_without(loaded.layers[index], path)
         for group in _groups(stack, runs[index], streams) if in_turn and batches else [stack]:
             along = path if "pull" in treatment.statistics else None
             statistics = _statistics(group, runs[index], streams, treatment.statistics, along, read)
@@ -151,6 +144,13 @@ def prune_layers(
 
     walk(loaded.layers, runs, streams, leave, enter, keep=True)
     return achieved
+
+
+def _go_without(layer: torch.nn.Module, path: DensePath | None) -> None:
+    """Have a layer pass its input on, on the pruned path alone."""
+    if path:
+        path.leave()
+    leave_out(layer)
 
 
 def _entered(
