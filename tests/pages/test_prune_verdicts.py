@@ -143,7 +143,7 @@ def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:
     assert {"AlphaPruning", "Response"} <= set(here)
     for name, value in here.items():
         assert value is None or drawn.get(names[name], value) == pytest.approx(value)
-    owl = next(each for each in group.within(part) if each.name == "OWL")
+    [owl] = (one for one in group.within(part) if one.setting.allocation.base.kind == "owl" and not one.strength)
     assert verdicts.leading(group, part, Setting(allocation=OWL)) is owl  # the page opens at OWL with other parameters
 
 

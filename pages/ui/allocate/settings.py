@@ -85,7 +85,8 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
         return view.sync(KEYS.get(name, name), list(options), usual, drawn=drawn)
 
     view.unfold(WORD, PARTS, _decoded)
-    held = (name for name, each in MEANT.items() for fine in (True, False) if responses.pruners(profile, fine, each))
+    kinds = [each for each in MEANT.values() if each is not LAYERS]  # every profile tells what leaving one out harms
+    held = (each.name for each in kinds for fine in (True, False) if responses.pruners(profile, fine, each))
     counted = MEANT[chosen("currency", MEANT, next(held, ZEROS.name))]
     per_linear = usual_of(counted) in responses.pruners(profile, True, counted)
     kind = chosen("base", METHODS, "response" if per_linear or counted.levels else OPENING)
