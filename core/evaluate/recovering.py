@@ -162,6 +162,9 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Callable[[int], o
         tokens: (windows, length).
         path: where what is written is kept; it is not written again.
         step: told the number of each window that is written; may raise Cancelled.
+
+    Returns:
+        (windows, length), alike.
     """
     read, size = seen(len(tokens)), max(1, WRITTEN // tokens.shape[1])
     done = load(path, tokens.device).get("tokens", tokens[:0])

@@ -113,7 +113,7 @@ def test_what_was_trained_is_exported_and_not_trained_again(
     assert any(torch.isin(weight[weight != 0] / size, found["best"]).all() for size in found["sizes"].float())
     assert float((weight == 0).double().mean()) == pytest.approx(0.5, abs=0.01)
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert "distill (1 minutes, norms)" in card
+    assert "were then trained, and every zero kept: distill (1 minutes, norms)." in card and "not trained" not in card
     delete(empty, entry)
     assert not kept(empty, entry).parent.exists() and not [*(empty.root / "parts").iterdir()]
 
