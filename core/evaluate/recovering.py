@@ -215,10 +215,11 @@ def recover(
         tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
     with products(loaded, pruned.recover_dtype):
         reference = perplexity.reference(loaded, tokens)
-    if not state:
+    if state:
+        for layer in pruned.left_out:
+            leave_out(loaded.layers[layer])
+    else:
         walk()
-    for layer in pruned.left_out if state else ():
-        leave_out(loaded.layers[layer])
     kept = Kept(trainable(loaded.layers, pruned.recover_norms), state.get("mask"))
     course = Distillation(loaded, kept, tokens, reference, pruned.recover_dtype)
     if state:

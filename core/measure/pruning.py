@@ -42,9 +42,9 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
     """The sparsity of every linear, (layers, linears).
 
     Raises:
-        UserError: a sparsity for another number of layers or linears, outside [0, 1) but in a layer that is left out,
-            of a kept layer that nothing is done to in it, or not the pattern's own; or a
-            linear's inputs do not fall into the groups of the pattern, or of its form.
+        UserError: a sparsity for another number of layers or linears; of a layer that is kept one outside [0, 1), or
+            any where whole layers are left out; one that is not the pattern's own; or a linear's inputs do not fall
+            into the groups of the pattern, or of its form.
     """
     given, row = np.asarray(plan.sparsity, dtype=float), PRUNERS[plan.treatment.pruner]
     layers, linears = len(stacks), max(map(len, stacks))

@@ -205,8 +205,8 @@ TRAINED = (
     "reads stop it. Uniform stands for all layers alike with the same pruner, repair and training."
 )
 LEFT_OUT = (
-    "Response leaves out the layers whose leaving out alone was measured to harm least on 16 × 256 tokens of the "
-    "documents 0 to 599, the same that block influence was read on; uniform leaves out layers evenly spaced."
+    "Response leaves out the layers whose leaving out alone was measured to harm least, on the text that block "
+    "influence was read on; uniform leaves out layers evenly spaced."
 )
 QUESTIONS = {
     "the lowest perplexity": Question("Which setting has the lowest perplexity?", "repaired", _lowest, **OWL),

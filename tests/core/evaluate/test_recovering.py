@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from core.ask.allocations import AllocationRequest
 from core.ask.inputs import WindowRequest
 from core.ask.requests import ExportRequest
 from core.ask.settings import PrunedSpec, Setting, read_setting
@@ -131,6 +132,16 @@ def test_a_cancelled_training_goes_on_from_its_last_step(
         recovering.Distillation, "gradient", lambda self, step: steps.append(step) or gradient(self, step)
     )
     assert np.isfinite(losses(empty, asked)).all() and steps[0] == 7
+
+
+def test_a_training_that_goes_on_leaves_out_the_same_layers(empty: Store, text: str) -> None:
+    by_hand = {"base": {"kind": "manual", "sparsity": [0.5, 1, 0.5, 0.5]}, "target": 0.625}
+    kept = AllocationRequest.model_validate(by_hand)
+    asked = request(text).replace(settings=(read_setting(DISTILLED).replace(allocation=kept),))
+    whole = losses(Store(empty.root.parent / "other"), asked)
+    with pytest.raises(Cancelled):
+        losses(empty, asked, report=stopping(7))
+    assert np.array_equal(losses(empty, asked), whole)
 
 
 def test_own_text_is_trained_on_and_the_pruner_reads_the_calibration_text(
