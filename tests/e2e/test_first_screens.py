@@ -75,8 +75,8 @@ def test_the_race_shows_every_method_beside_the_live_chart(demo: str, tab: Tab) 
     strips = page.locator(".st-key-lanes .js-plotly-plot")
     expect(strips).to_be_visible(timeout=60_000)
     methods = page.locator(".st-key-finish .textpoint")
-    expect(methods).to_have_count(9)
-    assert strips.locator(".barlayer .trace").count() == 9
+    expect(methods).to_have_count(10)
+    assert strips.locator(".barlayer .trace").count() == 10
     boxes = [each.bounding_box() for each in page.locator(".st-key-finish .textpoint text").all()]
     assert not any(_overlap(*pair) for pair in combinations(boxes, 2))
     chart, method = page.locator(".figure").first, page.locator(".st-key-base").first
