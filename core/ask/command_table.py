@@ -205,7 +205,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         AT_MOST,
         _of_study("settings.0.pattern"),
         _of_study("settings.0.true_sequential"),
-        *(_of_study(f"settings.0.{name}") for name in RECOVERY),
+        *(_of_study(f"settings.0.{name}") for name in (*RECOVERY, "pruner_windows")),
         _of_study("profile"),
         *_calibrated,
         _of_study("settings.0.calibration_seed", name="seed", always=True),

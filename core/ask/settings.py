@@ -49,7 +49,7 @@ class Repairs(Spec):
     )
     pruner_windows: int = added(
         0,
-        "how many of those that no repair holds back; distill trains on all of these, and so do they where it is 0",
+        "how many calibration windows the pruner reads, of those not held back; 0 for all; distill trains on all",
         title="Windows for the pruner",
         ge=0,
         le=MOST_WINDOWS,

@@ -101,7 +101,7 @@ def sparsity_bars(sparsity: Array, target: float, counted: Currency = ZEROS) -> 
             "low": Slot("frame", [write(sparsity.min())]),
             "high": Slot("frame", [write(sparsity.max())]),
         },
-        y=axes.linear_axis(unit, max(0.0, low - room), high + room, write),
+        y=axes.linear_axis(unit, max(0.0, low - room), high + room, write if counted.bits else per_cent),
         bars=Bars(sparsity[None]),
         key=key,
         foot=foot,

@@ -35,6 +35,7 @@ SETTINGS = [
     "uniform pattern=2:4 sequential=yes:0.5",
     "uniform low=0.1 pattern=2:4:0.5",
     "response objective=kl pruner=wanda+refit repair=refit:0.6",
+    "uniform repair=distill pruner_windows=8 recover_tokens=9000 recover_dtype=bfloat16 recover_text=own:0.7",
 ]
 REQUESTS = [
     *(
