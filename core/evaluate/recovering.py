@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from core.kinds.distill import (
 )
 from core.kinds.kept import Kept, adam, held_back, seen, stepped
 from core.models import anatomy, work
+from core.models.foreign_code import exchanged
 from core.models.loading import Loaded
 from core.models.outline import outline
 from core.models.placement import free_memory, stored, streamed
@@ -139,13 +140,11 @@ def products(loaded: Loaded, dtype: str) -> torch.autocast:
 @contextmanager
 def checkpointed(layers: Layers) -> Iterator[None]:
     """While inside, layers keep nothing but their input for a backward pass, and run once more in it."""
-    try:
+    with ExitStack() as stack:
         for layer in layers:
-            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
+            again = partial(checkpoint, layer.forward, use_reentrant=False)
+            stack.enter_context(exchanged(layer, forward=again))
         yield
-    finally:
-        for layer in layers:
-            del layer.forward
 
 
 def trainable(layers: Layers, norms: bool) -> list[Tensor]:

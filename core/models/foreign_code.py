@@ -1,4 +1,4 @@
-"""Refusal of model folders: odd files, code of their own, another model, settings and tokenizers that cannot be."""
+"""Libraries held in check, and refusal of model folders: odd files, code of their own, settings that cannot be."""
 
 import json
 import re
@@ -49,6 +49,20 @@ def explained(what: str) -> Iterator[None]:
         if not theirs or shortage(error):
             raise
         raise UserError(f"{what}: {gist(error)}") from error
+
+
+@contextmanager
+def exchanged(holder: Any, /, **others: Any) -> Iterator[None]:
+    """While inside, an object, perhaps a library's, has other attributes; after it its own again."""
+    held = vars(holder)
+    own = {name: held[name] for name in others if name in held}
+    held.update(others)
+    try:
+        yield
+    finally:
+        for name in others:
+            held.pop(name, None)
+        held.update(own)
 
 
 def refuse_odd_files(folder: Path, *patterns: str) -> None:

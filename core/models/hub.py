@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.base import UserError, brief
+from core.models.foreign_code import exchanged
 
 PATIENCE = 10.0  # seconds that its first answer may take
 
@@ -40,12 +41,8 @@ def offline() -> Iterator[None]:
     import datasets
     from huggingface_hub import constants
 
-    before = datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE
-    datasets.config.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE = True
-    try:
+    with exchanged(datasets.config, HF_HUB_OFFLINE=True), exchanged(constants, HF_HUB_OFFLINE=True):
         yield
-    finally:
-        datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE = before
 
 
 MODEL_FILES = ["README.md", "LICENSE*", "*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]

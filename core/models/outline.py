@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from core.base import UserError, gist, json_value, readable
 from core.models.file_hashes import remembered
+from core.models.foreign_code import exchanged
 from core.store import Store
 
 Shapes = dict[str, tuple[int, ...]]
@@ -224,11 +225,6 @@ def parsed_once() -> Iterator[None]:
     """
     import gguf
 
-    own = {name: getattr(gguf, name) for name in ("GGUFReader", "get_tensor_name_map")}
-    for name, each in own.items():
-        setattr(gguf, name, cache(each))
-    try:
+    once = {name: cache(getattr(gguf, name)) for name in ("GGUFReader", "get_tensor_name_map")}
+    with exchanged(gguf, **once):
         yield
-    finally:
-        for name, each in own.items():
-            setattr(gguf, name, each)

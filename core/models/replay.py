@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,8 @@ from accelerate.utils import convert_to_fp32
 from torch import Tensor, nn
 from torch.func import functional_call
 from transformers import Cache, PreTrainedModel
+
+from core.models.foreign_code import exchanged
 
 Tensors = dict[str, Tensor]  # by their names in a layer, or a model
 Layers = Sequence[nn.Module]
@@ -129,16 +131,12 @@ def entry(model: PreTrainedModel, first: nn.Module, ids: Tensor) -> Tensor:
         with first.register_forward_pre_hook(stop, with_kwargs=True):
             model(input_ids=ids, use_cache=False)
     except _Entered as reached:
-        return reached.stream
+        return reached.args[0]
     raise RuntimeError(f"{type(model).__name__} never called its first layer")
 
 
 class _Entered(Exception):
-    """Ends a forward at the first layer."""
-
-    def __init__(self, stream: Tensor):
-        super().__init__()
-        self.stream = stream
+    """Ends a forward at the first layer, with the stream that enters it."""
 
 
 def tail(model: PreTrainedModel, calls: Sequence[Call], stream: Tensor) -> Tensor:
@@ -151,22 +149,11 @@ def tail(model: PreTrainedModel, calls: Sequence[Call], stream: Tensor) -> Tenso
         (batch, tokens, vocabulary) logits.
     """
     any_ids = torch.zeros(stream.shape[:2], dtype=torch.long, device=model.device)  # what they become is passed over
-    with _passed_over(calls, stream):
-        return model(input_ids=any_ids, use_cache=False).logits
-
-
-@contextmanager
-def _passed_over(calls: Sequence[Call], stream: Tensor) -> Iterator[None]:
-    own = [call.layer.__dict__.get("forward") for call in calls]
-    try:
+    with ExitStack() as stack:
         for call in calls:
-            call.layer.forward = lambda *args, _call=call, **kwargs: _call.output(stream)
-        yield
-    finally:
-        for call, forward in zip(calls, own, strict=True):
-            del call.layer.forward
-            if forward is not None:
-                call.layer.forward = forward
+            passed = lambda *_, _call=call, **__: _call.output(stream)  # noqa: E731
+            stack.enter_context(exchanged(call.layer, forward=passed))
+        return model(input_ids=any_ids, use_cache=False).logits
 
 
 def going_on(model: PreTrainedModel, read: Cache) -> dict[str, Any]:

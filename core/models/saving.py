@@ -19,7 +19,7 @@ from transformers.core_model_loading import revert_weight_conversion
 from core.base import access, digest, listed
 from core.models.anatomy import decoder_layers
 from core.models.file_hashes import file_hash, sha256
-from core.models.foreign_code import explained
+from core.models.foreign_code import exchanged, explained
 from core.models.placement import pieces, streamed
 from core.models.replay import Layers
 from core.models.sources import Source
@@ -89,17 +89,19 @@ def without(model: PreTrainedModel, left_out: Collection[int]) -> Iterator[None]
         (module, name) for module in model.modules() for name, child in module.named_children() if child is layers
     )
     told = model.config.get_text_config()
-    before = dict(vars(told))
-    lists = {key: value for key, value in before.items() if isinstance(value, list) and len(value) == len(layers)}
-    vars(told).update({key: [value[index] for index in kept] for key, value in lists.items()})
-    told.num_hidden_layers = len(kept)
+    lists = {
+        key: [value[index] for index in kept]
+        for key, value in vars(told).items()
+        if isinstance(value, list) and len(value) == len(layers)
+    }
     setattr(holder, name, type(layers)(layers[index] for index in kept))
+    what = f"{type(model).__name__} cannot be written without layers {listed(map(str, left_out))}"
     try:
-        with explained(f"{type(model).__name__} cannot be written without layers {listed(map(str, left_out))}"):
+        with explained(what), exchanged(told, **vars(told) | lists):
+            told.num_hidden_layers = len(kept)
             yield
     finally:
         setattr(holder, name, layers)
-        vars(told).update(before)
 
 
 @contextmanager
@@ -108,20 +110,12 @@ def _plain(model: PreTrainedModel) -> Iterator[None]:
 
     It writes into the configuration, too; so it is given a copy.
     """
-    config, own = model.config, vars(model).get("hf_quantizer")
-    copied = copy.deepcopy(config)
+    copied = copy.deepcopy(model.config)
     for each in (copied, copied.get_text_config()):
         for name in (*FOREIGN, "_model_name_or_path"):
             vars(each).pop(name, None)
-    model.config, model.hf_quantizer = copied, None
-    try:
+    with exchanged(model, config=copied, hf_quantizer=None):
         yield
-    finally:
-        model.config = config
-        if own is None:
-            del model.hf_quantizer  # the class says None
-        else:
-            model.hf_quantizer = own
 
 
 METHOD = 1

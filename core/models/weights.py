@@ -6,8 +6,7 @@ import math
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 from core.ask import Dtype
 from core.base import UserError, brief
 from core.models import anatomy, machine, placement
-from core.models.foreign_code import explained
+from core.models.foreign_code import exchanged, explained
 from core.models.outline import safetensors_shapes
 from core.models.placement import Home, settle
 from core.models.sources import Source
@@ -66,7 +65,8 @@ def by_layers(source: Source, config: Any, dtype: Dtype, store: Store | None) ->
         within.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=temporary_prefix("layers"), dir=within))
     try:
-        with _unmapped():
+        # nothing is mapped into memory, of which a process may be denied so much at once; transformers has no option
+        with exchanged(modeling_utils, safe_open=lambda path, **how: safe_open(path, **how | {"backend": "pread"})):
             model = whole(source, config, dtype, device_map=_layers_on_disk(config), offload_folder=scratch)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -87,19 +87,6 @@ def by_layers(source: Source, config: Any, dtype: Dtype, store: Store | None) ->
         places = {name: index[f"{names[id(layer)]}.{name}"] for name, _ in layer.named_parameters()}
         settle(layer, Home(OffloadedWeightsLoader(index=places), scratch=scratch / f"{number}.safetensors"))
     return model
-
-
-@contextmanager
-def _unmapped() -> Iterator[None]:
-    """While inside, transformers maps no file into memory, as on Windows: a process may be denied so much at once.
-
-    It has no option for that, so the function by which it opens a file is exchanged.
-    """
-    modeling_utils.safe_open = lambda path, **how: safe_open(path, **how | {"backend": "pread"})
-    try:
-        yield
-    finally:
-        modeling_utils.safe_open = safe_open
 
 
 def _layers_on_disk(config: Any) -> dict[str, str]:
