@@ -16,11 +16,10 @@ from core.ask.requests import BestRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.typed import absolute, numbers, with_paths
-from core.base import Spec, UserError, checked, look_up, revised
+from core.base import Fields, Spec, UserError, checked, look_up, revised
 from core.kinds import USUAL
 
 PROGRAM = ("python", "-m", "core")
-Said = dict[str, Any]
 
 
 # --- from options ----------------------------------------------------------------------------------------------------
@@ -35,7 +34,7 @@ def request_of(command: str, **given: Any) -> Asked:
     return _built(command, given, with_paths)
 
 
-def _built(command: str, given: Mapping[str, Any], read: Callable[[Said], Said] = dict) -> Asked:
+def _built(command: str, given: Fields, read: Callable[[Fields], Fields] = dict) -> Asked:
     """A request from the values of options.
 
     Args:
@@ -51,7 +50,7 @@ def _built(command: str, given: Mapping[str, Any], read: Callable[[Said], Said] 
     return revised(form.model_construct(), complete(read(said), given))
 
 
-def _measure(said: Said, given: Mapping[str, Any]) -> Said:
+def _measure(said: Fields, given: Fields) -> Fields:
     """Text and measurements, of the preset where nothing else is given."""
     preset = look_up(PRESETS, given["preset"], "preset")
     text = {"sequences": preset.sequences, "length": preset.length} | said["text"]
@@ -62,13 +61,13 @@ def _measure(said: Said, given: Mapping[str, Any]) -> Said:
     return said | {"text": text, "measurements": measurements(asked, numbers(given["seeds"] or "0", "seeds"))}
 
 
-def _compare(said: Said, given: Mapping[str, Any]) -> Said:
+def _compare(said: Fields, given: Fields) -> Fields:
     """Every layer of the model taken from the other checkpoint in turn."""
     [taken] = said["measurements"].values()
     return said | {"measurements": [{"perturbation": {"kind": "checkpoint"} | taken["perturbation"]}]}
 
 
-def _prune(said: Said, given: Mapping[str, Any]) -> Said:
+def _prune(said: Fields, given: Fields) -> Fields:
     """A study of one setting."""
     [setting], asked = said["settings"].values(), given["allocation"]
     read = {"allocation": grammar.read_allocation(asked)} if isinstance(asked, str) else {}
@@ -77,13 +76,13 @@ def _prune(said: Said, given: Mapping[str, Any]) -> Said:
     return _evaluate(said | {"settings": (checked(Setting, **setting | read),)}, given)
 
 
-def _evaluate(said: Said, given: Mapping[str, Any]) -> Said:
+def _evaluate(said: Fields, given: Fields) -> Fields:
     """A study of the dense model alone."""
     tasks = (name.strip() for each in given["tasks"] for name in each.split(","))
     return said | {"evaluation": said["evaluation"] | {"tasks": tuple(dict.fromkeys(filter(None, tasks)))}}
 
 
-_FORMS: Mapping[str, tuple[type[Spec], Callable[[Said, Mapping[str, Any]], Said]]] = {
+_FORMS: Mapping[str, tuple[type[Spec], Callable[[Fields, Fields], Fields]]] = {
     "measure": (MeasureRequest, _measure),
     "compare": (MeasureRequest, _compare),
     "anchors": (StudyRequest, lambda said, given: said | {"settings": [{}]}),
@@ -138,7 +137,7 @@ def _command_of(request: Asked) -> str:
     return next(name for name, (form, _) in _FORMS.items() if isinstance(request, form))
 
 
-def _values(request: Asked, name: str) -> dict[str, Any]:
+def _values(request: Asked, name: str) -> Fields:
     """Values of options by name; an option is left out where another said its fields, or they are not alike."""
     found, covered = {}, set()
     for option in OPTIONS[name]:
@@ -153,7 +152,7 @@ def _values(request: Asked, name: str) -> dict[str, Any]:
     return found
 
 
-def _measured(request: MeasureRequest) -> dict[str, Any]:
+def _measured(request: MeasureRequest) -> Fields:
     """A preset by its name, else perturbations and the seeds of all of them."""
     asked = request.measurements
     preset = next((name for name, each in PRESETS.items() if each.measurements == asked), None)

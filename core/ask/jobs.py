@@ -4,15 +4,15 @@ A share of a measurement or of a study is a job too: what one of several process
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Union
+from collections.abc import Sequence
+from typing import NamedTuple, Union
 
 import numpy as np
 
 from core.ask.measurements import MeasureRequest, ProfileSpec
 from core.ask.requests import BestRequest, BestSpec, ExportRequest, ExportSpec
 from core.ask.studies import StudyRequest, StudySpec
-from core.base import Spec, UserError, View, brief
+from core.base import Fields, Spec, UserError, View, brief
 
 
 class Share(Spec):
@@ -46,7 +46,7 @@ class Unfinished(View):
     def units(self) -> tuple[Spec, ...]:
         return self.whole.units
 
-    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+    def record(self, told: Fields) -> Fields:
         return {"whole": self.whole.key}
 
 

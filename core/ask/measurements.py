@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from core.ask.inputs import ModelSpec, OfModel, TextSpec, WindowRequest
-from core.base import Spec, View, added, model_name, text_name
+from core.base import Fields, Spec, View, added, model_name, text_name
 from core.kinds import PRUNERS, Perturbation
 from core.kinds.treatments import Method
 
@@ -147,7 +147,7 @@ class ProfileSpec(View):
         """Perturbations, each once whatever its seeds."""
         return list(dict.fromkeys(each.perturbation.name for each in self.measurements))
 
-    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+    def record(self, told: Fields) -> Fields:
         seconds = told.get("seconds", {})
         seconds = seconds if isinstance(seconds, dict) else {"sweep": seconds}
         return {

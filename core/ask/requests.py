@@ -1,6 +1,5 @@
 """What else is asked of settings: an export, and the best of them."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -11,7 +10,7 @@ from core.ask.measurements import ProfileSpec
 from core.ask.settings import PRODUCTS, Products, PrunedSpec, Setting
 from core.ask.studies import StudySpec
 from core.ask.typed import fraction, from_text, numbers
-from core.base import Spec, View, added, either, look_up, model_name, per_cent
+from core.base import Fields, Spec, View, added, either, look_up, model_name, per_cent
 from core.kinds import ANY, NO_REPAIR, OF_ZEROS, PRUNERS, TREATMENTS, USUAL, Treatment
 from core.kinds.quantised import FORMS
 from core.kinds.treatments import Repaired, Searched
@@ -115,7 +114,7 @@ class ExportSpec(View):
     folder: str
     format: str = added("dense", "as the request has it")
 
-    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+    def record(self, told: Fields) -> Fields:
         return {"folder": self.folder}
 
 
@@ -145,5 +144,5 @@ class BestSpec(View):
         found = (unit for part in (self.profile, self.selection, self.final) for unit in part.units)
         return tuple({unit.key: unit for unit in found}.values())
 
-    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+    def record(self, told: Fields) -> Fields:
         return {"winner": self.winner.name, "study": self.final.key}

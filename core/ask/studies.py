@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
 from core.ask.inputs import USUAL_CALIBRATION, USUAL_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
 from core.ask.measurements import OfWeights, OnText
 from core.ask.settings import PrunedSpec, Setting
-from core.base import Spec, View, added, model_name, several, text_name
+from core.base import Fields, Spec, View, added, model_name, several, text_name
 
 
 class EvaluationRequest(Spec):
@@ -127,6 +127,6 @@ class StudySpec(View):
     def earlier(self) -> str:
         return next((each.pruned.earlier for each in self.points if each.pruned and each.pruned.earlier), "")
 
-    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+    def record(self, told: Fields) -> Fields:
         names = [each.setting.name if each.setting else "dense" for each in self.points]
         return {"settings": names, "windows": self.text.sequences, "length": self.text.length}

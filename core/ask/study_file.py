@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +14,7 @@ from core.ask.inputs import WindowRequest
 from core.ask.settings import Setting, read_setting
 from core.ask.studies import StudyRequest
 from core.ask.typed import with_paths
-from core.base import UserError, checked, expanded, gist, number, read_text, revised
+from core.base import Fields, UserError, checked, expanded, gist, number, read_text, revised
 from core.kinds import USUAL
 
 STUDY_FILE = "study.toml"  # as commands call it
@@ -62,7 +62,7 @@ def read_study(path: Path) -> StudyRequest:
     return revised(StudyRequest(), with_paths(said, folder) | {"settings": tuple(_settings(lists, folder))})
 
 
-def _section(said: dict[str, Any], judged: bool) -> dict[str, Any]:
+def _section(said: Fields, judged: bool) -> Fields:
     """A section by the fields of the request; of `[evaluation]` the text is within it."""
     text = {OF_TEXT[name]: said.pop(name) for name in OF_TEXT if name in said}
     if not judged:

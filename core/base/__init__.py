@@ -33,7 +33,7 @@ from core.base.formats import (
     text_name,
     times,
 )
-from core.base.paths import MOST, PROJECT, exists, expanded, json_value, read_text, readable, resolved
+from core.base.paths import MOST, PROJECT, Fields, exists, expanded, json_value, read_text, readable, resolved
 
 OF_SPEC = [
     "Array",

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.base.errors import UserError, brief
 
+Fields = dict[str, Any]  # values by name, as of a JSON object
 PROJECT = Path(__file__).resolve().parent.parent.parent
 MOST = {  # bytes of a file, by what it is read as
     "study file": 2**15,  # tomllib takes long for a key of thousands of parts

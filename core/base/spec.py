@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from core.base.errors import UserError, brief
 from core.base.escape import legible
+from core.base.paths import Fields
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -81,7 +82,7 @@ class View(Spec):
     def earlier(self) -> str:
         return super().earlier or next(filter(None, (unit.earlier for unit in self.units)), "")
 
-    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+    def record(self, told: Fields) -> Fields:
         """What `runs --json` says of it beside its provenance, which is `told`."""
         return {}
 
@@ -144,7 +145,7 @@ def checked(form: type[Asked], /, **values: object) -> Asked:
         raise UserError(f"{where}: {message}{got}" if where else message) from error
 
 
-def revised(usual: Asked, said: Mapping[str, Any]) -> Asked:
+def revised(usual: Asked, said: Fields) -> Asked:
     """The same with some of its fields said anew, those of a spec within it by a mapping of their own.
 
     Raises:
@@ -153,7 +154,7 @@ def revised(usual: Asked, said: Mapping[str, Any]) -> Asked:
     return checked(type(usual), **_over(usual, said))
 
 
-def _over(usual: Spec, said: Mapping[str, Any]) -> dict[str, Any]:
+def _over(usual: Spec, said: Fields) -> Fields:
     """Fields of a spec, and of specs within it, with what is said in place of some."""
     within = {name: getattr(usual, name, None) for name, value in said.items() if isinstance(value, Mapping)}
     inner = {name: _over(spec, said[name]) for name, spec in within.items() if isinstance(spec, Spec)}

@@ -19,7 +19,7 @@ from lm_eval.evaluator import evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from core.base import UserError
+from core.base import Fields, UserError
 from core.evaluate.sandbox import LONGEST, Renderer
 from core.models import hub
 from core.models.loading import Loaded
@@ -66,7 +66,7 @@ def catalogue() -> TaskManager:
     return TaskManager()
 
 
-def built(task: str | dict[str, Any]) -> dict[str, lm_eval.api.task.Task]:
+def built(task: str | Fields) -> dict[str, lm_eval.api.task.Task]:
     """The task objects of a name in the harness, or of a configuration, by name; this reads their data."""
     RENDERER.begin()
     manager = catalogue() if isinstance(task, str) else TaskManager(include_defaults=False)
@@ -80,7 +80,7 @@ def built(task: str | dict[str, Any]) -> dict[str, lm_eval.api.task.Task]:
 
 def answers(
     loaded: Loaded, task: lm_eval.api.task.Task, rows: list[int], step: Step, reading: Callable[[Callable], Callable]
-) -> list[dict[str, Any]]:
+) -> list[Fields]:
     """What lm-eval logs for each example, in the order of the rows.
 
     `evaluate` and not `simple_evaluate`, whose additions are seeds for the whole process and a description of the

@@ -19,7 +19,7 @@ from jinja2 import BaseLoader, StrictUndefined, Template, TemplateError
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from core.base import PROJECT
+from core.base import PROJECT, Fields
 
 SECONDS, ALLOWANCE = 5, 300  # that a template may take once, and those of a task in all
 MEMORY = 2**30  # bytes that its process may take, where the system can say so
@@ -79,7 +79,7 @@ class Renderer:
         return text
 
 
-def _undated(found: dict[str, Any]) -> Any:
+def _undated(found: Fields) -> Any:
     return datetime.fromisoformat(found[MOMENT]) if found.keys() == {MOMENT} else found
 
 
@@ -94,7 +94,7 @@ def _compiled(template: str) -> Template:
     return sandbox.from_string(template)
 
 
-def _answer(template: str, values: dict[str, Any]) -> tuple[str | None, str | None, bool]:
+def _answer(template: str, values: Fields) -> tuple[str | None, str | None, bool]:
     """The text of a template, or what is wrong, and whether it reached for code."""
     try:
         text = _compiled(template).render(**values)

@@ -15,7 +15,20 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import ConfigDict, Field, create_model
 
-from core.base import Spec, UserError, access, brief, checked, exists, frozen, gist, read_text, readable, resolved
+from core.base import (
+    Fields,
+    Spec,
+    UserError,
+    access,
+    brief,
+    checked,
+    exists,
+    frozen,
+    gist,
+    read_text,
+    readable,
+    resolved,
+)
 from core.models.file_hashes import sha256
 
 SIGNS = re.compile(rb'"((?:[^"\\]++|\\.)*+)"?(\s*:)?|[][{}]', re.DOTALL)  # of JSON; possessive: nothing is remembered
@@ -25,7 +38,6 @@ MOST_FILES = 10  # a task's own, and those that it includes
 
 # --- the keys of a task over choices, and the values that each may have ---------------------------------------------
 
-Config = dict[str, Any]
 Names = str | list[str]
 Count = Annotated[int, Field(ge=0, le=100)]
 
@@ -75,7 +87,7 @@ class TaskFile:
     """A task as its YAML file, and what that includes, define it."""
 
     name: str
-    config: Config
+    config: Fields
     sources: tuple[Path, ...]  # the YAML file first, then what it includes
 
     @property
@@ -106,7 +118,7 @@ def read(folder: Path) -> dict[str, TaskFile]:
     return found
 
 
-def with_data(task: TaskFile) -> tuple[Config, tuple[Path, ...], str]:
+def with_data(task: TaskFile) -> tuple[Fields, tuple[Path, ...], str]:
     """The configuration with absolute paths to its data; the YAML files and the data files; the hash of their content.
 
     Paths are taken as written from the working directory, as lm-eval takes them, or else from the YAML file's folder.
@@ -192,7 +204,7 @@ def content(paths: Iterable[Path]) -> str:
     return whole.hexdigest()
 
 
-def _merged(path: Path) -> tuple[Config, tuple[Path, ...]]:
+def _merged(path: Path) -> tuple[Fields, tuple[Path, ...]]:
     """A file's keys over those of what it includes, and all files that were read."""
     merged = {}
     sources = []
@@ -215,7 +227,7 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def _parsed(path: Path) -> Config:
+def _parsed(path: Path) -> Fields:
     text = read_text(access.inside(path), "task file")
     try:
         plain = json.dumps(yaml.load(text, _Loader), ensure_ascii=False).encode()  # what JSON cannot hold is not

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jinja2.exceptions import SecurityError
 
-from core.base import Array, UserError, frozen, gist
+from core.base import Array, Fields, UserError, frozen, gist
 from core.evaluate import task_files
 from core.models.loading import Loaded
 from core.store import ZeroShot
@@ -21,7 +21,7 @@ class Task:
     """A task that can be scored. `content` says what is asked: equal contents, equal examples and prompts."""
 
     name: str
-    config: dict[str, Any] | None  # with absolute data paths; None for a definition of the harness
+    config: Fields | None  # with absolute data paths; None for a definition of the harness
     content: str  # SHA-256 over the YAML and data files; the name and version of a definition of the harness
     documents: int
     files: tuple[Path, ...] = ()  # the YAML files and the data; none of a definition of the harness
@@ -86,7 +86,7 @@ def score(
     return ZeroShot(document=np.array(chosen, float), acc=acc, acc_norm=acc_norm)
 
 
-def _column(answers: Iterable[dict[str, Any]], metric: str) -> Array:
+def _column(answers: Iterable[Fields], metric: str) -> Array:
     """A metric per example. Among NaN likelihoods the harness takes the first choice: here that is NaN."""
     return np.array(
         [

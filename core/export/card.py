@@ -2,12 +2,11 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from yaml import YAMLError
 
-from core.base import Array, frozen, per_cent, plain, sentence
+from core.base import Array, Fields, frozen, per_cent, plain, sentence
 from core.kinds import HALF
 from core.models.sources import HUB_ID, Source
 from core.store.files import pretty
@@ -59,7 +58,7 @@ class Card:
     base_model: str  # its label
     base_source: str  # as typed; becomes `base_model:` of the metadata if it is a Hub id
     licence: str | None  # of the base model, by its SPDX or Hub name; None where its files do not say
-    recipe: dict[str, Any]  # JSON values: pruner, pattern, sparsity of each layer, target, base and its parameters, ...
+    recipe: Fields  # JSON values: pruner, pattern, sparsity of each layer, target, base and its parameters, ...
     numbers: list[tuple[str, str, str]]  # name, value, protocol
     key: str = ""  # of the record in the cache
 

@@ -7,7 +7,6 @@ that reads several widths too.
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,14 +14,14 @@ import yaml
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from core.base import UserError
+from core.base import Fields, UserError
 from core.kinds.quantised import FORMS, dequantise, quantise
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.placement import pieces, streamed
 from core.store.files import pretty
 
-Groups = dict[str, dict[str, Any]]
+Groups = dict[str, Fields]
 
 
 def check(loaded: Loaded) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from core.ask import (
     BY_REQUEST,
@@ -21,7 +20,7 @@ from core.ask import (
     methods_of,
     stands_for,
 )
-from core.base import UserError, brief
+from core.base import Fields, UserError, brief
 from core.evaluate.resolving import check, resolve
 from core.evaluate.running import Run
 from core.jobs.bench import Bench
@@ -126,7 +125,7 @@ def _reference(source: Source, mine: Loaded, bench: Bench) -> Loaded:
     return other
 
 
-def _measured(bench: Bench, profile: ProfileSpec, sweep: Sweep) -> dict[str, Any]:
+def _measured(bench: Bench, profile: ProfileSpec, sweep: Sweep) -> Fields:
     """Provenance of a sweep: its engine, warnings, and the seconds of all units, those of earlier runs included."""
     units = [parts.summary(bench.store, profile.unit(each)) for each in profile.measurements]
     replays = [sweep.replay, *(unit["replay_error"] for unit in units)]

@@ -16,7 +16,7 @@ import psutil
 from pydantic import BaseModel, Field, TypeAdapter
 
 from core.ask import JOBS, Request
-from core.base import capital, duration, per_cent
+from core.base import Fields, capital, duration, per_cent
 from core.jobs import processes
 from core.models.progress import Cancelled, Progress
 from core.store.files import content, pretty, write_file
@@ -136,7 +136,7 @@ class Asked(BaseModel, allow_inf_nan=False):
     """The content of request.json."""
 
     form: str = Field(alias="is")  # of the request, one of `REQUESTS`
-    request: dict[str, Any]
+    request: Fields
     device: str
     engine: str
     submitted: float

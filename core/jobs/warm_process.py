@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 from core.ask import OfModel
 from core.ask.lab import Question, Talk
-from core.base import Spec, UserError
+from core.base import Fields, Spec, UserError
 from core.store.scenes import Chunk, Lens, Row, Scene
 
 DONE = object()
@@ -56,7 +56,7 @@ def receive(stream: BinaryIO) -> list[Any]:
     return [_formed(each) for each in json.loads(line)]
 
 
-def _plain(part: Spec) -> dict[str, Any]:
+def _plain(part: Spec) -> Fields:
     return {type(part).__name__: part.model_dump(mode="json")}
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
-from core.base import Spec, number, word
+from core.base import Fields, Spec, number, word
 from core.kinds.treatments import TREATMENTS, Statistic, Treatment
 
 Stream = Any  # a tensor, (sequences, tokens, width)
@@ -90,7 +90,7 @@ class Kind(Spec):
         """The same with what names its other checkpoint read anew: a path made whole, or by the hash of its files."""
         return self
 
-    def told(self, provenance: Mapping[str, Any]) -> Self:
+    def told(self, provenance: Fields) -> Self:
         """The same in the words of who asked, where the spec holds a hash in place of a path."""
         typed = provenance.get("checkpoints", {})
         return self.sourced(lambda hashed: typed.get(hashed, hashed))

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from core.base import UserError, brief
+from core.base import Fields, UserError, brief
 from core.models.foreign_code import exchanged
 
 PATIENCE = 10.0  # seconds that its first answer may take
@@ -109,7 +109,7 @@ def _why_not(error: Exception, repository: str, revision: str | None) -> UserErr
 
 DOCUMENTS = 1000  # of a dataset, unless others are asked for
 # Without the name of C4's configuration, which together with a shard asks for all other shards too.
-OPTIONS: dict[str, dict[str, Any]] = {
+OPTIONS: dict[str, Fields] = {
     "allenai/c4": {"data_files": {"train": "en/c4-train.00000-of-01024.json.gz"}, "split": "train"},
     "Salesforce/wikitext": {"name": "wikitext-2-raw-v1", "split": "test"},
 }
@@ -132,7 +132,7 @@ def documents(name: str, last: int | None = None) -> tuple[str, tuple[str, ...]]
     return f"{name} ({split}{f', first {most:,} documents' if cut else ''})", found
 
 
-def _rows(name: str, most: int | None) -> Iterable[dict[str, Any]]:
+def _rows(name: str, most: int | None) -> Iterable[Fields]:
     """The rows of a dataset: streamed where only some are wanted, from this machine where the Hub does not answer."""
     from datasets import load_dataset
 
@@ -154,7 +154,7 @@ def _rows(name: str, most: int | None) -> Iterable[dict[str, Any]]:
         ) from error
 
 
-def _texts(name: str, rows: Iterable[dict[str, Any]]) -> Iterable[str]:
+def _texts(name: str, rows: Iterable[Fields]) -> Iterable[str]:
     for row in rows:
         if not isinstance(row.get("text"), str):
             raise UserError(f"the dataset {name} has no column named text that holds one in every row")

@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from core.base import PROJECT
+from core.base import PROJECT, Fields
 from core.models import anatomy
 from core.models.file_hashes import file_hash
 from core.models.loading import Loaded
@@ -21,7 +20,7 @@ from core.store import Store
 VERSIONS = ("torch", "transformers", "numpy", "accelerate")
 
 
-def provenance(loaded: Loaded, files: Iterable[Path], store: Store) -> dict[str, Any]:
+def provenance(loaded: Loaded, files: Iterable[Path], store: Store) -> Fields:
     """Provenance of a run of a model on some files."""
     where = loaded.model.device
     return {

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from transformers import Cache, PreTrainedModel
 
+from core.base import Fields
 from core.models.foreign_code import exchanged
 
 Tensors = dict[str, Tensor]  # by their names in a layer, or a model
@@ -35,7 +36,7 @@ class Call:
     entry: Tensor  # (batch, tokens, width)
     exit: Tensor  # (batch, tokens, width)
     args: tuple
-    kwargs: dict[str, Any]
+    kwargs: Fields
     entry_name: str | None  # set where the stream is passed by keyword
     rest: tuple | None  # what a tuple output holds besides the stream
 
@@ -59,7 +60,7 @@ class Call:
         return stream if self.rest is None else (stream, *self.rest)
 
 
-def called(layer: nn.Module, args: tuple, kwargs: dict[str, Any], output: Tensor | tuple) -> Call:
+def called(layer: nn.Module, args: tuple, kwargs: Fields, output: Tensor | tuple) -> Call:
     """A call as a forward hook is told of it."""
     name = None if args else _stream_name(kwargs)
     rest = None if isinstance(output, Tensor) else tuple(output[1:])
@@ -156,13 +157,13 @@ def tail(model: PreTrainedModel, calls: Sequence[Call], stream: Tensor) -> Tenso
         return model(input_ids=any_ids, use_cache=False).logits
 
 
-def going_on(model: PreTrainedModel, read: Cache) -> dict[str, Any]:
+def going_on(model: PreTrainedModel, read: Cache) -> Fields:
     """Arguments by which a forward goes on from what a cache holds of earlier tokens, and adds to it."""
     names = {"cache", "past_key_values"}.intersection(inspect.signature(model.forward).parameters)
     return dict.fromkeys(names, read) | {"use_cache": True}
 
 
-def _stream_name(kwargs: dict[str, Any]) -> str:
+def _stream_name(kwargs: Fields) -> str:
     return next(key for key, value in kwargs.items() if isinstance(value, Tensor))
 
 

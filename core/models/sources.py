@@ -4,9 +4,8 @@ import importlib.util
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from core.base import UserError, access, brief, digest, exists, expanded, json_value
+from core.base import Fields, UserError, access, brief, digest, exists, expanded, json_value
 from core.models import hub
 from core.models.file_hashes import combined, file_hash
 from core.models.foreign_code import refuse_foreign_code, refuse_odd_files
@@ -55,7 +54,7 @@ class Source:
         return [*_deciding(self.folder, self.label), *sorted(path for path in tokenizer if path.is_file())]
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> Fields:
         """Options for transformers' `from_pretrained`."""
         return {"local_files_only": True, "trust_remote_code": False, "gguf_file": self.gguf}
 

@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, modeling_utils
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from core.ask import Dtype
-from core.base import UserError, brief
+from core.base import Fields, UserError, brief
 from core.models import anatomy, machine, placement
 from core.models.foreign_code import exchanged, explained
 from core.models.outline import safetensors_shapes
@@ -151,7 +151,7 @@ def _refuse_other_shapes(source: Source, names: Sequence[str]) -> None:
         )
 
 
-def _dense(source: Source, config: Any) -> dict[str, Any]:
+def _dense(source: Source, config: Any) -> Fields:
     """Options that ask transformers for the dense weights that quantised ones stand for.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.ask import naming
-from core.base import digits, distinct, frozen, per_cent
+from core.base import Fields, digits, distinct, frozen, per_cent
 from core.results.evaluated import Accuracy, Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, labels, shared_tasks, slice_of
 from core.results.protocols import short
@@ -270,7 +270,7 @@ UNIFORM: dict[str, Control] = {"uniform": lambda one: one.uniform}
 BASE: dict[str, Control] = {"its base": lambda one: one.base if one.base is not one.uniform else None}
 
 
-def _parts(name: str, value: Any) -> dict[str, Any]:
+def _parts(name: str, value: Any) -> Fields:
     """The columns of numbers that a value fills."""
     if isinstance(value, Accuracy):
         return {name: value.value, f"{name} ±": value.error}

@@ -7,12 +7,12 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
 from core.ask import ProfileSpec, ZeroShotSpec
-from core.base import UNSEEN, Spec, UserError, View, brief
+from core.base import UNSEEN, Fields, Spec, UserError, View, brief
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.store.files import Files, hashes
 from core.store.results import Array, axes_of
@@ -91,7 +91,7 @@ def _check_member(info: zipfile.ZipInfo, found: Files, kinds: Names) -> None:
         refuse(name, "is a link, a folder, encrypted or no deflated file: make the pack with `runs export`")
 
 
-def json_object(name: str, content: bytes | None) -> dict[str, Any]:
+def json_object(name: str, content: bytes | None) -> Fields:
     """The JSON object in a member; None stands for one that is missing.
 
     Raises:

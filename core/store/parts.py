@@ -7,7 +7,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from core.ask import EvaluatedSpec, PerturbedSpec, ProfileSpec, StudySpec, Unfinished
-from core.base import Array, Spec
+from core.base import Array, Fields, Spec
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, UNITS
 from core.store.files import Corrupt, discard, pretty, verified, write_folder
@@ -88,7 +88,7 @@ def partial(store: Store, unit: Parted) -> Merged | None:
     return merged(parts) if parts else whole
 
 
-def summary(store: Store, unit: Parted) -> dict[str, Any]:
+def summary(store: Store, unit: Parted) -> Fields:
     """Seconds, warnings and the largest replay error of measuring a unit, over all runs that had a share in it."""
     whole = store.measured(unit)
     try:
