@@ -1,7 +1,5 @@
 """What an allocation can be asked to be: a base allocator, a target, bounds, and a correction."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal, Self

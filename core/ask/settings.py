@@ -1,8 +1,6 @@
 """One way to prune a model, and the weights it means."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -126,23 +124,23 @@ class Setting(Repairs):
                 )
 
     @property
-    def uniform(self) -> Setting:
+    def uniform(self) -> Self:
         """The same setting with every layer alike: what it is compared with."""
         return self.replace(allocation=uniform(self.allocation.target, self.allocation.currency))
 
     @property
-    def seedless(self) -> Setting:
+    def seedless(self) -> Self:
         """The same setting whatever drew its calibration windows."""
         return self.replace(calibration_seed=0)
 
     @property
-    def base(self) -> Setting | None:
+    def base(self) -> Self | None:
         """The same setting without its correction; None where it has none."""
         corrected = self.allocation.correction.strength
         return self.replace(allocation=self.allocation.plain) if corrected else None
 
     @property
-    def untrained(self) -> Setting | None:
+    def untrained(self) -> Self | None:
         """The same setting without the training of the whole model; None where there is none."""
         plain = {name: Repairs.model_fields[name].default for name in RECOVERY}
         before = "+".join(name for name in (self.repair or "").split("+") if name != "distill") or None

@@ -1,7 +1,5 @@
 """Settings evaluated alike: what is asked, and the stored units that it resolves to."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated
 

@@ -5,7 +5,7 @@ the same windows. The dense model need not be at hand: its last residual stream 
 which no pruner touches, turn that into its logits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -13,12 +13,11 @@ from torch import Tensor
 
 from core.base import Array, frozen
 from core.models.loading import Loaded
+from core.models.progress import Step
 from core.models.replay import Call, by_tokens, record, tail
 
 BATCH = 2048  # tokens per forward
 CHUNK = 128  # tokens whose logits are held at once, for the model and for its dense self
-
-Step = Callable[[int], None]  # told how many windows are done; may raise Cancelled
 
 
 @frozen

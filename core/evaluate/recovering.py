@@ -16,6 +16,7 @@ from transformers import DynamicCache
 
 from core.ask.settings import PrunedSpec
 from core.evaluate import perplexity
+from core.kinds import Warn
 from core.kinds.distill import (
     BEGUN,
     CHUNK,
@@ -36,7 +37,7 @@ from core.models.foreign_code import exchanged
 from core.models.loading import Loaded
 from core.models.outline import outline
 from core.models.placement import free_memory, stored, streamed
-from core.models.progress import Cancelled
+from core.models.progress import Cancelled, Step
 from core.models.replay import Layers, Tensors, going_on, leave_out, tail
 from core.store.files import patiently, temporary_folder
 from core.store.parts import TRAINING
@@ -76,7 +77,7 @@ class Distillation:
         moments = state.keys() & {"step", "exp_avg", "exp_avg_sq"}  # none where no step was done
         self.optimizer.state[self.kept.value] = {name: state[name] for name in moments}
 
-    def run(self, looked: Callable[[], object], step: Callable[[], object], warn: Callable[[str], object]) -> None:
+    def run(self, looked: Callable[[], object], step: Callable[[], object], warn: Warn) -> None:
         """Train the kept weights by Adam; the model ends with those that did best on the windows held back.
 
         So it is never further from the dense model there than at its start. Where the loss is no finite number it
@@ -154,7 +155,7 @@ def trainable(layers: Layers, norms: bool) -> list[Tensor]:
 
 
 @torch.no_grad()  # no inference mode: it is trained on
-def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Callable[[int], object] = lambda _: None) -> Tensor:
+def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step = lambda _: None) -> Tensor:
     """The windows in the dense model's own words, but for those held back: their first tokens, and what it samples.
 
     Args:
@@ -188,8 +189,8 @@ def recover(
     walk: Callable[[], object],
     folder: Path,
     step: Callable[[Distillation], object],
-    wrote: Callable[[int], object],
-    warn: Callable[[str], object],
+    wrote: Step,
+    warn: Warn,
 ) -> None:
     """Prune a dense model in place and train the weights that stay; what a run before this one did is not done again.
 

@@ -1,6 +1,5 @@
 """From what is asked of settings to the exact weights, texts and tasks that it means, and the pruned model."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from core.ask import (
 from core.base import Array, UserError, frozen
 from core.evaluate import zeroshot
 from core.evaluate.recovering import recover
+from core.kinds import Warn
 from core.kinds.distill import steps_on
 from core.kinds.kept import held_back, seen
 from core.kinds.selection import pattern
@@ -190,7 +190,7 @@ def prune(
     account: Account,
     what: str,
     takes: tuple[float, float, float],
-    warn: Callable[[str], None],
+    warn: Warn,
 ) -> Array:
     """Prune in place as the spec says; achieved sparsity, (layers, linears).
 

@@ -1,7 +1,5 @@
 """Export a pruned model: from a request to a folder that was loaded back before it got its name."""
 
-from __future__ import annotations
-
 import gc
 import shutil
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 Tasks come on the standard input, answers go to the standard output: a line of JSON a message. Nothing is pickled.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import os
@@ -67,7 +65,7 @@ def _formed(part: Any) -> Any:
     return FORMS[name].model_validate(fields)
 
 
-def serve(prepare: Callable[[], Desk]) -> None:
+def serve(prepare: Callable[[], "Desk"]) -> None:
     """Answer tasks by the desk that `prepare` gives, and go steps ahead meanwhile, until the other side is gone."""
     asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer

@@ -4,16 +4,11 @@ EBFT (Guo et al., arXiv 2402.12419) trains whole blocks so; a window needs its n
 steps and the windows that are held back are ours.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from core.kinds.kept import Kept, adam, held_back, seen, stepped
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from core.kinds.selection import Tensor
 
 STEP = 0.01  # the first one, of the root mean square of a matrix's kept weights
 FINER = 3  # an epoch that does not help is taken back, and the step divided by this

@@ -1,9 +1,7 @@
 """The same layer of another checkpoint."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
@@ -36,7 +34,7 @@ class Checkpoint(Kind):
     def short(self) -> str:
         return model_name(self.source)
 
-    def sourced(self, read: Callable[[str], str]) -> Checkpoint:
+    def sourced(self, read: Callable[[str], str]) -> Self:
         return self.replace(source=read(self.source))
 
     def apply(self, at: Injection) -> Stream:

@@ -6,20 +6,15 @@ own overfits less is from Shin et al., arXiv 2406.15524. Learning rate, schedule
 ours.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.base.errors import UserError
 from core.base.spec import number
 from core.kinds.kept import seen
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from core.kinds.selection import Tensor
 
 LEARNING_RATE = 0.001  # the largest, in the size of each matrix
 WARM = 10  # steps that grow to it

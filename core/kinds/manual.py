@@ -1,8 +1,6 @@
 """Sparsities that are given, not computed: set by hand, or read from a file."""
 
-from __future__ import annotations
-
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -92,5 +90,5 @@ class Manual(Allocator):
         return wish
 
     @classmethod
-    def grid(cls, target: float, layers: int) -> tuple[Manual, ...]:
+    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
         return ()  # nothing to search

@@ -1,7 +1,5 @@
 """What every perturbation says of itself, in a file of its own; `core.kinds` has the table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
@@ -82,7 +80,7 @@ class Kind(Spec):
         """What it looks at of the linears' inputs."""
         return self.treatment.statistics if self.treatment else ()
 
-    def is_kin(self, other: Kind) -> bool:
+    def is_kin(self, other: Self) -> bool:
         """Whether nothing but the strength tells the two apart."""
         return self.model_dump(exclude={self.varies}) == other.model_dump(exclude={self.varies})
 

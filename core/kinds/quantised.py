@@ -3,19 +3,15 @@
 GPTQ is Frantar et al., arXiv 2210.17323.
 """
 
-from __future__ import annotations
-
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from core.base.errors import UserError
+from core.kinds.selection import Tensor, Warn
 from core.kinds.sparsegpt import inverse_factor
 from core.kinds.wanda import wanda
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 HALF = 16  # bits of a dense weight, and of a scale
 CLIPPED = tuple(share / 100 for share in range(95, 45, -5))  # of its range that a group may keep
@@ -164,9 +160,7 @@ def rounded(weight: Tensor, form: Form, importance: Tensor | None = None) -> Ten
     return torch.from_numpy(quants.dequantize(written, kind)).to(weight.device)
 
 
-def fed_back(
-    weight: Tensor, form: Form, second_moment: Tensor, warn: Callable[[str], object] = warnings.warn
-) -> Tensor:
+def fed_back(weight: Tensor, form: Form, second_moment: Tensor, warn: Warn = warnings.warn) -> Tensor:
     """As `rounded`, column by column; those to the right make up for what rounding one did to the outputs (GPTQ).
 
     A group's grid is chosen when it is reached, by what an error costs the outputs. Rows whose outputs plain rounding
@@ -210,7 +204,7 @@ def at_level(
     statistic: Tensor | None,
     share: float,
     pattern: object = None,
-    warn: Callable[[str], object] = warnings.warn,
+    warn: Warn = warnings.warn,
     *,
     forms: Mapping[float, Form],
     feedback: bool,

@@ -1,7 +1,5 @@
 """Which weights go: the least, in exact counts, ties in the order of storage; N kept of M, as sparse cores want it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple

@@ -3,8 +3,6 @@
 One layer at a time is a perturbation, `core.kinds.checkpoint`.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,10 +11,9 @@ from core.base import UserError
 from core.measure.engines import Dense, Reader, harm_tokens
 from core.models.loading import Loaded
 from core.models.placement import at_hand, pieces
+from core.models.progress import Step
 from core.models.replay import Layers, tail
 from core.store import Cumulative, Difference
-
-Step = Callable[[int], None]
 
 
 def refuse_unlike(loaded: Loaded, other: Loaded) -> None:

@@ -3,9 +3,7 @@
 Both compare perturbed streams with the clean ones, layer by layer, and their logits at the end.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -17,10 +15,9 @@ from core.base import Array, frozen
 from core.measure.perturb import Moments, perturbed
 from core.models.loading import Loaded
 from core.models.placement import at_hand, walk
+from core.models.progress import Step
 from core.models.replay import Call, by_tokens, called, replay_error, tail
 from core.store import Perturbed, axes_of
-
-Step = Callable[[int], None]  # told the layer that was just run; may raise Cancelled
 
 
 class Reader:
@@ -73,7 +70,7 @@ class Reader:
         along = torch.mul(change, clean, out=self.room[1]).sum(-1, dtype=wide)
         return change.mul_(change).sum(-1, dtype=wide), self.sizes[layer], along
 
-    def harm(self, injection: int, logits: Tensor, dense: Dense) -> None:
+    def harm(self, injection: int, logits: Tensor, dense: "Dense") -> None:
         """Read what the output suffers. logits: (sequences, read tokens, vocabulary)."""
         for name, found in zip(("kl", "nll_increase", "flips"), dense.harm(logits), strict=True):
             self.values[name][injection] = found.to(self.values[name].dtype).mean(1)

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -16,6 +16,7 @@ from core.measure.linears import Sums, watched
 from core.measure.perturb import Moments
 from core.models import anatomy
 from core.models.loading import Loaded
+from core.models.progress import Step
 from core.models.replay import Call, tail
 from core.store import Activation
 
@@ -25,7 +26,7 @@ def statistics(
     tokens: Tensor,
     wanted: Collection[Statistic],
     needs_covariance: bool,
-    step: Callable[[int], None],
+    step: Step,
 ) -> tuple[Activation, Moments]:
     """Run the clean model over every sequence.
 

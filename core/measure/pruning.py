@@ -1,7 +1,7 @@
 """Prune a whole model, layer after layer, each fed by the pruned layers before it."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -19,6 +19,7 @@ from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
 from core.models.placement import forget, walk
+from core.models.progress import Step
 from core.models.replay import Call, leave_out, put_back
 from core.models.work import WALK_BATCH
 
@@ -85,7 +86,7 @@ CHECKED = 64  # tokens of one sequence on which every layer is first run apart f
 
 @torch.no_grad()  # no inference mode: what arises in it cannot be trained on
 def prune_layers(
-    loaded: Loaded, tokens: Tensor, plan: Plan, step: Callable[[int], None] = lambda _: None, warn: Warn = warnings.warn
+    loaded: Loaded, tokens: Tensor, plan: Plan, step: Step = lambda _: None, warn: Warn = warnings.warn
 ) -> Array:
     """Prune the model in place: statistics of layer l from its dense self on what the pruned layers before it give.
 

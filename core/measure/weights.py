@@ -1,6 +1,6 @@
 """Numbers of the dense weights, for allocators: counts, spectra, Wanda scores, errors of removed weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,11 +10,11 @@ from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.placement import at_hand
+from core.models.progress import Step
 from core.models.replay import Tensors
 from core.store import Array, Removal, Scores, Weights
 
 BINS = 100
-Step = Callable[[int], object]  # told the layer that is done
 
 
 def weights(loaded: Loaded, step: Step) -> Weights:

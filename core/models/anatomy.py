@@ -11,6 +11,7 @@ from transformers.pytorch_utils import Conv1D
 
 from core.base import UserError
 from core.models.placement import at_hand
+from core.models.progress import Step
 from core.models.replay import Layers
 from core.store import Array
 
@@ -81,7 +82,7 @@ def by_linear(
     layers: Layers,
     numbers: Callable[[int, Linear], float | tuple[float, ...]],
     found: Callable[[nn.Module], list[Linear]] = prunable,
-    step: Callable[[int], object] = lambda _: None,
+    step: Step = lambda _: None,
 ) -> Array:
     """Numbers of every linear, ([numbers,] layers, linears) float64; NaN where a layer has fewer linears than another.
 

@@ -21,6 +21,7 @@ from transformers import PreTrainedModel
 from core.base import UserError
 from core.models import machine
 from core.models.machine import HEADROOM
+from core.models.progress import Step
 from core.models.replay import Call, Layers, Tensors
 
 
@@ -111,8 +112,8 @@ def walk(
     layers: Layers,
     runs: Iterable[Sequence[Call]],
     streams: list[Tensor],
-    leave: Callable[[int], None],
-    enter: Callable[[int], None] = lambda _: None,
+    leave: Step,
+    enter: Step = lambda _: None,
     keep: bool = False,
 ) -> None:
     """Run streams through layers, one layer after another, in place; the weights of each layer are brought once.

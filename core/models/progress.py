@@ -15,6 +15,7 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
+Step = Callable[[int], object]  # told the layer that is done, or how many windows are; may raise Cancelled
 
 
 class Cancelled(Exception):
@@ -40,7 +41,7 @@ class Account:
         self.highest = max(self.highest, self.done + work)
         self.report(Progress(line, int(self.highest / 1e6), int(self.planned / 1e6), self.parts))
 
-    def steps(self, what: str, count: int, work: float, sequences: bool = False) -> Callable[[int], None]:
+    def steps(self, what: str, count: int, work: float, sequences: bool = False) -> Step:
         """A function that counts and reports each layer, or sequence, that is finished. work: that of all of them."""
 
         def step(index):

@@ -1,7 +1,5 @@
 """Record how a model calls its decoder layers, then call them again with other hidden states."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -51,7 +49,7 @@ class Call:
             return hidden(functional_call(self.layer, weights, args, kwargs))
         return hidden(self.layer(*args, **kwargs))
 
-    def in_float32(self) -> Call:
+    def in_float32(self) -> "Call":
         """The same call with its recorded floating-point arguments widened."""
         return replace(self, args=convert_to_fp32(self.args), kwargs=convert_to_fp32(self.kwargs))
 
