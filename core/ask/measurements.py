@@ -211,7 +211,7 @@ def expanded(asked: Iterable[Measurement], linears: Iterable[str], heads: int = 
     """The same measurements with `each` linear replaced by every one of the names, and `each` head by its number."""
     names = {"linear": tuple(linears), "part": [f"head:{head}" for head in range(heads)]}
 
-    def alone(kind: Perturbation) -> Iterable[Perturbation]:
+    def alone(kind):
         field = stands_for(kind)
         return (kind.replace(**{field: name}) for name in names[field]) if field else (kind,)
 

@@ -74,8 +74,8 @@ Command = Callable[[SimpleNamespace, Store], None]
 def command(name: str) -> Callable[[Command], Command]:
     """Register a function as a command that has the options of its table; it gets their values by name, and a cache."""
 
-    def register(function: Command) -> Command:
-        def run(**given: object) -> None:
+    def register(function):
+        def run(**given):
             function(SimpleNamespace(**given), Store(given["cache"], given.get("accept_imported", False)))
 
         run.__doc__ = function.__doc__

@@ -52,7 +52,7 @@ class Distillation:
         self.products = products(loaded, dtype)
         self.form = loaded.record(tokens[:1, :2])  # of what the layers give
         self.steps, self.done = 0, 0
-        self.divergences: list[float] = []  # on the windows held back, at the start and at every look since
+        self.divergences = []  # on the windows held back, at the start and at every look since
         self.best, self.optimizer = kept.value.clone(), adam(kept)
 
     def state(self) -> Tensors:

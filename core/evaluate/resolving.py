@@ -208,7 +208,7 @@ def prune(
     began, (writing, walking, training) = account.done, takes
     step = account.steps(f"{what}pruned", len(loaded.layers), walking)
 
-    def walk() -> Array:
+    def walk():
         left = tokens[seen(len(tokens))] if pruned.distills or pruned.pruner_windows else tokens
         return prune_layers(loaded, left[: pruned.pruner_windows or None], plan(pruned), step, warn)
 

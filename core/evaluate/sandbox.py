@@ -41,7 +41,7 @@ class Renderer:
     """Stands where lm-eval has its Jinja environment, and has templates rendered in the other process."""
 
     def __init__(self) -> None:
-        self._other: subprocess.Popen | None = None
+        self._other = None  # the process, once it is needed
         self.begin()
 
     def begin(self) -> None:

@@ -100,7 +100,7 @@ class Run:
     def _profile(self, texts: dict[str, Windows]) -> Profile:
         """The one that was named, else one that holds all that would be measured, else that."""
 
-        def read(entry: Entry) -> str | None:
+        def read(entry):
             roles = ((role, getattr(self.request, role), texts[role].spec) for role in ("selection", "final"))
             text, told = entry.spec.text.content, entry.provenance
             mine = told.get("text_source"), told.get("documents")
@@ -162,9 +162,9 @@ class Run:
         pool = shortlist.candidates(self.profile, search_plan.measured_by(self.request), target)
         self.predicted += len(pool.allocations) * len(self.treatments)
         self.left_out += pool.left_out
-        tried: set[tuple[str, Treatment]] = set()
+        tried = set()  # titles, each with its treatment
 
-        def following() -> Setting | None:
+        def following():
             return pool.best(self.study, self._anchors(), self.treatments[0], tried)
 
         first = following() or self._setting(AllocationRequest(target=target), self.treatments[0])

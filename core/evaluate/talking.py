@@ -39,7 +39,7 @@ class Talker:
 
     def __init__(self, loaded: Loaded, masks: Masks):
         self.loaded, self.masks = loaded, masks
-        self.talks: OrderedDict[str, Writing] = OrderedDict()  # by listener, the latest last
+        self.talks = OrderedDict()  # by listener, the latest last
         self.pruned = lru_cache(PRUNED)(self._pruned)
 
     @torch.inference_mode()
@@ -95,7 +95,7 @@ class Writing:
         self.loaded, self.asked = loaded, asked
         self.prompt = loaded.tokenizer(asked.prompt, verbose=False)["input_ids"]
         self.texts = [*self.prompt], [*self.prompt]  # of the dense model and of the damaged one
-        self.steps: list[Spoken] = []
+        self.steps = []
         self.kept = DynamicCache()  # without the sizes of windows: nothing that is cut off later is lost
 
     @property
@@ -214,7 +214,7 @@ class _Injection:
     ) -> AbstractContextManager | Tensor:
         """The stream after the layer, or where it starts, and `size` of its norm in a direction, per token."""
 
-        def move(start: Tensor) -> Tensor:
+        def move(start):
             return start + rescaled(direction.to(start.device), start, size, "all" if self.first else positions)
 
         return move(start) if start is not None else self._replaced(lambda _, stream: move(stream))

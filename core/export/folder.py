@@ -174,7 +174,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         Cancelled: the report function said so; nothing is left behind.
     """
     folder = Path(request.folder)
-    calibration: Texts = {}
+    calibration = {}
     pruned = point(request.setting, request, loaded, store, calibration).pruned
     spec = ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder), format=request.format)
     finished = target.stands(store, folder)
@@ -187,10 +187,10 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
     numbers = measured(request, store, loaded.spec, pruned)
     takes = work.treating(shape, request, request.setting)
     account = Account(report, sum(takes))
-    warnings: list[str] = []
+    warnings = []
     before = count(loaded.layers)
 
-    def record(made: Exported) -> None:
+    def record(made):
         """Store what was made before it gets its name: a record without its folder is no harm."""
         files = [path for each in calibration.values() for path in each.files]
         told = provenance(loaded, files, store) | {"warnings": warnings, "size": size_words(made)}

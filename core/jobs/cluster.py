@@ -127,7 +127,7 @@ def portable(task: Task) -> Task:
     """The same function for a process that cannot import this project yet: it is pickled whole, without it."""
     project, module, name = str(PROJECT), task.__module__, task.__name__
 
-    def imported(root: str, key: str, accept_imported: bool) -> None:
+    def imported(root, key, accept_imported):
         import importlib
         import sys
 

@@ -209,7 +209,7 @@ class Recorder:
 
     def __init__(self, job: Job, on_progress: Callable[[Status], None]):
         self.job, self.on_progress = job, on_progress
-        self.first: tuple[float, int] | None = None  # seconds and million FLOP at the first report
+        self.first = None  # seconds and million FLOP at the first report
         self.written = 0.0
         self.started, self.began = time.time(), time.monotonic()
         self._write(Status(state="running", line="starting", started=self.started, **processes.identity()))

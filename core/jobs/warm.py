@@ -57,10 +57,10 @@ class Scheduler:
 
     def __init__(self) -> None:
         self.changed = threading.Condition(threading.RLock())  # guards everything below
-        self.waiting: list[Ticket] = []  # in the order of asking
-        self.running: Ticket | None = None
-        self.answers: OrderedDict[Task, Any] = OrderedDict()
-        self.served: OrderedDict[tuple[str, ...], float] = OrderedDict()  # reader, or with a tab -> their last turn
+        self.waiting = []  # in the order of asking
+        self.running = None
+        self.answers = OrderedDict()  # by task
+        self.served = OrderedDict()  # reader, or with a tab -> their last turn
 
     def ask(self, task: Task, reader: str, tab: str = "") -> Future:
         """The future of a task's answer; it is cancelled when the tab asks another of its kind."""
@@ -139,7 +139,7 @@ class Warm(Scheduler):
         """idle: seconds without a question after which the process leaves."""
         super().__init__()
         self.command, self.idle = command, idle
-        self.stage: State = "cold"
+        self.stage = "cold"
         self.since = 0.0  # when it began to load
 
     def state(self) -> State:

@@ -38,7 +38,7 @@ def blockwise(kept: Kept, error: Callable[[int], Tensor], batches: Sequence[int]
 
     held, read = held_back(len(batches)), seen(len(batches))
 
-    def judged() -> float:
+    def judged():
         with torch.no_grad():
             return math.fsum(float(error(each)) for each in held)
 

@@ -354,7 +354,7 @@ Share = Annotated[float, BeforeValidator(share_of)]
 
 
 def _one_of(known: Mapping[str, object]) -> AfterValidator:
-    def check(name: str) -> str:
+    def check(name):
         if name not in known:
             raise ValueError(f"known are {', '.join(known)}")
         return name

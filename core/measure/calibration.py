@@ -82,7 +82,7 @@ def recorded(
             keeps its own: a store that layers fill is filled anew, by the pruned ones, as the walk comes to them.
         most: tokens of a batch.
     """
-    known: dict[torch.Size, list[Call]] = {}
+    known = {}  # shape of a batch -> the calls
     batches, streams = [], []
     for part in tokens.split(max(1, most // tokens.shape[1])):
         if part.shape not in known or not alike:
@@ -110,10 +110,10 @@ class DensePath:
     def __init__(self, batches: Sequence[Sequence[Call]], streams: Sequence[Tensor], tried: Sequence[Call]):
         """All layers' runs and the stream that enters the first, for every batch; and a run of each on a few tokens."""
         self.batches, self.streams, self.tried = batches, list(streams), tried
-        self.runs: list[Call] = []  # of the layer that it is at
-        self.read: list[Linear] = []  # of the layer that it is at, so far
-        self.weights: Tensors = {}
-        self.factors: dict[str, float] = {}
+        self.runs = []  # of the layer that it is at
+        self.read = []  # of the layer that it is at, so far
+        self.weights = {}  # dense ones of its linears, by parameter name
+        self.factors = {}  # linear -> what its output is multiplied with when the layer adds it
 
     def enter(self, index: int, stack: Sequence[Linear]) -> None:
         """Keep what a layer is before any of its linears is pruned."""

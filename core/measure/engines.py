@@ -31,9 +31,9 @@ class Reader:
             name: torch.full([shape[axis] for axis in axes], torch.nan, dtype=wide, device=device)
             for name, axes in axes_of(Perturbed).items()
         }
-        self.first: dict[int, Tensor] = {}
-        self.sizes: dict[int, Tensor] = {}  # read layer -> squared norms of the clean stream, (sequences, tokens)
-        self.room: Tensor | None = None  # memory for the change of a stream, taken once: it costs more than its reading
+        self.first = {}  # injection layer -> drift there, (sequences, tokens)
+        self.sizes = {}  # read layer -> squared norms of the clean stream, (sequences, tokens)
+        self.room = None  # memory for the change of a stream, taken once: it costs more than its reading
 
     def read(self, injection: int, layer: int, stream: Tensor, clean: Tensor) -> None:
         """Read drift at a layer. stream, clean: (sequences, tokens, width)."""

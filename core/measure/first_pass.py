@@ -43,7 +43,7 @@ def statistics(
     home = torch.device("cpu")
     watching = [(layer, anatomy.prunable(layer), Sums(wanted, home)) for layer in loaded.layers] if wanted else []
     spread = _Spread() if needs_covariance else None
-    rows: dict[str, list[np.ndarray]] = defaultdict(list)
+    rows = defaultdict(list)
     for index, row in enumerate(tokens):
         with ExitStack() as hooks:
             for layer, stack, sums in watching:
@@ -73,7 +73,7 @@ def statistics(
 
 def _stream_numbers(calls: Sequence[Call]) -> dict[str, np.ndarray]:
     """Numbers of one sequence, each (layers,)."""
-    numbers: dict[str, list[float]] = defaultdict(list)
+    numbers = defaultdict(list)
     for call in calls:
         before, after = call.entry[0].float(), call.exit[0].float()
         norm = after.norm(dim=-1)
@@ -90,8 +90,8 @@ class _Spread:
 
     def __init__(self) -> None:
         self.count = 0
-        self.total: list[Tensor] = []
-        self.products: list[Tensor] = []
+        self.total = []  # of each layer
+        self.products = []  # of each layer
 
     def add(self, streams: list[Tensor]) -> None:
         """streams: per layer (tokens, width)."""

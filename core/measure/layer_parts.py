@@ -118,7 +118,7 @@ def edited(layer: nn.Module, part: str, edit: Edit) -> Iterator[None]:
     def entered(_, args, kwargs):
         shape[:] = next(each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)).shape[:2]
 
-    def changed(given: Tensor) -> Tensor:
+    def changed(given):
         rows = given.reshape(*shape, -1).clone()  # OPT's has one row for all tokens
         rows[..., place.columns] = edit(rows[..., place.columns])
         return rows.reshape(given.shape)

@@ -94,7 +94,7 @@ def repair_windows(
         targets = [_target(each[place], lacks, factor) for each, lacks in zip(dense, drift, strict=True)]
         size = sum(float(each.square().sum()) for each in targets) / len(targets)
 
-        def error(batch: int, window: Window = window, targets: list[Tensor] = targets, size: float = size) -> Tensor:
+        def error(batch, window=window, targets=targets, size=size):
             [output] = given(runs[batch], streams[batch], [window.output])
             return (output - targets[batch]).square().sum() / (size or 1.0)
 

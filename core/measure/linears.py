@@ -37,10 +37,10 @@ def watched(
     from names. A run's inputs are kept until it ends: else a later one could take an earlier one's place in memory and
     be mistaken for it.
     """
-    run: dict[tuple, tuple[Tensor, list[str]]] = {}
+    run = {}  # place in memory -> an input, and what reads it
     called = set()
 
-    def note(name: str) -> Callable:
+    def note(name):
         def hook(_, args):
             given = args[0]
             place = (given.data_ptr(), given.shape, given.stride(), given.dtype)
@@ -54,7 +54,7 @@ def watched(
 
         return hook
 
-    def end(*_: object) -> None:
+    def end(*_):
         for given, names in run.values():
             see(tuple(names), given.detach())
         run.clear()
@@ -73,8 +73,8 @@ class Sums:
     def __init__(self, wanted: Iterable[Statistic], home: torch.device | None = None):
         """`home` is where second moments are kept; None: on the device where they arise."""
         self.wanted, self.home = frozenset(wanted), home
-        self.squares: dict[Names, Tensor] = {}
-        self.products: dict[Statistic, dict[Names, Tensor]] = defaultdict(dict)
+        self.squares = {}  # by the linears that read an input
+        self.products = defaultdict(dict)  # by statistic, then alike
 
     def add(self, names: Names, given: Tensor) -> None:
         """Add the tokens of an input, (..., in), that some linears read."""

@@ -43,7 +43,7 @@ def outline(shapes: Shapes) -> Outline:
     Raises:
         UserError: no numbered group, or no matrix outside it.
     """
-    groups: dict[str, list[tuple[int, tuple[int, ...]]]] = {}
+    groups = {}  # name -> number and shape of each tensor
     outside = []
     for name, shape in shapes.items():
         if found := NUMBERED.match(name):

@@ -152,7 +152,7 @@ def pieces(model: nn.Module, layers: Layers) -> Iterator[Tensors]:
     """
     known = {id(layer) for layer in layers}
     inside = {name: module for name, module in model.named_modules() if id(module) in known}
-    names: dict[str, list[str]] = {where: [] for where in ("", *inside)}
+    names = {where: [] for where in ("", *inside)}
     for name in stored(model):
         names[next((each for each in inside if name.startswith(f"{each}.")), "")].append(name)
     for where, own in names.items():

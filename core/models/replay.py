@@ -4,7 +4,6 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from accelerate.utils import convert_to_fp32
@@ -68,7 +67,7 @@ def called(layer: nn.Module, args: tuple, kwargs: Fields, output: Tensor | tuple
 def leave_out(layer: nn.Module) -> None:
     """Let a layer pass its input on, in the form it returns it, until `put_back`."""
 
-    def passed_on(*run: Any) -> Tensor | tuple:
+    def passed_on(*run):
         call = called(*run)
         return call.output(call.entry)
 

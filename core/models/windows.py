@@ -104,7 +104,7 @@ def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBa
     # the likeliest parting of a long run, which Unigram looks for, may depend on its far end
     parted = tokenizer.is_fast and not isinstance(tokenizer.backend_tokenizer.model, Unigram)
 
-    def of_long(document: str) -> np.ndarray:
+    def of_long(document):
         ids = _together(document, tokenised) if parted else None
         if ids is None and len(document) > WHOLE:
             raise UserError(

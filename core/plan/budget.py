@@ -81,7 +81,7 @@ def _shift(wish: Array, parameters: Array, target: float, bounds: Bounds) -> flo
     """Where the spent budget, piecewise linear and rising in the shift, equals the target."""
     corners, whole = np.unique(np.concatenate([bounds.low - wish, bounds.high - wish])), parameters.sum()
 
-    def spent(shift: float) -> float:
+    def spent(shift):
         return (np.clip(wish + shift, *bounds) * parameters).sum() / whole
 
     after = bisect_left(corners, target, key=spent)

@@ -12,7 +12,7 @@ from core.models import work
 from core.plan import prediction, responses
 from core.plan.spread import allocate
 from core.results.anchors import Anchors, half_width
-from core.store import Array, Profile, Store
+from core.store import Profile, Store
 
 HIGHEST, APART = 0.8, (0.3, 0.1, 0.0)  # the targets of `usual`: the highest, and how far below it each lies
 OF_LAYERS = [0.1, 0.2, 0.3]  # the same where whole layers are left out
@@ -35,10 +35,10 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
     lie off the curve. None where it is not wide, no command evaluates it as the others were, or the model is not here.
     """
 
-    def harms(allocation: AllocationRequest) -> Array:
+    def harms(allocation):
         return responses.layer_harms(allocate(allocation, found.profile).exact[None], found.profile, asked.counted)
 
-    def width(allocation: AllocationRequest | None = None) -> float:
+    def width(allocation=None):
         """With one more anchor, were it just as predicted."""
         more, predictor = allocation and harms(allocation), found.predictor
         if allocation:

@@ -1,7 +1,7 @@
 """Anchors: evaluated settings that predict what any other allocation costs. Arithmetic of `core.plan.prediction`."""
 
 from bisect import bisect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -216,7 +216,7 @@ def stored(
     unread = [Evaluations(each.spec, each.provenance, (), (each,)) for each in entries]
     usual = protocols.usual(unread)
 
-    def known(some: Iterable[Evaluations]) -> Iterator[Evaluations]:
+    def known(some):
         return (replace(each, points=read(store, each.spec, each.provenance, treatment).points) for each in some)
 
     with suppress(UserError):  # where the usual protocol has enough, nothing else is read

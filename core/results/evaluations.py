@@ -63,7 +63,7 @@ class Evaluations:
     @cached_property
     def settings(self) -> tuple[EvaluatedSetting, ...]:
         """One per pruned setting, over its calibration seeds, in the order asked."""
-        found: dict[Setting, dict[int | None, SeedResult]] = defaultdict(dict)
+        found = defaultdict(dict)  # setting -> by seed
         for each in self.points:
             if each.setting is not None and each.evaluated is not None:
                 found[each.setting.seedless].setdefault(each.seed, each)

@@ -80,7 +80,7 @@ class Race(NamedTuple):
         Args:
             request: its target and bounds hold for the methods that were not measured.
         """
-        known: dict[tuple[str, bool], list[EvaluatedSetting]] = defaultdict(list)
+        known = defaultdict(list)  # by kind, and whether per linear
         for one in self.measured:
             base = one.setting.allocation.base
             if not one.strength and base.kind in METHODS:
@@ -140,7 +140,7 @@ def lowest(groups: Iterable[Evaluations], target: float, pruner: str) -> Row | N
     Corrections and patterns are left out.
     """
 
-    def here(part: Slice) -> bool:
+    def here(part):
         return (part.pruner, part.pattern) == (pruner, None) and abs(part.target - target) < 1e-9
 
     found = place(groups, target, pruner, has=lambda _, part: here(part))

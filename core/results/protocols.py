@@ -43,7 +43,7 @@ def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
     Args:
         entries: the newest first; where those that ship stand among them does not count.
     """
-    homes: dict[tuple, list[Evaluations]] = defaultdict(list)
+    homes = defaultdict(list)
     chosen_on = {entry.spec.selection.text.key for entry in store.entries("best")}
     for each in (load(store, entry) for entry in sorted(entries, key=_shipped)):
         selects = each.spec.text.key in chosen_on or profile_names.part(_label(each.provenance)).endswith("selection")
@@ -90,7 +90,7 @@ def usual(groups: Iterable[Evaluations]) -> Protocol | None:
 
     A text that selects comes after all others: on it the best of many is better by luck too.
     """
-    sizes: Counter[tuple[bool, Protocol]] = Counter()
+    sizes = Counter()
     for each in groups:
         sizes[not each.selects, protocol(each.spec)] += _settings(each.spec)
     return max(sizes, key=lambda each: (each[0], sizes[each]), default=(True, None))[1]
@@ -166,7 +166,7 @@ def merged(found: Sequence[Evaluations]) -> Evaluations:
 
 def by_protocol(found: Iterable[Evaluations]) -> list[Evaluations]:
     """Studies put together where their protocol is the same, whatever profile their allocations looked at."""
-    homes: dict[Protocol, list[Evaluations]] = defaultdict(list)
+    homes = defaultdict(list)
     for each in found:
         homes[protocol(each.spec)].append(each)
     return [merged(parts) for home, parts in homes.items() if not home.outdated]

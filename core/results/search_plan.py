@@ -108,7 +108,7 @@ def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
     judged = [dearest] * len(seeds) * (2 + bool(request.max_loss))
     training = 60 * (request.recover_minutes or 0) * work.ROUGH["cpu"]  # of one setting
 
-    def selecting(*treatments: Treatment) -> float:
+    def selecting(*treatments):
         return work.studying(shape, selection_request(request, None, ()), treatments)
 
     return {
