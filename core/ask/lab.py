@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from core.ask.measurements import stands_for
 from core.ask.perturbations import perturbation
 from core.base import Spec, UserError, checked
-from core.kinds import MOMENTS, Perturbation
+from core.kinds import Perturbation
 
 MOST_TOKENS = 64  # of a sentence
 MOST_CHARACTERS = 2000  # of a sentence or a prompt: more cannot be meant
@@ -35,7 +35,7 @@ class Question(Spec):
             raise ValueError("the lab perturbs one thing at a time: name one linear or head in place of each")
         if self.perturbation.compares:
             raise ValueError("the lab runs one model: compare two checkpoints with `python -m core compare A B`")
-        if not MOMENTS.keys().isdisjoint(self.perturbation.statistics):
+        if self.perturbation.solves:
             raise ValueError("the lab prunes by magnitude or wanda: others take too long for an answer while you wait")
         if self.token is not None and getattr(self.perturbation, "positions", "all") != "all":
             raise ValueError("a single token is perturbed wherever it stands: ask for positions all")
@@ -46,7 +46,7 @@ def _while_writing(word: str) -> str:
     if not word:
         return ""
     asked = perturbation(word)
-    if asked.kind not in WHILE_WRITING or stands_for(asked) or not MOMENTS.keys().isdisjoint(asked.statistics):
+    if asked.kind not in WHILE_WRITING or stands_for(asked) or asked.solves:
         raise ValueError(
             "while a model writes, the lab can add gaussian noise, prune by magnitude or wanda, or skip, at a layer or "
             "one part of it"

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from core.ask.allocations import AllocationRequest, Correction
 from core.ask.settings import Setting
 from core.base import number, word
-from core.kinds import usual_of
-from core.kinds.treatments import PRUNER_LABELS as PRUNERS
+from core.kinds import PRUNERS, usual_of
 
 CORRECTIONS = {"none": "corrected", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
 
@@ -29,9 +28,8 @@ def allocation(asked: AllocationRequest, words: Iterable[str] = ()) -> str:
 def long(asked: AllocationRequest) -> str:
     """`OWL, m 7, corrected 0.04`: with every parameter that is not its default."""
     fix, base = asked.correction, asked.base
-    usual = _values(AllocationRequest(base=base if base.by_hand else type(base)())) | {
-        "pruner": usual_of(asked.counted)
-    }
+    usual = _values(AllocationRequest(base=base if base.by_hand else type(base)()))
+    usual["pruner"] = usual_of(asked.counted)
     own = [f"{name} {word(value)}" for name, value in _values(asked).items() if value != usual.get(name)]
     words = [allocation(asked, own)]
     if fix.strength:
@@ -43,12 +41,9 @@ def long(asked: AllocationRequest) -> str:
 
 def setting(asked: Setting, with_pruner: bool = True) -> str:
     """Every parameter that is not its default: `OWL, m 7, 70 % zeros, Wanda, calibration seed 1`."""
-    words = [
-        _full(
-            asked, f"{long(asked.allocation)}, {asked.allocation.counted.level(asked.allocation.target)}", with_pruner
-        )
-    ]
-    return ", ".join(words + ([f"calibration seed {asked.calibration_seed}"] if asked.calibration_seed else []))
+    spread, seed = asked.allocation, asked.calibration_seed
+    name = f"{long(spread)}, {spread.counted.level(spread.target)}"
+    return _full(asked, name, with_pruner) + f", calibration seed {seed}" * bool(seed)
 
 
 def kind(asked: Setting) -> tuple:
@@ -90,6 +85,6 @@ def _values(asked: AllocationRequest) -> dict[str, object]:
 
 
 def _full(setting: Setting, name: str, with_pruner: bool) -> str:
-    words = [name, PRUNERS[setting.pruner] if with_pruner else ""]
+    words = [name, PRUNERS[setting.pruner].label if with_pruner else ""]
     words += [setting.repaired, setting.pattern or ""]
     return ", ".join(filter(None, [*words, "true-sequential" if setting.true_sequential else ""]))

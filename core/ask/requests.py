@@ -81,7 +81,7 @@ class BestRequest(OfModel):
     @property
     def title(self) -> str:
         aim = f"at {per_cent(self.target)}" if self.target else f"within a loss of {per_cent(self.max_loss)}"
-        return f"best setting of {model_name(self.model)} {aim}, {naming.PRUNERS.get(self.pruner, 'any pruner')}"
+        return f"best setting of {model_name(self.model)} {aim}, {OF_ZEROS.get(self.pruner, 'any pruner')}"
 
     @property
     def treatments(self) -> tuple[Treatment, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 from core.base import Fields, Spec, number, word
-from core.kinds.treatments import TREATMENTS, Statistic, Treatment
+from core.kinds.treatments import TREATMENTS, Treatment
 
 Stream = Any  # a tensor, (sequences, tokens, width)
 
@@ -20,6 +20,7 @@ class Kind(Spec):
     parts: ClassVar[tuple[str, ...]] = ()  # the fields that its name is written of, in order; colons go to the last
     varies: ClassVar[str] = ""  # the field that tells it from its family, and orders that
     example: ClassVar[str]  # as it is written
+    label: ClassVar[str]  # in words, its positions left out: `Gaussian noise, size 0.3`; mostly a property
     word: ClassVar[str] = ""  # its name in the glossary; none where it is not there
     about: ClassVar[str] = ""  # one sentence, for the glossary
     formula: ClassVar[str] = ""  # TeX
@@ -52,11 +53,6 @@ class Kind(Spec):
         return self.treatment.currency.write(value) if part == "sparsity" else word(value)
 
     @property
-    def label(self) -> str:
-        """In words, its positions left out: `Gaussian noise, size 0.3`."""
-        raise NotImplementedError
-
-    @property
     def short(self) -> str:
         """What tells it from its family: `0.3`, `70 %`."""
         return self._level.removesuffix(" zeros") if self.varies == "sparsity" else number(self.strength)
@@ -76,9 +72,9 @@ class Kind(Spec):
         return TREATMENTS[self.pruner] if "pruner" in type(self).model_fields else None
 
     @property
-    def statistics(self) -> tuple[Statistic, ...]:
-        """What it looks at of the linears' inputs."""
-        return self.treatment.statistics if self.treatment else ()
+    def solves(self) -> bool:
+        """Whether it looks at second moments of the linears' inputs."""
+        return bool(self.treatment and self.treatment.solves)
 
     def is_kin(self, other: Self) -> bool:
         """Whether nothing but the strength tells the two apart."""

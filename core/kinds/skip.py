@@ -12,13 +12,10 @@ class Skip(Kind):
     word = "skip"
     about = "The layer left out: its input is passed on."
     formula = r"h'_i = h_{i-1}"
+    label = "Layer left out"
     doing = "leaving {} out"
 
     kind: Literal["skip"] = "skip"
-
-    @property
-    def label(self) -> str:
-        return "Layer left out"
 
     @property
     def short(self) -> str:

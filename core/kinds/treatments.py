@@ -225,7 +225,7 @@ CHAINS = {
 NO_REPAIR = "none"  # where a repair is asked for unless it is refused
 ANY = "any"  # of a search: every pruner, or repair, that can be predicted
 USUAL = "wanda"
-PRUNER_LABELS = {name: row.label for name, row in PRUNERS.items()}
+
 OF_ZEROS = {name: row.label for name, row in PRUNERS.items() if row.currency is ZEROS}
 WITHOUT_TEXT = tuple(name for name in OF_ZEROS if PRUNERS[name].statistic == "none")
 
@@ -285,6 +285,11 @@ class Treatment(NamedTuple):
         if row := self.by("linear"):
             found += ["second_moment", "pull" if row.follows else "none"]
         return tuple(dict.fromkeys(each for each in found if each != "none"))
+
+    @property
+    def solves(self) -> bool:
+        """Whether second moments are among them: they take much memory, and time to solve with."""
+        return not MOMENTS.keys().isdisjoint(self.statistics)
 
     @property
     def reads_text(self) -> bool:

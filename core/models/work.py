@@ -22,7 +22,7 @@ from core.ask import (
     stands_for,
 )
 from core.base import UserError, access, brief, duration
-from core.kinds import MOMENTS, PRUNERS, Treatment
+from core.kinds import PRUNERS, Treatment
 from core.kinds.blockwise import EPOCHS
 from core.kinds.distill import CHUNK, TOGETHER
 from core.models import texts
@@ -158,7 +158,7 @@ def statistics_bytes(shape: Outline, request: MeasureRequest) -> int:
     """
     asked = [each.perturbation for each in request.measurements]
     inner = max(shape.layer_parameters / (2 * shape.width) - 2 * shape.width, 0)
-    moments = request.removal or any(not MOMENTS.keys().isdisjoint(each.statistics) for each in asked)
+    moments = request.removal or any(each.solves for each in asked)
     covariance = any(each.covariance for each in asked)
     return shape.layers * int(4 * moments * (3 * shape.width**2 + inner**2) + 12 * covariance * shape.width**2)
 

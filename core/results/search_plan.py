@@ -18,7 +18,7 @@ from core.ask import (
 from core.ask.measurements import measurements
 from core.ask.perturbations import OF_LINEARS, SPARSITIES, perturbation
 from core.base import number
-from core.kinds import ANY, MOMENTS, USUAL, Treatment
+from core.kinds import ANY, USUAL, Treatment
 from core.models import work
 from core.models.outline import Outline
 from core.results.shortlist import MOST
@@ -62,7 +62,7 @@ def holding(request: BestRequest, store: Store, model: ModelSpec) -> Iterator[En
 
 def selection_request(request: BestRequest, profile: str | None, asked: tuple[Setting, ...]) -> StudyRequest:
     """Candidates on the selection text."""
-    solves = any(not MOMENTS.keys().isdisjoint(each.statistics) for each in request.treatments)
+    solves = any(each.solves for each in request.treatments)
     part = request.replace(calibration=_part(request.calibration, HALF if solves else QUARTER))
     return _study(part, profile, asked, _part(request.selection, HALF))
 
