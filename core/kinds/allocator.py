@@ -41,15 +41,15 @@ class Allocator(Spec):
     """A base allocator: its parameters are fields, `Annotated` with a `Parameter` where a page can set them."""
 
     label: ClassVar[str]
-    colours: ClassVar[tuple[str, str] | None] = None  # of its lines, on a light ground and on a dark one; else ink
-    word: ClassVar[str] = ""  # its name in the glossary; none where it is not there
-    about: ClassVar[str] = ""  # one sentence, for the glossary
-    formula: ClassVar[str] = ""  # TeX
-    caption: ClassVar[str] = ""  # beside its parameters: the paper, and where its code differs
-    profiled: ClassVar[bool] = True  # looks at a profile; else at the number of layers alone
-    reference: ClassVar[bool] = False  # there is a code of its authors, whose numbers leave the bounds
-    measured: ClassVar[bool] = False  # goes by measured responses: inside the bounds, and no further than measured
-    by_hand: ClassVar[bool] = False  # is no method: the numbers are given
+    colours: ClassVar = None  # of its lines, on a light ground and on a dark one; else ink
+    word: ClassVar = ""  # its name in the glossary; none where it is not there
+    about: ClassVar = ""  # one sentence, for the glossary
+    formula: ClassVar = ""  # TeX
+    caption: ClassVar = ""  # beside its parameters: the paper, and where its code differs
+    profiled: ClassVar = True  # looks at a profile; else at the number of layers alone
+    reference: ClassVar = False  # there is a code of its authors, whose numbers leave the bounds
+    measured: ClassVar = False  # goes by measured responses: inside the bounds, and no further than measured
+    by_hand: ClassVar = False  # is no method: the numbers are given
 
     def wish(self, evidence: Evidence) -> Array:
         """What the reference code computes before any clamp of its own, (units,): the budget step follows.

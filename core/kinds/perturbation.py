@@ -17,20 +17,20 @@ Injection = Any
 class Kind(Spec):
     """A perturbation of the residual stream at the output of its injection layer."""
 
-    parts: ClassVar[tuple[str, ...]] = ()  # the fields that its name is written of, in order; colons go to the last
-    varies: ClassVar[str] = ""  # the field that tells it from its family, and orders that
+    parts: ClassVar = ()  # the fields that its name is written of, in order; colons go to the last
+    varies: ClassVar = ""  # the field that tells it from its family, and orders that
     example: ClassVar[str]  # as it is written
     label: ClassVar[str]  # in words, its positions left out: `Gaussian noise, size 0.3`; mostly a property
-    word: ClassVar[str] = ""  # its name in the glossary; none where it is not there
-    about: ClassVar[str] = ""  # one sentence, for the glossary
-    formula: ClassVar[str] = ""  # TeX
-    noise: ClassVar[bool] = False  # drawn by a seed
-    isotropic: ClassVar[bool] = False  # noise alike in every direction, whose sizes are held against each other
-    prunes: ClassVar[str] = ""  # `layer` or `linear`: what its pruner really prunes, and nothing else is done to
-    covariance: ClassVar[bool] = False  # looks at the covariance of the layer's output
-    compares: ClassVar[bool] = False  # its only part names another checkpoint, in which any sign may stand
-    doing: ClassVar[str] = "pruning {share} of {}"  # to what `of` says, in a sentence
-    runs: ClassVar[int] = 0  # how often it runs its injection layer itself, for its share of the cost
+    word: ClassVar = ""  # its name in the glossary; none where it is not there
+    about: ClassVar = ""  # one sentence, for the glossary
+    formula: ClassVar = ""  # TeX
+    noise: ClassVar = False  # drawn by a seed
+    isotropic: ClassVar = False  # noise alike in every direction, whose sizes are held against each other
+    prunes: ClassVar = ""  # `layer` or `linear`: what its pruner really prunes, and nothing else is done to
+    covariance: ClassVar = False  # looks at the covariance of the layer's output
+    compares: ClassVar = False  # its only part names another checkpoint, in which any sign may stand
+    doing: ClassVar = "pruning {share} of {}"  # to what `of` says, in a sentence
+    runs: ClassVar = 0  # how often it runs its injection layer itself, for its share of the cost
 
     @classmethod
     def first_word(cls) -> str:
