@@ -219,8 +219,8 @@ class Run:
         parameters = linear_parameters(self.profile)
         kept, notes = candidates.possible((each.allocation for each in asked), parameters, self.profile)
         self.left_out += notes
-        seed = {"calibration_seed": self.request.seeds[0]}
-        settings = [each.replace(**seed) for each in asked if each.allocation in kept]
+        seed = self.request.seeds[0]
+        settings = [each.replace(calibration_seed=seed) for each in asked if each.allocation in kept]
         new = [each for each in settings if each not in self.chosen]
         predicts = {each.treatment: each for each in self._anchors()} if self.study else {}
         for setting in (each for each in new if each.treatment in predicts):

@@ -70,7 +70,8 @@ def score(
         UserError: more examples than there are, an example that a template cannot be rendered for or whose right answer
             is not among its choices, a choice with more tokens than the model takes, or files that have changed.
     """
-    harness = _harness()
+    from core.evaluate import harness  # as below: importing lm-eval takes seconds
+
     with harness.quiet(local=task.config is not None) as warnings:
         reading = partial(_readable, task.name, task.files)
         with reading():
@@ -97,10 +98,11 @@ def _column(answers: Iterable[Fields], metric: str) -> Array:
 
 
 def _from_folder(names: Sequence[str], folder: Path) -> Iterator[Task]:
+    from core.evaluate import harness
+
     there = task_files.read(folder)
     below = (folder, *(path for path in folder.rglob("*") if path.is_dir()))
     tags = sorted({tag for each in there.values() for tag in each.tags})
-    harness = _harness()
     for name in names:
         chosen = [each for each in there.values() if name == each.name or name in each.tags]
         if not chosen:
@@ -115,7 +117,8 @@ def _from_folder(names: Sequence[str], folder: Path) -> Iterator[Task]:
 
 
 def _from_harness(names: Sequence[str]) -> Iterator[Task]:
-    harness = _harness()
+    from core.evaluate import harness
+
     for name in names:
         with harness.quiet(local=False):
             known = harness.catalogue().all_tasks
@@ -174,10 +177,3 @@ def _gist(error: Exception) -> str:
     if isinstance(reason, StopIteration):
         return "a data file of it is empty"
     return gist(reason)
-
-
-def _harness() -> Any:
-    """lm-eval, which takes seconds to import."""
-    from core.evaluate import harness
-
-    return harness

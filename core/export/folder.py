@@ -276,9 +276,8 @@ def measured(request: ExportRequest, store: Store, model: ModelSpec, pruned: Pru
         f"{found.provenance.get('text')}, {text.sequences} windows of {text.length} tokens{found.entries[0].mark}"
     )
     rows = {"dense": found.dense, "this model": own}
-    twin = own.uniform
-    if twin is not None:
-        rows["uniform sparsity, same target"] = twin
+    if own.uniform:
+        rows["uniform sparsity, same target"] = own.uniform
     numbers = [(f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items()]
     for name, each in rows.items():
         for task, answers in each.result.tasks.items():

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import product
+from itertools import combinations
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -212,15 +212,12 @@ REPAIRS = {
         method=3,
     ),
 }
-_STAGES = ([None, *(name for name, row in REPAIRS.items() if row.of == each)] for each in ("linear", "window", "model"))
 # Repairs one after another, at most one of each kind, as in refit_dense+distill: name -> label
 CHAINS = {
-    "+".join(each): " + ".join(REPAIRS[name].label for name in each)
-    for each in sorted(
-        (tuple(filter(None, names)) for names in product(*_STAGES)),
-        key=lambda names: (len(names), [*map(list(REPAIRS).index, names)]),
-    )
-    if each
+    "+".join(names): " + ".join(REPAIRS[each].label for each in names)
+    for length in (1, 2, 3)
+    for names in combinations(REPAIRS, length)
+    if len({REPAIRS[each].of for each in names}) == length
 }
 NO_REPAIR = "none"  # where a repair is asked for unless it is refused
 ANY = "any"  # of a search: every pruner, or repair, that can be predicted
@@ -268,11 +265,9 @@ class Treatment(NamedTuple):
 
     def stored(self, share: float) -> float:
         """Bits that a weight takes in a file, on average: zeros as a bitmask, codes with scales and zero points."""
-        forms = PRUNERS[self.pruner].forms
-        known = [each.bits_per_weight for each in forms.values()]
-        if self.currency is LAYERS:
-            return HALF * (1 - share)
-        return float(np.interp(share, [*forms], known)) if forms else HALF * (1 - share) + 1
+        if forms := PRUNERS[self.pruner].forms:
+            return float(np.interp(share, [*forms], [each.bits_per_weight for each in forms.values()]))
+        return HALF * (1 - share) + (self.currency is ZEROS)  # a bit says whether a weight stays
 
     def by(self, what: str) -> RepairRow | None:
         """Its repair that looks at a linear, a window or a model as one; None where it has none."""

@@ -73,16 +73,15 @@ def statistics(
 
 def _stream_numbers(calls: Sequence[Call]) -> dict[str, np.ndarray]:
     """Numbers of one sequence, each (layers,)."""
-    numbers = defaultdict(list)
+    rows = []
     for call in calls:
         before, after = call.entry[0].float(), call.exit[0].float()
         norm = after.norm(dim=-1)
         cosine = torch.nn.functional.cosine_similarity(before, after, dim=-1)
-        numbers["norm"].append(float(norm[1:].mean()))
-        numbers["log_norm"].append(float(norm[1:].cpu().double().log().mean()))
-        numbers["norm_first"].append(float(norm[0]))
-        numbers["block_influence"].append(float(1 - cosine[1:].mean()))
-    return {name: np.array(values) for name, values in numbers.items()}
+        log_norm = norm[1:].cpu().double().log().mean()
+        rows.append([float(each) for each in (norm[1:].mean(), log_norm, norm[0], 1 - cosine[1:].mean())])
+    names = "norm", "log_norm", "norm_first", "block_influence"
+    return dict(zip(names, np.array(rows).T, strict=True))
 
 
 class _Spread:

@@ -133,14 +133,13 @@ def pruned(
         UserError: there is no statistic of this linear, or the kernel cannot work with it.
         Broken: the statistic is not finite, or has no inverse.
     """
-    where = f"layer {layer}, {linear.name}"
-    seen = {each: _seen(statistics[each], linear, layer, each) for each in treatment.statistics}
-    row = PRUNERS[treatment.pruner]
+    where, row = f"layer {layer}, {linear.name}", PRUNERS[treatment.pruner]
 
     def tell(text):
         warn(f"{where}: {text}")
 
     try:
+        seen = {each: _seen(statistics[each], linear, each) for each in treatment.statistics}
         found = row.prune(linear.weight, seen.get(row.statistic), sparsity, pattern, tell)
         if repair := treatment.by("linear"):
             found = repair.mend(linear.weight, found, seen["second_moment"], tell, seen.get("pull"))
@@ -151,13 +150,11 @@ def pruned(
     return linear.stored(found)
 
 
-def _seen(found: Mapping[str, Tensor], linear: Linear, layer: int, statistic: Statistic) -> Tensor:
-    where = f"layer {layer}, {linear.name}"
+def _seen(found: Mapping[str, Tensor], linear: Linear, statistic: Statistic) -> Tensor:
     if linear.name not in found:
-        use = either(WITHOUT_TEXT)
-        raise UserError(f"{where}: it is never run, so there is no {statistic} of its inputs: use {use}")
+        raise UserError(f"it is never run, so there is no {statistic} of its inputs: use {either(WITHOUT_TEXT)}")
     if not found[linear.name].isfinite().all():
-        raise Broken(f"{where}: its inputs are not finite: prune less before it, or use float32", layer)
+        raise Broken("its inputs are not finite: prune less before it, or use float32")
     return found[linear.name].to(linear.weight.device)
 
 

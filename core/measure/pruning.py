@@ -126,7 +126,9 @@ def prune_layers(
             path.enter(index, stack)
         if index in gone:
             achieved[index, : len(stack)] = 1
-            return _go_without(loaded.layers[index], path)
+            if path:  # which goes through it
+                path.leave()
+            return leave_out(loaded.layers[index])
         for group in _groups(stack, runs[index], streams) if in_turn and batches else [stack]:
             along = path if "pull" in treatment.statistics else None
             statistics = _statistics(group, runs[index], streams, treatment.statistics, along, read)
@@ -145,13 +147,6 @@ def prune_layers(
 
     walk(loaded.layers, runs, streams, leave, enter, keep=True)
     return achieved
-
-
-def _go_without(layer: torch.nn.Module, path: DensePath | None) -> None:
-    """Have a layer pass its input on, on the pruned path alone."""
-    if path:
-        path.leave()
-    leave_out(layer)
 
 
 def _entered(

@@ -1,7 +1,5 @@
 """The absorption-aware correction (arXiv 2606.15161, second-hand), and its controls."""
 
-import math
-
 import numpy as np
 
 from core.ask import Correction
@@ -10,11 +8,10 @@ from core.plan.budget import Bounds, project
 from core.plan.gains import gains_of
 from core.store import Array, Profile
 
-CLIP = math.log(3)
 NOTHING = 1e-12  # a direction this small is rounding, and would be scaled up to the whole strength
 
 
-def shift(gain: Array, clip: float = CLIP) -> Array:
+def shift(gain: Array, clip: float) -> Array:
     """`D = -(u - mean u)` with `u = clip(ln r, +-clip)`: amplifiers negative, that is, protected.
 
     The last layer's gain is 1 by definition and is part of the mean.

@@ -194,9 +194,11 @@ def named(spec: StudySpec, told: Mapping) -> str:
 
 def names(groups: Iterable[Evaluations]) -> list[str]:
     """A name for each of several protocols, no two alike."""
-    known = [(short(each), each) for each in groups]
-    looked_at = lambda each: ", ".join(key[:SHORT] for key in each.profiles)  # noqa: E731
-    return distinct((name, f"{name}, profile {looked_at(each)}", f"{name}: {badge(each)}") for name, each in known)
+    forms = []
+    for each in groups:
+        name, keys = short(each), ", ".join(key[:SHORT] for key in each.profiles)
+        forms.append((name, f"{name}, profile {keys}", f"{name}: {badge(each)}"))
+    return distinct(forms)
 
 
 @lru_cache

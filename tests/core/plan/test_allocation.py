@@ -71,7 +71,7 @@ def test_any_wish_can_be_brought_to_the_budget(wish: np.ndarray, target: float, 
 
 def direction(gain: np.ndarray) -> np.ndarray:
     """What a correction by these gains adds at strength 1."""
-    return correction.scaled(correction.shift(gain))
+    return correction.scaled(correction.shift(gain, np.log(3)))
 
 
 @quick
@@ -89,11 +89,11 @@ def test_permuting_the_layers_permutes_the_allocation(layers: int, seed: int, ba
 def test_the_correction_protects_amplifiers_by_at_most_the_strength() -> None:
     base, parameters = np.full(4, 0.7), np.ones(4)
     gain = np.array([2.0, 1.5, 0.5, 1.0])
-    assert correction.shift(gain).sum() == pytest.approx(0, abs=1e-12)
+    assert correction.shift(gain, np.log(3)).sum() == pytest.approx(0, abs=1e-12)
     found = correction.corrected(base, direction(gain), 0.05, parameters, 0.7, Bounds())
     assert found[0] < found[1] < found[3] < found[2]
     assert np.abs(found - base).max() == pytest.approx(0.05)
-    assert correction.shift(np.array([1e9, 1.0])) == pytest.approx([-np.log(3) / 2, np.log(3) / 2])
+    assert correction.shift(np.array([1e9, 1.0]), np.log(3)) == pytest.approx([-np.log(3) / 2, np.log(3) / 2])
     opposite = correction.corrected(base, -direction(gain), 0.05, parameters, 0.7, Bounds())
     assert found + opposite == pytest.approx(2 * base)
 
