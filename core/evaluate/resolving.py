@@ -10,7 +10,6 @@ from core.ask import (
     ExportRequest,
     Point,
     PrunedSpec,
-    Repairs,
     Setting,
     Sparsity,
     StudyRequest,
@@ -143,13 +142,10 @@ def point(
         read = windows(draw, loaded)
         calibration.setdefault(read.spec.key, read)
     pruned = PrunedSpec(
-        pruner=setting.pruner,
         sparsity=sparsity,
-        pattern=setting.pattern,
-        true_sequential=setting.true_sequential,
         calibration=read.spec if read else None,
         repair_method=setting.treatment.repair_method,
-        **{name: getattr(setting, name) for name in Repairs.model_fields},
+        **{name: getattr(setting, name) for name in Setting.model_fields.keys() & PrunedSpec.model_fields.keys()},
     )
     check_plan(plan(pruned), list(map(anatomy.prunable, loaded.layers)))
     return Point(setting=setting, pruned=pruned)

@@ -144,10 +144,8 @@ def normal(kind: str, seed: int, layer: int, sequences: Sequence[int], tokens: i
     Each sequence has its own generator on the CPU, seeded by a hash of (kind, seed, layer, sequence). The size is not
     part of it: different sizes push in the same directions, which makes them comparable.
     """
-    drawn = []
-    for sequence in sequences:
-        drawn.append(torch.randn(tokens, width, generator=drawn_by(kind, seed, layer, sequence)))
-    return torch.stack(drawn)
+    generators = (drawn_by(kind, seed, layer, sequence) for sequence in sequences)
+    return torch.stack([torch.randn(tokens, width, generator=each) for each in generators])
 
 
 def drawn_by(*what: object) -> torch.Generator:

@@ -41,17 +41,14 @@ class Sweep:
     engine: str = "wavefront"
     share: Share | None = None  # None: all of it
     others: Mapping[str, Loaded] = field(default_factory=dict)  # checkpoints to compare with, as the profile names them
-    units: set[Spec] = field(init=False)  # those that are measured whole here
-    sequences: Sequences = field(init=False)  # those that are measured here
-    costs: dict[Spec, float] = field(init=False)  # FLOP of units beside the clean run and the perturbed ones
-    seconds: dict[str, float] = field(default_factory=dict)
     replay: float | None = None  # relative difference between a replayed clean layer and the model's own forward
-    warnings: list[str] = field(default_factory=list)  # of the part in the making
-    checked: set[int] = field(default_factory=set)  # batch sizes at which the replay was compared
 
-    def __post_init__(self) -> None:
-        self.units, self.sequences = portion(self.profile, self.shape, self.share)
-        self.costs = costs(self.profile, self.shape)
+    def __post_init__(self):
+        self.units, self.sequences = portion(self.profile, self.shape, self.share)  # measured whole, and in parts
+        self.costs = costs(self.profile, self.shape)  # FLOP of units beside the clean run and the perturbed ones
+        self.seconds = {}  # by what took them
+        self.warnings = []  # of the part in the making
+        self.checked = set()  # batch sizes at which the replay was compared
 
     def run(self) -> None:
         """Measure every missing unit, or what is missing of a share; units that are whole then are put together.

@@ -7,7 +7,7 @@ brings them once. A layer that lies where it runs is not touched by any of this.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -32,8 +32,8 @@ class Home:
     stored: Mapping[str, Tensor]  # by their names inside the layer; those in files are read as they are asked for
     device: torch.device = torch.device("cpu")  # where it runs
     scratch: Path | None = None  # a file for what `keep` is given; None: it stays in memory
-    changed: Mapping[str, Tensor] | None = field(default=None, init=False)  # in place of what is stored
-    open: bool = field(default=False, init=False)
+    changed: Mapping[str, Tensor] | None = None  # in place of what is stored
+    open: bool = False
 
     def fetch(self) -> Tensors:
         """Copies of the weights, where the layer runs."""

@@ -1,7 +1,7 @@
 """Progress of long work, and its cancellation."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Account:
     planned: float = 0.0
     done: float = 0.0
     parts: int = 0  # saved so far
-    highest: float = field(default=0.0, init=False)  # reported so far: it never decreases
+    highest: float = 0.0  # reported so far: it never decreases
 
     def say(self, line: str, work: float = 0.0) -> None:
         """Report. work: what was done of a part that is not finished."""

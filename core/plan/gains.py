@@ -35,11 +35,8 @@ class Gains:
 
 def log_gain(seeds: Seeds) -> Array:
     """`ln r_i` per sequence, (layers, sequences), averaged over noise seeds; NaN where there was no drift."""
-    per_seed = []
-    for each in seeds:
-        logs = finite(each.log_drift)
-        per_seed.append(logs[:, -1] - np.einsum("iin->in", logs))
-    return np.mean(per_seed, axis=0)
+    every = [finite(each.log_drift) for each in seeds]
+    return np.mean([logs[:, -1] - np.einsum("iin->in", logs) for logs in every], axis=0)
 
 
 def averaged(seeds: Seeds, field: str) -> Array:
