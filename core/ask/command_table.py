@@ -1,6 +1,6 @@
 """The command line as one table: the options of every command, read from the fields of the requests that they fill."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -154,7 +154,7 @@ def _judged(text: str, documents: str) -> tuple[Option, ...]:
     )
 
 
-OPTIONS: Mapping[str, tuple[Option, ...]] = {
+OPTIONS = {  # of every command
     "measure": (
         *MODEL,
         *_window,

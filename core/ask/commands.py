@@ -3,7 +3,7 @@
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from core.ask.requests import BestRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.typed import absolute, numbers, with_paths
-from core.base import Fields, Spec, UserError, checked, look_up, revised
+from core.base import Fields, UserError, checked, look_up, revised
 from core.kinds import USUAL
 
 PROGRAM = ("python", "-m", "core")
@@ -82,7 +82,7 @@ def _evaluate(said: Fields, given: Fields) -> Fields:
     return said | {"evaluation": said["evaluation"] | {"tasks": tuple(dict.fromkeys(filter(None, tasks)))}}
 
 
-_FORMS: Mapping[str, tuple[type[Spec], Callable[[Fields, Fields], Fields]]] = {
+_FORMS = {  # command -> its request, and what completes the fields that its options fill
     "measure": (MeasureRequest, _measure),
     "compare": (MeasureRequest, _compare),
     "anchors": (StudyRequest, lambda said, given: said | {"settings": [{}]}),

@@ -6,10 +6,9 @@ from typing import NamedTuple
 from core.ask.measurements import Measurement, measurements
 from core.base import Positions, UserError, brief, checked, look_up
 from core.kinds import FORMS, GGUF, PRUNERS, Perturbation
-from core.kinds.perturbation import Kind
 
 # The first word of a name -> the kinds that begin with it
-WRITTEN: dict[str, list[type[Kind]]] = {}
+WRITTEN = {}
 for _form in FORMS.values():
     WRITTEN.setdefault(_form.first_word(), []).append(_form)
 

@@ -44,7 +44,7 @@ def whole_path(path: Path) -> Path:
     return found if access.permits(found) else expanded(path).absolute()
 
 
-PATHS: dict[str, Callable[[str, Path], str]] = {
+PATHS = {  # field that holds a path -> (as typed, folder) -> the whole one
     "model": absolute,
     "source": absolute,
     "tasks_from": lambda typed, folder: str(resolved(folder / expanded(typed))),

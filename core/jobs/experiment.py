@@ -1,6 +1,6 @@
 """The documented entry: ask for something, and have it found in the cache, or measured and saved."""
 
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import replace
 from functools import partial
 
@@ -194,7 +194,7 @@ def search(request: BestRequest, bench: Bench) -> Entry:
     return Search(request, loaded, bench.store, shape, Account(bench.report), stage).run()
 
 
-WORK: dict[str, Callable[..., Entry]] = {  # kind of a job -> (request, bench) -> what is stored
+WORK = {  # kind of a job -> (request, bench) -> what is stored
     "profile": measure,
     "study": evaluate,
     "export": export,

@@ -6,7 +6,6 @@ A job is named by its request, so the same request submitted twice is one job. N
 import logging
 import os
 import re
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -23,7 +22,7 @@ from core.store.files import discard
 
 GRACE = 20.0  # seconds a run may take to obey a cancellation
 IDLE = 600.0  # seconds a worker waits for more work
-STARTED: dict[Path, subprocess.Popen] = {}  # lock -> the worker that this process started last
+STARTED = {}  # lock -> the worker that this process started last
 
 
 def lock_of(store: Store, what: Literal["device", "worker"], device: str) -> Path:

@@ -25,7 +25,7 @@ from core.kinds.wanda import wanda
 Statistic = Literal["none", "norm", "second_moment", "sink_moment", "pull"]
 # Second moments, and the share of a window that its first token counts for in them, at least as one. All others attend
 # to it and it is one of many, so that an error shifted onto it costs much more than its square says.
-MOMENTS: Mapping[Statistic, float] = {"second_moment": 0, "sink_moment": 1 / 32}
+MOMENTS = {"second_moment": 0, "sink_moment": 1 / 32}
 Method = Literal[1, 2]  # of a pruner: raised whenever its numbers change
 
 

@@ -9,7 +9,7 @@ from core.base import access, digest
 from core.store import Store
 from core.store.files import sealed, stamp, unsealed, write_file
 
-SEEN: dict[Path, dict] = {}  # notes that a cache could not keep
+SEEN = {}  # notes that a cache could not keep
 
 
 def remembered(store: Store, path: Path, kind: str, find: Callable[[Path], Any]) -> Any:

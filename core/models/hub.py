@@ -109,7 +109,7 @@ def _why_not(error: Exception, repository: str, revision: str | None) -> UserErr
 
 DOCUMENTS = 1000  # of a dataset, unless others are asked for
 # Without the name of C4's configuration, which together with a shard asks for all other shards too.
-OPTIONS: dict[str, Fields] = {
+OPTIONS = {
     "allenai/c4": {"data_files": {"train": "en/c4-train.00000-of-01024.json.gz"}, "split": "train"},
     "Salesforce/wikitext": {"name": "wikitext-2-raw-v1", "split": "test"},
 }

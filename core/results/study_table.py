@@ -266,8 +266,8 @@ def beside_first(rows: Sequence[Row]) -> Table:
     return study_table(rows, {FIRST: lambda one: first.one if one in alike else None}).differing
 
 
-UNIFORM: dict[str, Control] = {"uniform": lambda one: one.uniform}
-BASE: dict[str, Control] = {"its base": lambda one: one.base if one.base is not one.uniform else None}
+UNIFORM = {"uniform": lambda one: one.uniform}
+BASE = {"its base": lambda one: one.base if one.base is not one.uniform else None}
 
 
 def _parts(name: str, value: Any) -> Fields:

@@ -33,7 +33,7 @@ from core.store.results import decode, encode
 
 REMEMBERED = (*VIEW_KINDS, "evaluated")  # read once by a process: small, and many
 HOME = PROJECT / "cache"
-_LISTED: ContextVar[dict | None] = ContextVar("_LISTED", default=None)
+_LISTED = ContextVar("_LISTED", default=None)
 
 
 @contextmanager

@@ -17,11 +17,11 @@ from core.ask import (
     WeightSpec,
     ZeroShotSpec,
 )
-from core.base import Spec, key_of
+from core.base import key_of
 from core.store import results
 from core.store.files import UNPARSED, Corrupt, Files, content, verified
 
-UNITS: dict[str, tuple[type[Spec], type]] = {
+UNITS = {  # kind of entry -> its spec, and its result
     "perturbed": (PerturbedSpec, results.Perturbed),
     "activation": (ActivationSpec, results.Activation),
     "floor": (FloorSpec, results.Floor),
@@ -33,7 +33,7 @@ UNITS: dict[str, tuple[type[Spec], type]] = {
     "evaluated": (EvaluatedSpec, results.Evaluated),
     "zeroshot": (ZeroShotSpec, results.ZeroShot),
 }
-KINDS: dict[str, tuple[type[Spec], type | None]] = {row.kind: (row.view, None) for row in JOBS} | UNITS
+KINDS = {row.kind: (row.view, None) for row in JOBS} | UNITS
 KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
 VIEW_KINDS = tuple(row.kind for row in JOBS)
 MARK = "imported"  # a file of an imported entry: the SHA-256 of each pack it came in, a line each

@@ -71,7 +71,7 @@ class BestProvenance(Provenance):
     forecasts: dict[Line, tuple[float, float, float, float]] = {}  # allocation -> fields of a `Prediction`
 
 
-SCHEMAS: dict[str, type[Provenance]] = {"best": BestProvenance}  # by kind; any other: `Provenance`
+SCHEMAS = {"best": BestProvenance}  # by kind; any other: `Provenance`
 
 
 def without_folders(value: Any) -> Any:
