@@ -33,7 +33,7 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     identity: ClassVar[str] = "Spec"  # not inherited: a class that states none is identified by its own name
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
         if "identity" not in vars(cls):
             cls.identity = cls.__name__

@@ -40,7 +40,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 class Renderer:
     """Stands where lm-eval has its Jinja environment, and has templates rendered in the other process."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self._other = None  # the process, once it is needed
         self.begin()
 

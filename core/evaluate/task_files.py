@@ -198,10 +198,7 @@ def _extent(path: Path) -> tuple[int, int, int]:
 
 def content(paths: Iterable[Path]) -> str:
     """SHA-256 over the bytes of files, in their order."""
-    whole = hashlib.sha256()
-    for path in paths:
-        whole.update(bytes.fromhex(sha256(path)))
-    return whole.hexdigest()
+    return hashlib.sha256(bytes.fromhex("".join(map(sha256, paths)))).hexdigest()
 
 
 def _merged(path: Path) -> tuple[Fields, tuple[Path, ...]]:

@@ -55,7 +55,7 @@ class Scheduler:
     ago. A new question takes the place of the same tab's older one of its kind.
     """
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.changed = threading.Condition(threading.RLock())  # guards everything below
         self.waiting = []  # in the order of asking
         self.running = None

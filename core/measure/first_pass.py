@@ -87,7 +87,7 @@ def _stream_numbers(calls: Sequence[Call]) -> dict[str, np.ndarray]:
 class _Spread:
     """Covariance of the residual stream at every layer, without position 0, centred."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.count = 0
         self.total = []  # of each layer
         self.products = []  # of each layer

@@ -105,9 +105,9 @@ class Race(NamedTuple):
             with suppress(UserError):  # said beside the method when it is chosen
                 kept = asked.replace(high=min(high, request.high))
                 one = self._contender(kind, naming.long(kept), allocate(kept, self.profile).exact)
-                found = one if one.predicted else found or one
                 if one.predicted:
-                    break
+                    return one
+                found = found or one
         return found
 
     def _contender(self, kind: str, name: str, exact: Array, measured: EvaluatedSetting | None = None) -> Contender:

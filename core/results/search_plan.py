@@ -24,7 +24,6 @@ from core.models.outline import Outline
 from core.results.shortlist import MOST
 from core.store import Entry, Store
 
-MEASURED_SPARSITIES, MEASURED_LINEARS = SPARSITIES, OF_LINEARS  # of every layer and of every linear alone
 ANCHORS, TRIES = 4, 3  # where a largest loss was asked: default anchors, and targets that are tried after them
 MEASURED_WINDOWS, MEASURED_LENGTH = 1, 128  # of the profile for the candidates: more predict no better
 # Candidates are told apart on a part of the selection text, pruned by a part of the calibration text: norms of inputs
@@ -39,8 +38,8 @@ def profile_request(request: BestRequest) -> MeasureRequest:
     """The profile for the candidates: the noise that drives the correction, layers and linears pruned alone."""
     text, pruner = request.calibration, measured_by(request)
     amount = {"sequences": min(text.sequences, MEASURED_WINDOWS), "length": min(text.length, MEASURED_LENGTH)}
-    layers = (f"residual:{pruner}:{number(each)}" for each in MEASURED_SPARSITIES)
-    linears = (f"residual_linear:{pruner}:{number(each)}:{EACH}" for each in MEASURED_LINEARS)
+    layers = (f"residual:{pruner}:{number(each)}" for each in SPARSITIES)
+    linears = (f"residual_linear:{pruner}:{number(each)}:{EACH}" for each in OF_LINEARS)
     looked_at = measurements(map(perturbation, (Correction().driver, *layers, *linears)))
     return request.to(MeasureRequest, text=text.replace(**amount), measurements=looked_at)
 

@@ -10,6 +10,7 @@ from core.ask import BestRequest, as_asked_now
 
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # nothing that steers a terminal
 Lines, Named = tuple[Line, ...], dict[Line, Line]
+Known = Line | None  # None: it is not known, or there is none
 Count = Annotated[int, Field(ge=0)]
 PATH = re.compile(r"(?P<form>(?:random:|file:)*)(?P<path>(?:/|~|[A-Za-z]:[\\/]|\\\\|\.\.?[\\/]).*)", re.DOTALL)
 
@@ -34,30 +35,30 @@ class Provenance(BaseModel):
     device: Line = ""
     dtype: Line = ""
     created: Line = ""
-    engine: Line | None = ""
+    engine: Known = ""
     setting: Line = ""
     seconds: float | dict[Line, float] = 0.0
     seconds_pruning: float | None = None
     linears: Lines = ()
     warnings: Lines = ()
-    stopped: Line | None = None
+    stopped: Known = None
     broken: Count | None = None
     layers: Count | None = None
     threads: Count | None = None
     replay_error: float | None = Field(None, allow_inf_nan=True)  # half precision overflows
-    commit: Line | None = None
+    commit: Known = None
     versions: Named = {}
     files: Named = {}
     checkpoints: Named = {}
     tensors: Lines = ()
     outside: Lines = ()
-    model_source: Line | None = None
-    revision: Line | None = None
-    text_source: Line | None = None
-    calibration: Line | None = None
+    model_source: Known = None
+    revision: Known = None
+    text_source: Known = None
+    calibration: Known = None
     documents: Span | None = None
     seed: Count = 0
-    profile: Line | None = None
+    profile: Known = None
     request: dict | None = None
 
 
