@@ -16,7 +16,7 @@ from core.ask.requests import BestRequest
 from core.ask.settings import Setting
 from core.ask.studies import StudyRequest
 from core.ask.typed import absolute, numbers, with_paths
-from core.base import Fields, UserError, checked, look_up, revised
+from core.base import Fields, UserError, checked, look_up, revised, unique
 from core.kinds import USUAL
 
 PROGRAM = ("python", "-m", "core")
@@ -79,7 +79,7 @@ def _prune(said: Fields, given: Fields) -> Fields:
 def _evaluate(said: Fields, given: Fields) -> Fields:
     """A study of the dense model alone."""
     tasks = (name.strip() for each in given["tasks"] for name in each.split(","))
-    return said | {"evaluation": said["evaluation"] | {"tasks": tuple(dict.fromkeys(filter(None, tasks)))}}
+    return said | {"evaluation": said["evaluation"] | {"tasks": tuple(unique(filter(None, tasks)))}}
 
 
 _FORMS = {  # command -> its request, and what completes the fields that its options fill
@@ -158,6 +158,6 @@ def _measured(request: MeasureRequest) -> Fields:
     preset = next((name for name, each in PRESETS.items() if each.measurements == asked), None)
     if preset:
         return {"preset": preset}
-    seeds = tuple(dict.fromkeys(each.seed for each in asked if each.perturbation.noise))
-    perturb = list(dict.fromkeys(each.perturbation for each in asked))
+    seeds = tuple(unique(each.seed for each in asked if each.perturbation.noise))
+    perturb = unique(each.perturbation for each in asked)
     return {"perturb": perturb, "seeds": None if seeds in ((), (0,)) else seeds}

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from core.ask.inputs import ModelSpec, OfModel, TextSpec, WindowRequest
-from core.base import Fields, Spec, View, added, model_name, text_name
+from core.base import Fields, Spec, View, added, model_name, text_name, unique
 from core.kinds import PRUNERS, Perturbation
 from core.kinds.treatments import Method
 
@@ -145,7 +145,7 @@ class ProfileSpec(View):
     @property
     def names(self) -> list[str]:
         """Perturbations, each once whatever its seeds."""
-        return list(dict.fromkeys(each.perturbation.name for each in self.measurements))
+        return unique(each.perturbation.name for each in self.measurements)
 
     def record(self, told: Fields) -> Fields:
         seconds = told.get("seconds", {})
@@ -193,7 +193,7 @@ def methods_of(asked: Iterable[Measurement]) -> tuple[tuple[str, int], ...]:
 def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (0,)) -> tuple[Measurement, ...]:
     """Every perturbation with every seed, once each; kinds without noise are measured once. No more than is refused."""
     every = ((asked, seed) for asked in perturbations for seed in (tuple(seeds) if asked.noise else (0,)))
-    return tuple(dict.fromkeys(Measurement(perturbation=asked, seed=seed) for asked, seed in islice(every, MOST + 1)))
+    return tuple(unique(Measurement(perturbation=asked, seed=seed) for asked, seed in islice(every, MOST + 1)))
 
 
 def identified(asked: Iterable[Measurement], others: Mapping[str, str]) -> tuple[Measurement, ...]:
@@ -216,4 +216,4 @@ def expanded(asked: Iterable[Measurement], linears: Iterable[str], heads: int = 
         return (kind.replace(**{field: name}) for name in names[field]) if field else (kind,)
 
     found = (one.replace(perturbation=kind) for one in asked for kind in alone(one.perturbation))
-    return tuple(dict.fromkeys(found))
+    return tuple(unique(found))

@@ -32,6 +32,7 @@ from core.base.formats import (
     several,
     text_name,
     times,
+    unique,
 )
 from core.base.paths import MOST, PROJECT, Fields, exists, expanded, json_value, read_text, readable, resolved
 

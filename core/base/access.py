@@ -84,7 +84,7 @@ def confine(asked: object) -> None:
         Refused: the first that does.
         UserError: there can be no such path.
     """
-    inner = asked.values() if isinstance(asked, dict) else asked if isinstance(asked, (list, tuple)) else ()
+    inner = asked.values() if isinstance(asked, dict) else asked if isinstance(asked, list | tuple) else ()
     for each in inner:
         confine(each)
     if isinstance(asked, str) and (is_shared() or root()):

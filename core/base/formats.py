@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from core.base.profile_names import UNTRAINED
 
@@ -61,6 +62,11 @@ def listed(names: Iterable[str], word: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`; empty without names."""
     *others, last = [*names] or [""]
     return f"{', '.join(others)} {word} {last}" if others else last
+
+
+def unique(items: Iterable[Any]) -> list[Any]:
+    """Each of them once, in the order in which they came."""
+    return list(dict.fromkeys(items))
 
 
 def distinct(forms: Iterable[Sequence[str]]) -> list[str]:

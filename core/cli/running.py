@@ -7,7 +7,7 @@ import typer
 
 from core.ask import JOBS, ExportRequest, Setting, StudyRequest
 from core.ask.typed import whole, whole_path
-from core.base import UserError, checked, expanded, revised
+from core.base import UserError, checked, expanded, revised, unique
 from core.cli import Cache, Json, command, runs
 from core.cli.output import Answer, runs_table, save_file, say, say_json
 from core.cli.studying import export_json, forms_json, run, say_export
@@ -156,7 +156,7 @@ def _chosen(study: Evaluations, words: str | None) -> Setting:
     if len(meant) == 1:
         return meant[0]
     what = "has several settings" if meant else "has no setting"
-    names = list(dict.fromkeys(each.name for each in meant or every))
+    names = unique(each.name for each in meant or every)
     right = f"name one with --setting, as in {' or '.join(map(repr, names[:6]))}"
     if len(names) < len(meant):
         right = "no --setting tells them apart, so export one with `prune --export`"

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from core.ask import AllocationRequest, BestRequest, BestSpec, Request, Setting
-from core.base import UserError
+from core.base import UserError, unique
 from core.evaluate.resolving import profile_of
 from core.kinds import ANY, Treatment
 from core.kinds.kept import held_back
@@ -82,7 +82,7 @@ class Run:
             final=final.spec,
             winner=winner,
         )
-        files = list(dict.fromkeys([path for each in texts.values() for path in each.files]))
+        files = unique([path for each in texts.values() for path in each.files])
         self.store.remember(self.asked, spec, [*self.loaded.source.watched, *files])
         told = provenance(self.loaded, files, self.store) | {
             "text": texts["final"].label,
@@ -91,7 +91,7 @@ class Run:
             "profile": self.profile.entry.key,
             "selection": self.study.spec.key,
             "final": final.spec.key,
-            "left_out": list(dict.fromkeys(self.left_out)),
+            "left_out": unique(self.left_out),
             "predicted": self.predicted,
             "forecasts": self.forecasts,
         }

@@ -20,7 +20,7 @@ from core.ask import (
     methods_of,
     stands_for,
 )
-from core.base import Fields, UserError, brief
+from core.base import Fields, UserError, brief, unique
 from core.evaluate.resolving import check, resolve
 from core.evaluate.running import Run
 from core.jobs.bench import Bench
@@ -133,7 +133,7 @@ def _measured(bench: Bench, profile: ProfileSpec, sweep: Sweep) -> Fields:
     return {
         "engine": sweep.engine,
         "replay_error": max((each for each in replays if each is not None), default=None),
-        "warnings": list(dict.fromkeys(text for unit in units for text in unit["warnings"])),
+        "warnings": unique(text for unit in units for text in unit["warnings"]),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
     }
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.base import UserError
+from core.base import UserError, unique
 from core.measure.engines import Dense, Reader, harm_tokens
 from core.models.loading import Loaded
 from core.models.placement import at_hand, pieces
@@ -58,7 +58,7 @@ def _words(of: Loaded) -> dict[str, int]:
 
 def tensors(layers: Layers) -> list[str]:
     """Names of the layers' tensors, each once, in the order of their modules."""
-    return list(dict.fromkeys(name for layer in layers for name, _ in layer.named_parameters()))
+    return unique(name for layer in layers for name, _ in layer.named_parameters())
 
 
 def outside(loaded: Loaded) -> list[str]:

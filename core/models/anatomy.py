@@ -56,7 +56,7 @@ def linears(layer: nn.Module) -> list[Linear]:
     return [
         Linear(name, module, isinstance(module, Conv1D))
         for name, module in layer.named_modules()
-        if isinstance(module, (nn.Linear, Conv1D))
+        if isinstance(module, nn.Linear | Conv1D)
     ]
 
 

@@ -134,7 +134,7 @@ def _entries(label: str, name: str, told: Any) -> Iterator[tuple[str, Any]]:
     left = [told]
     while left:
         each = left.pop()
-        if not isinstance(each, (dict, list)):
+        if not isinstance(each, dict | list):
             continue
         if len(each) > MANY:
             raise UserError(f"{label} has a damaged {name}: {len(each):,} values stand together, more than {MANY:,}")

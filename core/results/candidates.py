@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from core.ask import AllocationRequest, Setting, naming
-from core.base import UserError, checked, per_cent
+from core.base import UserError, checked, per_cent, unique
 from core.kinds import METHODS, ZEROS, Currency, Response, Treatment, usual_of
 from core.kinds.allocator import Allocator
 from core.plan import responses
@@ -33,7 +33,7 @@ def possible(
             notes.append(f"{naming.long(each)} is left out: {reason}")
         else:
             kept.append(each)
-    return kept, list(dict.fromkeys(notes))
+    return kept, unique(notes)
 
 
 def combined(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.ask import PrunedSpec, Setting, TaskSpec
-from core.base import digits, frozen, helped, several
+from core.base import digits, frozen, helped, several, unique
 from core.results.comparison import Interval, over_seeds, paired, percent, said, standard_error
 from core.store import Array, Evaluated, ZeroShot
 
@@ -194,13 +194,13 @@ class EvaluatedSetting:
     def warnings(self) -> list[str]:
         """Warnings of pruning over all seeds, each once."""
         told = (text for each in self.results.values() for text in each.about.get("warnings", []))
-        return list(dict.fromkeys(told))
+        return unique(told)
 
     @property
     def helped(self) -> str | None:
         """The warnings and what stopped pruning, in words; None where all went well with every seed."""
         stopped = (each.about.get("stopped") for each in self.results.values())
-        return helped(self.warnings, list(dict.fromkeys(filter(None, stopped))))
+        return helped(self.warnings, unique(filter(None, stopped)))
 
     # --- zero-shot tasks -------------------------------------------------------------------------------------------
 

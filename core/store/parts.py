@@ -7,7 +7,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from core.ask import EvaluatedSpec, PerturbedSpec, ProfileSpec, StudySpec, Unfinished
-from core.base import Array, Fields, Spec
+from core.base import Array, Fields, Spec, unique
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, UNITS
 from core.store.files import Corrupt, discard, pretty, verified, write_folder
@@ -101,7 +101,7 @@ def summary(store: Store, unit: Parted) -> Fields:
     errors = [each.get("replay_error") for each in told]
     return {
         "seconds": round(sum(each.get("seconds", 0.0) for each in told), 2),
-        "warnings": list(dict.fromkeys(text for each in told for text in each.get("warnings", []))),
+        "warnings": unique(text for each in told for text in each.get("warnings", [])),
         "replay_error": max((each for each in errors if each is not None), default=None),
     }
 

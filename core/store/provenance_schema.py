@@ -83,7 +83,7 @@ def without_folders(value: Any) -> Any:
     """
     if isinstance(value, dict):
         return {name: without_folders(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list | tuple):
         return [without_folders(each) for each in value]
     path = PATH.fullmatch(value) if isinstance(value, str) else None
     if path is None:
