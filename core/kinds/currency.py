@@ -26,9 +26,14 @@ class Currency(NamedTuple):
     levels: Mapping[str, float] = {}  # of a linear, name -> share, rising; none: any share below 1
 
     @property
+    def of_layers(self) -> bool:
+        """Whether whole layers are kept or left out."""
+        return LEFT_OUT in self.levels
+
+    @property
     def bits(self) -> bool:
         """Whether amounts are bits a weight; else they are shares."""
-        return bool(self.levels) and LEFT_OUT not in self.levels
+        return bool(self.levels) and not self.of_layers
 
     def read(self, text: str) -> float:
         """The share that an amount or a level stands for, as a person writes it: `0.7`; of bits `3`, `3.5` or `Q4_0`.

@@ -259,7 +259,7 @@ class Treatment(NamedTuple):
     def doing(self, share: float) -> str:
         """What it has done to weights: `pruned by Wanda, 70 % zeros`, `in 3 bits, GPTQ`."""
         level = self.currency.level(share)
-        if self.currency is LAYERS:
+        if self.currency.of_layers:
             return f"{level} {self.label}"
         return f"in {level}, {self.label}" if self.currency.levels else f"pruned by {self.label}, {level}"
 
@@ -340,14 +340,14 @@ def share_of(given: Any, about: ValidationInfo) -> Any:
         ValueError: a quantiser has no such level, or a layer is left out.
     """
     pruner = about.data.get("pruner", USUAL)  # another one was refused already
-    levels = TREATMENTS[pruner].currency.levels
-    if levels is LAYERS.levels:
+    counted = TREATMENTS[pruner].currency
+    if counted.of_layers:
         raise ValueError(f"{pruner} leaves whole layers out: write skip")
-    if not (levels and isinstance(given, str)):
+    if not (counted.levels and isinstance(given, str)):
         return given
-    if given not in levels:
-        raise ValueError(f"{pruner} has the levels {listed(levels)}, not {brief(given)}")
-    return levels[given]
+    if given not in counted.levels:
+        raise ValueError(f"{pruner} has the levels {listed(counted.levels)}, not {brief(given)}")
+    return counted.levels[given]
 
 
 Share = Annotated[float, BeforeValidator(share_of)]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.base import Array, UserError, frozen
-from core.kinds import LAYERS, PRUNERS, Pattern, Statistic, Treatment, Warn, left_out, treatment
+from core.kinds import PRUNERS, Pattern, Statistic, Treatment, Warn, left_out, treatment
 from core.kinds.kept import seen
 from core.kinds.quantised import form_of
 from core.measure.calibration import DensePath, check_replay, recorded
@@ -55,7 +55,7 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
             f"give one for every layer, or one for every layer and linear"
         )
     wanted = np.broadcast_to(given if given.ndim == 2 else given[:, None], (layers, linears))
-    gone, whole = left_out(wanted), row.currency is LAYERS
+    gone, whole = left_out(wanted), row.currency.of_layers
     possible = (wanted == 0) if whole else (wanted >= 0) & (wanted < 1)  # NaN is wrong too
     possible[gone] = True
     for layer, linear in np.argwhere(~possible):

@@ -7,7 +7,7 @@ import numpy as np
 from core.ask import AllocationRequest, EvaluationRequest, Setting, StudyRequest, naming, uniform
 from core.ask.commands import command_line
 from core.base import UserError, checked, exists, expanded
-from core.kinds import LAYERS, Response, Treatment
+from core.kinds import Response, Treatment
 from core.models import work
 from core.plan import prediction, responses
 from core.plan.spread import allocate
@@ -104,7 +104,7 @@ def usual(profile: Profile, treatment: Treatment) -> tuple[Setting, ...]:
     """
     counted = treatment.currency
     top = min(HIGHEST, responses.highest(profile, currency=counted) - SPARE)
-    levels = OF_LAYERS if counted is LAYERS else [*counted.levels.values()][-len(APART) :]
+    levels = OF_LAYERS if counted.of_layers else [*counted.levels.values()][-len(APART) :]
     targets = levels or [round(top - below, 2) for below in APART]
     how = {"pruner": treatment.pruner, "repair": treatment.repair}
     base = Response(pruner=responses.usual(profile, currency=counted))
