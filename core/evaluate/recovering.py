@@ -1,8 +1,8 @@
 """A pruned model whose kept weights are trained whole: begun, gone on with, or as it was when the training ended."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -38,7 +38,7 @@ from core.models.loading import Loaded
 from core.models.outline import outline
 from core.models.placement import free_memory, stored, streamed
 from core.models.progress import Cancelled, Step
-from core.models.replay import Layers, Tensors, going_on, leave_out, tail
+from core.models.replay import Layers, Tensors, going_on, leave_out, tail, together
 from core.store.files import patiently, temporary_folder
 from core.store.parts import TRAINING
 
@@ -138,14 +138,11 @@ def products(loaded: Loaded, dtype: str) -> torch.autocast:
     return torch.autocast(loaded.model.device.type, torch.bfloat16, dtype == "bfloat16")
 
 
-@contextmanager
-def checkpointed(layers: Layers) -> Iterator[None]:
+def checkpointed(layers: Layers) -> AbstractContextManager:
     """While inside, layers keep nothing but their input for a backward pass, and run once more in it."""
-    with ExitStack() as stack:
-        for layer in layers:
-            again = partial(checkpoint, layer.forward, use_reentrant=False)
-            stack.enter_context(exchanged(layer, forward=again))
-        yield
+    return together(
+        exchanged(layer, forward=partial(checkpoint, layer.forward, use_reentrant=False)) for layer in layers
+    )
 
 
 def trainable(layers: Layers, norms: bool) -> list[Tensor]:

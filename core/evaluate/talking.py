@@ -8,8 +8,8 @@ first one is done to the whole prompt too; what was read earlier stays as it was
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from functools import lru_cache
 
 import torch
@@ -24,7 +24,7 @@ from core.measure.layer_parts import Edit, edited, find
 from core.measure.linears import Masks
 from core.measure.perturb import chosen, drawn_by, normal, rescaled
 from core.models.loading import Loaded
-from core.models.replay import called, going_on
+from core.models.replay import called, going_on, together
 from core.store.scenes import Chunk, Spoken
 
 DENSE, HURT, TWIN = range(3)  # rows of the batch
@@ -219,8 +219,7 @@ class _Injection:
 
         return move(start) if start is not None else self._replaced(lambda _, stream: move(stream))
 
-    @contextmanager
-    def pruned(self, treatment: Treatment, sparsity: float, part: str | None = None) -> Iterator[None]:
+    def pruned(self, treatment: Treatment, sparsity: float, part: str | None = None) -> AbstractContextManager:
         """Linears, all or those of a part, that have their pruned weights for the damaged row."""
         weights = self.talker.pruned(self.layer, treatment, sparsity, part)
 
@@ -233,10 +232,7 @@ class _Injection:
                 module.weight.data = own
             return _row(output.reshape(3, self.tokens, -1), lambda _: found).reshape(output.shape)
 
-        with ExitStack() as hooks:
-            for module in weights:
-                hooks.enter_context(module.register_forward_hook(changed))
-            yield
+        return together(module.register_forward_hook(changed) for module in weights)
 
     def edited(self, part: str, edit: Edit) -> AbstractContextManager:
         """What a part gives, changed for the damaged row."""

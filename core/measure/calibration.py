@@ -1,7 +1,7 @@
 """Runs over a calibration text: how every layer is called, and the dense model's way beside the pruned one's."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
 import torch
@@ -13,7 +13,7 @@ from core.measure.linears import Enough, Names, watched
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
 from core.models.placement import at_hand
-from core.models.replay import REPLAY_TOLERANCE, Call, Tensors, entry, replay_error
+from core.models.replay import REPLAY_TOLERANCE, Call, Tensors, entry, replay_error, together
 from core.models.work import WALK_BATCH
 
 BACK = 0.5  # of what outputs lack that a repair takes back: all of it follows the calibration text too closely
@@ -211,11 +211,9 @@ def added(call: Call, stack: Sequence[Linear]) -> dict[str, float]:
     return found
 
 
-@contextmanager
-def _replaced(stack: Sequence[Linear], change: Callable[[str, Tensor], Tensor]) -> Iterator[None]:
+def _replaced(stack: Sequence[Linear], change: Callable[[str, Tensor], Tensor]) -> AbstractContextManager:
     """While inside, a linear gives what `change` makes of its name and output."""
-    with ExitStack() as hooks:
-        for linear in stack:
-            hook = lambda _, args, output, name=linear.name: change(name, output)  # noqa: E731
-            hooks.enter_context(linear.module.register_forward_hook(hook))
-        yield
+    return together(
+        each.module.register_forward_hook(lambda _, args, output, name=each.name: change(name, output))
+        for each in stack
+    )

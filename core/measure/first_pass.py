@@ -3,7 +3,6 @@
 import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from contextlib import ExitStack
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from core.measure.perturb import Moments
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.progress import Step
-from core.models.replay import Call, tail
+from core.models.replay import Call, tail, together
 from core.store import Activation
 
 
@@ -45,9 +44,7 @@ def statistics(
     spread = _Spread() if needs_covariance else None
     rows = defaultdict(list)
     for index, row in enumerate(tokens):
-        with ExitStack() as hooks:
-            for layer, stack, sums in watching:
-                hooks.enter_context(watched(layer, stack, sums.add))
+        with together(watched(layer, stack, sums.add) for layer, stack, sums in watching):
             calls = loaded.record(row[None])
         for name, values in _stream_numbers(calls).items():
             rows[name].append(values)

@@ -1,7 +1,7 @@
 """Repair of a layer's windows in the walk: its attention, then its MLP, each with its nonlinearity."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import NamedTuple
 
 import torch
@@ -14,7 +14,7 @@ from core.measure.calibration import BACK, DensePath, added
 from core.measure.layer_parts import find
 from core.measure.linears import Enough
 from core.models.anatomy import Linear
-from core.models.replay import Call, Tensors, hidden
+from core.models.replay import Call, Tensors, hidden, together
 
 TOGETHER = 512  # tokens of a training step
 
@@ -54,9 +54,7 @@ def given(call: Call, stream: Tensor, modules: Sequence[nn.Module], weights: Ten
         if len(found) == len(modules):
             raise Enough
 
-    with ExitStack() as hooks, suppress(Enough):
-        for each in modules:
-            hooks.enter_context(each.register_forward_hook(see))
+    with together(each.register_forward_hook(see) for each in modules), suppress(Enough):
         call(stream, weights)
     return [found[id(each)].float() for each in modules]
 

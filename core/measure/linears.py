@@ -3,7 +3,7 @@
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from core.base import Broken, UserError, either
 from core.kinds import MOMENTS, OF_ZEROS, PRUNERS, WITHOUT_TEXT, Pattern, Statistic, Treatment, Warn
 from core.models.anatomy import Linear
-from core.models.replay import Tensors
+from core.models.replay import Tensors, together
 
 Names = tuple[str, ...]  # linears that read the very same input, in the order of their calls
 
@@ -60,10 +60,8 @@ def watched(
         run.clear()
         called.clear()
 
-    with ExitStack() as hooks:
-        for linear in linears:
-            hooks.enter_context(linear.module.register_forward_pre_hook(note(linear.name)))
-        hooks.enter_context(layer.register_forward_hook(end))
+    hooks = (each.module.register_forward_pre_hook(note(each.name)) for each in linears)
+    with together(hooks), layer.register_forward_hook(end):
         yield
 
 

@@ -1,8 +1,8 @@
 """Record how a model calls its decoder layers, then call them again with other hidden states."""
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -80,6 +80,15 @@ def put_back(layer: nn.Module) -> None:
         hook.remove()
 
 
+@contextmanager
+def together(contexts: Iterable[AbstractContextManager]) -> Iterator[None]:
+    """While inside, so are all of these, as hooks of many modules are; entered in their order, as they come to be."""
+    with ExitStack() as stack:
+        for each in contexts:
+            stack.enter_context(each)
+        yield
+
+
 def record(model: PreTrainedModel, layers: Layers, ids: Tensor, stream: Tensor | None = None) -> list[Call]:
     """The call of every layer in one real forward.
 
@@ -95,11 +104,10 @@ def record(model: PreTrainedModel, layers: Layers, ids: Tensor, stream: Tensor |
     def replaced(_, args, kwargs):
         return ((stream, *args[1:]), kwargs) if args else (args, {**kwargs, _stream_name(kwargs): stream})
 
-    with ExitStack() as stack:
-        if stream is not None:
-            stack.enter_context(layers[0].register_forward_pre_hook(replaced, with_kwargs=True))
-        for layer in layers:
-            stack.enter_context(layer.register_forward_hook(recorded, with_kwargs=True))
+    hooks = [layer.register_forward_hook(recorded, with_kwargs=True) for layer in layers]
+    if stream is not None:
+        hooks.append(layers[0].register_forward_pre_hook(replaced, with_kwargs=True))
+    with together(hooks):
         model(input_ids=ids, use_cache=False)
     return calls
 
@@ -147,10 +155,7 @@ def tail(model: PreTrainedModel, calls: Sequence[Call], stream: Tensor) -> Tenso
         (batch, tokens, vocabulary) logits.
     """
     any_ids = torch.zeros(stream.shape[:2], dtype=torch.long, device=model.device)  # what they become is passed over
-    with ExitStack() as stack:
-        for call in calls:
-            passed = lambda *_, _call=call, **__: _call.output(stream)  # noqa: E731
-            stack.enter_context(exchanged(call.layer, forward=passed))
+    with together(exchanged(each.layer, forward=lambda *_, each=each, **__: each.output(stream)) for each in calls):
         return model(input_ids=any_ids, use_cache=False).logits
 
 
