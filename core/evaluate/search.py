@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from core.ask import AllocationRequest, BestRequest, BestSpec, Request, Setting
 from core.base import UserError, unique
@@ -20,7 +20,6 @@ from core.plan.spread import allocate, linear_parameters
 from core.results import (
     Anchors,
     Evaluations,
-    Prediction,
     candidates,
     evaluations,
     fitting,
@@ -45,11 +44,13 @@ class Run:
     shape: Outline
     account: Account  # of all stages as one run
     stage: Stage
-    left_out: list[str] = field(default_factory=list)
-    forecasts: dict[str, Prediction] = field(default_factory=dict)  # of allocations before they were evaluated
     predicted: int = 0  # candidates
-    chosen: list[Setting] = field(default_factory=list)  # evaluated on the selection text
-    study: Evaluations | None = None  # of these
+    study: Evaluations | None = None  # on the selection text
+
+    def __post_init__(self):
+        self.left_out = []  # sentences
+        self.forecasts = {}  # setting -> its prediction, before it was evaluated
+        self.chosen = []  # settings of the study
 
     def run(self) -> Entry:
         """Answer the request and save the view over its stages.

@@ -48,7 +48,9 @@ class Allocator(Spec):
     caption: ClassVar = ""  # beside its parameters: the paper, and where its code differs
     profiled: ClassVar = True  # looks at a profile; else at the number of layers alone
     reference: ClassVar = False  # there is a code of its authors, whose numbers leave the bounds
-    measured: ClassVar = False  # goes by measured responses: inside the bounds, and no further than measured
+    measured: ClassVar = (
+        False  # goes by measured responses: inside the bounds, and no further than what it calls `highest`
+    )
     by_hand: ClassVar = False  # is no method: the numbers are given
 
     def wish(self, evidence: Evidence) -> Array:
@@ -57,10 +59,6 @@ class Allocator(Spec):
         Raises:
             UserError: the profile lacks what it looks at.
         """
-        raise NotImplementedError
-
-    def highest(self, evidence: Evidence) -> float:
-        """The largest sparsity that it may give, where it is `measured`."""
         raise NotImplementedError
 
     @property
