@@ -1,67 +1,41 @@
 """Which layers amplify, which absorb, and at what size?"""
 
 import math
-from functools import partial
 
 import streamlit as st
 
 from core.base import plain, pruned_before
 from core.plan.gains import gains_of
 from core.show import figures, words
-from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS
-from core.show.figures.style import InView
+from core.show.figures.charts import CHARTS, COMPARED, GAIN, GROUPS, InView
 from core.show.report import claims
 from core.show.words import findings
-from core.store import Profile
 from pages.ui import form, frame, glossary, subject, view
 from pages.ui.absorption import overview, sections
 
-TERMS = (
-    "drift",
-    "gain",
-    "absorption",
-    "verdict",
-    "positions",
-    "dilution",
-    "harm",
-    "nats",
-    "rank correlation",
-    "noise floor",
-)
+TERMS = "drift, gain, absorption, verdict, positions, dilution, harm, nats, rank correlation, noise floor"
 STILL = "This perturbation changes nothing at any layer, so there is no drift to follow. Choose another one above."
-
-
-def choose(profile: Profile) -> tuple[str, str | None]:
-    """The perturbation in view and the same at the other positions, where it was measured there; held in the URL."""
-    bases = words.by_positions(profile)
-    with frame.row("bottom"):
-        first = subject.PREFERRED if subject.PREFERRED in bases else next(iter(bases))
-        named = {base: profile.perturbations[next(iter(at.values()))].label for base, at in bases.items()}
-        base = form.choice("Perturbation of one layer", named, "perturbation", first, width=320)
-        where = list(bases[base])
-        positions = where[0]
-        if len(where) > 1:
-            positions = form.switch("Applied to", words.POSITIONS, "positions", "after_first")
-        glossary.words(TERMS)
-    others = [name for at, name in bases[base].items() if at != positions]
-    return bases[base][positions], next(iter(others), None)
-
-
-def headline(profile: Profile, name: str, other: str | None) -> str:
-    """The finding: how many layers amplify or absorb, and what the first token changes."""
-    gains, asked = gains_of(profile.seeds(name)), profile.perturbations[name]
-    said = f"{findings.headline(gains)}: {asked.label}."
-    if other is None:
-        return said
-    included = getattr(asked, "positions", "all") == "all"
-    return f"{said} {findings.first_token(gains, gains_of(profile.seeds(other)), included)}"
 
 
 profile = subject.profile()
 subject.heading("Which layers amplify, which absorb?", profile)
-name, other = choose(profile)
-gains = gains_of(profile.seeds(name))
-frame.header(plain(headline(profile, name, other)), help=findings.RULE)
+bases = words.by_positions(profile)
+with frame.row("bottom"):
+    first = subject.PREFERRED if subject.PREFERRED in bases else next(iter(bases))
+    named = {base: profile.perturbations[next(iter(at.values()))].label for base, at in bases.items()}
+    places = bases[form.choice("Perturbation of one layer", named, "perturbation", first, width=320)]
+    positions = next(iter(places))
+    if len(places) > 1:
+        positions = form.switch("Applied to", words.POSITIONS, "positions", "after_first")
+    glossary.words(TERMS)
+name = places[positions]
+other = next((each for at, each in places.items() if at != positions), None)  # the same at the other positions
+gains, perturbation = gains_of(profile.seeds(name)), profile.perturbations[name]
+said = f"{findings.headline(gains)}: {perturbation.label}."  # and what the first token changes
+if other:
+    included = getattr(perturbation, "positions", "all") == "all"
+    said += f" {findings.first_token(gains, gains_of(profile.seeds(other)), included)}"
+frame.header(plain(said), help=findings.RULE)
 unit = next(profile.spec.unit(each) for each in profile.spec.measurements if each.perturbation.name == name)
 for caveat in filter(None, (findings.rounding(profile), pruned_before(unit.earlier))):
     frame.caption(caveat)
@@ -69,22 +43,22 @@ if not any(map(math.isfinite, gains.value[:-1])):
     if profile.layers > 1:  # of a single one the headline says why
         st.info(STILL)
     if name in profile.others:  # the last layer and what lies outside the layers may differ all the same
-        sections.show(COMPARED, InView(profile, name, subject.layer(profile)), name, lambda: None)
+        sections.show(COMPARED, InView(profile, name, subject.layer(profile)), name)
     view.end()
-groups = list(sections.GROUPS)  # one of them is drawn
+groups = list(GROUPS)[1:]  # one of them is drawn below what stands at the top
 group = view.sync("group", groups, groups[0])
 statistic = view.sync("statistic", list(figures.STATISTICS), "geometric", drawn=group == GAIN)
 layer = subject.layer(profile)
-prefix = f"{profile.entry.key[:6]}-{name}"
+prefix = f"{profile.key[:6]}-{name}"
 
 left, right = st.columns(2, gap="medium")
 with left:
     overview.gains(profile, name, other, statistic, layer, frame.file(prefix, "at-a-glance"))
 asked = InView(profile, name, layer, statistic)
 with right:
-    sections.chart(GROUPS[GLANCE][0], asked, prefix)
+    sections.chart(CHARTS[0], asked, prefix)
 st.segmented_control(
     "What to look at", groups, key="group", required=True, label_visibility="collapsed", width="stretch"
 )
-sections.show(group, asked, prefix, partial(sections.compare_with, name))
+sections.show(group, asked, prefix)
 frame.link("evidence.py", f"{claims.TITLE} Claims about these numbers, tested", {"question": claims.PAPER})

@@ -5,10 +5,9 @@ import streamlit as st
 from core.base import UserError, per_cent
 from core.plan.spread import linear_parameters
 from pages.ui import best_known, frame, glossary, studies, subject, view, watch
-from pages.ui.allocate import actions, settings, spread, targets
+from pages.ui.allocate import settings, spread, targets
 
 profile = subject.profile()
-TERMS = ("budget", "correction", "control", "response", "harm", "nats")
 subject.heading("How is a budget spread over layers?", profile)
 watch.watched()
 try:
@@ -17,8 +16,7 @@ except UserError as error:
     frame.error(error)
     view.end()
 
-groups = studies.groups(profile)
-protocols = tuple(groups.values())
+protocols = studies.groups(profile)
 left, right = st.columns([5, 3], gap="large")  # the chart first, on a phone too
 shown = wrong = measured = None
 with right:
@@ -27,7 +25,7 @@ with right:
     levels, treatment = request.counted.levels, settings.treatment(request.counted)
     found, refusal = studies.anchors_of(protocols, profile, treatment, request.base.per_linear)
 with left:
-    by_hand = "" if levels else settings.by_hand()
+    by_hand = "" if levels else view.text("hand", "")
     try:
         shown = spread.in_view(request, by_hand, profile)
     except UserError as error:
@@ -42,7 +40,7 @@ with right:
             about = "Mean over layers, weighted by their parameters."
             st.select_slider("Target sparsity", settings.TARGETS, key="target", format_func=per_cent, help=about)
     settings.draw(request, profile)
-    glossary.words(TERMS)
+    glossary.words("budget, correction, control, response, harm, nats")
 
 with left:
     if wrong:
@@ -54,8 +52,8 @@ with left:
     else:
         spread.draw(request, by_hand, shown, profile, found, measured)
     if refusal:
-        actions.evaluate_anchors(refusal, treatment, profile)
-    best_known.card(groups, request.target, treatment.pruner, "allocate.py")
+        spread.evaluate_anchors(refusal, treatment, profile)
+    best_known.card(protocols, request.target, treatment.pruner, "allocate.py")
     if not levels:
         frame.caption(spread.corrected(protocols, request.plain, treatment.name), help=settings.ORIGIN)
     if request.base.per_linear:
@@ -63,4 +61,4 @@ with left:
 
 if not levels:
     spread.race(request, shown, found, treatment, protocols, profile)
-actions.section(shown, request, profile)
+spread.section(shown, request, profile)

@@ -3,8 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from core.base import UserError, number, per_cent, plain
-from core.kinds import LAYERS
+from core.base import UserError, capital, number, per_cent
 from core.results.claims import FAILS, HOLDS
 from core.show.report import claims, questions
 from core.show.report.benches import BENCHES, Bench
@@ -33,10 +32,10 @@ def show_claims() -> None:
     st.caption(claims.RULE)
     for key, claim in claims.CLAIMS.items():
         frame.show(claim.chart(), "evidence", f"claim-{key}")
-        st.caption(plain(f"{claim.about} Said by {claim.source}."))
+        frame.caption(f"{claim.about} Said by {claim.source}.")
         with st.expander("Measured on, and the lines that measure it again"):
             for each in filter(None, claims.answers(claim).values()):
-                st.caption(plain(each.protocol))
+                frame.caption(each.protocol)
                 frame.command(each.command)
 
 
@@ -55,11 +54,9 @@ def show_answer(answer: questions.Answer) -> str:
     """What the studies of a question say, at a share of zeros or a size; the line that measures them again."""
     targets = answer.targets
     usual = targets[-2] if len(targets) > 2 else targets[-1]
-    target = view.sync("zeros", targets, usual, drawn=len(targets) > 1)
-    if len(targets) > 1:
-        what, write = ("Bits a weight", number) if answer.question.target is questions.bits else ("Zeros", per_cent)
-        what = "Layers left out" if answer.at(target)[0].one.setting.allocation.counted is LAYERS else what
-        st.segmented_control(what, targets, key="zeros", format_func=write, required=True)
+    write = number if answer.counted.bits else per_cent
+    label, options = capital(answer.counted.unit), {each: write(each) for each in targets}
+    target = form.switch(label, options, "zeros", usual) if len(targets) > 1 else usual
     row, change = answer.lowest(target)
     studies.hero(f"Lowest perplexity: {row.called}", row.one, change, answer.question.against)
     studies.badge(answer.found)

@@ -19,15 +19,6 @@ ABOUT = (
 )
 
 
-def link_to_absorption(asked: question.Asked) -> None:
-    """A link to the same layer on many sentences, of the bundled model's committed profile."""
-    with suppress(UserError):  # nothing is committed
-        entry, layer = Store().demo(), str(asked.state.layer)
-        known = {"perturbation": asked.word} if asked.word in entry.spec.names else {}
-        watch.open_profile(entry.key, f"Layer {layer} on Absorption, measured on many sentences", layer=layer, **known)
-        frame.link("evidence.py", claims.told(claims.LINK), {"question": claims.PAPER})
-
-
 frame.title("What does the network do with damage?")
 with st.container(key="intro"):
     st.markdown("Type a sentence, click a layer to hurt it, and watch the damage run up to the next word.")
@@ -56,7 +47,11 @@ if frame.is_first_paint():
     view.end()
 row = own.rows.get(asked.state.layer) if own else None
 with frame.row():
-    link_to_absorption(asked)
+    with suppress(UserError):  # no profile is committed
+        entry, layer = Store().demo(), str(asked.state.layer)
+        known = {"perturbation": asked.word} if asked.word in entry.spec.names else {}
+        watch.open_profile(entry.key, f"Layer {layer} on Absorption, measured on many sentences", layer=layer, **known)
+        frame.link("evidence.py", claims.told(claims.LINK), {"question": claims.PAPER})
     if row is not None:
         said = own.hits[row.layer].said.replace("**", "")
         frame.numbers(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {said}", "lab", "lab")

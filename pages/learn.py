@@ -6,7 +6,7 @@ from core.base import UserError, plain, sentence
 from core.show import words
 from core.store import Profile
 from pages.ui import form, frame, glossary, subject
-from pages.ui.tour import CHAPTERS, gains
+from pages.ui.tour import CHAPTERS, noise
 
 KEYS = list(CHAPTERS)
 TITLES = {key: f"{number} {each.title}" for number, (key, each) in enumerate(CHAPTERS.items(), 1)}
@@ -17,17 +17,6 @@ def turn(label: str, key: str, at: int) -> None:
     there = 0 <= at < len(KEYS)
     chapter = {"chapter": KEYS[at]} if there else {}
     st.button(label, key=key, disabled=not there, on_click=st.session_state.update, kwargs=chapter)
-
-
-def picker() -> str:
-    """The chapter, and the buttons to the one before and the one after, which stay where they are."""
-    with frame.row():
-        chapter = form.switch("Chapter", TITLES, "chapter", KEYS[0], label_visibility="collapsed", wrap=True)
-        at = KEYS.index(chapter)
-        with frame.row("top", width="content", key="ways"):
-            turn("Back", "back", at - 1)
-            turn("Next", "next", at + 1)
-    return chapter
 
 
 def show(chapter: str, profile: Profile) -> None:
@@ -41,7 +30,7 @@ def show(chapter: str, profile: Profile) -> None:
         return
     frame.live(screen.figure)
     if screen.guesses:
-        st.markdown(gains.GUESS)
+        st.markdown(noise.GUESS)
         with frame.row("top"):
             for guess, changes in screen.guesses.items():
                 st.button(guess, on_click=st.session_state.update, args=(changes,))
@@ -51,13 +40,18 @@ def show(chapter: str, profile: Profile) -> None:
     frame.caption(words.named(profile), profile.provenance.get("text"))
     if screen.below:
         st.markdown(screen.below)
-    glossary.words(CHAPTERS[chapter].terms.split(", "))
+    glossary.words(CHAPTERS[chapter].terms)
 
 
 profile = subject.profile()
 frame.title("What is absorption?")
 subject.warn(profile)
-chapter = picker()
+with frame.row():
+    chapter = form.switch("Chapter", TITLES, "chapter", KEYS[0], label_visibility="collapsed", wrap=True)
+    at = KEYS.index(chapter)
+    with frame.row("top", width="content", key="ways"):  # which stay where they are
+        turn("Back", "back", at - 1)
+        turn("Next", "next", at + 1)
 show(chapter, profile)
 before, st.session_state["chapter read"] = st.session_state.get("chapter read"), chapter
 if before not in (None, chapter):  # what changes within a chapter stays in sight

@@ -10,21 +10,17 @@ from pages.ui import frame, glossary, measuring, watch
 store = Store()
 
 
-def decide() -> None:
-    """The form, what the measurement costs, the command that does the same, and Run."""
-    read, device = measuring.measurement()
-
-    def about(asked):
-        st.markdown(work.words(work.estimate(asked, store, device)))
-        frame.command(command_line(asked, device, store.elsewhere))
-
-    if found := watch.ask(read, about, device, "Run measurement", "run"):
-        watch.open_profile(found.key, "Open on the Absorption page")
+def about(asked):
+    """What the measurement costs, and the command that does the same."""
+    st.markdown(work.words(work.estimate(asked, store, device)))
+    frame.command(command_line(asked, device, store.elsewhere))
 
 
 frame.title("Measure a model")
 st.caption("Perturb every layer in turn and see which layers amplify the damage and which absorb it.")
-glossary.words(("perturbation", "gaussian", "covariance", "residual", "skip", "positions", "layer", "linear"))
+glossary.words("perturbation, gaussian, covariance, residual, skip, positions, layer, linear")
 job = watch.watched()
 with st.expander("Measure something else", expanded=job.status.bad_request) if job else st.container():
-    decide()
+    read, device = measuring.measurement()
+    if found := watch.ask(read, about, device, "Run measurement", "run"):
+        watch.open_profile(found.key, "Open on the Absorption page")

@@ -9,17 +9,10 @@ from pages.ui.allocate import settings
 from pages.ui.lab import talk
 from pages.ui.prune import evaluate, export, pruning, results, search
 
-TERMS = ("budget", "correction", "control", "response", "harm", "perplexity", "nats")
-TABS = {
-    "evaluate": "Evaluate",
-    "results": "Results",
-    "best": "Best setting",
-    "export": "Export",
-}
-
+TABS = {"evaluate": "Evaluate", "results": "Results", "best": "Best setting", "export": "Export"}
 
 profile = subject.profile()
-subject.heading("What does pruning cost?", profile, TERMS)
+subject.heading("What does pruning cost?", profile, "budget, correction, control, response, harm, perplexity, nats")
 try:
     linear_parameters(profile)
     in_view = pruning.allocation_in_view(profile)

@@ -52,7 +52,7 @@ def line(job: queue.Job) -> None:
 PARTS = {"profiles": profiles.gallery, "evaluations": evaluations.show, "import": actions.importing}
 
 frame.title("What has been computed?")
-glossary.words(("perturbation", "gain", "verdict", "correction", "perplexity", "nats", "twin"))
+glossary.words("perturbation, gain, verdict, correction, perplexity, nats, twin")
 PARTS[form.switch("View", {key: capital(key) for key in PARTS}, "show", "profiles", label_visibility="collapsed")](
     store
 )

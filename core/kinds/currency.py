@@ -35,6 +35,11 @@ class Currency(NamedTuple):
         """Whether amounts are bits a weight; else they are shares."""
         return bool(self.levels) and not self.of_layers
 
+    @property
+    def unit(self) -> str:
+        """What amounts count, as axes and choices call it."""
+        return "bits a weight" if self.bits else "layers left out" if self.levels else "zeros"
+
     def read(self, text: str) -> float:
         """The share that an amount or a level stands for, as a person writes it: `0.7`; of bits `3`, `3.5` or `Q4_0`.
 

@@ -242,6 +242,11 @@ class Treatment(NamedTuple):
         return " + ".join([PRUNERS[self.pruner].label, *(row.label for row in self.repairs)])
 
     @property
+    def spoken(self) -> str:
+        """Within a sentence, after what is evaluated with it: `Wanda + refit`, `layers left out`."""
+        return f"layers {self.label}" if self.currency.of_layers else self.label
+
+    @property
     def repairs(self) -> list[RepairRow]:
         """The rows of its repairs, in their order."""
         return [REPAIRS[each] for each in self.repair.split("+")] if self.repair else []

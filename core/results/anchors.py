@@ -287,7 +287,7 @@ def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatmen
         asked = {"profile": profile.entry.key, "pruner": treatment.pruner, "repair": treatment.repair}
         some = several(len(best.settings), "setting") if best and best.settings else "no setting"
         raise TooFew(
-            f"{some} evaluated with {treatment.label} can predict this model, and {prediction.FEWEST} or more are "
+            f"{some} evaluated with {treatment.spoken} can predict this model, and {prediction.FEWEST} or more are "
             f"needed; this evaluates four: {line('anchors', **asked)}"
         )
     return best

@@ -34,6 +34,10 @@ class Profile:
     others: dict[str, OtherCheckpoint] = field(default_factory=dict)  # by perturbation that takes its layers
 
     @property
+    def key(self) -> str:
+        return self.entry.key
+
+    @property
     def spec(self) -> ProfileSpec:
         return self.entry.spec
 

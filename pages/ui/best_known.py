@@ -1,14 +1,14 @@
 """The best known setting of a model as a card, and what brings a measured setting into view: its profile follows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 
 import streamlit as st
 
 from core.ask import AllocationRequest, Setting, WindowRequest, grammar, naming
-from core.ask.naming import PRUNERS
 from core.ask.typed import PROJECT, with_paths
 from core.base import UserError, plain
+from core.kinds import Treatment
 from core.models.sources import text_is_here
 from core.plan.spread import allocate
 from core.results import Evaluations, Row, leaderboard, slice_of
@@ -24,7 +24,7 @@ GONE = "the profile that its allocation looked at is not here, and others give o
 _lowest = lru_cache(leaderboard.lowest)  # found once for all readers
 
 
-def card(groups: Mapping[str, Evaluations], target: float, pruner: str, page: str) -> None:
+def card(groups: tuple[Evaluations, ...], target: float, pruner: str, page: str) -> None:
     """The lowest perplexity at a target by a pruner, and the button that uses it; nothing where none was measured.
 
     Args:
@@ -32,11 +32,11 @@ def card(groups: Mapping[str, Evaluations], target: float, pruner: str, page: st
         pruner: its name without a repair; any repair may follow.
         page: where the setting is used.
     """
-    row = _lowest(tuple(groups.values()), target, pruner)
+    row = _lowest(groups, target, pruner)
     if row is None:
         return
     with st.container(border=True, key="best-known"):
-        about = f"Best known by {PRUNERS[pruner]}: {naming.setting(row.one.setting, with_pruner=False)}"
+        about = f"Best known by {Treatment(pruner).spoken}: {naming.setting(row.one.setting, with_pruner=False)}"
         studies.hero(about, row.one, row.one.against_uniform)
         with frame.row():
             studies.badge(row.study)
@@ -131,7 +131,7 @@ def in_view(setting: Setting, text: WindowRequest | None, profile: str | None, s
 def follow(asked: AllocationRequest, profile: Profile) -> None:
     """Bring another profile of the model into view that has what an allocation looks at; return where none has."""
     for entry in Store().of_model(profile.spec.model):
-        if entry.key == profile.entry.key:
+        if entry.key == profile.key:
             continue
         try:
             allocate(asked, subject.load(entry.key))

@@ -17,13 +17,8 @@ from core.show.figures.style import themed
 from pages.ui import view
 from pages.ui.live import figure
 
-SHARES = (
-    "target",
-    "zeros",
-    "agreement",
-    "zeros, mean of linears",
-)  # columns of fractions that are written in per cent, as sentences write them
-PER_CENT = "%.4g %%"
+SHARES = ("target", "zeros", "agreement", "zeros, mean of linears")  # columns of fractions, written in per cent
+PER_CENT = "%.4g %%"  # as sentences write it
 
 
 # What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
@@ -130,20 +125,15 @@ def go_on() -> None:
     st.session_state["painted"] = {*st.session_state.get("painted", ()), st.session_state.get("page")}
 
 
-def live(
-    shown: figure.Figure, at: Mapping[str, int] | None = None, table: pd.DataFrame | None = None, file: str = ""
-) -> None:
-    """Draw the live picture that a page begins with, below its name where it stands beside a chart.
+def live(shown: figure.Figure, at: Mapping[str, int] | None = None) -> None:
+    """Draw the live picture that a page begins with.
 
     A page that is still opening ends with it: the rest follows once the browser shows the picture.
 
     Args:
         at: as `figure.draw` takes it.
-        table, file: its numbers and the name of their file, where it has a name.
     """
     view.write()
-    if table is not None:
-        _head(shown.title, table, file, f"live-{shown.name}", brief=True, chart=False)
     figure.draw(shown, go_on if is_first_paint() else None, at)
     if is_first_paint():
         view.end()
@@ -166,8 +156,9 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
         brief: with a small heading, its finding as a caption: beside a live picture, which has none of its own.
     """
     view.write()
-    _head(chart.title, chart.table, file(prefix, chart.name), key, brief)
-    draw(chart, key, on_select, file(prefix, chart.name))
+    saved = file(prefix, chart.name)
+    head(chart.title, chart.table, saved, key, brief)
+    draw(chart, key, on_select, saved)
     (st.caption if brief else st.markdown)(plain(chart.finding))
 
 
@@ -185,7 +176,7 @@ def draw(chart: Chart, key: str, on_select: Callable[[], None] | None = None, fi
     )
 
 
-def _head(title: str, table: pd.DataFrame, file: str, key: str, brief: bool, chart: bool = True) -> None:
+def head(title: str, table: pd.DataFrame, file: str, key: str, brief: bool, chart: bool = True) -> None:
     """The heading of a picture, a small one where two stand beside each other, and its numbers."""
     with row(wrap=False):
         if brief:
@@ -222,6 +213,11 @@ header = partial(st.header, anchor=False)
 def caption(said: object, help: object = None) -> None:
     """Words with names in them, small; behind a mark beside them the help."""
     st.caption(plain(said), help=plain(help) if help else None)
+
+
+def note(said: str) -> None:
+    """Say what is missing, with names in it, and what to do about it."""
+    st.info(plain(said), icon=":material/info:")
 
 
 def warn(said: object) -> None:

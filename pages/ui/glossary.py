@@ -1,7 +1,6 @@
 """One sentence and one formula for every term."""
 
 import re
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import streamlit as st
@@ -153,9 +152,9 @@ def formula(known: Term) -> str:
     return ", ".join(rf"$\displaystyle {part}$" for part in re.split(r",\s*\\quad\s*", known.formula))
 
 
-def words(terms: Iterable[str]) -> None:
-    """The words of a page, folded into a button, and the way to all of them."""
+def words(terms: str) -> None:
+    """The words of a page, with commas between, folded into a button, and the way to all of them."""
     with st.popover("Words used here", icon=":material/menu_book:"):
-        said = (f"**{term}**: {TERMS[term].sentence}\n\n{formula(TERMS[term])}" for term in terms)
+        said = (f"**{term}**: {TERMS[term].sentence}\n\n{formula(TERMS[term])}" for term in terms.split(", "))
         st.markdown("\n\n".join(said))
         st.page_link("glossary.py", label="The whole glossary", icon=":material/arrow_forward:")

@@ -68,11 +68,11 @@ def _model() -> tuple[str, dict[str, Any], str]:
 
 def _perturbations() -> dict[str, Any]:
     """Draw what is done to each layer, and to how much text."""
-    preset = view.sync("measure-preset", [*PRESETS, OWN], "quick")
-    own, label = preset == OWN, "What is done to each layer"
-    known = PRESETS["quick" if own else preset]
-    st.segmented_control(label, [*PRESETS, OWN], key="measure-preset", required=True, on_change=_fill)
-    perturbed = view.several("measure-perturbations", _names("quick" if own else preset), drawn=own)
+    presets = form.alike([*PRESETS, OWN])
+    preset = form.switch("What is done to each layer", presets, "measure-preset", "quick", on_change=_fill)
+    own = preset == OWN
+    filled = "quick" if own else preset
+    known, perturbed = PRESETS[filled], view.several("measure-perturbations", _names(filled), drawn=own)
     if own:
         st.multiselect(
             "Perturbations",

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.ask import Measurement, ModelSpec, ProfileSpec, PrunedSpec, StudyRequest
+from core.ask import Measurement, ModelSpec, ProfileSpec, PrunedSpec
 from core.ask.commands import quoted
 from core.base import plain, text_name
 from core.export.card import GGUF
@@ -32,7 +32,9 @@ def perplexities(store: Store, job: Job) -> None:
     if chart := next(filter(None, (training(store, spec.model, each) for each in pending)), None):
         _show(chart, job, chart.finding)
         return
-    known, status = lambda: evaluations.read(store, spec, _texts(job.request)), job.status
+    read, status = {"text": job.request.evaluation.text, "calibration": job.request.calibration}, job.status
+    texts = {name: text_name(each.source) for name, each in read.items()}  # as its provenance will name them
+    known = lambda: evaluations.read(store, spec, texts)  # noqa: E731
     study = spec and _once(spec.key, status.parts, status.started, known)
     if not study or not study.singles:
         st.caption(FIRST)
@@ -46,11 +48,6 @@ def training(store: Store, model: ModelSpec, pruned: PrunedSpec | None) -> Chart
     """How the training of a point goes or went; None where none is kept."""
     found = pruned and pruned.distills and parts.training(store, model, pruned)
     return evaluation.training(*found) if found else None
-
-
-def _texts(asked: StudyRequest) -> dict[str, str]:
-    """The texts of a study as its provenance will name them."""
-    return {"text": text_name(asked.evaluation.text.source), "calibration": text_name(asked.calibration.source)}
 
 
 def matrix(store: Store, job: Job) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Send
 from starlette.websockets import WebSocketClose
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
@@ -40,25 +40,24 @@ def address(path: str) -> str:
     return f"{base and '/'}{base}/{path}"
 
 
-class Assets:
-    """Answers for the modules of live pictures, and for Streamlit's own hashed files straight from disk.
+def assets(app: ASGIApp) -> ASGIApp:
+    """Answer for the modules of live pictures, and for Streamlit's own hashed files straight from disk.
 
     A browser's first visit asks for more than a hundred of these at once. Streamlit's server opens each in a thread and
     sends it in pieces, which takes longer than to run the page.
     """
 
-    def __init__(self, app: ASGIApp):
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answering(scope, receive, send):
         path = scope["path"] if scope["type"] == "http" and scope["method"] == "GET" else ""
         module, file = MODULE.fullmatch(path), HASHED.fullmatch(path)
         content = MODULES.get(module[1]) if module else _read(STATIC / file[1]) if file else None
         if content is None:
-            await self.app(scope, receive, send)
+            await app(scope, receive, send)
             return
         kind = KINDS[Path(path).suffix]
         await Response(content, headers=FOREVER, media_type=kind)(scope, receive, send)
+
+    return answering
 
 
 def _read(file: Path) -> bytes | None:
@@ -103,24 +102,23 @@ HEADERS = {
 }
 
 
-class Guard:
-    """Refuses what a page of another address sends, and tells browsers to keep such pages out.
+def guard(app: ASGIApp) -> ASGIApp:
+    """Refuse what a page of another address sends, and tell browsers to keep such pages out.
 
     It stands before Streamlit, which looks up the machine's external address before it refuses an origin, and which
     takes any port of this machine for its own.
     """
 
-    def __init__(self, app: ASGIApp):
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def guarding(scope, receive, send):
         takes = access.takes_packs() or UPLOADS not in scope.get("path", "")
         if scope["type"] == "lifespan" or (takes and welcome(Headers(scope=scope))):
-            await self.app(scope, receive, _guarded(send))
+            await app(scope, receive, _guarded(send))
         elif scope["type"] == "websocket":
             await WebSocketClose(code=1008)(scope, receive, send)
         else:
             await PlainTextResponse(REFUSAL, 403)(scope, receive, _guarded(send))
+
+    return guarding
 
 
 def welcome(headers: Headers) -> bool:

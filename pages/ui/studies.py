@@ -1,7 +1,7 @@
 """Stored studies of the model in view: put together where their protocol is the same, their protocol and table."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 
@@ -36,8 +36,8 @@ HUES = {"gains": "blue", "costs": "orange"}  # of a change that is certain
 PICK = "Choose a protocol. Numbers of unlike protocols never share a chart."
 
 
-def groups(profile: Profile | Entry) -> dict[str, Evaluations]:
-    """The studies of the profile's model by protocol, the newest first, without those of the dense model alone."""
+def groups(profile: Profile | Entry) -> tuple[Evaluations, ...]:
+    """The studies of a model, those of one protocol as one, the newest first, but none of the dense model alone."""
     store = Store()
     entries = store.of_model(profile.spec.model, "study")
     beside = [str(each.path) for kind in ("profile", "best") for each in store.entries(kind)]
@@ -51,9 +51,9 @@ def prepare() -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _groups(known: str, _entries: list[Entry]) -> dict[str, Evaluations]:
+def _groups(known: str, _entries: list[Entry]) -> tuple[Evaluations, ...]:
     """Read once: a folder's name is the hash of what it means."""
-    return {key: each for key, each in protocols.together(Store(), _entries).items() if each.settings}
+    return tuple(each for each in protocols.together(Store(), _entries).values() if each.settings)
 
 
 @lru_cache(maxsize=32)
@@ -83,7 +83,7 @@ def predicted(setting: Setting, profile: Profile) -> tuple[Anchors, Prediction, 
     if setting.pattern or setting.true_sequential:
         raise UserError("neither an N:M pattern nor true-sequential pruning is predicted")
     asked = setting.allocation
-    found, why = anchors_of(tuple(groups(profile).values()), profile, setting.treatment, asked.base.per_linear)
+    found, why = anchors_of(groups(profile), profile, setting.treatment, asked.base.per_linear)
     if found is None:
         raise UserError(str(why))
     others, measured = besides(found, asked, asked.plain)
@@ -105,19 +105,19 @@ def besides(
 def looked_alike(results: Evaluations, setting: Setting, profile: Profile) -> bool:
     """Whether a setting is the allocation of this profile where these results have it."""
     asked = setting.allocation
-    return not (asked.base.profiled or asked.correction.strength) or profile.entry.key in results.profiles
+    return not (asked.base.profiled or asked.correction.strength) or profile.key in results.profiles
 
 
-def choose(found: dict[str, Evaluations], setting: Setting) -> Evaluations:
+def choose(among: Sequence[Evaluations], setting: Setting) -> Evaluations:
     """The protocol that the URL names by any of its studies, else the one that all pages take for the setting in view.
 
     `badge` draws the choice.
     """
-    homes = {entry.key: key for key, each in found.items() for entry in each.entries}
-    target, pruner = setting.allocation.target, setting.treatment.name
-    place = protocols.place(found.values(), target, pruner, setting)
-    first = place.evaluations.entries[-1].key if place else next(iter(found))
-    return found[view.sync("study", list(found), first, homes)]
+    known = {each.entries[-1].key: each for each in among}
+    homes = {entry.key: key for key, each in known.items() for entry in each.entries}
+    place = protocols.place(among, setting.allocation.target, setting.treatment.name, setting)
+    first = place.evaluations.entries[-1].key if place else next(iter(known))
+    return known[view.sync("study", list(known), first, homes)]
 
 
 def hero(about: str, one: EvaluatedSetting, change: Change | None, other: str = "uniform") -> None:
@@ -142,7 +142,7 @@ def helped(settings: Iterable[EvaluatedSetting]) -> None:
         st.warning(plain(warning))
 
 
-def badge(found: Evaluations, among: Mapping[str, Evaluations] | None = None) -> None:
+def badge(found: Evaluations, among: Sequence[Evaluations] = ()) -> None:
     """The short name of some evaluations' protocol beside their numbers; files and hashes are what it opens.
 
     Args:
@@ -150,9 +150,10 @@ def badge(found: Evaluations, among: Mapping[str, Evaluations] | None = None) ->
     """
     with st.popover(plain(protocols.short(found)), type="tertiary", help="Protocol", wrap=True):
         frame.caption(f"{protocols.badge(found)}.")
-        if among and len(among) > 1:
-            named = dict(zip(among, map(plain, protocols.names(among.values())), strict=True))
-            st.radio(PICK, list(among), key="study", format_func=named.get)
+        if len(among) > 1:
+            names = zip(among, protocols.names(among), strict=True)
+            named = {each.entries[-1].key: plain(name) for each, name in names}
+            st.radio(PICK, list(named), key="study", format_func=named.get)
 
 
 # --- their table ---------------------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def others() -> dict[str, str]:
     return names(found)
 
 
-def heading(title: str, shown: Profile, terms: tuple[str, ...] = ()) -> None:
+def heading(title: str, shown: Profile, terms: str = "") -> None:
     """The page's question, what it is answered from, and the words it uses."""
     frame.title(title)
     frame.caption(words.named(shown), shown.provenance.get("text"))

@@ -13,7 +13,6 @@ import streamlit as st
 from core.base import UserError, plain
 from core.show import figures
 
-Option = TypeVar("Option")
 Value = TypeVar("Value")
 # Runs of a page after which its widgets hold their values by themselves. In the first a widget's value is still that of
 # the page before; a second follows at once where the browser finds its theme dark, and shows what that run alone sets.
@@ -72,12 +71,12 @@ def refuse(said: str) -> None:
 
 def sync(
     key: str,
-    options: Sequence[Option],
-    default: Option,
-    aliases: Mapping[str, Option] | None = None,
+    options: Sequence[Value],
+    default: Value,
+    aliases: Mapping[str, Value] | None = None,
     drawn: bool = True,
     named: bool = False,
-) -> Option:
+) -> Value:
     """The value of widget `key`, set before the widget is drawn and written to the URL unless it is the default.
 
     Args:

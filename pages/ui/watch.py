@@ -1,7 +1,6 @@
 """A running job: where it stands, what it has found so far, and how to stop it. Works from any tab."""
 
 from collections.abc import Callable
-from contextlib import suppress
 
 import streamlit as st
 
@@ -42,21 +41,16 @@ def page(job: Job) -> str:
 
 
 def watched() -> Job | None:
-    """Draw the job that the address names, until it has ended; a warning where there is none of that name."""
+    """Draw the job that the address names, every second until it has ended; a warning where none is called so."""
     key = st.query_params.get("job")
     try:
         job = queue.job(Store(), key) if key else None
     except UserError as error:
         frame.warn(error)
         return None
-    if job:
-        _panel(job)
-    return job
-
-
-def _panel(job: Job) -> None:
-    """Draw a job, once if it has ended, else every second until it has. The button that began it may be far below."""
-    if st.session_state.get("job watched") != job.key:
+    if job is None:
+        return None
+    if st.session_state.get("job watched") != job.key:  # the button that began it may be far below
         st.session_state["job watched"] = job.key
         frame.to_top(job.key)
     with st.container(border=True):
@@ -65,6 +59,7 @@ def _panel(job: Job) -> None:
             st.fragment(run_every=1.0)(_live)(job.key)
         else:
             _ended(job)
+    return job
 
 
 def _live(key: str) -> None:
@@ -145,12 +140,12 @@ def _open_result(job: Job) -> None:
     if isinstance(job.request, ShareRequest):
         st.caption(f"Stored in {key}.")  # the whole, or as much of it as there is
         return
-    entry = None
-    with suppress(UserError):
+    try:
         entry = Store().by_key(key or "", (row.kind,))
-    if entry is None:
+    except UserError:
         st.caption("Its result was deleted.")
-    elif isinstance(job.request, MeasureRequest):
+        return
+    if isinstance(job.request, MeasureRequest):
         if any(each.perturbation.compares for each in job.request.measurements):
             open_profile(key, "Open the comparison", group=COMPARED)
         else:

@@ -18,7 +18,7 @@ from core.plan.spread import allocate
 from core.results import anchors
 from core.show.figures.allocation import linears
 from core.store.cache import Store
-from pages.ui.allocate import actions, spread
+from pages.ui.allocate import spread
 from tests import synthetic
 from tests.pages.allocate_page import load_, on_screen, opened, predicted
 from tests.pages.opening import figures, link, live, numbers, opened_at, url, words
@@ -102,7 +102,7 @@ def test_a_layer_set_by_hand_shifts_its_linears_alike_and_the_others_make_up_for
     assert live(app)["hand"]["held"] == {"3": 0.5} and np.shape(live(app)["hand"]["base"]) == (6, 7)
 
     words, path = shlex.split(app.code[0].value)[3:], tmp_path / f"{cache['linear'][:6]}-allocation.json"
-    path.write_text(actions.written(found, here), encoding="utf-8")
+    path.write_text(spread.written(found, here), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     capsys.readouterr()
     assert main([*words, "--json"]) == 0
@@ -129,7 +129,7 @@ def test_response_has_a_budget_per_linear_by_default_where_linears_were_measured
 def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(cache: Cache, tmp_path: Path) -> None:
     here, path = load_(cache["linear"]), tmp_path / "allocation.json"
     found = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)
-    path.write_text(actions.written(found, here), encoding="utf-8")
+    path.write_text(spread.written(found, here), encoding="utf-8")
     again = allocate(grammar.from_file(path), here)
     assert np.array_equal(again.linears, found.linears) and again.request.target == pytest.approx(0.6)
 

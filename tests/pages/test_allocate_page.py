@@ -185,7 +185,7 @@ def test_a_budget_of_bits_is_a_size_and_colours_say_how_many() -> None:
     told, [size] = live(app), live(app)["controls"]
     at = told["state"]["target"]
     assert size["stops"][at] == "104.4 MB, 3 bits" and size["stops"][-1] == "118.1 MB, 4 bits"
-    meant = {tone: float(name.split()[0]) for tone, _, name in told["key"]}
+    meant = {tone: float(name.split()[0]) for tone, name, _ in told["key"]}
     for bits, tones in zip(told["bars"]["values"], told["bars"]["tones"], strict=True):
         assert all(abs(meant[tone] - each) <= min(abs(other - each) for other in meant.values()) + 1e-6
                    for each, tone in zip(bits, tones, strict=True))  # fmt: skip
@@ -205,7 +205,11 @@ def test_a_budget_of_layers_says_how_many_bytes_stay_and_which_layers_go() -> No
     assert not app.exception and not app.error
     at = told["state"]["target"]
     assert size["stops"][at].endswith(" MB, 20 % of layers")
-    assert np.flatnonzero(np.array(told["bars"]["values"][at]) == 0).tolist() == [5, 12, 13, 14, 17, 18]
+    assert np.flatnonzero(told["bars"]["values"][at]).tolist() == [5, 12, 13, 14, 17, 18]
+    words = told["slots"]["now"]["table"][at]
+    assert (words[4], words[5], told["y"]["ticks"]) == ("kept", "left out", [[0, "kept"], [1, "left out"]])
+    assert not any("bits" in each for each in (told["title"], told["says"], told["y"]["title"], *words))
+    assert any("evaluated with layers left out" in each.value for each in app.caption)
 
 
 @pytest.mark.usefixtures("committed")

@@ -24,7 +24,6 @@ from core.results import anchor_studies, anchors
 from core.store.cache import Store
 from core.store.results import Perturbed
 from pages.ui import studies, subject
-from pages.ui.allocate import spread
 from pages.ui.allocate.targets import COMPARED
 from tests import synthetic
 from tests.pages.allocate_page import chart, lanes, on_screen, opened, predicted, targets
@@ -127,7 +126,7 @@ def test_the_strength_crosses_over_to_the_reverse(studied: str) -> None:
 
 
 def test_what_was_measured_stands_on_the_curve_of_its_base(studied: str) -> None:
-    [group] = studies.groups(subject.load(studied)).values()
+    [group] = studies.groups(subject.load(studied))
     owl = next(each for each in group.settings if each.name == "OWL" and each.setting.allocation.target == 0.7)
     app = opened(profile=studied)
     [[frame, perplexity, _]] = live(app)["gauge"]["marks"]
@@ -149,7 +148,7 @@ def test_a_wide_interval_says_what_narrows_it_with_the_command_behind_an_icon(
     studied: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = anchor_studies.Narrower("uniform, 70 % zeros, Wanda", "python -m core study --settings 'uniform:0.7'", 3.0)
-    monkeypatch.setattr(spread, "narrower", lambda *_: found)
+    monkeypatch.setattr(anchor_studies, "narrower", lambda *_: found)
     view = {"profile": studied, "target": "0.6"}
     [said] = [each for each in opened(**view).caption if "interval is wide" in each.value]
     assert "evaluating uniform, 70 % zeros, Wanda would narrow it, in about 3 min." in said.value
@@ -208,7 +207,7 @@ def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measure
     dots = chart(app, "What does each method cost?")["data"]
     assert dots[0]["y"] == names
     profile = subject.load(studied)
-    [group] = studies.groups(profile).values()
+    [group] = studies.groups(profile)
     owl = next(each for each in group.settings if each.name == "OWL" and each.setting.allocation.target == 0.7)
     drawn = dict(zip(dots[0]["y"], numbers(dots[0]["x"]), strict=True))["OWL"]
     assert drawn == pytest.approx(owl.perplexity)

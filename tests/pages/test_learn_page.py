@@ -57,7 +57,7 @@ def assert_every_number_refers_to_a_mark(figure: dict) -> None:
 
 def assert_every_frame_has_its_words_and_numbers(figure: dict) -> None:
     frames, layers = math.prod(len(each["stops"]) for each in figure["controls"]), figure["layers"]
-    names = [slot for said in (figure["says"], *(said for *_, said in figure["key"])) for slot in slots_in(said)]
+    names = [slot for said in (figure["says"], *(said for _, said, _ in figure["key"])) for slot in slots_in(said)]
     assert figure["pick"] or "layer" not in names
     for slot in (figure["slots"][name] for name in names if name != "layer"):
         assert len(slot["table"]) == (layers if slot["by"] == "layer" else frames)
@@ -95,7 +95,7 @@ def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
     assert len(live(app)["bars"]["values"]) == 1 and not live(app)["controls"]
     assert shared.plain(found.said) not in text(app) and live(app)["finding"] == findings.finding(found.without)
     assert "by definition" in live(app)["slots"]["verdict"]["table"][0][-1]
-    assert any("undecided" in text and "5 %" in text for *_, text in live(app)["key"])
+    assert any("undecided" in text and "5 %" in text for _, text, _ in live(app)["key"])
     assert "Guess." in text(app)
     next(each for each in app.button if each.label == absorption.GUESSES["rise"]).click().run()
     assert live(app)["bars"]["values"][1] == pytest.approx(found.including.value, rel=1e-4)

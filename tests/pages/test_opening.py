@@ -28,7 +28,7 @@ def test_a_page_that_spreads_a_budget_opens_with_the_profile_of_linears(page: st
 def test_the_prediction_of_a_budget_per_linear_stands_beside_uniform_s_at_every_strength_and_by_hand() -> None:
     app = opened_at("allocate", hand="4:0.6")
     shown = live(app)
-    assert "Response per linear" in [text for _, _, text in shown["key"]]
+    assert "Response per linear" in [text for _, text, _ in shown["key"]]
     assert all(shown["hero"]["values"]) and max(shown["hero"]["values"]) < shown["hero"]["beside"]
     assert "hand" in link(app, "Prune with this allocation") and given(pictures(app)[1])["lines"]
 

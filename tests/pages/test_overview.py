@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from core.kinds import ZEROS
 from core.show import figures
 from pages.ui.absorption import overview
 
@@ -13,7 +14,8 @@ def line(*verdicts: str | None) -> figures.Line:
 
 
 def test_bars_of_gains_carry_values_and_verdicts() -> None:
-    shown = overview.gain_bars(line("absorbs", "undecided", "amplifies", None), "median", 2, "Layer 2 amplifies.")
+    bars = line("absorbs", "undecided", "amplifies", None)
+    shown = overview.gain_bars(bars, "median", 2, "Layer 2 amplifies.", None)
     assert shown.finding == "Layer 2 amplifies."
     assert shown.bars.values[0].tolist() == [0.5, 1.0, 1.5, 2.0]
     assert shown.bars.tones == [["absorb", "undecided", "amplify", "undecided"]]
@@ -27,7 +29,7 @@ def test_bars_of_gains_carry_values_and_verdicts() -> None:
 @pytest.mark.parametrize("sparsity", [np.full(4, 0.7), np.array([0.6, 0.8, 0.7, 0.7]), np.array([0.0, 0.95])])
 def test_bars_of_sparsities_lie_inside_their_axis(sparsity: np.ndarray) -> None:
     target = float(sparsity.mean())
-    shown = overview.sparsity_bars(sparsity, target)
+    shown = overview.sparsity_bars(sparsity, target, ZEROS)
     assert shown.y.low <= min(sparsity.min(), target) and max(sparsity.max(), target) <= shown.y.high
     assert shown.foot == target  # bars show the distance from the target, for an axis that does not begin at 0
     assert ("alike" in shown.says) == (np.ptp(sparsity) == 0)

@@ -48,7 +48,7 @@ def test_the_answer_is_the_perplexity_with_its_change_and_the_interval_of_that(
     owl = candidates.combined([OWL], "wanda", (0, 1, 2))
     save(store, owl, lambda setting: 3 + shift * (setting.allocation.base.kind == "owl"), windows)
     app = opened()
-    [group] = grouped(store).values()
+    [group] = grouped(store)
     [shown], one = app.metric, group.of(owl[0])
     assert shown.value == one.written and shown.label == "Perplexity of OWL, 70 % zeros, Wanda"
     size, told = shown.delta.removesuffix(" % against uniform"), shown.proto.delta_description
@@ -60,7 +60,7 @@ def test_the_answer_is_the_perplexity_with_its_change_and_the_interval_of_that(
 def test_the_verdict_is_that_of_the_setting_in_view(store: Store) -> None:
     asked = family()
     save(store, asked)
-    [group] = grouped(store).values()
+    [group] = grouped(store)
     shown = next(each for each in asked if each.allocation == owl_corrected(0.04))
     opened(strength="0.04", detail="correction")
     said = verdict(opened(strength="0.04"))
@@ -101,7 +101,7 @@ def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
     assert json.dumps(figures(app)[1]) != drawn
 
 
-def grouped(store: Store) -> dict[str, evaluations.Evaluations]:
+def grouped(store: Store) -> tuple[evaluations.Evaluations, ...]:
     """The profile's studies, those of one protocol together."""
     return studies.groups(load(store, store.profile(PROFILE.key)))
 
@@ -129,7 +129,7 @@ def test_other_calibrations_stay_apart_and_magnitude_stands_beside_each(store: S
     wanda, magnitude = (candidates.combined(candidates.alone(OWL), each, (0,)) for each in ("wanda", "magnitude"))
     few, many = recalibrated(store, wanda, 4), recalibrated(store, wanda[:1], 8)
     free = recalibrated(store, magnitude, 16)
-    found = grouped(store)
+    found = {each.entries[-1].key: each for each in grouped(store)}
     assert set(found) == {few, many, free}
     beside = {key: protocols.with_others(found[key], tuple(found.values())) for key in (few, many)}
     assert all("magnitude" in " ".join(drawn(each)) for each in beside.values())
@@ -180,7 +180,7 @@ def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
     sampled(store, family()[:3], 40)
     app = opened(detail="tasks")
     assert " 20 examples of boolq" in badges(app)[0] and "40 examples of boolq" in badges(app)[0]
-    [group] = grouped(store).values()
+    [group] = grouped(store)
     part = group.slices[0]
     assert list(group.tasks.values()) == ["boolq (20 examples)", "boolq (40 examples)"]
     table = app.dataframe[-1].value.set_index("allocation")

@@ -133,7 +133,7 @@ def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:
     """On the committed results, where settings share some of their calibration seeds with uniform."""
     store = Store(tmp_path)
     profile = load(store, store.demo())
-    groups = tuple(studies.groups(profile).values())
+    groups = studies.groups(profile)
     group = protocols.with_others(groups[0], groups)
     part = next(each for each in group.slices if each.target == 0.7)
     table = study_table(rows_of(group, group.within(part)))

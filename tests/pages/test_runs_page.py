@@ -31,13 +31,11 @@ def test_every_profile_has_a_card_that_says_what_was_found_and_opens_it(filled_c
     app = opened()
     store = Store()
     cards = [shown_profiles.card(key, str(store.root)) for key in filled_cache.values()]
-    assert {(len(card.gains.value), card.perturbation) for card in cards} == {(30, NOISE), (4, NOISE)}
+    assert {(drawn.count("<rect"), label) for drawn, _, label, _ in cards} == {(30, NOISE), (4, NOISE)}
     said = [each.value for each in app.caption]
-    for key, card in zip(filled_cache.values(), cards, strict=True):
-        assert card.finding == findings.headline(
-            gains_of(profiles.load(store, store.profile(key)).seeds("gaussian:0.3"))
-        )
-        assert f"{card.finding}: {card.perturbation}." in said and any(card.size in each for each in said)
+    for key, (_, finding, label, size) in zip(filled_cache.values(), cards, strict=True):
+        assert finding == findings.headline(gains_of(profiles.load(store, store.profile(key)).seeds("gaussian:0.3")))
+        assert f"{finding}: {label}." in said and any(size in each for each in said)
     opens = [each["profile"] for each in links(app) if "profile" in each]
     assert opens[:3] == [filled_cache[each] for each in ("deep", "twin", "shallow")], "what holds most comes first"
 

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from core.base import access
 from core.store.files import write_file
 from pages.ui import serving
-from pages.ui.serving import KINDS, STATIC, Assets, Guard, welcome
+from pages.ui.serving import KINDS, STATIC, assets, guard, welcome
 from tests.core.store.test_deleting import GONE, by
 
 Sent = list[dict]
@@ -44,7 +44,7 @@ def hashed(suffix: str) -> str:
 @pytest.mark.parametrize("suffix", [".js", ".css", ".woff2"])
 def test_a_hashed_file_is_sent_whole_and_kept_for_good(suffix: str) -> None:
     path = hashed(suffix)
-    [start, body], passed = ask(Assets, path)
+    [start, body], passed = ask(assets, path)
     assert not passed and start["status"] == 200
     assert body["body"] == (STATIC / path[1:]).read_bytes()
     headers = dict(start["headers"])
@@ -55,7 +55,7 @@ def test_a_hashed_file_is_sent_whole_and_kept_for_good(suffix: str) -> None:
 @pytest.mark.parametrize("base", ["", "/behind/a/proxy"])
 def test_browsers_load_the_modules_of_live_pictures_as_they_are(base: str) -> None:
     for file in (Path(serving.__file__).parent / "live").glob("*.js"):
-        [start, body], passed = ask(Assets, f"{base}/live/{serving.VERSION}/{file.name}")
+        [start, body], passed = ask(assets, f"{base}/live/{serving.VERSION}/{file.name}")
         assert not passed and body["body"] == file.read_bytes()
         headers = dict(start["headers"])
         assert headers[b"content-type"].startswith(b"text/javascript") and b"immutable" in headers[b"cache-control"]
@@ -79,7 +79,7 @@ def test_streamlit_answers_for_everything_else() -> None:
         ("/live/000000000000/runtime.js", "GET"),
         (known + "/", "GET"),
     ):
-        assert ask(Assets, path, method=method)[1], (method, path)
+        assert ask(assets, path, method=method)[1], (method, path)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_only_pages_of_its_own_address_are_answered(host: str | None, origin: st
 
 @pytest.mark.parametrize("host", ["localhost:8501", "elsewhere.example"])
 def test_every_answer_tells_browsers_to_keep_other_addresses_out(host: str) -> None:
-    sent, _ = ask(Guard, host=host)
+    sent, _ = ask(guard, host=host)
     told = Headers(raw=sent[0]["headers"])
     assert sent[0]["status"] == (200 if host.startswith("localhost") else 403)
     assert told.getlist("x-frame-options") == ["DENY"] and told["x-content-type-options"] == "nosniff"
@@ -108,7 +108,7 @@ def test_every_answer_tells_browsers_to_keep_other_addresses_out(host: str) -> N
 
 def test_a_refused_channel_never_reaches_streamlit() -> None:
     """Streamlit would look up the machine's address in the network before it refuses one."""
-    sent, passed = ask(Guard, "/_stcore/stream", "websocket", host="127.0.0.1:8501", origin="http://127.0.0.1:8502")
+    sent, passed = ask(guard, "/_stcore/stream", "websocket", host="127.0.0.1:8501", origin="http://127.0.0.1:8502")
     assert not passed and [each["type"] for each in sent] == ["websocket.close"]
 
 
@@ -120,9 +120,9 @@ def test_nobody_uploads_where_nothing_can_be_imported(
 ) -> None:
     if said:
         monkeypatch.setenv(said, "on")
-    sent, passed = ask(Guard, f"{base}/_stcore/upload_file/session/file", method=method, host="localhost:8501")
+    sent, passed = ask(guard, f"{base}/_stcore/upload_file/session/file", method=method, host="localhost:8501")
     assert passed is (said is None) and (passed or sent[0]["status"] == 403)
-    assert ask(Guard, f"{base}/_stcore/health", host="localhost:8501")[1]
+    assert ask(guard, f"{base}/_stcore/health", host="localhost:8501")[1]
 
 
 def test_a_start_of_the_server_sweeps_the_cache(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

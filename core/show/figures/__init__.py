@@ -2,5 +2,5 @@
 
 from core.show.figures.gain import STATISTICS, Line, line
 from core.show.figures.maps import heatmap
-from core.show.figures.palette import DARK, LIGHT, Palette, in_palette
+from core.show.figures.palette import DARK, LIGHT, Palette, colour, in_palette
 from core.show.figures.style import Chart

@@ -8,14 +8,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import per_cent, perplexity
-from core.kinds import HALF, Currency
+from core.kinds import HALF, PRUNERS, Currency, usual_of
 from core.plan.budget import Bounds, binding
 from core.plan.spread import layer_means
 from core.results import verdict
 from core.results.leaderboard import THIS, Contender, tied
-from core.show.figures.axes import layer_axis, log_axis
+from core.show.figures.axes import labels, layer_axis, log_axis
 from core.show.figures.evaluation import ABOVE, dots, rows_height
-from core.show.figures.labels import labels
 from core.show.figures.maps import by_layer, layer_table
 from core.show.figures.palette import LIGHT, colour, shades
 from core.show.figures.style import Chart, colour_bar, layout
@@ -25,6 +24,7 @@ LANE = 62  # px
 REACH = 0.32  # of a lane, its tallest bar: its name stands over it
 UNKNOWN = "not measured"
 SMALL = 10  # px of what is written in cells
+ZEROED = "after zeros"
 
 
 def _hue(one: Contender) -> str:
@@ -47,8 +47,13 @@ def lanes(contenders: Sequence[Contender], target: float) -> Chart:
     ends = [dict.fromkeys(per_cent(end(one.sparsity), 0) for end in (np.min, np.max)) for one in contenders]
     heads = [f"<b>{one.name}</b>  {' to '.join(each)}" for one, each in zip(contenders, ends, strict=True)]
     figure.add_trace(labels([-0.6] * count, np.arange(count) - 0.42, heads, hues))
-    rows = {"tickvals": list(range(count)), "showticklabels": False, "gridcolor": LIGHT.faint, "title": None}
-    rows |= {"range": [count - 0.5, -0.5]}
+    rows = {
+        "tickvals": list(range(count)),
+        "showticklabels": False,
+        "gridcolor": LIGHT.faint,
+        "title": None,
+        "range": [count - 0.5, -0.5],
+    }
     figure.update_layout(barmode="overlay")
     table = pd.DataFrame({"layer": np.arange(layers), **{each.name: each.sparsity for each in contenders}})
     finding = f"Bars up: layers that lose more than the target of {per_cent(target)}. Bars down: layers that lose less."
@@ -69,7 +74,8 @@ def finish(contenders: Sequence[Contender], dense: float) -> Chart:
     figure = dots("perplexity", names, values, told, [_hue(each) for each in contenders], axis)
     figure.layout.height = rows_height(len(names), LANE)  # its rows are the lanes of the chart beside it
     figure.data[0].marker.symbol = ["circle-open" if each.predicted else "circle" for each in contenders]
-    table = pd.DataFrame({"method": names, **dict(zip(("perplexity", "low", "high"), values.T, strict=True))})
+    table = pd.DataFrame(values, columns=["perplexity", "low", "high"])
+    table.insert(0, "method", names)
     table["predicted"] = [each.predicted is not None for each in contenders]
     changes = [each.measured and each.measured.against_uniform for each in contenders]
     table["against uniform, %"] = [each.value if each else math.nan for each in changes]
@@ -91,12 +97,12 @@ def _told(one: Contender) -> str:
 def _lowest(contenders: Sequence[Contender], dense: float) -> str:
     """What dots and bars are, and the unpruned model beside the lowest of them."""
     methods = [each for each in contenders if each.kind != THIS]
-    twice = [
+    known = [
         each
         for each in contenders
-        if each.kind == THIS and any(np.array_equal(each.sparsity, other.sparsity) for other in methods)
-    ]  # the method that it is
-    known = [each for each in contenders if math.isfinite(each.perplexity) and each not in twice]
+        if math.isfinite(each.perplexity)
+        and not (each.kind == THIS and any(np.array_equal(each.sparsity, other.sparsity) for other in methods))
+    ]  # this allocation only where it is none of the methods
     if not known:
         return "None of these was measured."
     best, *others = sorted(known, key=lambda each: each.perplexity)
@@ -131,7 +137,7 @@ def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bo
     bar = colour_bar(tickformat=".2f")
     figure = by_layer(sparsity, names, "layer %{x}, %{customdata[0]}: %{z:.4f}", bar, "sparsity", room=0.11 * layers)
     beside = [f"{each:.2f}" for each in means]
-    figure.add_trace(labels([layers - 0.3] * count, np.arange(count), beside, LIGHT.ink))
+    figure.add_trace(labels([layers - 0.3] * count, np.arange(count), beside, [LIGHT.ink] * count))
     table = layer_table(sparsity, names)
     table.insert(1, "mean of the layer", layer_means(sparsity, parameters))
     finding = _spared_said(sparsity, means, names, int(binding(sparsity, bounds).sum()))
@@ -152,9 +158,16 @@ def _spared_said(sparsity: Array, means: Array, names: Sequence[str], bound: int
     )
 
 
-def shades_of(counted: Currency) -> dict[str, str]:
-    """A colour for each level, the paler the fewer bits."""
-    return dict(zip(map(counted.level, counted.levels.values()), shades(len(counted.levels))[::-1], strict=True))
+def shades_of(counted: Currency) -> list[tuple[str, str]]:
+    """A colour for each level and what it stands for: the paler the fewer bits, grey where zeros come first."""
+    forms, called = PRUNERS[usual_of(counted)].forms, []
+    for share in counted.levels.values():
+        form = forms.get(share)
+        alike = form and not form.gguf  # integers of as many bits
+        called.append(ZEROED if form and form.zeros else f"{form.bits} bits" if alike else counted.level(share))
+    known = [name for name in dict.fromkeys(called) if name != ZEROED]
+    hues = dict(zip(known, shades(len(known))[::-1], strict=True))
+    return [(hues.get(name, LIGHT.undecided), name) for name in called]
 
 
 def bits(plan: Array, names: Sequence[str], counted: Currency) -> Chart:
@@ -168,7 +181,7 @@ def bits(plan: Array, names: Sequence[str], counted: Currency) -> Chart:
     level, written = np.abs(plan[..., None] - shares).argmin(-1), HALF * (1 - plan)
     figure = by_layer(level, names, "layer %{x}, %{customdata[0]}: %{customdata[1]} bits", {}, "", written)
     last = max(len(shares) - 1, 1)
-    scale = [[at / last, hue] for at, hue in enumerate(shades_of(counted).values())]
+    scale = [[at / last, hue] for at, (hue, _) in enumerate(shades_of(counted))]
     how = {"colorscale": scale, "zmin": 0, "zmax": last, "showscale": False, "textfont": {"size": SMALL}}
     whole = "%{text:.0f}" * bool(np.all(written == written.round()))  # a cell holds one figure
     figure.update_traces(text=written.T, texttemplate=whole, **how)

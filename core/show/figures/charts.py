@@ -15,7 +15,7 @@ from core.plan.gains import gains_of, per_layer
 from core.results import propagation
 from core.results.checkpoints import compared
 from core.show import words
-from core.show.figures import drift, gain, maps, why
+from core.show.figures import drift, gain, maps
 from core.show.figures.axes import layer_axis, log_axis
 from core.show.figures.gain import name_lines
 from core.show.figures.maps import layer_table, logs_by_layer
@@ -34,7 +34,7 @@ def gains(asked: InView) -> Chart:
         return gain.of_profiles(profile, asked.twin, name, asked.layer, asked.statistic)
     names = words.family(profile, name)
     lines = [gain.line(profile.perturbations[each].short, profile.seeds(each), asked.statistic) for each in names]
-    finding = findings.of_perturbation(asked.profile, asked.name)
+    finding = findings.of_perturbation(profile, name)
     return gain.gains(lines, finding, names.index(name), asked.layer)
 
 
@@ -162,17 +162,16 @@ def parting(asked: InView) -> Chart:
     found = compared(asked.profile, asked.name)
     layers = np.arange(len(found.harm))
     alone = gains_of([found.single]).drift
-    lines = (("the whole checkpoint", found.drift, LIGHT.accent), ("the layer alone", alone, LIGHT.ink))
-    figure = go.Figure()
-    known = [(name, np.where(values > 0, values, np.nan), colour) for name, values, colour in lines]
-    for name, values, colour in known:
-        said = f"{name}, after layer %{{x}}: %{{y:.3g}}"
-        figure.add_trace(curve(layers, values, name, said, colour, marker=DOTS))
+    lines = {"the whole checkpoint": found.drift, "the layer alone": alone}
+    known = {name: np.where(values > 0, values, np.nan) for name, values in lines.items()}
+    hues, figure = (LIGHT.accent, LIGHT.ink), go.Figure()
+    for (name, values), hue in zip(known.items(), hues, strict=True):
+        figure.add_trace(curve(layers, values, name, f"{name}, after layer %{{x}}: %{{y:.3g}}", hue, marker=DOTS))
     here(figure, asked.layer)
     table = pd.DataFrame({"layer": layers, "drift of the whole": found.drift, "drift of the layer alone": alone})
     x, y = layer_axis(len(layers), "after layer"), log_axis("drift", found.drift, alone).drawn
     drawn = layout(figure, x, y)
-    name_lines(drawn, {name: values for name, values, _ in known}, [hue for *_, hue in known])
+    name_lines(drawn, known, hues)
     finding = f"{findings.parting(found)} {findings.cost(found)}"
     return Chart("checkpoint-drift", "Where do the two checkpoints part?", drawn, finding, table)
 
@@ -201,8 +200,8 @@ CHARTS = (
     ChartRow("gains", GAIN, "Which layers amplify, which absorb?", gains),
     ChartRow("sizes", GAIN, "Does the size of the noise matter?", sizes),
     ChartRow("dilution", WHY, "Is the gain only dilution?",
-             lambda it: why.dilution(it.seeds, it.profile.activation, it.layer)),
-    ChartRow("harm", WHY, "What happens to the output?", lambda it: why.harm(it.seeds, it.layer)),
+             lambda it: drift.dilution(it.seeds, it.profile.activation, it.layer)),
+    ChartRow("harm", WHY, "What happens to the output?", lambda it: drift.harm(it.seeds, it.layer)),
     ChartRow("matched", CHECKS, "Does real pruning behave like noise?", matched),
     ChartRow("repaired", CHECKS, "Does absorption change when the damage is repaired?", repaired),
     ChartRow("parts", PARTS, "Whose loss is absorbed: attention's or the MLP's?", parts),

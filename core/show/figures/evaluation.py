@@ -12,8 +12,7 @@ import plotly.graph_objects as go
 from core.base import capital, digits
 from core.results import EvaluatedSetting, Evaluations, Interval, Slice
 from core.results.comparison import said
-from core.show.figures.axes import log_axis, ratio_axis, row_axis
-from core.show.figures.labels import labels, margin
+from core.show.figures.axes import labels, log_axis, margin, ratio_axis, row_axis, wrapped
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import BOTTOM, Chart, curve, layout, whiskers
 from core.show.words import literature, verdicts
@@ -23,6 +22,7 @@ PAPER_PERPLEXITY, PAPER_ACCURACY = -7.13, 1.02
 PAPER = "paper, second-hand; other models"
 ABOVE = 8  # px over rows, whose axis has no title
 FEW_ROWS = 12  # up to this many, corrections at every strength stand among the methods
+WIDEST = 40  # characters of the title of an axis, which a phone has room for
 
 
 def dots(
@@ -74,15 +74,14 @@ def changes(rows: Mapping[str, Interval], shown: str | None, against: str, title
         shown: the highlighted name.
         against: what they are compared with.
     """
-    known = {name: row for name, row in rows.items() if math.isfinite(row.value)}
-    names = sorted(known, key=lambda name: known[name].value)
-    ratios = 1 + np.array([(row.value, row.low, row.high) for row in map(known.get, names)]).reshape(-1, 3) / 100
-    texts = [said(known[name]) for name in names]
-    axis = ratio_axis(f"perplexity ÷ that of {against} (log scale)", ratios).drawn
-    hues = [LIGHT.accent if name == shown else LIGHT.ink for name in names]
-    figure = dots("change", names, ratios, texts, hues, axis, 1.0)
-    cells = [(name, row.value, row.low, row.high, row.n) for name, row in rows.items()]
-    table = pd.DataFrame(cells, columns=["setting", "change, %", "low", "high", "windows or seeds"])
+    known = [(name, row) for name, row in rows.items() if math.isfinite(row.value)]
+    drawn = dict(sorted(known, key=lambda pair: pair[1].value))
+    ratios = 1 + np.array([row[:3] for row in drawn.values()]).reshape(-1, 3) / 100
+    axis = ratio_axis(wrapped(f"perplexity ÷ that of {against} (log scale)", WIDEST), ratios).drawn
+    hues = [LIGHT.accent if name == shown else LIGHT.ink for name in drawn]
+    figure = dots("change", [*drawn], ratios, [*map(said, drawn.values())], hues, axis, 1.0)
+    columns = ["setting", "change, %", "low", "high", "windows or seeds"]
+    table = pd.DataFrame([(name, *row) for name, row in rows.items()], columns=columns)
     title = title or f"Change of perplexity against {against}"
     return Chart("changes", title, figure, verdicts.counted(rows.values(), "setting", against), table)
 
@@ -99,8 +98,8 @@ def measured(rows: Mapping[str, Interval], unit: str, title: str, finding: str) 
     if unit != literature.FACTOR:
         mark, axis = 0.0, {"title": unit, "range": [min(0.0, ends.min()) - 0.05, max(0.0, ends.max()) + 0.05]}
     figure = dots("measured", [*rows], ends, texts, [LIGHT.ink] * len(rows), axis, mark)
-    cells = [(name, *row) for name, row in rows.items()]
-    table = pd.DataFrame(cells, columns=["what", unit, "95% low", "95% high", "n"])
+    columns = ["what", unit, "95% low", "95% high", "n"]
+    table = pd.DataFrame([(name, *row) for name, row in rows.items()], columns=columns)
     return Chart("measured", title, figure, finding, table)
 
 

@@ -11,8 +11,7 @@ import plotly.graph_objects as go
 from core.base import frozen, profile_names, times
 from core.plan.gains import Gains, averaged, gains_of, student
 from core.results import spearman
-from core.show.figures.axes import layer_axis, ratio_axis
-from core.show.figures.labels import line_gap, line_labels, margin, verdict_key, wrapped
+from core.show.figures.axes import layer_axis, line_gap, line_labels, margin, ratio_axis, verdict_key, wrapped
 from core.show.figures.palette import LIGHT, see_through, shades, verdict_colour
 from core.show.figures.style import Chart, band, curve, here, layout, rule, whiskers
 from core.show.words import beside_curves, described, perturbation
@@ -161,23 +160,19 @@ def against(first: Line, other: Line, between: str) -> str:
     return f"{between} {where}. The largest gap is at layer {most}: {gaps}.{rank}"
 
 
-def of_profiles(profile: Profile, twin: Profile, name: str, layer: int, statistic: str = "geometric") -> Chart:
+def of_profiles(profile: Profile, twin: Profile, name: str, layer: int, statistic: str) -> Chart:
     """Gains under one perturbation in two profiles, each named; unlike texts are said, unlike depths drawn alike."""
     titles = beside_curves([profile, twin])
     lines = [line(title, each.seeds(name), statistic) for title, each in zip(titles, (profile, twin), strict=True)]
     shown = layer if profile.layers == twin.layers else None
     between = f"{perturbation(profile.perturbations[name])}. The gain of {titles[0]} is lower than that of {titles[1]}"
     chart = compared(*lines, shown, "Gain of each layer", between)
-    return replace(chart, finding=f"{chart.finding} {_texts([profile, twin])}".strip())
-
-
-def _texts(profiles: Sequence[Profile]) -> str:
-    """That profiles read different texts, and which; empty where they did not."""
-    if len({(text.content, text.sequences, text.length) for text in (each.spec.text for each in profiles)}) == 1:
-        return ""
-    known = [described(each.entry) for each in profiles]
-    told = [f"{profile_names.text(each.text)}, {each.sequences} × {each.length} tokens" for each in known]
-    return f"They read different texts ({'; '.join(told)}), so a difference may come from the text."
+    if len({(text.content, text.sequences, text.length) for text in (profile.spec.text, twin.spec.text)}) == 1:
+        return chart
+    known = [described(each.entry) for each in (profile, twin)]
+    read = "; ".join(f"{profile_names.text(each.text)}, {each.sequences} × {each.length} tokens" for each in known)
+    said = f"They read different texts ({read}), so a difference may come from the text."
+    return replace(chart, finding=f"{chart.finding} {said}")
 
 
 def thumbnail(line: Line) -> str:

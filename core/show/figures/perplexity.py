@@ -13,8 +13,7 @@ from core.ask.naming import spoken
 from core.base import digits, frozen, per_cent
 from core.results import FEWEST_WINDOWS, EvaluatedSetting, Evaluations, Slice, slice_of
 from core.results.leaderboard import interval
-from core.show.figures.axes import limits, log_axis, share_axis
-from core.show.figures.labels import LETTER, line_labels, wrapped
+from core.show.figures.axes import LETTER, limits, line_labels, log_axis, share_axis, wrapped
 from core.show.figures.palette import LIGHT, colour
 from core.show.figures.style import DASHES, Chart, curve, layout, rule, whiskers
 from core.show.words.verdicts import not_a_number
@@ -56,7 +55,7 @@ def of_evaluations(found: Evaluations, shown: EvaluatedSetting | None, part: Sli
     Args:
         part: what is compared, over all targets, with the lowest there by whatever pruner; None: everything.
     """
-    drawn: dict[tuple[str, bool], list[EvaluatedSetting]] = defaultdict(list)
+    drawn = defaultdict(list)  # by name, and whether it is in view
     for one in sorted(_compared(found, part), key=lambda one: one.target):
         mine = shown is not None and one.name == shown.name
         if one.finite and (mine or not one.strength):

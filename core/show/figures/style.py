@@ -70,8 +70,15 @@ def layout(figure: go.Figure, x: dict, y: dict, height: int = HEIGHT, right: int
 def themed(chart: Chart, look: Palette) -> go.Figure:
     """Its figure in a palette and in the type of live pictures, with no box to zoom by accident while scrolling."""
     small = {"font": {"size": SIZE}}
-    axis = {"gridcolor": LIGHT.grid, "linecolor": LIGHT.guide, "ticks": "", "ticklabelstandoff": 4}
-    axis |= {"title": small | {"standoff": 6}, "automargin": True, "zeroline": False}
+    axis = {
+        "gridcolor": LIGHT.grid,
+        "linecolor": LIGHT.guide,
+        "ticks": "",
+        "ticklabelstandoff": 4,
+        "title": small | {"standoff": 6},
+        "automargin": True,
+        "zeroline": False,
+    }
     text = {"family": FONT, "size": SIZE, "color": LIGHT.soft}
     clear = dict.fromkeys(("paper_bgcolor", "plot_bgcolor"), "rgba(0,0,0,0)")
     still = {"showlegend": False, "hovermode": "closest", "dragmode": False}

@@ -169,7 +169,7 @@ def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
 
     def near(pair):
         made = [str(each.provenance.get("created", "")) for each in reversed(pair)]
-        return profile.entry.key in {each.key for each in pair}, made
+        return profile.key in {each.key for each in pair}, made
 
     return max(pairs, key=near, default=None)
 

@@ -28,11 +28,6 @@ class Push:
     perplexity: Array  # (steps,) predicted; NaN where that cannot be
     said: str
 
-    @property
-    def best(self) -> int:
-        """The step whose prediction is lowest, where all are finite."""
-        return _lowest(self.perplexity)
-
 
 def correction(profile: Profile, known: Anchors | None = None) -> Push:
     """OWL at 70 % with the correction pushed either way.
@@ -54,10 +49,10 @@ def correction(profile: Profile, known: Anchors | None = None) -> Push:
     return Push(plain, strengths, rows[PUSHES - 1], rows, perplexity, _push_said(strengths, perplexity))
 
 
-def _lowest(perplexity: Array) -> int:
+def lowest(perplexity: Array) -> int:
     """The lowest step, of equals the one that corrects least; all are finite."""
-    lowest = np.flatnonzero(np.isclose(perplexity, perplexity.min(), rtol=1e-9, atol=0))
-    return int(lowest[np.abs(lowest - len(perplexity) // 2).argmin()])
+    alike = np.flatnonzero(np.isclose(perplexity, perplexity.min(), rtol=1e-9, atol=0))
+    return int(alike[np.abs(alike - len(perplexity) // 2).argmin()])
 
 
 def _push_said(strengths: Array, perplexity: Array) -> str:
@@ -65,7 +60,7 @@ def _push_said(strengths: Array, perplexity: Array) -> str:
         return "No perplexity is predicted: too few settings of this model were evaluated by Wanda."
     if not np.isfinite(perplexity).all():
         return "Some of these allocations exceed the largest sparsity measured, so not all can be predicted."
-    last, middle, best = len(perplexity) - 1, len(perplexity) // 2, _lowest(perplexity)
+    last, middle, best = len(perplexity) - 1, len(perplexity) // 2, lowest(perplexity)
     with_it, reverse, alone = (ref(digits(perplexity[step], 3), f"gauge-{step}") for step in (last, 0, middle))
     full = ref(f"{strengths[last]:g}", "gauge-0", f"gauge-{last}")
     return (

@@ -6,7 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 from core.base import UserError, digits, frozen
-from core.kinds import PRUNERS, BlockInfluence
+from core.kinds import PRUNERS, BlockInfluence, Currency
 from core.results import CHANGE, Change, EvaluatedSetting, Evaluations, Row, Slice, Table, protocols, rows_of, slice_of
 from core.results.study_table import UNIFORM, Control, divergence, names, study_table
 from core.show.figures import evaluation
@@ -29,9 +29,10 @@ PROTOCOLS = {  # folder of studies -> their protocol
 Choice = Callable[[Evaluations], Iterable[EvaluatedSetting]]
 
 
-def bits(one: EvaluatedSetting) -> float:
-    """Bits that a weight takes in a file, to a tenth."""
-    return round(one.setting.treatment.stored(one.target), 1)
+def amount(one: EvaluatedSetting) -> float:
+    """The share of zeros or of layers left out, or the bits that a weight takes in a file, to a tenth."""
+    treatment = one.setting.treatment
+    return round(treatment.stored(one.target), 1) if treatment.currency.bits else one.target
 
 
 class Question(NamedTuple):
@@ -46,7 +47,6 @@ class Question(NamedTuple):
     corrections: bool = False  # whether the changes against what was corrected, and all shuffles, are spoken of
     uniform: bool = False  # whether changes against uniform stand beside
     divergence: bool = False  # whether changes of the KL divergence stand beside those of perplexity
-    target: Callable[[EvaluatedSetting], float] = lambda one: one.target  # where rows are compared
     note: str = ""  # what the numbers cannot show
 
     @property
@@ -70,13 +70,18 @@ class Answer:
         return dict(zip(self.table.rows, self.table.values[f"{CHANGE}{self.question.against}"], strict=True))
 
     @property
+    def counted(self) -> Currency:
+        """What its targets count."""
+        return self.found.settings[0].setting.treatment.currency
+
+    @property
     def targets(self) -> list[float]:
-        """Shares of zeros, or bits a weight to a tenth, at which a change was measured, ascending."""
-        return sorted({self.question.target(row.one) for row, change in self.changes.items() if change is not None})
+        """Each `amount` at which a change was measured, ascending."""
+        return sorted({amount(row.one) for row, change in self.changes.items() if change is not None})
 
     def at(self, target: float) -> list[Row]:
         """The rows at one of `targets`."""
-        return [row for row in self.table.rows if row.one.setting and self.question.target(row.one) == target]
+        return [row for row in self.table.rows if row.one.setting and amount(row.one) == target]
 
     def lowest(self, target: float) -> tuple[Row, Change | None]:
         """The setting of the lowest perplexity at one of `targets`, and its change."""
@@ -87,8 +92,9 @@ class Answer:
 @cache
 def chart(found: Answer, target: float) -> Chart:
     """The changes of the settings at one of its targets, with their intervals."""
-    rows, changes = found.at(target), found.changes
-    known = {name: changes[row].quoted for name, row in zip(names(rows), rows, strict=True) if changes[row] is not None}
+    changes = found.changes
+    rows = [row for row in found.at(target) if changes[row]]  # named as short as tells them from each other
+    known = dict(zip(names(rows), (changes[row].quoted for row in rows), strict=True))
     return evaluation.changes(known, None, found.question.against, found.question.title)
 
 
@@ -102,14 +108,16 @@ def _every(found: Evaluations) -> list[EvaluatedSetting]:
 
 def _lowest(found: Evaluations) -> list[EvaluatedSetting]:
     """OWL by Wanda and the lowest of every target."""
-    targets = sorted({part.target for part in found.slices})
-    alike = {target: [one for one in found.settings if one.target == target] for target in targets}
-    return [one for target in targets for one in (owl(found, target), best(alike[target]))]
+    pairs = (
+        (owl(found, target), best(one for one in found.settings if one.target == target))
+        for target in sorted({part.target for part in found.slices})
+    )
+    return [one for pair in pairs for one in pair]
 
 
 def _best_of_methods(found: Evaluations) -> list[EvaluatedSetting]:
     """What is best of every method, by pruner and target."""
-    kinds: dict[tuple, list[EvaluatedSetting]] = defaultdict(list)
+    kinds = defaultdict(list)
     for one in _every(found):
         kinds[slice_of(one.setting), one.setting.allocation.base.title].append(one)
     return list(map(best, kinds.values()))
@@ -168,11 +176,11 @@ def _is_response(one: EvaluatedSetting, per_linear: bool) -> bool:
 
 def _uniform_bits(found: Evaluations) -> Control:
     """Uniform of the same bytes; where a pruner includes another, by that one: without zeros."""
-    uniform = {(one.setting.pruner, bits(one)): one for one in found.settings if one.setting == one.setting.uniform}
+    uniform = {(one.setting.pruner, amount(one)): one for one in found.settings if one.setting == one.setting.uniform}
 
-    def control(one: EvaluatedSetting) -> EvaluatedSetting | None:
+    def control(one):
         included = one.setting and PRUNERS[one.setting.pruner].includes
-        return uniform.get((included, bits(one))) if included else one.uniform
+        return uniform.get((included, amount(one))) if included else one.uniform
 
     return control
 
@@ -246,7 +254,6 @@ QUESTIONS = {
         "uniform bits",
         _uniform_bits,
         divergence=True,
-        target=bits,
         note=FOUR_BITS,
     ),
     "layers": Question(

@@ -95,7 +95,7 @@ def _charts(found: Profile, name: str) -> Iterator[Exhibit]:
     for row in CHARTS:
         if row.group != COMPARED or name in found.others:
             with suppress(UserError):  # nothing of the kind was measured
-                yield exhibit(row.draw(asked), note, f"{found.entry.key[:6]} {row.key}", label)
+                yield exhibit(row.draw(asked), note, f"{found.key[:6]} {row.key}", label)
 
 
 # --- studies -------------------------------------------------------------------------------------------------------

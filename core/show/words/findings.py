@@ -122,7 +122,7 @@ def most_harmful(harm: Array, parts: Sequence[Perturbation]) -> str:
     of = [each.part for each in parts]
     single = np.array([part not in BLOCKS for part in of])
 
-    def named(cell: tuple[int, int]) -> str:
+    def named(cell):
         return f"{parts[cell[1]].of(cell[0])} ({digits(harm[cell])} nats)"
 
     said = f"Most harm is done without {listed(map(named, ranked[:2]))}."

@@ -37,7 +37,7 @@ def narrower(found: Narrower) -> str:
 def basis(found: Anchors) -> str:
     """What it was learned from, what is left out of that, and how wrong it was on settings it had not seen."""
     count, off = len(found.settings), found.leave_one_out
-    evaluated = f"{several(count, 'setting')} evaluated with {found.treatment.label}"
+    evaluated = f"{several(count, 'setting')} evaluated with {found.treatment.spoken}"
     learned = " ".join([f"Learned from {evaluated} ({protocols.short(found.study)}).", *found.left_out])
     if off is None:
         return f"{learned} With so few, how wrong it is has not been seen: evaluate one more."

@@ -3,7 +3,7 @@
 from functools import partial
 
 from core.base import capital, gain, per_cent, ratio
-from core.kinds import LAYERS, ZEROS, Currency
+from core.kinds import Currency
 from core.show import figures
 from core.show.figures import axes
 from core.show.figures.gain import table
@@ -14,7 +14,7 @@ from pages.ui.live.figure import DECIDED, Bars, Figure, Key, Line, Slot, fates, 
 
 HEIGHT = 284  # px: it ends on a laptop's first screen, and a row of the map beside it is high enough to be clicked
 WITH, WITHOUT = "with the first token", "without the first token"
-KEY = (*DECIDED, Key("undecided", "block", "undecided"))
+KEY = (*DECIDED, Key("undecided", "undecided"))
 
 
 def gains(profile: Profile, name: str, other: str | None, statistic: str, layer: int, file: str) -> None:
@@ -30,13 +30,12 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
     if other is not None:
         beside = figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic)
     found = findings.of_perturbation(profile, name)
-    numbers = table([line] if beside is None else [line, beside])
-    frame.live(gain_bars(line, figures.STATISTICS[statistic], layer, found, beside), table=numbers, file=file)
+    shown = gain_bars(line, figures.STATISTICS[statistic], layer, found, beside)
+    frame.head(shown.title, table([line, *([beside] if beside else [])]), file, "live-gains", brief=True, chart=False)
+    frame.live(shown)
 
 
-def gain_bars(
-    line: figures.Line, statistic: str, layer: int, finding: str = "", beside: figures.Line | None = None
-) -> Figure:
+def gain_bars(line: figures.Line, statistic: str, layer: int, finding: str, beside: figures.Line | None) -> Figure:
     """A bar per layer from 1×, upward where the rest of the network amplifies.
 
     Args:
@@ -46,25 +45,25 @@ def gain_bars(
     """
     intervals = [f"[{ratio(low)}, {ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
     slots = {
-        "gain": Slot("layer", [gain(each) for each in line.value]),
-        "interval": Slot("layer", intervals),
-        "verdict": Slot("layer", fates(line.verdicts)),
+        "gain": Slot([*map(gain, line.value)], "layer"),
+        "interval": Slot(intervals, "layer"),
+        "verdict": Slot(fates(line.verdicts), "layer"),
     }
-    says, values = "Layer {layer}: gain {gain} {interval}; {verdict}.", [line.value]
-    if beside is not None:
-        slots["beside"] = Slot("layer", [gain(each) for each in beside.value])
-        says, values = f"{says} {capital(beside.name)}: {{beside}}.", [line.value, beside.value]
+    says, others = "Layer {layer}: gain {gain} {interval}; {verdict}.", [beside] if beside else []
+    for each in others:
+        slots["beside"] = Slot([*map(gain, each.value)], "layer")
+        says += f" {capital(each.name)}: {{beside}}."
     return Figure(
         name="gains",
         title="Gain of each layer",
         finding=finding,
         says=says,
         slots=slots,
-        y=axes.ratio_axis(f"gain, {statistic}", *values),
+        y=axes.ratio_axis(f"gain, {statistic}", line.value, *(each.value for each in others)),
         pick=pick("Highlighted layer", len(line.value), layer),
         bars=Bars(line.value[None], [tones(line.verdicts)]),
-        lines=[Line(beside.value[None], "ink")] if beside is not None else [],
-        key=(*KEY, *([Key("ink", "line", beside.name)] if beside is not None else [])),
+        lines=[Line(each.value[None], "ink") for each in others],
+        key=(*KEY, *(Key("ink", each.name, "line") for each in others)),
         foot=1.0,
         x="perturbed layer",
         height=HEIGHT,
@@ -75,35 +74,34 @@ def gain_bars(
 SPREAD = "Layers get {{low}} to {{high}} {}, {{target}} in all."
 
 
-def sparsity_bars(sparsity: Array, target: float, counted: Currency = ZEROS) -> Figure:
+def amount_axis(counted: Currency, low: float, high: float) -> axes.Axis:
+    """What a layer gets of what a budget counts; a layer itself is kept or left out."""
+    if counted.of_layers:
+        return axes.Axis("", 0, 1, [(share, name) for name, share in counted.levels.items()])
+    write = "{:.3g}".format if counted.bits else per_cent
+    return axes.linear_axis(f"{counted.unit}, mean of the layer", max(0.0, low), high, write)
+
+
+def sparsity_bars(sparsity: Array, target: float, counted: Currency) -> Figure:
     """A bar per layer.
 
     Args:
         sparsity: (layers,) what each saves, of what a budget counts.
     """
-    unit, write, title = "zeros", partial(per_cent, decimals=1), "Sparsity of each layer"
-    key, foot = [Key("undecided", "block", "difference from target")], counted.amount(target)
-    sparsity, target = counted.amount(sparsity), foot
-    low, high = min(float(sparsity.min()), target), max(float(sparsity.max()), target)
+    amounts, mean, whole = counted.amount(sparsity), counted.amount(target), counted.of_layers
+    low, high = min(float(amounts.min()), mean), max(float(amounts.max()), mean)
     room = max(0.3 * (high - low), 0.02)
-    if counted.bits:
-        unit, write, title = "bits a weight", "{:.3g}".format, "Bits of each layer"
-    says = f"All layers alike: {{target}} {unit}." if high - low < 1e-9 else SPREAD.format(unit)
-    if counted is LAYERS:
-        unit, title, says = "left out", "Layers left out", "A bar is a layer that is left out: {target} of all."
-        key, foot, room, write = [], 0.0, 0.0, per_cent
+    write = "{:.3g}".format if counted.bits else partial(per_cent, decimals=1)
+    said = SPREAD if high - low > 1e-9 else "All layers alike: {{target}} {}."
+    ends = {"target": mean, "low": amounts.min(), "high": amounts.max()}
     return Figure(
         name="sparsities",
-        title=title,
-        says=says,
-        slots={
-            "target": Slot("frame", [write(target)]),
-            "low": Slot("frame", [write(sparsity.min())]),
-            "high": Slot("frame", [write(sparsity.max())]),
-        },
-        y=axes.linear_axis(unit, max(0.0, low - room), high + room, write if counted.bits else per_cent),
-        bars=Bars(sparsity[None]),
-        key=key,
-        foot=foot,
+        title=f"{capital(counted.unit)}, layer by layer",
+        says="A bar is a layer that is left out: {target} of all." if whole else said.format(counted.unit),
+        slots={name: Slot([write(amount)]) for name, amount in ends.items()},
+        y=amount_axis(counted, low - room, high + room),
+        bars=Bars(amounts[None]),
+        key=() if whole else [Key("undecided", "difference from target")],
+        foot=0.0 if whole else mean,
         height=170,
     )

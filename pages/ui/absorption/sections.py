@@ -1,8 +1,7 @@
 """Groups of charts of the Absorption page, one drawn at a time; a table of every perturbation's verdict."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import pandas as pd
 import streamlit as st
@@ -16,8 +15,7 @@ from core.models import machine, work
 from core.models.sources import text_is_here
 from core.show import figures, words
 from core.show.figures import Chart
-from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, PARTS, ChartRow
-from core.show.figures.charts import GROUPS as CHARTED
+from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, GROUPS, PARTS, ChartRow
 from core.show.figures.style import KEY, TOP, InView
 from core.show.lessons.absorption import with_parts
 from core.show.report import remake
@@ -26,7 +24,6 @@ from core.store import Profile, Store
 from pages.ui import form, frame, subject, view, watch
 from pages.ui.absorption import overview
 
-GROUPS = {name: rows for name, rows in CHARTED.items() if name != GLANCE}  # those of a glance stand at the top
 ABOUT_STATISTICS = (
     "The mean of ratios is the paper's coefficient, which we know from secondary sources only. Verdicts always use the "
     "geometric mean."
@@ -38,6 +35,11 @@ MAP_HEIGHT = KEY - TOP + overview.HEIGHT
 # --- another checkpoint beside the model ---------------------------------------------------------------------------
 
 IMPORTED = "This profile was imported: measure its model here to compare a checkpoint with it."
+CHECKPOINT = {
+    "placeholder": "a folder, a .gguf file or a Hub id",
+    "help": "A pruned or quantised export or a fine-tune: the same architecture and the same vocabulary.",
+    "width": 420,
+}
 
 
 def ask(profile: Profile) -> None:
@@ -46,31 +48,12 @@ def ask(profile: Profile) -> None:
         st.caption(IMPORTED)
         return
     watch.watched()
-    typed = view.text("other", "").strip()
-    store, device = Store(), machine.devices()[0]
-    asked, found, said, trouble = None, None, "", None
-    try:
-        if typed:
-            asked = request(profile, typed)
-            found, said = store.find(asked), _said(profile, asked, work.estimate(asked, store, device))
-    except UserError as error:
-        asked, trouble = None, error
-    with frame.row("bottom"):
-        st.text_input(
-            "Checkpoint to compare with this model",
-            key="other",
-            placeholder="a folder, a .gguf file or a Hub id",
-            help="A pruned or quantised export or a fine-tune: the same architecture and the same vocabulary.",
-            width=420,
-        )
-        if found:
-            watch.open_profile(found.key, "Open the comparison", group=COMPARED)
-        else:
-            frame.button("Run comparison", watch.begin, [asked, device], disabled=asked is None, key="compare-run")
-    if trouble:
-        frame.error(trouble)
-    elif said and not found:
-        frame.caption(said)
+    typed = form.words("Checkpoint to compare with this model", "other", **CHECKPOINT).strip()
+    label, key, device = "Run comparison", "compare-run", machine.devices()[0]
+    if not typed:
+        st.button(label, key=key, disabled=True)
+    elif found := watch.ask(partial(request, profile, typed), partial(_about, profile, device), device, label, key):
+        watch.open_profile(found.key, "Open the comparison", group=COMPARED)
 
 
 def request(profile: Profile, typed: str) -> MeasureRequest:
@@ -88,18 +71,18 @@ def request(profile: Profile, typed: str) -> MeasureRequest:
     return asked.replace(model=absolute(asked.model), text=text, measurements=taken)
 
 
-def _said(profile: Profile, asked: MeasureRequest, expected: work.Cost | None) -> str:
+def _about(profile: Profile, device: str, asked: MeasureRequest) -> None:
     """What both models read, why that is not the profile's text where it is not, and what it costs."""
     text, told = asked.text, remake.as_told(profile.entry).text.source
     why = "" if absolute(told) == text.source else f", because {text_name(told)} is not on this machine"
     reads = f"Both models read {text_name(text.source)}, {text.sequences} × {text.length} tokens{why}."
-    return f"{reads} {work.words(expected)}"
+    frame.caption(f"{reads} {work.words(work.estimate(asked, Store(), device))}")
 
 
 def offer_stored(profile: Profile) -> bool:
     """Draw links to the stored comparisons of the model in view; return whether there are any."""
     alike = Store().of_model(profile.spec.model)
-    found = [entry for entry in alike if entry.spec.others and entry.key != profile.entry.key]
+    found = [entry for entry in alike if entry.spec.others and entry.key != profile.key]
     if found:
         st.caption("Stored comparisons of this model")
     for entry in found:
@@ -110,17 +93,13 @@ def offer_stored(profile: Profile) -> bool:
 # --- the sections ---------------------------------------------------------------------------------------------------
 
 
-def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile | None]) -> None:
-    """A group: its charts two in a line, what is chosen for them above, and what belongs to it below.
-
-    Args:
-        compared: draws the picker of another profile, for the chart that draws it too.
-    """
+def show(group: str, asked: InView, prefix: str) -> None:
+    """A group: its charts two in a line, what is chosen for them above, and what belongs to it below."""
     rows, twin = GROUPS[group], None
     if group == GAIN:  # which asks how gains are averaged
         with frame.row("top"):
             view.switch("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
-            twin = compared()
+            twin = compare_with(asked.name)
     if group == COMPARED:
         ask(asked.profile)
         stored = offer_stored(asked.profile)
@@ -138,7 +117,10 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
     if group == CHECKS:
         frame.header("What does the network do with each perturbation?")
         alt = "What the network does with each perturbation, in a sentence"
-        st.table(verdicts(asked.profile), height=SCROLLED, hide_index=True, alt=alt)  # a grid would cut the sentences
+        known = asked.profile.perturbations.items()
+        said = [(words.perturbation(each), findings.of_perturbation(asked.profile, name)) for name, each in known]
+        table = pd.DataFrame(said, columns=["perturbation", "verdict"])
+        st.table(table, height=SCROLLED, hide_index=True, alt=alt)  # a grid would cut the sentences
 
 
 def chart(row: ChartRow, asked: InView, prefix: str) -> None:
@@ -147,7 +129,7 @@ def chart(row: ChartRow, asked: InView, prefix: str) -> None:
         drawn = _drawn(row, asked)
     except UserError as lacking:
         st.subheader(row.question, anchor=False)
-        st.info(plain(sentence(lacking)))
+        frame.note(sentence(lacking))
         return
     frame.show(drawn, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None, brief=True)
 
@@ -176,13 +158,6 @@ def compare_with(name: str) -> Profile | None:
     if other and name not in other.by_name:
         st.caption("The other profile does not hold this perturbation: measure it there to compare.")
     return other
-
-
-def verdicts(profile: Profile) -> pd.DataFrame:
-    """One sentence per perturbation, by kind and size."""
-    found = profile.perturbations
-    rows = [(words.perturbation(asked), findings.of_perturbation(profile, name)) for name, asked in found.items()]
-    return pd.DataFrame(rows, columns=["perturbation", "verdict"])
 
 
 def pick_clicked() -> None:

@@ -15,8 +15,7 @@ from core.plan.prediction import FLATTEST, Predicted
 from core.plan.spread import Allocation, allocate, family, layer_means, linear_parameters
 from core.results import Anchors, EvaluatedSetting, protocols
 from core.results.anchors import same, serving
-from core.show.figures import axes
-from core.show.figures.palette import colour
+from core.show.figures import axes, colour
 from core.store import Array, Profile
 from pages.ui import live
 from pages.ui.allocate.settings import CONTROLS, STRENGTHS
@@ -63,11 +62,11 @@ def _swept(allocation: Allocation, held: Mapping[int, float], profile: Profile) 
     few = np.array(STRENGTHS[::THINNED])
     beside = [(each, n) for each in CONTROLS for n in range(SHUFFLES if each == "shuffled" else 1)]
 
-    def rows_of(control: str, seed: int, strengths: Array) -> Array:
+    def rows_of(control, seed, strengths):
         fix = chosen.replace(control=control, seed=seed)
         return family(request.replace(correction=fix), profile, strengths)
 
-    def kept(rows: Array) -> Array:
+    def kept(rows):
         return by_hand(rows, allocation, held, profile) if held else rows
 
     try:
@@ -117,40 +116,37 @@ def drawn(
         found: what predicts; None: nothing does.
     """
     allocation = allocate(request, profile)
-    sweep = _swept(allocation, dict(held), profile)
-    return sweep, _picture(allocation, sweep, profile, found)
-
-
-def _picture(allocation: Allocation, sweep: Sweep, profile: Profile, found: Anchors | None) -> Figure:
-    base, request = allocation.base, allocation.request
+    sweep, base, target = _swept(allocation, dict(held), profile), allocation.base, request.target
     shown = layer_means(sweep.rows, linear_parameters(profile)) if request.base.per_linear else sweep.rows
     costs = found and found.perplexities(sweep.rows)
-    bound, said = zip(*_on_bounds(sweep, allocation), strict=True)
-    even = np.full((1, profile.layers), request.target)
+    bound, said = _on_bounds(sweep, allocation)
+    every = np.concatenate([base, shown.ravel(), [target - ROOM, target + ROOM]])  # that the slider can reach
+    room = 0.04 * np.ptp(every)
+    even = np.full((1, profile.layers), target)
     name, own = request.base.title, colour(request.base.kind)
-    return Figure(
+    return sweep, Figure(
         name="spread",
         title=f"Sparsity per layer: {name} and this allocation",
         says=f"Layer {{layer}}: {{now}} zeros; {name} alone {{base}}.",
         slots={
-            "now": Slot("bar", ["100.0 %"]),
-            "base": Slot("layer", [per_cent(share, 1) for share in base]),
-            "bound": Slot("frame", said),
+            "now": Slot(["100.0 %"], "bar"),
+            "base": Slot([per_cent(share, 1) for share in base], "layer"),
+            "bound": Slot(said),
         },
-        y=axes.linear_axis("sparsity", *_limits(base, shown, request.target), per_cent),
+        y=axes.linear_axis("sparsity", every.min() - room, every.max() + room, per_cent),
         controls=[_control(sweep, costs)],
         bars=Bars(shown.round(DECIMALS), base=base, tone="accent", edge=own, bound=bound),
         gauge=found and _gauge(sweep, request, costs, found),
         hero=found and hero(costs, found, "uniform", float(found.perplexities(even).increase[0])),
         hand=_hand(sweep, allocation, profile, found),
         key=[
-            Key(own, "outline", name),
-            Key("accent", "block", "this allocation"),
-            Key("ink", "arrow", "correction"),
-            Key("ink", "line", "{bound}"),
-            *([Key("ink", "dot", "set by hand")] if sweep.held else []),
+            Key(own, name, "outline"),
+            Key("accent", "this allocation"),
+            Key("ink", "correction", "arrow"),
+            Key("ink", "{bound}", "line"),
+            *([Key("ink", "set by hand", "dot")] if sweep.held else []),
         ],
-        foot=request.target,
+        foot=target,
         height=230 if found else 300,
         head=HEAD if found else 0,
         right=64 if found else 14,
@@ -184,13 +180,13 @@ def _curves(found: Anchors, base: Array, weights: Array, bounds: Bounds) -> dict
     return vars(fitted) | known | {"half": half, "flattest": FLATTEST}
 
 
-def _on_bounds(sweep: Sweep, allocation: Allocation) -> list[tuple[list[int], str]]:
+def _on_bounds(sweep: Sweep, allocation: Allocation) -> tuple[list[list[int]], list[str]]:
     """The layers that sit on a bound at each strength, or have a linear there, and what is said of that."""
     bounds = allocation.bounds
     more = f" ({bounds.high:g} is the largest sparsity measured)" if bounds.high < allocation.request.high else ""
     every = binding(sweep.rows, bounds).reshape(*sweep.rows.shape[:2], -1).any(2)
     found = [np.flatnonzero(each).tolist() for each in every]
-    return [(layers, f"on a bound{more}" if layers else "") for layers in found]
+    return found, [f"on a bound{more}" if layers else "" for layers in found]
 
 
 def _control(sweep: Sweep, costs: Predicted | None) -> Control:
@@ -264,10 +260,3 @@ def _corrects(measured: EvaluatedSetting, asked: AllocationRequest, profile: Pro
     with suppress(UserError):  # this profile lacks what drove it
         return alike and here.plain == asked.plain and same(measured.planned, allocate(here, profile).exact)
     return False
-
-
-def _limits(base: Array, rows: Array, target: float) -> tuple[float, float]:
-    """The sparsities shown: everything that the slider can reach."""
-    every = np.concatenate([base, rows.ravel(), [target - ROOM, target + ROOM]])
-    room = 0.04 * np.ptp(every)
-    return float(every.min() - room), float(every.max() + room)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 import streamlit as st
 
@@ -14,7 +13,6 @@ from core.kinds import (
     BASE_LABELS,
     CHAINS,
     HALF,
-    LAYERS,
     MEANT,
     METHODS,
     NO_REPAIR,
@@ -81,12 +79,12 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
         drawn: `draw` follows.
     """
 
-    def chosen(name: str, options: Any, usual: object) -> Any:
+    def chosen(name, options, usual):
         return view.sync(KEYS.get(name, name), list(options), usual, drawn=drawn)
 
     view.unfold(WORD, PARTS, _decoded)
-    kinds = [each for each in MEANT.values() if each is not LAYERS]  # every profile tells what leaving one out harms
-    held = (each.name for each in kinds for fine in (True, False) if responses.pruners(profile, fine, each))
+    measured = (each for each in MEANT.values() for fine in (True, False) if responses.pruners(profile, fine, each))
+    held = (each.name for each in measured if not each.of_layers)  # every profile tells what leaving one out harms
     counted = MEANT[chosen("currency", MEANT, next(held, ZEROS.name))]
     per_linear = usual_of(counted) in responses.pruners(profile, True, counted)
     kind = chosen("base", METHODS, "response" if per_linear or counted.levels else OPENING)
@@ -95,7 +93,7 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
     if counted.levels:
         options = {"target": amounts(profile, counted), "control": PLAN_OR_CONTROL}
         first = THREE_BITS if counted.bits else A_FIFTH
-        rest |= {"target": min(options["target"], key=lambda share: abs(share - first))}
+        rest["target"] = min(options["target"], key=lambda share: abs(share - first))
     given = {each.name: chosen(each.name, each.options, getattr(own, each.name)) for each in parameters(own, counted)}
     given |= {name: chosen(name, steps, rest[name]) for name, steps in options.items()}
     if counted.levels:
@@ -111,13 +109,13 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
 
 def parameters(method: Allocator | type[Allocator], counted: Currency) -> list[Parameter]:
     """Those that are chosen: of what has levels, curves are the usual quantiser's; layers are left out whole."""
-    fixed = ["pruner"] * bool(counted.levels) + ["granularity"] * (counted is LAYERS)
+    fixed = ["pruner"] * bool(counted.levels) + ["granularity"] * (counted.of_layers)
     return [each for each in method.parameters() if each.name not in fixed]
 
 
 def amounts(profile: Profile, counted: Currency) -> list[float]:
     """Targets from the most that is saved to the least, at every tenth of a bit, or every layer up to half of them."""
-    if counted is LAYERS:
+    if counted.of_layers:
         return [gone / profile.layers for gone in range(profile.layers // 2, 0, -1)]
     shares = [*counted.levels.values()]
     for per_linear in (True, False):
@@ -136,11 +134,6 @@ def treatment(counted: Currency) -> Treatment:
     pruner = form.choice("Pruner", OF_ZEROS, "by", USUAL, left)
     repair = form.choice("Repair", REPAIRED, "repair", NO_REPAIR, right)
     return Treatment(pruner, None if repair == NO_REPAIR else repair)
-
-
-def by_hand() -> str:
-    """Layers set by hand, as typed."""
-    return view.text("hand", "")
 
 
 def draw(asked: AllocationRequest, profile: Profile) -> None:

@@ -1,23 +1,24 @@
-"""The allocation itself: the live picture over strengths, with what each is predicted to cost; layers set by hand."""
+"""The allocation itself: the live picture over strengths, layers set by hand, methods beside it, and its export."""
 
+import json
 import math
 from functools import lru_cache
 
 import streamlit as st
 
-from core.ask import AllocationRequest
-from core.base import UserError, perplexity
+from core.ask import AllocationRequest, grammar
+from core.ask.commands import line, request_of
+from core.base import UserError, duration, perplexity, plain, sentence
 from core.kinds import Manual, Treatment
+from core.models import machine, work
 from core.plan.spread import Allocation, allocate, linear_parameters
-from core.results import Anchors, EvaluatedSetting, Evaluations, Slice, leaderboard
-from core.results.anchor_studies import narrower
+from core.results import Anchors, EvaluatedSetting, Evaluations, Slice, anchor_studies, anchors, leaderboard
 from core.show.figures import Chart
 from core.show.figures import allocation as charts
-from core.show.figures.allocation import bits, linears
 from core.show.words import forecast, verdicts
 from core.store import Profile, Store
-from pages.ui import frame, studies
-from pages.ui.allocate import picture
+from pages.ui import frame, studies, view, watch
+from pages.ui.allocate import picture, settings
 
 
 def in_view(request: AllocationRequest, by_hand: str, profile: Profile) -> Allocation:
@@ -102,17 +103,17 @@ def draw(
             forecast.basis(found): True,
         }
         frame.caption(" ".join(said for said, known in told.items() if known))
-        if more := None if measured else narrower(found, shown.request, Store()):
+        if more := None if measured else anchor_studies.narrower(found, shown.request, Store()):
             frame.caption(forecast.narrower(more), more.command)
 
 
 def by_linear(shown: Allocation, profile: Profile) -> None:
     """Draw the sparsity, or the bits, of layers by linears."""
     names, counted = profile.provenance["linears"], shown.request.counted
-    chart = bits(shown.exact, names, counted) if counted.levels else linears(
+    chart = charts.bits(shown.exact, names, counted) if counted.levels else charts.linears(
         shown.exact, linear_parameters(profile), names, shown.bounds
     )  # fmt: skip
-    frame.show(chart, profile.entry.key[:6], "linears", brief=True)
+    frame.show(chart, profile.key[:6], "linears", brief=True)
 
 
 # --- beside other methods ------------------------------------------------------------------------------------------
@@ -124,7 +125,7 @@ corrected = lru_cache(verdicts.corrected)
 def race(
     request: AllocationRequest,
     shown: Allocation,
-    anchors: Anchors | None,
+    found: Anchors | None,
     treatment: Treatment,
     protocols: tuple[Evaluations, ...],
     profile: Profile,
@@ -133,16 +134,16 @@ def race(
 
     Args:
         shown: the allocation on screen.
-        anchors: what predicts, by one protocol; None: nothing does.
+        found: what predicts, by one protocol; None: nothing does.
         protocols: the model's studies.
     """
-    target, prefix = request.target, profile.entry.key[:6]
-    if anchors:
-        study, part = anchors.study, Slice(treatment.pruner, None, target, treatment.repair)
+    target, prefix = request.target, profile.key[:6]
+    if found:
+        study, part = found.study, Slice(treatment.pruner, None, target, treatment.repair)
     else:
         alike = lambda _, part: part.treatment == treatment  # noqa: E731
         study, part = leaderboard.where(protocols, target, treatment.name, alike) or (None, None)
-    lanes, costs = _drawn(request.plain, shown, leaderboard.Race(profile, study, part, anchors))
+    lanes, costs = _drawn(request.plain, shown, leaderboard.Race(profile, study, part, found))
     if study is None:
         frame.show(lanes, prefix, "lanes")
         return
@@ -160,3 +161,52 @@ def _drawn(request: AllocationRequest, shown: Allocation, among: leaderboard.Rac
     every, study = [among.in_view("this allocation", shown.exact), *_ranking(among, request)], among.study
     dense = study.dense.perplexity if study and study.dense else math.nan
     return charts.lanes(every, request.target), charts.finish(every, dense) if study else None
+
+
+# --- what can be done with it -----------------------------------------------------------------------------------------
+
+
+def section(allocation: Allocation, request: AllocationRequest, profile: Profile) -> None:
+    """The link to Prune, the command that prints the same numbers, and a file of them.
+
+    Args:
+        allocation: as on screen, with layers set by hand.
+        request: as it was chosen.
+    """
+    frame.header("Export allocation")
+    query = view.url() | {settings.WORD: grammar.write(request)}
+    st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=query)
+    st.caption("This command prints the same numbers.")
+    file = f"{profile.key[:6]}-allocation.json"
+    asked = file if allocation.request.base.by_hand else allocation.request
+    frame.command(line("allocate", profile=profile.key, allocation=asked, cache=Store().elsewhere))
+    st.download_button("JSON", written(allocation, profile), file, "application/json", key="json", on_click="ignore")
+
+
+def written(allocation: Allocation, profile: Profile) -> str:
+    """An allocation as `--allocation FILE` reads it, and where it comes from."""
+    told = {
+        "profile": profile.key,
+        "model": profile.provenance.get("model"),
+        "request": allocation.request.model_dump(mode="json"),
+        "budget": allocation.budget,
+        "sparsity": allocation.exact.tolist(),
+    }
+    return json.dumps(told, indent=1)
+
+
+def evaluate_anchors(why: UserError, treatment: Treatment, profile: Profile) -> None:
+    """Why nothing is predicted and, where settings to learn from are missing, a button that evaluates them."""
+    if not isinstance(why, anchors.TooFew):
+        frame.note(sentence(why))
+        return
+    frame.note(f"Nothing is predicted for {treatment.spoken} yet: that takes four settings evaluated so.")
+    device = machine.devices()[0]
+    try:
+        asked = anchor_studies.study(profile, treatment, request_of("anchors"))
+        cost = work.estimate(asked, Store(), device)
+    except UserError:  # no such model here: said on Measure
+        return
+    label = f"Evaluate four settings{f', about {duration(cost.seconds)}' if cost else ''}"
+    about = plain(f"{sentence(why)} {len(asked.points)} points on the demo text: {work.words(cost)}")
+    frame.button(label, watch.begin, [asked, device], icon=":material/play_arrow:", key="anchors", help=about)

@@ -8,18 +8,18 @@ import numpy as np
 import streamlit as st
 
 from core.ask import AllocationRequest, naming, uniform
-from core.base import UserError, megabytes, per_cent, perplexity
+from core.base import UserError, capital, megabytes, per_cent, perplexity
 from core.export.worth import counts_of
-from core.kinds import HALF, METHODS, Treatment
+from core.kinds import METHODS, Treatment
 from core.plan.prediction import Predicted
 from core.plan.sizes import taken
 from core.results import Anchors
-from core.show.figures import axes
+from core.show.figures import axes, colour
 from core.show.figures.allocation import shades_of
-from core.show.figures.palette import colour
 from core.show.words import forecast
 from core.store import Profile, Store
 from pages.ui import frame, view
+from pages.ui.absorption.overview import amount_axis
 from pages.ui.allocate import picture, spread
 from pages.ui.allocate.picture import HEAD, sensible
 from pages.ui.allocate.settings import TARGETS, amounts
@@ -54,14 +54,14 @@ def _picture(mine: AllocationRequest, found: Anchors) -> figure.Figure:
         name="targets",
         title="Predicted perplexity at each target",
         says=f"At {{layer}} % zeros, 90 % intervals: {listed}.",
-        slots={str(n): figure.Slot("layer", list(map(forecast.interval, *each))) for n, each in enumerate(costs)},
+        slots={str(n): figure.Slot(list(map(forecast.interval, *each)), "layer") for n, each in enumerate(costs)},
         y=axes.log_axis("predicted perplexity (log scale)", np.array(drawn)),
         pick=figure.Control("target", "Target sparsity", list(map(per_cent, TARGETS)), 0, TARGETS),
         lines=[
             figure.Line(cost[None], tone, points=_points(each, found))
             for (each, tone), cost in zip(asked.items(), drawn, strict=True)
         ],
-        key=[figure.Key(tone, "line", name) for name, tone in zip(names, asked.values(), strict=True)],
+        key=[figure.Key(tone, name, "line") for name, tone in zip(names, asked.values(), strict=True)],
         x="target sparsity, %",
         height=230,
         head=HEAD,
@@ -101,7 +101,7 @@ def _sparsest(request: AllocationRequest, found: Anchors) -> None:
     """The inverse: the rise that is accepted sets the target, once."""
     state = st.session_state
 
-    def largest() -> float:
+    def largest():
         return min(round(found.sparsest(request, state["accept"]).target, 2), TARGETS[-1])
 
     def accepted():
@@ -137,8 +137,10 @@ def by_size(request: AllocationRequest, treatment: Treatment, profile: Profile, 
     with suppress(UserError):  # the model is not here
         counts = counts_of(told.get("model_source") or told["model"], told.get("revision"), Store())
         sizes = [f"{megabytes(taken(counts, treatment, each.budget))}, " for each in plans]
-    bits, hues = HALF * (1 - np.stack([each.sparsity for each in plans])), shades_of(counted)
-    nearest = np.abs(bits[..., None] - HALF * (1 - np.array([*counted.levels.values()]))).argmin(-1)
+    shares, hues = np.stack([each.sparsity for each in plans]), shades_of(counted)
+    nearest = np.abs(shares[..., None] - [*counted.levels.values()]).argmin(-1)
+    bars = counted.amount(shares)
+    write = (lambda share: f"{counted.amount(share):.3g} bits a weight") if counted.bits else counted.level
     gauge = costs = None
     if found:
         costs, uniforms = (found.perplexities(np.stack([one.exact for one in each])) for each in (plans, evenly))
@@ -146,15 +148,15 @@ def by_size(request: AllocationRequest, treatment: Treatment, profile: Profile, 
         gauge = picture.gauge("predicted perplexity at each size (log scale)", costs, [curve])
     return figure.Figure(
         name="bits",
-        title="Mean bits of every layer" if counted.bits else "Layers that stay",
-        says="Layer {layer}: {now} bits a weight.",
-        slots={"now": figure.written("{:.3g}".format, bits)},
-        y=axes.linear_axis("bits a weight, mean of the layer", 0, bits.max()),
+        title=f"{capital(counted.unit)}, layer by layer",
+        says="Layer {layer}: {now}.",
+        slots={"now": figure.written(write, shares)},
+        y=amount_axis(counted, 0, bars.max()),
         controls=[figure.Control("target", SIZE, [*map(add, sizes, map(counted.level, stops))], 0, stops)],
-        bars=figure.Bars(bits, np.array([*hues.values()])[nearest].tolist()),
+        bars=figure.Bars(bars, [[hues[at][0] for at in row] for row in nearest]),
         gauge=gauge,
         hero=found and picture.hero(costs, found, "the dense model", found.study.dense.perplexity),
-        key=[figure.Key(hue, "block", name) for name, hue in np.array([*hues.items()])[np.unique(nearest)].tolist()],
+        key=[figure.Key(hue, name) for hue, name in dict.fromkeys(hues[at] for at in np.unique(nearest))],
         height=230,
         right=64,
         idle="Point at a bar.",

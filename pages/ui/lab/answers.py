@@ -1,5 +1,6 @@
 """Answers to the lab's question: the committed ones at once, all others from the model that is kept warm."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -103,17 +104,17 @@ def answers(asked: Asked) -> tuple[dict[str, Answered], str]:
         wanted = [("scene", None)] if here.row(question, layer) else [("row", layer), ("scene", None)]
         for come in filter(_come, [here.ask(kind, question, at) for kind, at in wanted]):
             come.result()  # or what is wrong
-    stage = _stage(asked)  # before it is looked for: what comes in between is found at the next look
-    sizes = [(name(each), each.question()) for each in asked.sizes]
-    alone = {at: (own, row) for at, own in sizes if (row := here.row(own, layer))}
-    found = {at: _assembled(own, row, {layer: row}, (), None) for at, (own, row) in alone.items()}
+    stage, found = _stage(asked), {}  # first the stage: what comes in between is found at the next look
+    for each in asked.sizes:
+        if row := here.row(own := each.question(), layer):
+            found[name(each)] = _assembled(own, row, {layer: row})
     for flipped in (False, True) if asked.is_choosy else (False,):
         own = asked.question(flipped)
         twin = here.known(asked.question(not flipped)) if asked.is_choosy else None
         if scene := here.known(own):
             found[name(asked, flipped)] = _whole(own, scene, twin)
         elif known := here.known_rows(own, layer):
-            found[name(asked, flipped)] = _assembled(own, next(iter(known.values())), known, (), twin)
+            found[name(asked, flipped)] = _assembled(own, next(iter(known.values())), known, twin)
     return found, stage
 
 
@@ -147,11 +148,11 @@ def example() -> Answered | None:
 @lru_cache(maxsize=16)
 def _whole(question: Question, scene: Scene, twin: Scene | None) -> Answered:
     """The answer of every layer, put together once for all runs of the page and all readers of the same sentence."""
-    return _assembled(question, scene, {layer: scene.row(layer) for layer in range(scene.layers)}, scene.gain, twin)
+    return _assembled(question, scene, {layer: scene.row(layer) for layer in range(scene.layers)}, twin, scene.gain)
 
 
 def _assembled(
-    question: Question, shared: Scene | Row, rows: dict[int, Row], gains: tuple[float | None, ...], twin: Scene | None
+    question: Question, shared: Scene | Row, rows: dict[int, Row], twin: Scene | None = None, gains: Sequence = ()
 ) -> Answered:
     twins = {layer: twin.row(layer) for layer in rows} if twin else {}
     hits = {layer: sentence.hit(question, row, gains, twins.get(layer)) for layer, row in rows.items()}

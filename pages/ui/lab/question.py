@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.ask.lab import MOST_TOKENS, REMOVED, Question, question
 from core.base import per_cent
-from pages.ui import frame, view
+from pages.ui import form, frame, view
 from pages.ui.live.grid import Kind, State
 
 SIZES = ("0.01", "0.03", "0.1", "0.2", "0.3", "0.5", "0.7", "1")
@@ -105,14 +105,8 @@ def show(asked: Asked) -> None:
 
 def sentence() -> str:
     """The field for the sentence."""
-    typed = view.text("sentence", OPENING)
-    st.text_input(
-        "Your sentence",
-        key="sentence",
-        label_visibility="collapsed",
-        placeholder=f"Type a sentence of at most {MOST_TOKENS} tokens",
-    )
-    return typed
+    about = f"Type a sentence of at most {MOST_TOKENS} tokens"
+    return form.words("Your sentence", "sentence", OPENING, label_visibility="collapsed", placeholder=about)
 
 
 def asked(typed: str) -> Asked:

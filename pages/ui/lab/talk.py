@@ -12,7 +12,7 @@ from core.ask.lab import Talk, layers_of
 from core.ask.perturbations import perturbation
 from core.base import UserError, brief, checked, per_cent, plain
 from core.show.figures.axes import Axis
-from pages.ui import frame, live, serving, view
+from pages.ui import form, frame, live, serving, view
 from pages.ui.lab.question import KINDS, LAYERS, SHARES
 
 COMPONENT = live.component("talk")
@@ -104,8 +104,7 @@ def show() -> None:
     """Draw the prompt, the seed, and the picture that writes."""
     frame.header("Break it while it talks")
     st.markdown("Two copies of one model write on from your words. Damage one of them while it writes, then heal it.")
-    prompt, seed = view.text("write", USUAL), view.whole("seed", 0, SEEDS)
-    st.text_input("Words to write on from", key="write")
+    prompt, seed = form.words("Words to write on from", "write", USUAL), view.whole("seed", 0, SEEDS)
     with frame.row(gap="small"):
         for name, words in PROMPTS.items():
             _set(name, write=words)

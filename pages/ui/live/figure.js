@@ -245,7 +245,7 @@ class Figure extends Picture {
   /** All words but the sentence, for which room is made. @param {number} width */
   write(width) {
     const { lead, key, notes } = this.data
-    this.key.replaceChildren(...key.map(([name, shape, text]) => {
+    this.key.replaceChildren(...key.map(([name, text, shape]) => {
       const said = text.replace(/\{(\w+)\}/g, (_, slot) => this.word(slot))
       const sample = make("i", {}, SHAPES[shape])
       sample.style.color = tone(name)

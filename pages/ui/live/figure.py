@@ -132,26 +132,26 @@ class Hero:
 class Slot:
     """Words that depend on the frame, on the picked layer, on both or on nothing: a table of them."""
 
-    by: str  # frame, layer, both, nothing; bar: the bar of the layer, in per cent
     table: Sequence
+    by: str = "frame"  # or layer, both, nothing; bar: the bar of the layer, in per cent
 
 
 def written(write: Callable[[float], str], table: Iterable[Iterable[float]]) -> Slot:
     """Words for every number of a table of (frames, layers)."""
-    return Slot("both", [[write(value) for value in row] for row in table])
+    return Slot([[write(value) for value in row] for row in table], "both")
 
 
 def fixed(said: str) -> Slot:
     """Words that stay."""
-    return Slot("nothing", [said])
+    return Slot([said], "nothing")
 
 
 class Key(NamedTuple):
     """An entry of the legend, hidden where it says nothing; the text may name slots in braces."""
 
     tone: str
-    shape: str  # line, dash, block, outline, arrow or dot
     text: str
+    shape: str = "block"  # line, dash, outline, arrow or dot
 
 
 TONES = {"amplifies": "amplify", "absorbs": "absorb"}  # of verdicts; any other is undecided
@@ -160,7 +160,7 @@ FATES = {
     "absorbs": "the rest of the network absorbs it",
     None: "it is the last layer, so its gain is [1×](foot) by definition",
 }
-DECIDED = (Key("amplify", "block", "amplifies"), Key("absorb", "block", "absorbs"))
+DECIDED = (Key("amplify", "amplifies"), Key("absorb", "absorbs"))
 
 
 def tones(verdicts: Sequence[str | None]) -> list[str]:

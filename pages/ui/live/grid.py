@@ -163,8 +163,8 @@ def draw(
         "token": (state.token, range(-1, MOST_TOKENS)),
         "kind": (state.kind, range(len(kinds))),
         "size": (state.size, range(max(len(kind.stops) for kind in kinds))),
+        **{name: (int(getattr(state, name)), range(2)) for name in SWITCHES},
     }
-    choices |= {name: (int(getattr(state, name)), range(2)) for name in SWITCHES}
     live.draw(COMPONENT, KEY, data, choices, told, drawn)
 
 
@@ -182,7 +182,7 @@ def _plain(row: Row, found: Hit) -> dict[str, object]:
 
 def _words(after: Sequence[Sequence[Word]]) -> list[list[tuple[str, float]]]:
     """A list for each token; words that are written alike stand once, where the likeliest of them does."""
-    found: list[dict[str, float]] = [{} for _ in after]
+    found = [{} for _ in after]
     for shares, each in zip(found, after, strict=True):
         for word, share in each:
             shares[lessons.shown(word)] = round(shares.get(lessons.shown(word), 0) + share, 4)

@@ -13,7 +13,7 @@ from core.models.sources import refuse_fetch
 from core.plan.spread import allocate
 from core.results import candidates
 from core.store import Profile, Store
-from pages.ui import form, frame
+from pages.ui import form, frame, view
 from pages.ui.absorption import overview
 from pages.ui.allocate import settings, spread
 
@@ -32,7 +32,7 @@ def allocation_in_view(profile: Profile) -> AllocationRequest:
     asked = settings.read(profile, drawn=False)
     if not asked.correction.strength:  # there is no correction, whatever would have driven it
         asked = asked.replace(correction=Correction())
-    return spread.in_view(asked, settings.by_hand(), profile).request
+    return spread.in_view(asked, view.text("hand", ""), profile).request
 
 
 def bars(setting: Setting, profile: Profile) -> None:
@@ -95,7 +95,7 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
         )
     how = {name: None if value == "none" else value for name, value in (("pattern", pattern), ("repair", repair))}
     asked = candidates.combined([in_view], pruner, drawn, true_sequential=sequential, **trains, **how)
-    request = StudyRequest(**model, profile=profile.entry.key, calibration=windows, settings=asked)
+    request = StudyRequest(**model, profile=profile.key, calibration=windows, settings=asked)
     return Pruning(request, device, wrong)
 
 

@@ -1,7 +1,6 @@
 """The Results tab of the Prune page: the number first, then its picture, then the details."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -44,12 +43,12 @@ class Shown:
         """
         found = protocols.place(self.groups, self.part.target, self.part.treatment.name, has=has)
         if found is None:
-            st.info(f"{plain(said)} {hint}", icon=":material/info:")
+            frame.note(f"{said} {hint}")
             return
         there, other = found
         alike = self.results.entries == there.entries
         where = other.name if alike else f"{other.name} ({protocols.short(there)})"
-        st.info(plain(f"{said} There are results at {where}."), icon=":material/info:")
+        frame.note(f"{said} There are results at {where}.")
         frame.to_prune("Open those results", "results", study=there.entries[-1].key, within=other.name)
 
     def lacks(self, said: str, hint: str, has: Callable[[Evaluations, Slice], object]) -> bool:
@@ -62,7 +61,7 @@ class Shown:
 
 def show(
     results: Evaluations,
-    among: Mapping[str, Evaluations],
+    groups: tuple[Evaluations, ...],
     profile: Profile,
     setting: Setting,
     upper: DeltaGenerator,
@@ -70,35 +69,43 @@ def show(
     """Everything that was measured under one protocol, by this profile and by others of the model.
 
     Args:
-        among: the protocols to choose from.
+        groups: the protocols to choose from.
         upper: the place of the headline, above that of the choices.
     """
-    groups = tuple(among.values())
+
+    def measured(found, part):
+        """Whether the setting was evaluated there, as this profile allocates it."""
+        return found.of(setting) in found.within(part) and studies.looked_alike(found, setting, profile)
+
     mine = results.of(setting) if studies.looked_alike(results, setting, profile) else None
     results = protocols.with_others(results, groups)
-    part = _choose_slice(results, setting)
+    named = {each.name: each for each in results.slices}
+    place = protocols.place([results], setting.allocation.target, setting.treatment.name, setting)
+    part = named[form.choice("Compare at", form.alike(named), "within", place.part.name)]
     one = mine and results.of(setting)
     in_part = one if one in results.within(part) else None
-    shown = Shown(results, part, groups, in_part, f"{profile.entry.key[:6]}-{part.target:g}")
+    shown = Shown(results, part, groups, in_part, f"{profile.key[:6]}-{part.target:g}")
     leading = in_part or verdicts.leading(results, part, setting)
     with upper:
-        _headline(results, among, leading)
+        _headline(results, leading, groups)
         if in_part is None:
             name = naming.setting(setting.seedless)
             where = "with this profile" if results.of(setting) and not mine else "here"
             said, hint = f"Your setting ({name}) has not been evaluated {where}.", "Press Evaluate to measure it."
-            shown.not_evaluated(said, hint, partial(_measured, setting, profile))
+            shown.not_evaluated(said, hint, measured)
         pruning.bars(setting, profile)
     _charts(shown, leading)
-    _details(shown)
+    frame.header("Details")
+    details = {key: name for key, (name, _) in DETAILS.items()}
+    DETAILS[form.choice("Details", details, "detail", "verdicts", label_visibility="collapsed")][1](shown)
 
 
-def known(setting: Setting, among: Mapping[str, Evaluations], profile: Profile) -> None:
+def known(setting: Setting, groups: tuple[Evaluations, ...], profile: Profile) -> None:
     """Draw what the setting in view costs: as measured, by the protocol of all pages, and as others predict it."""
-    place = protocols.place(among.values(), setting.allocation.target, setting.treatment.name, setting)
+    place = protocols.place(groups, setting.allocation.target, setting.treatment.name, setting)
     one = place and place.evaluations.of(setting)
     if shown := one and studies.looked_alike(place.evaluations, setting, profile):
-        _headline(place.evaluations, {}, one)
+        _headline(place.evaluations, one)
     try:
         anchors, found, measured = studies.predicted(setting, profile)
     except UserError as error:
@@ -123,12 +130,7 @@ def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
         st.info(f"Only uniform has been evaluated at {shown.part.name}. Evaluate an allocation to compare it.")
 
 
-def _measured(setting: Setting, profile: Profile, results: Evaluations, part: Slice) -> bool:
-    """Whether a setting was evaluated there, as this profile allocates it."""
-    return results.of(setting) in results.within(part) and studies.looked_alike(results, setting, profile)
-
-
-def _headline(results: Evaluations, among: Mapping[str, Evaluations], one: EvaluatedSetting) -> None:
+def _headline(results: Evaluations, one: EvaluatedSetting, among: tuple[Evaluations, ...] = ()) -> None:
     """The number and what it compares."""
     studies.hero(f"Perplexity of {naming.setting(one.setting)}", one, one.against_uniform)
     studies.badge(results, among)
@@ -138,22 +140,7 @@ def _headline(results: Evaluations, among: Mapping[str, Evaluations], one: Evalu
         st.warning(f"Too few windows to tell: {windows} were evaluated, {FEWEST_WINDOWS} are needed for an interval.")
 
 
-def _choose_slice(results: Evaluations, setting: Setting) -> Slice:
-    """Pruner and target to compare within, by the one rule where the URL says nothing."""
-    names = {each.name: each for each in results.slices}
-    place = protocols.place([results], setting.allocation.target, setting.treatment.name, setting)
-    return names[form.choice("Compare at", form.alike(names), "within", place.part.name)]
-
-
 # --- details ------------------------------------------------------------------------------------------------------
-
-
-def _details(shown: Shown) -> None:
-    """One of the details, picked by the reader."""
-    frame.header("Details")
-    named = {key: name for key, (name, _) in DETAILS.items()}
-    chosen = form.choice("Details", named, "detail", "verdicts", label_visibility="collapsed")
-    DETAILS[chosen][1](shown)
 
 
 def _verdicts(shown: Shown) -> None:
@@ -162,7 +149,7 @@ def _verdicts(shown: Shown) -> None:
 
 
 def _correction(shown: Shown) -> None:
-    hint = "Evaluate *this family* to measure one."
+    hint = "Evaluate “this family” to measure one."
     if not shown.lacks("No correction has been evaluated", hint, drawing.corrected_bases):
         base = (shown.mine and shown.mine.base) or drawing.corrected_bases(shown.results, shown.part)[0]
         frame.show(drawing.correction(shown.results, base, shown.mine), shown.prefix, "correction")

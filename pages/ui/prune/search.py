@@ -29,6 +29,7 @@ WANTED = {  # label, what it opens with, field of the request and help of an aim
         "Against the dense model, as in 20%. The largest target within it is predicted in steps of 1 %, then tried.",
     ),
 }
+JUDGED = "Windows to select on, and to judge on"
 REPAIRED = {NO_REPAIR: NO_REPAIR, **UNBOUND, ANY: ANY}
 USUAL_SEARCH = BestRequest(target=0.7)
 TEXTS = {**form.TEXTS, "demo": "Demo text: one half calibrates, the other selects and judges"}
@@ -49,7 +50,13 @@ def show(profile: Profile) -> None:
     """The form with its cost and Run, then the stored answer that was picked."""
     st.caption(ABOUT)
     request, device = _draw(profile)
-    found = watch.ask(request, partial(_about, device=device), device, "Run search", "best-run")
+
+    def about(asked):
+        st.markdown(f"{plain(text_splits.described(asked))} {SHARED}")
+        expected = search_plan.estimate(asked, Store(), device)
+        st.markdown(f"{'**At most, as a rough guess:** ' if expected else ''}{work.words(expected)}")
+
+    found = watch.ask(request, about, device, "Run search", "best-run")
     known = {entry.key: entry for entry in Store().of_model(profile.spec.model, "best")}
     if known:
         usual = found.key if found and found.key in known else next(iter(known))
@@ -64,27 +71,24 @@ def show(profile: Profile) -> None:
 
 def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
     """Draw the widgets; what is returned tells what they ask, and the device."""
+    about = partial(form.about, BestRequest)
     with frame.row("bottom"):
         aim = form.switch("The best setting for", AIMS, "best_for", "target")
-        about = form.about(BestRequest, "pruner")
-        pruner = form.switch("Pruned by", OF_ZEROS | {ANY: ANY}, "best_by", USUAL, help=about)
-        about = form.about(BestRequest, "repair")
-        repair = form.choice("Repair", REPAIRED, "best_repair", USUAL_SEARCH.repair, help=about)
-        trains = form.checkbox("Train the winner", "best_trains", help=form.about(BestRequest, "recover_minutes"))
+        pruner = form.switch("Pruned by", OF_ZEROS | {ANY: ANY}, "best_by", USUAL, help=about("pruner"))
+        repair = form.choice("Repair", REPAIRED, "best_repair", USUAL_SEARCH.repair, help=about("repair"))
+        trains = form.checkbox("Train the winner", "best_trains", help=about("recover_minutes"))
         trained = pruning.training(BestRequest, "best_") if trains else {}
     left, middle, right = st.columns([1, 2, 1])
-    label, usual, field, about = WANTED[aim]
-    wanted = form.words(label, f"best_{aim}", usual, left, help=about)
+    label, usual, field, example = WANTED[aim]
+    wanted = form.words(label, f"best_{aim}", usual, left, help=example)
     text = form.source("Text", TEXTS, "best_text", "demo", middle, f"{form.TYPED} It needs 3 documents.")
-    usual, about = ",".join(map(str, USUAL_SEARCH.seeds)), form.about(BestRequest, "seeds")
-    seeds = form.words("Calibration seeds", "best_seeds", usual, right, help=about)
+    usual = ",".join(map(str, USUAL_SEARCH.seeds))
+    seeds = form.words("Calibration seeds", "best_seeds", usual, right, help=about("seeds"))
     with st.expander("Amount of text, profile, device"):
         left, middle, right = st.columns(3)
-        amount, final = (WindowRequest, "sequences"), USUAL_SEARCH.final
-        usual = USUAL_SEARCH.calibration.sequences
-        count = form.number(*amount, "best_sequences", usual, left, label="Calibration windows")
-        how = {"label": "Windows to select on, and to judge on", "min_value": FEWEST_WINDOWS}
-        judged = form.number(*amount, "best_windows", final.sequences, middle, **how)
+        amount, usual, final = (WindowRequest, "sequences"), USUAL_SEARCH.calibration, USUAL_SEARCH.final
+        count = form.number(*amount, "best_sequences", usual.sequences, left, label="Calibration windows")
+        judged = form.number(*amount, "best_windows", final.sequences, middle, label=JUDGED, min_value=FEWEST_WINDOWS)
         length = form.number(WindowRequest, "length", "best_length", final.length, right)
         looks = form.checkbox("Look at the profile in view", "best_looks", left, help=LOOKS)
         device = form.device(middle)
@@ -95,17 +99,10 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
         roles = {"calibration": calibration, "selection": judging, "final": judging}
         of = pruning.of_model(profile) | {field: fraction(wanted, label.lower())} | roles
         refuse_fetch(profile.entry, Store(), of["model"], of["revision"])
-        key = profile.entry.key if looks else None
+        key = profile.key if looks else None
         return checked(BestRequest, **of, pruner=pruner, repair=repair, profile=key, seeds=numbers(seeds), **trained)
 
     return asked, device
-
-
-def _about(asked: BestRequest, device: str) -> None:
-    """Which text has which role, and what it costs at most."""
-    st.markdown(f"{plain(text_splits.described(asked))} {SHARED}")
-    expected = search_plan.estimate(asked, Store(), device)
-    st.markdown(f"{'**At most, as a rough guess:** ' if expected else ''}{work.words(expected)}")
 
 
 # --- the answer ----------------------------------------------------------------------------------------------------

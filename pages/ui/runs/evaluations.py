@@ -1,7 +1,5 @@
 """Every evaluated setting of every stored study: one table, and settings beside each other."""
 
-from collections.abc import Mapping, Sequence
-
 import streamlit as st
 
 from core.ask import AllocationRequest
@@ -35,12 +33,19 @@ def show(store: Store) -> None:
         best_known.card(studies.groups(store.profile(key)), target, view.last("by", USUAL), "prune.py")
     table = study_table(rows.values())
     studies.show_table(table, "Every evaluated setting with all that was measured of it", "evaluations", "evaluations")
-    compared = _picked(rows)
+    picked = view.several(COMPARED, [], rows)
+    named = dict(zip(rows, names(list(rows.values())), strict=True))
+    st.multiselect("Compared settings (the first is the reference)", list(rows), key=COMPARED, format_func=named.get)
+    compared = [rows[key] for key in picked]
     for row, place in zip(compared, st.columns(max(1, len(compared))), strict=False):
         with place:
             _answer(row, compared[0])
     if len(compared) > 1:
-        _compare(compared)
+        frame.header("Compared")
+        frame.bullets(verdicts.between(row, compared[0]) for row in compared[1:])
+        about = "The compared settings: only what differs"
+        studies.show_table(beside_first(compared), about, "compared", "compared-table")
+        studies.helped(row.one for row in compared)
     frame.header("A whole study")
     actions.one_of(store, known, "Study to act on", "picked-study")
 
@@ -49,14 +54,6 @@ def show(store: Store) -> None:
 def _rows(path: str, written: float, _entry: Entry) -> list[Row]:
     """Read once: a folder's name is the hash of what it means; deleted and evaluated again it is a new one."""
     return rows_of(evaluations.load(Store(), _entry))
-
-
-def _picked(rows: Mapping[str, Row]) -> list[Row]:
-    """Draw what is compared."""
-    picked = view.several(COMPARED, [], rows)
-    named = dict(zip(rows, names(list(rows.values())), strict=True))
-    st.multiselect("Compared settings (the first is the reference)", list(rows), key=COMPARED, format_func=named.get)
-    return [rows[key] for key in picked]
 
 
 def _short(key: str) -> str:
@@ -74,13 +71,3 @@ def _answer(row: Row, first: Row) -> None:
     studies.badge(row.study)
     if row.one.setting:
         best_known.button(lambda: best_known.using(row), "prune.py", f"use-{row.key}")
-
-
-def _compare(rows: Sequence[Row]) -> None:
-    """A sentence for each row against the first, what differs, and the chart."""
-    first, *others = rows
-    table = beside_first(rows)
-    frame.header("Compared")
-    frame.bullets(verdicts.between(row, first) for row in others)
-    studies.show_table(table, "The compared settings: only what differs", "compared", "compared-table")
-    studies.helped(row.one for row in rows)

@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import streamlit as st
 
@@ -12,21 +11,12 @@ from core.plan.gains import gains_of
 from core.show import figures
 from core.show.figures.gain import thumbnail
 from core.show.words import findings
-from core.store import Entry, Store
+from core.store import Store
 from pages.ui import frame, subject, view, watch
 from pages.ui.runs import actions
 
 ACROSS, NARROWEST = 3, 230  # cards beside each other on a laptop; px of a card: one fills a phone
 FROM = {"committed": "bundled", "": "yours", "imported": "imported"}
-
-
-class Card(NamedTuple):
-    """The content of a card of a profile."""
-
-    perturbation: str  # what the gains are of, in words
-    finding: str
-    size: str
-    gains: figures.Line
 
 
 def gallery(store: Store) -> None:
@@ -41,26 +31,24 @@ def gallery(store: Store) -> None:
         for entry in sorted(entries.values(), key=lambda each: (not each.committed, -len(each.spec.names))):
             with st.container(border=True, height="stretch", gap="xsmall", key=f"card-{entry.key}"):
                 watch.open_profile(entry.key, f"**{plain(called[entry.key])}**")
-                _tell(store, entry)
+                try:
+                    drawn, finding, label, size = card(entry.key, str(store.root))
+                except UserError as error:
+                    st.caption(sentence(error))
+                    continue
+                picture = figures.in_palette(drawn, view.look())
+                st.image(picture, width="stretch", alt=f"Gain of each layer. {finding}.")
+                frame.caption(f"{finding}: {label}.")
+                frame.caption(f"{FROM[entry.standing]} · {size}")
     frame.link("measure.py", "Measure a model of your own")
     actions.one_of(store, entries, "Profile to act on", "picked")
 
 
-def _tell(store: Store, entry: Entry) -> None:
-    try:
-        found = card(entry.key, str(store.root))
-    except UserError as error:
-        st.caption(sentence(error))
-        return
-    drawn = figures.in_palette(thumbnail(found.gains), view.look())
-    st.image(drawn, width="stretch", alt=f"Gain of each layer. {found.finding}.")
-    frame.caption(f"{found.finding}: {found.perturbation}.")
-    frame.caption(f"{FROM[entry.standing]} · {found.size}")
-
-
 @lru_cache
-def card(key: str, root: str) -> Card:
-    """The card of a profile, from the units of one perturbation alone.
+def card(key: str, root: str) -> tuple[str, str, str, str]:
+    """Gains of a profile's usual perturbation as SVG, what they show, what they are of, and the size of the profile.
+
+    Only the units of that perturbation are read.
 
     Raises:
         UserError: one of them is missing.
@@ -74,5 +62,5 @@ def card(key: str, root: str) -> Card:
     if None in seeds:
         raise UserError("parts of this profile are missing: measure it again")
     size = [entry.provenance.get("family"), several(len(seeds[0].ratio), "layer"), several(len(known), "perturbation")]
-    label = known[name].told(entry.provenance).label
-    return Card(label, findings.headline(gains_of(seeds)), " · ".join(filter(None, size)), figures.line(name, seeds))
+    found, label = findings.headline(gains_of(seeds)), known[name].told(entry.provenance).label
+    return thumbnail(figures.line(name, seeds)), found, label, " · ".join(filter(None, size))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from core.store import Profile
-from pages.ui.tour import budget, gains, noise
+from pages.ui.tour import budget, noise
 from pages.ui.tour.parts import Screen
 
 
@@ -19,8 +19,8 @@ class Chapter(NamedTuple):
 CHAPTERS = {
     "perturb": Chapter("Perturb", noise.perturb, "layer, perturbation, gaussian, positions"),
     "drift": Chapter("Drift", noise.drift, "drift, harm, rank correlation, noise floor"),
-    "amplify": Chapter("Amplify", gains.amplify, "gain, verdict, positions, attention sink"),
-    "absorb": Chapter("Absorb", gains.absorb, "absorption, dilution, frozen-noise baseline, twin"),
+    "amplify": Chapter("Amplify", noise.amplify, "gain, verdict, positions, attention sink"),
+    "absorb": Chapter("Absorb", noise.absorb, "absorption, dilution, frozen-noise baseline, twin"),
     "allocate": Chapter("Allocate", budget.allocate, "budget, OWL, correction, strength, response, nats"),
     "prune": Chapter("Prune", budget.prune, "Wanda, residual, response, harm, nats, perplexity, skip"),
 }

@@ -15,7 +15,7 @@ from core.show.words import forecast, verdicts
 from core.store import Profile
 from pages.ui import studies, subject
 from pages.ui.allocate.settings import TARGETS
-from pages.ui.live.figure import Bars, Control, Figure, Gauge, Key, Slot, fixed, pick, written
+from pages.ui.live.figure import Bars, Figure, Gauge, Key, Slot, fixed, pick, written
 from pages.ui.tour import parts
 
 START = 0.04
@@ -25,7 +25,7 @@ OPENING = (
 )
 
 
-@st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Profile: lambda profile: profile.key})
 def correction(profile: Profile, known: str, _known: Anchors | None) -> budgets.Push:
     """OWL's allocation under a correction of every strength; kept, for it takes a while.
 
@@ -39,8 +39,8 @@ def correction(profile: Profile, known: str, _known: Anchors | None) -> budgets.
 
 
 def allocate(profile: Profile) -> parts.Screen:
-    """OWL's allocation under a correction that is dragged either way."""
-    known, _ = studies.anchors_of(tuple(studies.groups(profile).values()), profile, Treatment(USUAL))
+    """OWL's allocation under a correction that is dragged either way, with the predicted perplexity below."""
+    known, _ = studies.anchors_of(studies.groups(profile), profile, Treatment(USUAL))
     found = correction(profile, ",".join(each.setting.name for each in known.settings) if known else "", known)
     stops = {f"{strength:g}": _named(strength) for strength in found.strengths}
     ends = [(0, "reversed"), (len(stops) // 2, "none"), (len(stops) - 1, "correction")]
@@ -50,35 +50,27 @@ def allocate(profile: Profile) -> parts.Screen:
     fix = Correction(strength=abs(strength), driver=shared.DRIVER, control="reversed" if strength < 0 else "none")
     allocation = grammar.write(found.request.replace(correction=fix))
     asked = {"allocation": allocation, "hand": ""}  # else what was last chosen there would stay
-    links = [
-        parts.link("allocate.py", "Try every method on Allocate", profile, **asked),
-        parts.link("prune.py", "Prune with this allocation", profile, **asked),
-    ]
-    return parts.Screen(_corrected(found, push, known), links)
-
-
-def _corrected(found: budgets.Push, push: Control, known: Anchors | None) -> Figure:
-    """A bar per layer around the target, and the predicted perplexity below."""
-    perplexity, middle = found.perplexity, len(found.perplexity) // 2
-    low, high = float(found.rows.min()), float(found.rows.max())
-    room = 0.05 * (high - low)
-    return Figure(
+    ways = {"allocate.py": "Try every method on Allocate", "prune.py": "Prune with this allocation"}
+    links = [parts.link(page, label, profile, **asked) for page, label in ways.items()]
+    perplexity, middle, rows = found.perplexity, len(found.perplexity) // 2, found.rows
+    room = 0.05 * np.ptp(rows)
+    figure = Figure(
         name="allocate",
         title="Sparsity per layer, base and corrected, with the predicted perplexity",
         finding=found.said,
         says="Layers lose [{low}](layers) to [{high}](layers) of their weights. Predicted perplexity: "
         "[{cost}{change}](gauge).",
         slots={
-            "high": Slot("frame", [per_cent(row.max(), 1) for row in found.rows]),
-            "low": Slot("frame", [per_cent(row.min(), 1) for row in found.rows]),
-            "cost": Slot("frame", list(map(formats.perplexity, perplexity))),
-            "change": Slot("frame", [_change(each / perplexity[middle] - 1) for each in perplexity]),
+            "high": Slot([per_cent(row.max(), 1) for row in rows]),
+            "low": Slot([per_cent(row.min(), 1) for row in rows]),
+            "cost": Slot(list(map(formats.perplexity, perplexity))),
+            "change": Slot([_change(each / perplexity[middle] - 1) for each in perplexity]),
         },
-        y=axes.linear_axis("sparsity of the layer", low - room, high + room, per_cent),
+        y=axes.linear_axis("sparsity of the layer", rows.min() - room, rows.max() + room, per_cent),
         controls=[push],
-        bars=Bars(found.rows, base=found.base, tone="accent"),
+        bars=Bars(rows, base=found.base, tone="accent"),
         gauge=_gauge(found, middle) if np.isfinite(perplexity).all() else None,
-        key=[Key("guide", "outline", "OWL alone"), Key("accent", "block", "with the correction")],
+        key=[Key("guide", "OWL alone", "outline"), Key("accent", "with the correction")],
         foot=found.request.target,
         height=180,
         lead=(
@@ -87,8 +79,9 @@ def _corrected(found: budgets.Push, push: Control, known: Anchors | None) -> Fig
             "from layers that absorb and spares those that amplify. **Try:** drag its strength; to the left of the "
             "middle it does the opposite."
         ),
-        notes=[fixed(each) for each in (found.said, *([forecast.basis(known)] if known else []))],
+        notes=[*map(fixed, [found.said, *([forecast.basis(known)] if known else [])])],
     )
+    return parts.Screen(figure, links)
 
 
 def _named(strength: float) -> str:
@@ -105,11 +98,10 @@ def _change(change: float) -> str:
 
 def _gauge(found: budgets.Push, zero: int) -> Gauge:
     cost = found.perplexity
-    room = 0.12 * (float(np.ptp(cost)) or 1.0)
-    low, high = float(cost.min()) - room, float(cost.max()) + room
-    axis = axes.linear_axis("predicted perplexity at each strength", low, high)
+    room = 0.12 * (np.ptp(cost) or 1.0)
+    axis = axes.linear_axis("predicted perplexity at each strength", cost.min() - room, cost.max() + room)
     few = replace(axis, ticks=axis.ticks[:: -(-len(axis.ticks) // 3)])
-    return Gauge(few, cost, zero, sorted({0, zero, len(cost) - 1, found.best}))
+    return Gauge(few, cost, zero, sorted({0, zero, len(cost) - 1, budgets.lowest(cost)}))
 
 
 def prune(profile: Profile) -> parts.Screen:
@@ -119,12 +111,30 @@ def prune(profile: Profile) -> parts.Screen:
     sparsity = found.sparsities[zeros.index]
     label, residual = "See drift beside harm on Absorption", f"residual:wanda:{sparsity:g}"
     links = [parts.link("absorption.py", label, profile, perturbation=residual, layer=layer)]
-    return parts.Screen(_alone(found, layer, zeros), links + _pruning(profile, sparsity), _whole(profile))
+    ranks = [[budgets.rank(row, each) for each in range(len(row))] for row in found.harm]
+    figure = Figure(
+        name="prune",
+        title="Harm of each layer pruned alone",
+        finding=found.said,
+        says="Pruned alone to [{zeros}](control-zeros) zeros, layer [{layer}](layer-{layer}) does "
+        "[{harm}](layer-{layer}) nats of harm and ranks [{rank}](layer-{layer}).",
+        slots={"zeros": Slot(zeros.stops), "harm": written(digits, found.harm), "rank": Slot(ranks, "both")},
+        y=[axes.linear_axis("harm, nats of KL divergence", 0, 1.05 * row.max()) for row in found.harm],
+        controls=[zeros],
+        pick=pick("Layer pruned", found.harm.shape[1], layer),
+        bars=Bars(found.harm),
+        key=[Key("accent", "layer {layer}, pruned alone"), Key("undecided", "another layer, pruned alone")],
+        foot=0.0,
+        x="layer that is pruned",
+        lead=OPENING,
+        notes=[Slot(found.notes)],
+    )
+    return parts.Screen(figure, links + _pruning(profile, sparsity), _whole(profile))
 
 
 def _whole(profile: Profile) -> str:
     """What pruning all layers was measured to cost at the tour's target, or the nearest; empty where nothing was."""
-    place = protocols.place(studies.groups(profile).values(), shared.TARGET)
+    place = protocols.place(studies.groups(profile), shared.TARGET)
     if place is None:
         return ""
     best = verdicts.leading(*place)
@@ -140,29 +150,3 @@ def _pruning(profile: Profile, target: float) -> list[parts.Link]:
     label = f"Prune all layers to {per_cent(target)} zeros"
     link = parts.link("prune.py", label, profile, allocation=allocation, by="wanda", hand="")
     return [] if profile.weights is None else [link]
-
-
-def _alone(found: budgets.Alone, layer: int, zeros: Control) -> Figure:
-    """A bar per layer; the axis grows with the harm."""
-    ranks = [[budgets.rank(row, each) for each in range(len(row))] for row in found.harm]
-    return Figure(
-        name="prune",
-        title="Harm of each layer pruned alone",
-        finding=found.said,
-        says="Pruned alone to [{zeros}](control-zeros) zeros, layer [{layer}](layer-{layer}) does "
-        "[{harm}](layer-{layer}) nats of harm and ranks [{rank}](layer-{layer}).",
-        slots={
-            "zeros": Slot("frame", [per_cent(value) for value in found.sparsities]),
-            "harm": written(digits, found.harm),
-            "rank": Slot("both", ranks),
-        },
-        y=[axes.linear_axis("harm, nats of KL divergence", 0, 1.05 * float(row.max())) for row in found.harm],
-        controls=[zeros],
-        pick=pick("Layer pruned", found.harm.shape[1], layer),
-        bars=Bars(found.harm),
-        key=parts.bars_of("layer {layer}, pruned alone", "another layer, pruned alone"),
-        foot=0.0,
-        x="layer that is pruned",
-        lead=OPENING,
-        notes=[Slot("frame", found.notes)],
-    )

@@ -1,81 +1,83 @@
-"""Chapters 1 and 2: noise after one layer changes predictions, and its damage runs through the later layers."""
+"""Chapters 1 to 4: what noise after one layer changes, its drift, what amplifies it after a guess, and why it falls."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from core.base import changed, digits, per_cent, times
+from core.base import changed, digits, gain, per_cent, times
+from core.kinds import BLOCKS
 from core.show.figures import axes
-from core.show.lessons import damage, shared
-from core.store import Profile
-from pages.ui import subject
-from pages.ui.live.figure import Bars, Control, Figure, Key, Line, Slot, fixed, pick, written
+from core.show.figures.charts import PARTS
+from core.show.lessons import absorption, damage, shared
+from core.show.words import findings, literature
+from core.store import Profile, Store
+from pages.ui import subject, view
+from pages.ui.live.figure import DECIDED, Bars, Control, Figure, Key, Line, Slot, fates, fixed, pick, tones, written
 from pages.ui.tour import parts
 
-Found = TypeVar("Found", damage.Noise, damage.Spread)
+GUESS = (
+    "**Guess.** Here the noise spared the first token of every sequence. Now add it on that one token too. What "
+    "happens to the gain of a typical layer?"
+)
+WHERE = {"after_first": "noise, first token spared", "all": "noise, first token included"}
 
 
-def _screen(found: Found, draw: Callable[[Found, int, Control], Figure], profile: Profile) -> parts.Screen:
-    """A chapter under a noise slider, with a link to the same noise on Absorption."""
+def _in_view(found: damage.Noise | damage.Spread, profile: Profile) -> tuple[int, Control, parts.Link]:
+    """The layer, the noise slider, and a link to the same on Absorption."""
     noise = parts.slider("noise", "Noise size, relative to the stream", found.sizes, found.at, "{:g}".format)
     layer, names = subject.layer(profile), list(shared.noise(profile).values())
     about = {"perturbation": names[noise.index], "layer": layer, "positions": "after_first"}
-    link = parts.link("absorption.py", "See every layer and size on Absorption", profile, **about)
-    return parts.Screen(draw(found, layer, noise), [link])
+    return layer, noise, parts.link("absorption.py", "See every layer and size on Absorption", profile, **about)
 
 
 def perturb(profile: Profile) -> parts.Screen:
     """Share of changed predictions over the layer where noise enters, under a noise slider."""
-    return _screen(damage.perturb(profile), _flips, profile)
-
-
-def _flips(found: damage.Noise, layer: int, noise: Control) -> Figure:
-    several = len(found.sizes) > 1
-    return Figure(
+    found = damage.perturb(profile)
+    layer, noise, link = _in_view(found, profile)
+    figure = Figure(
         name="perturb",
         title="Share of next-token predictions that change, by the layer where noise enters",
         finding=found.said,
         says="Noise of size [{size}](control-noise) after layer [{layer}](layer-{layer}) changes "
         "[{flips}](layer-{layer}) of the next-token predictions.",
         slots={
-            "size": Slot("frame", noise.stops),
+            "size": Slot(noise.stops),
             "flips": written(lambda share: per_cent(share, 1), found.flips),
         },
-        y=axes.linear_axis("predictions changed", 0, float(found.flips.max()) * 1.04, per_cent),
+        y=axes.linear_axis("predictions changed", 0, 1.04 * found.flips.max(), per_cent),
         controls=[noise],
         pick=pick("Noise after layer", found.flips.shape[1], layer),
         bars=Bars(found.flips),
-        key=parts.bars_of("noise after layer {layer}", "noise after another layer"),
+        key=[Key("accent", "noise after layer {layer}"), Key("undecided", "noise after another layer")],
         foot=0.0,
         x="layer where the noise enters",
         lead=(
             f"A language model is a stack of {shared.ref(found.flips.shape[1], shared.EVERY)} layers. Each reads a "
             "shared **stream** of numbers and adds to it. **Perturbing** means adding noise after one layer, then "
             "letting the model continue. **Try:** click a layer, then "
-            + ("drag the noise size." if several else "click another one to compare.")
+            + ("drag the noise size." if len(found.sizes) > 1 else "click another one to compare.")
         ),
-        notes=[Slot("frame", found.notes), fixed(found.faint)],
+        notes=[Slot(found.notes), fixed(found.faint)],
     )
+    return parts.Screen(figure, [link])
 
 
 def drift(profile: Profile) -> parts.Screen:
-    """Drift curves of all injection layers, one picked, under a noise slider."""
-    return _screen(damage.drift(profile), _curves, profile)
+    """Drift curves of all injection layers, one picked, under a noise slider.
 
-
-def _curves(found: damage.Spread, layer: int, noise: Control) -> Figure:
-    """A curve from every injection layer to the end, as a multiple of where it starts: so all sizes share an axis."""
+    Each is a multiple of where it starts: so all sizes share an axis.
+    """
+    found = damage.drift(profile)
+    layer, noise, link = _in_view(found, profile)
     start, end = np.diagonal(found.drift, axis1=1, axis2=2), found.drift[:, :, -1]
-    several = len(found.sizes) > 1
-    return Figure(
+    figure = Figure(
         name="drift",
         title="Drift remaining after each layer",
         finding=found.said,
         says="Noise of size [{size}](control-noise) after layer [{layer}](curve-start): the drift starts at "
         "[{start}](curve-start) and ends at [{end}](curve-end). It [{fate}](curve-end).",
         slots={
-            "size": Slot("frame", noise.stops),
+            "size": Slot(noise.stops),
             "start": written(digits, start),
             "end": written(digits, end),
             "fate": written(changed, end / start),
@@ -86,15 +88,131 @@ def _curves(found: damage.Spread, layer: int, noise: Control) -> Figure:
         pick=pick("Noise after layer", end.shape[1], layer),
         lines=[Line(found.remaining, "accent", bundle=True, mark="curve", ends=("", "left"))],
         key=[
-            Key("accent", "line", "noise after layer {layer}"),
-            Key("faint", "line", "noise after another layer"),
+            Key("accent", "noise after layer {layer}", "line"),
+            Key("faint", "noise after another layer", "line"),
         ],
         foot=1.0,
         x="layer after which the drift is read",
         lead=(
             "Run the model twice: once normally, once with noise. After each layer, take the distance between the two "
             "streams and divide it by the length of the normal one. That is the **drift**. **Try:** click another layer"
-            + ("; then drag the noise size." if several else " and watch where its curve ends.")
+            + ("; then drag the noise size." if len(found.sizes) > 1 else " and watch where its curve ends.")
         ),
-        notes=[Slot("frame", found.notes)],
+        notes=[Slot(found.notes)],
+    )
+    return parts.Screen(figure, [link])
+
+
+def amplify(profile: Profile) -> parts.Screen:
+    """Gains without the first token; with it after the guess: a bar from 1×, upward where a layer amplifies."""
+    found = absorption.amplify(profile)
+    guess = view.sync("sink", [None, *absorption.GUESSES], None)
+    layer = subject.layer(profile)
+    what = parts.control("noise-at", "What is done", WHERE, "all", kind="choice") if guess else None
+    where = what.values[what.index] if what else "after_first"
+    noise = {"perturbation": shared.noise(profile)[found.size], "positions": where}
+    link = parts.link("absorption.py", "See verdicts for every size on Absorption", profile, layer=layer, **noise)
+    changes = {text: {"sink": key, "layer": found.most, "noise-at": "all"} for key, text in absorption.GUESSES.items()}
+    shown = [found.without, found.including] if guess else [found.without]
+    values = np.stack([each.value for each in shown])
+    notes = [absorption.judged(guess, found), found.said, found.why] if guess else []
+    figure = Figure(
+        name="amplify",
+        title="Gain of each layer",
+        finding=shared.plain(found.said) if guess else findings.finding(found.without),
+        says=f"Noise of size [{found.size:g}](layers), {{done}}: after layer [{{layer}}](layer-{{layer}}), the gain is "
+        "[{gain}](layer-{layer}); {verdict}.",
+        slots={
+            "done": Slot(["first token spared", "on every token"][: len(shown)]),
+            "gain": written(gain, values),
+            "verdict": Slot([fates(each.verdicts) for each in shown], "both"),
+        },
+        y=axes.ratio_axis("gain (log scale)", values),
+        controls=[what] if what else [],
+        height=220,
+        pick=pick("Layer", values.shape[1], layer),
+        bars=Bars(values, [tones(each.verdicts) for each in shown]),
+        key=[*DECIDED, Key("undecided", "undecided: within 5 % of 1×, or uncertain")],
+        foot=1.0,
+        x="layer where the damage starts",
+        lead=(
+            "**Gain** = drift at the last layer ÷ drift where the damage started. Above [1×](foot) the rest of the "
+            "network **amplifies** it, below [1×](foot) it **absorbs** it. **Try:** "
+            + ("switch the first token on and off." if guess else "make a guess, then see.")
+        ),
+        notes=[*map(fixed, notes)],
+    )
+    return parts.Screen(figure, [link], guesses={} if guess else changes)
+
+
+def absorb(profile: Profile) -> parts.Screen:
+    """Lengths of damage and stream, for noise and, where that was measured, a part left out; below, the twin's."""
+    layer, names = subject.layer(profile), shared.noise(profile)
+    pair = [subject.load(entry.key) for entry in absorption.twins(Store(), profile) or ()]
+    choices = {"perturbation": list(names.values())[shared.usual(names)], "positions": "after_first"}
+    keys = [each.key for each in pair]
+    if profile.key in keys:
+        choices["compare"] = keys[1 - keys.index(profile.key)]
+    label = "See dilution on Absorption" + (", beside the twin" if "compare" in choices else "")
+    links = [parts.link("absorption.py", label, profile, layer=layer, **choices)]
+    found, said = {"noise": absorption.absorb(profile)}, [_compared(*pair) if pair else ""]
+    entry = absorption.with_parts(Store(), profile)
+    if entry:
+        other = subject.load(entry.key)
+        for name in (f"skip:{part}" for part in BLOCKS):
+            found[f"{other.perturbations[name].short} left out"] = absorption.absorb(other, name)
+        said.insert(0, f"**Which part absorbs?** {literature.parts(other)}")
+        links.append(parts.link("absorption.py", "See attention, MLP and heads", other, layer=layer, group=PARTS))
+    return parts.Screen(_lengths(found, layer, said), links)
+
+
+def _compared(trained: Profile, twin: Profile) -> str:
+    """What training has to do with it, and what both read."""
+    text = trained.spec.text
+    amount = shared.ref(f"{text.sequences} × {text.length} tokens", shared.EVERY)
+    return f"{absorption.learned(trained, twin)} Both ran on {trained.provenance.get('text', 'one text')}, {amount}."
+
+
+def _lengths(found: Mapping[str, absorption.Growth], layer: int, said: Sequence[str]) -> Figure:
+    """Two lengths over the layers, for each way of hurting one; their distance is the drift."""
+    damage, stream, grown, around, fate = (
+        np.stack([getattr(each, name) for each in found.values()])
+        for name in ("damage", "stream", "grown", "around", "gain")
+    )
+    start = np.diagonal(damage, axis1=1, axis2=2)[..., None]
+    constant = np.where(np.isfinite(damage), start, np.nan)
+    ways = {name: name for name in found}
+    return Figure(
+        name="absorb",
+        title="Length of the damage and of the stream",
+        finding=found["noise"].said,
+        says="After layer [{layer}](damage-start) the damage [{grown}](damage-end) and the stream "
+        "[{around}](stream-end), so drift [{fate}](damage-end stream-end). If the damage had stayed constant, drift "
+        "would fall to [{frozen}](constant-end).",
+        slots={
+            "grown": written(changed, grown),
+            "around": written(changed, around),
+            "fate": written(changed, fate),
+            "frozen": written(times, 1 / around),
+        },
+        y=axes.log_axis("length of the vectors (log scale)", stream, damage),
+        controls=[parts.control("damage", "What is done", ways, "noise", kind="choice")] if len(ways) > 1 else [],
+        height=220,
+        pick=pick("Damage at layer", stream.shape[1], layer),
+        lines=[
+            Line(stream, "ink", mark="stream"),
+            Line(damage, "accent", mark="damage"),
+            Line(constant, "guide", dash=True, mark="constant"),
+        ],
+        key=[
+            Key("ink", "the stream", "line"),
+            Key("accent", "damage after layer {layer}", "line"),
+            Key("guide", "constant damage", "dash"),
+        ],
+        lead=(
+            "Falling drift looks as if the network had repaired, or **absorbed**, the damage. But drift is relative "
+            "to the stream. Where the stream outgrows the damage, the fall is **dilution**, not repair. "
+            "**Try:** compare the slopes at several layers" + (", and for a part left out." if len(ways) > 1 else ".")
+        ),
+        notes=[Slot([each.said for each in found.values()]), *map(fixed, said)],
     )

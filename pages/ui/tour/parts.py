@@ -6,7 +6,7 @@ from dataclasses import field
 from core.base import frozen
 from core.store import Profile
 from pages.ui import view
-from pages.ui.live.figure import Control, Figure, Key
+from pages.ui.live.figure import Control, Figure
 
 Link = tuple[str, str, dict[str, str]]  # page, label and the view that it opens
 
@@ -24,7 +24,7 @@ class Screen:
 def link(page: str, label: str, profile: Profile, **choices: object) -> Link:
     """A link to another page with the same view."""
     usual = {"statistic": "geometric"} if page == "absorption.py" else {}  # else what was last chosen there would stay
-    return page, label, {"profile": profile.entry.key} | {key: str(value) for key, value in (usual | choices).items()}
+    return page, label, {"profile": profile.key} | {key: str(value) for key, value in (usual | choices).items()}
 
 
 def control(key: str, label: str, stops: Mapping[str, str], usual: str, **more: object) -> Control:
@@ -37,8 +37,3 @@ def slider(key: str, label: str, values: Sequence[float], usual: int, write: Cal
     """A slider of the strengths that were measured, held in the URL."""
     stops = {f"{value:g}": write(value) for value in values}
     return control(key, label, stops, f"{values[usual]:g}", marks=list(enumerate(stops.values())))
-
-
-def bars_of(picked: str, other: str) -> list[Key]:
-    """The legend of bars of which one layer is picked."""
-    return [Key("accent", "block", picked), Key("undecided", "block", other)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.base import formats, profile_names
 from core.plan.sizes import MASKED, SMALLEST, Counts, sizes
 from core.show import words
-from core.show.figures import labels
+from core.show.figures import axes
 from core.show.words import advice
 from tests import synthetic
 
@@ -45,7 +45,7 @@ def test_a_value_is_written_as_it_is_read(write: Callable[[float], str], value: 
     ],
 )
 def test_names_are_broken_where_they_may_be(name: str, lines: list[str]) -> None:
-    assert labels.wrapped(name, 14).replace("\u00a0", " ").split("<br>") == lines
+    assert axes.wrapped(name, 14).replace("\u00a0", " ").split("<br>") == lines
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_models_in_a_list_say_whether_they_were_trained() -> None:
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=9), st.floats(0.01, 2))
 def test_labels_never_overlap_and_keep_their_order(wanted: list[float], gap: float) -> None:
-    placed = labels.apart(np.array(wanted), gap)
+    placed = axes.apart(np.array(wanted), gap)
     assert (np.diff(np.sort(placed)) >= gap - 1e-9).all()
     order = np.argsort(wanted, kind="stable")
     assert (np.diff(placed[order]) > 0).all()
-    lifted = labels.apart(np.array(wanted), gap, 50.0)
+    lifted = axes.apart(np.array(wanted), gap, 50.0)
     assert (lifted >= 50 + gap / 2 - 1e-9).all() and (np.diff(np.sort(lifted)) >= gap - 1e-9).all()
-    between = labels.apart(np.array(wanted), gap, -50, -50 + gap * len(wanted))
+    between = axes.apart(np.array(wanted), gap, -50, -50 + gap * len(wanted))
     assert np.sort(between) == pytest.approx(-50 + gap * (np.arange(len(wanted)) + 0.5))
 
 

@@ -14,7 +14,7 @@ from core.ask.perturbations import perturbation
 from core.plan.gains import gains_of
 from core.results import propagation
 from core.show import figures
-from core.show.figures import charts, drift, gain, maps, why
+from core.show.figures import charts, drift, gain, maps
 from core.show.figures.gain import HIGH, WIDE, thumbnail
 from core.show.figures.style import InView
 from core.store import profiles
@@ -45,9 +45,9 @@ def all_charts(layer: int, layers: int = LAYERS) -> list[figures.Chart]:
         figures.heatmap(found, synthetic.floor(layers).drift, layer),
         gain.gains(lines, "said", 1, layer),
         maps.size_map([0.01, 0.1, 1], lines, layer),
-        why.dilution(found, synthetic.activation(layers, SEQUENCES), layer),
+        drift.dilution(found, synthetic.activation(layers, SEQUENCES), layer),
         drift.direction(found, layer),
-        why.harm(found, layer),
+        drift.harm(found, layer),
         gain.compared(lines[0], lines[1], layer, "title", "one against the other"),
     ]
 
@@ -87,11 +87,11 @@ def test_a_divergence_that_rounding_makes_is_grey_and_said() -> None:
     found = seeds()
     kl = found[0].kl.copy()
     kl[:2] = [[3e-6], [-1e-7]]
-    chart = why.harm([dataclasses.replace(found[0], kl=kl)], 3)
+    chart = drift.harm([dataclasses.replace(found[0], kl=kl)], 3)
     assert chart.table["KL below noise floor"].tolist() == [True, True] + [False] * (LAYERS - 2)
     assert chart.figure.data[1].marker.color[:2] == (figures.LIGHT.guide,) * 2 != chart.figure.data[0].marker.color[:2]
     assert "2 layers" in chart.finding
-    assert "no layer" in why.harm([dataclasses.replace(found[0], kl=kl * 0)], 3).finding
+    assert "no layer" in drift.harm([dataclasses.replace(found[0], kl=kl * 0)], 3).finding
 
 
 def test_the_matrix_is_log2_neutral_at_one_and_empty_below_the_diagonal() -> None:
@@ -132,7 +132,7 @@ def test_markers_carry_the_verdicts_and_the_last_layer_none() -> None:
     wanted = {"amplifies": figures.LIGHT.amplify, "absorbs": figures.LIGHT.absorb}
     assert list(markers) == [wanted.get(verdict, figures.LIGHT.undecided) for verdict in found.verdicts]
     assert markers[-1] == figures.LIGHT.undecided
-    bars = why.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2).figure
+    bars = drift.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2).figure
     assert trace(bars, "gain").marker.color == markers
 
 
@@ -180,7 +180,7 @@ def test_what_lies_across_the_stream_is_a_share_of_length() -> None:
 
 
 def test_damage_over_stream_is_the_gain() -> None:
-    chart = why.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2)
+    chart = drift.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2)
     np.testing.assert_allclose(chart.table["damage grows"] / chart.table["stream grows"], chart.table["gain"])
     np.testing.assert_allclose(chart.table["gain"], gains_of(seeds()).value)
 
@@ -188,13 +188,13 @@ def test_damage_over_stream_is_the_gain() -> None:
 @pytest.mark.parametrize(("stream", "said"), [(2.0, "would fall to 0.50×"), (0.5, "would rise to 2.0×")])
 def test_what_a_constant_damage_would_do_is_said_the_right_way(stream: float, said: str) -> None:
     damage, streams = np.array([0.5, 0.6, 1.0]), np.array([stream, 0.9, 1.0])
-    assert said in why.dilution_said(damage, streams, 0)
-    assert why.dilution_said(damage, streams, 2).endswith("Nothing follows layer 2.")
+    assert said in drift.dilution_said(damage, streams, 0)
+    assert drift.dilution_said(damage, streams, 2).endswith("Nothing follows layer 2.")
 
 
 def test_the_only_layer_is_said_to_be_the_only_one() -> None:
     found = [synthetic.perturbed(1, 3, Measurement(perturbation=perturbation("gaussian:0.3")))]
-    drawn = why.dilution(found, synthetic.activation(1, 3), 0), figures.heatmap(found, synthetic.floor(1).drift, 0)
+    drawn = drift.dilution(found, synthetic.activation(1, 3), 0), figures.heatmap(found, synthetic.floor(1).drift, 0)
     assert all(each.finding.startswith("The model has one layer: nothing follows it") for each in drawn)
 
 
@@ -205,7 +205,7 @@ def test_a_layer_without_drift_is_said_to_have_none(whole: bool) -> None:
     for name, value in {"log_drift": -np.inf, **({"drift": 0.0, "orthogonal": np.nan} if whole else {})}.items():
         getattr(found, name)[1, 1:] = value
     activation = synthetic.activation(LAYERS, SEQUENCES)
-    charts = [drift.curves([found], 1), why.dilution([found], activation, 1), drift.direction([found], 1)]
+    charts = [drift.curves([found], 1), drift.dilution([found], activation, 1), drift.direction([found], 1)]
     said = "Layer 1 is left as it is: there is no drift to follow." if whole else "no drift from layer 1, so"
     assert [said in each.finding for each in charts] == [True, True, whole]
     assert not any(word in each.finding for each in charts for word in ("nan ", "shrinks to not"))

@@ -8,9 +8,10 @@ import pytest
 
 from core.ask.allocations import AllocationRequest
 from core.ask.settings import Setting
+from core.kinds import MIXED
 from core.results.comparison import Interval, said
 from core.results.evaluated import EvaluatedSetting, SeedResult
-from core.show.figures import Chart, evaluation, perplexity
+from core.show.figures import Chart, allocation, evaluation, perplexity
 from core.show.words import verdicts
 from core.store.results import Evaluated
 from tests.core.show.figures.test_charts import trace
@@ -97,3 +98,16 @@ def test_a_training_tells_where_its_kept_weights_are_from_and_has_room_for_what_
     assert line.marker.color[1] != line.marker.color[0] == line.marker.color[2]
     assert "is 1.40 nats/token before training and 1.10 after 1,024 tokens" in chart.finding
     assert evaluation.training(tokens, np.array([1.4])).finding.endswith("1.40 nats/token before training.")
+
+
+def test_the_title_of_an_axis_has_room_on_a_phone() -> None:
+    chart = evaluation.changes(ROWS, None, "the same without training")
+    lines = chart.figure.layout.xaxis.title.text.split("<br>")
+    assert len(lines) == 2 and max(map(len, lines)) <= 40
+
+
+def test_integers_of_as_many_bits_are_alike_and_those_after_zeros_are_not() -> None:
+    said = dict(zip(MIXED.levels, allocation.shades_of(MIXED), strict=True))
+    assert said["int3g32"] == said["int3g64"] != said["int3g64z50"] == said["int3g64z80"]
+    assert [name for _, name in (said["int2g64"], said["int3g64z80"])] == ["2 bits", "after zeros"]
+    assert len({hue for hue, _ in said.values()}) == len(set(said.values())) < len(said)

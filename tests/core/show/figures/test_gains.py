@@ -62,7 +62,7 @@ def test_profiles_of_different_texts_are_marked_and_said_so(tmp_path: Path) -> N
         return profiles.load(store, entry)
 
     one, other = stored("one", "c4_en.jsonl, documents 0-599"), stored("two", "demo text, calibration half")
-    chart = of_profiles(one, other, "gaussian:0.3", 2)
+    chart = of_profiles(one, other, "gaussian:0.3", 2, "geometric")
     assert {"a model on C4", "a model on demo text"} <= {each.name for each in chart.figure.data}
     assert "They read different texts (C4, 8 × " in chart.finding
-    assert "different texts" not in of_profiles(one, one, "gaussian:0.3", 2).finding
+    assert "different texts" not in of_profiles(one, one, "gaussian:0.3", 2, "geometric").finding
