@@ -1,6 +1,6 @@
 """README.md and recipe.json of an exported folder, and the licence that a model's own files declare."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +50,7 @@ RECIPE, GGUF = "recipe.json", "model.gguf"
 TEMPLATE = Path(__file__).with_name("card.md.j2")
 
 
-@dataclass(frozen=True)
+@frozen
 class Card:
     """What the model card tells beside what the export itself counts."""
 

@@ -3,7 +3,6 @@
 import gc
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from core.ask import naming
 from core.ask.inputs import ModelSpec
 from core.ask.requests import COMPRESSED, ExportRequest, ExportSpec
 from core.ask.settings import PrunedSpec
-from core.base import UserError, resolved, several
+from core.base import UserError, frozen, resolved, several
 from core.evaluate.resolving import Texts, point, prune
 from core.export import gguf_file, packed, target
 from core.export.card import GGUF, RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
@@ -41,7 +40,7 @@ Numbers = list[tuple[str, str, str]]  # what a study measured: name, value, prot
 Step = Callable[[str], None]  # told what happens next; may raise Cancelled
 
 
-@dataclass(frozen=True)
+@frozen
 class Contents:
     """What the files of an export hold."""
 

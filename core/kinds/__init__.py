@@ -21,6 +21,7 @@ from core.kinds.manual import Manual
 from core.kinds.owl import Owl
 from core.kinds.part import ATTENTION, BLOCKS, MLP, GaussianPart, Mean, ResidualPart, SkipPart
 from core.kinds.quantised import HALF
+from core.kinds.repairs import CHAINS, REPAIRS
 from core.kinds.residual import Residual
 from core.kinds.residual_linear import ResidualLinear
 from core.kinds.residual_rescaled import ResidualRescaled
@@ -29,13 +30,11 @@ from core.kinds.selection import Pattern, Warn
 from core.kinds.skip import Skip
 from core.kinds.treatments import (
     ANY,
-    CHAINS,
     MOMENTS,
     NO_REPAIR,
     OF_ONE_LAYER,
     OF_ZEROS,
     PRUNERS,
-    REPAIRS,
     TREATMENTS,
     UNBOUND,
     USUAL,

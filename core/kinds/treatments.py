@@ -1,8 +1,7 @@
-"""The pruners, the quantisers and the repairs: a row each, whose kernel is a file of its own beside this one."""
+"""The pruners and the quantisers: a row each, whose kernel is a file of its own beside this one; treatments by them."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import combinations
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -11,12 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from core.base import brief, listed
 from core.base.spec import look_up
 from core.kinds.alps import alps
-from core.kinds.blockwise import blockwise
 from core.kinds.currency import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, Currency
-from core.kinds.distill import gradient
 from core.kinds.magnitude import magnitude
 from core.kinds.quantised import FORMS, HALF, Form, at_level
-from core.kinds.refit import refit
+from core.kinds.repairs import CHAINS, REPAIRS, RepairRow
 from core.kinds.selection import Tensor
 from core.kinds.sparsegpt import sparsegpt
 from core.kinds.wanda import wanda
@@ -156,73 +153,9 @@ PRUNERS = {
         currency=LAYERS,
     ),
 }
-
-
-class RepairRow(NamedTuple):
-    """What is known of a repair: what is done to the weights that a pruner leaves."""
-
-    label: str
-    # of a linear: (dense, pruned, second_moment, warn, pull) -> weight; of a window: what trains `Kept`; of the whole
-    # model: the gradient by its logits
-    mend: Callable[..., Any]
-    about: str
-    formula: str  # TeX
-    follows: bool = False  # whether it looks at what outputs lack to be the dense path's
-    of: Literal["linear", "window", "model"] = "linear"  # what it looks at as one
-    method: int = 1  # raised whenever its numbers change
-
-
-REPAIRS = {
-    "refit": RepairRow(
-        "refit",
-        refit,
-        "A repair after any pruner: the weights that stay are solved anew by least squares, so that the outputs of the "
-        "linear on the calibration text come closest to those of its dense self.",
-        r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad W' = 0 \text{ where } W \text{ is pruned}",
-    ),
-    "refit_dense": RepairRow(
-        "refit to dense",
-        refit,
-        "A repair after any pruner: the weights that stay are solved anew so that the outputs of the linear, with the "
-        "stream that they are added to, come closest to the middle between the pruned path and the dense model's own. "
-        "So each layer takes back part of the drift that the pruned layers before it left.",
-        r"\min_{W'} \lVert X W'^\top - X W^\top - \tfrac 1 2 D \rVert^2,\quad "
-        r"W' = 0 \text{ where } W \text{ is pruned}",
-        follows=True,
-    ),
-    "blockwise": RepairRow(
-        "blockwise",
-        blockwise,
-        "A repair after any pruner: the weights that stay in one attention or MLP are trained together, by gradient, "
-        "so that what it adds to the stream comes closest to what the dense model's own adds. Calibration windows that "
-        "are held back, from the pruner too, stop it.",
-        r"\min_{W'} \lVert f_{W'}(X') - f_W(X) \rVert^2,\quad W' = 0 \text{ where } W \text{ is pruned}",
-        follows=True,
-        of="window",
-        method=3,
-    ),
-    "distill": RepairRow(
-        "distill",
-        gradient,
-        "A repair after any pruner and any other repair: all weights that stay are trained together, by gradient, so "
-        "that the model's predictions come closest to the dense model's. It takes a budget of time or tokens, and "
-        "calibration windows that are held back, from the pruner too, stop it.",
-        r"\min_{W'} \text{KL}(p_W \,\Vert\, p_{W'}),\quad W' = 0 \text{ where } W \text{ is pruned}",
-        of="model",
-        method=3,
-    ),
-}
-# Repairs one after another, at most one of each kind, as in refit_dense+distill: name -> label
-CHAINS = {
-    "+".join(names): " + ".join(REPAIRS[each].label for each in names)
-    for length in (1, 2, 3)
-    for names in combinations(REPAIRS, length)
-    if len({REPAIRS[each].of for each in names}) == length
-}
 NO_REPAIR = "none"  # where a repair is asked for unless it is refused
 ANY = "any"  # of a search: every pruner, or repair, that can be predicted
 USUAL = "wanda"
-
 OF_ZEROS = {name: row.label for name, row in PRUNERS.items() if row.currency is ZEROS}
 WITHOUT_TEXT = tuple(name for name in OF_ZEROS if PRUNERS[name].statistic == "none")
 

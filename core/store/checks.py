@@ -177,9 +177,9 @@ def _check_length(place: str, unit: Spec, axis: str, length: int, known: Lengths
 
 
 def _check_numbers(file: str, unit: Spec, name: str, axes: Names, array: Array) -> None:
-    if name in FRACTIONS and bool(np.any((array < 0) | (array > 1))):
+    if name in FRACTIONS and np.any((array < 0) | (array > 1)):
         refuse(file, "holds a number outside 0 and 1, where only fractions may be")
-    if name == "parameters" and bool(np.any(array < 1)):
+    if name == "parameters" and np.any(array < 1):
         refuse(file, "holds a number below 1, where linears are counted")
     if not all(_sound(unit, name, axes, array)):
         refuse(file, "holds NaN or infinity where every result has a number")
@@ -198,4 +198,4 @@ def _sound(unit: Spec, name: str, axes: Names, array: Array) -> Iterator[bool]:
     if name in MINUS_INFINITY:
         array = array[array != -np.inf]
     broke = unit.model.dtype != "float32" or getattr(unit, "pruned", None) is not None  # noise or pruning overflows
-    yield (broke and name not in COUNTED) or bool(np.isfinite(array).all())
+    yield (broke and name not in COUNTED) or np.isfinite(array).all()
