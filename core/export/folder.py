@@ -8,19 +8,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.ask import naming
-from core.ask.inputs import ModelSpec
-from core.ask.requests import COMPRESSED, ExportRequest, ExportSpec
-from core.ask.settings import PrunedSpec
+from core.ask import ExportRequest, ExportSpec, ModelSpec, PrunedSpec, naming
+from core.ask.requests import COMPRESSED
 from core.base import UserError, frozen, resolved, several
 from core.evaluate.resolving import Texts, point, prune
 from core.export import gguf_file, packed, target
 from core.export.card import GGUF, RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
 from core.export.checking import count, off_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
+from core.kinds import OF_ZEROS
 from core.kinds.quantised import FORMS, HALF, gguf_type
 from core.kinds.selection import pattern
-from core.kinds.treatments import OF_ZEROS
 from core.measure.pruning import restored
 from core.models import anatomy, work
 from core.models.loading import Loaded
@@ -30,10 +28,9 @@ from core.models.progress import Account, Report
 from core.models.provenance import provenance, relative
 from core.models.saving import save, without
 from core.results import evaluations
-from core.store.cache import Entry, Store
+from core.store import Array, Entry, Store
 from core.store.files import flush, readable, temporary_folder, temporary_path
 from core.store.provenance_schema import without_folders
-from core.store.results import Array
 
 WEIGHTS = (".safetensors", ".gguf")
 Numbers = list[tuple[str, str, str]]  # what a study measured: name, value, protocol

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from core.ask import FORMATS
 from core.ask.requests import COMPRESSED
-from core.base import UserError, access, brief, json_value, resolved
-from core.base.spec import digest, look_up
+from core.base import UserError, access, brief, digest, json_value, look_up, resolved
 from core.export.card import RECIPE
 from core.kinds.quantised import FORMS, gguf_type
 from core.models.outline import NUMBERED, shapes_of

@@ -10,9 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from core.base.errors import UserError, brief
-from core.base.formats import listed, per_cent
-from core.base.spec import Array, number
+from core.base import Array, UserError, brief, listed, number, per_cent
 from core.kinds.quantised import FORMS, HALF
 
 LEFT_OUT = "left out"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from core.base.errors import UserError
+from core.base import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import NamedTuple
 
-from core.base.errors import UserError
+from core.base import UserError
 from core.kinds.selection import Tensor, Warn
 from core.kinds.sparsegpt import inverse_factor
 from core.kinds.wanda import wanda

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
-from core.base import brief, listed
-from core.base.spec import look_up
+from core.base import brief, listed, look_up
 from core.kinds.alps import alps
 from core.kinds.currency import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, Currency
 from core.kinds.magnitude import magnitude

@@ -7,9 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.base import Array, Flags, frozen
-from core.base.errors import UserError
-from core.base.formats import ranges
+from core.base import Array, Flags, UserError, frozen, ranges
 
 TOLERANCE = 1e-9
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it lie evenly between whole numbers
