@@ -60,9 +60,9 @@ def exchanged(holder: Any, /, **others: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        for name in others:
+        held.update(own)  # at once: another thread may read it
+        for name in others.keys() - own:
             held.pop(name, None)
-        held.update(own)
 
 
 def refuse_odd_files(folder: Path, *patterns: str) -> None:

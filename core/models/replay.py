@@ -82,7 +82,7 @@ def put_back(layer: nn.Module) -> None:
 
 @contextmanager
 def together(contexts: Iterable[AbstractContextManager]) -> Iterator[None]:
-    """While inside, so are all of these, as hooks of many modules are; entered in their order, as they come to be."""
+    """Enter several contexts, such as the hooks of many modules, in their order."""
     with ExitStack() as stack:
         for each in contexts:
             stack.enter_context(each)

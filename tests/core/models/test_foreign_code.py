@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.models import foreign_code, loading
-from core.models.foreign_code import explained
+from core.models.foreign_code import exchanged, explained
 from tests import tiny
 
 
@@ -61,3 +61,16 @@ def test_a_tokenizer_is_given_processor_time_not_time_by_the_clock(
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert "too much time" in loading._tried(str(tmp_path / "tokenizer.json"))
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - spent.ru_utime < 10
+
+
+def test_attributes_are_exchanged_for_a_while() -> None:
+    class Holder:
+        inherited = "of the class"
+
+    holder = Holder()
+    holder.own = "its own"
+    with pytest.raises(KeyError), exchanged(holder, inherited=1, own=2, new=3):
+        assert (holder.inherited, holder.own, holder.new) == (1, 2, 3)
+        del holder.new
+        raise KeyError("what is raised inside changes nothing")
+    assert vars(holder) == {"own": "its own"} and holder.inherited == "of the class"
