@@ -7,7 +7,7 @@ import streamlit as st
 from core.base import plain, pruned_before
 from core.plan.gains import gains_of
 from core.show import figures, words
-from core.show.figures.charts import CHARTS, COMPARED, GAIN, GROUPS, InView
+from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS, InView
 from core.show.report import claims
 from core.show.words import findings
 from pages.ui import form, frame, glossary, subject, view
@@ -45,7 +45,7 @@ if not any(map(math.isfinite, gains.value[:-1])):
     if name in profile.others:  # the last layer and what lies outside the layers may differ all the same
         sections.show(COMPARED, InView(profile, name, subject.layer(profile)), name)
     view.end()
-groups = list(GROUPS)[1:]  # one of them is drawn below what stands at the top
+groups = [each for each in GROUPS if each != GLANCE]  # one of them is drawn, below what stands at the top
 group = view.sync("group", groups, groups[0])
 statistic = view.sync("statistic", list(figures.STATISTICS), "geometric", drawn=group == GAIN)
 layer = subject.layer(profile)
@@ -56,7 +56,7 @@ with left:
     overview.gains(profile, name, other, statistic, layer, frame.file(prefix, "at-a-glance"))
 asked = InView(profile, name, layer, statistic)
 with right:
-    sections.chart(CHARTS[0], asked, prefix)
+    sections.chart(GROUPS[GLANCE][0], asked, prefix)
 st.segmented_control(
     "What to look at", groups, key="group", required=True, label_visibility="collapsed", width="stretch"
 )
