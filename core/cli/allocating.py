@@ -70,7 +70,7 @@ def spread(given: SimpleNamespace, store: Store) -> None:
     else:
         say(f"No prediction: {lacking}")
     if found.entry.packs:
-        say(f"profile {found.entry.key} is imported: its numbers were not measured here")
+        say(f"profile {found.key} is imported: its numbers were not measured here")
 
 
 def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction]) -> Answer:
@@ -100,7 +100,7 @@ def allocated_json(allocation: Allocation, found: Profile, pruner: str = USUAL) 
         bits = {"currency": allocation.request.currency, "bytes": round(linears)}
         bits |= {"bits": HALF * (1 - allocation.exact), "mean_bits": round(HALF * (1 - allocation.budget), 9)}
     return bits | {
-        "profile": found.entry.key,
+        "profile": found.key,
         "imported": bool(found.entry.packs),
         "request": allocation.request.model_dump(mode="json"),
         "allocation": None if allocation.request.base.by_hand else write(allocation.request),

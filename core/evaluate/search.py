@@ -73,7 +73,7 @@ class Run:
         self.treatments = [each.treatment for each in self.anchors] or [first]  # whose candidates are predicted
         winner = self._select()
         fallback = candidates.fallback(winner, self.study, self.request.max_loss)
-        asked = search_plan.final_request(self.request, self.profile.entry.key, {winner: 0, fallback: 0})
+        asked = search_plan.final_request(self.request, self.profile.key, {winner: 0, fallback: 0})
         final = evaluations.load(self.store, self._run("final", asked))
         spec = BestSpec(
             model=self.loaded.spec,
@@ -89,7 +89,7 @@ class Run:
             "text": texts["final"].label,
             "texts": {role: each.label for role, each in texts.items()},
             "request": json.loads(relative(self.request.model_dump_json())),
-            "profile": self.profile.entry.key,
+            "profile": self.profile.key,
             "selection": self.study.spec.key,
             "final": final.spec.key,
             "left_out": unique(self.left_out),
@@ -116,9 +116,7 @@ class Run:
         key = self.request.profile or self._run("profile", search_plan.profile_request(self.request)).key
         found = profile_of(key, self.loaded.source, self.store)
         if role := read(found.entry):
-            raise UserError(
-                f"profile {found.entry.key} has read the {role} text: name a profile of another text, or none"
-            )
+            raise UserError(f"profile {found.key} has read the {role} text: name a profile of another text, or none")
         return found
 
     # -- on the text that selects -----------------------------------------------------------------------------------
@@ -230,7 +228,7 @@ class Run:
                 if math.isfinite(forecast.high):
                     self.forecasts[setting.name] = forecast
         self.chosen += new
-        study = search_plan.selection_request(self.request, self.profile.entry.key, tuple(self.chosen))
+        study = search_plan.selection_request(self.request, self.profile.key, tuple(self.chosen))
         self.study = evaluations.load(self.store, self._run(stage, study, len(new)))
         return settings
 

@@ -48,7 +48,7 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
 
     def offer(allocation):
         setting = Setting(allocation=allocation, pruner=found.treatment.pruner, repair=found.treatment.repair)
-        how = {"settings": (setting,), "profile": found.profile.entry.key}
+        how = {"settings": (setting,), "profile": found.profile.key}
         request = evaluated.replace(**how | {"evaluation": EvaluationRequest(text=evaluated.evaluation.text)})
         sources = (request.calibration.source, request.evaluation.text.source)
         here = all(exists(expanded(each.removeprefix("file:"))) for each in sources if each.startswith("file:"))
@@ -83,13 +83,13 @@ def study(profile: Profile, treatment: Treatment, asked: StudyRequest) -> StudyR
     """
     told, bos = profile.provenance, {"bos": profile.spec.text.bos}
     if not told.get("model_source"):
-        raise UserError(f"profile {profile.entry.key} does not say where its model is: measure it again")
+        raise UserError(f"profile {profile.key} does not say where its model is: measure it again")
     text = asked.evaluation.text.replace(**bos)
     return StudyRequest(
         model=told["model_source"],
         revision=told.get("revision"),
         dtype=profile.spec.model.dtype,
-        profile=profile.entry.key,
+        profile=profile.key,
         calibration=asked.calibration.replace(**bos),
         settings=usual(profile, treatment),
         evaluation=asked.evaluation.replace(text=text),

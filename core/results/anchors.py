@@ -284,7 +284,7 @@ def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatmen
     found, usual = [fitting(each, profile, treatment) for each in protocols.by_protocol(mine)], protocols.usual(mine)
     best = max(found, key=lambda each: _worth(each, protocols.protocol(each.study.spec) == usual), default=None)
     if best is None or len(best.settings) < prediction.FEWEST:
-        asked = {"profile": profile.entry.key, "pruner": treatment.pruner, "repair": treatment.repair}
+        asked = {"profile": profile.key, "pruner": treatment.pruner, "repair": treatment.repair}
         some = several(len(best.settings), "setting") if best and best.settings else "no setting"
         raise TooFew(
             f"{some} evaluated with {treatment.spoken} can predict this model, and {prediction.FEWEST} or more are "
