@@ -63,16 +63,15 @@ def prune(given: SimpleNamespace, store: Store) -> None:
 
 
 def forms_json(asked: ExportRequest, store: Store) -> Answer:
-    """Bytes of the weights in each form, beside the perplexity where the study measured it, and what that says."""
+    """Bytes of the weights in each form, what is known of its perplexity and speed beside it, and what that says."""
     try:
-        found, known = worth(asked, store)
+        found, known, rates = worth(asked, store)
     except UserError:  # stored results answer without the model too
         return {"forms": None, "verdict": None}
-    rows = [
-        {"form": name, "bytes": size, "share": size / found[DENSE], "perplexity": known.get(name)}
-        for name, size in found.items()
-    ]
-    return {"forms": rows, "verdict": advice.on_zeros(found, known)}
+    return {"verdict": advice.on_zeros(found, known), "forms": [
+        {"form": name, "bytes": size, "share": size / found[DENSE], "perplexity": known.get(name),
+         "tokens_per_second": rates.get(name)} for name, size in found.items()
+    ]}  # fmt: skip
 
 
 def pruned_json(study: Evaluations, setting: Setting, predicted: Mapping[Setting, Hindsight]) -> Answer:
@@ -165,8 +164,8 @@ def run(request: Request, store: Store, device: str, models: dict, engine: str =
 
 def export_json(made: Entry) -> Answer:
     """What was exported, and what pruning it had to be helped along with."""
-    names = ("folder", "bytes", "dense_bytes", "setting", "warnings")
-    return {"key": made.key, **{name: made.provenance[name] for name in names}}
+    names = "folder", "bytes", "dense_bytes", "setting", "warnings"
+    return {"key": made.key} | {name: made.provenance[name] for name in names}
 
 
 def say_export(exported: Answer, forms: Answer) -> None:

@@ -274,10 +274,8 @@ def measured(request: ExportRequest, store: Store, model: ModelSpec, pruned: Pru
     rows = {"dense": found.dense, "this model": own}
     if own.uniform:
         rows["uniform sparsity, same target"] = own.uniform
-    numbers = [(f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items()]
-    for name, each in rows.items():
-        for task, answers in each.result.tasks.items():
-            numbers.append(
-                (f"{task.name}, {name}", f"{answers.acc.mean():.3f}", f"acc, {several(len(answers.acc), 'example')}")
-            )
-    return numbers
+    return [(f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items()] + [
+        (f"{task.name}, {name}", f"{answers.acc.mean():.3f}", f"acc, {several(len(answers.acc), 'example')}")
+        for name, each in rows.items()
+        for task, answers in each.result.tasks.items()
+    ]

@@ -10,10 +10,13 @@ from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, share_within, sizes
 from core.plan.spread import limits
 from core.results import evaluations
 from core.store import Store
+from core.store.files import HOST, unsealed
 
 
-def worth(asked: ExportRequest, store: Store) -> tuple[dict[str, int], dict[str, float]]:
-    """Bytes by form, and the perplexity of those that were measured on the windows of the named study.
+def worth(asked: ExportRequest, store: Store) -> tuple[dict[str, float], ...]:
+    """Bytes by form, the perplexity of those that were measured on the windows of the named study, and tokens a second.
+
+    Tokens that llama.cpp writes: known of the forms that `tests.bench.llama_cpp` timed on this machine, and kept here.
 
     Raises:
         UserError: the model, or the study, is not here.
@@ -23,7 +26,9 @@ def worth(asked: ExportRequest, store: Store) -> tuple[dict[str, int], dict[str,
         study = evaluations.load(store, store.by_key(asked.study))
         one = study.single(asked.setting)
         known = few_bits(study.spec, store) | ({own[0]: one.perplexity} if one else {})
-    return sizes(counts_of(asked.model, asked.revision, store), *own), known
+    source = locate(asked.model, store, asked.revision, fetch=False)
+    timed = unsealed(store.root / "rates" / f"llama.cpp-{HOST}-{source.fingerprint}.json") or {"forms": {}}
+    return sizes(counted(source, store), *own), known, timed["forms"]
 
 
 def counts_of(model: str, revision: str | None, store: Store) -> Counts:

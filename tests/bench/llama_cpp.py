@@ -5,7 +5,8 @@ The bundled model is exported to FOLDER in several types, and of each file it is
 tokens of the text; how far its predictions lie from this product's on the same tokens, with the weights that the file
 holds (it rounds activations too, so they are not equal); its own perplexity and KL divergence from the file in F16; its
 tokens a second; the bytes. At last `llama-quantize` makes the mixed file anew of the F16 one and of the types that the
-export tells it, and the bytes of all tensors are compared.
+export tells it, and the bytes of all tensors are compared. Tokens a second of writing are kept in the cache (that which
+ABSORPTION_CACHE names), for this machine alone: Prune and `export --json` show them beside the bytes.
 """
 
 import json
@@ -13,7 +14,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gguf
 import numpy as np
@@ -25,8 +26,10 @@ from core.export.folder import Contents, export
 from core.export.gguf_file import TYPES
 from core.models import anatomy, loading
 from core.models.loading import Loaded
-from core.models.sources import bundled, locate
+from core.models.sources import Source, bundled, locate
+from core.plan.sizes import DENSE
 from core.store.cache import Store
+from core.store.files import HOST, sealed, write_file
 
 LENGTH = 512  # tokens of a window, of which llama.cpp judges the second half
 RANGE = 16  # below the largest log probability: what lies lower is written as that
@@ -43,7 +46,8 @@ class Base(NamedTuple):
 def main(binaries: str, text: str, folder: str, chunks: str = "8", threads: str = "2") -> None:
     """Print a line per file as it is known."""
     tools, out, text = Path(binaries), Path(folder), Path(text)
-    loaded = loading.load(locate(str(bundled()), Store()))
+    store, rates = Store(), {}
+    loaded = loading.load(locate(str(bundled()), store))
     depth, width = len(loaded.layers), len(anatomy.prunable(loaded.layers[0]))
     mixed = [["Q8_0" if layer in (0, depth - 1) else ("Q5_1", "Q4_0")[place > 3] for place in range(width)]
              for layer in range(depth)]  # fmt: skip
@@ -63,9 +67,12 @@ def main(binaries: str, text: str, folder: str, chunks: str = "8", threads: str 
             ids = loaded.tokenizer(text.read_text())["input_ids"][: found.tokens.size]
             print(f"tokens: {np.sum(np.ravel(found.tokens) == ids):,} of {found.tokens.size:,} alike", flush=True)
         divergence = run(*judged, "--kl-divergence-base", reference, "--kl-divergence")
+        told = speed(tools, file, threads)
+        rates[{"F16": DENSE}.get(name, name)] = told[-1]["avg_ts"]
         print(f"{name}: {exported.bytes:,} bytes; {agreement(loaded, found)}; llama.cpp: perplexity "
               f"{number(r'PPL = ([0-9.]+)', said)}, KL from F16 {number(r'Mean +KLD: +([-0-9.]+)', divergence)}; "
-              f"{speed(tools, file, threads)}", flush=True)  # fmt: skip
+              f"{', '.join(map(pace, told))}", flush=True)  # fmt: skip
+        keep(rates, told[-1], loaded.source, store)
         if logs != reference:
             logs.unlink()
     again = out / "again.gguf"
@@ -125,14 +132,23 @@ def agreement(loaded: Loaded, found: Base) -> str:
     )
 
 
-def speed(tools: Path, file: Path, threads: str) -> str:
-    """Tokens a second of `llama-bench`: reading a prompt, writing."""
+def speed(tools: Path, file: Path, threads: str) -> list[dict[str, Any]]:
+    """What `llama-bench` says of reading a prompt, and of writing."""
     said = run(tools / "llama-bench", "-m", file, "-t", threads, "-p", 128, "-n", 32, "-r", 3, "-o", "json")
-    rows, _ = json.JSONDecoder().raw_decode(said[said.index("[\n") :])
-    return ", ".join(
-        f"{'reads' if each['n_prompt'] else 'writes'} {each['avg_ts']:.1f} ± {each['stddev_ts']:.1f} tokens/s"
-        for each in rows
-    )
+    return json.JSONDecoder().raw_decode(said[said.index("[\n") :])[0]
+
+
+def pace(row: dict[str, Any]) -> str:
+    """One of these in words."""
+    doing = "reads" if row["n_prompt"] else "writes"
+    return f"{doing} {row['avg_ts']:.1f} ± {row['stddev_ts']:.1f} tokens/s"
+
+
+def keep(forms: dict[str, float], row: dict[str, Any], source: Source, store: Store) -> None:
+    """Keep tokens a second by form where the product looks, with the machine and what `llama-bench` says of itself."""
+    told = {name: row[name] for name in ("build_commit", "build_number", "cpu_info", "n_threads", "n_gen")}
+    told |= {"tool": "llama-bench", "machine": HOST, "model": source.label, "forms": forms}
+    write_file(store.root / "rates" / f"llama.cpp-{HOST}-{source.fingerprint}.json", sealed(told))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from pages.ui import view
 from pages.ui.prune import export
 from pages.ui.prune.pruning import Pruning
 from tests import synthetic
+from tests.bench import llama_cpp
 from tests.pages.opening import put, words
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save, submitted
 
@@ -58,13 +59,15 @@ def test_an_earlier_export_is_no_error_and_the_box_replaces_it(store: Store, out
     assert not app.error and not app.button(key="export").disabled
 
 
+SOURCE = Source("a model", Path("nowhere"), None, "a model", None)
+
+
 @pytest.fixture
 def located(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model whose shape is known though none is here."""
     shape = Outline(layers=LAYERS, width=64, vocabulary=1000, layer_parameters=50_000, parameters=400_000)
-    source = Source("a model", Path("nowhere"), None, "a model", None)
     for module in (work, target):
-        monkeypatch.setattr(module, "locate", lambda *_, **__: source)
+        monkeypatch.setattr(module, "locate", lambda *_, **__: SOURCE)
         monkeypatch.setattr(module, "outlined", lambda *_: shape)
 
 
@@ -84,13 +87,20 @@ def test_a_study_whose_request_is_known_is_matched_by_it(store: Store, monkeypat
 def test_the_bytes_of_every_form_are_shown_and_a_format_is_chosen(
     store: Store, located: None, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worth, "locate", lambda *_, **__: None)
+    monkeypatch.setattr(worth, "locate", lambda *_, **__: SOURCE)
     monkeypatch.setattr(target, "check_format", lambda *_: None)
     monkeypatch.setattr(worth, "counted", lambda *_: Counts(8_000_000, 1_000_000, 0))
     key = save(store, family(), request=StudyRequest(profile=PROFILE.key, settings=family()), length=512)
     app = opened(part="export")
     shown = app.table[0].value
     assert list(shown["MB"]) == ["18.0", "7.8", "10.5", "6.5"] and list(shown["perplexity"])[2:] == ["not known"] * 2
+    assert list(shown) == ["MB", "of float16", "perplexity"]
+    row = dict.fromkeys(("build_commit", "build_number", "cpu_info", "n_threads", "n_gen"))
+    llama_cpp.keep({"float16": 12.34, "Q4_0": 45.67}, row, SOURCE, store)
+    timed = opened(part="export").table[0].value["tokens a second (llama.cpp)"]
+    assert list(timed) == ["12.3", "not known", "not known", "45.7"]
+    monkeypatch.setattr(worth, "HOST", "another")
+    assert "tokens a second (llama.cpp)" not in opened(part="export").table[0].value
     assert key and any(each.value.startswith("A dense Q4_0 file takes 16.7 %") for each in app.caption)
     app.selectbox(key="export-format").select("gguf:Q4_0").run()
     put(app, "export-folder", str(outside / "pruned"))
@@ -100,7 +110,7 @@ def test_the_bytes_of_every_form_are_shown_and_a_format_is_chosen(
 def test_a_study_of_gguf_types_on_the_same_windows_says_what_their_bytes_cost(
     store: Store, located: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worth, "locate", lambda *_, **__: None)
+    monkeypatch.setattr(worth, "locate", lambda *_, **__: SOURCE)
     monkeypatch.setattr(worth, "counted", lambda *_: Counts(8_000_000, 1_000_000, 0))
     save(store, family(), request=StudyRequest(profile=PROFILE.key, settings=family()), length=512)
     named = (uniform(GGUF.levels[name], "gguf") for name in ("Q8_0", "Q4_0"))

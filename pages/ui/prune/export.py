@@ -1,6 +1,7 @@
 """The Export tab of the Prune page: what an export is, what it is not, and where it goes."""
 
 from contextlib import suppress
+from math import nan
 from pathlib import Path
 
 import pandas as pd
@@ -67,8 +68,8 @@ def show(how: Pruning, profile: Profile) -> None:
 
 
 def _meter(asked: ExportRequest, profile: Profile) -> None:
-    """Bytes of the weights in each form beside what is known of its perplexity."""
-    found, known = worth(asked, Store())
+    """Bytes of the weights in each form beside what is known of its perplexity and speed."""
+    found, known, rates = worth(asked, Store())
     source = ""
     with suppress(UserError):  # nothing predicts it
         if MASKED in found.keys() - known.keys():
@@ -80,7 +81,10 @@ def _meter(asked: ExportRequest, profile: Profile) -> None:
     rows = [(f"{size / 1e6:,.1f}", formats.per_cent(size / found[DENSE]), said.get(name, "not known"))
             for name, size in found.items()]  # fmt: skip
     st.markdown("**What the zeros are worth in bytes**", help=ABOUT)
-    st.table(pd.DataFrame(rows, list(found), ["MB", "of float16", "perplexity"]))
+    table = pd.DataFrame(rows, list(found), ["MB", "of float16", "perplexity"])
+    if rates:
+        table["tokens a second (llama.cpp)"] = [formats.digits(rates.get(name, nan), 3) for name in found]
+    st.table(table)
     frame.caption(advice.on_zeros(found, known))
 
 

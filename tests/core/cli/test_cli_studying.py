@@ -96,6 +96,7 @@ def test_the_bytes_of_every_form_stand_beside_what_was_measured(prune: Callable,
     assert list(sizes.values()) == sorted(sizes.values(), reverse=True)
     assert 0 < told["export"]["bytes"] - sizes["Q4_0"] < 40_000, "more than settings and vocabulary besides"
     assert told["verdict"].startswith("A dense Q4_0 file takes")
+    assert {row["tokens_per_second"] for row in told["forms"]} == {None}
     assert (tmp_path / "out" / "model.gguf").stat().st_size == told["export"]["bytes"]
 
 

@@ -234,7 +234,7 @@ def test_layers_left_out_take_no_bytes(family: str, tmp_path: Path, empty: Store
     how = {"model": str(tiny.folder(family)), "dtype": "float16", "folder": str(tmp_path / "out")}
     asked = ExportRequest(setting=setting, **how)
     made = experiment.get(asked, empty).provenance
-    found, _ = worth.worth(asked, empty)
+    found, *_ = worth.worth(asked, empty)
     assert found["50 % of layers left out"] == made["dense_bytes"] < found[sizes.DENSE]
     recipe = json.loads((tmp_path / "out" / "recipe.json").read_bytes())
     again = grammar.from_file(tmp_path / "out" / "recipe.json")
@@ -253,5 +253,5 @@ def test_by_hand_some_layers_are_left_out_and_the_others_rounded(tmp_path: Path,
     reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
     kinds = {each.name: each.tensor_type.name for each in reader.tensors}
     assert [kinds[f"blk.{layer}.attn_q.weight"] for layer in range(3)] == ["Q4_0", "Q8_0", "Q4_0"]
-    found, _ = worth.worth(asked, empty)
+    found, *_ = worth.worth(asked, empty)
     assert sum(each.n_bytes for each in reader.tensors) == found[TYPES.level(setting.allocation.target)]
