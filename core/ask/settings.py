@@ -16,7 +16,7 @@ from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import Method, Pruner, Repair
 
 BUDGETS = {"recover_minutes", "recover_tokens"}
-RECOVERY = (*sorted(BUDGETS), "recover_norms", "recover_dtype", "recover_text")  # what distill is told
+RECOVERY = (*sorted(BUDGETS), "recover_until", "recover_norms", "recover_dtype", "recover_text")  # what distill is told
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
 WORDS = {
     "by": "pruner",
@@ -40,6 +40,13 @@ class Repairs(Spec):
         None, "minutes that distill may train", title="Minutes of training", ge=1e-6, le=10**5
     )
     recover_tokens: int | None = added(None, "in their place: tokens that it may train on", ge=1, le=10**12)
+    recover_until: int = added(
+        0,
+        "tokens after which it ends with its best weights, at once where a cancelled one had its best there; 0: never",
+        title="End after tokens",
+        ge=0,
+        le=10**12,
+    )
     recover_norms: bool = added(False, "it trains norms and biases too")
     recover_dtype: Products = added("float32", PRODUCTS)
     recover_text: Literal["calibration", "own"] = added(
@@ -60,6 +67,8 @@ class Repairs(Spec):
                 "the repair distill trains for a budget, recover_minutes or recover_tokens: give one of the two with "
                 "it, and neither without it"
             )
+        if self.recover_tokens and self.recover_until > self.recover_tokens:
+            raise ValueError("a training ends with its budget: give recover_until no more tokens than recover_tokens")
 
     @property
     def distills(self) -> bool:
@@ -71,6 +80,7 @@ class Repairs(Spec):
         said = {
             f"{self.recover_tokens or 0:,} tokens": self.recover_tokens,
             f"{self.recover_minutes or 0:g} minutes": self.recover_minutes,
+            f"ended after {self.recover_until:,} tokens": self.recover_until,
             "norms": self.recover_norms,
             "bfloat16": self.recover_dtype == "bfloat16",
             "own text": self.recover_text == "own",

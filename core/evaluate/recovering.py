@@ -46,20 +46,25 @@ from core.store.parts import TRAINING
 class Distillation:
     """The course of a training: what `state` gives, read back by `resume`, goes on as if it had never stopped."""
 
-    def __init__(self, loaded: Loaded, kept: Kept, tokens: Tensor, reference: Tensor, dtype: str = "float32"):
+    def __init__(self, loaded: Loaded, kept: Kept, tokens: Tensor, reference: Tensor, dtype: str):
         """tokens: (windows, length). reference: (windows, length, width) the dense model's last stream."""
         self.loaded, self.kept, self.tokens, self.reference = loaded, kept, tokens, reference
         self.products = products(loaded, dtype)
         self.form = loaded.record(tokens[:1, :2])  # of what the layers give
-        self.steps, self.done = 0, 0
+        self.size = batch_of(tokens.shape[1]) * tokens.shape[1]  # tokens of a step
+        self.steps, self.end, self.done = 0, 0, 0  # of the schedule, until it ends, so far
         self.divergences = []  # on the windows held back, at the start and at every look since
         self.best, self.optimizer = kept.value.clone(), adam(kept)
 
+    @property
+    def looks(self) -> list[int]:
+        """Tokens trained on at each look at the windows held back, those to come included."""
+        return [self.size * each for each in looks(self.steps, self.end)]
+
     def state(self) -> Tensors:
         """All that there is, by name."""
-        tokens = batch_of(self.tokens.shape[1]) * self.tokens.shape[1]
-        plain = {"sizes": self.kept.sizes, "divergences": self.divergences, "steps": self.steps, "done": self.done}
-        plain["looks"] = [tokens * each for each in looks(self.steps)]
+        plain = {"sizes": self.kept.sizes, "divergences": self.divergences, "looks": self.looks, "steps": self.steps,
+                 "done": self.done}  # fmt: skip
         return {
             "mask": self.kept.mask,
             "value": self.kept.value,
@@ -91,14 +96,14 @@ class Distillation:
         if not self.divergences:
             self.divergences = [self.judged()]
             looked()
-        while self.done < self.steps and not stale(self.divergences):
+        while self.done < self.end and not stale(self.divergences):
             self.gradient(self.done)
             if not self.kept.value.grad.norm().isfinite():
                 warn(f"the loss of step {self.done + 1} is not a finite number: the best weights before it stay")
                 break
             stepped(self.kept, self.optimizer, LEARNING_RATE * schedule(self.done, self.steps))
             self.done += 1
-            if self.done in looks(self.steps):
+            if self.done * self.size in self.looks:
                 now = self.judged()
                 if now < min(self.divergences):
                     self.best = self.kept.value.clone()
@@ -152,7 +157,7 @@ def trainable(layers: Layers, norms: bool) -> list[Tensor]:
 
 
 @torch.no_grad()  # no inference mode: it is trained on
-def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step = lambda _: None) -> Tensor:
+def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
     """The windows in the dense model's own words, but for those held back: their first tokens, and what it samples.
 
     Args:
@@ -228,6 +233,7 @@ def recover(
         course.gradient(0)  # slower than later ones: that makes up for the looks at what is held back
         course.optimizer.zero_grad(False)
         course.steps = steps_within(pruned.recover_minutes, (time.perf_counter() - began) / 60, "minutes")
+    course.end = min(course.steps, pruned.recover_until // course.size or course.steps)
     course.run(lambda: save(folder / TRAINING, course.state()), lambda: step(course), warn)
 
 

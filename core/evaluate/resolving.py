@@ -75,8 +75,8 @@ def check(request: StudyRequest | ExportRequest, reader: Reader, store: Store) -
     profile = profile_of(request.profile, reader.source, store)
     parameters = linear_parameters(profile) if profile else np.empty((0, 0))
     for each in settings:
-        if each.recover_tokens:
-            steps_on(each.recover_tokens, read.length)
+        if tokens := each.recover_until or each.recover_tokens:
+            steps_on(tokens, read.length)
         if each.pruner_windows and each.pruner_windows > (left := len(seen(read.sequences))):
             raise UserError(
                 f"pruner_windows is {each.pruner_windows}, and of {read.sequences} calibration windows {left} are not "
@@ -214,10 +214,10 @@ def prune(
     wrote = account.steps(f"{what}own text,", len(seen(len(tokens))), writing, sequences=True)
 
     def trained(course):
-        least, first = min(course.divergences), course.divergences[0]
-        far = f"{least:.3g} nats from the dense model on windows held back, {first:.3g} at the start"
-        line = f"{what}distilled, step {course.done} of {course.steps}, {far}"
-        account.say(line, training * course.done / course.steps)
+        nats, line = course.divergences, f"{what}distilled, step {course.done} of {course.end}"
+        tokens = course.looks[nats.index(min(nats))]
+        line += f", {min(nats):.3g} nats from the dense model on windows held back after {tokens:,} tokens"
+        account.say(f"{line}, {nats[0]:.3g} before", training * course.done / course.end)
 
     recover(loaded, pruned, tokens, walk, recovered(store, loaded.spec, pruned), trained, wrote, warn)
     account.done = began + sum(takes)

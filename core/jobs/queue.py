@@ -4,7 +4,6 @@ A job is named by its request, so the same request submitted twice is one job. N
 """
 
 import logging
-import os
 import re
 import sys
 import time
@@ -50,11 +49,7 @@ def jobs(store: Store) -> list[Job]:
 
     Shares whose whole is a job itself are its own business.
     """
-    try:
-        names = os.listdir(store.root / "jobs")
-    except FileNotFoundError:
-        names = []
-    found = [each for name in names if (each := records.read(store.root, name))]
+    found = [each for path in (store.root / "jobs").glob("*") if (each := records.read(store.root, path.name))]
     keys = {each.key for each in found}
     alone = (e for e in found if not (isinstance(e.request, ShareRequest) and e.request.whole.key in keys))
     return sorted(alone, key=lambda each: (-each.submitted, each.key))
@@ -105,11 +100,6 @@ def submit(store: Store, request: Request, device: str = "cpu", engine: str = "w
         new.write(new.status)
         records.ask(new)
     return new
-
-
-def resume(store: Store, job: Job) -> Job:
-    """Queue a job that ended, as it was asked."""
-    return submit(store, job.request, job.device, job.engine)
 
 
 def cancel(job: Job) -> None:
@@ -171,7 +161,6 @@ def ensure_worker(store: Store, device: str, idle: float = IDLE) -> None:
     """Start a worker process for a device unless one is there; of two that other processes start, one leaves."""
     if worker_alive(store, device):
         return
-    command = [sys.executable, "-m", "core", "work", "--cache", str(store.root.resolve())]
-    command += ["--device", device, "--idle", str(idle)]
+    where = ["--cache", str(store.root.resolve()), "--device", device, "--idle", str(idle)]
     lock = lock_of(store, "worker", device)
-    STARTED[lock] = processes.detach(command, PROJECT, lock.with_suffix(".log"))
+    STARTED[lock] = processes.detach([sys.executable, "-m", "core", "work", *where], PROJECT, lock.with_suffix(".log"))

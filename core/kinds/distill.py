@@ -61,9 +61,9 @@ def schedule(done: int, steps: int) -> float:
     return min(1.0, (done + 1) / WARM) * (1 + math.cos(math.pi * done / steps)) / 2
 
 
-def looks(steps: int) -> list[int]:
-    """How many steps are done at each look at the windows held back; the first is at the start."""
-    return [*range(0, steps, -(-steps // LOOKS)), steps]
+def looks(steps: int, end: int) -> list[int]:
+    """How many of these steps are done at each look at the windows held back, from the start to an end before them."""
+    return [*range(0, end, -(-steps // LOOKS)), end]
 
 
 def drawn(done: int, size: int, windows: int) -> list[int]:

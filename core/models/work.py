@@ -106,10 +106,9 @@ def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["
     """Text of its own, pruning the whole model, and training it for its budget, minutes at so many FLOP/s."""
     text = request.calibration
     own = WRITING * forward(shape, text.sequences * text.length * (asked.recover_text == "own"))
-    passed = DISTILLED[asked.recover_dtype] * forward(shape, asked.recover_tokens or 0)
-    budget = 60 * (asked.recover_minutes or 0) * rate + passed
+    budget = DISTILLED[asked.recover_dtype] * forward(shape, asked.recover_until or asked.recover_tokens or 0)
     read = text.replace(sequences=min(text.sequences, asked.pruner_windows or text.sequences))
-    return own, pruning(shape, read, asked.treatment), budget
+    return own, pruning(shape, read, asked.treatment), budget or 60 * (asked.recover_minutes or 0) * rate
 
 
 def judging(shape: Outline, judged: EvaluationRequest) -> float:

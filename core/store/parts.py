@@ -6,7 +6,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from core.ask import EvaluatedSpec, PerturbedSpec, ProfileSpec, StudySpec, Unfinished
+from core.ask import EvaluatedSpec, PerturbedSpec, ProfileSpec, PrunedSpec, StudySpec, Unfinished
 from core.base import Array, Fields, Spec, unique
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, UNITS
@@ -27,12 +27,19 @@ def folder(store: Store, unit: Parted) -> Path:
 TRAINING = "training.safetensors"  # in the folder of `recovered`
 
 
-def recovered(store: Store, model: Spec, pruned: Spec) -> Path:
-    """The folder of a pruned model's weights that were trained, or of a training that was stopped."""
+def recovered(store: Store, model: Spec, pruned: PrunedSpec) -> Path:
+    """The folder of a pruned model's weights that were trained, or of a training that was stopped.
+
+    That of the whole training also holds what one that ends at its best look so far would come to.
+    """
+    whole = pruned.replace(recover_until=0)
+    known = pruned.recover_until and training(store, model, whole)
+    if known and known[0][known[1].argmin()] == pruned.recover_until:
+        pruned = whole
     return store.root / "parts" / f"{model.key}-{pruned.key}"
 
 
-def training(store: Store, model: Spec, pruned: Spec) -> tuple[Array, Array] | None:
+def training(store: Store, model: Spec, pruned: PrunedSpec) -> tuple[Array, Array] | None:
     """How a training went as far as it is kept; None where nothing is, or it cannot be read.
 
     Tokens trained on at each look at the windows held back, and KL(dense || model) there, nats/token, so far.

@@ -111,6 +111,7 @@ def in_view(setting: Setting, text: WindowRequest | None, profile: str | None, s
         "bfloat16": str(setting.recover_dtype == "bfloat16"),
         "own": str(setting.recover_text == "own"),
         "pruner_windows": str(setting.pruner_windows),
+        "recover_until": str(setting.recover_until),
         "pattern": setting.pattern or "none",
         "sequential": str(setting.true_sequential),
         "seeds": str(setting.calibration_seed),

@@ -31,6 +31,9 @@ def perplexities(store: Store, job: Job) -> None:
     pending = (each.pruned for each in (spec.points if spec else ()) if not store.measured(spec.evaluated(each)))
     if chart := next(filter(None, (training(store, spec.model, each) for each in pending)), None):
         _show(chart, job, chart.finding)
+        [best] = chart.table.set_index("tokens trained on").idxmin()
+        if best and job.request.settings[0].recover_minutes and not job.active:  # the page has no choice of tokens
+            frame.to_prune("Use the best so far", "evaluate", recover_until=f"{best:.0f}")
         return
     read, status = {"text": job.request.evaluation.text, "calibration": job.request.calibration}, job.status
     texts = {name: text_name(each.source) for name, each in read.items()}  # as its provenance will name them

@@ -114,8 +114,11 @@ def _ended(job: Job) -> None:
             with st.expander("Log"):
                 st.code(job.log, language=None, wrap_lines=True)
     else:
-        kept = "Finished parts are kept, and a run goes on from them."
-        st.warning(f"{job.state.capitalize()} at {status.percent}. {kept}")
+        st.warning(
+            f"{job.state.capitalize()} at {status.percent}. Finished parts are kept, and a run goes on from them."
+        )
+        if isinstance(job.request, StudyRequest):
+            partial_results.perplexities(Store(), job)
     with frame.row():
         go_on(job)
         st.button("Close", on_click=st.query_params.pop, args=["job", None], key="close")
@@ -126,7 +129,7 @@ def go_on(job: Job) -> None:
     if job.state == "done":
         _open_result(job)
     elif not job.status.bad_request:
-        frame.button("Resume", _resume, [job], key=f"resume-{job.key}")
+        frame.button("Resume", begin, [job.request, job.device, job.engine], key=f"resume-{job.key}")
 
 
 def open_profile(key: str, label: str = "Open", **view: str) -> None:
@@ -160,11 +163,10 @@ def _open_result(job: Job) -> None:
         frame.to_prune("Open on the Prune page", row.part, **{row.kind: entry.key}, **looked_at)
 
 
-def begin(request: Request, device: str) -> None:
+def begin(request: Request, device: str, engine: str = "wavefront") -> None:
     """Queue a request, see to it that somebody serves the queue, and watch it."""
-    store = Store()
-    job = queue.submit(store, request, device)
-    queue.ensure_worker(store, job.device)
+    job = queue.submit(Store(), request, device, engine)
+    queue.ensure_worker(Store(), job.device)
     st.query_params["job"] = job.key
 
 
@@ -199,9 +201,3 @@ def ask(
     else:
         frame.button(label, begin, [asked, device], icon=":material/play_arrow:", disabled=not ready, key=key)
     return stored
-
-
-def _resume(job: Job) -> None:
-    """Queue a job again and see to it that somebody serves the queue."""
-    queue.resume(Store(), job)
-    queue.ensure_worker(Store(), job.device)

@@ -64,8 +64,10 @@ def test_run_queues_what_was_chosen(store: Store, tmp_path: Path) -> None:
 
 def test_run_queues_a_training_as_it_was_chosen_and_a_link_brings_it_back(store: Store) -> None:
     how = {"repair": "refit+distill", "minutes": "5", "bfloat16": "True", "own": "True", "pruner_windows": "8"}
+    how["recover_until"] = "20480"
     [asked] = submitted(opened(part="evaluate", **how), store).settings
     expected = {"recover_minutes": 5, "recover_dtype": "bfloat16", "recover_text": "own", "pruner_windows": 8}
+    expected["recover_until"] = 20480
     assert asked == Setting(allocation=OWL, repair="refit+distill", **expected)
     assert best_known.in_view(asked, None, None, None).items() >= how.items()
 

@@ -47,6 +47,15 @@ def test_a_training_is_drawn_while_it_runs_and_once_it_has_ended(store: Store) -
     assert any(trace.get("name") == "held back" for each in figures(app) for trace in each["data"])
 
 
+def test_a_cancelled_training_leads_to_its_best_so_far(store: Store) -> None:
+    asked = (read_setting("uniform repair=distill recover_minutes=60:0.7"),)
+    request = StudyRequest(profile=PROFILE.key, settings=asked)
+    job = broken_off(store, request, line="distilled, step 30 of 160", done=3, parts=0)
+    synthetic.save_training(store, store.resolved(request), [1.4, 1.2, 1.1, 1.3])
+    query = link(opened(job=job.key), "Use the best so far")
+    assert query["part"] == "evaluate" and query["recover_until"] == "20480"
+
+
 def test_how_a_setting_was_trained_stays_on_its_results(store: Store) -> None:
     asked = (read_setting("uniform repair=distill recover_tokens=163840:0.7"),)
     key = save(store, asked)

@@ -73,7 +73,8 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
                 trains = training(Setting)
                 own = form.checkbox("Own text", "own", help=form.about(Setting, "recover_text"))
                 trains["recover_text"] = "own" if own else "calibration"
-                trains["pruner_windows"] = form.number(Setting, "pruner_windows", "pruner_windows", 0)
+                for name in ("pruner_windows", "recover_until"):
+                    trains[name] = form.number(Setting, name, name, 0)
             if not counted.levels:
                 pattern = form.switch("N:M pattern", PATTERNS, "pattern", pattern, help=form.about(Setting, "pattern"))
         calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", USUAL_CALIBRATION)

@@ -62,7 +62,7 @@ trained = st.builds(
     unbound,
     st.sampled_from([each for each in CHAINS if each not in UNBOUND]),
     st.one_of(
-        st.fixed_dictionaries({"recover_minutes": st.floats(1e-6, 1e5)}),
+        st.fixed_dictionaries({"recover_minutes": st.floats(1e-6, 1e5), "recover_until": st.integers(0, 10**12)}),
         st.fixed_dictionaries(
             {"recover_tokens": st.integers(1, 10**12)},
             optional={

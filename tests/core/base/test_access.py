@@ -47,7 +47,7 @@ def test_a_read_only_server_runs_writes_and_deletes_nothing(stored: Store, mode:
     mode(READ_ONLY="on")
     for act in (
         lambda: queue.submit(stored, fake.request(seed=1)),
-        lambda: queue.resume(stored, job),
+        lambda: queue.submit(stored, job.request),
         lambda: queue.cancel(job),
         lambda: queue.delete(job),
         lambda: delete(stored, entry),

@@ -51,7 +51,7 @@ def course(family: str = "llama", steps: int = 12, norms: bool = False, pattern:
     share = np.full(tiny.LAYERS, pattern.sparsity if pattern else 0.6)
     prune_layers(of, TOKENS, Plan("wanda", share, pattern))
     found = Distillation(of, Kept(trainable(of.layers, norms)), TOKENS, reference, products)
-    found.steps = steps
+    found.steps = found.end = steps
     return found
 
 
@@ -190,6 +190,14 @@ def test_a_killed_training_ends_bit_for_bit_as_a_whole_one(stop: int, products: 
     assert all(torch.equal(each, state(whole)[name]) for name, each in state(again).items())
 
 
+def test_a_training_that_ends_early_is_the_beginning_of_the_whole_one_with_a_look_at_its_end() -> None:
+    whole, short = course("gpt2", steps=40), course("gpt2", steps=40)
+    short.end = 5
+    run(whole), run(short)
+    assert short.looks == [0, 3 * 1024, 5 * 1024] and short.done == 5
+    assert short.divergences[:2] == whole.divergences[:2] and len(short.divergences) == 3
+
+
 def test_a_loss_that_is_no_number_keeps_the_best_weights_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     training = course()
     gradient = training.gradient
@@ -251,7 +259,7 @@ def test_what_it_writes_is_drawn_by_seed_and_goes_on_after_a_stop(
 ) -> None:
     of = tiny.loaded("llama")
     monkeypatch.setattr(recovering, "WRITTEN", 4 * 16)
-    whole = recovering.own_text(of, TOKENS, tmp_path / "whole")
+    whole = recovering.own_text(of, TOKENS, tmp_path / "whole", print)
     assert not torch.equal(whole[seen(16)], TOKENS[seen(16)])
     assert len({tuple(each) for each in whole[:, BEGUN:].tolist()}) == 16
 

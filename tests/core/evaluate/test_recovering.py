@@ -134,6 +134,33 @@ def test_a_cancelled_training_goes_on_from_its_last_step(
     assert np.isfinite(losses(empty, asked)).all() and steps[0] == 7
 
 
+def test_a_cancelled_training_may_end_with_its_best_which_is_what_one_of_as_many_tokens_comes_to(
+    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is another result, and the training that was cancelled goes on all the same."""
+    monkeypatch.setattr(recovering.Distillation, "judged", lambda self: 1.0 + abs(self.done - 4))
+    asked, told = request(text), []
+    with pytest.raises(Cancelled):
+        losses(empty, asked, report=lambda progress: told.append(progress.line) or stopping(7)(progress))
+    assert "1 nats from the dense model on windows held back after 4,096 tokens, 5 before" in told[-1]
+    ended = request(text, f"{DISTILLED[:-4]} recover_until=4096:0.5")
+    with monkeypatch.context() as patch:
+        patch.setattr(resolving, "prune_layers", lambda *_: pytest.fail("the walk was done again"))
+        patch.setattr(recovering.Distillation, "gradient", lambda *_: pytest.fail("trained on"))
+        best = losses(empty, ended)
+        export = ended.to(ExportRequest, setting=ended.settings[0], folder=str(tmp_path / "out"))
+        experiment.get(export, empty)
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "refit + distill (20,000 tokens, ended after 4,096 tokens, bfloat16)" in card
+    assert np.array_equal(losses(Store(tmp_path / "other"), ended), best)
+    later = losses(empty, asked.replace(settings=(read_setting(f"{DISTILLED[:-4]} recover_until=5000:0.5"),)))
+    assert np.array_equal(later, best)  # trained anew, and no better after another look
+    with monkeypatch.context() as patch:
+        patch.setattr(recovering.Distillation, "judged", lambda self: 1.0 / (1 + self.done))
+        assert not np.array_equal(losses(empty, asked), best)
+    assert np.array_equal(losses(empty, ended), best)
+
+
 def test_a_training_that_goes_on_leaves_out_the_same_layers(empty: Store, text: str) -> None:
     by_hand = {"base": {"kind": "manual", "sparsity": [0.5, 1, 0.5, 0.5]}, "target": 0.625}
     kept = AllocationRequest.model_validate(by_hand)
@@ -217,6 +244,11 @@ def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay() -> None
         ("repair=distill recover_dtype=bfloat16", "give one of the two"),
         ("repair=distill recover_minutes=1 recover_dtype=float16", "'float32' or 'bfloat16'"),
         ("repair=distill+refit recover_tokens=5000", "known are refit, refit_dense, blockwise"),
+        (
+            "repair=distill recover_tokens=500 recover_until=600",
+            "give recover_until no more tokens than recover_tokens",
+        ),
+        ("repair=refit recover_until=600", "and neither without it"),
         ("repair=distill recover_minutes=0", "greater than or equal to"),
     ],
 )
@@ -234,6 +266,7 @@ def test_without_calibration_text_nothing_is_trained() -> None:
     ("setting", "sequences", "said"),
     [
         ("uniform repair=distill recover_tokens=5:0.5", 9, "a budget of 5 tokens is too short for one step: give 1024"),
+        (f"{DISTILLED[:-4]} recover_until=9:0.5", 9, "a budget of 9 tokens is too short for one step: give 1024"),
         (f"{DISTILLED[:-4]} pruner_windows=9:0.5", 9, "of 9 calibration windows 7 are not held back: give 7 or fewer"),
         ("uniform repair=blockwise:0.5", 1, "holds a calibration window back to stop by: calibrate on 2 or more"),
         ("uniform repair=distill recover_minutes=1e-06:0.5", 9, "minutes is too short for one step: give 0.1 or more"),
@@ -251,10 +284,11 @@ def test_time_and_memory_are_told_before(empty: Store, text: str) -> None:
         "repair=refit+distill recover_tokens=100000 recover_dtype=bfloat16",
         "repair=refit+distill recover_tokens=1000 recover_text=own",
         "repair=refit+distill recover_tokens=1000 pruner_windows=9",
+        "repair=refit+distill recover_minutes=30 recover_until=1000",
     )}  # fmt: skip
-    plain, windows, little, much, timed, fast, own, less = cost.values()
+    plain, windows, little, much, timed, fast, own, less, ended = cost.values()
     assert plain.flops < windows.flops < much.flops and little.flops < fast.flops < much.flops
-    assert less.flops < little.flops < own.flops
+    assert less.flops < little.flops == ended.flops < own.flops
     assert timed.seconds - plain.seconds == pytest.approx(1800, rel=0.05)
     shape = tiny.shape(tiny.loaded("llama"))
     most, least = (work.training(shape, sparsity, 640, "float32") for sparsity in (0.5, 0.7))

@@ -40,7 +40,7 @@ def test_what_ended_is_queued_again(store: Store, ended: str) -> None:
     job = queue.submit(store, fake.request())
     job.write(Status(state="running" if ended == "interrupted" else ended, result="x"))
     assert queue.job(store, job.key).state == ended
-    assert queue.resume(store, job).state == "queued"
+    assert queue.submit(store, job.request).state == "queued"
     assert queue.job(store, job.key).status.result is None
 
 

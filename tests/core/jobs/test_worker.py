@@ -131,7 +131,7 @@ def test_a_killed_run_is_interrupted_and_goes_on_from_its_parts(store: Store, he
     process.wait()
     assert now(store, job).state == "interrupted"
     (store.root / "hold").unlink()
-    assert queue.resume(store, job).state == "queued"
+    assert queue.submit(store, job.request).state == "queued"
     worker.run(store, job, {})
     assert now(store, job).state == "done"
     assert len(measured(store)) == len(set(measured(store))) == 6
