@@ -100,7 +100,6 @@ def prune_layers(
     Args:
         tokens: (sequences, length) calibration tokens.
         plan: what to do; a column of its sparsities belongs to the linear at that place in `anatomy.prunable`.
-        step: told the layer that is done.
         warn: told in a sentence what had to be helped along, once each time.
 
     Returns:
@@ -112,8 +111,7 @@ def prune_layers(
     """
     stacks = _checked_stacks(loaded)
     wanted, treatment = check(plan, stacks), plan.treatment
-    windows, gone = treatment.by("window"), left_out(wanted)
-    in_turn = plan.true_sequential or "pull" in treatment.statistics
+    windows, gone, pull = treatment.by("window"), left_out(wanted), "pull" in treatment.statistics
     batches, streams, path = _entered(loaded, tokens, treatment)
     read = seen(len(batches)) if windows else range(len(batches))
     achieved = np.full(wanted.shape, np.nan)
@@ -129,9 +127,9 @@ def prune_layers(
             if path:  # which goes through it
                 path.leave()
             return leave_out(loaded.layers[index])
-        for group in _groups(stack, runs[index], streams) if in_turn and batches else [stack]:
-            along = path if "pull" in treatment.statistics else None
-            statistics = _statistics(group, runs[index], streams, treatment.statistics, along, read)
+        in_turn = batches and (plan.true_sequential or pull)
+        for group in _groups(stack, runs[index], streams) if in_turn else [stack]:
+            statistics = _statistics(group, runs[index], streams, treatment.statistics, path if pull else None, read)
             for linear in group:
                 share = sparsity[linear.name]
                 linear.module.weight.copy_(pruned(linear, index, treatment, statistics, share, plan.pattern, warn))
