@@ -10,7 +10,8 @@ from core.kinds.treatments import OF_ONE_LAYER, OF_ZEROS, TREATMENTS, USUAL, Tre
 
 OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
 CURVES = {name: label for name, label in OF_ONE_LAYER.items() if TREATMENTS[name].pruner in OF_ZEROS}
-GRANULARITIES = {"layer": "one per layer", "linear": "one per linear"}
+GRANULARITIES = {"layer": "one per layer", "linear": "one per linear", "both": "per linear, some layers out"}
+TITLES = {"linear": "per linear", "both": "per linear or layer"}
 
 
 class Response(Allocator):
@@ -43,16 +44,16 @@ class Response(Allocator):
         USUAL, description="whose measured curves, as in wanda or wanda+refit"
     )
     granularity: Annotated[
-        Literal["layer", "linear"],
-        Parameter("Budget", GRANULARITIES, "budget per", "", True, ("layer", "linear"), {"linear": "per linear"}),
-    ] = Field("layer", description="a budget per layer or per linear")
+        Literal["layer", "linear", "both"],
+        Parameter("Budget", GRANULARITIES, "budget per", "", True, ("layer", "linear"), TITLES),
+    ] = Field("layer", description="a budget per layer or per linear; both: per linear, and some layers left out")
 
     def wish(self, evidence: Evidence) -> Array:
-        return evidence.least_harm(self.pruner, self.objective, self.per_linear)
+        return evidence.least_harm(self.pruner, self.objective, self.per_linear, self.granularity == "both")
 
     def highest(self, evidence: Evidence) -> float:
         return evidence.curves(self.pruner, self.objective, self.per_linear).highest
 
     @property
     def per_linear(self) -> bool:
-        return self.granularity == "linear"
+        return self.granularity != "layer"

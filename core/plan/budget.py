@@ -193,11 +193,11 @@ def whole(wish: Array, levels: Array, weights: Array, harm: Array) -> Array:
     """
     at = np.searchsorted(levels, wish - TOLERANCE)
     units, before = np.arange(len(wish)), at - 1
-    left = weights @ (levels[at] - wish)
+    left = weights @ (levels[at] - wish) + TOLERANCE * weights.sum()
     cost = weights * (levels[at] - levels[before])
     worth = (harm[units, at] - harm[units, before]) / cost
     for unit in np.lexsort((units * GOLDEN % 1, wish, -(worth / (worth.max() or 1)).round(9))):
-        if 0 < cost[unit] <= left + TOLERANCE * weights.sum():
+        if 0 < cost[unit] <= left:
             at[unit], left = before[unit], left - cost[unit]
     return levels[at]
 

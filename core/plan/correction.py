@@ -63,18 +63,19 @@ def ramp(direction: Array) -> Array:
 
 
 def turned(plan: Array, weights: Array, asked: Correction) -> Array:
-    """Controls of a plan in whole levels: the same levels on other units that hold as many weights.
+    """Controls of a plan in whole levels: the same rows of levels in the place of others that hold as many weights.
 
-    Reversed, the unit of a size that was spared most is spared least; the budget stays what it is.
+    Reversed, the row of a size that was spared most is spared least; the budget stays what it is.
 
     Args:
-        plan: (units,)
-        weights: (units,) how many each holds.
+        plan: (rows, units) what changes places together: units alone, or all linears of a layer.
+        weights: how many each holds, shaped alike.
     """
+    saved, sizes = (plan * weights).sum(1), weights.sum(1)
     drawn = np.random.default_rng(asked.seed).random(len(plan))
-    order = {"none": plan, "reversed": -plan}.get(asked.control, drawn)
+    order = {"none": saved, "reversed": -saved}.get(asked.control, drawn)
     found = np.empty_like(plan)
-    found[np.lexsort((plan, weights))] = plan[np.lexsort((order, weights))]
+    found[np.lexsort((saved, sizes))] = plan[np.lexsort((order, sizes))]
     return found
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.base import Array, Flags, UserError, frozen, listed
-from core.kinds import TREATMENTS, Currency
+from core.kinds import LAYERS, TREATMENTS, Currency, usual_of
 from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.plan import responses
 from core.plan.budget import TOLERANCE, Bounds, Units, solve, whole
@@ -73,16 +73,25 @@ class Evidence:
         """
         return responses.of_profile(self.profile, pruner, objective, per_linear)
 
-    def least_harm(self, pruner: str, objective: str, per_linear: bool) -> Array:
+    def least_harm(self, pruner: str, objective: str, per_linear: bool, layers: bool = False) -> Array:
         """The sparsity of every unit that meets the target with the least total harm, (units,): exact for the hulls.
 
         Of a quantiser whole levels, and of the greatest harm left what the rest of the budget pays.
 
+        Args:
+            layers: leave whole layers out too, share 1, where that harms less: of a quantiser.
+
         Raises:
-            UserError: too few sparsities were measured, or the target lies beyond them or outside the bounds.
+            UserError: too few sparsities were measured, or leaving out layers was not; the target lies beyond them or
+                outside the bounds; or layers are to be left out beside zeros.
         """
         if (currency := TREATMENTS[pruner].currency).levels:
-            return self._by_levels(currency, *responses.at_levels(self.profile, pruner, objective, per_linear))
+            skip = np.zeros(1)  # all units in one layer, which stays
+            if layers:
+                skip = responses.at_levels(self.profile, usual_of(LAYERS), objective, False)[1][:, 1]
+            return self._by_levels(currency, *responses.at_levels(self.profile, pruner, objective, per_linear), skip)
+        if layers:
+            raise UserError("layers are left out beside few bits, not beside zeros: write granularity=linear")
         found, bounds = self.curves(pruner, objective, per_linear), self.bounds
         bounds.check(self.target)
         high = min(bounds.high, found.highest)
@@ -93,19 +102,41 @@ class Evidence:
             )
         return solve(_units(found, self.parameters.tobytes(), Bounds(bounds.low, high)), self.target)
 
-    def _by_levels(self, currency: Currency, levels: Array, harm: Array) -> Array:
-        """Least harm by measured levels alone: (levels,) shares, rising, and (units, levels).
+    def _by_levels(self, currency: Currency, levels: Array, harm: Array, skip: Array) -> Array:
+        """Least harm by measured levels alone, whole layers left out one by one as long as that lowers it.
 
-        A level that harms a unit more than one that saves more is none for it.
+        A level that harms a unit more than one that saves more is none for it. The next layer left out is that with
+        which the total is least, the others' units brought to what is left of the budget.
+
+        Args:
+            levels: (levels,) shares, rising.
+            harm: (units, levels)
+            skip: (layers,) harm of leaving each out. One layer always stays.
         """
         if not levels[0] - TOLERANCE <= self.target <= levels[-1] + TOLERANCE:
             known = listed(map(currency.level, levels))
             raise UserError(f"{currency.level(self.target)} a weight lie outside what was measured alone, {known}")
         least = np.minimum.accumulate(harm[:, ::-1], axis=1)[:, ::-1]
         hulls = np.stack([hull(levels, row) for row in least])
-        shares = solve(Units(self.parameters, levels, hulls), self.target)
-        found = whole(shares, levels, self.parameters, least)
-        return levels[np.where(levels >= found[:, None], harm, np.inf).argmin(1)]
+        layer = np.arange(self.units) * len(skip) // self.units
+
+        def without(gone):  # the total, the layers, the plan
+            kept, plan = ~np.isin(layer, gone), np.ones(self.units)
+            weights = self.parameters[kept]
+            left = self.target - (1 - self.target) * self.parameters[~kept].sum() / weights.sum()
+            shares = solve(Units(weights, levels, hulls[kept]), max(left, levels[0]))
+            found = whole(shares, levels, weights, least[kept])
+            harms = np.where(levels >= found[:, None], harm[kept], np.inf)
+            plan[kept] = levels[harms.argmin(1)]
+            return skip[gone].sum() + harms.min(1).sum(), gone, plan
+
+        best = without([])
+        for _ in skip[1:]:
+            more = min(without([*best[1], each]) for each in range(len(skip)))
+            if more > best:
+                break
+            best = more
+        return best[2]
 
 
 @lru_cache(maxsize=8)

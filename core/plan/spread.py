@@ -74,7 +74,10 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
                 f"this allocation is written down as {request.target:.6f} of the weights and prunes {spent:.6f} of "
                 f'this model\'s: write "budget": {spent:.9f} beside its numbers'
             )
-    sparsity = correction.turned(base, of_units, request.correction) if request.counted.levels else base
+    sparsity = base
+    if request.counted.levels:  # beside layers left out, whole layers change places
+        rows = len(parameters if 1 in base else base)
+        sparsity = correction.turned(base.reshape(rows, -1), of_units.reshape(rows, -1), request.correction).ravel()
     if request.correction.strength and not request.unclipped:
         [sparsity] = _corrected(request, base, of_units, [request.correction.strength], profile)
     if (sparsity == 1).all():

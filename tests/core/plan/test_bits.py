@@ -25,7 +25,9 @@ from core.export import worth
 from core.kinds import BITS, GGUF, INTEGERS, LAYERS, MEANT, MIXED, left_out
 from core.kinds.currency import Currency
 from core.kinds.treatments import USUAL, treatment, usual_of
-from core.plan.budget import TOLERANCE, met, whole
+from core.plan.budget import TOLERANCE, Bounds, met, whole
+from core.plan.evidence import Evidence
+from core.plan.responses import at_levels
 from core.plan.sizes import Counts, taken
 from core.plan.spread import allocate
 from core.store.profiles import Profile
@@ -177,6 +179,70 @@ def test_a_budget_of_layers_leaves_out_as_many_as_it_needs_those_that_harm_least
             assert count == 0 or harms[exact == 1].max() <= harms[exact == 0].min() + 1e-9
 
 
+def both(layers: int, seed: int, alike: bool = False) -> tuple[Profile, np.ndarray]:
+    """A profile of linears at the levels of `mixed`, and of layers left out, which harms about as much."""
+    here, rng = quantised(layers, seed, alike), np.random.default_rng(seed)
+    key = Measurement(perturbation=perturbation("skip"))
+    kl = np.tile(rng.random((layers, 1)) * rng.choice([0.3, 1, 2]), 3)
+    return replace(here, perturbed=here.perturbed | {key: replace(synthetic.perturbed(layers, 3, key), kl=kl)}), kl[
+        :, 0
+    ]
+
+
+def harm_of(plan: np.ndarray, here: Profile, skip: np.ndarray) -> float:
+    """The sum of what each linear, or each layer left out, did alone."""
+    shares, harm = at_levels(here, "mixed", "kl", True)
+    gone = left_out(plan)
+    stay = np.delete(plan, gone, 0).ravel()
+    rows = np.delete(harm.reshape(*plan.shape, -1), gone, 0).reshape(stay.size, -1)
+    return skip[gone].sum() + rows[np.arange(stay.size), np.searchsorted(shares, stay - TOLERANCE)].sum()
+
+
+@quick
+@given(layers=st.integers(2, 8), seed=st.integers(0, 10**6), bits=st.floats(1.9, 6))
+def test_layers_are_left_out_beside_bits_only_where_the_total_harm_falls(layers: int, seed: int, bits: float) -> None:
+    here, skip = both(layers, seed)
+    plain, _ = spent(f"response granularity=linear currency=mixed:{bits!r}", here)
+    plan, mean = spent(f"response granularity=both currency=mixed:{bits!r}", here)
+    assert mean <= bits + 16 * TOLERANCE
+    assert ((plan == 1).all(1) | np.isin(plan, [*MIXED.levels.values()]).all(1)).all() and len(left_out(plan)) < layers
+    assert harm_of(plan, here, skip) <= harm_of(plain, here, skip) + 1e-9
+    if not left_out(plan):
+        assert (plan == plain).all()
+
+
+@quick
+@given(seed=st.integers(0, 10**6), bits=st.floats(1.9, 5))
+def test_which_layers_are_left_out_is_within_one_step_of_the_best_of_all_choices(seed: int, bits: float) -> None:
+    here, skip = both(4, seed, alike=True)
+    levels, harm = at_levels(here, "mixed", "kl", True)
+    plan, _ = spent(f"response granularity=both currency=mixed:{bits!r}", here)
+    totals = []
+    for stay in product((True, False), repeat=4):
+        kept = np.repeat(stay, 3)
+        saved = 1 - bits / 16 - (1 - np.mean(stay))
+        if any(stay):
+            target = max(saved / np.mean(stay), levels[0])
+            sizes = here.weights.parameters.ravel()[kept]
+            rest = Evidence(sizes, target, Bounds(0, 1), None)._by_levels(MIXED, levels, harm[kept], np.zeros(1))
+            each = np.ones(12)
+            each[kept] = rest
+            totals.append(harm_of(each.reshape(4, 3), here, skip))
+    least = np.minimum.accumulate(harm[:, ::-1], axis=1)
+    assert min(totals) - 1e-9 <= harm_of(plan, here, skip) <= min(totals) - np.diff(least).min() + 1e-9
+
+
+@pytest.mark.parametrize("control", ["reversed", "shuffled", "shuffled seed=3"])
+def test_controls_of_a_plan_that_leaves_layers_out_change_whole_layers(control: str) -> None:
+    here, _ = both(8, 1, alike=True)
+    plain, mean = spent("response granularity=both currency=mixed:2.4", here)
+    turned, again = spent(f"response granularity=both control={control} currency=mixed:2.4", here)
+    assert 0 < len(left_out(plain)) == len(left_out(turned)) and left_out(plain) != left_out(turned)
+    assert again == pytest.approx(mean) and sorted(map(tuple, plain)) == sorted(map(tuple, turned))
+    if control == "reversed":
+        assert plain[left_out(turned)].mean() == pytest.approx(np.sort(plain.mean(1))[: len(left_out(plain))].mean())
+
+
 @pytest.mark.parametrize(("share", "gone"), [(0.1, [4, 14, 24]), (0.2, [2, 7, 12, 17, 22, 27])])
 def test_uniform_leaves_out_layers_evenly_spaced(share: float, gone: list[int]) -> None:
     assert left_out(spent(f"uniform currency=layers:{share}", skipped(30, 1)[0])[0]) == gone
@@ -189,6 +255,8 @@ def test_uniform_leaves_out_layers_evenly_spaced(share: float, gone: list[int]) 
         ("uniform currency=layers:2", "200 % of layers cannot be met"),
         ("response currency=layers granularity=linear:0.3", "left out whole: write granularity=layer"),
         ("response currency=layers:0.3", "measure skip"),
+        ("response granularity=both currency=mixed:3", "measure skip"),
+        ("response granularity=both:0.5", "beside few bits, not beside zeros: write granularity=linear"),
     ],
 )
 def test_budgets_of_layers_that_cannot_be(words: str, said: str, refused: Callable) -> None:
