@@ -213,6 +213,19 @@ def test_a_budget_of_layers_says_how_many_bytes_stay_and_which_layers_go() -> No
 
 
 @pytest.mark.usefixtures("committed")
+def test_layers_are_left_out_beside_bits_where_that_is_asked_for_and_not_beside_zeros() -> None:
+    app = opened(profile="4432f934cbb50425", allocation="response objective=kl granularity=both currency=mixed:2.6")
+    told = live(app)
+    assert not app.exception and not app.error
+    bits = np.array(told["bars"]["values"][told["state"]["target"]])
+    assert np.flatnonzero(bits == 0).tolist() == [12, 14, 17] and (bits[bits > 0] > 2.2).all()
+    put(app, "currency", "zeros")
+    assert not app.exception and "not beside zeros" in app.error[0].value
+    put(app, "granularity", "layer")
+    assert not app.exception and app.session_state["granularity"] == "layer"
+
+
+@pytest.mark.usefixtures("committed")
 def test_counting_bits_brings_a_profile_that_measured_them_and_zeros_another() -> None:
     app = opened(currency="bits")
     assert app.session_state["profile"] == BITS and not app.error

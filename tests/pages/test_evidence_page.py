@@ -21,7 +21,7 @@ def test_a_question_is_answered_by_its_link(name: str, committed: None) -> None:
 
 
 @pytest.mark.parametrize(("name", "label", "levels"), [
-    ("bits", "Bits a weight", ["2.6", "3.6"]), ("repair", "Zeros", ["50 %", "60 %", "70 %", "80 %"]),
+    ("bits", "Bits a weight", ["2.3", "2.6", "3.6"]), ("repair", "Zeros", ["50 %", "60 %", "70 %", "80 %"]),
     ("layers", "Layers left out", ["10 %", "20 %"]),
 ])  # fmt: skip
 def test_targets_are_written_as_what_is_counted(name: str, label: str, levels: list[str], committed: None) -> None:
@@ -89,6 +89,12 @@ def test_zeros_with_three_bits_beat_two_bits_and_a_plan_of_both_beats_either() -
     uniform, alone = kl["Uniform, int2g32, integers"], kl["Response per linear, int2g32, integers"]
     together = kl["Response per linear, 2.56 bits, zeros and integers"]
     assert together < alone < kl["Uniform, int3g64z58, zeros and integers"] < uniform
+    assert kl["Response per linear or layer, 2.56 bits, zeros and integers"] < together
+
+
+def test_leaving_layers_out_too_saves_the_smallest_model() -> None:
+    kl = {row.called: row.one.kl for row in questions.answer("bits").at(2.3)}
+    assert kl["Response per linear or layer, int2g64, zeros and integers"] < kl["Uniform, int2g64, integers"] / 2
 
 
 def test_training_wins_after_either_allocation_which_still_matters() -> None:
