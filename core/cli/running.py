@@ -120,31 +120,29 @@ def report(given: SimpleNamespace, store: Store) -> None:
 def export(given: SimpleNamespace, store: Store) -> None:
     """Prune as a measured setting says and write the model, with its numbers on the card, to a folder."""
     entry = store.by_key(given.key, ("study", "best"))
-    folder, overwrite = whole_path(given.to), given.overwrite
-    of_best = entry.kind == "best"
-    asked = (_of_best if of_best else _of_study)(store, entry, given.setting, str(folder), overwrite)
-    asked = revised(asked, {"format": given.format})
+    asked = (_of_best if entry.kind == "best" else _of_study)(store, entry, given.setting, str(whole_path(given.to)))
+    asked = revised(asked, {"format": given.format, "overwrite": given.overwrite})
     refuse_fetch(entry, store, asked.model, asked.revision, asked.calibration.source)
-    check_early(folder, overwrite, asked.model, asked.revision, asked.dtype, store, asked.format)
+    check_early(asked, store)
     answer = export_json(run(asked, store, machine.asked(given.device), {}))
     forms = forms_json(asked, store)
     say_json(answer | forms) if given.json else say_export(answer, forms)
 
 
-def _of_best(store: Store, entry: Entry, setting: str | None, folder: str, overwrite: bool) -> ExportRequest:
+def _of_best(store: Store, entry: Entry, setting: str | None, folder: str) -> ExportRequest:
     if setting is not None:
         raise UserError(f"{entry.key} is a best setting, whose answer is exported: leave --setting out")
     found = best.load(store, entry)
-    return best.export_request(found, whole(found.request), folder, overwrite)
+    return best.export_request(found, whole(found.request), folder)
 
 
-def _of_study(store: Store, entry: Entry, setting: str | None, folder: str, overwrite: bool) -> ExportRequest:
+def _of_study(store: Store, entry: Entry, setting: str | None, folder: str) -> ExportRequest:
     said = entry.provenance.get("request")
     if not isinstance(said, dict):
         raise UserError(f"study {entry.key} does not say how it was asked: run its settings again to export one")
     request = whole(checked(StudyRequest, **said))
     chosen = _chosen(evaluations.load(store, entry), setting)
-    return request.to(ExportRequest, setting=chosen, folder=folder, overwrite=overwrite, study=entry.key)
+    return request.to(ExportRequest, setting=chosen, folder=folder, study=entry.key)
 
 
 def _chosen(study: Evaluations, words: str | None) -> Setting:

@@ -45,7 +45,7 @@ def prune(given: SimpleNamespace, store: Store) -> None:
     how = {"setting": request.settings[0], "format": given.format, "overwrite": given.overwrite}
     asked = request.to(ExportRequest, folder=str(folder or ""), **how)
     if folder:
-        target.check_early(folder, given.overwrite, request.model, request.revision, request.dtype, store, given.format)
+        target.check_early(asked, store)
     where, models, exported = machine.asked(given.device), {}, None
     entry = run(request, store, where, models)
     study = evaluations.load(store, entry)

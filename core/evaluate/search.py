@@ -143,7 +143,7 @@ class Run:
 
     def _lower(self, winner: Setting, asked: Setting, stage: str, what: str) -> Setting:
         """The one of two with less loss on the text that selects; that it is not what was tried is said."""
-        self._evaluate(asked, stage=stage)
+        [asked] = self._evaluate(asked, stage=stage)
         before, after = (self.study.single(each) for each in (winner, asked))
         if after.loss < before.loss:
             return asked
@@ -210,8 +210,7 @@ class Run:
         return [fitting(self.study, self.profile, self.treatments[0])]
 
     def _setting(self, allocation: AllocationRequest, by: Treatment) -> Setting:
-        seed = self.request.seeds[0]
-        return Setting(allocation=allocation, pruner=by.pruner, repair=by.repair, calibration_seed=seed)
+        return Setting(allocation=allocation, pruner=by.pruner, repair=by.repair)
 
     def _evaluate(self, *asked: Setting, stage: str = "selection") -> list[Setting]:
         """Predict settings, then evaluate them on the selection text beside what was evaluated there before."""

@@ -44,8 +44,14 @@ def off_pattern(layers: Layers, pattern: Pattern, planned: Array) -> list[str]:
     Args:
         planned: (layers, linears) fraction of zeros; linears left dense are free of it.
     """
-    follows = anatomy.of_each(layers, lambda weight: _follows(weight, pattern))
-    broken = int(((follows == 0) & (planned > 0)).sum())
+
+    def follows(weight):
+        if weight.shape[1] % pattern.of:
+            return False
+        kept = (weight != 0).unflatten(-1, (-1, pattern.of)).sum(-1)
+        return bool((kept <= pattern.kept).all())
+
+    broken = int(((anatomy.of_each(layers, follows) == 0) & (planned > 0)).sum())
     return [f"{broken} linears are not in the pattern {pattern.name}"] if broken else []
 
 
@@ -120,13 +126,6 @@ def reload(loaded: Loaded, folder: Path, file: str | None = None, packed: bool =
     foreign = () if packed else FOREIGN
     unlike += [f"config.json has {name}" for name in foreign if any(each.get(name) is not None for each in told)]
     return unlike, difference
-
-
-def _follows(weight: Tensor, pattern: Pattern) -> bool:
-    if weight.shape[1] % pattern.of:
-        return False
-    kept = (weight != 0).unflatten(-1, (-1, pattern.of)).sum(-1)
-    return bool((kept <= pattern.kept).all())
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -55,13 +55,12 @@ def write(loaded: Loaded, folder: Path, types: NDArray[np.str_]) -> None:
     Raises:
         UserError: GGUF does not know the family, its positions or its tokenizer; or memory does not hold the model.
     """
-    config = loaded.model.config.get_text_config()
-    family = gguf_family(config.model_type)
+    family = gguf_family(loaded.model.config.get_text_config().model_type)
     if streamed(loaded.layers):
         raise UserError("a GGUF file is checked in memory, which does not hold this model: export it with format dense")
     writer = GGUFWriter(folder / GGUF, family)
-    _settings(writer, loaded, folder, config)
-    told = _tensors(writer, loaded, family, types)
+    _settings(writer, loaded, folder)
+    told = _tensors(writer, loaded, types)
     (folder / TYPES).write_text("\n".join(told) + "\n")
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.write_header_to_file()
@@ -70,11 +69,11 @@ def write(loaded: Loaded, folder: Path, types: NDArray[np.str_]) -> None:
     writer.close()
 
 
-def _tensors(writer: GGUFWriter, loaded: Loaded, family: str, types: NDArray[np.str_]) -> list[str]:
+def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> list[str]:
     """Add the tensors; `name=type` of the linears."""
     config, told = loaded.model.config.get_text_config(), []
     half = Kind.BF16 if loaded.model.dtype == torch.bfloat16 else Kind.F16
-    [architecture] = [each for each, name in gguf.MODEL_ARCH_NAMES.items() if name == family]
+    [architecture] = [each for each, name in gguf.MODEL_ARCH_NAMES.items() if name == writer.arch]
     names = gguf.get_tensor_name_map(architecture, config.num_hidden_layers)
     forms = {
         id(linear.module.weight): types[index, column]
@@ -89,7 +88,7 @@ def _tensors(writer: GGUFWriter, loaded: Loaded, family: str, types: NDArray[np.
             packed = gguf.quantize(value.float().contiguous().cpu().numpy(), kind)
             if kind != Kind.F32:
                 value.copy_(torch.from_numpy(gguf.dequantize(packed, kind)))
-            stored = _as_stored(family, inside, torch.from_numpy(packed), config).contiguous().numpy()
+            stored = _as_stored(writer.arch, inside, torch.from_numpy(packed), config).contiguous().numpy()
             own = f"{names.get_name(inside)}.{suffix}"
             writer.add_tensor(own, stored, raw_dtype=kind)
             if form is not None:
@@ -105,8 +104,8 @@ def _as_stored(family: str, name: str, value: Tensor, config: Any) -> Tensor:
     return value.unflatten(0, (heads, 2, -1)).transpose(1, 2).flatten(0, 2) if family == "llama" and heads else value
 
 
-def _settings(writer: GGUFWriter, loaded: Loaded, folder: Path, config: Any) -> None:
-    source = loaded.source
+def _settings(writer: GGUFWriter, loaded: Loaded, folder: Path) -> None:
+    source, config = loaded.source, loaded.model.config.get_text_config()
     if source.gguf:
         for name, field in GGUFReader(source.folder / source.gguf).fields.items():
             if not name.startswith(OWN):
@@ -135,10 +134,8 @@ def _vocabulary(writer: GGUFWriter, loaded: Loaded, folder: Path) -> None:
     for place in added.keys() & range(len(tokens)):
         kinds[place] = gguf.TokenType.CONTROL if added[place].special else gguf.TokenType.USER_DEFINED
     if pieces_of_bytes:  # as SentencePiece cuts: the earlier a token, the sooner it is merged
-        kinds = [
-            gguf.TokenType.BYTE if BYTE.fullmatch(token or "") else kind
-            for token, kind in zip(tokens, kinds, strict=True)
-        ]
+        for place in (place for place, token in enumerate(tokens) if token and BYTE.fullmatch(token)):
+            kinds[place] = gguf.TokenType.BYTE
         writer.add_token_scores([-float(place) for place in range(len(tokens))])
     else:
         split = json.dumps(told["pre_tokenizer"], separators=(",", ":"))

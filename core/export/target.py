@@ -11,9 +11,9 @@ from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
-from core.ask import FORMATS
+from core.ask import ExportRequest
 from core.ask.requests import COMPRESSED
-from core.base import UserError, access, brief, digest, json_value, look_up, resolved
+from core.base import UserError, access, brief, digest, json_value, resolved
 from core.export.card import RECIPE
 from core.kinds.quantised import FORMS, gguf_type
 from core.models.outline import NUMBERED, shapes_of
@@ -127,30 +127,25 @@ def check_target(
         ) from error
 
 
-def check_early(
-    folder: Path, overwrite: bool, model: str, revision: str | None, dtype: str, store: Store, form: str = "dense"
-) -> None:
+def check_early(asked: ExportRequest, store: Store) -> None:
     """As `check_target` and `check_format`, before the model is loaded: with what its files on this machine tell.
 
     A folder that a killed export finished is let through.
 
-    Args:
-        model: as typed.
-
     Raises:
-        UserError: as these; or there is no such format or model.
+        UserError: as these; or there is no such model.
     """
-    look_up(FORMATS, form, "format")
+    folder = Path(asked.folder)
     if stands(store, folder):
         return
     try:
-        source = locate(model, store, revision, fetch=False)
+        source = locate(asked.model, store, asked.revision, fetch=False)
     except NotHere:
-        check_target(folder, overwrite, store=store)
+        check_target(folder, asked.overwrite, store=store)
         return
-    check_format(form, source, store)
-    needed = space_needed(outlined(source, store).parameters, dtype)
-    check_target(folder, overwrite, needed, source.folder, store)
+    check_format(asked.format, source, store)
+    needed = space_needed(outlined(source, store).parameters, asked.dtype)
+    check_target(folder, asked.overwrite, needed, source.folder, store)
 
 
 def _check_existing(folder: Path, overwrite: bool) -> None:

@@ -157,10 +157,10 @@ def worker_alive(store: Store, device: str) -> bool:
     return processes.held(lock) or (lock in STARTED and STARTED[lock].poll() is None)
 
 
-def ensure_worker(store: Store, device: str, idle: float = IDLE) -> None:
+def ensure_worker(store: Store, device: str) -> None:
     """Start a worker process for a device unless one is there; of two that other processes start, one leaves."""
     if worker_alive(store, device):
         return
-    where = ["--cache", str(store.root.resolve()), "--device", device, "--idle", str(idle)]
+    where = ["--cache", str(store.root.resolve()), "--device", device]
     lock = lock_of(store, "worker", device)
     STARTED[lock] = processes.detach([sys.executable, "-m", "core", "work", *where], PROJECT, lock.with_suffix(".log"))

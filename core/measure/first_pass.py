@@ -49,7 +49,7 @@ def statistics(
         for name, values in _stream_numbers(calls).items():
             rows[name].append(values)
         logits = tail(loaded.model, calls, calls[-1].exit)[0, :-1].float()
-        rows["nll"].append(np.array([float(cross_entropy(logits, row[1:].to(logits.device)))]))
+        rows["nll"].append(float(cross_entropy(logits, row[1:].to(logits.device))))
         if spread:
             spread.add([call.exit[0, 1:] for call in calls])
         step(index)
@@ -59,10 +59,7 @@ def statistics(
             f"the clean run of {loaded.source.label} is not finite from layer {int(broken.argmax())} on: "
             f"in {loaded.spec.dtype} it overflows; use float32"
         )
-    activation = Activation(
-        **{name: np.stack(values, axis=-1) for name, values in rows.items() if name != "nll"},
-        nll=np.concatenate(rows["nll"]),
-    )
+    activation = Activation(**{name: np.stack(values, axis=-1) for name, values in rows.items()})
     kept = {"norm", *MOMENTS}.intersection(wanted)
     inputs = {each: tuple(sums.of(each) for *_, sums in watching) for each in kept}
     return activation, Moments(**inputs, root=spread.roots() if spread else ())

@@ -89,7 +89,12 @@ def repair_windows(
     drift = [(there - here).float() for here, there in zip(streams, path.streams, strict=True)]
     for place, window in enumerate(found):
         factor = factors.get(window.name, 0.0)
-        targets = [_target(each[place], lacks, factor) for each, lacks in zip(dense, drift, strict=True)]
+        targets = [each[place] for each in dense]
+        if factor:
+            targets = [
+                each + BACK * lacks.view_as(each).to(each.device) / factor
+                for each, lacks in zip(targets, drift, strict=True)
+            ]
         size = sum(float(each.square().sum()) for each in targets) / len(targets)
 
         def error(batch, window=window, targets=targets, size=size):
@@ -103,7 +108,3 @@ def repair_windows(
             for batch, (call, stream) in enumerate(zip(runs, streams, strict=True)):
                 [output] = given(call, stream, [window.output])
                 drift[batch] += factor * (dense[batch][place] - output).view_as(drift[batch])
-
-
-def _target(dense: Tensor, drift: Tensor, factor: float) -> Tensor:
-    return dense + BACK * drift.view_as(dense).to(dense.device) / factor if factor else dense

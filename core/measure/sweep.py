@@ -46,6 +46,7 @@ class Sweep:
     def __post_init__(self):
         self.units, self.sequences = portion(self.profile, self.shape, self.share)  # measured whole, and in parts
         self.costs = costs(self.profile, self.shape)  # FLOP of units beside the clean run and the perturbed ones
+        self.moments = Moments()  # that pass 1 finds
         self.seconds = {}  # by what took them
         self.warnings = []  # of the part in the making
         self.checked = set()  # batch sizes at which the replay was compared
@@ -72,12 +73,12 @@ class Sweep:
 
     def _passes(self, pending: Sequences) -> None:
         began = time.perf_counter()
-        moments = self._statistics([each.perturbation for each in pending])
-        self._read_off(moments)
+        self.moments = self._statistics([each.perturbation for each in pending])
+        self._read_off()
         self.seconds["statistics"] = time.perf_counter() - began
         began, swept = time.perf_counter(), self.account.done
-        self._floor(moments)
-        self._measure(pending, moments)
+        self._floor()
+        self._measure(pending)
         took = time.perf_counter() - began
         if took > 1 and self.engine == "wavefront":
             rate = (self.account.done - swept) / took
@@ -116,11 +117,11 @@ class Sweep:
             self.store.save(self.profile.activation, activation, {})
         return replace(moments, warn=self._warn, others={name: other.layers for name, other in self.others.items()})
 
-    def _read_off(self, moments: Moments) -> None:
+    def _read_off(self) -> None:
         """Measure what no perturbation is part of: numbers of the weights, and other checkpoints beside the model."""
         profile, loaded, tokens = self.profile, self.loaded, self.windows.tokens
-        self._once(profile.scores, "scores of the weights:", scores, loaded, moments.norm)
-        squared = moments.second_moment, tokens.numel()
+        self._once(profile.scores, "scores of the weights:", scores, loaded, self.moments.norm)
+        squared = self.moments.second_moment, tokens.numel()
         self._once(profile.removed, "errors of removed weights:", removal, loaded, *squared)
         self._once(profile.weights, "spectra of the weights:", weights, loaded)
         for name, other in self.others.items():
@@ -137,21 +138,21 @@ class Sweep:
 
     # -- pass 2 -----------------------------------------------------------------------------------------------------
 
-    def _floor(self, moments: Moments) -> None:
+    def _floor(self) -> None:
         if not self._lacks(self.profile.floor):
             return
-        group = self._prepared([0], moments)
+        group = self._prepared([0])
         rounded = self._part(group, rounding(self.profile), "noise floor")
         half = half_precision_distance(group) if self.profile.model.dtype != "float32" else np.zeros(self.shape.layers)
         self.store.save(self.profile.floor, results.Floor(drift=rounded.drift, half_precision=half), {})
 
-    def _measure(self, pending: Sequences, moments: Moments) -> None:
+    def _measure(self, pending: Sequences) -> None:
         todo = sorted({index for sequences in pending.values() for index in sequences})
         size, halved = self._size(), False
         while todo:
             sequences = runs(todo)[0][:size]
             try:
-                self._group(sequences, pending, moments)
+                self._group(sequences, pending)
             except Exception as error:
                 if halved or size == 1 or not out_of_memory(error):
                     raise
@@ -161,12 +162,12 @@ class Sweep:
                 continue
             todo = todo[len(sequences) :]
 
-    def _group(self, sequences: list[int], pending: Sequences, moments: Moments) -> None:
-        group = self._prepared(sequences, moments)
+    def _group(self, sequences: list[int], pending: Sequences) -> None:
+        group = self._prepared(sequences)
         for number, (measurement, wanted) in enumerate(pending.items(), 1):
             for run in runs([index for index in sequences if index in wanted]):
                 what = f"{measurement.name} ({number} of {len(pending)}), sequences {run[0]} to {run[-1]}"
-                part_group = group if run == sequences else self._prepared(run, moments)
+                part_group = group if run == sequences else self._prepared(run)
                 began = time.perf_counter()
                 self.warnings.clear()
                 part = self._part(part_group, measurement, what)
@@ -177,8 +178,8 @@ class Sweep:
                 self.account.parts += 1
                 self.account.say(f"saved: {what}")
 
-    def _prepared(self, sequences: list[int], moments: Moments) -> Group:
-        return prepare(self.loaded, self.windows.tokens, sequences, moments, self.profile.harm_stride)
+    def _prepared(self, sequences: list[int]) -> Group:
+        return prepare(self.loaded, self.windows.tokens, sequences, self.moments, self.profile.harm_stride)
 
     def _part(self, group: Group, measurement: Measurement, what: str) -> results.Perturbed:
         self._check_replay(group)

@@ -102,7 +102,7 @@ class Best:
         return sorted(pruned, key=lambda each: each.loss if each.finite else math.inf)
 
 
-def export_request(found: Best, request: BestRequest, folder: str, overwrite: bool) -> ExportRequest:
+def export_request(found: Best, request: BestRequest, folder: str) -> ExportRequest:
     """The answer as a folder that loads anywhere.
 
     Args:
@@ -112,7 +112,7 @@ def export_request(found: Best, request: BestRequest, folder: str, overwrite: bo
     calibration = request.calibration.replace(documents=found.request.calibration.documents)
     return request.to(
         ExportRequest, profile=found.profile, calibration=calibration, setting=found.answer, folder=folder,
-        overwrite=overwrite, study=found.final.spec.key,
+        study=found.final.spec.key,
     )  # fmt: skip
 
 

@@ -142,15 +142,33 @@ def check_unit(place: str, unit: Spec, result: object, known: Lengths) -> None:
     Raises:
         UserError: an axis of another length, a number that is none, or one that cannot be.
     """
+
+    def check_length(axis, length):
+        if axis in ("sequence", "window"):
+            wanted, where = unit.text.sequences, "its spec"
+        elif axis == "threshold":
+            wanted, where = len(OUTLIER_THRESHOLDS), "every result"
+        else:
+            wanted, where = known.setdefault((axis, unit.task) if axis == "example" else axis, (length, place))
+        if length != wanted or not length:
+            refuse(place, f"has the length {length} along the axis {axis}, where {where} has {wanted}")
+        if isinstance(unit, ZeroShotSpec) and axis == "example" and length > (unit.task.examples or length):
+            refuse(place, f"answers {length} examples where its spec asks {unit.task.examples}")
+
     for name, axes in axes_of(type(result)).items():
-        array = getattr(result, name)
+        array, file = getattr(result, name), f"{place}/{name}.npy"
         for axis, length in zip(axes, array.shape, strict=True):
-            _check_length(place, unit, SAME_LENGTH.get(axis, axis), length, known)
-        _check_numbers(f"{place}/{name}.npy", unit, name, axes, array)
+            check_length(SAME_LENGTH.get(axis, axis), length)
+        if name in FRACTIONS and np.any((array < 0) | (array > 1)):
+            refuse(file, "holds a number outside 0 and 1, where only fractions may be")
+        if name == "parameters" and np.any(array < 1):
+            refuse(file, "holds a number below 1, where linears are counted")
+        if not all(_sound(unit, name, axes, array)):
+            refuse(file, "holds NaN or infinity where every result has a number")
     pruned = getattr(unit, "pruned", None)
     if pruned is not None:
         for axis, length in zip(("layer", "linear"), np.shape(pruned.sparsity), strict=False):
-            _check_length(place, unit, axis, length, known)
+            check_length(axis, length)
 
 
 def check_linears(place: str, view: View, named: int, known: Lengths) -> None:
@@ -161,28 +179,6 @@ def check_linears(place: str, view: View, named: int, known: Lengths) -> None:
     """
     if isinstance(view, ProfileSpec) and view.prunable and not 0 < named <= known["linear"][0]:
         refuse(f"{place}/provenance.json", f"names {named} linears where a layer has {known['linear'][0]}")
-
-
-def _check_length(place: str, unit: Spec, axis: str, length: int, known: Lengths) -> None:
-    if axis in ("sequence", "window"):
-        wanted, where = unit.text.sequences, "its spec"
-    elif axis == "threshold":
-        wanted, where = len(OUTLIER_THRESHOLDS), "every result"
-    else:
-        wanted, where = known.setdefault((axis, unit.task) if axis == "example" else axis, (length, place))
-    if length != wanted or not length:
-        refuse(place, f"has the length {length} along the axis {axis}, where {where} has {wanted}")
-    if isinstance(unit, ZeroShotSpec) and axis == "example" and length > (unit.task.examples or length):
-        refuse(place, f"answers {length} examples where its spec asks {unit.task.examples}")
-
-
-def _check_numbers(file: str, unit: Spec, name: str, axes: Names, array: Array) -> None:
-    if name in FRACTIONS and np.any((array < 0) | (array > 1)):
-        refuse(file, "holds a number outside 0 and 1, where only fractions may be")
-    if name == "parameters" and np.any(array < 1):
-        refuse(file, "holds a number below 1, where linears are counted")
-    if not all(_sound(unit, name, axes, array)):
-        refuse(file, "holds NaN or infinity where every result has a number")
 
 
 def _sound(unit: Spec, name: str, axes: Names, array: Array) -> Iterator[bool]:

@@ -200,7 +200,7 @@ def test_one_button_brings_the_answer_into_view_and_step_3_exports_it(
     app = opened(**url(app) | {"part": "export"})
     put(app, "export-folder", str(folder))
     asked = submitted(app, store, "export")
-    assert asked == best.export_request(found, calibrated, str(folder), False)
+    assert asked == best.export_request(found, calibrated, str(folder))
     assert asked.setting == found.answer and asked.study == found.final.spec.key
 
 

@@ -58,7 +58,7 @@ def show(how: Pruning, profile: Profile) -> None:
     def about(asked):
         st.markdown(f"**Pruning it once:** {work.words(work.estimate(asked, Store(), how.device))}")
         if folder:
-            check_early(Path(asked.folder), overwrite, asked.model, asked.revision, asked.dtype, Store(), form)
+            check_early(asked, Store())
 
     watch.ask(request, about, how.device, "Export model", "export", ready=bool(folder))
     with suppress(UserError):  # the model is not here

@@ -162,7 +162,7 @@ def in_view(entry: Entry, found: Best) -> dict[str, str]:
     Raises:
         UserError: the page has no choice for it, or only a pack names what it needs.
     """
-    asked = best.export_request(found, whole(found.request), "", overwrite=False)
+    asked = best.export_request(found, whole(found.request), "")
     refuse_fetch(entry, Store(), asked.model, asked.revision, asked.calibration.source)
     if Store().path(found.spec.profile) is None:
         raise UserError(best_known.GONE)

@@ -125,7 +125,8 @@ def test_sentencepiece_tokens_are_written(tmp_path: Path, empty: Store) -> None:
 def early(tmp_path: Path, empty: Store) -> Iterator[Callable]:
     def check(family: str, form: str, **more: object) -> None:
         folder = saved(tmp_path / "model", family, **more)
-        target.check_early(tmp_path / "out", False, str(folder), None, "float32", empty, form)
+        where = {"model": str(folder), "folder": str(tmp_path / "out")}
+        target.check_early(ExportRequest(setting=Setting(), format=form, **where), empty)
 
     yield check
     assert not (tmp_path / "out").exists()

@@ -148,8 +148,10 @@ def test_a_missing_library_is_named_before_any_work(
     tmp_path: Path, empty: Store, refused: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(target, "find_spec", lambda name: None)
+    setting = read_setting("uniform by=gptq_symmetric currency=bits:3")
+    where = {"model": str(tiny.folder("llama")), "folder": str(tmp_path / "out")}
     with refused("pip install compressed-tensors"):
-        target.check_early(tmp_path / "out", False, str(tiny.folder("llama")), None, "float32", empty, COMPRESSED)
+        target.check_early(ExportRequest(setting=setting, format=COMPRESSED, **where), empty)
 
 
 def test_a_folder_that_differs_is_not_kept(tmp_path: Path, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
