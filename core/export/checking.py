@@ -147,18 +147,17 @@ def _unlike_tokens(ours: PreTrainedTokenizerBase, theirs: PreTrainedTokenizerBas
 
 
 def _unlike_weights(loaded: Loaded, model: PreTrainedModel, layers: Layers, slack: float) -> list[str]:
+    def alike(mine, other):
+        comparable = other is not None and mine.dtype == other.dtype
+        return comparable and torch.allclose(mine, other.to(mine.device), rtol=slack, atol=slack)
+
     names = [each.state_dict().keys() for each in (loaded.model, model)]
     names[1] -= {name for name in names[1] if name.endswith(("weight_scale", "weight_shape"))}  # what unpacked it
     if names[0] != names[1]:
         return [f"other weights than in memory: {', '.join(sorted(names[0] ^ names[1])[:3])}"]
     both = zip(pieces(loaded.model, loaded.layers), pieces(model, layers), strict=True)
-    wrong = [name for mine, other in both for name in mine if not _alike(mine[name], other.get(name), slack)]
+    wrong = [name for mine, other in both for name in mine if not alike(mine[name], other.get(name))]
     return [f"{len(wrong)} weights differ, {wrong[0]} among them"] if wrong else []
-
-
-def _alike(mine: Tensor, other: Tensor | None, slack: float) -> bool:
-    alike = other is not None and mine.dtype == other.dtype
-    return alike and torch.allclose(mine, other.to(mine.device), rtol=slack, atol=slack)
 
 
 @torch.inference_mode()

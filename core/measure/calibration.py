@@ -34,41 +34,40 @@ def check_replay(loaded: Loaded, tokens: Tensor) -> bool:
     Raises:
         UserError: a layer cannot be run by itself, or is told what earlier layers made of their streams.
     """
+
+    def errors(calls, *inputs):
+        """For every layer, told what the calls were: the largest replay error on the inputs of some recordings."""
+        found = []
+        for layer, (call, *given) in enumerate(zip(calls, *inputs, strict=True)):
+            try:
+                with at_hand(call.layer):
+                    found.append(max(replay_error(call, each) for each in given))
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                raise UserError(
+                    f"layer {layer} of {loaded.source.label} cannot be run by itself ({type(error).__name__}: "
+                    f"{error}), which pruning layer by layer needs: use {either(WITHOUT_TEXT)}"
+                ) from error
+        return found
+
+    def insist(errors, wrong):
+        for layer, found in enumerate(errors):
+            if found > REPLAY_TOLERANCE[loaded.spec.dtype]:
+                raise UserError(
+                    f"layer {layer} of {loaded.source.label}, {wrong.format(found)}: it cannot be pruned layer by "
+                    f"layer; use {either(WITHOUT_TEXT)}"
+                )
+
     calls = loaded.record(tokens)
-    own = _errors(loaded, calls, calls)
-    _insist(loaded, own, "run by itself, differs by {:.1e} from the model's own forward")
+    own = errors(calls, calls)
+    insist(own, "run by itself, differs by {:.1e} from the model's own forward")
     others = loaded.record((tokens + 1) % loaded.vocabulary)
-    usual = zip(own, _errors(loaded, others, others), strict=True)
-    if all(found <= max(pair) for found, pair in zip(_errors(loaded, calls, calls, others), usual, strict=True)):
+    usual = zip(own, errors(others, others), strict=True)
+    if all(found <= max(pair) for found, pair in zip(errors(calls, calls, others), usual, strict=True)):
         return True
     steered = loaded.record(tokens, others[0].entry)
     wrong = "told what earlier layers made of the text, would differ by {:.1e} once these are pruned"
-    _insist(loaded, _errors(loaded, calls, steered), wrong)
+    insist(errors(calls, steered), wrong)
     return False
-
-
-def _errors(loaded: Loaded, calls: list[Call], *inputs: list[Call]) -> list[float]:
-    """For every layer, told what the calls were: the largest replay error on the inputs of some recordings, in turn."""
-    found = []
-    for layer, (call, *given) in enumerate(zip(calls, *inputs, strict=True)):
-        try:
-            with at_hand(call.layer):
-                found.append(max(replay_error(call, each) for each in given))
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise UserError(
-                f"layer {layer} of {loaded.source.label} cannot be run by itself ({type(error).__name__}: {error}), "
-                f"which pruning layer by layer needs: use {either(WITHOUT_TEXT)}"
-            ) from error
-    return found
-
-
-def _insist(loaded: Loaded, errors: list[float], wrong: str) -> None:
-    for layer, found in enumerate(errors):
-        if found > REPLAY_TOLERANCE[loaded.spec.dtype]:
-            raise UserError(
-                f"layer {layer} of {loaded.source.label}, {wrong.format(found)}: it cannot be pruned layer by layer; "
-                f"use {either(WITHOUT_TEXT)}"
-            )
 
 
 def recorded(

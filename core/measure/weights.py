@@ -100,24 +100,21 @@ def scores(loaded: Loaded, input_norm: Sequence[Tensors], step: Step) -> Scores:
     rows = []
     for index, (layer, norms) in enumerate(zip(loaded.layers, input_norm, strict=True)):
         with at_hand(layer):
-            rows.append(_layer(layer, norms))
+            stack = anatomy.prunable(layer)
+            sizes = [linear.weight.numel() for linear in stack]
+            pooled = torch.empty(sum(sizes), device=stack[0].weight.device)
+            for linear, part in zip(stack, pooled.split(sizes), strict=True):
+                weight, norm = linear.weight.abs().float(), norms[linear.name].to(part.device)
+                torch.mul(weight, norm, out=part.view(weight.shape))
+        mean = float(pooled.mean(dtype=torch.float64 if pooled.device.type != "mps" else None))
+        above, left = [], pooled
+        for threshold in OUTLIER_THRESHOLDS:  # they rise: what lies above one is among what lay above those before
+            left = left[left > threshold * mean]
+            above.append(left.numel() / pooled.numel())
+        rows.append((above, mean, float(pooled.median())))
         step(index)
     ratio, mean, median = (np.array(each) for each in zip(*rows, strict=True))
     return Scores(outlier_ratio=ratio, mean=mean, median=median)
-
-
-def _layer(layer: torch.nn.Module, norms: Tensors) -> tuple[list[float], float, float]:
-    stack = anatomy.prunable(layer)
-    weights = [linear.weight for linear in stack]
-    pooled = torch.empty(sum(map(torch.numel, weights)), device=weights[0].device)
-    for linear, part in zip(stack, pooled.split([each.numel() for each in weights]), strict=True):
-        torch.mul(linear.weight.abs().float(), norms[linear.name].to(part.device), out=part.view(linear.weight.shape))
-    mean = float(pooled.mean(dtype=torch.float64 if pooled.device.type != "mps" else None))
-    above, left = [], pooled
-    for threshold in OUTLIER_THRESHOLDS:  # they rise: what lies above one is among what lay above those before
-        left = left[left > threshold * mean]
-        above.append(left.numel() / pooled.numel())
-    return above, mean, float(pooled.median())
 
 
 BLOCK = 128  # input columns that lose half of their weights each

@@ -9,11 +9,10 @@ import io
 import stat
 import zipfile
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
-from core.base import Spec, UserError, View, access, key_of, readable
+from core.base import UserError, View, access, key_of, readable
 from core.store.cache import Entry, Store
 from core.store.checks import Place, check_linears, check_unit, folders, json_object, refuse
 from core.store.entries import KIND_OF, KINDS, MARK, read_folder
@@ -127,8 +126,16 @@ def unpack(store: Store, content: bytes | Path) -> list[Entry]:
     for entry in found:
         if entry.spec not in needed:  # nobody could open or delete it
             refuse(entry.path.as_posix(), "belongs to no profile and no study of the pack: leave it out")
+    given = {entry.spec: entry.result for entry in found}
     for view in views:
-        _check_view(store, view, {entry.spec: entry.result for entry in found})
+        lengths = {}
+        for unit in view.spec.units:
+            result = given[unit] if unit in given else store.load(unit)
+            if result is None:
+                lacks = f"{view.key} lacks its unit {unit.key} in the pack and in the cache"
+                raise UserError(f"{lacks}: make the pack again")
+            check_unit(f"{KIND_OF[type(unit)]}/{unit.key}", unit, result, lengths)
+        check_linears(view.path.as_posix(), view.spec, len(view.provenance.get("linears", ())), lengths)
     packed = hashlib.sha256(content).hexdigest()
     for entry in sorted(found, key=views.__contains__):  # a view never stands before its units
         here = store.get(entry.spec)
@@ -164,14 +171,3 @@ def _entry(place: Place, files: Files) -> Entry:
     except Corrupt as error:
         file, _, why = str(error).partition(" ")
         refuse(f"{kind}/{key}/{file}", f"{why}: make the pack again")
-
-
-def _check_view(store: Store, view: Entry, given: dict[Spec, Any]) -> None:
-    """Check that a view has all its units, here or in the store, and that these fit together."""
-    lengths = {}
-    for unit in view.spec.units:
-        result = given[unit] if unit in given else store.load(unit)
-        if result is None:
-            raise UserError(f"{view.key} lacks its unit {unit.key} in the pack and in the cache: make the pack again")
-        check_unit(f"{KIND_OF[type(unit)]}/{unit.key}", unit, result, lengths)
-    check_linears(view.path.as_posix(), view.spec, len(view.provenance.get("linears", ())), lengths)

@@ -13,7 +13,7 @@ from core.plan import responses
 from core.plan.budget import Bounds, binding, evened, pinned
 from core.plan.prediction import FLATTEST, Predicted
 from core.plan.spread import Allocation, allocate, family, layer_means, linear_parameters
-from core.results import Anchors, EvaluatedSetting, protocols
+from core.results import Anchors, protocols
 from core.results.anchors import same, serving
 from core.show.figures import axes, colour
 from core.store import Array, Profile
@@ -214,6 +214,17 @@ def sensible(perplexities: Array) -> Array:
 
 def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: Anchors) -> Gauge | None:
     """Predicted perplexity at every strength with its interval, the controls, and what was measured."""
+    wanted = request.correction
+
+    def corrects(measured):
+        """Whether it is the same base or a correction of it that is driven alike, and looked at the same numbers."""
+        here = measured.setting.allocation
+        alike = not measured.strength or (here.correction.driver, here.correction.clip) == (wanted.driver, wanted.clip)
+        with suppress(UserError):  # this profile lacks what drove it
+            alike = alike and here.plain == request.plain
+            return alike and same(measured.planned, allocate(here, found.profile).exact)
+        return False
+
     measured = () if sweep.held else serving(found.study, found.treatment)
     marks = [
         Mark(
@@ -222,7 +233,7 @@ def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: An
             "ink" if each.control in ("none", "reversed", sweep.control) else "undecided",
         )
         for each in measured
-        if each.finite and _corrects(each, request, found.profile)
+        if each.finite and corrects(each)
     ]
     curves = []
     for name, rows in sweep.others:
@@ -251,12 +262,3 @@ def gauge(
     band = [np.clip(each, lowest / WIDEST, highest * WIDEST) for each in (low, high)]
     every = (middle, points, *band, *(each.values for each in curves))
     return Gauge(axes.log_axis(title, *every), middle, zero, band=band, curves=curves, marks=marks, height=150)
-
-
-def _corrects(measured: EvaluatedSetting, asked: AllocationRequest, profile: Profile) -> bool:
-    """Whether it is the same base or a correction of it that is driven alike, and looked at the same numbers."""
-    here, wanted = measured.setting.allocation, asked.correction
-    alike = not measured.strength or (here.correction.driver, here.correction.clip) == (wanted.driver, wanted.clip)
-    with suppress(UserError):  # this profile lacks what drove it
-        return alike and here.plain == asked.plain and same(measured.planned, allocate(here, profile).exact)
-    return False
