@@ -33,7 +33,7 @@ from core.ask.measurements import (
     stands_for,
 )
 from core.ask.requests import FORMATS, BestRequest, BestSpec, ExportRequest, ExportSpec, as_asked_now
-from core.ask.settings import PrunedSpec, Setting, Sparsity, uniform
+from core.ask.settings import PrunedSpec, Setting, uniform
 from core.ask.studies import (
     EvaluatedSpec,
     EvaluationRequest,

@@ -11,7 +11,6 @@ from core.ask import (
     Point,
     PrunedSpec,
     Setting,
-    Sparsity,
     StudyRequest,
     StudySpec,
     TaskSpec,
@@ -135,14 +134,15 @@ def point(
     Raises:
         UserError: as `resolve`.
     """
-    sparsity = sparsities(setting, loaded, profile_of(request.profile, loaded.source, store))
+    profile = profile_of(request.profile, loaded.source, store)
+    exact = spread(setting.allocation, anatomy.parameters(loaded.layers), profile).exact.round(12)
     read = None
     if setting.treatment.reads_text:
         draw = request.calibration.replace(seed=setting.calibration_seed)
         read = windows(draw, loaded)
         calibration.setdefault(read.spec.key, read)
     pruned = PrunedSpec(
-        sparsity=sparsity,
+        sparsity=tuple(map(tuple, exact.tolist())) if exact.ndim == 2 else tuple(exact.tolist()),
         calibration=read.spec if read else None,
         repair_method=setting.treatment.repair_method,
         **{name: getattr(setting, name) for name in Setting.model_fields.keys() & PrunedSpec.model_fields.keys()},
@@ -166,16 +166,6 @@ def profile_of(key: str | None, source: Source, store: Store) -> Profile | None:
             "name a profile of the model that is pruned"
         )
     return found
-
-
-def sparsities(setting: Setting, loaded: Loaded, profile: Profile | None) -> Sparsity:
-    """The sparsity that a setting gives each layer, or each linear.
-
-    Raises:
-        UserError: an impossible budget, or the model cannot be pruned.
-    """
-    found = spread(setting.allocation, anatomy.parameters(loaded.layers), profile).exact.round(12)
-    return tuple(map(tuple, found.tolist())) if found.ndim == 2 else tuple(found.tolist())
 
 
 def prune(

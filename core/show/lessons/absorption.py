@@ -181,23 +181,22 @@ def learned(trained: Profile, twin: Profile) -> str:
         return f"The model and its twin have neither {DRIVER} nor {PRUNED} in common: measure one on both to compare."
     if findings.no_verdict(gains_of(trained.seeds(kinds[0]))):  # nor of the twin, which read the same text
         return "An untrained twin shows what training adds, but without verdicts the two cannot be compared."
-    told = [_absorbing(name, trained, twin) for name in kinds]
-    return "An untrained twin shows what training adds. " + " ".join(told)
 
+    def absorbing(name):
+        what = "Noise" if name == DRIVER else "Real pruning damage"
+        here, there = (gains_of(each.seeds(name)).verdicts.count("absorbs") for each in (trained, twin))
+        if not here:
+            verdict = "so there is no absorption to explain"
+        elif there >= here:
+            verdict = "so training does not explain this fall"
+        elif there < here / 2:
+            verdict = "so the model learned to absorb it"
+        else:
+            verdict = "so training explains part of it"
+        ours, every, theirs = (ref(count, EVERY) for count in (here, trained.layers - 1, there))
+        return (
+            f"{what} is absorbed after {ours} of {every} layers in the trained model and after {theirs} in the twin, "
+            f"{verdict}."
+        )
 
-def _absorbing(name: str, trained: Profile, twin: Profile) -> str:
-    what = "Noise" if name == DRIVER else "Real pruning damage"
-    here, there = (gains_of(each.seeds(name)).verdicts.count("absorbs") for each in (trained, twin))
-    if not here:
-        verdict = "so there is no absorption to explain"
-    elif there >= here:
-        verdict = "so training does not explain this fall"
-    elif there < here / 2:
-        verdict = "so the model learned to absorb it"
-    else:
-        verdict = "so training explains part of it"
-    ours, every, theirs = (ref(count, EVERY) for count in (here, trained.layers - 1, there))
-    return (
-        f"{what} is absorbed after {ours} of {every} layers in the trained model and after {theirs} in the twin, "
-        f"{verdict}."
-    )
+    return "An untrained twin shows what training adds. " + " ".join(map(absorbing, kinds))
