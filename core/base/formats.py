@@ -11,7 +11,7 @@ from core.base.profile_names import UNTRAINED
 
 # A name, which does something at once; what else begins so says which thing does.
 NAMED = re.compile(
-    r"(?!(?:an?|the|this|these|that|there|it|no|nothing|every|what)\b)[a-z'-]+ "
+    r"(?!(?:an?|the|this|these|that|there|its?|no|nothing|every|what)\b)[a-z'-]+ "
     r"(?:(?:\w+s|cannot|and|row|line|in|at layer|even)\b|\()"
 )
 TEXTS = {"demo": "demo text", "demo:evaluation": "demo text, evaluation half"}

@@ -4,9 +4,11 @@ A job is named by its request, so the same request submitted twice is one job. N
 """
 
 import logging
+import os
 import re
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -49,7 +51,10 @@ def jobs(store: Store) -> list[Job]:
 
     Shares whose whole is a job itself are its own business.
     """
-    found = [each for path in (store.root / "jobs").glob("*") if (each := records.read(store.root, path.name))]
+    names = []
+    with suppress(FileNotFoundError):  # no other error: a file may be in the way
+        names = os.listdir(store.root / "jobs")
+    found = [each for name in names if (each := records.read(store.root, name))]
     keys = {each.key for each in found}
     alone = (e for e in found if not (isinstance(e.request, ShareRequest) and e.request.whole.key in keys))
     return sorted(alone, key=lambda each: (-each.submitted, each.key))

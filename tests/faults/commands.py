@@ -127,7 +127,7 @@ def do_little() -> None:
     """Have this process measure and search as little as shows everything, and by the same steps each time."""
     Sweep._size = lambda sweep: 2  # two parts a unit
     shortlist.BASES = {"depth_ramp": SimpleNamespace(grid=lambda *_: (DepthRamp(beta=0.05),))}
-    search_plan.MEASURED_SPARSITIES, search_plan.MEASURED_LINEARS = (0.3, 0.7), ()
+    search_plan.SPARSITIES, search_plan.OF_LINEARS = (0.3, 0.7), ()
     records.INTERVAL = 1e9  # between two notes of how far it is
 
 

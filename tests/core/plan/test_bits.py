@@ -170,7 +170,7 @@ def test_a_budget_of_layers_leaves_out_as_many_as_it_needs_those_that_harm_least
 ) -> None:
     here, harm = skipped(layers, seed)
     turned = here.activation.block_influence.mean(1)
-    count = math.ceil(layers * share - 1e-6)
+    count = math.ceil(layers * (share - TOLERANCE))
     assume(count < layers)
     for base, harms in (("response", harm.mean(1)), ("block_influence", turned), ("uniform", None)):
         exact, _ = spent(f"{base} currency=layers:{share!r}", here)

@@ -14,8 +14,8 @@ from tests.core.results.search.asking import DOCUMENTS, SMALL
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few candidates, and a profile of two sparsities."""
     monkeypatch.setattr(shortlist, "BASES", SMALL)
-    monkeypatch.setattr(search_plan, "MEASURED_SPARSITIES", (0.3, 0.7))
-    monkeypatch.setattr(search_plan, "MEASURED_LINEARS", ())
+    monkeypatch.setattr(search_plan, "SPARSITIES", (0.3, 0.7))
+    monkeypatch.setattr(search_plan, "OF_LINEARS", ())
 
 
 @pytest.fixture
