@@ -10,7 +10,7 @@ from core.kinds.treatments import OF_ONE_LAYER, OF_ZEROS, TREATMENTS, USUAL, Tre
 
 OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
 CURVES = {name: label for name, label in OF_ONE_LAYER.items() if TREATMENTS[name].pruner in OF_ZEROS}
-GRANULARITIES = {"layer": "one per layer", "linear": "one per linear", "both": "per linear, some layers out"}
+GRANULARITIES = {"layer": "layer", "linear": "linear", "both": "linear or layer"}
 TITLES = {"linear": "per linear", "both": "per linear or layer"}
 
 
@@ -45,7 +45,7 @@ class Response(Allocator):
     )
     granularity: Annotated[
         Literal["layer", "linear", "both"],
-        Parameter("Budget", GRANULARITIES, "budget per", "", True, ("layer", "linear"), TITLES),
+        Parameter("Budget per", GRANULARITIES, "budget per", "", True, ("layer", "linear"), TITLES),
     ] = Field("layer", description="a budget per layer or per linear; both: per linear, and some layers left out")
 
     def wish(self, evidence: Evidence) -> Array:

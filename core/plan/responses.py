@@ -1,5 +1,6 @@
 """Responses to pruning one layer alone, read off a profile: the curves that budgets are spent and estimated by."""
 
+from contextlib import suppress
 from functools import lru_cache
 
 import numpy as np
@@ -137,7 +138,8 @@ def layer_harms(rows: Array, profile: Profile, currency: Currency = ZEROS) -> Ar
         rows: (rows, layers) or (rows, layers, linears).
 
     Returns:
-        NaN where one, or a linear of it, leaves 0 to the largest measured sparsity.
+        NaN where one, or a linear of it, leaves 0 to the largest measured sparsity. Beside few bits a layer that is
+        left out has the drift that was measured of that.
 
     Raises:
         UserError: too few sparsities were measured.
@@ -146,7 +148,11 @@ def layer_harms(rows: Array, profile: Profile, currency: Currency = ZEROS) -> Ar
         found = of_profile(profile, usual(profile, True, currency), per_linear=True)
         linears = len(found.harm) // rows.shape[1]
         units = rows if rows.ndim == 3 else np.repeat(rows[..., None], linears, axis=2)
-        return _read(found, units.reshape(len(rows), -1)).reshape(units.shape).sum(2)
+        harms = _read(found, units.reshape(len(rows), -1)).reshape(units.shape).sum(2)
+        with suppress(UserError):  # leaving layers out need not be measured
+            skip = _harm(profile, "layer", usual_of(LAYERS), "drift")[1.0]
+            harms = np.where((units == 1).all(2), skip, harms)
+        return harms
     pruner = usual(profile, rows.ndim == 3, currency)
     even = rows if rows.ndim == 2 else _even(rows, of_profile(profile, pruner, per_linear=True))
     return _read(of_profile(profile, pruner), even)

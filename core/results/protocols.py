@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from core.ask import USUAL_CALIBRATION, Point, Setting, StudySpec, TextSpec, WindowRequest
 from core.base import distinct, profile_names, several
-from core.kinds import treatments
+from core.kinds import ZEROS, treatments
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, load, slice_of, tasks_asked
 from core.store import Entry, Store
@@ -38,7 +38,8 @@ def protocol(spec: StudySpec) -> Protocol:
 def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
     """Studies put together where their protocol and profile are the same; by the key of the oldest, which stays.
 
-    The newest come first; those that ship with the project after all others, the one over the most targets before.
+    The newest come first; those that ship with the project after all others, the one over the most targets of zeros
+    before.
 
     Args:
         entries: the newest first; where those that ship stand among them does not count.
@@ -60,7 +61,8 @@ def _shipped(entry: Entry) -> tuple[bool, float]:
 def _place(found: Evaluations) -> tuple[bool, int, int]:
     if not all(entry.committed for entry in found.entries):
         return False, 0, 0
-    return True, -len({part.target for part in found.slices}), -len(found.settings)
+    targets = {part.target for part in found.slices if treatments.TREATMENTS[part.pruner].currency is ZEROS}
+    return True, -len(targets), -len(found.settings)
 
 
 @lru_cache

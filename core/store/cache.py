@@ -299,10 +299,11 @@ def _read_once(path: Path, _stamps: tuple) -> Entry | None:
 
 
 def largest_committed(profiles: Iterable[Entry]) -> Entry | None:
-    """The committed profile on most text, and of those the one with most perturbations; None if none is committed."""
+    """The committed profile on most text, of those with most perturbations of layers; None if none is committed."""
 
     def size(each):
         text = each.spec.text
-        return text.sequences * text.length, len(each.spec.measurements)
+        of_layers = [one for one in each.spec.measurements if one.perturbation.prunes != "linear"]
+        return text.sequences * text.length, len(of_layers)
 
     return max((each for each in profiles if each.committed), key=size, default=None)

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from core.base import profile_names
-from core.plan import prediction, responses
+from core.kinds import ZEROS
+from core.plan import prediction
 from core.plan.prediction import Predicted
 from core.results import Anchors, checkpoints, fitting, protocols
 from core.results.anchor_studies import usual
@@ -31,6 +32,7 @@ def comparisons() -> pd.DataFrame:
 
 
 COLUMNS = ("median error, %", "nine in ten, %", "90 % interval holds, %", "its half width, %")
+ALL = "all of zeros"
 LEAST = ENOUGH + 1  # settings of a group, so that anything is left to be predicted by four
 Judged = tuple[Predicted, np.ndarray]  # predictions of settings, and what was measured: nats, (settings,)
 
@@ -54,7 +56,7 @@ def _groups() -> Iterator[Group]:
     """Every protocol, pruner and repair with enough settings, by the committed profile that covers the most."""
     store = Store(HOME / "demo")
     known = [profiles.load(store, each) for each in store.entries()]
-    known = [each for each in known if each.weights is not None and responses.pruners(each)]
+    known = [each for each in known if each.weights is not None]
     studies = list(protocols.together(store, store.entries("study")).values())
     for study in protocols.by_protocol(studies):
         of_model = [each for each in known if each.spec.model.weights == study.spec.model.weights]
@@ -74,10 +76,10 @@ def _group(found: Anchors) -> Group:
 
 
 def predictions() -> pd.DataFrame:
-    """How well a loss is predicted: a row for each group and one for all together; the error is of its increase."""
+    """How well a loss is predicted: a row for each group and one for all of zeros; the error is of its increase."""
     found = list(_groups())
-    rows = [_row(each.name, [each]) for each in found]
-    return pd.DataFrame([_row("all", found), *rows])
+    zeros = [each for each in found if each.anchors.treatment.currency is ZEROS]
+    return pd.DataFrame([_row(ALL, zeros), *(_row(each.name, [each]) for each in found)])
 
 
 def _row(name: str, found: list[Group]) -> dict[str, object]:

@@ -214,7 +214,7 @@ def test_a_budget_of_layers_says_how_many_bytes_stay_and_which_layers_go() -> No
 
 @pytest.mark.usefixtures("committed")
 def test_layers_are_left_out_beside_bits_where_that_is_asked_for_and_not_beside_zeros() -> None:
-    app = opened(profile="4432f934cbb50425", allocation="response objective=kl granularity=both currency=mixed:2.6")
+    app = opened(profile="cb91c317e00122ce", allocation="response objective=kl granularity=both currency=mixed:2.6")
     told = live(app)
     assert not app.exception and not app.error
     bits = np.array(told["bars"]["values"][told["state"]["target"]])

@@ -83,18 +83,18 @@ def test_fewer_bits_where_they_hurt_least_beat_uniform_bits_and_their_controls_d
     assert questions.committed()["repaired"].spec.calibration is not None
 
 
-def test_zeros_with_three_bits_beat_two_bits_and_a_plan_of_both_beats_either() -> None:
+def test_zeros_with_bits_beat_either_alone_below_three_bits_and_add_nothing_there() -> None:
     found = questions.answer("bits")
-    kl = {row.called: row.one.kl for row in found.at(2.6)}
-    uniform, alone = kl["Uniform, int2g32, integers"], kl["Response per linear, int2g32, integers"]
-    together = kl["Response per linear, 2.56 bits, zeros and integers"]
-    assert together < alone < kl["Uniform, int3g64z58, zeros and integers"] < uniform
-    assert kl["Response per linear or layer, 2.56 bits, zeros and integers"] < together
-
-
-def test_leaving_layers_out_too_saves_the_smallest_model() -> None:
-    kl = {row.called: row.one.kl for row in questions.answer("bits").at(2.3)}
-    assert kl["Response per linear or layer, int2g64, zeros and integers"] < kl["Uniform, int2g64, integers"] / 2
+    sizes = (2.3, "2.28 bits", "int2g64", "int3g64z68"), (2.6, "2.56 bits", "int2g32", "int3g64z58")
+    for at, bits, integers, mixed in sizes:
+        kl = {row.called.removesuffix(", zeros and integers"): row.one.kl for row in found.at(at)}
+        [zeros] = (value for name, value in kl.items() if name.endswith("zeros, Wanda"))
+        both, linear = (kl[f"Response per {unit}, {bits}"] for unit in ("linear or layer", "linear"))
+        assert both < linear < kl[f"Uniform, {mixed}"] < kl[f"Uniform, {integers}, integers"] < zeros
+    kl = {row.called: row.one.kl for row in found.at(3.6)}
+    assert kl["Uniform, int4g64z43, zeros and integers"] > kl["Uniform, int3g32, integers"]
+    together = kl["Response per linear, 3.59 bits, zeros and integers"]
+    assert together == pytest.approx(kl["Response per linear, int3g32, integers"], rel=0.01)
 
 
 def test_training_wins_after_either_allocation_which_still_matters() -> None:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 from core.base import UserError, digits, frozen
-from core.kinds import PRUNERS, BlockInfluence, Currency
+from core.kinds import BITS, INTEGERS, MIXED, ZEROS, BlockInfluence, Currency
 from core.results import CHANGE, Change, EvaluatedSetting, Evaluations, Row, Slice, Table, protocols, rows_of, slice_of
 from core.results.study_table import UNIFORM, Control, divergence, names, study_table
 from core.show.figures import evaluation
@@ -25,14 +25,14 @@ PROTOCOLS = {  # folder of studies -> their protocol
     "second_family": "C4 held out 24 × 256, calibrated on 8 × 512",
     "bits": "C4 held out 16 × 512, calibrated on 8 × 512",
     "layers": "C4 held out 16 × 512",
+    "second_family_bits": "C4 held out 32 × 256, calibrated on 8 × 512",
 }
 Choice = Callable[[Evaluations], Iterable[EvaluatedSetting]]
 
 
-def amount(one: EvaluatedSetting) -> float:
+def amount(one: EvaluatedSetting, counted: Currency) -> float:
     """The share of zeros or of layers left out, or the bits that a weight takes in a file, to a tenth."""
-    treatment = one.setting.treatment
-    return round(treatment.stored(one.target), 1) if treatment.currency.bits else one.target
+    return round(one.setting.treatment.stored(one.target), 1) if counted.bits else one.target
 
 
 class Question(NamedTuple):
@@ -71,17 +71,17 @@ class Answer:
 
     @property
     def counted(self) -> Currency:
-        """What its targets count."""
-        return self.found.settings[0].setting.treatment.currency
+        """What its targets count: bits, where any of it does."""
+        return max((each.setting.treatment.currency for each in self.found.settings), key=lambda each: each.bits)
 
     @property
     def targets(self) -> list[float]:
         """Each `amount` at which a change was measured, ascending."""
-        return sorted({amount(row.one) for row, change in self.changes.items() if change is not None})
+        return sorted({amount(row.one, self.counted) for row, change in self.changes.items() if change is not None})
 
     def at(self, target: float) -> list[Row]:
         """The rows at one of `targets`."""
-        return [row for row in self.table.rows if row.one.setting and amount(row.one) == target]
+        return [row for row in self.table.rows if row.one.setting and amount(row.one, self.counted) == target]
 
     def lowest(self, target: float) -> tuple[Row, Change | None]:
         """The setting of the lowest perplexity at one of `targets`, and its change."""
@@ -175,12 +175,13 @@ def _is_response(one: EvaluatedSetting, per_linear: bool) -> bool:
 
 
 def _uniform_bits(found: Evaluations) -> Control:
-    """Uniform of the same bytes; where a pruner includes another, by that one: without zeros."""
-    uniform = {(one.setting.pruner, amount(one)): one for one in found.settings if one.setting == one.setting.uniform}
+    """Uniform of the same bytes by the same pruner; of what has zeros uniform integers."""
+    uniform = [one for one in found.settings if one.setting == one.setting.uniform]
+    integers = {amount(one, BITS): one for one in uniform if one.setting.treatment.currency is INTEGERS}
 
     def control(one):
-        included = one.setting and PRUNERS[one.setting.pruner].includes
-        return uniform.get((included, amount(one))) if included else one.uniform
+        zeros = one.setting and one.setting.treatment.currency in (MIXED, ZEROS)
+        return integers.get(amount(one, BITS)) if zeros else one.uniform
 
     return control
 
@@ -203,11 +204,14 @@ OWL = {
     "control": lambda found: lambda one: owl(found, one.target) if one.setting else None,
 }
 FOUR_BITS = (
-    "Integers take the bytes of 3 or 2 bits in groups of 32; response gives linears 2 to 5 bits in groups of 32 or 64, "
-    "and what its shuffle gains is due to groups of 64, not to where they lie. Zeros: Wanda takes 58 % of a linear, "
-    "the rest gets 3 bits, and a bit for each weight says which stays. Response per linear or layer leaves out 3 of 30 "
-    "layers at 2.6 bits and 5 at 2.3, by the harm of leaving out each alone. Only fewer than 4 bits are compared: the "
-    "bundled model was itself dequantised from 4 bits, so what it loses at 4 to 8 bits proves nothing."
+    "Integers take the bytes of 3 or 2 bits in groups of 32, or of 2 in groups of 64; response gives linears 2 to 6 "
+    "bits in groups of 32 or 64. Only fewer than 4 bits are compared: the model was itself dequantised from 4 bits, so "
+    "what it loses at 4 to 8 bits proves nothing."
+)
+ZEROS_TOO = (
+    " What the shuffle gains is due to groups of 64, not to where they lie. Zeros: Wanda takes 43 to 80 % of a linear, "
+    "the rest gets 3 or 4 bits, or all of them are zeros or float16; a bit for each weight says which stays. Response "
+    "per linear or layer leaves out 3 of 30 layers at 2.6 bits and 5 at 2.3, by the harm of leaving out each alone."
 )
 TRAINED = (
     "Trained end to end towards the dense model's predictions; 16 windows that neither the pruner nor the training "
@@ -217,6 +221,12 @@ LEFT_OUT = (
     "Response leaves out the layers whose leaving out alone was measured to harm least, on the text that block "
     "influence was read on; uniform leaves out layers evenly spaced."
 )
+FEWER_BITS = {
+    "settings": lambda found: found.settings,
+    "against": "uniform bits",
+    "control": _uniform_bits,
+    "divergence": True,
+}
 QUESTIONS = {
     "the lowest perplexity": Question("Which setting has the lowest perplexity?", "repaired", _lowest, **OWL),
     "allocation": Question("What does the allocation alone change?", "plain", _every, corrections=True),
@@ -248,14 +258,9 @@ QUESTIONS = {
     ),
     "correction": Question("Does the correction help?", "controlled", _every, corrections=True),
     "second family": Question("Does it hold for a second family?", "second_family", _every),
-    "bits": Question(
-        "Should what suffers most keep more bits?",
-        "bits",
-        lambda it: it.settings,
-        "uniform bits",
-        _uniform_bits,
-        divergence=True,
-        note=FOUR_BITS,
+    "bits": Question("Should what suffers most keep more bits?", "bits", note=FOUR_BITS + ZEROS_TOO, **FEWER_BITS),
+    "second family's bits": Question(
+        "Should it in a second family?", "second_family_bits", note=FOUR_BITS, **FEWER_BITS
     ),
     "layers": Question(
         "Which layers can be left out?", "layers", lambda it: it.settings, "block influence", _influence,

@@ -8,7 +8,7 @@ import pytest
 from core.ask.requests import BestSpec
 from core.ask.settings import Setting
 from core.ask.studies import StudySpec
-from core.kinds.currency import GGUF
+from core.kinds import GGUF, TREATMENTS, ZEROS
 from core.results import evaluations, protocols
 from core.results.study_table import rows_of
 from core.store.cache import Store
@@ -87,7 +87,10 @@ def test_ones_own_studies_come_before_those_that_ship_of_which_the_widest_is_fir
     def found() -> dict[str, evaluations.Evaluations]:
         return protocols.together(store, store.of_model(profile.model, "study"))
 
-    sizes = [(len({part.target for part in each.slices}), len(each.settings)) for each in found().values()]
+    def targets(each: evaluations.Evaluations) -> set[float]:
+        return {part.target for part in each.slices if TREATMENTS[part.pruner].currency is ZEROS}
+
+    sizes = [(len(targets(each)), len(each.settings)) for each in found().values()]
     assert len(sizes) > 1 and sizes == sorted(sizes, reverse=True)
     own = synthetic.study_spec(profile, [Setting()], layers=30)
     synthetic.save_study(tmp_path, own, layers=30)
