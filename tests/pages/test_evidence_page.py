@@ -97,6 +97,13 @@ def test_zeros_with_bits_beat_either_alone_below_three_bits_and_add_nothing_ther
     assert together == pytest.approx(kl["Response per linear, int3g32, integers"], rel=0.01)
 
 
+def test_fewer_bits_where_they_hurt_least_beat_uniform_bits_in_a_second_family_too() -> None:
+    rows = questions.answer("second family's bits").at(3.6)
+    kl = {row.called.removesuffix(", int3g32, integers"): row.one.kl for row in rows}
+    controls = kl["Response per linear, shuffled (0)"], kl["Response per linear, reversed"]
+    assert kl["Response per linear"] < 0.7 * kl["Uniform"] < kl["Uniform"] < min(controls)
+
+
 def test_training_wins_after_either_allocation_which_still_matters() -> None:
     found = questions.answer("training").table.numbers
     won, spread = (found[f"against {name}, %"] for name in ("the same without training", "uniform"))
