@@ -61,7 +61,8 @@ def _groups() -> Iterator[Group]:
     for study in protocols.by_protocol(studies):
         of_model = [each for each in known if each.spec.model.weights == study.spec.model.weights]
         for treatment in dict.fromkeys(each.setting.treatment for each in study.settings):
-            found = max((fitting(study, each, treatment) for each in of_model), key=lambda one: len(one.settings))
+            served = (fitting(study, each, treatment) for each in of_model)
+            found = max(served, key=lambda one: (len(one.settings), one.profile.key))
             if len(found.settings) >= LEAST:
                 yield _group(found)
 
