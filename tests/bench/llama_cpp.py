@@ -1,11 +1,12 @@
 """Exported GGUF files read by llama.cpp: `python -m tests.bench.llama_cpp BINARIES TEXT FOLDER [CHUNKS [THREADS]]`.
 
 BINARIES is a folder of llama.cpp's own `llama-perplexity`, `llama-bench` and `llama-quantize`, TEXT a plain text file.
-The bundled model is exported to FOLDER in several types, and of each file it is said: whether llama.cpp makes the same
-tokens of the text; how far its predictions lie from this product's on the same tokens, with the weights that the file
-holds (it rounds activations too, so they are not equal); its own perplexity and KL divergence from the file in F16; its
-tokens a second; the bytes. At last `llama-quantize` makes the mixed file anew of the F16 one and of the types that the
-export tells it, and the bytes of all tensors are compared. Tokens a second of writing are kept in the cache (that which
+The bundled model is exported to FOLDER in several types, and once with the three layers left out that were measured to
+harm least. Of each file it is said: whether llama.cpp makes the same tokens of the text; how far its predictions lie
+from this product's on the same tokens, with the weights that the file holds (it rounds activations too, so they are not
+equal); its own perplexity and KL divergence from the file in F16; its tokens a second; the bytes. This is the table
+that Evidence shows. At last `llama-quantize` makes the mixed file anew of the F16 one and of the types that the export
+tells it, and the bytes of all tensors are compared. Tokens a second of writing are kept in the cache (that which
 ABSORPTION_CACHE names), for this machine alone: Prune and `export --json` show them beside the bytes.
 """
 
@@ -18,20 +19,30 @@ from typing import Any, NamedTuple
 
 import gguf
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from core.ask.grammar import read_allocation
 from core.export.card import GGUF, Card
 from core.export.folder import Contents, export
 from core.export.gguf_file import TYPES
+from core.kinds import left_out
+from core.kinds.quantised import FORMS
 from core.models import anatomy, loading
 from core.models.loading import Loaded
+from core.models.replay import leave_out
+from core.models.saving import without
 from core.models.sources import Source, bundled, locate
 from core.plan.sizes import DENSE
+from core.plan.spread import allocate
+from core.show.report.benches import bench_file
+from core.store import profiles
 from core.store.cache import Store
 from core.store.files import HOST, sealed, write_file
 
 LENGTH = 512  # tokens of a window, of which llama.cpp judges the second half
+LAYERS = "6e78df68bb8ecfc5"  # the committed profile that says which layers harm least when they are left out
 RANGE = 16  # below the largest log probability: what lies lower is written as that
 CARD = Card("The bundled model", "demo", "", None, {}, [])
 
@@ -44,19 +55,27 @@ class Base(NamedTuple):
 
 
 def main(binaries: str, text: str, folder: str, chunks: str = "8", threads: str = "2") -> None:
-    """Print a line per file as it is known."""
+    """Print a line per file as it is known, and write the table of all."""
     tools, out, text = Path(binaries), Path(folder), Path(text)
     store, rates = Store(), {}
     loaded = loading.load(locate(str(bundled()), store))
     depth, width = len(loaded.layers), len(anatomy.prunable(loaded.layers[0]))
     mixed = [["Q8_0" if layer in (0, depth - 1) else ("Q5_1", "Q4_0")[place > 3] for place in range(width)]
              for layer in range(depth)]  # fmt: skip
-    half, reference = {}, None
-    for name, types in {"F16": None, "Q8_0": None, "Q4_0": None, "mixed": mixed}.items():
+    asked = read_allocation("response objective=kl currency=layers:0.1")
+    plan = allocate(asked, profiles.load(store, store.by_key(LAYERS))).sparsity
+    files = {"F16": None, "Q8_0": None, "Q4_0": None, "mixed": mixed, "F16 with three layers left out": None}
+    half, reference, rows = {}, None, []
+    for name, types in files.items():
         if half:
             loaded.model.load_state_dict(half)
-        holds = Contents(np.zeros(depth), np.ones(()), f"gguf:{'F16' if types else name}", types)
-        exported = export(loaded, out / name, CARD, holds, overwrite=True)
+        gone = left_out(plan) if name.endswith("left out") else []
+        form = name if name in FORMS else "F16"
+        holds = Contents(np.zeros(depth - len(gone)), np.ones(()), f"gguf:{form}", types)
+        with without(loaded.model, gone):
+            exported = export(loaded, out / name, CARD, holds, overwrite=True)
+        for layer in gone:
+            leave_out(loaded.layers[layer])
         half = half or {key: value.clone() for key, value in loaded.model.state_dict().items()}
         file, logs = out / name / GGUF, out / f"{name}.logs"
         judged = [tools / "llama-perplexity", "-m", file, "-c", LENGTH, "-b", LENGTH, "-t", threads]
@@ -69,12 +88,18 @@ def main(binaries: str, text: str, folder: str, chunks: str = "8", threads: str 
         divergence = run(*judged, "--kl-divergence-base", reference, "--kl-divergence")
         told = speed(tools, file, threads)
         rates[{"F16": DENSE}.get(name, name)] = told[-1]["avg_ts"]
-        print(f"{name}: {exported.bytes:,} bytes; {agreement(loaded, found)}; llama.cpp: perplexity "
-              f"{number(r'PPL = ([0-9.]+)', said)}, KL from F16 {number(r'Mean +KLD: +([-0-9.]+)', divergence)}; "
-              f"{', '.join(map(pace, told))}", flush=True)  # fmt: skip
+        ours, same = agreement(loaded, found)
+        rows.append({
+            "file": name, "bytes": exported.bytes, "perplexity by llama.cpp": number(r"PPL = ([0-9.]+)", said),
+            "KL from F16, nats": max(0.0, number(r"Mean +KLD: +([-0-9.]+)", divergence)),
+            "KL of this product to llama.cpp, nats": ours, "same next token, %": 100 * same,
+            "reads, tokens/s": told[0]["avg_ts"], "writes, tokens/s": told[-1]["avg_ts"],
+        })  # fmt: skip
+        print(*(f"{head} {value}" for head, value in rows[-1].items()), sep="; ", flush=True)
         keep(rates, told[-1], loaded.source, store)
         if logs != reference:
             logs.unlink()
+    pd.DataFrame(rows).to_csv(bench_file("llama_cpp"), index=False, float_format="%.6g")
     again = out / "again.gguf"
     run(tools / "llama-quantize", "--tensor-type-file", out / "mixed" / TYPES, "--token-embedding-type", "f16",
         out / "F16" / GGUF, again, "q4_0", threads)  # fmt: skip
@@ -93,9 +118,9 @@ def run(*command: object) -> str:
     ).stdout
 
 
-def number(pattern: str, said: str) -> str:
+def number(pattern: str, said: str) -> float:
     """The last one that is said so."""
-    return re.findall(pattern, said)[-1]
+    return float(re.findall(pattern, said)[-1])
 
 
 def read(path: Path) -> Base:
@@ -110,11 +135,11 @@ def read(path: Path) -> Base:
 
 
 @torch.inference_mode()
-def agreement(loaded: Loaded, found: Base) -> str:
-    """Its predictions beside those of this product on the same tokens, in words."""
+def agreement(loaded: Loaded, found: Base) -> tuple[float, float]:
+    """Of this product's predictions on the same tokens: KL to llama.cpp's, nats; how many next tokens are alike."""
     first, starts = LENGTH // 2, loaded.tokenizer.bos_token_id
     adds = loaded.tokenizer("a")["input_ids"][0] == starts
-    divergences, losses, alike = [], [], []
+    divergences, alike = [], []
     for window, logs in zip(found.tokens, found.logs, strict=True):
         ids = torch.tensor(window, dtype=torch.long)[None]
         if adds:
@@ -123,25 +148,14 @@ def agreement(loaded: Loaded, found: Base) -> str:
         theirs = torch.from_numpy(logs)
         mine, other = (each.clamp(each.amax(-1, keepdim=True) - RANGE).log_softmax(-1) for each in (ours, theirs))
         divergences.append((mine.exp() * (mine - other)).sum(-1))
-        losses.append(-ours.gather(1, ids[0, first + 1 :, None]))
         alike.append(ours.argmax(-1) == theirs.argmax(-1))
-    divergence, same = torch.cat(divergences), torch.cat(alike).double().mean()
-    return (
-        f"this product: perplexity {torch.cat(losses).mean().exp():.4f}, KL to llama.cpp {divergence.mean():.6f} "
-        f"(largest {divergence.max():.4f}), same next token {same:.2%}"
-    )
+    return float(torch.cat(divergences).mean()), float(torch.cat(alike).double().mean())
 
 
 def speed(tools: Path, file: Path, threads: str) -> list[dict[str, Any]]:
     """What `llama-bench` says of reading a prompt, and of writing."""
     said = run(tools / "llama-bench", "-m", file, "-t", threads, "-p", 128, "-n", 32, "-r", 3, "-o", "json")
     return json.JSONDecoder().raw_decode(said[said.index("[\n") :])[0]
-
-
-def pace(row: dict[str, Any]) -> str:
-    """One of these in words."""
-    doing = "reads" if row["n_prompt"] else "writes"
-    return f"{doing} {row['avg_ts']:.1f} ± {row['stddev_ts']:.1f} tokens/s"
 
 
 def keep(forms: dict[str, float], row: dict[str, Any], source: Source, store: Store) -> None:

@@ -53,6 +53,13 @@ BENCHES = {
         "make demo",
         "KL of the whole, nats",
     ),
+    "llama_cpp": Bench(
+        "How small and how fast is it elsewhere?",
+        "Files that this product wrote, judged by llama.cpp's own tools on 8 windows of 512 tokens of WikiText-2 and "
+        "timed on two cores. In the mixed file the first and the last layer have 8 bits, attention 5, the rest 4.",
+        "python -m tests.bench.llama_cpp BINARIES TEXT FOLDER",
+        "writes, tokens/s",
+    ),
     "sweeps": Bench(
         "How fast is a sweep beside other tools?",
         "Damage at every layer of 4 windows of 64 tokens, with the same drift and harm read by all, on two cores.",
