@@ -212,11 +212,12 @@ def recover(
     what = f"training {loaded.source.label} whole takes {need / 2**30:.2g} GiB of memory beside its weights"
     advice = "use the repair blockwise, which trains a part of a layer at a time"
     work.insist(need, what, advice, 0 if streamed(loaded.layers) else free_memory(loaded.model.device))
-    state = load(folder / TRAINING, loaded.model.device)
-    if pruned.recover_text == "own":
-        tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
-    with products(loaded, pruned.recover_dtype):
-        reference = perplexity.reference(loaded, tokens)
+    state, reference = load(folder / TRAINING, loaded.model.device), None
+    if not state or not over(state, pruned.recover_until // (batch_of(tokens.shape[1]) * tokens.shape[1])):
+        if pruned.recover_text == "own":
+            tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
+        with products(loaded, pruned.recover_dtype):
+            reference = perplexity.reference(loaded, tokens)
     if state:
         for layer in pruned.left_out:
             leave_out(loaded.layers[layer])
@@ -235,6 +236,12 @@ def recover(
         course.steps = steps_within(pruned.recover_minutes, (time.perf_counter() - began) / 60, "minutes")
     course.end = min(course.steps, pruned.recover_until // course.size or course.steps)
     course.run(lambda: save(folder / TRAINING, course.state()), lambda: step(course), warn)
+
+
+def over(state: Tensors, until: int) -> bool:
+    """Whether a training that was kept has nothing left to do. until: the step that ends it, 0 for its schedule's."""
+    steps = int(state["steps"])
+    return state["done"] >= min(steps, until or steps) or stale(state["divergences"].tolist())
 
 
 def save(path: Path, state: Tensors) -> None:
