@@ -1,0 +1,71 @@
+"""What training wins back, on other text too: `python -m tests.bench.recovered STUDY CACHE TEXT TASKS`.
+
+STUDY is a study's file whose settings are trained, CACHE a folder with the trainings that were kept (else they are
+trained there), TEXT the file of WikiText-2 test, TASKS a folder of task files. Each setting is judged before and after
+its training on windows that it trained on, on those held back, on the study's own text and on TEXT, and by zero-shot
+tasks. It writes the table that Evidence shows: what is lower on what was read, and not elsewhere, was learnt by heart.
+"""
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from core.ask import naming
+from core.ask.inputs import WindowRequest
+from core.ask.study_file import read_study
+from core.evaluate import perplexity, zeroshot
+from core.evaluate.resolving import point, prune, resolve
+from core.kinds.kept import held_back, seen
+from core.measure.pruning import restored
+from core.models.loading import load
+from core.models.progress import Account
+from core.models.sources import locate
+from core.models.windows import windows
+from core.show.report.benches import bench_file
+from core.store.cache import Store
+
+WINDOWS = 48  # of 512 tokens, of each text
+QUESTIONS = 200  # of each task
+TASKS = ["arc_easy", "hellaswag", "winogrande", "openbookqa"]
+HELD_OUT, WIKITEXT = "C4 held out", "WikiText-2"
+
+
+def main(study: str, cache: str, text: str, tasks: str) -> None:
+    """Print a row as it is known; the table is written after each."""
+    request, store = read_study(Path(study)), Store(Path(cache))
+    loaded = load(locate(request.model, store), request.dtype, store)
+    resolved = resolve(request, loaded, store)
+    [read] = (each.tokens for each in resolved.calibration.values())
+    wikitext = WindowRequest(source=f"file:{text}", sequences=WINDOWS, length=read.shape[1])
+    texts = {
+        "trained on": read[seen(len(read))][:WINDOWS],
+        "held back": read[held_back(len(read))],
+        HELD_OUT: resolved.text.tokens,
+        WIKITEXT: windows(wikitext, loaded).tokens,
+    }
+    dense = {name: perplexity.reference(loaded, tokens) for name, tokens in texts.items()}
+    asked = zeroshot.tasks(TASKS, Path(tasks))
+    rows = []
+    for setting in [None, *(each for one in request.settings for each in (one.untrained, one))]:
+        with restored(loaded) if setting else nullcontext():
+            if setting:
+                pruned = point(setting, request, loaded, store, dict(resolved.calibration)).pruned
+                prune(loaded, pruned, resolved.calibration, store, Account(print), "", (0, 0, 0), print)
+            found = {name: perplexity.evaluate(loaded, texts[name], dense[name]) for name in texts}
+            right = {each.name: zeroshot.score(loaded, each, QUESTIONS, 0).acc.mean() for each in asked}
+        rows.append(
+            {"setting": naming.setting(setting) if setting else "dense"}
+            | {f"perplexity, {name}": np.exp(found[name].nll.mean()) for name in (HELD_OUT, WIKITEXT)}
+            | {f"KL {name}, nats": losses.kl.mean() for name, losses in found.items()}
+            | {"right answers, %": 100 * np.mean(list(right.values()))}
+            | {f"{name}, %": 100 * share for name, share in right.items()}
+        )
+        print(rows[-1], flush=True)
+        pd.DataFrame(rows).to_csv(bench_file("recovered"), index=False, float_format="%.6g")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
