@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import plotly.graph_objects as go
 
 from core.ask.naming import spoken
 from core.base import digits, frozen, per_cent
+from core.kinds import ZEROS
 from core.results import FEWEST_WINDOWS, EvaluatedSetting, Evaluations, Slice, slice_of
 from core.results.leaderboard import interval
 from core.show.figures.axes import LETTER, limits, line_labels, log_axis, share_axis, wrapped
@@ -66,12 +68,8 @@ def of_evaluations(found: Evaluations, shown: EvaluatedSetting | None, part: Sli
     known = [one for each in curves for one in each.settings]
     values = np.concatenate([[dense], *([*one.perplexities, *interval(one)] for one in known)])
     targets = sorted({one.target for one in known}) or [0.7]
-    what = (
-        "share of 16 bits that is saved, %"
-        if any(one.setting.allocation.counted.levels for one in known)
-        else "target sparsity, % zeros"
-    )
-    across = share_axis(what, targets)
+    counted = max((one.setting.allocation.counted for one in known), key=attrgetter("bits", "unit"), default=ZEROS)
+    across = share_axis("share of 16 bits that is saved, %" if counted.bits else f"target, % {counted.unit}", targets)
     figure = go.Figure([trace for index, each in enumerate(curves) for trace in _traces(each, index)])
     if math.isfinite(dense):
         rule(figure, dense, across["range"][0], 100 * targets[-1], color=LIGHT.guide, width=1.5, dash="dot")

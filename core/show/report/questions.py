@@ -204,8 +204,8 @@ OWL = {
     "control": lambda found: lambda one: owl(found, one.target) if one.setting else None,
 }
 FOUR_BITS = (
-    "Integers take the bytes of 3 or 2 bits in groups of 32, or of 2 in groups of 64; response gives linears 2 to 6 "
-    "bits in groups of 32 or 64. Only fewer than 4 bits are compared: the model was itself dequantised from 4 bits, so "
+    "Integers take the bytes of 3 or 2 bits in groups of 32, or of 2 in groups of 64; response gives linears 2 bits or "
+    "more in groups of 32 or 64. Only fewer than 4 bits are compared: the model was itself dequantised from 4 bits, so "
     "what it loses at 4 to 8 bits proves nothing."
 )
 ZEROS_TOO = (
