@@ -29,8 +29,7 @@ def spread(given: SimpleNamespace, store: Store) -> None:
     if given.at_most:
         if given.max_loss is not None:
             raise UserError("--max-loss and --at-most each stand in place of the target: give one of the two")
-        told = found.provenance
-        counts = counts_of(told.get("model_source") or told["model"], told.get("revision"), store)
+        counts = counts_of(found.provenance, store)
         given.allocation = within(given.allocation, given.at_most, given.pruner, counts)
     asked = read_allocation(given.allocation)
     chosen = {} if given.pruner == USUAL else {"pruner": given.pruner}

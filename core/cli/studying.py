@@ -38,7 +38,7 @@ from core.store import Entry, Store, parts, profiles
 def prune(given: SimpleNamespace, store: Store) -> None:
     """Prune a model, evaluate it beside the dense one and its uniform twin, and export it if asked."""
     if given.at_most:
-        counts = counts_of(given.model, given.revision, store)
+        counts = counts_of(vars(given), store)
         given.allocation = within(given.allocation or "uniform", given.at_most, given.pruner, counts)
     request = request_of("prune", **vars(given))
     folder = whole_path(given.export) if given.export else None

@@ -1,5 +1,7 @@
 """What a pruned model takes in each form beside what it costs, before any is written."""
 
+from collections.abc import Mapping
+
 from core.ask import ExportRequest, Setting, StudySpec, grammar
 from core.ask.typed import read_bytes
 from core.base import look_up
@@ -31,13 +33,14 @@ def worth(asked: ExportRequest, store: Store) -> tuple[dict[str, float], ...]:
     return sizes(counted(source, store), *own), known, timed["forms"]
 
 
-def counts_of(model: str, revision: str | None, store: Store) -> Counts:
-    """How many numbers a model has.
+def counts_of(told: Mapping, store: Store) -> Counts:
+    """How many numbers a model has. told: where it is, as a command or the provenance of what was measured says.
 
     Raises:
         UserError: it is not here.
     """
-    return counted(locate(model, store, revision, fetch=False), store)
+    typed = told.get("model_source") or told["model"]
+    return counted(locate(typed, store, told.get("revision"), fetch=False), store)
 
 
 def few_bits(judged: StudySpec, store: Store) -> dict[str, float]:

@@ -129,13 +129,13 @@ def by_size(request: AllocationRequest, treatment: Treatment, profile: Profile, 
         request: in bits; its target does not count.
     """
     counted, stops = request.counted, amounts(profile, request.counted)
-    told, sizes = profile.provenance, [""] * len(stops)
+    sizes = [""] * len(stops)
     plans, evenly = (
         [spread.allocated(each.replace(target=stop), profile) for stop in stops]
         for each in (request, uniform(stops[0], counted.name))
     )
     with suppress(UserError):  # the model is not here
-        counts = counts_of(told.get("model_source") or told["model"], told.get("revision"), Store())
+        counts = counts_of(profile.provenance, Store())
         sizes = [f"{megabytes(taken(counts, treatment, each.budget))}, " for each in plans]
     shares, hues = np.stack([each.sparsity for each in plans]), shades_of(counted)
     nearest = np.abs(shares[..., None] - [*counted.levels.values()]).argmin(-1)
