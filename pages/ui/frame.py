@@ -187,10 +187,15 @@ def head(title: str, table: pd.DataFrame, file: str, key: str, brief: bool, char
 
 
 def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **more: object) -> None:
-    """A table whose columns have as many digits as they need, unless one says otherwise, and a dash for no number."""
+    """A table whose columns have as many digits as they need, counts in groups of three, and a dash for no number.
+
+    Args:
+        columns: what is told of some otherwise.
+    """
     numeric = table.select_dtypes("float")
     table = table.assign(**{name: 100 * table[name] for name in SHARES if name in numeric})
     formats = {name: PER_CENT if name in SHARES else words.column(table[name].to_numpy()) for name in numeric}
+    formats |= dict.fromkeys(table.select_dtypes("int"), "localized")
     numbers = {name: st.column_config.NumberColumn(format=written) for name, written in formats.items()}
     shown = {"hide_index": True, "column_config": numbers | (columns or {}), "placeholder": "–"} | more
     st.dataframe(table, alt=alt, **shown)

@@ -91,9 +91,9 @@ def main(binaries: str, text: str, folder: str, chunks: str = "8", threads: str 
         ours, same = agreement(loaded, found)
         rows.append({
             "file": name, "bytes": exported.bytes, "perplexity by llama.cpp": number(r"PPL = ([0-9.]+)", said),
+            "writes, tokens/s": told[-1]["avg_ts"], "reads, tokens/s": told[0]["avg_ts"],
             "KL from F16, nats": max(0.0, number(r"Mean +KLD: +([-0-9.]+)", divergence)),
             "KL of this product to llama.cpp, nats": ours, "same next token, %": 100 * same,
-            "reads, tokens/s": told[0]["avg_ts"], "writes, tokens/s": told[-1]["avg_ts"],
         })  # fmt: skip
         print(*(f"{head} {value}" for head, value in rows[-1].items()), sep="; ", flush=True)
         keep(rates, told[-1], loaded.source, store)
