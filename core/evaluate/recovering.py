@@ -192,6 +192,7 @@ def recover(
     folder: Path,
     step: Callable[[Distillation], object],
     wrote: Step,
+    read: Step,
     warn: Warn,
 ) -> None:
     """Prune a dense model in place and train the weights that stay; what a run before this one did is not done again.
@@ -202,6 +203,7 @@ def recover(
         folder: where the training is kept as far as it is, and its weights once it has ended.
         step: told how far it is after every step; may raise Cancelled.
         wrote: told each window that the dense model has written, where it trains on these; may raise Cancelled.
+        read: told how many windows the dense model has read; may raise Cancelled.
         warn: told in a sentence what went wrong.
 
     Raises:
@@ -217,7 +219,7 @@ def recover(
         if pruned.recover_text == "own":
             tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
         with products(loaded, pruned.recover_dtype):
-            reference = perplexity.reference(loaded, tokens)
+            reference = perplexity.reference(loaded, tokens, read)
     if state:
         for layer in pruned.left_out:
             leave_out(loaded.layers[layer])

@@ -175,7 +175,7 @@ def prune(
     store: Store,
     account: Account,
     what: str,
-    takes: tuple[float, float, float],
+    takes: tuple[float, ...],
     warn: Warn,
 ) -> Array:
     """Prune in place as the spec says; achieved sparsity, (layers, linears).
@@ -183,7 +183,7 @@ def prune(
     Args:
         store: keeps weights that were trained, and a training that was stopped.
         account: is told how far it is, of `what`.
-        takes: FLOP of the text that the model writes before, of the walk, and of the training after it.
+        takes: FLOP of the text that the model writes, of reading it before, of the walk, and of the training after it.
 
     Raises:
         UserError: the model cannot be pruned so.
@@ -191,7 +191,7 @@ def prune(
     """
     no_text = torch.zeros(1, 2, dtype=torch.long)  # the pruner looks at none: any token will do to walk with
     tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else no_text
-    began, (writing, walking, training) = account.done, takes
+    began, (writing, reading, walking, training) = account.done, takes
     step = account.steps(f"{what}pruned", len(loaded.layers), walking)
 
     def walk():
@@ -203,13 +203,17 @@ def prune(
 
     wrote = account.steps(f"{what}own text,", len(seen(len(tokens))), writing, sequences=True)
 
+    def read(done):
+        account.say(f"{what}the dense model, window {done} of {len(tokens)}", reading * done / len(tokens))
+        account.done += reading * (done == len(tokens))
+
     def trained(course):
         nats, line = course.divergences, f"{what}distilled, step {course.done} of {course.end}"
         tokens = course.looks[nats.index(min(nats))]
         line += f", {min(nats):.3g} nats from the dense model on windows held back after {tokens:,} tokens"
         account.say(f"{line}, {nats[0]:.3g} before", training * course.done / course.end)
 
-    recover(loaded, pruned, tokens, walk, recovered(store, loaded.spec, pruned), trained, wrote, warn)
+    recover(loaded, pruned, tokens, walk, recovered(store, loaded.spec, pruned), trained, wrote, read, warn)
     account.done = began + sum(takes)
     return anatomy.of_each(loaded.layers, anatomy.zeros)
 

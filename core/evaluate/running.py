@@ -99,8 +99,8 @@ class Run:
     def _questions(self, unit: ZeroShotSpec) -> float:
         return work.task(self.shape, unit.task.examples or self.resolved.tasks[unit.task.name].documents)
 
-    def _pruning(self, point: Point) -> tuple[float, float, float]:
-        return work.treating(self.shape, self.request, point.setting) if point.setting else (0.0, 0.0, 0.0)
+    def _pruning(self, point: Point) -> tuple[float, ...]:
+        return work.treating(self.shape, self.request, point.setting) if point.setting else ()
 
     def _lacks_losses(self, point: Point) -> bool:
         return self.store.measured(self.spec.evaluated(point)) is None

@@ -102,13 +102,22 @@ def pruning(shape: Outline, calibration: WindowRequest, treatment: Treatment) ->
     return runs * forward(shape, tokens) + looks(shape, treatment)
 
 
-def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["cpu"]) -> tuple[float, float, float]:
-    """Text of its own, pruning the whole model, and training it for its budget, minutes at so many FLOP/s."""
-    text = request.calibration
-    own = WRITING * forward(shape, text.sequences * text.length * (asked.recover_text == "own"))
-    budget = DISTILLED[asked.recover_dtype] * forward(shape, asked.recover_until or asked.recover_tokens or 0)
+def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["cpu"]) -> tuple[float, ...]:
+    """Text of its own, reading the text to train on, pruning the whole model, and training it for its budget.
+
+    Args:
+        rate: FLOP/s, of a budget in minutes.
+    """
+    text, dtype = request.calibration, asked.recover_dtype
+    once = asked.distills * forward(shape, text.sequences * text.length)
+    budget = DISTILLED[dtype] * forward(shape, asked.recover_until or asked.recover_tokens or 0)
     read = text.replace(sequences=min(text.sequences, asked.pruner_windows or text.sequences))
-    return own, pruning(shape, read, asked.treatment), budget or 60 * (asked.recover_minutes or 0) * rate
+    return (
+        WRITING * once * (asked.recover_text == "own"),
+        once * DISTILLED[dtype] / DISTILLED["float32"],
+        pruning(shape, read, asked.treatment),
+        budget or 60 * (asked.recover_minutes or 0) * rate,
+    )
 
 
 def judging(shape: Outline, judged: EvaluationRequest) -> float:

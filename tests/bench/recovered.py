@@ -53,7 +53,7 @@ def main(study: str, cache: str, text: str, tasks: str) -> None:
         with restored(loaded) if setting else nullcontext():
             if setting:
                 pruned = point(setting, request, loaded, store, dict(resolved.calibration)).pruned
-                prune(loaded, pruned, resolved.calibration, store, Account(print), "", (0, 0, 0), print)
+                prune(loaded, pruned, resolved.calibration, store, Account(print), "", (0, 0, 0, 0), print)
             found = {name: perplexity.evaluate(loaded, texts[name], dense[name]) for name in texts}
             right = {each.name: zeroshot.score(loaded, each, QUESTIONS, 0).acc.mean() for each in asked}
         rows.append(

@@ -124,7 +124,7 @@ def test_a_model_that_does_not_fit_is_refused_with_what_does(tmp_path: Path, mon
     asked = PrunedSpec(
         pruner="wanda", repair="distill", recover_tokens=10**4, sparsity=(0.6,) * tiny.LAYERS, calibration=text
     )
-    given = (of, asked, TOKENS, lambda: pytest.fail("pruned"), tmp_path, *[lambda _: None] * 3)
+    given = (of, asked, TOKENS, lambda: pytest.fail("pruned"), tmp_path, *[lambda _: None] * 4)
     with monkeypatch.context() as patch:
         patch.setattr(work, "training", lambda *_: 2**50)
         with pytest.raises(UserError, match=r"takes 1e\+06 GiB of memory .* are free: .* use the repair blockwise"):

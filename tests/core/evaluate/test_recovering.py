@@ -90,6 +90,7 @@ def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(
     assert read == [35]  # the pruner reads no window that stops the training
     lines = [each.line for each in told if "distilled, step" in each.line]
     assert len(lines) > 9 and "nats from the dense model" in lines[-1]
+    assert any(each.line.endswith(": the dense model, window 40 of 40") for each in told)
     assert all(each.done <= each.total * 1.001 for each in told if each.total)
     monkeypatch.setattr(resolving, "prune_layers", lambda *_: pytest.fail("the walk was done again"))
     assert np.array_equal(losses(broken, asked), whole)
