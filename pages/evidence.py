@@ -53,10 +53,11 @@ def show_bench(bench: Bench) -> str:
 def show_answer(answer: questions.Answer) -> str:
     """What the studies of a question say, at a share of zeros or a size; the line that measures them again."""
     targets = answer.targets
-    usual = targets[-2] if len(targets) > 2 else targets[-1]
+    target = targets[-2] if len(targets) > 2 else targets[-1]
     write = number if answer.counted.bits else per_cent
-    label, options = capital(answer.counted.unit), {each: write(each) for each in targets}
-    target = form.switch(label, options, "zeros", usual) if len(targets) > 1 else usual
+    if len(targets) > 1:
+        options = {each: write(each) for each in targets}
+        target = form.switch(capital(answer.counted.unit), options, "zeros", target)
     row, change = answer.lowest(target)
     studies.hero(f"Lowest perplexity: {row.called}", row.one, change, answer.question.against)
     studies.badge(answer.found)

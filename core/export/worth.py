@@ -39,8 +39,7 @@ def counts_of(told: Mapping, store: Store) -> Counts:
     Raises:
         UserError: it is not here.
     """
-    typed = told.get("model_source") or told["model"]
-    return counted(locate(typed, store, told.get("revision"), fetch=False), store)
+    return counted(locate(told.get("model_source") or told["model"], store, told.get("revision"), fetch=False), store)
 
 
 def few_bits(judged: StudySpec, store: Store) -> dict[str, float]:

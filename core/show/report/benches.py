@@ -53,6 +53,13 @@ BENCHES = {
         "make demo",
         "KL of the whole, nats",
     ),
+    "recovered": Bench(
+        "Does what training wins back hold elsewhere?",
+        "At 60 % zeros, before and after 400,000 tokens of training: 48 windows of 512 tokens that were trained on, of "
+        "C4 held out and of WikiText-2 test, and the 16 held back; 200 questions of each of four tasks.",
+        "python -m tests.bench.recovered STUDY CACHE TEXT TASKS",
+        "perplexity, WikiText-2",
+    ),
     "llama_cpp": Bench(
         "How small and how fast is it elsewhere?",
         "Files that this product wrote, judged by llama.cpp's own tools on 8 windows of 512 tokens of WikiText-2 and "
