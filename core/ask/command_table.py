@@ -10,7 +10,7 @@ from core.ask.inputs import OfModel
 from core.ask.measurements import MeasureRequest
 from core.ask.perturbations import PRESETS
 from core.ask.requests import BestRequest
-from core.ask.settings import RECOVERY, Setting
+from core.ask.settings import TRAINED, Setting
 from core.ask.studies import StudyRequest
 from core.base import Spec, capital, either, number, word
 from core.kinds import PRUNERS, REPAIRS, USUAL
@@ -131,6 +131,7 @@ _pruner = {"help": f"{either(PRUNERS)}.", "always": True}
 _treated = (
     _of_study("settings.0.pruner", **_pruner),
     _of_study("settings.0.repair", help=f"{REPAIRED}: solve or train the weights that stay anew."),
+    *(_of_study(f"settings.0.{name}") for name in TRAINED),
 )
 
 
@@ -205,7 +206,6 @@ OPTIONS = {  # of every command
         AT_MOST,
         _of_study("settings.0.pattern"),
         _of_study("settings.0.true_sequential"),
-        *(_of_study(f"settings.0.{name}") for name in (*RECOVERY, "pruner_windows")),
         _of_study("profile"),
         *_calibrated,
         _of_study("settings.0.calibration_seed", name="seed", always=True),

@@ -17,6 +17,7 @@ from core.kinds.treatments import Method, Pruner, Repair
 
 BUDGETS = {"recover_minutes", "recover_tokens"}
 RECOVERY = (*sorted(BUDGETS), "recover_until", "recover_norms", "recover_dtype", "recover_text")  # what distill is told
+TRAINED = ("pruner_windows", *RECOVERY)  # and what the pruner before it is
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
 WORDS = {
     "by": "pruner",
@@ -24,8 +25,7 @@ WORDS = {
     "pattern": "pattern",
     "sequential": "true_sequential",
     "calibration_seed": "calibration_seed",
-    "pruner_windows": "pruner_windows",
-    **{name: name for name in RECOVERY},
+    **{name: name for name in TRAINED},
 }
 Products = Literal["float32", "bfloat16"]
 PRODUCTS = "of the products of distill: bfloat16 may be faster"

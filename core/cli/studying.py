@@ -16,6 +16,7 @@ from core.ask import (
     read_share,
 )
 from core.ask.commands import request_of
+from core.ask.settings import TRAINED
 from core.ask.study_file import read_study
 from core.ask.typed import whole_path
 from core.base import UserError, helped
@@ -122,7 +123,8 @@ def anchor(given: SimpleNamespace, store: Store) -> None:
     """Evaluate four settings from which the perplexity of any other is predicted; what is finished is kept."""
     profile = profiles.load(store, store.profile(given.profile))
     pruned = treatment(given.pruner, given.repair)
-    request = anchor_studies.study(profile, pruned, request_of("anchors", **vars(given)))
+    trained = {name: getattr(given, name) for name in TRAINED}
+    request = anchor_studies.study(profile, pruned, request_of("anchors", **vars(given)), **trained)
     entry = run(request, store, machine.asked(given.device), {})
     found = _say_study(store, entry, given.json)
     if not given.json:

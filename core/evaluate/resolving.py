@@ -195,6 +195,7 @@ def prune(
     step = account.steps(f"{what}pruned", len(loaded.layers), walking)
 
     def walk():
+        account.done += reading
         left = tokens[seen(len(tokens))] if pruned.distills or pruned.pruner_windows else tokens
         return prune_layers(loaded, left[: pruned.pruner_windows or None], plan(pruned), step, warn)
 
@@ -205,7 +206,6 @@ def prune(
 
     def read(done):
         account.say(f"{what}the dense model, window {done} of {len(tokens)}", reading * done / len(tokens))
-        account.done += reading * (done == len(tokens))
 
     def trained(course):
         nats, line = course.divergences, f"{what}distilled, step {course.done} of {course.end}"

@@ -1,6 +1,6 @@
 """Anchors that are not evaluated yet: the default ones as a study, and the one that narrows an interval most."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,14 +47,14 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
         return half_width(predictor(harms(asked)))[0]
 
     def offer(allocation):
-        setting = Setting(allocation=allocation, pruner=found.treatment.pruner, repair=found.treatment.repair)
-        how = {"settings": (setting,), "profile": found.profile.key}
-        request = evaluated.replace(**how | {"evaluation": EvaluationRequest(text=evaluated.evaluation.text)})
-        sources = (request.calibration.source, request.evaluation.text.source)
+        setting = found.settings[0].setting.replace(allocation=allocation)
+        judged = EvaluationRequest(text=evaluated.evaluation.text)
+        request = evaluated.replace(settings=(setting,), profile=found.profile.key, evaluation=judged)
+        sources = request.calibration.source, request.evaluation.text.source
         here = all(exists(expanded(each.removeprefix("file:"))) for each in sources if each.startswith("file:"))
         cost = work.estimate(request, store) if here else None
-        told = naming.setting(setting), command_line(request, cache=store.elsewhere)
-        return Narrower(*told, cost and cost.seconds / 60) if cost or not here else None
+        line = command_line(request, cache=store.elsewhere)
+        return Narrower(naming.setting(setting), line, cost and cost.seconds / 60) if cost or not here else None
 
     if not width() > WIDE:
         return None
@@ -72,42 +72,42 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
         return None
 
 
-def study(profile: Profile, treatment: Treatment, asked: StudyRequest) -> StudyRequest:
+def study(profile: Profile, treatment: Treatment, asked: StudyRequest, **trained: Any) -> StudyRequest:
     """The default anchors of a profile's model as a study.
 
     Args:
         asked: its texts; windows begin as the profile's do.
+        trained: what a repair that trains is told.
 
     Raises:
         UserError: as `usual`, or the profile does not say where its model came from.
     """
-    told, bos = profile.provenance, {"bos": profile.spec.text.bos}
+    told, bos = profile.provenance, profile.spec.text.bos
     if not told.get("model_source"):
         raise UserError(f"profile {profile.key} does not say where its model is: measure it again")
-    text = asked.evaluation.text.replace(**bos)
+    text = asked.evaluation.text.replace(bos=bos)
     return StudyRequest(
         model=told["model_source"],
         revision=told.get("revision"),
         dtype=profile.spec.model.dtype,
         profile=profile.key,
-        calibration=asked.calibration.replace(**bos),
-        settings=usual(profile, treatment),
+        calibration=asked.calibration.replace(bos=bos),
+        settings=usual(profile, treatment, **trained),
         evaluation=asked.evaluation.replace(text=text),
     )
 
 
-def usual(profile: Profile, treatment: Treatment) -> tuple[Setting, ...]:
+def usual(profile: Profile, treatment: Treatment, **trained: Any) -> tuple[Setting, ...]:
     """The default anchors: uniform at three targets, or at the three narrowest levels, and response at the middle one.
 
     Raises:
-        UserError: the profile lacks response curves.
+        UserError: the profile lacks response curves, or a repair that trains is told no budget.
     """
     counted = treatment.currency
     top = min(HIGHEST, responses.highest(profile, currency=counted) - SPARE)
     levels = OF_LAYERS if counted.of_layers else [*counted.levels.values()][-len(APART) :]
     targets = levels or [round(top - below, 2) for below in APART]
-    how = {"pruner": treatment.pruner, "repair": treatment.repair}
     base = Response(pruner=responses.usual(profile, currency=counted))
     response = AllocationRequest(base=base, target=targets[1], currency=counted.name)
     even = (uniform(each, counted.name) for each in targets)
-    return tuple(checked(Setting, allocation=each, **how) for each in (*even, response))
+    return tuple(checked(Setting, allocation=each, **treatment._asdict(), **trained) for each in (*even, response))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from core.ask.settings import TRAINED
 from core.base import profile_names
 from core.kinds import ZEROS
 from core.plan import prediction
@@ -69,7 +70,8 @@ def _groups() -> Iterator[Group]:
 
 def _group(found: Anchors) -> Group:
     harms, true = found.harms, found.increases
-    asked = usual(found.profile, found.treatment)
+    first = found.settings[0].setting
+    asked = usual(found.profile, found.treatment, **{name: getattr(first, name) for name in TRAINED})
     places = [place for place, each in enumerate(found.settings) if each.setting in asked]
     rest = np.setdiff1d(np.arange(len(true)), places)
     by_default = prediction.fit(harms[places], true[places])(harms[rest]) if len(places) == len(asked) else None

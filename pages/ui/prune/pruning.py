@@ -69,13 +69,12 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
             pruner = form.switch("Pruner", counting(counted), "by", usual_of(counted))
             if not counted.levels:
                 repair = form.choice("Repair", settings.REPAIRED, "repair", repair, help=about)
-            if repair.endswith("distill"):
-                trains = training(Setting)
-                own = form.checkbox("Own text", "own", help=form.about(Setting, "recover_text"))
-                trains["recover_text"] = "own" if own else "calibration"
-                for name in ("pruner_windows", "recover_until"):
-                    trains[name] = form.number(Setting, name, name, 0)
-            if not counted.levels:
+                if repair.endswith("distill"):
+                    trains = training(Setting)
+                    own = form.checkbox("Own text", "own", help=form.about(Setting, "recover_text"))
+                    trains["recover_text"] = "own" if own else "calibration"
+                    for name in ("pruner_windows", "recover_until"):
+                        trains[name] = form.number(Setting, name, name, 0)
                 pattern = form.switch("N:M pattern", PATTERNS, "pattern", pattern, help=form.about(Setting, "pattern"))
         calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", USUAL_CALIBRATION)
         left, middle, right = st.columns(3)

@@ -106,6 +106,18 @@ def test_a_format_that_the_model_cannot_have_is_refused_before_it_is_pruned(
     prune("--export", tmp_path / "out", "--format", "gguf:Q9").refused("gguf:Q9", "gguf:Q4_0")
 
 
+def test_a_trained_model_has_anchors_by_the_budget_that_is_named(say: Callable, run: Callable, texts: list[str]) -> None:
+    curves = [word for each in (0.5, 0.95) for word in ("--perturb", f"residual:wanda:{each}")]
+    text = ["--text", texts[1], "--sequences", 4, "--length", 12, "--device", "cpu", "--json"]
+    key = say("measure", "--model", MODEL, *text, *curves).json["key"]
+    asked = ["anchors", "--profile", key, "--repair", "distill", *SMALL, *texts]
+    run(*asked).refused("recover_minutes or recover_tokens")
+    told = run(*asked, "--recover-tokens", 2048, "--pruner-windows", 2, "--json").json
+    settings = [each["setting"] for each in told["points"] if "setting" in each]
+    trained = {(each["repair"], each["recover_tokens"], each["pruner_windows"]) for each in settings}
+    assert len(settings) == 4 and trained == {("distill", 2048, 2)}
+
+
 def test_the_measurement_that_narrows_a_wide_interval_is_offered_and_its_command_runs_as_it_stands(
     say: Callable, prune: Callable, texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
