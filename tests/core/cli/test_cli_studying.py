@@ -106,7 +106,7 @@ def test_a_format_that_the_model_cannot_have_is_refused_before_it_is_pruned(
     prune("--export", tmp_path / "out", "--format", "gguf:Q9").refused("gguf:Q9", "gguf:Q4_0")
 
 
-def test_a_trained_model_has_anchors_by_the_budget_that_is_named(say: Callable, run: Callable, texts: list[str]) -> None:
+def test_a_trained_model_has_anchors_by_the_budget_named(say: Callable, run: Callable, texts: list[str]) -> None:
     curves = [word for each in (0.5, 0.95) for word in ("--perturb", f"residual:wanda:{each}")]
     text = ["--text", texts[1], "--sequences", 4, "--length", 12, "--device", "cpu", "--json"]
     key = say("measure", "--model", MODEL, *text, *curves).json["key"]
