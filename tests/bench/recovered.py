@@ -2,8 +2,9 @@
 
 STUDY is a study's file whose settings are trained, CACHE a folder with the trainings that were kept (else they are
 trained there), TEXT the file of WikiText-2 test, TASKS a folder of task files. Each setting is judged before and after
-its training on windows that it trained on, on those held back, on the study's own text and on TEXT, and by zero-shot
-tasks. It writes the table that Evidence shows: what is lower on what was read, and not elsewhere, was learnt by heart.
+its training on windows that the pruner read too, on others that it trained on, on those held back, on the study's own
+text and on TEXT, and by zero-shot tasks. It writes the table that Evidence shows: what is lower on what was read, and
+not elsewhere, was learnt by heart.
 """
 
 import sys
@@ -13,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core.ask import naming
+from core.ask import Setting
 from core.ask.inputs import WindowRequest
 from core.ask.study_file import read_study
+from core.base import per_cent
 from core.evaluate import perplexity, zeroshot
 from core.evaluate.resolving import point, prune, resolve
 from core.kinds.kept import held_back, seen
@@ -41,7 +43,8 @@ def main(study: str, cache: str, text: str, tasks: str) -> None:
     [read] = (each.tokens for each in resolved.calibration.values())
     wikitext = WindowRequest(source=f"file:{text}", sequences=WINDOWS, length=read.shape[1])
     texts = {
-        "trained on": read[seen(len(read))][:WINDOWS],
+        "pruned and trained on": read[seen(len(read))][:WINDOWS],  # where the pruner reads as many of them
+        "trained on": read[seen(len(read))][-WINDOWS:],
         "held back": read[held_back(len(read))],
         HELD_OUT: resolved.text.tokens,
         WIKITEXT: windows(wikitext, loaded).tokens,
@@ -57,7 +60,7 @@ def main(study: str, cache: str, text: str, tasks: str) -> None:
             found = {name: perplexity.evaluate(loaded, texts[name], dense[name]) for name in texts}
             right = {each.name: zeroshot.score(loaded, each, QUESTIONS, 0).acc.mean() for each in asked}
         rows.append(
-            {"setting": naming.setting(setting) if setting else "dense"}
+            {"setting": called(setting) if setting else "dense"}
             | {f"perplexity, {name}": np.exp(found[name].nll.mean()) for name in (HELD_OUT, WIKITEXT)}
             | {f"KL {name}, nats": losses.kl.mean() for name, losses in found.items()}
             | {"right answers, %": 100 * np.mean(list(right.values()))}
@@ -65,6 +68,11 @@ def main(study: str, cache: str, text: str, tasks: str) -> None:
         )
         print(rows[-1], flush=True)
         pd.DataFrame(rows).to_csv(bench_file("recovered"), index=False, float_format="%.6g")
+
+
+def called(setting: Setting) -> str:
+    """In a word or two; allocation, pruner and repair are those of the whole study."""
+    return f"{per_cent(setting.allocation.target)} zeros, {'trained' if setting.distills else 'before'}"
 
 
 if __name__ == "__main__":
