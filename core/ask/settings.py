@@ -17,7 +17,7 @@ from core.kinds.treatments import Method, Pruner, Repair
 
 BUDGETS = {"recover_minutes", "recover_tokens"}
 RECOVERY = (*sorted(BUDGETS), "recover_until", "recover_norms", "recover_dtype", "recover_text")  # what distill is told
-TRAINED = ("pruner_windows", *RECOVERY)  # and what the pruner before it is
+TRAINED = ("pruner_windows", *RECOVERY)  # and what the pruner before it is told
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
 WORDS = {
     "by": "pruner",
