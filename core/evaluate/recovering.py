@@ -215,7 +215,8 @@ def recover(
     advice = "use the repair blockwise, which trains a part of a layer at a time"
     work.insist(need, what, advice, 0 if streamed(loaded.layers) else free_memory(loaded.model.device))
     state, reference = load(folder / TRAINING, loaded.model.device), None
-    if not state or not over(state, pruned.recover_until // (batch_of(tokens.shape[1]) * tokens.shape[1])):
+    until = pruned.recover_until // (batch_of(tokens.shape[1]) * tokens.shape[1])
+    if not state or not over(state, until):
         if pruned.recover_text == "own":
             tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
         with products(loaded, pruned.recover_dtype):
@@ -236,14 +237,14 @@ def recover(
         course.gradient(0)  # slower than later ones: that makes up for the looks at what is held back
         course.optimizer.zero_grad(False)
         course.steps = steps_within(pruned.recover_minutes, (time.perf_counter() - began) / 60, "minutes")
-    course.end = min(course.steps, pruned.recover_until // course.size or course.steps)
+    course.end = min(course.steps, until or course.steps)
     course.run(lambda: save(folder / TRAINING, course.state()), lambda: step(course), warn)
 
 
 def over(state: Tensors, until: int) -> bool:
     """Whether a training that was kept has nothing left to do. until: the step that ends it, 0 for its schedule's."""
     steps = int(state["steps"])
-    return state["done"] >= min(steps, until or steps) or stale(state["divergences"].tolist())
+    return int(state["done"]) >= min(steps, until or steps) or stale(state["divergences"].tolist())
 
 
 def save(path: Path, state: Tensors) -> None:
