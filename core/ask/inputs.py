@@ -45,7 +45,15 @@ class ModelSpec(Spec):
         return self.content, self.initialised
 
 
-class TextSpec(Spec):
+class OfWindows(Spec):
+    """Windows of one length."""
+
+    @property
+    def token_count(self) -> int:
+        return self.sequences * self.length
+
+
+class TextSpec(OfWindows):
     """Token windows by content: which bytes, which tokenizer, where each window starts."""
 
     content: str = Field(description="SHA-256 of the documents used")
@@ -61,7 +69,7 @@ class TextSpec(Spec):
         return len(self.windows)
 
 
-class WindowRequest(Spec):
+class WindowRequest(OfWindows):
     """Which tokens to read."""
 
     source: str = Field("demo", description="demo, demo:evaluation, file:PATH, or a Hub dataset")

@@ -56,4 +56,4 @@ def rounding(profile: ProfileSpec) -> Measurement:
 
 def clean(profile: ProfileSpec, shape: Outline) -> float:
     """FLOP of one run of the whole text."""
-    return work.forward(shape, profile.text.sequences * profile.text.length)
+    return work.forward(shape, profile.text.token_count)

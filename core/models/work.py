@@ -37,6 +37,7 @@ LARGEST_GROUP = 16384  # tokens run at once: more does not make a matrix product
 WALK_BATCH = 2048  # tokens per forward while pruning
 LOOK = 1000  # tokens that take as long as one look at every weight
 SOLVING = 20  # tokens, times the width, that take as long as making up for every weight by others
+FOLLOWED = 7  # forward passes more beside a dense path: the inputs of a layer's linears arise in turn, on both
 TRAINED = 4  # forward passes that take as long as training on the same tokens: two forward, and one back
 DISTILLED = {"float32": 5, "bfloat16": 3}  # the same for the whole model, beside its dense self, by recover_dtype
 WRITING = 3  # forward passes that take as long as writing the same tokens one by one, some windows at once
@@ -60,8 +61,8 @@ def forward(shape: Outline, tokens: float) -> float:
 
 def looks(shape: Outline, treatment: Treatment | None = None) -> float:
     """A look at every weight, or what pruning and repairing all of them takes."""
-    solved = treatment and PRUNERS[treatment.pruner].mends + bool(treatment.by("linear"))
-    return forward(shape, LOOK + SOLVING * shape.width * (solved or 0))
+    solved = PRUNERS[treatment.pruner].mends + bool(treatment.by("linear")) if treatment else 0
+    return forward(shape, LOOK + SOLVING * shape.width * solved)
 
 
 def spectra(shape: Outline) -> float:
@@ -89,7 +90,7 @@ def measurement(shape: Outline, asked: Measurement, tokens: float) -> float:
 
 def measuring(shape: Outline, request: MeasureRequest, groups: int = 1) -> float:
     """A whole measurement: clean runs, what is read off the weights, and every perturbation of every group."""
-    tokens = request.text.sequences * request.text.length
+    tokens = request.text.token_count
     clean = 2 + 2 * sum(each.perturbation.compares for each in request.measurements)
     swept = groups * sum(measurement(shape, each, tokens / groups) for each in request.measurements)
     return clean * forward(shape, tokens) + looks(shape) + spectra(shape) + request.removal * removing(shape) + swept
@@ -97,8 +98,8 @@ def measuring(shape: Outline, request: MeasureRequest, groups: int = 1) -> float
 
 def pruning(shape: Outline, calibration: WindowRequest, treatment: Treatment) -> float:
     """Pruning the whole model: every layer is run dense and then pruned, where a text is read at all."""
-    tokens = calibration.sequences * calibration.length if treatment.reads_text else 0
-    runs = 2 + TRAINED * EPOCHS * bool(treatment.by("window"))
+    tokens = calibration.token_count if treatment.reads_text else 0
+    runs = 2 + FOLLOWED * ("pull" in treatment.statistics) + TRAINED * EPOCHS * bool(treatment.by("window"))
     return runs * forward(shape, tokens) + looks(shape, treatment)
 
 
@@ -109,7 +110,7 @@ def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["
         rate: FLOP/s, of a budget in minutes.
     """
     text, dtype = request.calibration, asked.recover_dtype
-    once = asked.distills * forward(shape, text.sequences * text.length)
+    once = asked.distills * forward(shape, text.token_count)
     budget = DISTILLED[dtype] * forward(shape, asked.recover_until or asked.recover_tokens or 0)
     read = text.replace(sequences=min(text.sequences, asked.pruner_windows or text.sequences))
     return (
@@ -122,7 +123,7 @@ def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["
 
 def judging(shape: Outline, judged: EvaluationRequest) -> float:
     """The losses and the zero-shot tasks of one model."""
-    tokens = judged.text.sequences * judged.text.length
+    tokens = judged.text.token_count
     return forward(shape, tokens) + len(judged.tasks) * task(shape, judged.examples or WHOLE_TASK)
 
 
@@ -297,8 +298,9 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
 
 def _sweeping(shape: Outline, request: MeasureRequest, weights: int, kind: str) -> tuple[int, int]:
     """Bytes, and how many groups of sequences there are."""
-    text, asked = request.text, request.measurements
-    memory = (1 + sum(each.perturbation.compares for each in asked)) * weights + statistics_bytes(shape, request)
+    text = request.text
+    models = 1 + sum(each.perturbation.compares for each in request.measurements)
+    memory = models * weights + statistics_bytes(shape, request)
     room = int(HEADROOM * max(free_memory() - memory, 0)) if kind == "cpu" else None
     size = group_size(shape, text, request.dtype, room)
     return memory + size * sequence_bytes(shape, text.length, request.dtype), -(-text.sequences // size)
@@ -308,11 +310,9 @@ def _walking(shape: Outline, request: Any, weights: int, settings: Sequence[Sett
     """Bytes: the weights twice, for the dense ones are kept, the streams of the calibration text, and logits."""
     text = request.calibration
     paths = 1 + any(row.follows for each in settings for row in each.treatment.repairs)  # a dense one beside it
-    streams = 3 * paths * text.sequences * text.length * shape.width * BYTES[request.dtype]
+    streams = 3 * paths * text.token_count * shape.width * BYTES[request.dtype]
     trained = (
-        training(shape, each.allocation.target, text.sequences * text.length, request.dtype)
-        for each in settings
-        if each.distills
+        training(shape, each.allocation.target, text.token_count, request.dtype) for each in settings if each.distills
     )
     return 2 * weights + max([streams + 4 * WALK_BATCH * shape.vocabulary * 4, *trained])
 

@@ -296,7 +296,7 @@ def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatmen
 def _worth(found: Anchors, usual: bool) -> tuple[bool, bool, int, int]:
     count, text = len(found.settings), found.study.spec.text
     enough = count >= ENOUGH
-    return enough, enough and usual, enough * text.sequences * text.length, count
+    return enough, enough and usual, enough * text.token_count, count
 
 
 def fitting(study: Evaluations, profile: Profile, treatment: Treatment) -> Anchors:

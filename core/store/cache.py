@@ -304,6 +304,6 @@ def largest_committed(profiles: Iterable[Entry]) -> Entry | None:
     def size(each):
         text = each.spec.text
         of_layers = [one for one in each.spec.measurements if one.perturbation.prunes != "linear"]
-        return text.sequences * text.length, len(of_layers)
+        return text.token_count, len(of_layers)
 
     return max((each for each in profiles if each.committed), key=size, default=None)
