@@ -87,7 +87,7 @@ class Repairs(Spec):
             f"the pruner reads {several(self.pruner_windows, 'window')}": self.pruner_windows,
         }
         how = ", ".join(word for word, holds in said.items() if holds)
-        return " ".join(filter(None, [CHAINS.get(self.repair), how and f"({how})"]))
+        return f"{CHAINS[self.repair]} ({how})" if self.repair and how else CHAINS.get(self.repair, how)
 
 
 class Setting(Repairs):
