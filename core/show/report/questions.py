@@ -128,12 +128,6 @@ def _answering(found: Evaluations) -> list[EvaluatedSetting]:
     return [one for one in (found.dense, *_every(found)) if all(map(one.has, found.tasks))]
 
 
-def _trained(found: Evaluations) -> list[EvaluatedSetting]:
-    """Those trained end to end, each after the same without training."""
-    trained = ((_untrained(found)(one), one) for one in found.settings if one.setting.distills)
-    return [one for pair in trained for one in pair if one]
-
-
 def best(settings: Iterable[EvaluatedSetting]) -> EvaluatedSetting:
     """The one of the lowest perplexity."""
     return min(settings, key=lambda one: one.perplexity)
@@ -245,7 +239,7 @@ QUESTIONS = {
     "training": Question(
         "What does training the kept weights win back?",
         "recovered",
-        _trained,
+        _every,
         "the same without training",
         _untrained,
         uniform=True,
