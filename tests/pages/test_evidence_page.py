@@ -113,6 +113,11 @@ def test_training_wins_after_either_allocation_which_still_matters() -> None:
     assert [each is not None and each < -4 for each in spread] == per_linear and {*spread} != {None}
     of = {row.one.target: row.one.perplexity for row in found.rows if row.one.setting.distills}
     assert of[0.6] < 48 and of[0.7] < 60 and of[0.8] < 110
+    [start] = (row.one.perplexity for row in found.rows if row.one.setting.pruner == "sparsegpt")
+    [dense] = (
+        each.split()[-1].rstrip(".") for each in questions.answer("training").sentences if "dense model has" in each
+    )
+    assert of[0.5] ** 2 < start * float(dense)  # with 2:4: half of the gap in log perplexity is closed
 
 
 def test_benches_are_read_as_they_were_written() -> None:
