@@ -46,7 +46,7 @@ class ModelSpec(Spec):
 
 
 class OfWindows(Spec):
-    """Windows of one length."""
+    """Text read in `sequences` windows of `length` tokens each."""
 
     @property
     def token_count(self) -> int:
