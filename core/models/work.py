@@ -112,13 +112,17 @@ def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["
     text, dtype = request.calibration, asked.recover_dtype
     once = asked.distills * forward(shape, text.token_count)
     budget = DISTILLED[dtype] * forward(shape, asked.recover_until or asked.recover_tokens or 0)
-    read = text.replace(sequences=min(text.sequences, asked.pruner_windows or text.sequences))
     return (
         WRITING * once * (asked.recover_text == "own"),
         once * DISTILLED[dtype] / DISTILLED["float32"],
-        pruning(shape, read, asked.treatment),
+        pruning(shape, _read(text, asked), asked.treatment),
         budget or 60 * (asked.recover_minutes or 0) * rate,
     )
+
+
+def _read(text: WindowRequest, asked: Setting) -> WindowRequest:
+    """The calibration text that the pruner reads."""
+    return text.replace(sequences=min(text.sequences, asked.pruner_windows or text.sequences))
 
 
 def judging(shape: Outline, judged: EvaluationRequest) -> float:
@@ -310,7 +314,8 @@ def _walking(shape: Outline, request: Any, weights: int, settings: Sequence[Sett
     """Bytes: the weights twice, for the dense ones are kept, the streams of the calibration text, and logits."""
     text = request.calibration
     paths = 1 + any(row.follows for each in settings for row in each.treatment.repairs)  # a dense one beside it
-    streams = 3 * paths * text.token_count * shape.width * BYTES[request.dtype]
+    read = max((_read(text, each).token_count for each in settings), default=text.token_count)
+    streams = 3 * paths * read * shape.width * BYTES[request.dtype]
     trained = (
         training(shape, each.allocation.target, text.token_count, request.dtype) for each in settings if each.distills
     )

@@ -8,7 +8,7 @@ import pytest
 from core.ask.inputs import WindowRequest
 from core.ask.measurements import MeasureRequest, measurements
 from core.ask.perturbations import PRESETS, perturbation
-from core.ask.settings import Setting
+from core.ask.settings import Setting, read_setting
 from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import UserError
 from core.kinds.treatments import Treatment
@@ -99,6 +99,15 @@ def test_memory_counts_weights_and_one_group(empty: Store) -> None:
     assert half.memory < single.memory
     weights = 4 * sum(parameter.numel() for parameter in tiny.loaded("llama").model.parameters())
     assert single.memory > weights + work.PROCESS, "Python and its libraries too"
+
+
+def test_a_walk_holds_the_windows_that_the_pruner_reads_and_no_others(empty: Store) -> None:
+    def told(words: str, sequences: int) -> int:
+        asked = StudyRequest(settings=(read_setting(words),))
+        return work.estimate(asked.replace(calibration=WindowRequest(sequences=sequences, length=512)), empty).memory
+
+    fewer = told("uniform by=alps pruner_windows=64:0.5", 480)
+    assert fewer == told("uniform by=alps:0.5", 64) < told("uniform by=alps:0.5", 480)
 
 
 def test_of_a_model_that_memory_does_not_hold_a_few_layers_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
