@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator
+from itertools import starmap
 from typing import NamedTuple
 
 import numpy as np
@@ -47,10 +48,10 @@ class Group(NamedTuple):
 
     @property
     def name(self) -> str:
-        found = self.anchors
-        return ", ".join(
-            [profile_names.short(found.study.provenance["model"]), found.treatment.label, protocols.short(found.study)]
-        )
+        """Pruner and repair, and the model unless it is the bundled one; the errors of all protocols are joined."""
+        treatment, model = self.anchors.treatment, profile_names.short(self.anchors.study.provenance["model"])
+        called = "layers left out" if treatment.currency.of_layers else treatment.label
+        return called if model == "SmolLM2-135M" else f"{model}: {called}"
 
 
 def _groups() -> Iterator[Group]:
@@ -79,10 +80,12 @@ def _group(found: Anchors) -> Group:
 
 
 def predictions() -> pd.DataFrame:
-    """How well a loss is predicted: a row for each group and one for all of zeros; the error is of its increase."""
+    """How well a loss is predicted: a row for all of zeros, then for each name; the error is of the loss's increase."""
     found = list(_groups())
     zeros = [each for each in found if each.anchors.treatment.currency is ZEROS]
-    return pd.DataFrame([_row(ALL, zeros), *(_row(each.name, [each]) for each in found)])
+    named = {one.name: [each for each in found if each.name == one.name] for one in found}
+    rows = sorted(starmap(_row, named.items()), key=lambda row: row[COLUMNS[0]])
+    return pd.DataFrame([_row(ALL, zeros), *rows])
 
 
 def _row(name: str, found: list[Group]) -> dict[str, object]:
