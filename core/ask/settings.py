@@ -105,9 +105,11 @@ class Setting(Repairs):
     @classmethod
     def _fixed_by_pattern(cls, said: Any) -> Any:
         """What a pattern fixes is the allocation where no other is named; what counts bits is quantised."""
-        if isinstance(said, dict) and isinstance(said.get("pattern"), str) and "allocation" not in said:
+        if not isinstance(said, dict):
+            return said
+        if isinstance(said.get("pattern"), str) and "allocation" not in said:
             return said | {"allocation": uniform(read_pattern(said["pattern"]).sparsity)}
-        asked = said.get("allocation") if isinstance(said, dict) else None
+        asked = said.get("allocation")
         if isinstance(asked, AllocationRequest) and asked.counted.levels:
             return {"pruner": usual_of(asked.counted)} | said
         return said
@@ -153,7 +155,7 @@ class Setting(Repairs):
     def untrained(self) -> Self | None:
         """The same setting without the training of the whole model; None where there is none."""
         plain = {name: Repairs.model_fields[name].default for name in RECOVERY}
-        before = "+".join(name for name in (self.repair or "").split("+") if name != "distill") or None
+        before = (self.repair or "").removesuffix("distill").removesuffix("+") or None  # it comes last
         return self.model_copy(update={**plain, "repair": before}) if self.distills else None
 
     @property

@@ -46,13 +46,14 @@ from core.store.parts import TRAINING
 class Distillation:
     """The course of a training: what `state` gives, read back by `resume`, goes on as if it had never stopped."""
 
+    steps = end = done = 0  # of the schedule, until it ends, so far
+
     def __init__(self, loaded: Loaded, kept: Kept, tokens: Tensor, reference: Tensor, dtype: str):
         """tokens: (windows, length). reference: (windows, length, width) the dense model's last stream."""
         self.loaded, self.kept, self.tokens, self.reference = loaded, kept, tokens, reference
         self.products = products(loaded, dtype)
         self.form = loaded.record(tokens[:1, :2])  # of what the layers give
         self.size = batch_of(tokens.shape[1]) * tokens.shape[1]  # tokens of a step
-        self.steps, self.end, self.done = 0, 0, 0  # of the schedule, until it ends, so far
         self.divergences = []  # on the windows held back, at the start and at every look since
         self.best, self.optimizer = kept.value.clone(), adam(kept)
 
@@ -106,7 +107,7 @@ class Distillation:
             if self.done * self.size in self.looks:
                 now = self.judged()
                 if now < min(self.divergences):
-                    self.best = self.kept.value.clone()
+                    self.best.copy_(self.kept.value)
                 self.divergences.append(now)
                 looked()
             try:

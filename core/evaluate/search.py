@@ -134,9 +134,11 @@ class Run:
             winner = self._lower(winner, self._setting(winner.allocation, repaired), "repair", "The repair")
         if self.request.recover_minutes:
             self.ahead = self.costs["recovery"] + self.costs["final"]
-            repair = "+".join(filter(None, [winner.repair, "distill"]))
-            how = {name: getattr(self.request, name) for name in ("recover_minutes", "recover_dtype")}
-            trained = winner.replace(repair=repair, **how)
+            trained = winner.replace(
+                repair="+".join(filter(None, [winner.repair, "distill"])),
+                recover_minutes=self.request.recover_minutes,
+                recover_dtype=self.request.recover_dtype,
+            )
             winner = self._lower(winner, trained, "recovery", "The training")
         self.ahead = self.costs["final"]
         return winner

@@ -47,15 +47,23 @@ class Kept:
         if mask is None:
             mask = torch.cat([((each.detach() != 0) | (each.dim() < 2)).flatten() for each in weights])
         parts = mask.split([each.numel() for each in weights])
-        self.weights, self.mask = weights, mask
+        self.weights = weights
         for weight, part in zip(weights, parts, strict=True):
             _flat(weight).masked_fill_(~part, 0)
-        self.places = [part.nonzero().squeeze(1) for part in parts]  # in a weight's memory
+        self.places = [part.nonzero().squeeze(1).int() for part in parts]  # in a weight's memory
         found = [_flat(weight)[at].float() for weight, at in zip(weights, self.places, strict=True)]
         self.counts = list(map(len, found))
         self.sizes = [2.0 ** math.frexp(float(each.square().mean().sqrt()))[1] for each in found]
         self.value = torch.cat([each / size for each, size in zip(found, self.sizes, strict=True)])
         self.value.grad = torch.zeros_like(self.value)
+
+    @property
+    def mask(self) -> Tensor:
+        """Of what stays, all in a row."""
+        import torch
+
+        each = zip(self.places, self.weights, strict=True)
+        return torch.cat([at.new_zeros(of.numel(), dtype=bool).index_fill_(0, at.long(), True) for at, of in each])
 
     def set(self, value: Tensor) -> None:
         """Let this be the vector, and write it."""
@@ -66,7 +74,7 @@ class Kept:
         """Write the vector into the weights where the mask keeps one, rounded to their dtype. No zero is touched."""
         parts = zip(self.weights, self.places, self.sizes, self.value.split(self.counts), strict=True)
         for weight, places, size, part in parts:
-            _flat(weight).index_copy_(0, places, (part * size).to(weight.dtype))
+            _flat(weight).index_copy_(0, places.long(), (part * size).to(weight.dtype))
 
     @contextmanager
     def learning(self) -> Iterator[None]:

@@ -166,8 +166,8 @@ def _entered(
 @contextmanager
 def restored(loaded: Loaded) -> Iterator[None]:
     """Whatever is pruned, or left out, inside comes back bit for bit."""
-    own = {name: value for name, value in loaded.model.named_parameters() if not value.is_meta}
-    kept = {name: value.detach().clone() for name, value in own.items()}  # streamed weights are kept where they lie
+    weights = (each for layer in loaded.layers for each in layer.parameters())
+    kept = {each: each.detach().clone() for each in weights if not each.is_meta}  # streamed ones stay where they lie
     try:
         yield
     finally:
@@ -175,8 +175,8 @@ def restored(loaded: Loaded) -> Iterator[None]:
         for layer in loaded.layers:
             put_back(layer)
         with torch.no_grad():
-            for name, value in own.items():
-                value.copy_(kept[name])
+            for each, before in kept.items():
+                each.copy_(before)
 
 
 def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:

@@ -193,7 +193,7 @@ def training(shape: Outline, sparsity: float, tokens: int, dtype: str) -> int:
     Of a kept weight there are its value, the best one, a gradient and two moments, in float32, and its place; of any
     the mask.
     """
-    kept = shape.layers * shape.layer_parameters * (1 + 28 * (1 - sparsity))
+    kept = shape.layers * shape.layer_parameters * (1 + 24 * (1 - sparsity))
     streams = shape.width * (tokens + (shape.layers + 40) * TOGETHER) * BYTES[dtype]
     return int(kept + streams + 6 * CHUNK * shape.vocabulary * 4)
 
