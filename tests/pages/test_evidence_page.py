@@ -109,13 +109,14 @@ def test_training_wins_after_either_allocation_which_still_matters() -> None:
     found, dense = answer.table, answer.found.dense.perplexity
     won, spread = (found.numbers[f"against {name}, %"] for name in ("the same without training", "uniform"))
     trained = [row.one.setting.distills for row in found.rows]
-    assert [each is not None and each < -15 for each in won] == trained  # each beside what it starts from
+    assert [each is not None and each < -10 for each in won] == trained  # each beside what it starts from
     per_linear = [row.called.startswith("Response per linear") for row in found.rows]
-    assert [each is not None and each < -4 for each in spread] == per_linear and {*spread} != {None}
-    of = {row.one.target: row.one.perplexity for row in found.rows if row.one.setting.distills}
-    assert of[0.6] < 48 and of[0.7] < 60 and of[0.8] < 110
-    [start] = (row.one.perplexity for row in found.rows if row.one.setting.pruner == "sparsegpt")
-    assert of[0.5] ** 2 < start * dense  # with 2:4: half of the gap in log perplexity is closed
+    assert [each is not None and each < -2 for each in spread] == per_linear and {*spread} != {None}
+    settings = {row.one.setting: row.one.perplexity for row in found.rows}
+    of = {(each.allocation.target, each.pattern): found for each, found in settings.items() if each.distills}
+    assert of[0.5, None] < 40 and of[0.6, None] < 48 and of[0.7, None] < 60 and of[0.8, None] < 110
+    [start] = (found for each, found in settings.items() if each.pruner == "sparsegpt")
+    assert of[0.5, "2:4"] ** 2 < start * dense  # half of the gap in log perplexity is closed
 
 
 def test_benches_are_read_as_they_were_written() -> None:
