@@ -70,7 +70,10 @@ class Row:
 
 def names(rows: Sequence[Row]) -> list[str]:
     """A name for each row, as short as tells it from all others."""
-    return distinct((row.allocation, row.called, row.name, f"{row.name} ({row.key})") for row in rows)
+    return distinct(
+        (row.allocation, f"{row.allocation}, {_pruned(_pruner)(row)}", row.called, row.name, f"{row.name} ({row.key})")
+        for row in rows
+    )
 
 
 def rows_of(found: Evaluations, settings: Iterable[EvaluatedSetting] | None = None) -> list[Row]:

@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+from core.results.study_table import names
 from core.show.report import claims, questions
 from core.show.report.benches import BENCHES
 from tests.pages.opening import badges, opened_at
@@ -117,6 +118,14 @@ def test_training_wins_after_either_allocation_which_still_matters() -> None:
     assert of[0.5, None] < 40 and of[0.6, None] < 48 and of[0.7, None] < 60 and of[0.8, None] < 110
     [start] = (found for each, found in settings.items() if each.pruner == "sparsegpt")
     assert of[0.5, "2:4"] ** 2 < start * dense  # half of the gap in log perplexity is closed
+
+
+@pytest.mark.parametrize("name", questions.QUESTIONS)
+def test_a_chart_names_its_rows_by_what_tells_them_apart_not_by_the_target_they_share(name: str) -> None:
+    answer = questions.answer(name)
+    for target in answer.targets:
+        labels = names([row for row in answer.at(target) if answer.changes[row]])
+        assert len({*labels}) == len(labels) and not any("% zeros" in each or len(each) > 60 for each in labels)
 
 
 def test_benches_are_read_as_they_were_written() -> None:
