@@ -16,7 +16,7 @@ from core.jobs import queue
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.e2e.conftest import READY, ROOT, _stop, _wait, free_port
+from tests.e2e.conftest import READY, ROOT, _stop, _wait, free_port, still
 
 pytestmark = pytest.mark.timeout(900)
 SLOW = 240_000  # ms: a server that starts beside others
@@ -65,7 +65,9 @@ def test_all_whom_the_proxy_lets_in_may_do_the_same(tab: Callable[..., Page], tm
         page.get_by_role("button", name="Cancel", exact=True).click(timeout=SLOW)
         expect(page.get_by_text("Cancelled at")).to_be_visible(timeout=SLOW)
         page.goto(f"{address}/runs?profile={key}")
-        page.get_by_role("button", name="Delete", exact=True).click(timeout=SLOW)
+        expect(delete := page.get_by_role("button", name="Delete", exact=True)).to_be_visible(timeout=SLOW)
+        still(delete)  # pictures that come later would push what it opens out of sight
+        delete.click()
         page.get_by_role("button", name="Delete it").click()
         expect(page.locator(f".st-key-card-{key}")).to_have_count(0, timeout=SLOW)
     assert key not in [entry.key for entry in store.entries()]
