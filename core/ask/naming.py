@@ -85,6 +85,5 @@ def _values(asked: AllocationRequest) -> dict[str, object]:
 
 
 def _full(setting: Setting, name: str, with_pruner: bool) -> str:
-    words = [name, PRUNERS[setting.pruner].label if with_pruner else ""]
-    words += [setting.repaired, setting.pattern or ""]
-    return ", ".join(filter(None, [*words, "true-sequential" if setting.true_sequential else ""]))
+    pruner, in_turn = with_pruner and PRUNERS[setting.pruner].label, setting.true_sequential and "true-sequential"
+    return ", ".join(filter(None, [name, pruner, setting.repaired, setting.pattern, in_turn]))

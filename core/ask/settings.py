@@ -148,8 +148,7 @@ class Setting(Repairs):
     @property
     def base(self) -> Self | None:
         """The same setting without its correction; None where it has none."""
-        corrected = self.allocation.correction.strength
-        return self.replace(allocation=self.allocation.plain) if corrected else None
+        return self.replace(allocation=self.allocation.plain) if self.allocation.correction.strength else None
 
     @property
     def untrained(self) -> Self | None:

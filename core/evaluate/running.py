@@ -156,8 +156,7 @@ class Run:
         told = about | {"warnings": [*about["warnings"], str(reason)], "stopped": str(reason)}
         if self._lacks_losses(point):
             nothing = np.full(len(self.resolved.text.tokens), np.nan)
-            found = Evaluated(nll=nothing, kl=nothing, agreement=nothing, zeros=zeros)
-            self._save_losses(point, found, reason.layer, told)
+            self._save_losses(point, Evaluated(nothing, nothing, nothing, zeros), reason.layer, told)
         for unit in self._lacking_tasks(point):
             task = self.resolved.tasks[unit.task.name]
             rows = np.asarray(zeroshot.drawn(task, unit.task.examples, unit.task.seed), float)

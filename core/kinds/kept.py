@@ -50,7 +50,7 @@ class Kept:
         self.weights = weights
         for weight, part in zip(weights, parts, strict=True):
             _flat(weight).masked_fill_(~part, 0)
-        self.places = [part.nonzero().squeeze(1).int() for part in parts]  # in a weight's memory
+        self.places = [part.nonzero().squeeze(1).int() for part in parts]  # in a weight's memory: below 2**31
         found = [_flat(weight)[at].float() for weight, at in zip(weights, self.places, strict=True)]
         self.counts = list(map(len, found))
         self.sizes = [2.0 ** math.frexp(float(each.square().mean().sqrt()))[1] for each in found]
@@ -59,11 +59,13 @@ class Kept:
 
     @property
     def mask(self) -> Tensor:
-        """Of what stays, all in a row."""
+        """Whether each weight stays, all in a row."""
         import torch
 
         each = zip(self.places, self.weights, strict=True)
-        return torch.cat([at.new_zeros(of.numel(), dtype=bool).index_fill_(0, at.long(), True) for at, of in each])
+        return torch.cat(
+            [at.new_zeros(of.numel(), dtype=torch.bool).index_fill_(0, at.long(), True) for at, of in each]
+        )
 
     def set(self, value: Tensor) -> None:
         """Let this be the vector, and write it."""

@@ -191,7 +191,7 @@ def training(shape: Outline, sparsity: float, tokens: int, dtype: str) -> int:
     """What distill holds beside the weights: kept ones with their moments, and streams of the calibration text.
 
     Of a kept weight there are its value, the best one, a gradient and two moments, in float32, and its place; of any
-    the mask.
+    the mask, while it is saved.
     """
     kept = shape.layers * shape.layer_parameters * (1 + 24 * (1 - sparsity))
     streams = shape.width * (tokens + (shape.layers + 40) * TOGETHER) * BYTES[dtype]

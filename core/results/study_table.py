@@ -109,8 +109,8 @@ _four = "{:.4g}".format
 
 def _pruner(row: Row) -> str:
     setting = row.one.setting
-    level = [row.one.level] if setting.allocation.counted.levels else []
-    return ", ".join([slice_of(setting).pruned, *level, *(["true-sequential"] if setting.true_sequential else [])])
+    level, in_turn = setting.allocation.counted.levels and row.one.level, setting.true_sequential and "true-sequential"
+    return ", ".join(filter(None, [slice_of(setting).pruned, level, in_turn]))
 
 
 def _zeros(row: Row) -> float | None:

@@ -49,8 +49,7 @@ class Group(NamedTuple):
     @property
     def name(self) -> str:
         """Pruner and repair, and the model unless it is the bundled one; the errors of all protocols are joined."""
-        treatment, model = self.anchors.treatment, profile_names.short(self.anchors.study.provenance["model"])
-        called = "layers left out" if treatment.currency.of_layers else treatment.label
+        called, model = self.anchors.treatment.spoken, profile_names.short(self.anchors.study.provenance["model"])
         return called if model == "SmolLM2-135M" else f"{model}: {called}"
 
 
