@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.ask import naming
-from core.base import Fields, digits, distinct, frozen, per_cent
+from core.base import Fields, digits, frozen, per_cent
 from core.results.evaluated import Accuracy, Change, EvaluatedSetting
 from core.results.evaluations import Evaluations, labels, shared_tasks, slice_of
 from core.results.protocols import short
@@ -66,14 +66,6 @@ class Row:
     def name(self) -> str:
         """The setting with all that tells it from others in a list."""
         return " · ".join([self.called, self.model, short(self.study)])
-
-
-def names(rows: Sequence[Row]) -> list[str]:
-    """A name for each row, as short as tells it from all others."""
-    return distinct(
-        (row.allocation, f"{row.allocation}, {_pruned(_pruner)(row)}", row.called, row.name, f"{row.name} ({row.key})")
-        for row in rows
-    )
 
 
 def rows_of(found: Evaluations, settings: Iterable[EvaluatedSetting] | None = None) -> list[Row]:

@@ -5,7 +5,6 @@ import io
 
 import pytest
 
-from core.results.study_table import names
 from core.show.report import claims, questions
 from core.show.report.benches import BENCHES
 from tests.pages.opening import badges, opened_at
@@ -124,7 +123,7 @@ def test_training_wins_after_either_allocation_which_still_matters() -> None:
 def test_a_chart_names_its_rows_by_what_tells_them_apart_not_by_the_target_they_share(name: str) -> None:
     answer = questions.answer(name)
     for target in answer.targets:
-        labels = names([row for row in answer.at(target) if answer.changes[row]])
+        labels = questions.chart(answer, target).figure.data[0].y
         assert len({*labels}) == len(labels) and not any("% zeros" in each or len(each) > 60 for each in labels)
 
 

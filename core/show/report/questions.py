@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import NamedTuple
 
-from core.base import UserError, digits, frozen
+from core.base import UserError, digits, distinct, frozen
 from core.kinds import BITS, INTEGERS, MIXED, ZEROS, BlockInfluence, Currency
 from core.results import CHANGE, Change, EvaluatedSetting, Evaluations, Row, Slice, Table, protocols, rows_of, slice_of
-from core.results.study_table import UNIFORM, Control, divergence, names, study_table
+from core.results.study_table import RESULTS, UNIFORM, Control, divergence, study_table
 from core.show.figures import evaluation
 from core.show.figures.style import Chart
 from core.show.words import verdicts
@@ -94,7 +94,8 @@ def chart(found: Answer, target: float) -> Chart:
     """The changes of the settings at one of its targets, with their intervals."""
     changes = found.changes
     rows = [row for row in found.at(target) if changes[row]]  # named as short as tells them from each other
-    known = dict(zip(names(rows), (changes[row].quoted for row in rows), strict=True))
+    forms = ((row.allocation, f"{row.allocation}, {RESULTS['pruner'].of(row)}", row.called) for row in rows)
+    known = dict(zip(distinct(forms), (changes[row].quoted for row in rows), strict=True))
     return evaluation.changes(known, None, found.question.against, found.question.title)
 
 

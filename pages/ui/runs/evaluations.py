@@ -3,10 +3,11 @@
 import streamlit as st
 
 from core.ask import AllocationRequest
+from core.base import distinct
 from core.kinds import USUAL
 from core.results import Row, evaluations, rows_of
 from core.results.protocols import SHORT
-from core.results.study_table import beside_first, names, study_table
+from core.results.study_table import beside_first, study_table
 from core.show.words import verdicts
 from core.store import Entry, Store
 from core.store.files import changed
@@ -34,7 +35,8 @@ def show(store: Store) -> None:
     table = study_table(rows.values())
     studies.show_table(table, "Every evaluated setting with all that was measured of it", "evaluations", "evaluations")
     picked = view.several(COMPARED, [], rows)
-    named = dict(zip(rows, names(list(rows.values())), strict=True))
+    forms = ((row.called, row.name, f"{row.name} ({row.key})") for row in rows.values())
+    named = dict(zip(rows, distinct(forms), strict=True))
     st.multiselect("Compared settings (the first is the reference)", list(rows), key=COMPARED, format_func=named.get)
     compared = [rows[key] for key in picked]
     for row, place in zip(compared, st.columns(max(1, len(compared))), strict=False):
