@@ -3,8 +3,8 @@
 STUDY is a study's file whose settings are trained, CACHE a folder with the trainings that were kept (else they are
 trained there), TEXT the file of WikiText-2 test, TASKS a folder of task files. Each setting is judged before and after
 its training on windows that the pruner read too, on others that it trained on, on those held back, on the study's own
-text and on TEXT, and by zero-shot tasks. It writes the table that Evidence shows: what is lower on what was read, and
-not elsewhere, was learnt by heart.
+text and on TEXT, and by zero-shot tasks. It writes its rows into the table that Evidence shows, beside those of other
+studies: what is lower on what was read, and not elsewhere, was learnt by heart.
 """
 
 import sys
@@ -51,7 +51,7 @@ def main(study: str, cache: str, text: str, tasks: str) -> None:
     }
     dense = {name: perplexity.reference(loaded, tokens) for name, tokens in texts.items()}
     asked = zeroshot.tasks(TASKS, Path(tasks))
-    rows = []
+    table = pd.read_csv(bench_file("recovered"), index_col="setting")
     for setting in [None, *(each for one in request.settings for each in (one.untrained, one))]:
         with restored(loaded) if setting else nullcontext():
             if setting:
@@ -59,20 +59,21 @@ def main(study: str, cache: str, text: str, tasks: str) -> None:
                 prune(loaded, pruned, resolved.calibration, store, Account(print), "", (0, 0, 0, 0), print)
             found = {name: perplexity.evaluate(loaded, texts[name], dense[name]) for name in texts}
             right = {each.name: zeroshot.score(loaded, each, QUESTIONS, 0).acc.mean() for each in asked}
-        rows.append(
-            {"setting": called(setting) if setting else "dense"}
-            | {f"perplexity, {name}": np.exp(found[name].nll.mean()) for name in (HELD_OUT, WIKITEXT)}
+        row = pd.Series(
+            {f"perplexity, {name}": np.exp(found[name].nll.mean()) for name in (HELD_OUT, WIKITEXT)}
             | {f"KL {name}, nats": losses.kl.mean() for name, losses in found.items()}
             | {"right answers, %": 100 * np.mean(list(right.values()))}
             | {f"{name}, %": 100 * share for name, share in right.items()}
         )
-        print(rows[-1], flush=True)
-        pd.DataFrame(rows).to_csv(bench_file("recovered"), index=False, float_format="%.6g")
+        print(row, flush=True)
+        table.loc[called(setting) if setting else "dense"] = row
+        table.to_csv(bench_file("recovered"), float_format="%.6g")
 
 
 def called(setting: Setting) -> str:
     """In a word or two; allocation, pruner and repair are those of the whole study."""
-    return f"{per_cent(setting.allocation.target)} zeros, {'trained' if setting.distills else 'before'}"
+    seed = f", calibration seed {setting.calibration_seed}" * bool(setting.calibration_seed)
+    return f"{per_cent(setting.allocation.target)} zeros{seed}, {'trained' if setting.distills else 'before'}"
 
 
 if __name__ == "__main__":
