@@ -109,11 +109,11 @@ def _every(found: Evaluations) -> list[EvaluatedSetting]:
 
 def _lowest(found: Evaluations) -> list[EvaluatedSetting]:
     """OWL by Wanda and the lowest of every target."""
-    pairs = (
-        (owl(found, target), best(one for one in found.settings if one.target == target))
+    return [
+        one
         for target in sorted({part.target for part in found.slices})
-    )
-    return [one for pair in pairs for one in pair]
+        for one in (owl(found, target), best(one for one in found.settings if one.target == target))
+    ]
 
 
 def _best_of_methods(found: Evaluations) -> list[EvaluatedSetting]:
@@ -182,8 +182,7 @@ def _uniform_bits(found: Evaluations) -> Control:
 
 
 def _uniform_by_wanda(found: Evaluations) -> Control:
-    pruned = [one for one in _answering(found) if one.setting]
-    uniform = next(one for one in pruned if one.setting == one.setting.uniform)
+    uniform = next(one for one in _answering(found) if one.setting and one.setting == one.setting.uniform)
     return lambda one: uniform if one.setting else None
 
 
@@ -240,7 +239,7 @@ QUESTIONS = {
     "training": Question(
         "What does training the kept weights win back?",
         "recovered",
-        _every,
+        lambda it: sorted(_every(it), key=lambda one: one.target),
         "the same without training",
         _untrained,
         uniform=True,
