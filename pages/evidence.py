@@ -56,8 +56,7 @@ def show_answer(answer: questions.Answer) -> str:
     target = targets[-2] if len(targets) > 2 else targets[-1]
     write = number if answer.counted.bits else per_cent
     if len(targets) > 1:
-        options = {each: write(each) for each in targets}
-        target = form.switch(capital(answer.counted.unit), options, "zeros", target)
+        target = form.switch(capital(answer.counted.unit), {each: write(each) for each in targets}, "zeros", target)
     row, change = answer.lowest(target)
     studies.hero(f"Lowest perplexity: {row.called}", row.one, change, answer.question.against)
     studies.badge(answer.found)

@@ -25,8 +25,7 @@ def show(chapter: str, profile: Profile) -> None:
         screen = CHAPTERS[chapter].draw(profile)
     except UserError as error:
         said = f"This profile cannot show this chapter. {plain(sentence(error))}"
-        query = {"profile": "demo", "chapter": chapter}
-        frame.nothing(said, "learn.py", "See it with the bundled model", query)
+        frame.nothing(said, "learn.py", "See it with the bundled model", {"profile": "demo", "chapter": chapter})
         return
     frame.live(screen.figure)
     if screen.guesses:

@@ -159,5 +159,4 @@ def _measured(request: MeasureRequest) -> Fields:
     if preset:
         return {"preset": preset}
     seeds = tuple(unique(each.seed for each in asked if each.perturbation.noise))
-    perturb = unique(each.perturbation for each in asked)
-    return {"perturb": perturb, "seeds": None if seeds in ((), (0,)) else seeds}
+    return {"perturb": unique(each.perturbation for each in asked), "seeds": None if seeds in ((), (0,)) else seeds}

@@ -88,41 +88,11 @@ class JobRow(NamedTuple):
 
 
 JOBS = (
-    JobRow(
-        "profile",
-        MeasureRequest,
-        ProfileSpec,
-        listed="profiles",
-        page="measure",
-    ),
-    JobRow(
-        "study",
-        StudyRequest,
-        StudySpec,
-        listed="studies",
-        part="results",
-    ),
-    JobRow(
-        "export",
-        ExportRequest,
-        ExportSpec,
-        answered=False,  # its folder may be gone
-        listed="exports",
-    ),
-    JobRow(
-        "best",
-        BestRequest,
-        BestSpec,
-        listed="best",
-        part="best",
-    ),
-    JobRow(
-        "unfinished",
-        ShareRequest,
-        Unfinished,
-        answered=False,  # what it answers is the whole, once that is there
-        listed="unfinished",
-    ),
+    JobRow("profile", MeasureRequest, ProfileSpec, "profiles", page="measure"),
+    JobRow("study", StudyRequest, StudySpec, "studies", part="results"),
+    JobRow("export", ExportRequest, ExportSpec, "exports", answered=False),  # its folder may be gone
+    JobRow("best", BestRequest, BestSpec, "best", part="best"),
+    JobRow("unfinished", ShareRequest, Unfinished, "unfinished", answered=False),  # the whole answers it
 )
 BY_REQUEST = {row.request: row for row in JOBS}
 Request = Union[tuple(BY_REQUEST)]  # noqa: UP007 (made from the table)

@@ -198,8 +198,7 @@ def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (
 
 def identified(asked: Iterable[Measurement], others: Mapping[str, str]) -> tuple[Measurement, ...]:
     """The same measurements with each checkpoint by the hash of its files; `others` tells it by what was typed."""
-    hashed = others.__getitem__
-    return tuple(each.replace(perturbation=each.perturbation.sourced(hashed)) for each in asked)
+    return tuple(each.replace(perturbation=each.perturbation.sourced(others.__getitem__)) for each in asked)
 
 
 def stands_for(kind: Perturbation) -> str | None:
@@ -215,5 +214,4 @@ def expanded(asked: Iterable[Measurement], linears: Iterable[str], heads: int = 
         field = stands_for(kind)
         return (kind.replace(**{field: name}) for name in names[field]) if field else (kind,)
 
-    found = (one.replace(perturbation=kind) for one in asked for kind in alone(one.perturbation))
-    return tuple(unique(found))
+    return tuple(unique(one.replace(perturbation=kind) for one in asked for kind in alone(one.perturbation)))

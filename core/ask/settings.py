@@ -75,8 +75,8 @@ class Repairs(Spec):
         return bool(Treatment(USUAL, self.repair).by("model"))
 
     @property
-    def repaired(self) -> str:
-        """The repairs in words, with the budget of one that trains; empty where there are none."""
+    def how(self) -> str:
+        """The budget of a repair that trains, and what is unusual about it, in words; empty where nothing is."""
         said = {
             f"{self.recover_tokens or 0:,} tokens": self.recover_tokens,
             f"{self.recover_minutes or 0:g} minutes": self.recover_minutes,
@@ -86,8 +86,12 @@ class Repairs(Spec):
             "own text": self.recover_text == "own",
             f"the pruner reads {several(self.pruner_windows, 'window')}": self.pruner_windows,
         }
-        how = ", ".join(word for word, holds in said.items() if holds)
-        return f"{CHAINS[self.repair]} ({how})" if self.repair and how else CHAINS.get(self.repair, how)
+        return ", ".join(word for word, holds in said.items() if holds)
+
+    @property
+    def repaired(self) -> str:
+        """The repairs in words, and how; empty where there is neither."""
+        return f"{CHAINS[self.repair]} ({self.how})" if self.repair and self.how else CHAINS.get(self.repair, self.how)
 
 
 class Setting(Repairs):

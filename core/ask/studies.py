@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from core.ask.inputs import USUAL_CALIBRATION, USUAL_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
 from core.ask.measurements import OfWeights, OnText
 from core.ask.settings import PrunedSpec, Setting
-from core.base import Fields, Spec, View, added, model_name, several, text_name
+from core.base import Fields, Spec, View, added, model_name, several, text_name, unique
 
 
 class EvaluationRequest(Spec):
@@ -43,8 +43,7 @@ class StudyRequest(OfModel):
     @property
     def points(self) -> tuple[Setting | None, ...]:
         """Every setting once: the dense model (None) first, each setting's uniform twin before it."""
-        with_twins = (each for setting in self.settings for each in (setting.uniform, setting))
-        return tuple(dict.fromkeys([None, *with_twins]))
+        return tuple(unique([None, *(each for setting in self.settings for each in (setting.uniform, setting))]))
 
 
 class EvaluatedSpec(OnText):

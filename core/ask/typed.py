@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BeforeValidator
 
-from core.base import PROJECT, Spec, UserError, access, brief, exists, expanded, number, resolved
+from core.base import PROJECT, Spec, UserError, access, brief, exists, expanded, number, resolved, unique
 
 MOST_SEEDS = 100
 Stored = TypeVar("Stored", bound=Spec)
@@ -97,7 +97,7 @@ def numbers(text: str, what: str = "layers") -> tuple[int, ...]:
 def _listed(text: str, kind: type) -> tuple:
     """Numbers with commas, each once; none where one is no number."""
     try:
-        return tuple(dict.fromkeys(kind(part) for part in text.split(",") if part.strip()))
+        return tuple(unique(kind(part) for part in text.split(",") if part.strip()))
     except ValueError:
         return ()
 

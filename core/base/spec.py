@@ -94,8 +94,7 @@ def added(default: Any, description: str, **limits: Any) -> Any:
 
 def key_of(form: type[Spec], content: dict) -> str:
     """The key of a spec from its JSON, whichever version of the program wrote it."""
-    text = json.dumps({"is": form.identity, **content}, sort_keys=True, separators=(",", ":"))
-    return digest(text)[:16]
+    return digest(json.dumps({"is": form.identity, **content}, sort_keys=True, separators=(",", ":")))[:16]
 
 
 def digest(text: str) -> str:

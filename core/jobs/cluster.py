@@ -85,8 +85,8 @@ def run(store: Store, job: Job, place: Place, report: Report, task: Task) -> Ent
     found = store.find(job.request)
     if found:
         return found
-    parts = [Share(part=part, of=place.shares) for part in range(1, place.shares + 1)]
-    shares = [ShareRequest(whole=job.request, share=each) for each in parts]
+    numbers = range(1, place.shares + 1)
+    shares = [ShareRequest(whole=job.request, share=Share(part=each, of=place.shares)) for each in numbers]
     ray, tasks = _connected(place), []
     needs = {"num_gpus": 1} if place.device == "cuda" else {"num_cpus": 1}
     remote = ray.remote(**needs)(portable(task)).remote

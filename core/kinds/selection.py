@@ -120,5 +120,4 @@ def least_of_groups(score: Tensor, pattern: Pattern) -> Tensor:
         UserError: the columns are no multiple of `of`.
     """
     pattern.check_width(score.shape[-1])
-    groups = score.unflatten(-1, (-1, pattern.of))
-    return least(groups, pattern.of - pattern.kept).flatten(-2)
+    return least(score.unflatten(-1, (-1, pattern.of)), pattern.of - pattern.kept).flatten(-2)

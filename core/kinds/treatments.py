@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
-from core.base import brief, listed, look_up
+from core.base import brief, listed, look_up, unique
 from core.kinds.alps import alps
 from core.kinds.currency import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, Currency
 from core.kinds.magnitude import magnitude
@@ -216,7 +216,7 @@ class Treatment(NamedTuple):
         found = [PRUNERS[self.pruner].statistic]
         if row := self.by("linear"):
             found += ["second_moment", "pull" if row.follows else "none"]
-        return tuple(dict.fromkeys(each for each in found if each != "none"))
+        return tuple(unique(each for each in found if each != "none"))
 
     @property
     def solves(self) -> bool:

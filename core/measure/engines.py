@@ -133,8 +133,7 @@ class Group:
 
     def logits(self, stream: Tensor) -> Tensor:
         """Logits of a last-layer stream at the read tokens."""
-        chosen = stream[:, self.read_at.to(stream.device)]
-        return tail(self.loaded.model, self.calls, chosen)
+        return tail(self.loaded.model, self.calls, stream[:, self.read_at.to(stream.device)])
 
 
 def prepare(loaded: Loaded, tokens: Tensor, sequences: Sequence[int], moments: Moments, stride: int) -> Group:
@@ -164,8 +163,7 @@ def half_precision_distance(group: Group) -> Array:
     stream = group.calls[0].entry.float()
     for call in group.calls:
         with at_hand(call.layer):
-            weights = {name: value.float() for name, value in call.layer.named_parameters()}
-            stream = call.in_float32()(stream, weights)
+            stream = call.in_float32()(stream, {name: each.float() for name, each in call.layer.named_parameters()})
         distance.append(float((call.exit.float() - stream)[:, 1:].norm() / stream[:, 1:].norm()))
     return np.array(distance)
 

@@ -38,8 +38,7 @@ def file_hash(store: Store, path: Path) -> str:
 
 def combined(store: Store, paths: Iterable[Path]) -> str:
     """One hash over several files: their names and contents, in the order of the names."""
-    lines = [f"{path.name} {file_hash(store, path)}" for path in sorted(paths)]
-    return digest("\n".join(lines))
+    return digest("\n".join(f"{path.name} {file_hash(store, path)}" for path in sorted(paths)))
 
 
 def sha256(path: Path) -> str:

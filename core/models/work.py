@@ -127,8 +127,7 @@ def _read(text: WindowRequest, asked: Setting) -> WindowRequest:
 
 def judging(shape: Outline, judged: EvaluationRequest) -> float:
     """The losses and the zero-shot tasks of one model."""
-    tokens = judged.text.token_count
-    return forward(shape, tokens) + len(judged.tasks) * task(shape, judged.examples or WHOLE_TASK)
+    return forward(shape, judged.text.token_count) + len(judged.tasks) * task(shape, judged.examples or WHOLE_TASK)
 
 
 def task(shape: Outline, examples: int) -> float:

@@ -85,7 +85,6 @@ def study(profile: Profile, treatment: Treatment, asked: StudyRequest, **trained
     told, bos = profile.provenance, profile.spec.text.bos
     if not told.get("model_source"):
         raise UserError(f"profile {profile.key} does not say where its model is: measure it again")
-    text = asked.evaluation.text.replace(bos=bos)
     return StudyRequest(
         model=told["model_source"],
         revision=told.get("revision"),
@@ -93,7 +92,7 @@ def study(profile: Profile, treatment: Treatment, asked: StudyRequest, **trained
         profile=profile.key,
         calibration=asked.calibration.replace(bos=bos),
         settings=usual(profile, treatment, **trained),
-        evaluation=asked.evaluation.replace(text=text),
+        evaluation=asked.evaluation.replace(text=asked.evaluation.text.replace(bos=bos)),
     )
 
 

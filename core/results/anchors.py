@@ -1,6 +1,7 @@
 """Anchors: evaluated settings that predict what any other allocation costs. Arithmetic of `core.plan.prediction`."""
 
 from bisect import bisect
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -139,8 +140,9 @@ class Anchors:
             base: without a correction.
         """
         measured = next((each for each in serving(self.study, self.treatment) if same(each.planned, exact)), None)
-        kin = (each for each in self.settings if each.setting.allocation.plain != base)
-        others = tuple(each for each in kin if not same(each.planned, exact))
+        others = tuple(
+            each for each in self.settings if each.setting.allocation.plain != base and not same(each.planned, exact)
+        )
         alone = len(others) in (len(self.settings), *range(prediction.FEWEST))
         return self if alone else replace(self, settings=others), measured
 
@@ -183,8 +185,7 @@ def on(study: Evaluations, known: Sequence[Anchors]) -> list[Anchors]:
 def errors(found: Predicted, true: Array) -> Errors:
     """How far predictions were off, (settings,) each."""
     off, covered = np.abs(found.increase / true - 1), (found.low <= true) & (true <= found.high)
-    half = float(np.median(half_width(found)))
-    return Errors(float(np.median(off)), float(np.quantile(off, 0.9)), float(covered.mean()), half)
+    return Errors(*map(float, (np.median(off), np.quantile(off, 0.9), covered.mean(), np.median(half_width(found)))))
 
 
 def half_width(found: Predicted) -> Array:
@@ -284,25 +285,24 @@ def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatmen
     found, usual = [fitting(each, profile, treatment) for each in protocols.by_protocol(mine)], protocols.usual(mine)
     best = max(found, key=lambda each: _worth(each, protocols.protocol(each.study.spec) == usual), default=None)
     if best is None or len(best.settings) < prediction.FEWEST:
-        asked = {"profile": profile.key, "pruner": treatment.pruner, "repair": treatment.repair}
+        evaluates = line("anchors", profile=profile.key, pruner=treatment.pruner, repair=treatment.repair)
         some = several(len(best.settings), "setting") if best and best.settings else "no setting"
         raise TooFew(
             f"{some} evaluated with {treatment.spoken} can predict this model, and {prediction.FEWEST} or more are "
-            f"needed; this evaluates four: {line('anchors', **asked)}"
+            f"needed; this evaluates four: {evaluates}"
         )
     return best
 
 
 def _worth(found: Anchors, usual: bool) -> tuple[bool, bool, int, int]:
-    count, text = len(found.settings), found.study.spec.text
+    count = len(found.settings)
     enough = count >= ENOUGH
-    return enough, enough and usual, enough * text.token_count, count
+    return enough, enough and usual, enough * found.study.spec.text.token_count, count
 
 
 def fitting(study: Evaluations, profile: Profile, treatment: Treatment) -> Anchors:
     """The settings of one protocol that can serve, each allocation once; what broke the model is named."""
-    kept = {}
-    left_out = []
+    kept, left_out = {}, []
     for one in serving(study, treatment) if study.dense else ():
         if not one.finite:
             left_out.append(f"{naming.setting(one.setting)} is left out: its perplexity is not finite.")
@@ -312,9 +312,16 @@ def fitting(study: Evaluations, profile: Profile, treatment: Treatment) -> Ancho
 
 
 def serving(study: Evaluations, treatment: Treatment) -> list[EvaluatedSetting]:
-    """What was evaluated with a pruner and a repair, neither by a pattern nor true-sequentially."""
-    whole = (one for one in study.settings if not one.setting.pattern and not one.setting.true_sequential)
-    return [one for one in whole if one.setting.treatment == treatment]
+    """What was evaluated with a pruner and a repair, neither by a pattern nor true-sequentially.
+
+    Trainings of several budgets are several treatments: those of the one with the most settings serve.
+    """
+    alike = defaultdict(list)
+    for one in study.settings:
+        asked = one.setting
+        if asked.treatment == treatment and not asked.pattern and not asked.true_sequential:
+            alike[asked.how].append(one)
+    return max(alike.values(), key=len, default=[])
 
 
 def same(planned: Array, exact: Array) -> bool:

@@ -193,8 +193,7 @@ class EvaluatedSetting:
     @property
     def warnings(self) -> list[str]:
         """Warnings of pruning over all seeds, each once."""
-        told = (text for each in self.results.values() for text in each.about.get("warnings", []))
-        return unique(told)
+        return unique(text for each in self.results.values() for text in each.about.get("warnings", []))
 
     @property
     def helped(self) -> str | None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from core.ask import USUAL_CALIBRATION, Point, Setting, StudySpec, TextSpec, WindowRequest
-from core.base import distinct, profile_names, several
+from core.base import distinct, profile_names, several, unique
 from core.kinds import ZEROS, treatments
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, load, slice_of, tasks_asked
@@ -159,10 +159,10 @@ def merged(found: Sequence[Evaluations]) -> Evaluations:
         points[each.setting, each.pruned] = replace(first, tasks={**each.tasks, **(known.tasks if known else {})})
     told = next((each.provenance for each in found if each.provenance.get("calibration")), found[0].provenance)
     asked = tuple(Point(setting=setting, pruned=pruned) for setting, pruned in points)
-    tasks = tuple(dict.fromkeys(task for study in reversed(found) for task in study.spec.tasks))
+    tasks = tuple(unique(task for study in reversed(found) for task in study.spec.tasks))
     spec = found[0].spec.replace(points=asked, tasks=tasks)
     entries = tuple(entry for each in found for entry in each.entries)
-    profiles = tuple(dict.fromkeys(key for each in found for key in each.profiles))
+    profiles = tuple(unique(key for each in found for key in each.profiles))
     return Evaluations(spec, told, tuple(points.values()), entries, profiles=profiles, selects=found[0].selects)
 
 

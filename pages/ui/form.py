@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.ask import WindowRequest
 from core.ask.typed import absolute
-from core.base import Spec, UserError, capital, checked
+from core.base import Spec, UserError, capital, checked, unique
 from core.models import machine
 from pages.ui import view
 
@@ -85,7 +85,7 @@ def source(label: str, known: Mapping[str, str], key: str, usual: str, place: An
     """A text: one of those known, or another as typed."""
     typed = view.text(key, usual)
     named = lambda each: known.get(each, each)  # noqa: E731
-    options = list(dict.fromkeys([*known, typed]))
+    options = unique([*known, typed])
     place.selectbox(label, options, key=key, format_func=named, accept_new_options=True, help=help)
     return typed
 

@@ -8,7 +8,7 @@ import streamlit as st
 from core.ask import Dtype, MeasureRequest, WindowRequest
 from core.ask.commands import request_of
 from core.ask.perturbations import PRESETS, STANDARD
-from core.base import UserError, capital
+from core.base import UserError, capital, unique
 from core.kinds import FORMS
 from core.models import hub, machine
 from pages.ui import form, frame, view
@@ -16,7 +16,7 @@ from pages.ui import form, frame, view
 OWN = "own list"
 MODELS = {"demo": "SmolLM2-135M-Instruct, dequantised Q4_1"}
 _in_cache = st.cache_data(ttl=60, show_spinner=False)(hub.cached)
-NAMES = list(dict.fromkeys(each.perturbation.name for each in STANDARD))
+NAMES = unique(each.perturbation.name for each in STANDARD)
 ABOUT_MODEL = (
     "Choose one, or type a Hub id (organisation/name), a folder with config.json and .safetensors files, or a .gguf "
     "file."
@@ -76,7 +76,7 @@ def _perturbations() -> dict[str, Any]:
     if own:
         st.multiselect(
             "Perturbations",
-            list(dict.fromkeys([*NAMES, *perturbed])),
+            unique([*NAMES, *perturbed]),
             key="measure-perturbations",
             accept_new_options=True,
             placeholder="Pick some, or type as in gaussian:0.25",
@@ -96,7 +96,7 @@ def _perturbations() -> dict[str, Any]:
 
 
 def _names(preset: str) -> list[str]:
-    return list(dict.fromkeys(each.perturbation.name for each in PRESETS[preset].measurements))
+    return unique(each.perturbation.name for each in PRESETS[preset].measurements)
 
 
 def _fill() -> None:

@@ -38,3 +38,10 @@ def test_what_cannot_be_predicted_is_one_sentence(store: Store) -> None:
         app = opened(part="evaluate", **view)
         why = said(app, "Nothing predicts this setting: ").value
         assert ". " not in why and ";" not in why and not app.error
+
+
+def test_a_training_is_not_predicted_by_those_of_another_budget(store: Store) -> None:
+    how = {"repair": "distill", "recover_tokens": 2000}
+    save(store, [each.replace(**how) for each in OTHERS])
+    why = said(opened(part="evaluate", repair="distill"), "Nothing predicts this setting: ").value
+    assert why.endswith("its pruner and repair were evaluated another way (2,000 tokens) than here (10 minutes).")

@@ -36,8 +36,8 @@ def narrower(found: Narrower) -> str:
 
 def basis(found: Anchors) -> str:
     """What it was learned from, what is left out of that, and how wrong it was on settings it had not seen."""
-    count, off = len(found.settings), found.leave_one_out
-    evaluated = f"{several(count, 'setting')} evaluated with {found.treatment.spoken}"
+    off, way = found.leave_one_out, ", ".join(filter(None, [found.treatment.spoken, found.settings[0].setting.how]))
+    evaluated = f"{several(len(found.settings), 'setting')} evaluated with {way}"
     learned = " ".join([f"Learned from {evaluated} ({protocols.short(found.study)}).", *found.left_out])
     if off is None:
         return f"{learned} With so few, how wrong it is has not been seen: evaluate one more."

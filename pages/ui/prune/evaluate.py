@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.ask import USUAL_EVALUATION, AllocationRequest, EvaluationRequest, StudyRequest
 from core.ask.typed import fractions
-from core.base import checked
+from core.base import checked, unique
 from core.models import work
 from core.results import candidates
 from core.show.report import remake
@@ -64,8 +64,7 @@ def _family(here: AllocationRequest, profile: Profile) -> Asked:
     strengths = form.words("Strengths", "strengths", "0.02, 0.04, 0.06, 0.08, 0.1")
     picked = view.several("controls", list(candidates.CONTROLS), candidates.CONTROLS)
     controls = [each for each in candidates.CONTROLS if each in picked]  # in an order of their own
-    about = settings.ABOUT_CONTROLS
-    st.pills("Controls", candidates.CONTROLS, selection_mode="multi", key="controls", help=about)
+    st.pills("Controls", candidates.CONTROLS, selection_mode="multi", key="controls", help=settings.ABOUT_CONTROLS)
     return lambda: (candidates.family(here, driver, fractions(strengths, "strengths"), controls, SHUFFLES), [])
 
 
@@ -78,5 +77,5 @@ def _evaluation() -> Callable[[], EvaluationRequest]:
         about = "Names with commas between, as in boolq, rte."
         names = form.words("Zero-shot tasks", "tasks", placeholder="none", help=about)
         examples = form.number(EvaluationRequest, "examples", "examples", 200)
-    tasks = tuple(dict.fromkeys(filter(None, (each.strip() for each in names.split(",")))))
+    tasks = tuple(unique(filter(None, (each.strip() for each in names.split(",")))))
     return lambda: checked(EvaluationRequest, text=text(), tasks=tasks, examples=examples)

@@ -95,8 +95,7 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
         )
     how = {name: None if value == "none" else value for name, value in (("pattern", pattern), ("repair", repair))}
     asked = candidates.combined([in_view], pruner, drawn, true_sequential=sequential, **trains, **how)
-    request = StudyRequest(**model, profile=profile.key, calibration=windows, settings=asked)
-    return Pruning(request, device, wrong)
+    return Pruning(StudyRequest(**model, profile=profile.key, calibration=windows, settings=asked), device, wrong)
 
 
 def training(of: type[Spec], prefix: str = "") -> dict[str, int | str]:

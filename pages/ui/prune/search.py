@@ -60,8 +60,7 @@ def show(profile: Profile) -> None:
     known = {entry.key: entry for entry in Store().of_model(profile.spec.model, "best")}
     if known:
         usual = found.key if found and found.key in known else next(iter(known))
-        names = {key: name(entry) for key, entry in known.items()}
-        _answer(known[form.choice("Answer", names, "best", usual)])
+        _answer(known[form.choice("Answer", {key: name(entry) for key, entry in known.items()}, "best", usual)])
     else:
         st.info("No search has been run for this model: choose what you want, see the cost, and press Run search.")
 

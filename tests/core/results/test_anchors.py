@@ -91,6 +91,18 @@ def test_texts_repairs_and_models_are_never_mixed(store: Store, profile: Profile
         stored(store, other, WANDA)
 
 
+def test_of_trainings_with_several_budgets_those_of_the_most_settings_predict(store: Store, profile: Profile) -> None:
+    longer = {"repair": "distill", "recover_tokens": 2000}
+    evaluated(store, profile, [*at(0.5, 0.8, repair="distill", recover_tokens=1000), *at(0.5, 0.6, 0.7, **longer)])
+    found = stored(store, profile, Treatment("wanda", "distill"))
+    assert {(each.setting.recover_tokens, each.target) for each in found.settings} == {
+        (2000, target) for target in (0.5, 0.6, 0.7)
+    }
+    assert "Learned from 3 settings evaluated with Wanda + distill, 2,000 tokens (" in forecast.basis(found)
+    [other] = at(0.8)
+    assert found.besides(allocate(other.allocation, profile).exact, other.allocation)[1] is None, "of another budget"
+
+
 def test_the_usual_protocol_predicts_and_where_it_has_too_few_the_one_that_judges_by_most_tokens(
     store: Store, profile: Profile
 ) -> None:
