@@ -76,7 +76,7 @@ class Repairs(Spec):
 
     @property
     def how(self) -> str:
-        """The budget of a repair that trains, and what is unusual about it, in words; empty where nothing is."""
+        """The budget of a repair that trains, and what else is not as usual, in words; empty where nothing is."""
         said = {
             f"{self.recover_tokens or 0:,} tokens": self.recover_tokens,
             f"{self.recover_minutes or 0:g} minutes": self.recover_minutes,
