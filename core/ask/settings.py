@@ -39,7 +39,9 @@ class Repairs(Spec):
     recover_minutes: float | None = added(
         None, "minutes that distill may train", title="Minutes of training", ge=1e-6, le=10**5
     )
-    recover_tokens: int | None = added(None, "in their place: tokens that it may train on", ge=1, le=10**12)
+    recover_tokens: int | None = added(
+        None, "tokens that it may train on, in place of minutes", title="Tokens, not minutes", ge=1, le=10**12
+    )
     recover_until: int = added(
         0,
         "tokens after which it ends with its best weights, at once where a cancelled one had its best there; 0: never",

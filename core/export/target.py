@@ -207,5 +207,4 @@ def sweep(store: Store) -> None:
 
 
 def _note(store: Store, folder: Path) -> Path:
-    name = digest(str(resolved(folder)))[:16]
-    return store.root / "exporting" / f"{name}.json"
+    return store.root / "exporting" / f"{digest(str(resolved(folder)))[:16]}.json"

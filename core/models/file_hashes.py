@@ -15,8 +15,7 @@ SEEN = {}  # notes that a cache could not keep
 def remembered(store: Store, path: Path, kind: str, find: Callable[[Path], Any]) -> Any:
     """`find(path)`, which must be JSON, computed once per state of the file and kept in the cache."""
     path = path.resolve()
-    name = digest(str(path))[:16]
-    memo = store.root / "remembered" / f"{kind}-{name}.json"
+    memo = store.root / "remembered" / f"{kind}-{digest(str(path))[:16]}.json"
     now = stamp(path)
     known = SEEN.get(memo) or unsealed(memo)
     if known and known["file"] == now:

@@ -102,12 +102,15 @@ def in_view(setting: Setting, text: WindowRequest | None, profile: str | None, s
     Raises:
         UserError: the page has no choice for it.
     """
+    if setting.recover_norms:
+        raise UserError("its training changes norms and biases too")
     found = {
         settings.WORD: grammar.write(setting.allocation),
         "hand": "",
         "by": setting.pruner,
         "repair": setting.repair or "none",
         "minutes": f"{setting.recover_minutes or 10:g}",
+        "recover_tokens": str(setting.recover_tokens or 0),
         "bfloat16": str(setting.recover_dtype == "bfloat16"),
         "own": str(setting.recover_text == "own"),
         "pruner_windows": str(setting.pruner_windows),
@@ -125,8 +128,7 @@ def in_view(setting: Setting, text: WindowRequest | None, profile: str | None, s
             "calibration_windows": str(text.sequences),
             "calibration_length": str(text.length),
         }
-    keys = {"profile": profile, "study": study}
-    return found | {name: key for name, key in keys.items() if key}
+    return found | {name: key for name, key in {"profile": profile, "study": study}.items() if key}
 
 
 def follow(asked: AllocationRequest, profile: Profile) -> None:

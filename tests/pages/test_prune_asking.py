@@ -11,6 +11,7 @@ from core.ask.allocations import AllocationRequest, Correction
 from core.ask.inputs import WindowRequest
 from core.ask.settings import Setting
 from core.ask.studies import EvaluationRequest, StudyRequest
+from core.base.errors import UserError
 from core.jobs import queue
 from core.results import candidates
 from core.store.cache import Store
@@ -70,6 +71,21 @@ def test_run_queues_a_training_as_it_was_chosen_and_a_link_brings_it_back(store:
     expected["recover_until"] = 20480
     assert asked == Setting(allocation=OWL, repair="refit+distill", **expected)
     assert best_known.in_view(asked, None, None, None).items() >= how.items()
+
+
+def test_a_budget_of_tokens_takes_the_place_of_minutes_and_a_link_brings_it_back(store: Store) -> None:
+    how = {"repair": "distill", "recover_tokens": "40960"}
+    [asked] = submitted(opened(part="evaluate", **how), store).settings
+    assert asked == Setting(allocation=OWL, repair="distill", recover_tokens=40960)
+    assert best_known.in_view(asked, None, None, None).items() >= how.items()
+    with pytest.raises(UserError, match="norms and biases"):
+        best_known.in_view(asked.replace(recover_norms=True), None, None, None)
+
+
+def test_a_training_that_would_end_after_its_budget_is_one_sentence(store: Store) -> None:
+    app = opened(part="evaluate", repair="distill", recover_tokens="40960", recover_until="81920")
+    [said] = [each.value for each in app.error]
+    assert "give recover_until no more tokens than recover_tokens" in said
 
 
 def test_run_queues_a_family(store: Store) -> None:

@@ -94,8 +94,7 @@ def contexts(tokens: Iterable[str]) -> list[str]:
 def said(question: Question, row: Row, entered: Array, gains: Iterable[float | None], twin: Row | None) -> str:
     """What the network did with the damage, in a few sentences whose numbers stand between `**`."""
     flips = f"**{sum(row.flipped)} of {len(row.flipped)}** predicted next words change."
-    sentences = [_fate(question, row, entered), flips, _compared(question, row, gains, twin)]
-    return " ".join(filter(None, sentences))
+    return " ".join(filter(None, [_fate(question, row, entered), flips, _compared(question, row, gains, twin)]))
 
 
 def _fate(question: Question, row: Row, entered: Array) -> str:

@@ -73,8 +73,9 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
                     trains = training(Setting)
                     own = form.checkbox("Own text", "own", help=form.about(Setting, "recover_text"))
                     trains["recover_text"] = "own" if own else "calibration"
-                    for name in ("pruner_windows", "recover_until"):
-                        trains[name] = form.number(Setting, name, name, 0)
+                    for name in ("recover_tokens", "pruner_windows", "recover_until"):
+                        trains[name] = form.number(Setting, name, name, 0, min_value=0)
+                    del trains["recover_minutes" if trains["recover_tokens"] else "recover_tokens"]
                 pattern = form.switch("N:M pattern", PATTERNS, "pattern", pattern, help=form.about(Setting, "pattern"))
         calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", USUAL_CALIBRATION)
         left, middle, right = st.columns(3)
