@@ -101,8 +101,7 @@ def answers(
         bootstrap_iters=0,
         log_samples=True,
     )["samples"][name]
-    one_filter = [each for each in logged if each["filter"] == logged[0]["filter"]]
-    return sorted(one_filter, key=lambda each: each["doc_id"])
+    return sorted((each for each in logged if each["filter"] == logged[0]["filter"]), key=lambda each: each["doc_id"])
 
 
 class Scorer(HFLM):

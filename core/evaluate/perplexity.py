@@ -62,8 +62,7 @@ def evaluate(
     for start in range(0, len(tokens), size):
         beside = reference[start : start + size]
         ids = tokens[start : start + size].to(loaded.model.device)
-        stream = beside if dense else last_stream(loaded, ids)
-        found.append(_read(loaded, calls, ids, stream, beside))
+        found.append(_read(loaded, calls, ids, beside if dense else last_stream(loaded, ids), beside))
         step(start + found[-1].shape[1])
     return Losses(*np.concatenate(found, axis=1))
 

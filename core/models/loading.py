@@ -189,8 +189,7 @@ def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:
     if backend is not None:  # how it cuts and fills is set anew by every call
         backend.no_truncation()
         backend.no_padding()
-    text = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
-    return digest(text)
+    return digest(backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True))
 
 
 def _config(source: Source) -> Any:

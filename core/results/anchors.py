@@ -71,6 +71,11 @@ class Anchors:
     judge: Evaluations | None = None  # what was evaluated on another text, which is predicted; None: their own
     factor: tuple[float, float] = (1.0, 1.0)  # of increases on that text over those here, and of an interval's width
 
+    @property
+    def how(self) -> str:
+        """How their weights were repaired, which is one way for all; as `Setting.how`."""
+        return self.settings[0].setting.how
+
     @cached_property
     def harms(self) -> Array:
         """(anchors, layers)"""

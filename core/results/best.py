@@ -150,8 +150,7 @@ def commands(found: Best, cache: Path | None = None) -> tuple[str, ...]:
         cache: what holds the results, where that is not the project's own.
     """
     request = found.request
-    judging = final_request(request, found.profile, ()).replace(settings=(found.answer,))
-    prune = _line(judging, cache)
+    prune = _line(final_request(request, found.profile, ()).replace(settings=(found.answer,)), cache)
     lines = (prune,) if request.profile else (_line(profile_request(request), cache), prune)
     return lines if all(lines) else ()
 

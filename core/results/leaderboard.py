@@ -11,7 +11,7 @@ from core.base import UserError, frozen
 from core.kinds import METHODS, USUAL
 from core.plan import responses
 from core.plan.spread import allocate, layer_means, linear_parameters
-from core.results.anchors import Anchors, Prediction, same
+from core.results.anchors import Anchors, Prediction, same, serving
 from core.results.comparison import verdict
 from core.results.evaluated import EvaluatedSetting
 from core.results.evaluations import Evaluations, Slice, slice_of
@@ -60,8 +60,9 @@ class Race(NamedTuple):
 
     @property
     def measured(self) -> list[EvaluatedSetting]:
-        """The settings of the part."""
-        return self.study.within(self.part) if self.study and self.part else []
+        """The settings of the part that serve as anchors do: of one budget, none true-sequential."""
+        known = serving(self.study, self.part.treatment) if self.study and self.part else []
+        return [one for one in known if one.target == self.part.target]
 
     def in_view(self, name: str, now: Array) -> Contender:
         """The allocation on screen, as it was measured where it was, else as it is predicted.

@@ -49,8 +49,7 @@ class Scene(_Answer):
     def row(self, layer: int) -> Row:
         """The effect at one layer."""
         of_layer = {name: getattr(self, name)[layer] for name in ("drift", "gain", "perturbed", "flipped", "kl")}
-        shared = {name: getattr(self, name) for name in _Answer.model_fields}
-        return Row(layer=layer, **shared, **of_layer)
+        return Row(layer=layer, **{name: getattr(self, name) for name in _Answer.model_fields}, **of_layer)
 
 
 class Lens(Spec):

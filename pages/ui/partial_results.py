@@ -32,7 +32,7 @@ def perplexities(store: Store, job: Job) -> None:
     if chart := next(filter(None, (training(store, spec.model, each) for each in pending)), None):
         _show(chart, job, chart.finding)
         [best] = chart.table.set_index("tokens trained on").idxmin()
-        if best and job.request.settings[0].recover_minutes and not job.active:  # the page has no choice of tokens
+        if best and not job.active:
             frame.to_prune("Use the best so far", "evaluate", recover_until=f"{best:.0f}")
         return
     read, status = {"text": job.request.evaluation.text, "calibration": job.request.calibration}, job.status
@@ -62,8 +62,7 @@ def matrix(store: Store, job: Job) -> None:
         return
     asked, so_far = found
     amount = f"{so_far.sequences} of {job.request.text.sequences} sequences"
-    chart = figures.heatmap([so_far], None, None)
-    _show(chart, job, f"{words.perturbation(asked.perturbation)}, from {amount}.")
+    _show(figures.heatmap([so_far], None, None), job, f"{words.perturbation(asked.perturbation)}, from {amount}.")
 
 
 def exported(entry: Entry) -> None:

@@ -86,9 +86,8 @@ def predicted(setting: Setting, profile: Profile) -> tuple[Anchors, Prediction, 
     found, why = anchors_of(groups(profile), profile, setting.treatment, asked.base.per_linear)
     if found is None:
         raise UserError(str(why))
-    how = found.settings[0].setting.how
-    if how != setting.how:
-        ways = (each or "the pruner reads all windows" for each in (how, setting.how))
+    if found.how != setting.how:
+        ways = (each or "the pruner reads all windows" for each in (found.how, setting.how))
         raise UserError("its pruner and repair were evaluated another way ({}) than here ({})".format(*ways))
     others, measured = besides(found, asked, asked.plain)
     return others, others.one(allocate(asked, profile).exact), measured

@@ -1,5 +1,7 @@
 """The prune page itself: it opens without a model or a heavy library, and a study is watched until it ends."""
 
+import pytest
+
 from core.ask.settings import read_setting
 from core.ask.studies import StudyRequest
 from core.jobs import processes, queue
@@ -47,8 +49,9 @@ def test_a_training_is_drawn_while_it_runs_and_once_it_has_ended(store: Store) -
     assert any(trace.get("name") == "held back" for each in figures(app) for trace in each["data"])
 
 
-def test_a_cancelled_training_leads_to_its_best_so_far(store: Store) -> None:
-    asked = (read_setting("uniform repair=distill recover_minutes=60:0.7"),)
+@pytest.mark.parametrize("budget", ["recover_minutes=60", "recover_tokens=163840"])
+def test_a_cancelled_training_leads_to_its_best_so_far(store: Store, budget: str) -> None:
+    asked = (read_setting(f"uniform repair=distill {budget}:0.7"),)
     request = StudyRequest(profile=PROFILE.key, settings=asked)
     job = broken_off(store, request, line="distilled, step 30 of 160", done=3, parts=0)
     synthetic.save_training(store, store.resolved(request), [1.4, 1.2, 1.1, 1.3])

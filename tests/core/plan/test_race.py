@@ -20,7 +20,7 @@ from core.plan.spread import allocate
 from core.results import leaderboard as race
 from core.results import protocols
 from core.results.anchors import anchors as fit
-from core.results.evaluations import Evaluations
+from core.results.evaluations import Evaluations, Slice
 from core.show.figures.allocation import UNKNOWN, finish
 from core.show.figures.palette import DARK, LIGHT, Palette, colour, in_palette
 from core.show.words import verdicts
@@ -117,6 +117,20 @@ def test_the_allocation_on_screen_is_known_where_it_was_measured(measured: tuple
     assert race.Race(profile, *place).in_view("mine", planned).measured.setting.allocation.base == TUNED
     assert race.Race(profile, *place).in_view("mine", planned[::-1].copy()).measured is None
     assert race.Race(profile).in_view("mine", planned).measured is None
+
+
+def test_methods_that_were_trained_for_another_budget_do_not_run(tmp_path: Path) -> None:
+    def trained(base: Allocator, tokens: int) -> Setting:
+        return Setting(allocation=at_target(base), repair="distill", recover_tokens=tokens)
+
+    asked = trained(TUNED, 2000), trained(AlphaPruning(), 1000)  # each beside its uniform twin
+    groups = study(tmp_path, *asked, trained(Response(), 2000), profile=SPEC.key)
+    part = Slice("wanda", None, TARGET, "distill")
+    assert len(groups[0].within(part)) == 5
+    found = race.Race(profile(tmp_path), groups[0], part).ranking(AllocationRequest(target=TARGET))
+    known = [each.measured.setting for each in found if each.measured]
+    assert sorted(each.allocation.base.kind for each in known) == ["owl", "response", "uniform"]
+    assert {each.recover_tokens for each in known} == {2000}
 
 
 def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_that_per_layer(tmp_path: Path) -> None:
