@@ -77,8 +77,8 @@ class Repairs(Spec):
         return bool(Treatment(USUAL, self.repair).by("model"))
 
     @property
-    def how(self) -> str:
-        """The budget of a repair that trains, and what else is not as usual, in words; empty where nothing is."""
+    def repair_options(self) -> str:
+        """The budget of a repair that trains, and all else that is not as usual, in words; empty where nothing is."""
         said = {
             f"{self.recover_tokens or 0:,} tokens": self.recover_tokens,
             f"{self.recover_minutes or 0:g} minutes": self.recover_minutes,
@@ -92,8 +92,9 @@ class Repairs(Spec):
 
     @property
     def repaired(self) -> str:
-        """The repairs in words, and how; empty where there is neither."""
-        return f"{CHAINS[self.repair]} ({self.how})" if self.repair and self.how else CHAINS.get(self.repair, self.how)
+        """The repairs in words, with their options; empty where there is neither."""
+        options = self.repair_options
+        return f"{CHAINS[self.repair]} ({options})" if self.repair and options else CHAINS.get(self.repair, options)
 
 
 class Setting(Repairs):

@@ -72,9 +72,9 @@ class Anchors:
     factor: tuple[float, float] = (1.0, 1.0)  # of increases on that text over those here, and of an interval's width
 
     @property
-    def how(self) -> str:
-        """How their weights were repaired, which is one way for all; as `Setting.how`."""
-        return self.settings[0].setting.how
+    def repair_options(self) -> str:
+        """Those of every setting, in words: they are the same for all."""
+        return self.settings[0].setting.repair_options
 
     @cached_property
     def harms(self) -> Array:
@@ -325,7 +325,7 @@ def serving(study: Evaluations, treatment: Treatment) -> list[EvaluatedSetting]:
     for one in study.settings:
         asked = one.setting
         if asked.treatment == treatment and not asked.pattern and not asked.true_sequential:
-            alike[asked.how].append(one)
+            alike[asked.repair_options].append(one)
     return max(alike.values(), key=len, default=[])
 
 

@@ -86,9 +86,11 @@ def predicted(setting: Setting, profile: Profile) -> tuple[Anchors, Prediction, 
     found, why = anchors_of(groups(profile), profile, setting.treatment, asked.base.per_linear)
     if found is None:
         raise UserError(str(why))
-    if found.how != setting.how:
-        ways = (each or "the pruner reads all windows" for each in (found.how, setting.how))
-        raise UserError("its pruner and repair were evaluated another way ({}) than here ({})".format(*ways))
+    has, asks = (each.repair_options or "the pruner reads all windows" for each in (found, setting))
+    if has != asks:
+        raise UserError(
+            f"its pruner and repair were evaluated another way ({has}), so choose that or evaluate this one ({asks})"
+        )
     others, measured = besides(found, asked, asked.plain)
     return others, others.one(allocate(asked, profile).exact), measured
 

@@ -36,7 +36,7 @@ def narrower(found: Narrower) -> str:
 
 def basis(found: Anchors) -> str:
     """What it was learned from, what is left out of that, and how wrong it was on settings it had not seen."""
-    off, way = found.leave_one_out, ", ".join(filter(None, [found.treatment.spoken, found.how]))
+    off, way = found.leave_one_out, ", ".join(filter(None, [found.treatment.spoken, found.repair_options]))
     evaluated = f"{several(len(found.settings), 'setting')} evaluated with {way}"
     learned = " ".join([f"Learned from {evaluated} ({protocols.short(found.study)}).", *found.left_out])
     if off is None:
