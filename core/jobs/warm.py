@@ -88,7 +88,7 @@ class Scheduler:
         with self.changed:
             self.running = None
             while self.running is None:
-                if not self.waiting and not self.changed.wait(seconds) and not self.waiting:
+                if not self.changed.wait_for(lambda: self.waiting, seconds):
                     return None
                 ticket = min(self.waiting, key=self._turn)
                 self.waiting.remove(ticket)

@@ -222,6 +222,23 @@ def test_a_newer_question_takes_the_place_of_the_reader_s_older_one() -> None:
     assert served(one) == ["x 2", "x 1"] and shared.result() == "x 0", "who asks the same is answered by the same"
 
 
+def test_a_question_that_was_taken_back_before_it_was_seen_ends_nothing() -> None:
+    one = Scheduler()
+    one.ask(row("known"), "me")
+    one.next(0)
+    one.keep("its answer")
+    with ThreadPoolExecutor(1) as pool:
+        turn = pool.submit(one.next, SOON)
+        until(lambda: one.running is None)
+        time.sleep(0.1)  # it waits for a question
+        with one.changed:  # so that it sees both at once
+            lost = one.ask(row("new"), "me")
+            assert lost is not one.ask(row("known"), "me") and lost.cancelled() and not one.waiting
+        time.sleep(0.1)
+        one.ask(row("newer"), "me")
+        assert turn.result(SOON).task == row("newer")
+
+
 def test_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warm, "KEPT", 2)
     one = Scheduler()
