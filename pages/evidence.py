@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core.base import UserError, capital, number, per_cent
+from core.results import CHANGE
 from core.results.claims import FAILS, HOLDS
 from core.show.report import claims, questions
 from core.show.report.benches import BENCHES, Bench
@@ -64,7 +65,8 @@ def show_answer(answer: questions.Answer) -> str:
     for sentence in answer.sentences:
         st.markdown(sentence)
     heads, *rows = answer.table.read.texts
-    frame.show_table(pd.DataFrame(rows, columns=heads), f"All settings: {answer.question.title}")
+    wide = {head: st.column_config.Column(width=280) for head in heads if head.startswith(CHANGE)}  # else cut off
+    frame.show_table(pd.DataFrame(rows, columns=heads), f"All settings: {answer.question.title}", wide)
     frame.download(lambda: answer.table.csv, f"evidence-{name}", f"{name}-table")
     return answer.question.command
 

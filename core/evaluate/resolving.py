@@ -138,8 +138,7 @@ def point(
     exact = spread(setting.allocation, anatomy.parameters(loaded.layers), profile).exact.round(12)
     read = None
     if setting.treatment.reads_text:
-        draw = request.calibration.replace(seed=setting.calibration_seed)
-        read = windows(draw, loaded)
+        read = windows(request.calibration.replace(seed=setting.calibration_seed), loaded)
         calibration.setdefault(read.spec.key, read)
     pruned = PrunedSpec(
         sparsity=tuple(map(tuple, exact.tolist())) if exact.ndim == 2 else tuple(exact.tolist()),

@@ -219,8 +219,7 @@ class Run:
         parameters = linear_parameters(self.profile)
         kept, notes = candidates.possible((each.allocation for each in asked), parameters, self.profile)
         self.left_out += notes
-        seed = self.request.seeds[0]
-        settings = [each.replace(calibration_seed=seed) for each in asked if each.allocation in kept]
+        settings = [each.replace(calibration_seed=self.request.seeds[0]) for each in asked if each.allocation in kept]
         new = [each for each in settings if each not in self.chosen]
         predicts = {each.treatment: each for each in self._anchors()} if self.study else {}
         for setting in (each for each in new if each.treatment in predicts):

@@ -49,8 +49,7 @@ class Lsa(Allocator):
         of_linears = evidence.parameters.reshape(errors.shape)
         parts = [(errors[:, part].mean(1), of_linears[:, part].sum(1)) for part in (attention, ~attention)]
         error, parameters = (np.stack(each, axis=1) for each in zip(*parts, strict=True))
-        found = apart(error, parameters, evidence.target, self.width)
-        return found[:, np.where(attention, 0, 1)].ravel()
+        return apart(error, parameters, evidence.target, self.width)[:, np.where(attention, 0, 1)].ravel()
 
     @property
     def per_linear(self) -> bool:

@@ -55,8 +55,7 @@ class Injection:
     def noise(self, kind: str, like: Stream | None = None) -> Stream:
         """Standard normal noise as wide as the stream, or as another tensor; each kind draws its own."""
         shape = (self.exit if like is None else like).shape[1:]
-        drawn = normal(kind, self.seed, self.layer, self.sequences, *shape)
-        return drawn.to(self.exit.device)
+        return normal(kind, self.seed, self.layer, self.sequences, *shape).to(self.exit.device)
 
     def shaped(self, noise: Stream) -> Stream:
         """Noise with the covariance of the layer's output."""

@@ -166,8 +166,7 @@ def _perturbed(question: Question, at: Injection) -> Stream:
         return changed
     if question.token >= tokens:
         raise UserError(f"there is no token {question.token}: the sentence has tokens 0 to {tokens - 1}")
-    hit = torch.arange(tokens) == question.token
-    return torch.where(hit[:, None], changed, at.exit)
+    return torch.where((torch.arange(tokens) == question.token)[:, None], changed, at.exit)
 
 
 def _read(run: Clean, streams: Stream) -> tuple[Tensor, Tensor, Tensor]:

@@ -128,8 +128,7 @@ def removal(loaded: Loaded, second_moment: Sequence[Tensors], tokens: int, step:
     """
 
     def lost(index, linear):
-        moment = second_moment[index][linear.name].to(linear.weight.device) / tokens
-        return error(linear.weight.float(), moment)
+        return error(linear.weight.float(), second_moment[index][linear.name].to(linear.weight.device) / tokens)
 
     return Removal(error=anatomy.by_linear(loaded.layers, lost, step=step))
 

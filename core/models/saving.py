@@ -162,5 +162,4 @@ def keep_copy(source: Source, store: Store, write: Callable[[Path], object]) -> 
 
 def _copy_folder(source: Source, store: Store) -> Path:
     versions = [importlib.metadata.version(name) for name in CONVERTERS]
-    text = " ".join([source.content, str(METHOD), *versions])
-    return store.root / "converted" / digest(text)[:16]
+    return store.root / "converted" / digest(" ".join([source.content, str(METHOD), *versions]))[:16]

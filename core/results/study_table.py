@@ -127,6 +127,7 @@ MORE = {
     "zeros, mean of linears": Column(lambda row: row.one.zeros, _four, "Fraction of zeros that pruning reached"),
 }
 ORIGIN = {
+    "options": Column(_pruned(lambda row: row.one.setting.repair_options), about="Of repair and training"),
     "pruned in, s": Column(_pruned(lambda row: row.one.result.about.get("seconds_pruning")), "{:.3g}".format),
     "calibration seeds": Column(lambda row: ", ".join(map(str, row.one.seeds))),
     "written": Column(lambda row: row.one.setting.name if row.one.setting else "dense", about="As commands read it"),
@@ -227,7 +228,8 @@ class Table:
     def read(self) -> Table:
         """The columns for readers: the setting, its perplexity, the changes, and accuracies that every row has."""
         changes = (CHANGE, f"{MEAN}, {CHANGE}")
-        return self.only(*READ, *(n for n in self._compared if n.startswith(changes) or None not in self.values[n]))
+        compared = (n for n in self._compared if n.startswith(changes) or None not in self.values[n])
+        return self.only(*READ, *compared, "options")
 
     @property
     def accuracies(self) -> Table:

@@ -54,8 +54,7 @@ def assets(app: ASGIApp) -> ASGIApp:
         if content is None:
             await app(scope, receive, send)
             return
-        kind = KINDS[Path(path).suffix]
-        await Response(content, headers=FOREVER, media_type=kind)(scope, receive, send)
+        await Response(content, headers=FOREVER, media_type=KINDS[Path(path).suffix])(scope, receive, send)
 
     return answering
 

@@ -22,8 +22,7 @@ def choose() -> None:
         return
     unasked = _unasked(entries.values(), st.session_state["page"])
     view.sync("profile", list(entries), unasked.key, _abbreviated(), named=not unasked.committed)
-    named = names(entries.values())
-    st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=named.get)
+    st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=names(entries.values()).get)
 
 
 def _unasked(entries: Collection[Entry], page: str) -> Entry:

@@ -34,8 +34,7 @@ def gains(asked: InView) -> Chart:
         return gain.of_profiles(profile, asked.twin, name, asked.layer, asked.statistic)
     names = words.family(profile, name)
     lines = [gain.line(profile.perturbations[each].short, profile.seeds(each), asked.statistic) for each in names]
-    finding = findings.of_perturbation(profile, name)
-    return gain.gains(lines, finding, names.index(name), asked.layer)
+    return gain.gains(lines, findings.of_perturbation(profile, name), names.index(name), asked.layer)
 
 
 def sizes(asked: InView) -> Chart:

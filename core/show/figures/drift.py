@@ -219,8 +219,7 @@ def harm(seeds: Seeds, layer: int) -> Chart:
         "KL below noise floor": lost,
         "loss increase, nats/token": nll[0],
     }
-    said = _harm_finding(final[0], kl[0])
-    return Chart("harm", "What happens to the output?", figure, said, pd.DataFrame(columns))
+    return Chart("harm", "What happens to the output?", figure, _harm_finding(final[0], kl[0]), pd.DataFrame(columns))
 
 
 def _harm_finding(drift: Array, kl: Array) -> str:

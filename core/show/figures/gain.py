@@ -184,8 +184,7 @@ def thumbnail(line: Line) -> str:
     for layer, (value, verdict) in enumerate(zip(logs, line.verdicts, strict=True)):
         high = abs(value) / edge * middle
         place = f"x='{layer * step:.2f}' y='{middle - max(value, 0) / edge * middle:.2f}'"
-        tone = verdict_colour(verdict)
-        bars.append(f"<rect {place} width='{0.8 * step:.2f}' height='{high:.2f}' fill='{tone}'/>")
+        bars.append(f"<rect {place} width='{0.8 * step:.2f}' height='{high:.2f}' fill='{verdict_colour(verdict)}'/>")
     guide = f"<path d='M0 {middle}H{WIDE}' stroke='{LIGHT.guide}'/>"
     size = f"width='{WIDE}' height='{HIGH}' viewBox='0 0 {WIDE} {HIGH}'"
     return f"<svg xmlns='http://www.w3.org/2000/svg' {size}>{''.join(bars)}{guide}</svg>"

@@ -119,5 +119,4 @@ def _dark() -> dict[str, str]:
     looks = LIGHT, DARK
     pairs = [*zip(*([*HUE.findall(repr(look)), *_tones(look)] for look in looks), strict=True)]
     pairs += [form.colours for form in BASES.values() if form.colours]
-    words = {readable(light): readable(dark, DARK) for light, dark in pairs}
-    return words | dict(pairs)
+    return {readable(light): readable(dark, DARK) for light, dark in pairs} | dict(pairs)

@@ -148,8 +148,7 @@ def compare_with(name: str) -> Profile | None:
     known = subject.others()
     if not known:
         return None
-    listed = {None: "no other profile", **known}
-    twin = form.choice("Compare with", listed, "compare", None, width=360)
+    twin = form.choice("Compare with", {None: "no other profile", **known}, "compare", None, width=360)
     try:
         other = subject.load(twin) if twin else None
     except UserError as error:

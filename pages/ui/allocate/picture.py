@@ -63,8 +63,7 @@ def _swept(allocation: Allocation, held: Mapping[int, float], profile: Profile) 
     beside = [(each, n) for each in CONTROLS for n in range(SHUFFLES if each == "shuffled" else 1)]
 
     def rows_of(control, seed, strengths):
-        fix = chosen.replace(control=control, seed=seed)
-        return family(request.replace(correction=fix), profile, strengths)
+        return family(request.replace(correction=chosen.replace(control=control, seed=seed)), profile, strengths)
 
     def kept(rows):
         return by_hand(rows, allocation, held, profile) if held else rows

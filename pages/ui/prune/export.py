@@ -74,8 +74,7 @@ def _meter(asked: ExportRequest, profile: Profile) -> None:
     with suppress(UserError):  # nothing predicts it
         if MASKED in found.keys() - known.keys():
             anchors, prediction, _ = studies.predicted(asked.setting, profile)
-            judged = few_bits((anchors.judge or anchors.study).spec, Store())
-            known = judged | {MASKED: prediction.perplexity}
+            known = few_bits((anchors.judge or anchors.study).spec, Store()) | {MASKED: prediction.perplexity}
             source = " (predicted)"
     said = {name: formats.perplexity(each) + source * (name == MASKED) for name, each in known.items()}
     rows = [(f"{size / 1e6:,.1f}", formats.per_cent(size / found[DENSE]), said.get(name, "not known"))

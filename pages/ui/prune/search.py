@@ -109,8 +109,7 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
 
 def name(entry: Entry) -> str:
     """An answer in a list: what was asked."""
-    asked = best.provenance_of(entry).request
-    return f"{capital(asked.title)} · {entry.key[:6]}{entry.mark}"
+    return f"{capital(best.provenance_of(entry).request.title)} · {entry.key[:6]}{entry.mark}"
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the answer")

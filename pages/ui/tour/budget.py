@@ -48,8 +48,8 @@ def allocate(profile: Profile) -> parts.Screen:
     push = parts.control("push", label, stops, f"{START:g}", marks=ends)
     strength = float(found.strengths[push.index])
     fix = Correction(strength=abs(strength), driver=shared.DRIVER, control="reversed" if strength < 0 else "none")
-    allocation = grammar.write(found.request.replace(correction=fix))
-    asked = {"allocation": allocation, "hand": ""}  # else what was last chosen there would stay
+    # without "hand" what was last chosen there would stay
+    asked = {"allocation": grammar.write(found.request.replace(correction=fix)), "hand": ""}
     ways = {"allocate.py": "Try every method on Allocate", "prune.py": "Prune with this allocation"}
     links = [parts.link(page, label, profile, **asked) for page, label in ways.items()]
     perplexity, middle, rows = found.perplexity, len(found.perplexity) // 2, found.rows

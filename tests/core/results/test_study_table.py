@@ -68,6 +68,13 @@ def test_compared_rows_keep_only_what_differs(empty: Store) -> None:
     assert made(empty, (OWL, half)).differing.values["zeros"] == [None, 0.5, 0.7, 0.7]
 
 
+def test_options_of_repair_and_training_are_said_where_any_setting_has_some(empty: Store) -> None:
+    told = OWL.replace(repair="refit", pruner_windows=2)
+    table = made(empty, (OWL, told))
+    assert table.read.numbers["options"] == [None, "", "", *["the pruner reads 2 windows"] * 2]
+    assert "options" not in study_table(table.rows[:3]).read.numbers
+
+
 # --- the committed studies -----------------------------------------------------------------------------------------
 
 
