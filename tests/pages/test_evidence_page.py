@@ -116,7 +116,7 @@ def test_training_wins_after_either_allocation_which_still_matters() -> None:
     of = {(each.allocation.target, each.pattern): found for each, found in settings.items() if each.distills}
     assert of[0.5, None] < 40 and of[0.6, None] < 48 and of[0.7, None] < 60 and of[0.8, None] < 110
     [again] = (row.one for row in found.rows if row.one.perplexity == of[0.7, None])
-    assert again.seeds == (0, 1) and again.perplexities.max() < 60  # whichever windows calibrate
+    assert again.seeds == (0, 1, 2) and again.perplexities.max() < 60  # whichever windows calibrate
     [start] = (found for each, found in settings.items() if each.pruner == "sparsegpt")
     assert of[0.5, "2:4"] ** 2 < start * dense  # half of the gap in log perplexity is closed
 
