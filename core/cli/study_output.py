@@ -112,8 +112,9 @@ def shuffles_json(found: Evaluations, one: EvaluatedSetting) -> Answer | None:
 def study_table(found: Evaluations, predicted: Mapping[Setting, Hindsight]) -> None:
     """A study for people: its table, how far it was from what was predicted, the verdicts, and what went wrong."""
     table = tables.study_table(tables.rows_of(found))
-    changes = [name for name in table.read.columns if name not in tables.READ]
-    heads, *rows = table.only("written", "perplexity", *changes, "KL, nats", "not a number", "pruned in, s").texts
+    heads, *rows = table.only(
+        "written", "perplexity", *table.compared, "KL, nats", "not a number", "pruned in, s"
+    ).texts
     say_table(heads, rows, f"{found.provenance.get('model')}: {protocols.short(found)}")
     for setting, known in predicted.items():
         say(forecast.against(setting.name, known, found.of(setting).perplexity))

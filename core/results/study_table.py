@@ -19,7 +19,6 @@ from core.results.protocols import short
 from core.store import Array, Evaluated
 
 Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
-READ = ("allocation", "pruner", "zeros", "perplexity")  # what a table for readers begins with; changes follow
 CHANGE, MEAN, FIRST = "against ", "mean of tasks", "the first"
 
 
@@ -224,12 +223,16 @@ class Table:
         """Changes of perplexity, then accuracies and their change."""
         return [name for name in self.values if name not in RESULTS | MORE | ORIGIN]
 
+    @property
+    def compared(self) -> list[str]:
+        """The changes, and the accuracies that every row has."""
+        changes = (CHANGE, f"{MEAN}, {CHANGE}")
+        return [n for n in self._compared if n.startswith(changes) or None not in self.values[n]]
+
     @cached_property
     def read(self) -> Table:
-        """The columns for readers: the setting, its perplexity, the changes, and accuracies that every row has."""
-        changes = (CHANGE, f"{MEAN}, {CHANGE}")
-        compared = (n for n in self._compared if n.startswith(changes) or None not in self.values[n])
-        return self.only(*READ, *compared, "options")
+        """The columns for readers: the setting, its perplexity, what it is compared by, and the repair's options."""
+        return self.only("allocation", "pruner", "zeros", "perplexity", *self.compared, "options")
 
     @property
     def accuracies(self) -> Table:
