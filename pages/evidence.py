@@ -65,7 +65,7 @@ def show_answer(answer: questions.Answer) -> str:
     for sentence in answer.sentences:
         st.markdown(sentence)
     heads, *rows = answer.table.read.texts
-    wide = {head: st.column_config.Column(width=280) for head in heads if head.startswith(CHANGE)}  # else cut off
+    wide = {head: st.column_config.Column(width=330) for head in heads if head.startswith(CHANGE)}  # else cut off
     frame.show_table(pd.DataFrame(rows, columns=heads), f"All settings: {answer.question.title}", wide)
     frame.download(lambda: answer.table.csv, f"evidence-{name}", f"{name}-table")
     return answer.question.command

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -18,6 +19,14 @@ def test_a_question_is_answered_by_its_link(name: str, committed: None) -> None:
     assert [each.value for each in app.code] == [asked.command]
     assert len(app.get("plotly_chart")) == (name != "families") and app.dataframe
     assert len(app.metric) == len(badges(app)) == (name in questions.QUESTIONS)
+
+
+@pytest.mark.parametrize("name", questions.QUESTIONS)
+def test_no_change_is_cut_off_in_its_column(name: str, committed: None) -> None:
+    """A character of the font takes less than 6 px, and a cell 8 px on either side."""
+    [*_, table] = opened_at("evidence", question=name).dataframe
+    columns = {head: each["width"] for head, each in json.loads(table.proto.columns).items() if "against" in head}
+    assert columns and all(6 * table.value[head].str.len().max() + 16 <= wide for head, wide in columns.items())
 
 
 @pytest.mark.parametrize(("name", "label", "levels"), [
