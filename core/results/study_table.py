@@ -219,7 +219,7 @@ class Table:
         return replace(self, columns={name: self.columns[name] for name in names if name in self.columns})
 
     @property
-    def _compared(self) -> list[str]:
+    def _changes_and_accuracies(self) -> list[str]:
         """Changes of perplexity, then accuracies and their change."""
         return [name for name in self.values if name not in RESULTS | MORE | ORIGIN]
 
@@ -227,7 +227,7 @@ class Table:
     def compared(self) -> list[str]:
         """The changes, and the accuracies that every row has."""
         changes = (CHANGE, f"{MEAN}, {CHANGE}")
-        return [n for n in self._compared if n.startswith(changes) or None not in self.values[n]]
+        return [n for n in self._changes_and_accuracies if n.startswith(changes) or None not in self.values[n]]
 
     @cached_property
     def read(self) -> Table:
@@ -237,7 +237,7 @@ class Table:
     @property
     def accuracies(self) -> Table:
         """The setting, its accuracies and their change."""
-        return self.only("allocation", *(name for name in self._compared if not name.startswith(CHANGE)))
+        return self.only("allocation", *(name for name in self._changes_and_accuracies if not name.startswith(CHANGE)))
 
     @property
     def differing(self) -> Table:
