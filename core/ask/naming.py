@@ -63,8 +63,7 @@ def titles(asked: Iterable[Setting]) -> dict[Setting, str]:
     bases = Counter(alike for alike, _ in {(alike, each.allocation.plain) for each, (alike, _) in short.items()})
     found, seen = {}, Counter()
     for each, (alike, name) in short.items():
-        brief = bases[alike] == count[alike, name] == 1
-        title = _full(each, name if brief else long(each.allocation), several)
+        title = _full(each, name if bases[alike] == count[alike, name] == 1 else long(each.allocation), several)
         seen[title, each.allocation.target] += 1
         again = seen[title, each.allocation.target]
         found[each] = title if again == 1 else f"{title} #{again}"

@@ -10,7 +10,7 @@ from core.ask.allocations import AllocationRequest
 from core.ask.inputs import MOST_WINDOWS, TextSpec
 from core.ask.typed import from_text
 from core.base import Spec, added, checked, either, several
-from core.kinds import CHAINS, OF_ZEROS, PRUNERS, USUAL, ZEROS, Treatment, Uniform, left_out, usual_of
+from core.kinds import CHAINS, OF_ZEROS, PRUNERS, REPAIRS, USUAL, ZEROS, Treatment, Uniform, left_out, usual_of
 from core.kinds.quantised import form_of
 from core.kinds.selection import pattern as read_pattern
 from core.kinds.treatments import Method, Pruner, Repair
@@ -81,7 +81,7 @@ class Repairs(Spec):
         """The budget of a repair that trains, and all else that is not as usual, in words; empty where nothing is."""
         said = {
             f"{self.recover_tokens or 0:,} tokens": self.recover_tokens,
-            f"{self.recover_minutes or 0:g} minutes": self.recover_minutes,
+            f"{self.recover_minutes or 0:g} min": self.recover_minutes,
             f"ended after {self.recover_until:,} tokens": self.recover_until,
             "norms": self.recover_norms,
             "bfloat16": self.recover_dtype == "bfloat16",
@@ -93,8 +93,7 @@ class Repairs(Spec):
     @property
     def repaired(self) -> str:
         """The repairs in words, with their options; empty where there is neither."""
-        options = self.repair_options
-        return f"{CHAINS[self.repair]} ({options})" if self.repair and options else CHAINS.get(self.repair, options)
+        return ", ".join(filter(None, [CHAINS.get(self.repair), self.repair_options]))
 
 
 class Setting(Repairs):
@@ -159,10 +158,11 @@ class Setting(Repairs):
 
     @property
     def untrained(self) -> Self | None:
-        """The same setting without the training of the whole model; None where there is none."""
+        """The same setting without its last repair, where that trains; None where there is none such."""
         plain = {name: Repairs.model_fields[name].default for name in RECOVERY}
-        before = (self.repair or "").removesuffix("distill").removesuffix("+") or None  # it comes last
-        return self.model_copy(update={**plain, "repair": before}) if self.distills else None
+        before, _, last = (self.repair or "").rpartition("+")
+        trains = last and REPAIRS[last].of != "linear"
+        return self.model_copy(update={**plain, "repair": before or None}) if trains else None
 
     @property
     def treatment(self) -> Treatment:

@@ -125,8 +125,7 @@ def anchor(given: SimpleNamespace, store: Store) -> None:
     pruned = treatment(given.pruner, given.repair)
     trained = {name: getattr(given, name) for name in TRAINED}
     request = anchor_studies.study(profile, pruned, request_of("anchors", **vars(given)), **trained)
-    entry = run(request, store, machine.asked(given.device), {})
-    found = _say_study(store, entry, given.json)
+    found = _say_study(store, run(request, store, machine.asked(given.device), {}), given.json)
     if not given.json:
         try:
             say(forecast.basis(anchors.anchors([found], profile, pruned)))

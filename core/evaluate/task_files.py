@@ -227,8 +227,8 @@ class _Loader(yaml.SafeLoader):
 def _parsed(path: Path) -> Fields:
     text = read_text(access.inside(path), "task file")
     try:
-        plain = json.dumps(yaml.load(text, _Loader), ensure_ascii=False).encode()  # what JSON cannot hold is not
-        parsed = json.loads(plain)
+        # what JSON cannot hold is no task
+        parsed = json.loads(json.dumps(yaml.load(text, _Loader), ensure_ascii=False).encode())
     except (yaml.YAMLError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""

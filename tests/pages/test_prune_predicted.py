@@ -44,4 +44,4 @@ def test_a_training_is_not_predicted_by_those_of_another_budget(store: Store) ->
     how = {"repair": "distill", "recover_tokens": 2000}
     save(store, [each.replace(**how) for each in OTHERS])
     why = said(opened(part="evaluate", repair="distill"), "Nothing predicts this setting: ").value
-    assert why.endswith(" another way (2,000 tokens), so choose that or evaluate this one (10 minutes).")
+    assert why.endswith(" another way (2,000 tokens), so choose that or evaluate this one (10 min).")

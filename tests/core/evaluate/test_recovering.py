@@ -115,7 +115,7 @@ def test_what_was_trained_is_exported_and_not_trained_again(
     assert any(torch.isin(weight[weight != 0] / size, found["best"]).all() for size in found["sizes"].float())
     assert float((weight == 0).double().mean()) == pytest.approx(0.5, abs=0.01)
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert "were then trained, and every zero kept: distill (1 minutes, norms)." in card and "not trained" not in card
+    assert "were then trained, and every zero kept: distill, 1 min, norms." in card and "not trained" not in card
     delete(empty, entry)
     assert not kept(empty, entry).parent.exists() and not [*(empty.root / "parts").iterdir()]
 
@@ -153,7 +153,7 @@ def test_a_cancelled_training_may_end_with_its_best_which_is_what_one_of_as_many
         export = ended.to(ExportRequest, setting=ended.settings[0], folder=str(tmp_path / "out"))
         experiment.get(export, empty)
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert "refit + distill (20,000 tokens, ended after 4,096 tokens, bfloat16)" in card
+    assert "refit + distill, 20,000 tokens, ended after 4,096 tokens, bfloat16" in card
     assert np.array_equal(losses(Store(tmp_path / "other"), ended), best)
     later = losses(empty, asked.replace(settings=(read_setting(f"{DISTILLED[:-4]} recover_until=5000:0.5"),)))
     assert np.array_equal(later, best)  # trained anew, and no better after another look
@@ -231,8 +231,23 @@ def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay() -> None
     asked = [read_setting(f"uniform repair=distill {each}:0.7") for each in budgets]
     assert len({each.key for each in asked}) == 5
     assert [each.repaired for each in asked][1:] == [
-        "distill (2,000 tokens)", "distill (5 minutes)", "distill (5 minutes, norms)", "distill (5 minutes, bfloat16)",
+        "distill, 2,000 tokens", "distill, 5 min", "distill, 5 min, norms", "distill, 5 min, bfloat16",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("trained", "before"),
+    [
+        ("refit_dense+distill recover_tokens=500 recover_norms=yes", " repair=refit_dense"),
+        ("blockwise+distill recover_tokens=500", " repair=blockwise"),
+        ("refit+blockwise", " repair=refit"),
+        ("blockwise", ""),
+    ],
+)
+def test_what_trains_is_compared_with_the_same_before_it(trained: str, before: str) -> None:
+    asked = read_setting(f"uniform repair={trained} pruner_windows=9:0.7")
+    assert asked.untrained == read_setting(f"uniform{before} pruner_windows=9:0.7")
+    assert read_setting("uniform repair=refit:0.7").untrained is Setting().untrained is None
 
 
 @pytest.mark.parametrize(
