@@ -127,14 +127,15 @@ class Run:
         self.at = naming.setting(point.setting) if point.setting else "dense"
         warnings = []
         about = {"setting": point.setting.name if point.setting else "dense", "warnings": warnings}
-        began = time.perf_counter()
+        began, resumed = time.perf_counter(), point.pruned and parts.training(self.store, self.spec.model, point.pruned)
         with restored(self.loaded) if point.pruned else nullcontext():
             broken = None
             try:
                 zeros = self._prune(point, warnings) if point.pruned else count_zeros(self.loaded)
             except Broken as reason:
                 broken, zeros = reason, count_zeros(self.loaded)
-            about["seconds_pruning"] = round(time.perf_counter() - began, 2)
+            if not resumed:  # else it took longer than this run does
+                about["seconds_pruning"] = round(time.perf_counter() - began, 2)
             if broken:
                 self._broke(point, zeros, broken, about)
                 return

@@ -21,6 +21,7 @@ from core.jobs import experiment
 from core.models import work
 from core.models.progress import Cancelled, Progress
 from core.results import evaluations
+from core.results.evaluated import SeedResult
 from core.store import parts
 from core.store.cache import Store
 from core.store.deleting import delete
@@ -69,9 +70,12 @@ experiment.get(StudyRequest.model_validate_json(Path(sys.argv[2]).read_text()), 
 """
 
 
+def last(store: Store, asked: StudyRequest, **how: object) -> SeedResult:
+    return evaluations.load(store, experiment.get(asked, store, **how)).singles[-1].result
+
+
 def losses(store: Store, asked: StudyRequest, **how: object) -> np.ndarray:
-    found = evaluations.load(store, experiment.get(asked, store, **how))
-    return found.singles[-1].result.evaluated.nll
+    return last(store, asked, **how).evaluated.nll
 
 
 def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(
@@ -94,6 +98,8 @@ def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(
     assert all(each.done <= each.total * 1.001 for each in told if each.total)
     monkeypatch.setattr(resolving, "prune_layers", lambda *_: pytest.fail("the walk was done again"))
     assert np.array_equal(losses(broken, asked), whole)
+    assert last(other, asked).about["seconds_pruning"] > 0
+    assert "seconds_pruning" not in last(broken, asked).about  # the killed run's are not known
 
 
 def test_what_was_trained_is_exported_and_not_trained_again(
