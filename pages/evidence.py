@@ -25,8 +25,7 @@ def show_claims() -> None:
     st.header(claims.TITLE, anchor=False)
     rows = [["Claim", *claims.PROFILES], ["---"] * (1 + len(claims.PROFILES))]
     for claim in claims.CLAIMS.values():
-        badges = (f":{HUES.get(word, 'gray')}-badge[{word}]" for word in claim.verdicts)
-        rows.append([claim.title, *badges])
+        rows.append([claim.title, *(f":{HUES.get(word, 'gray')}-badge[{word}]" for word in claim.verdicts)])
     st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
     st.markdown("**What surprised us**")
     frame.bullets(map(claims.told, claims.SURPRISES))

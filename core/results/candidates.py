@@ -100,8 +100,7 @@ def methods(
     for target in targets:
         here = asked.replace(target=target)
         for kind, method in METHODS.items():
-            mine = kind == asked.base.kind
-            wanted += alone(here) if mine else [here.plain.replace(base=usual(method, profile))]
+            wanted += alone(here) if kind == asked.base.kind else [here.plain.replace(base=usual(method, profile))]
     return possible(wanted, linear_parameters(profile), profile)
 
 

@@ -84,9 +84,14 @@ def device(place: Any = st) -> str:
 def source(label: str, known: Mapping[str, str], key: str, usual: str, place: Any = st, help: str = TYPED) -> str:
     """A text: one of those known, or another as typed."""
     typed = view.text(key, usual)
-    named = lambda each: known.get(each, each)  # noqa: E731
-    options = unique([*known, typed])
-    place.selectbox(label, options, key=key, format_func=named, accept_new_options=True, help=help)
+    place.selectbox(
+        label,
+        unique([*known, typed]),
+        key=key,
+        format_func=lambda each: known.get(each, each),
+        accept_new_options=True,
+        help=help,
+    )
     return typed
 
 

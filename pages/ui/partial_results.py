@@ -37,8 +37,7 @@ def perplexities(store: Store, job: Job) -> None:
         return
     read, status = {"text": job.request.evaluation.text, "calibration": job.request.calibration}, job.status
     texts = {name: text_name(each.source) for name, each in read.items()}  # as its provenance will name them
-    known = lambda: evaluations.read(store, spec, texts)  # noqa: E731
-    study = spec and _once(spec.key, status.parts, status.started, known)
+    study = spec and _once(spec.key, status.parts, status.started, lambda: evaluations.read(store, spec, texts))
     if not study or not study.singles:
         st.caption(FIRST)
         return

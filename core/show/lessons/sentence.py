@@ -77,8 +77,7 @@ def shown(token: str, first: bool = False) -> str:
     token = token.replace("\ufffd", "…")
     if not any(each.isprintable() and not each.isspace() for each in token):
         return LINES[min(token.count("\n"), 3)]
-    goes_on = not first and token[:1].isalnum()
-    return f"-{token}" if goes_on else token.strip()
+    return token.strip() if first or not token[:1].isalnum() else f"-{token}"
 
 
 def contexts(tokens: Iterable[str]) -> list[str]:

@@ -43,8 +43,7 @@ def first_token(found: Gains, other: Gains, included: bool) -> str:
     """
     if no_verdict(found) or no_verdict(other):
         return ""
-    where = "Without the first token" if included else "With noise on the first token too"
-    return f"{where}, {headline(other)}."
+    return f"{'Without the first token' if included else 'With noise on the first token too'}, {headline(other)}."
 
 
 def no_verdict(found: Gains) -> str:

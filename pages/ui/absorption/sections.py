@@ -119,8 +119,8 @@ def show(group: str, asked: InView, prefix: str) -> None:
         alt = "What the network does with each perturbation, in a sentence"
         known = asked.profile.perturbations.items()
         said = [(words.perturbation(each), findings.of_perturbation(asked.profile, name)) for name, each in known]
-        table = pd.DataFrame(said, columns=["perturbation", "verdict"])
-        st.table(table, height=SCROLLED, hide_index=True, alt=alt)  # a grid would cut the sentences
+        # a grid would cut the sentences
+        st.table(pd.DataFrame(said, columns=["perturbation", "verdict"]), height=SCROLLED, hide_index=True, alt=alt)
 
 
 def chart(row: ChartRow, asked: InView, prefix: str) -> None:

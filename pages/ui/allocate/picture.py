@@ -196,8 +196,7 @@ def _control(sweep: Sweep, costs: Predicted | None) -> Control:
     ends = (0, "reversed"), (sweep.frame(0), "none"), (len(stops) - 1, naming.CORRECTIONS[sweep.control])
     known = zip(stops, map(perplexity, costs.increase), strict=True) if costs else ()
     spoken = [f"{stop}, predicted perplexity {cost}" for stop, cost in known]
-    marks = () if sweep.off else ends
-    return Control("strength", STRENGTH, stops, sweep.frame(0), values, marks, spoken=spoken)
+    return Control("strength", STRENGTH, stops, sweep.frame(0), values, () if sweep.off else ends, spoken=spoken)
 
 
 def hero(costs: Predicted, found: Anchors, name: str, beside: float) -> Hero:

@@ -179,8 +179,7 @@ def _lengths(found: Mapping[str, absorption.Growth], layer: int, said: Sequence[
         np.stack([getattr(each, name) for each in found.values()])
         for name in ("damage", "stream", "grown", "around", "gain")
     )
-    start = np.diagonal(damage, axis1=1, axis2=2)[..., None]
-    constant = np.where(np.isfinite(damage), start, np.nan)
+    constant = np.where(np.isfinite(damage), np.diagonal(damage, axis1=1, axis2=2)[..., None], np.nan)
     ways = {name: name for name in found}
     return Figure(
         name="absorb",
