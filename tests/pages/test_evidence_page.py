@@ -122,12 +122,22 @@ def test_training_wins_after_either_allocation_which_still_matters() -> None:
     per_linear = [row.called.startswith("Response per linear") for row in found.rows]
     assert [each is not None and each < -2 for each in spread] == per_linear and {*spread} != {None}
     settings = {row.one.setting: row.one.perplexity for row in found.rows}
-    of = {(each.allocation.target, each.pattern): found for each, found in settings.items() if each.distills}
+    best = {each: found for each, found in settings.items() if each.distills and each.pruner == "alps"}
+    of = {(each.allocation.target, each.pattern): found for each, found in best.items()}
     assert of[0.5, None] < 40 and of[0.6, None] < 48 and of[0.7, None] < 60 and of[0.8, None] < 110
     [again] = (row.one for row in found.rows if row.one.perplexity == of[0.7, None])
     assert again.seeds == (0, 1, 2) and again.perplexities.max() < 60  # whichever windows calibrate
     [start] = (found for each, found in settings.items() if each.pruner == "sparsegpt")
     assert of[0.5, "2:4"] ** 2 < start * dense  # half of the gap in log perplexity is closed
+
+
+def test_after_training_the_mask_still_matters_and_the_allocation_more_after_the_worse_mask() -> None:
+    rows = [row.one for row in questions.answer("training").table.rows if row.one.target == 0.7]
+    trained = [one for one in rows if one.setting.distills]
+    of = {(one.setting.pruner, one.setting.allocation.base.kind): one.perplexity for one in trained}
+    mask = {base: of["wanda", base] / of["alps", base] for base in ("uniform", "response")}
+    spread = {pruner: of[pruner, "uniform"] / of[pruner, "response"] for pruner in ("wanda", "alps")}
+    assert 1.1 < mask["response"] < mask["uniform"] and 1.05 < spread["alps"] < spread["wanda"]
 
 
 @pytest.mark.parametrize("name", questions.QUESTIONS)
