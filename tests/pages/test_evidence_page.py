@@ -4,8 +4,10 @@ import csv
 import io
 import json
 
+import numpy as np
 import pytest
 
+from core.show.figures import evaluation
 from core.show.report import claims, questions
 from core.show.report.benches import BENCHES
 from tests.pages.opening import badges, opened_at
@@ -117,7 +119,7 @@ def test_training_wins_after_either_allocation_which_still_matters() -> None:
     answer = questions.answer("training")
     found, dense = answer.table, answer.found.dense.perplexity
     won, spread = (found.numbers[f"against {name}, %"] for name in ("the same without training", "uniform"))
-    trained = [row.one.setting.distills for row in found.rows]
+    trained = [row.one.setting.untrained is not None for row in found.rows]
     assert [each is not None and each < -10 for each in won] == trained  # each beside what it starts from
     per_linear = [row.called.startswith("Response per linear") for row in found.rows]
     assert [each is not None and each < -2 for each in spread] == per_linear and {*spread} != {None}
@@ -140,12 +142,24 @@ def test_after_training_the_mask_still_matters_and_the_allocation_more_after_the
     assert 1.1 < mask["response"] < mask["uniform"] and 1.05 < spread["alps"] < spread["wanda"]
 
 
+def test_blockwise_wins_back_about_half_of_what_distill_does_after_either_allocation() -> None:
+    rows = [row.one for row in questions.answer("training").table.rows if row.one.target == 0.7]
+    of = {(one.setting.repair, one.setting.allocation.base.kind): np.log(one.perplexity)
+          for one in rows if one.setting.pruner == "alps"}  # fmt: skip
+    for base in ("uniform", "response"):
+        refit, blockwise, whole = (of[f"refit_dense{more}", base] for more in ("", "+blockwise", "+distill"))
+        assert 0.3 < (refit - blockwise) / (refit - whole) < 0.6
+
+
 @pytest.mark.parametrize("name", questions.QUESTIONS)
 def test_a_chart_names_its_rows_by_what_tells_them_apart_not_by_the_target_they_share(name: str) -> None:
     answer = questions.answer(name)
     for target in answer.targets:
-        labels = questions.chart(answer, target).figure.data[0].y
-        assert len({*labels}) == len(labels) and not any("% zeros" in each or len(each) > 60 for each in labels)
+        figure = questions.chart(answer, target).figure
+        labels, written = figure.data[0].y, figure.layout.yaxis.ticktext
+        assert len({*labels}) == len(labels) == len(written) and not any("% zeros" in each for each in labels)
+        room = (figure.layout.height - evaluation.ABOVE - evaluation.BOTTOM) / len(labels)
+        assert all(len(lines) <= 5 and 15 * len(lines) < room for lines in (each.split("<br>") for each in written))
 
 
 def test_benches_are_read_as_they_were_written() -> None:

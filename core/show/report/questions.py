@@ -208,9 +208,9 @@ ZEROS_TOO = (
     "per linear or layer leaves out 3 of 30 layers at 2.6 bits and 5 at 2.3, by the harm of leaving out each alone."
 )
 TRAINED = (
-    "Trained end to end towards the dense model's predictions, for half an hour to an hour of one core; 16 windows "
-    "that neither the pruner nor the training reads stop it. Uniform stands for all layers alike with the same pruner, "
-    "repair and training."
+    "Distill trains end to end towards the dense model's predictions, blockwise each attention and MLP towards what "
+    "the dense one gives: half an hour to an hour of one core each. Windows that neither the pruner nor the training "
+    "reads stop both. Uniform stands for all layers alike with the same pruner, repair and training."
 )
 LEFT_OUT = (
     "Response leaves out the layers whose leaving out alone was measured to harm least, on the text that block "
