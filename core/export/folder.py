@@ -229,7 +229,7 @@ def card_of(request: ExportRequest, loaded: Loaded, numbers: Numbers, spec: Expo
     }
     if spec.pruned.left_out:
         recipe["left_out"] = spec.pruned.left_out
-    if any(row.of != "linear" for row in setting.treatment.repairs):
+    if setting.untrained:
         recipe["trained"] = setting.repaired
     for each in calibration.values():
         recipe["calibration"] = {

@@ -105,8 +105,7 @@ def unit(score: Array) -> Array:
     A score that is NaN makes all NaN, for the budget step to refuse.
     """
     spread = score.max() - score.min()
-    alike = spread <= ROUNDING * np.abs(score).max()
-    return np.zeros_like(score) if alike else (score - score.min()) / spread
+    return np.zeros_like(score) if spread <= ROUNDING * np.abs(score).max() else (score - score.min()) / spread
 
 
 def spared(score: Array) -> Array:

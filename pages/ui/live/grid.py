@@ -176,8 +176,7 @@ def key(sentence: str, word: str, first: bool, token: int | None) -> str:
 
 def _plain(row: Row, found: Hit) -> dict[str, object]:
     numbers = {"ratio": found.ratio, "entered": found.entered, "mean": found.mean}
-    words = {"words": _words(row.perturbed), "flipped": row.flipped, "says": found.said}
-    return live.plain(numbers, 3) | words
+    return live.plain(numbers, 3) | {"words": _words(row.perturbed), "flipped": row.flipped, "says": found.said}
 
 
 def _words(after: Sequence[Sequence[Word]]) -> list[list[tuple[str, float]]]:
