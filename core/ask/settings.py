@@ -158,7 +158,7 @@ class Setting(Repairs):
 
     @property
     def untrained(self) -> Self | None:
-        """The same setting without its last repair, where that trains; None where there is none such."""
+        """The same setting without its last repair, if that trains; None otherwise."""
         plain = {name: Repairs.model_fields[name].default for name in RECOVERY}
         before, _, last = (self.repair or "").rpartition("+")
         trains = last and REPAIRS[last].of != "linear"
