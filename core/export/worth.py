@@ -77,5 +77,4 @@ def within(words: str, size: str, pruner: str, counts: Counts) -> str:
     counted = look_up(MEANT, given.get("currency", ZEROS.name), "currency")
     asked = grammar.built(kind, given, next(iter(counted.levels.values()), 0.0))
     by = usual_of(counted) if pruner == USUAL else pruner
-    share = share_within(read_bytes(size), counts, treatment(by), limits(asked))
-    return grammar.write(asked.replace(target=share))
+    return grammar.write(asked.replace(target=share_within(read_bytes(size), counts, treatment(by), limits(asked))))

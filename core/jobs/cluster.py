@@ -88,8 +88,7 @@ def run(store: Store, job: Job, place: Place, report: Report, task: Task) -> Ent
     numbers = range(1, place.shares + 1)
     shares = [ShareRequest(whole=job.request, share=Share(part=each, of=place.shares)) for each in numbers]
     ray, tasks = _connected(place), []
-    needs = {"num_gpus": 1} if place.device == "cuda" else {"num_cpus": 1}
-    remote = ray.remote(**needs)(portable(task)).remote
+    remote = ray.remote(**{"num_gpus" if place.device == "cuda" else "num_cpus": 1})(portable(task)).remote
     try:
         for asked in (shares, shares[-1:]):  # again, where the last two ended at once and neither saw the other's
             jobs = [queue.submit(store, each, place.device, job.engine) for each in asked]

@@ -109,8 +109,7 @@ def _first_of_ties(score: Tensor, largest: Tensor, count: int) -> Tensor:
     import torch
 
     below, tied = score < largest, score == largest
-    room = count - below.sum(-1, keepdim=True)
-    return below | (tied & (tied.cumsum(-1, dtype=torch.int32) <= room))
+    return below | (tied & (tied.cumsum(-1, dtype=torch.int32) <= count - below.sum(-1, keepdim=True)))
 
 
 def least_of_groups(score: Tensor, pattern: Pattern) -> Tensor:

@@ -133,8 +133,7 @@ class Sweep:
         if self._lacks(unit):
             sequences = measure is cumulative
             count = self.profile.text.sequences if sequences else self.shape.layers
-            step = self.account.steps(what, count, self.costs[unit], sequences)
-            self.store.save(unit, measure(*given, step), {})
+            self.store.save(unit, measure(*given, self.account.steps(what, count, self.costs[unit], sequences)), {})
 
     # -- pass 2 -----------------------------------------------------------------------------------------------------
 

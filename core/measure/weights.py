@@ -146,8 +146,7 @@ def error(weight: Tensor, moment: Tensor) -> float:
     gone = torch.zeros_like(weight)
     for first in range(0, weight.shape[1], BLOCK):
         block = slice(first, first + BLOCK)
-        before = gone @ moment[:, block]
-        gone[:, block] = _least(weight[:, block], moment[block, block], before)
+        gone[:, block] = _least(weight[:, block], moment[block, block], gone @ moment[:, block])
     return float(((gone @ moment) * gone).sum(dtype=torch.float64 if gone.device.type != "mps" else None))
 
 

@@ -144,8 +144,7 @@ def _units(found: Curves, weights: bytes, bounds: Bounds) -> Units:
     """Units by their curves inside the bounds, the same for every target."""
     inside = (found.sparsity > bounds.low + TOLERANCE) & (found.sparsity < bounds.high - TOLERANCE)
     grid = np.unique([bounds.low, *found.sparsity[inside], bounds.high])
-    harm = np.stack([np.interp(grid, found.sparsity, row) for row in found.harm])
-    return Units(np.frombuffer(weights), grid, harm)
+    return Units(np.frombuffer(weights), grid, np.stack([np.interp(grid, found.sparsity, row) for row in found.harm]))
 
 
 def _mean(of_linears: Array, known: Flags) -> Array:

@@ -78,8 +78,7 @@ def candidates(profile: Profile, pruner: str, target: float) -> Candidates:
     for base in bases:
         if isinstance(base, Response):
             known = responses.pruners(profile, base.per_linear)  # whose curves may serve
-            serves = pruner if pruner in known else responses.usual(profile, base.per_linear)
-            base = base.replace(pruner=serves)
+            base = base.replace(pruner=pruner if pruner in known else responses.usual(profile, base.per_linear))
         plain = AllocationRequest(base=base, target=target)
         for asked in (plain, *plain.corrected(STRENGTHS, ("none", "reversed"))):
             try:

@@ -26,12 +26,9 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
     """
     line = figures.line(name, profile.seeds(name), statistic)
     included = getattr(profile.perturbations[name], "positions", "all") == "all"
-    beside = None
-    if other is not None:
-        beside = figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic)
-    found = findings.of_perturbation(profile, name)
-    shown = gain_bars(line, figures.STATISTICS[statistic], layer, found, beside)
-    frame.head(shown.title, table([line, *([beside] if beside else [])]), file, "live-gains", brief=True, chart=False)
+    beside = other and figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic)
+    shown = gain_bars(line, figures.STATISTICS[statistic], layer, findings.of_perturbation(profile, name), beside)
+    frame.head(shown.title, table([line, beside] if beside else [line]), file, "live-gains", brief=True, chart=False)
     frame.live(shown)
 
 
