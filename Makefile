@@ -95,6 +95,10 @@ demo: setup
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \
 		--length 128 --bos every --removal --perturb residual:wanda:0.7 \
 		$(foreach each,0.01 0.01@all 0.3 0.3@all,--perturb gaussian:$(each)) --cache cache/demo
+	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \
+		--length 128 --bos every --removal --perturb gaussian:0.3 \
+		$(foreach each,0.3 0.5 0.6 0.7 0.8 0.9,--perturb residual:wanda:$(each)) \
+		$(foreach each,0.3 0.5 0.7 0.8 0.9,--perturb residual_linear:wanda:$(each):each) --cache cache/demo
 	$(PY) -m core measure --model demo --removal $(PARTS) --cache cache/demo
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --bos every --removal $(PARTS) --cache cache/demo
 	$(PY) -m tests.bench.self_repair data/gemma-3-270m-q4_k_m.gguf
