@@ -76,29 +76,43 @@ fuzz: .venv/tested
 # What is left out of layers: attention, MLP, and each head, beside noise, pruning and the whole layer.
 PARTS := $(foreach each,gaussian:0.3 residual:wanda:0.7 skip skip:attention skip:mlp skip:head:each,--perturb $(each))
 
+# Every linear alone as each of a list says, or what the list says of each linear: a profile is kept by its order too.
+LINEARS = $(foreach each,$(1),--perturb residual_linear:$(each):each)
+OF_LINEARS = $(foreach linear,$(addprefix self_attn.,q_proj k_proj v_proj o_proj) $(addprefix mlp.,gate_proj up_proj \
+	down_proj),$(foreach each,$(1),--perturb residual_linear:$(each):$(linear)))
+# What budgets of zeros look at, with these shares in every linear.
+CURVES = --perturb gaussian:0.3 $(foreach each,0.3 0.5 0.6 0.7 0.8 0.9,--perturb residual:wanda:$(each)) \
+	$(call LINEARS,$(foreach each,$(1),wanda:$(each)))
+
 # The committed results: C4 is the first thousand documents of allenai/c4, en, train; see the README for its hash.
 demo: setup
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --preset standard --removal --cache cache/demo
 	$(PY) -m core measure --model demo --preset quick --removal --cache cache/demo
 	$(PY) -m core measure --model random:demo --preset quick --removal --cache cache/demo
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 8 --length 128 \
-		--preset linears --cache cache/demo
+		$(call CURVES,0.3 0.5 0.6 0.7 0.8 0.9) --cache cache/demo
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 8 --length 256 \
 		--perturb residual:wanda:0.7 --perturb residual:wanda+refit:0.7 --cache cache/demo
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 8 --length 128 \
-		$(foreach each,2g64 3g64 3g32 4g64 5g64,--perturb residual_linear:integers:int$(each):each) --cache cache/demo
+		$(call LINEARS,$(foreach each,3g64 2g64 4g64 5g64 3g32,integers:int$(each))) --cache cache/demo
+	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 8 --length 128 \
+		$(call OF_LINEARS,$(foreach each,6g64 5g64 4g32 4g64 3g32 3g64 2g64,integers:int$(each)) \
+		$(foreach each,58 68 80,mixed:int3g64z$(each))) --perturb skip --cache cache/demo
+	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 4 --length 64 \
+		$(call LINEARS,$(foreach each,3 2 4,quantised:$(each))) --cache cache/demo
 	$(PY) -m tests.bench.gemma data
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --preset quick --bos every --removal --cache cache/demo
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \
 		--length 128 --bos every --removal $(foreach each,0.3 0.5 0.6 0.7 0.8 0.9,--perturb residual:wanda:$(each)) \
 		--cache cache/demo
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \
-		--length 128 --bos every --removal --perturb residual:wanda:0.7 \
-		$(foreach each,0.01 0.01@all 0.3 0.3@all,--perturb gaussian:$(each)) --cache cache/demo
+		--length 128 --bos every --removal $(foreach each,0.01 0.01@all 0.3 0.3@all,--perturb gaussian:$(each)) \
+		--perturb residual:wanda:0.7 --cache cache/demo
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \
-		--length 128 --bos every --removal --perturb gaussian:0.3 \
-		$(foreach each,0.3 0.5 0.6 0.7 0.8 0.9,--perturb residual:wanda:$(each)) \
-		$(foreach each,0.3 0.5 0.7 0.8 0.9,--perturb residual_linear:wanda:$(each):each) --cache cache/demo
+		--length 128 --bos every --removal $(call CURVES,0.3 0.5 0.7 0.8 0.9) --cache cache/demo
+	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \
+		--length 128 --bos every $(call OF_LINEARS,$(foreach each,5g64 4g64 3g32 3g64 2g64,integers:int$(each))) \
+		--cache cache/demo
 	$(PY) -m core measure --model demo --removal $(PARTS) --cache cache/demo
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --bos every --removal $(PARTS) --cache cache/demo
 	$(PY) -m tests.bench.self_repair data/gemma-3-270m-q4_k_m.gguf

@@ -2,6 +2,8 @@
 
 import shlex
 import subprocess
+import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,9 +24,12 @@ from core.base.spec import Spec
 from core.kinds import Manual
 from core.results.best import whole_line
 from core.results.text_splits import split
+from core.store import profiles
+from core.store.cache import Store
 from tests.lines import asked
 from tests.lines import given as options
 
+ROOT = Path(__file__).resolve().parents[3]
 C4 = WindowRequest(source="allenai/c4", documents=(0, 599), sequences=9, length=64)
 JUDGED = EvaluationRequest(text=C4, tasks=("rte", "boolq"), tasks_from=str(Path("/tasks").resolve()), examples=None)
 ODD_TEXT = WindowRequest(source="demo:evaluation", documents=(0, 5), packing="document", bos="every", length=32, seed=3)
@@ -141,3 +146,25 @@ def text(role: str, **how: object) -> BestRequest:
 )  # fmt: skip
 def test_a_search_that_the_options_cannot_say_has_no_line(request_: BestRequest) -> None:
     assert whole_line(request_) is None
+
+
+def test_make_demo_measures_the_profiles_that_studies_look_at() -> None:
+    """In the order in which they are kept; but the standard preset has grown since the demo profile."""
+    said = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    lines = [shlex.split(each) for each in said.replace("\\\n", " ").splitlines() if " core measure " in each]
+    typed = [[word for flag, word in pairwise(words) if flag == "--perturb"] for words in lines]
+    studies = [tomllib.loads(path.read_text("utf-8")) for path in (ROOT / "tests/bench/studies").rglob("*.toml")]
+    store = Store(ROOT / "cache/demo")
+    demo, *found = (profiles.load(store, store.profile(key)) for key in [
+        "demo", *{each.get("profile", "demo") for each in studies} - {"demo", store.profile("demo").key}
+    ])  # fmt: skip
+    assert {*demo.perturbations} <= {each.perturbation.name for each in PRESETS["standard"].measurements}
+    assert len(found) >= 6
+    for profile in found:
+        linears = profile.provenance["linears"]
+        whole = [
+            [word.replace(":each", f":{name}") for word in words for name in (linears if ":each" in word else [""])]
+            for words in typed
+        ]
+        names = [each.perturbation.name for each in profile.spec.measurements]
+        assert names in whole, profile.entry.key
