@@ -76,13 +76,13 @@ fuzz: .venv/tested
 # What is left out of layers: attention, MLP, and each head, beside noise, pruning and the whole layer.
 PARTS := $(foreach each,gaussian:0.3 residual:wanda:0.7 skip skip:attention skip:mlp skip:head:each,--perturb $(each))
 
-# Every linear alone as each of a list says, or what the list says of each linear: a profile is kept by its order too.
+# Each linear alone, level after level or linear after linear: a profile of another order is another profile.
 LINEARS = $(foreach each,$(1),--perturb residual_linear:$(each):each)
 OF_LINEARS = $(foreach linear,$(addprefix self_attn.,q_proj k_proj v_proj o_proj) $(addprefix mlp.,gate_proj up_proj \
 	down_proj),$(foreach each,$(1),--perturb residual_linear:$(each):$(linear)))
-# What budgets of zeros look at, with these shares in every linear.
-CURVES = --perturb gaussian:0.3 $(foreach each,0.3 0.5 0.6 0.7 0.8 0.9,--perturb residual:wanda:$(each)) \
-	$(call LINEARS,$(foreach each,$(1),wanda:$(each)))
+# What allocations of zeros look at: each layer at six shares of zeros, and each linear at these.
+LAYERS := $(foreach each,0.3 0.5 0.6 0.7 0.8 0.9,--perturb residual:wanda:$(each))
+CURVES = --perturb gaussian:0.3 $(LAYERS) $(call LINEARS,$(foreach each,$(1),wanda:$(each)))
 
 # The committed results: C4 is the first thousand documents of allenai/c4, en, train; see the README for its hash.
 demo: setup
@@ -103,8 +103,7 @@ demo: setup
 	$(PY) -m tests.bench.gemma data
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --preset quick --bos every --removal --cache cache/demo
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \
-		--length 128 --bos every --removal $(foreach each,0.3 0.5 0.6 0.7 0.8 0.9,--perturb residual:wanda:$(each)) \
-		--cache cache/demo
+		--length 128 --bos every --removal $(LAYERS) --cache cache/demo
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \
 		--length 128 --bos every --removal $(foreach each,0.01 0.01@all 0.3 0.3@all,--perturb gaussian:$(each)) \
 		--perturb residual:wanda:0.7 --cache cache/demo

@@ -3,7 +3,6 @@
 import shlex
 import subprocess
 import tomllib
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from core.ask import grammar
 from core.ask.allocations import AllocationRequest
 from core.ask.commands import command_line, line, quoted
 from core.ask.inputs import WindowRequest
-from core.ask.measurements import MeasureRequest, measurements
+from core.ask.measurements import MeasureRequest, expanded, measurements
 from core.ask.perturbations import PRESETS, perturbation
 from core.ask.requests import BestRequest
 from core.ask.settings import Setting, read_setting
@@ -24,7 +23,7 @@ from core.base.spec import Spec
 from core.kinds import Manual
 from core.results.best import whole_line
 from core.results.text_splits import split
-from core.store import profiles
+from core.show.report.remake import as_told
 from core.store.cache import Store
 from tests.lines import asked
 from tests.lines import given as options
@@ -149,22 +148,24 @@ def test_a_search_that_the_options_cannot_say_has_no_line(request_: BestRequest)
 
 
 def test_make_demo_measures_the_profiles_that_studies_look_at() -> None:
-    """In the order in which they are kept; but the standard preset has grown since the demo profile."""
+    """On the same windows, and in the order in which they are kept; the standard preset has grown since, by linears."""
     said = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    lines = [shlex.split(each) for each in said.replace("\\\n", " ").splitlines() if " core measure " in each]
-    typed = [[word for flag, word in pairwise(words) if flag == "--perturb"] for words in lines]
+    lines = [each for each in said.replace("\\\n", " ").splitlines() if " core measure " in each]
+    requests = [asked(f"python {each[each.index('-m core') :]}") for each in lines]
     studies = [tomllib.loads(path.read_text("utf-8")) for path in (ROOT / "tests/bench/studies").rglob("*.toml")]
     store = Store(ROOT / "cache/demo")
-    demo, *found = (profiles.load(store, store.profile(key)) for key in [
-        "demo", *{each.get("profile", "demo") for each in studies} - {"demo", store.profile("demo").key}
-    ])  # fmt: skip
-    assert {*demo.perturbations} <= {each.perturbation.name for each in PRESETS["standard"].measurements}
-    assert len(found) >= 6
-    for profile in found:
-        linears = profile.provenance["linears"]
-        whole = [
-            [word.replace(":each", f":{name}") for word in words for name in (linears if ":each" in word else [""])]
-            for words in typed
-        ]
-        names = [each.perturbation.name for each in profile.spec.measurements]
-        assert names in whole, profile.entry.key
+    keys = {store.profile(each.get("profile", "demo")).key for each in studies}
+    assert len(keys) >= 7
+    for entry in map(store.profile, keys):
+        told, linears = as_told(entry), entry.provenance["linears"]
+        kept = told.measurements
+        alike = [each for each in requests if windows(each) == windows(told)]
+        if entry.key == store.profile("demo").key:
+            assert any({*kept} <= {*each.measurements} for each in alike)
+        else:
+            assert kept in [expanded(each.measurements, linears) for each in alike], entry.key
+
+
+def windows(request: MeasureRequest) -> tuple:
+    text = request.text
+    return Path(request.model).name, text.documents, text.sequences, text.length, text.bos, request.removal
