@@ -32,7 +32,7 @@ PER_CENT = "%.4g %%"  # as sentences write it
 # A small heading stands over one of two pictures beside each other.
 # A page begins at its top; where that is narrow, below the button of the menu.
 # On a phone the buttons of the tour stay at the foot of the screen.
-# What the lab says while it waits takes the same room, however long it is.
+# What the lab says while it waits takes the same room, however long it is; its buttons take theirs before they come.
 # The presenter's switch lies over no warning.
 # A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
 STYLE = """
@@ -51,7 +51,10 @@ STYLE = """
 .js-plotly-plot .modebar-container { display: none; }
 [data-testid="stHeading"] h3 { font-size: 1.125rem; }
 .save { padding: 0.4rem 0.75rem; border: 1px solid #8886; border-radius: 0.5rem; font: inherit; background: none; }
-@media (max-width: 1270px) { .st-key-status { height: 3rem; } .st-key-present { position: static; } }
+.st-key-status { min-height: 1.5rem; }
+.st-key-present { position: absolute; top: 4rem; right: 5rem; width: auto; z-index: 1; }
+@media (max-width: 1270px) { .st-key-status { min-height: 3rem; } .st-key-present { position: static; } }
+@media (max-width: 440px) { .st-key-examples { min-height: 8.5rem; } }
 @media (max-width: 768px) {
   .st-key-present { display: none; }
   [data-testid="stMainBlockContainer"] { padding-top: 4rem; }
@@ -59,7 +62,6 @@ STYLE = """
 }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-bottom: 6rem; }
-  .st-key-status { height: 4.5rem; }
   .st-key-ways {
     position: fixed; left: 0; right: 0; bottom: 0; z-index: 100; padding: 0.5rem 1rem;
     justify-content: space-between; backdrop-filter: blur(1rem); border-top: 1px solid #8884;
@@ -73,8 +75,6 @@ STYLE = """
 [data-testid="stMetricLabel"] { flex-basis: 100%; }
 [data-testid="stMetricValue"] { font-size: 48px; line-height: 1.2; }
 [data-testid="stMetric"] p, [data-testid="stMetric"] [data-testid] { white-space: normal; }
-.st-key-status { height: 1.5rem; }
-.st-key-present { position: absolute; top: 4rem; right: 5rem; width: auto; z-index: 1; }
 [data-testid="stElementContainer"]:has([data-testid="stAlert"]) ~ .st-key-present { position: static; }
 [data-testid="stCode"] .token { color: inherit !important; }
 [data-testid="stCode"] .token.parameter { white-space: nowrap; }

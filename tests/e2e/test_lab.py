@@ -79,6 +79,7 @@ const find = (root, part) => root.querySelector(part) ??
     [...root.querySelectorAll(live)].map((each) => each.shadowRoot?.querySelector(part)).find(Boolean)
 requestAnimationFrame(look)
 """
+LONGEST = " The model is loading, 100 s so far; usually less than a minute. Your sentence is next."
 BOTTOM = "part => part.getBoundingClientRect().bottom"
 SIZE = "part => parseFloat(getComputedStyle(part).fontSize) * (part.currentCSSZoom ?? 1)"
 COLOURS = "drawn => ['color', 'borderTopColor', 'stroke'].map(each => getComputedStyle(drawn)[each]).join()"
@@ -176,6 +177,10 @@ def test_nothing_pushes_the_input_while_the_page_comes_to_rest(
     rested(page.locator(".lab"))
     page.get_by_role("button", name="A layer it needs").click()
     wait_for_query(page, layer="11")
+    said = page.locator(".st-key-status p")
+    said.evaluate("(said, longest) => { said.lastChild.textContent = longest }", LONGEST)
+    page.add_style_tag(content=".st-key-examples > * + * { display: none }")  # as before the buttons have come
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     tops = page.evaluate("window.tops")
     assert len(tops["input"]) == 1 and len(tops["grid"]) == 1, tops
 
