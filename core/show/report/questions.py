@@ -19,6 +19,7 @@ PROTOCOLS = {  # folder of studies -> their protocol
     "repaired": "C4 held out 48 × 512",
     "calibrated": "C4 held out 48 × 512, calibrated on 64 × 512",
     "recovered": "C4 held out 48 × 512, calibrated on 480 × 512",
+    "second_family_recovered": "C4 held out 24 × 256, calibrated on 480 × 512",
     "selecting": "C4 selection 16 × 512, calibrated on 8 × 512",
     "controlled": "WikiText-2 24 × 512, calibrated on 8 × 512",
     "full": "WikiText-2 148 × 2048",
@@ -209,8 +210,8 @@ ZEROS_TOO = (
 )
 TRAINED = (
     "Distill trains end to end towards the dense model's predictions, blockwise each attention and MLP towards what "
-    "the dense one gives: half an hour to an hour of one core each. Windows that neither the pruner nor the training "
-    "reads stop both. Uniform stands for all layers alike with the same pruner, repair and training."
+    "the dense one gives: half an hour to an hour and a half of one core each. Windows that neither the pruner nor the "
+    "training reads stop both. Uniform stands for all layers alike with the same pruner, repair and training."
 )
 LEFT_OUT = (
     "Response leaves out the layers whose leaving out alone was measured to harm least, on the text that block "
@@ -221,6 +222,14 @@ FEWER_BITS = {
     "against": "uniform bits",
     "control": _uniform_bits,
     "divergence": True,
+}
+TRAINING = {
+    "settings": lambda found: sorted(_every(found), key=lambda one: one.target),
+    "against": "the same without training",
+    "control": _untrained,
+    "uniform": True,
+    "divergence": True,
+    "note": TRAINED,
 }
 QUESTIONS = {
     "the lowest perplexity": Question("Which setting has the lowest perplexity?", "repaired", _lowest, **OWL),
@@ -237,22 +246,16 @@ QUESTIONS = {
         "What does a budget per linear change?", "repaired", _every, "a budget per layer", _per_layer, paired=True
     ),
     "calibration": Question("Does more calibration text change the order?", "calibrated", _every, **OWL),
-    "training": Question(
-        "What does training the kept weights win back?",
-        "recovered",
-        lambda it: sorted(_every(it), key=lambda one: one.target),
-        "the same without training",
-        _untrained,
-        uniform=True,
-        divergence=True,
-        note=TRAINED,
-    ),
+    "training": Question("What does training the kept weights win back?", "recovered", **TRAINING),
     "full protocol": Question("Does it hold on all of WikiText-2?", "full", _every, **OWL),
     "zero-shot": Question(
         "Do zero-shot tasks agree?", "repaired", _answering, "uniform by Wanda", _uniform_by_wanda
     ),
     "correction": Question("Does the correction help?", "controlled", _every, corrections=True),
     "second family": Question("Does it hold for a second family?", "second_family", _every),
+    "second family's training": Question(
+        "What does training win back in a second family?", "second_family_recovered", **TRAINING
+    ),
     "bits": Question("Should what suffers most keep more bits?", "bits", note=FOUR_BITS + ZEROS_TOO, **FEWER_BITS),
     "second family's bits": Question(
         "Should it in a second family?", "second_family_bits", note=FOUR_BITS, **FEWER_BITS
