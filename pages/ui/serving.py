@@ -98,8 +98,12 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    # What writes the pages' styles is a script of its own: it comes before what would move without them.
-    "Link": ", ".join(f"<static/js/{each.name}>; rel=modulepreload" for each in STATIC.glob("static/js/Html.*")),
+    # What writes the pages' styles are scripts of their own: they come before what would move without them.
+    "Link": ", ".join(
+        f"<static/js/{each.name}>; rel=modulepreload"
+        for name in ("Html.*", "purify.*")
+        for each in STATIC.glob(f"static/js/{name}")
+    ),
 }
 
 

@@ -137,5 +137,8 @@ def test_a_start_of_the_server_sweeps_the_cache(empty_cache: Path, monkeypatch: 
 def test_what_is_loaded_ahead_is_there() -> None:
     assert all(importlib.util.find_spec(name) for name in serving.DRAWING)
     sent, _ = ask(guard, host="localhost:8501")
-    [path] = re.findall("<(.+?)>; rel=modulepreload", Headers(raw=sent[0]["headers"])["link"])
-    assert not ask(assets, f"/{path}")[1], "it is no file of Streamlit's"
+    paths = re.findall("<(.+?)>; rel=modulepreload", Headers(raw=sent[0]["headers"])["link"])
+    assert not any(ask(assets, f"/{path}")[1] for path in paths), "it is no file of Streamlit's"
+    first = (serving.STATIC / "index.html").read_text("utf-8")
+    imported = re.findall(r'from ?"\./([^"]+)"', (serving.STATIC / paths[0]).read_text("utf-8"))
+    assert imported and all(name in first or f"static/js/{name}" in paths for name in imported), "one is waited for"
