@@ -33,7 +33,7 @@ PER_CENT = "%.4g %%"  # as sentences write it
 # A page begins at its top; where that is narrow, below the button of the menu.
 # On a phone the buttons of the tour stay at the foot of the screen.
 # What the lab says while it waits takes the same room, however long it is; its buttons take theirs before they come.
-# The presenter's switch lies over no warning.
+# The presenter's switch lies over no warning, and over no title where that is narrow.
 # A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
 STYLE = """
 [data-testid="stSkeleton"] { background: none !important; animation: none !important; }
