@@ -218,7 +218,7 @@ TRAINED = (
     "the dense one gives: half an hour to an hour and a half of one core each. Windows that neither the pruner nor the "
     "training reads stop both. Uniform stands for all layers alike with the same pruner, repair and training."
 )
-LONGER = " A pruner that reads 256 windows takes three quarters of an hour without training."
+LONGER = " Without training, a pruner that reads 256 windows takes three quarters of an hour."
 LEFT_OUT = (
     "Response leaves out the layers whose leaving out alone was measured to harm least, on the text that block "
     "influence was read on; uniform leaves out layers evenly spaced."
