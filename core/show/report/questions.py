@@ -94,8 +94,8 @@ class Answer:
 def chart(found: Answer, target: float) -> Chart:
     """The changes of the settings at one of its targets, with their intervals."""
     changes = found.changes
-    rows = found.at(target)  # named as short as tells them from each other
-    forms = (
+    rows = found.at(target)
+    forms = (  # as short as tells a row from all others, those that are not drawn too
         (name := row.allocation, f"{name}, {RESULTS['pruner'].of(row)}", f"{name}, {row.one.setting.repair_options}")
         for row in rows
     )
@@ -153,7 +153,7 @@ def _unrepaired(found: Evaluations) -> Control:
 
 
 def _untrained(found: Evaluations) -> Control:
-    """The same without training, and on no more windows in its place."""
+    """The same without training, by a pruner that reads the fewest windows."""
     few = min(one.setting.pruner_windows for one in found.settings)
     return lambda one: one.setting and found.of((one.setting.untrained or one.setting).replace(pruner_windows=few))
 
