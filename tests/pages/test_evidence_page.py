@@ -121,7 +121,8 @@ def test_training_wins_after_either_allocation_which_still_matters() -> None:
     won, spread = (found.numbers[f"against {name}, %"] for name in ("the same without training", "uniform"))
     for change, row in zip(won, found.rows, strict=True):  # each beside what it starts from
         asked = row.one.setting
-        lowered = -10 if asked.distills else -5 if asked.untrained else -2
+        least = -5 if row.one.target > 0.5 else -4  # by blockwise, where less is lost
+        lowered = -10 if asked.distills else least if asked.untrained else -2
         assert change < lowered if asked.untrained or asked.pruner_windows > 64 else change is None
     per_linear = [row.called.startswith("Response per linear") for row in found.rows]
     assert [each is not None and each < -2 for each in spread] == per_linear and {*spread} != {None}
@@ -152,11 +153,12 @@ def test_after_training_the_mask_still_matters_and_the_allocation_more_after_the
     assert 1.1 < mask["response"] < mask["uniform"] and 1.05 < spread["alps"] < spread["wanda"]
 
 
-@pytest.mark.parametrize("target", [0.6, 0.7])
+@pytest.mark.parametrize("target", [0.5, 0.6, 0.7])
 def test_blockwise_wins_back_a_third_to_half_of_what_distill_does_after_either_allocation(target: float) -> None:
     rows = [row.one for row in questions.answer("training").table.rows if row.one.target == target]
-    of = {(one.setting.repair, one.setting.allocation.base.kind): np.log(one.perplexity)
-          for one in rows if one.setting.pruner == "alps" and one.setting.pruner_windows == 64}  # fmt: skip
+    asked = [(one.setting, one) for one in rows if one.setting.pruner == "alps" and not one.setting.pattern]
+    of = {(setting.repair, setting.allocation.base.kind): np.log(one.perplexity)
+          for setting, one in asked if setting.pruner_windows == 64}  # fmt: skip
     for base in ("uniform", "response"):
         refit, blockwise, whole = (of[f"refit_dense{more}", base] for more in ("", "+blockwise", "+distill"))
         assert 0.3 < (refit - blockwise) / (refit - whole) < 0.6
