@@ -28,7 +28,7 @@ WORDS = {
     **{name: name for name in TRAINED},
 }
 Products = Literal["float32", "bfloat16"]
-PRODUCTS = "of distill's matrix products: bfloat16 is faster on processors that support it, many times slower on others"
+PRODUCTS = "precision while distill trains: bfloat16 is faster on processors that support it, far slower on others"
 Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
