@@ -17,7 +17,7 @@ EPOCHS = 12  # at most
 ENOUGH = 0.005  # an epoch that helps by less of the error is the last with its step
 
 
-def blockwise(kept: Kept, error: Callable[[int], Tensor], batches: Sequence[int]) -> tuple[float, float]:
+def blockwise(kept: Kept, error: Callable[[int], Tensor], batches: Sequence[int]) -> None:
     """Train the kept weights by Adam until the windows held back say that it is enough.
 
     An epoch that raises their error, or breaks it, is taken back and the step made finer: the weights end with the
@@ -27,9 +27,6 @@ def blockwise(kept: Kept, error: Callable[[int], Tensor], batches: Sequence[int]
         kept: of the window; its weights are changed in place.
         error: of a batch, for the weights as they are, with gradients.
         batches: how many there are, by their numbers.
-
-    Returns:
-        The error on the windows held back, before and after.
 
     Raises:
         UserError: there is but one batch.
@@ -42,7 +39,7 @@ def blockwise(kept: Kept, error: Callable[[int], Tensor], batches: Sequence[int]
         with torch.no_grad():
             return math.fsum(float(error(each)) for each in held)
 
-    start = least = judged()
+    least = judged()
     best, step, tries = kept.value.clone(), STEP, 0
     optimizer = adam(kept)
     for _ in range(EPOCHS):
@@ -53,13 +50,11 @@ def blockwise(kept: Kept, error: Callable[[int], Tensor], batches: Sequence[int]
                 error(each).backward()
                 stepped(kept, optimizer, step)
         now = judged()
-        better = now < least  # NaN is not
         if not now < (1 - ENOUGH) * least:
             tries, step = tries + 1, step / FINER
-        if better:
+        if now < least:  # NaN is not
             least, best = now, kept.value.clone()
         else:
             kept.set(best)
             optimizer = adam(kept)
     kept.set(best)
-    return start, least

@@ -17,6 +17,7 @@ except ImportError:  # Windows sets a process no such limits
     resource = None
 
 NAMES = re.compile(r"cpu|mps|cuda(:\d{1,3})?")  # of devices
+CPU = Path("/proc/cpuinfo")
 HEADROOM = 0.8  # share of the free memory that may be planned with
 
 
@@ -31,6 +32,11 @@ def devices() -> tuple[str, ...]:
 def chosen(device: str) -> str:
     """`auto` made definite; anything else as it is."""
     return devices()[0] if device == "auto" else device
+
+
+def emulates() -> bool:
+    """Whether bfloat16 is far slower than float32: there is no GPU, and the processor names neither it nor AVX-512."""
+    return devices() == ("cpu",) and CPU.exists() and not re.search("bf16|avx512bw|avx_ne_convert", CPU.read_text())
 
 
 def asked(device: str) -> str:

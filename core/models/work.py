@@ -26,7 +26,7 @@ from core.kinds import PRUNERS, Treatment
 from core.kinds.blockwise import EPOCHS
 from core.kinds.distill import CHUNK, TOGETHER
 from core.models import texts
-from core.models.machine import HEADROOM, chosen, free_memory
+from core.models.machine import HEADROOM, chosen, emulates, free_memory
 from core.models.outline import Outline
 from core.models.sources import NotHere, Source, locate, outlined
 from core.store import Store
@@ -39,7 +39,7 @@ LOOK = 1000  # tokens that take as long as one look at every weight
 SOLVING = 20  # tokens, times the width, that take as long as making up for every weight by others
 FOLLOWED = 7  # more forward passes of a walk with a dense path: every group of linears runs its layer on both paths
 TRAINED = 4  # forward passes that take as long as training on the same tokens: two forward, and one back
-DISTILLED = {"float32": 5, "bfloat16": 3}  # the same for the whole model, beside its dense self, by recover_dtype
+DISTILLED, HALVED, EMULATED = 5, 3, 60  # the same for the whole model; in bfloat16, built in or emulated
 WRITING = 3  # forward passes that take as long as writing the same tokens one by one, some windows at once
 EXAMPLE = 180  # tokens of a zero-shot question with all its answers, about the mean of the usual seven tasks
 WHOLE_TASK = 2000  # questions, where all are asked for
@@ -109,12 +109,14 @@ def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["
     Args:
         rate: FLOP/s, of a budget in minutes.
     """
-    text, dtype = request.calibration, asked.recover_dtype
+    text, passes = request.calibration, DISTILLED
+    if (request.dtype, asked.recover_dtype) == ("float32", "bfloat16"):
+        passes = EMULATED if emulates() else HALVED
     once = asked.distills * forward(shape, text.token_count)
-    budget = DISTILLED[dtype] * forward(shape, asked.recover_until or asked.recover_tokens or 0)
+    budget = passes * forward(shape, asked.recover_until or asked.recover_tokens or 0)
     return (
         WRITING * once * (asked.recover_text == "own"),
-        once * DISTILLED[dtype] / DISTILLED["float32"],
+        once * passes / DISTILLED,
         pruning(shape, _read(text, asked), asked.treatment),
         budget or 60 * (asked.recover_minutes or 0) * rate,
     )
@@ -278,22 +280,21 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
         return None
     source, shape = model
     weights = weight_bytes(shape, request.dtype, bool(source.gguf))
-    read = [request.text] if isinstance(request, MeasureRequest) else [request.calibration]
-    known, settings = unsealed(_rate_file(store, kind, shape, request.dtype)), []
+    known = unsealed(_rate_file(store, kind, shape, request.dtype))
     rate = known or ROUGH.get(kind, ROUGH["cpu"])
-    match request:
-        case MeasureRequest():
-            memory, groups = _sweeping(shape, request, weights, kind)
-            flop, parts = measuring(shape, request, groups), groups * sum(times(shape, e) for e in request.measurements)
-        case StudyRequest(points=points):
-            settings, parts = [each for each in points if each], len(points)
-            flop = len(points) * judging(shape, request.evaluation)
-            read.append(request.evaluation.text)
-        case _:
-            flop, settings, parts = 0.0, [request.setting], shape.layers
-    if not isinstance(request, MeasureRequest):
-        memory = _walking(shape, request, weights, settings)
-    flop += sum(sum(treating(shape, request, each, rate)) for each in settings)
+    if isinstance(request, MeasureRequest):
+        memory, groups = _sweeping(shape, request, weights, kind)
+        flop, parts = measuring(shape, request, groups), groups * sum(times(shape, e) for e in request.measurements)
+        read = [request.text]
+    else:
+        judged = getattr(request, "evaluation", None)
+        settings = [*filter(None, request.points)] if judged else [request.setting]
+        flop = sum(sum(treating(shape, request, each, rate)) for each in settings)
+        memory, parts, read = _walking(shape, request, weights, settings), shape.layers, [request.calibration]
+        if judged:
+            parts = len(request.points)
+            flop += parts * judging(shape, judged)
+            read.append(judged.text)
     memory = max(memory, weights + max(texts.memory(each.source) for each in read))  # while it is read nothing runs
     loading = START + 4 * shape.parameters / READ
     return Cost(flop, int(memory) + PROCESS, parts, loading, rate, not known)

@@ -18,7 +18,7 @@ from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import UserError
 from core.evaluate import recovering, resolving
 from core.jobs import experiment
-from core.models import work
+from core.models import machine, work
 from core.models.progress import Cancelled, Progress
 from core.results import evaluations
 from core.results.evaluated import SeedResult
@@ -300,7 +300,13 @@ def test_what_cannot_be_trained_is_refused(empty: Store, text: str, setting: str
         experiment.get(request(text, setting, sequences=sequences), empty)
 
 
-def test_time_and_memory_are_told_before(empty: Store, text: str) -> None:
+@pytest.mark.parametrize(("flags", "lacks"), [("avx2 fma", True), ("avx512bw", False), ("amx_bf16", False)])
+def test_time_and_memory_are_told_before(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flags: str, lacks: bool
+) -> None:
+    monkeypatch.setattr(machine, "CPU", tmp_path / "cpuinfo")
+    machine.CPU.write_text(f"flags : fpu sse {flags}\n")
+    monkeypatch.setattr(machine, "devices", lambda: ("cpu",))
     cost = {each: work.estimate(request(text, f"uniform {each}:0.5"), empty) for each in (
         "repair=refit", "repair=refit+blockwise", "repair=refit+distill recover_tokens=1000",
         "repair=refit+distill recover_tokens=100000", "repair=refit+distill recover_minutes=30",
@@ -310,7 +316,8 @@ def test_time_and_memory_are_told_before(empty: Store, text: str) -> None:
         "repair=refit+distill recover_minutes=30 recover_until=1000",
     )}  # fmt: skip
     plain, windows, little, much, timed, fast, own, less, ended = cost.values()
-    assert plain.flops < windows.flops < much.flops and little.flops < fast.flops < much.flops
+    assert plain.flops < windows.flops < much.flops and little.flops < fast.flops
+    assert (fast.flops > 9 * much.flops) == lacks != (fast.flops < much.flops)
     assert less.flops < little.flops == ended.flops < own.flops
     assert timed.seconds - plain.seconds == pytest.approx(1800, rel=0.05)
     shape = tiny.shape(tiny.loaded("llama"))

@@ -70,5 +70,5 @@ def test_a_window_is_trained_where_it_lies(dtype: torch.dtype, fake: None) -> No
         linear = torch.nn.Linear(16, 16, dtype=dtype).requires_grad_(False)
         batches = torch.zeros(4, 8, 16, dtype=dtype)
     kept = Kept([linear.weight])
-    assert blockwise(kept, lambda each: linear(batches[each]).tanh().square().sum(), range(4)) == (1, 1)
+    blockwise(kept, lambda each: linear(batches[each]).tanh().square().sum(), range(4))
     assert {kept.value.device, kept.value.grad.device, linear.weight.device} == {THERE}

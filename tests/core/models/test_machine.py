@@ -1,9 +1,10 @@
-"""Memory that the limits of a container leave, read from the files of its control groups."""
+"""What a machine has: memory that the limits of its container leave, and a processor's arithmetic."""
 
 from pathlib import Path
 
 import pytest
 
+from core.models import machine
 from core.models.machine import in_container
 
 
@@ -53,3 +54,13 @@ def test_nothing_bounds_where_there_are_no_groups_or_no_files(tmp_path: Path) ->
     (tmp_path / "sys/fs/cgroup/box/memory.max").write_text("1000")
     (tmp_path / "sys/fs/cgroup/box/memory.current").unlink()
     assert in_container(tmp_path) == []
+
+
+def test_only_a_processor_alone_that_says_so_lacks_bfloat16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "CPU", tmp_path / "cpuinfo")
+    monkeypatch.setattr(machine, "devices", lambda: ("cpu",))
+    assert not machine.emulates()
+    machine.CPU.write_text("flags : fpu sse avx2\n")
+    assert machine.emulates()
+    monkeypatch.setattr(machine, "devices", lambda: ("cuda", "cpu"))
+    assert not machine.emulates()
