@@ -153,7 +153,7 @@ def test_after_training_the_mask_still_matters_and_the_allocation_more_after_the
     assert 1.1 < mask["response"] < mask["uniform"] and 1.05 < spread["alps"] < spread["wanda"]
 
 
-@pytest.mark.parametrize("target", [0.5, 0.6, 0.7])
+@pytest.mark.parametrize("target", [0.5, 0.6, 0.7, 0.8])
 def test_blockwise_wins_back_a_third_to_half_of_what_distill_does_after_either_allocation(target: float) -> None:
     rows = [row.one for row in questions.answer("training").table.rows if row.one.target == target]
     asked = [(one.setting, one) for one in rows if one.setting.pruner == "alps" and not one.setting.pattern]
