@@ -35,7 +35,7 @@ def chosen(device: str) -> str:
 
 
 def emulates() -> bool:
-    """Whether bfloat16 is far slower than float32: there is no GPU, and the processor names neither it nor AVX-512."""
+    """Whether bfloat16 is far slower than float32: no GPU, and a processor whose flags name neither it nor AVX-512."""
     return devices() == ("cpu",) and CPU.exists() and not re.search("bf16|avx512bw|avx_ne_convert", CPU.read_text())
 
 

@@ -110,7 +110,7 @@ def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["
         rate: FLOP/s, of a budget in minutes.
     """
     text, passes = request.calibration, DISTILLED
-    if (request.dtype, asked.recover_dtype) == ("float32", "bfloat16"):
+    if (request.dtype, asked.recover_dtype) == ("float32", "bfloat16"):  # of a bfloat16 model the rate tells
         passes = EMULATED if emulates() else HALVED
     once = asked.distills * forward(shape, text.token_count)
     budget = passes * forward(shape, asked.recover_until or asked.recover_tokens or 0)
@@ -287,14 +287,14 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
         flop, parts = measuring(shape, request, groups), groups * sum(times(shape, e) for e in request.measurements)
         read = [request.text]
     else:
-        judged = getattr(request, "evaluation", None)
-        settings = [*filter(None, request.points)] if judged else [request.setting]
+        study = isinstance(request, StudyRequest)
+        settings = [*filter(None, request.points)] if study else [request.setting]
         flop = sum(sum(treating(shape, request, each, rate)) for each in settings)
         memory, parts, read = _walking(shape, request, weights, settings), shape.layers, [request.calibration]
-        if judged:
+        if study:
             parts = len(request.points)
-            flop += parts * judging(shape, judged)
-            read.append(judged.text)
+            flop += parts * judging(shape, request.evaluation)
+            read.append(request.evaluation.text)
     memory = max(memory, weights + max(texts.memory(each.source) for each in read))  # while it is read nothing runs
     loading = START + 4 * shape.parameters / READ
     return Cost(flop, int(memory) + PROCESS, parts, loading, rate, not known)
