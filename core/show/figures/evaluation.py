@@ -58,7 +58,7 @@ def dots(
         figure.add_vline(x=mark, line={"color": LIGHT.guide, "width": 1.5})
     rows = row_axis(names)
     lines = 1 + max((text.count("<br>") for text in rows["ticktext"]), default=0)
-    return layout(figure, x, rows, rows_height(len(names), max(34, 18 * lines)), margin(beside), top=ABOVE)
+    return layout(figure, x, rows, rows_height(len(names), max(34, 18 * lines)), margin(texts), top=ABOVE)
 
 
 def rows_height(count: int, each: int) -> int:
