@@ -52,8 +52,7 @@ def dots(
         name=of,
     )
     right = float(np.nanmax(values, initial=mark or 0.0))
-    beside = [f"   {text}" for text in texts]
-    figure = go.Figure([points, labels([right] * len(names), list(names), beside, colours)])
+    figure = go.Figure([points, labels([right] * len(names), list(names), [f"   {text}" for text in texts], colours)])
     if mark is not None:
         figure.add_vline(x=mark, line={"color": LIGHT.guide, "width": 1.5})
     rows = row_axis(names)
