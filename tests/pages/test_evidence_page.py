@@ -160,7 +160,7 @@ def test_blockwise_wins_back_a_third_to_half_of_what_distill_does_after_either_a
     of = {(setting.repair, setting.allocation.base.kind): np.log(one.perplexity)
           for setting, one in asked if setting.pruner_windows == 64}  # fmt: skip
     [seeds] = {one.seeds for setting, one in asked if setting.repair == "refit_dense+blockwise"}
-    assert target != 0.7 or seeds == (0, 1)  # whichever windows calibrate
+    assert target != 0.7 or seeds == (0, 1, 2)  # whichever windows calibrate
     for base in ("uniform", "response"):
         refit, blockwise, whole = (of[f"refit_dense{more}", base] for more in ("", "+blockwise", "+distill"))
         assert 0.3 < (refit - blockwise) / (refit - whole) < 0.6
