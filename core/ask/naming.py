@@ -70,9 +70,9 @@ def titles(asked: Iterable[Setting]) -> dict[Setting, str]:
     return found
 
 
-def spoken(title: str) -> str:
-    """A title within a sentence, whose commas are no part of it: `OWL (m 7, lam 0.2)`."""
-    method, *words = title.split(", ")
+def spoken(title: str, said: str = "") -> str:
+    """A title within a sentence, whose commas are no part of it: `OWL (m 7, lam 0.2)`. said: not said again."""
+    method, *words = (each for each in title.split(", ") if each not in said)
     return f"{method} ({', '.join(words)})" if words else method
 
 

@@ -70,12 +70,14 @@ def study_json(found: Evaluations, predicted: Mapping[Setting, Hindsight]) -> An
     for each in found.singles:
         row = {"name": each.result.name, **point_json(found, each), "warnings": each.warnings}
         if each.setting:
-            row["setting"] = each.setting.model_dump(mode="json")
-            row["against_uniform"] = change_json(each.against_uniform)
-            row["against_base"] = change_json(each.against_base)
-            row["predicted"] = prediction_json(each.setting, predicted)
-            row["over_seeds"] = over_seeds_json(found, each)
-            row["over_shuffles"] = shuffles_json(found, each)
+            row |= {
+                "setting": each.setting.model_dump(mode="json"),
+                "against_uniform": change_json(each.against_uniform),
+                "against_base": change_json(each.against_base),
+                "predicted": prediction_json(each.setting, predicted),
+                "over_seeds": over_seeds_json(found, each),
+                "over_shuffles": shuffles_json(found, each),
+            }
         rows.append(row)
     return {"text": found.provenance.get("text"), "points": rows}
 
@@ -90,8 +92,11 @@ def over_seeds_json(found: Evaluations, one: EvaluatedSetting) -> Answer | None:
     change = found.of(one.setting).against_uniform
     if change is None or change.seeds.n < 2:
         return None
-    alike = [each for each in found.singles if each.setting and each.setting.seedless == one.setting.seedless]
-    by_seed = {each.setting.calibration_seed: each.against_uniform for each in alike}
+    by_seed = {
+        each.setting.calibration_seed: each.against_uniform
+        for each in found.singles
+        if each.setting and each.setting.seedless == one.setting.seedless
+    }
     return {**seeds_json(change), "each": {str(seed): each.value for seed, each in sorted(by_seed.items()) if each}}
 
 
@@ -118,8 +123,7 @@ def study_table(found: Evaluations, predicted: Mapping[Setting, Hindsight]) -> N
     say_table(heads, rows, f"{found.provenance.get('model')}: {protocols.short(found)}")
     for setting, known in predicted.items():
         say(forecast.against(setting.name, known, found.of(setting).perplexity))
-    for part in found.slices:
-        say(*(f"At {part.name}: {text}" for text in verdicts.sentences(found, part, None)))
+    say(*verdicts.of_study(found))
     for each in found.settings:
         say_helped(each.setting.name, each.helped)
     say(f"Protocol: {protocols.badge(found)}", f"study {found.spec.key}")

@@ -110,10 +110,13 @@ def _study(entry: Entry, found: Evaluations) -> Report:
     gap = next((each for each in found.points if each.evaluated is None), None)
     if gap is not None:
         raise UserError(f"study {found.spec.key} lacks {gap.name}: evaluate it again to fill the gap")
-    told = [f"At {each.name}: {text}" for each in found.slices for text in verdicts.sentences(found, each, None)]
     return Report(
         title=_headline(found),
-        sentences=(f"{protocols.badge(found)}.", *told, *(f"{e.name}: {e.helped}" for e in found.settings if e.helped)),
+        sentences=(
+            f"{protocols.badge(found)}.",
+            *verdicts.of_study(found),
+            *(f"{each.name}: {each.helped}" for each in found.settings if each.helped),
+        ),
         exhibits=tuple(_pictures(found)),
         table=study_table(rows_of(found)).differing.texts,
         origin=_origin(entry),

@@ -8,7 +8,7 @@ from core.ask import AllocationRequest, Setting
 from core.ask.naming import spoken
 from core.base import capital, listed, number, several
 from core.kinds import USUAL
-from core.results import FEWEST_WINDOWS, Change, EvaluatedSetting, Evaluations, Interval, Row, Slice, verdict
+from core.results import FEWEST_WINDOWS, Change, EvaluatedSetting, Evaluations, Interval, Row, Slice, slice_of, verdict
 from core.results.comparison import said
 from core.results.leaderboard import where
 from core.results.protocols import short
@@ -91,11 +91,19 @@ def sentences(found: Evaluations, part: Slice, shown: EvaluatedSetting | None) -
     text = not_a_number(settings)
     for base in settings:
         text += of_correction(found, base, shown)
-    methods = [each for each in settings if not each.strength and each.uniform]
-    methods.sort(key=lambda each: each is not shown)
+    methods = sorted(
+        (each for each in settings if not each.strength and each.uniform), key=lambda each: each is not shown
+    )
     if shown and shown.strength and shown.uniform not in (None, shown.base):
         methods.append(shown)
-    return text + [against(spoken(each.name), "uniform", each.against_uniform) for each in methods if each.finite]
+    return text + [
+        against(spoken(each.name, part.name), "uniform", each.against_uniform) for each in methods if each.finite
+    ]
+
+
+def of_study(found: Evaluations) -> list[str]:
+    """The same of all pruners and targets, each with its own."""
+    return [f"At {part.name}: {text}" for part in found.slices for text in sentences(found, part, None)]
 
 
 def in_view(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting | None) -> EvaluatedSetting | None:
@@ -110,7 +118,13 @@ def of_correction(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSe
     if mine is None:
         return []
     own, controls = mine.against_base, found.controls(mine)
-    text = [against(f"the correction at strength {number(mine.strength)}", f"its base, {spoken(base.name)}", own)]
+    text = [
+        against(
+            f"the correction at strength {number(mine.strength)}",
+            f"its base, {spoken(base.name, slice_of(base.setting).name)}",
+            own,
+        )
+    ]
     sound = {name: [each.against(mine) for each in controls[name] if each.finite and mine.finite]
              for name in (*OTHERS, "shuffled")}  # fmt: skip
     text += [against(name, "the correction", sound[name][0]) for name in OTHERS if sound[name]]

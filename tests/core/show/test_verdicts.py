@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from core.results.comparison import Interval, verdict
 from core.results.evaluated import UNKNOWN, Change
+from core.show.report import questions
 from core.show.words import verdicts
 from core.show.words.verdicts import sentence
 
@@ -84,3 +85,9 @@ FEW = Interval(-20.0, NAN, NAN, 4)
 )
 def test_changes_are_counted_by_their_verdicts(found: list[Interval], said: str) -> None:
     assert verdicts.counted(found, "setting", "uniform") == said
+
+
+@pytest.mark.parametrize("name", questions.QUESTIONS)
+def test_what_a_sentence_is_of_is_said_before_it_and_not_again_in_it(name: str) -> None:
+    told = [each.split(": ", 1) for each in verdicts.of_study(questions.answer(name).found)]
+    assert told and not [said for place, said in told for word in place.split(", ")[1].split(" + ") if word in said]

@@ -97,7 +97,7 @@ def test_a_study_is_reported_with_its_headline_its_verdicts_and_its_table(store:
     found = read(store, entry)
     assert drawn(found) == ["perplexity", "changes", "changes", "correction"]
     measured = evaluations.load(store, entry)
-    said = [each for part in measured.slices for each in verdicts.sentences(measured, part, None)]
+    said = verdicts.of_study(measured)
     cells = [cell for row in study_table(rows_of(measured)).differing.texts for cell in row]
     assert all(each in found.text for each in (*said, *cells, entry.key, measured.of(ASKED[0]).helped))
     [part] = [each for each in measured.slices if each.target == 0.7]
