@@ -71,8 +71,13 @@ def titles(asked: Iterable[Setting]) -> dict[Setting, str]:
 
 
 def spoken(title: str, said: str = "") -> str:
-    """A title within a sentence, whose commas are no part of it: `OWL (m 7, lam 0.2)`. said: not said again."""
-    method, *words = (each for each in title.split(", ") if each not in said)
+    """A title within a sentence, whose commas are no part of it: `OWL (m 7, lam 0.2)`.
+
+    Args:
+        said: words that lead the sentence: what they hold is left out of the title.
+    """
+    method, *words = title.split(", ")
+    words = [each for each in words if each not in said]
     return f"{method} ({', '.join(words)})" if words else method
 
 

@@ -108,7 +108,7 @@ def _study(entry: Entry, found: Evaluations) -> Report:
         UserError: losses of a point are not here, for instance because they were corrupt and set aside.
     """
     gap = next((each for each in found.points if each.evaluated is None), None)
-    if gap is not None:
+    if gap:
         raise UserError(f"study {found.spec.key} lacks {gap.name}: evaluate it again to fill the gap")
     return Report(
         title=_headline(found),

@@ -102,7 +102,7 @@ def sentences(found: Evaluations, part: Slice, shown: EvaluatedSetting | None) -
 
 
 def of_study(found: Evaluations) -> list[str]:
-    """The same of all pruners and targets, each with its own."""
+    """The verdicts of a whole study, each led by its target, pruner and repair."""
     return [f"At {part.name}: {text}" for part in found.slices for text in sentences(found, part, None)]
 
 

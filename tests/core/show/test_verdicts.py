@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.ask import AllocationRequest, Setting, naming
+from core.kinds import Manual
 from core.results.comparison import Interval, verdict
 from core.results.evaluated import UNKNOWN, Change
 from core.show.report import questions
@@ -88,6 +90,14 @@ def test_changes_are_counted_by_their_verdicts(found: list[Interval], said: str)
 
 
 @pytest.mark.parametrize("name", questions.QUESTIONS)
-def test_what_a_sentence_is_of_is_said_before_it_and_not_again_in_it(name: str) -> None:
+def test_a_verdict_does_not_repeat_the_pruner_and_repair_that_lead_it(name: str) -> None:
     told = [each.split(": ", 1) for each in verdicts.of_study(questions.answer(name).found)]
     assert told and not [said for place, said in told for word in place.split(", ")[1].split(" + ") if word in said]
+
+
+@pytest.mark.parametrize("name", ["a", "Wanda", "70", "refit", "my own"])
+def test_an_allocation_set_by_hand_keeps_its_name_whatever_leads_the_verdict(name: str) -> None:
+    title = naming.setting(
+        Setting(allocation=AllocationRequest(base=Manual(name=name, sparsity=(0.7, 0.7))), repair="refit")
+    )
+    assert naming.spoken(title, "70 % zeros, Wanda + refit") == name
