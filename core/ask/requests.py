@@ -10,7 +10,7 @@ from core.ask.measurements import ProfileSpec
 from core.ask.settings import PRODUCTS, Products, PrunedSpec, Setting
 from core.ask.studies import StudySpec
 from core.ask.typed import fraction, from_text, numbers
-from core.base import Fields, Spec, View, added, either, look_up, model_name, per_cent
+from core.base import Fields, Spec, View, added, either, look_up, model_name, per_cent, unique
 from core.kinds import ANY, NO_REPAIR, OF_ZEROS, PRUNERS, TREATMENTS, USUAL, Treatment
 from core.kinds.quantised import FORMS
 from core.kinds.treatments import Repaired, Searched
@@ -142,7 +142,7 @@ class BestSpec(View):
     @property
     def units(self) -> tuple[Spec, ...]:
         found = (unit for part in (self.profile, self.selection, self.final) for unit in part.units)
-        return tuple({unit.key: unit for unit in found}.values())
+        return tuple(unique(found))
 
     def record(self, told: Fields) -> Fields:
         return {"winner": self.winner.name, "study": self.final.key}

@@ -118,7 +118,7 @@ class StudySpec(View):
     @property
     def units(self) -> tuple[Spec, ...]:
         found = (unit for point in self.points for unit in (self.evaluated(point), *self.zero_shot(point)))
-        return tuple({unit.key: unit for unit in found}.values())
+        return tuple(unique(found))
 
     @property
     def earlier(self) -> str:

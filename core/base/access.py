@@ -63,8 +63,8 @@ def inside(path: Path) -> Path:
     if folder is None and is_shared():
         raise Refused(NO_PATHS)
     if folder is not None and not resolved(path).is_relative_to(folder):
-        name = brief(path.name or str(path))
-        raise Refused(f"{name} does not lie in the folder of this server: give a path below {folder}")
+        named = f"{brief(path.name or str(path))} does not lie in the folder of this server"
+        raise Refused(f"{named}: give a path below {folder}")
     return path
 
 

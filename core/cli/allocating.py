@@ -91,7 +91,7 @@ def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction])
     }  # fmt: skip
 
 
-def allocated_json(allocation: Allocation, found: Profile, pruner: str = USUAL) -> Answer:
+def allocated_json(allocation: Allocation, found: Profile, pruner: str) -> Answer:
     """The JSON of an allocation; of bits, with the bytes of the linears in the forms of the quantiser."""
     bits = {}
     if allocation.request.counted.levels:

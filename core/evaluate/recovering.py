@@ -53,14 +53,15 @@ class Distillation:
         self.loaded, self.kept, self.tokens, self.reference = loaded, kept, tokens, reference
         self.products = products(loaded, dtype)
         self.form = loaded.record(tokens[:1, :2])  # of what the layers give
-        self.size = batch_of(tokens.shape[1]) * tokens.shape[1]  # tokens of a step
+        self.held, self.batch = held_back(len(tokens)), batch_of(tokens.shape[1])  # windows
+        self.size = self.batch * tokens.shape[1]  # tokens of a step
         self.divergences = []  # on the windows held back, at the start and at every look since
         self.best, self.optimizer = kept.value.clone(), adam(kept)
 
     @property
     def looks(self) -> list[int]:
         """Tokens trained on at each look at the windows held back, those to come included."""
-        return [self.size * each for each in looks(self.steps, self.end)]
+        return [self.size * each for each in looks(self.steps, self.end, len(self.held) // self.batch)]
 
     def state(self) -> Tensors:
         """All that there is, by name."""
@@ -117,16 +118,16 @@ class Distillation:
                 raise
         self.kept.set(self.best)
 
-    def judged(self) -> float:
-        """KL(dense || model) of the windows held back, nats/token."""
-        held = held_back(len(self.tokens))
+    def judged(self, most: int | None = None) -> float:
+        """KL(dense || model) of the windows held back, or of the first of them, nats/token."""
+        held = self.held[:most]
         with self.products:
             return float(perplexity.evaluate(self.loaded, self.tokens[held], self.reference[held]).kl.mean())
 
     @torch.enable_grad()
     def gradient(self, step: int) -> None:
         """Leave the gradient of KL(dense || model), a sum over the tokens of a step, in the kept vector."""
-        windows = drawn(step, batch_of(self.tokens.shape[1]), len(self.tokens))
+        windows = drawn(step, self.batch, len(self.tokens))
         width = max(1, CHUNK // len(windows))
         with self.kept.learning(), checkpointed(self.loaded.layers), self.products:
             stream = perplexity.last_stream(self.loaded, self.tokens[windows].to(self.kept.value.device))
@@ -216,7 +217,7 @@ def recover(
     advice = "use the repair blockwise, which trains a part of a layer at a time"
     work.insist(need, what, advice, 0 if streamed(loaded.layers) else free_memory(loaded.model.device))
     state, reference = load(folder / TRAINING, loaded.model.device), None
-    until = pruned.recover_until // (batch_of(tokens.shape[1]) * tokens.shape[1])
+    until = pruned.recover_until and steps_on(pruned.recover_until, tokens.shape[1])
     if not state or not over(state, until):
         if pruned.recover_text == "own":
             tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
@@ -235,7 +236,8 @@ def recover(
         course.steps = steps_on(pruned.recover_tokens, tokens.shape[1])
     else:
         began = time.perf_counter()
-        course.gradient(0)  # slower than later ones: that makes up for the looks at what is held back
+        course.gradient(0)
+        course.judged(course.batch)  # of a look what falls to a step: it reads about as much as was trained on since
         course.optimizer.zero_grad(False)
         course.steps = steps_within(pruned.recover_minutes, (time.perf_counter() - began) / 60, "minutes")
     course.end = min(course.steps, until or course.steps)

@@ -188,8 +188,8 @@ def prune(
         UserError: the model cannot be pruned so.
         Broken: it broke half way.
     """
-    no_text = torch.zeros(1, 2, dtype=torch.long)  # the pruner looks at none: any token will do to walk with
-    tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else no_text
+    # The pruner may look at no text: any token will do to walk with.
+    tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else torch.zeros(1, 2, dtype=torch.long)
     began, (writing, reading, walking, training) = account.done, takes
     step = account.steps(f"{what}pruned", len(loaded.layers), walking)
 

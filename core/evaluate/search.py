@@ -216,8 +216,9 @@ class Run:
 
     def _evaluate(self, *asked: Setting, stage: str = "selection") -> list[Setting]:
         """Predict settings, then evaluate them on the selection text beside what was evaluated there before."""
-        parameters = linear_parameters(self.profile)
-        kept, notes = candidates.possible((each.allocation for each in asked), parameters, self.profile)
+        kept, notes = candidates.possible(
+            (each.allocation for each in asked), linear_parameters(self.profile), self.profile
+        )
         self.left_out += notes
         settings = [each.replace(calibration_seed=self.request.seeds[0]) for each in asked if each.allocation in kept]
         new = [each for each in settings if each not in self.chosen]

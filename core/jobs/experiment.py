@@ -31,7 +31,7 @@ from core.models import anatomy, placement
 from core.models.loading import Loaded, Reader, load
 from core.models.progress import Account, Progress, Report, silent
 from core.models.provenance import provenance, relative
-from core.models.sources import Source, locate, outlined
+from core.models.sources import Source, locate
 from core.models.windows import Windows, windows
 from core.store import Entry, Store, parts
 
@@ -190,8 +190,7 @@ def search(request: BestRequest, bench: Bench) -> Entry:
         return bench.store.find(asked) or run(asked, replace(bench, report=report))
 
     loaded = bench.load(request, lambda reader: texts_of(with_documents(request), reader))
-    shape = outlined(loaded.source, bench.store)
-    return Search(request, loaded, bench.store, shape, Account(bench.report), stage).run()
+    return Search(request, loaded, bench.store, bench.place(loaded), Account(bench.report), stage).run()
 
 
 WORK = {  # kind of a job -> (request, bench) -> what is stored

@@ -18,7 +18,7 @@ from core.kinds.selection import Tensor
 
 LEARNING_RATE = 0.001  # the largest, in the size of each matrix
 WARM = 10  # steps that grow to it
-LOOKS = 16  # at the windows held back, in the whole course
+LOOKS = 16  # at the windows held back, in the whole course, at most
 PATIENCE = 4  # looks without a lower divergence that end it
 TOGETHER = 1024  # tokens of a step
 BEGUN = 8  # tokens of a window that the dense model goes on from, where it writes the text
@@ -61,9 +61,13 @@ def schedule(done: int, steps: int) -> float:
     return min(1.0, (done + 1) / WARM) * (1 + math.cos(math.pi * done / steps)) / 2
 
 
-def looks(steps: int, end: int) -> list[int]:
-    """How many of these steps are done at each look at the windows held back, from the start to an end before them."""
-    return [*range(0, end, -(-steps // LOOKS)), end]
+def looks(steps: int, end: int, least: int) -> list[int]:
+    """How many of these steps are done at each look at the windows held back, from the start to an end before them.
+
+    Args:
+        least: steps between two, those that read as many windows as a look: else a short training is mostly looks.
+    """
+    return [*range(0, end, max(-(-steps // LOOKS), least)), end]
 
 
 def drawn(done: int, size: int, windows: int) -> list[int]:

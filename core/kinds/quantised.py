@@ -160,7 +160,7 @@ def rounded(weight: Tensor, form: Form, importance: Tensor | None = None) -> Ten
     return torch.from_numpy(quants.dequantize(written, kind)).to(weight.device)
 
 
-def fed_back(weight: Tensor, form: Form, second_moment: Tensor, warn: Warn = warnings.warn) -> Tensor:
+def fed_back(weight: Tensor, form: Form, second_moment: Tensor, warn: Warn) -> Tensor:
     """As `rounded`, column by column; those to the right make up for what rounding one did to the outputs (GPTQ).
 
     A group's grid is chosen when it is reached, by what an error costs the outputs. Rows whose outputs plain rounding

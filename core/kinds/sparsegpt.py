@@ -59,7 +59,7 @@ def sparsegpt(
     return columns.T.to(weight.dtype).contiguous()
 
 
-def inverse_factor(second_moment: Tensor, warn: Warn = warnings.warn) -> Tensor:
+def inverse_factor(second_moment: Tensor, warn: Warn) -> Tensor:
     """The upper U with `U^T U = (H + damping)^-1`, for H the second moment with 1 on the diagonal of unused inputs.
 
     H = R R^T with R upper is the Cholesky factorisation of H read backwards, and U = R^-1: one factorisation where the

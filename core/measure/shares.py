@@ -21,8 +21,8 @@ def portion(profile: ProfileSpec, shape: Outline, share: Share | None) -> Portio
     """
     every, length = list(range(profile.text.sequences)), profile.text.length
     if share is None:
-        perturbed = {profile.unit(each) for each in profile.measurements}
-        return {*profile.units} - perturbed, dict.fromkeys(profile.measurements, every)
+        beside = {*profile.units}.difference(map(profile.unit, profile.measurements))
+        return beside, dict.fromkeys(profile.measurements, every)
     size = work.group_size(shape, profile.text, profile.model.dtype, None)
     pieces = [(unit, [], took) for unit, took in costs(profile, shape).items()]
     for group in (every[first : first + size] for first in range(0, len(every), size)):

@@ -1,7 +1,7 @@
 """The work, memory and time of a request, counted before it runs. No torch.
 
-Work is counted in FLOP of forward passes: tokens times parameters, twice. What compares and solves instead, as a pruner
-does, counts as the tokens whose forward pass takes as long, as was seen on a CPU.
+Work is counted in FLOP of forward passes: tokens times the weights that they meet, twice. What compares and solves
+instead, as a pruner does, counts as the tokens whose pass through the layers takes as long, as was seen on a CPU.
 """
 
 import os
@@ -54,15 +54,15 @@ READ = 500e6  # bytes of weights a second
 # --- work, in FLOP -------------------------------------------------------------------------------------------------
 
 
-def forward(shape: Outline, tokens: float) -> float:
-    """Some tokens through the whole model."""
-    return 2.0 * tokens * shape.parameters
+def forward(shape: Outline, tokens: float, logits: float = 1) -> float:
+    """Some tokens through the layers, and this share of them on to the logits: a vocabulary may outweigh the layers."""
+    return 2.0 * tokens * (shape.layers * shape.layer_parameters + logits * shape.vocabulary * shape.width)
 
 
 def looks(shape: Outline, treatment: Treatment | None = None) -> float:
     """A look at every weight, or what pruning and repairing all of them takes."""
     solved = PRUNERS[treatment.pruner].mends + bool(treatment.by("linear")) if treatment else 0
-    return forward(shape, LOOK + SOLVING * shape.width * solved)
+    return forward(shape, LOOK + SOLVING * shape.width * solved, 0)
 
 
 def spectra(shape: Outline) -> float:
@@ -72,7 +72,7 @@ def spectra(shape: Outline) -> float:
 
 def removing(shape: Outline) -> float:
     """Trying which weights of every linear can go."""
-    return forward(shape, SOLVING * shape.width)
+    return forward(shape, SOLVING * shape.width, 0)
 
 
 def times(shape: Outline, asked: Measurement) -> int:
@@ -81,11 +81,11 @@ def times(shape: Outline, asked: Measurement) -> int:
 
 
 def measurement(shape: Outline, asked: Measurement, tokens: float) -> float:
-    """A measurement at every injection layer: each run goes on from there, half of the layers on average."""
+    """A measurement at every injection layer: each run goes on from there, half of the layers on average, to harm."""
     pruned = looks(shape, asked.perturbation.treatment) if asked.perturbation.treatment else 0.0
     shares = {"linear": shape.linears, "part": 2}.get(asked.perturbation.prunes, 1)
     runs = (shape.layers - 1) / 2 + asked.perturbation.runs
-    return times(shape, asked) * (runs * forward(shape, tokens) + pruned / shares)
+    return times(shape, asked) * (runs * forward(shape, tokens, 2 / HARM_STRIDE) + pruned / shares)
 
 
 def measuring(shape: Outline, request: MeasureRequest, groups: int = 1) -> float:
@@ -100,7 +100,7 @@ def pruning(shape: Outline, calibration: WindowRequest, treatment: Treatment) ->
     """Pruning the whole model: every layer is run dense and then pruned, where a text is read at all."""
     tokens = calibration.token_count if treatment.reads_text else 0
     runs = 2 + FOLLOWED * ("pull" in treatment.statistics) + TRAINED * EPOCHS * bool(treatment.by("window"))
-    return runs * forward(shape, tokens) + looks(shape, treatment)
+    return runs * forward(shape, tokens, 0) + looks(shape, treatment)
 
 
 def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["cpu"]) -> tuple[float, ...]:
@@ -112,11 +112,11 @@ def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["
     text, passes = request.calibration, DISTILLED
     if (request.dtype, asked.recover_dtype) == ("float32", "bfloat16"):  # of a bfloat16 model the rate tells
         passes = EMULATED if emulates() else HALVED
-    once = asked.distills * forward(shape, text.token_count)
+    trained = asked.distills * text.token_count
     budget = passes * forward(shape, asked.recover_until or asked.recover_tokens or 0)
     return (
-        WRITING * once * (asked.recover_text == "own"),
-        once * passes / DISTILLED,
+        WRITING * forward(shape, trained) * (asked.recover_text == "own"),
+        forward(shape, trained, 0) * passes / DISTILLED,
         pruning(shape, _read(text, asked), asked.treatment),
         budget or 60 * (asked.recover_minutes or 0) * rate,
     )
@@ -342,4 +342,4 @@ def remember_rate(store: Store, kind: str, shape: Outline, dtype: str, rate: flo
 
 
 def _rate_file(store: Store, kind: str, shape: Outline, dtype: str) -> Path:
-    return store.root / "rates" / f"{kind}-{dtype}-{shape.layers}x{shape.width}.json"
+    return store.root / "rates" / f"{kind}-{dtype}-{shape.layers}x{shape.width}x{shape.vocabulary}.json"

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from core.base import UserError
-from core.kinds import LAYERS, OF_ONE_LAYER, PRUNERS, TREATMENTS, USUAL, ZEROS, Currency, usual_of
+from core.kinds import LAYERS, OF_ONE_LAYER, PRUNERS, TREATMENTS, ZEROS, Currency, usual_of
 from core.kinds.treatments import place
 from core.plan.budget import TOLERANCE
 from core.plan.curves import Curves, check_finite, curves
@@ -101,7 +101,7 @@ def pruners(profile: Profile, per_linear: bool = False, currency: Currency = ZER
 
 
 @lru_cache
-def of_profile(profile: Profile, pruner: str = USUAL, objective: str = "drift", per_linear: bool = False) -> Curves:
+def of_profile(profile: Profile, pruner: str, objective: str = "drift", per_linear: bool = False) -> Curves:
     """Response curves of every layer, or of every linear, layer after layer; smoothed and convex, see `curves`."""
     sparsities, harm = (measured_linears if per_linear else measured)(profile, pruner, objective)
     return curves(sparsities, harm.reshape(-1, len(sparsities)))

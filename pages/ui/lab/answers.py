@@ -215,8 +215,8 @@ def _said(asked: Asked, stage: str) -> str:
         return f":material/inventory_2: Stored answer. {MODEL.get(warm.state()) or _loading()}"
     if stage in ("whole", "sized"):
         scene = here.known(question)
-        tokens = several(len(scene.tokens), "token")
-        return f":material/bolt: Measured live in {scene.seconds:.1f} s: {tokens}, every layer."
+        took = f"Measured live in {scene.seconds:.1f} s: {several(len(scene.tokens), 'token')}, every layer."
+        return f":material/bolt: {took}"
     if warm.state() != "ready":
         return f":material/hourglass: {_loading()} Your sentence is next."
     if stage == "layer":

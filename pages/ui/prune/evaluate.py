@@ -74,8 +74,9 @@ def _evaluation() -> Callable[[], EvaluationRequest]:
     with left:
         text = form.windows("Evaluation text", TEXTS, "text", "", USUAL_EVALUATION)
     with right:
-        about = "Names with commas between, as in boolq, rte."
-        names = form.words("Zero-shot tasks", "tasks", placeholder="none", help=about)
+        names = form.words(
+            "Zero-shot tasks", "tasks", placeholder="none", help="Names with commas between, as in boolq, rte."
+        )
         examples = form.number(EvaluationRequest, "examples", "examples", 200)
     tasks = tuple(unique(filter(None, (each.strip() for each in names.split(",")))))
     return lambda: checked(EvaluationRequest, text=text(), tasks=tasks, examples=examples)

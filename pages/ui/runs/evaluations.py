@@ -45,8 +45,9 @@ def show(store: Store) -> None:
     if len(compared) > 1:
         frame.header("Compared")
         frame.bullets(verdicts.between(row, compared[0]) for row in compared[1:])
-        about = "The compared settings: only what differs"
-        studies.show_table(beside_first(compared), about, "compared", "compared-table")
+        studies.show_table(
+            beside_first(compared), "The compared settings: only what differs", "compared", "compared-table"
+        )
         studies.helped(row.one for row in compared)
     frame.header("A whole study")
     actions.one_of(store, known, "Study to act on", "picked-study")

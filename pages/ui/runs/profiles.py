@@ -23,8 +23,9 @@ def gallery(store: Store) -> None:
     """The cards, the bundled profiles first and of them the largest, and what can be done with a profile."""
     entries = {entry.key: entry for entry in store.entries()}
     if not entries:
-        said = "Nothing has been measured yet: choose a model and run a measurement."
-        frame.nothing(said, "measure.py", "Measure a model")
+        frame.nothing(
+            "Nothing has been measured yet: choose a model and run a measurement.", "measure.py", "Measure a model"
+        )
         return
     called = subject.names(entries.values())
     with st.grid(ACROSS, min_column_width=NARROWEST):

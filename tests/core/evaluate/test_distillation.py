@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import kl_div
 
@@ -18,7 +21,7 @@ from core.ask.settings import PrunedSpec
 from core.base.errors import UserError
 from core.evaluate import perplexity, recovering
 from core.evaluate.recovering import Distillation, trainable
-from core.kinds.distill import BEGUN, batch_of, drawn, schedule, steps_on, steps_within
+from core.kinds.distill import BEGUN, LOOKS, batch_of, drawn, looks, schedule, steps_on, steps_within
 from core.kinds.kept import Kept, held_back, seen
 from core.kinds.selection import Pattern
 from core.measure.pruning import Plan, prune_layers
@@ -196,6 +199,17 @@ def test_a_training_that_ends_early_is_the_beginning_of_the_whole_one_with_a_loo
     run(whole), run(short)
     assert short.looks == [0, 3 * 1024, 5 * 1024] and short.done == 5
     assert short.divergences[:2] == whole.divergences[:2] and len(short.divergences) == 3
+
+
+@given(st.integers(1, 5000), st.floats(0, 1), st.integers(2, 600), st.sampled_from([16, 256, 512, 2048]))
+def test_a_look_reads_hardly_more_windows_than_were_trained_on_since(
+    steps: int, until: float, windows: int, length: int
+) -> None:
+    """So a short training is not mostly looks, and a long one has sixteen of them and one at its end."""
+    end, held = max(1, round(until * steps)), len(held_back(windows))
+    found = looks(steps, end, held // batch_of(length))
+    assert found[0] == 0 and found[-1] == end and len(found) <= LOOKS + 1
+    assert all((there - here + 1) * batch_of(length) > held for here, there in itertools.pairwise(found[:-1]))
 
 
 def test_a_loss_that_is_no_number_keeps_the_best_weights_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

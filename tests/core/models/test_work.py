@@ -27,19 +27,33 @@ def request(**asked: object) -> MeasureRequest:
     return MeasureRequest(**asked)
 
 
-def test_work_is_tokens_times_parameters() -> None:
+def test_work_is_tokens_times_the_weights_that_they_meet() -> None:
     """Two sequences of eight tokens; half of the layers run on average, and once more where one is pruned."""
-    clean = 2 * 16 * 500
-    assert work.forward(SMALL, 16) == clean
+    layers, head = 2 * 16 * 300, 2 * 16 * 40
+    assert work.forward(SMALL, 16) == layers + head
     noise, pruned = (tiny.measurement(name) for name in ("gaussian:0.3", "residual:wanda:0.5"))
-    assert work.measurement(SMALL, noise, 16) == clean
-    assert work.measurement(SMALL, pruned, 16) == 2 * clean + work.looks(SMALL)
+    swept = layers + 2 * head / work.HARM_STRIDE  # every run goes to the end, and half of them through a layer
+    assert work.measurement(SMALL, noise, 16) == swept
+    assert work.measurement(SMALL, pruned, 16) == 2 * swept + work.looks(SMALL)
     assert work.looks(SMALL, Treatment("wanda", "refit")) > work.looks(SMALL, Treatment("wanda")) == work.looks(SMALL)
     text = WindowRequest(sequences=2, length=8)
-    assert work.pruning(SMALL, text, Treatment("wanda")) == 2 * clean + work.looks(SMALL)
+    assert work.pruning(SMALL, text, Treatment("wanda")) == 2 * layers + work.looks(SMALL)
     assert work.pruning(SMALL, text, Treatment("magnitude")) == work.looks(SMALL), "no text is run"
     asked = StudyRequest(calibration=text, evaluation=EvaluationRequest(text=text))
-    assert work.studying(SMALL, asked, [Treatment("wanda")]) == 2 * clean + 2 * clean + work.looks(SMALL)
+    whole = 2 * layers + work.looks(SMALL) + 2 * (layers + head)
+    assert work.studying(SMALL, asked, [Treatment("wanda")]) == whole
+
+
+def test_what_runs_the_layers_alone_takes_as_long_whatever_the_vocabulary() -> None:
+    """Reading the dense streams and the walk; the training and own text run on to the logits."""
+    wide = SMALL._replace(vocabulary=1000, parameters=4460)
+    asked = read_setting("uniform by=alps repair=refit_dense+distill recover_tokens=4096 recover_text=own:0.7")
+    request = StudyRequest(calibration=WindowRequest(sequences=16, length=512))
+    (wrote, read, walked, trained), beside = (work.treating(each, request, asked) for each in (SMALL, wide))
+    assert beside[1:3] == (read, walked)
+    more = 2 * (wide.vocabulary - SMALL.vocabulary) * SMALL.width  # FLOP of a token
+    assert beside[0] - wrote == pytest.approx(work.WRITING * 16 * 512 * more)
+    assert beside[3] - trained == pytest.approx(work.DISTILLED * 4096 * more)
 
 
 def test_a_dense_path_takes_memory_beside_the_pruned_one(tmp_path: Path) -> None:
