@@ -50,12 +50,8 @@ def spread(given: SimpleNamespace, store: Store) -> None:
         if given.anchors or given.max_loss is not None:
             raise
         anchors, predicted, lacking = None, {}, str(reason)
-    answer = (
-        allocated_json(allocation, found, pruned.pruner)
-        | predicted_json(anchors, predicted)
-        | {"no_prediction": lacking}
-    )
-    answer["narrower"] = more and more._asdict()
+    answer = allocated_json(allocation, found, pruned.pruner) | predicted_json(anchors, predicted)
+    answer |= {"no_prediction": lacking, "narrower": more and more._asdict()}
     if given.at_most:
         answer["file_bytes"] = taken(counts, pruned, allocation.budget)
     if given.json:

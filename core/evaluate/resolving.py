@@ -208,8 +208,8 @@ def prune(
 
     def trained(course):
         nats, line = course.divergences, f"{what}distilled, step {course.done} of {course.end}"
-        tokens = course.looks[nats.index(min(nats))]
-        line += f", {min(nats):.3g} nats from the dense model on windows held back after {tokens:,} tokens"
+        least, tokens = min(zip(nats, course.looks, strict=False))  # an earlier version looked oftener
+        line += f", {least:.3g} nats from the dense model on windows held back after {tokens:,} tokens"
         account.say(f"{line}, {nats[0]:.3g} before", training * course.done / course.end)
 
     recover(loaded, pruned, tokens, walk, recovered(store, loaded.spec, pruned), trained, wrote, read, warn)

@@ -102,6 +102,16 @@ def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(
     assert "seconds_pruning" not in last(broken, asked).about  # the killed run's are not known
 
 
+def test_a_training_of_a_version_that_looked_oftener_goes_on(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(text)
+    with monkeypatch.context() as earlier, pytest.raises(Cancelled):
+        earlier.setattr(recovering, "looks", lambda _, end, least: [*range(end + 1)])
+        losses(empty, asked, report=stopping(9))
+    assert np.isfinite(losses(empty, asked)).all()
+
+
 def test_what_was_trained_is_exported_and_not_trained_again(
     empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
