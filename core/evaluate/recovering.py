@@ -237,7 +237,7 @@ def recover(
     else:
         began = time.perf_counter()
         course.gradient(0)
-        course.judged(course.batch)  # of a look what falls to a step: it reads about as much as was trained on since
+        course.judged(course.batch)  # a step's share of a look, which reads at most about what was trained on since
         course.optimizer.zero_grad(False)
         course.steps = steps_within(pruned.recover_minutes, (time.perf_counter() - began) / 60, "minutes")
     course.end = min(course.steps, until or course.steps)

@@ -65,7 +65,7 @@ def looks(steps: int, end: int, least: int) -> list[int]:
     """How many of these steps are done at each look at the windows held back, from the start to an end before them.
 
     Args:
-        least: steps between two, those that read as many windows as a look: else a short training is mostly looks.
+        least: steps between two, as many as read the windows of a look: else a short training is mostly looks.
     """
     return [*range(0, end, max(-(-steps // LOOKS), least)), end]
 

@@ -81,7 +81,7 @@ def times(shape: Outline, asked: Measurement) -> int:
 
 
 def measurement(shape: Outline, asked: Measurement, tokens: float) -> float:
-    """A measurement at every injection layer: each run goes on from there, half of the layers on average, to harm."""
+    """A measurement at every injection layer: each run takes half of the layers on average, and goes on to the harm."""
     pruned = looks(shape, asked.perturbation.treatment) if asked.perturbation.treatment else 0.0
     shares = {"linear": shape.linears, "part": 2}.get(asked.perturbation.prunes, 1)
     runs = (shape.layers - 1) / 2 + asked.perturbation.runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -110,6 +111,27 @@ def test_a_training_of_a_version_that_looked_oftener_goes_on(
         earlier.setattr(recovering, "looks", lambda _, end, least: [*range(end + 1)])
         losses(empty, asked, report=stopping(9))
     assert np.isfinite(losses(empty, asked)).all()
+
+
+def test_a_budget_of_minutes_pays_for_the_looks_too(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock on which a step takes 4 s, and a look 1 s for each of its windows."""
+    seconds, walked = [0.0], []
+
+    def taking(name: str, cost: Callable[..., float]) -> None:
+        kept = getattr(recovering.Distillation, name)
+
+        def slow(course: recovering.Distillation, *given: int) -> object:
+            seconds[0] += cost(course, *given)
+            return kept(course, *given)
+
+        monkeypatch.setattr(recovering.Distillation, name, slow)
+
+    taking("gradient", lambda *_: 4)
+    taking("judged", lambda course, most=None: len(course.held[:most]))
+    taking("run", lambda *_: walked.append(seconds[0]) or 0)
+    monkeypatch.setattr(recovering, "time", SimpleNamespace(perf_counter=lambda: seconds[0]))
+    losses(empty, request(text, "uniform repair=distill recover_minutes=2:0.5"))
+    assert 60 < seconds[0] - walked[0] <= 120 + 5  # the look at its start comes on top
 
 
 def test_what_was_trained_is_exported_and_not_trained_again(
