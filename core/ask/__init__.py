@@ -4,15 +4,7 @@ A *request* is what a person typed; the worker resolves it to a *spec*, which na
 """
 
 from core.ask.allocations import AllocationRequest, Correction
-from core.ask.inputs import (
-    USUAL_CALIBRATION,
-    USUAL_EVALUATION,
-    Dtype,
-    ModelSpec,
-    OfModel,
-    TextSpec,
-    WindowRequest,
-)
+from core.ask.inputs import USUAL_CALIBRATION, USUAL_EVALUATION, Dtype, ModelSpec, OfModel, TextSpec, WindowRequest
 from core.ask.jobs import BY_REQUEST, JOBS, Request, Share, ShareRequest, Unfinished, cut, read_share
 from core.ask.measurements import (
     EACH,
@@ -34,12 +26,4 @@ from core.ask.measurements import (
 )
 from core.ask.requests import FORMATS, BestRequest, BestSpec, ExportRequest, ExportSpec, as_asked_now
 from core.ask.settings import PrunedSpec, Setting, uniform
-from core.ask.studies import (
-    EvaluatedSpec,
-    EvaluationRequest,
-    Point,
-    StudyRequest,
-    StudySpec,
-    TaskSpec,
-    ZeroShotSpec,
-)
+from core.ask.studies import EvaluatedSpec, EvaluationRequest, Point, StudyRequest, StudySpec, TaskSpec, ZeroShotSpec

@@ -19,9 +19,6 @@ from core.ask.typed import absolute, numbers, with_paths
 from core.base import Fields, UserError, checked, look_up, revised, unique
 from core.kinds import USUAL
 
-PROGRAM = ("python", "-m", "core")
-
-
 # --- from options ----------------------------------------------------------------------------------------------------
 
 
@@ -121,7 +118,7 @@ def line(command: str, **values: object) -> str:
         UserError: an allocation that was set by hand.
     """
     found = [part for option in OPTIONS[command] for part in option.line(values.get(option.name))]
-    return quoted((*PROGRAM, command, *found))
+    return quoted(("python", "-m", "core", command, *found))
 
 
 def quoted(line: Iterable[str]) -> str:

@@ -141,8 +141,7 @@ class BestSpec(View):
 
     @property
     def units(self) -> tuple[Spec, ...]:
-        found = (unit for part in (self.profile, self.selection, self.final) for unit in part.units)
-        return tuple(unique(found))
+        return tuple(unique(unit for part in (self.profile, self.selection, self.final) for unit in part.units))
 
     def record(self, told: Fields) -> Fields:
         return {"winner": self.winner.name, "study": self.final.key}

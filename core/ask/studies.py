@@ -117,8 +117,7 @@ class StudySpec(View):
 
     @property
     def units(self) -> tuple[Spec, ...]:
-        found = (unit for point in self.points for unit in (self.evaluated(point), *self.zero_shot(point)))
-        return tuple(unique(found))
+        return tuple(unique(unit for point in self.points for unit in (self.evaluated(point), *self.zero_shot(point))))
 
     @property
     def earlier(self) -> str:

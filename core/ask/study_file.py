@@ -18,7 +18,6 @@ from core.base import Fields, UserError, checked, expanded, gist, number, read_t
 from core.kinds import USUAL
 
 STUDY_FILE = "study.toml"  # as commands call it
-ALLOCATION_FILE = ".json"
 OF_TEXT = {name: name for name in WindowRequest.model_fields} | {"windows": "sequences"}  # as a file says -> field
 
 Names = Annotated[list[str], Field(min_length=1)]
@@ -72,7 +71,7 @@ def _section(said: Fields, judged: bool) -> Fields:
 
 def _settings(lists: Lists, folder: Path) -> Iterator[Setting]:
     named = [] if lists.points and not {"targets", "settings"} & lists.model_fields_set else lists.settings
-    words = [each for each in named if not each.endswith(ALLOCATION_FILE)]
+    words = [each for each in named if not each.endswith(".json")]
     files = [grammar.from_file(folder / expanded(each)) for each in named if each not in words]
     for pruner, repair in product(lists.pruners, lists.repairs):
         how = f"by={pruner}" + (f" repair={repair}" if repair != "none" else "")

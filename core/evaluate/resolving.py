@@ -5,16 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.ask import (
-    EvaluationRequest,
-    ExportRequest,
-    Point,
-    PrunedSpec,
-    Setting,
-    StudyRequest,
-    StudySpec,
-    TaskSpec,
-)
+from core.ask import EvaluationRequest, ExportRequest, Point, PrunedSpec, Setting, StudyRequest, StudySpec, TaskSpec
 from core.base import Array, UserError, frozen
 from core.evaluate import zeroshot
 from core.evaluate.recovering import recover
@@ -31,7 +22,7 @@ from core.models.sources import Source
 from core.models.windows import Windows, windows
 from core.plan.spread import linear_parameters, spread
 from core.store import Profile, Store, profiles
-from core.store.parts import recovered
+from core.store.parts import recovered, training
 
 Texts = dict[str, Windows]  # calibration texts by the key of their spec
 
@@ -190,7 +181,7 @@ def prune(
     """
     # The pruner may look at no text: any token will do to walk with.
     tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else torch.zeros(1, 2, dtype=torch.long)
-    began, (writing, reading, walking, training) = account.done, takes
+    writing, reading, walking, tuning = takes
     step = account.steps(f"{what}pruned", len(loaded.layers), walking)
 
     def walk():
@@ -201,6 +192,10 @@ def prune(
     if not pruned.distills:
         return walk()
 
+    kept = training(store, loaded.spec, pruned)  # by a run before this one, which is not done again
+    spared = writing + walking + tuning * (len(kept[1]) - 1) / (len(kept[0]) - 1) if kept else 0
+    account.planned -= spared
+    end = account.done + sum(takes) - spared
     wrote = account.steps(f"{what}own text,", len(seen(len(tokens))), writing, sequences=True)
 
     def read(done):
@@ -210,10 +205,11 @@ def prune(
         nats, line = course.divergences, f"{what}distilled, step {course.done} of {course.end}"
         least, tokens = min(zip(nats, course.looks, strict=False))  # an earlier version looked oftener
         line += f", {least:.3g} nats from the dense model on windows held back after {tokens:,} tokens"
-        account.say(f"{line}, {nats[0]:.3g} before", training * course.done / course.end)
+        account.done = end - tuning * (1 - course.done / course.end)
+        account.say(f"{line}, {nats[0]:.3g} before")
 
     recover(loaded, pruned, tokens, walk, recovered(store, loaded.spec, pruned), trained, wrote, read, warn)
-    account.done = began + sum(takes)
+    account.done = end
     return anatomy.of_each(loaded.layers, anatomy.zeros)
 
 

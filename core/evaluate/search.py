@@ -17,21 +17,10 @@ from core.models.progress import Account, Report
 from core.models.provenance import provenance, relative
 from core.models.windows import Windows, read, windows
 from core.plan.spread import allocate, linear_parameters
-from core.results import (
-    Anchors,
-    Evaluations,
-    candidates,
-    evaluations,
-    fitting,
-    search_plan,
-    shortlist,
-    text_splits,
-)
+from core.results import Anchors, Evaluations, candidates, evaluations, fitting, search_plan, shortlist, text_splits
 from core.results.anchor_studies import usual
 from core.results.anchors import STEP, on, stored_of
 from core.store import Entry, Profile, Store
-
-Stage = Callable[[Request, Report], Entry]
 
 
 @dataclass
@@ -43,7 +32,7 @@ class Run:
     store: Store
     shape: Outline
     account: Account  # of all stages as one run
-    stage: Stage
+    stage: Callable[[Request, Report], Entry]
     predicted: int = 0  # candidates
     study: Evaluations | None = None  # on the selection text
 

@@ -47,7 +47,6 @@ HUB_LICENCES = {  # names of the Hub's `license:` that language models have; any
     *("bigscience-bloom-rail-1.0", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "gemma"),
 }
 RECIPE, GGUF = "recipe.json", "model.gguf"
-TEMPLATE = Path(__file__).with_name("card.md.j2")
 
 
 @frozen
@@ -135,7 +134,7 @@ def card_text(card: Card, exported: Exported) -> str:
     )
     told = ModelCard.from_template(
         metadata,
-        template_path=str(TEMPLATE),
+        template_path=str(Path(__file__).with_name("card.md.j2")),
         card=card,
         title=plain(card.title),
         base=plain(card.base_model),

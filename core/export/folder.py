@@ -32,7 +32,6 @@ from core.store import Array, Entry, Store
 from core.store.files import flush, readable, temporary_folder, temporary_path
 from core.store.provenance_schema import without_folders
 
-WEIGHTS = (".safetensors", ".gguf")
 Numbers = list[tuple[str, str, str]]  # what a study measured: name, value, protocol
 Step = Callable[[str], None]  # told what happens next; may raise Cancelled
 
@@ -95,7 +94,7 @@ def export(
         weights = anatomy.parameters(loaded.layers)
         exported = Exported(
             path=folder, achieved=count(loaded.layers), planned=planned, difference=difference, dtype=loaded.spec.dtype,
-            bytes=sum(path.stat().st_size for path in temporary.iterdir() if path.suffix in WEIGHTS),
+            bytes=sum(path.stat().st_size for path in temporary.iterdir() if path.suffix in (".safetensors", ".gguf")),
             form=holds.form, bits=float(np.nansum(_bits(forms) * weights) / np.nansum(weights)),
             files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
             dense_bytes=sum(tensor.nbytes for tensor in stored(loaded.model).values()),

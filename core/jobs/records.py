@@ -22,6 +22,7 @@ from core.models.progress import Cancelled, Progress
 from core.store.files import content, pretty, write_file
 
 ACTIVE = ("queued", "running")
+LOG = 2**20  # bytes of a log that are read, from its end
 INTERVAL = 0.2  # seconds between two writes of progress.json, at least
 REQUESTS = {row.request.__name__: row.request for row in JOBS}
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
@@ -118,9 +119,13 @@ class Job:
 
     @property
     def log(self) -> str:
-        """Notes of the run, tracebacks included."""
+        """The latest notes of the run, tracebacks included: a mebibyte at most, for a page draws them."""
         path = self.folder / "log.txt"
-        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        if not path.is_file():
+            return ""
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - LOG))
+            return log.read().decode(errors="replace")
 
     def write(self, status: Status) -> None:
         """Replace progress.json; only the holder of the job's lock may."""

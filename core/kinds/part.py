@@ -16,7 +16,6 @@ from core.kinds.residual import Residual
 ATTENTION, MLP, HEAD = "attention", "mlp", "head"
 BLOCKS = ATTENTION, MLP  # what a layer adds to the stream
 WRITTEN = re.compile(rf"{ATTENTION}|{MLP}|{HEAD}:(?:each|0|[1-9]\d{{0,3}})")
-HELP = "attention, mlp, head:3 or head:each, every head by itself"
 
 
 def head_of(part: str) -> int | None:
@@ -40,7 +39,9 @@ def _written(part: str) -> str:
     return part
 
 
-Part = Annotated[str, AfterValidator(_written), Field(description=HELP)]
+Part = Annotated[
+    str, AfterValidator(_written), Field(description="attention, mlp, head:3 or head:each, every head by itself")
+]
 
 
 class OfPart(Kind):

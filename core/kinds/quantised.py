@@ -57,10 +57,9 @@ class Form(NamedTuple):
             )
 
 
-_WIDTHS = (2, 3, 4, 5, 6, 8)
 _INTEGERS = [
     Form(f"int{bits}g{group}{'s' * symmetric}", bits, group, 0 if symmetric else bits, False)
-    for symmetric, bits, group in product((False, True), _WIDTHS, (32, 64))
+    for symmetric, bits, group in product((False, True), (2, 3, 4, 5, 6, 8), (32, 64))
 ]
 _GGUF = [
     Form(f"Q{bits}_{kind}", bits, 32, HALF * kind, True) for bits, kind in ((4, 0), (4, 1), (5, 0), (5, 1), (8, 0))

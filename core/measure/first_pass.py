@@ -74,8 +74,7 @@ def _stream_numbers(calls: Sequence[Call]) -> dict[str, np.ndarray]:
         cosine = torch.nn.functional.cosine_similarity(before, after, dim=-1)
         log_norm = norm[1:].cpu().double().log().mean()
         rows.append([float(each) for each in (norm[1:].mean(), log_norm, norm[0], 1 - cosine[1:].mean())])
-    names = "norm", "log_norm", "norm_first", "block_influence"
-    return dict(zip(names, np.array(rows).T, strict=True))
+    return dict(zip(("norm", "log_norm", "norm_first", "block_influence"), np.array(rows).T, strict=True))
 
 
 class _Spread:

@@ -10,10 +10,9 @@ ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 
 
 Sequences = dict[Measurement, list[int]]  # those of the text, by the measurement that they belong to
-Portion = tuple[set[Spec], Sequences]
 
 
-def portion(profile: ProfileSpec, shape: Outline, share: Share | None) -> Portion:
+def portion(profile: ProfileSpec, shape: Outline, share: Share | None) -> tuple[set[Spec], Sequences]:
     """The units that a share measures whole, and the sequences of each measurement; all where no share is named.
 
     Pass 1 belongs to every share, and so does what it alone tells. Sequences are dealt out in groups as large as a

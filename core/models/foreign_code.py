@@ -16,16 +16,13 @@ SETTINGS = (
     "special_tokens_map.json", "added_tokens.json",
 )  # fmt: skip
 ADAPTER = "adapter_config.json"
-OTHER_WEIGHTS = "transformers_weights"  # a path, which leads anywhere
 IMPLEMENTATION = "_implementation"  # of attention or experts: "sdpa" ships with transformers, "owner/kernel" is fetched
 WHOLE = ("", ".jinja", ".json", ".md", ".model", ".spm", ".tiktoken", ".txt")  # endings of files that are read whole
-COUNTS = ("num_", "n_")  # the beginning of a setting that counts something, which may be made one by one
 TOKENIZER = re.compile(r"Tokenizer(Legacy|Fast)?$|Backend$")  # ends its classes; of others, a model would be made
 MEMORY = 2**32  # bytes that a process may take which tries a tokenizer
 MOST = 1_000_000  # of anything: no model has as many labels, layers or heads
 MANY = 100_000  # members of a list or an object of settings, tokens added to a vocabulary: each takes a while
 GROWTH = 8  # tokens that a character may become: one has up to four bytes
-PANIC = "PanicException"  # of a library in Rust: no Exception
 
 
 @contextmanager
@@ -45,7 +42,8 @@ def explained(what: str) -> Iterator[None]:
     except BaseException as error:
         *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
         ours = innermost.f_globals.get("__name__", "").startswith("core.")
-        theirs = type(error).__name__ == PANIC or (isinstance(error, Exception) and not ours)
+        # A panic is no Exception: it is what a library in Rust raises.
+        theirs = type(error).__name__ == "PanicException" or (isinstance(error, Exception) and not ours)
         if not theirs or shortage(error):
             raise
         raise UserError(f"{what}: {gist(error)}") from error
@@ -114,14 +112,14 @@ def _refuse(label: str, name: str, entry: str, value: object) -> None:
             f"{label} asks for code of its own ({entry} in {name}), and no code of a model is ever run: remove that "
             "entry to load it with the classes that come with transformers"
         )
-    if entry == OTHER_WEIGHTS and value:
+    if entry == "transformers_weights" and value:  # a path, which leads anywhere
         raise UserError(
             f"{label} takes its weights from a file that its settings name ({entry} in {name}): remove that entry, and "
             "call the file model.safetensors"
         )
     if entry == "tokenizer_class" and isinstance(value, str) and not TOKENIZER.search(value):
         raise UserError(f"{label} names {brief(value)} as its tokenizer in {name}: remove that entry")
-    if entry.startswith(COUNTS) and isinstance(value, int) and value > MOST:
+    if entry.startswith(("num_", "n_")) and isinstance(value, int) and value > MOST:  # what may be made one by one
         raise UserError(f"{label} announces {brief(entry)} {brief(value)} in {name}, and no model has over {MOST:,}")
 
 

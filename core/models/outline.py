@@ -102,7 +102,6 @@ def heads_of(path: Path, store: Store) -> int:
 # --- the header of a GGUF file, read as far as the tensors it announces --------------------------------------------
 
 # The package's own reader makes an object of every word of the vocabulary, and follows a count beyond the file's end.
-MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 SCALARS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}  # kinds of values, as `struct` calls them
 TEXT, ARRAY = 8, 9
@@ -143,7 +142,7 @@ class _Header:
 
     def __init__(self, content: mmap.mmap):
         self.content, self.at, self.heads = content, 0, 1
-        if self._number("4s") != MAGIC or self._number("I") not in VERSIONS:
+        if self._number("4s") != b"GGUF" or self._number("I") not in VERSIONS:
             raise ValueError("of another kind or version")
 
     def tensors(self) -> tuple[Shapes, int]:

@@ -119,7 +119,6 @@ def _plain(model: PreTrainedModel) -> Iterator[None]:
 
 
 METHOD = 1
-CONVERTERS = ("transformers", "gguf", "safetensors", "tokenizers")
 LARGEST = 4_000_000_000  # bytes of a copy: larger models are read from their own file
 KEPT = 3  # copies that stay when one is added
 
@@ -161,5 +160,5 @@ def keep_copy(source: Source, store: Store, write: Callable[[Path], object]) -> 
 
 
 def _copy_folder(source: Source, store: Store) -> Path:
-    versions = [importlib.metadata.version(name) for name in CONVERTERS]
+    versions = [importlib.metadata.version(name) for name in ("transformers", "gguf", "safetensors", "tokenizers")]
     return store.root / "converted" / digest(" ".join([source.content, str(METHOD), *versions]))[:16]

@@ -21,7 +21,6 @@ HEX = re.compile(r"[0-9a-f]{64}")
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens*", "added_tokens*", "*.model")
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 RANDOM = "random:"
-LOCAL_TEXTS = ("demo", "file:")
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def refuse_fetch(entry: Entry, store: Store, model: str, revision: str | None, *
     """
     if not entry.packs:
         return
-    away = [f"text {each}" for each in texts if not each.startswith(LOCAL_TEXTS)]
+    away = [f"text {each}" for each in texts if not each.startswith(("demo", "file:"))]
     try:
         locate(model, store, revision, fetch=False)
     except NotHere:

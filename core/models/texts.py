@@ -16,7 +16,6 @@ LARGEST, MOST_ENCODED = MOST["text table"], MOST["text file"]  # bytes of a text
 LONGEST_LINE = 2**26  # characters of a JSON record
 SPARE = 32 * 2**20  # bytes that reading and tokenising hold whatever the file's size
 HELD = 6  # bytes for each of a file, at most, while its characters and its tokens are there
-TABLES = (".jsonl", ".parquet")  # of which a part may be asked for
 ROWS = 256  # of a table at a time
 UTF_8 = "utf-8-sig"  # Windows tools begin a file with a mark that is no part of its text
 SOURCES = "demo, demo:evaluation, file:PATH (.txt .raw .jsonl .parquet), or a Hub dataset such as allenai/c4"
@@ -75,7 +74,7 @@ def memory(source: str) -> int:
 
 def _file(path: Path, most: int | None) -> Text:
     """most: documents that are read, None for all."""
-    reader, table = READERS.get(path.suffix), path.suffix in TABLES
+    reader, table = READERS.get(path.suffix), path.suffix in (".jsonl", ".parquet")  # of which a part may be asked for
     readable(path, "text table" if table else "text file")
     if reader is None:
         raise UserError(f"{path.name} cannot be read as text: known endings are {', '.join(READERS)}")

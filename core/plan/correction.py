@@ -72,8 +72,7 @@ def turned(plan: Array, weights: Array, asked: Correction) -> Array:
         weights: how many each holds, shaped alike.
     """
     saved, sizes = (plan * weights).sum(1), weights.sum(1)
-    drawn = np.random.default_rng(asked.seed).random(len(plan))
-    order = {"none": saved, "reversed": -saved}.get(asked.control, drawn)
+    order = {"none": saved, "reversed": -saved}.get(asked.control, np.random.default_rng(asked.seed).random(len(plan)))
     found = np.empty_like(plan)
     found[np.lexsort((saved, sizes))] = plan[np.lexsort((order, sizes))]
     return found

@@ -70,8 +70,7 @@ class Race(NamedTuple):
         Args:
             now: (layers,) or (layers, linears).
         """
-        mine = (each for each in self.measured if same(each.planned, now))
-        return self._contender(THIS, name, now, next(mine, None))
+        return self._contender(THIS, name, now, next((each for each in self.measured if same(each.planned, now)), None))
 
     def ranking(self, request: AllocationRequest) -> list[Contender]:
         """Every method of the table at the target of a request, lowest perplexity first, measured or else predicted.

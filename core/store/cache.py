@@ -31,7 +31,6 @@ from core.store.files import (
 )
 from core.store.results import decode, encode
 
-REMEMBERED = (*VIEW_KINDS, "evaluated")  # read once by a process: small, and many
 HOME = PROJECT / "cache"
 _LISTED = ContextVar("_LISTED", default=None)
 
@@ -135,7 +134,7 @@ class Store:
             Unreadable: a file cannot be read now.
         """
         try:
-            known = stamps(path) if path.parent.name in REMEMBERED else ()
+            known = stamps(path) if path.parent.name in (*VIEW_KINDS, "evaluated") else ()  # small, and many
             return _read_once(path, known) if known else _read(path)
         except Corrupt as broken:
             self.set_aside(path, broken)

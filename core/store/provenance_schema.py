@@ -21,9 +21,6 @@ def _ordered(span: tuple[int, int]) -> tuple[int, int]:
     return span
 
 
-Span = Annotated[tuple[Count, Count], AfterValidator(_ordered)]
-
-
 class Provenance(BaseModel):
     """The known fields of any result's provenance; further fields are free."""
 
@@ -56,7 +53,7 @@ class Provenance(BaseModel):
     revision: Known = None
     text_source: Known = None
     calibration: Known = None
-    documents: Span | None = None
+    documents: Annotated[tuple[Count, Count], AfterValidator(_ordered)] | None = None
     seed: Count = 0
     profile: Known = None
     request: dict | None = None

@@ -11,7 +11,6 @@ from core.show import words
 from core.store import Entry, Profile, Store, largest_committed, profiles
 from pages.ui import frame, glossary, view
 
-SPREADING = ("allocate", "prune")  # pages that spread a budget, which is lowest over linears
 PREFERRED = "gaussian:0.3"  # the perturbation shown unasked, where it was measured
 
 
@@ -28,7 +27,7 @@ def choose() -> None:
 def _unasked(entries: Collection[Entry], page: str) -> Entry:
     """The profile that a page opens with: where budgets are spread, one of the same model that measured linears."""
     first = largest_committed(entries) or next(iter(entries))  # else the newest
-    alike = [each for each in entries if page in SPREADING and each.spec.model == first.spec.model]
+    alike = [each for each in entries if page in ("allocate", "prune") and each.spec.model == first.spec.model]
     linears = [e for e in alike if any(one.perturbation.prunes == "linear" for one in e.spec.measurements)]
     return largest_committed(linears) or first
 

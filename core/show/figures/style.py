@@ -127,8 +127,7 @@ def band(x: Sequence[float] | Array, low: Array, high: Array, colour: str, opaci
 def whiskers(value: Array, low: Array, high: Array, colour: str, thickness: float = 2) -> dict:
     """Error bars from values to the ends of their intervals; none where an end is not known."""
     above, below = (np.nan_to_num(part, posinf=0, neginf=0) for part in (high - value, value - low))
-    ends = {"type": "data", "array": above, "arrayminus": below}
-    return ends | {"color": colour, "thickness": thickness, "width": 0}
+    return {"type": "data", "array": above, "arrayminus": below, "color": colour, "thickness": thickness, "width": 0}
 
 
 def heat(z: Array, x: Array, y: Array, hover: str | None, bar: dict | None, **more: object) -> go.Heatmap:

@@ -29,7 +29,6 @@ ABOUT_STATISTICS = (
     "geometric mean."
 )
 SCROLLED = 430  # px of the table of verdicts
-MAP_HEIGHT = KEY - TOP + overview.HEIGHT
 
 
 # --- another checkpoint beside the model ---------------------------------------------------------------------------
@@ -139,7 +138,7 @@ def _drawn(row: ChartRow, asked: InView) -> Chart:
     """A chart, drawn once for all runs of the page and all readers of the same view."""
     drawn = row.draw(asked)
     if row.group == GLANCE:
-        drawn.figure.layout.height = MAP_HEIGHT
+        drawn.figure.layout.height = KEY - TOP + overview.HEIGHT
     return drawn
 
 

@@ -173,6 +173,20 @@ def test_a_cancelled_training_goes_on_from_its_last_step(
     assert np.isfinite(losses(empty, asked)).all() and steps[0] == 7
 
 
+def test_of_a_training_that_goes_on_as_much_is_left_as_of_a_whole_one(empty: Store, text: str) -> None:
+    asked, whole, rest = request(text), [], []
+    losses(Store(empty.root.parent / "other"), asked, report=whole.append)
+    with pytest.raises(Cancelled):
+        losses(empty, asked, report=stopping(7))
+    losses(empty, asked, report=rest.append)
+    wholly, later = (
+        {each.line: each.total - each.done for each in told if "distilled, step" in each.line} for told in (whole, rest)
+    )
+    assert min(wholly.values()) > 10 and len(later) == len(wholly) - 7  # million FLOP
+    assert all(abs(left - wholly[line]) <= 2 for line, left in later.items())
+    assert rest[-1].total < 0.9 * whole[-1].total and rest[-1].done <= rest[-1].total
+
+
 def test_a_cancelled_training_may_end_with_its_best_which_is_what_one_of_as_many_tokens_comes_to(
     empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
