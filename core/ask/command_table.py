@@ -122,10 +122,7 @@ _documents = {"write": lambda documents: "{}-{}".format(*documents)}
 _of_profile = partial(_fills, MeasureRequest(measurements=PRESETS["quick"].measurements))
 _of_study = partial(_fills, StudyRequest(settings=(Setting(),)))
 _of_best = partial(_fills, BestRequest(target=0.7), always=True)
-_window = (
-    _of_profile("text.source", name="text", always=True),
-    _of_profile("text.documents", **_documents),
-)
+_window = _of_profile("text.source", name="text", always=True), _of_profile("text.documents", **_documents)
 REPAIRED = f"{either(REPAIRS)}, or several as in refit_dense+distill"
 _pruner = {"help": f"{either(PRUNERS)}.", "always": True}
 _treated = (

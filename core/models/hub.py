@@ -46,7 +46,6 @@ def offline() -> Iterator[None]:
 
 
 MODEL_FILES = ["README.md", "LICENSE*", "*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
-REVISION = re.compile(r"\w(\.?[\w/@+#=-])*")  # which the Hub's library opens as a file of its cache
 UNAUTHORISED = 401  # the status of an answer to a token that is none
 
 
@@ -63,7 +62,8 @@ def model(repository: str, revision: str | None, fetch: bool) -> Path:
     """
     from huggingface_hub import snapshot_download
 
-    if revision and not REVISION.fullmatch(revision):
+    # The library of the Hub opens it as a file of its cache.
+    if revision and not re.fullmatch(r"\w(\.?[\w/@+#=-])*", revision):
         raise UserError(f"there can be no revision {brief(revision)}: give the name of a branch or tag, or a commit")
 
     label, why = f"{repository}@{revision}" if revision else repository, None

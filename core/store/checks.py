@@ -23,8 +23,6 @@ LIMIT = 256 * 2**20  # bytes, of a zip and of its content
 JSON_LIMIT = 8 * 2**20  # bytes of one JSON file
 MEMBERS = 20_000
 
-MEMBER = re.compile(r"([a-z]+)/([0-9a-f]{16})/([a-z0-9_]+\.(?:json|npy))")
-HEADER_IN_DIRECTORY = b"PK\x01\x02"
 ENCRYPTED = 0x1 | 0x40 | 0x2000  # bits of a member's flags
 
 Names = tuple[str, ...]
@@ -55,7 +53,7 @@ def folders(content: bytes, kinds: Names) -> dict[Place, Files]:
 def _members(content: bytes, kinds: Names) -> Files:
     if len(content) > LIMIT:
         raise UserError(f"the pack is larger than {LIMIT / 2**20:.4g} MB: no pack of this program is")
-    if content.count(HEADER_IN_DIRECTORY) > MEMBERS:  # before zipfile makes an object of each
+    if content.count(b"PK\x01\x02") > MEMBERS:  # headers in its directory, before zipfile makes an object of each
         raise UserError(f"the pack has more than {MEMBERS} members: no pack of this program has")
     found = {}
     left = LIMIT
@@ -81,7 +79,7 @@ def _members(content: bytes, kinds: Names) -> Files:
 def _check_member(info: zipfile.ZipInfo, found: Files, kinds: Names) -> None:
     """Reject duplicate and irregular members."""
     name = info.orig_filename  # as it stands in the file; zipfile changes slashes and cuts at NUL
-    parts = MEMBER.fullmatch(name)
+    parts = re.fullmatch(r"([a-z]+)/([0-9a-f]{16})/([a-z0-9_]+\.(?:json|npy))", name)
     if not parts or parts[1] not in kinds:
         refuse(name, f"is no place for a result: members are kind/key/file, of the kinds {', '.join(kinds)}")
     if name in found:

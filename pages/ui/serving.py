@@ -83,7 +83,6 @@ def _prepare() -> None:
 # --- who may ask ---------------------------------------------------------------------------------------------------
 
 REFUSAL = "This server answers only pages of its own address, and takes files only where packs can be imported.\n"
-UPLOADS = "/_stcore/upload_file/"  # what comes there stays in memory
 
 HEADERS = {
     # Streamlit builds styles and workers at run time; a script, a picture or a request of another address never loads.
@@ -115,7 +114,8 @@ def guard(app: ASGIApp) -> ASGIApp:
     """
 
     async def guarding(scope, receive, send):
-        takes = access.takes_packs() or UPLOADS not in scope.get("path", "")
+        # What is uploaded stays in memory.
+        takes = access.takes_packs() or "/_stcore/upload_file/" not in scope.get("path", "")
         if scope["type"] == "lifespan" or (takes and welcome(Headers(scope=scope))):
             await app(scope, receive, _guarded(send))
         elif scope["type"] == "websocket":

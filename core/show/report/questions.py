@@ -28,7 +28,6 @@ PROTOCOLS = {  # folder of studies -> their protocol
     "layers": "C4 held out 16 × 512",
     "second_family_bits": "C4 held out 32 × 256, calibrated on 8 × 512",
 }
-Choice = Callable[[Evaluations], Iterable[EvaluatedSetting]]
 
 
 def amount(one: EvaluatedSetting, counted: Currency) -> float:
@@ -41,7 +40,7 @@ class Question(NamedTuple):
 
     title: str
     folder: str
-    settings: Choice
+    settings: Callable[[Evaluations], Iterable[EvaluatedSetting]]
     against: str = "uniform"  # what the changes are against
     control: Callable[[Evaluations], Control] = lambda _: UNIFORM["uniform"]
     paired: bool = False  # only settings that have something to be compared with

@@ -27,7 +27,6 @@ from pages.ui.live import figure
 
 COMPARED = ("uniform", "owl", "response")
 SIZE = "All weights take at most"
-RISES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 HOW_SPARSE = "How sparse may it be, if its perplexity may rise so far above the unpruned model's?"
 
 
@@ -109,7 +108,7 @@ def _sparsest(request: AllocationRequest, found: Anchors) -> None:
             state["target"] = largest() if state["accept"] else state["target"]
 
     how = {"index": None, "placeholder": "Choose a rise", "format_func": lambda rise: f"+{per_cent(rise)}"}
-    if not st.selectbox(HOW_SPARSE, RISES, key="accept", on_change=accepted, **how):
+    if not st.selectbox(HOW_SPARSE, (0.02, 0.05, 0.1, 0.2, 0.5, 1.0), key="accept", on_change=accepted, **how):
         return
     try:
         most = perplexity(found.study.dense.perplexity * (1 + state["accept"]))

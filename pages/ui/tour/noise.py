@@ -40,10 +40,7 @@ def perturb(profile: Profile) -> parts.Screen:
         finding=found.said,
         says="Noise of size [{size}](control-noise) after layer [{layer}](layer-{layer}) changes "
         "[{flips}](layer-{layer}) of the next-token predictions.",
-        slots={
-            "size": Slot(noise.stops),
-            "flips": written(lambda share: per_cent(share, 1), found.flips),
-        },
+        slots={"size": Slot(noise.stops), "flips": written(lambda share: per_cent(share, 1), found.flips)},
         y=axes.linear_axis("predictions changed", 0, 1.04 * found.flips.max(), per_cent),
         controls=[noise],
         pick=pick("Noise after layer", found.flips.shape[1], layer),
@@ -87,10 +84,7 @@ def drift(profile: Profile) -> parts.Screen:
         controls=[noise],
         pick=pick("Noise after layer", end.shape[1], layer),
         lines=[Line(found.remaining, "accent", bundle=True, mark="curve", ends=("", "left"))],
-        key=[
-            Key("accent", "noise after layer {layer}", "line"),
-            Key("faint", "noise after another layer", "line"),
-        ],
+        key=[Key("accent", "noise after layer {layer}", "line"), Key("faint", "noise after another layer", "line")],
         foot=1.0,
         x="layer after which the drift is read",
         lead=(
