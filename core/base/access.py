@@ -14,7 +14,6 @@ from core.base.paths import resolved
 READ_ONLY, SHARED, ROOT = "ABSORPTION_READ_ONLY", "ABSORPTION_SHARED", "ABSORPTION_ROOT"
 NOTHING = "this server is read-only: nothing can be run, written or deleted here"
 NO_PATHS = "this server reads nothing by its path: choose what it lists"
-AWAY = re.compile(r"[\\/]{2}" if os.name == "nt" else r"\\\\")  # \\host\share: to look there tells the host who asks
 
 
 class Refused(UserError):
@@ -57,7 +56,8 @@ def inside(path: Path) -> Path:
             lead.
         UserError: it lies on another computer, or there can be no such path.
     """
-    if AWAY.match(str(path)):
+    # To look at \\host\share tells the host who asks.
+    if re.match(r"[\\/]{2}" if os.name == "nt" else r"\\\\", str(path)):
         raise UserError(f"{brief(str(path))} lies on another computer: copy it here, or give it a drive letter")
     folder = root()
     if folder is None and is_shared():

@@ -21,7 +21,6 @@ from core.jobs import processes
 from core.models.progress import Cancelled, Progress
 from core.store.files import content, pretty, write_file
 
-ACTIVE = ("queued", "running")
 LOG = 2**20  # bytes of a log that are read, from its end
 INTERVAL = 0.2  # seconds between two writes of progress.json, at least
 REQUESTS = {row.request.__name__: row.request for row in JOBS}
@@ -101,7 +100,7 @@ class Job:
 
     @property
     def active(self) -> bool:
-        return self.state in ACTIVE
+        return self.state in ("queued", "running")
 
     @property
     def folder(self) -> Path:

@@ -16,7 +16,6 @@ SETTINGS = (
     "special_tokens_map.json", "added_tokens.json",
 )  # fmt: skip
 ADAPTER = "adapter_config.json"
-IMPLEMENTATION = "_implementation"  # of attention or experts: "sdpa" ships with transformers, "owner/kernel" is fetched
 WHOLE = ("", ".jinja", ".json", ".md", ".model", ".spm", ".tiktoken", ".txt")  # endings of files that are read whole
 TOKENIZER = re.compile(r"Tokenizer(Legacy|Fast)?$|Backend$")  # ends its classes; of others, a model would be made
 MEMORY = 2**32  # bytes that a process may take which tries a tokenizer
@@ -107,7 +106,8 @@ def refuse_foreign_code(folder: Path, label: str) -> None:
 
 def _refuse(label: str, name: str, entry: str, value: object) -> None:
     """Refuse an entry of a settings file that asks for code or other weights, or counts too much."""
-    if (entry == "auto_map" and value) or (entry.endswith(IMPLEMENTATION) and "/" in json.dumps(value)):
+    # An implementation of attention or experts: "sdpa" ships with transformers, "owner/kernel" is fetched.
+    if (entry == "auto_map" and value) or (entry.endswith("_implementation") and "/" in json.dumps(value)):
         raise UserError(
             f"{label} asks for code of its own ({entry} in {name}), and no code of a model is ever run: remove that "
             "entry to load it with the classes that come with transformers"

@@ -14,7 +14,6 @@ from core.models.outline import Outline, heads_of, outline, shapes_of
 from core.store import Entry, Store
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
-BUNDLED_LABEL = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
 KINDS = "demo, a folder, a .gguf file, or a Hub id such as organisation/name"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 HEX = re.compile(r"[0-9a-f]{64}")
@@ -82,7 +81,7 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
         base = locate(typed.removeprefix(RANDOM), store, revision, fetch)
         return Source(f"random: {base.label}, untrained twin", base.folder, base.gguf, base.content, 0)
     if typed == "demo":
-        return _gguf(bundled(), store, BUNDLED_LABEL)
+        return _gguf(bundled(), store, "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)")
     path, named = expanded(typed), HUB_ID.fullmatch(typed) and not typed.endswith(".gguf")
     if typed and not named:
         access.inside(path)  # before anybody learns whether it exists

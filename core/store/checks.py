@@ -120,7 +120,6 @@ def refuse(name: str, why: str) -> NoReturn:
 
 # --- results -------------------------------------------------------------------------------------------------------
 
-SAME_LENGTH = {"injection": "layer", "read": "layer"}  # axes that are as long as another
 NO_NUMBER = {"ratio", "ratio_q25", "ratio_q50", "ratio_q75", "orthogonal"}  # where a perturbation changed nothing
 SHORT_SPECTRUM = {"alpha_hill", "alpha_peak"}  # no exponent of a linear whose rank is too small
 UNASKED = {"acc_norm"}  # of a task without it
@@ -155,7 +154,7 @@ def check_unit(place: str, unit: Spec, result: object, known: Lengths) -> None:
     for name, axes in axes_of(type(result)).items():
         array, file = getattr(result, name), f"{place}/{name}.npy"
         for axis, length in zip(axes, array.shape, strict=True):
-            check_length(SAME_LENGTH.get(axis, axis), length)
+            check_length({"injection": "layer", "read": "layer"}.get(axis, axis), length)  # they are as long
         if name in FRACTIONS and np.any((array < 0) | (array > 1)):
             refuse(file, "holds a number outside 0 and 1, where only fractions may be")
         if name == "parameters" and np.any(array < 1):

@@ -18,7 +18,6 @@ from pages.ui import view
 from pages.ui.live import figure
 
 SHARES = ("target", "zeros", "agreement", "zeros, mean of linears")  # columns of fractions, written in per cent
-PER_CENT = "%.4g %%"  # as sentences write it
 
 
 # What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
@@ -194,7 +193,7 @@ def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **mor
     """
     numeric = table.select_dtypes("float")
     table = table.assign(**{name: 100 * table[name] for name in SHARES if name in numeric})
-    formats = {name: PER_CENT if name in SHARES else words.column(table[name].to_numpy()) for name in numeric}
+    formats = {name: "%.4g %%" if name in SHARES else words.column(table[name].to_numpy()) for name in numeric}
     formats |= dict.fromkeys(table.select_dtypes("int"), "localized")
     numbers = {name: st.column_config.NumberColumn(format=written) for name, written in formats.items()}
     shown = {"hide_index": True, "column_config": numbers | (columns or {}), "placeholder": "–"} | more

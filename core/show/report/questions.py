@@ -19,6 +19,7 @@ PROTOCOLS = {  # folder of studies -> their protocol
     "repaired": "C4 held out 48 × 512",
     "calibrated": "C4 held out 48 × 512, calibrated on 64 × 512",
     "recovered": "C4 held out 48 × 512, calibrated on 480 × 512",
+    "own_text": "C4 held out 48 × 512, calibrated on 128 × 512",
     "second_family_recovered": "C4 held out 24 × 256, calibrated on 480 × 512",
     "selecting": "C4 selection 16 × 512, calibrated on 8 × 512",
     "controlled": "WikiText-2 24 × 512, calibrated on 8 × 512",
@@ -198,10 +199,7 @@ def _influence(found: Evaluations) -> Control:
     return lambda one: alike[one.target] if one.setting and one.setting.allocation.base != base else None
 
 
-OWL = {
-    "against": "OWL by Wanda",
-    "control": lambda found: lambda one: owl(found, one.target) if one.setting else None,
-}
+OWL = {"against": "OWL by Wanda", "control": lambda found: lambda one: owl(found, one.target) if one.setting else None}
 FOUR_BITS = (
     "Integers take the bytes of 3 or 2 bits in groups of 32, or of 2 in groups of 64; response gives linears 2 bits or "
     "more in groups of 32 or 64. Only fewer than 4 bits are compared: the model was itself dequantised from 4 bits, so "
@@ -217,17 +215,17 @@ TRAINED = (
     "the dense one gives: half an hour to an hour and a half of one core each. Both may stop early, judged on windows "
     "that neither pruner nor training reads. Uniform treats all layers alike, by the same pruner, repair and training."
 )
+OWN_TEXT = (
+    "Own text is what the dense model writes after the first tokens of each calibration window. Training takes as many "
+    "tokens either way, and is judged on windows of the calibration text that neither pruner nor training reads."
+)
 NO_TRAINING = " Without training, ALPS takes 45 min of a core on 256 calibration windows, and 13 to 20 min on 64."
 LEFT_OUT = (
     "Response leaves out the layers whose leaving out alone was measured to harm least, on the text that block "
     "influence was read on; uniform leaves out layers evenly spaced."
 )
-FEWER_BITS = {
-    "settings": lambda found: found.settings,
-    "against": "uniform bits",
-    "control": _uniform_bits,
-    "divergence": True,
-}
+FEWER_BITS = {"settings": lambda found: found.settings, "against": "uniform bits", "control": _uniform_bits,
+              "divergence": True}  # fmt: skip
 TRAINING = {
     "settings": lambda found: sorted(_every(found), key=lambda one: one.target),
     "against": "the same without training",
@@ -252,6 +250,11 @@ QUESTIONS = {
     "calibration": Question("Does more calibration text change the order?", "calibrated", _every, **OWL),
     "training": Question(
         "What does training the kept weights win back?", "recovered", note=TRAINED + NO_TRAINING, **TRAINING
+    ),
+    "own text": Question(
+        "Does training on own text win back more?", "own_text", _every, "the same on calibration text",
+        lambda found: lambda one: found.of(one.setting.replace(recover_text="calibration")), divergence=True,
+        note=OWN_TEXT
     ),
     "full protocol": Question("Does it hold on all of WikiText-2?", "full", _every, **OWL),
     "zero-shot": Question(
