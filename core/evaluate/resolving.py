@@ -172,7 +172,7 @@ def prune(
 
     Args:
         store: keeps weights that were trained, and a training that was stopped.
-        account: is told how far it is, of `what`.
+        account: is told how far it is, of `what`; what a run before this one did is taken out of what it plans.
         takes: FLOP of the text that the model writes, of reading it before, of the walk, and of the training after it.
 
     Raises:

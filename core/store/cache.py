@@ -134,7 +134,7 @@ class Store:
             Unreadable: a file cannot be read now.
         """
         try:
-            known = stamps(path) if path.parent.name in (*VIEW_KINDS, "evaluated") else ()  # small, and many
+            known = stamps(path) if path.parent.name in (*VIEW_KINDS, "evaluated") else ()  # read once: small, and many
             return _read_once(path, known) if known else _read(path)
         except Corrupt as broken:
             self.set_aside(path, broken)

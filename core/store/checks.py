@@ -154,7 +154,7 @@ def check_unit(place: str, unit: Spec, result: object, known: Lengths) -> None:
     for name, axes in axes_of(type(result)).items():
         array, file = getattr(result, name), f"{place}/{name}.npy"
         for axis, length in zip(axes, array.shape, strict=True):
-            check_length({"injection": "layer", "read": "layer"}.get(axis, axis), length)  # they are as long
+            check_length({"injection": "layer", "read": "layer"}.get(axis, axis), length)  # axes as long as another
         if name in FRACTIONS and np.any((array < 0) | (array > 1)):
             refuse(file, "holds a number outside 0 and 1, where only fractions may be")
         if name == "parameters" and np.any(array < 1):

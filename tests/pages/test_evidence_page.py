@@ -176,6 +176,14 @@ def test_as_long_a_time_on_more_calibration_text_wins_back_a_tenth_of_what_disti
         assert 0.05 < (start - more) / (start - trained) < 0.15
 
 
+def test_own_text_wins_back_a_good_part_and_less_than_the_calibration_text_does() -> None:
+    asked = questions.answer("own text")
+    start, calibrated, own = (row.one.perplexity for row in asked.table.rows)
+    assert 0.8 < np.log(start / own) / np.log(start / calibrated) < 0.9
+    [behind] = filter(None, asked.table.values["against the same on calibration text"])
+    assert behind.windows.low > 0
+
+
 @pytest.mark.parametrize("name", questions.QUESTIONS)
 def test_a_chart_names_its_rows_by_what_tells_them_apart_not_by_the_target_they_share(name: str) -> None:
     answer = questions.answer(name)
