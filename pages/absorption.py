@@ -9,19 +9,19 @@ from core.plan.gains import gains_of
 from core.show import figures, words
 from core.show.figures.charts import COMPARED, GAIN, GLANCE, GROUPS, InView
 from core.show.report import claims
-from core.show.words import findings
-from pages.ui import form, frame, glossary, subject, view
+from core.show.words import gain_sentences
+from pages.ui import current_profile, form, glossary, layout, url_state
 from pages.ui.absorption import overview, sections
 
 TERMS = "drift, gain, absorption, verdict, positions, dilution, harm, nats, rank correlation, noise floor"
 STILL = "This perturbation changes nothing at any layer, so there is no drift to follow. Choose another one above."
 
 
-profile = subject.profile()
-subject.heading("Which layers amplify, which absorb?", profile)
+profile = current_profile.profile()
+current_profile.heading("Which layers amplify, which absorb?", profile)
 bases = words.by_positions(profile)
-with frame.row("bottom"):
-    first = subject.PREFERRED if subject.PREFERRED in bases else next(iter(bases))
+with layout.row("bottom"):
+    first = current_profile.PREFERRED if current_profile.PREFERRED in bases else next(iter(bases))
     named = {base: profile.perturbations[next(iter(at.values()))].label for base, at in bases.items()}
     places = bases[form.choice("Perturbation of one layer", named, "perturbation", first, width=320)]
     positions = next(iter(places))
@@ -31,29 +31,29 @@ with frame.row("bottom"):
 name = places[positions]
 other = next((each for at, each in places.items() if at != positions), None)  # the same at the other positions
 gains, perturbation = gains_of(profile.seeds(name)), profile.perturbations[name]
-said = f"{findings.headline(gains)}: {perturbation.label}."  # and what the first token changes
+said = f"{gain_sentences.headline(gains)}: {perturbation.label}."  # and what the first token changes
 if other:
     included = getattr(perturbation, "positions", "all") == "all"
-    said += f" {findings.first_token(gains, gains_of(profile.seeds(other)), included)}"
-frame.header(plain(said), help=findings.RULE)
+    said += f" {gain_sentences.first_token(gains, gains_of(profile.seeds(other)), included)}"
+layout.header(plain(said), help=gain_sentences.RULE)
 unit = next(profile.spec.unit(each) for each in profile.spec.measurements if each.perturbation.name == name)
-for caveat in filter(None, (findings.rounding(profile), pruned_before(unit.earlier))):
-    frame.caption(caveat)
+for caveat in filter(None, (gain_sentences.rounding(profile), pruned_before(unit.earlier))):
+    layout.caption(caveat)
 if not any(map(math.isfinite, gains.value[:-1])):
     if profile.layers > 1:  # of a single one the headline says why
         st.info(STILL)
     if name in profile.others:  # the last layer and what lies outside the layers may differ all the same
-        sections.show(COMPARED, InView(profile, name, subject.layer(profile)), name)
-    view.end()
+        sections.show(COMPARED, InView(profile, name, current_profile.layer(profile)), name)
+    url_state.end()
 groups = [each for each in GROUPS if each != GLANCE]  # one of them is drawn, below what stands at the top
-group = view.sync("group", groups, groups[0])
-statistic = view.sync("statistic", list(figures.STATISTICS), "geometric", drawn=group == GAIN)
-layer = subject.layer(profile)
+group = url_state.sync("group", groups, groups[0])
+statistic = url_state.sync("statistic", list(figures.STATISTICS), "geometric", drawn=group == GAIN)
+layer = current_profile.layer(profile)
 prefix = f"{profile.key[:6]}-{name}"
 
 left, right = st.columns(2, gap="medium")
 with left:
-    overview.gains(profile, name, other, statistic, layer, frame.file(prefix, "at-a-glance"))
+    overview.gains(profile, name, other, statistic, layer, layout.file(prefix, "at-a-glance"))
 asked = InView(profile, name, layer, statistic)
 with right:
     sections.chart(GROUPS[GLANCE][0], asked, prefix)
@@ -61,4 +61,4 @@ st.segmented_control(
     "What to look at", groups, key="group", required=True, label_visibility="collapsed", width="stretch"
 )
 sections.show(group, asked, prefix)
-frame.link("evidence.py", f"{claims.TITLE} Claims about these numbers, tested", {"question": claims.PAPER})
+layout.link("evidence.py", f"{claims.TITLE} Claims about these numbers, tested", {"question": claims.PAPER})

@@ -3,18 +3,18 @@
 import streamlit as st
 
 from core.base import UserError, per_cent
-from core.plan.spread import linear_parameters
-from pages.ui import best_known, frame, glossary, studies, subject, view, watch
-from pages.ui.allocate import settings, spread, targets
+from core.plan.allocation import linear_parameters
+from pages.ui import best_setting, current_profile, glossary, layout, studies, url_state, watch
+from pages.ui.allocate import allocation, settings, targets
 
-profile = subject.profile()
-subject.heading("How is a budget spread over layers?", profile)
+profile = current_profile.profile()
+current_profile.heading("How is a budget spread over layers?", profile)
 watch.watched()
 try:
     linear_parameters(profile)
 except UserError as error:
-    frame.error(error)
-    view.end()
+    layout.error(error)
+    url_state.end()
 
 protocols = studies.groups(profile)
 left, right = st.columns([5, 3], gap="large")  # the chart first, on a phone too
@@ -25,9 +25,9 @@ with right:
     levels, treatment = request.counted.levels, settings.treatment(request.counted)
     found, refusal = studies.anchors_of(protocols, profile, treatment, request.base.per_linear)
 with left:
-    by_hand = "" if levels else view.text("hand", "")
+    by_hand = "" if levels else url_state.text("hand", "")
     try:
-        shown = spread.in_view(request, by_hand, profile)
+        shown = allocation.in_view(request, by_hand, profile)
     except UserError as error:
         wrong = error
 if found and shown:
@@ -44,21 +44,21 @@ with right:
 
 with left:
     if wrong:
-        best_known.follow(request, profile)
-        frame.error(wrong)
-        view.end()
+        best_setting.follow(request, profile)
+        layout.error(wrong)
+        url_state.end()
     if levels:
         targets.draw_sizes(request, treatment, profile, found)
     else:
-        spread.draw(request, by_hand, shown, profile, found, measured)
+        allocation.draw(request, by_hand, shown, profile, found, measured)
     if refusal:
-        spread.evaluate_anchors(refusal, treatment, profile)
-    best_known.card(protocols, request.target, treatment.pruner, "allocate.py")
+        allocation.evaluate_anchors(refusal, treatment, profile)
+    best_setting.card(protocols, request.target, treatment.pruner, "allocate.py")
     if not levels:
-        frame.caption(spread.corrected(protocols, request.plain, treatment.name), help=settings.ORIGIN)
+        layout.caption(allocation.corrected(protocols, request.plain, treatment.name), help=settings.ORIGIN)
     if request.base.per_linear:
-        spread.by_linear(shown, profile)
+        allocation.by_linear(shown, profile)
 
 if not levels:
-    spread.race(request, shown, found, treatment, protocols, profile)
-spread.section(shown, request, profile)
+    allocation.race(request, shown, found, treatment, protocols, profile)
+allocation.section(shown, request, profile)

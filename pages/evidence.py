@@ -8,7 +8,7 @@ from core.results import CHANGE
 from core.results.claims import FAILS, HOLDS
 from core.show.report import claims, questions
 from core.show.report.benches import BENCHES, Bench
-from pages.ui import form, frame, studies, view
+from pages.ui import form, layout, studies, url_state
 
 st.title("What was measured?", anchor=False)
 st.caption(
@@ -28,25 +28,25 @@ def show_claims() -> None:
         rows.append([claim.title, *(f":{HUES.get(word, 'gray')}-badge[{word}]" for word in claim.verdicts)])
     st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
     st.markdown("**What surprised us**")
-    frame.bullets(map(claims.told, claims.SURPRISES))
+    layout.bullets(map(claims.told, claims.SURPRISES))
     st.caption(claims.RULE)
     for key, claim in claims.CLAIMS.items():
-        frame.show(claim.chart(), "evidence", f"claim-{key}")
-        frame.caption(f"{claim.about} Said by {claim.source}.")
+        layout.show(claim.chart(), "evidence", f"claim-{key}")
+        layout.caption(f"{claim.about} Said by {claim.source}.")
         with st.expander("Measured on, and the lines that measure it again"):
             for each in filter(None, claims.answers(claim).values()):
-                frame.caption(each.protocol)
-                frame.command(each.command)
+                layout.caption(each.protocol)
+                layout.command(each.command)
 
 
 def show_bench(bench: Bench) -> str:
     """What a bench measured; the line that measures it again."""
     if bench.bars:
-        frame.show(bench.chart(name), "evidence", name)
+        layout.show(bench.chart(name), "evidence", name)
     else:
         st.header(bench.title, anchor=False)
     st.caption(bench.about)
-    frame.show_table(bench.table(name), f"All numbers: {bench.title}")
+    layout.show_table(bench.table(name), f"All numbers: {bench.title}")
     return bench.command
 
 
@@ -60,23 +60,23 @@ def show_answer(answer: questions.Answer) -> str:
     row, change = answer.lowest(target)
     studies.hero(f"Lowest perplexity: {row.called}", row.one, change, answer.question.against)
     studies.badge(answer.found)
-    frame.show(questions.chart(answer, target), "evidence", name)
+    layout.show(questions.chart(answer, target), "evidence", name)
     for sentence in answer.sentences:
         st.markdown(sentence)
     heads, *rows = answer.table.read.texts
     wide = {head: st.column_config.Column(width=330) for head in heads if head.startswith(CHANGE)}  # else cut off
-    frame.show_table(pd.DataFrame(rows, columns=heads), f"All settings: {answer.question.title}", wide)
-    frame.download(lambda: answer.table.csv, f"evidence-{name}", f"{name}-table")
+    layout.show_table(pd.DataFrame(rows, columns=heads), f"All settings: {answer.question.title}", wide)
+    layout.download(lambda: answer.table.csv, f"evidence-{name}", f"{name}-table")
     return answer.question.command
 
 
 try:
     if name == claims.PAPER:
         show_claims()
-        view.end()
+        url_state.end()
     bench = BENCHES.get(name)
     command = show_bench(bench) if bench else show_answer(questions.answer(name))
     st.caption("This line measures it again; what is committed is not measured twice.")
-    frame.command(command)
+    layout.command(command)
 except UserError as lacking:
-    frame.error(lacking)
+    layout.error(lacking)

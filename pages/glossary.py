@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.ui import frame, glossary
+from pages.ui import glossary, layout
 
-frame.title("What do the words mean?")
+layout.title("What do the words mean?")
 st.caption("The same words on every page, on the command line and in the files.")
 st.markdown(" · ".join(f"[{term}](#{glossary.anchor(term)})" for term in glossary.TERMS))
 for term, known in glossary.TERMS.items():

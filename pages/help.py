@@ -3,18 +3,18 @@
 import streamlit as st
 
 from core.show import help_lines
-from pages.ui import frame
+from pages.ui import layout
 
-frame.title("How do I do this on the command line?")
+layout.title("How do I do this on the command line?")
 st.markdown(
     "Run these in the project's folder, after `source .venv/bin/activate` (on Windows `.venv\\Scripts\\activate`); or "
     "write `.venv/bin/python` in place of `python`. All work on the bundled model, without a network; add `--json` for "
     "one JSON object, `--cache DIR` to keep results elsewhere."
 )
 for title, lines in help_lines.GROUPS.items():
-    frame.header(title)
+    layout.header(title)
     for words, about in lines.items():
         st.markdown(about)
-        frame.command(f"python -m core {words}")
-frame.link("glossary.py", "What the words mean")
-frame.link("learn.py", "The tour")
+        layout.command(f"python -m core {words}")
+layout.link("glossary.py", "What the words mean")
+layout.link("learn.py", "The tour")

@@ -9,7 +9,7 @@ from core.base import UserError
 from core.show.lessons import sentence
 from core.show.report import claims
 from core.store import Store
-from pages.ui import frame, view, watch
+from pages.ui import layout, url_state, watch
 from pages.ui.lab import answers, question, talk
 from pages.ui.live import grid
 
@@ -19,7 +19,7 @@ ABOUT = (
 )
 
 
-frame.title("What does the network do with damage?")
+layout.title("What does the network do with damage?")
 with st.container(key="intro"):
     st.markdown("Type a sentence, click a layer to hurt it, and watch the damage run up to the next word.")
 typed = question.sentence()
@@ -31,29 +31,29 @@ try:
 except UserError as refused:
     known, stage, words, error = {}, answers.REFUSED, {}, str(refused)
 own = known.get(answers.name(asked))
-view.write()
+url_state.write()
 with status:
     answers.status(asked, stage, words is None)
 if error:
-    frame.error(error)
+    layout.error(error)
 if own is None:
     instead = answers.example()
     if instead is None:
-        view.end()
+        url_state.end()
     known[answers.EXAMPLE] = instead
-drawn = answers.drawn if frame.is_first_paint() else None
+drawn = answers.drawn if layout.is_first_paint() else None
 grid.draw(asked.sentence, asked.state, question.KINDS, known, words or {}, answers.EXAMPLE, question.moved, drawn)
-if frame.is_first_paint():
-    view.end()
+if layout.is_first_paint():
+    url_state.end()
 row = own.rows.get(asked.state.layer) if own else None
-with frame.row():
+with layout.row():
     with suppress(UserError):  # no profile is committed
         entry, layer = Store().demo(), str(asked.state.layer)
         known = {"perturbation": asked.word} if asked.word in entry.spec.names else {}
         watch.open_profile(entry.key, f"Layer {layer} on Absorption, measured on many sentences", layer=layer, **known)
-        frame.link("evidence.py", claims.told(claims.LINK), {"question": claims.PAPER})
+        layout.link("evidence.py", claims.told(claims.LINK), {"question": claims.PAPER})
     if row is not None:
         said = own.hits[row.layer].said.replace("**", "")
-        frame.numbers(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {said}", "lab", "lab")
+        layout.numbers(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {said}", "lab", "lab")
     st.caption(ABOUT)
 talk.show()

@@ -5,7 +5,7 @@ import streamlit as st
 from core.base import UserError, plain, sentence
 from core.show import words
 from core.store import Profile
-from pages.ui import form, frame, glossary, subject
+from pages.ui import current_profile, form, glossary, layout
 from pages.ui.tour import CHAPTERS, noise
 
 KEYS = list(CHAPTERS)
@@ -25,33 +25,33 @@ def show(chapter: str, profile: Profile) -> None:
         screen = CHAPTERS[chapter].draw(profile)
     except UserError as error:
         said = f"This profile cannot show this chapter. {plain(sentence(error))}"
-        frame.nothing(said, "learn.py", "See it with the bundled model", {"profile": "demo", "chapter": chapter})
+        layout.nothing(said, "learn.py", "See it with the bundled model", {"profile": "demo", "chapter": chapter})
         return
-    frame.live(screen.figure)
+    layout.live(screen.figure)
     if screen.guesses:
         st.markdown(noise.GUESS)
-        with frame.row("top"):
+        with layout.row("top"):
             for guess, changes in screen.guesses.items():
                 st.button(guess, on_click=st.session_state.update, args=(changes,))
-    with frame.row("top"):
+    with layout.row("top"):
         for link in screen.links:
-            frame.link(*link)
-    frame.caption(words.named(profile), profile.provenance.get("text"))
+            layout.link(*link)
+    layout.caption(words.named(profile), profile.provenance.get("text"))
     if screen.below:
         st.markdown(screen.below)
     glossary.words(CHAPTERS[chapter].terms)
 
 
-profile = subject.profile()
-frame.title("What is absorption?")
-subject.warn(profile)
-with frame.row():
+profile = current_profile.profile()
+layout.title("What is absorption?")
+current_profile.warn(profile)
+with layout.row():
     chapter = form.switch("Chapter", TITLES, "chapter", KEYS[0], label_visibility="collapsed", wrap=True)
     at = KEYS.index(chapter)
-    with frame.row("top", width="content", key="ways"):  # which stay where they are
+    with layout.row("top", width="content", key="ways"):  # which stay where they are
         turn("Back", "back", at - 1)
         turn("Next", "next", at + 1)
 show(chapter, profile)
 before, st.session_state["chapter read"] = st.session_state.get("chapter read"), chapter
 if before not in (None, chapter):  # what changes within a chapter stays in sight
-    frame.to_top(chapter)
+    layout.to_top(chapter)

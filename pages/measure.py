@@ -2,25 +2,25 @@
 
 import streamlit as st
 
-from core.ask.commands import command_line
-from core.models import work
+from core.models import run_cost
+from core.requests.commands import command_line
 from core.store import Store
-from pages.ui import frame, glossary, measuring, watch
+from pages.ui import glossary, layout, measurement_form, watch
 
 store = Store()
 
 
 def about(asked):
     """What the measurement costs, and the command that does the same."""
-    st.markdown(work.words(work.estimate(asked, store, device)))
-    frame.command(command_line(asked, device, store.elsewhere))
+    st.markdown(run_cost.words(run_cost.estimate(asked, store, device)))
+    layout.command(command_line(asked, device, store.elsewhere))
 
 
-frame.title("Measure a model")
+layout.title("Measure a model")
 st.caption("Perturb every layer in turn and see which layers amplify the damage and which absorb it.")
 glossary.words("perturbation, gaussian, covariance, residual, skip, positions, layer, linear")
 job = watch.watched()
 with st.expander("Measure something else", expanded=job.status.bad_request) if job else st.container():
-    read, device = measuring.measurement()
+    read, device = measurement_form.measurement()
     if found := watch.ask(read, about, device, "Run measurement", "run"):
         watch.open_profile(found.key, "Open on the Absorption page")

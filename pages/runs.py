@@ -5,7 +5,7 @@ import streamlit as st
 from core.base import capital, plain, sentence
 from core.jobs import queue
 from core.store import Store
-from pages.ui import form, frame, glossary, watch
+from pages.ui import form, glossary, layout, watch
 from pages.ui.runs import actions, evaluations, profiles
 
 store = Store()
@@ -24,7 +24,7 @@ def runs() -> None:
     """The newest jobs with their state and what can be done about each."""
     found = queue.jobs(store)
     if found:
-        frame.header("Runs")
+        layout.header("Runs")
     for job in found[:LISTED]:
         with st.container(border=True):
             line(job)
@@ -36,22 +36,22 @@ def line(job: queue.Job) -> None:
     """One job."""
     st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {plain(capital(job.request.title))}")
     if job.state == "failed" and job.status.error:
-        frame.caption(sentence(job.status.error))
+        layout.caption(sentence(job.status.error))
     elif job.state == "running":
         watch.standing(job)
-    with frame.row():
+    with layout.row():
         if job.state != "done":
-            frame.link(watch.page(job), "Watch" if job.active else "Details", {"job": job.key})
+            layout.link(watch.page(job), "Watch" if job.active else "Details", {"job": job.key})
         if job.active:
             watch.cancel(job)
             return
         watch.go_on(job)
-        frame.button("Forget", queue.delete, [job], key=f"forget-{job.key}", help="Results stay.")
+        layout.button("Forget", queue.delete, [job], key=f"forget-{job.key}", help="Results stay.")
 
 
 PARTS = {"profiles": profiles.gallery, "evaluations": evaluations.show, "import": actions.importing}
 
-frame.title("What has been computed?")
+layout.title("What has been computed?")
 glossary.words("perturbation, gain, verdict, correction, perplexity, nats, twin")
 PARTS[form.switch("View", {key: capital(key) for key in PARTS}, "show", "profiles", label_visibility="collapsed")](
     store

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.show.figures import in_palette
 from core.store import cache
-from pages.ui import brand, frame, live, subject, view, watch
+from pages.ui import brand, current_profile, layout, live, url_state, watch
 
 # The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
 st.set_page_config(page_icon=brand.MARK, layout="wide")
@@ -34,17 +34,17 @@ if not page.url_path:
     link = "[data-testid=stSidebarNavLink][href$='/lab']"
     grey = "color-mix(in srgb, currentColor 12%, transparent)"
     st.html(f"<style>{link} {{ background: {grey} }} {link} span {{ font-weight: 600 }}</style>")
-wide, narrow = (in_palette(each, view.look()) for each in (brand.LOGO, brand.MARK))
+wide, narrow = (in_palette(each, url_state.look()) for each in (brand.LOGO, brand.MARK))
 st.logo(wide, size="large", icon_image=narrow)
-view.enter(page.url_path)
-frame.style()
-with frame.shortages(), cache.listed_once():
+url_state.enter(page.url_path)
+layout.style()
+with layout.shortages(), cache.listed_once():
     live.watch_theme()
     if page.url_path not in UNPROFILED:
-        subject.choose()
+        current_profile.choose()
     with st.sidebar:
         watch.sidebar()
     if page.url_path in PRESENTED:
-        frame.present()
-    with view.written():
+        layout.present()
+    with url_state.written():
         page.run()

@@ -15,21 +15,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
-from core.evaluate.perplexity import evaluate as losses
-from core.evaluate.perplexity import reference
 from core.export.card import Card
-from core.export.folder import Contents
-from core.export.folder import export as write
-from core.kinds.owl import Owl
-from core.kinds.refit import errors
+from core.export.export import Contents
+from core.export.export import export as write
+from core.judge.perplexity import evaluate as losses
+from core.judge.perplexity import reference
 from core.measure import checkpoint_diff
-from core.measure.pruning import Plan, prune_layers
+from core.methods.owl import Owl
+from core.methods.refit import errors
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.sources import locate
-from core.plan.spread import allocate as spread
+from core.plan.allocation import allocate as spread
+from core.prune.walk import Plan, prune_layers
+from core.requests.allocations import AllocationRequest, Correction
 from core.store import profiles
 from core.store.cache import Store
 from tests import families, tiny

@@ -1,4 +1,4 @@
-"""Stands in for `core.jobs.experiment` where no model is wanted: invented numbers, steered by files in the cache.
+"""Stands in for `core.jobs.execute` where no model is wanted: invented numbers, steered by files in the cache.
 
     hold      while it exists, the run stays after its first part, reporting on and on
     deaf      while it exists too, it stays there without reporting, so that it cannot be cancelled
@@ -16,12 +16,12 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import MeasureRequest, PerturbedSpec, ProfileSpec
-from core.ask.perturbations import PRESETS
-from core.ask.studies import StudyRequest
 from core.base.errors import UserError
 from core.models.progress import Progress, Report, silent
+from core.requests.inputs import WindowRequest
+from core.requests.measurements import MeasureRequest, PerturbedSpec, ProfileSpec
+from core.requests.perturbations import PRESETS
+from core.requests.studies import StudyRequest
 from core.store import parts
 from core.store.cache import Entry, Store
 from core.store.results import Perturbed, axes_of
@@ -47,7 +47,7 @@ def get(
     asked: MeasureRequest, store: Store, device: str = "cpu", report: Report = silent,
     models: dict | None = None, engine: str = "wavefront",
 ) -> Entry:  # fmt: skip
-    """As `core.jobs.experiment.get`; every part measured leaves a line in measured.txt."""
+    """As `core.jobs.execute.get`; every part measured leaves a line in measured.txt."""
     found = store.find(asked)
     if found:
         return found
@@ -107,13 +107,13 @@ def study(asked: StudyRequest, store: Store, report: Report) -> Entry:
 
 
 def install() -> None:
-    """Take the place of core.jobs.experiment in this process."""
-    module = ModuleType("core.jobs.experiment")
+    """Take the place of core.jobs.execute in this process."""
+    module = ModuleType("core.jobs.execute")
     module.get = get
-    sys.modules["core.jobs.experiment"] = module
+    sys.modules["core.jobs.execute"] = module
     import core.jobs
 
-    core.jobs.experiment = module
+    core.jobs.execute = module
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.ask.lab import Question, Talk
+from core.requests.lab import Question, Talk
 from core.store.scenes import Chunk, Lens, Row, Scene
 
 LAYERS = 30
@@ -46,7 +46,7 @@ def lens(layer: int, tokens: tuple[str, ...] = TOKENS, layers: int = LAYERS) -> 
 
 @dataclass
 class Warm:
-    """Stands for `core.jobs.warm`: what was asked is kept, and answered by `answer_row`, `answer_scene`, `write`."""
+    """Stands for `core.lab.scheduler`: what was asked is kept, and answered by `answer_row`, `answer_scene`, `write`."""
 
     standing: str = "ready"
     waiting: int = 0

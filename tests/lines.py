@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import typer
 
-from core.ask.commands import Asked, request_of
 from core.cli import app
+from core.requests.commands import Asked, request_of
 
 HEAVY = ("measure", "compare", "evaluate", "anchors", "prune", "best")  # load the model: a minute or more on two cores
 

@@ -9,14 +9,14 @@ from types import MappingProxyType
 import numpy as np
 from safetensors.numpy import save_file
 
-from core.ask.inputs import ModelSpec, TextSpec
-from core.ask.measurements import Measurement, ProfileSpec, measurements, methods_of
-from core.ask.perturbations import PRESETS
-from core.ask.settings import PrunedSpec, Repairs, Setting
-from core.ask.studies import Point, StudyRequest, StudySpec, TaskSpec
-from core.kinds import Manual, Perturbation, ResidualLinear
-from core.kinds.owl import OUTLIER_THRESHOLDS
-from core.plan.spread import allocate
+from core.methods import Manual, Perturbation, ResidualLinear
+from core.methods.owl import OUTLIER_THRESHOLDS
+from core.plan.allocation import allocate
+from core.requests.inputs import ModelSpec, TextSpec
+from core.requests.measurements import Measurement, ProfileSpec, measurements, methods_of
+from core.requests.perturbations import PRESETS
+from core.requests.recipes import PrunedSpec, Repairs, Setting
+from core.requests.studies import Point, StudyRequest, StudySpec, TaskSpec
 from core.store.cache import Store
 from core.store.parts import TRAINING, recovered
 from core.store.profiles import Profile

@@ -20,8 +20,8 @@ DRAWING = {
     "huggingface_hub",  # lists what the local Hub cache holds
 }  # fmt: skip
 COMPUTING = {
-    "core.measure", "core.evaluate", "core.models.windows", "core.jobs.bench", "core.jobs.experiment",
-    "core.jobs.worker", "core.jobs.warm_process", "core.models.loading", "core.models.replay", "core.export.folder",
+    "core.measure", "core.judge", "core.models.windows", "core.jobs.context", "core.jobs.execute",
+    "core.jobs.worker", "core.lab.warm_process", "core.models.loading", "core.models.replay", "core.export.export",
     "core.export.checking",
 }  # fmt: skip
 
@@ -150,8 +150,8 @@ def test_the_guards_bite() -> None:
     assert under(imported("def f():\n    from torch import nn\n"), HEAVY)
     assert not under(imported("def f():\n    from torch import nn\n", later=False), HEAVY)
     assert under(imported("from core.jobs import experiment\n"), COMPUTING)
-    assert under(imported("import pages.ui.view\n"), {"pages"})
-    assert rooms(imported("ROW = ('core.show.figures.style:Chart', 'not core.ask')\n")) == {"show"}
+    assert under(imported("import pages.ui.url_state\n"), {"pages"})
+    assert rooms(imported("ROW = ('core.show.figures.style:Chart', 'not core.requests')\n")) == {"show"}
     assert not under(imported("from core import ask\nimport torchlike\n"), HEAVY | COMPUTING)
     assert "torch" in loaded_by("from core import experiment; experiment.get")
 
@@ -173,7 +173,7 @@ def test_what_is_asked_stored_told_and_drawn_loads_neither_streamlit_nor_tensors
 
 
 def test_the_command_line_loads_charts_only_for_a_report() -> None:
-    assert "plotly" not in loaded_by("import core.cli.running")
+    assert "plotly" not in loaded_by("import core.cli.runs")
 
 
 def test_where_changes_are_checked_nothing_is_skipped_for_want_of_the_bundled_model() -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from core.ask.study_file import read_study
 from core.cli import app, main
 from core.models import windows
+from core.requests.study_file import read_study
 from core.show.report import questions
 from core.store.cache import Store
 from tests import lines, tiny

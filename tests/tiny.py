@@ -14,17 +14,17 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
-from core.ask.inputs import ModelSpec, TextSpec
-from core.ask.measurements import Measurement, ProfileSpec, methods_of
-from core.ask.perturbations import perturbation
-from core.measure.linears import Sums
 from core.measure.sweep import Sweep
 from core.models import anatomy
 from core.models.loading import Loaded, tokenizer_hash
-from core.models.outline import Outline, outline
+from core.models.model_shape import Outline, outline
 from core.models.progress import Account, Report, silent
 from core.models.sources import Source
 from core.models.windows import Windows
+from core.prune.linears import Sums
+from core.requests.inputs import ModelSpec, TextSpec
+from core.requests.measurements import Measurement, ProfileSpec, methods_of
+from core.requests.perturbations import perturbation
 from core.store.cache import Store
 from tests import families
 

@@ -14,9 +14,9 @@ from typing import Annotated, Any
 
 import typer
 
-from core.ask.command_table import CACHE, JSON, OPTIONS, Option
 from core.base import UserError, shortage
 from core.models.progress import Cancelled
+from core.requests.command_table import CACHE, JSON, OPTIONS, Option
 from core.store import Store
 
 INTERRUPTED = 130  # what typer returns for Ctrl-C, which it keeps to itself
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")  # loading bars of libraries; progress is ours to show
     # each registers its commands
-    from core.cli import allocating, best, measuring, running, serving, studying
+    from core.cli import allocations, best, evaluations, measurements, runs, server
 
     try:
         result = app(sys.argv[1:] or ["--help"] if arguments is None else arguments, standalone_mode=False)

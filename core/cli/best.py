@@ -3,13 +3,13 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-from core.ask import Setting
-from core.ask.grammar import write
 from core.base import per_cent
 from core.cli import command
+from core.cli.evaluations import answered
 from core.cli.output import Answer, say, say_helped, say_json, say_table
 from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
-from core.cli.studying import answered
+from core.requests import Setting
+from core.requests.grammar import write
 from core.results import Best, protocols, text_splits
 from core.results.best import commands, load
 from core.show.words import advice, forecast

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from core.ask import Setting, TextSpec
 from core.cli.output import Answer, say, say_helped, say_table
+from core.requests import Setting, TextSpec
 from core.results import Change, EvaluatedSetting, Evaluations, Hindsight, Interval, protocols
 from core.results import study_table as tables
-from core.show.words import forecast, verdicts
+from core.show.words import forecast, perplexity_sentences
 
 
 def point_json(found: Evaluations, one: EvaluatedSetting) -> Answer:
@@ -123,7 +123,7 @@ def study_table(found: Evaluations, predicted: Mapping[Setting, Hindsight]) -> N
     say_table(heads, rows, f"{found.provenance.get('model')}: {protocols.short(found)}")
     for setting, known in predicted.items():
         say(forecast.against(setting.name, known, found.of(setting).perplexity))
-    say(*verdicts.of_study(found))
+    say(*perplexity_sentences.of_study(found))
     for each in found.settings:
         say_helped(each.setting.name, each.helped)
     say(f"Protocol: {protocols.badge(found)}", f"study {found.spec.key}")

@@ -7,7 +7,7 @@ import numpy as np
 from yaml import YAMLError
 
 from core.base import Array, Fields, frozen, per_cent, plain, sentence
-from core.kinds import HALF
+from core.methods import HALF
 from core.models.sources import HUB_ID, Source
 from core.store.files import pretty
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from core.base import UserError, per_cent
-from core.kinds import Pattern
+from core.methods import Pattern
 from core.models import anatomy, placement
 from core.models.loading import Loaded, load_tokenizer
 from core.models.placement import pieces, streamed

@@ -16,7 +16,7 @@ from torch import Tensor
 from core.base import UserError
 from core.export.card import GGUF
 from core.export.target import gguf_family
-from core.kinds.quantised import FORMS
+from core.methods.quantisation import FORMS
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.placement import pieces, streamed

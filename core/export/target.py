@@ -11,15 +11,15 @@ from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
-from core.ask import ExportRequest
-from core.ask.requests import COMPRESSED
 from core.base import UserError, access, brief, digest, json_value, resolved
 from core.export.card import RECIPE
-from core.kinds.quantised import FORMS, gguf_type
-from core.models.outline import NUMBERED, shapes_of
+from core.methods.quantisation import FORMS, gguf_type
+from core.models.model_shape import NUMBERED, shapes_of
+from core.models.run_cost import BYTES
 from core.models.sources import NotHere, Source, locate, outlined
-from core.models.work import BYTES
 from core.plan.sizes import Counts
+from core.requests import ExportRequest
+from core.requests.export_and_search import COMPRESSED
 from core.store import HOME, Entry, Store
 from core.store.files import abandoned, sealed, temporary_path, unsealed, write_file
 

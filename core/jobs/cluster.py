@@ -14,12 +14,12 @@ from functools import partial
 from types import ModuleType
 from typing import NamedTuple
 
-from core.ask import BY_REQUEST, Share, ShareRequest
 from core.base import UserError
 from core.jobs import queue
 from core.jobs.queue import PROJECT
 from core.jobs.records import Job
 from core.models.progress import Cancelled, Progress, Report
+from core.requests import BY_REQUEST, Share, ShareRequest
 from core.store import Entry, Store
 
 NAME = "ray"

@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from core.ask import Request, ShareRequest
 from core.base import PROJECT, UserError, access, several
 from core.export import target
 from core.jobs import processes, records
 from core.jobs.records import Job, Status
+from core.requests import Request, ShareRequest
 from core.store import Store, deleting
 from core.store.files import discard
 

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import psutil
 from pydantic import BaseModel, Field, TypeAdapter
 
-from core.ask import JOBS, Request
 from core.base import Fields, capital, duration, per_cent
 from core.jobs import processes
 from core.models.progress import Cancelled, Progress
+from core.requests import JOBS, Request
 from core.store.files import content, pretty, write_file
 
 LOG = 2**20  # bytes of a log that are read, from its end

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
-from core.ask import BY_REQUEST, ExportSpec, ShareRequest
 from core.base import UserError, disk_full, shortage
 from core.export import target
 from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs
 from core.jobs.records import Job, Recorder, Status
 from core.models.progress import Cancelled
+from core.requests import BY_REQUEST, ExportSpec, ShareRequest
 from core.store import Entry, Store
 from core.store.entries import VIEW_KINDS
 
@@ -150,6 +150,6 @@ def _computed(store: Store, job: Job, recorder: Recorder, models: dict) -> Entry
     place = cluster.read(job.device)
     if place:
         return cluster.run(store, job, place, recorder, run_share)
-    from core.jobs import experiment
+    from core.jobs import execute
 
-    return experiment.get(job.request, store, job.device, recorder, models, job.engine)
+    return execute.get(job.request, store, job.device, recorder, models, job.engine)

@@ -1,6 +1,6 @@
 """A model beside another checkpoint of its architecture: how far their weights differ, and their whole runs.
 
-One layer at a time is a perturbation, `core.kinds.checkpoint`.
+One layer at a time is a perturbation, `core.methods.checkpoint`.
 """
 
 import numpy as np

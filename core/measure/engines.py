@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.ask import Measurement
 from core.base import Array, frozen
 from core.measure.perturb import Moments, perturbed
 from core.models.loading import Loaded
 from core.models.placement import at_hand, walk
 from core.models.progress import Step
 from core.models.replay import Call, by_tokens, called, replay_error, tail
+from core.requests import Measurement
 from core.store import Perturbed, axes_of
 
 

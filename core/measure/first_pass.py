@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from core.base import UserError
-from core.kinds import MOMENTS, Statistic
-from core.measure.linears import Sums, watched
 from core.measure.perturb import Moments
+from core.methods import MOMENTS, Statistic
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.progress import Step
 from core.models.replay import Call, tail, together
+from core.prune.linears import Sums, watched
 from core.store import Activation
 
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from core.base import UserError
-from core.kinds import ATTENTION, MLP
-from core.kinds.part import head_of
+from core.methods import ATTENTION, MLP
+from core.methods.layer_part import head_of
 from core.models.anatomy import Linear, linears
 
 Edit = Callable[[Tensor], Tensor]  # (rows, tokens, width) -> the same shape

@@ -8,14 +8,14 @@ from dataclasses import field
 import torch
 from torch import Tensor, nn
 
-from core.ask import Measurement
 from core.base import Positions, UserError, frozen
-from core.kinds import ATTENTION, MLP, Treatment, Warn
 from core.measure.layer_parts import Edit, edited, find
-from core.measure.linears import pruned
+from core.methods import ATTENTION, MLP, Treatment, Warn
 from core.models import anatomy
 from core.models.placement import at_hand
 from core.models.replay import Call, Layers, Tensors
+from core.prune.linears import pruned
+from core.requests import Measurement
 
 Stream = Tensor  # (sequences, tokens, width)
 

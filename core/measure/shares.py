@@ -1,10 +1,10 @@
 """The work of a measurement, unit by unit, and the part of it that a share holds."""
 
-from core.ask import Measurement, ProfileSpec, Share, cut
 from core.base import Spec
-from core.kinds import Gaussian
-from core.models import work
-from core.models.outline import Outline
+from core.methods import Gaussian
+from core.models import run_cost
+from core.models.model_shape import Outline
+from core.requests import Measurement, ProfileSpec, Share, cut
 
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 
@@ -22,10 +22,12 @@ def portion(profile: ProfileSpec, shape: Outline, share: Share | None) -> tuple[
     if share is None:
         beside = {*profile.units}.difference(map(profile.unit, profile.measurements))
         return beside, dict.fromkeys(profile.measurements, every)
-    size = work.group_size(shape, profile.text, profile.model.dtype, None)
+    size = run_cost.group_size(shape, profile.text, profile.model.dtype, None)
     pieces = [(unit, [], took) for unit, took in costs(profile, shape).items()]
     for group in (every[first : first + size] for first in range(0, len(every), size)):
-        pieces += [(each, group, work.measurement(shape, each, len(group) * length)) for each in profile.measurements]
+        pieces += [
+            (each, group, run_cost.measurement(shape, each, len(group) * length)) for each in profile.measurements
+        ]
     units, sequences = {profile.activation}, {}
     for part, (what, group, _) in zip(cut([took for *_, took in pieces], share.of), pieces, strict=True):
         if part == share.part and group:
@@ -38,10 +40,10 @@ def portion(profile: ProfileSpec, shape: Outline, share: Share | None) -> tuple[
 def costs(profile: ProfileSpec, shape: Outline) -> dict[Spec, float]:
     """FLOP of every unit beside the clean run and the perturbed ones."""
     found = {
-        profile.weights: work.spectra(shape),
-        profile.scores: work.looks(shape),
-        profile.removed: work.removing(shape),
-        profile.floor: work.measurement(shape, rounding(profile), profile.text.length),
+        profile.weights: run_cost.spectra(shape),
+        profile.scores: run_cost.looks(shape),
+        profile.removed: run_cost.removing(shape),
+        profile.floor: run_cost.measurement(shape, rounding(profile), profile.text.length),
     }
     for other in profile.others.values():
         found |= {profile.cumulative(other): 2 * clean(profile, shape), profile.difference(other): 0.0}
@@ -55,4 +57,4 @@ def rounding(profile: ProfileSpec) -> Measurement:
 
 def clean(profile: ProfileSpec, shape: Outline) -> float:
     """FLOP of one run of the whole text."""
-    return work.forward(shape, profile.text.token_count)
+    return run_cost.forward(shape, profile.text.token_count)

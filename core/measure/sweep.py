@@ -8,23 +8,23 @@ import numpy as np
 import torch
 from accelerate.utils.memory import clear_device_cache
 
-from core.ask import Measurement, ProfileSpec, Share
 from core.base import Spec, UserError, out_of_memory, runs
-from core.kinds import Perturbation
 from core.measure.checkpoint_diff import cumulative, difference
 from core.measure.engines import ENGINES, Group, half_precision_distance, largest_replay_error, prepare
 from core.measure.first_pass import statistics
 from core.measure.perturb import Moments
 from core.measure.shares import Sequences, clean, costs, portion, rounding
 from core.measure.weights import removal, scores, weights
-from core.models import work
+from core.methods import Perturbation
+from core.models import run_cost
 from core.models.loading import Loaded
 from core.models.machine import HEADROOM
-from core.models.outline import Outline
+from core.models.model_shape import Outline
 from core.models.placement import free_memory
 from core.models.progress import Account
 from core.models.replay import REPLAY_TOLERANCE
 from core.models.windows import Windows
+from core.requests import Measurement, ProfileSpec, Share
 from core.store import Store, parts, results
 
 
@@ -82,7 +82,9 @@ class Sweep:
         took = time.perf_counter() - began
         if took > 1 and self.engine == "wavefront":
             rate = (self.account.done - swept) / took
-            work.remember_rate(self.store, self.loaded.model.device.type, self.shape, self.profile.model.dtype, rate)
+            run_cost.remember_rate(
+                self.store, self.loaded.model.device.type, self.shape, self.profile.model.dtype, rate
+            )
 
     def _lacks(self, unit: Spec) -> bool:
         """Whether a unit beside the perturbed ones is to be measured here and yet to be found."""
@@ -94,13 +96,13 @@ class Sweep:
         for measurement, sequences in pending.items():
             groups = -(-len(sequences) // size)
             if groups:
-                planned += groups * work.measurement(self.shape, measurement, len(sequences) * length / groups)
+                planned += groups * run_cost.measurement(self.shape, measurement, len(sequences) * length / groups)
         self.account.planned = planned
 
     def _size(self) -> int:
         """Sequences that are run at once."""
         free = int(HEADROOM * free_memory(self.loaded.model.device))
-        return work.group_size(self.shape, self.profile.text, self.profile.model.dtype, free)
+        return run_cost.group_size(self.shape, self.profile.text, self.profile.model.dtype, free)
 
     # -- pass 1 -----------------------------------------------------------------------------------------------------
 
@@ -182,7 +184,7 @@ class Sweep:
 
     def _part(self, group: Group, measurement: Measurement, what: str) -> results.Perturbed:
         self._check_replay(group)
-        took = work.measurement(self.shape, measurement, group.ids.numel())
+        took = run_cost.measurement(self.shape, measurement, group.ids.numel())
 
         def step(layer):
             self.account.say(f"{what}: layer {layer}", took * layer / self.shape.layers)

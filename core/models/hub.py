@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.base import Fields, UserError, brief
-from core.models.foreign_code import exchanged
+from core.models.folder_checks import exchanged
 
 PATIENCE = 10.0  # seconds that its first answer may take
 

@@ -17,16 +17,16 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
-from core.ask import Dtype, ModelSpec
 from core.base import PROJECT, UserError, brief, digest, frozen
 from core.models import anatomy, replay
-from core.models.foreign_code import explained
-from core.models.outline import parsed_once, shapes_of
+from core.models.folder_checks import explained
+from core.models.model_shape import parsed_once, shapes_of
 from core.models.placement import pieces
+from core.models.run_cost import refuse_too_large
 from core.models.saving import LARGEST, keep_copy, kept_copy, save
 from core.models.sources import Source
 from core.models.weights import initialised, read, whole
-from core.models.work import refuse_too_large
+from core.requests import Dtype, ModelSpec
 from core.store import Store
 from core.store.files import stamp
 
@@ -106,7 +106,7 @@ def _tried(path: str, *_: object) -> str:
     Args:
         _: size and times of the file; a changed file is tried again.
     """
-    command = [sys.executable, "-m", "core.models.foreign_code", str(Path(path).absolute()), str(EFFORT)]
+    command = [sys.executable, "-m", "core.models.folder_checks", str(Path(path).absolute()), str(EFFORT)]
     how = {"cwd": PROJECT, "input": SIGNS.encode(), "capture_output": True, "timeout": PATIENCE, "check": True}
     try:
         return subprocess.run(command, **how).stdout.decode()

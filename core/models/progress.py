@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """A moment of running work. `done` and `total` are million FLOP as `core.models.work` counts them."""
+    """A moment of running work. `done` and `total` are million FLOP as `core.models.run_cost` counts them."""
 
     line: str = ""  # what is happening, in words
     done: int = 0

@@ -12,7 +12,7 @@ from torch.func import functional_call
 from transformers import Cache, PreTrainedModel
 
 from core.base import Fields
-from core.models.foreign_code import exchanged
+from core.models.folder_checks import exchanged
 
 Tensors = dict[str, Tensor]  # by their names in a layer, or a model
 Layers = Sequence[nn.Module]

@@ -19,7 +19,7 @@ from transformers.core_model_loading import revert_weight_conversion
 from core.base import access, digest, listed
 from core.models.anatomy import decoder_layers
 from core.models.file_hashes import file_hash, sha256
-from core.models.foreign_code import exchanged, explained
+from core.models.folder_checks import exchanged, explained
 from core.models.placement import pieces, streamed
 from core.models.replay import Layers
 from core.models.sources import Source

@@ -8,9 +8,9 @@ from pathlib import Path
 from core.base import Fields, UserError, access, brief, digest, exists, expanded, json_value
 from core.models import hub
 from core.models.file_hashes import combined, file_hash
-from core.models.foreign_code import refuse_foreign_code, refuse_odd_files
+from core.models.folder_checks import refuse_foreign_code, refuse_odd_files
 from core.models.hub import NotHere
-from core.models.outline import Outline, heads_of, outline, shapes_of
+from core.models.model_shape import Outline, heads_of, outline, shapes_of
 from core.store import Entry, Store
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"

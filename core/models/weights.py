@@ -19,14 +19,14 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM, PreTrainedModel, modeling_utils
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
-from core.ask import Dtype
 from core.base import Fields, UserError, brief
 from core.models import anatomy, machine, placement
-from core.models.foreign_code import exchanged, explained
-from core.models.outline import safetensors_shapes
+from core.models.folder_checks import exchanged, explained
+from core.models.model_shape import safetensors_shapes
 from core.models.placement import Home, settle
+from core.models.run_cost import BYTES
 from core.models.sources import Source
-from core.models.work import BYTES
+from core.requests import Dtype
 from core.store import Store
 from core.store.files import temporary_prefix
 

@@ -11,12 +11,12 @@ from tokenizers.models import Unigram
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from core.ask import TextSpec, WindowRequest
 from core.base import UserError, frozen, several
-from core.models.foreign_code import explained
+from core.models.folder_checks import explained
 from core.models.loading import Reader, tokenizer_hash
+from core.models.run_cost import refuse_too_long
 from core.models.texts import MOST_ENCODED, Text, check_size, read
-from core.models.work import refuse_too_long
+from core.requests import TextSpec, WindowRequest
 
 PIECE = 2**15  # characters that are tokenised as one
 TOGETHER = 32  # pieces that are tokenised at once: meanwhile a character takes about 150 bytes

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from core.ask import Correction
 from core.base import UserError
 from core.plan.budget import Bounds, project
 from core.plan.gains import gains_of
+from core.requests import Correction
 from core.store import Array, Profile
 
 NOTHING = 1e-12  # a direction this small is rounding, and would be scaled up to the whole strength

@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 
 from core.base import Array, Flags, UserError, frozen, listed
-from core.kinds import LAYERS, TREATMENTS, Currency, usual_of
-from core.kinds.owl import OUTLIER_THRESHOLDS
+from core.methods import LAYERS, TREATMENTS, Currency, usual_of
+from core.methods.owl import OUTLIER_THRESHOLDS
 from core.plan import responses
 from core.plan.budget import TOLERANCE, Bounds, Units, solve, whole
 from core.plan.curves import Curves, hull

@@ -6,8 +6,8 @@ from functools import lru_cache
 import numpy as np
 
 from core.base import UserError
-from core.kinds import LAYERS, OF_ONE_LAYER, PRUNERS, TREATMENTS, ZEROS, Currency, usual_of
-from core.kinds.treatments import place
+from core.methods import LAYERS, OF_ONE_LAYER, PRUNERS, TREATMENTS, ZEROS, Currency, usual_of
+from core.methods.treatments import place
 from core.plan.budget import TOLERANCE
 from core.plan.curves import Curves, check_finite, curves
 from core.store import Array, Profile

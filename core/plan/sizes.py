@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from core.base import UserError, listed, megabytes
-from core.kinds import GGUF, HALF, LAYERS, Treatment
-from core.kinds.quantised import FORMS
+from core.methods import GGUF, HALF, LAYERS, Treatment
+from core.methods.quantisation import FORMS
 from core.plan.budget import Bounds
 
 FINEST = 100_000  # parts of a share that a budget in bytes is met by

@@ -3,6 +3,6 @@
 from core.results.anchors import Anchors, Hindsight, Prediction, fitting
 from core.results.best import Best
 from core.results.comparison import FEWEST_WINDOWS, Interval, spearman, verdict
-from core.results.evaluated import Change, EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice, slice_of
+from core.results.setting_result import Change, EvaluatedSetting
+from core.results.study_results import Evaluations, Slice, slice_of
 from core.results.study_table import CHANGE, Row, Table, rows_of

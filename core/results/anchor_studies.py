@@ -4,13 +4,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.ask import AllocationRequest, EvaluationRequest, Setting, StudyRequest, naming, uniform
-from core.ask.commands import command_line
 from core.base import UserError, checked, exists, expanded
-from core.kinds import Response, Treatment
-from core.models import work
+from core.methods import Response, Treatment
+from core.models import run_cost
 from core.plan import prediction, responses
-from core.plan.spread import allocate
+from core.plan.allocation import allocate
+from core.requests import AllocationRequest, EvaluationRequest, Setting, StudyRequest, recipe_names, uniform
+from core.requests.commands import command_line
 from core.results.anchors import Anchors, half_width
 from core.store import Profile, Store
 
@@ -52,9 +52,9 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
         request = evaluated.replace(settings=(setting,), profile=found.profile.key, evaluation=judged)
         sources = request.calibration.source, request.evaluation.text.source
         here = all(exists(expanded(each.removeprefix("file:"))) for each in sources if each.startswith("file:"))
-        cost = work.estimate(request, store) if here else None
+        cost = run_cost.estimate(request, store) if here else None
         line = command_line(request, cache=store.elsewhere)
-        return Narrower(naming.setting(setting), line, cost and cost.seconds / 60) if cost or not here else None
+        return Narrower(recipe_names.setting(setting), line, cost and cost.seconds / 60) if cost or not here else None
 
     if not width() > WIDE:
         return None

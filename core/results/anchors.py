@@ -10,16 +10,16 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from core.ask import AllocationRequest, Setting, StudyRequest, WindowRequest, naming
-from core.ask.commands import line
 from core.base import UserError, frozen, per_cent, several
-from core.kinds import Treatment
+from core.methods import Treatment
 from core.plan import prediction, responses
+from core.plan.allocation import allocate
 from core.plan.prediction import Predicted, Predictor
-from core.plan.spread import allocate
+from core.requests import AllocationRequest, Setting, StudyRequest, WindowRequest, recipe_names
+from core.requests.commands import line
 from core.results import protocols, text_splits
-from core.results.evaluated import EvaluatedSetting
-from core.results.evaluations import Evaluations, load, read
+from core.results.setting_result import EvaluatedSetting
+from core.results.study_results import Evaluations, load, read
 from core.store import Array, Entry, Profile, Store, profiles
 
 ENOUGH = 4  # anchors that carry a curve
@@ -310,7 +310,7 @@ def fitting(study: Evaluations, profile: Profile, treatment: Treatment) -> Ancho
     kept, left_out = {}, []
     for one in serving(study, treatment) if study.dense else ():
         if not one.finite:
-            left_out.append(f"{naming.setting(one.setting)} is left out: its perplexity is not finite.")
+            left_out.append(f"{recipe_names.setting(one.setting)} is left out: its perplexity is not finite.")
         elif one.loss > study.dense.loss and np.isfinite(_harms(one, profile)).all():
             kept.setdefault(one.planned.tobytes(), one)
     return Anchors(study, treatment, profile, tuple(kept.values()), tuple(left_out))

@@ -4,15 +4,15 @@ import json
 import math
 from pathlib import Path
 
-from core.ask import BestRequest, BestSpec, ExportRequest, Setting
-from core.ask.commands import Asked, command_line
 from core.base import UserError, frozen
-from core.results import evaluations
+from core.requests import BestRequest, BestSpec, ExportRequest, Setting
+from core.requests.commands import Asked, command_line
+from core.results import study_results
 from core.results.anchors import Hindsight
 from core.results.comparison import Interval
-from core.results.evaluated import Change, EvaluatedSetting
-from core.results.evaluations import Evaluations
 from core.results.search_plan import final_request, profile_request
+from core.results.setting_result import Change, EvaluatedSetting
+from core.results.study_results import Evaluations
 from core.results.text_splits import unsplit
 from core.store import Entry, Store
 from core.store.provenance_schema import BestProvenance
@@ -124,7 +124,7 @@ def provenance_of(entry: Entry) -> BestProvenance:
 def load(store: Store, entry: Entry) -> Best:
     """Read a stored best setting."""
     spec = entry.spec
-    selection, final = (evaluations.read(store, each, entry.provenance) for each in (spec.selection, spec.final))
+    selection, final = (study_results.read(store, each, entry.provenance) for each in (spec.selection, spec.final))
     return Best(spec, provenance_of(entry), selection, final)
 
 

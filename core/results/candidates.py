@@ -3,14 +3,14 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from core.ask import AllocationRequest, Setting, naming
 from core.base import UserError, checked, per_cent, unique
-from core.kinds import METHODS, ZEROS, Currency, Response, Treatment, usual_of
-from core.kinds.allocator import Allocator
+from core.methods import METHODS, ZEROS, Currency, Response, Treatment, usual_of
+from core.methods.allocator import Allocator
 from core.plan import responses
-from core.plan.spread import linear_parameters, spread
-from core.results.evaluated import EvaluatedSetting
-from core.results.evaluations import Evaluations
+from core.plan.allocation import linear_parameters, spread
+from core.requests import AllocationRequest, Setting, recipe_names
+from core.results.setting_result import EvaluatedSetting
+from core.results.study_results import Evaluations
 from core.store import Array, Profile
 
 WHAT = {"alone": "this setting", "family": "this family: the correction and its controls", "methods": "all allocators"}
@@ -30,7 +30,7 @@ def possible(
         try:
             spread(each, parameters, profile)
         except UserError as reason:
-            notes.append(f"{naming.long(each)} is left out: {reason}")
+            notes.append(f"{recipe_names.long(each)} is left out: {reason}")
         else:
             kept.append(each)
     return kept, unique(notes)

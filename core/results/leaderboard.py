@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
-from core.ask import AllocationRequest, Correction, naming
 from core.base import UserError, frozen
-from core.kinds import METHODS, USUAL
+from core.methods import METHODS, USUAL
 from core.plan import responses
-from core.plan.spread import allocate, layer_means, linear_parameters
+from core.plan.allocation import allocate, layer_means, linear_parameters
+from core.requests import AllocationRequest, Correction, recipe_names
 from core.results.anchors import Anchors, Prediction, same, serving
 from core.results.comparison import verdict
-from core.results.evaluated import EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice, slice_of
 from core.results.protocols import Place, place
+from core.results.setting_result import EvaluatedSetting
+from core.results.study_results import Evaluations, Slice, slice_of
 from core.results.study_table import Row
 from core.store import Array, Profile
 
@@ -47,7 +47,7 @@ class Contender:
 
     @property
     def spoken(self) -> str:
-        return naming.spoken(self.name)
+        return recipe_names.spoken(self.name)
 
 
 class Race(NamedTuple):
@@ -88,7 +88,7 @@ class Race(NamedTuple):
         every = []
         for (kind, _), several in known.items():
             one = max(several, key=lambda one: len(one.results))  # seeds
-            every.append(self._contender(kind, naming.long(one.setting.allocation), one.planned, one))
+            every.append(self._contender(kind, recipe_names.long(one.setting.allocation), one.planned, one))
         every += [self._computed(kind, request) for kind in METHODS if (kind, False) not in known]
         return sorted(filter(None, every), key=lambda each: (math.isnan(each.perplexity), each.perplexity))
 
@@ -104,7 +104,7 @@ class Race(NamedTuple):
         for high in (request.high, *([responses.highest(self.profile)] if self.anchors else [])):
             with suppress(UserError):  # said beside the method when it is chosen
                 kept = asked.replace(high=min(high, request.high))
-                one = self._contender(kind, naming.long(kept), allocate(kept, self.profile).exact)
+                one = self._contender(kind, recipe_names.long(kept), allocate(kept, self.profile).exact)
                 if one.predicted:
                     return one
                 found = found or one

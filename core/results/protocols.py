@@ -7,11 +7,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from core.ask import USUAL_CALIBRATION, Point, Setting, StudySpec, TextSpec, WindowRequest
 from core.base import distinct, profile_names, several, unique
-from core.kinds import ZEROS, treatments
-from core.results.evaluated import EvaluatedSetting
-from core.results.evaluations import Evaluations, Slice, load, slice_of, tasks_asked
+from core.methods import ZEROS, treatments
+from core.requests import USUAL_CALIBRATION, Point, Setting, StudySpec, TextSpec, WindowRequest
+from core.results.setting_result import EvaluatedSetting
+from core.results.study_results import Evaluations, Slice, load, slice_of, tasks_asked
 from core.store import Entry, Store
 
 SHORT = 6  # digits of a key or a hash on screen

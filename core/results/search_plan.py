@@ -3,7 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from core.ask import (
+from core.base import number
+from core.methods import ANY, USUAL, Treatment
+from core.models import run_cost
+from core.models.model_shape import Outline
+from core.requests import (
     EACH,
     BestRequest,
     Correction,
@@ -15,12 +19,8 @@ from core.ask import (
     WindowRequest,
     expanded,
 )
-from core.ask.measurements import measurements
-from core.ask.perturbations import OF_LINEARS, SPARSITIES, perturbation
-from core.base import number
-from core.kinds import ANY, USUAL, Treatment
-from core.models import work
-from core.models.outline import Outline
+from core.requests.measurements import measurements
+from core.requests.perturbations import OF_LINEARS, SPARSITIES, perturbation
 from core.results.shortlist import MOST
 from core.store import Entry, Store
 
@@ -101,36 +101,36 @@ def most(request: BestRequest) -> int:
 
 def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
     """FLOP of every stage at most, by its name."""
-    dearest = max(request.treatments, key=lambda each: work.pruning(shape, request.calibration, each))
+    dearest = max(request.treatments, key=lambda each: run_cost.pruning(shape, request.calibration, each))
     tried = dearest if ANY in (request.pruner, request.repair) else Treatment(request.pruner)
     seeds = request.seeds if request.recover_minutes else drawn(request, dearest)
     judged = [dearest] * len(seeds) * (2 + bool(request.max_loss))
-    training = 60 * (request.recover_minutes or 0) * work.ROUGH["cpu"]  # of one setting
+    training = 60 * (request.recover_minutes or 0) * run_cost.ROUGH["cpu"]  # of one setting
 
     def selecting(*treatments):
-        return work.studying(shape, selection_request(request, None, ()), treatments)
+        return run_cost.studying(shape, selection_request(request, None, ()), treatments)
 
     return {
-        "profile": 0.0 if request.profile else work.measuring(shape, profile_request(request)),
+        "profile": 0.0 if request.profile else run_cost.measuring(shape, profile_request(request)),
         "selection": most(request) * selecting(tried),  # one by one, beside the dense model
         "repair": selecting(dearest, dearest) if tried != dearest else 0.0,
         "recovery": selecting(dearest, dearest) + 2 * training if training else 0.0,
-        "final": work.studying(shape, _study(request, None, (), request.final), judged) + 2 * len(seeds) * training,
+        "final": run_cost.studying(shape, _study(request, None, (), request.final), judged) + 2 * len(seeds) * training,
     }
 
 
-def estimate(request: BestRequest, store: Store, device: str = "cpu") -> work.Cost | None:
+def estimate(request: BestRequest, store: Store, device: str = "cpu") -> run_cost.Cost | None:
     """The most that it costs while nothing is measured yet, or None while the model's files are not on this machine.
 
     Raises:
         UserError: the model or its files are not what they should be.
     """
-    model = work.model_of(request, store)
+    model = run_cost.model_of(request, store)
     if model is None:
         return None
     stages = planned(request, model[1])
     judging = final_request(request, None, [Setting(pruner=measured_by(request))])
     runs = [judging, *([] if request.profile else [profile_request(request)])]
-    costs = [work.estimate(each, store, device) for each in runs]
+    costs = [run_cost.estimate(each, store, device) for each in runs]
     memory = max(each.memory for each in costs)
     return replace(costs[0], flops=sum(stages.values()), memory=memory, parts=sum(map(bool, stages.values())))

@@ -5,13 +5,13 @@ from itertools import chain
 
 import numpy as np
 
-from core.ask import AllocationRequest, Setting, naming
 from core.base import UserError, frozen, several
-from core.kinds import BASES, Response, Treatment
+from core.methods import BASES, Response, Treatment
 from core.plan import prediction, responses
-from core.plan.spread import allocate
+from core.plan.allocation import allocate
+from core.requests import AllocationRequest, Setting, recipe_names
 from core.results.anchors import Anchors
-from core.results.evaluations import Evaluations
+from core.results.study_results import Evaluations
 from core.store import Array, Profile
 
 MOST = 8  # settings that are evaluated at one target
@@ -84,7 +84,7 @@ def candidates(profile: Profile, pruner: str, target: float) -> Candidates:
             try:
                 [harms] = responses.layer_harms(allocate(asked, profile).exact[None], profile)
             except UserError as reason:
-                left_out.setdefault(str(reason), f"{naming.long(asked)} is left out: {reason}")
+                left_out.setdefault(str(reason), f"{recipe_names.long(asked)} is left out: {reason}")
                 break  # nor can it be stronger
             if np.isfinite(harms).all():
                 kept[asked] = harms

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.ask import naming
 from core.base import Fields, digits, frozen, per_cent
-from core.results.evaluated import Accuracy, Change, EvaluatedSetting
-from core.results.evaluations import Evaluations, labels, shared_tasks, slice_of
+from core.requests import recipe_names
 from core.results.protocols import short
+from core.results.setting_result import Accuracy, Change, EvaluatedSetting
+from core.results.study_results import Evaluations, labels, shared_tasks, slice_of
 from core.store import Array, Evaluated
 
 Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
@@ -44,12 +44,12 @@ class Row:
         if self.one.setting is None:
             return "dense"
         _, number, which = self.one.name.partition(" #")
-        return f"{naming.long(self.one.setting.allocation)}{number}{which}"
+        return f"{recipe_names.long(self.one.setting.allocation)}{number}{which}"
 
     @property
     def called(self) -> str:
         """The setting in words, its target and pruner too."""
-        return naming.setting(self.one.setting.seedless) if self.one.setting else "dense"
+        return recipe_names.setting(self.one.setting.seedless) if self.one.setting else "dense"
 
     def apart(self, other: Row) -> str:
         """The reason against comparing its perplexity with another's; empty for one model and the same windows."""

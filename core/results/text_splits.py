@@ -5,9 +5,9 @@ from itertools import combinations
 
 import numpy as np
 
-from core.ask import BestRequest, WindowRequest
-from core.ask.typed import absolute
 from core.base import UserError, text_name
+from core.requests import BestRequest, WindowRequest
+from core.requests.parsing import absolute
 from core.results.comparison import FEWEST_WINDOWS
 
 ROLES = {"calibration": 3, "selection": 1, "final": 1}  # shares of a text's documents: 60, 20, 20% of one for all

@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.ask import BY_REQUEST, ModelSpec, Request
 from core.base import PROJECT, Spec, UserError, View, access, expanded, listed, resolved
+from core.requests import BY_REQUEST, ModelSpec, Request
 from core.store.entries import KIND_OF, KINDS, MARK, VIEW_KINDS, packs_of, read_folder
 from core.store.files import (
     Corrupt,

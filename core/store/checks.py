@@ -11,9 +11,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from core.ask import ProfileSpec, ZeroShotSpec
 from core.base import UNSEEN, Fields, Spec, UserError, View, brief
-from core.kinds.owl import OUTLIER_THRESHOLDS
+from core.methods.owl import OUTLIER_THRESHOLDS
+from core.requests import ProfileSpec, ZeroShotSpec
 from core.store.files import Files, hashes
 from core.store.results import Array, axes_of
 

@@ -4,7 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from core.ask import (
+from core.base import key_of
+from core.requests import (
     JOBS,
     ActivationSpec,
     CumulativeSpec,
@@ -17,7 +18,6 @@ from core.ask import (
     WeightSpec,
     ZeroShotSpec,
 )
-from core.base import key_of
 from core.store import results
 from core.store.files import UNPARSED, Corrupt, Files, content, verified
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from core.ask import EvaluatedSpec, PerturbedSpec, ProfileSpec, PrunedSpec, StudySpec, Unfinished
 from core.base import Array, Fields, Spec, unique
+from core.requests import EvaluatedSpec, PerturbedSpec, ProfileSpec, PrunedSpec, StudySpec, Unfinished
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, UNITS
 from core.store.files import Corrupt, discard, pretty, verified, write_folder

@@ -4,10 +4,10 @@ from collections import defaultdict
 from dataclasses import field
 from functools import cached_property
 
-from core.ask import Measurement, ProfileSpec
-from core.ask.perturbations import in_order
 from core.base import Positions, UserError, frozen
-from core.kinds import Perturbation
+from core.methods import Perturbation
+from core.requests import Measurement, ProfileSpec
+from core.requests.perturbations import in_order
 from core.store.cache import Entry, Store
 from core.store.results import Activation, Cumulative, Difference, Floor, Perturbed, Removal, Scores, Weights
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from core.ask import BestRequest, as_asked_now
+from core.requests import BestRequest, as_asked_now
 
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # nothing that steers a terminal
 Lines, Named = tuple[Line, ...], dict[Line, Line]

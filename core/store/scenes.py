@@ -6,8 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from core.ask.lab import Question
 from core.base import Spec
+from core.requests.lab import Question
 from core.store import cache
 
 Word = tuple[str, float]  # a next word and its probability

@@ -5,11 +5,11 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from core.ask import WindowRequest
-from core.ask.typed import absolute
 from core.base import Spec, UserError, capital, checked, unique
 from core.models import machine
-from pages.ui import view
+from core.requests import WindowRequest
+from core.requests.parsing import absolute
+from pages.ui import url_state
 
 Option = TypeVar("Option")
 TEXTS = {
@@ -37,35 +37,35 @@ def number(of: type[Spec], name: str, key: str, usual: int, place: Any = st, **m
     least, most = (next(getattr(each, end) for each in field.metadata if hasattr(each, end)) for end in ("ge", "le"))
     how = {"label": field.title, "min_value": least, "max_value": most, "step": max(least, 1), "help": about(of, name)}
     how |= more
-    found = view.whole(key, usual, range(how["min_value"], most + 1))
+    found = url_state.whole(key, usual, range(how["min_value"], most + 1))
     place.number_input(key=key, **how)
     return found
 
 
 def words(label: str, key: str, usual: str = "", place: Any = st, **more: Any) -> str:
     """A line of text, as typed."""
-    typed = view.text(key, usual)
+    typed = url_state.text(key, usual)
     place.text_input(label, key=key, **more)
     return typed
 
 
 def switch(label: str, options: Mapping[str, str], key: str, usual: str, **more: Any) -> str:
     """One of a few, all in sight."""
-    chosen = view.sync(key, list(options), usual)
-    view.switch(label, options, key, **more)
+    chosen = url_state.sync(key, list(options), usual)
+    url_state.switch(label, options, key, **more)
     return chosen
 
 
 def checkbox(label: str, key: str, place: Any = st, **more: Any) -> bool:
     """A box, empty at first."""
-    ticked = view.sync(key, [False, True], False)
+    ticked = url_state.sync(key, [False, True], False)
     place.checkbox(label, key=key, **more)
     return ticked
 
 
 def choice(label: str, options: Mapping[Option, str], key: str, usual: Option, place: Any = st, **more: Any) -> Option:
     """One of a list that opens."""
-    chosen = view.sync(key, list(options), usual)
+    chosen = url_state.sync(key, list(options), usual)
     place.selectbox(label, list(options), key=key, format_func=options.get, **more)
     return chosen
 
@@ -83,7 +83,7 @@ def device(place: Any = st) -> str:
 
 def source(label: str, known: Mapping[str, str], key: str, usual: str, place: Any = st, help: str = TYPED) -> str:
     """A text: one of those known, or another as typed."""
-    typed = view.text(key, usual)
+    typed = url_state.text(key, usual)
     place.selectbox(
         label,
         unique([*known, typed]),

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.kinds import BASES, FORMS, PRUNERS, REPAIRS
+from core.methods import BASES, FORMS, PRUNERS, REPAIRS
 from core.results.propagation import FLOOR_MARGIN
-from core.show.words import findings
+from core.show.words import gain_sentences
 
 
 class Term(NamedTuple):
@@ -84,7 +84,7 @@ TERMS = {
         r"r_i^{\text{trained}} \;\text{against}\; r_i^{\text{random}}",
     ),
     "verdict": Term(
-        findings.RULE,
+        gain_sentences.RULE,
         r"\text{amplifies: } \overline{\ln r_i} - t_{n-1} \, s / \sqrt n > \ln 1.05,\quad "
         r"\text{absorbs: } \overline{\ln r_i} + t_{n-1} \, s / \sqrt n < -\ln 1.05",
     ),

@@ -6,17 +6,17 @@ from typing import Any
 
 import streamlit as st
 
-from core.ask import Measurement, ModelSpec, ProfileSpec, PrunedSpec
-from core.ask.commands import quoted
 from core.base import plain, text_name
 from core.export.card import GGUF
 from core.jobs.records import Job
-from core.results import evaluations, protocols
+from core.requests import Measurement, ModelSpec, ProfileSpec, PrunedSpec
+from core.requests.commands import quoted
+from core.results import protocols, study_results
 from core.show import figures, words
 from core.show.figures import Chart, evaluation, perplexity
 from core.store import Entry, Merged, Store, parts
 from core.store.parts import finished, partial
-from pages.ui import frame
+from pages.ui import layout
 
 FIRST = "The first picture comes with the first part that is finished."
 LOADING = """from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -33,11 +33,11 @@ def perplexities(store: Store, job: Job) -> None:
         _show(chart, job, chart.finding)
         [best] = chart.table.set_index("tokens trained on").idxmin()
         if best and not job.active:
-            frame.to_prune("Use the best so far", "evaluate", recover_until=f"{best:.0f}")
+            layout.to_prune("Use the best so far", "evaluate", recover_until=f"{best:.0f}")
         return
     read, status = {"text": job.request.evaluation.text, "calibration": job.request.calibration}, job.status
     texts = {name: text_name(each.source) for name, each in read.items()}  # as its provenance will name them
-    study = spec and _once(spec.key, status.parts, status.started, lambda: evaluations.read(store, spec, texts))
+    study = spec and _once(spec.key, status.parts, status.started, lambda: study_results.read(store, spec, texts))
     if not study or not study.singles:
         st.caption(FIRST)
         return
@@ -69,14 +69,14 @@ def exported(entry: Entry) -> None:
     told = entry.provenance
     folder = told.get("folder", entry.spec.folder)
     st.markdown(f"Exported to {plain(folder)}, reloaded and compared.")
-    frame.caption(told.get("size", ""))
+    layout.caption(told.get("size", ""))
     gguf = entry.spec.format.startswith("gguf")
     file = f", gguf_file={GGUF!r}" if gguf else ""
     st.code(LOADING.format(folder=folder, file=file), "python", wrap_lines=True)
-    frame.command(quoted(["llama-cli", "-m", str(Path(folder) / GGUF)] if gguf else ["vllm", "serve", folder]))
+    layout.command(quoted(["llama-cli", "-m", str(Path(folder) / GGUF)] if gguf else ["vllm", "serve", folder]))
     st.caption(SERVING.format("llama.cpp" if gguf else "vLLM"))
     for warning in told.get("warnings", []):
-        frame.warn(warning)
+        layout.warn(warning)
 
 
 def _show(chart: Chart, job: Job, about: str, read: str = "") -> None:
@@ -85,11 +85,11 @@ def _show(chart: Chart, job: Job, about: str, read: str = "") -> None:
     Args:
         read: the protocol, for the help.
     """
-    name = frame.file(job.key[:6], chart.name)
-    frame.draw(chart, "live", file=name)
-    with frame.row("top", wrap=False):
-        frame.caption(about, read)
-        frame.numbers(chart.table, chart.title, name, "live", chart=True)
+    name = layout.file(job.key[:6], chart.name)
+    layout.draw(chart, "live", file=name)
+    with layout.row("top", wrap=False):
+        layout.caption(about, read)
+        layout.numbers(chart.table, chart.title, name, "live", chart=True)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

@@ -8,11 +8,11 @@ from functools import lru_cache
 import pandas as pd
 import streamlit as st
 
-from core.ask import AllocationRequest, Setting
 from core.base import UserError, plain
-from core.kinds import Treatment
+from core.methods import Treatment
 from core.plan import responses
-from core.plan.spread import allocate
+from core.plan.allocation import allocate
+from core.requests import AllocationRequest, Setting
 from core.results import (
     CHANGE,
     Anchors,
@@ -26,7 +26,7 @@ from core.results import (
     verdict,
 )
 from core.store import Entry, Profile, Store
-from pages.ui import frame, subject, view
+from pages.ui import current_profile, layout, url_state
 
 ABOUT = (
     "A perplexity is the mean over a setting's calibration seeds; a change uses only the seeds that both settings "
@@ -47,7 +47,7 @@ def groups(profile: Profile | Entry) -> tuple[Evaluations, ...]:
 def prepare() -> None:
     """Read the studies that Allocate and Prune open with, before anybody asks for them."""
     with suppress(UserError):  # nothing is committed
-        groups(subject.load(Store().demo().key))
+        groups(current_profile.load(Store().demo().key))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -122,7 +122,7 @@ def choose(among: Sequence[Evaluations], setting: Setting) -> Evaluations:
     homes = {entry.key: key for key, each in known.items() for entry in each.entries}
     place = protocols.place(among, setting.allocation.target, setting.treatment.name, setting)
     first = place.evaluations.entries[-1].key if place else next(iter(known))
-    return known[view.sync("study", list(known), first, homes)]
+    return known[url_state.sync("study", list(known), first, homes)]
 
 
 def hero(about: str, one: EvaluatedSetting, change: Change | None, other: str = "uniform") -> None:
@@ -154,7 +154,7 @@ def badge(found: Evaluations, among: Sequence[Evaluations] = ()) -> None:
         among: what `choose` chose from; where that is several, they are offered below.
     """
     with st.popover(plain(protocols.short(found)), type="tertiary", help="Protocol", wrap=True):
-        frame.caption(f"{protocols.badge(found)}.")
+        layout.caption(f"{protocols.badge(found)}.")
         if len(among) > 1:
             names = zip(among, protocols.names(among), strict=True)
             named = {each.entries[-1].key: plain(name) for each, name in names}
@@ -173,11 +173,11 @@ def show_table(table: Table, alt: str, file: str, key: str) -> None:
     helps = {
         name: st.column_config.Column(help=each.about)
         for name, each in table.columns.items()
-        if each.about and name in table.values and name not in frame.SHARES
+        if each.about and name in table.values and name not in layout.SHARES
     }
     change = st.column_config.NumberColumn(format="%+,.2f")
     changes = [head for head in table.numbers if head.startswith(CHANGE) or head.endswith((" low", " high", " seeds"))]
     columns = dict.fromkeys(changes, change) | {"allocation": st.column_config.TextColumn(width=170, pinned=True)}
-    frame.show_table(pd.DataFrame(table.numbers), alt, columns | helps, key=key)
+    layout.show_table(pd.DataFrame(table.numbers), alt, columns | helps, key=key)
     st.caption(ABOUT)
-    frame.download(lambda: table.csv, file, key)
+    layout.download(lambda: table.csv, file, key)

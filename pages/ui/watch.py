@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.ask import BY_REQUEST, ExportRequest, MeasureRequest, Request, ShareRequest, StudyRequest
 from core.base import UserError, capital, duration, plain, sentence
 from core.export.target import HoldsExport
 from core.jobs import queue
 from core.jobs.records import Job
+from core.requests import BY_REQUEST, ExportRequest, MeasureRequest, Request, ShareRequest, StudyRequest
 from core.show.figures.charts import COMPARED
 from core.store import Entry, Store
-from pages.ui import frame, partial_results
+from pages.ui import layout, partial_results
 
 WHOLE_NAMES = "[data-testid=stSidebar] [data-testid=stPageLink-NavLink] * { white-space: normal }"
 HEIGHT = 680  # of the live figure and its folded numbers, so that nothing below moves when it appears
@@ -46,13 +46,13 @@ def watched() -> Job | None:
     try:
         job = queue.job(Store(), key) if key else None
     except UserError as error:
-        frame.warn(error)
+        layout.warn(error)
         return None
     if job is None:
         return None
     if st.session_state.get("job watched") != job.key:  # the button that began it may be far below
         st.session_state["job watched"] = job.key
-        frame.to_top(job.key)
+        layout.to_top(job.key)
     with st.container(border=True):
         st.markdown(f"**{plain(capital(job.request.title))}**")
         if job.active:
@@ -64,10 +64,10 @@ def watched() -> Job | None:
 
 def _live(key: str) -> None:
     store, job = Store(), _standing(key)
-    with frame.row():
+    with layout.row():
         cancel(job)
         if job.state == "queued" and not queue.worker_alive(store, job.device):
-            frame.button("Start the worker", queue.ensure_worker, [store, job.device], key="start")
+            layout.button("Start the worker", queue.ensure_worker, [store, job.device], key="start")
     st.caption("You may close this tab: the run goes on, and any tab that opens this address can watch it.")
     if picture := PICTURES.get(type(job.request)):
         with st.container(height=HEIGHT, border=False):
@@ -77,7 +77,7 @@ def _live(key: str) -> None:
 def cancel(job: Job) -> None:
     """The button that stops a job, and says that it was pressed until the job has ended."""
     label = "Cancelling" if job.cancelling else "Cancel"
-    frame.button(label, queue.cancel, [job], key=f"cancel-{job.key}", disabled=job.cancelling)
+    layout.button(label, queue.cancel, [job], key=f"cancel-{job.key}", disabled=job.cancelling)
 
 
 def standing(job: Job) -> None:
@@ -97,7 +97,7 @@ def _standing(key: str) -> Job:
     if queue.enforce(job) and queue.active(store, job.device):
         queue.ensure_worker(store, job.device)
     st.progress(job.status.fraction, text=plain(queue.standing(store, job).headline))
-    frame.caption(" · ".join(filter(None, [job.status.details, job.device])))
+    layout.caption(" · ".join(filter(None, [job.status.details, job.device])))
     return job
 
 
@@ -109,7 +109,7 @@ def _ended(job: Job) -> None:
     if job.state == "done":
         st.success(f"Done in {duration(status.updated - (status.started or status.updated))}.")
     elif job.state == "failed":
-        frame.error(status.error or "the run failed")
+        layout.error(status.error or "the run failed")
         if job.log and not status.bad_request:
             with st.expander("Log"):
                 st.code(job.log, language=None, wrap_lines=True)
@@ -119,7 +119,7 @@ def _ended(job: Job) -> None:
         )
         if isinstance(job.request, StudyRequest):
             partial_results.perplexities(Store(), job)
-    with frame.row():
+    with layout.row():
         go_on(job)
         st.button("Close", on_click=st.query_params.pop, args=["job", None], key="close")
 
@@ -129,12 +129,12 @@ def go_on(job: Job) -> None:
     if job.state == "done":
         _open_result(job)
     elif not job.status.bad_request:
-        frame.button("Resume", begin, [job.request, job.device, job.engine], key=f"resume-{job.key}")
+        layout.button("Resume", begin, [job.request, job.device, job.engine], key=f"resume-{job.key}")
 
 
 def open_profile(key: str, label: str = "Open", **view: str) -> None:
     """A link that brings a profile into view, and what the URL says of it beside."""
-    frame.link("absorption.py", label, {"profile": key} | view)
+    layout.link("absorption.py", label, {"profile": key} | view)
 
 
 def _open_result(job: Job) -> None:
@@ -160,7 +160,7 @@ def _open_result(job: Job) -> None:
         st.caption(f"Stored as {row.kind} {entry.key}.")
     else:
         looked_at = {"profile": job.request.profile} if job.request.profile else {}
-        frame.to_prune("Open on the Prune page", row.part, **{row.kind: entry.key}, **looked_at)
+        layout.to_prune("Open on the Prune page", row.part, **{row.kind: entry.key}, **looked_at)
 
 
 def begin(request: Request, device: str, engine: str = "wavefront") -> None:
@@ -192,12 +192,12 @@ def ask(
         stored = Store().find(asked)
     except HoldsExport as hint:  # as after each export to it
         ready = False
-        frame.caption(sentence(hint))
+        layout.caption(sentence(hint))
     except UserError as error:
         ready = False
-        frame.error(error)
+        layout.error(error)
     if stored:
         st.success("Already measured: there is nothing to run.")
     else:
-        frame.button(label, begin, [asked, device], icon=":material/play_arrow:", disabled=not ready, key=key)
+        layout.button(label, begin, [asked, device], icon=":material/play_arrow:", disabled=not ready, key=key)
     return stored

@@ -17,7 +17,7 @@ from core.show import words
 from core.show.report import questions, remake
 from core.show.report.benches import bench_file
 from core.show.report.claims import CLAIMED, CLAIMS, MEASURED, PROFILES, Measured
-from core.show.words import findings
+from core.show.words import gain_sentences
 from core.store import HOME, Array, Profile, Store, profiles
 
 NOISE, FAINT, EVERYWHERE, PRUNED = "gaussian:0.3", "gaussian:0.01", "gaussian:0.01@all", "residual:wanda:0.7"
@@ -61,7 +61,7 @@ def small(profile: Profile) -> Outcome:
     rows = {"mean layer": logs.mean(0), "lowest layer": ranked[0], "highest layer": ranked[-1]}
     rows["first token too"] = everywhere.mean(0)
     counted = {
-        called: findings.headline(gains_of(profile.seeds(name)))
+        called: gain_sentences.headline(gains_of(profile.seeds(name)))
         for called, name in (("layers", FAINT), ("layers, first token too", EVERYWHERE))
     }
     return Outcome(judge(logs, BAND), intervals(rows), counted)

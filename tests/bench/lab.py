@@ -4,10 +4,10 @@ import gzip
 import json
 from pathlib import Path
 
-from core.ask import lab
-from core.measure.answers import Lab
+from core.lab.answers import Lab
 from core.models.loading import load
 from core.models.sources import locate
+from core.requests import lab
 from core.store import scenes
 from core.store.cache import Store
 from core.store.files import write_file

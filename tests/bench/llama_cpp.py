@@ -23,19 +23,19 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from core.ask.grammar import read_allocation
 from core.export.card import GGUF, Card
-from core.export.folder import Contents, export
+from core.export.export import Contents, export
 from core.export.gguf_file import TYPES
-from core.kinds import left_out
-from core.kinds.quantised import FORMS
+from core.methods import left_out
+from core.methods.quantisation import FORMS
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.replay import leave_out
 from core.models.saving import without
 from core.models.sources import Source, bundled, locate
+from core.plan.allocation import allocate
 from core.plan.sizes import DENSE
-from core.plan.spread import allocate
+from core.requests.grammar import read_allocation
 from core.show.report.benches import bench_file
 from core.store import profiles
 from core.store.cache import Store

@@ -21,10 +21,10 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import MeasureRequest
-from core.ask.perturbations import PRESETS
 from core.jobs import queue
+from core.requests.inputs import WindowRequest
+from core.requests.measurements import MeasureRequest
+from core.requests.perturbations import PRESETS
 from core.store.cache import Store
 from tests.bench.visitor import Visitor, open_socket
 from tests.e2e.conftest import ROOT, serving

@@ -10,16 +10,16 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from core.ask.settings import TRAINED
 from core.base import profile_names
-from core.kinds import ZEROS
+from core.methods import ZEROS
 from core.plan import prediction
 from core.plan.prediction import Predicted
+from core.requests.recipes import TRAINED
 from core.results import Anchors, checkpoints, fitting, protocols
 from core.results.anchor_studies import usual
 from core.results.anchors import ENOUGH, errors
 from core.show.report.benches import bench_file
-from core.show.words import findings
+from core.show.words import gain_sentences
 from core.store import HOME, Store, profiles
 
 
@@ -28,7 +28,9 @@ def comparisons() -> pd.DataFrame:
     store = Store(HOME)
     entries = [entry for entry in store.entries() if entry.committed and entry.spec.others]
     found = [checkpoints.compared(profiles.load(store, entry)) for entry in entries]
-    rows = [(each.called, each.whole.kl.mean(), 100 * each.whole.flips.mean(), findings.worst(each)) for each in found]
+    rows = [
+        (each.called, each.whole.kl.mean(), 100 * each.whole.flips.mean(), gain_sentences.worst(each)) for each in found
+    ]
     heads = ["other checkpoint", "KL of the whole, nats", "next tokens changed, %", "what went wrong"]
     return pd.DataFrame(sorted(rows, key=lambda row: row[1]), columns=heads)
 

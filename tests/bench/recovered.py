@@ -14,18 +14,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core.ask import Setting
-from core.ask.inputs import WindowRequest
-from core.ask.study_file import read_study
 from core.base import per_cent
-from core.evaluate import perplexity, zeroshot
-from core.evaluate.resolving import point, prune, resolve
-from core.kinds.kept import held_back, seen
-from core.measure.pruning import restored
+from core.judge import perplexity, zeroshot
+from core.judge.exact_recipes import point, prune, resolve
+from core.methods.masked_weights import held_back, seen
 from core.models.loading import load
 from core.models.progress import Account
 from core.models.sources import locate
 from core.models.windows import windows
+from core.prune.walk import restored
+from core.requests import Setting
+from core.requests.inputs import WindowRequest
+from core.requests.study_file import read_study
 from core.show.report.benches import bench_file
 from core.store.cache import Store
 

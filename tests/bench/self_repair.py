@@ -17,11 +17,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from core.ask.inputs import WindowRequest
 from core.models.loading import Loaded, load
 from core.models.replay import Call
 from core.models.sources import locate
 from core.models.windows import windows
+from core.requests.inputs import WindowRequest
 from core.show.report.benches import bench_file
 from core.show.report.claims import PROFILES
 from core.store.cache import HOME, Store

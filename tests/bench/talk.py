@@ -21,7 +21,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from pages.ui.serving import VERSION
+from pages.ui.server import VERSION
 from tests.e2e.conftest import serving
 
 PROMPT = "Once upon a time, a small robot woke up in a quiet garden and"

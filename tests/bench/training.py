@@ -11,17 +11,17 @@ from collections.abc import Callable
 
 import torch
 
-from core.ask.inputs import WindowRequest
-from core.evaluate import perplexity
-from core.evaluate.recovering import Distillation, trainable
-from core.kinds.distill import TOGETHER
-from core.kinds.kept import Kept, stepped
-from core.models import work
+from core.judge import perplexity
+from core.methods.distillation import TOGETHER
+from core.methods.masked_weights import Kept, stepped
+from core.models import run_cost
 from core.models.loading import load
-from core.models.outline import outline
+from core.models.model_shape import outline
 from core.models.placement import stored
 from core.models.sources import locate
 from core.models.windows import windows
+from core.prune.distillation import Distillation, trainable
+from core.requests.inputs import WindowRequest
 from core.store.cache import Store
 
 SPARSITY = 0.7
@@ -37,7 +37,9 @@ def main(steps: str = "2") -> None:
         least = weight.detach().abs().flatten().kthvalue(int(SPARSITY * weight.numel())).values
         weight.detach().masked_fill_(weight.abs() <= least, 0)
     shape = outline({name: tuple(each.shape) for name, each in stored(loaded.model).items()})
-    told = work.training(shape, SPARSITY, tokens.numel(), "float32") + work.weight_bytes(shape, "float32", False)
+    told = run_cost.training(shape, SPARSITY, tokens.numel(), "float32") + run_cost.weight_bytes(
+        shape, "float32", False
+    )
     for dtype in ("float32", "bfloat16"):
         course = Distillation(loaded, Kept(trainable(loaded.layers, False)), tokens, reference, dtype)
 
@@ -51,7 +53,7 @@ def main(steps: str = "2") -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         print(
             f"{dtype}: {1 / token:.0f} tokens/s, {token * 1e3:.2f} ms/token, {rate / 1e9:.0f} of {product / 1e9:.0f} "
-            f"GFLOP/s ({rate / product:.0%}); peak {peak / 2**30:.2f} GiB, told {(told + work.PROCESS) / 2**30:.2f}",
+            f"GFLOP/s ({rate / product:.0%}); peak {peak / 2**30:.2f} GiB, told {(told + run_cost.PROCESS) / 2**30:.2f}",
             flush=True,
         )
 

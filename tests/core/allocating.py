@@ -6,16 +6,16 @@ from types import SimpleNamespace
 import numpy as np
 from hypothesis import HealthCheck, settings
 
-from core.ask.measurements import Measurement
-from core.ask.perturbations import perturbation
-from core.kinds import ResidualLinear
-from core.kinds.alphapruning import AlphaPruning
-from core.kinds.dlp import Dlp
-from core.kinds.lsa import Lsa
-from core.kinds.owl import OUTLIER_THRESHOLDS, Owl
-from core.kinds.response import Response
-from core.kinds.skip import Skip
+from core.methods import ResidualLinear
+from core.methods.alphapruning import AlphaPruning
+from core.methods.dlp import Dlp
+from core.methods.lsa import Lsa
+from core.methods.owl import OUTLIER_THRESHOLDS, Owl
+from core.methods.response import Response
+from core.methods.skip import Skip
 from core.plan import responses
+from core.requests.measurements import Measurement
+from core.requests.perturbations import perturbation
 from core.store.profiles import Profile
 from core.store.results import Removal, Scores, Weights
 from tests import synthetic

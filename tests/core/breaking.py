@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from core.measure.pruning import Plan
 from core.models.loading import Loaded
+from core.prune.walk import Plan
 from core.store.results import Array
 
 Walk = Callable[..., Array]

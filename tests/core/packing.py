@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.ask import grammar
-from core.ask.allocations import AllocationRequest
-from core.ask.requests import BestRequest, BestSpec
-from core.ask.settings import PrunedSpec, Setting
-from core.ask.studies import Point, StudySpec, TaskSpec
 from core.base.spec import key_of
+from core.requests import grammar
+from core.requests.allocations import AllocationRequest
+from core.requests.export_and_search import BestRequest, BestSpec
+from core.requests.recipes import PrunedSpec, Setting
+from core.requests.studies import Point, StudySpec, TaskSpec
 from core.store import results
 from core.store.cache import Store
 from core.store.entries import KINDS, MARK

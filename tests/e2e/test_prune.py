@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.ask import grammar
-from core.ask.allocations import AllocationRequest
+from core.requests import grammar
+from core.requests.allocations import AllocationRequest
 from core.results import candidates
 from tests import synthetic
 from tests.e2e.conftest import query, serving, settle, working

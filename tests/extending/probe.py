@@ -92,9 +92,9 @@ def _allocator(key: str) -> dict[str, Any]:
 
 
 def _pruner(model: str, text: str, key: str) -> dict[str, Any]:
-    from core.ask.measurements import MeasureRequest, measurements
-    from core.ask.perturbations import perturbation
-    from core.models import work
+    from core.models import run_cost
+    from core.requests.measurements import MeasureRequest, measurements
+    from core.requests.perturbations import perturbation
     from core.store.cache import Store
 
     where = ("--model", model, "--calibration", text, "--evaluate", text, "--windows", "8", *SHORT)
@@ -104,7 +104,7 @@ def _pruner(model: str, text: str, key: str) -> dict[str, Any]:
 
     def memory(name: str) -> int:
         asked = MeasureRequest(model=model, measurements=measurements([perturbation(name)]))
-        return work.estimate(asked, Store()).memory
+        return run_cost.estimate(asked, Store()).memory
 
     return {
         "achieved": float(np.mean(pruned["achieved"])),
@@ -129,7 +129,7 @@ def _perturbation(key: str) -> dict[str, Any]:
 
 
 def _job(model: str) -> dict[str, Any]:
-    from core.ask.count import CountRequest
+    from core.requests.count import CountRequest
 
     from core.jobs import queue, worker
     from core.store.cache import Store
@@ -148,16 +148,16 @@ def _job(model: str) -> dict[str, Any]:
 
 
 def _currency() -> list[float]:
-    from core.ask.grammar import read_allocation
-    from core.plan.spread import spread
+    from core.plan.allocation import spread
+    from core.requests.grammar import read_allocation
 
     return spread(read_allocation("uniform currency=bytes:12"), np.ones((4, 1))).exact.tolist()
 
 
 def _candidates() -> list[str]:
-    from core.ask.allocations import AllocationRequest
-    from core.ask.grammar import write
-    from core.kinds import BASES
+    from core.methods import BASES
+    from core.requests.allocations import AllocationRequest
+    from core.requests.grammar import write
 
     every = (base for form in BASES.values() for base in form.grid(0.5, 4))
     return [write(AllocationRequest(base=base, target=0.5)) for base in every]

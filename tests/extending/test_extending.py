@@ -42,21 +42,21 @@ class Addition:
 
 ADDITIONS = {
     "allocator": Addition(
-        "allocator.py", "core/kinds/teeth.py", "core/kinds/__init__.py", "ALLOCATORS = (", "Teeth",
-        "from core.kinds.teeth import Teeth",
+        "allocator.py", "core/methods/teeth.py", "core/methods/__init__.py", "ALLOCATORS = (", "Teeth",
+        "from core.methods.teeth import Teeth",
     ),
     "pruner": Addition(
-        "pruner.py", "core/kinds/diagonal.py", "core/kinds/treatments.py", "PRUNERS = {",
+        "pruner.py", "core/methods/diagonal.py", "core/methods/treatments.py", "PRUNERS = {",
         '"diagonal": PrunerRow("Diagonal", diagonal, "second_moment", "Least squares.", "w^2")',
-        "from core.kinds.diagonal import diagonal",
+        "from core.methods.diagonal import diagonal",
     ),
     "perturbation": Addition(
-        "perturbation.py", "core/kinds/shrink.py", "core/kinds/__init__.py", "PERTURBATIONS = (", "Shrink",
-        "from core.kinds.shrink import Shrink",
+        "perturbation.py", "core/methods/shrink.py", "core/methods/__init__.py", "PERTURBATIONS = (", "Shrink",
+        "from core.methods.shrink import Shrink",
     ),
     "currency": Addition(
-        "currency.py", "core/kinds/bytes.py", "core/kinds/__init__.py", "CURRENCIES = (", "BYTES",
-        "from core.kinds.bytes import BYTES",
+        "currency.py", "core/methods/bytes.py", "core/methods/__init__.py", "CURRENCIES = (", "BYTES",
+        "from core.methods.bytes import BYTES",
     ),
     "chart": Addition(
         "chart.py", "core/show/figures/influence.py", "core/show/figures/charts.py", "CHARTS = (",
@@ -64,12 +64,12 @@ ADDITIONS = {
         "from core.show.figures.influence import influence",
     ),
     "request": Addition(
-        "request.py", "core/ask/count.py", "core/ask/jobs.py", "JOBS = (",
+        "request.py", "core/requests/count.py", "core/requests/jobs.py", "JOBS = (",
         'JobRow("count", CountRequest, CountSpec, listed="counts")',
-        "from core.ask.count import CountRequest, CountSpec",
+        "from core.requests.count import CountRequest, CountSpec",
     ),
     "job": Addition(
-        "job.py", "core/jobs/count.py", "core/jobs/experiment.py", WORK, '"count": count',
+        "job.py", "core/jobs/count.py", "core/jobs/execute.py", WORK, '"count": count',
         "from core.jobs.count import count",
     ),
 }  # fmt: skip

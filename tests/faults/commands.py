@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 from core.cli import main
 from core.jobs import records
-from core.kinds.depth_ramp import DepthRamp
 from core.measure.sweep import Sweep
+from core.methods.depth_ramp import DepthRamp
 from core.results import search_plan, shortlist
 from core.store.cache import Store
 from tests import tiny

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ask.measurements import MeasureRequest
-from core.ask.perturbations import PRESETS
 from core.base.errors import UserError, shortage
 from core.cli import main
 from core.jobs import queue
+from core.requests.measurements import MeasureRequest
+from core.requests.perturbations import PRESETS
 from core.store import cache
 from core.store.cache import Store
 from core.store.deleting import sweep

@@ -9,10 +9,10 @@ import typer.main
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ask.command_table import OPTIONS
 from core.base.errors import UserError
 from core.cli import main
 from core.jobs import queue, worker
+from core.requests.command_table import OPTIONS
 from core.store import cache
 from tests.fuzz.judging import bounded, fuzz, judge
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.grammar import read_allocation
-from core.ask.inputs import WindowRequest
-from core.ask.jobs import read_share
-from core.ask.study_file import read_study
-from core.ask.typed import numbers, span
 from core.base.errors import UserError
-from core.evaluate import task_files
-from core.kinds.selection import pattern
+from core.judge import task_files
+from core.methods.selection import pattern
 from core.models import loading, windows
 from core.models.sources import locate
+from core.requests.grammar import read_allocation
+from core.requests.inputs import WindowRequest
+from core.requests.jobs import read_share
+from core.requests.parsing import numbers, span
+from core.requests.study_file import read_study
 from core.store.cache import Store
 from tests import gguf_files, tiny
 from tests.fuzz.judging import SECONDS, bounded, judge

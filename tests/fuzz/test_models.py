@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ask.inputs import WindowRequest
 from core.models import windows
 from core.models.loading import load
 from core.models.saving import save
 from core.models.sources import locate, outlined
+from core.requests.inputs import WindowRequest
 from core.store.cache import Store
 from tests import tiny
 from tests.fuzz.judging import answered, fuzz

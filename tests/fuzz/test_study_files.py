@@ -7,8 +7,8 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ask.studies import StudyRequest
-from core.ask.study_file import read_study, write_study
+from core.requests.studies import StudyRequest
+from core.requests.study_file import read_study, write_study
 from tests.fuzz.judging import answered, fuzz
 from tests.fuzz.values import changed
 

@@ -7,8 +7,9 @@ from huggingface_hub import constants
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.jobs import queue, warm
+from core.jobs import queue
 from core.jobs.records import Status
+from core.lab import scheduler
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
@@ -46,7 +47,7 @@ def alone(
     """Nobody is called, and no worker starts; returns what a URL can say, and the keys of what is stored."""
     played = Warm()
     for name in ("state", "ahead", "wake", "ask"):
-        monkeypatch.setattr(warm, name, getattr(played, name))
+        monkeypatch.setattr(scheduler, name, getattr(played, name))
     monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setenv("ABSORPTION_CACHE", str(keys[0]))

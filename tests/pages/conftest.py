@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ask.allocations import AllocationRequest
-from core.ask.settings import Setting
-from core.jobs import queue, warm
-from core.kinds.alphapruning import AlphaPruning
-from core.kinds.dlp import Dlp
-from core.kinds.owl import Owl
-from core.kinds.response import Response
-from core.models import work
+from core.jobs import queue
+from core.lab import scheduler
+from core.methods.alphapruning import AlphaPruning
+from core.methods.dlp import Dlp
+from core.methods.owl import Owl
+from core.methods.response import Response
+from core.models import run_cost
+from core.requests.allocations import AllocationRequest
+from core.requests.recipes import Setting
 from core.results import search_plan
 from core.store import profiles
 from core.store.cache import Store
@@ -40,7 +41,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Warm:
     """The warm model, played by the test: no page loads the real one."""
     fake = Warm()
     for name in ("state", "loading", "ahead", "wake", "ask"):
-        monkeypatch.setattr(warm, name, getattr(fake, name))
+        monkeypatch.setattr(scheduler, name, getattr(fake, name))
     return fake
 
 
@@ -68,7 +69,7 @@ def one_profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(bare: Store, one_profile: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A cache with one profile that can be pruned; the cost is invented and no worker starts."""
-    monkeypatch.setattr(work, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(run_cost, "estimate", lambda *_: EXPECTED)
     monkeypatch.setattr(search_plan, "estimate", lambda *_: EXPECTED)
     shutil.copytree(one_profile, bare.root, dirs_exist_ok=True)
     return bare

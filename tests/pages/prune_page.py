@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ask import grammar
-from core.ask.allocations import AllocationRequest, Correction
-from core.ask.jobs import Request
-from core.ask.settings import Setting
 from core.jobs import queue
 from core.jobs.records import Status
-from core.models import work
+from core.models import run_cost
+from core.requests import grammar
+from core.requests.allocations import AllocationRequest, Correction
+from core.requests.jobs import Request
+from core.requests.recipes import Setting
 from core.results import candidates
 from core.store import profiles
 from core.store.cache import Store
@@ -20,7 +20,7 @@ from tests import synthetic
 from tests.pages.opening import opened_at, url
 
 LAYERS = 6
-EXPECTED = work.Cost(flops=6e12, memory=2**30, parts=6, loading=20, rate=6e10, rough=True)
+EXPECTED = run_cost.Cost(flops=6e12, memory=2**30, parts=6, loading=20, rate=6e10, rough=True)
 PROFILE = synthetic.profile_spec(LAYERS, prunable=True)
 OWL = grammar.method("owl", 0.7)
 Costs = Callable[[Setting], float]

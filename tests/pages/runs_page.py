@@ -2,10 +2,10 @@
 
 from streamlit.testing.v1 import AppTest
 
-from core.ask.allocations import AllocationRequest
-from core.ask.settings import Setting
-from core.kinds.owl import Owl
-from core.results.evaluations import load as load_study
+from core.methods.owl import Owl
+from core.requests.allocations import AllocationRequest
+from core.requests.recipes import Setting
+from core.results.study_results import load as load_study
 from core.results.study_table import Row, rows_of
 from core.store.cache import Store
 from tests import synthetic

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ask.perturbations import in_order
 from core.plan.gains import gains_of
+from core.requests.perturbations import in_order
 from core.show.figures.charts import CHARTS, COMPARED, DRIFT, GAIN, GLANCE, GROUPS, PARTS
-from core.show.words import findings
+from core.show.words import gain_sentences
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import subject
+from pages.ui import current_profile
 from pages.ui.absorption import sections
 from tests import synthetic
 from tests.pages.opening import figures, live, named, numbers, opened_at, url, words
@@ -64,9 +64,9 @@ def test_a_view_is_drawn_once_for_all_readers(filled_cache: dict[str, str]) -> N
 
 
 def test_the_finding_stands_over_the_gain_with_and_without_the_first_token(filled_cache: dict[str, str]) -> None:
-    app, profile = opened(profile=filled_cache["deep"]), subject.load(filled_cache["deep"])
+    app, profile = opened(profile=filled_cache["deep"]), current_profile.load(filled_cache["deep"])
     without, including = (gains_of(profile.seeds(name)).value for name in ("gaussian:0.3", "gaussian:0.3@all"))
-    assert app.header[0].value.startswith(findings.headline(gains_of(profile.seeds("gaussian:0.3"))))
+    assert app.header[0].value.startswith(gain_sentences.headline(gains_of(profile.seeds("gaussian:0.3"))))
     told = live(app)
     assert told["bars"]["values"][0] == pytest.approx(without, rel=1e-4)
     assert told["lines"][0]["values"][0] == pytest.approx(including, rel=1e-4)
@@ -79,7 +79,10 @@ def test_the_finding_stands_over_the_gain_with_and_without_the_first_token(fille
 
 
 def test_perturbations_are_listed_by_kind_and_size(filled_cache: dict[str, str]) -> None:
-    app, profile = opened(profile=filled_cache["deep"], group=sections.CHECKS), subject.load(filled_cache["deep"])
+    app, profile = (
+        opened(profile=filled_cache["deep"], group=sections.CHECKS),
+        current_profile.load(filled_cache["deep"]),
+    )
     wanted = list(dict.fromkeys(each.label for each in in_order(profile.perturbations.values())))
     assert app.selectbox(key="perturbation").options == wanted
     table = next(each.value for each in app.table if "verdict" in each.value and "perturbation" in each.value)
@@ -171,7 +174,7 @@ def test_half_precision_shows_its_noise_floor(dtype: str, bare: Store) -> None:
     key = synthetic.save_profile(bare.root, spec, 4)
     app = opened(profile=key)
     shown = [each.value for each in app.caption if "the noise floor" in each.value]
-    assert shown == ([] if dtype == "float32" else [findings.rounding(subject.load(key))])
+    assert shown == ([] if dtype == "float32" else [gain_sentences.rounding(current_profile.load(key))])
 
 
 def test_of_a_model_of_one_layer_the_headline_says_that_nothing_follows(bare: Store) -> None:
@@ -180,7 +183,7 @@ def test_of_a_model_of_one_layer_the_headline_says_that_nothing_follows(bare: St
 
 
 def test_what_changes_nothing_is_said_to(filled_cache: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    real = subject.load
+    real = current_profile.load
 
     def still(key: str) -> Profile:
         found = real(key)
@@ -190,7 +193,7 @@ def test_what_changes_nothing_is_said_to(filled_cache: dict[str, str], monkeypat
         }
         return replace(found, perturbed=calm)
 
-    monkeypatch.setattr(subject, "load", still)
+    monkeypatch.setattr(current_profile, "load", still)
     app = opened(profile=filled_cache["deep"])
     assert "changes nothing" in app.info[0].value
 

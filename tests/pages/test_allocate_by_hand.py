@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.ask import grammar
-from core.ask.allocations import AllocationRequest
 from core.cli import main
-from core.kinds.response import Response
-from core.kinds.treatments import Treatment
+from core.methods.response import Response
+from core.methods.treatments import Treatment
+from core.plan.allocation import allocate
 from core.plan.budget import Bounds, met
-from core.plan.spread import allocate
+from core.requests import grammar
+from core.requests.allocations import AllocationRequest
 from core.results import anchors
 from core.show.figures.allocation import linears
 from core.store.cache import Store
-from pages.ui.allocate import spread
+from pages.ui.allocate import allocation
 from tests import synthetic
 from tests.pages.allocate_page import load_, on_screen, opened, predicted
 from tests.pages.opening import figures, link, live, numbers, opened_at, url, words
@@ -93,7 +93,7 @@ def test_a_layer_set_by_hand_shifts_its_linears_alike_and_the_others_make_up_for
     here, hand = load_(cache["linear"]), {"hand": "3:0.5"}
     app = opened(profile=cache["linear"], **hand, **LINEAR)
     start = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)
-    found = spread.allocated(start.request, here, ((3, 0.5),))
+    found = allocation.allocated(start.request, here, ((3, 0.5),))
     assert found.linears.shape == (6, 7) and found.budget == pytest.approx(0.6, abs=1e-9)
     assert on_screen(app) == pytest.approx(found.sparsity, abs=1e-9) and found.sparsity[3] == pytest.approx(0.5)
     inside = (found.linears > 0) & (found.linears < start.bounds.high)
@@ -102,7 +102,7 @@ def test_a_layer_set_by_hand_shifts_its_linears_alike_and_the_others_make_up_for
     assert live(app)["hand"]["held"] == {"3": 0.5} and np.shape(live(app)["hand"]["base"]) == (6, 7)
 
     words, path = shlex.split(app.code[0].value)[3:], tmp_path / f"{cache['linear'][:6]}-allocation.json"
-    path.write_text(spread.written(found, here), encoding="utf-8")
+    path.write_text(allocation.written(found, here), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     capsys.readouterr()
     assert main([*words, "--json"]) == 0
@@ -129,7 +129,7 @@ def test_response_has_a_budget_per_linear_by_default_where_linears_were_measured
 def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(cache: Cache, tmp_path: Path) -> None:
     here, path = load_(cache["linear"]), tmp_path / "allocation.json"
     found = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)
-    path.write_text(spread.written(found, here), encoding="utf-8")
+    path.write_text(allocation.written(found, here), encoding="utf-8")
     again = allocate(grammar.from_file(path), here)
     assert np.array_equal(again.linears, found.linears) and again.request.target == pytest.approx(0.6)
 

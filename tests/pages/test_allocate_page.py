@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from core.cli import main
-from core.kinds.currency import BITS as COUNTED
-from core.kinds.treatments import counting
+from core.methods.budget_unit import BITS as COUNTED
+from core.methods.treatments import counting
 from tests.pages.allocate_page import chart, command_words, load_, on_screen, opened
 from tests.pages.opening import figures, link, live, numbers, opened_at, put, url
 

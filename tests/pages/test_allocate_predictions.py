@@ -7,23 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.ask import grammar
-from core.ask.allocations import AllocationRequest, Correction
-from core.ask.measurements import Measurement, measurements
-from core.ask.perturbations import perturbation
 from core.base import formats
 from core.base.formats import digits, duration, per_cent
 from core.cli import main
 from core.jobs import queue
-from core.kinds import METHODS
-from core.kinds.owl import Owl
-from core.kinds.treatments import Treatment
-from core.models import work
-from core.plan.spread import allocate
+from core.methods import METHODS
+from core.methods.owl import Owl
+from core.methods.treatments import Treatment
+from core.models import run_cost
+from core.plan.allocation import allocate
+from core.requests import grammar
+from core.requests.allocations import AllocationRequest, Correction
+from core.requests.measurements import Measurement, measurements
+from core.requests.perturbations import perturbation
 from core.results import anchor_studies, anchors
 from core.store.cache import Store
 from core.store.results import Perturbed
-from pages.ui import studies, subject
+from pages.ui import current_profile, studies
 from pages.ui.allocate.targets import COMPARED
 from tests import synthetic
 from tests.pages.allocate_page import chart, lanes, on_screen, opened, predicted, targets
@@ -82,14 +82,14 @@ def test_nothing_is_predicted_where_nothing_was_evaluated(by_sparsegpt: str) -> 
 
 
 def test_a_button_evaluates_what_predicts(bare: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(run_cost, "estimate", lambda *_: EXPECTED)
     for name in ("model_source", "text_source"):
         monkeypatch.setitem(synthetic.TOLD, name, "demo")
     key = synthetic.save_profile(bare.root, synthetic.profile_spec(6, prunable=True), 6)
     app = opened(profile=key, by="alps", repair="refit")
     assert "python" not in app.info[0].value
     button = app.button(key="anchors")
-    assert duration(EXPECTED.seconds) in button.label and work.words(EXPECTED) in button.help
+    assert duration(EXPECTED.seconds) in button.label and run_cost.words(EXPECTED) in button.help
     assert f"--profile {key} --pruner alps --repair refit" in button.help
     button.click().run()
     [job] = queue.jobs(bare)
@@ -105,7 +105,7 @@ def test_the_picture_opens_with_the_predicted_perplexity_as_the_command_line_say
     assert main(["allocate", "--profile", studied, "--allocation", url(app)["allocation"], "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["predicted"]
     assert (now, low, high) == pytest.approx([told[name] for name in ("perplexity", "low", "high")], rel=1e-4)
-    found = anchors.stored(Store(), subject.load(studied), Treatment("wanda"))
+    found = anchors.stored(Store(), current_profile.load(studied), Treatment("wanda"))
     found, _ = found.besides(on_screen(app), grammar.read_allocation(url(app)["allocation"]).plain)
     assert live(app)["hero"]["values"] == live(opened(profile=studied))["hero"]["values"]  # whatever the strength
     assert live(app)["hero"]["beside"] == pytest.approx(found.perplexities(np.full((1, 6), 0.7)).increase[0], rel=1e-4)
@@ -126,7 +126,7 @@ def test_the_strength_crosses_over_to_the_reverse(studied: str) -> None:
 
 
 def test_what_was_measured_stands_on_the_curve_of_its_base(studied: str) -> None:
-    [group] = studies.groups(subject.load(studied))
+    [group] = studies.groups(current_profile.load(studied))
     owl = next(each for each in group.settings if each.name == "OWL" and each.setting.allocation.target == 0.7)
     app = opened(profile=studied)
     [[frame, perplexity, _]] = live(app)["gauge"]["marks"]
@@ -172,7 +172,7 @@ def test_the_pruner_and_its_repair_choose_what_predicts(studied: str) -> None:
 
 def test_methods_are_predicted_at_every_target_beside_what_was_measured(studied: str) -> None:
     app = opened(profile=studied, strength="0.02", target="0.6")
-    shown, found = targets(app), anchors.stored(Store(), subject.load(studied), Treatment("wanda"))
+    shown, found = targets(app), anchors.stored(Store(), current_profile.load(studied), Treatment("wanda"))
     assert (shown["layers"], shown["state"]) == (96, {"target": 60})
     for line, kind in zip(shown["lines"], ("uniform", "owl", "response"), strict=True):
         asked = AllocationRequest(base=METHODS[kind](), target=0.6)
@@ -190,7 +190,7 @@ def test_methods_are_predicted_at_every_target_beside_what_was_measured(studied:
 def test_the_perplexity_that_is_accepted_sets_the_target_once(studied: str) -> None:
     app = opened(profile=studied, strength="0.02")
     asked = AllocationRequest(base=Owl(), target=0.7, correction=Correction(strength=0.02))
-    best = anchors.stored(Store(), subject.load(studied), Treatment("wanda")).sparsest(asked, 0.5).target
+    best = anchors.stored(Store(), current_profile.load(studied), Treatment("wanda")).sparsest(asked, 0.5).target
     app.selectbox(key="accept").set_value(0.5).run()
     assert app.session_state["target"] == pytest.approx(best) != 0.7
     assert app.session_state["accept"] == 0.5 and targets(app)["state"]["target"] == round(100 * best)
@@ -206,7 +206,7 @@ def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measure
     assert names[0] == "this allocation" and len(names) == 1 + len(METHODS)
     dots = chart(app, "What does each method cost?")["data"]
     assert dots[0]["y"] == names
-    profile = subject.load(studied)
+    profile = current_profile.load(studied)
     [group] = studies.groups(profile)
     owl = next(each for each in group.settings if each.name == "OWL" and each.setting.allocation.target == 0.7)
     drawn = dict(zip(dots[0]["y"], numbers(dots[0]["x"]), strict=True))["OWL"]

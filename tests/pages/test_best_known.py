@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.ask import grammar
-from core.ask.settings import Setting
+from core.requests import grammar
+from core.requests.recipes import Setting
 from core.store.cache import Store
 from core.store.deleting import delete
 from tests import synthetic

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ask import grammar
-from core.ask.inputs import WindowRequest
-from core.ask.requests import BestRequest, BestSpec
-from core.ask.settings import Setting
-from core.ask.studies import StudyRequest
-from core.models import work
-from core.results import best, candidates, evaluations, text_splits
+from core.models import run_cost
+from core.requests import grammar
+from core.requests.export_and_search import BestRequest, BestSpec
+from core.requests.inputs import WindowRequest
+from core.requests.recipes import Setting
+from core.requests.studies import StudyRequest
+from core.results import best, candidates, study_results, text_splits
 from core.show.words import advice
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
@@ -49,11 +49,11 @@ def save(
 
 def _study(
     store: Store, settings: list[Setting], costs: synthetic.Callable, text: str, request: BestRequest
-) -> evaluations.Evaluations:
+) -> study_results.Evaluations:
     spec = synthetic.study_spec(PROFILE, settings, LAYERS, 12, 256, text)
     asked = request.to(StudyRequest, profile=PROFILE.key, settings=tuple(settings))
     synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, costs, text=text, request=asked)
-    return evaluations.read(store, spec)
+    return study_results.read(store, spec)
 
 
 def part(**view: str) -> AppTest:
@@ -67,7 +67,7 @@ def test_an_empty_cache_says_what_to_do_and_what_it_costs(store: Store) -> None:
     app = part()
     assert not app.error and len(app.info) == 1
     told = words(app.markdown)
-    assert work.words(EXPECTED) in told and text_splits.described(BestRequest(target=0.7)) in told
+    assert run_cost.words(EXPECTED) in told and text_splits.described(BestRequest(target=0.7)) in told
     assert submitted(app, store, "best-run") == BestRequest(target=0.7)
 
 

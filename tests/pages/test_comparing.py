@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.measurements import Measurement
-from core.ask.perturbations import perturbation
 from core.jobs import queue
+from core.requests.measurements import Measurement
+from core.requests.perturbations import perturbation
 from core.results import checkpoints
 from core.show.figures.charts import COMPARED, GROUPS
-from core.show.words import findings
+from core.show.words import gain_sentences
 from core.store.cache import Store
-from pages.ui import subject
+from pages.ui import current_profile
 from pages.ui.absorption import sections
 from tests import synthetic, tiny
 from tests.pages.opening import opened_at, put, url, words
@@ -33,9 +33,9 @@ def test_a_comparison_is_drawn_with_its_sentences(key: str) -> None:
     app = opened_at("absorption", profile=key, group=COMPARED)
     assert not app.info
     assert len(app.get("plotly_chart")) == 1 + len(GROUPS[COMPARED])
-    found = checkpoints.compared(subject.load(key))
+    found = checkpoints.compared(current_profile.load(key))
     written = words((*app.markdown, *app.caption))
-    assert all(said.split(";")[0] in written for said in findings.of_checkpoint(found))
+    assert all(said.split(";")[0] in written for said in gain_sentences.of_checkpoint(found))
     assert "Layer of other" in app.selectbox(key="perturbation").options
 
 
@@ -49,7 +49,7 @@ def test_another_checkpoint_is_asked_for_and_queued(key: str, monkeypatch: pytes
     assert url(app)["other"] == other and not app.button(key="compare-run").disabled
     app.button(key="compare-run").click().run()
     [job] = queue.jobs(Store())
-    profile, asked = subject.load(key), job.request
+    profile, asked = current_profile.load(key), job.request
     assert (asked.model, asked.text.source) == (str(tiny.folder("llama")), "demo")
     assert (asked.text.sequences, asked.text.length) == (profile.sequences, profile.spec.text.length)
     assert [each.perturbation.source for each in asked.measurements] == [other]
@@ -75,8 +75,8 @@ def test_a_comparison_reads_the_bundled_text_where_the_profiles_own_is_not_here(
     source = f"file:{tmp_path / 'own.txt'}"
     if lies:
         (tmp_path / "own.txt").write_text("words")
-    monkeypatch.setitem(subject.load(key).provenance, "text_source", source)
-    asked = sections.request(subject.load(key), str(tiny.folder("qwen2")))
+    monkeypatch.setitem(current_profile.load(key).provenance, "text_source", source)
+    asked = sections.request(current_profile.load(key), str(tiny.folder("qwen2")))
     assert asked.text.source == (source if lies else "demo")
     app = opened_at("absorption", profile=key, group=COMPARED, other=str(tiny.folder("qwen2")))
     [said] = [each.value for each in app.caption if each.value.startswith("Both models read")]

@@ -9,8 +9,8 @@ import pytest
 
 from core.base.errors import UserError
 from core.plan import prediction
+from core.plan.allocation import layer_means
 from core.plan.budget import Bounds, evened, met, pinned
-from core.plan.spread import layer_means
 from core.store.results import Array
 
 FILE = Path(__file__).parents[1] / "front" / "hand.json"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.models import work
+from core.models import run_cost
 from core.show.report import reports
 from core.store.cache import Store
 from core.store.packs import pack, unpack
@@ -46,7 +46,7 @@ def test_a_page_says_so(
     page: str, view: dict, came: str, imported: bool, bare: Store, made: dict[str, Path], monkeypatch
 ) -> None:
     monkeypatch.setenv("ABSORPTION_CACHE", str(made[came]))
-    monkeypatch.setattr(work, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(run_cost, "estimate", lambda *_: EXPECTED)
     app = opened_at(page, profile=PROFILE.key, **view)
     assert any("imported" in each for each in said(app)) == imported
 

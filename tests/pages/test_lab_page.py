@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ask.lab import question
 from core.base.errors import UserError
-from pages.ui import live, serving, view
+from core.requests.lab import question
+from pages.ui import live, server, url_state
 from pages.ui.lab import question as asking
 from pages.ui.lab import talk
 from pages.ui.lab.question import OPENING
@@ -205,7 +205,7 @@ def test_what_the_browser_tells_is_kept_and_nonsense_is_not(stored: None, monkey
     events: dict[str, Callable[[], None]] = {}
     monkeypatch.setattr(grid, "COMPONENT", lambda **given: events.update(given))
     known = {"example": Answered(scene(), {}, {})}
-    monkeypatch.setattr(live.st, "session_state", {"view": view.View({}, {}, {})})
+    monkeypatch.setattr(live.st, "session_state", {"view": url_state.View({}, {}, {})})
     grid.draw("", grid.State(0, 0, 0, 0, False, False), asking.KINDS, known, {}, "example", told.append, None)
 
     def tell(moved: object) -> None:
@@ -247,5 +247,5 @@ def test_the_numbers_of_the_layer_in_view_are_a_table(stored: None) -> None:
     [(("lab", "cells", "wave"), grid.WORDS.keys()), (("talk", "talking"), talk.WORDS.keys() - {"dense", "hurt"})],
 )  # the two left out stand over the texts, by their side
 def test_a_picture_has_every_word_that_it_writes_and_no_other(modules: tuple[str, ...], told: set[str]) -> None:
-    written = b"".join(serving.MODULES[f"{name}.js"] for name in modules).decode()
+    written = b"".join(server.MODULES[f"{name}.js"] for name in modules).decode()
     assert set(re.findall(r"words\.(\w+)", written)) == told

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ask.allocations import AllocationRequest
-from core.ask.settings import Setting
-from core.kinds.depth_ramp import DepthRamp
+from core.methods.depth_ramp import DepthRamp
+from core.requests.allocations import AllocationRequest
+from core.requests.recipes import Setting
 from core.show.lessons import absorption, budgets, damage, shared
 from core.show.lessons.shared import REFERENCE
-from core.show.words import findings
+from core.show.words import gain_sentences
 from pages.ui import glossary
 from pages.ui.tour import CHAPTERS
 from tests import synthetic
@@ -93,7 +93,7 @@ def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
     app = opened(profile=cache["deep"], chapter="amplify")
     found = absorption.amplify(stored(cache["deep"]))
     assert len(live(app)["bars"]["values"]) == 1 and not live(app)["controls"]
-    assert shared.plain(found.said) not in text(app) and live(app)["finding"] == findings.finding(found.without)
+    assert shared.plain(found.said) not in text(app) and live(app)["finding"] == gain_sentences.finding(found.without)
     assert "by definition" in live(app)["slots"]["verdict"]["table"][0][-1]
     assert any("undecided" in text and "5 %" in text for _, text, _ in live(app)["key"])
     assert "Guess." in text(app)

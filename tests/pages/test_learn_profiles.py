@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.measurements import measurements
-from core.ask.perturbations import perturbation
+from core.requests.measurements import measurements
+from core.requests.perturbations import perturbation
 from tests import synthetic
 from tests.pages.learn_page import GUESSED, opened, text
 from tests.pages.opening import links, live

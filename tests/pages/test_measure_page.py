@@ -5,12 +5,12 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ask.commands import request_of
 from core.jobs import processes, queue
 from core.jobs.records import Status
-from core.models import work
+from core.models import run_cost
+from core.requests.commands import request_of
 from core.store.cache import Store
-from pages.ui import measuring
+from pages.ui import measurement_form
 from tests import fake_experiment as fake
 from tests.pages.opening import opened_at, put, shell, url, words
 from tests.pages.prune_page import EXPECTED, broken_off, submitted
@@ -19,7 +19,7 @@ from tests.pages.prune_page import EXPECTED, broken_off, submitted
 @pytest.fixture
 def store(bare: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """An empty cache; the cost is invented and no worker starts."""
-    monkeypatch.setattr(work, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(run_cost, "estimate", lambda *_: EXPECTED)
     return bare
 
 
@@ -56,11 +56,11 @@ def test_the_first_view_is_ready_to_run(store: Store) -> None:
 
 
 def test_what_the_hub_cache_holds_is_offered_and_can_be_picked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "_in_cache", {"model": ["org/held"], "dataset": ["org/texts"]}.__getitem__)
+    monkeypatch.setattr(measurement_form, "_in_cache", {"model": ["org/held"], "dataset": ["org/texts"]}.__getitem__)
     app = opened()
     put(app, "measure-model", "org/held")
     put(app, "measure-text", "org/texts")
-    assert {"org/held"} == set(app.selectbox(key="measure-model").options) - set(measuring.MODELS.values())
+    assert {"org/held"} == set(app.selectbox(key="measure-model").options) - set(measurement_form.MODELS.values())
     assert "--model org/held " in shown(app) and "--text org/texts " in shown(app)
 
 

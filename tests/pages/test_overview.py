@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.kinds import ZEROS
+from core.methods import ZEROS
 from core.show import figures
 from pages.ui.absorption import overview
 

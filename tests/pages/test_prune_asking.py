@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ask import grammar, naming
-from core.ask.allocations import AllocationRequest, Correction
-from core.ask.inputs import WindowRequest
-from core.ask.settings import Setting
-from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import UserError
 from core.jobs import queue
+from core.requests import grammar, recipe_names
+from core.requests.allocations import AllocationRequest, Correction
+from core.requests.inputs import WindowRequest
+from core.requests.recipes import Setting
+from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import candidates
 from core.store.cache import Store
-from pages.ui import best_known
+from pages.ui import best_setting
 from tests.pages.opening import url
 from tests.pages.prune_page import OWL, PROFILE, opened, submitted
 
@@ -70,16 +70,16 @@ def test_run_queues_a_training_as_it_was_chosen_and_a_link_brings_it_back(store:
     expected = {"recover_minutes": 5, "recover_dtype": "bfloat16", "recover_text": "own", "pruner_windows": 8}
     expected["recover_until"] = 20480
     assert asked == Setting(allocation=OWL, repair="refit+distill", **expected)
-    assert best_known.in_view(asked, None, None, None).items() >= how.items()
+    assert best_setting.in_view(asked, None, None, None).items() >= how.items()
 
 
 def test_a_budget_of_tokens_takes_the_place_of_minutes_and_a_link_brings_it_back(store: Store) -> None:
     how = {"repair": "distill", "recover_tokens": "40960"}
     [asked] = submitted(opened(part="evaluate", **how), store).settings
     assert asked == Setting(allocation=OWL, repair="distill", recover_tokens=40960)
-    assert best_known.in_view(asked, None, None, None).items() >= how.items()
+    assert best_setting.in_view(asked, None, None, None).items() >= how.items()
     with pytest.raises(UserError, match="norms and biases"):
-        best_known.in_view(asked.replace(recover_norms=True), None, None, None)
+        best_setting.in_view(asked.replace(recover_norms=True), None, None, None)
 
 
 def test_a_training_that_would_end_after_its_budget_is_one_sentence(store: Store) -> None:
@@ -91,7 +91,7 @@ def test_a_training_that_would_end_after_its_budget_is_one_sentence(store: Store
 def test_run_queues_a_family(store: Store) -> None:
     app = opened(evaluate="family", controls="reversed", strengths="0.05, 0.1", part="evaluate")
     found = submitted(app, store)
-    assert [naming.allocation(each.allocation) for each in found.settings] == [
+    assert [recipe_names.allocation(each.allocation) for each in found.settings] == [
         "OWL",
         "OWL, corrected 0.05", "OWL, reversed 0.05", "OWL, corrected 0.1", "OWL, reversed 0.1",
     ]  # fmt: skip

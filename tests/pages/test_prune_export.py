@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.inputs import WindowRequest
-from core.ask.requests import ExportRequest, ExportSpec
-from core.ask.settings import Setting, uniform
-from core.ask.studies import StudyRequest
-from core.export import target, worth
+from core.export import file_sizes, target
 from core.export.card import RECIPE
 from core.jobs import queue
 from core.jobs.records import Status
-from core.kinds.currency import GGUF
-from core.models import work
-from core.models.outline import Outline
+from core.methods.budget_unit import GGUF
+from core.models import run_cost
+from core.models.model_shape import Outline
 from core.models.sources import Source
 from core.plan.sizes import Counts
+from core.requests.export_and_search import ExportRequest, ExportSpec
+from core.requests.inputs import WindowRequest
+from core.requests.recipes import Setting, uniform
+from core.requests.studies import StudyRequest
 from core.store.cache import Store
 from core.store.profiles import load
-from pages.ui import view
+from pages.ui import url_state
 from pages.ui.prune import export
 from pages.ui.prune.pruning import Pruning
 from tests import synthetic
@@ -66,13 +66,13 @@ SOURCE = Source("a model", Path("nowhere"), None, "a model", None)
 def located(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model whose shape is known though none is here."""
     shape = Outline(layers=LAYERS, width=64, vocabulary=1000, layer_parameters=50_000, parameters=400_000)
-    for module in (work, target):
+    for module in (run_cost, target):
         monkeypatch.setattr(module, "locate", lambda *_, **__: SOURCE)
         monkeypatch.setattr(module, "outlined", lambda *_: shape)
 
 
 def test_a_study_whose_request_is_known_is_matched_by_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view, "url", dict)
+    monkeypatch.setattr(url_state, "url", dict)
     profile, keys = load(store, store.profile(PROFILE.key)), {}
     for documents in ((0, 9), (10, 19)):
         window = WindowRequest(source="allenai/c4", documents=documents, sequences=16, length=synthetic.LENGTH)
@@ -87,9 +87,9 @@ def test_a_study_whose_request_is_known_is_matched_by_it(store: Store, monkeypat
 def test_the_bytes_of_every_form_are_shown_and_a_format_is_chosen(
     store: Store, located: None, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worth, "locate", lambda *_, **__: SOURCE)
+    monkeypatch.setattr(file_sizes, "locate", lambda *_, **__: SOURCE)
     monkeypatch.setattr(target, "check_format", lambda *_: None)
-    monkeypatch.setattr(worth, "counted", lambda *_: Counts(8_000_000, 1_000_000, 0))
+    monkeypatch.setattr(file_sizes, "counted", lambda *_: Counts(8_000_000, 1_000_000, 0))
     key = save(store, family(), request=StudyRequest(profile=PROFILE.key, settings=family()), length=512)
     app = opened(part="export")
     shown = app.table[0].value
@@ -99,7 +99,7 @@ def test_the_bytes_of_every_form_are_shown_and_a_format_is_chosen(
     llama_cpp.keep({"float16": 12.34, "Q4_0": 45.67}, row, SOURCE, store)
     timed = opened(part="export").table[0].value["tokens a second (llama.cpp)"]
     assert list(timed) == ["12.3", "not known", "not known", "45.7"]
-    monkeypatch.setattr(worth, "HOST", "another")
+    monkeypatch.setattr(file_sizes, "HOST", "another")
     assert "tokens a second (llama.cpp)" not in opened(part="export").table[0].value
     assert key and any(each.value.startswith("A dense Q4_0 file takes 16.7 %") for each in app.caption)
     app.selectbox(key="export-format").select("gguf:Q4_0").run()
@@ -110,8 +110,8 @@ def test_the_bytes_of_every_form_are_shown_and_a_format_is_chosen(
 def test_a_study_of_gguf_types_on_the_same_windows_says_what_their_bytes_cost(
     store: Store, located: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worth, "locate", lambda *_, **__: SOURCE)
-    monkeypatch.setattr(worth, "counted", lambda *_: Counts(8_000_000, 1_000_000, 0))
+    monkeypatch.setattr(file_sizes, "locate", lambda *_, **__: SOURCE)
+    monkeypatch.setattr(file_sizes, "counted", lambda *_: Counts(8_000_000, 1_000_000, 0))
     save(store, family(), request=StudyRequest(profile=PROFILE.key, settings=family()), length=512)
     named = (uniform(GGUF.levels[name], "gguf") for name in ("Q8_0", "Q4_0"))
     types = [Setting(allocation=each, pruner="gguf") for each in named]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from core.ask.settings import read_setting
-from core.ask.studies import StudyRequest
 from core.jobs import processes, queue
+from core.requests.recipes import read_setting
+from core.requests.studies import StudyRequest
 from core.store.cache import Store
 from pages.ui.lab import talk
 from tests import synthetic

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.ask.inputs import USUAL_CALIBRATION
+from core.requests.inputs import USUAL_CALIBRATION
 from core.store.cache import Store
 from tests.pages.opening import ROOT, put, url
 from tests.pages.prune_page import opened

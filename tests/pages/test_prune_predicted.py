@@ -3,7 +3,7 @@
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Caption
 
-from core.ask.allocations import AllocationRequest
+from core.requests.allocations import AllocationRequest
 from core.results import candidates
 from core.store.cache import Store
 from tests import synthetic

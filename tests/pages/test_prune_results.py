@@ -5,15 +5,15 @@ import re
 
 import pytest
 
-from core.ask import grammar
-from core.ask.allocations import AllocationRequest
-from core.ask.settings import Setting
-from core.ask.studies import Point, TaskSpec
 from core.base.escape import plain
-from core.results import candidates, evaluations, protocols
-from core.results.evaluations import shared_tasks
+from core.requests import grammar
+from core.requests.allocations import AllocationRequest
+from core.requests.recipes import Setting
+from core.requests.studies import Point, TaskSpec
+from core.results import candidates, protocols, study_results
+from core.results.study_results import shared_tasks
 from core.show.figures import perplexity
-from core.show.words import verdicts
+from core.show.words import perplexity_sentences
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui import studies
@@ -64,7 +64,7 @@ def test_the_verdict_is_that_of_the_setting_in_view(store: Store) -> None:
     shown = next(each for each in asked if each.allocation == owl_corrected(0.04))
     opened(strength="0.04", detail="correction")
     said = verdict(opened(strength="0.04"))
-    assert all(plain(each) in said for each in verdicts.sentences(group, group.slices[0], group.of(shown)))
+    assert all(plain(each) in said for each in perplexity_sentences.sentences(group, group.slices[0], group.of(shown)))
 
 
 def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: Store) -> None:
@@ -101,12 +101,12 @@ def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
     assert json.dumps(figures(app)[1]) != drawn
 
 
-def grouped(store: Store) -> tuple[evaluations.Evaluations, ...]:
+def grouped(store: Store) -> tuple[study_results.Evaluations, ...]:
     """The profile's studies, those of one protocol together."""
     return studies.groups(load(store, store.profile(PROFILE.key)))
 
 
-def drawn(group: evaluations.Evaluations) -> set[str]:
+def drawn(group: study_results.Evaluations) -> set[str]:
     """Names of the curves of perplexity against target."""
     return set(perplexity.of_evaluations(group, None).table["method"])
 

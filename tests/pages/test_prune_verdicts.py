@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from core.ask import grammar, naming
-from core.ask.allocations import AllocationRequest, Correction
-from core.ask.settings import Setting
-from core.kinds import Manual
+from core.methods import Manual
+from core.requests import grammar, recipe_names
+from core.requests.allocations import AllocationRequest, Correction
+from core.requests.recipes import Setting
 from core.results import candidates, protocols
-from core.results.evaluated import UNKNOWN, Change, SeedResult
-from core.results.evaluations import Evaluations
+from core.results.setting_result import UNKNOWN, Change, SeedResult
+from core.results.study_results import Evaluations
 from core.results.study_table import rows_of, study_table
 from core.show.figures import evaluation as drawing
-from core.show.words import verdicts
+from core.show.words import perplexity_sentences
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui import studies
@@ -34,11 +34,11 @@ def test_names_tell_settings_apart() -> None:
         AllocationRequest(base=Manual(sparsity=(level,) * 6), target=0.7, unclipped=True) for level in (0.7, 0.700001)
     ]
     asked = candidates.combined([plain, other, *by_hand, *candidates.alone(owl_corrected(0.04))], "wanda", (0,))
-    names = naming.titles(asked)
+    names = recipe_names.titles(asked)
     assert len(set(names.values())) == len(set(asked))
     assert {"OWL, corrected 0.04", "set by hand", "set by hand #2", "OWL, m 3"} <= set(names.values())
     targets = [Setting(allocation=grammar.method("owl", target)) for target in (0.5, 0.7)]
-    assert list(naming.titles(targets).values()) == ["OWL", "OWL"], "a target is said apart"
+    assert list(recipe_names.titles(targets).values()) == ["OWL", "OWL"], "a target is said apart"
 
 
 def test_a_correction_is_never_read_as_that_of_another_base() -> None:
@@ -46,16 +46,18 @@ def test_a_correction_is_never_read_as_that_of_another_base() -> None:
     corrected = plain.model_copy(update={"correction": Correction(strength=0.02)})
     other = drift.model_copy(update={"correction": Correction(strength=0.02)})
     asked = candidates.combined([drift, corrected], "wanda", (0,))
-    assert list(naming.titles(asked).values()) == ["Response, objective drift", "Response, corrected 0.02"]
+    assert list(recipe_names.titles(asked).values()) == ["Response, objective drift", "Response, corrected 0.02"]
     asked = candidates.combined([plain, other], "wanda", (0,))
-    assert list(naming.titles(asked).values()) == ["Response", "Response, objective drift, corrected 0.02"]
-    assert list(naming.titles(asked[1:]).values()) == ["Response, corrected 0.02"]  # nothing else to be mistaken for
+    assert list(recipe_names.titles(asked).values()) == ["Response", "Response, objective drift, corrected 0.02"]
+    assert list(recipe_names.titles(asked[1:]).values()) == [
+        "Response, corrected 0.02"
+    ]  # nothing else to be mistaken for
 
 
 def said_of(asked: tuple[Setting, ...], costs: Costs, shown: Setting | None = None, windows: int = 24) -> str:
     """The verdict of the first slice of a study in memory."""
     results = study(asked, windows, costs)
-    return " ".join(verdicts.sentences(results, results.slices[0], shown and results.of(shown)))
+    return " ".join(perplexity_sentences.sentences(results, results.slices[0], shown and results.of(shown)))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_a_gain_is_the_corrections_own_as_far_as_its_controls_and_seeds_tell(
 
 
 def test_settings_without_a_seed_in_common_are_not_called_broken() -> None:
-    said = verdicts.against("OWL", "uniform", Change(UNKNOWN, UNKNOWN))
+    said = perplexity_sentences.against("OWL", "uniform", Change(UNKNOWN, UNKNOWN))
     assert "no calibration seed" in said and "not compared" in said
 
 
@@ -123,7 +125,7 @@ def test_a_correction_has_a_place_among_shuffles(shuffles: tuple[float, ...], co
 
     results = study(candidates.combined(asked, "wanda", (0,)), 24, costs)
     part = results.slices[0]
-    said = " ".join(verdicts.sentences(results, part, None))
+    said = " ".join(perplexity_sentences.sentences(results, part, None))
     assert expected in said, said
     [base] = drawing.corrected_bases(results, part)
     assert drawing.correction(results, base, None).finding.startswith("1 measured strength against OWL: worse.")
@@ -144,14 +146,16 @@ def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:
     for name, value in here.items():
         assert value is None or drawn.get(names[name], value) == pytest.approx(value)
     [owl] = (one for one in group.within(part) if one.setting.allocation.base.kind == "owl" and not one.strength)
-    assert verdicts.leading(group, part, Setting(allocation=OWL)) is owl  # the page opens at OWL with other parameters
+    assert (
+        perplexity_sentences.leading(group, part, Setting(allocation=OWL)) is owl
+    )  # the page opens at OWL with other parameters
 
 
 def test_the_perplexities_that_one_is_compared_with_stand_beside_it() -> None:
     group = study((Setting(), Setting(allocation=OWL)), 24, lambda setting: 3 - 0.4 * (setting != setting.uniform))
     owl = group.of(Setting(allocation=OWL))
     even, dense = owl.uniform.written, group.dense.written
-    assert verdicts.behind(owl, group) == f"Against {even} for uniform and {dense} for the dense model."
+    assert perplexity_sentences.behind(owl, group) == f"Against {even} for uniform and {dense} for the dense model."
 
 
 def test_the_lowest_at_the_same_zeros_is_named_by_whatever_pruner() -> None:
@@ -161,7 +165,7 @@ def test_the_lowest_at_the_same_zeros_is_named_by_whatever_pruner() -> None:
     tried = (Setting(), Setting(allocation=OWL), Setting(allocation=OWL, pruner="sparsegpt"))
     group = study((*tried, Setting(allocation=OWL.model_copy(update={"target": 0.5}))), 24, costs)
     lowest, other = group.of(tried[2]), group.of(tried[1])
-    assert verdicts.lowest(lowest, group) == ""
-    said = verdicts.lowest(other, group)
+    assert perplexity_sentences.lowest(lowest, group) == ""
+    said = perplexity_sentences.lowest(other, group)
     assert said.startswith("Lowest by any pruner at 70 % zeros: ") and "SparseGPT" in said
     assert f"{lowest.perplexity:.1f}" in said

@@ -8,7 +8,7 @@ import pytest
 from core.jobs import queue
 from core.jobs.records import Status
 from core.plan.gains import gains_of
-from core.show.words import findings
+from core.show.words import gain_sentences
 from core.store import profiles
 from core.store.cache import Store
 from core.store.packs import pack
@@ -34,7 +34,9 @@ def test_every_profile_has_a_card_that_says_what_was_found_and_opens_it(filled_c
     assert {(drawn.count("<rect"), label) for drawn, _, label, _ in cards} == {(30, NOISE), (4, NOISE)}
     said = [each.value for each in app.caption]
     for key, (_, finding, label, size) in zip(filled_cache.values(), cards, strict=True):
-        assert finding == findings.headline(gains_of(profiles.load(store, store.profile(key)).seeds("gaussian:0.3")))
+        assert finding == gain_sentences.headline(
+            gains_of(profiles.load(store, store.profile(key)).seeds("gaussian:0.3"))
+        )
         assert f"{finding}: {label}." in said and any(size in each for each in said)
     opens = [each["profile"] for each in links(app) if "profile" in each]
     assert opens[:3] == [filled_cache[each] for each in ("deep", "twin", "shallow")], "what holds most comes first"

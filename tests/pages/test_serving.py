@@ -12,8 +12,8 @@ from starlette.datastructures import Headers
 
 from core.base import access
 from core.store.files import write_file
-from pages.ui import serving
-from pages.ui.serving import KINDS, STATIC, assets, guard, welcome
+from pages.ui import server
+from pages.ui.server import KINDS, STATIC, assets, guard, welcome
 from tests.core.store.test_deleting import GONE, by
 
 Sent = list[dict]
@@ -54,13 +54,13 @@ def test_a_hashed_file_is_sent_whole_and_kept_for_good(suffix: str) -> None:
 
 @pytest.mark.parametrize("base", ["", "/behind/a/proxy"])
 def test_browsers_load_the_modules_of_live_pictures_as_they_are(base: str) -> None:
-    for file in (Path(serving.__file__).parent / "live").glob("*.js"):
-        [start, body], passed = ask(assets, f"{base}/live/{serving.VERSION}/{file.name}")
+    for file in (Path(server.__file__).parent / "live").glob("*.js"):
+        [start, body], passed = ask(assets, f"{base}/live/{server.VERSION}/{file.name}")
         assert not passed and body["body"] == file.read_bytes()
         headers = dict(start["headers"])
         assert headers[b"content-type"].startswith(b"text/javascript") and b"immutable" in headers[b"cache-control"]
         for asked in re.findall(r'from "\./([^"]+)"', file.read_text("utf-8")):
-            assert asked in serving.MODULES
+            assert asked in server.MODULES
 
 
 def test_streamlit_answers_for_everything_else() -> None:
@@ -74,8 +74,8 @@ def test_streamlit_answers_for_everything_else() -> None:
         ("/static/js/..%2f..%2fapp.Abcd1234.js", "GET"),
         ("/_stcore/health", "GET"),
         (known, "HEAD"),
-        (f"/live/{serving.VERSION}/absent.js", "GET"),
-        (f"/live/{serving.VERSION}/../__init__.py", "GET"),
+        (f"/live/{server.VERSION}/absent.js", "GET"),
+        (f"/live/{server.VERSION}/../__init__.py", "GET"),
         ("/live/000000000000/runtime.js", "GET"),
         (known + "/", "GET"),
     ):
@@ -128,17 +128,17 @@ def test_nobody_uploads_where_nothing_can_be_imported(
 def test_a_start_of_the_server_sweeps_the_cache(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = empty_cache / "jobs" / "0" / f"{by(GONE, 'progress.json')}x"
     write_file(left, b"half")
-    monkeypatch.setattr(serving, "DRAWING", ())
-    monkeypatch.setattr(serving, "gc", SimpleNamespace(collect=lambda: None, freeze=lambda: None))
-    serving._prepare()
+    monkeypatch.setattr(server, "DRAWING", ())
+    monkeypatch.setattr(server, "gc", SimpleNamespace(collect=lambda: None, freeze=lambda: None))
+    server._prepare()
     assert not left.exists()
 
 
 def test_what_is_loaded_ahead_is_there() -> None:
-    assert all(importlib.util.find_spec(name) for name in serving.DRAWING)
+    assert all(importlib.util.find_spec(name) for name in server.DRAWING)
     sent, _ = ask(guard, host="localhost:8501")
     paths = re.findall("<(.+?)>; rel=modulepreload", Headers(raw=sent[0]["headers"])["link"])
     assert not any(ask(assets, f"/{path}")[1] for path in paths), "it is no file of Streamlit's"
-    first = (serving.STATIC / "index.html").read_text("utf-8")
-    imported = re.findall(r'from ?"\./([^"]+)"', (serving.STATIC / paths[0]).read_text("utf-8"))
+    first = (server.STATIC / "index.html").read_text("utf-8")
+    imported = re.findall(r'from ?"\./([^"]+)"', (server.STATIC / paths[0]).read_text("utf-8"))
     assert imported and all(name in first or f"static/js/{name}" in paths for name in imported), "one is waited for"

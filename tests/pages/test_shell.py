@@ -51,7 +51,7 @@ def test_a_cache_that_is_a_file_is_one_sentence(name: str, empty_cache: Path, mo
 def test_a_result_that_cannot_be_shown_is_one_sentence(
     filled_cache: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pages.ui.subject.heading", Mock(side_effect=UserError("the profile lies")))
+    monkeypatch.setattr("pages.ui.current_profile.heading", Mock(side_effect=UserError("the profile lies")))
     app = opened_at("absorption", profile=filled_cache["shallow"])
     assert [each.value for each in app.error] == ["The profile lies."]
 

@@ -8,15 +8,15 @@ import pytest
 from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import MeasureRequest, measurements
-from core.ask.perturbations import perturbation
-from core.ask.requests import ExportRequest, ExportSpec
-from core.ask.settings import PrunedSpec
 from core.base.errors import UserError
 from core.jobs import queue
 from core.jobs.records import Status
-from core.models import work
+from core.models import run_cost
+from core.requests.export_and_search import ExportRequest, ExportSpec
+from core.requests.inputs import WindowRequest
+from core.requests.measurements import MeasureRequest, measurements
+from core.requests.perturbations import perturbation
+from core.requests.recipes import PrunedSpec
 from core.show.figures.charts import COMPARED
 from core.show.report import reports
 from core.store.cache import Store
@@ -91,7 +91,7 @@ def _jobs(store: Store, seed: int, state: str) -> None:
 @pytest.fixture
 def stranger(store: Store, made: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("ABSORPTION_CACHE", str(made))
-    monkeypatch.setattr(work, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(run_cost, "estimate", lambda *_: EXPECTED)
     return Store(made)
 
 

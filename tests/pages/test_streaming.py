@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from core.ask.lab import Talk
 from core.base.errors import UserError
+from core.requests.lab import Talk
 from core.store.scenes import Chunk, Spoken
-from pages.ui import serving, streaming
-from pages.ui.streaming import Talks
+from pages.ui import server, talk_stream
+from pages.ui.talk_stream import Talks
 
 SAID = '{"prompt": "a", "tokens": 6}'
 SOON = 30  # seconds: a busy machine is no finding
@@ -49,8 +49,8 @@ def spoken(at: int) -> Spoken:
 
 @pytest.fixture
 def warm(monkeypatch: pytest.MonkeyPatch) -> Warm:
-    monkeypatch.setattr(streaming, "warm", here := Warm())
-    monkeypatch.setattr(streaming, "LOOK", 0.02)
+    monkeypatch.setattr(talk_stream, "warm", here := Warm())
+    monkeypatch.setattr(talk_stream, "LOOK", 0.02)
     return here
 
 
@@ -80,7 +80,7 @@ async def listening(
 ) -> AsyncIterator[tuple[Listener, asyncio.Task]]:
     listener = Listener()
     scope = {
-        "type": "http", "method": "GET", "path": f"{base}/talk/{serving.VERSION}", "client": (client, 1),
+        "type": "http", "method": "GET", "path": f"{base}/talk/{server.VERSION}", "client": (client, 1),
         "query_string": urlencode({"asked": said, "tab": tab}).encode(),
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }  # fmt: skip
@@ -192,7 +192,7 @@ def test_what_cannot_be_is_one_line(app: Talks, warm: Warm) -> None:
 
 
 def test_a_reader_has_so_many_streams(app: Talks, warm: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "MOST", 1)
+    monkeypatch.setattr(talk_stream, "MOST", 1)
 
     async def play() -> None:
         async with listening(app), listening(app, client="10.0.0.2"), listening(app, tab="2") as (here, task):
@@ -228,13 +228,13 @@ def test_pages_of_other_addresses_start_nothing(app: Talks, warm: Warm) -> None:
     asyncio.run(play())
 
 
-@pytest.mark.parametrize("changed", [{"method": "POST"}, {"path": "/talk/0"}, {"path": f"/talk/{serving.VERSION}/x"}])
+@pytest.mark.parametrize("changed", [{"method": "POST"}, {"path": "/talk/0"}, {"path": f"/talk/{server.VERSION}/x"}])
 def test_streamlit_answers_for_everything_else(app: Talks, changed: dict) -> None:
     passed = []
 
     async def send(message: dict) -> None:
         passed.append(message["status"])
 
-    scope = {"type": "http", "method": "GET", "path": f"/talk/{serving.VERSION}", "headers": []} | changed
+    scope = {"type": "http", "method": "GET", "path": f"/talk/{server.VERSION}", "headers": []} | changed
     asyncio.run(app(scope, None, send))
     assert passed == [404]

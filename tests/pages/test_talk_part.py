@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.base.errors import UserError
-from pages.ui import live, serving, view
+from pages.ui import live, server, url_state
 from pages.ui.lab import talk
 from pages.ui.lab.question import LAYERS
 from tests.fake_warm import Warm
@@ -24,7 +24,7 @@ def given(app: AppTest) -> dict:
 def test_the_page_opens_with_an_example_that_no_link_asks_for(model: Warm) -> None:
     data = given(opened_at("lab"))
     assert (data["prompt"], data["seed"], data["state"]) == (talk.USUAL, None, {"turns": talk.OPENING})
-    assert data["address"] == f"/talk/{serving.VERSION}" and not data["linked"]
+    assert data["address"] == f"/talk/{server.VERSION}" and not data["linked"]
     assert talk.read(talk.OPENING) == talk.OPENING
     assert not model.texts, "nothing is written before the browser asks"
 
@@ -68,7 +68,7 @@ def test_an_example_is_one_press_away(model: Warm) -> None:
 def test_what_the_browser_tells_is_kept_and_nonsense_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     events: dict[str, Callable[[], None]] = {}
     told: list[dict] = []
-    monkeypatch.setattr(live.st, "session_state", {"view": view.View({}, {}, {})})
+    monkeypatch.setattr(live.st, "session_state", {"view": url_state.View({}, {}, {})})
     choices = {"turns": (talk.OPENING, talk.Turns())}
     live.draw(lambda **given: events.update(given), "talk", {}, choices, told.append)
     for moved in ({"turns": "3~4~skip"}, {"turns": ""}, {"turns": "3~4~ski"}, {"turns": 3}, {"turns": None}, {}):

@@ -5,9 +5,9 @@ from typing import get_args
 
 import pytest
 
-from core.ask.allocations import Control
-from core.kinds import BASES
-from core.kinds.treatments import OF_ZEROS
+from core.methods import BASES
+from core.methods.treatments import OF_ZEROS
+from core.requests.allocations import Control
 from tests.replay.compare import difference, report
 from tests.replay.probe.plain import ASKED
 

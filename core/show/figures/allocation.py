@@ -8,9 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import per_cent, perplexity
-from core.kinds import HALF, PRUNERS, Currency, usual_of
+from core.methods import HALF, PRUNERS, Currency, usual_of
+from core.plan.allocation import layer_means
 from core.plan.budget import Bounds, binding
-from core.plan.spread import layer_means
 from core.results import verdict
 from core.results.leaderboard import THIS, Contender, tied
 from core.show.figures.axes import labels, layer_axis, log_axis

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import UserError, digits, times
-from core.kinds import BLOCKS
+from core.methods import BLOCKS
 from core.plan.gains import gains_of, per_layer
 from core.results import propagation
 from core.results.checkpoints import compared
@@ -21,7 +21,7 @@ from core.show.figures.gain import name_lines
 from core.show.figures.maps import layer_table, logs_by_layer
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import Chart, InView, curve, here, layout
-from core.show.words import findings, literature
+from core.show.words import gain_sentences, literature
 
 PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
 REPAIRED = (PRUNED, "residual:wanda+refit:0.7")
@@ -34,7 +34,7 @@ def gains(asked: InView) -> Chart:
         return gain.of_profiles(profile, asked.twin, name, asked.layer, asked.statistic)
     names = words.family(profile, name)
     lines = [gain.line(profile.perturbations[each].short, profile.seeds(each), asked.statistic) for each in names]
-    return gain.gains(lines, findings.of_perturbation(profile, name), names.index(name), asked.layer)
+    return gain.gains(lines, gain_sentences.of_perturbation(profile, name), names.index(name), asked.layer)
 
 
 def sizes(asked: InView) -> Chart:
@@ -112,7 +112,7 @@ def heads(asked: InView) -> Chart:
     said = "layer %{x}, %{customdata[0]} left out: KL %{customdata[1]:.3g} nats"
     figure = maps.logs_by_layer(harm, called, said, "part left out; KL, nats", digits)
     here(figure, asked.layer)
-    finding = findings.most_harmful(harm, [*left_out.values()])
+    finding = gain_sentences.most_harmful(harm, [*left_out.values()])
     return Chart("parts-harm", "Which parts matter most?", figure, finding, maps.layer_table(harm, called))
 
 
@@ -141,7 +141,7 @@ def harm(asked: InView) -> Chart:
     layout(figure, layer_axis(len(layers), "layer taken from the other"), KL_AXIS)
     columns = {"layer": layers, "KL, nats": found.harm, "flips": found.single.flips.mean(1)}
     table = pd.DataFrame(columns | {"tensor": tensors, "its error": errors, "stands out": found.odd})
-    return Chart("checkpoint-harm", "Which layers went wrong?", figure, findings.worst(found), table)
+    return Chart("checkpoint-harm", "Which layers went wrong?", figure, gain_sentences.worst(found), table)
 
 
 def weights(asked: InView) -> Chart:
@@ -153,7 +153,7 @@ def weights(asked: InView) -> Chart:
     figure = logs_by_layer(100 * error, names, said, "relative error", lambda value: f"{digits(value)} %")
     here(figure, asked.layer)
     table = layer_table(error, found.tensors)
-    return Chart("checkpoint-weights", "Which weights differ?", figure, findings.weighed(found), table)
+    return Chart("checkpoint-weights", "Which weights differ?", figure, gain_sentences.weighed(found), table)
 
 
 def parting(asked: InView) -> Chart:
@@ -171,7 +171,7 @@ def parting(asked: InView) -> Chart:
     x, y = layer_axis(len(layers), "after layer"), log_axis("drift", found.drift, alone).drawn
     drawn = layout(figure, x, y)
     name_lines(drawn, known, hues)
-    finding = f"{findings.parting(found)} {findings.cost(found)}"
+    finding = f"{gain_sentences.parting(found)} {gain_sentences.cost(found)}"
     return Chart("checkpoint-drift", "Where do the two checkpoints part?", drawn, finding, table)
 
 

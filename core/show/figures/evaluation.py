@@ -15,7 +15,7 @@ from core.results.comparison import said
 from core.show.figures.axes import labels, log_axis, margin, ratio_axis, row_axis, wrapped
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import BOTTOM, Chart, curve, layout, whiskers
-from core.show.words import literature, verdicts
+from core.show.words import literature, perplexity_sentences
 from core.store import Array
 
 PAPER_PERPLEXITY, PAPER_ACCURACY = -7.13, 1.02
@@ -82,7 +82,7 @@ def changes(rows: Mapping[str, Interval], shown: str | None, against: str, title
     columns = ["setting", "change, %", "low", "high", "windows or seeds"]
     table = pd.DataFrame([(name, *row) for name, row in rows.items()], columns=columns)
     title = title or f"Change of perplexity against {against}"
-    return Chart("changes", title, figure, verdicts.counted(rows.values(), "setting", against), table)
+    return Chart("changes", title, figure, perplexity_sentences.counted(rows.values(), "setting", against), table)
 
 
 def measured(rows: Mapping[str, Interval], unit: str, title: str, finding: str) -> Chart:
@@ -159,6 +159,6 @@ def correction(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetti
     mine = shown.name if shown else None
     rows = {one.name: change for one, change in changed.items()}
     chart = changes(rows, mine, base.name, "The correction beside its controls")
-    said = [verdicts.counted([change for one, change in changed.items() if one.control == control], what, base.name)
+    said = [perplexity_sentences.counted([change for one, change in changed.items() if one.control == control], what, base.name)
             for control, what in (("none", "measured strength"), ("shuffled", "shuffle"))]  # fmt: skip
     return replace(chart, name="correction", finding=" ".join(filter(None, said)))

@@ -14,7 +14,7 @@ from core.show.figures.axes import layer_axis
 from core.show.figures.gain import Line
 from core.show.figures.palette import LIGHT
 from core.show.figures.style import Chart, cells, colour_bar, curve, heat, here, layout
-from core.show.words.findings import named
+from core.show.words.gain_sentences import named
 from core.store import Array, Seeds
 
 

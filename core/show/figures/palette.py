@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from core.kinds import BASES
+from core.methods import BASES
 
 SIZE = 12  # px of every word in a chart
 HUE = re.compile("#[0-9A-F]{6}")

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.ask.naming import spoken
 from core.base import digits, frozen, per_cent
-from core.kinds import ZEROS
+from core.methods import ZEROS
+from core.requests.recipe_names import spoken
 from core.results import FEWEST_WINDOWS, EvaluatedSetting, Evaluations, Slice, slice_of
 from core.results.leaderboard import interval
 from core.show.figures.axes import LETTER, limits, line_labels, log_axis, share_axis, wrapped
 from core.show.figures.palette import LIGHT, colour
 from core.show.figures.style import DASHES, Chart, curve, layout, rule, whiskers
-from core.show.words.verdicts import not_a_number
+from core.show.words.perplexity_sentences import not_a_number
 
 WIDEST = 16  # characters of a line of a name that a phone has room for
 BARS = " Bars are 95 % intervals of the change against uniform."

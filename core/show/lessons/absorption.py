@@ -3,11 +3,11 @@
 import numpy as np
 
 from core.base import UserError, capital, digits, frozen, gain, times
-from core.kinds import BLOCKS
+from core.methods import BLOCKS
 from core.plan.gains import Gains, averaged, gains_of, verdicts_of
 from core.results import propagation
 from core.show.lessons.shared import DRIVER, EVERY, PRUNED, among, check_several, noise, of, ref, usual
-from core.show.words import findings
+from core.show.words import gain_sentences
 from core.store import Array, Entry, Profile, Store
 
 SINK = 5.0  # times the others' length; a token that draws attention to itself stands out by far more
@@ -57,7 +57,7 @@ def amplify(profile: Profile) -> Sink:
         )
     size = both[usual(both)]
     without, including = (gains_of(profile.seeds(names[size])) for names in (apart, everywhere))
-    amplified = findings.where("amplifies", including.verdicts)
+    amplified = gain_sentences.where("amplifies", including.verdicts)
     flipped = [layer for layer in amplified if without.verdicts[layer] == "absorbs"]
     said = _flip_said(flipped, amplified, profile.layers)
     return Sink(size, without, including, tuple(flipped), said, _sink_said(profile))
@@ -80,7 +80,7 @@ def _flip_said(flipped: list[int], amplified: list[int], layers: int) -> str:
     return (
         f"One token flips the picture. With it, {among(amplified, len(amplified))} of {ref(layers - 1, EVERY)} layers "
         f"{'amplify' if many else 'amplifies'}; without it, {among(flipped, len(flipped))} of these "
-        f"{'absorb' if some else 'absorbs'}: {among(flipped, findings.named(flipped))}."
+        f"{'absorb' if some else 'absorbs'}: {among(flipped, gain_sentences.named(flipped))}."
     )
 
 
@@ -123,9 +123,9 @@ def absorb(profile: Profile, name: str = "") -> Growth:
     split = propagation.dilution(seeds, profile.activation)
     grown, around = np.exp(split.absolute.mean(1)), np.exp(split.growth.mean(1))
     gains = gains_of(seeds)
-    absorbing = findings.where("absorbs", gains.verdicts)
-    diluted = [each for each in findings.where("amplifies", verdicts_of(split.absolute)) if each in absorbing]
-    undecided = findings.no_verdict(gains)
+    absorbing = gain_sentences.where("absorbs", gains.verdicts)
+    diluted = [each for each in gain_sentences.where("amplifies", verdicts_of(split.absolute)) if each in absorbing]
+    undecided = gain_sentences.no_verdict(gains)
     said = f"{undecided}." if undecided else _diluted_said(absorbing, diluted, grown, around)
     return Growth(np.exp(stream.mean(1)), np.exp(logs.mean(-1)), grown / around, grown, around, said)
 
@@ -179,7 +179,7 @@ def learned(trained: Profile, twin: Profile) -> str:
     kinds = [name for name in (DRIVER, PRUNED) if name in trained.by_name and name in twin.by_name]
     if not kinds:
         return f"The model and its twin have neither {DRIVER} nor {PRUNED} in common: measure one on both to compare."
-    if findings.no_verdict(gains_of(trained.seeds(kinds[0]))):  # nor of the twin, which read the same text
+    if gain_sentences.no_verdict(gains_of(trained.seeds(kinds[0]))):  # nor of the twin, which read the same text
         return "An untrained twin shows what training adds, but without verdicts the two cannot be compared."
 
     def absorbing(name):

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from core.ask import AllocationRequest, Correction
 from core.base import digits, frozen, per_cent, times
-from core.kinds.owl import Owl
+from core.methods.owl import Owl
 from core.plan import responses
+from core.plan.allocation import family
 from core.plan.curves import check_finite
-from core.plan.spread import family
+from core.requests import AllocationRequest, Correction
 from core.results import Anchors
 from core.results.propagation import unreadable
 from core.show.lessons.shared import DRIVER, EVERY, TARGET, Noted, check_several, of, ordinal, ref

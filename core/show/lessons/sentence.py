@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from core.ask.lab import Question
 from core.base import digits, frozen, gain, per_cent
 from core.plan.gains import BAND
+from core.requests.lab import Question
 from core.show.lessons.absorption import SINK
 from core.store import Array
 from core.store.scenes import Row

@@ -6,12 +6,12 @@ from functools import cache
 from typing import NamedTuple
 
 from core.base import UserError, digits, distinct, frozen
-from core.kinds import BITS, INTEGERS, MIXED, ZEROS, BlockInfluence, Currency
+from core.methods import BITS, INTEGERS, MIXED, ZEROS, BlockInfluence, Currency
 from core.results import CHANGE, Change, EvaluatedSetting, Evaluations, Row, Slice, Table, protocols, rows_of, slice_of
 from core.results.study_table import RESULTS, UNIFORM, Control, divergence, study_table
 from core.show.figures import evaluation
 from core.show.figures.style import Chart
-from core.show.words import verdicts
+from core.show.words import perplexity_sentences
 from core.store import HOME, Store
 
 PROTOCOLS = {  # folder of studies -> their protocol
@@ -299,7 +299,7 @@ def answer(name: str) -> Answer:
     dense = f"The dense model has a perplexity of {digits(found.dense.perplexity, 3)}."
     said = [dense] * (found.dense not in rows) + [question.note] * bool(question.note)
     if question.corrections:
-        said += [text for one in rows for text in verdicts.of_correction(found, one, None)]
+        said += [text for one in rows for text in perplexity_sentences.of_correction(found, one, None)]
     table = study_table(rows_of(found, rows), controls)
     if question.divergence:
         table = Table(table.rows, {**table.columns, f"{CHANGE}{question.against}, KL": divergence(control)})

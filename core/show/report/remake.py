@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from core.ask import MeasureRequest, StudyRequest, WindowRequest
-from core.ask.commands import command_line, line
-from core.ask.study_file import STUDY_FILE, write_study
 from core.base import UserError, checked
+from core.requests import MeasureRequest, StudyRequest, WindowRequest
+from core.requests.commands import command_line, line
+from core.requests.study_file import STUDY_FILE, write_study
 from core.results import Best, Evaluations
 from core.results import best as bests
 from core.results.search_plan import final_request

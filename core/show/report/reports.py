@@ -11,7 +11,7 @@ from plotly.offline import get_plotlyjs
 
 from core.base import UserError
 from core.plan.gains import gains_of
-from core.results import Evaluations, evaluations, protocols, rows_of
+from core.results import Evaluations, protocols, rows_of, study_results
 from core.results import best as bests
 from core.results.checkpoints import compared
 from core.results.study_table import study_table
@@ -21,7 +21,7 @@ from core.show.figures import perplexity
 from core.show.figures.charts import CHARTS, COMPARED, InView
 from core.show.report import remake
 from core.show.report.page import Exhibit, Report, exhibit, page, table
-from core.show.words import advice, findings, verdicts
+from core.show.words import advice, gain_sentences, perplexity_sentences
 from core.store import Entry, Profile, Store, profiles
 from core.store.provenance_schema import without_folders
 
@@ -46,7 +46,7 @@ def report(store: Store, entry: Entry) -> Report:
         case "profile":
             return _profile(profiles.load(store, entry))
         case "study":
-            return _study(entry, evaluations.load(store, entry))
+            return _study(entry, study_results.load(store, entry))
         case "best":
             found = bests.load(store, entry)
             judged = _study(entry, found.final)
@@ -70,13 +70,13 @@ def _origin(entry: Entry) -> tuple[tuple[str, str], ...]:
 def _profile(found: Profile) -> Report:
     shown = [PREFERRED if PREFERRED in found.by_name else next(iter(found.by_name)), *found.others]
     called = {name: words.perturbation(each) for name, each in found.perturbations.items()}
-    told = {name: findings.of_perturbation(found, name) for name in found.by_name}
+    told = {name: gain_sentences.of_perturbation(found, name) for name in found.by_name}
     return Report(
         title=f"{called[shown[0]]}: {told[shown[0]]}",
         sentences=(
             f"{words.named(found)}.",
-            *(findings.worst(compared(found, name)) for name in found.others),
-            *filter(None, [findings.rounding(found)]),
+            *(gain_sentences.worst(compared(found, name)) for name in found.others),
+            *filter(None, [gain_sentences.rounding(found)]),
         ),
         exhibits=tuple(each for name in dict.fromkeys(shown) for each in _charts(found, name)),
         table=table([("perturbation", "verdict"), *((called[name], said) for name, said in told.items())]),
@@ -114,7 +114,7 @@ def _study(entry: Entry, found: Evaluations) -> Report:
         title=_headline(found),
         sentences=(
             f"{protocols.badge(found)}.",
-            *verdicts.of_study(found),
+            *perplexity_sentences.of_study(found),
             *(f"{each.name}: {each.helped}" for each in found.settings if each.helped),
         ),
         exhibits=tuple(_pictures(found)),
@@ -129,7 +129,7 @@ def _headline(found: Evaluations) -> str:
     if not found.settings:
         return f"Perplexity of the dense model: {found.dense.written}"
     part = max(found.slices, key=lambda each: len(found.within(each)))
-    one = verdicts.leading(found, part)
+    one = perplexity_sentences.leading(found, part)
     return f"Perplexity {one.written} at {part.name}: {one.name}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.base import distinct, listed, model_name, profile_names
-from core.kinds import Perturbation
+from core.methods import Perturbation
 from core.store import Array, Entry, Profile
 
 POSITIONS = {"after_first": "all but the first token", "all": "all tokens"}

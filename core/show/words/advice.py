@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from core.ask import Setting, naming
-from core.ask.grammar import write
 from core.base import digits, per_cent
-from core.kinds import PRUNERS, USUAL
+from core.methods import PRUNERS, USUAL
 from core.plan.sizes import DENSE, MASKED, PATTERN, SMALLEST
+from core.requests import Setting, recipe_names
+from core.requests.grammar import write
 from core.results import Best
-from core.show.words import verdicts
+from core.show.words import perplexity_sentences
 
 
 def answer(found: Best) -> str:
@@ -21,7 +21,7 @@ def _reason(found: Best) -> str:
         return "nothing did better than uniform on the text that selects"
     if found.only_uniform_breaks:
         return "uniform breaks the model, whose loss is then not a number"
-    said = verdicts.sentence(_named(found.winner), "uniform", found.against_uniform)
+    said = perplexity_sentences.sentence(_named(found.winner), "uniform", found.against_uniform)
     if found.holds:
         return f"on text that nothing was chosen on, {said}"
     return f"the best on the text that selects does not hold on the text that judges ({said})"
@@ -37,7 +37,9 @@ def _lower(found: Best) -> str:
 
 def loss(found: Best) -> str:
     """One sentence: the rise of perplexity over the dense model's, and the rise that was allowed."""
-    said = verdicts.sentence(called(found.answer, target=False), "the dense model", found.against(found.answer, None))
+    said = perplexity_sentences.sentence(
+        called(found.answer, target=False), "the dense model", found.against(found.answer, None)
+    )
     if found.spec.max_loss is None:
         return f"At {per_cent(found.answer.allocation.target)}, {said}."
     over = found.lost.value - 100 * found.spec.max_loss
@@ -65,7 +67,7 @@ def _treated(setting: Setting) -> str:
 
 def _named(setting: Setting) -> str:
     """The name that charts and tables give its allocation; uniform in the middle of words."""
-    return naming.long(setting.allocation).replace("Uniform", "uniform", 1)
+    return recipe_names.long(setting.allocation).replace("Uniform", "uniform", 1)
 
 
 def on_zeros(found: Mapping[str, int], perplexities: Mapping[str, float]) -> str:

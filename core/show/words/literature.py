@@ -1,7 +1,7 @@
 """Claims of the literature, tested: a verdict with its numbers for each model."""
 
 from core.base import capital, gain, ratio
-from core.kinds import BLOCKS
+from core.methods import BLOCKS
 from core.plan.gains import log_gain
 from core.results import Interval
 from core.results.claims import Outcome, intervals

@@ -3,13 +3,13 @@
 from functools import partial
 
 from core.base import capital, gain, per_cent, ratio
-from core.kinds import Currency
+from core.methods import Currency
 from core.show import figures
 from core.show.figures import axes
 from core.show.figures.gain import table
-from core.show.words import findings
+from core.show.words import gain_sentences
 from core.store import Array, Profile
-from pages.ui import frame
+from pages.ui import layout
 from pages.ui.live.figure import DECIDED, Bars, Figure, Key, Line, Slot, fates, pick, tones
 
 HEIGHT = 284  # px: it ends on a laptop's first screen, and a row of the map beside it is high enough to be clicked
@@ -27,9 +27,9 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
     line = figures.line(name, profile.seeds(name), statistic)
     included = getattr(profile.perturbations[name], "positions", "all") == "all"
     beside = other and figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic)
-    shown = gain_bars(line, figures.STATISTICS[statistic], layer, findings.of_perturbation(profile, name), beside)
-    frame.head(shown.title, table([line, beside] if beside else [line]), file, "live-gains", brief=True, chart=False)
-    frame.live(shown)
+    shown = gain_bars(line, figures.STATISTICS[statistic], layer, gain_sentences.of_perturbation(profile, name), beside)
+    layout.head(shown.title, table([line, beside] if beside else [line]), file, "live-gains", brief=True, chart=False)
+    layout.live(shown)
 
 
 def gain_bars(line: figures.Line, statistic: str, layer: int, finding: str, beside: figures.Line | None) -> Figure:

@@ -6,22 +6,22 @@ from functools import lru_cache, partial
 import pandas as pd
 import streamlit as st
 
-from core.ask import MeasureRequest, WindowRequest
-from core.ask.measurements import measurements
-from core.ask.typed import absolute
 from core.base import UserError, checked, plain, profile_names, sentence, text_name
-from core.kinds import Checkpoint
-from core.models import machine, work
+from core.methods import Checkpoint
+from core.models import machine, run_cost
 from core.models.sources import text_is_here
+from core.requests import MeasureRequest, WindowRequest
+from core.requests.measurements import measurements
+from core.requests.parsing import absolute
 from core.show import figures, words
 from core.show.figures import Chart
 from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, GROUPS, PARTS, ChartRow
 from core.show.figures.style import KEY, TOP, InView
 from core.show.lessons.absorption import with_parts
 from core.show.report import remake
-from core.show.words import findings
+from core.show.words import gain_sentences
 from core.store import Profile, Store
-from pages.ui import form, frame, subject, view, watch
+from pages.ui import current_profile, form, layout, url_state, watch
 from pages.ui.absorption import overview
 
 ABOUT_STATISTICS = (
@@ -75,7 +75,7 @@ def _about(profile: Profile, device: str, asked: MeasureRequest) -> None:
     text, told = asked.text, remake.as_told(profile.entry).text.source
     why = "" if absolute(told) == text.source else f", because {text_name(told)} is not on this machine"
     reads = f"Both models read {text_name(text.source)}, {text.sequences} × {text.length} tokens{why}."
-    frame.caption(f"{reads} {work.words(work.estimate(asked, Store(), device))}")
+    layout.caption(f"{reads} {run_cost.words(run_cost.estimate(asked, Store(), device))}")
 
 
 def offer_stored(profile: Profile) -> bool:
@@ -96,8 +96,8 @@ def show(group: str, asked: InView, prefix: str) -> None:
     """A group: its charts two in a line, what is chosen for them above, and what belongs to it below."""
     rows, twin = GROUPS[group], None
     if group == GAIN:  # which asks how gains are averaged
-        with frame.row("top"):
-            view.switch("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
+        with layout.row("top"):
+            url_state.switch("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
             twin = compare_with(asked.name)
     if group == COMPARED:
         ask(asked.profile)
@@ -114,10 +114,10 @@ def show(group: str, asked: InView, prefix: str) -> None:
     if lacks_parts and (found := with_parts(Store(), asked.profile)):
         watch.open_profile(found.key, "Parts of this model were measured on another text", group=PARTS)
     if group == CHECKS:
-        frame.header("What does the network do with each perturbation?")
+        layout.header("What does the network do with each perturbation?")
         alt = "What the network does with each perturbation, in a sentence"
         known = asked.profile.perturbations.items()
-        said = [(words.perturbation(each), findings.of_perturbation(asked.profile, name)) for name, each in known]
+        said = [(words.perturbation(each), gain_sentences.of_perturbation(asked.profile, name)) for name, each in known]
         # a grid would cut the sentences
         st.table(pd.DataFrame(said, columns=["perturbation", "verdict"]), height=SCROLLED, hide_index=True, alt=alt)
 
@@ -128,9 +128,9 @@ def chart(row: ChartRow, asked: InView, prefix: str) -> None:
         drawn = _drawn(row, asked)
     except UserError as lacking:
         st.subheader(row.question, anchor=False)
-        frame.note(sentence(lacking))
+        layout.note(sentence(lacking))
         return
-    frame.show(drawn, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None, brief=True)
+    layout.show(drawn, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None, brief=True)
 
 
 @lru_cache
@@ -144,14 +144,14 @@ def _drawn(row: ChartRow, asked: InView) -> Chart:
 
 def compare_with(name: str) -> Profile | None:
     """The picker of a second profile for the gain chart."""
-    known = subject.others()
+    known = current_profile.others()
     if not known:
         return None
     twin = form.choice("Compare with", {None: "no other profile", **known}, "compare", None, width=360)
     try:
-        other = subject.load(twin) if twin else None
+        other = current_profile.load(twin) if twin else None
     except UserError as error:
-        frame.error(error)
+        layout.error(error)
         return None
     if other and name not in other.by_name:
         st.caption("The other profile does not hold this perturbation: measure it there to compare.")

@@ -7,12 +7,12 @@ from functools import lru_cache
 import numpy as np
 import streamlit as st
 
-from core.ask import AllocationRequest, naming
 from core.base import GUESSING, UserError, frozen, per_cent, perplexity
 from core.plan import responses
+from core.plan.allocation import Allocation, allocate, family, layer_means, linear_parameters
 from core.plan.budget import Bounds, binding, evened, pinned
 from core.plan.prediction import FLATTEST, Predicted
-from core.plan.spread import Allocation, allocate, family, layer_means, linear_parameters
+from core.requests import AllocationRequest, recipe_names
 from core.results import Anchors, protocols
 from core.results.anchors import same, serving
 from core.show.figures import axes, colour
@@ -193,7 +193,7 @@ def _control(sweep: Sweep, costs: Predicted | None) -> Control:
     signed = [(abs(each), each < 0) for each in sweep.strengths]
     stops = [f"{each:g}{', reversed' if reverse else ''}" for each, reverse in signed]
     values = [{"strength": each, "control": "reversed" if reverse else sweep.control} for each, reverse in signed]
-    ends = (0, "reversed"), (sweep.frame(0), "none"), (len(stops) - 1, naming.CORRECTIONS[sweep.control])
+    ends = (0, "reversed"), (sweep.frame(0), "none"), (len(stops) - 1, recipe_names.CORRECTIONS[sweep.control])
     known = zip(stops, map(perplexity, costs.increase), strict=True) if costs else ()
     spoken = [f"{stop}, predicted perplexity {cost}" for stop, cost in known]
     return Control("strength", STRENGTH, stops, sweep.frame(0), values, () if sweep.off else ends, spoken=spoken)

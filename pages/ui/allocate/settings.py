@@ -6,10 +6,8 @@ from contextlib import suppress
 
 import streamlit as st
 
-from core.ask import AllocationRequest, Correction, grammar
-from core.ask.allocations import USUAL as OPENING
 from core.base import UserError, per_cent
-from core.kinds import (
+from core.methods import (
     BASE_LABELS,
     CHAINS,
     HALF,
@@ -23,12 +21,14 @@ from core.kinds import (
     Treatment,
     usual_of,
 )
-from core.kinds.allocator import Allocator, Parameter, steps
+from core.methods.allocator import Allocator, Parameter, steps
 from core.plan import responses
+from core.requests import AllocationRequest, Correction, grammar
+from core.requests.allocations import USUAL as OPENING
 from core.results import candidates
 from core.show import words
 from core.store import Profile
-from pages.ui import form, view
+from pages.ui import form, url_state
 
 STRENGTHS = steps(0, 0.1, 0.001)
 TARGETS = steps(0, 0.95, 0.01)
@@ -80,9 +80,9 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
     """
 
     def chosen(name, options, usual):
-        return view.sync(KEYS.get(name, name), list(options), usual, drawn=drawn)
+        return url_state.sync(KEYS.get(name, name), list(options), usual, drawn=drawn)
 
-    view.unfold(WORD, PARTS, _decoded)
+    url_state.unfold(WORD, PARTS, _decoded)
     measured = (each for each in MEANT.values() for fine in (True, False) if responses.pruners(profile, fine, each))
     held = (each.name for each in measured if not each.of_layers)  # every profile tells what leaving one out harms
     counted = MEANT[chosen("currency", MEANT, next(held, ZEROS.name))]
@@ -103,7 +103,7 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
     if given["control"] == "shuffled":
         given["seed"] = chosen("seed", range(10), rest["seed"])
     asked = grammar.built(kind, given, given.pop("target"))
-    view.fold(WORD, PARTS, grammar.write(asked))
+    url_state.fold(WORD, PARTS, grammar.write(asked))
     return asked
 
 
@@ -144,7 +144,7 @@ def draw(asked: AllocationRequest, profile: Profile) -> None:
     for each in parameters(method, asked.counted):
         key = KEYS.get(each.name, each.name)
         if isinstance(each.options, dict):
-            view.switch(each.label, each.options, key)
+            url_state.switch(each.label, each.options, key)
         else:
             st.select_slider(each.label, each.options, key=key, format_func="{:g}".format)
     if asked.counted.levels:

@@ -7,20 +7,20 @@ from operator import add
 import numpy as np
 import streamlit as st
 
-from core.ask import AllocationRequest, naming, uniform
 from core.base import UserError, capital, megabytes, per_cent, perplexity
-from core.export.worth import counts_of
-from core.kinds import METHODS, Treatment
+from core.export.file_sizes import counts_of
+from core.methods import METHODS, Treatment
 from core.plan.prediction import Predicted
 from core.plan.sizes import taken
+from core.requests import AllocationRequest, recipe_names, uniform
 from core.results import Anchors
 from core.show.figures import axes, colour
 from core.show.figures.allocation import shades_of
 from core.show.words import forecast
 from core.store import Profile, Store
-from pages.ui import frame, view
+from pages.ui import layout, url_state
 from pages.ui.absorption.overview import amount_axis
-from pages.ui.allocate import picture, spread
+from pages.ui.allocate import allocation, picture
 from pages.ui.allocate.picture import HEAD, sensible
 from pages.ui.allocate.settings import TARGETS, amounts
 from pages.ui.live import figure
@@ -32,7 +32,7 @@ HOW_SPARSE = "How sparse may it be, if its perplexity may rise so far above the 
 
 def show(request: AllocationRequest, found: Anchors) -> None:
     """Draw the picture, whose slider is the page's target, and the question for the sparsest target."""
-    view.write()
+    url_state.write()
     mine, at = request.plain.replace(target=TARGETS[0]), {"target": TARGETS.index(request.target)}
     figure.draw(_picture(mine, found), at=at)
     _sparsest(request, found)
@@ -42,10 +42,10 @@ def show(request: AllocationRequest, found: Anchors) -> None:
 def _picture(mine: AllocationRequest, found: Anchors) -> figure.Figure:
     """Drawn once for all readers and targets."""
     asked = {_as_measured(kind, found): colour(kind) for kind in COMPARED}
-    names = [naming.spoken(naming.long(each)) for each in asked]
+    names = [recipe_names.spoken(recipe_names.long(each)) for each in asked]
     if mine not in asked:
         asked[mine] = "accent"
-        names.append(f"{naming.spoken(naming.long(mine))} as set below")
+        names.append(f"{recipe_names.spoken(recipe_names.long(mine))} as set below")
     costs = [_costs(each, found) for each in asked]
     drawn = [sensible(each.increase) for each in costs]
     listed = ", ".join(f"{name} {{{n}}}" for n, name in enumerate(names))
@@ -81,7 +81,7 @@ def _costs(request: AllocationRequest, found: Anchors) -> Predicted:
     costs, rows = np.full((len(Predicted._fields), len(TARGETS)), np.nan), {}
     for at, target in enumerate(TARGETS):
         with suppress(UserError):  # beyond the bounds, or beyond what was measured
-            rows[at] = spread.allocated(request.replace(target=target), found.profile).exact
+            rows[at] = allocation.allocated(request.replace(target=target), found.profile).exact
     if rows:
         costs[:, list(rows)] = found.perplexities(np.stack(list(rows.values())))
     return Predicted(*costs)
@@ -114,7 +114,7 @@ def _sparsest(request: AllocationRequest, found: Anchors) -> None:
         most = perplexity(found.study.dense.perplexity * (1 + state["accept"]))
         st.caption(f"{per_cent(largest())} zeros is the most that is predicted to stay below {most}.")
     except UserError as error:
-        frame.error(error)
+        layout.error(error)
 
 
 # --- few bits ------------------------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def by_size(request: AllocationRequest, treatment: Treatment, profile: Profile, 
     counted, stops = request.counted, amounts(profile, request.counted)
     sizes = [""] * len(stops)
     plans, evenly = (
-        [spread.allocated(each.replace(target=stop), profile) for stop in stops]
+        [allocation.allocated(each.replace(target=stop), profile) for stop in stops]
         for each in (request, uniform(stops[0], counted.name))
     )
     with suppress(UserError):  # the model is not here
@@ -167,6 +167,6 @@ def draw_sizes(request: AllocationRequest, treatment: Treatment, profile: Profil
     """Draw the picture of sizes, and what predicts."""
     stops = amounts(profile, request.counted)
     still = request.replace(target=stops[0])
-    frame.live(by_size(still, treatment, profile, found), {"target": stops.index(request.target)})
+    layout.live(by_size(still, treatment, profile, found), {"target": stops.index(request.target)})
     if found:
-        frame.caption(f"Shaded: the interval. {forecast.basis(found)}")
+        layout.caption(f"Shaded: the interval. {forecast.basis(found)}")

@@ -9,12 +9,12 @@ from uuid import uuid4
 
 import streamlit as st
 
-from core.ask.lab import Question
 from core.base import several
-from core.jobs import warm
+from core.lab import scheduler
+from core.requests.lab import Question
 from core.show.lessons import sentence
 from core.store.scenes import Row, Scene, examples, lenses, rows
-from pages.ui import frame
+from pages.ui import layout
 from pages.ui.lab.question import KINDS, Asked
 from pages.ui.live.grid import Answered, key, lens_text
 
@@ -42,7 +42,7 @@ class Tab:
         key = kind, question, layer
         found = self.asked.pop(key, None)
         if found is None or found.cancelled():
-            found = warm.ask(*key, self.asker[0], beside or self.asker[1])
+            found = scheduler.ask(*key, self.asker[0], beside or self.asker[1])
         self.asked[key] = found
         for old in [each for each in self.asked if each[0] == kind][:-KEPT]:
             del self.asked[old]
@@ -59,9 +59,9 @@ class Tab:
         wanted = [(each.question(), layer) for each in asked.sizes]
         done = {key[1:] for key, each in self.asked.items() if key[0] == "row" and _come(each)}  # refused among them
         left = [each for each in wanted if each not in done and self.row(*each) is None]
-        if left and warm.state() == "ready":
+        if left and scheduler.state() == "ready":
             self.ask("row", *left[0], "sizes")
-        return not left or warm.state() == "cold"
+        return not left or scheduler.state() == "cold"
 
     def known(self, question: Question) -> Scene | None:
         """All layers of a question."""
@@ -161,8 +161,8 @@ def _assembled(
 
 def drawn() -> None:
     """The picture stands in a browser: the rest of the page follows, and the model gets ready."""
-    frame.go_on()
-    warm.wake()
+    layout.go_on()
+    scheduler.wake()
 
 
 # --- how far it is --------------------------------------------------------------------------------------------------
@@ -176,15 +176,15 @@ def status(asked: Asked, stage: str, waits: bool) -> None:
     """
     if stage == REFUSED:
         st.caption("The last answer stays until the sentence can be measured.")
-    elif waits or stage != "sized" or warm.state() == "loading":  # the line still changes by itself
-        every = LOOK if warm.state() == "ready" else LOADING
-        st.fragment(run_every=every)(_looking)(asked, stage, warm.state(), waits)
+    elif waits or stage != "sized" or scheduler.state() == "loading":  # the line still changes by itself
+        every = LOOK if scheduler.state() == "ready" else LOADING
+        st.fragment(run_every=every)(_looking)(asked, stage, scheduler.state(), waits)
     else:
         st.caption(_said(asked, stage))
 
 
 def _looking(asked: Asked, stage: str, state: str, waits: bool) -> None:
-    if (_stage(asked), warm.state()) != (stage, state) or (
+    if (_stage(asked), scheduler.state()) != (stage, state) or (
         waits and tab().ask("lens", asked.question(), asked.state.layer).done()
     ):
         st.rerun()
@@ -204,7 +204,7 @@ def _stage(asked: Asked) -> str:
 
 def _loading() -> str:
     """How long the model has been loading, and how long it took here before."""
-    past, before = warm.loading()
+    past, before = scheduler.loading()
     usual = f"it took {before:.0f} s last time" if before else "usually less than a minute"
     return f"The model is loading, {past:.0f} s so far; {usual}."
 
@@ -212,15 +212,15 @@ def _loading() -> str:
 def _said(asked: Asked, stage: str) -> str:
     here, question = tab(), asked.question()
     if question in examples():
-        return f":material/inventory_2: Stored answer. {MODEL.get(warm.state()) or _loading()}"
+        return f":material/inventory_2: Stored answer. {MODEL.get(scheduler.state()) or _loading()}"
     if stage in ("whole", "sized"):
         scene = here.known(question)
         took = f"Measured live in {scene.seconds:.1f} s: {several(len(scene.tokens), 'token')}, every layer."
         return f":material/bolt: {took}"
-    if warm.state() != "ready":
+    if scheduler.state() != "ready":
         return f":material/hourglass: {_loading()} Your sentence is next."
     if stage == "layer":
         return f":material/bolt: Layer {asked.state.layer} is measured; the other layers follow."
-    ahead = warm.ahead(here.asked["row", question, asked.state.layer])
+    ahead = scheduler.ahead(here.asked["row", question, asked.state.layer])
     said = f"{several(ahead, 'question')} ahead of yours" if ahead else f"Measuring layer {asked.state.layer}"
     return f":material/hourglass: {said}."

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.ask.lab import MOST_TOKENS, REMOVED, Question, question
 from core.base import per_cent
-from pages.ui import form, frame, view
+from core.requests.lab import MOST_TOKENS, REMOVED, Question, question
+from pages.ui import form, layout, url_state
 from pages.ui.live.grid import Kind, State
 
 SIZES = ("0.01", "0.03", "0.1", "0.2", "0.3", "0.5", "0.7", "1")
@@ -92,7 +92,7 @@ EXAMPLES = {  # each shows something else; their answers are committed (tests/be
 
 def examples() -> None:
     """Buttons that bring an example into view."""
-    with frame.row("top", gap="xsmall", key="examples"):
+    with layout.row("top", gap="xsmall", key="examples"):
         for label, asked in EXAMPLES.items():
             st.button(label, on_click=show, args=(asked,))
 
@@ -100,7 +100,7 @@ def examples() -> None:
 def show(asked: Asked) -> None:
     """Bring a sentence and its damage into view."""
     st.session_state["sentence"] = asked.sentence
-    moved(asked.state._replace(words=view.last("words", False)))
+    moved(asked.state._replace(words=url_state.last("words", False)))
 
 
 def sentence() -> str:
@@ -111,12 +111,12 @@ def sentence() -> str:
 
 def asked(typed: str) -> Asked:
     """The rest of the view, which the picture tells."""
-    word = view.sync("perturbation", list(WORDS), USUAL)
-    layer = view.sync("layer", range(LAYERS), LAYER)
-    token = view.sync("token", range(LAST, MOST_TOKENS), LAST)
-    first = view.sync("first", [False, True], FIRST)
-    only = view.sync("only", [False, True], False)
-    words = view.sync("words", [False, True], False)
+    word = url_state.sync("perturbation", list(WORDS), USUAL)
+    layer = url_state.sync("layer", range(LAYERS), LAYER)
+    token = url_state.sync("token", range(LAST, MOST_TOKENS), LAST)
+    first = url_state.sync("first", [False, True], FIRST)
+    only = url_state.sync("only", [False, True], False)
+    words = url_state.sync("words", [False, True], False)
     return Asked(typed, State(layer, token, *WORDS[word], first, only and token != LAST, words))
 
 

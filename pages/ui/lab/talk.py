@@ -8,11 +8,11 @@ from random import randrange
 
 import streamlit as st
 
-from core.ask.lab import Talk, layers_of
-from core.ask.perturbations import perturbation
 from core.base import UserError, brief, checked, per_cent, plain
+from core.requests.lab import Talk, layers_of
+from core.requests.perturbations import perturbation
 from core.show.figures.axes import Axis
-from pages.ui import form, frame, live, serving, view
+from pages.ui import form, layout, live, server, url_state
 from pages.ui.lab.question import KINDS, LAYERS, SHARES
 
 COMPONENT = live.component("talk")
@@ -102,20 +102,20 @@ class Turns:
 
 def show() -> None:
     """Draw the prompt, the seed, and the picture that writes."""
-    frame.header("Break it while it talks")
+    layout.header("Break it while it talks")
     st.markdown("Two copies of one model write on from your words. Damage one of them while it writes, then heal it.")
-    prompt, seed = form.words("Words to write on from", "write", USUAL), view.whole("seed", 0, SEEDS)
-    with frame.row(gap="small"):
+    prompt, seed = form.words("Words to write on from", "write", USUAL), url_state.whole("seed", 0, SEEDS)
+    with layout.row(gap="small"):
         for name, words in PROMPTS.items():
             _set(name, write=words)
         drawn = {0: "Likeliest word", seed or 1: f"Sampled, seed {seed or 1}"}
-        view.switch("Next word", drawn, "seed", label_visibility="collapsed")
+        url_state.switch("Next word", drawn, "seed", label_visibility="collapsed")
         _set(":material/casino:", seed=randrange(1, SEEDS.stop), help="Sample with another seed")
-    turns = view.text("turns", OPENING)
+    turns = url_state.text("turns", OPENING)
     try:
         turns = read(turns)
     except UserError as error:
-        view.refuse(f"The link asks for turns that cannot be: {plain(error)}.")
+        url_state.refuse(f"The link asks for turns that cannot be: {plain(error)}.")
         turns = OPENING
     linked = (prompt, seed, turns) != (USUAL, 0, OPENING)
     data = {"fixed": _fixed(), "prompt": prompt, "seed": seed or None, "linked": linked}
@@ -126,7 +126,7 @@ def link(target: float) -> None:
     """A link to the text of the model with a share of all its weights pruned, the nearest that is offered."""
     share = min(SHARES, key=lambda each: abs(float(each) - target))
     label = f"Watch the Lab's model write, every layer {per_cent(float(share))} pruned"
-    frame.link("lab.py", label, {"turns": f"0~{LAYERS}~residual:wanda:{share}"})
+    layout.link("lab.py", label, {"turns": f"0~{LAYERS}~residual:wanda:{share}"})
 
 
 def _set(label: str, help: str | None = None, **choice: object) -> None:
@@ -137,7 +137,7 @@ def _set(label: str, help: str | None = None, **choice: object) -> None:
 @cache
 def _fixed() -> str:
     return json.dumps({
-        "address": serving.address(f"talk/{serving.VERSION}"),
+        "address": server.address(f"talk/{server.VERSION}"),
         "damages": damages(),
         "kinds": [live.plain(row) | {"stops": list(row.stops.values())} for row in KINDS],
         "opening": OPENING,

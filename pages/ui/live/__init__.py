@@ -16,8 +16,8 @@ import numpy as np
 import streamlit as st
 
 from core.show.figures.palette import FONT, SIZE
-from pages.ui import view
-from pages.ui.serving import VERSION, address
+from pages.ui import url_state
+from pages.ui.server import VERSION, address
 
 STYLE = (Path(__file__).parent / "live.css").read_text("utf-8")
 
@@ -52,7 +52,7 @@ def draw(
         if known and all(type(at) in (int, str) and at in choices[name][1] for name, at in chosen.items()):
             moved(chosen)
 
-    look = view.look()  # its colours, which styles know by their names
+    look = url_state.look()  # its colours, which styles know by their names
     scale = ", ".join(f"{colour} {place:.0%}" for place, colour in look.diverging)  # as the stops of a gradient
     colours = {**vars(look), "scale": scale, "font": FONT, "size": f"{SIZE}px"}
     state = {name: at for name, (at, _) in choices.items()}

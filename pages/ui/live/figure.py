@@ -12,7 +12,7 @@ from core.show.figures import in_palette
 from core.show.figures.axes import Axis
 from core.show.lessons.shared import plain
 from core.store import Array
-from pages.ui import live, view
+from pages.ui import live, url_state
 
 COMPONENT = live.component("figure")
 
@@ -228,4 +228,6 @@ def draw(shown: Figure, drawn: Callable[[], None] | None = None, at: Mapping[str
 
     known = {each.name: (each.index, range(len(each.stops))) for each in controls.values()} | hand
     stops = known | {name: (stop, known[name][1]) for name, stop in (at or {}).items()}
-    live.draw(COMPONENT, f"figure-{shown.name}", {"fixed": in_palette(shown.text, view.look())}, stops, moved, drawn)
+    live.draw(
+        COMPONENT, f"figure-{shown.name}", {"fixed": in_palette(shown.text, url_state.look())}, stops, moved, drawn
+    )

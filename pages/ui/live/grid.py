@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from core.ask.lab import MOST_TOKENS
 from core.base import frozen
+from core.requests.lab import MOST_TOKENS
 from core.show.lessons import sentence as lessons
 from core.show.lessons.sentence import Hit
 from core.store.scenes import Lens, Row, Scene, Word

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.ask import USUAL_EVALUATION, AllocationRequest, EvaluationRequest, StudyRequest
-from core.ask.typed import fractions
 from core.base import checked, unique
-from core.models import work
+from core.models import run_cost
+from core.requests import USUAL_EVALUATION, AllocationRequest, EvaluationRequest, StudyRequest
+from core.requests.parsing import fractions
 from core.results import candidates
 from core.show.report import remake
 from core.store import Profile, Store
-from pages.ui import form, frame, view, watch
+from pages.ui import form, layout, url_state, watch
 from pages.ui.allocate import settings
 from pages.ui.prune.pruning import Pruning
 
@@ -27,18 +27,18 @@ def show(how: Pruning, profile: Profile) -> None:
     def request():
         allocations, left_out = asked()
         for note in left_out:
-            frame.warn(note)
+            layout.warn(note)
         pairs = itertools.product(allocations, how.request.settings)  # with every calibration seed
         settings = tuple(each.replace(allocation=asked) for asked, each in pairs)
         return how.request.to(StudyRequest, settings=settings, evaluation=judged())
 
     def about(asked):
-        cost = work.words(work.estimate(asked, Store(), how.device))
+        cost = run_cost.words(run_cost.estimate(asked, Store(), how.device))
         st.markdown(f"**{len(asked.points)} points**, dense and uniform among them. {cost}")
-        frame.commands(remake.of_study(asked, how.device, Store().elsewhere))
+        layout.commands(remake.of_study(asked, how.device, Store().elsewhere))
 
     if found := watch.ask(request, about, how.device, "Run evaluation", "run"):
-        frame.to_prune("See the results", "results", study=found.key)
+        layout.to_prune("See the results", "results", study=found.key)
     st.caption("Stored points are not measured again; each new one is saved as soon as it is finished.")
 
 
@@ -62,7 +62,7 @@ def _family(here: AllocationRequest, profile: Profile) -> Asked:
     st.caption("Dense, uniform and the uncorrected base are always evaluated too; Allocate sets whose gains correct.")
     driver = settings.read(profile, drawn=False).correction.driver
     strengths = form.words("Strengths", "strengths", "0.02, 0.04, 0.06, 0.08, 0.1")
-    picked = view.several("controls", list(candidates.CONTROLS), candidates.CONTROLS)
+    picked = url_state.several("controls", list(candidates.CONTROLS), candidates.CONTROLS)
     controls = [each for each in candidates.CONTROLS if each in picked]  # in an order of their own
     st.pills("Controls", candidates.CONTROLS, selection_mode="multi", key="controls", help=settings.ABOUT_CONTROLS)
     return lambda: (candidates.family(here, driver, fractions(strengths, "strengths"), controls, SHUFFLES), [])

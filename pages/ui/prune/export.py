@@ -7,17 +7,17 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core.ask import FORMATS, ExportRequest, StudyRequest
-from core.ask.typed import whole, whole_path
 from core.base import UserError, access, formats
+from core.export.file_sizes import few_bits, worth
 from core.export.target import check_early
-from core.export.worth import few_bits, worth
-from core.models import work
+from core.models import run_cost
 from core.plan.sizes import DENSE, MASKED
-from core.results import evaluations
+from core.requests import FORMATS, ExportRequest, StudyRequest
+from core.requests.parsing import whole, whole_path
+from core.results import study_results
 from core.show.words import advice
 from core.store import Entry, Profile, Store
-from pages.ui import frame, studies, view, watch
+from pages.ui import layout, studies, url_state, watch
 from pages.ui.prune.pruning import Pruning
 
 HONEST = (
@@ -56,7 +56,7 @@ def show(how: Pruning, profile: Profile) -> None:
         )
 
     def about(asked):
-        st.markdown(f"**Pruning it once:** {work.words(work.estimate(asked, Store(), how.device))}")
+        st.markdown(f"**Pruning it once:** {run_cost.words(run_cost.estimate(asked, Store(), how.device))}")
         if folder:
             check_early(asked, Store())
 
@@ -84,7 +84,7 @@ def _meter(asked: ExportRequest, profile: Profile) -> None:
     if rates:
         table["tokens a second (llama.cpp)"] = [formats.digits(rates.get(name, nan), 3) for name in found]
     st.table(table)
-    frame.caption(advice.on_zeros(found, known))
+    layout.caption(advice.on_zeros(found, known))
 
 
 def measuring(profile: Profile, how: Pruning) -> str | None:
@@ -93,7 +93,7 @@ def measuring(profile: Profile, how: Pruning) -> str | None:
     The one that the page shows, where the URL names it and it is among them; else the newest.
     """
     alike = [entry.key for entry in Store().entries("study") if _alike(entry, profile, how)]
-    shown = view.url().get("study")
+    shown = url_state.url().get("study")
     return shown if shown in alike else next(iter(alike), None)
 
 
@@ -102,7 +102,7 @@ def _alike(entry: Entry, profile: Profile, how: Pruning) -> bool:
         asked = whole(StudyRequest.model_validate(entry.provenance.get("request")))
     except ValueError:  # it does not say how it calibrated
         return False
-    looked_at = evaluations.profile_key(Store(), asked.profile)
+    looked_at = study_results.profile_key(Store(), asked.profile)
     return (
         entry.spec.model == profile.spec.model
         and how.setting in asked.points

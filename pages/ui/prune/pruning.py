@@ -4,18 +4,18 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.ask import USUAL_CALIBRATION, AllocationRequest, Correction, Setting, StudyRequest, naming, uniform
-from core.ask.typed import absolute, numbers
 from core.base import Spec, UserError, per_cent, plain
-from core.kinds import REPAIRS, counting, usual_of
-from core.kinds.selection import pattern as read_pattern
+from core.methods import REPAIRS, counting, usual_of
+from core.methods.selection import pattern as read_pattern
 from core.models.sources import refuse_fetch
-from core.plan.spread import allocate
+from core.plan.allocation import allocate
+from core.requests import USUAL_CALIBRATION, AllocationRequest, Correction, Setting, StudyRequest, recipe_names, uniform
+from core.requests.parsing import absolute, numbers
 from core.results import candidates
 from core.store import Profile, Store
-from pages.ui import form, frame, view
+from pages.ui import form, layout, url_state
 from pages.ui.absorption import overview
-from pages.ui.allocate import settings, spread
+from pages.ui.allocate import allocation, settings
 
 PATTERNS = form.alike(("none", "2:4", "4:8"))
 SEEDS = "Each draws other windows; three or more show the spread, as in 0,1,2."
@@ -32,16 +32,16 @@ def allocation_in_view(profile: Profile) -> AllocationRequest:
     asked = settings.read(profile, drawn=False)
     if not asked.correction.strength:  # there is no correction, whatever would have driven it
         asked = asked.replace(correction=Correction())
-    return spread.in_view(asked, view.text("hand", ""), profile).request
+    return allocation.in_view(asked, url_state.text("hand", ""), profile).request
 
 
 def bars(setting: Setting, profile: Profile) -> None:
     """The setting in one line, a bar per layer, and the way back; a page that is still opening ends with it."""
-    with frame.row():
-        st.markdown(f"**Setting in view:** {plain(naming.setting(setting.seedless))}")
+    with layout.row():
+        st.markdown(f"**Setting in view:** {plain(recipe_names.setting(setting.seedless))}")
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
     asked = setting.allocation
-    frame.live(overview.sparsity_bars(allocate(asked, profile).sparsity, asked.target, asked.counted))
+    layout.live(overview.sparsity_bars(allocate(asked, profile).sparsity, asked.target, asked.counted))
 
 
 # --- the pruner and its calibration --------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
     """Draw how the model in view is to be pruned; every widget keeps its value, also one that cannot be."""
     about = " ".join(row.about for row in REPAIRS.values())
     with st.expander("Pruner, calibration and device"):
-        with frame.row("bottom"):
+        with layout.row("bottom"):
             counted, repair, pattern, trains = in_view.counted, "none", "none", {}
             pruner = form.switch("Pruner", counting(counted), "by", usual_of(counted))
             if not counted.levels:

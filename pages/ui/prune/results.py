@@ -5,16 +5,16 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.ask import Setting, naming
 from core.base import UserError, formats, frozen, plain
+from core.requests import Setting, recipe_names
 from core.results import FEWEST_WINDOWS, EvaluatedSetting, Evaluations, Slice, protocols, rows_of
 from core.results.study_table import study_table
 from core.show.figures import evaluation as drawing
 from core.show.figures import perplexity
 from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
-from core.show.words import forecast, verdicts
+from core.show.words import forecast, perplexity_sentences
 from core.store import Profile, Store
-from pages.ui import form, frame, partial_results, studies
+from pages.ui import form, layout, partial_results, studies
 from pages.ui.prune import pruning
 
 SELECTED = "Picking the winner here overfits; confirm it on another text."
@@ -43,13 +43,13 @@ class Shown:
         """
         found = protocols.place(self.groups, self.part.target, self.part.treatment.name, has=has)
         if found is None:
-            frame.note(f"{said} {hint}")
+            layout.note(f"{said} {hint}")
             return
         there, other = found
         alike = self.results.entries == there.entries
         where = other.name if alike else f"{other.name} ({protocols.short(there)})"
-        frame.note(f"{said} There are results at {where}.")
-        frame.to_prune("Open those results", "results", study=there.entries[-1].key, within=other.name)
+        layout.note(f"{said} There are results at {where}.")
+        layout.to_prune("Open those results", "results", study=there.entries[-1].key, within=other.name)
 
     def lacks(self, said: str, hint: str, has: Callable[[Evaluations, Slice], object]) -> bool:
         """True where something was not evaluated here, which is said as `not_evaluated` does."""
@@ -85,17 +85,17 @@ def show(
     one = mine and results.of(setting)
     in_part = one if one in results.within(part) else None
     shown = Shown(results, part, groups, in_part, f"{profile.key[:6]}-{part.target:g}")
-    leading = in_part or verdicts.leading(results, part, setting)
+    leading = in_part or perplexity_sentences.leading(results, part, setting)
     with upper:
         _headline(results, leading, groups)
         if in_part is None:
-            name = naming.setting(setting.seedless)
+            name = recipe_names.setting(setting.seedless)
             where = "with this profile" if results.of(setting) and not mine else "here"
             said, hint = f"Your setting ({name}) has not been evaluated {where}.", "Press Evaluate to measure it."
             shown.not_evaluated(said, hint, measured)
         pruning.bars(setting, profile)
     _charts(shown, leading)
-    frame.header("Details")
+    layout.header("Details")
     details = {key: name for key, (name, _) in DETAILS.items()}
     DETAILS[form.choice("Details", details, "detail", "verdicts", label_visibility="collapsed")][1](shown)
 
@@ -109,32 +109,38 @@ def known(setting: Setting, groups: tuple[Evaluations, ...], profile: Profile) -
     try:
         anchors, found, measured = studies.predicted(setting, profile)
     except UserError as error:
-        frame.caption(f"Nothing predicts this setting: {str(error).partition(';')[0]}.")
+        layout.caption(f"Nothing predicts this setting: {str(error).partition(';')[0]}.")
         return
     if not shown:
-        label = plain(f"Predicted perplexity of {naming.setting(setting.seedless)}")
+        label = plain(f"Predicted perplexity of {recipe_names.setting(setting.seedless)}")
         st.metric(label, formats.perplexity(found.perplexity))
-    frame.caption(forecast.one(anchors, found, measured), forecast.basis(anchors))
+    layout.caption(forecast.one(anchors, found, measured), forecast.basis(anchors))
 
 
 def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
     """What each setting costs, and what pruning had to be helped along with."""
     studies.helped(shown.results.settings)
-    frame.show(perplexity.of_evaluations(shown.results, leading, shown.part), shown.prefix, "perplexity")
+    layout.show(perplexity.of_evaluations(shown.results, leading, shown.part), shown.prefix, "perplexity")
     if chart := partial_results.training(Store(), shown.results.spec.model, leading.result.pruned):
-        frame.show(chart, shown.prefix, "training")
+        layout.show(chart, shown.prefix, "training")
     chart = drawing.against_uniform(shown.results, shown.part, leading)
     if chart:
-        frame.show(chart, shown.prefix, "changes")
+        layout.show(chart, shown.prefix, "changes")
     else:
         st.info(f"Only uniform has been evaluated at {shown.part.name}. Evaluate an allocation to compare it.")
 
 
 def _headline(results: Evaluations, one: EvaluatedSetting, among: tuple[Evaluations, ...] = ()) -> None:
     """The number and what it compares."""
-    studies.hero(f"Perplexity of {naming.setting(one.setting)}", one, one.against_uniform)
+    studies.hero(f"Perplexity of {recipe_names.setting(one.setting)}", one, one.against_uniform)
     studies.badge(results, among)
-    st.markdown(plain(" ".join(filter(None, [verdicts.behind(one, results), verdicts.lowest(one, results)]))))
+    st.markdown(
+        plain(
+            " ".join(
+                filter(None, [perplexity_sentences.behind(one, results), perplexity_sentences.lowest(one, results)])
+            )
+        )
+    )
     windows = results.spec.text.sequences
     if windows < FEWEST_WINDOWS:
         st.warning(f"Too few windows to tell: {windows} were evaluated, {FEWEST_WINDOWS} are needed for an interval.")
@@ -144,7 +150,7 @@ def _headline(results: Evaluations, one: EvaluatedSetting, among: tuple[Evaluati
 
 
 def _verdicts(shown: Shown) -> None:
-    frame.bullets(verdicts.sentences(shown.results, shown.part, shown.mine))
+    layout.bullets(perplexity_sentences.sentences(shown.results, shown.part, shown.mine))
     st.caption(f"{SELECTED} {HEADLINE}")
 
 
@@ -152,7 +158,7 @@ def _correction(shown: Shown) -> None:
     hint = "Evaluate “this family” to measure one."
     if not shown.lacks("No correction has been evaluated", hint, drawing.corrected_bases):
         base = (shown.mine and shown.mine.base) or drawing.corrected_bases(shown.results, shown.part)[0]
-        frame.show(drawing.correction(shown.results, base, shown.mine), shown.prefix, "correction")
+        layout.show(drawing.correction(shown.results, base, shown.mine), shown.prefix, "correction")
 
 
 def _zero_shot(shown: Shown) -> None:

@@ -6,17 +6,17 @@ from functools import partial
 
 import streamlit as st
 
-from core.ask import BestRequest, WindowRequest
-from core.ask.typed import fraction, numbers, whole
 from core.base import UserError, capital, checked, plain, sentence, text_name
-from core.kinds import ANY, NO_REPAIR, OF_ZEROS, UNBOUND, USUAL
-from core.models import work
+from core.methods import ANY, NO_REPAIR, OF_ZEROS, UNBOUND, USUAL
+from core.models import run_cost
 from core.models.sources import refuse_fetch
+from core.requests import BestRequest, WindowRequest
+from core.requests.parsing import fraction, numbers, whole
 from core.results import FEWEST_WINDOWS, Best, best, search_plan, text_splits
 from core.show.report import remake
 from core.show.words import advice, forecast
 from core.store import Entry, Profile, Store
-from pages.ui import best_known, form, frame, studies, watch
+from pages.ui import best_setting, form, layout, studies, watch
 from pages.ui.prune import pruning
 
 AIMS = {"target": "a target sparsity", "loss": "a limit on the loss"}
@@ -54,7 +54,7 @@ def show(profile: Profile) -> None:
     def about(asked):
         st.markdown(f"{plain(text_splits.described(asked))} {SHARED}")
         expected = search_plan.estimate(asked, Store(), device)
-        st.markdown(f"{'**At most, as a rough guess:** ' if expected else ''}{work.words(expected)}")
+        st.markdown(f"{'**At most, as a rough guess:** ' if expected else ''}{run_cost.words(expected)}")
 
     found = watch.ask(request, about, device, "Run search", "best-run")
     known = {entry.key: entry for entry in Store().of_model(profile.spec.model, "best")}
@@ -71,7 +71,7 @@ def show(profile: Profile) -> None:
 def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
     """Draw the widgets; what is returned tells what they ask, and the device."""
     about = partial(form.about, BestRequest)
-    with frame.row("bottom"):
+    with layout.row("bottom"):
         aim = form.switch("The best setting for", AIMS, "best_for", "target")
         pruner = form.switch("Pruned by", OF_ZEROS | {ANY: ANY}, "best_by", USUAL, help=about("pruner"))
         repair = form.choice("Repair", REPAIRED, "best_repair", USUAL_SEARCH.repair, help=about("repair"))
@@ -122,14 +122,14 @@ def _answer(entry: Entry) -> None:
     """The answer in a sentence, what it rests on, and the button that uses it."""
     found = _read(str(entry.path), entry)
     if not (found.selection.complete and found.final.complete):
-        frame.error("a measurement that this answer rests on is gone from the cache: ask the same again to have it")
+        layout.error("a measurement that this answer rests on is gone from the cache: ask the same again to have it")
         return
-    frame.header("The answer")
+    layout.header("The answer")
     answer = found.judged(found.answer)
     studies.hero(f"Perplexity of {advice.called(found.answer)}", answer, answer.against_uniform)
     st.markdown(f"**{plain(advice.answer(found))}** {plain(advice.loss(found))}")
-    best_known.button(partial(in_view, entry, found), "prune.py", "use")
-    frame.caption(text_splits.described(found.request))
+    best_setting.button(partial(in_view, entry, found), "prune.py", "use")
+    layout.caption(text_splits.described(found.request))
     texts = found.provenance.texts
     texts = texts | {"text": texts.get("final", text_name(found.request.final.source))}
     studies.badge(replace(found.final, provenance=found.final.provenance | texts))
@@ -143,15 +143,15 @@ def _background(found: Best) -> None:
     """Links to all numbers, what was left out, and the command that asks the same."""
     for study, label in ((found.final.spec, "All that was judged"), (found.selection.spec, "All candidates")):
         if Store().path(study):
-            frame.to_prune(label, "results", study=study.key, detail="all")
+            layout.to_prune(label, "results", study=study.key, detail="all")
     st.caption(SELECTED)
     if found.provenance.predicted:
         with st.expander("Predicted and measured on the text that selects"):
-            frame.bullets(forecast.of_search(found))
+            layout.bullets(forecast.of_search(found))
     if left_out := found.provenance.left_out:
         with st.expander(f"Left out: {len(left_out)}"):
-            frame.bullets(map(sentence, left_out))
-    frame.commands(remake.best(found))
+            layout.bullets(map(sentence, left_out))
+    layout.commands(remake.best(found))
 
 
 def in_view(entry: Entry, found: Best) -> dict[str, str]:
@@ -163,8 +163,8 @@ def in_view(entry: Entry, found: Best) -> dict[str, str]:
     asked = best.export_request(found, whole(found.request), "")
     refuse_fetch(entry, Store(), asked.model, asked.revision, asked.calibration.source)
     if Store().path(found.spec.profile) is None:
-        raise UserError(best_known.GONE)
-    if not best_known.chosen(asked.calibration):
+        raise UserError(best_setting.GONE)
+    if not best_setting.chosen(asked.calibration):
         raise UserError("the page has no choice for the windows of its calibration text: use the command line below")
     study = found.final.spec.key if Store().path(found.final.spec) else None
-    return best_known.in_view(asked.setting, asked.calibration, found.profile, study)
+    return best_setting.in_view(asked.setting, asked.calibration, found.profile, study)

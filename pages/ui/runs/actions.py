@@ -4,14 +4,14 @@ from functools import partial
 
 import streamlit as st
 
-from core.ask import naming
 from core.base import UserError, access, plain, profile_names
+from core.requests import recipe_names
 from core.results import protocols
 from core.show.report import reports
 from core.store import Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack
-from pages.ui import frame, subject, watch
+from pages.ui import current_profile, layout, watch
 
 KEPT = {
     "profile": "Its measurements are deleted too, except those shared with other profiles. You can measure it again.",
@@ -36,7 +36,7 @@ def one_of(store: Store, entries: dict[str, Entry], label: str, key: str) -> Non
 
 def _actions(store: Store, entry: Entry) -> None:
     """Open, download, report, delete, provenance."""
-    with frame.row():
+    with layout.row():
         link(entry)
         _download("pack", PACK, partial(pack, store, entry), f"absorption-{entry.key}.zip")
         _download("report", REPORT, partial(reports.html, store, entry), f"absorption-report-{entry.key}.html")
@@ -44,7 +44,7 @@ def _actions(store: Store, entry: Entry) -> None:
         barred = access.NOTHING if access.is_read_only() else about
         with st.popover("Delete", disabled=bool(barred), help=barred):
             st.write(KEPT[entry.kind])
-            frame.button("Delete it", delete, [store, entry], icon=":material/delete:", key=f"delete-{entry.key}")
+            layout.button("Delete it", delete, [store, entry], icon=":material/delete:", key=f"delete-{entry.key}")
     with st.expander("Provenance"):
         spec = entry.spec.model_dump(mode="json", exclude_none=True)
         told = {name: each for name, each in entry.provenance.items() if each is not None}
@@ -62,11 +62,11 @@ def link(entry: Entry) -> None:
         watch.open_profile(entry.key)
         return
     study = getattr(entry.spec, "final", entry.spec)
-    profile = subject.of_model(study.model)
+    profile = current_profile.of_model(study.model)
     if profile is None:
         st.caption("The Prune page shows it once a profile of its model is here: import or measure one.")
         return
-    frame.to_prune("Open on the Prune page", "results", study=study.key, profile=profile)
+    layout.to_prune("Open on the Prune page", "results", study=study.key, profile=profile)
 
 
 def title(entry: Entry) -> str:
@@ -74,11 +74,11 @@ def title(entry: Entry) -> str:
     told, spec = entry.provenance, entry.spec
     match entry.kind:
         case "profile":
-            return subject.name(entry)
+            return current_profile.name(entry)
         case "study":
             said = f"{protocols.named(spec, told)} · {len(spec.points)} points"
         case _:
-            said = f"best setting: {naming.setting(spec.winner)}"
+            said = f"best setting: {recipe_names.setting(spec.winner)}"
     return f"{profile_names.short(told.get('model', '?'))} · {said} · {entry.key[:6]}{entry.mark}"
 
 
@@ -96,7 +96,7 @@ def importing(store: Store) -> None:
     st.file_uploader(label, type="zip", key="pack", help=about, on_change=_take_in, args=[store])
     found = st.session_state.get("imported", [])
     if isinstance(found, str):
-        frame.error(found)
+        layout.error(found)
         return
     for entry in found:
         with st.container(border=True):

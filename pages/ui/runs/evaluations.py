@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from core.ask import AllocationRequest
 from core.base import distinct
-from core.kinds import USUAL
-from core.results import Row, evaluations, rows_of
+from core.methods import USUAL
+from core.requests import AllocationRequest
+from core.results import Row, rows_of, study_results
 from core.results.protocols import SHORT
 from core.results.study_table import beside_first, study_table
-from core.show.words import verdicts
+from core.show.words import perplexity_sentences
 from core.store import Entry, Store
 from core.store.files import changed
-from pages.ui import best_known, frame, studies, view
+from pages.ui import best_setting, layout, studies, url_state
 from pages.ui.runs import actions
 
 NOTHING = (
@@ -27,14 +27,14 @@ def show(store: Store) -> None:
     read = [_rows(str(entry.path), changed(entry.path / "manifest.json"), entry) for entry in known.values()]
     rows = {_short(row.key): row for found in read for row in found}
     if not rows:
-        frame.nothing(NOTHING, "prune.py", "Prune and evaluate")
+        layout.nothing(NOTHING, "prune.py", "Prune and evaluate")
         return
     if key := st.session_state.get("profile"):
-        target = view.last("target", AllocationRequest().target)
-        best_known.card(studies.groups(store.profile(key)), target, view.last("by", USUAL), "prune.py")
+        target = url_state.last("target", AllocationRequest().target)
+        best_setting.card(studies.groups(store.profile(key)), target, url_state.last("by", USUAL), "prune.py")
     table = study_table(rows.values())
     studies.show_table(table, "Every evaluated setting with all that was measured of it", "evaluations", "evaluations")
-    picked = view.several(COMPARED, [], rows)
+    picked = url_state.several(COMPARED, [], rows)
     forms = ((row.called, row.name, f"{row.name} ({row.key})") for row in rows.values())
     named = dict(zip(rows, distinct(forms), strict=True))
     st.multiselect("Compared settings (the first is the reference)", list(rows), key=COMPARED, format_func=named.get)
@@ -43,20 +43,20 @@ def show(store: Store) -> None:
         with place:
             _answer(row, compared[0])
     if len(compared) > 1:
-        frame.header("Compared")
-        frame.bullets(verdicts.between(row, compared[0]) for row in compared[1:])
+        layout.header("Compared")
+        layout.bullets(perplexity_sentences.between(row, compared[0]) for row in compared[1:])
         studies.show_table(
             beside_first(compared), "The compared settings: only what differs", "compared", "compared-table"
         )
         studies.helped(row.one for row in compared)
-    frame.header("A whole study")
+    layout.header("A whole study")
     actions.one_of(store, known, "Study to act on", "picked-study")
 
 
 @st.cache_resource(max_entries=64, show_spinner="Reading studies")
 def _rows(path: str, written: float, _entry: Entry) -> list[Row]:
     """Read once: a folder's name is the hash of what it means; deleted and evaluated again it is a new one."""
-    return rows_of(evaluations.load(Store(), _entry))
+    return rows_of(study_results.load(Store(), _entry))
 
 
 def _short(key: str) -> str:
@@ -73,4 +73,4 @@ def _answer(row: Row, first: Row) -> None:
     studies.hero(f"Perplexity of {row.called}", row.one, change, other)
     studies.badge(row.study)
     if row.one.setting:
-        best_known.button(lambda: best_known.using(row), "prune.py", f"use-{row.key}")
+        best_setting.button(lambda: best_setting.using(row), "prune.py", f"use-{row.key}")

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ask.perturbations import in_order
 from core.base import UserError, plain, sentence, several
 from core.plan.gains import gains_of
+from core.requests.perturbations import in_order
 from core.show import figures
 from core.show.figures.gain import thumbnail
-from core.show.words import findings
+from core.show.words import gain_sentences
 from core.store import Store
-from pages.ui import frame, subject, view, watch
+from pages.ui import current_profile, layout, url_state, watch
 from pages.ui.runs import actions
 
 ACROSS, NARROWEST = 3, 230  # cards beside each other on a laptop; px of a card: one fills a phone
@@ -23,11 +23,11 @@ def gallery(store: Store) -> None:
     """The cards, the bundled profiles first and of them the largest, and what can be done with a profile."""
     entries = {entry.key: entry for entry in store.entries()}
     if not entries:
-        frame.nothing(
+        layout.nothing(
             "Nothing has been measured yet: choose a model and run a measurement.", "measure.py", "Measure a model"
         )
         return
-    called = subject.names(entries.values())
+    called = current_profile.names(entries.values())
     with st.grid(ACROSS, min_column_width=NARROWEST):
         for entry in sorted(entries.values(), key=lambda each: (not each.committed, -len(each.spec.names))):
             with st.container(border=True, height="stretch", gap="xsmall", key=f"card-{entry.key}"):
@@ -37,11 +37,11 @@ def gallery(store: Store) -> None:
                 except UserError as error:
                     st.caption(sentence(error))
                     continue
-                picture = figures.in_palette(drawn, view.look())
+                picture = figures.in_palette(drawn, url_state.look())
                 st.image(picture, width="stretch", alt=f"Gain of each layer. {finding}.")
-                frame.caption(f"{finding}: {label}.")
-                frame.caption(f"{FROM[entry.standing]} · {size}")
-    frame.link("measure.py", "Measure a model of your own")
+                layout.caption(f"{finding}: {label}.")
+                layout.caption(f"{FROM[entry.standing]} · {size}")
+    layout.link("measure.py", "Measure a model of your own")
     actions.one_of(store, entries, "Profile to act on", "picked")
 
 
@@ -58,10 +58,10 @@ def card(key: str, root: str) -> tuple[str, str, str, str]:
     entry = store.profile(key)
     spec = entry.spec
     known = {each.name: each for each in in_order(each.perturbation for each in spec.measurements)}
-    name = subject.PREFERRED if subject.PREFERRED in known else next(iter(known))
+    name = current_profile.PREFERRED if current_profile.PREFERRED in known else next(iter(known))
     seeds = [store.load(spec.unit(each)) for each in spec.measurements if each.perturbation.name == name]
     if None in seeds:
         raise UserError("parts of this profile are missing: measure it again")
     size = [entry.provenance.get("family"), several(len(seeds[0].ratio), "layer"), several(len(known), "perturbation")]
-    found, label = findings.headline(gains_of(seeds)), known[name].told(entry.provenance).label
+    found, label = gain_sentences.headline(gains_of(seeds)), known[name].told(entry.provenance).label
     return thumbnail(figures.line(name, seeds)), found, label, " · ".join(filter(None, size))

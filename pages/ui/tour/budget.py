@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from core.ask import Correction, grammar
 from core.base import digits, formats, per_cent, plain
-from core.kinds import USUAL, Treatment
+from core.methods import USUAL, Treatment
+from core.requests import Correction, grammar
 from core.results import Anchors, protocols
 from core.show.figures import axes
 from core.show.lessons import budgets, shared
-from core.show.words import forecast, verdicts
+from core.show.words import forecast, perplexity_sentences
 from core.store import Profile
-from pages.ui import studies, subject
+from pages.ui import current_profile, studies
 from pages.ui.allocate.settings import TARGETS
 from pages.ui.live.figure import Bars, Figure, Gauge, Key, Slot, fixed, pick, written
 from pages.ui.tour import parts
@@ -106,7 +106,7 @@ def _gauge(found: budgets.Push, zero: int) -> Gauge:
 
 def prune(profile: Profile) -> parts.Screen:
     """The measured harm of each layer pruned alone, under a slider of sparsity; below, that of all layers at once."""
-    found, layer = budgets.prune(profile), subject.layer(profile)
+    found, layer = budgets.prune(profile), current_profile.layer(profile)
     zeros = parts.slider("zeros", "Share of zeros", found.sparsities, found.at, per_cent)
     sparsity = found.sparsities[zeros.index]
     label, residual = "See drift beside harm on Absorption", f"residual:wanda:{sparsity:g}"
@@ -137,8 +137,8 @@ def _whole(profile: Profile) -> str:
     place = protocols.place(studies.groups(profile), shared.TARGET)
     if place is None:
         return ""
-    best = verdicts.leading(*place)
-    protocol, beside = protocols.short(place.evaluations), verdicts.behind(best, place.evaluations)
+    best = perplexity_sentences.leading(*place)
+    protocol, beside = protocols.short(place.evaluations), perplexity_sentences.behind(best, place.evaluations)
     said = f"{best.name} at {best.level}: perplexity {best.written} ({protocol}). {beside}"
     return f"**All layers at once, measured.** {plain(said)}"
 

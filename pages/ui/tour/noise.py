@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from core.base import changed, digits, gain, per_cent, times
-from core.kinds import BLOCKS
+from core.methods import BLOCKS
 from core.show.figures import axes
 from core.show.figures.charts import PARTS
 from core.show.lessons import absorption, damage, shared
-from core.show.words import findings, literature
+from core.show.words import gain_sentences, literature
 from core.store import Profile, Store
-from pages.ui import subject, view
+from pages.ui import current_profile, url_state
 from pages.ui.live.figure import DECIDED, Bars, Control, Figure, Key, Line, Slot, fates, fixed, pick, tones, written
 from pages.ui.tour import parts
 
@@ -25,7 +25,7 @@ WHERE = {"after_first": "noise, first token spared", "all": "noise, first token 
 def _in_view(found: damage.Noise | damage.Spread, profile: Profile) -> tuple[int, Control, parts.Link]:
     """The layer, the noise slider, and a link to the same on Absorption."""
     noise = parts.slider("noise", "Noise size, relative to the stream", found.sizes, found.at, "{:g}".format)
-    layer, names = subject.layer(profile), list(shared.noise(profile).values())
+    layer, names = current_profile.layer(profile), list(shared.noise(profile).values())
     about = {"perturbation": names[noise.index], "layer": layer, "positions": "after_first"}
     return layer, noise, parts.link("absorption.py", "See every layer and size on Absorption", profile, **about)
 
@@ -100,8 +100,8 @@ def drift(profile: Profile) -> parts.Screen:
 def amplify(profile: Profile) -> parts.Screen:
     """Gains without the first token; with it after the guess: a bar from 1×, upward where a layer amplifies."""
     found = absorption.amplify(profile)
-    guess = view.sync("sink", [None, *absorption.GUESSES], None)
-    layer = subject.layer(profile)
+    guess = url_state.sync("sink", [None, *absorption.GUESSES], None)
+    layer = current_profile.layer(profile)
     what = parts.control("noise-at", "What is done", WHERE, "all", kind="choice") if guess else None
     where = what.values[what.index] if what else "after_first"
     noise = {"perturbation": shared.noise(profile)[found.size], "positions": where}
@@ -113,7 +113,7 @@ def amplify(profile: Profile) -> parts.Screen:
     figure = Figure(
         name="amplify",
         title="Gain of each layer",
-        finding=shared.plain(found.said) if guess else findings.finding(found.without),
+        finding=shared.plain(found.said) if guess else gain_sentences.finding(found.without),
         says=f"Noise of size [{found.size:g}](layers), {{done}}: after layer [{{layer}}](layer-{{layer}}), the gain is "
         "[{gain}](layer-{layer}); {verdict}.",
         slots={
@@ -141,8 +141,8 @@ def amplify(profile: Profile) -> parts.Screen:
 
 def absorb(profile: Profile) -> parts.Screen:
     """Lengths of damage and stream, for noise and, where that was measured, a part left out; below, the twin's."""
-    layer, names = subject.layer(profile), shared.noise(profile)
-    pair = [subject.load(entry.key) for entry in absorption.twins(Store(), profile) or ()]
+    layer, names = current_profile.layer(profile), shared.noise(profile)
+    pair = [current_profile.load(entry.key) for entry in absorption.twins(Store(), profile) or ()]
     choices = {"perturbation": list(names.values())[shared.usual(names)], "positions": "after_first"}
     keys = [each.key for each in pair]
     if profile.key in keys:
@@ -152,7 +152,7 @@ def absorb(profile: Profile) -> parts.Screen:
     found, said = {"noise": absorption.absorb(profile)}, [_compared(*pair) if pair else ""]
     entry = absorption.with_parts(Store(), profile)
     if entry:
-        other = subject.load(entry.key)
+        other = current_profile.load(entry.key)
         for name in (f"skip:{part}" for part in BLOCKS):
             found[f"{other.perturbations[name].short} left out"] = absorption.absorb(other, name)
         said.insert(0, f"**Which part absorbs?** {literature.parts(other)}")

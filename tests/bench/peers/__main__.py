@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 from torch import Tensor
 
-from core.ask.inputs import WindowRequest
 from core.models.loading import Loaded, load
-from core.models.outline import Outline
+from core.models.model_shape import Outline
 from core.models.sources import locate, outlined
 from core.models.windows import windows
+from core.requests.inputs import WindowRequest
 from core.show.report.benches import bench_file
 from core.store.cache import Store
 from tests.bench.peers import perplexities, pruners, sweeps

@@ -15,10 +15,10 @@ from llmcompressor.modifiers.pruning import SparseGPTModifier, WandaPruningModif
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from core.evaluate.perplexity import evaluate, reference
-from core.evaluate.resolving import count_zeros
-from core.measure.pruning import Plan, prune_layers
+from core.judge.exact_recipes import count_zeros
+from core.judge.perplexity import evaluate, reference
 from core.models.loading import Loaded
+from core.prune.walk import Plan, prune_layers
 from tests.bench.peers.timing import Ran
 
 THEIRS = {"wanda": WandaPruningModifier, "sparsegpt": SparseGPTModifier}

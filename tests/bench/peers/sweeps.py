@@ -20,20 +20,20 @@ import torch
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from core.ask.measurements import Measurement
-from core.kinds import Gaussian
 from core.measure.engines import Group, Reader, prepare, wavefront
 from core.measure.perturb import Moments, perturbed
-from core.models import work
+from core.methods import Gaussian
+from core.models import run_cost
 from core.models.loading import Loaded
-from core.models.outline import Outline
+from core.models.model_shape import Outline
 from core.models.replay import hidden
 from core.models.saving import save
+from core.requests.measurements import Measurement
 from core.store.results import Perturbed
 from tests.bench.peers.timing import Ran, in_turn, ratio, short
 
 NOISE = Measurement(perturbation=Gaussian(size=0.3))
-STRIDE = work.HARM_STRIDE
+STRIDE = run_cost.HARM_STRIDE
 Streams = Mapping[int, Tensor]  # layer -> its output
 Forward = Callable[[int], tuple[Streams, Tensor]]  # injection layer -> streams from there on, logits of all tokens
 
@@ -128,7 +128,7 @@ def table(loaded: Loaded, shape: Outline, tokens: Tensor, rounds: int) -> list[l
         )
     own, alone = ran["this product"], ran.pop("the layers alone")
     rows = [[name, f"{each.median:.2f}", f"{ratio(each, own):.2f}", *apart(each, own)] for name, each in ran.items()]
-    swept, once = work.measurement(shape, NOISE, sizes.numel()), work.forward(shape, sizes.numel())
+    swept, once = run_cost.measurement(shape, NOISE, sizes.numel()), run_cost.forward(shape, sizes.numel())
     rate = swept / once / ratio(own, alone)
     limit = shape.layers * once / swept
     rows.append(["arithmetic limit over the loop", "", f"{limit:.2f}", "", ""])

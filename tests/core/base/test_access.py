@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.commands import request_of
 from core.base import access
-from core.cli import serving
-from core.evaluate import task_files
+from core.cli import server
 from core.export import target
 from core.jobs import queue
 from core.jobs.queue import tidy
 from core.jobs.records import Status
-from core.models import texts, work
+from core.judge import task_files
+from core.models import run_cost, texts
 from core.models.sources import locate
+from core.requests.commands import request_of
 from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack
@@ -134,7 +134,7 @@ def test_paths_lead_nowhere_else(
 def answered(store: Store, **asked: str) -> str:
     """What a reader sees of a measurement that is typed, without the name that was typed."""
     try:
-        cost = work.words(work.estimate(request_of("measure", **asked), store))
+        cost = run_cost.words(run_cost.estimate(request_of("measure", **asked), store))
     except access.Refused as error:
         cost = str(error)
     [typed] = asked.values()
@@ -182,7 +182,7 @@ def test_another_computer_is_not_called(
     (tmp_path / f"{away}.txt").write_text("text", encoding="utf-8")
     for look in (
         lambda: locate(away, empty),
-        lambda: work.estimate(request_of("measure", model=f"random:{away}"), empty),
+        lambda: run_cost.estimate(request_of("measure", model=f"random:{away}"), empty),
         lambda: texts.read(f"file:{away}.txt"),
         lambda: texts.read(request_of("measure", text=f"file:{away}.txt").text.source),
         lambda: task_files.read(Path(away)),
@@ -216,7 +216,7 @@ def test_a_port_that_somebody_listens_at_is_refused(say: Callable) -> None:
     ("share", "read_only", "address"), [(None, True, "127.0.0.1"), ("h", True, "0.0.0.0"), ("h", False, "127.0.0.1")]
 )
 def test_only_a_shared_read_only_server_is_open_to_others(share: str | None, read_only: bool, address: str) -> None:
-    said = serving.arguments(8501, share, read_only)
+    said = server.arguments(8501, share, read_only)
     assert f"--server.address={address}" in said
     assert ("--server.allowedHosts=h" in said) == bool(share)
 

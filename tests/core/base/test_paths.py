@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.typed import absolute
 from core.base.paths import expanded, resolved
+from core.requests.parsing import absolute
 
 
 def test_a_tilde_is_the_home_folder_of_who_is_known() -> None:

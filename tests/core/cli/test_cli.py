@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from core.base.formats import digits
-from core.cli import main, measuring, output
-from core.jobs import bench
+from core.cli import main, measurements, output
+from core.jobs import context
 from core.measure import sweep as sweeps
 from core.store import files, profiles
 from core.store.cache import Store
@@ -40,7 +40,7 @@ def test_measuring_twice_is_measuring_once(measure: Callable, tmp_path: Path, mo
     assert "Already" not in told.err and first["layers"] == tiny.LAYERS and first["seconds"] >= 0
     assert first["perturbations"] == PERTURB.split(",")
     assert (first["sequences"], first["length"]) == (4, 12)
-    monkeypatch.setattr(bench, "load", lambda *_: pytest.fail("it was measured again"))
+    monkeypatch.setattr(context, "load", lambda *_: pytest.fail("it was measured again"))
     again = measure("--json")
     assert again.json == first and again.err.startswith("Already in the cache")
     assert Store(tmp_path / "cache").profile(first["key"]).key == first["key"]
@@ -77,7 +77,7 @@ def test_a_matrix_fits_the_terminal(width: int, capsys: pytest.CaptureFixture, m
     monkeypatch.setattr(output, "out", Console(width=width))
     matrix = np.triu(np.full((30, 30), 0.25))
     matrix[np.tril_indices(30, -1)] = np.nan
-    measuring.matrix_table("gaussian:0.3", matrix)
+    measurements.matrix_table("gaussian:0.3", matrix)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= width and sum(line.count("0.25") for line in lines) == 30 * 31 / 2
 

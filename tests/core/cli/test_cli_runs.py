@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.allocations import AllocationRequest
-from core.ask.requests import ExportSpec
-from core.ask.settings import Setting
 from core.jobs import processes, queue
 from core.jobs.records import Status
-from core.kinds.owl import Owl
+from core.methods.owl import Owl
+from core.requests.allocations import AllocationRequest
+from core.requests.export_and_search import ExportSpec
+from core.requests.recipes import Setting
 from core.store import profiles
 from core.store.cache import Store
 from tests import fake_experiment as fake

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from gguf import GGUFReader
 
-from core.ask.allocations import AllocationRequest
-from core.ask.inputs import WindowRequest
-from core.ask.settings import Setting
-from core.ask.studies import EvaluationRequest, StudyRequest
 from core.cli import output
-from core.evaluate import resolving
-from core.jobs import experiment, worker
-from core.kinds import Manual
-from core.results import anchor_studies, anchors, evaluations
+from core.jobs import execute, worker
+from core.judge import exact_recipes
+from core.methods import Manual
+from core.requests.allocations import AllocationRequest
+from core.requests.inputs import WindowRequest
+from core.requests.recipes import Setting
+from core.requests.studies import EvaluationRequest, StudyRequest
+from core.results import anchor_studies, anchors, study_results
 from core.store.cache import Store
 from tests import tiny
 from tests.core.breaking import breaking
@@ -123,7 +123,7 @@ def test_the_measurement_that_narrows_a_wide_interval_is_offered_and_its_command
 ) -> None:
     real = anchors.read
 
-    def read(*given: object) -> evaluations.Evaluations:
+    def read(*given: object) -> study_results.Evaluations:
         """A tiny random model may lose nothing by pruning: losses that rise with the target."""
         found = real(*given)
         points = []
@@ -259,7 +259,7 @@ def test_a_name_of_several_settings_is_refused(run: Callable, texts: list[str], 
         settings=tuple(Setting(allocation=AllocationRequest(base=each, target=0.5)) for each in by_hand),
         evaluation=EvaluationRequest(text=window),
     )
-    key = experiment.get(asked, Store(tmp_path / "cache")).key
+    key = execute.get(asked, Store(tmp_path / "cache")).key
     for words in ("manual", "manual:0.5"):
         run("export", key, "--to", tmp_path / "out", "--setting", words).refused("several settings", "tells them apart")
     assert not (tmp_path / "out").exists()
@@ -330,8 +330,8 @@ def test_an_export_into_the_cache_is_refused_at_once(prune: Callable, no_job: No
 
 
 def test_what_breaks_is_told_and_not_exported(prune: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = breaking(resolving.prune_layers, lambda plan: np.std(plan.sparsity) > 0)
-    monkeypatch.setattr(resolving, "prune_layers", broken)
+    broken = breaking(exact_recipes.prune_layers, lambda plan: np.std(plan.sparsity) > 0)
+    monkeypatch.setattr(exact_recipes, "prune_layers", broken)
     ramp = "depth_ramp beta=0.05:0.5"
     found = prune("--json", by=ramp).json
     assert found["evaluation"]["perplexity"] is None and found["evaluation"]["broken_at_layer"] == 1

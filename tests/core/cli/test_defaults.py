@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import MeasureRequest, measurements
-from core.ask.perturbations import PRESETS
-from core.ask.requests import BestRequest, ExportRequest
-from core.ask.settings import Setting
-from core.ask.studies import StudyRequest
-from core.ask.study_file import read_study
-from core.kinds.skip import Skip
+from core.methods.skip import Skip
 from core.models import windows
 from core.models.loading import Loaded
+from core.requests.export_and_search import BestRequest, ExportRequest
+from core.requests.inputs import WindowRequest
+from core.requests.measurements import MeasureRequest, measurements
+from core.requests.perturbations import PRESETS
+from core.requests.recipes import Setting
+from core.requests.studies import StudyRequest
+from core.requests.study_file import read_study
 from core.results import text_splits
 from tests import tiny
 from tests.lines import asked as asked_by

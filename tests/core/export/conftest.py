@@ -3,7 +3,7 @@
 import pytest
 
 from core.export.card import Exported
-from core.export.folder import Contents, export
+from core.export.export import Contents, export
 from core.models.loading import Loaded
 from tests.core.export.examples import CARD, SPARSITY, pruned
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
-from core.ask import grammar
 from core.export.card import RECIPE, card_text, licence_of, size_words
 from core.models.sources import Source
+from core.requests import grammar
 from tests.core.export.examples import CARD, SPARSITY
 
 

@@ -14,16 +14,16 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
-from core.ask.inputs import Dtype
 from core.export import checking
 from core.export.card import RECIPE, licence_of
-from core.export.folder import Contents, export
+from core.export.export import Contents, export
 from core.export.target import FORMER, check_target
-from core.measure.pruning import restored
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.saving import without
 from core.models.sources import Source
+from core.prune.walk import restored
+from core.requests.inputs import Dtype
 from core.store.cache import Store
 from tests import tiny
 from tests.core.export.examples import CARD, SPARSITY, pruned, zero_rows

@@ -12,21 +12,21 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, LlamaTokenizer
 
-from core.ask import grammar
-from core.ask.requests import FORMATS, ExportRequest
-from core.ask.settings import Setting, read_setting, uniform
 from core.base.spec import look_up
-from core.export import target, worth
+from core.export import file_sizes, target
 from core.export.card import GGUF
 from core.export.checking import SENTENCE
-from core.export.folder import Contents, export
-from core.jobs import experiment
-from core.kinds import GGUF as TYPES
-from core.kinds.quantised import FORMS, rounded
+from core.export.export import Contents, export
+from core.jobs import execute
+from core.methods import GGUF as TYPES
+from core.methods.quantisation import FORMS, rounded
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.sources import bundled, locate
 from core.plan import sizes
+from core.requests import grammar
+from core.requests.export_and_search import FORMATS, ExportRequest
+from core.requests.recipes import Setting, read_setting, uniform
 from core.store.cache import Store
 from tests import families, gguf_files, tiny
 from tests.core.export.examples import CARD, SPARSITY, zero_rows
@@ -181,11 +181,11 @@ def test_a_dense_folder_has_the_bytes_that_are_predicted(family: str, tmp_path: 
     loaded = pruned(tiny.folder(family), empty, "float16")
     exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY))
     counts = target.counted(loaded.source, empty)
-    found = sizes.sizes(counts, *worth.own_form(Setting(allocation=uniform(exported.sparsity))))
+    found = sizes.sizes(counts, *file_sizes.own_form(Setting(allocation=uniform(exported.sparsity))))
     assert found[sizes.DENSE] == exported.dense_bytes
     gone, weights = (np.nansum(each * exported.weights) for each in (exported.achieved, 1))
     assert found[sizes.DENSE] - found[sizes.MASKED] == pytest.approx(2 * gone - weights / 8, abs=1)
-    assert worth.own_form(Setting(pattern="2:4")) == (sizes.PATTERN, 9, False, 0)
+    assert file_sizes.own_form(Setting(pattern="2:4")) == (sizes.PATTERN, 9, False, 0)
 
 
 def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path: Path, empty: Store) -> None:
@@ -206,11 +206,11 @@ def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path
 
 def test_bytes_of_plans_count_scales_and_zero_points() -> None:
     rounded_to = read_setting("uniform currency=bits:3")
-    assert worth.own_form(rounded_to) == ("3 bits", pytest.approx(3 + 19 / 32), False, 0)
+    assert file_sizes.own_form(rounded_to) == ("3 bits", pytest.approx(3 + 19 / 32), False, 0)
     grouped = read_setting("uniform currency=integers:int3g64")
-    assert worth.own_form(grouped) == ("int3g64", pytest.approx(3 + 19 / 64), False, 0)
+    assert file_sizes.own_form(grouped) == ("int3g64", pytest.approx(3 + 19 / 64), False, 0)
     by_types = read_setting("uniform currency=gguf:Q4_0")
-    assert worth.own_form(by_types) == ("Q4_0", pytest.approx(4.5), True, 0)
+    assert file_sizes.own_form(by_types) == ("Q4_0", pytest.approx(4.5), True, 0)
     ExportRequest(setting=by_types, folder="x", format="gguf")
     with pytest.raises(ValueError, match="choose the pruner gguf"):
         ExportRequest(setting=rounded_to, folder="x", format="gguf")
@@ -234,8 +234,8 @@ def test_layers_left_out_take_no_bytes(family: str, tmp_path: Path, empty: Store
     setting = read_setting("uniform currency=layers:0.5")
     how = {"model": str(tiny.folder(family)), "dtype": "float16", "folder": str(tmp_path / "out")}
     asked = ExportRequest(setting=setting, **how)
-    made = experiment.get(asked, empty).provenance
-    found, *_ = worth.worth(asked, empty)
+    made = execute.get(asked, empty).provenance
+    found, *_ = file_sizes.worth(asked, empty)
     assert found["50 % of layers left out"] == made["dense_bytes"] < found[sizes.DENSE]
     recipe = json.loads((tmp_path / "out" / "recipe.json").read_bytes())
     again = grammar.from_file(tmp_path / "out" / "recipe.json")
@@ -250,9 +250,9 @@ def test_by_hand_some_layers_are_left_out_and_the_others_rounded(tmp_path: Path,
     file.write_text(json.dumps({"sparsity": shares, "budget": sum(shares) / 4, "currency": "gguf"}))
     setting = Setting(allocation=grammar.read_allocation(str(file)))
     asked = ExportRequest(model=str(source), setting=setting, folder=str(tmp_path / "out"), format="gguf")
-    experiment.get(asked, empty)
+    execute.get(asked, empty)
     reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
     kinds = {each.name: each.tensor_type.name for each in reader.tensors}
     assert [kinds[f"blk.{layer}.attn_q.weight"] for layer in range(3)] == ["Q4_0", "Q8_0", "Q4_0"]
-    found, *_ = worth.worth(asked, empty)
+    found, *_ = file_sizes.worth(asked, empty)
     assert sum(each.n_bytes for each in reader.tensors) == found[TYPES.level(setting.allocation.target)]

@@ -7,15 +7,15 @@ from unittest.mock import Mock
 
 import pytest
 
-from core.evaluate import resolving
-from core.export import folder
+from core.export import export
 from core.export import target as journal
-from core.jobs import experiment
+from core.jobs import execute
 from core.jobs.queue import tidy
+from core.judge import exact_recipes
 from core.store import deleting
 from core.store.cache import Store
 from core.store.files import write_file
-from tests.core.evaluate.test_study import exporting
+from tests.core.judge.test_study import exporting
 from tests.core.store.test_deleting import GONE, by
 
 
@@ -23,14 +23,14 @@ def test_an_export_that_was_killed_before_its_run_ended_is_not_made_again(
     empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable
 ) -> None:
     asked = exporting(text, tmp_path / "out")
-    made = experiment.get(asked, empty)  # as a worker does, which then notes that the run is done
+    made = execute.get(asked, empty)  # as a worker does, which then notes that the run is done
     tidy(empty)
-    monkeypatch.setattr(resolving, "prune_layers", lambda *_: pytest.fail("the model was pruned again"))
-    assert experiment.get(asked, empty) == made
+    monkeypatch.setattr(exact_recipes, "prune_layers", lambda *_: pytest.fail("the model was pruned again"))
+    assert execute.get(asked, empty) == made
     assert made.provenance["folder"] == str(tmp_path / "out") and made.provenance["difference"] == 0
     journal.end(empty, tmp_path / "out")
     with refused("earlier export"):
-        experiment.get(asked, empty)
+        execute.get(asked, empty)
 
 
 def test_a_record_whose_folder_never_got_its_name_is_no_export(
@@ -38,10 +38,10 @@ def test_a_record_whose_folder_never_got_its_name_is_no_export(
 ) -> None:
     asked = exporting(text, tmp_path / "out")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(folder, "_put_in_place", Mock(side_effect=KeyboardInterrupt))
-        experiment.get(asked, empty)
+        patch.setattr(export, "_put_in_place", Mock(side_effect=KeyboardInterrupt))
+        execute.get(asked, empty)
     assert list(empty.entries("export")) and not (tmp_path / "out").exists()
-    experiment.get(asked, empty)
+    execute.get(asked, empty)
     assert (tmp_path / "out" / "recipe.json").is_file()
 
 

@@ -11,18 +11,18 @@ import yaml
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from core.ask.requests import COMPRESSED, ExportRequest
-from core.ask.settings import read_setting
 from core.base import UserError
 from core.base.spec import checked
-from core.export import packed, target, worth
+from core.export import compressed_tensors, file_sizes, target
 from core.export.card import Exported
-from core.export.folder import Contents, export
-from core.kinds.quantised import FORMS, rounded
+from core.export.export import Contents, export
+from core.methods.quantisation import FORMS, rounded
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.sources import locate
 from core.plan import sizes
+from core.requests.export_and_search import COMPRESSED, ExportRequest
+from core.requests.recipes import read_setting
 from core.store.cache import Store
 from tests import tiny
 from tests.core.export.examples import CARD
@@ -134,14 +134,14 @@ def test_a_setting_that_the_format_does_not_hold(setting: str, dtype: str, about
 def test_a_symmetric_setting_has_one_format() -> None:
     setting = read_setting("uniform by=gptq_symmetric currency=bits:3")
     ExportRequest(setting=setting, folder="x", format=COMPRESSED)
-    assert worth.own_form(setting) == ("3 bits", pytest.approx(3.5), False, 0)
+    assert file_sizes.own_form(setting) == ("3 bits", pytest.approx(3.5), False, 0)
     with pytest.raises(ValueError, match="write the format compressed-tensors"):
         ExportRequest(setting=setting, folder="x", format="gguf")
 
 
 def test_linears_that_the_library_does_not_know(empty: Store, refused: Callable) -> None:
     with refused("own linears", "dense"):
-        packed.check(loaded_from("gpt2", empty))
+        compressed_tensors.check(loaded_from("gpt2", empty))
 
 
 def test_a_missing_library_is_named_before_any_work(
@@ -155,10 +155,10 @@ def test_a_missing_library_is_named_before_any_work(
 
 
 def test_a_folder_that_differs_is_not_kept(tmp_path: Path, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = packed.groups
+    real = compressed_tensors.groups
     wrong = lambda *given: {name: group | {"weights": group["weights"] | {"group_size": 16}}  # noqa: E731
                             for name, group in real(*given).items()}  # fmt: skip
-    monkeypatch.setattr(packed, "groups", wrong)
+    monkeypatch.setattr(compressed_tensors, "groups", wrong)
     with pytest.raises((RuntimeError, UserError)):
         packed_to(tmp_path / "out", rounded_to(loaded_from("llama", empty)))
     assert not (tmp_path / "out").exists()

@@ -11,19 +11,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.ask.studies import StudyRequest
 from core.base.errors import UserError
-from core.jobs import cluster, experiment, queue, worker
+from core.jobs import cluster, execute, queue, worker
 from core.jobs.cluster import Place, place, read
 from core.jobs.records import Job, Status
 from core.models.progress import Cancelled
+from core.requests.studies import StudyRequest
 from core.store.cache import Store
 from tests import tiny
-from tests.core.evaluate.test_study import request as study
-from tests.core.evaluate.test_study import setting
 from tests.core.jobs.test_shares import numbers
 from tests.core.jobs.test_shares import profile as asked
 from tests.core.jobs.test_warm import until
+from tests.core.judge.test_study import request as study
+from tests.core.judge.test_study import setting
 
 LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for the machine's own address
 STORE = 80 * 2**20  # bytes of a node's object store, the least there may be
@@ -35,7 +35,7 @@ def undivided(tmp_path_factory: pytest.TempPathFactory):
     """A request, and the numbers of its undivided run."""
     root = tmp_path_factory.mktemp("undivided")
     request, store = asked(tiny.text_file(root)), Store(root / "cache")
-    experiment.get(request, store)
+    execute.get(request, store)
     return request, numbers(store)
 
 
@@ -263,7 +263,7 @@ def test_a_ray_of_our_own_answers_nobody_else(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.timeout(1800)
 def test_a_node_that_is_killed_in_mid_study(nodes: tuple, empty: Store, tmp_path: Path) -> None:
     request, local, killed = studied(tmp_path), Store(tmp_path / "local"), []
-    experiment.get(request, local)
+    execute.get(request, local)
 
     def kill(status: Status) -> None:
         if not killed and status.parts >= 2 and "2 running" in status.line:

@@ -8,23 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.ask import grammar
-from core.ask.allocations import AllocationRequest
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import Measurement, MeasureRequest, measurements
-from core.ask.perturbations import perturbation
-from core.ask.requests import BestRequest
-from core.ask.settings import Setting
-from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import UserError
-from core.jobs import bench, experiment
-from core.kinds import Checkpoint, Gaussian
-from core.kinds.lsa import Lsa
+from core.jobs import context, execute
 from core.measure import sweep as sweeps
 from core.measure.shares import ROUNDING
-from core.models import loading, work
+from core.methods import Checkpoint, Gaussian
+from core.methods.lsa import Lsa
+from core.models import loading, run_cost
 from core.models.progress import Progress
-from core.plan.spread import allocate
+from core.plan.allocation import allocate
+from core.requests import grammar
+from core.requests.allocations import AllocationRequest
+from core.requests.export_and_search import BestRequest
+from core.requests.inputs import WindowRequest
+from core.requests.measurements import Measurement, MeasureRequest, measurements
+from core.requests.perturbations import perturbation
+from core.requests.recipes import Setting
+from core.requests.studies import EvaluationRequest, StudyRequest
 from core.store import deleting, profiles
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
@@ -83,7 +83,7 @@ def test_a_linear_that_a_layer_lacks_is_refused_before_anything_is_measured(
 ) -> None:
     asked = ("gaussian:0.3", f"residual_linear:wanda:0.5:{linear}")
     with refused(*named, "mlp.down_proj"):
-        experiment.get(request(text, *asked, model=str(tiny.folder(family))), empty)
+        execute.get(request(text, *asked, model=str(tiny.folder(family))), empty)
     assert not engine_calls
 
 
@@ -95,21 +95,21 @@ def test_a_part_that_a_layer_lacks_is_refused_before_anything_is_measured(
     family: str, part: str, named: tuple[str, ...], empty: Store, text: str, engine_calls: list, refused: Callable
 ) -> None:
     with refused(*named):
-        experiment.get(request(text, "gaussian:0.3", f"skip:{part}", model=str(tiny.folder(family))), empty)
+        execute.get(request(text, "gaussian:0.3", f"skip:{part}", model=str(tiny.folder(family))), empty)
     assert not engine_calls
 
 
 def test_each_head_is_measured_by_itself_and_as_many_as_were_told(empty: Store, text: str) -> None:
     asked = request(text, "skip:mlp", "skip:head:each", model=str(tiny.folder("gemma2")))
-    told = work.estimate(asked, empty)
-    spec = experiment.get(asked, empty).spec
+    told = run_cost.estimate(asked, empty)
+    spec = execute.get(asked, empty).spec
     assert spec.names == ["skip:mlp", *(f"skip:head:{head}" for head in range(4))]
     assert told.parts == 5 * 2
 
 
 def test_each_linear_is_one_that_every_layer_has(empty: Store, text: str) -> None:
     asked = request(text, "residual_linear:wanda:0.5:each", model=str(tiny.folder(tiny.ODD)))
-    alone = {each.perturbation.linear for each in experiment.get(asked, empty).spec.measurements}
+    alone = {each.perturbation.linear for each in execute.get(asked, empty).spec.measurements}
     assert "mlp.down_proj" in alone and "self_attn.k_proj" not in alone
 
 
@@ -117,17 +117,17 @@ def test_each_linear_is_one_that_every_layer_has(empty: Store, text: str) -> Non
 
 
 def test_the_second_time_it_is_found_without_a_model(empty: Store, text: str, engine_calls: list, monkeypatch) -> None:
-    first = experiment.get(request(text), empty)
+    first = execute.get(request(text), empty)
     assert sorted(engine_calls) == sorted(NAMES * 2)
-    monkeypatch.setattr(bench, "load", lambda *_: pytest.fail("a model was loaded"))
-    monkeypatch.setattr(bench, "locate", lambda *_: pytest.fail("files were looked at"))
-    again = experiment.get(request(text), empty)
+    monkeypatch.setattr(context, "load", lambda *_: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(context, "locate", lambda *_: pytest.fail("files were looked at"))
+    again = execute.get(request(text), empty)
     assert again.key == first.key and again.provenance == first.provenance
     assert len(engine_calls) == 6
 
 
 def test_what_is_measured_is_a_whole_profile(empty: Store, text: str) -> None:
-    entry = experiment.get(request(text, "gaussian:0.3", "skip", seeds=(0, 1)), empty)
+    entry = execute.get(request(text, "gaussian:0.3", "skip", seeds=(0, 1)), empty)
     profile = found(empty, entry)
     assert profile.layers == tiny.LAYERS and profile.sequences == 4
     assert [len(seeds) for seeds in profile.by_name.values()] == [2, 1]
@@ -141,22 +141,22 @@ def test_what_is_measured_is_a_whole_profile(empty: Store, text: str) -> None:
 
 
 def test_adding_a_perturbation_measures_that_alone(empty: Store, text: str, engine_calls: list) -> None:
-    experiment.get(request(text, "gaussian:0.3"), empty)
+    execute.get(request(text, "gaussian:0.3"), empty)
     engine_calls.clear()
-    entry = experiment.get(request(text, "gaussian:0.3", "skip"), empty)
+    entry = execute.get(request(text, "gaussian:0.3", "skip"), empty)
     assert engine_calls == ["skip", "skip"]
     assert list(found(empty, entry).by_name) == ["gaussian:0.3", "skip"]
     engine_calls.clear()
-    experiment.get(request(text, "skip"), empty)
+    execute.get(request(text, "skip"), empty)
     assert engine_calls == [], "a selection of what is there"
 
 
 def test_the_same_files_elsewhere_are_one_profile(empty: Store, text: str, engine_calls: list, tmp_path: Path) -> None:
-    first = experiment.get(request(text), empty)
+    first = execute.get(request(text), empty)
     engine_calls.clear()
     moved = shutil.copytree(tiny.folder("llama"), tmp_path / "moved")
     shutil.copy(text.removeprefix("file:"), tmp_path / "copied.txt")
-    again = experiment.get(request(f"file:{tmp_path / 'copied.txt'}", model=str(moved)), empty)
+    again = execute.get(request(f"file:{tmp_path / 'copied.txt'}", model=str(moved)), empty)
     assert again.key == first.key and engine_calls == []
 
 
@@ -177,7 +177,7 @@ CHANGES: dict[str, Callable[[str], str]] = {
 def test_a_changed_file_is_another_profile(file: str, empty: Store, text: str, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny.folder("llama"), tmp_path / "model"))
     asked, models = request(text, "skip", model=str(folder)), {}
-    first = experiment.get(asked, empty, models=models)
+    first = execute.get(asked, empty, models=models)
     if file in CHANGES:
         path = Path(text.removeprefix("file:")) if file == "text.txt" else folder / file
         before = path.read_text(encoding="utf-8")
@@ -185,7 +185,7 @@ def test_a_changed_file_is_another_profile(file: str, empty: Store, text: str, t
         assert path.read_text(encoding="utf-8") != before
     else:
         tiny.built("llama", seed=1).save_pretrained(folder)
-    assert experiment.get(asked, empty, models=models).key != first.key
+    assert execute.get(asked, empty, models=models).key != first.key
 
 
 ITSELF = [Checkpoint(source=str(tiny.folder("llama")))]
@@ -211,7 +211,7 @@ def test_what_cannot_be_met_is_refused_before_the_weights_are_read(
     few, many = (WindowRequest(source=text, **how) for how in ({"sequences": 8, "length": 12}, MANY))
     request = asked(few, many).model_copy(update={"model": str(tiny.folder("llama"))})
     with pytest.raises(UserError, match=said):
-        experiment.get(request, empty)
+        execute.get(request, empty)
 
 
 SKIP = [perturbation("skip")]
@@ -231,7 +231,7 @@ CHILD = """
 import sys, time
 from pathlib import Path
 from core import experiment
-from core.ask.measurements import MeasureRequest
+from core.requests.measurements import MeasureRequest
 from core.store.cache import Store
 
 def report(progress):
@@ -251,17 +251,17 @@ def test_a_killed_process_is_gone_on_from_its_parts(no_demo, tmp_path: Path, tex
     assert killed(CHILD, broken.root, tmp_path / "request.json") == "two parts\n"
     assert len(list(broken.root.glob("parts/*/[!.]*"))) == 2
     assert broken.find(asked) is None and list(broken.entries()) == []
-    entry = experiment.get(asked, broken)
+    entry = execute.get(asked, broken)
     assert len(engine_calls) == 4  # a finished part was measured again
     assert not list(broken.root.glob("parts/*"))
-    assert_equal(found(broken, entry), found(whole, experiment.get(asked, whole)))
+    assert_equal(found(broken, entry), found(whole, execute.get(asked, whole)))
 
 
 @pytest.mark.parametrize("known", [True, False])
 def test_only_a_corrupt_unit_is_measured_again(known: bool, empty: Store, text: str, engine_calls: list) -> None:
     """Also where this cache has not met the request yet, as with results that were brought from elsewhere."""
     asked = request(text)
-    entry = experiment.get(asked, empty)
+    entry = execute.get(asked, empty)
     before = found(empty, entry)
     engine_calls.clear()
     unit = entry.spec.unit(entry.spec.measurements[2])
@@ -269,7 +269,7 @@ def test_only_a_corrupt_unit_is_measured_again(known: bool, empty: Store, text: 
     table.write_bytes(table.read_bytes()[:-10])
     if not known:
         shutil.rmtree(empty.root / "resolved")
-    again = experiment.get(asked, empty)
+    again = execute.get(asked, empty)
     assert engine_calls == ["skip", "skip"] and len(empty.troubles()) == 1
     assert again.key == entry.key
     assert_equal(found(empty, again), before)
@@ -279,12 +279,12 @@ def test_the_errors_of_removed_weights_are_added_to_what_is_there(
     empty: Store, text: str, engine_calls: list, refused
 ) -> None:
     """A profile without them is read and allocated for as before; LSA says how to get them."""
-    before = found(empty, experiment.get(request(text), empty))
+    before = found(empty, execute.get(request(text), empty))
     assert before.removal is None
     with refused("--removal"):
         allocate(AllocationRequest(base=Lsa(), target=0.5), before)
     engine_calls.clear()
-    after = found(empty, experiment.get(request(text).model_copy(update={"removal": True}), empty))
+    after = found(empty, execute.get(request(text).model_copy(update={"removal": True}), empty))
     assert engine_calls == []
     assert_equal(before, after)
     assert after.removal.error.shape == (tiny.LAYERS, 7) and (after.removal.error > 0).all()
@@ -292,13 +292,13 @@ def test_the_errors_of_removed_weights_are_added_to_what_is_there(
 
 
 def test_committed_results_answer_in_their_cache(no_demo: Path, tmp_path: Path, text: str, engine_calls: list) -> None:
-    experiment.get(request(text, "gaussian:0.3"), Store(no_demo / "demo"))
+    execute.get(request(text, "gaussian:0.3"), Store(no_demo / "demo"))
     once = len(engine_calls)
     unit = next((no_demo / "demo" / "perturbed").iterdir()) / "provenance.json"
     assert json.loads(unit.read_bytes())["seconds"] > 0
-    assert experiment.get(request(text, "gaussian:0.3"), Store(no_demo)).committed
+    assert execute.get(request(text, "gaussian:0.3"), Store(no_demo)).committed
     assert len(engine_calls) == once
-    elsewhere = experiment.get(request(text, "gaussian:0.3"), Store(tmp_path / "elsewhere"))
+    elsewhere = execute.get(request(text, "gaussian:0.3"), Store(tmp_path / "elsewhere"))
     assert not elsewhere.committed
     assert len(engine_calls) == 2 * once
 
@@ -311,13 +311,13 @@ def test_what_is_deleted_with_another_result_meanwhile_is_measured_again(empty: 
         (request(text, "gaussian:0.3"), request(text, "gaussian:0.3").model_copy(update={"text": short})),
         (study, study.model_copy(update={"settings": ()})),
     ):
-        one, left = experiment.get(other, empty), ["to delete"]
+        one, left = execute.get(other, empty), ["to delete"]
 
         def report(progress: Progress, one: Entry = one, left: list[str] = left) -> None:
             if left and progress.done and progress.line != "saved":
                 left.clear()
                 deleting.delete(empty, one)
 
-        found = experiment.get(asked, empty, report=report)
+        found = execute.get(asked, empty, report=report)
         assert not left and type(found.spec).__name__ in ("ProfileSpec", "StudySpec")
         assert all(map(empty.measured, found.spec.units))

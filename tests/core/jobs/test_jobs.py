@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import MeasureRequest, measurements
-from core.ask.perturbations import perturbation
-from core.ask.requests import ExportRequest
-from core.ask.settings import Setting
-from core.ask.studies import StudyRequest
 from core.jobs import processes, queue
 from core.jobs.records import INTERVAL, Recorder, Request, Status
 from core.models.progress import Progress
+from core.requests.export_and_search import ExportRequest
+from core.requests.inputs import WindowRequest
+from core.requests.measurements import MeasureRequest, measurements
+from core.requests.perturbations import perturbation
+from core.requests.recipes import Setting
+from core.requests.studies import StudyRequest
 from core.store.cache import Store
 from tests import fake_experiment as fake
 

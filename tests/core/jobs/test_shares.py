@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ask.jobs import Share, ShareRequest, Unfinished, cut
-from core.jobs import experiment, queue, worker
+from core.jobs import execute, queue, worker
 from core.measure.shares import portion
 from core.models.progress import Cancelled, Progress
+from core.requests.jobs import Share, ShareRequest, Unfinished, cut
 from core.store.cache import Store
 from core.store.parts import missing
 from tests import tiny
-from tests.core.evaluate.test_study import request as study
-from tests.core.evaluate.test_study import setting
 from tests.core.jobs.test_experiment import request as profile
+from tests.core.judge.test_study import request as study
+from tests.core.judge.test_study import setting
 
 ASKED = {
     "profile": lambda text: profile(text),
@@ -64,12 +64,12 @@ def test_every_piece_falls_to_one_share(of: int) -> None:
 
 def test_shares_in_any_order_make_the_bits_of_an_undivided_run(whole, empty: Store, tmp_path) -> None:
     local = Store(tmp_path / "local")
-    undivided = experiment.get(whole, local)
+    undivided = execute.get(whole, local)
     for part in (3, 1):
-        entry = experiment.get(share(whole, part, 3), empty)
+        entry = execute.get(share(whole, part, 3), empty)
         assert entry.spec == Unfinished(whole=undivided.spec) and empty.find(whole) is None
         assert missing(empty, undivided.spec)
-    assert experiment.get(share(whole, 2, 3), empty).key == undivided.key == empty.find(whole).key
+    assert execute.get(share(whole, 2, 3), empty).key == undivided.key == empty.find(whole).key
     assert numbers(empty) == numbers(local)
     assert not list(empty.entries("unfinished")) and not list((empty.root / "parts").glob("*/[!.]*"))
 
@@ -86,11 +86,11 @@ def test_a_share_that_was_stopped_goes_on_and_does_nothing_twice(whole, empty: S
         return told
 
     with pytest.raises(Cancelled):
-        experiment.get(share(whole, 2, 2), empty, report=report(1))
+        execute.get(share(whole, 2, 2), empty, report=report(1))
     kept = numbers(empty)
     assert kept
     for part in (1, 2, 1, 2):
-        experiment.get(share(whole, part, 2), empty, report=report(99))
+        execute.get(share(whole, part, 2), empty, report=report(99))
     saved = [line for line in lines if "saved" in line]
     assert len(saved) == len(set(saved))
     assert empty.find(whole)

@@ -13,17 +13,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.ask import lab
 from core.base.errors import UserError
-from core.jobs import warm
-from core.jobs.warm import Scheduler, Warm
-from core.jobs.warm_process import Task
+from core.lab import scheduler
+from core.lab.scheduler import Scheduler, Warm
+from core.lab.warm_process import Task
+from core.requests import lab
 from tests import tiny
 
 # answers with what was asked and its own pid; sentences that begin with a known word do something else first
 FAKE = """
 import os, pathlib, time
-from core.jobs.warm_process import serve
+from core.lab.warm_process import serve
 from core.base.errors import UserError
 class Desk:
     calls = 0
@@ -195,7 +195,7 @@ def test_talks_take_turns_chunk_by_chunk_and_keep_nobody_waiting() -> None:
 
 
 def test_who_had_their_last_turn_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warm, "TOLD", 4)
+    monkeypatch.setattr(scheduler, "TOLD", 4)
     one = Scheduler()
     for reader in range(9):
         one.ask(talk("x"), str(reader), "tab")
@@ -240,7 +240,7 @@ def test_a_question_that_was_taken_back_before_it_was_seen_ends_nothing() -> Non
 
 
 def test_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warm, "KEPT", 2)
+    monkeypatch.setattr(scheduler, "KEPT", 2)
     one = Scheduler()
     for words in ("x 1", "x 2", "x 1", "x 3"):
         one.ask(row(words), "a")
@@ -306,12 +306,14 @@ def test_it_leaves_when_nobody_asks_and_comes_back(made: Callable[..., Warm]) ->
 def test_it_ends_with_the_process_that_started_it() -> None:
     code = f"""
 import sys
-from core.jobs.warm import Warm
-from core.jobs.warm_process import Task
-from core.ask import lab
+from core.lab.scheduler import Warm
+from core.lab.warm_process import Task
+from core.requests import lab
 print(Warm({command()!r}).ask(Task("row", lab.question("x 1", "skip"), 0), "a").result({SOON})[3])
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=warm.PROJECT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=scheduler.PROJECT
+    )
     until(lambda: gone(int(done.stdout)))
 
 
@@ -334,11 +336,11 @@ def at_once(one: Warm, readers: int, tasks: Callable[[int], list[Task]]) -> dict
 
 def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
     """A tiny model: rows and scenes are those of this process, refusals arrive as such."""
-    from core.evaluate.talking import Talker
-    from core.measure.answers import Lab
+    from core.lab.answers import Lab
+    from core.lab.continuation import Talker
 
     folder = str(tiny.folder("llama"))
-    one = Warm([sys.executable, "-m", "core.jobs.warm_process", folder])
+    one = Warm([sys.executable, "-m", "core.lab.warm_process", folder])
     of = {"model": folder}
     asked = [lab.question(words, "gaussian:0.3").model_copy(update=of) for words in tiny.SENTENCES[:4]]
     here = Lab(tiny.loaded("llama"))

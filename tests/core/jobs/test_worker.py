@@ -24,8 +24,8 @@ PATIENCE = 20  # seconds before a test gives up; none is measured by it
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setitem(sys.modules, "core.jobs.experiment", None)
-    monkeypatch.setattr("core.jobs.experiment", None, raising=False)
+    monkeypatch.setitem(sys.modules, "core.jobs.execute", None)
+    monkeypatch.setattr("core.jobs.execute", None, raising=False)
     fake.install()
     return Store(tmp_path)
 

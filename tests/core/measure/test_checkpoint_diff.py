@@ -12,13 +12,13 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from core.ask.perturbations import perturbation
 from core.base.errors import UserError
-from core.kinds.checkpoint import Checkpoint
 from core.measure import checkpoint_diff
+from core.methods.checkpoint import Checkpoint
 from core.models.loading import Loaded
 from core.models.sources import Source
 from core.models.windows import Windows
+from core.requests.perturbations import perturbation
 from core.store.cache import Store
 from core.store.profiles import OtherCheckpoint
 from core.store.results import Perturbed

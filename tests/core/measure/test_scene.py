@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from core.ask import lab
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import MeasureRequest, ProfileSpec, measurements
-from core.ask.perturbations import perturbation
-from core.jobs import experiment
-from core.measure import linears
-from core.measure import scene as scenes
-from core.measure.answers import Lab, gain
+from core.jobs import execute
+from core.lab import scene as scenes
+from core.lab.answers import Lab, gain
 from core.measure.engines import prepare, wavefront
 from core.measure.perturb import Moments
 from core.models.loading import Loaded
+from core.prune import linears
+from core.requests import lab
+from core.requests.inputs import WindowRequest
+from core.requests.measurements import MeasureRequest, ProfileSpec, measurements
+from core.requests.perturbations import perturbation
 from core.store import profiles
 from core.store.cache import Store
 from core.store.results import Perturbed
@@ -65,7 +65,7 @@ def test_a_scene_is_a_measurement_of_the_same_tokens(family: str, word: str, emp
     found = here.scene(lab.question(SENTENCE, word))
     text = WindowRequest(source=f"file:{path}", sequences=1, length=len(found.tokens))
     request = MeasureRequest(model=folder, text=text, measurements=measurements([perturbation(word)]))
-    profile = profiles.load(empty, experiment.get(request, empty))
+    profile = profiles.load(empty, execute.get(request, empty))
     assert_agree(found, profile.seeds(word)[0])
     assert here.clean(SENTENCE).batched == (family != "bloom")
     norms = np.array(found.norms)

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from core.ask.measurements import Measurement, PerturbedSpec, ProfileSpec
 from core.base.errors import shortage
 from core.measure import sweep as sweeps
 from core.measure.engines import Group
 from core.measure.shares import ROUNDING
 from core.measure.sweep import Sweep
-from core.models import work
+from core.models import run_cost
 from core.models.progress import Cancelled, Progress, Report, silent
+from core.requests.measurements import Measurement, PerturbedSpec, ProfileSpec
 from core.store import parts
 from core.store.cache import Store
 from core.store.results import Perturbed
@@ -65,7 +65,7 @@ def assert_close(one: dict[str, Perturbed], other: dict[str, Perturbed], rtol: f
 def test_numbers_do_not_depend_on_group_sizes(family: str, tmp_path, no_demo, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {}
     for size in (1, 2, 5):
-        monkeypatch.setattr(work, "group_size", lambda *_, size=size: size)
+        monkeypatch.setattr(run_cost, "group_size", lambda *_, size=size: size)
         store = Store(tmp_path / str(size))
         sweep, profile = run(store, family)
         assert sweep.account.parts == len(NAMES) * -(-SEQUENCES // size)
@@ -194,13 +194,13 @@ def test_a_lost_part_in_the_middle_is_filled_in(tmp_path, no_demo, monkeypatch: 
     """With another group size than before: the gap is measured, and nothing else."""
     whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
     _, profile = run(whole)
-    monkeypatch.setattr(work, "group_size", lambda *_: 1)
+    monkeypatch.setattr(run_cost, "group_size", lambda *_: 1)
     with pytest.raises(Cancelled):
         run(broken, report=stop_after(len(NAMES) * 4))
     unit = profile.unit(profile.measurements[0])
     (parts.folder(broken, unit) / "0001-0001" / "drift.npy").unlink()
     (parts.folder(broken, unit) / "0001-0001" / "kl.npy").write_bytes(b"rot")
-    monkeypatch.setattr(work, "group_size", lambda *_: 5)
+    monkeypatch.setattr(run_cost, "group_size", lambda *_: 5)
     sweep, _ = run(broken)
     assert sweep.account.parts == len(NAMES) + 1
     assert_close(units_of(broken, profile), units_of(whole, profile))
@@ -244,14 +244,14 @@ def test_parts_of_two_processes_with_unlike_room_do_not_hide_each_other(
     empty: Store, text, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second, with room for one sequence at once, is cancelled after two parts of what the first measures whole."""
-    monkeypatch.setattr(work, "group_size", lambda *_: SEQUENCES)
+    monkeypatch.setattr(run_cost, "group_size", lambda *_: SEQUENCES)
     entered = []
 
     def meanwhile(progress: Progress) -> None:
         if progress.line.startswith("skip") and not entered:
             entered.append(True)
             with monkeypatch.context() as less, pytest.raises(Cancelled):
-                less.setattr(work, "group_size", lambda *_: 1)
+                less.setattr(run_cost, "group_size", lambda *_: 1)
                 run(empty, names=("skip",), report=stop_after(2))
 
     _, profile = run(empty, names=("skip",), report=meanwhile)
@@ -293,7 +293,7 @@ def test_a_lack_of_memory_halves_the_group_once(
         return engine(group, measurement, step)
 
     monkeypatch.setitem(sweeps.ENGINES, "wavefront", hungry)
-    monkeypatch.setattr(work, "group_size", lambda *_: 4)
+    monkeypatch.setattr(run_cost, "group_size", lambda *_: 4)
     if room == 1:
         with pytest.raises(type(lack)) as caught:
             run(empty, names=("skip",))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.models import foreign_code, loading
-from core.models.foreign_code import exchanged, explained
+from core.models import folder_checks, loading
+from core.models.folder_checks import exchanged, explained
 from tests import tiny
 
 
@@ -15,7 +15,7 @@ def test_only_what_a_library_raises_is_said_in_a_sentence(refused) -> None:
     with refused("the file cannot be read", "Expecting value"), explained("the file cannot be read"):
         json.loads("nothing")
     for wrong, error in (
-        (lambda: foreign_code._trouble(1, 2), TypeError),
+        (lambda: folder_checks._trouble(1, 2), TypeError),
         (lambda: json.loads("1", parse_int=stopped), KeyboardInterrupt),
         (lambda: json.loads("1", parse_int=full), MemoryError),
     ):
@@ -34,9 +34,9 @@ def full(_: str) -> None:
 @pytest.mark.parametrize(("bound", "most"), [("MANY", 0), ("GROWTH", 0)])
 def test_a_tokenizer_is_tried(bound: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tiny.folder("llama") / "tokenizer.json"
-    assert foreign_code._trouble(str(path), "Rain and sun.") is None
-    monkeypatch.setattr(foreign_code, bound, most)
-    assert " become " in (said := foreign_code._trouble(str(path), "Rain and sun.")) or " added " in said
+    assert folder_checks._trouble(str(path), "Rain and sun.") is None
+    monkeypatch.setattr(folder_checks, bound, most)
+    assert " become " in (said := folder_checks._trouble(str(path), "Rain and sun.")) or " added " in said
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no processor time")

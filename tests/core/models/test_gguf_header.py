@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.base.errors import UserError
-from core.models import outline
+from core.models import model_shape
 from core.store.cache import Store
 from tests import gguf_files
 
@@ -36,15 +36,15 @@ def check_like_the_package(path: Path) -> None:
     cut = path.with_name("cut.gguf")
     for whole in (content, content[:end]):
         cut.write_bytes(whole)
-        assert outline.gguf_shapes(cut) == told
+        assert model_shape.gguf_shapes(cut) == told
     cut.write_bytes(content[: end - 1])
     with pytest.raises(UserError, match=f"its tensors need {end:,}"):
-        outline.gguf_shapes(cut)
+        model_shape.gguf_shapes(cut)
 
 
 @pytest.mark.parametrize(
     ("add", "value", "heads"),
-    [("add_uint32", 12, 12), ("add_uint64", 2**63, outline.MOST), ("add_int32", -3, 1), ("add_float32", 9.0, 1),
+    [("add_uint32", 12, 12), ("add_uint64", 2**63, model_shape.MOST), ("add_int32", -3, 1), ("add_float32", 9.0, 1),
      ("add_array", [8, 8], 1)],
 )  # fmt: skip
 def test_its_heads_are_those_that_it_tells(tmp_path: Path, add: str, value: object, heads: int, empty: Store) -> None:
@@ -53,7 +53,7 @@ def test_its_heads_are_those_that_it_tells(tmp_path: Path, add: str, value: obje
     writer.add_tensor("one", np.ones((2, 64), np.float32))
     for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
         step()
-    assert outline.heads_of(tmp_path / "any.gguf", empty) == heads
+    assert model_shape.heads_of(tmp_path / "any.gguf", empty) == heads
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -81,7 +81,7 @@ def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "every.gguf"
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_custom_alignment(64)
-    for kind in map(gguf.GGUFValueType, outline.SCALARS):
+    for kind in map(gguf.GGUFValueType, model_shape.SCALARS):
         writer.add_key_value(f"one.{kind.name}", 1, kind)
         writer.add_key_value(f"some.{kind.name}", [1, 0], gguf.GGUFValueType.ARRAY, kind)
     writer.add_token_list(["a", "", "word"])
@@ -96,9 +96,9 @@ def test_every_kind_of_value_is_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        *(ONE_SETTING + struct.pack("<IQ", kind, 2**40) for kind in (*outline.SCALARS, 8, 9)),
-        ONE_SETTING + struct.pack("<IQ", 8, outline.MOST + 1) + bytes(64),
-        ONE_SETTING + struct.pack("<IQ", 0, outline.MOST + 1) + bytes(outline.MOST + 1),
+        *(ONE_SETTING + struct.pack("<IQ", kind, 2**40) for kind in (*model_shape.SCALARS, 8, 9)),
+        ONE_SETTING + struct.pack("<IQ", 8, model_shape.MOST + 1) + bytes(64),
+        ONE_SETTING + struct.pack("<IQ", 0, model_shape.MOST + 1) + bytes(model_shape.MOST + 1),
         ONE_SETTING + struct.pack("<IQ", 9, 1) * 5000,
         struct.pack("<4sIQQ", b"GGUF", 3, 2**40, 0),
         struct.pack("<4sIQQQ1sI", b"GGUF", 3, 1, 0, 1, b"x", 2**31) + bytes(64),
@@ -110,13 +110,13 @@ def test_what_it_does_not_hold_is_an_error(tmp_path: Path, content: bytes) -> No
     path = tmp_path / "lies.gguf"
     path.write_bytes(content)
     with pytest.raises(UserError, match="what its header announces"):
-        outline.gguf_shapes(path)
+        model_shape.gguf_shapes(path)
 
 
 @pytest.mark.parametrize(("bound", "most"), [("LARGEST", 100), ("SETTINGS", 3)])
 def test_a_header_has_bounds(bound: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = gguf_files.bare(tmp_path / "small.gguf")
-    assert outline.gguf_shapes(path)
-    monkeypatch.setattr(outline, bound, most)
+    assert model_shape.gguf_shapes(path)
+    monkeypatch.setattr(model_shape, bound, most)
     with pytest.raises(UserError, match="what its header announces"):
-        outline.gguf_shapes(path)
+        model_shape.gguf_shapes(path)

@@ -13,17 +13,17 @@ import transformers
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from core.ask import grammar
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import MeasureRequest, measurements
-from core.ask.perturbations import perturbation
-from core.ask.requests import ExportRequest
-from core.ask.settings import Setting
 from core.base.spec import Spec
 from core.export.checking import load_back
-from core.jobs import experiment
-from core.jobs.warm_process import Desk
+from core.jobs import execute
+from core.lab.warm_process import Desk
 from core.models import placement
+from core.requests import grammar
+from core.requests.export_and_search import ExportRequest
+from core.requests.inputs import WindowRequest
+from core.requests.measurements import MeasureRequest, measurements
+from core.requests.perturbations import perturbation
+from core.requests.recipes import Setting
 from core.store.cache import Store
 from tests import tiny
 from tests.faulty import rewritten
@@ -72,10 +72,10 @@ def test_the_numbers_and_the_export_are_those_of_a_model_that_fits(
         store = Store(tmp_path / f"cache {free}")
         if free:
             monkeypatch.setattr(placement, "free_memory", lambda _: 1)
-        profile = experiment.get(measure, store)
+        profile = execute.get(measure, store)
         units.append([store.load(unit) for unit in profile.spec.units])
         folders.append(tmp_path / f"export {free}")
-        experiment.get(export(folders[-1]), store)
+        execute.get(export(folders[-1]), store)
     for one, other in zip(*units, strict=True):
         tiny.assert_close(one, other)
     one, other = (load_back(folder)[0].state_dict() for folder in folders)

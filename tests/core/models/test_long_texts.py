@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import MeasureRequest, measurements
-from core.ask.perturbations import perturbation
 from core.jobs.queue import PROJECT
-from core.models import texts, windows, work
+from core.models import run_cost, texts, windows
 from core.models.texts import Text
+from core.requests.inputs import WindowRequest
+from core.requests.measurements import MeasureRequest, measurements
+from core.requests.perturbations import perturbation
 from core.store.cache import Store
 from tests import tiny
 
@@ -128,7 +128,7 @@ def long_text(tmp_path: Path) -> Path:
 
 CHILD = """
 import resource, sys
-from core.ask.inputs import WindowRequest
+from core.requests.inputs import WindowRequest
 from core.models import windows
 from tests import tiny
 loaded = tiny.loaded("llama")
@@ -154,11 +154,11 @@ def test_an_estimate_counts_the_text_and_too_little_memory_refuses_it(
         asked = MeasureRequest(
             model=str(tiny.folder("llama")), text=text, measurements=measurements([perturbation("skip")])
         )
-        return work.estimate(asked, Store(tmp_path / "cache")).memory
+        return run_cost.estimate(asked, Store(tmp_path / "cache")).memory
 
     source = f"file:{long_text}"
     assert told(source) - told("demo") > 0.5 * texts.memory(source)
-    monkeypatch.setattr(work, "free_memory", lambda: texts.memory(source) - 1)
+    monkeypatch.setattr(run_cost, "free_memory", lambda: texts.memory(source) - 1)
     with refused("long.txt", "GiB", "part of it"):
         windows.windows(WindowRequest(source=source, sequences=1, length=8), tiny.loaded("llama"))
 

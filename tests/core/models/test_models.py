@@ -14,11 +14,11 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers.pytorch_utils import Conv1D
 
-from core.ask.commands import request_of
 from core.models import anatomy, loading, sources
 from core.models.file_hashes import combined
 from core.models.saving import save
 from core.models.sources import locate
+from core.requests.commands import request_of
 from core.store.cache import Store
 from tests import gguf_files, tiny
 

@@ -17,7 +17,6 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from core.export.checking import load_back
 from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
 from core.measure.first_pass import statistics
-from core.measure.pruning import Plan, prune_layers, restored
 from core.models import anatomy, loading, machine, placement
 from core.models.loading import Loaded
 from core.models.placement import Home, at_hand, home_of, pieces, settle, stream, streamed
@@ -25,6 +24,7 @@ from core.models.replay import record, tail
 from core.models.saving import save
 from core.models.sources import locate
 from core.models.weights import by_layers
+from core.prune.walk import Plan, prune_layers, restored
 from core.store.cache import Store
 from core.store.results import Perturbed
 from tests import families, tiny

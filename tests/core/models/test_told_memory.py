@@ -9,13 +9,13 @@ import pytest
 import torch
 import transformers
 
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import MeasureRequest, measurements
-from core.ask.perturbations import perturbation
-from core.ask.settings import Setting
-from core.ask.studies import EvaluationRequest, StudyRequest
 from core.jobs.queue import PROJECT
-from core.models import work
+from core.models import run_cost
+from core.requests.inputs import WindowRequest
+from core.requests.measurements import MeasureRequest, measurements
+from core.requests.perturbations import perturbation
+from core.requests.recipes import Setting
+from core.requests.studies import EvaluationRequest, StudyRequest
 from core.store.cache import Store
 from tests import tiny
 
@@ -65,7 +65,7 @@ def test_the_memory_told_is_right_within_a_factor_of_two(
     asked: MeasureRequest | StudyRequest, model: str, tmp_path: Path
 ) -> None:
     asked = asked.model_copy(update={"model": model})
-    told = work.estimate(asked, Store(tmp_path)).memory
+    told = run_cost.estimate(asked, Store(tmp_path)).memory
     child = [sys.executable, "-c", CHILD.format(kind=type(asked).__name__), asked.model_dump_json(), str(tmp_path)]
     done = subprocess.run(child, cwd=PROJECT, capture_output=True, text=True, env=os.environ | ALONE)
     assert done.returncode == 0, done.stderr

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.ask.inputs import WindowRequest
 from core.models import hub, texts, windows
 from core.models.loading import Loaded
+from core.requests.inputs import WindowRequest
 from tests import tiny
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import MeasureRequest, measurements
-from core.ask.perturbations import PRESETS, perturbation
-from core.ask.settings import Setting, read_setting
-from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import UserError
-from core.kinds.treatments import Treatment
-from core.models import loading, sources, work
-from core.models.outline import Outline, outline
+from core.methods.treatments import Treatment
+from core.models import loading, run_cost, sources
+from core.models.model_shape import Outline, outline
+from core.requests.inputs import WindowRequest
+from core.requests.measurements import MeasureRequest, measurements
+from core.requests.perturbations import PRESETS, perturbation
+from core.requests.recipes import Setting, read_setting
+from core.requests.studies import EvaluationRequest, StudyRequest
 from core.store.cache import Store
 from tests import tiny
 
@@ -30,18 +30,22 @@ def request(**asked: object) -> MeasureRequest:
 def test_work_is_tokens_times_the_weights_that_they_meet() -> None:
     """Two sequences of eight tokens; half of the layers run on average, and once more where one is pruned."""
     layers, head = 2 * 16 * 300, 2 * 16 * 40
-    assert work.forward(SMALL, 16) == layers + head
+    assert run_cost.forward(SMALL, 16) == layers + head
     noise, pruned = (tiny.measurement(name) for name in ("gaussian:0.3", "residual:wanda:0.5"))
-    swept = layers + 2 * head / work.HARM_STRIDE  # every run goes to the end, and half of them through a layer
-    assert work.measurement(SMALL, noise, 16) == swept
-    assert work.measurement(SMALL, pruned, 16) == 2 * swept + work.looks(SMALL)
-    assert work.looks(SMALL, Treatment("wanda", "refit")) > work.looks(SMALL, Treatment("wanda")) == work.looks(SMALL)
+    swept = layers + 2 * head / run_cost.HARM_STRIDE  # every run goes to the end, and half of them through a layer
+    assert run_cost.measurement(SMALL, noise, 16) == swept
+    assert run_cost.measurement(SMALL, pruned, 16) == 2 * swept + run_cost.looks(SMALL)
+    assert (
+        run_cost.looks(SMALL, Treatment("wanda", "refit"))
+        > run_cost.looks(SMALL, Treatment("wanda"))
+        == run_cost.looks(SMALL)
+    )
     text = WindowRequest(sequences=2, length=8)
-    assert work.pruning(SMALL, text, Treatment("wanda")) == 2 * layers + work.looks(SMALL)
-    assert work.pruning(SMALL, text, Treatment("magnitude")) == work.looks(SMALL), "no text is run"
+    assert run_cost.pruning(SMALL, text, Treatment("wanda")) == 2 * layers + run_cost.looks(SMALL)
+    assert run_cost.pruning(SMALL, text, Treatment("magnitude")) == run_cost.looks(SMALL), "no text is run"
     asked = StudyRequest(calibration=text, evaluation=EvaluationRequest(text=text))
-    whole = 2 * layers + work.looks(SMALL) + 2 * (layers + head)
-    assert work.studying(SMALL, asked, [Treatment("wanda")]) == whole
+    whole = 2 * layers + run_cost.looks(SMALL) + 2 * (layers + head)
+    assert run_cost.studying(SMALL, asked, [Treatment("wanda")]) == whole
 
 
 def test_what_runs_the_layers_alone_takes_as_long_whatever_the_vocabulary() -> None:
@@ -49,11 +53,11 @@ def test_what_runs_the_layers_alone_takes_as_long_whatever_the_vocabulary() -> N
     wide = SMALL._replace(vocabulary=1000, parameters=4460)
     asked = read_setting("uniform by=alps repair=refit_dense+distill recover_tokens=4096 recover_text=own:0.7")
     request = StudyRequest(calibration=WindowRequest(sequences=16, length=512))
-    (wrote, read, walked, trained), beside = (work.treating(each, request, asked) for each in (SMALL, wide))
+    (wrote, read, walked, trained), beside = (run_cost.treating(each, request, asked) for each in (SMALL, wide))
     assert beside[1:3] == (read, walked)
     more = 2 * (wide.vocabulary - SMALL.vocabulary) * SMALL.width  # FLOP of a token
-    assert beside[0] - wrote == pytest.approx(work.WRITING * 16 * 512 * more)
-    assert beside[3] - trained == pytest.approx(work.DISTILLED * 4096 * more)
+    assert beside[0] - wrote == pytest.approx(run_cost.WRITING * 16 * 512 * more)
+    assert beside[3] - trained == pytest.approx(run_cost.DISTILLED * 4096 * more)
 
 
 def test_a_dense_path_takes_memory_beside_the_pruned_one(tmp_path: Path) -> None:
@@ -62,7 +66,7 @@ def test_a_dense_path_takes_memory_beside_the_pruned_one(tmp_path: Path) -> None
         StudyRequest(model=str(tiny.folder("llama")), calibration=calibration, settings=(Setting(repair=how),))
         for how in ("refit", "refit_dense")
     )
-    one, other = (work.estimate(each, Store(tmp_path)) for each in (plain, beside))
+    one, other = (run_cost.estimate(each, Store(tmp_path)) for each in (plain, beside))
     assert other.memory - one.memory == 3 * 64 * 32 * tiny.WIDTH * 4
 
 
@@ -70,26 +74,26 @@ def test_a_dense_path_takes_memory_beside_the_pruned_one(tmp_path: Path) -> None
     ("sequences", "length", "expected"), [(8, 64, 4), (1, 64, 1), (9, 64, 5), (128, 2048, 8), (4, 40_000, 1)]
 )
 def test_a_group_is_at_most_half_and_at_most_so_many_tokens(sequences: int, length: int, expected: int) -> None:
-    assert work.group_size(BUNDLED, WindowRequest(sequences=sequences, length=length), "float32", None) == expected
+    assert run_cost.group_size(BUNDLED, WindowRequest(sequences=sequences, length=length), "float32", None) == expected
 
 
 def test_a_group_fits_into_memory_but_is_never_empty() -> None:
-    one = work.sequence_bytes(BUNDLED, 64, "float32")
+    one = run_cost.sequence_bytes(BUNDLED, 64, "float32")
     text = WindowRequest(sequences=8, length=64)
-    sizes = [work.group_size(BUNDLED, text, "float32", free) for free in (0, one, 2 * one, 3 * one - 1, 100 * one)]
+    sizes = [run_cost.group_size(BUNDLED, text, "float32", free) for free in (0, one, 2 * one, 3 * one - 1, 100 * one)]
     assert sizes == [1, 1, 2, 2, 4]
-    assert work.sequence_bytes(BUNDLED, 64, "bfloat16") < one < work.sequence_bytes(BUNDLED, 128, "float32")
+    assert run_cost.sequence_bytes(BUNDLED, 64, "bfloat16") < one < run_cost.sequence_bytes(BUNDLED, 128, "float32")
 
 
 def test_an_estimate_is_rough_until_the_machine_was_measured(empty: Store) -> None:
-    rough = work.estimate(request(), empty)
-    assert rough.rough and "rough" in work.words(rough) and rough.parts == 6
-    work.remember_rate(empty, "cpu", tiny.shape(tiny.loaded("llama")), "float32", 1e7)
-    known = work.estimate(request(), empty)
-    assert not known.rough and "measured" in work.words(known) and "\n" not in work.words(known)
+    rough = run_cost.estimate(request(), empty)
+    assert rough.rough and "rough" in run_cost.words(rough) and rough.parts == 6
+    run_cost.remember_rate(empty, "cpu", tiny.shape(tiny.loaded("llama")), "float32", 1e7)
+    known = run_cost.estimate(request(), empty)
+    assert not known.rough and "measured" in run_cost.words(known) and "\n" not in run_cost.words(known)
     assert known.flops == rough.flops and known.seconds == pytest.approx(known.loading + known.flops / 1e7)
     for other in ({"device": "cuda"}, {"request": request(dtype="bfloat16")}):  # which were not measured
-        assert work.estimate(**{"request": request(), "store": empty} | other).rough
+        assert run_cost.estimate(**{"request": request(), "store": empty} | other).rough
 
 
 def test_the_work_told_before_a_run_is_about_what_the_run_plans(empty: Store) -> None:
@@ -105,20 +109,22 @@ def test_the_work_told_before_a_run_is_about_what_the_run_plans(empty: Store) ->
     sweep = tiny.sweep(of, text, profile.model_copy(update={"removal": True, "prunable": True}), empty)
     sweep.run()
     assert sweep.account.done == pytest.approx(sweep.account.planned)
-    assert sweep.account.planned == pytest.approx(work.measuring(tiny.shape(of), asked, groups=2), rel=0.2)
+    assert sweep.account.planned == pytest.approx(run_cost.measuring(tiny.shape(of), asked, groups=2), rel=0.2)
 
 
 def test_memory_counts_weights_and_one_group(empty: Store) -> None:
-    single, half = work.estimate(request(), empty), work.estimate(request(dtype="bfloat16"), empty)
+    single, half = run_cost.estimate(request(), empty), run_cost.estimate(request(dtype="bfloat16"), empty)
     assert half.memory < single.memory
     weights = 4 * sum(parameter.numel() for parameter in tiny.loaded("llama").model.parameters())
-    assert single.memory > weights + work.PROCESS, "Python and its libraries too"
+    assert single.memory > weights + run_cost.PROCESS, "Python and its libraries too"
 
 
 def test_a_walk_holds_the_windows_that_the_pruner_reads_and_no_others(empty: Store) -> None:
     def told(words: str, sequences: int) -> int:
         asked = StudyRequest(settings=(read_setting(words),))
-        return work.estimate(asked.replace(calibration=WindowRequest(sequences=sequences, length=512)), empty).memory
+        return run_cost.estimate(
+            asked.replace(calibration=WindowRequest(sequences=sequences, length=512)), empty
+        ).memory
 
     fewer = told("uniform by=alps pruner_windows=64:0.5", 480)
     assert fewer == told("uniform by=alps:0.5", 64) < told("uniform by=alps:0.5", 480)
@@ -126,16 +132,16 @@ def test_a_walk_holds_the_windows_that_the_pruner_reads_and_no_others(empty: Sto
 
 def test_of_a_model_that_memory_does_not_hold_a_few_layers_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
     shape = Outline(layers=80, width=4, vocabulary=10, layer_parameters=1_000_000, parameters=80_000_500)
-    whole = work.weight_bytes(shape, "float32", gguf=False)
-    monkeypatch.setattr(work, "free_memory", lambda: 300_000_000)
-    assert whole - work.weight_bytes(shape, "float32", gguf=False) == 4 * (80 - work.WORKED_ON) * 1_000_000
-    assert whole == work.weight_bytes(shape, "float32", gguf=True)
+    whole = run_cost.weight_bytes(shape, "float32", gguf=False)
+    monkeypatch.setattr(run_cost, "free_memory", lambda: 300_000_000)
+    assert whole - run_cost.weight_bytes(shape, "float32", gguf=False) == 4 * (80 - run_cost.WORKED_ON) * 1_000_000
+    assert whole == run_cost.weight_bytes(shape, "float32", gguf=True)
 
 
 def test_memory_that_cannot_suffice_is_refused_before_weights_are_read(
     empty: Store, monkeypatch: pytest.MonkeyPatch, refused: Callable
 ) -> None:
-    monkeypatch.setattr(work, "free_memory", lambda: 1000)
+    monkeypatch.setattr(run_cost, "free_memory", lambda: 1000)
     monkeypatch.setattr(loading, "read", lambda *_: pytest.fail("weights are read"))
     with refused("GiB of memory", "close other programs"):
         loading.load(sources.locate(str(tiny.folder("llama")), empty), store=empty)
@@ -145,9 +151,9 @@ def test_without_its_model_there_is_no_estimate(empty: Store, monkeypatch: pytes
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    assert work.estimate(request(model="some-body/some-model"), empty) is None
+    assert run_cost.estimate(request(model="some-body/some-model"), empty) is None
     with pytest.raises(UserError):
-        work.estimate(request(model="nonsense"), empty)
+        run_cost.estimate(request(model="nonsense"), empty)
 
 
 # --- outlines ------------------------------------------------------------------------------------------------------

@@ -10,20 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from core.ask import allocations
-from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
 from core.base.spec import Spec
-from core.kinds import Manual, Uniform
-from core.kinds.alphapruning import AlphaPruning
-from core.kinds.depth_ramp import DepthRamp
-from core.kinds.dlp import Dlp
-from core.kinds.lsa import Lsa, apart
-from core.kinds.owl import Owl
-from core.kinds.response import Response
+from core.methods import Manual, Uniform
+from core.methods.alphapruning import AlphaPruning
+from core.methods.depth_ramp import DepthRamp
+from core.methods.dlp import Dlp
+from core.methods.lsa import Lsa, apart
+from core.methods.owl import Owl
+from core.methods.response import Response
 from core.plan import correction
+from core.plan.allocation import allocate, family, layer_means
 from core.plan.budget import Bounds, evened, met, pinned, project
-from core.plan.spread import allocate, family, layer_means
+from core.requests import allocations
+from core.requests.allocations import AllocationRequest, Correction
 from tests.core.allocating import PER_LINEAR, SEEING, of_linears, permuted, profile, quick
 
 BASES = (*SEEING, Uniform(), DepthRamp(), Owl(m=3, lam=0.3), Dlp(alpha=0.5), Lsa(per="half"))

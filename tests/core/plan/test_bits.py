@@ -13,23 +13,23 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.ask import grammar
-from core.ask.allocations import AllocationRequest
-from core.ask.measurements import Measurement
-from core.ask.perturbations import perturbation
-from core.ask.settings import read_setting
-from core.ask.typed import read_bytes
 from core.base.errors import UserError
-from core.cli.allocating import allocated_json
-from core.export import worth
-from core.kinds import BITS, GGUF, INTEGERS, LAYERS, MEANT, MIXED, left_out
-from core.kinds.currency import Currency
-from core.kinds.treatments import USUAL, treatment, usual_of
+from core.cli.allocations import allocated_json
+from core.export import file_sizes
+from core.methods import BITS, GGUF, INTEGERS, LAYERS, MEANT, MIXED, left_out
+from core.methods.budget_unit import Currency
+from core.methods.treatments import USUAL, treatment, usual_of
+from core.plan.allocation import allocate
 from core.plan.budget import TOLERANCE, Bounds, met, whole
 from core.plan.evidence import Evidence
 from core.plan.responses import at_levels
 from core.plan.sizes import Counts, taken
-from core.plan.spread import allocate
+from core.requests import grammar
+from core.requests.allocations import AllocationRequest
+from core.requests.measurements import Measurement
+from core.requests.parsing import read_bytes
+from core.requests.perturbations import perturbation
+from core.requests.recipes import read_setting
 from core.store.profiles import Profile
 from tests import synthetic
 from tests.core.allocating import STACK, of_linears, quick
@@ -301,7 +301,7 @@ def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts: Coun
         "layers": (0, 0.99),
     }
     most = math.floor(np.interp(place, [0, 1], [taken(counts, treated, each) for each in reversed(ends[form])]))
-    asked = grammar.read_allocation(worth.within(words, f"{most}B", USUAL, counts))
+    asked = grammar.read_allocation(file_sizes.within(words, f"{most}B", USUAL, counts))
     assert asked.currency == form and asked.base == grammar.read_allocation(f"{words.split(':')[0]}:0.7"
         if form == "zeros" else f"{words.split(':')[0]}:{ {'gguf': 6, 'layers': 0.5}.get(form, 3)}").base  # fmt: skip
     assert taken(counts, treated, asked.target) <= most
@@ -323,7 +323,7 @@ def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts: Coun
 )
 def test_bytes_that_cannot_be_met_are_refused_with_those_that_can(words: str, size: str, wrong: str) -> None:
     with pytest.raises(UserError, match=wrong):
-        worth.within(words, size, USUAL, Counts(106_168_320, 28_311_552, 35_136))
+        file_sizes.within(words, size, USUAL, Counts(106_168_320, 28_311_552, 35_136))
 
 
 @pytest.mark.parametrize(("written", "size"), [("60MB", 6e7), ("1.5 GB", 1.5e9), ("7B", 7), ("1kB", 1000)])

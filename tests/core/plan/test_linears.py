@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ask import grammar
-from core.ask.allocations import AllocationRequest
 from core.base.errors import UserError
-from core.kinds import Manual
-from core.plan.spread import allocate, spread
+from core.methods import Manual
+from core.plan.allocation import allocate, spread
+from core.requests import grammar
+from core.requests.allocations import AllocationRequest
 from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, quick
 
 

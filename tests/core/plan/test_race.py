@@ -7,23 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.ask.allocations import AllocationRequest, Correction
-from core.ask.settings import Setting
-from core.kinds import METHODS
-from core.kinds.allocator import Allocator
-from core.kinds.alphapruning import AlphaPruning
-from core.kinds.owl import Owl
-from core.kinds.response import Response
-from core.kinds.treatments import Treatment
-from core.kinds.uniform import Uniform
-from core.plan.spread import allocate
+from core.methods import METHODS
+from core.methods.allocator import Allocator
+from core.methods.alphapruning import AlphaPruning
+from core.methods.owl import Owl
+from core.methods.response import Response
+from core.methods.treatments import Treatment
+from core.methods.uniform import Uniform
+from core.plan.allocation import allocate
+from core.requests.allocations import AllocationRequest, Correction
+from core.requests.recipes import Setting
 from core.results import leaderboard as race
 from core.results import protocols
 from core.results.anchors import anchors as fit
-from core.results.evaluations import Evaluations, Slice
+from core.results.study_results import Evaluations, Slice
 from core.show.figures.allocation import UNKNOWN, finish
 from core.show.figures.palette import DARK, LIGHT, Palette, colour, in_palette
-from core.show.words import verdicts
+from core.show.words import perplexity_sentences
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -168,7 +168,7 @@ def test_the_correction_is_told_of_what_is_most_like_the_base(
         settings = [Setting(allocation=each, pruner=name) for each in asked for name in ("wanda", "sparsegpt")
                     if tried == TUNED or name == "wanda"]  # fmt: skip
         groups = study(tmp_path, *settings, text=text)
-    said = verdicts.corrected(groups, AllocationRequest(base=base, target=TARGET), pruner)
+    said = perplexity_sentences.corrected(groups, AllocationRequest(base=base, target=TARGET), pruner)
     assert (
         said.startswith(f"Measured at 70 % zeros, {named} (invented evaluation text 24 × 512, ")
         and "its base, OWL" in said
@@ -189,7 +189,7 @@ def test_its_reverse_is_that_of_the_same_correction_and_follows_it(
     asked = [(base, Correction(strength=strength, control=control)) for base, strength, control in fixes]
     asked += [(base, Correction()) for base, _ in asked]
     groups = study(tmp_path, *(at_target(base, correction=fix) for base, fix in asked))
-    said = verdicts.corrected(groups, AllocationRequest(base=METHODS["dlp"](), target=TARGET))
+    said = perplexity_sentences.corrected(groups, AllocationRequest(base=METHODS["dlp"](), target=TARGET))
     assert f"The correction at strength {fixes[-1][1]} " in said
     assert "its base, OWL" in said and said.count("Reversed ") == reverses
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
-from core.kinds.response import Response
+from core.methods.response import Response
 from core.plan import responses
+from core.plan.allocation import allocate, family
 from core.plan.budget import Bounds, Units, met, solve
 from core.plan.curves import curves, hull
 from core.plan.evidence import Evidence
-from core.plan.spread import allocate, family
+from core.requests.allocations import AllocationRequest, Correction
 from core.results.candidates import CONTROLS
 from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, quick
 

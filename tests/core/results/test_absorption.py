@@ -13,7 +13,7 @@ from scipy import stats
 from core.base.formats import ranges
 from core.plan.gains import BAND, FEWEST_SEQUENCES, gains_of, log_gain
 from core.results import propagation
-from core.show.words import findings
+from core.show.words import gain_sentences
 from core.store.results import Perturbed, axes_of
 from tests import synthetic
 
@@ -115,15 +115,17 @@ def test_few_sequences_decide_nothing(n: int) -> None:
     assert found.verdicts == (f"undecided (n = {n})", f"undecided (n = {n})", None)
     assert found.uncorrected == found.verdicts
     said = "1 sequence is" if n == 1 else f"{n} sequences are"
-    assert findings.finding(found) == f"Undecided: {said} too few for a verdict, 8 are needed."
+    assert gain_sentences.finding(found) == f"Undecided: {said} too few for a verdict, 8 are needed."
     if n == 1:
         assert np.isinf(found.high[0]) and found.low[0] == 0
 
 
 def test_of_a_single_layer_there_is_no_verdict_and_the_reason_is_said() -> None:
     found = gains_of([constant()])
-    assert findings.finding(found) == "The model has only one layer, so no later layer can amplify or absorb."
-    assert findings.headline(found) == findings.no_verdict(found) and not findings.first_token(found, found, True)
+    assert gain_sentences.finding(found) == "The model has only one layer, so no later layer can amplify or absorb."
+    assert gain_sentences.headline(found) == gain_sentences.no_verdict(found) and not gain_sentences.first_token(
+        found, found, True
+    )
 
 
 def test_holm_against_its_definition() -> None:
@@ -170,7 +172,7 @@ def test_a_finding_names_every_layer_but_the_last_once() -> None:
     assert found.uncorrected == (*decided, "amplifies", "undecided", "absorbs", None)
     assert found.verdicts == (*decided, *("undecided",) * 3, None)
     said = "Layers 0 to 2 amplify, layers 3 and 4 absorb, layers 5 to 7 are undecided (n = 12)."
-    assert findings.finding(found) == said
+    assert gain_sentences.finding(found) == said
 
 
 @pytest.mark.parametrize(
@@ -183,8 +185,8 @@ def test_a_finding_names_every_layer_but_the_last_once() -> None:
 )
 def test_a_headline_counts_what_holds_jointly(logs: list[float], said: str) -> None:
     found, fewer = (gains_of([constant(*logs, spread=0.003)]) for _ in range(2))
-    assert findings.headline(found) == said
-    assert findings.first_token(found, fewer, included=False).endswith(f"on the first token too, {said}.")
+    assert gain_sentences.headline(found) == said
+    assert gain_sentences.first_token(found, fewer, included=False).endswith(f"on the first token too, {said}.")
 
 
 # --- why -----------------------------------------------------------------------------------------------------------

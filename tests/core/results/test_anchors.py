@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.ask.allocations import AllocationRequest
-from core.ask.settings import Setting, uniform
 from core.base.errors import UserError
 from core.cli import main
-from core.kinds.treatments import Treatment
-from core.plan.spread import allocate
-from core.results import anchors, evaluations
+from core.methods.treatments import Treatment
+from core.plan.allocation import allocate
+from core.requests.allocations import AllocationRequest
+from core.requests.recipes import Setting, uniform
+from core.results import anchors, study_results
 from core.results.anchor_studies import usual
 from core.results.anchors import fitting, stored
 from core.show.report.benches import BENCHES
@@ -193,7 +193,7 @@ def test_committed_comparisons_are_as_evidence_says() -> None:
 
 def test_anchors_of_one_protocol_are_its_settings(store: Store, profile: Profile) -> None:
     key = evaluated(store, profile, at(0.5, 0.7))
-    study = evaluations.load(store, store.by_key(key, ("study",)))
+    study = study_results.load(store, store.by_key(key, ("study",)))
     found = fitting(study, profile, WANDA)
     assert found.increases == pytest.approx([each.loss - study.dense.loss for each in study.settings])
     assert (found.increases > 0).all() and len(found.settings) < anchors.ENOUGH
@@ -203,7 +203,7 @@ def test_settings_are_predicted_by_the_others_of_their_protocol_wherever_these_a
     store: Store, profile: Profile
 ) -> None:
     def predicted(key: str) -> dict[Setting, anchors.Hindsight]:
-        return anchors.from_others(store, evaluations.load(store, store.by_key(key)))
+        return anchors.from_others(store, study_results.load(store, store.by_key(key)))
 
     [asked], others = at(0.6), at(0.5, 0.7, 0.8)
     alone = evaluated(store, profile, [asked])

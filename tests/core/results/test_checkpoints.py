@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ask.measurements import Measurement
-from core.ask.perturbations import perturbation
 from core.base.errors import UserError
+from core.requests.measurements import Measurement
+from core.requests.perturbations import perturbation
 from core.results import checkpoints
 from core.results.checkpoints import Compared
 from core.show import words
-from core.show.words import findings
+from core.show.words import gain_sentences
 from core.store import profiles
 from core.store.cache import Store
 from core.store.results import Array
@@ -53,7 +53,7 @@ def test_a_fault_is_named_first_out_of_an_error_that_all_share(
         across[layer, tensor] = np.hypot(across[layer, tensor], {"3 bits": 0.2, "permute": 1.41}[fault])
     found = made(np.hypot(across, scale - 1), scale, rng.lognormal(-9, 2, LAYERS))
     assert found.ranking[0] == layer and found.tensor(layer) == tensor and found.odd.sum() == 1
-    assert findings.worst(found).startswith(f"Layer {layer} stands out: its linear {tensor} differs by ")
+    assert gain_sentences.worst(found).startswith(f"Layer {layer} stands out: its linear {tensor} differs by ")
 
 
 @given(seed=st.integers(0, 2**32 - 1))
@@ -62,7 +62,9 @@ def test_where_nothing_stands_out_layers_are_ranked_by_harm(seed: int) -> None:
     kl = rng.lognormal(-7, 1, LAYERS)
     found = made(0.09 * (1 + 0.2 * rng.uniform(size=(LAYERS, TENSORS))), kl=kl)
     assert found.ranking == np.argsort(-kl).tolist() and not found.odd.any()
-    assert findings.worst(found).startswith(f"No layer's weights stand out. Layer {kl.argmax()} does the most harm")
+    assert gain_sentences.worst(found).startswith(
+        f"No layer's weights stand out. Layer {kl.argmax()} does the most harm"
+    )
     assert found.tensor(0) == found.weights.error[0].argmax()
 
 
@@ -82,8 +84,8 @@ def test_several_layers_that_stand_out_are_all_named_and_the_most_harmful_leads(
     error[[3, 5, 9], 2] = 0.5
     found = made(error, kl=np.where(np.arange(LAYERS) == 5, 0.2, 0.1))
     lead = "Layers 3, 5 and 9 stand out, and layer 5 does the most harm of them: its linear 2 differs by 50 %"
-    assert findings.worst(found).startswith(lead) and found.ranking[:3] == [5, 3, 9]
-    assert "no more than rounding" in findings.worst(made(error, kl=np.zeros(LAYERS)))
+    assert gain_sentences.worst(found).startswith(lead) and found.ranking[:3] == [5, 3, 9]
+    assert "no more than rounding" in gain_sentences.worst(made(error, kl=np.zeros(LAYERS)))
 
 
 def test_runs_part_where_their_streams_first_differ_or_drift_grows_most() -> None:
@@ -91,11 +93,11 @@ def test_runs_part_where_their_streams_first_differ_or_drift_grows_most() -> Non
     drift = np.array([0.01, 0.02, 0.32, 0.3])
     grown = replace(found, whole=replace(found.whole, log_drift=np.log(drift)[:, None] * np.ones(8)))
     most = "drift grows most at layer 2, by 0.30, and ends at 0.30."
-    assert findings.parting(grown) == f"The two part before the first layer; {most}"
+    assert gain_sentences.parting(grown) == f"The two part before the first layer; {most}"
     with np.errstate(divide="ignore"):
         late = np.log(np.array([0, 0, 0.2, 0.1]))[:, None] * np.ones(8)
     whole = replace(found.whole, log_drift=late, entry=np.zeros(8))
-    assert findings.parting(replace(found, whole=whole)) == "The two part at layer 2; drift ends at 0.10."
+    assert gain_sentences.parting(replace(found, whole=whole)) == "The two part at layer 2; drift ends at 0.10."
 
 
 def test_a_profile_tells_its_checkpoint_by_the_name_that_was_typed(tmp_path: Path) -> None:
@@ -106,8 +108,8 @@ def test_a_profile_tells_its_checkpoint_by_the_name_that_was_typed(tmp_path: Pat
     found = checkpoints.compared(profile)
     assert found.called == "other" and found.tensors == synthetic.LINEARS
     assert words.by_positions(profile).keys() == {f"checkpoint:{synthetic.OTHER}", "gaussian:0.3"}
-    said = findings.worst(found)
+    said = gain_sentences.worst(found)
     assert said.startswith(f"Layer {LAYERS // 2} stands out: its {synthetic.LINEARS[2]} differs by 15 %, ")
-    assert findings.cost(found).startswith("All of other costs 0.0")
+    assert gain_sentences.cost(found).startswith("All of other costs 0.0")
     with pytest.raises(UserError, match="choose Layer of other"):
         checkpoints.compared(profile, "gaussian:0.3")

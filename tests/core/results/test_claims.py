@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.ask.measurements import Measurement
-from core.kinds import Gaussian
+from core.methods import Gaussian
 from core.plan.gains import student
+from core.requests.measurements import Measurement
 from core.results.claims import FAILS, HOLDS, OPEN
 from core.results.comparison import spearman
 from core.show.report.claims import CLAIMED, MEASURED

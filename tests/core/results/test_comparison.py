@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from core.base.errors import UserError
-from core.results import evaluations
+from core.results import study_results
 from core.results.comparison import Interval, over_seeds, paired, percent, spearman
 from core.store.cache import Store
 
@@ -46,7 +46,7 @@ def of_windows(difference: np.ndarray) -> Interval:
 def differences() -> list[np.ndarray]:
     """Differences in loss to uniform of every committed setting, window by window."""
     store = Store(ROOT / "cache" / "demo")
-    settings = [each for entry in store.entries("study") for each in evaluations.load(store, entry).settings]
+    settings = [each for entry in store.entries("study") for each in study_results.load(store, entry).settings]
     both = [(each, each.uniform, seed) for each in settings if each.uniform for seed in each.results]
     losses = [
         (a.results[seed].evaluated.nll, b.results[seed].evaluated.nll) for a, b, seed in both if seed in b.results

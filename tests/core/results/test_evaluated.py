@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ask import grammar
-from core.ask.settings import Setting
-from core.ask.studies import TaskSpec
+from core.requests import grammar
+from core.requests.recipes import Setting
+from core.requests.studies import TaskSpec
 from core.results.comparison import over_seeds, paired, percent
-from core.results.evaluated import Accuracy, EvaluatedSetting, SeedResult
-from core.results.evaluations import Evaluations, shared_tasks
+from core.results.setting_result import Accuracy, EvaluatedSetting, SeedResult
+from core.results.study_results import Evaluations, shared_tasks
 from core.store.results import Evaluated, ZeroShot
 
 RTE, BOOLQ = (TaskSpec(name=name, content=name, examples=4, seed=0) for name in ("rte", "boolq"))

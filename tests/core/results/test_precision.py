@@ -7,7 +7,7 @@ import pytest
 
 from core.plan.gains import gains_of
 from core.results.propagation import matrix
-from core.show.words import findings
+from core.show.words import gain_sentences
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -32,17 +32,19 @@ def floored(profile: Profile, share: np.ndarray) -> Profile:
 def test_layers_below_ten_times_the_floor_are_named(profile: Profile) -> None:
     share = np.array([0.05, 0.2, 0.3, 0.05, 0.05, 0.05])
     found = floored(profile, share)
-    assert findings.drowned(found, NAME).tolist() == (share > 0.1).tolist()
-    said = findings.of_perturbation(found, NAME)
-    assert said.startswith(findings.finding(gains_of(profile.seeds(NAME)))) and "layers 1 and 2 is below 10" in said
-    assert "every layer" in findings.of_perturbation(floored(profile, np.ones(LAYERS)), NAME)
+    assert gain_sentences.drowned(found, NAME).tolist() == (share > 0.1).tolist()
+    said = gain_sentences.of_perturbation(found, NAME)
+    assert (
+        said.startswith(gain_sentences.finding(gains_of(profile.seeds(NAME)))) and "layers 1 and 2 is below 10" in said
+    )
+    assert "every layer" in gain_sentences.of_perturbation(floored(profile, np.ones(LAYERS)), NAME)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_half_precision_tells_its_floor_and_its_distance(dtype: str, profile: Profile) -> None:
     spec = profile.spec.model_copy(update={"model": profile.spec.model.model_copy(update={"dtype": dtype})})
     found = floored(replace(profile, entry=replace(profile.entry, spec=spec)), np.full(LAYERS, 0.05))
-    said = findings.rounding(found)
+    said = gain_sentences.rounding(found)
     if dtype == "float32":
         assert said == ""
         return

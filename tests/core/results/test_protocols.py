@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.requests import BestSpec
-from core.ask.settings import Setting
-from core.ask.studies import StudySpec
-from core.kinds import GGUF, TREATMENTS, ZEROS
-from core.results import evaluations, protocols
+from core.methods import GGUF, TREATMENTS, ZEROS
+from core.requests.export_and_search import BestSpec
+from core.requests.recipes import Setting
+from core.requests.studies import StudySpec
+from core.results import protocols, study_results
 from core.results.study_table import rows_of
 from core.store.cache import Store
 from tests import synthetic
@@ -32,7 +32,7 @@ def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path: Pat
     earlier = found[old.key].spec.earlier
     assert earlier in protocols.badge(found[old.key]) and not found[now.key].spec.earlier
 
-    (dense, before), (_, after) = (rows_of(evaluations.read(store, spec, {})) for spec in (old, now))
+    (dense, before), (_, after) = (rows_of(study_results.read(store, spec, {})) for spec in (old, now))
     assert earlier in before.apart(after) and earlier in after.apart(before)
     assert before.apart(dense) == after.apart(dense) == ""
 
@@ -84,10 +84,10 @@ def test_ones_own_studies_come_before_those_that_ship_of_which_the_widest_is_fir
     store = Store(tmp_path)
     profile = store.demo().spec
 
-    def found() -> dict[str, evaluations.Evaluations]:
+    def found() -> dict[str, study_results.Evaluations]:
         return protocols.together(store, store.of_model(profile.model, "study"))
 
-    def targets(each: evaluations.Evaluations) -> set[float]:
+    def targets(each: study_results.Evaluations) -> set[float]:
         return {part.target for part in each.slices if TREATMENTS[part.pruner].currency is ZEROS}
 
     sizes = [(len(targets(each)), len(each.settings)) for each in found().values()]

@@ -6,10 +6,10 @@ import io
 import numpy as np
 import pytest
 
-from core.ask.allocations import AllocationRequest, Correction
-from core.ask.settings import Setting
-from core.kinds.owl import Owl
-from core.results.evaluations import load
+from core.methods.owl import Owl
+from core.requests.allocations import AllocationRequest, Correction
+from core.requests.recipes import Setting
+from core.results.study_results import load
 from core.results.study_table import MEAN, Table, rows_of, study_table
 from core.show.report import questions
 from core.store.cache import Store

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ask import AllocationRequest, Setting, naming
-from core.kinds import Manual
+from core.methods import Manual
+from core.requests import AllocationRequest, Setting, recipe_names
 from core.results.comparison import Interval, verdict
-from core.results.evaluated import UNKNOWN, Change
+from core.results.setting_result import UNKNOWN, Change
 from core.show.report import questions
-from core.show.words import verdicts
-from core.show.words.verdicts import sentence
+from core.show.words import perplexity_sentences
+from core.show.words.perplexity_sentences import sentence
 
 NAN = math.nan
 
@@ -86,20 +86,20 @@ FEW = Interval(-20.0, NAN, NAN, 4)
     ],
 )
 def test_changes_are_counted_by_their_verdicts(found: list[Interval], said: str) -> None:
-    assert verdicts.counted(found, "setting", "uniform") == said
+    assert perplexity_sentences.counted(found, "setting", "uniform") == said
 
 
 @pytest.mark.parametrize("name", questions.QUESTIONS)
 def test_a_verdict_does_not_repeat_the_pruner_and_repair_that_lead_it(name: str) -> None:
     found = questions.answer(name).found
-    told = [each.split(": ", 1) for each in verdicts.of_study(found)]
+    told = [each.split(": ", 1) for each in perplexity_sentences.of_study(found)]
     assert bool(told) == any(one.uniform for one in found.settings)  # of uniform alone there is nothing to say
     assert not [said for place, said in told for word in place.split(", ")[1].split(" + ") if word in said]
 
 
 @pytest.mark.parametrize("name", ["a", "Wanda", "70", "refit", "my own"])
 def test_an_allocation_set_by_hand_keeps_its_name_whatever_leads_the_verdict(name: str) -> None:
-    title = naming.setting(
+    title = recipe_names.setting(
         Setting(allocation=AllocationRequest(base=Manual(name=name, sparsity=(0.7, 0.7))), repair="refit")
     )
-    assert naming.spoken(title, "70 % zeros, Wanda + refit") == name
+    assert recipe_names.spoken(title, "70 % zeros, Wanda + refit") == name

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.measurements import PerturbedSpec
 from core.base.errors import UserError
+from core.requests.measurements import PerturbedSpec
 from core.store import deleting, files, parts
 from core.store.cache import Store
 from core.store.entries import MARK

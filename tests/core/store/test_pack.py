@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.jobs import Unfinished
-from core.ask.requests import ExportSpec
-from core.results import evaluations
+from core.requests.export_and_search import ExportSpec
+from core.requests.jobs import Unfinished
+from core.results import study_results
 from core.store import profiles
 from core.store.cache import Store
 from core.store.packs import pack, unpack
@@ -25,7 +25,7 @@ def test_what_goes_out_comes_back_whole(what: str, here: Store, empty: Store, tm
     assert snapshot(empty.root) == snapshot(here.root)
     assert pack(empty, entry) == content
     if what == "study":
-        assert evaluations.load(empty, entry).complete
+        assert study_results.load(empty, entry).complete
     else:
         assert profiles.load(empty, entry).layers == LAYERS
 

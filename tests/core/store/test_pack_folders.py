@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from core.ask.measurements import PerturbedSpec, ProfileSpec
 from core.base.spec import key_of
+from core.requests.measurements import PerturbedSpec, ProfileSpec
 from core.store.cache import Store
 from core.store.packs import pack
 from tests.core.packing import Members, first, hashed, members, save

@@ -10,10 +10,10 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from core.ask.measurements import MeasureRequest
-from core.ask.perturbations import PRESETS
 from core.base.errors import UserError
-from core.results import evaluations, protocols
+from core.requests.measurements import MeasureRequest
+from core.requests.perturbations import PRESETS
+from core.results import protocols, study_results
 from core.show import words
 from core.show.report import reports
 from core.store import profiles
@@ -143,7 +143,7 @@ def test_the_word_stands_where_numbers_do(here: Store, empty: Store) -> None:
         unpack(empty, pack(here, here.by_key(save(here, what))))
     found = profiles.load(empty, next(empty.entries()))
     [entry] = empty.entries("study")
-    study = evaluations.load(empty, entry)
+    study = study_results.load(empty, entry)
     rows = dict(reports.report(empty, entry).origin)
     assert [rows["imported in a pack, SHA-256"]] == list(entry.packs) and len(entry.packs[0]) == 64
     assert rows["device"] == TOLD["device"]  # who measured it, as the pack says

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.ask import lab
+from core.requests import lab
 from core.store import scenes
 from tests.bench.lab import keep_rows, keep_scene, questions, sizes
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from core.ask.jobs import BY_REQUEST
+from core.requests.jobs import BY_REQUEST
 from core.store.cache import HOME, Entry, Store
 from core.store.entries import KINDS
 

@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ask.measurements import MeasureRequest, PerturbedSpec, ProfileSpec, measurements
-from core.ask.perturbations import perturbation
 from core.base.errors import shortage
+from core.requests.measurements import MeasureRequest, PerturbedSpec, ProfileSpec, measurements
+from core.requests.perturbations import perturbation
 from core.store import cache, parts, profiles, results
 from core.store.cache import Store
 from core.store.deleting import delete

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from core.base.spec import Array
-from core.kinds.allocator import Allocator, Evidence, Parameter, steps
+from core.methods.allocator import Allocator, Evidence, Parameter, steps
 
 
 class Teeth(Allocator):

@@ -1,8 +1,8 @@
 """Count the weights of a model's linears."""
 
-from core.ask.count import CountRequest, CountSpec
+from core.requests.count import CountRequest, CountSpec
 
-from core.jobs.bench import Bench
+from core.jobs.context import Bench
 from core.models import anatomy
 from core.store.cache import Entry
 

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from core.base.spec import number
-from core.kinds.perturbation import Injection, Kind, Stream
+from core.methods.perturbation import Injection, Kind, Stream
 
 
 class Shrink(Kind):

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from core.ask.allocations import AllocationRequest, Correction
-from core.ask.grammar import OF_ALLOCATION, OF_CORRECTION
 from core.base.errors import UserError
 from core.base.spec import checked
 from core.cli.output import as_json
 from core.cli.study_output import study_json
-from core.kinds import Manual
+from core.methods import Manual
 from core.plan import responses
+from core.plan.allocation import allocate
 from core.plan.gains import gains_of, verdicts_of
-from core.plan.spread import allocate
-from core.results import comparison, evaluations, propagation, protocols
-from core.results.evaluations import Evaluations, shared_tasks
+from core.requests.allocations import AllocationRequest, Correction
+from core.requests.grammar import OF_ALLOCATION, OF_CORRECTION
+from core.results import comparison, propagation, protocols, study_results
+from core.results.study_results import Evaluations, shared_tasks
 from core.show.lessons import absorption, budgets, damage, shared
 from core.store import profiles as stored_profiles
 from core.store.cache import HOME, Store
@@ -48,7 +48,7 @@ def profile(key: str) -> Profile:
 def study(key: str) -> Evaluations:
     """A stored study."""
     store = Store()
-    return evaluations.load(store, store.by_key(key, ("study",)))
+    return study_results.load(store, store.by_key(key, ("study",)))
 
 
 def stored(_: Path) -> Figures:

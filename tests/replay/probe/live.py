@@ -9,8 +9,8 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from core.ask import grammar
 from core.export.target import space_needed
+from core.requests import grammar
 from tests import tiny
 from tests.replay.probe.committed import ALLOCATION, STUDIES, allocated, compared, points, shown
 from tests.replay.probe.committed import study as stored_study

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.core.prune.walk.test_repair import drawn, spoilt
 from torch import Tensor
 
 from core.base.errors import Broken
-from core.kinds.alps import alps
-from core.kinds.magnitude import magnitude
-from core.kinds.refit import errors, refit
-from core.kinds.selection import Pattern
-from core.kinds.sparsegpt import sparsegpt
-from tests.core.measure.pruning.test_repair import drawn, spoilt
+from core.methods.alps import alps
+from core.methods.magnitude import magnitude
+from core.methods.refit import errors, refit
+from core.methods.selection import Pattern
+from core.methods.sparsegpt import sparsegpt
 
 Matrix = NDArray[np.float64]
 

@@ -10,23 +10,23 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.ask.inputs import WindowRequest
-from core.ask.settings import Setting, read_setting
-from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import UserError
-from core.evaluate import perplexity
-from core.jobs import experiment
-from core.kinds import blockwise as blockwise_module
-from core.kinds.blockwise import blockwise
-from core.kinds.kept import Kept, held_back
-from core.kinds.selection import Pattern
-from core.kinds.treatments import CHAINS, OF_ONE_LAYER, REPAIRS, treatment
-from core.measure import layer_windows
-from core.measure.pruning import Plan, prune_layers
-from core.models import anatomy, work
+from core.jobs import execute
+from core.judge import perplexity
+from core.methods import blockwise as blockwise_module
+from core.methods.blockwise import blockwise
+from core.methods.masked_weights import Kept, held_back
+from core.methods.selection import Pattern
+from core.methods.treatments import CHAINS, OF_ONE_LAYER, REPAIRS, treatment
+from core.models import anatomy, run_cost
 from core.models.loading import Loaded
 from core.models.placement import stream
-from core.results import evaluations
+from core.prune import layer_windows
+from core.prune.walk import Plan, prune_layers
+from core.requests.inputs import WindowRequest
+from core.requests.recipes import Setting, read_setting
+from core.requests.studies import EvaluationRequest, StudyRequest
+from core.results import study_results
 from core.store.cache import Store
 from tests import tiny
 
@@ -203,10 +203,10 @@ def test_a_study_evaluates_it_and_its_cost_is_told(empty: Store, tmp_path: Path)
         )
         for repair in ("refit", "refit+blockwise")
     }
-    plain, more = (work.estimate(each, empty) for each in asked.values())
+    plain, more = (run_cost.estimate(each, empty) for each in asked.values())
     assert more.flops > 2 * plain.flops
-    plain, more = (evaluations.load(empty, experiment.get(each, empty)).singles[-1] for each in asked.values())
+    plain, more = (study_results.load(empty, execute.get(each, empty)).singles[-1] for each in asked.values())
     assert more.kl < plain.kl
     one = asked["refit+blockwise"].calibration.model_copy(update={"sequences": 1})
     with pytest.raises(UserError, match="holds a calibration window back to stop by: calibrate on 2 or more"):
-        experiment.get(asked["refit+blockwise"].model_copy(update={"calibration": one}), empty)
+        execute.get(asked["refit+blockwise"].model_copy(update={"calibration": one}), empty)

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.measure import calibration
-from core.measure.calibration import BACK, DensePath, added
-from core.measure.pruning import Plan, prune_layers
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
 from core.models.replay import Call, record
+from core.prune import calibration
+from core.prune.calibration import BACK, DensePath, added
+from core.prune.walk import Plan, prune_layers
 from tests import families, tiny
 
 TOKENS = tiny.windows(6, 16).tokens

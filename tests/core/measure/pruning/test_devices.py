@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from core.kinds.selection import Pattern, pattern
-from core.kinds.treatments import PRUNERS
-from core.measure.linears import Sums
+from core.methods.selection import Pattern, pattern
+from core.methods.treatments import PRUNERS
+from core.prune.linears import Sums
 
 OUT, IN = 64, 256
 ACCELERATORS = ("cuda", "mps")

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.kinds.treatments import MOMENTS, PRUNERS, TREATMENTS
 from core.measure.first_pass import statistics
-from core.measure.linears import Enough, Names, Sums, watched
 from core.measure.perturb import Moments, perturbed
-from core.measure.pruning import Plan, prune_layers
+from core.methods.treatments import MOMENTS, PRUNERS, TREATMENTS
 from core.models import anatomy, replay
+from core.prune.linears import Enough, Names, Sums, watched
+from core.prune.walk import Plan, prune_layers
 from tests import tiny
 
 pytestmark = pytest.mark.usefixtures("inference")

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core.kinds.magnitude import magnitude
-from core.kinds.selection import Pattern, least, least_by_row, pattern
-from core.kinds.treatments import OF_ZEROS, PRUNERS, PrunerRow
-from core.kinds.wanda import wanda
+from core.methods.magnitude import magnitude
+from core.methods.selection import Pattern, least, least_by_row, pattern
+from core.methods.treatments import OF_ZEROS, PRUNERS, PrunerRow
+from core.methods.wanda import wanda
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 sparsities = st.floats(0, 1, exclude_max=True)

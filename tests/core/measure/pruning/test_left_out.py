@@ -5,16 +5,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from tests.core.prune.walk.test_walk import TOKENS, fresh, plan, weights
 
 from core.base.errors import UserError
-from core.evaluate import perplexity
-from core.measure import pruning
-from core.measure.calibration import DensePath
-from core.measure.pruning import prune_layers, restored
+from core.judge import perplexity
 from core.models.loading import Loaded
 from core.models.saving import without
+from core.prune import walk
+from core.prune.calibration import DensePath
+from core.prune.walk import prune_layers, restored
 from tests import tiny
-from tests.core.measure.pruning.test_walk import TOKENS, fresh, plan, weights
 
 GONE = [1, 3]  # the last one too
 SHARES = (0.5, 1, 0.25, 1)
@@ -56,7 +56,7 @@ def test_the_dense_path_keeps_the_layers_that_the_pruned_one_leaves_out(
     repair: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths: list[DensePath] = []
-    monkeypatch.setattr(pruning, "DensePath", lambda *given: paths.append(DensePath(*given)) or paths[0])
+    monkeypatch.setattr(walk, "DensePath", lambda *given: paths.append(DensePath(*given)) or paths[0])
     of = fresh("llama")
     prune_layers(of, TOKENS, plan("wanda", SHARES, repair=repair))
     dense = perplexity.last_stream(fresh("llama"), TOKENS)

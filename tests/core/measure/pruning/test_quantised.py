@@ -8,11 +8,11 @@ import torch
 from gguf import GGMLQuantizationType, quants
 
 from core.base.errors import UserError
-from core.kinds import MIXED
-from core.kinds.quantised import FORMS, dequantise, fed_back, form_of, quantise, rounded
-from core.kinds.treatments import PRUNERS, treatment
-from core.measure.pruning import Plan, prune_layers
+from core.methods import MIXED
+from core.methods.quantisation import FORMS, dequantise, fed_back, form_of, quantise, rounded
+from core.methods.treatments import PRUNERS, treatment
 from core.models import anatomy
+from core.prune.walk import Plan, prune_layers
 from tests import families, tiny
 
 TOKENS = tiny.windows(6, 16).tokens

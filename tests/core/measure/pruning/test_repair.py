@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core.base.errors import Broken
-from core.kinds import refit as repair
-from core.kinds.magnitude import magnitude
-from core.kinds.refit import errors, refit
-from core.kinds.selection import Pattern
-from core.kinds.sparsegpt import sparsegpt
-from core.kinds.wanda import wanda
+from core.methods import refit as repair
+from core.methods.magnitude import magnitude
+from core.methods.refit import errors, refit
+from core.methods.selection import Pattern
+from core.methods.sparsegpt import sparsegpt
+from core.methods.wanda import wanda
 
 PATTERNS = [None, Pattern(2, 4)]
 

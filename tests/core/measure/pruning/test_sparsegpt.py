@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from core.base.errors import Broken
-from core.kinds.selection import Pattern
-from core.kinds.sparsegpt import BLOCK, sparsegpt
+from core.methods.selection import Pattern
+from core.methods.sparsegpt import BLOCK, sparsegpt
 
 Array = np.ndarray
 

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from core.base.errors import Broken
-from core.kinds import alps as splitting
-from core.kinds import refit as mending
-from core.kinds.refit import refit
-from core.kinds.selection import Pattern
-from core.kinds.treatments import OF_ZEROS, PRUNERS
-from core.measure import calibration
-from core.measure.pruning import Plan, prune_layers, restored
+from core.methods import alps as splitting
+from core.methods import refit as mending
+from core.methods.refit import refit
+from core.methods.selection import Pattern
+from core.methods.treatments import OF_ZEROS, PRUNERS
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.replay import hidden
+from core.prune import calibration
+from core.prune.walk import Plan, prune_layers, restored
 from tests import tiny
 
 TOKENS = tiny.windows(6, 16).tokens

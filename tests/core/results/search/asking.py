@@ -2,12 +2,12 @@
 
 from types import SimpleNamespace
 
-from core.ask.inputs import WindowRequest
-from core.ask.requests import BestRequest
-from core.kinds.allocator import Allocator
-from core.kinds.depth_ramp import DepthRamp
-from core.kinds.response import Response
-from core.kinds.uniform import Uniform
+from core.methods.allocator import Allocator
+from core.methods.depth_ramp import DepthRamp
+from core.methods.response import Response
+from core.methods.uniform import Uniform
+from core.requests.export_and_search import BestRequest
+from core.requests.inputs import WindowRequest
 from tests import tiny
 
 LENGTH = 12

@@ -10,26 +10,27 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core.ask import grammar
-from core.ask.inputs import WindowRequest
-from core.ask.measurements import MeasureRequest
-from core.ask.requests import BestRequest
-from core.ask.settings import Setting, uniform
-from core.ask.studies import EvaluationRequest, StudyRequest
 from core.base.errors import UserError
 from core.base.formats import per_cent
-from core.evaluate import recovering, resolving
-from core.evaluate.search import Run
-from core.jobs import experiment
-from core.kinds.depth_ramp import DepthRamp
-from core.kinds.response import Response
-from core.kinds.treatments import Treatment
-from core.kinds.uniform import Uniform
+from core.jobs import execute
+from core.judge import exact_recipes
+from core.judge.search import Run
+from core.methods.depth_ramp import DepthRamp
+from core.methods.response import Response
+from core.methods.treatments import Treatment
+from core.methods.uniform import Uniform
 from core.models.progress import Cancelled, Progress
-from core.results import anchors, best, evaluations, search_plan, shortlist, text_splits
+from core.prune import distillation
+from core.requests import grammar
+from core.requests.export_and_search import BestRequest
+from core.requests.inputs import WindowRequest
+from core.requests.measurements import MeasureRequest
+from core.requests.recipes import Setting, uniform
+from core.requests.studies import EvaluationRequest, StudyRequest
+from core.results import anchors, best, search_plan, shortlist, study_results, text_splits
 from core.results.comparison import Interval
-from core.results.evaluated import UNKNOWN, Change
-from core.results.evaluations import Evaluations
+from core.results.setting_result import UNKNOWN, Change
+from core.results.study_results import Evaluations
 from core.show.words import advice
 from core.store.cache import Store
 from core.store.deleting import delete
@@ -49,7 +50,7 @@ def test_the_best_on_one_text_is_judged_on_another(
 ) -> None:
     seen: list[Progress] = []
     asked = request(text)
-    entry = experiment.get(asked, empty, report=seen.append)
+    entry = execute.get(asked, empty, report=seen.append)
     found = best.load(empty, entry)
 
     told = honest(seen)
@@ -78,8 +79,8 @@ def test_the_best_on_one_text_is_judged_on_another(
     told = text_splits.described(found.request)
     assert str(tmp_path) not in told and "documents 48-59" in told
 
-    monkeypatch.setattr(resolving, "prune_layers", lambda *_: pytest.fail("measured twice"))
-    assert experiment.get(asked, empty).key == entry.key
+    monkeypatch.setattr(exact_recipes, "prune_layers", lambda *_: pytest.fail("measured twice"))
+    assert execute.get(asked, empty).key == entry.key
     assert advice.answer(best.load(empty, empty.find(asked))) == advice.answer(found)
     there = Store(tmp_path / "elsewhere")
     assert entry.key in {each.key for each in unpack(there, pack(empty, entry))}
@@ -104,17 +105,17 @@ def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
 
     asked = request(text, seeds=(0,))
     with pytest.raises(Cancelled):
-        experiment.get(asked, empty, report=stop)
+        execute.get(asked, empty, report=stop)
     assert empty.find(asked) is None
     seen: list[Progress] = []
-    entry = experiment.get(asked, empty, report=seen.append)
+    entry = execute.get(asked, empty, report=seen.append)
     lines = [each.line for each in seen if each.total]
     assert not [line for line in lines if re.search(r"[a-z]=|:0\.", line)], "named as charts name it"
     again = ("profile", "selection: dense: window", "selection: Uniform, 50 % zeros, Wanda: pruned")
     assert not [line for line in lines if line.startswith(again)]
     assert all(each.done <= each.total for each in seen)
     apart = Store(empty.root.parent / "apart")
-    whole = best.load(apart, experiment.get(asked, apart))
+    whole = best.load(apart, execute.get(asked, apart))
     assert entry.key == whole.spec.key
     assert np.array_equal(best.load(empty, entry).judged(whole.winner).losses, whole.judged(whole.winner).losses)
 
@@ -122,7 +123,7 @@ def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
 def test_the_winner_is_tried_repaired(empty: Store, text: str) -> None:
     """Of the two the one with less loss on the text that selects is judged, beside uniform by the same."""
     seen: list[Progress] = []
-    entry = experiment.get(request(text, repair="refit"), empty, report=seen.append)
+    entry = execute.get(request(text, repair="refit"), empty, report=seen.append)
     found = best.load(empty, entry)
     told = list(dict.fromkeys(each.line.partition(":")[0] for each in honest(seen)))
     assert told == ["profile", "selection", "repair", "final"]
@@ -147,10 +148,10 @@ def test_what_was_tried_on_the_winner_is_kept_only_where_it_lowers_the_loss(afte
 def test_the_winner_is_trained_and_judged_on_the_text_that_selects(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovering, "steps_within", lambda *_: 20)
+    monkeypatch.setattr(distillation, "steps_within", lambda *_: 20)
     seen: list[Progress] = []
     asked = request(text, repair="refit", recover_minutes=0.01, recover_dtype="bfloat16", seeds=(0,))
-    found = best.load(empty, experiment.get(asked, empty, report=seen.append))
+    found = best.load(empty, execute.get(asked, empty, report=seen.append))
     told = list(dict.fromkeys(each.line.partition(":")[0] for each in seen if each.total))
     assert told == ["profile", "selection", "repair", "recovery", "final"]
     tried = [each for each in found.candidates if each.setting.allocation == found.winner.allocation]
@@ -171,7 +172,7 @@ def test_too_few_windows_to_train_the_winner_by_are_refused_first(empty: Store, 
     asked = request(text, recover_minutes=1, seeds=(0,))
     few = asked.model_copy(update={"calibration": asked.calibration.model_copy(update={"sequences": 2})})
     with pytest.raises(UserError, match="holds a calibration window back"):
-        experiment.get(few, empty)
+        execute.get(few, empty)
     assert not [*empty.entries()]
 
 
@@ -181,8 +182,8 @@ def test_nothing_is_measured_for_candidates_where_the_cache_holds_it(empty: Stor
         asked = search_plan.profile_request(request(text))
         window = asked.text.model_copy(update={"documents": documents, "sequences": 2})
         more = (*asked.measurements, tiny.measurement("gaussian:0.1"))
-        held = experiment.get(asked.model_copy(update={"text": window, "measurements": more}), empty)
-        found = best.load(empty, experiment.get(request(text, seeds=(0,)), empty))
+        held = execute.get(asked.model_copy(update={"text": window, "measurements": more}), empty)
+        found = best.load(empty, execute.get(request(text, seeds=(0,)), empty))
         assert (found.profile == held.key == found.request.profile) == taken
         assert found.selection.spec.calibration.sequences == 1
         delete(empty, held)
@@ -204,19 +205,19 @@ def test_pruners_that_stored_settings_predict_join_where_intervals_do_not_tell_t
         model=request(text).model, settings=settings, evaluation=EvaluationRequest(text=window),
         calibration=window.model_copy(update={"documents": (0, 20)}),
     )  # fmt: skip
-    experiment.get(asked, empty)
-    found = best.load(empty, experiment.get(request(text, pruner="any", seeds=(0,)), empty))
+    execute.get(asked, empty)
+    found = best.load(empty, execute.get(request(text, pruner="any", seeds=(0,)), empty))
     assert {each.setting.pruner for each in found.candidates} == {"wanda", *(["magnitude"] if joins else [])}
     unseen = evaluated[1] < found.request.final.documents[0]
     assert found.winner.treatment == Treatment("wanda") and found.provenance.predicted == (1 + unseen) * 33
     assert [each for each in found.candidates if found.predicted(each)]
-    alone = best.load(empty, experiment.get(request(text, pruner="magnitude", seeds=(0,)), empty))
+    alone = best.load(empty, execute.get(request(text, pruner="magnitude", seeds=(0,)), empty))
     assert {each.setting.pruner for each in alone.candidates} == {"magnitude"}
 
 
 def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shortlist, "BASES", grid())
-    found = best.load(empty, experiment.get(request(text, seeds=(0,)), empty))
+    found = best.load(empty, execute.get(request(text, seeds=(0,)), empty))
     assert found.answer == found.winner == found.uniform
     assert found.against_uniform is None
     assert advice.answer(found).startswith("Use uniform at 50 %: ")
@@ -227,7 +228,7 @@ def test_an_answer_of_a_version_that_polished_is_read(
     empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shortlist, "BASES", grid())
-    entry = experiment.get(request(text, seeds=(0,)), empty)
+    entry = execute.get(request(text, seeds=(0,)), empty)
     found = best.load(empty, entry)
     shutil.rmtree(entry.path)
     asked = entry.provenance["request"] | {"polish": 2, "effort": "full"}
@@ -244,7 +245,7 @@ def losing(monkeypatch: pytest.MonkeyPatch, **share: float) -> None:
 
     That of a pruner multiplies it.
     """
-    real = evaluations.read
+    real = study_results.read
 
     def invented(*given: object) -> Evaluations:
         found = real(*given)
@@ -258,7 +259,7 @@ def losing(monkeypatch: pytest.MonkeyPatch, **share: float) -> None:
             points.append(each)
         return replace(found, points=tuple(points))
 
-    for module in (evaluations, anchors):
+    for module in (study_results, anchors):
         monkeypatch.setattr(module, "read", invented)
 
 
@@ -268,7 +269,7 @@ def test_most_zeros_within_a_loss(empty: Store, text: str, monkeypatch: pytest.M
     losing(monkeypatch, uniform=0.8, response=0.7)
     seen: list[Progress] = []
     asked = request(text, None, max_loss=0.36, seeds=(0, 1))
-    found = best.load(empty, experiment.get(asked, empty, report=seen.append))
+    found = best.load(empty, execute.get(asked, empty, report=seen.append))
     pruned = {each.setting: each.perplexity / found.selection.dense.perplexity - 1 for each in found.candidates}
     assert pruned[found.winner] <= 0.36 and found.winner.allocation.base.kind == "response"
     within = [each.allocation.target for each, rise in pruned.items() if rise <= 0.36]
@@ -290,13 +291,13 @@ def test_most_zeros_within_a_loss(empty: Store, text: str, monkeypatch: pytest.M
     assert advice.loss(found).startswith(f"At {said}, uniform ")
     assert len(best.commands(found)) == 2 and f"uniform:{target}" in best.commands(found)[1]
     with refused("1 %"):
-        experiment.get(request(text, None, max_loss=0.0001), empty)
+        execute.get(request(text, None, max_loss=0.0001), empty)
 
 
 def test_a_loss_that_nothing_predicts_is_refused(empty: Store, text: str, monkeypatch, refused: Callable) -> None:
     losing(monkeypatch, uniform=-0.1, response=-0.1)
     with refused("a prediction needs 2 or more"):
-        experiment.get(request(text, None, max_loss=0.36, seeds=(0,)), empty)
+        execute.get(request(text, None, max_loss=0.36, seeds=(0,)), empty)
 
 
 # --- refused at the door -------------------------------------------------------------------------------------------
@@ -314,11 +315,11 @@ def test_a_loss_that_nothing_predicts_is_refused(empty: Store, text: str, monkey
 def test_a_text_that_does_not_fit_its_role_is_refused(
     empty: Store, text: str, change: dict, named: str, refused: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(experiment, "Sweep", lambda *_: pytest.fail("measured before it was refused"))
+    monkeypatch.setattr(execute, "Sweep", lambda *_: pytest.fail("measured before it was refused"))
     asked = request(text)
     windows = {role: getattr(asked, role).model_copy(update=fields) for role, fields in change.items()}
     with refused(named):
-        experiment.get(asked.model_copy(update=windows), empty)
+        execute.get(asked.model_copy(update=windows), empty)
 
 
 def test_the_same_words_under_two_names_are_refused(empty: Store, text: str, tmp_path: Path, refused) -> None:
@@ -326,7 +327,7 @@ def test_the_same_words_under_two_names_are_refused(empty: Store, text: str, tmp
     twin.write_bytes(Path(text.removeprefix("file:")).read_bytes())
     one, two = (WindowRequest(source=each, sequences=8, length=LENGTH) for each in (text, f"file:{twin}"))
     with refused("selection", "final"):
-        experiment.get(request(text, calibration=WindowRequest(sequences=2), selection=one, final=two), empty)
+        execute.get(request(text, calibration=WindowRequest(sequences=2), selection=one, final=two), empty)
 
 
 @pytest.mark.parametrize(("documents", "role"), [((48, 59), "final"), ((50, 55), "final"), (None, "selection")])
@@ -334,12 +335,12 @@ def test_a_profile_that_has_read_what_selects_or_judges_is_refused(
     empty: Store, text: str, documents: tuple | None, role: str, refused: Callable
 ) -> None:
     window = WindowRequest(source=text, documents=documents, sequences=2, length=LENGTH)
-    measured = experiment.get(
+    measured = execute.get(
         MeasureRequest(model=str(tiny.folder("llama")), text=window, measurements=(tiny.measurement("gaussian:0.3"),)),
         empty,
     )
     with refused(measured.key, role):
-        experiment.get(request(text, profile=measured.key), empty)
+        execute.get(request(text, profile=measured.key), empty)
 
 
 # --- grids ---------------------------------------------------------------------------------------------------------
@@ -361,9 +362,9 @@ def test_ramps_are_all_that_are_published() -> None:
 
 def test_where_uniform_breaks_the_winner_answers(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        resolving, "prune_layers", breaking(resolving.prune_layers, lambda plan: np.ptp(plan.sparsity) < 1e-9)
+        exact_recipes, "prune_layers", breaking(exact_recipes.prune_layers, lambda plan: np.ptp(plan.sparsity) < 1e-9)
     )
-    found = best.load(empty, experiment.get(request(text), empty))
+    found = best.load(empty, execute.get(request(text), empty))
     assert np.isnan(found.judged(found.uniform).perplexity) and np.isfinite(found.judged(found.winner).perplexity)
     assert found.answer == found.winner != found.uniform
     assert "uniform breaks the model" in advice.answer(found)

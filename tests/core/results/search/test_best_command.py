@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.evaluate import resolving
+from core.judge import exact_recipes
 from core.results import shortlist
 from core.store.cache import Store
 from tests import tiny
@@ -40,7 +40,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     [key] = [each.key for each in Store(tmp_path / "cache").entries("best")]
     assert answer["key"] == key
 
-    monkeypatch.setattr(resolving, "prune_layers", lambda *_: pytest.fail("the printed line prunes something else"))
+    monkeypatch.setattr(exact_recipes, "prune_layers", lambda *_: pytest.fail("the printed line prunes something else"))
     assert all(f"--cache {tmp_path / 'cache'}" in line for line in answer["commands"])
     measure, prune = ([*shlex.split(line)[3:], "--json"] for line in answer["commands"])
     assert say(*measure).json["key"] == answer["profile"]
@@ -55,7 +55,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
 
 def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ramp breaks the model; everything else wants more damping."""
-    real = resolving.prune_layers
+    real = exact_recipes.prune_layers
 
     def odd(loaded, tokens, plan, step, warn, *rest):
         warn("layer 2: damping raised")
@@ -63,7 +63,7 @@ def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, mo
             loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
         return real(loaded, tokens, plan, step, warn, *rest)
 
-    monkeypatch.setattr(resolving, "prune_layers", odd)
+    monkeypatch.setattr(exact_recipes, "prune_layers", odd)
     monkeypatch.setattr(shortlist, "STRENGTHS", ())
     what = [*asking(text), "--seeds", "0,1"]
     answer = say(*what, "--json").json

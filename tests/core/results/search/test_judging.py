@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ask import grammar
-from core.ask.requests import BestRequest
-from core.ask.settings import Setting
 from core.base.errors import UserError
+from core.requests import grammar
+from core.requests.export_and_search import BestRequest
+from core.requests.recipes import Setting
 from core.results import best, candidates, search_plan
-from core.results.evaluated import SeedResult
-from core.results.evaluations import Evaluations
+from core.results.setting_result import SeedResult
+from core.results.study_results import Evaluations
 from core.show.words import advice
 from core.store.provenance_schema import BestProvenance
 from core.store.results import Evaluated

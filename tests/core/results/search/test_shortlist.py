@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.ask import grammar
-from core.ask.settings import Setting
-from core.kinds.treatments import Treatment
-from core.results import evaluations
+from core.methods.treatments import Treatment
+from core.requests import grammar
+from core.requests.recipes import Setting
+from core.results import study_results
 from core.results.anchors import fitting, on
-from core.results.evaluations import Evaluations
 from core.results.shortlist import candidates
+from core.results.study_results import Evaluations
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -35,7 +35,7 @@ def evaluated(profile: Profile, losses: dict[str, float], **more: object) -> Eva
     store = Store(profile.entry.path.parent.parent)
     spec = synthetic.study_spec(profile.spec, list(settings), LAYERS, **more)
     synthetic.save_study(store.root, spec, LAYERS, profile.entry.key, settings.__getitem__)
-    return evaluations.read(store, spec)
+    return study_results.read(store, spec)
 
 
 @pytest.mark.parametrize("target", [0.05, 0.5, 0.8])

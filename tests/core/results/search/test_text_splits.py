@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ask.inputs import WindowRequest
-from core.ask.requests import BestRequest
 from core.base.errors import UserError
+from core.requests.export_and_search import BestRequest
+from core.requests.inputs import WindowRequest
 from core.results import text_splits
 
 

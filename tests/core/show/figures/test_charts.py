@@ -9,9 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from core.ask.measurements import Measurement
-from core.ask.perturbations import perturbation
 from core.plan.gains import gains_of
+from core.requests.measurements import Measurement
+from core.requests.perturbations import perturbation
 from core.results import propagation
 from core.show import figures
 from core.show.figures import charts, drift, gain, maps

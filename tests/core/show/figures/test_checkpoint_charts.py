@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.ask.measurements import Measurement
-from core.ask.perturbations import perturbation
+from core.requests.measurements import Measurement
+from core.requests.perturbations import perturbation
 from core.results.checkpoints import compared
 from core.show.figures import LIGHT, charts
 from core.show.figures.charts import COMPARED, GROUPS
 from core.show.figures.style import InView
-from core.show.words import findings
+from core.show.words import gain_sentences
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -32,7 +32,7 @@ def test_every_chart_is_whole_and_says_what_the_analysis_found(layers: int, tmp_
     profile = made(tmp_path, layers)
     found = compared(profile)
     charts = [row.draw(InView(profile, NAME, layers - 1)) for row in GROUPS[COMPARED]]
-    worst, parting, cost, weighed = findings.of_checkpoint(found)
+    worst, parting, cost, weighed = gain_sentences.of_checkpoint(found)
     assert [chart.finding for chart in charts] == [worst, weighed, f"{parting} {cost}"]
     for row, chart in zip(GROUPS[COMPARED], charts, strict=True):
         assert chart.title == row.question and len(chart.table)

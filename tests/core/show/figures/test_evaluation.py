@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core.ask.allocations import AllocationRequest
-from core.ask.settings import Setting
-from core.kinds import MIXED
+from core.methods import MIXED
+from core.requests.allocations import AllocationRequest
+from core.requests.recipes import Setting
 from core.results.comparison import Interval, said
-from core.results.evaluated import EvaluatedSetting, SeedResult
+from core.results.setting_result import EvaluatedSetting, SeedResult
 from core.show.figures import Chart, allocation, evaluation, perplexity
-from core.show.words import verdicts
+from core.show.words import perplexity_sentences
 from core.store.results import Evaluated
 from tests.core.show.figures.test_charts import trace
 
@@ -83,7 +83,9 @@ def test_perplexity_says_what_is_not_a_number_and_from_which_layer() -> None:
 
 def test_changes_are_counted_by_their_intervals_and_drawn_as_ratios() -> None:
     chart = evaluation.changes(ROWS | {"Response, objective drift": Interval(-60.0, -64.0, -55.0, 24)}, None, "uniform")
-    assert evaluation.changes(ROWS, "OWL", "uniform").finding == verdicts.counted(ROWS.values(), "setting", "uniform")
+    assert evaluation.changes(ROWS, "OWL", "uniform").finding == perplexity_sentences.counted(
+        ROWS.values(), "setting", "uniform"
+    )
     assert list(trace(chart.figure, "change").y) == ["Response, objective drift", "OWL", "DLP", "Response"]
     assert trace(chart.figure, "change").x[1] == pytest.approx(0.88)
     assert trace(chart.figure, "labels").text[1].strip() == said(ROWS["OWL"])

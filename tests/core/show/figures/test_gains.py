@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from core.ask.measurements import Measurement
-from core.ask.perturbations import perturbation
+from core.requests.measurements import Measurement
+from core.requests.perturbations import perturbation
 from core.show.figures import Chart, Line, gain, line
 from core.show.figures.gain import WIDEST, depth, of_profiles
 from core.store import profiles

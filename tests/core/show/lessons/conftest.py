@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.measurements import ProfileSpec
+from core.requests.measurements import ProfileSpec
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile

@@ -10,20 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from core.ask.allocations import AllocationRequest, Correction
 from core.base.errors import UserError
-from core.kinds.owl import Owl
+from core.methods.owl import Owl
 from core.plan import prediction
+from core.plan.allocation import allocate
 from core.plan.budget import met
 from core.plan.gains import gains_of
 from core.plan.responses import layer_harms
-from core.plan.spread import allocate
+from core.requests.allocations import AllocationRequest, Correction
 from core.results import propagation
 from core.show import figures
 from core.show.figures.gain import columns, thumbnail
 from core.show.lessons import absorption, budgets, damage, shared
 from core.show.lessons.shared import PRUNED
-from core.show.words import findings
+from core.show.words import gain_sentences
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -140,7 +140,9 @@ def test_one_rule_counts_layers_in_the_headline_the_bars_the_tables_and_the_less
     count = LAYERS - 3
     assert table["verdict"].count("amplifies") == count < table["verdict without correction"].count("amplifies")
     assert thumbnail(line).count(figures.LIGHT.amplify) == count
-    assert findings.headline(gains_of(loud.seeds("gaussian:0.3@all"))).startswith(f"{count} of {LAYERS - 1} layers ")
+    assert gain_sentences.headline(gains_of(loud.seeds("gaussian:0.3@all"))).startswith(
+        f"{count} of {LAYERS - 1} layers "
+    )
     assert f"With it, {count} of {LAYERS - 1} layers amplify" in shared.plain(absorption.amplify(loud).said)
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from core.ask.lab import Question, question
+from core.requests.lab import Question, question
 from core.show.lessons import sentence
 from core.store.scenes import Row
 

@@ -4,21 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from core.ask.allocations import AllocationRequest, Correction
-from core.ask.inputs import WindowRequest
-from core.ask.requests import ExportSpec
-from core.ask.settings import Setting
-from core.ask.studies import EvaluationRequest, StudyRequest
-from core.ask.study_file import read_study
 from core.base.errors import UserError
-from core.kinds import Manual
-from core.kinds.alphapruning import AlphaPruning
-from core.kinds.owl import Owl
-from core.results import best, evaluations
+from core.methods import Manual
+from core.methods.alphapruning import AlphaPruning
+from core.methods.owl import Owl
+from core.requests.allocations import AllocationRequest, Correction
+from core.requests.export_and_search import ExportSpec
+from core.requests.inputs import WindowRequest
+from core.requests.recipes import Setting
+from core.requests.studies import EvaluationRequest, StudyRequest
+from core.requests.study_file import read_study
+from core.results import best, study_results
 from core.results.study_table import rows_of, study_table
 from core.show.figures.charts import CHARTS, COMPARED, PARTS
 from core.show.report import remake, reports
-from core.show.words import advice, findings, verdicts
+from core.show.words import advice, gain_sentences, perplexity_sentences
 from core.store import profiles
 from core.store.cache import Entry, Store
 from tests import synthetic
@@ -83,7 +83,7 @@ def test_a_profile_is_reported_with_the_charts_of_its_page(store: Store) -> None
     assert all(len(looks["light"]["data"]) == len(looks["dark"]["data"]) > 0 for looks in found.figures)
     told = ("invented text", entry.key, entry.spec.text.content, "float32", "2026-11-01", "torch")
     assert all(text in found.text for text in told)
-    assert all(findings.of_perturbation(profile, name) in found.text for name in profile.by_name)
+    assert all(gain_sentences.of_perturbation(profile, name) in found.text for name in profile.by_name)
 
 
 def test_the_whole_file_stays_small(store: Store) -> None:
@@ -96,12 +96,12 @@ def test_a_study_is_reported_with_its_headline_its_verdicts_and_its_table(store:
     entry = stored_study(store, warnings={ASKED[0]: ["damping was raised to 0.1"]})
     found = read(store, entry)
     assert drawn(found) == ["perplexity", "changes", "changes", "correction"]
-    measured = evaluations.load(store, entry)
-    said = verdicts.of_study(measured)
+    measured = study_results.load(store, entry)
+    said = perplexity_sentences.of_study(measured)
     cells = [cell for row in study_table(rows_of(measured)).differing.texts for cell in row]
     assert all(each in found.text for each in (*said, *cells, entry.key, measured.of(ASKED[0]).helped))
     [part] = [each for each in measured.slices if each.target == 0.7]
-    one = verdicts.leading(measured, part)
+    one = perplexity_sentences.leading(measured, part)
     assert f"Perplexity {one.written} at {part.name}: {one.name}" in found.text
 
 
@@ -119,7 +119,7 @@ def test_each_way_of_pruning_is_drawn_with_its_own_names(store: Store) -> None:
 def test_a_setting_that_broke_says_where(store: Store) -> None:
     entry = stored_study(store, ASKED[:2], broken={ASKED[0]: 3, ASKED[1]: LAYERS})
     text = read(store, entry).text
-    troubles = {each.trouble for each in evaluations.load(store, entry).singles} - {""}
+    troubles = {each.trouble for each in study_results.load(store, entry).singles} - {""}
     assert len(troubles) == 2 and all(each in text for each in troubles)
     assert "nan" not in text.lower().replace("finance", "")
 
@@ -165,7 +165,7 @@ def test_the_command_of_a_profile_comes_from_its_provenance(removal: bool, store
 
 def test_a_result_that_does_not_say_where_it_is_from_has_no_command(store: Store) -> None:
     assert "no command" in remake.profile(stored_profile(store))[0][0]
-    assert "no command" in remake.study(evaluations.load(store, stored_study(store)))[0][0]
+    assert "no command" in remake.study(study_results.load(store, stored_study(store)))[0][0]
 
 
 def test_a_profile_that_nobody_could_have_asked_for_has_no_command(store: Store, refused) -> None:
@@ -185,7 +185,7 @@ def test_the_study_file_in_a_report_reads_back_as_the_request(store: Store, tmp_
         evaluation=EvaluationRequest(text=WindowRequest(source="demo", sequences=9, length=128)),
     )  # fmt: skip
     entry = stored_study(store, request=request)
-    (_, file), (_, run) = remake.study(evaluations.load(store, entry))
+    (_, file), (_, run) = remake.study(study_results.load(store, entry))
     (tmp_path / "study.toml").write_text(file)
     again = read_study(tmp_path / "study.toml")
     assert set(again.settings) == set(asked)
@@ -202,5 +202,5 @@ def test_a_best_setting_says_its_answer_and_the_search(store: Store) -> None:
 
 def test_a_study_that_no_file_can_say_says_why(store: Store) -> None:
     request = StudyRequest(settings=(setting(Manual(sparsity=(0.7,) * LAYERS)),), profile="0123456789abcdef")
-    found = remake.study(evaluations.load(store, stored_study(store, request=request)))
+    found = remake.study(study_results.load(store, stored_study(store, request=request)))
     assert "No study file can say it" in found[0][0]

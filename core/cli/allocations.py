@@ -1,0 +1,135 @@
+"""`python -m core allocate`: a sparsity budget spread over layers, and what it is predicted to cost."""
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+
+import numpy as np
+
+from core.base import UserError, checked
+from core.cli import command
+from core.cli.output import Answer, say, say_json, say_table
+from core.export.file_sizes import counts_of, within
+from core.methods import HALF, USUAL, treatment
+from core.plan.allocation import Allocation, allocate
+from core.plan.sizes import taken
+from core.requests import Setting
+from core.requests.grammar import read_allocation, write
+from core.requests.parsing import fraction
+from core.results import Anchors, Prediction, protocols
+from core.results.anchor_studies import narrower
+from core.results.anchors import stored
+from core.show.words import forecast
+from core.store import Profile, Store, profiles
+
+
+@command("allocate")
+def spread(given: SimpleNamespace, store: Store) -> None:
+    """Spread a sparsity budget over the layers of a measured model, and predict what it costs."""
+    found = profiles.load(store, store.profile(given.profile))
+    if given.at_most:
+        if given.max_loss is not None:
+            raise UserError("--max-loss and --at-most each stand in place of the target: give one of the two")
+        counts = counts_of(found.provenance, store)
+        given.allocation = within(given.allocation, given.at_most, given.pruner, counts)
+    asked = read_allocation(given.allocation)
+    chosen = {} if given.pruner == USUAL else {"pruner": given.pruner}
+    pruned = checked(Setting, allocation=asked, repair=given.repair, **chosen).treatment
+    if asked.counted.levels and given.max_loss is not None:
+        raise UserError("--max-loss seeks a share of zeros: give a budget of bits, and read its prediction")
+    allocation, lacking, more = allocate(asked, found), None, None
+    try:
+        anchors = stored(store, found, pruned, given.anchors)
+        if given.max_loss is not None:
+            allocation = allocate(anchors.sparsest(asked, fraction(given.max_loss)), found)
+        anchors, measured = anchors.besides(allocation.exact, allocation.request.plain)
+        even = np.full_like(allocation.exact, allocation.request.target)
+        rows = {"this allocation": allocation.exact, "its base": allocation.exact_base, "uniform": even}
+        predicted = {name: anchors.one(row) for name, row in rows.items()}
+        more = None if measured else narrower(anchors, allocation.request, store)
+    except UserError as reason:
+        if given.anchors or given.max_loss is not None:
+            raise
+        anchors, predicted, lacking = None, {}, str(reason)
+    answer = allocated_json(allocation, found, pruned.pruner) | predicted_json(anchors, predicted)
+    answer |= {"no_prediction": lacking, "narrower": more and more._asdict()}
+    if given.at_most:
+        answer["file_bytes"] = taken(counts, pruned, allocation.budget)
+    if given.json:
+        say_json(answer)
+        return
+    _say(allocation, answer)
+    if anchors:
+        say(forecast.beside(predicted), forecast.basis(anchors))
+        if more:
+            say(forecast.narrower(more), more.command)
+    else:
+        say(f"No prediction: {lacking}")
+    if found.entry.packs:
+        say(f"profile {found.key} is imported: its numbers were not measured here")
+
+
+def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction]) -> Answer:
+    """The prediction of an allocation with what it was learned from, and those of its base and of uniform."""
+    if anchors is None:
+        return {"predicted": None}
+    here, base, uniform = (each._asdict() for each in predicted.values())
+    off = anchors.leave_one_out
+    return {
+        "predicted": here | {
+            "pruner": anchors.treatment.pruner,
+            "repair": anchors.treatment.repair,
+            "anchors": [each.setting.name for each in anchors.settings],
+            "left_out": anchors.left_out,
+            "leave_one_out": off and off._asdict(),
+            "protocol": protocols.short(anchors.study),
+        },
+        "predicted_beside": {"base": base, "uniform": uniform},
+    }  # fmt: skip
+
+
+def allocated_json(allocation: Allocation, found: Profile, pruner: str) -> Answer:
+    """The JSON of an allocation; of bits, with the bytes of the linears in the forms of the quantiser."""
+    bits = {}
+    if allocation.request.counted.levels:
+        linears = allocation.parameters.sum() * treatment(pruner).stored(allocation.budget) / 8
+        bits = {"currency": allocation.request.currency, "bytes": round(linears)}
+        bits |= {"bits": HALF * (1 - allocation.exact), "mean_bits": round(HALF * (1 - allocation.budget), 9)}
+    return bits | {
+        "profile": found.key,
+        "imported": bool(found.entry.packs),
+        "request": allocation.request.model_dump(mode="json"),
+        "allocation": None if allocation.request.base.by_hand else write(allocation.request),
+        **({"linears": found.provenance.get("linears")} if allocation.linears is not None else {}),
+        "base": allocation.exact_base,
+        "sparsity": allocation.exact,
+        "budget": round(allocation.budget, 9),
+        "bound": allocation.bound,
+        "bounds": [allocation.bounds.low, allocation.bounds.high],
+    }
+
+
+def _say(allocation: Allocation, answer: Answer) -> None:
+    """Every layer, and its linears where each has a sparsity of its own."""
+    low, high = answer["bounds"]
+    within = "" if allocation.request.unclipped else f", inside {low:g} to {high:g}"
+    layers = zip(allocation.base, allocation.sparsity, allocation.bound, strict=True)
+    amount = (lambda share: HALF * (1 - share)) if "bits" in answer else float
+    rows = [
+        [str(layer), f"{amount(base):.4f}", f"{amount(sparsity):.4f}", "on a bound" if bound else ""]
+        for layer, (base, sparsity, bound) in enumerate(layers)
+    ]
+    heads, means = ["layer", "base", "corrected", "limit"], ""
+    if allocation.linears is not None:
+        names = answer["linears"] or map(str, range(allocation.linears.shape[1]))
+        heads += [name.rpartition(".")[-1] for name in names]
+        rows = [
+            row + [f"{amount(each):.3f}" for each in more] for row, more in zip(rows, allocation.linears, strict=True)
+        ]
+        means = ", means over linears"
+    title = f"Sparsity per layer{means}, budget {allocation.budget:.6f}{within}"
+    if "bits" in answer:
+        taken = f"{answer['bytes']:,} bytes with scales"
+        title = f"Bits per layer{means}, budget {answer['mean_bits']:g} a weight, linears take {taken}"
+    if "file_bytes" in answer:
+        title += f", all weights {answer['file_bytes']:,} bytes"
+    say_table(heads, rows, title, words=0)

@@ -1,0 +1,161 @@
+"""`python -m core runs | report | export`: what is in the cache, and how it comes in, goes out and is deleted."""
+
+from functools import partial
+from types import SimpleNamespace
+
+import typer
+
+from core.base import UserError, checked, expanded, revised, unique
+from core.cli import Cache, Json, command, runs
+from core.cli.evaluations import export_json, forms_json, run, say_export
+from core.cli.output import Answer, runs_table, save_file, say, say_json
+from core.export.target import check_early
+from core.jobs import queue
+from core.jobs.records import Job
+from core.models import machine
+from core.models.sources import refuse_fetch
+from core.requests import JOBS, ExportRequest, Setting, StudyRequest
+from core.requests.parsing import whole, whole_path
+from core.results import Evaluations, best, study_results
+from core.store import Entry, Store
+from core.store.deleting import delete
+from core.store.entries import VIEW_KINDS
+from core.store.packs import pack, unpack
+
+
+@runs.callback()
+def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> None:
+    """What is in the cache: profiles, studies, exports, best settings, runs, and entries set aside as corrupt."""
+    if context.invoked_subcommand is not None:
+        if cache is not None or json:
+            raise UserError(f"give --cache and --json after {context.invoked_subcommand}, not before it")
+        return
+    store = Store(cache)
+    found, known = {row.kind: list(store.entries(row.kind)) for row in JOBS}, queue.jobs(store)
+    if not json:
+        runs_table(found, known, store.troubles())
+        return
+    say_json(
+        {
+            **{row.listed: [_entry(each) for each in found[row.kind]] for row in JOBS},
+            "jobs": [
+                {
+                    "key": each.key,
+                    "what": each.request.identity.removesuffix("Request").lower(),
+                    "state": each.state,
+                    "line": each.status.line,
+                    "result": each.status.result,
+                }
+                for each in known
+            ],
+            "set_aside": store.troubles(),
+        }
+    )
+
+
+def _entry(entry: Entry) -> Answer:
+    """What a result tells of itself; its key and whether it is committed are ours to say."""
+    told = entry.provenance
+    return {
+        **entry.spec.record(told),
+        **told,
+        "key": entry.key,
+        "committed": entry.committed,
+        "imported": bool(entry.packs),
+    }
+
+
+@command("runs export")
+def exported(given: SimpleNamespace, store: Store) -> None:
+    """Write a profile or study and all its units to one file, to be imported elsewhere."""
+    entry = store.by_key(given.key)
+    save_file(given, given.file, f"{entry.key}.zip", entry.key, entry.key, lambda: pack(store, entry))
+
+
+@command("runs import")
+def imported(given: SimpleNamespace, store: Store) -> None:
+    """Check a pack and put its results into the cache; what is there already stays as it is."""
+    queue.tidy(store)
+    known = {entry.key for kind in VIEW_KINDS for entry in store.entries(kind)}
+    keys = [entry.key for entry in unpack(store, expanded(given.file))]
+    already = [key for key in keys if key in known]
+    if given.json:
+        say_json({"keys": keys, "already": already})
+        return
+    for key in keys:
+        say(f"{key} was there already" if key in already else f"imported {key}")
+
+
+@command("runs delete")
+def deleted(given: SimpleNamespace, store: Store) -> None:
+    """Delete a result with the units that no other needs, or forget a job that ended."""
+    queue.tidy(store)
+    found = store.by_key(given.key, beside=queue.jobs(store))
+    if isinstance(found, Job):
+        what, forget = f"run {found.key} ({found.state}), whose results stay", partial(queue.delete, found)
+    elif found.committed:
+        raise UserError(f"{found.key} is part of the committed demo and cannot be deleted")
+    else:
+        kind, model = found.kind, found.provenance.get("model", "a model")
+        what, forget = f"{kind} {found.key} of {model}, with what no other result needs", partial(delete, store, found)
+    if not given.yes:
+        raise UserError(f"this deletes the {what}: add --yes if that is meant")
+    forget()
+    say_json({"key": found.key, "deleted": True}) if given.json else say(f"deleted {found.key}")
+
+
+@command("report")
+def report(given: SimpleNamespace, store: Store) -> None:
+    """Write one HTML file that opens offline: charts, numbers, where they come from, and commands."""
+    from core.show.report.reports import KINDS, html
+
+    entry = store.by_key(given.key, (*KINDS, "export"))
+    save_file(given, given.out, "report.html", entry.key, "report", lambda: html(store, entry).encode())
+
+
+# --- a measured setting as a folder that loads anywhere --------------------------------------------------------------
+
+
+@command("export")
+def export(given: SimpleNamespace, store: Store) -> None:
+    """Prune as a measured setting says and write the model, with its numbers on the card, to a folder."""
+    entry = store.by_key(given.key, ("study", "best"))
+    asked = (_of_best if entry.kind == "best" else _of_study)(store, entry, given.setting, str(whole_path(given.to)))
+    asked = revised(asked, {"format": given.format, "overwrite": given.overwrite})
+    refuse_fetch(entry, store, asked.model, asked.revision, asked.calibration.source)
+    check_early(asked, store)
+    answer = export_json(run(asked, store, machine.asked(given.device), {}))
+    forms = forms_json(asked, store)
+    say_json(answer | forms) if given.json else say_export(answer, forms)
+
+
+def _of_best(store: Store, entry: Entry, setting: str | None, folder: str) -> ExportRequest:
+    if setting is not None:
+        raise UserError(f"{entry.key} is a best setting, whose answer is exported: leave --setting out")
+    found = best.load(store, entry)
+    return best.export_request(found, whole(found.request), folder)
+
+
+def _of_study(store: Store, entry: Entry, setting: str | None, folder: str) -> ExportRequest:
+    said = entry.provenance.get("request")
+    if not isinstance(said, dict):
+        raise UserError(f"study {entry.key} does not say how it was asked: run its settings again to export one")
+    request = whole(checked(StudyRequest, **said))
+    chosen = _chosen(study_results.load(store, entry), setting)
+    return request.to(ExportRequest, setting=chosen, folder=folder, study=entry.key)
+
+
+def _chosen(study: Evaluations, words: str | None) -> Setting:
+    """The setting that is meant: the one that the grammar writes so, else the only one with these words in its name."""
+    every = [each.setting for each in study.singles if each.setting]
+    if not every:
+        raise UserError(f"study {study.spec.key} holds the dense model alone: there is nothing to export")
+    meant = [each for each in every if words in (None, each.name)] or [each for each in every if words in each.name]
+    if len(meant) == 1:
+        return meant[0]
+    what = "has several settings" if meant else "has no setting"
+    names = unique(each.name for each in meant or every)
+    right = f"name one with --setting, as in {' or '.join(map(repr, names[:6]))}"
+    if len(names) < len(meant):
+        right = "no --setting tells them apart, so export one with `prune --export`"
+    raise UserError(f"study {study.spec.key} {what} called {words!r}: {right}")

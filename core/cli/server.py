@@ -1,0 +1,120 @@
+"""`python -m core serve | work | models`: the dashboard and what runs for it, and the models at hand."""
+
+import os
+import re
+import runpy
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.base import UserError, access, resolved
+from core.cli import Cache, Json, app
+from core.cli.output import say, say_json
+from core.jobs import processes, queue
+from core.models import machine
+from core.requests.command_table import DEVICE
+from core.store import Store
+
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="The port to listen at.", min=1, max=65535)] = 8501,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Nothing can be run, written or deleted; the lab still answers.")
+    ] = False,
+    share: Annotated[
+        str | None,
+        typer.Option(
+            help="The name by which others reach this server: all of them with --read-only, else all whom a proxy on "
+            "this machine lets in.",
+            metavar="HOST",
+        ),
+    ] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="The folder that models, texts and exports of a shared server lie in.")
+    ] = None,
+    cache: Cache = None,
+) -> None:
+    """Serve the dashboard, on this machine alone unless it is shared."""
+    _check(read_only, share, root)
+    try:
+        socket.create_server((_address(share, read_only), port)).close()
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise UserError(f"the server cannot listen at port {port} ({reason}): choose another with --port") from error
+    os.environ |= {
+        access.READ_ONLY: "on" if read_only else "",
+        access.SHARED: "on" if share else "",
+        access.ROOT: str(resolved(root)) if root else "",
+    } | ({"ABSORPTION_CACHE": str(resolved(cache))} if cache else {})
+    os.chdir(queue.PROJECT)
+    sys.argv = ["streamlit", *arguments(port, share, read_only)]
+    runpy.run_module("streamlit", run_name="__main__", alter_sys=True)  # in this process: who ends it ends the server
+
+
+def arguments(port: int, share: str | None, read_only: bool) -> list[str]:
+    """What Streamlit is started with.
+
+    Args:
+        share: the name that others use; None: nobody else may ask.
+        read_only: others reach this machine itself; else only a proxy on it does.
+    """
+    start = ["run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    hosts = (f"--server.allowedHosts={name}" for name in filter(None, ("localhost", "127.0.0.1", share)))
+    return [*start, f"--server.address={_address(share, read_only)}", *hosts]
+
+
+def _address(share: str | None, read_only: bool) -> str:
+    return "0.0.0.0" if share and read_only else "127.0.0.1"
+
+
+def _check(read_only: bool, share: str | None, root: Path | None) -> None:
+    """Refuse a server that is open to more than was meant.
+
+    Raises:
+        UserError: the option that is missing or wrong.
+    """
+    if share and not HOST.fullmatch(share):
+        raise UserError(f"--share takes the name or the address that others type, as in lab.example.org, not {share!r}")
+    if share and not read_only and root is None:
+        raise UserError(
+            "a shared server needs --read-only, or --root DIR, the folder that models, texts and exports lie in"
+        )
+    if root is not None and not resolved(root).is_dir():
+        raise UserError(f"there is no folder {root}: make it first")
+
+
+# --- this machine ----------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def work(
+    device: Annotated[str, typer.Option(help=DEVICE.help)] = DEVICE.default,
+    idle: Annotated[float, typer.Option(help="Leave after this many seconds without work.")] = queue.IDLE,
+    cache: Cache = None,
+) -> None:
+    """Run what the dashboard queues, until nothing is asked for any more."""
+    from core.jobs import worker
+
+    processes.step_back()
+    worker.work(Store(cache), machine.asked(device), idle)
+
+
+@app.command()
+def models(cache: Cache = None, json: Json = False) -> None:
+    """Models at hand: the bundled one and what the local Hub cache holds."""
+    from core.models.sources import at_hand
+
+    found = at_hand(Store(cache))
+    if json:
+        say_json({"models": found})
+        return
+    for each in found:
+        size = f"{each['layers']} layers, {(each['parameters'] or 0) / 1e6:.0f} M parameters"
+        say(f"{each['source']}: {each['label']}, {each['trouble'] or size}")
+    say("Also: a folder with config.json and .safetensors, a .gguf file, or any Hub id; random:<any> for a twin.")

@@ -1,0 +1,98 @@
+"""A model of whole numbers as a folder of compressed-tensors, which transformers and vLLM read; and its recipe.
+
+The weights are packed as the library's own `pack-quantized` says: of a linear its codes, a scale for every group, and
+its shape. Zero points are not written: releases 0.15 to 0.20 of the library read them under no setting of transformers
+that reads several widths too.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from core.base import Fields, UserError
+from core.methods.quantisation import FORMS, dequantise, quantise
+from core.models import anatomy
+from core.models.loading import Loaded
+from core.models.placement import pieces, streamed
+from core.store.files import pretty
+
+Groups = dict[str, Fields]
+
+
+def check(loaded: Loaded) -> None:
+    """Refuse a model that no such folder can be written of.
+
+    Raises:
+        UserError: its linears are stored as the library knows none, or memory does not hold it.
+    """
+    if streamed(loaded.layers) or any(linear.transposed for linear in anatomy.prunable(loaded.layers[0])):
+        raise UserError("only what memory holds as torch's own linears is packed: export this model dense")
+
+
+def groups(loaded: Loaded, forms: NDArray[np.str_]) -> Groups:
+    """`config_groups`: by the name of a form the full names of its linears, `targets`, and how `weights` are written.
+
+    Args:
+        forms: (layers, linears) names, as `int3g32s`, none of them with zeros.
+    """
+    names, found = {id(module): name for name, module in loaded.model.named_modules()}, {}
+    for layer, row in zip(loaded.layers, forms, strict=True):
+        for linear, form in zip(anatomy.prunable(layer), row, strict=False):
+            found.setdefault(FORMS[form], []).append(names[id(linear.module)])
+    alike = {"type": "int", "strategy": "group"}
+    weights = {form: alike | {"num_bits": form.bits, "group_size": form.group, "symmetric": form.symmetric}
+               for form in sorted(found)}  # fmt: skip
+    return {form.name: {"targets": found[form], "weights": said} for form, said in weights.items()}
+
+
+def recipe(loaded: Loaded, forms: NDArray[np.str_], pruner: str | None) -> str:
+    """The same plan for llm-compressor, which rounds by its own methods: its `recipe.yaml`.
+
+    Args:
+        forms: as `groups` takes them.
+        pruner: which rounded it here.
+    """
+    said = {"ignore": ["lm_head"], "config_groups": groups(loaded, forms)}
+    modifiers = {"GPTQModifier" if str(pruner).startswith("gptq") else "QuantizationModifier": said}
+    return yaml.safe_dump({"quant_stage": {"quant_modifiers": modifiers}}, sort_keys=False, width=120)
+
+
+def write(loaded: Loaded, folder: Path, forms: NDArray[np.str_]) -> None:
+    """Write the model in half precision, and let its weights be what the files hold.
+
+    Args:
+        folder: holds config.json and the tokenizer's files already.
+        forms: as `groups` takes them, symmetric ones.
+    """
+    from compressed_tensors.compressors import pack_to_int32
+
+    told = groups(loaded, forms)
+    of = {name: FORMS[form] for form, group in told.items() for name in group["targets"]}
+    tensors = {}
+    for piece in pieces(loaded.model, loaded.layers):
+        for name, value in piece.items():
+            inside = name.removesuffix(".weight")
+            if name == inside or inside not in of:
+                value.copy_(value.half())
+                tensors[name] = value.half()
+                continue
+            codes, scales, zeros = found = quantise(value, of[inside])
+            value.copy_(dequantise(found))
+            tensors |= {
+                f"{inside}.weight_packed": pack_to_int32((codes - zeros).flatten(1).to(torch.int8), of[inside].bits),
+                f"{inside}.weight_scale": scales.squeeze(2).half(),
+                f"{inside}.weight_shape": torch.tensor(value.shape),
+            }
+    save_file({name: each.contiguous().cpu() for name, each in tensors.items()}, folder / "model.safetensors",
+              {"format": "pt"})  # fmt: skip
+    settings = folder / "config.json"
+    method = {"quant_method": "compressed-tensors", "format": "pack-quantized", "quantization_status": "compressed"}
+    settings.write_bytes(pretty(json.loads(settings.read_bytes()) | {
+        "architectures": [type(loaded.model).__name__], "dtype": "float16",
+        "quantization_config": method | {"config_groups": told, "ignore": ["lm_head"]},
+    }))  # fmt: skip

@@ -1,0 +1,282 @@
+"""Export a pruned model: from a request to a folder that was loaded back before it got its name."""
+
+import gc
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.base import UserError, frozen, resolved, several
+from core.export import compressed_tensors, gguf_file, target
+from core.export.card import GGUF, RECIPE, Card, Exported, card_text, licence_of, recipe_json, size_words
+from core.export.checking import count, off_pattern, off_plan, reload
+from core.export.target import check_target, space_needed
+from core.judge.exact_recipes import Texts, point, prune
+from core.methods import OF_ZEROS
+from core.methods.quantisation import FORMS, HALF, gguf_type
+from core.methods.selection import pattern
+from core.models import anatomy, run_cost
+from core.models.loading import Loaded
+from core.models.model_shape import Outline
+from core.models.placement import stored
+from core.models.progress import Account, Report
+from core.models.provenance import provenance, relative
+from core.models.saving import save, without
+from core.prune.walk import restored
+from core.requests import ExportRequest, ExportSpec, ModelSpec, PrunedSpec, recipe_names
+from core.requests.export_and_search import COMPRESSED
+from core.results import study_results
+from core.store import Array, Entry, Store
+from core.store.files import flush, readable, temporary_folder, temporary_path
+from core.store.provenance_schema import without_folders
+
+Numbers = list[tuple[str, str, str]]  # what a study measured: name, value, protocol
+Step = Callable[[str], None]  # told what happens next; may raise Cancelled
+
+
+@frozen
+class Contents:
+    """What the files of an export hold."""
+
+    planned: Array  # (layers,) or (layers, linears) fraction of zeros
+    # (layers, linears) fraction of zeros before pruning: quantised weights have some of their own, which sparse layers
+    # may keep beside the planned ones
+    before: Array | None = None
+    form: str = "dense"  # as `ExportRequest.format` has it
+    forms: list | None = None  # of every linear, or of every layer's, where they are rounded to few bits
+
+    def linears(self, shape: tuple[int, ...]) -> NDArray[np.str_]:
+        """(layers, linears) what each is stored or rounded as, by name; any that `FORMS` lacks is no form."""
+        names = np.array(self.forms or [gguf_type(self.form) or self.form])
+        return np.broadcast_to(names if names.ndim == 2 else names[:, None], shape)
+
+
+def export(
+    loaded: Loaded,
+    folder: Path,
+    card: Card,
+    holds: Contents,
+    overwrite: bool = False,
+    store: Store | None = None,
+    step: Step = lambda _: None,
+    ready: Callable[[Exported], None] = lambda _: None,
+) -> Exported:
+    """Save a pruned model, load the folder back, compare, and only then give it its name.
+
+    The model, pruned in place, is left as it was, but where the format is not dense with the weights that the files
+    hold. Whatever goes wrong, nothing stays behind, and an earlier export stays where it was.
+
+    Args:
+        store: whose folder is closed to exports, and where it is noted that one is under way.
+        ready: is called when the folder only has to get its name.
+
+    Raises:
+        UserError: the folder cannot or must not be written, or the model's layers cannot be pruned.
+        RuntimeError: the folder does not load back as the model in memory, or that is not what was planned. It is
+            a bug; the message says what differed.
+    """
+    folder = resolved(folder)
+    planned = _as_planned(loaded, holds, card.recipe.get("pattern"))
+    forms = holds.linears(planned.shape)
+    if store:
+        target.begin(store, folder)
+    with temporary_folder(folder) as temporary:
+        step("Writing the pruned model")
+        file = _write(loaded, temporary, holds.form, forms)
+        if forms[0, 0].startswith("int") and not any(FORMS[name].zeros for name in np.unique(forms)):
+            (temporary / "llm-compressor.yaml").write_text(
+                compressed_tensors.recipe(loaded, forms, card.recipe.get("pruner"))
+            )
+        step("Loading it back and comparing")
+        unlike, difference = reload(loaded, temporary, file, holds.form == COMPRESSED)
+        _insist(unlike)
+        gc.collect()  # the copy's weights are views of the files, and Windows renames no folder with open files
+        weights = anatomy.parameters(loaded.layers)
+        exported = Exported(
+            path=folder, achieved=count(loaded.layers), planned=planned, difference=difference, dtype=loaded.spec.dtype,
+            bytes=sum(path.stat().st_size for path in temporary.iterdir() if path.suffix in (".safetensors", ".gguf")),
+            form=holds.form, bits=float(np.nansum(_bits(forms) * weights) / np.nansum(weights)),
+            files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
+            dense_bytes=sum(tensor.nbytes for tensor in stored(loaded.model).values()),
+            linears=tuple(tuple(linear.name for linear in anatomy.prunable(layer)) for layer in loaded.layers),
+            weights=weights,
+        )  # fmt: skip
+        (temporary / "README.md").write_text(card_text(card, exported), encoding="utf-8")
+        (temporary / RECIPE).write_bytes(recipe_json(card, exported))
+        readable(temporary)
+        check_target(folder, overwrite, 0, loaded.source.folder, store)  # somebody may have written there meanwhile
+        ready(exported)
+        _put_in_place(temporary, folder)
+    step(f"Exported to {folder}")
+    return exported
+
+
+def _as_planned(loaded: Loaded, holds: Contents, asked: str | None) -> Array:
+    """The plan by linear, which the model's zeros follow."""
+    zeros, planned = count(loaded.layers), holds.planned
+    planned = np.where(np.isnan(zeros), np.nan, planned if planned.ndim == 2 else planned[:, None])
+    of_pattern = off_pattern(loaded.layers, pattern(asked), planned) if asked else []
+    _insist(off_plan(zeros, loaded.layers, planned, holds.before) + of_pattern)
+    return planned
+
+
+def _write(loaded: Loaded, folder: Path, form: str, forms: NDArray[np.str_]) -> str | None:
+    """Write the model; the name of its GGUF file, None where it is none."""
+    save(loaded.model, loaded.layers, loaded.tokenizer, folder, weights=form == "dense")
+    if form == COMPRESSED:
+        compressed_tensors.write(loaded, folder, forms)
+    if gguf_type(form) is None:
+        return None
+    gguf_file.write(loaded, folder, forms)
+    return GGUF
+
+
+@np.vectorize
+def _bits(name: str) -> float:
+    """A weight of a form, with scales; of a weight that is not rounded, of half precision."""
+    return FORMS[name].bits_per_weight if name in FORMS else HALF
+
+
+def _insist(wrong: list[str]) -> None:
+    if wrong:
+        more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise RuntimeError(
+            f"nothing was exported, because the model is not what it should be: {'; '.join(wrong[:3])}{more}"
+        )
+
+
+def _put_in_place(temporary: Path, folder: Path) -> None:
+    """Rename, safe from a power cut too; what lay there is deleted once the new folder stands, or comes back."""
+    flush(*temporary.rglob("*"), temporary)
+    former = temporary_path(folder, target.FORMER)
+    if earlier := folder.exists():
+        folder.rename(former)
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if earlier:
+            former.rename(folder)
+        raise
+    flush(folder.parent)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, report: Report) -> Entry:
+    """Prune as the setting says and write the model to the asked folder.
+
+    Raises:
+        UserError: the folder is in use, the setting cannot be, or the study measured other weights.
+        Cancelled: the report function said so; nothing is left behind.
+    """
+    folder = Path(request.folder)
+    calibration = {}
+    pruned = point(request.setting, request, loaded, store, calibration).pruned
+    spec = ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder), format=request.format)
+    finished = target.stands(store, folder)
+    if finished and finished.spec == spec:  # made by a run that was killed before it could say so
+        return finished
+    check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
+    target.check_format(request.format, loaded.source, store)
+    if request.format == COMPRESSED:
+        compressed_tensors.check(loaded)
+    numbers = measured(request, store, loaded.spec, pruned)
+    takes = run_cost.treating(shape, request, request.setting)
+    account = Account(report, sum(takes))
+    warnings = []
+    before = count(loaded.layers)
+
+    def record(made):
+        """Store what was made before it gets its name: a record without its folder is no harm."""
+        files = [path for each in calibration.values() for path in each.files]
+        told = provenance(loaded, files, store) | {"warnings": warnings, "size": size_words(made)}
+        told |= {name: getattr(made, name) for name in ("bytes", "dense_bytes", "difference", "sparsity")}
+        store.save(spec, None, told | {"folder": request.folder, "setting": request.setting.name})
+
+    with restored(loaded):
+        prune(loaded, pruned, calibration, store, account, "", takes, warnings.append)
+        card = card_of(request, loaded, numbers, spec, calibration)
+        try:
+            planned = np.array(pruned.sparsity)
+            if pruned.pruner not in OF_ZEROS:  # rounding plans no zeros, and makes some
+                planned, before = planned * (not pruned.forms), np.ones_like(before)
+            planned, before = (np.delete(each, pruned.left_out, 0) for each in (planned, before))
+            forms = pruned.forms and np.delete(pruned.forms, pruned.left_out, 0).tolist()
+            with without(loaded.model, pruned.left_out):
+                holds = Contents(planned, before, request.format, forms)
+                export(loaded, folder, card, holds, request.overwrite, store, account.say, record)
+        except BaseException:
+            target.end(store, folder)
+            raise
+    return store.get(spec)
+
+
+# --- what the card tells ---------------------------------------------------------------------------------------------
+
+
+def card_of(request: ExportRequest, loaded: Loaded, numbers: Numbers, spec: ExportSpec, calibration: Texts) -> Card:
+    """The card of an export, its recipe as JSON values.
+
+    Args:
+        numbers: from `measured`.
+        calibration: the texts that it was calibrated on.
+    """
+    setting = request.setting
+    recipe = spec.pruned.model_dump(mode="json", exclude={"calibration", "method"}) | {
+        "target": setting.allocation.target,
+        "allocation": setting.allocation.model_dump(mode="json"),
+        "calibration": None,
+    }
+    if spec.pruned.left_out:
+        recipe["left_out"] = spec.pruned.left_out
+    if setting.untrained:
+        recipe["trained"] = setting.repaired
+    for each in calibration.values():
+        recipe["calibration"] = {
+            "text": each.label,
+            "content": each.spec.content,
+            "windows": each.spec.sequences,
+            "length": each.spec.length,
+            "seed": setting.calibration_seed,
+        }
+    return Card(
+        title=f"{loaded.source.label}, {recipe_names.setting(setting)}",
+        base_model=loaded.source.label,
+        base_source=without_folders(relative(request.model)),
+        licence=licence_of(loaded.source),
+        recipe=recipe,
+        numbers=numbers,
+        key=spec.key,
+    )
+
+
+def measured(request: ExportRequest, store: Store, model: ModelSpec, pruned: PrunedSpec) -> Numbers:
+    """What a study measured of the setting, the dense model and the uniform twin: name, value, protocol.
+
+    Raises:
+        UserError: what the study measured under this setting's name is not what is exported.
+    """
+    if request.study is None:
+        return []
+    found = study_results.load(store, store.by_key(request.study, ("study",)))
+    own = found.single(request.setting)
+    if own is None:
+        raise UserError(f"study {request.study} has not measured {request.setting.name}: name one that has, or none")
+    if (found.spec.model, own.result.pruned) != (model, pruned):
+        raise UserError(
+            f"study {request.study} measured {request.setting.name} on other files than are here now (the model, the "
+            "calibration text or the profile differs), so its numbers are not this export's: evaluate it again first"
+        )
+    text = found.spec.text
+    protocol = (
+        f"{found.provenance.get('text')}, {text.sequences} windows of {text.length} tokens{found.entries[0].mark}"
+    )
+    rows = {"dense": found.dense, "this model": own}
+    if own.uniform:
+        rows["uniform sparsity, same target"] = own.uniform
+    return [(f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items()] + [
+        (f"{task.name}, {name}", f"{answers.acc.mean():.3f}", f"acc, {several(len(answers.acc), 'example')}")
+        for name, each in rows.items()
+        for task, answers in each.result.tasks.items()
+    ]

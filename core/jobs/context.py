@@ -1,0 +1,54 @@
+"""Results, device, progress and the model at hand, which every kind of work needs."""
+
+import time
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
+
+import torch
+
+from core.models import placement
+from core.models.loading import Loaded, Reader, load
+from core.models.model_shape import Outline
+from core.models.progress import Progress, Report
+from core.models.sources import locate, outlined
+from core.requests import OfModel
+from core.store import Store
+from core.store.files import stamp
+
+
+@dataclass
+class Bench:
+    """What every kind of work needs: where results go, where it runs, who is told, and the model at hand."""
+
+    store: Store
+    device: torch.device
+    report: Report
+    models: MutableMapping[str, Loaded]
+    engine: str = "wavefront"
+    loading: float = 0.0  # seconds
+
+    def load(self, request: OfModel, check: Callable[[Reader], object] = lambda _: None) -> Loaded:
+        """The model that was typed, from memory if it was the last one.
+
+        Args:
+            check: refuses what cannot be met whatever the weights are, before they are read.
+
+        Raises:
+            UserError: there is no such model, or it cannot be used.
+        """
+        began = time.perf_counter()
+        self.report(Progress(f"finding the model {request.model}"))
+        source = locate(request.model, self.store, request.revision)
+        key = f"{source.content} {source.initialised} {request.dtype} {[stamp(path) for path in source.files]}"
+        if key not in self.models:
+            self.report(Progress(f"loading {source.label}"))
+            loaded = load(source, request.dtype, self.store, check)
+            self.models.clear()  # one model at a time: two would compete for memory
+            self.models[key] = loaded
+        self.loading = time.perf_counter() - began
+        return self.models[key]
+
+    def place(self, loaded: Loaded) -> Outline:
+        """Move a model where it runs; its shape."""
+        placement.place(loaded.model, loaded.layers, self.device)
+        return outlined(loaded.source, self.store)

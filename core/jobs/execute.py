@@ -1,0 +1,207 @@
+"""The documented entry: ask for something, and have it found in the cache, or measured and saved."""
+
+from collections.abc import Iterable, MutableMapping
+from dataclasses import replace
+from functools import partial
+
+from core.base import Fields, UserError, brief, unique
+from core.jobs.context import Bench
+from core.judge.exact_recipes import check, resolve
+from core.judge.study_run import Run
+from core.measure.checkpoint_diff import outside, refuse_unlike, tensors
+from core.measure.layer_parts import find, heads
+from core.measure.sweep import Sweep
+from core.models import anatomy, placement
+from core.models.loading import Loaded, Reader, load
+from core.models.progress import Account, Progress, Report, silent
+from core.models.provenance import provenance, relative
+from core.models.sources import Source, locate
+from core.models.windows import Windows, windows
+from core.requests import (
+    BY_REQUEST,
+    BestRequest,
+    ExportRequest,
+    Measurement,
+    MeasureRequest,
+    ProfileSpec,
+    Request,
+    Share,
+    ShareRequest,
+    StudyRequest,
+    expanded,
+    identified,
+    methods_of,
+    stands_for,
+)
+from core.store import Entry, Store, parts
+
+
+def get(
+    request: Request,
+    store: Store | None = None,
+    device: str = "cpu",
+    report: Report = silent,
+    models: MutableMapping[str, Loaded] | None = None,
+    engine: str = "wavefront",
+) -> Entry:
+    """The profile, study or export that answers a request: from the cache, or computed now.
+
+    Args:
+        device: cpu, cuda, cuda:1, mps or auto; where it runs is not part of what it is.
+        report: told of progress; raises `Cancelled` to stop. Finished parts are kept and not measured again.
+        models: keeps the last loaded model for the next call.
+        engine: wavefront, or hooks for one full forward per injection layer.
+
+    Raises:
+        UserError: the request cannot be met.
+        Cancelled: the report function said so.
+    """
+    store = store or Store()
+    if found := store.find(request):
+        return found
+    return run(request, Bench(store, placement.device(device), report, {} if models is None else models, engine))
+
+
+def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -> Entry:
+    store = bench.store
+    loaded = bench.load(request, lambda reader: _located(request, reader, store))
+    text, others = _located(request, loaded, store)
+    asked = identified(request.measurements, {typed: other.fingerprint for typed, other in others.items()})
+    profile = ProfileSpec(
+        model=loaded.spec,
+        text=text.spec,
+        measurements=_of_each(asked, loaded),
+        prunable=anatomy.is_prunable(loaded.layers),
+        removal=request.removal,
+        methods=methods_of(request.measurements),
+    )
+    files = [path for source in (loaded.source, *others.values()) for path in source.watched]
+    store.remember(request, profile, [*files, *text.files])
+    found = store.find(request)  # under another name, or once before this cache knew the request
+    if found:
+        return found
+    shape, sweep = bench.place(loaded), None
+    beside = {each.fingerprint: _reference(each, loaded, bench) for each in others.values()}
+    while sweep is None or (share is None and parts.missing(store, profile)):  # a result that shared a unit was deleted
+        sweep = Sweep(loaded, text, profile, store, shape, Account(bench.report), bench.engine, share, beside)
+        sweep.run()
+    origin = {"model_source": relative(request.model), "revision": request.revision}
+    origin |= {"text_source": relative(request.text.source), "documents": request.text.documents}
+    told = _measured(bench, profile, sweep) | origin | {"text": text.label, "seed": request.text.seed}
+    told |= provenance(loaded, text.files, store)
+    if others:
+        told["checkpoints"] = {source.fingerprint: relative(typed) for typed, source in others.items()}
+        told |= {"tensors": tensors(loaded.layers), "outside": outside(loaded)}
+    return parts.save_view(store, profile, told)
+
+
+def _located(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> tuple[Windows, dict[str, Source]]:
+    """The text of a request, and where the other checkpoints lie, by what was typed.
+
+    Raises:
+        UserError: the text is too short, there is no such checkpoint, or it is the model itself.
+    """
+    text = windows(request.text, mine)
+    typed = [each.perturbation.source for each in request.measurements if each.perturbation.compares]
+    others = {each: locate(each, store) for each in typed}
+    for source in others.values():
+        if source.fingerprint == mine.source.fingerprint:
+            raise UserError(
+                f"{mine.source.label} and {source.label} are the same checkpoint, equal file by file: name another one"
+            )
+    return text, others
+
+
+def _reference(source: Source, mine: Loaded, bench: Bench) -> Loaded:
+    """Another checkpoint in memory beside the model, where it runs.
+
+    Raises:
+        UserError: it cannot be loaded, is not of the model's architecture and vocabulary, or equals it.
+    """
+    bench.report(Progress(f"loading {source.label}"))
+    other = load(source, mine.spec.dtype, bench.store)
+    refuse_unlike(mine, other)
+    bench.place(other)
+    return other
+
+
+def _measured(bench: Bench, profile: ProfileSpec, sweep: Sweep) -> Fields:
+    """Provenance of a sweep: its engine, warnings, and the seconds of all units, those of earlier runs included."""
+    units = [parts.summary(bench.store, profile.unit(each)) for each in profile.measurements]
+    replays = [sweep.replay, *(unit["replay_error"] for unit in units)]
+    seconds = {"loading": bench.loading, **sweep.seconds, "sweep": sum(unit["seconds"] for unit in units)}
+    return {
+        "engine": sweep.engine,
+        "replay_error": max((each for each in replays if each is not None), default=None),
+        "warnings": unique(text for unit in units for text in unit["warnings"]),
+        "seconds": {name: round(value, 2) for name, value in seconds.items()},
+    }
+
+
+def _of_each(asked: Iterable[Measurement], loaded: Loaded) -> tuple[Measurement, ...]:
+    """The same measurements with `each` linear that every layer has by its name, and `each` head.
+
+    Raises:
+        UserError: one linear is to be pruned alone that a layer lacks, or a layer has no such part.
+    """
+    held = [[each.name for each in anatomy.linears(layer)] for layer in loaded.layers]
+    shared = [name for name in held[0] if all(name in each for each in held)]
+    every_head = any(stands_for(each.perturbation) == "part" for each in asked)
+    found = expanded(asked, shared, heads(loaded.layers[0])[0] if every_head else 0)
+    for part in {each.perturbation.part for each in found if hasattr(each.perturbation, "part")}:
+        for layer in loaded.layers:
+            find(layer, part)
+    alone = {each.perturbation.linear for each in found if hasattr(each.perturbation, "linear")}
+    for index, names in enumerate(held):
+        if lacking := sorted(alone.difference(names)):
+            raise UserError(
+                f"layer {index} of {loaded.source.label} has no linear {brief(lacking[0])}: prune alone only "
+                f"what every layer has ({', '.join(shared) or 'nothing here'}), or whole layers"
+            )
+    return found
+
+
+def evaluate(request: StudyRequest, bench: Bench, share: Share | None = None) -> Entry:
+    loaded = bench.load(request, partial(check, request, store=bench.store))
+    resolved = resolve(request, loaded, bench.store)
+    bench.store.remember(request, resolved.spec, [*loaded.source.watched, *resolved.watched])
+    if found := bench.store.find(request):
+        return found
+    return Run(loaded, request, resolved, bench.store, bench.place(loaded), Account(bench.report), share).run()
+
+
+def share(request: ShareRequest, bench: Bench) -> Entry:
+    do = measure if isinstance(request.whole, MeasureRequest) else evaluate
+    return bench.store.find(request.whole) or do(request.whole, bench, request.share)
+
+
+def export(request: ExportRequest, bench: Bench) -> Entry:
+    from core.export import export
+
+    loaded = bench.load(request, partial(check, request, store=bench.store))
+    return export.run(request, loaded, bench.store, bench.place(loaded), bench.report)
+
+
+def search(request: BestRequest, bench: Bench) -> Entry:
+    from core.judge.search import Run as Search
+    from core.judge.search import texts_of, with_documents
+
+    def stage(asked, report):
+        return bench.store.find(asked) or run(asked, replace(bench, report=report))
+
+    loaded = bench.load(request, lambda reader: texts_of(with_documents(request), reader))
+    return Search(request, loaded, bench.store, bench.place(loaded), Account(bench.report), stage).run()
+
+
+WORK = {  # kind of a job -> (request, bench) -> what is stored
+    "profile": measure,
+    "study": evaluate,
+    "export": export,
+    "best": search,
+    "unfinished": share,
+}
+
+
+def run(request: Request, bench: Bench) -> Entry:
+    """Compute what a request asks for, whatever is stored."""
+    return WORK[BY_REQUEST[type(request)].kind](request, bench)

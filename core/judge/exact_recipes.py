@@ -1,0 +1,233 @@
+"""From what is asked of settings to the exact weights, texts and tasks that it means, and the pruned model."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.base import Array, UserError, frozen
+from core.judge import zeroshot
+from core.methods import Warn
+from core.methods.distillation import steps_on
+from core.methods.masked_weights import held_back, seen
+from core.methods.selection import pattern
+from core.models import anatomy
+from core.models.loading import Loaded, Reader
+from core.models.progress import Account
+from core.models.sources import Source
+from core.models.windows import Windows, windows
+from core.plan.allocation import linear_parameters, spread
+from core.prune.distillation import recover
+from core.prune.walk import Plan, prune_layers
+from core.prune.walk import check as check_plan
+from core.requests import (
+    EvaluationRequest,
+    ExportRequest,
+    Point,
+    PrunedSpec,
+    Setting,
+    StudyRequest,
+    StudySpec,
+    TaskSpec,
+)
+from core.store import Profile, Store, profiles
+from core.store.parts import recovered, training
+
+Texts = dict[str, Windows]  # calibration texts by the key of their spec
+
+
+@frozen
+class Resolved:
+    """A study request made exact: its spec, and the texts and tasks behind the hashes."""
+
+    spec: StudySpec
+    text: Windows
+    calibration: Texts
+    tasks: dict[str, zeroshot.Task]  # by name
+
+    @property
+    def files(self) -> list[Path]:
+        """The local files that it was read from."""
+        return [path for each in (self.text, *self.calibration.values(), *self.tasks.values()) for path in each.files]
+
+    @property
+    def watched(self) -> list[Path]:
+        """What has changed where the request may mean something else by now."""
+        return [*self.files, *dict.fromkeys(path for each in self.tasks.values() for path in each.folders)]
+
+
+def check(request: StudyRequest | ExportRequest, reader: Reader, store: Store) -> None:
+    """Refuse, before any weight is read, what cannot be met whatever they are.
+
+    Raises:
+        UserError: as `resolve`, for texts, tasks, the profile and the budgets that it spreads.
+    """
+    settings = request.settings if isinstance(request, StudyRequest) else (request.setting,)
+    if isinstance(request, StudyRequest):
+        windows(request.evaluation.text, reader)
+        _tasks(request.evaluation)
+    read = request.calibration
+    if any(each.treatment.reads_text for each in settings):
+        windows(read, reader)
+    if any(row.of != "linear" for each in settings for row in each.treatment.repairs):
+        held_back(read.sequences)
+    profile = profile_of(request.profile, reader.source, store)
+    parameters = linear_parameters(profile) if profile else np.empty((0, 0))
+    for each in settings:
+        if tokens := each.recover_until or each.recover_tokens:
+            steps_on(tokens, read.length)
+        if each.pruner_windows and each.pruner_windows > (left := len(seen(read.sequences))):
+            raise UserError(
+                f"pruner_windows is {each.pruner_windows}, and of {read.sequences} calibration windows {left} are not "
+                f"held back: give {left} or fewer, or more calibration windows"
+            )
+        if profile or each.allocation.base.profiled or each.allocation.correction.strength:
+            spread(each.allocation, parameters, profile)
+
+
+def _tasks(asked: EvaluationRequest) -> list[zeroshot.Task]:
+    """The zero-shot tasks, each with as many examples as were asked for."""
+    folder = Path(asked.tasks_from) if asked.tasks_from else None
+    found = zeroshot.tasks(asked.tasks, folder) if asked.tasks else []
+    for each in found:
+        zeroshot.drawn(each, asked.examples, asked.seed)  # refused now, not after an hour
+    return found
+
+
+def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
+    """Read the texts, spread the budgets.
+
+    Raises:
+        UserError: a text or a task is too short, a task unknown, a budget impossible, the profile another model's, the
+            model cannot be pruned, or a pattern does not fit it.
+    """
+    text = windows(request.evaluation.text, loaded)
+    found = _tasks(request.evaluation)
+    calibration = {}
+    points = tuple(
+        point(setting, request, loaded, store, calibration) if setting else Point(setting=None, pruned=None)
+        for setting in request.points
+    )
+    tasks = tuple(
+        TaskSpec(
+            name=each.name,
+            content=each.content,
+            examples=request.evaluation.examples,
+            seed=request.evaluation.seed,
+            tokenizer=None if loaded.source.tells_tokenizer else loaded.tokenizer_hash,
+        )
+        for each in found
+    )
+    spec = StudySpec(model=loaded.spec, text=text.spec, tasks=tasks, points=points)
+    return Resolved(spec, text, calibration, {each.name: each for each in found})
+
+
+def point(
+    setting: Setting,
+    request: StudyRequest | ExportRequest,
+    loaded: Loaded,
+    store: Store,
+    calibration: Texts,
+) -> Point:
+    """One setting made exact; its calibration windows are added to `calibration`.
+
+    Raises:
+        UserError: as `resolve`.
+    """
+    profile = profile_of(request.profile, loaded.source, store)
+    exact = spread(setting.allocation, anatomy.parameters(loaded.layers), profile).exact.round(12)
+    read = None
+    if setting.treatment.reads_text:
+        read = windows(request.calibration.replace(seed=setting.calibration_seed), loaded)
+        calibration.setdefault(read.spec.key, read)
+    pruned = PrunedSpec(
+        sparsity=tuple(map(tuple, exact.tolist())) if exact.ndim == 2 else tuple(exact.tolist()),
+        calibration=read.spec if read else None,
+        repair_method=setting.treatment.repair_method,
+        **{name: getattr(setting, name) for name in Setting.model_fields.keys() & PrunedSpec.model_fields.keys()},
+    )
+    check_plan(plan(pruned), list(map(anatomy.prunable, loaded.layers)))
+    return Point(setting=setting, pruned=pruned)
+
+
+def profile_of(key: str | None, source: Source, store: Store) -> Profile | None:
+    """The profile that allocations look at, or None where none is named.
+
+    Raises:
+        UserError: there is no such profile, or it is another model's.
+    """
+    if key is None:
+        return None
+    found = profiles.load(store, store.profile(key))
+    if (found.spec.model.content, found.spec.model.initialised) != (source.content, source.initialised):
+        raise UserError(
+            f"profile {found.entry.key} is of {found.provenance.get('model')}, not of {source.label}: "
+            "name a profile of the model that is pruned"
+        )
+    return found
+
+
+def prune(
+    loaded: Loaded,
+    pruned: PrunedSpec,
+    calibration: Texts,
+    store: Store,
+    account: Account,
+    what: str,
+    takes: tuple[float, ...],
+    warn: Warn,
+) -> Array:
+    """Prune in place as the spec says; achieved sparsity, (layers, linears).
+
+    Args:
+        store: keeps weights that were trained, and a training that was stopped.
+        account: is told how far it is, of `what`; what a run before this one did is taken out of what it plans.
+        takes: FLOP of the text that the model writes, of reading it before, of the walk, and of the training after it.
+
+    Raises:
+        UserError: the model cannot be pruned so.
+        Broken: it broke half way.
+    """
+    # The pruner may look at no text: any token will do to walk with.
+    tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else torch.zeros(1, 2, dtype=torch.long)
+    writing, reading, walking, tuning = takes
+    step = account.steps(f"{what}pruned", len(loaded.layers), walking)
+
+    def walk():
+        account.done += reading
+        left = tokens[seen(len(tokens))] if pruned.distills or pruned.pruner_windows else tokens
+        return prune_layers(loaded, left[: pruned.pruner_windows or None], plan(pruned), step, warn)
+
+    if not pruned.distills:
+        return walk()
+
+    kept = training(store, loaded.spec, pruned)  # by a run before this one, which is not done again
+    spared = writing + walking + tuning * (len(kept[1]) - 1) / (len(kept[0]) - 1) if kept else 0
+    account.planned -= spared
+    end = account.done + sum(takes) - spared
+    wrote = account.steps(f"{what}own text,", len(seen(len(tokens))), writing, sequences=True)
+
+    def read(done):
+        account.say(f"{what}the dense model, window {done} of {len(tokens)}", reading * done / len(tokens))
+
+    def trained(course):
+        nats, line = course.divergences, f"{what}distilled, step {course.done} of {course.end}"
+        least, tokens = min(zip(nats, course.looks, strict=False))  # an earlier version looked oftener
+        line += f", {least:.3g} nats from the dense model on windows held back after {tokens:,} tokens"
+        account.done = end - tuning * (1 - course.done / course.end)
+        account.say(f"{line}, {nats[0]:.3g} before")
+
+    recover(loaded, pruned, tokens, walk, recovered(store, loaded.spec, pruned), trained, wrote, read, warn)
+    account.done = end
+    return anatomy.of_each(loaded.layers, anatomy.zeros)
+
+
+def plan(pruned: PrunedSpec) -> Plan:
+    """What the walk is told to do."""
+    found = pattern(pruned.pattern) if pruned.pattern else None
+    return Plan(pruned.pruner, np.array(pruned.sparsity), found, pruned.true_sequential, pruned.repair)
+
+
+def count_zeros(loaded: Loaded) -> Array:
+    """Fraction of zeros in every linear, (layers, linears)."""
+    return anatomy.of_each(loaded.layers, anatomy.zeros, anatomy.linears)

@@ -1,0 +1,264 @@
+"""From a request for the best setting to its answer: profile, search, selection, final comparison. All resumable."""
+
+import json
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from core.base import UserError, unique
+from core.judge.exact_recipes import profile_of
+from core.methods import ANY, Treatment
+from core.methods.masked_weights import held_back
+from core.models.loading import Loaded, Reader
+from core.models.model_shape import Outline
+from core.models.progress import Account, Report
+from core.models.provenance import provenance, relative
+from core.models.windows import Windows, read, windows
+from core.plan.allocation import allocate, linear_parameters
+from core.requests import AllocationRequest, BestRequest, BestSpec, Request, Setting
+from core.results import Anchors, Evaluations, candidates, fitting, search_plan, shortlist, study_results, text_splits
+from core.results.anchor_studies import usual
+from core.results.anchors import STEP, on, stored_of
+from core.store import Entry, Profile, Store
+
+
+@dataclass
+class Run:
+    """A running search. Every stage is a request of its own, found in the store if it was finished before."""
+
+    asked: BestRequest
+    loaded: Loaded
+    store: Store
+    shape: Outline
+    account: Account  # of all stages as one run
+    stage: Callable[[Request, Report], Entry]
+    predicted: int = 0  # candidates
+    study: Evaluations | None = None  # on the selection text
+
+    def __post_init__(self):
+        self.left_out = []  # sentences
+        self.forecasts = {}  # setting -> its prediction, before it was evaluated
+        self.chosen = []  # settings of the study
+
+    def run(self) -> Entry:
+        """Answer the request and save the view over its stages.
+
+        Raises:
+            UserError: a text is too short for its role, a profile of another model or without response curves, a loss
+                that no target keeps within, or a model that cannot be pruned.
+            Cancelled: the report function said so; finished stages and pieces stay.
+        """
+        self.request = with_documents(self.asked)  # every role with its documents
+        texts = texts_of(self.request, self.loaded)
+        if self.request.recover_minutes:
+            held_back(search_plan.selection_request(self.request, None, ()).calibration.sequences)
+        self.costs = search_plan.planned(self.request, self.shape)  # FLOP of every stage at most
+        self.ahead = sum(self.costs.values())  # of stages to come
+        self.costs["selection"] /= search_plan.most(self.request)  # of one setting
+        self.profile = self._profile(texts)
+        self.anchors = stored_of(self.store, self.profile, self.request.treatments, self.request.final)
+        first = Treatment(search_plan.measured_by(self.request))
+        self.treatments = [each.treatment for each in self.anchors] or [first]  # whose candidates are predicted
+        winner = self._select()
+        fallback = candidates.fallback(winner, self.study, self.request.max_loss)
+        asked = search_plan.final_request(self.request, self.profile.key, {winner: 0, fallback: 0})
+        final = study_results.load(self.store, self._run("final", asked))
+        spec = BestSpec(
+            model=self.loaded.spec,
+            profile=self.profile.spec,
+            max_loss=self.request.max_loss,
+            selection=self.study.spec,
+            final=final.spec,
+            winner=winner,
+        )
+        files = unique([path for each in texts.values() for path in each.files])
+        self.store.remember(self.asked, spec, [*self.loaded.source.watched, *files])
+        told = provenance(self.loaded, files, self.store) | {
+            "text": texts["final"].label,
+            "texts": {role: each.label for role, each in texts.items()},
+            "request": json.loads(relative(self.request.model_dump_json())),
+            "profile": self.profile.key,
+            "selection": self.study.spec.key,
+            "final": final.spec.key,
+            "left_out": unique(self.left_out),
+            "predicted": self.predicted,
+            "forecasts": self.forecasts,
+        }
+        return self.store.entry(self.store.save(spec, None, told))
+
+    def _profile(self, texts: dict[str, Windows]) -> Profile:
+        """The one that was named, else one that holds all that would be measured, else that."""
+
+        def read(entry):
+            roles = ((role, getattr(self.request, role), texts[role].spec) for role in ("selection", "final"))
+            text, told = entry.spec.text.content, entry.provenance
+            mine = told.get("text_source"), told.get("documents")
+            known = (role for role, asked, spec in roles if text == spec.content or text_splits.reads(*mine, asked))
+            return next(known, None)
+
+        if not self.request.profile and not self.store.find(search_plan.profile_request(self.request)):
+            known = search_plan.holding(self.request, self.store, self.loaded.spec)
+            key = next((each.key for each in known if not read(each)), None)
+            self.request = self.request.replace(profile=key)
+            self.ahead -= self.costs["profile"] if key else 0
+        key = self.request.profile or self._run("profile", search_plan.profile_request(self.request)).key
+        found = profile_of(key, self.loaded.source, self.store)
+        if role := read(found.entry):
+            raise UserError(f"profile {found.key} has read the {role} text: name a profile of another text, or none")
+        return found
+
+    # -- on the text that selects -----------------------------------------------------------------------------------
+
+    def _select(self) -> Setting:
+        """The winner: settings are evaluated one by one, and the next is chosen by what the others cost."""
+        if self.request.target:
+            self._best_at(self.request.target)
+        else:
+            self._best_at(self._sparsest())
+            self._sparser()
+        winner, repaired = self._winner(), self.request.treatments[-1]
+        if ANY not in (self.request.pruner, self.request.repair) and repaired not in self.treatments:
+            self.ahead = self.costs["repair"] + self.costs["final"]
+            winner = self._lower(winner, self._setting(winner.allocation, repaired), "repair", "The repair")
+        if self.request.recover_minutes:
+            self.ahead = self.costs["recovery"] + self.costs["final"]
+            trained = winner.replace(
+                repair="+".join(filter(None, [winner.repair, "distill"])),
+                recover_minutes=self.request.recover_minutes,
+                recover_dtype=self.request.recover_dtype,
+            )
+            winner = self._lower(winner, trained, "recovery", "The training")
+        self.ahead = self.costs["final"]
+        return winner
+
+    def _lower(self, winner: Setting, asked: Setting, stage: str, what: str) -> Setting:
+        """The one of two with less loss on the text that selects; that it is not what was tried is said."""
+        [asked] = self._evaluate(asked, stage=stage)
+        before, after = (self.study.single(each) for each in (winner, asked))
+        if after.loss < before.loss:
+            return asked
+        figures = f"perplexity {after.perplexity:.4g}, {before.perplexity:.4g} without it"
+        self.left_out.append(f"{what} does not lower the loss on the text that selects ({figures}): it is left out.")
+        return winner
+
+    def _winner(self) -> Setting:
+        predicted = {each: math.log(self.forecasts[each.name].perplexity) for each in self.chosen
+                     if each.name in self.forecasts}  # fmt: skip
+        return candidates.choose(self.study, self.request.max_loss, predicted)
+
+    def _best_at(self, target: float) -> None:
+        """Uniform, then what may be better than the best so far, the best predicted first."""
+        pool = shortlist.candidates(self.profile, search_plan.measured_by(self.request), target)
+        self.predicted += len(pool.allocations) * len(self.treatments)
+        self.left_out += pool.left_out
+        tried = set()  # titles, each with its treatment
+
+        def following():
+            return pool.best(self.study, self._anchors(), self.treatments[0], tried)
+
+        first = following() or self._setting(AllocationRequest(target=target), self.treatments[0])
+        self._evaluate(first.uniform)
+        for _ in range(1, shortlist.MOST):
+            if (asked := following()) is None:
+                return
+            tried.add((asked.allocation.base.title, asked.treatment))
+            self._evaluate(asked)
+
+    def _sparsest(self) -> float:
+        """The largest target at which response, or an anchor, keeps within the loss.
+
+        It is predicted in steps of 1 %, tried, and predicted again from what that cost.
+        """
+        rise, low, high = self.request.max_loss, 0.0, 1.0
+        default = usual(self.profile, self.treatments[0])
+        if not self.anchors:
+            self._evaluate(*default)
+        for _ in range(search_plan.TRIES):
+            known = ((each.sparsest(default[-1].allocation, rise), each.treatment) for each in self._anchors())
+            asked, treatment = max(known, key=lambda each: each[0].target)
+            target = min(asked.target, round(high - STEP, 2))
+            if target <= low:
+                break
+            [setting] = self._evaluate(self._setting(asked.replace(target=target), treatment))
+            fits = candidates.loss(self.study, setting) <= rise
+            low, high = (target, high) if fits else (low, target)
+        return self._winner().allocation.target
+
+    def _sparser(self) -> None:
+        """The winner, and uniform, at the largest target at which each is predicted to keep within the loss."""
+        winner = self._winner()
+        for asked in (winner, winner.uniform):
+            known = {each.treatment: each for each in self._anchors()}[winner.treatment]
+            sparsest = known.sparsest(asked.allocation, self.request.max_loss)
+            if asked != winner or sparsest.target > asked.allocation.target:
+                self._evaluate(asked.replace(allocation=sparsest))
+
+    def _anchors(self) -> list[Anchors]:
+        """What predicts on the selection text: stored settings moved to it, else those evaluated there."""
+        if self.anchors or self.study is None:
+            return on(self.study, self.anchors) if self.study else self.anchors
+        return [fitting(self.study, self.profile, self.treatments[0])]
+
+    def _setting(self, allocation: AllocationRequest, by: Treatment) -> Setting:
+        return Setting(allocation=allocation, pruner=by.pruner, repair=by.repair)
+
+    def _evaluate(self, *asked: Setting, stage: str = "selection") -> list[Setting]:
+        """Predict settings, then evaluate them on the selection text beside what was evaluated there before."""
+        kept, notes = candidates.possible(
+            (each.allocation for each in asked), linear_parameters(self.profile), self.profile
+        )
+        self.left_out += notes
+        settings = [each.replace(calibration_seed=self.request.seeds[0]) for each in asked if each.allocation in kept]
+        new = [each for each in settings if each not in self.chosen]
+        predicts = {each.treatment: each for each in self._anchors()} if self.study else {}
+        for setting in (each for each in new if each.treatment in predicts):
+            with suppress(UserError):  # beyond what was measured
+                forecast = predicts[setting.treatment].one(allocate(setting.allocation, self.profile).exact)
+                if math.isfinite(forecast.high):
+                    self.forecasts[setting.name] = forecast
+        self.chosen += new
+        study = search_plan.selection_request(self.request, self.profile.key, tuple(self.chosen))
+        self.study = study_results.load(self.store, self._run(stage, study, len(new)))
+        return settings
+
+    def _run(self, name: str, asked: Request, times: int = 1) -> Entry:
+        """Answer a request as a part of the whole run, which takes so many times its cost at most."""
+        most, account, saved = self.costs[name] * times, self.account, self.account.parts
+        self.ahead -= most
+
+        def tell(progress):
+            account.planned = account.done + (progress.total * 1e6 or most) + self.ahead
+            account.parts = saved + progress.parts
+            account.say(f"{name}: {progress.line}", progress.done * 1e6)
+
+        entry = self.stage(asked, tell)
+        account.done = account.highest
+        return entry
+
+
+# --- at the door ---------------------------------------------------------------------------------------------------
+
+
+def with_documents(asked: BestRequest) -> BestRequest:
+    """The request with documents of its own for every role."""
+    return text_splits.split(asked, lambda source: len(read(source).documents))
+
+
+def texts_of(request: BestRequest, reader: Loaded | Reader) -> dict[str, Windows]:
+    """The windows of every role.
+
+    Raises:
+        UserError: a text is too short for its role, or two roles read the same documents.
+    """
+    found = {}
+    for role, asked in text_splits.texts(request).items():
+        try:
+            text = windows(asked, reader)
+        except UserError as reason:
+            raise UserError(f"the {role} text: {reason}") from reason
+        first = next((name for name, each in found.items() if each.spec.content == text.spec.content), None)
+        if first:
+            raise UserError(f"the {first} and the {role} text are the same: nothing may be chosen on its judge")
+        found[role] = text
+    return found

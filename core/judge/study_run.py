@@ -1,0 +1,219 @@
+"""Evaluate a list of settings of one model, point by point; every finished piece is saved at once."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from core.base import Broken
+from core.judge import perplexity, zeroshot
+from core.judge.exact_recipes import Resolved, count_zeros, prune
+from core.models import run_cost
+from core.models.loading import Loaded
+from core.models.model_shape import Outline
+from core.models.progress import Account
+from core.models.provenance import provenance, relative
+from core.prune.walk import restored
+from core.requests import Point, Share, StudyRequest, StudySpec, ZeroShotSpec, cut, recipe_names
+from core.store import Array, Entry, Evaluated, Store, ZeroShot, parts
+
+PIECE = 8  # windows per saved part
+
+
+@dataclass
+class Run:
+    """A running study: what it works on, and what it has done so far."""
+
+    loaded: Loaded
+    request: StudyRequest
+    resolved: Resolved
+    store: Store
+    shape: Outline
+    account: Account
+    share: Share | None = None  # None: all of it
+    at: str = "the dense model"  # what is evaluated now, as charts call it
+
+    @property
+    def spec(self) -> StudySpec:
+        return self.resolved.spec
+
+    def run(self) -> Entry:
+        """Evaluate what is missing, then save the view over it, which is an unfinished one while shares are missing.
+
+        Raises:
+            UserError, Cancelled: as `measure`.
+        """
+        self.measure()
+        while self.share is None and parts.missing(self.store, self.spec):  # deleted meanwhile with another study
+            self.measure()
+        told = self._provenance() | {
+            "text": self.resolved.text.label,
+            "calibration": next((each.label for each in self.resolved.calibration.values()), None),
+            "profile": self.request.profile,
+            "request": json.loads(relative(self.request.model_dump_json())),
+        }
+        return parts.save_view(self.store, self.spec, told)
+
+    def measure(self) -> None:
+        """Evaluate what is missing, or what is missing of a share.
+
+        Raises:
+            UserError: a setting that cannot be.
+            Cancelled: the report function said so; finished pieces stay.
+        """
+        pending = [each for each in self._mine() if self._lacks_losses(each) or self._lacking_tasks(each)]
+        reads = any(map(self._lacks_losses, pending))
+        self.account.planned = self.account.done + sum(map(self._left, pending)) + self._reading * reads
+        reference, tokens = None, self.resolved.text.tokens
+        if reads:
+            with self._counted("window", self._reading, len(tokens)) as step:
+                reference = perplexity.reference(self.loaded, tokens, step)
+        for each in pending:
+            self._point(each, reference)
+
+    # -- what is missing --------------------------------------------------------------------------------------------
+
+    def _mine(self) -> list[Point]:
+        """The points of the share, each model once; all of them where no share is named."""
+        points = list({each.pruned: each for each in self.spec.points}.values())
+        if self.share is None:
+            return points
+        judging = run_cost.judging(self.shape, self.request.evaluation)
+        falls = zip(cut([sum(self._pruning(each)) + judging for each in points], self.share.of), points, strict=True)
+        return [each for part, each in falls if part == self.share.part]
+
+    def _left(self, point: Point) -> float:
+        """FLOP of pruning and of what is not judged yet."""
+        judged = self._reading * self._lacks_losses(point)
+        return sum(self._pruning(point)) + judged + sum(map(self._questions, self._lacking_tasks(point)))
+
+    @property
+    def _reading(self) -> float:
+        """FLOP of one run over the text."""
+        return run_cost.forward(self.shape, self.resolved.text.tokens.numel())
+
+    def _questions(self, unit: ZeroShotSpec) -> float:
+        return run_cost.task(self.shape, unit.task.examples or self.resolved.tasks[unit.task.name].documents)
+
+    def _pruning(self, point: Point) -> tuple[float, ...]:
+        return run_cost.treating(self.shape, self.request, point.setting) if point.setting else ()
+
+    def _lacks_losses(self, point: Point) -> bool:
+        return self.store.measured(self.spec.evaluated(point)) is None
+
+    def _lacking_tasks(self, point: Point) -> list[ZeroShotSpec]:
+        return [unit for unit in self.spec.zero_shot(point) if self.store.measured(unit) is None]
+
+    # -- doing it ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _counted(
+        self, what: str, took: float, of: int, first: int = 0, count: int | None = None
+    ) -> Iterator[Callable[..., None]]:
+        """A function that reports how many are done; afterwards their work is counted.
+
+        Args:
+            took: FLOP of all of them.
+            first, count: those that are done here, unless it is all.
+        """
+        yield lambda done, *_: self._say(f"{what} {first + done} of {of}", took * done / max(of, 1))
+        self.account.done += took * (of if count is None else count) / max(of, 1)
+
+    def _point(self, point: Point, reference: Tensor | None) -> None:
+        self.at = recipe_names.setting(point.setting) if point.setting else "dense"
+        warnings = []
+        about = {"setting": point.setting.name if point.setting else "dense", "warnings": warnings}
+        began, resumed = time.perf_counter(), point.pruned and parts.training(self.store, self.spec.model, point.pruned)
+        with restored(self.loaded) if point.pruned else nullcontext():
+            broken = None
+            try:
+                zeros = self._prune(point, warnings) if point.pruned else count_zeros(self.loaded)
+            except Broken as reason:
+                broken, zeros = reason, count_zeros(self.loaded)
+            if not resumed:  # else it took longer than this run does
+                about["seconds_pruning"] = round(time.perf_counter() - began, 2)
+            if broken:
+                self._broke(point, zeros, broken, about)
+                return
+            if self._lacks_losses(point):
+                self._losses(point, zeros, reference, about)
+            for unit in self._lacking_tasks(point):
+                self._task(unit, about)
+
+    def _prune(self, point: Point, warnings: list[str]) -> Array:
+        takes, read = self._pruning(point), self.resolved.calibration
+        return prune(self.loaded, point.pruned, read, self.store, self.account, f"{self.at}: ", takes, warnings.append)
+
+    def _broke(self, point: Point, zeros: Array, reason: Broken, about: dict) -> None:
+        """Record a setting that broke the model while it was pruned: nothing of it is a number.
+
+        Args:
+            zeros: (layers, linears) as far as pruning got.
+        """
+        told = about | {"warnings": [*about["warnings"], str(reason)], "stopped": str(reason)}
+        if self._lacks_losses(point):
+            nothing = np.full(len(self.resolved.text.tokens), np.nan)
+            self._save_losses(point, Evaluated(nothing, nothing, nothing, zeros), reason.layer, told)
+        for unit in self._lacking_tasks(point):
+            task = self.resolved.tasks[unit.task.name]
+            rows = np.asarray(zeroshot.drawn(task, unit.task.examples, unit.task.seed), float)
+            nothing = np.full(len(rows), np.nan)
+            self._save_task(unit, ZeroShot(document=rows, acc=nothing, acc_norm=nothing), told | {"seconds": 0.0})
+        self._say(str(reason))
+
+    def _losses(self, point: Point, zeros: Array, reference: Tensor, about: dict) -> None:
+        unit, tokens = self.spec.evaluated(point), self.resolved.text.tokens
+        finished = parts.finished(self.store, unit)
+        for first in range(0, len(tokens), PIECE):
+            if first in finished:
+                continue
+            piece = tokens[first : first + PIECE]
+            began = time.perf_counter()
+            with self._counted("window", self._reading, len(tokens), first, len(piece)) as step:
+                beside = reference[first : first + len(piece)]
+                found = perplexity.evaluate(self.loaded, piece, beside, step, dense=not point.pruned)
+                part = Evaluated(**vars(found), zeros=zeros)
+                parts.save(self.store, unit, first, part, seconds=time.perf_counter() - began)
+            self.account.parts += 1
+            self._say(f"saved {first + len(piece)} of {len(tokens)} windows")
+        whole = parts.partial(self.store, unit)
+        if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
+            broken = perplexity.first_broken(self.loaded, tokens, whole.nll)  # pieces of an earlier run do not tell
+            self._save_losses(point, whole, broken, about)
+
+    def _save_losses(self, point: Point, found: Evaluated, broken: int | None, about: dict) -> None:
+        unit = self.spec.evaluated(point)
+        read = point.pruned and point.pruned.calibration
+        told = {
+            "text": self.resolved.text.label,
+            "calibration": self.resolved.calibration[read.key].label if read else None,
+            "seconds": parts.summary(self.store, unit)["seconds"],
+            "broken": broken,
+        }
+        self.store.save(unit, found, self._provenance() | about | told)
+        parts.drop(self.store, unit)
+
+    def _task(self, unit: ZeroShotSpec, about: dict) -> None:
+        task = self.resolved.tasks[unit.task.name]
+        began, seed = time.perf_counter(), unit.task.seed
+        questions = unit.task.examples or task.documents
+        with self._counted(f"{task.name}, question", self._questions(unit), questions) as step:
+            found = zeroshot.score(self.loaded, task, unit.task.examples, seed, step)
+            self._save_task(unit, found, about | {"seconds": round(time.perf_counter() - began, 2)})
+        self._say(f"saved {task.name}")
+
+    def _save_task(self, unit: ZeroShotSpec, found: ZeroShot, about: dict) -> None:
+        self.store.save(unit, found, self._provenance() | about)
+        self.account.parts += 1
+
+    # -- telling ----------------------------------------------------------------------------------------------------
+
+    def _provenance(self) -> dict:
+        return provenance(self.loaded, self.resolved.files, self.store)
+
+    def _say(self, line: str, took: float = 0.0) -> None:
+        self.account.say(f"{self.at}: {line}", took)

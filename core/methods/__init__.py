@@ -1,0 +1,89 @@
+"""The kinds: base allocators, perturbations, currencies, pruners and repairs, each a file and a row here.
+
+They lie below requests and above nothing but `core.base`: parameters, labels, formula, paper, and arithmetic on arrays
+that they are given. A kernel that needs torch imports it where it runs.
+"""
+
+from typing import Annotated, Union
+
+from pydantic import Field
+
+from core.methods.alphapruning import AlphaPruning
+from core.methods.block_influence import BlockInfluence
+from core.methods.budget_unit import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, Currency, left_out
+from core.methods.checkpoint import Checkpoint
+from core.methods.covariance import Covariance
+from core.methods.depth_ramp import DepthRamp
+from core.methods.dlp import Dlp
+from core.methods.gaussian import Gaussian
+from core.methods.layer_part import ATTENTION, BLOCKS, MLP, GaussianPart, Mean, ResidualPart, SkipPart
+from core.methods.lsa import Lsa
+from core.methods.manual import Manual
+from core.methods.owl import Owl
+from core.methods.quantisation import HALF
+from core.methods.repairs import CHAINS, REPAIRS
+from core.methods.residual import Residual
+from core.methods.residual_linear import ResidualLinear
+from core.methods.residual_rescaled import ResidualRescaled
+from core.methods.response import Response
+from core.methods.selection import Pattern, Warn
+from core.methods.skip import Skip
+from core.methods.treatments import (
+    ANY,
+    MOMENTS,
+    NO_REPAIR,
+    OF_ONE_LAYER,
+    OF_ZEROS,
+    PRUNERS,
+    TREATMENTS,
+    UNBOUND,
+    USUAL,
+    WITHOUT_TEXT,
+    Statistic,
+    Treatment,
+    counting,
+    treatment,
+    usual_of,
+)
+from core.methods.uniform import Uniform
+
+ALLOCATORS = (
+    Uniform,
+    Owl,
+    AlphaPruning,
+    Dlp,
+    Lsa,
+    BlockInfluence,
+    DepthRamp,
+    Response,
+    Manual,
+)
+PERTURBATIONS = (
+    Gaussian,
+    GaussianPart,
+    Covariance,
+    Residual,
+    ResidualLinear,
+    ResidualPart,
+    ResidualRescaled,
+    Skip,
+    SkipPart,
+    Mean,
+    Checkpoint,
+)
+CURRENCIES = (
+    ZEROS,
+    BITS,
+    INTEGERS,
+    MIXED,
+    GGUF,
+    LAYERS,
+)
+
+MEANT = {each.name: each for each in CURRENCIES}  # what a target can count
+BASES = {form.model_fields["kind"].default: form for form in ALLOCATORS}
+METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
+BASE_LABELS = {kind: form.label for kind, form in BASES.items()}
+Base = Annotated[Union[ALLOCATORS], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
+FORMS = {form.model_fields["kind"].default: form for form in PERTURBATIONS}
+Perturbation = Annotated[Union[PERTURBATIONS], Field(discriminator="kind")]  # noqa: UP007 (made from the table)

@@ -1,0 +1,131 @@
+"""What every base allocator says of itself, in a file of its own; `core.methods` has the table."""
+
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field
+
+from core.base import Array, Spec
+
+# What an allocator may look at, `core.plan.evidence.Evidence`: a budget to be spread over units, which are layers or
+# linears, and what was measured. That lies above, where profiles are read.
+Evidence = Any
+
+
+def steps(low: float, high: float, step: float) -> tuple[float, ...]:
+    """Numbers from low to high, both included."""
+    return tuple(round(low + i * step, 6) for i in range(round((high - low) / step) + 1))
+
+
+HALF_WIDTHS = steps(0, 0.3, 0.01)
+HalfWidth = Annotated[float, Field(ge=0, le=0.5, description="half width of the band, sparsity units")]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """How a field of an allocator is set and called; its default, range and meaning are the field's own."""
+
+    label: str  # of its widget
+    options: tuple[float, ...] | dict[str, str]  # the steps of its slider, or names and their words
+    column: str  # in a table
+    key: str = ""  # in the URL, where its name is taken by another page
+    quiet: bool = False  # not written where it is as usual
+    searched: tuple[Any, ...] = ()  # values that a search tries, all with all of other fields; none: the usual one
+    titles: dict[str, str] = field(default_factory=dict)  # option -> words that it adds to the title
+    name: str = ""  # of the field, filled in by `Allocator.parameters`
+
+
+class Allocator(Spec):
+    """A base allocator: its parameters are fields, `Annotated` with a `Parameter` where a page can set them."""
+
+    label: ClassVar[str]
+    colours: ClassVar = None  # of its lines, on a light ground and on a dark one; else ink
+    word: ClassVar = ""  # its name in the glossary; none where it is not there
+    about: ClassVar = ""  # one sentence, for the glossary
+    formula: ClassVar = ""  # TeX
+    caption: ClassVar = ""  # beside its parameters: the paper, and where its code differs
+    profiled: ClassVar = True  # looks at a profile; else at the number of layers alone
+    reference: ClassVar = False  # there is a code of its authors, whose numbers leave the bounds
+    measured: ClassVar = (
+        False  # goes by measured responses: inside the bounds, and no further than what it calls `highest`
+    )
+    by_hand: ClassVar = False  # is no method: the numbers are given
+
+    def wish(self, evidence: Evidence) -> Array:
+        """What the reference code computes before any clamp of its own, (units,): the budget step follows.
+
+        Raises:
+            UserError: the profile lacks what it looks at.
+        """
+        raise NotImplementedError
+
+    @property
+    def title(self) -> str:
+        """What it is called: `Response`, `Response per linear`."""
+        more = [each.titles.get(getattr(self, each.name), "") for each in self.parameters()]
+        return " ".join(filter(None, [self.label, *more]))
+
+    @property
+    def per_linear(self) -> bool:
+        """Whether it gives each linear a sparsity of its own."""
+        return False
+
+    @property
+    def said(self) -> dict[str, object]:
+        """What the grammar writes of it, by name."""
+        own = self.model_dump(exclude={"kind"})
+        quiet = {each.name: type(self).model_fields[each.name].default for each in self.parameters() if each.quiet}
+        return {name: value for name, value in own.items() if name not in quiet or value != quiet[name]}
+
+    @classmethod
+    def grid(cls, target: float, layers: int) -> tuple[Self, ...]:
+        """What a search predicts of it: the grid of its paper or of its published commands."""
+        searched = {each.name: each.searched for each in cls.parameters() if each.searched}
+        return tuple(cls(**dict(zip(searched, values, strict=True))) for values in product(*searched.values()))
+
+    @classmethod
+    def parameters(cls) -> tuple[Parameter, ...]:
+        """Those that a page can set, in order."""
+        return tuple(
+            replace(each, name=name)
+            for name, about in cls.model_fields.items()
+            for each in about.metadata
+            if isinstance(each, Parameter)
+        )
+
+
+ROUNDING = 1e-9  # relative: scores this close are the same, and would be stretched over the whole band
+
+
+def unit(score: Array) -> Array:
+    """A score stretched to [0, 1]; all 0 where every layer scores the same, which the reference codes turn into NaN.
+
+    A score that is NaN makes all NaN, for the budget step to refuse.
+    """
+    spread = score.max() - score.min()
+    return np.zeros_like(score) if spread <= ROUNDING * np.abs(score).max() else (score - score.min()) / spread
+
+
+def spared(score: Array) -> Array:
+    """One less each layer's share of all layers' scores, (layers,): a large score keeps less; all 0 without any."""
+    whole = score.sum()
+    return 1 - score / whole if whole else np.zeros_like(score)
+
+
+def band(score: Array, target: float, half_width: float) -> Array:
+    """High scores keep more weights, inside a band of width `2 * half_width`; unclipped, as the reference codes do it.
+
+    The plain mean is the target; the band is not centred on it, so one side may leave target +- half_width.
+
+    Args:
+        score: (layers,) what counts for keeping.
+        target: mean sparsity.
+        half_width: in sparsity units; `lam` of OWL, `alpha` of DLP.
+
+    Returns:
+        (layers,) sparsity, perhaps outside [0, 1].
+    """
+    kept = 2 * half_width * unit(score)
+    return target - (kept - kept.mean())

@@ -1,0 +1,94 @@
+"""What every perturbation says of itself, in a file of its own; `core.methods` has the table."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+from core.base import Fields, Spec, number, word
+from core.methods.treatments import TREATMENTS, Treatment
+
+Stream = Any  # a tensor, (sequences, tokens, width)
+
+
+# A layer in the clean run of some sequences, and what a perturbation can do there: `core.measure.perturb.Injection`,
+# which lies above, where models are run.
+Injection = Any
+
+
+class Kind(Spec):
+    """A perturbation of the residual stream at the output of its injection layer."""
+
+    parts: ClassVar = ()  # the fields that its name is written of, in order; colons go to the last
+    varies: ClassVar = ""  # the field that tells it from its family, and orders that
+    example: ClassVar[str]  # as it is written
+    label: ClassVar[str]  # in words, its positions left out: `Gaussian noise, size 0.3`; mostly a property
+    word: ClassVar = ""  # its name in the glossary; none where it is not there
+    about: ClassVar = ""  # one sentence, for the glossary
+    formula: ClassVar = ""  # TeX
+    noise: ClassVar = False  # drawn by a seed
+    isotropic: ClassVar = False  # noise alike in every direction, whose sizes are held against each other
+    prunes: ClassVar = ""  # `layer` or `linear`: what its pruner really prunes, and nothing else is done to
+    covariance: ClassVar = False  # looks at the covariance of the layer's output
+    compares: ClassVar = False  # its only part names another checkpoint, in which any sign may stand
+    doing: ClassVar = "pruning {share} of {}"  # to what `of` says, in a sentence
+    runs: ClassVar = 0  # how often it runs its injection layer itself, for its share of the cost
+
+    @classmethod
+    def first_word(cls) -> str:
+        """Its name's, which kinds may share that differ in the number of parts."""
+        return cls.example.partition(":")[0]
+
+    @property
+    def name(self) -> str:
+        """As it is written: `gaussian:0.3`, `gaussian:0.3@all`."""
+        values = map(self._written, self.parts)
+        where = getattr(self, "positions", "after_first")
+        return ":".join((self.first_word(), *values)) + ("" if where == "after_first" else f"@{where}")
+
+    @property
+    def _level(self) -> str:
+        return self.treatment.currency.level(self.sparsity)
+
+    def _written(self, part: str) -> str:
+        value = getattr(self, part)
+        return self.treatment.currency.write(value) if part == "sparsity" else word(value)
+
+    @property
+    def short(self) -> str:
+        """What tells it from its family: `0.3`, `70 %`."""
+        return self._level.removesuffix(" zeros") if self.varies == "sparsity" else number(self.strength)
+
+    @property
+    def strength(self) -> float:
+        """The number that orders its family."""
+        return getattr(self, self.varies) if self.varies else 0.0
+
+    def of(self, layer: int) -> str:
+        """What it is done to, in a sentence."""
+        return f"layer {layer}"
+
+    @property
+    def treatment(self) -> Treatment | None:
+        """Of the layer's linears; None where they stay as they are."""
+        return TREATMENTS[self.pruner] if "pruner" in type(self).model_fields else None
+
+    @property
+    def solves(self) -> bool:
+        """Whether it looks at second moments of the linears' inputs."""
+        return bool(self.treatment and self.treatment.solves)
+
+    def is_kin(self, other: Self) -> bool:
+        """Whether nothing but the strength tells the two apart."""
+        return self.model_dump(exclude={self.varies}) == other.model_dump(exclude={self.varies})
+
+    def sourced(self, read: Callable[[str], str]) -> Self:
+        """The same with what names its other checkpoint read anew: a path made whole, or by the hash of its files."""
+        return self
+
+    def told(self, provenance: Fields) -> Self:
+        """The same in the words of who asked, where the spec holds a hash in place of a path."""
+        typed = provenance.get("checkpoints", {})
+        return self.sourced(lambda hashed: typed.get(hashed, hashed))
+
+    def apply(self, at: Injection) -> Stream:
+        """The perturbed output of the layer on its clean input, (sequences, tokens, width)."""
+        raise NotImplementedError

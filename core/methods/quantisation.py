@@ -1,0 +1,241 @@
+"""Weights in few bits: integers by groups along the inputs, and the GGUF types of the `gguf` package.
+
+GPTQ is Frantar et al., arXiv 2210.17323.
+"""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from itertools import product
+from typing import NamedTuple
+
+from core.base import UserError
+from core.methods.selection import Tensor, Warn
+from core.methods.sparsegpt import inverse_factor
+from core.methods.wanda import wanda
+
+HALF = 16  # bits of a dense weight, and of a scale
+CLIPPED = tuple(share / 100 for share in range(95, 45, -5))  # of its range that a group may keep
+FINEST = 16  # how many codes of its range a group may leave unused and still be known for what it is
+
+
+class Form(NamedTuple):
+    """How a weight is written: a code each, and a scale with its zero point, or its minimum, for every group.
+
+    Integers are `scale * (code - zero)` with a zero point between the codes, so that a zero stays one, as
+    compressed-tensors stores them; of symmetric ones it is the middle code. `Q4_0` and its like are llama.cpp's. Where
+    zeros come first, a bit for each weight says whether it stays, and only those that do have a code: `int3g64z58`.
+    """
+
+    name: str
+    bits: int  # of a code
+    group: int  # weights in a row that share a scale
+    beside: int  # bits of a group's zero point or minimum
+    gguf: bool
+    zeros: float = 0.0  # share of the weights that Wanda zeroes first
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether all groups have one zero point, which is stored nowhere."""
+        return not (self.gguf or self.beside)
+
+    @property
+    def bits_per_weight(self) -> float:
+        """With scales, zero points or minima, and the bit that says whether it stays."""
+        return self.bits * (1 - self.zeros) + bool(self.zeros) + (HALF + self.beside) / self.group
+
+    def check_width(self, width: int) -> None:
+        """Refuse inputs that make no whole groups.
+
+        Raises:
+            UserError: names the forms that fit.
+        """
+        if width % self.group:
+            fit = ", ".join(each.name for each in FORMS.values() if width % each.group == 0)
+            right = f"these fit: {fit}" if fit else "no form fits, so that it must stay dense or get zeros"
+            raise UserError(
+                f"{self.name} does not fit its {width} inputs, which are no multiple of {self.group}: {right}"
+            )
+
+
+_INTEGERS = [
+    Form(f"int{bits}g{group}{'s' * symmetric}", bits, group, 0 if symmetric else bits, False)
+    for symmetric, bits, group in product((False, True), (2, 3, 4, 5, 6, 8), (32, 64))
+]
+_GGUF = [
+    Form(f"Q{bits}_{kind}", bits, 32, HALF * kind, True) for bits, kind in ((4, 0), (4, 1), (5, 0), (5, 1), (8, 0))
+]
+_SPARSE = [
+    Form(f"int{bits}g64z{percent}", bits, 64, bits, False, percent / 100)
+    for bits, percent in ((4, 43), (3, 50), (3, 58), (3, 68), (3, 80))
+]
+FORMS = {each.name: each for each in (*_INTEGERS, *_SPARSE, *_GGUF)}
+
+
+def gguf_type(exported: str) -> str | None:
+    """The type of an export's linears, of a format as in `gguf:Q4_0`, or none named; None where it is no GGUF file."""
+    return exported.removeprefix("gguf").removeprefix(":") if exported.startswith("gguf") else None
+
+
+class Codes(NamedTuple):
+    """A quantised weight: whole numbers, as float32."""
+
+    codes: Tensor  # (out, groups, group), 0 to 2^bits - 1
+    scales: Tensor  # (out, groups, 1), each a float16
+    zeros: Tensor  # (out, groups, 1), the code of 0
+
+
+def quantise(weight: Tensor, form: Form, importance: Tensor | None = None) -> Codes:
+    """Round to nearest, by the least wrong of some grids for every group: one keeps its range, the others clip it.
+
+    A weight that lies on grids of the form already comes back as it is.
+
+    Args:
+        weight: (out, in).
+        form: of integers.
+        importance: (in,) what a squared error of an input's weights counts; None: all alike.
+
+    Raises:
+        UserError: the inputs make no whole groups.
+    """
+    import torch
+
+    form.check_width(weight.shape[1])
+    groups = weight.float().unflatten(1, (-1, form.group))
+    price = None if importance is None else importance.float().view(-1, form.group).to(groups.device)
+    unused = [(each, 1) for each in range(min(FINEST, 2 ** (form.bits - form.symmetric) - 1))]
+    again = torch.equal(dequantise(_best(groups[:1], None, form, unused)), weight[:1].float())
+    return _best(groups, price, form, [*(unused if again else [(0, 1)]), *((0, share) for share in CLIPPED)])
+
+
+def _best(groups: Tensor, price: Tensor | None, form: Form, tried: Iterable[tuple[int, float]]) -> Codes:
+    """By the grids of least error, of those that leave so many codes unused or keep such a share of a group's range."""
+    import torch
+
+    low, high = groups.amin(-1, keepdim=True).clamp(max=0), groups.amax(-1, keepdim=True).clamp(min=0)
+    least, scale, zero = torch.full_like(low, torch.inf), torch.zeros_like(low), torch.zeros_like(low)
+    top, middle = 2**form.bits - 1, 2 ** (form.bits - 1)
+    span, full = high - low, top
+    if form.symmetric:  # the end that asks for the larger scale
+        upper = high * middle >= -low * (middle - 1)
+        span, full = high.where(upper, -low), torch.where(upper, middle - 1, middle)
+    for left, share in tried:
+        steps = (full - left) / share
+        scales = (span / steps).half().float()
+        if form.symmetric:
+            zeros = torch.full_like(low, middle)
+        else:
+            zeros = (-low * min(steps, top) / span).nan_to_num_(0).round_()
+        error = _snapped(groups, scales, zeros, top).mul_(scales).sub_(groups).square_()
+        error = (error if price is None else error.mul_(price)).sum(-1, keepdim=True)
+        better, least = error < least, torch.minimum(error, least)
+        scale, zero = scales.where(better, scale), zeros.where(better, zero)
+    return Codes(_snapped(groups, scale, zero, top).add_(zero), scale, zero)
+
+
+def _snapped(groups: Tensor, scales: Tensor, zeros: Tensor, top: int) -> Tensor:
+    """Codes counted from that of 0."""
+    return (groups * scales.reciprocal().nan_to_num_(0, 0, 0)).round_().clamp_(-zeros, top - zeros)
+
+
+def dequantise(found: Codes) -> Tensor:
+    """The weight that codes stand for, (out, in) float32."""
+    return ((found.codes - found.zeros) * found.scales).flatten(1)
+
+
+def rounded(weight: Tensor, form: Form, importance: Tensor | None = None) -> Tensor:
+    """The weight in a form, as numbers, (out, in) float32: by `quantise`, or as the `gguf` package writes and reads it.
+
+    Raises:
+        UserError: the inputs make no whole groups.
+    """
+    if not form.gguf:
+        return dequantise(quantise(weight, form, importance))
+    import torch
+    from gguf import GGMLQuantizationType, quants
+
+    form.check_width(weight.shape[1])
+    kind = GGMLQuantizationType[form.name]
+    written = quants.quantize(weight.float().contiguous().cpu().numpy(), kind)
+    return torch.from_numpy(quants.dequantize(written, kind)).to(weight.device)
+
+
+def fed_back(weight: Tensor, form: Form, second_moment: Tensor, warn: Warn) -> Tensor:
+    """As `rounded`, column by column; those to the right make up for what rounding one did to the outputs (GPTQ).
+
+    A group's grid is chosen when it is reached, by what an error costs the outputs. Rows whose outputs plain rounding
+    serves better keep that, so that no row's output error on the calibration text is larger for the feedback.
+
+    Args:
+        weight: (out, in).
+        form: of integers.
+        second_moment: (in, in) sum of x x^T over the calibration tokens; a common factor cancels.
+        warn: told when the Cholesky factorisation fails and is tried again with more damping.
+
+    Raises:
+        UserError: the inputs make no whole groups.
+        Broken: the second moment cannot be factorised.
+    """
+    import torch
+
+    plain = rounded(weight, form, second_moment.diagonal().to(weight.device))
+    upper = inverse_factor(second_moment, warn).to(weight.device)
+    columns = weight.T.to(torch.float32, copy=True, memory_format=torch.contiguous_format)  # (in, out)
+    price = upper.diagonal() ** -2
+    for first in range(0, len(columns), form.group):
+        group = slice(first, first + form.group)
+        inside, factor = columns[group], upper[group, group]
+        _, scales, zeros = (each[:, 0].T for each in quantise(inside.T, form, price[group]))  # (1, out)
+        errors = torch.empty_like(inside)
+        for column, scale in enumerate(factor.diagonal()):
+            found = _snapped(inside[column], scales[0], zeros[0], 2**form.bits - 1) * scales[0]
+            errors[column] = (inside[column] - found) / scale
+            inside[column + 1 :].addr_(factor[column, column + 1 :], errors[column], alpha=-1)
+            inside[column] = found
+        columns[group.stop :].addmm_(upper[group, group.stop :].T, errors, alpha=-1)
+    moment = second_moment.to(weight.device, torch.float32)
+    errors = (each - weight.float() for each in (columns.T, plain))
+    fed, usual = ((each @ moment * each).sum(1, keepdim=True) for each in errors)
+    return columns.T.where(fed <= usual, plain)
+
+
+def at_level(
+    weight: Tensor,
+    statistic: Tensor | None,
+    share: float,
+    pattern: object = None,
+    warn: Warn = warnings.warn,
+    *,
+    forms: Mapping[float, Form],
+    feedback: bool,
+) -> Tensor:
+    """As a pruner is called: the weight in the form that saves a share, (out, in) in its own dtype; zeros stay zeros.
+
+    Args:
+        statistic: of the inputs, the second moment for feedback, else the norm or nothing.
+        share: of the bits of a dense weight.
+        pattern: not used; kernels share one signature.
+        forms: by the share that each saves.
+
+    Raises:
+        UserError: no form saves this share, or the inputs make no whole groups.
+        Broken: as `fed_back`.
+    """
+    form = form_of(share, forms)
+    if form.zeros:
+        weight = wanda(weight, statistic, form.zeros)
+    if feedback:
+        return fed_back(weight, form, statistic, warn).to(weight.dtype)
+    return rounded(weight, form, None if statistic is None else statistic**2).to(weight.dtype)
+
+
+def form_of(share: float, forms: Mapping[float, Form]) -> Form:
+    """The form that saves a share, up to rounding.
+
+    Raises:
+        UserError: none does.
+    """
+    found = next((form for each, form in forms.items() if abs(each - share) < 1e-9), None)
+    if found is None:
+        bits, known = HALF * (1 - share), ", ".join(each.name for each in forms.values())
+        raise UserError(f"no form has {bits:g} bits a weight: the forms are {known}")
+    return found

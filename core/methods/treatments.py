@@ -1,0 +1,306 @@
+"""The pruners and the quantisers: a row each, whose kernel is a file of its own beside this one; treatments by them."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+
+from core.base import brief, listed, look_up, unique
+from core.methods.alps import alps
+from core.methods.budget_unit import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, Currency
+from core.methods.magnitude import magnitude
+from core.methods.quantisation import FORMS, HALF, Form, at_level
+from core.methods.repairs import CHAINS, REPAIRS, RepairRow
+from core.methods.selection import Tensor
+from core.methods.sparsegpt import sparsegpt
+from core.methods.wanda import wanda
+
+# Of a linear: nothing, the norm (in,) or a second moment (in, in) of its inputs, or what its outputs lack (out, in)
+Statistic = Literal["none", "norm", "second_moment", "sink_moment", "pull"]
+# Second moments, and the share of a window that its first token counts for in them, at least as one. All others attend
+# to it and it is one of many, so that an error shifted onto it costs much more than its square says.
+MOMENTS = {"second_moment": 0, "sink_moment": 1 / 32}
+Method = Literal[1, 2]  # of a pruner: raised whenever its numbers change
+
+
+class PrunerRow(NamedTuple):
+    """What is known of a pruner."""
+
+    label: str
+    prune: Callable[..., Tensor]  # (weight, statistic, sparsity, pattern, warn) -> weight
+    statistic: Statistic  # of the inputs: what statistics are collected, memory and costs follow from it
+    about: str
+    formula: str  # TeX: what decides which weights go
+    mends: float = 0.0  # how often as much work as a repair's goes into making up for what goes
+    method: int = 1  # raised whenever its numbers change: what was measured by an earlier one is told apart
+    earlier: str = ""  # what that did otherwise, in words
+    forms: Mapping[float, Form] = {}  # of a quantiser, share that a level saves -> how its weights are written
+    currency: Currency = ZEROS
+    includes: str = ""  # a quantiser whose every form it writes alike, so that what was measured of that holds of it
+
+    def at(self, method: int) -> str:
+        """An earlier version in words, `Wanda with ...`; empty for the present one."""
+        return "" if method == self.method else f"{self.label} with {self.earlier}"
+
+
+def _quantiser(
+    label: str,
+    statistic: Statistic,
+    about: str,
+    formula: str,
+    group: int = 0,
+    currency: Currency = BITS,
+    symmetric: bool = False,
+    **more: Any,
+) -> PrunerRow:
+    """A row whose damage is few bits: integers in groups of a size, or without one the forms that the levels name."""
+    code = f"int{{}}g{group}{'s' * symmetric}" if group else "{}"
+    forms = {share: FORMS[code.format(name)] for name, share in currency.levels.items()}
+    about = about.format(group or "32 or 64", "a scale" if symmetric else "a scale and a zero point")
+    prune = partial(at_level, forms=forms, feedback=statistic in MOMENTS)
+    return PrunerRow(label, prune, statistic, about, formula, forms=forms, currency=currency, **more)
+
+
+_BY_GROUPS = "Groups of {} of the weights of a row share {}."
+_NEAREST = r"\min_{s,z} \textstyle\sum_k \lVert X_k \rVert^2 (s\,(q_{jk} - z) - W_{jk})^2"
+_FED_BACK = r"q_{jk} = \text{round}(W_{jk}),\quad W_{j,>k} \mathrel{-}= (W_{jk} - q_{jk})\, U_{k,>k} / U_{kk}"
+_rounding = partial(
+    _quantiser,
+    statistic="norm",
+    about="Not a pruner: weights rounded to few bits, by the scale that errs least where inputs are long. "
+    + _BY_GROUPS,
+    formula=_NEAREST,
+    mends=0.25,
+)
+_feedback = partial(
+    _quantiser,
+    statistic="sink_moment",
+    about="Not a pruner: weights rounded to few bits column by column, and those not yet rounded make up for each "
+    f"error, where the first token counts for 1 / {1 / MOMENTS['sink_moment']:g} of its window. " + _BY_GROUPS,
+    formula=_FED_BACK,
+    mends=1.3,
+)
+_LATER = {"method": 2, "earlier": "first tokens counting as one"}
+
+PRUNERS = {
+    "magnitude": PrunerRow(
+        "magnitude",
+        magnitude,
+        "none",
+        "A pruner that zeroes the smallest weights of each linear, whatever they are multiplied with.",
+        r"\text{score}_{jk} = |W_{jk}|",
+    ),
+    "wanda": PrunerRow(
+        "Wanda",
+        wanda,
+        "norm",
+        "A pruner that zeroes, in every row of a linear, the weights whose size times the length of their input over "
+        "the calibration text is least, and changes no other.",
+        r"\text{score}_{jk} = |W_{jk}| \cdot \lVert X_k \rVert_2",
+        method=2,
+        earlier="the zeros of every row rounded down",
+    ),
+    "sparsegpt": PrunerRow(
+        "SparseGPT",
+        sparsegpt,
+        "second_moment",
+        "A pruner that zeroes the weights whose loss costs the output of the linear least, and changes those that stay "
+        "to make up for it.",
+        r"\text{score}_{jk} = W_{jk}^2 / U_{kk}^2,\quad U^\top U = H^{-1},\quad H = \tfrac 2 n X X^\top",
+        mends=0.4,
+    ),
+    "alps": PrunerRow(
+        "ALPS",
+        alps,
+        "second_moment",
+        "A pruner that seeks the mask and the weights that stay together, so that the outputs of the linear come "
+        "closest to those of its dense self: slower than the others, and repaired already.",
+        r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad \lVert W' \rVert_0 \leq k",
+        mends=5,
+    ),
+    "quantised": _rounding("quantised", group=32),
+    "quantised64": _rounding("quantised, groups of 64", group=64),
+    "quantised_symmetric": _rounding("quantised, symmetric", group=32, symmetric=True),
+    "gptq": _feedback("GPTQ", group=32, **_LATER),
+    "gptq64": _feedback("GPTQ, groups of 64", group=64, **_LATER),
+    "gptq_symmetric": _feedback("GPTQ, symmetric", group=32, symmetric=True),
+    "integers": _rounding("integers", currency=INTEGERS),
+    "mixed": _rounding(
+        "zeros and integers",
+        about="Weights rounded to few bits, in some linears after Wanda zeroed a share of them: a file then holds a "
+        "bit for each weight that says whether it stays, and the codes of those that do. No export writes such a "
+        "file. " + _BY_GROUPS,
+        formula=r"W' = \text{round}(M \odot W)",
+        currency=MIXED,
+        includes="integers",
+    ),
+    "gguf": _quantiser(
+        "GGUF types",
+        "none",
+        "Not a pruner: weights rounded as a GGUF file of the types Q4_0 to Q8_0 holds them.",
+        r"W'_{jk} = d\, q_{jk} + m",
+        currency=GGUF,
+    ),
+    "left_out": PrunerRow(
+        "left out",
+        lambda weight, *_: weight,  # of a layer that is kept
+        "none",
+        "Not a pruner: whole layers left out, whose input is passed on; every other weight stays as it is.",
+        "h_i = h_{i-1}",
+        currency=LAYERS,
+    ),
+}
+NO_REPAIR = "none"  # where a repair is asked for unless it is refused
+ANY = "any"  # of a search: every pruner, or repair, that can be predicted
+USUAL = "wanda"
+OF_ZEROS = {name: row.label for name, row in PRUNERS.items() if row.currency is ZEROS}
+WITHOUT_TEXT = tuple(name for name in OF_ZEROS if PRUNERS[name].statistic == "none")
+
+
+class Treatment(NamedTuple):
+    """What a model goes through: a pruner, and perhaps repairs after it, as in `wanda`, `wanda+refit_dense+distill`."""
+
+    pruner: str
+    repair: str | None = None
+
+    @property
+    def name(self) -> str:
+        return "+".join(filter(None, (self.pruner, self.repair)))
+
+    @property
+    def label(self) -> str:
+        return " + ".join([PRUNERS[self.pruner].label, *(row.label for row in self.repairs)])
+
+    @property
+    def spoken(self) -> str:
+        """Within a sentence, after what is evaluated with it: `Wanda + refit`, `layers left out`."""
+        return f"layers {self.label}" if self.currency.of_layers else self.label
+
+    @property
+    def repairs(self) -> list[RepairRow]:
+        """The rows of its repairs, in their order."""
+        return [REPAIRS[each] for each in self.repair.split("+")] if self.repair else []
+
+    @property
+    def repair_method(self) -> int:
+        """Raised whenever the numbers of one of its repairs change."""
+        return 1 + sum(row.method - 1 for row in self.repairs)
+
+    @property
+    def currency(self) -> Currency:
+        """What its damage is counted in."""
+        return PRUNERS[self.pruner].currency
+
+    def doing(self, share: float) -> str:
+        """What it has done to weights: `pruned by Wanda, 70 % zeros`, `in 3 bits, GPTQ`."""
+        level = self.currency.level(share)
+        if self.currency.of_layers:
+            return f"{level} {self.label}"
+        return f"in {level}, {self.label}" if self.currency.levels else f"pruned by {self.label}, {level}"
+
+    def stored(self, share: float) -> float:
+        """Bits that a weight takes in a file, on average: zeros as a bitmask, codes with scales and zero points."""
+        if forms := PRUNERS[self.pruner].forms:
+            return float(np.interp(share, [*forms], [each.bits_per_weight for each in forms.values()]))
+        return HALF * (1 - share) + (self.currency is ZEROS)  # a bit says whether a weight stays
+
+    def by(self, what: str) -> RepairRow | None:
+        """Its repair that looks at a linear, a window or a model as one; None where it has none."""
+        return next((row for row in self.repairs if row.of == what), None)
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """What has to be known of the linears' inputs, each once; empty where nothing is looked at."""
+        found = [PRUNERS[self.pruner].statistic]
+        if row := self.by("linear"):
+            found += ["second_moment", "pull" if row.follows else "none"]
+        return tuple(unique(each for each in found if each != "none"))
+
+    @property
+    def solves(self) -> bool:
+        """Whether second moments are among them: they take much memory, and time to solve with."""
+        return not MOMENTS.keys().isdisjoint(self.statistics)
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it looks at the linears' inputs; else every calibration text and seed gives the same weights."""
+        return bool(self.statistics or self.repairs)
+
+
+def treatment(pruner: str, repair: str | None = None) -> Treatment:
+    """Look both up.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    look_up(PRUNERS, pruner, "pruner")
+    if repair is not None:
+        look_up(CHAINS, repair, "repair")
+    return Treatment(pruner, repair)
+
+
+TREATMENTS = {
+    each.name: each
+    for repair in (None, *CHAINS)
+    for each in (Treatment(name, repair) for name in (OF_ZEROS if repair else PRUNERS))
+}
+# What damages one layer of a dense model: with nothing pruned before it, the dense path is its own
+OF_ONE_LAYER = {
+    name: each.label
+    for name, each in TREATMENTS.items()
+    if not any(row.follows or row.of != "linear" for row in each.repairs)
+}
+UNBOUND = {name: label for name, label in CHAINS.items() if not Treatment(USUAL, name).by("model")}  # need no budget
+
+
+def counting(currency: Currency) -> dict[str, str]:
+    """The pruners whose damage this counts, name -> label."""
+    return {name: row.label for name, row in PRUNERS.items() if row.currency is currency}
+
+
+def usual_of(currency: Currency) -> str:
+    """The pruner that is meant where a budget counts this and none is named."""
+    return min(counting(currency), key=place)
+
+
+def place(name: str) -> tuple[bool, int]:
+    """Where a treatment stands in a list: the usual pruner first, then as in the table."""
+    return name != USUAL, list(TREATMENTS).index(name)
+
+
+def share_of(given: Any, about: ValidationInfo) -> Any:
+    """Of a field after `pruner`: a share as it is stored, or a level as a person writes it, `0.7`, `3` or `Q4_0`.
+
+    Raises:
+        ValueError: a quantiser has no such level, or a layer is left out.
+    """
+    pruner = about.data.get("pruner", USUAL)  # another one was refused already
+    counted = TREATMENTS[pruner].currency
+    if counted.of_layers:
+        raise ValueError(f"{pruner} leaves whole layers out: write skip")
+    if not (counted.levels and isinstance(given, str)):
+        return given
+    if given not in counted.levels:
+        raise ValueError(f"{pruner} has the levels {listed(counted.levels)}, not {brief(given)}")
+    return counted.levels[given]
+
+
+Share = Annotated[float, BeforeValidator(share_of)]
+
+
+def _one_of(known: Mapping[str, object]) -> AfterValidator:
+    def check(name):
+        if name not in known:
+            raise ValueError(f"known are {', '.join(known)}")
+        return name
+
+    return AfterValidator(check)
+
+
+Pruner = Annotated[str, _one_of(PRUNERS)]
+Repair = Annotated[str, _one_of(CHAINS)]
+Searched = Annotated[str, _one_of({ANY: None, **OF_ZEROS})]
+Repaired = Annotated[str, _one_of({NO_REPAIR: None, ANY: None, **UNBOUND})]
+Treated = Annotated[str, _one_of(OF_ONE_LAYER)]

@@ -1,0 +1,229 @@
+"""The shape of a model, read from its files' headers: enough to know what a measurement costs. No torch."""
+
+import math
+import mmap
+import re
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from core.base import UserError, gist, json_value, readable
+from core.models.file_hashes import remembered
+from core.models.folder_checks import exchanged
+from core.store import Store
+
+Shapes = dict[str, tuple[int, ...]]
+HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")  # as configurations call their number
+NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
+
+
+class Outline(NamedTuple):
+    """Sizes of a model that its costs depend on."""
+
+    layers: int
+    width: int
+    vocabulary: int
+    layer_parameters: int  # matrix weights of one layer, mean over layers
+    parameters: int  # of the whole model
+    linears: int = 7  # matrices in a layer
+    heads: int = 1  # query heads of an attention
+
+
+def outline(shapes: Shapes) -> Outline:
+    """Read a model's outline off its tensors' names and shapes.
+
+    The layers are the numbered group that holds most parameters; the largest matrix outside them is the embedding. The
+    width is the side of matrices outside that those of the layers have most often: a vocabulary may be shorter than
+    that, and an embedding narrower where it is projected.
+
+    Raises:
+        UserError: no numbered group, or no matrix outside it.
+    """
+    groups = {}  # name -> number and shape of each tensor
+    outside = []
+    for name, shape in shapes.items():
+        if found := NUMBERED.match(name):
+            groups.setdefault(found[1], []).append((int(found[2]), shape if len(shape) > 1 else ()))
+        elif len(shape) == 2:
+            outside.append(shape)
+    if not groups or not outside:
+        raise UserError("these files hold no stack of numbered layers with an embedding beside it")
+    matrices = {name: [shape for _, shape in held if shape] for name, held in groups.items()}
+    weight = {name: sum(map(math.prod, held)) for name, held in matrices.items()}
+    stack = max(weight, key=weight.__getitem__)
+    layers = len({number for number, _ in groups[stack]})
+    sides = Counter(side for shape in matrices[stack] for side in shape)
+    width = max(sorted({side for shape in outside for side in shape}), key=sides.__getitem__)
+    vocabulary = max((side for side in max(outside, key=math.prod) if side != width), default=width)
+    total = sum(map(math.prod, shapes.values()))
+    return Outline(layers, width, vocabulary, weight[stack] // layers, total, len(matrices[stack]) // layers)
+
+
+def safetensors_shapes(path: Path) -> Shapes:
+    """Tensor shapes of a safetensors file.
+
+    Raises:
+        UserError: the file is cut short or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  it is no dict
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path.name} is cut short or damaged: {gist(error)}") from error
+
+
+def shapes_of(path: Path, store: Store) -> Shapes:
+    """Tensor shapes of a GGUF or safetensors file, read once per state of the file.
+
+    Raises:
+        UserError: the file is missing, cut short or damaged.
+    """
+    find = gguf_shapes if path.suffix == ".gguf" else safetensors_shapes
+    return remembered(store, readable(path, "weights file"), "shapes", find)
+
+
+def heads_of(path: Path, store: Store) -> int:
+    """Query heads of an attention, as a GGUF file or a config.json says; 1 where it does not say."""
+    if path.suffix == ".gguf":
+        found = remembered(store, path, "heads", lambda file: _read_header(file)[0].heads)
+    else:
+        told = json_value(path, "settings file")
+        told |= told["text_config"] if isinstance(told.get("text_config"), dict) else {}
+        found = next((told[name] for name in HEADS if isinstance(told.get(name), int)), 1)
+    return min(max(1, found), MOST)
+
+
+# --- the header of a GGUF file, read as far as the tensors it announces --------------------------------------------
+
+# The package's own reader makes an object of every word of the vocabulary, and follows a count beyond the file's end.
+VERSIONS = (2, 3)
+SCALARS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}  # kinds of values, as `struct` calls them
+TEXT, ARRAY = 8, 9
+ALIGNMENT = 32  # bytes, unless the settings give another
+DIMENSIONS = 4  # of a tensor at most
+MOST = 2**21  # values of an array: no vocabulary has as many
+SETTINGS = 2**10  # of a model: each is compared with all that transformers knows
+LARGEST = 2**26  # bytes of a header
+
+
+def gguf_shapes(path: Path) -> Shapes:
+    """Shapes of the tensors of a GGUF file, every one of which lies inside it.
+
+    Raises:
+        UserError: the file is no GGUF, or damaged or cut short.
+    """
+    return _read_header(path)[1]
+
+
+def _read_header(path: Path) -> tuple["_Header", Shapes]:
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            header = _Header(content)
+            found, end = header.tensors()
+    except (ValueError, KeyError, struct.error, RecursionError) as error:
+        raise UserError(
+            f"{path.name} is no GGUF file, or is cut short or damaged: its {size:,} bytes do not hold what its header "
+            "announces; download it again"
+        ) from error
+    if not 0 < end <= size:
+        raise UserError(f"{path.name} is cut short: it has {size:,} bytes, its tensors need {end:,}")
+    return header, found
+
+
+class _Header:
+    """Reads values one after the other."""
+
+    def __init__(self, content: mmap.mmap):
+        self.content, self.at, self.heads = content, 0, 1
+        if self._number("4s") != b"GGUF" or self._number("I") not in VERSIONS:
+            raise ValueError("of another kind or version")
+
+    def tensors(self) -> tuple[Shapes, int]:
+        """Every shape, and the byte of the file where the last tensor ends; 0 without tensors."""
+        from gguf.constants import GGML_QUANT_SIZES
+
+        count, settings = self._number("Q"), self._number("Q")
+        alignment = self._settings(settings, count)
+        found = {}
+        ends = []
+        for _ in range(count):
+            name, dimensions = self._text(), self._number("I")
+            if name in found or dimensions > DIMENSIONS:
+                raise ValueError("the same name twice, or no such shape")
+            found[name] = tuple(self._number("Q") for _ in range(dimensions))
+            block, size = GGML_QUANT_SIZES[self._number("I")]
+            ends.append(self._number("Q") + math.prod(found[name]) * size // block)
+        begin = -(-self.at // alignment) * alignment
+        return found, begin + max(ends, default=-begin)
+
+    def _settings(self, count: int, tensors: int) -> int:
+        """Skip the settings and return the alignment among them; refuse more layers than tensors."""
+        alignment, names = ALIGNMENT, set()
+        if count > SETTINGS:
+            raise ValueError("no such number of settings")
+        for _ in range(count):
+            name, kind = self._text(), self._number("I")
+            if name in names:
+                raise ValueError("the same setting twice")
+            names.add(name)
+            if name == "general.alignment":
+                alignment = self._number("I")
+            elif name.endswith(".attention.head_count") and SCALARS.get(kind, "f") in "BbHhIiQq":
+                self.heads = self._number(SCALARS[kind])
+            elif name.endswith(".block_count") and kind in SCALARS:
+                if not 0 < self._number(SCALARS[kind]) <= tensors:
+                    raise ValueError("no such number of layers")
+            else:
+                self._pass(kind)
+        if alignment < 1 or alignment & (alignment - 1):
+            raise ValueError("no alignment")
+        return alignment
+
+    def _number(self, code: str) -> int:
+        form = f"<{code}"
+        (found,) = struct.unpack_from(form, self.content, self.at)
+        self.at += struct.calcsize(form)
+        return found
+
+    def _text(self) -> str:
+        self._pass(TEXT)
+        return self.content[self.began : self.at].decode()
+
+    def _pass(self, kind: int, count: int = 1) -> None:
+        """Skip values of a kind."""
+        if kind not in (*SCALARS, TEXT, ARRAY) or count > MOST:
+            raise ValueError("no such value")
+        if kind in SCALARS:
+            self._skip(count * struct.calcsize(SCALARS[kind]))
+        else:
+            for _ in range(count):
+                if kind == TEXT:
+                    self._skip(self._number("Q"))
+                else:
+                    self._pass(self._number("I"), self._number("Q"))
+
+    def _skip(self, size: int) -> None:
+        self.began, self.at = self.at, self.at + size
+        if self.at > min(len(self.content), LARGEST):
+            raise ValueError("cut short")
+
+
+@contextmanager
+def parsed_once() -> Iterator[None]:
+    """While inside, the gguf package parses the header of a file once, and makes its map of tensor names once.
+
+    Loading with transformers asks four times for the header, whose vocabulary takes seconds each time, and for the map
+    at every module of the model.
+    """
+    import gguf
+
+    once = {name: cache(getattr(gguf, name)) for name in ("GGUFReader", "get_tensor_name_map")}
+    with exchanged(gguf, **once):
+        yield

@@ -1,0 +1,189 @@
+"""From a request and a profile to a sparsity per layer. Milliseconds; every slider ends here."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from core.base import Array, Flags, UserError, frozen
+from core.methods.allocator import Allocator
+from core.plan import correction
+from core.plan.budget import Bounds, binding, check_finite, met, project, whole
+from core.plan.evidence import Evidence
+from core.requests import AllocationRequest
+from core.store import Profile
+
+WRITTEN = 1e-6  # how far a budget that was written down may be off, with all its digits
+
+
+@frozen
+class Allocation:
+    """A sparsity per layer and what is known of it; per linear too, where the budget is spread over linears."""
+
+    request: AllocationRequest
+    base: Array  # (layers,) before the correction; the mean over a layer's weights
+    sparsity: Array  # (layers,) after it
+    parameters: Array  # (layers,) prunable weights
+    bound: Flags  # (layers,) sits on a bound, or one of its linears does; none where none holds
+    bounds: Bounds  # those that hold: the upper one may be the largest sparsity measured
+    base_linears: Array | None = None  # (layers, linears)
+    linears: Array | None = None  # (layers, linears)
+
+    @property
+    def budget(self) -> float:
+        """Parameter-weighted mean sparsity."""
+        return met(self.sparsity, self.parameters)
+
+    @property
+    def exact(self) -> Array:
+        """What a pruner is told: (layers, linears) where the budget is spread over linears, else (layers,)."""
+        return self.sparsity if self.linears is None else self.linears
+
+    @property
+    def exact_base(self) -> Array:
+        """The same before the correction."""
+        return self.base if self.base_linears is None else self.base_linears
+
+
+def allocate(request: AllocationRequest, profile: Profile) -> Allocation:
+    """Spread the target over the layers, or over their linears.
+
+    Raises:
+        UserError: an impossible budget, NaN in what the allocator looks at, or a profile that lacks it; the sentence
+            names what would do.
+    """
+    return spread(request, linear_parameters(profile), profile)
+
+
+def spread(request: AllocationRequest, parameters: Array, profile: Profile | None = None) -> Allocation:
+    """As `allocate`, for a model of which perhaps no more is known than how many weights its linears hold.
+
+    Args:
+        parameters: (layers, linears) prunable weights; NaN where a layer has fewer linears than others.
+
+    Raises:
+        UserError: as `allocate`; or the request looks at a profile and there is none.
+    """
+    if profile is None and (request.base.profiled or request.correction.strength):
+        what = request.base.kind if request.base.profiled else "the correction"
+        raise UserError(f"{what} looks at a profile: measure the model first and name its profile, or use uniform")
+    of_units, base = _base(request, parameters, profile)
+    if request.base.by_hand and (request.unclipped or request.counted.levels):
+        spent = met(base, of_units)
+        if abs(request.target - spent) > WRITTEN:  # its uniform twin would be no twin
+            raise UserError(
+                f"this allocation is written down as {request.target:.6f} of the weights and prunes {spent:.6f} of "
+                f'this model\'s: write "budget": {spent:.9f} beside its numbers'
+            )
+    sparsity = base
+    if request.counted.levels:  # beside layers left out, whole layers change places
+        rows = len(parameters if 1 in base else base)
+        sparsity = correction.turned(base.reshape(rows, -1), of_units.reshape(rows, -1), request.correction).ravel()
+    if request.correction.strength and not request.unclipped:
+        [sparsity] = _corrected(request, base, of_units, [request.correction.strength], profile)
+    if (sparsity == 1).all():
+        raise UserError(f"this leaves out all {len(parameters)} layers: lower the target")
+    layers = np.nansum(parameters, axis=1)
+    bounds = _bounds(request, profile)
+    bound = binding(sparsity, bounds).reshape(len(layers), -1).any(1)
+    bound &= not request.unclipped or request.base.measured
+    if not request.base.per_linear:
+        return Allocation(request, base, sparsity, layers, bound, bounds)
+    linears = [each.reshape(parameters.shape) for each in (base, sparsity)]
+    return Allocation(request, *(layer_means(each, parameters) for each in linears), layers, bound, bounds, *linears)
+
+
+def _base(request: AllocationRequest, parameters: Array, profile: Profile | None) -> tuple[Array, Array]:
+    """Weights and base sparsity of the units that the budget is spread over, both (units,)."""
+    if request.base.per_linear:
+        _check_linears(request.base, parameters)
+    levels = np.array([*request.counted.levels.values()])
+    of_units = parameters.ravel() if request.base.per_linear else np.nansum(parameters, axis=1)
+    bounds = limits(request)
+    wish = request.base.wish(Evidence(of_units, request.target, bounds, profile))
+    check_finite(wish)
+    if request.unclipped or (levels.size and (request.base.measured or request.base.by_hand)):
+        return of_units, wish
+    wish = project(wish, of_units, request.target, bounds)
+    missed = of_units[:, None] * np.maximum(levels - wish[:, None], 0) ** 2  # no harm is known
+    return of_units, whole(wish, levels, of_units, missed) if levels.size else wish
+
+
+def limits(request: AllocationRequest) -> Bounds:
+    """The bounds that are asked for, or the ends of the levels."""
+    shares = [*request.counted.levels.values()] or [request.low, request.high]
+    return Bounds(shares[0], shares[-1])
+
+
+def _bounds(request: AllocationRequest, profile: Profile | None) -> Bounds:
+    """Those that hold: what goes by measured responses goes no further than was measured, corrected or not."""
+    bounds = limits(request)
+    if not request.base.measured or request.counted.levels:
+        return bounds
+    highest = request.base.highest(Evidence(linear_parameters(profile), request.target, bounds, profile))
+    return Bounds(request.low, min(request.high, highest))
+
+
+def _check_linears(base: Allocator, parameters: Array) -> None:
+    """Refuse budgets per linear where layers differ in their linears, or an allocation of another shape."""
+    if np.isnan(parameters).any():
+        raise UserError("the layers of this model differ in their linears: spread the budget over layers")
+    if not base.by_hand:
+        return
+    given = {len(row) for row in base.sparsity}
+    if len(given) > 1:
+        raise UserError("this allocation has layers with different numbers of linears: give each the same")
+    here, there = (len(base.sparsity), *given), parameters.shape
+    if here != there:
+        raise UserError(
+            f"this allocation holds {here[0]} x {here[1]} numbers (layers x linears), the model needs "
+            f"{there[0]} x {there[1]}"
+        )
+
+
+def _corrected(
+    request: AllocationRequest, base: Array, of_units: Array, strengths: Iterable[float], profile: Profile | None
+) -> Array:
+    """The base shifted by the correction, the linears of a layer alike, (strengths, units)."""
+    direction = correction.direction_of(request.correction, profile)
+    direction = np.repeat(direction, len(base) // len(direction))
+    bounds = _bounds(request, profile)
+    rows = [correction.corrected(base, direction, each, of_units, request.target, bounds) for each in strengths]
+    return np.stack(rows)
+
+
+def layer_means(linears: Array, parameters: Array) -> Array:
+    """Sparsity per layer from that of its linears, weighted by their weights: (..., layers, linears) -> (..., layers).
+
+    Args:
+        parameters: (layers, linears) prunable weights.
+    """
+    return (linears * parameters).sum(-1) / parameters.sum(-1)
+
+
+def linear_parameters(profile: Profile) -> Array:
+    """Prunable weights per linear, (layers, linears).
+
+    Raises:
+        UserError: the model cannot be pruned.
+    """
+    if profile.weights is None:
+        raise UserError("this model has matrix weights outside its linears: it can be measured, but not allocated for")
+    return profile.weights.parameters
+
+
+def family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
+    """The same allocation at several correction strengths: what a slider is dragged over.
+
+    Returns:
+        (strengths, layers); (strengths, layers, linears) where the budget is spread over linears.
+
+    Raises:
+        UserError: as `allocate`.
+    """
+    parameters = linear_parameters(profile)
+    of_units, base = _base(request, parameters, profile)
+    if request.unclipped:
+        rows = np.tile(base, (len(strengths), 1))
+    else:
+        rows = _corrected(request, base, of_units, map(float, strengths), profile)
+    return rows.reshape(len(rows), *parameters.shape) if request.base.per_linear else rows

@@ -1,0 +1,1 @@
+"""Recipe to weights: the walk, its linears and calibration, and training of the weights that stay."""

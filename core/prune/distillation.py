@@ -1,0 +1,268 @@
+"""A pruned model whose kept weights are trained whole: begun, gone on with, or as it was when the training ended."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+from transformers import DynamicCache
+
+from core.judge import perplexity
+from core.methods import Warn
+from core.methods.distillation import (
+    BEGUN,
+    CHUNK,
+    LEARNING_RATE,
+    WRITTEN,
+    batch_of,
+    drawn,
+    gradient,
+    looks,
+    schedule,
+    stale,
+    steps_on,
+    steps_within,
+)
+from core.methods.masked_weights import Kept, adam, held_back, seen, stepped
+from core.models import anatomy, run_cost
+from core.models.folder_checks import exchanged
+from core.models.loading import Loaded
+from core.models.model_shape import outline
+from core.models.placement import free_memory, stored, streamed
+from core.models.progress import Cancelled, Step
+from core.models.replay import Layers, Tensors, going_on, leave_out, tail, together
+from core.requests.recipes import PrunedSpec
+from core.store.files import patiently, temporary_folder
+from core.store.parts import TRAINING
+
+
+class Distillation:
+    """The course of a training: what `state` gives, read back by `resume`, goes on as if it had never stopped."""
+
+    steps = end = done = 0  # of the schedule, until it ends, so far
+
+    def __init__(self, loaded: Loaded, kept: Kept, tokens: Tensor, reference: Tensor, dtype: str):
+        """tokens: (windows, length). reference: (windows, length, width) the dense model's last stream."""
+        self.loaded, self.kept, self.tokens, self.reference = loaded, kept, tokens, reference
+        self.products = products(loaded, dtype)
+        self.form = loaded.record(tokens[:1, :2])  # of what the layers give
+        self.held, self.batch = held_back(len(tokens)), batch_of(tokens.shape[1])  # windows
+        self.size = self.batch * tokens.shape[1]  # tokens of a step
+        self.divergences = []  # on the windows held back, at the start and at every look since
+        self.best, self.optimizer = kept.value.clone(), adam(kept)
+
+    @property
+    def looks(self) -> list[int]:
+        """Tokens trained on at each look at the windows held back, those to come included."""
+        return [self.size * each for each in looks(self.steps, self.end, len(self.held) // self.batch)]
+
+    def state(self) -> Tensors:
+        """All that there is, by name."""
+        plain = {"sizes": self.kept.sizes, "divergences": self.divergences, "looks": self.looks, "steps": self.steps,
+                 "done": self.done}  # fmt: skip
+        return {
+            "mask": self.kept.mask,
+            "value": self.kept.value,
+            "best": self.best,
+            **self.optimizer.state[self.kept.value],
+            **{name: torch.tensor(each, dtype=torch.double) for name, each in plain.items()},
+        }
+
+    def resume(self, state: Tensors) -> None:
+        """Go on from what `state` was; the masks are those of the kept weights already."""
+        self.best, self.divergences = state["best"], state["divergences"].tolist()
+        self.kept.sizes = state["sizes"].tolist()
+        self.steps, self.done = int(state["steps"]), int(state["done"])
+        self.kept.set(state["value"])
+        moments = state.keys() & {"step", "exp_avg", "exp_avg_sq"}  # none where no step was done
+        self.optimizer.state[self.kept.value] = {name: state[name] for name in moments}
+
+    def run(self, looked: Callable[[], object], step: Callable[[], object], warn: Warn) -> None:
+        """Train the kept weights by Adam; the model ends with those that did best on the windows held back.
+
+        So it is never further from the dense model there than at its start. Where the loss is no finite number it
+        ends with what was best before.
+
+        Args:
+            looked: called when `state` may be saved: after every look at the windows held back, and on Cancelled.
+            step: called after every step; may raise Cancelled.
+            warn: told in a sentence what went wrong.
+        """
+        if not self.divergences:
+            self.divergences = [self.judged()]
+            looked()
+        while self.done < self.end and not stale(self.divergences):
+            self.gradient(self.done)
+            if not self.kept.value.grad.norm().isfinite():
+                warn(f"the loss of step {self.done + 1} is not a finite number: the best weights before it stay")
+                break
+            stepped(self.kept, self.optimizer, LEARNING_RATE * schedule(self.done, self.steps))
+            self.done += 1
+            if self.done * self.size in self.looks:
+                now = self.judged()
+                if now < min(self.divergences):
+                    self.best.copy_(self.kept.value)
+                self.divergences.append(now)
+                looked()
+            try:
+                step()
+            except Cancelled:
+                looked()
+                raise
+        self.kept.set(self.best)
+
+    def judged(self, most: int | None = None) -> float:
+        """KL(dense || model) of the windows held back, or of the first of them, nats/token."""
+        held = self.held[:most]
+        with self.products:
+            return float(perplexity.evaluate(self.loaded, self.tokens[held], self.reference[held]).kl.mean())
+
+    @torch.enable_grad()
+    def gradient(self, step: int) -> None:
+        """Leave the gradient of KL(dense || model), a sum over the tokens of a step, in the kept vector."""
+        windows = drawn(step, self.batch, len(self.tokens))
+        width = max(1, CHUNK // len(windows))
+        with self.kept.learning(), checkpointed(self.loaded.layers), self.products:
+            stream = perplexity.last_stream(self.loaded, self.tokens[windows].to(self.kept.value.device))
+            ahead = stream.detach().requires_grad_()
+            for own, dense in zip(ahead.split(width, 1), self.reference[windows].split(width, 1), strict=True):
+                with torch.no_grad():
+                    wanted = tail(self.loaded.model, self.form, dense.to(stream.device))
+                logits = tail(self.loaded.model, self.form, own)
+                logits.backward(gradient(logits.detach(), wanted))
+            stream.backward(ahead.grad)
+
+
+def products(loaded: Loaded, dtype: str) -> torch.autocast:
+    """While inside, matrices are multiplied in bfloat16 where that is the dtype."""
+    return torch.autocast(loaded.model.device.type, torch.bfloat16, dtype == "bfloat16")
+
+
+def checkpointed(layers: Layers) -> AbstractContextManager:
+    """While inside, layers keep nothing but their input for a backward pass, and run once more in it."""
+    return together(
+        exchanged(layer, forward=partial(checkpoint, layer.forward, use_reentrant=False)) for layer in layers
+    )
+
+
+def trainable(layers: Layers, norms: bool) -> list[Tensor]:
+    """Every prunable weight as its module stores it; on demand norms and biases beside them."""
+    vectors = (each for layer in layers for each in layer.parameters() if norms and each.dim() == 1)
+    return [*(linear.module.weight for layer in layers for linear in anatomy.prunable(layer)), *vectors]
+
+
+@torch.no_grad()  # no inference mode: it is trained on
+def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
+    """The windows in the dense model's own words, but for those held back: their first tokens, and what it samples.
+
+    Args:
+        tokens: (windows, length).
+        path: where what is written is kept; it is not written again.
+        step: told the number of each window that is written; may raise Cancelled.
+
+    Returns:
+        (windows, length), alike.
+    """
+    read, size = seen(len(tokens)), max(1, WRITTEN // tokens.shape[1])
+    done = load(path, tokens.device).get("tokens", tokens[:0])
+    for first in range(len(done), len(read), size):
+        written, known = tokens[read[first : first + size], :BEGUN], DynamicCache()
+        draws, how = torch.Generator().manual_seed(first), going_on(loaded.model, known)
+        while written.shape[1] < tokens.shape[1]:
+            given = written[:, known.get_seq_length() :].to(loaded.model.device)
+            logits = loaded.model(input_ids=given, **how).logits[:, -1].float().cpu()
+            written = torch.cat([written, torch.multinomial(logits.softmax(-1), 1, generator=draws)], 1)
+        done = torch.cat([done, written])
+        save(path, {"tokens": done})
+        for index in range(first, len(done)):
+            step(index)
+    return tokens.index_copy(0, torch.tensor(read), done)
+
+
+def recover(
+    loaded: Loaded,
+    pruned: PrunedSpec,
+    tokens: Tensor,
+    walk: Callable[[], object],
+    folder: Path,
+    step: Callable[[Distillation], object],
+    wrote: Step,
+    read: Step,
+    warn: Warn,
+) -> None:
+    """Prune a dense model in place and train the weights that stay; what a run before this one did is not done again.
+
+    Args:
+        tokens: (windows, length) of the calibration text.
+        walk: prunes it.
+        folder: where the training is kept as far as it is, and its weights once it has ended.
+        step: told how far it is after every step; may raise Cancelled.
+        wrote: told each window that the dense model has written, where it trains on these; may raise Cancelled.
+        read: told how many windows the dense model has read; may raise Cancelled.
+        warn: told in a sentence what went wrong.
+
+    Raises:
+        UserError: the model does not fit, there is one window alone, or the budget does not pay for a step.
+    """
+    shape = outline({name: tuple(each.shape) for name, each in stored(loaded.model).items()})
+    need = run_cost.training(shape, float(np.mean(pruned.sparsity)), tokens.numel(), loaded.spec.dtype)
+    what = f"training {loaded.source.label} whole takes {need / 2**30:.2g} GiB of memory beside its weights"
+    advice = "use the repair blockwise, which trains a part of a layer at a time"
+    run_cost.insist(need, what, advice, 0 if streamed(loaded.layers) else free_memory(loaded.model.device))
+    state, reference = load(folder / TRAINING, loaded.model.device), None
+    until = pruned.recover_until and steps_on(pruned.recover_until, tokens.shape[1])
+    if not state or not over(state, until):
+        if pruned.recover_text == "own":
+            tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
+        with products(loaded, pruned.recover_dtype):
+            reference = perplexity.reference(loaded, tokens, read)
+    if state:
+        for layer in pruned.left_out:
+            leave_out(loaded.layers[layer])
+    else:
+        walk()
+    kept = Kept(trainable(loaded.layers, pruned.recover_norms), state.get("mask"))
+    course = Distillation(loaded, kept, tokens, reference, pruned.recover_dtype)
+    if state:
+        course.resume(state)
+    elif pruned.recover_tokens:
+        course.steps = steps_on(pruned.recover_tokens, tokens.shape[1])
+    else:
+        began = time.perf_counter()
+        course.gradient(0)
+        course.judged(course.batch)  # a step's share of a look, which reads at most about what was trained on since
+        course.optimizer.zero_grad(False)
+        course.steps = steps_within(pruned.recover_minutes, (time.perf_counter() - began) / 60, "minutes")
+    course.end = min(course.steps, until or course.steps)
+    course.run(lambda: save(folder / TRAINING, course.state()), lambda: step(course), warn)
+
+
+def over(state: Tensors, until: int) -> bool:
+    """Whether a training that was kept has nothing left to do. until: the step that ends it, 0 for its schedule's."""
+    steps = int(state["steps"])
+    return int(state["done"]) >= min(steps, until or steps) or stale(state["divergences"].tolist())
+
+
+def save(path: Path, state: Tensors) -> None:
+    """Keep a training, or its text, as far as it is, in place of what was kept before.
+
+    Raises:
+        OSError, SafetensorError: the disk is full; what was there before stays.
+    """
+    with temporary_folder(path) as temporary:
+        save_file(state, temporary / path.name)
+        patiently(lambda: (temporary / path.name).replace(path))
+
+
+def load(path: Path, device: torch.device) -> Tensors:
+    """What was kept; nothing where nothing is, or it is damaged: then it begins anew."""
+    with suppress(FileNotFoundError, SafetensorError):
+        return load_file(path, str(device))
+    return {}

@@ -1,0 +1,37 @@
+"""What can be asked: frozen, complete, self-checking values. A spec is its own cache key.
+
+A *request* is what a person typed; the worker resolves it to a *spec*, which names models and texts by their content.
+"""
+
+from core.requests.allocations import AllocationRequest, Correction
+from core.requests.export_and_search import FORMATS, BestRequest, BestSpec, ExportRequest, ExportSpec, as_asked_now
+from core.requests.inputs import USUAL_CALIBRATION, USUAL_EVALUATION, Dtype, ModelSpec, OfModel, TextSpec, WindowRequest
+from core.requests.jobs import BY_REQUEST, JOBS, Request, Share, ShareRequest, Unfinished, cut, read_share
+from core.requests.measurements import (
+    EACH,
+    ActivationSpec,
+    CumulativeSpec,
+    DifferenceSpec,
+    FloorSpec,
+    Measurement,
+    MeasureRequest,
+    PerturbedSpec,
+    ProfileSpec,
+    RemovalSpec,
+    ScoreSpec,
+    WeightSpec,
+    expanded,
+    identified,
+    methods_of,
+    stands_for,
+)
+from core.requests.recipes import PrunedSpec, Setting, uniform
+from core.requests.studies import (
+    EvaluatedSpec,
+    EvaluationRequest,
+    Point,
+    StudyRequest,
+    StudySpec,
+    TaskSpec,
+    ZeroShotSpec,
+)

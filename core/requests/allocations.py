@@ -1,0 +1,93 @@
+"""What an allocation can be asked to be: a base allocator, a target, bounds, and a correction."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal, Self
+
+from pydantic import Field
+
+from core.base import Spec, added, checked, either, listed, look_up
+from core.methods import LAYERS, MEANT, TREATMENTS, ZEROS, Base, Currency, Uniform
+from core.requests.parsing import from_text
+from core.requests.perturbations import perturbation
+
+USUAL = "owl"  # what is shown where no method is chosen
+Control = Literal["none", "reversed", "shuffled", "ramp"]
+
+
+class Correction(Spec):
+    """The absorption-aware correction on top of a base; a control in its place where asked."""
+
+    strength: float = Field(0.0, ge=0, le=0.5, description="largest shift of a layer, sparsity units; our parameter")
+    driver: Annotated[str, from_text(lambda typed: perturbation(typed).name)] = Field(
+        "gaussian:0.3", description="the perturbation whose gain drives it"
+    )
+    control: Control = "none"
+    seed: int = Field(0, ge=0, description="of the shuffled control")
+    clip: float = Field(math.log(3), gt=0, description="largest |ln r| that counts")
+
+
+class AllocationRequest(Spec):
+    """A base allocator, a target, bounds, and a correction."""
+
+    base: Base = Uniform()
+    target: float = Field(0.7, ge=0, lt=1, description="mean sparsity, weighted by parameters")
+    low: float = Field(0.0, ge=0, lt=1, description="least sparsity of a layer")
+    high: float = Field(0.95, ge=0, lt=1, description="greatest sparsity of a layer")
+    correction: Correction = Correction()
+    unclipped: bool = Field(False, description="the reference code's numbers, without bounds or exact budget")
+    currency: Annotated[str, from_text(lambda typed: look_up(MEANT, typed, "currency").name)] = added(
+        ZEROS.name, f"what the target counts, {either(MEANT)}; it is kept as the share of a weight that is saved"
+    )
+
+    def check(self) -> None:
+        """A budget of whole levels has these for bounds; its plan may be turned round, but not corrected."""
+        if self.unclipped and self.correction.strength:
+            raise ValueError(
+                "a correction spends an exact budget inside bounds, and unclipped numbers know neither: "
+                "give a strength or unclipped, not both"
+            )
+        pruner, levels = getattr(self.base, "pruner", None), self.counted.levels
+        if pruner and TREATMENTS[pruner].currency is not self.counted:
+            other = TREATMENTS[pruner].currency.name
+            raise ValueError(f"curves of {pruner} count {other}: write currency={other}, or name another pruner's")
+        if self.counted is LAYERS and self.base.per_linear:
+            raise ValueError("layers are left out whole: write granularity=layer, or another method")
+        if not levels:
+            return
+        usual = (AllocationRequest.model_fields[name].default for name in ("low", "high"))
+        moved = self.unclipped, self.correction.strength, self.correction.control == "ramp"
+        if any(moved) or (self.low, self.high) != (*usual,):
+            raise ValueError(
+                f"a budget of {self.currency} is met by the levels {listed(levels)}: leave low, high, strength, ramp "
+                "and unclipped out"
+            )
+
+    @property
+    def counted(self) -> Currency:
+        """The currency of its target."""
+        return MEANT[self.currency]
+
+    def corrected(
+        self, strengths: Iterable[float], controls: Iterable[str], shuffles: int = 1, **how: object
+    ) -> Iterator[Self]:
+        """The same with every strength above 0 of the correction, and of its controls.
+
+        Args:
+            controls: `none` for the correction itself.
+            shuffles: how many permutations the shuffled control gets.
+            how: what else its corrections are.
+
+        Raises:
+            UserError: a correction that cannot be.
+        """
+        for strength in filter(None, strengths):
+            for control in controls:
+                for seed in range(shuffles) if control == "shuffled" else (0,):
+                    fix = checked(Correction, strength=strength, control=control, seed=seed, **how)
+                    yield checked(type(self), **dict(self) | {"correction": fix})
+
+    @property
+    def plain(self) -> Self:
+        """The same without its correction."""
+        return self.replace(correction=Correction())

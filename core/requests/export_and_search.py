@@ -1,0 +1,147 @@
+"""What else is asked of settings: an export, and the best of them."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from core.base import Fields, Spec, View, added, either, look_up, model_name, per_cent, unique
+from core.methods import ANY, NO_REPAIR, OF_ZEROS, PRUNERS, TREATMENTS, USUAL, Treatment
+from core.methods.quantisation import FORMS
+from core.methods.treatments import Repaired, Searched
+from core.requests import recipe_names
+from core.requests.inputs import USUAL_CALIBRATION, ModelSpec, OfModel, WindowRequest
+from core.requests.measurements import ProfileSpec
+from core.requests.parsing import fraction, from_text, numbers
+from core.requests.recipes import PRODUCTS, Products, PrunedSpec, Setting
+from core.requests.studies import StudySpec
+
+COMPRESSED = "compressed-tensors"
+FORMATS = {  # of an export, as typed -> in full
+    "dense": "dense",
+    COMPRESSED: COMPRESSED,
+    "gguf": "gguf:F16",
+    **{name: name for name in ("gguf:F16", *(f"gguf:{name}" for name, form in FORMS.items() if form.gguf))},
+}
+SYMMETRIC = [name for name, row in PRUNERS.items() if any(form.symmetric for form in row.forms.values())]
+Format = Annotated[str, from_text(lambda typed: look_up(FORMATS, typed, "format"))]
+
+
+class ExportRequest(OfModel):
+    """A pruned model as a folder that loads anywhere."""
+
+    profile: str | None = None
+    calibration: WindowRequest = USUAL_CALIBRATION
+    setting: Setting
+    folder: str = Field(description="where it goes, absolute")
+    overwrite: bool = False
+    study: str | None = Field(None, description="key of the study whose numbers the model card gives")
+    format: Format = added("dense", "dense, compressed-tensors, or GGUF with the type of its linears")
+
+    def check(self) -> None:
+        form = next(iter(PRUNERS[self.setting.pruner].forms.values()), None)
+        own = form and ("gguf" if form.gguf else COMPRESSED if form.symmetric else None)
+        packed = self.format == COMPRESSED
+        if (packed and own != COMPRESSED) or (form and self.format not in ("dense", FORMATS.get(own))):
+            fits = f"choose the pruner {either(SYMMETRIC) if packed else 'gguf'}, or the format dense"
+            right = f"write the format {own}" if own else fits
+            raise ValueError(f"{self.format} does not hold what {self.setting.pruner} makes of the linears: {right}")
+        if packed and self.dtype != "float32":
+            raise ValueError(f"{self.format} packs what was rounded in float32: choose that dtype, not {self.dtype}")
+
+    @property
+    def title(self) -> str:
+        return f"export of {model_name(self.model)}: {recipe_names.setting(self.setting)}"
+
+
+class BestRequest(OfModel):
+    """The best setting for a target sparsity, or for a loss that may not be exceeded.
+
+    The three texts have three roles: calibrate and profile, select, judge. Roles that read one source without naming
+    documents share it, none reading what another reads; see `core.results.text_splits.split`.
+    """
+
+    target: float | None = Field(None, gt=0, le=0.95, description="the sparsity that is wanted, as in 0.6")
+    max_loss: Annotated[float | None, Field(gt=0), from_text(fraction)] = Field(
+        None, description="in its place: the largest rise of the perplexity, as in 20%"
+    )
+    pruner: Searched = Field(USUAL, description="by name; or any, for all that stored results can predict")
+    repair: Repaired = Field("refit_dense", description="tried on the weights that the winner keeps; or none, or any")
+    recover_minutes: float | None = added(
+        None, "minutes that distill may train it after that", title="Minutes of training", ge=1e-6, le=10**5
+    )
+    recover_dtype: Products = added("float32", PRODUCTS)
+    calibration: WindowRequest = WindowRequest(sequences=16, length=256)
+    selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
+    final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
+    profile: str | None = Field(None, description="key of the profile that allocations look at; else one is measured")
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), from_text(numbers)] = Field(
+        (0, 1, 2), description="calibration seeds of the final comparison; the first one selects"
+    )
+
+    @property
+    def title(self) -> str:
+        aim = f"at {per_cent(self.target)}" if self.target else f"within a loss of {per_cent(self.max_loss)}"
+        return f"best setting of {model_name(self.model)} {aim}, {OF_ZEROS.get(self.pruner, 'any pruner')}"
+
+    @property
+    def treatments(self) -> tuple[Treatment, ...]:
+        """The pruners, each without and with the repairs, that may win."""
+        every = (each for each in TREATMENTS.values() if self.pruner in (ANY, each.pruner) and each.pruner in OF_ZEROS)
+        every = (each for each in every if not each.by("model"))
+        return tuple(each for each in every if self.repair == ANY or each.repair in (None, self.repair))
+
+    def check(self) -> None:
+        if (self.target is None) == (self.max_loss is None):
+            raise ValueError("give a target sparsity or a largest loss, one of the two")
+        if self.recover_dtype != "float32" and not self.recover_minutes:
+            raise ValueError("recover_dtype says how distill trains: give recover_minutes with it")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"name each of the calibration seeds {', '.join(map(str, self.seeds))} once")
+
+
+def as_asked_now(stored: Any) -> Any:
+    """A stored search request in today's fields: older ones name no repair, or rounds of polish, or an effort."""
+    if not isinstance(stored, dict):
+        return stored
+    return {"repair": NO_REPAIR} | {name: value for name, value in stored.items() if name not in ("polish", "effort")}
+
+
+class ExportSpec(View):
+    """A view: a pruned model that was written to a folder."""
+
+    model: ModelSpec
+    pruned: PrunedSpec
+    folder: str
+    format: str = added("dense", "as the request has it")
+
+    def record(self, told: Fields) -> Fields:
+        return {"folder": self.folder}
+
+
+class BestSpec(View):
+    """A view: what was chosen on one text, and the study that judges it on another."""
+
+    model: ModelSpec
+    profile: ProfileSpec
+    max_loss: float | None
+    selection: StudySpec
+    final: StudySpec
+    winner: Setting
+    runner_up: Setting | None = Field(None, description="the best of another base allocator, in older answers")
+    better: tuple[Setting, ...] = added((), "the winner repaired, in older answers")
+
+    def check(self) -> None:
+        chosen = [each for each in (self.winner, self.runner_up, *self.better) if each]
+        judged = {each.setting.seedless for each in self.final.points if each.setting}
+        tried = {each.setting for each in self.selection.points}
+        if {self.winner, self.winner.uniform} - tried or {
+            each.seedless for one in chosen for each in (one, one.uniform)
+        } - judged:
+            raise ValueError("what was chosen, and uniform beside it, has to be among what was tried and judged")
+
+    @property
+    def units(self) -> tuple[Spec, ...]:
+        return tuple(unique(unit for part in (self.profile, self.selection, self.final) for unit in part.units))
+
+    def record(self, told: Fields) -> Fields:
+        return {"winner": self.winner.name, "study": self.final.key}

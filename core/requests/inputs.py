@@ -1,0 +1,98 @@
+"""The model and the text that a request reads: as they are typed, and by content."""
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field
+
+from core.base import Spec, added, checked
+from core.requests.parsing import from_text, span
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+Other = TypeVar("Other", bound="OfModel")
+MOST_WINDOWS = 10**6  # the largest text that is read has fewer
+Length = Annotated[int, Field(ge=8, le=2**20)]  # tokens of a window; no model at hand has more positions
+
+
+class OfModel(Spec):
+    """What is asked of a model, as it is typed."""
+
+    model: str = Field(
+        "demo", description="demo, a folder, a .gguf file, a Hub id; random:<any> for its untrained twin"
+    )
+    revision: str | None = Field(None, description="branch, tag or commit of a Hub model")
+    dtype: Dtype = "float32"
+
+    def to(self, form: type[Other], **more: object) -> Other:
+        """Another request of the same model: what both can say is taken over, but for what is given.
+
+        Raises:
+            UserError: the first thing that cannot be.
+        """
+        both = form.model_fields.keys() & type(self).model_fields.keys()
+        return checked(form, **{name: getattr(self, name) for name in both} | more)
+
+
+class ModelSpec(Spec):
+    """A model by content: the hash of its files or its Hub commit, never a path."""
+
+    content: str = Field(description="SHA-256 over the files, or repository@commit")
+    initialised: int | None = Field(None, description="seed of a random initialisation that replaces the weights")
+    dtype: Dtype = "float32"
+
+    @property
+    def weights(self) -> tuple[str, int | None]:
+        """What two models share that are one but for their precision."""
+        return self.content, self.initialised
+
+
+class OfWindows(Spec):
+    """Text read in `sequences` windows of `length` tokens each."""
+
+    @property
+    def token_count(self) -> int:
+        return self.sequences * self.length
+
+
+class TextSpec(OfWindows):
+    """Token windows by content: which bytes, which tokenizer, where each window starts."""
+
+    content: str = Field(description="SHA-256 of the documents used")
+    tokenizer: str = Field(description="SHA-256 of the tokenizer")
+    packing: Literal["joined", "document"]
+    bos: Literal["protocol", "every"]
+    length: Length = Field(description="tokens per window")
+    windows: tuple[tuple[int, int], ...] = Field(description="(document, first token) of each window")
+    start: int | None = added(None, "the token before every window, where bos is every and no content tells it")
+
+    @property
+    def sequences(self) -> int:
+        return len(self.windows)
+
+
+class WindowRequest(OfWindows):
+    """Which tokens to read."""
+
+    source: str = Field("demo", description="demo, demo:evaluation, file:PATH, or a Hub dataset")
+    documents: Annotated[tuple[int, int] | None, from_text(span)] = Field(
+        None, description="first and last document to draw from, as in 0-599"
+    )
+    sequences: int = Field(8, title="Windows", ge=1, le=MOST_WINDOWS, description="how many; intervals need 8 or more")
+    length: Length = Field(64, title="Tokens in each", description="tokens per window")
+    seed: int = Field(0, ge=0, description="draws the windows")
+    packing: Literal["joined", "document"] | None = Field(
+        None, description="joined or document; default: as suits the text"
+    )
+    bos: Literal["protocol", "every"] = Field(
+        "protocol", description="start token: protocol (the tokenizer's way) or every"
+    )
+
+    def check(self) -> None:
+        if self.documents and not 0 <= self.documents[0] <= self.documents[1]:
+            raise ValueError(f"documents {self.documents[0]}-{self.documents[1]}: the first must not exceed the last")
+
+
+# What is read unless asked otherwise: all 16 windows that either half of the demo text has for the bundled model.
+USUAL_CALIBRATION = WindowRequest(source="demo", sequences=16, length=512)
+
+
+USUAL_EVALUATION = WindowRequest(source="demo:evaluation", sequences=16, length=512)

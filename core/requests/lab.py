@@ -1,0 +1,139 @@
+"""What the lab is asked: a sentence with one layer disturbed, or a text that a damaged model writes."""
+
+import json
+from itertools import pairwise
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator, Field
+
+from core.base import Spec, UserError, checked
+from core.methods import Perturbation
+from core.requests.measurements import stands_for
+from core.requests.perturbations import perturbation
+
+MOST_TOKENS = 64  # of a sentence
+MOST_CHARACTERS = 2000  # of a sentence or a prompt: more cannot be meant
+MOST_WRITTEN = 128  # tokens that are written after a prompt
+WHILE_WRITING = ("gaussian", "gaussian_part", "residual", "residual_part", "skip", "skip_part")
+WORDS = 5  # next words that are told after each token
+REMOVED = (0.7, 0.5, 0.6, 0.8, 0.3, 0.9)  # shares of a layer's weights that the lab's page removes, the usual first
+
+
+class Question(Spec):
+    """A sentence and what is done to it, at every layer in turn."""
+
+    model: str = "demo"
+    sentence: str
+    perturbation: Perturbation
+    token: int | None = Field(
+        None, ge=0, description="the only token that is perturbed; None: as the perturbation says"
+    )
+
+    def check(self) -> None:
+        _check_text("sentence", self.sentence)
+        if stands_for(self.perturbation):
+            raise ValueError("the lab perturbs one thing at a time: name one linear or head in place of each")
+        if self.perturbation.compares:
+            raise ValueError("the lab runs one model: compare two checkpoints with `python -m core compare A B`")
+        if self.perturbation.solves:
+            raise ValueError("the lab prunes by magnitude or wanda: others take too long for an answer while you wait")
+        if self.token is not None and getattr(self.perturbation, "positions", "all") != "all":
+            raise ValueError("a single token is perturbed wherever it stands: ask for positions all")
+
+
+def _while_writing(word: str) -> str:
+    """A damage as it is written in one way; empty for none."""
+    if not word:
+        return ""
+    asked = perturbation(word)
+    if asked.kind not in WHILE_WRITING or stands_for(asked) or asked.solves:
+        raise ValueError(
+            "while a model writes, the lab can add gaussian noise, prune by magnitude or wanda, or skip, at a layer or "
+            "one part of it"
+        )
+    return asked.name
+
+
+class Turn(NamedTuple):
+    """The damage from one token on, until the next turn."""
+
+    start: Annotated[int, Field(ge=0, lt=MOST_WRITTEN)]  # 0: the first token that is written
+    layer: Annotated[int, Field(ge=0)]  # the number of layers: all of them
+    word: Annotated[str, AfterValidator(_while_writing)]  # a perturbation as it is written; empty: none
+
+
+class Talk(Spec):
+    """A prompt that the dense model and a damaged one continue side by side, while the damage changes."""
+
+    model: str = "demo"
+    prompt: str
+    turns: tuple[Turn, ...] = Field((), max_length=MOST_WRITTEN, description="ascending in their first token")
+    seed: int | None = Field(None, ge=0, lt=2**32, description="of sampled words, and noise; None: the likeliest word")
+    start: int = Field(0, ge=0, lt=MOST_WRITTEN, description="the first token that is told; those before are known")
+    tokens: int = Field(MOST_WRITTEN, ge=1, le=MOST_WRITTEN, description="most tokens to write, those known included")
+
+    def check(self) -> None:
+        _check_text("prompt", self.prompt)
+        if any(after.start <= before.start for before, after in pairwise(self.turns)):
+            raise ValueError("each change of the damage must come at a later token than the one before")
+
+
+def talk(said: str) -> Talk:
+    """A talk as a link holds it, a JSON object of its fields; it is about the bundled model, whatever a link says.
+
+    Raises:
+        UserError: it is not JSON, or the first thing that cannot be.
+    """
+    try:
+        given = json.loads(said)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise UserError("the link does not tell what to write: give a JSON object with a prompt and turns")
+    return checked(Talk, **given | {"model": "demo"})
+
+
+def question(sentence: str, word: str, first: bool = False, token: int | None = None) -> Question:
+    """A question as the lab's page asks it.
+
+    Args:
+        word: the perturbation as it is written, `gaussian:0.3`.
+        first: also perturb the first token, where the perturbation leaves a choice.
+        token: perturb this token alone, the first one too where it is 0.
+
+    Raises:
+        UserError: an empty sentence, an unknown perturbation, or one that the lab cannot do.
+    """
+    asked = perturbation(word, "all" if first else "after_first")
+    if token is not None and "positions" in type(asked).model_fields:
+        asked = asked.replace(positions="all")
+    return checked(Question, sentence=sentence, perturbation=asked, token=token)
+
+
+def layers_of(turn: Turn, layers: int) -> range:
+    """The layers that a turn damages, of so many.
+
+    Raises:
+        UserError: there is none such.
+    """
+    if turn.layer == layers:
+        return range(layers)
+    check_layer(turn.layer, layers)
+    return range(turn.layer, turn.layer + 1)
+
+
+def check_layer(layer: int, layers: int) -> None:
+    """Refuse a layer that the model has not.
+
+    Raises:
+        UserError: which it has.
+    """
+    if not 0 <= layer < layers:
+        raise UserError(f"there is no layer {layer}: this model has layers 0 to {layers - 1}")
+
+
+def _check_text(what: str, text: str) -> None:
+    if not text.strip():
+        raise ValueError(f"the {what} is empty: type a few words")
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"the {what} has {len(text):,} characters: shorten it to {MOST_CHARACTERS:,}")

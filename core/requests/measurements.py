@@ -1,0 +1,217 @@
+"""What is measured of a model on a text: requests, stored units, and the profile over them."""
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Literal
+
+from pydantic import Field
+
+from core.base import Fields, Spec, View, added, model_name, text_name, unique
+from core.methods import PRUNERS, Perturbation
+from core.methods.treatments import Method
+from core.requests.inputs import ModelSpec, OfModel, TextSpec, WindowRequest
+
+MOST = 1000  # measurements at once
+EACH = "each"  # linear, or the number of a head: stands for every one of the model, one measurement for each
+SMALLEST_HALF_PRECISION_SIZE = 0.05
+
+
+class Measurement(Spec):
+    """One perturbation with one noise seed; kinds without noise have seed 0."""
+
+    perturbation: Perturbation
+    seed: int = Field(0, ge=0)
+
+    @property
+    def name(self) -> str:
+        return self.perturbation.name + (f" seed {self.seed}" if self.seed else "")
+
+    @property
+    def pruner(self) -> str | None:
+        """The pruner that it prunes by; None where it prunes nothing."""
+        return self.perturbation.treatment and self.perturbation.treatment.pruner
+
+
+class PerturbedSpec(Spec):
+    """One stored unit: one measurement at every injection layer, on every sequence."""
+
+    model: ModelSpec
+    text: TextSpec
+    measurement: Measurement
+    harm_stride: int = Field(4, ge=1, description="harm is read at tokens 1, 1 + stride, 1 + 2 stride, ...")
+    method: Method = Field(1, description="the pruner's, where it prunes")
+
+    @property
+    def earlier(self) -> str:
+        pruner = self.measurement.pruner
+        return PRUNERS[pruner].at(self.method) if pruner else ""
+
+
+class OfWeights(Spec):
+    """A stored unit of a model."""
+
+    model: ModelSpec
+    method: Literal[1] = 1
+
+
+class OnText(OfWeights):
+    """A stored unit of a model on a text."""
+
+    text: TextSpec
+
+
+class ActivationSpec(OnText):
+    """What the clean run shows: residual norms, block influence, loss."""
+
+
+class WeightSpec(OfWeights):
+    """What the weights alone tell: how many there are, and how heavy-tailed their spectra."""
+
+
+class ScoreSpec(OnText):
+    """Wanda scores of the dense model on a text: outliers, mean, median."""
+
+
+class RemovalSpec(OnText):
+    """What removing half of the dense model's weights would do to the outputs of its linears, on a text."""
+
+
+class FloorSpec(OnText):
+    """Final drift after rounding-sized noise: below ten times this, a drift says nothing."""
+
+
+class CumulativeSpec(OnText):
+    """The whole of another checkpoint run beside the model."""
+
+    other: str = Field(description="beginning of the hash of the other's files")
+
+
+class DifferenceSpec(OfWeights):
+    """How far the weights of another checkpoint differ."""
+
+    other: str = Field(description="beginning of the hash of the other's files")
+
+
+def _on_text(form: type[OnText]) -> property:
+    """The unit of a form that a profile looks at."""
+    return property(lambda profile: form(model=profile.model, text=profile.text))
+
+
+class ProfileSpec(View):
+    """A view over units: everything measured of one model on one text."""
+
+    model: ModelSpec
+    text: TextSpec
+    measurements: tuple[Measurement, ...] = Field(min_length=1)
+    prunable: bool = Field(False, description="every layer's matrices are linears, so that sparsities mean something")
+    harm_stride: int = Field(4, ge=1)
+    removal: bool = added(False, "what LSA looks at is measured too")
+    methods: tuple[tuple[str, Method], ...] = added((), "of the pruners it prunes by, where that is not the first one")
+
+    activation = _on_text(ActivationSpec)
+    floor = _on_text(FloorSpec)
+    scores = _on_text(ScoreSpec)
+    removed = _on_text(RemovalSpec)
+
+    @property
+    def weights(self) -> WeightSpec:
+        return WeightSpec(model=self.model)
+
+    def unit(self, measurement: Measurement) -> PerturbedSpec:
+        method = dict(self.methods).get(measurement.pruner, 1)
+        return PerturbedSpec(
+            model=self.model, text=self.text, measurement=measurement, harm_stride=self.harm_stride, method=method
+        )
+
+    @property
+    def others(self) -> dict[str, str]:
+        """Perturbation name -> the checkpoint it takes layers from, by the beginning of its files' hash."""
+        kinds = (each.perturbation for each in self.measurements)
+        return {each.name: each.source for each in kinds if each.compares}
+
+    def cumulative(self, other: str) -> CumulativeSpec:
+        return CumulativeSpec(model=self.model, text=self.text, other=other)
+
+    def difference(self, other: str) -> DifferenceSpec:
+        return DifferenceSpec(model=self.model, other=other)
+
+    @property
+    def units(self) -> tuple[Spec, ...]:
+        of_weights = (self.weights, self.scores) if self.prunable else ()
+        of_removal = (self.removed,) if self.removal else ()
+        of_others = (make(other) for other in self.others.values() for make in (self.cumulative, self.difference))
+        return self.activation, self.floor, *of_weights, *of_removal, *of_others, *map(self.unit, self.measurements)
+
+    @property
+    def names(self) -> list[str]:
+        """Perturbations, each once whatever its seeds."""
+        return unique(each.perturbation.name for each in self.measurements)
+
+    def record(self, told: Fields) -> Fields:
+        seconds = told.get("seconds", {})
+        seconds = seconds if isinstance(seconds, dict) else {"sweep": seconds}
+        return {
+            "seconds": seconds.get("sweep"),
+            "seconds_loading": seconds.get("loading"),
+            "seconds_statistics": seconds.get("statistics"),
+            **{name: told.get(name) for name in ("engine", "model", "text")},
+            "sequences": self.text.sequences,
+            "length": self.text.length,
+            "perturbations": self.names,
+            "warnings": told.get("warnings", []),
+        }
+
+
+class MeasureRequest(OfModel):
+    """What a person asks for: a model, a text and a list of perturbations."""
+
+    text: WindowRequest = WindowRequest()
+    measurements: tuple[Measurement, ...] = Field(min_length=1, max_length=MOST)
+    removal: bool = added(False, "measure what LSA looks at too")
+
+    @property
+    def title(self) -> str:
+        return f"measurement of {model_name(self.model)} on {text_name(self.text.source)}"
+
+    def check(self) -> None:
+        if self.dtype == "float32":
+            return
+        for asked in self.measurements:
+            if abs(getattr(asked.perturbation, "size", 1.0)) < SMALLEST_HALF_PRECISION_SIZE:
+                raise ValueError(
+                    f"{asked.perturbation.name} drowns in the rounding of {self.dtype}: use float32, "
+                    f"or a size of {SMALLEST_HALF_PRECISION_SIZE} or more"
+                )
+
+
+def methods_of(asked: Iterable[Measurement]) -> tuple[tuple[str, int], ...]:
+    """The methods, as they are now, of the pruners that measurements prune by; without those that are the first."""
+    pruners = sorted({each.pruner for each in asked} - {None})
+    return tuple((name, PRUNERS[name].method) for name in pruners if PRUNERS[name].method > 1)
+
+
+def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (0,)) -> tuple[Measurement, ...]:
+    """Every perturbation with every seed, once each; kinds without noise are measured once. No more than is refused."""
+    every = ((asked, seed) for asked in perturbations for seed in (tuple(seeds) if asked.noise else (0,)))
+    return tuple(unique(Measurement(perturbation=asked, seed=seed) for asked, seed in islice(every, MOST + 1)))
+
+
+def identified(asked: Iterable[Measurement], others: Mapping[str, str]) -> tuple[Measurement, ...]:
+    """The same measurements with each checkpoint by the hash of its files; `others` tells it by what was typed."""
+    return tuple(each.replace(perturbation=each.perturbation.sourced(others.__getitem__)) for each in asked)
+
+
+def stands_for(kind: Perturbation) -> str | None:
+    """The field, `linear` or `part`, in which a perturbation says `each`."""
+    return next((name for name in ("linear", "part") if getattr(kind, name, "").rpartition(":")[2] == EACH), None)
+
+
+def expanded(asked: Iterable[Measurement], linears: Iterable[str], heads: int = 0) -> tuple[Measurement, ...]:
+    """The same measurements with `each` linear replaced by every one of the names, and `each` head by its number."""
+    names = {"linear": tuple(linears), "part": [f"head:{head}" for head in range(heads)]}
+
+    def alone(kind):
+        field = stands_for(kind)
+        return (kind.replace(**{field: name}) for name in names[field]) if field else (kind,)
+
+    return tuple(unique(one.replace(perturbation=kind) for one in asked for kind in alone(one.perturbation)))

@@ -1,0 +1,128 @@
+"""Settings evaluated alike: what is asked, and the stored units that it resolves to."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from core.base import Fields, Spec, View, added, model_name, several, text_name, unique
+from core.requests.inputs import USUAL_CALIBRATION, USUAL_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
+from core.requests.measurements import OfWeights, OnText
+from core.requests.recipes import PrunedSpec, Setting
+
+
+class EvaluationRequest(Spec):
+    """What a pruned model is asked to do."""
+
+    text: WindowRequest = USUAL_EVALUATION
+    tasks: tuple[str, ...] = Field((), description="zero-shot tasks by name")
+    tasks_from: str | None = Field(None, description="folder of task files; else the harness's own tasks")
+    examples: Annotated[int | None, Field(ge=1, le=10**6), BeforeValidator(lambda count: count or None)] = Field(
+        200, title="Examples", description="examples per task, a seeded sample; 0 for all"
+    )
+    seed: int = Field(0, ge=0, description="draws the examples")
+
+    def check(self) -> None:
+        if self.tasks_from and not self.tasks:
+            raise ValueError("tasks_from names a folder and tasks names nothing of it: name tasks, or leave both out")
+
+
+class StudyRequest(OfModel):
+    """A list of settings of one model, evaluated alike; the dense model and uniform settings join by themselves."""
+
+    profile: str | None = Field(None, description="key of the profile that allocations look at; uniform needs none")
+    calibration: WindowRequest = USUAL_CALIBRATION
+    settings: tuple[Setting, ...] = ()
+    evaluation: EvaluationRequest = EvaluationRequest()
+
+    @property
+    def title(self) -> str:
+        what = f"{several(len(self.settings), 'setting')} of " if self.settings else "dense "
+        return f"{what}{model_name(self.model)} on {text_name(self.evaluation.text.source)}"
+
+    @property
+    def points(self) -> tuple[Setting | None, ...]:
+        """Every setting once: the dense model (None) first, each setting's uniform twin before it."""
+        return tuple(unique([None, *(each for setting in self.settings for each in (setting.uniform, setting))]))
+
+
+class EvaluatedSpec(OnText):
+    """One stored unit: losses of one model, dense or pruned, on the windows of a text."""
+
+    pruned: PrunedSpec | None = Field(description="None: the dense model")
+
+
+class TaskSpec(Spec):
+    """A zero-shot task by content, and which of its examples."""
+
+    name: str
+    content: str = Field(description="SHA-256 of the task file and its data, or name and version in the harness")
+    examples: int | None
+    seed: int
+    tokenizer: str | None = added(None, "its SHA-256, where the content of the model does not tell it")
+
+
+class ZeroShotSpec(OfWeights):
+    """One stored unit: answers of one model to a task's examples."""
+
+    pruned: PrunedSpec | None
+    task: TaskSpec
+
+
+class Point(Spec):
+    """One setting of a study and the weights it means; both None for the dense model."""
+
+    setting: Setting | None
+    pruned: PrunedSpec | None
+
+    def check(self) -> None:
+        if (self.setting is None) != (self.pruned is None):
+            raise ValueError("a setting means weights, and the dense model has neither")
+
+
+class StudySpec(View):
+    """A view over evaluations: one model, one text, the same tasks."""
+
+    model: ModelSpec
+    text: TextSpec
+    tasks: tuple[TaskSpec, ...] = ()
+    points: tuple[Point, ...]
+
+    def __hash__(self) -> int:
+        return hash(self.key)  # which is computed once
+
+    def check(self) -> None:
+        if all(each.setting for each in self.points):
+            raise ValueError("a study has the dense model among its points")
+
+    @property
+    def calibration(self) -> TextSpec | None:
+        """A calibration text; those of other seeds differ in which windows were drawn alone. None: nothing looks."""
+        return next((each.pruned.calibration for each in self._looking), None)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The calibration seeds of all that looks at a calibration text."""
+        return sorted({each.setting.calibration_seed for each in self._looking})
+
+    @property
+    def _looking(self) -> Iterator[Point]:
+        return (each for each in self.points if each.pruned and each.pruned.calibration)
+
+    def evaluated(self, point: Point) -> EvaluatedSpec:
+        return EvaluatedSpec(model=self.model, pruned=point.pruned, text=self.text)
+
+    def zero_shot(self, point: Point) -> tuple[ZeroShotSpec, ...]:
+        return tuple(ZeroShotSpec(model=self.model, pruned=point.pruned, task=task) for task in self.tasks)
+
+    @property
+    def units(self) -> tuple[Spec, ...]:
+        return tuple(unique(unit for point in self.points for unit in (self.evaluated(point), *self.zero_shot(point))))
+
+    @property
+    def earlier(self) -> str:
+        return next((each.pruned.earlier for each in self.points if each.pruned and each.pruned.earlier), "")
+
+    def record(self, told: Fields) -> Fields:
+        names = [each.setting.name if each.setting else "dense" for each in self.points]
+        return {"settings": names, "windows": self.text.sequences, "length": self.text.length}

@@ -1,0 +1,202 @@
+"""What numbers say, in words: the one place where a change is a cost, a gain, no difference or unknown. Pure."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from core.base import capital, listed, number, several
+from core.methods import USUAL
+from core.requests import AllocationRequest, Setting
+from core.requests.recipe_names import spoken
+from core.results import FEWEST_WINDOWS, Change, EvaluatedSetting, Evaluations, Interval, Row, Slice, slice_of, verdict
+from core.results.comparison import said
+from core.results.leaderboard import where
+from core.results.protocols import short
+
+ROUNDING = 0.5  # per cent of perplexity: what another batch size alone does to a model that is pruned to 70 % zeros
+STANDS = {
+    "gains": "better", "costs": "worse", "no different": "no different", "unknown": "with too few windows to tell"
+}  # fmt: skip
+OTHERS = ("reversed", "ramp")  # controls with one allocation each; shuffles are counted
+
+
+# --- one change ---------------------------------------------------------------------------------------------------
+
+
+def sentence(name: str, base: str, change: Change) -> str:
+    """One clause: what a setting does to perplexity against its base, and what other calibration seeds make of it."""
+    found, word = change.windows, verdict(change.windows)
+    if not found.n:
+        return f"{name} and {base} have no calibration seed in common, so they are not compared"
+    if math.isnan(found.value):
+        return f"{name} cannot be compared with {base}: a loss is not finite"
+    if word == "unknown":
+        return f"{name} against {base}: too few windows to tell (n = {found.n}, {FEWEST_WINDOWS} are needed)"
+    if word == "no different":
+        return f"{name} is no different from {base}: {said(found, '')}{_over_seeds(change)}"
+    does = "lowers" if word == "gains" else "raises"
+    size = found if found.low > 0 else Interval(-found.value, -found.high, -found.low, found.n)
+    noise = ", no more than rounding can do at 70 % zeros" if abs(found.value) < ROUNDING else ""
+    return f"{name} {does} perplexity by {said(size, '')} against {base}{noise}{_over_seeds(change)}"
+
+
+def _over_seeds(change: Change) -> str:
+    """The change over calibration seeds, and whether a verdict over windows holds there."""
+    seeds = change.seeds
+    if not seeds.n:
+        return ""
+    if not seeds.certain:
+        return f" ({several(seeds.n, 'calibration seed')})"
+    doubt = ", which is not certain" if verdict(seeds) == "no different" != verdict(change.windows) else ""
+    return f"; over {seeds.n} calibration seeds {said(seeds)}{doubt}"
+
+
+def against(name: str, base: str, change: Change) -> str:
+    """The same as a sentence."""
+    return f"{capital(sentence(name, base, change))}."
+
+
+def between(row: Row, other: Row) -> str:
+    """One sentence: a row's change of perplexity against another row, or the reason against comparing them."""
+    broken = (f"the perplexity of {each.called} is {each.one.trouble}" for each in (row, other) if each.one.trouble)
+    why = row.apart(other) or " and ".join(broken)
+    if why:
+        return f"{capital(row.called)} cannot be compared with {other.called}: {why}."
+    return against(row.called, other.called, row.one.against(other.one))
+
+
+# --- many changes -------------------------------------------------------------------------------------------------
+
+
+def counted(changes: Iterable[Interval], what: str, base: str) -> str:
+    """How many changes are for the better and for the worse: `4 settings against uniform: 3 better and 1 worse.`"""
+    words = Counter(STANDS[verdict(each)] if math.isfinite(each.value) else "not a number" for each in changes)
+    parts = [f"{words[word]} {word}" for word in (*STANDS.values(), "not a number") if words[word]]
+    parts = list(words) if words.total() == 1 else parts
+    return f"{several(words.total(), what)} against {base}: {listed(parts)}." if parts else ""
+
+
+def not_a_number(broken: Iterable[EvaluatedSetting]) -> list[str]:
+    """A sentence for every setting whose perplexity is not a number, with the layer where that arose."""
+    return [f"{spoken(one.name)} at {one.level.removesuffix(' zeros')}: the perplexity is {one.trouble}."
+            for one in broken if one.trouble]  # fmt: skip
+
+
+# --- a slice ------------------------------------------------------------------------------------------------------
+
+
+def sentences(found: Evaluations, part: Slice, shown: EvaluatedSetting | None) -> list[str]:
+    """The verdicts within one pruner and target: the setting in view first, then corrections, then every method."""
+    settings = found.within(part)
+    text = not_a_number(settings)
+    for base in settings:
+        text += of_correction(found, base, shown)
+    methods = sorted(
+        (each for each in settings if not each.strength and each.uniform), key=lambda each: each is not shown
+    )
+    if shown and shown.strength and shown.uniform not in (None, shown.base):
+        methods.append(shown)
+    return text + [
+        against(spoken(each.name, part.name), "uniform", each.against_uniform) for each in methods if each.finite
+    ]
+
+
+def of_study(found: Evaluations) -> list[str]:
+    """The verdicts of a whole study, each led by its target, pruner and repair."""
+    return [f"At {part.name}: {text}" for part in found.slices for text in sentences(found, part, None)]
+
+
+def in_view(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting | None) -> EvaluatedSetting | None:
+    """The correction of a base that is spoken of: the one in view, else the strongest."""
+    corrections = [each for each in found.corrections(base) if each.control == "none"]
+    return shown if shown in corrections else max(corrections, key=lambda each: each.strength, default=None)
+
+
+def of_correction(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting | None) -> list[str]:
+    """The correction of a base at one strength, and its controls beside it."""
+    mine = in_view(found, base, shown)
+    if mine is None:
+        return []
+    own, controls = mine.against_base, found.controls(mine)
+    text = [
+        against(
+            f"the correction at strength {number(mine.strength)}",
+            f"its base, {spoken(base.name, slice_of(base.setting).name)}",
+            own,
+        )
+    ]
+    sound = {name: [each.against(mine) for each in controls[name] if each.finite and mine.finite]
+             for name in (*OTHERS, "shuffled")}  # fmt: skip
+    text += [against(name, "the correction", sound[name][0]) for name in OTHERS if sound[name]]
+    text += [
+        counted([each.windows for each in sound["shuffled"]], "shuffle", "the correction"),
+        _conclusion(own, [each for group in sound.values() for each in group]),
+    ]
+    return [" ".join(filter(None, text))]
+
+
+def _conclusion(own: Change, controls: Sequence[Change]) -> str:
+    """Whether a gain is the correction's own: only where it gains, over seeds too, and controls were measured."""
+    if verdict(own.windows) != "gains" or verdict(own.seeds) == "no different" or not controls:
+        return ""
+    words = {verdict(each.windows) for each in controls}
+    if words == {"costs"}:
+        seeds = own.seeds
+        far = "" if seeds.certain or not seeds.n else f", as far as {several(seeds.n, 'calibration seed')} can tell"
+        return f"Every control does worse: the gain is the correction's own{far}."
+    if words & {"gains", "no different"}:
+        return "A control does as well or better, so it is not the measured absorption that helps."
+    return ""
+
+
+# --- what a page leads with ----------------------------------------------------------------------------------------
+
+
+def leading(found: Evaluations, part: Slice, setting: Setting | None = None) -> EvaluatedSetting:
+    """The measured setting to lead with where the one in view is not measured, or none is in view.
+
+    Its method, else the lowest perplexity, else uniform; a correction never leads.
+    """
+    plain = [each for each in found.within(part) if each.uniform and each.finite and not each.strength]
+    alike = [e for e in plain if setting and e.setting.allocation.base.kind == setting.allocation.base.kind]
+    return min(alike or plain or found.within(part), key=lambda each: each.perplexity)
+
+
+def behind(one: EvaluatedSetting, found: Evaluations) -> str:
+    """The perplexities that one is compared with; empty where nothing was measured beside it."""
+    others = [(one.uniform, "uniform"), (found.dense, "the dense model")]
+    compared = listed(f"{each.written} for {name}" for each, name in others if each is not None)
+    return f"Against {compared}." if compared else ""
+
+
+def lowest(one: EvaluatedSetting, found: Evaluations) -> str:
+    """Which setting has a lower perplexity at the same zeros, by whatever pruner and repair; empty where none has."""
+    alike = [each for each in found.settings if each.level == one.level and each.finite]
+    best = min(alike, key=lambda each: each.perplexity, default=one)
+    if best is one or best.perplexity == one.perplexity:
+        return ""
+    return f"Lowest by any pruner at {one.level}: {best.written}, {spoken(best.name)}."
+
+
+# --- at a target, by whatever study ---------------------------------------------------------------------------------
+
+
+def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner: str = USUAL) -> str:
+    """Sentences on the measured effect of the correction and its controls at this target, with the pruner and the text.
+
+    That is where all pages look, on the base on screen, else on one of its method, else on uniform.
+    """
+    found, part = where(groups, request.target, pruner, lambda *at: bool(_corrections(*at))) or (None, None)
+    if found is None:
+        return "The correction was not measured at this target."
+
+    def alike(one):
+        base = one.setting.allocation.base
+        return base == request.base, base.kind == request.base.kind, base.kind == "uniform"
+
+    mine = max(reversed(_corrections(found, part)), key=alike)  # of equals the last one asked
+    return f"Measured at {part.name} ({short(found)}): {' '.join(of_correction(found, mine.base, mine))}"
+
+
+def _corrections(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:
+    return [each for each in found.within(part) if each.base and each.control == "none"]

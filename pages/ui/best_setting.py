@@ -1,0 +1,146 @@
+"""The best known setting of a model as a card, and what brings a measured setting into view: its profile follows."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import streamlit as st
+
+from core.base import UserError, plain
+from core.methods import Treatment
+from core.models.sources import text_is_here
+from core.plan.allocation import allocate
+from core.requests import AllocationRequest, Setting, WindowRequest, grammar, recipe_names
+from core.requests.parsing import PROJECT, with_paths
+from core.results import Evaluations, Row, leaderboard, slice_of
+from core.results.study_results import profile_key
+from core.store import Profile, Store
+from pages.ui import current_profile, layout, studies, url_state
+from pages.ui.allocate import settings
+
+USE = "Use this setting"
+GONE = "the profile that its allocation looked at is not here, and others give other sparsities"
+
+
+_lowest = lru_cache(leaderboard.lowest)  # found once for all readers
+
+
+def card(groups: tuple[Evaluations, ...], target: float, pruner: str, page: str) -> None:
+    """The lowest perplexity at a target by a pruner, and the button that uses it; nothing where none was measured.
+
+    Args:
+        groups: the studies of the model.
+        pruner: its name without a repair; any repair may follow.
+        page: where the setting is used.
+    """
+    row = _lowest(groups, target, pruner)
+    if row is None:
+        return
+    with st.container(border=True, key="best-known"):
+        about = f"Best known by {Treatment(pruner).spoken}: {recipe_names.setting(row.one.setting, with_pruner=False)}"
+        studies.hero(about, row.one, row.one.against_uniform)
+        with layout.row():
+            studies.badge(row.study)
+            button(lambda: using(row), page, "use-best")
+
+
+def button(query: Callable[[], dict[str, str]], page: str, key: str) -> None:
+    """The button that brings a setting into view on a page, or why it cannot be.
+
+    Args:
+        query: what the URL of the page then says.
+    """
+    try:
+        asked = query()
+    except UserError as error:
+        st.caption(f"It cannot be used on this page: {plain(error)}.")
+        return
+    how = {"icon": ":material/arrow_forward:", "key": key}
+    if page.removesuffix(".py") == st.session_state.get("page"):
+        st.button(USE, on_click=url_state.take, args=[url_state.here(page) | asked], **how)
+    elif st.button(USE, **how):
+        st.switch_page(page, query_params=asked)
+
+
+def using(row: Row) -> dict[str, str]:
+    """What the URL says of a measured setting, with the profile that its allocation looked at.
+
+    Its calibration text is left as it is where that is not on this machine.
+
+    Raises:
+        UserError: the page has no choice for it, or the profile is gone.
+    """
+    one, study = row.one, row.study
+    mine = one.result.setting, one.result.pruned
+    holding = (each for each in (*study.entries, *study.guests) for point in each.spec.points
+               if (point.setting, point.pruned) == mine)  # fmt: skip
+    entry = next(holding)
+    told = entry.provenance
+    asked, looked_at, text = one.setting.allocation, current_profile.of_model(study.spec.model), None
+    if asked.base.profiled or asked.correction.strength:
+        looked_at = profile_key(Store(), told.get("profile"))
+    if looked_at not in {each.key for each in Store().entries("profile")}:
+        raise UserError(GONE)
+    if read := told.get("request", {}).get("calibration"):
+        text = WindowRequest.model_validate(with_paths(read, PROJECT))
+    if text and not (chosen(text) and text_is_here(text.source)):
+        text = None
+    return in_view(one.setting, text, looked_at, entry.key)
+
+
+def chosen(text: WindowRequest) -> bool:
+    """Whether the page has a choice for the windows of a calibration text."""
+    return (text.seed, text.packing, text.bos) == (0, None, "protocol")
+
+
+def in_view(setting: Setting, text: WindowRequest | None, profile: str | None, study: str | None) -> dict[str, str]:
+    """What the URL must say so that a setting is in view, defaults included: what is left out would stay.
+
+    Args:
+        text: that calibrates; None: it stays as it is.
+        profile, study: keys; None: as in view.
+
+    Raises:
+        UserError: the page has no choice for it.
+    """
+    if setting.recover_norms:
+        raise UserError("its training changes norms and biases too")
+    found = {
+        settings.WORD: grammar.write(setting.allocation),
+        "hand": "",
+        "by": setting.pruner,
+        "repair": setting.repair or "none",
+        "minutes": f"{setting.recover_minutes or 10:g}",
+        "recover_tokens": str(setting.recover_tokens or 0),
+        "bfloat16": str(setting.recover_dtype == "bfloat16"),
+        "own": str(setting.recover_text == "own"),
+        "pruner_windows": str(setting.pruner_windows),
+        "recover_until": str(setting.recover_until),
+        "pattern": setting.pattern or "none",
+        "sequential": str(setting.true_sequential),
+        "seeds": str(setting.calibration_seed),
+        "within": slice_of(setting).name,
+        "part": "results",
+    }
+    if text:
+        found |= {
+            "calibration": text.source,
+            "calibration_documents": "-".join(map(str, text.documents or ())),
+            "calibration_windows": str(text.sequences),
+            "calibration_length": str(text.length),
+        }
+    return found | {name: key for name, key in {"profile": profile, "study": study}.items() if key}
+
+
+def follow(asked: AllocationRequest, profile: Profile) -> None:
+    """Bring another profile of the model into view that has what an allocation looks at; return where none has."""
+    for entry in Store().of_model(profile.spec.model):
+        if entry.key == profile.key:
+            continue
+        try:
+            allocate(asked, current_profile.load(entry.key))
+        except UserError:
+            continue
+        st.toast(plain(f"Profile in view now: {current_profile.name(entry)}. It has what this allocation looks at."))
+        url_state.write()
+        st.query_params["profile"] = entry.key
+        st.rerun()

@@ -1,0 +1,112 @@
+"""The profile in view: picked, named, read, and the layer of it that every page shows."""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import streamlit as st
+
+from core.base import UserError, distinct, helped, profile_names
+from core.requests import ModelSpec
+from core.show import words
+from core.store import Entry, Profile, Store, largest_committed, profiles
+from pages.ui import glossary, layout, url_state
+
+PREFERRED = "gaussian:0.3"  # the perturbation shown unasked, where it was measured
+
+
+def choose() -> None:
+    """The picker of profiles, in the sidebar; keeps the choice in `?profile=`."""
+    entries = {entry.key: entry for entry in Store().entries("profile")}
+    if not entries:
+        return
+    unasked = _unasked(entries.values(), st.session_state["page"])
+    url_state.sync("profile", list(entries), unasked.key, _abbreviated(), named=not unasked.committed)
+    st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=names(entries.values()).get)
+
+
+def _unasked(entries: Collection[Entry], page: str) -> Entry:
+    """The profile that a page opens with: where budgets are spread, one of the same model that measured linears."""
+    first = largest_committed(entries) or next(iter(entries))  # else the newest
+    alike = [each for each in entries if page in ("allocate", "prune") and each.spec.model == first.spec.model]
+    linears = [e for e in alike if any(one.perturbation.prunes == "linear" for one in e.spec.measurements)]
+    return largest_committed(linears) or first
+
+
+def _abbreviated() -> dict[str, str]:
+    """The key of which the URL has the beginning, or `demo`."""
+    asked = st.query_params.get("profile", "")
+    try:
+        return {asked: Store().profile(asked).key}
+    except UserError:
+        return {}
+
+
+def names(entries: Iterable[Entry]) -> dict[str, str]:
+    """Key -> name of each profile in a list, no two alike."""
+    known = list(entries)
+    named = zip(known, distinct(profile_names.forms(words.described(each)) for each in known), strict=True)
+    return {each.key: f"{name}{each.mark}" for each, name in named}
+
+
+def name(entry: Entry) -> str:
+    """A profile by itself, with the beginning of its key."""
+    return f"{profile_names.profile(words.described(entry))} · {entry.key[:6]}{entry.mark}"
+
+
+def profile() -> Profile:
+    """The profile in view; a page without one ends here with a sentence that says what to do."""
+    key = st.session_state.get("profile")
+    if key is None:
+        st.info("Nothing is measured yet: run a measurement on the Measure page, or remake the demo with `make demo`.")
+        url_state.end()
+    try:
+        return load(key)
+    except UserError as error:
+        layout.error(error)
+        url_state.end()
+
+
+def load(key: str) -> Profile:
+    """A profile by its key, read once from each cache folder: keys name content, but not where it came from."""
+    return _load(key, str(Store().root))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _load(key: str, root: str) -> Profile:
+    place = Store(Path(root))
+    return profiles.load(place, place.profile(key))
+
+
+def of_model(model: ModelSpec) -> str | None:
+    """The key of a profile of a model in any precision, the one in view where that is one; None: none is here."""
+    alike = [each.key for each in Store().of_model(model)]
+    shown = st.session_state.get("profile")
+    return shown if shown in alike else next(iter(alike), None)
+
+
+def others() -> dict[str, str]:
+    """Key -> name of every profile but the one in view, random-initialised twins first."""
+    found = [entry for entry in Store().entries("profile") if entry.key != st.session_state.get("profile")]
+    found.sort(key=lambda entry: not str(entry.provenance.get("model", "")).startswith("random:"))
+    return names(found)
+
+
+def heading(title: str, shown: Profile, terms: str = "") -> None:
+    """The page's question, what it is answered from, and the words it uses."""
+    layout.title(title)
+    layout.caption(words.named(shown), shown.provenance.get("text"))
+    if terms:
+        glossary.words(terms)
+    warn(shown)
+
+
+def warn(shown: Profile) -> None:
+    """Show the warnings that were stored with the measurement."""
+    warning = helped(shown.provenance.get("warnings", []))
+    if warning:
+        layout.warn(warning)
+
+
+def layer(profile: Profile) -> int:
+    """The layer picked, the same on every page."""
+    return url_state.sync("layer", range(profile.layers), profile.layers // 3)

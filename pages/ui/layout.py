@@ -1,0 +1,300 @@
+"""A chart on a page: title, figure with its text alternative, finding, numbers, download."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.base import UserError, access, plain, sentence, shortage
+from core.show import words
+from core.show.figures import Chart
+from core.show.figures.style import themed
+from pages.ui import url_state
+from pages.ui.live import figure
+
+SHARES = ("target", "zeros", "agreement", "zeros, mean of linears")  # columns of fractions, written in per cent
+
+
+# What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
+# A script takes no room, nor what waits for another theme.
+# What is told in several lines has nothing beside it.
+# A button that is a sentence is set as one.
+# What is picked of many is written in the page's own colours: the accent's are too pale on the dark theme.
+# What a narrow field cuts off is seen to go on; the name on a card is never cut off.
+# A perplexity that answers a page is large, with its change beside it; nothing of it is cut off.
+# What opens the numbers of a chart is an icon, whose name screen readers know.
+# A small heading stands over one of two pictures beside each other.
+# A page begins at its top; where that is narrow, below the button of the menu.
+# On a phone the buttons of the tour stay at the foot of the screen.
+# What the lab says while it waits takes the same room, however long it is; its buttons take theirs before they come.
+# The presenter's switch lies over no warning, and over no title where that is narrow.
+# A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
+STYLE = """
+[data-testid="stSkeleton"] { background: none !important; animation: none !important; }
+.stPrintGraphic > [data-testid="stSkeleton"]::after { content: "Drawing the chart…"; }
+[data-testid="stElementContainer"]:has(> [data-testid="stHtml"] > script:only-child) { display: none; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-theme) { position: absolute; }
+[data-testid="stLayoutWrapper"]:has(> [class*="st-key-whole-line-"]) { flex-basis: 100%; }
+[data-testid="stMainBlockContainer"] { padding-top: 1.5rem; position: relative; }
+[data-testid="stHeader"] { background: none; pointer-events: none; }
+[data-testid="stHeader"] :is(button, a) { pointer-events: auto; }
+[data-testid="stPopoverButton"] p { text-align: left; }
+[class*="st-key-numbers-"] button { min-height: 1.5rem; padding: 0 0.25rem; }
+[class*="st-key-numbers-"] button { position: relative; overflow: hidden; }
+[class*="st-key-numbers-"] button :is(p, div[aria-hidden]) { position: absolute; width: 1px; clip-path: inset(50%); }
+.js-plotly-plot .modebar-container { display: none; }
+[data-testid="stHeading"] h3 { font-size: 1.125rem; }
+.save { padding: 0.4rem 0.75rem; border: 1px solid #8886; border-radius: 0.5rem; font: inherit; background: none; }
+.st-key-status { min-height: 1.5rem; }
+.st-key-present { position: absolute; top: 4rem; right: 5rem; width: auto; z-index: 1; }
+@media (max-width: 1270px) { .st-key-status { min-height: 3rem; } .st-key-present { position: static; } }
+@media (max-width: 440px) { .st-key-examples { min-height: 8.5rem; } }
+@media (max-width: 768px) {
+  .st-key-present { display: none; }
+  [data-testid="stMainBlockContainer"] { padding-top: 4rem; }
+  [data-testid="stHeader"] { background: inherit; pointer-events: auto; }
+}
+@media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] { padding-bottom: 6rem; }
+  .st-key-ways {
+    position: fixed; left: 0; right: 0; bottom: 0; z-index: 100; padding: 0.5rem 1rem;
+    justify-content: space-between; backdrop-filter: blur(1rem); border-top: 1px solid #8884;
+  }
+}
+[data-testid="stTextInput"] input { text-overflow: ellipsis; }
+[data-testid="stMultiSelect"] [data-tag] { color: inherit; border: 1px solid; max-width: 100%; }
+[data-testid="stMultiSelect"] [data-tag] { background: color-mix(in srgb, currentColor 8%, transparent); }
+[data-testid="stPageLink"] * { white-space: normal; }
+[data-testid="stMetric"] > div { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; }
+[data-testid="stMetricLabel"] { flex-basis: 100%; }
+[data-testid="stMetricValue"] { font-size: 48px; line-height: 1.2; }
+[data-testid="stMetric"] p, [data-testid="stMetric"] [data-testid] { white-space: normal; }
+[data-testid="stElementContainer"]:has([data-testid="stAlert"]) ~ .st-key-present { position: static; }
+[data-testid="stCode"] .token { color: inherit !important; }
+[data-testid="stCode"] .token.parameter { white-space: nowrap; }
+"""
+
+
+# What is hidden of a chart still saves it.
+SAVE = """<button id="save-{0}" class="save">Download SVG</button><script>
+document.getElementById("save-{0}").onclick = () => document.querySelector(".st-key-{0} .modebar-btn").click()
+</script>"""
+
+
+ROOM = (Path(__file__).parent / "live" / "room.css").read_text("utf-8")
+LEAVE = """<script>document.onkeydown = ({ key }) => {
+if (key === "Escape") document.querySelector(".st-key-present input:checked")?.click()
+}</script>"""
+
+
+def present() -> None:
+    """The switch of the presenter's mode, which Esc leaves."""
+    shown = url_state.sync("present", [False, True], False)
+    st.toggle("Present", key="present")
+    if shown:
+        st.html(f"<style>{ROOM}</style>{LEAVE}", unsafe_allow_javascript=True)
+
+
+def row(align: str = "center", **more: Any) -> Any:
+    """A container whose elements stand beside each other as long as there is room."""
+    return st.container(horizontal=True, vertical_alignment=align, **more)
+
+
+def style() -> None:
+    """Write the styles of all pages, once a run."""
+    st.html(f"<style>{STYLE}</style>")
+
+
+def is_first_paint() -> bool:
+    """True while a page is drawn down to its live picture only; the rest follows once the browser shows that.
+
+    A browser spends seconds on loading what it draws charts and tables with, and shows nothing meanwhile. A live
+    picture needs neither.
+    """
+    return st.session_state.get("page") not in st.session_state.get("painted", ())
+
+
+def go_on() -> None:
+    """The live picture stands: from now on this page is drawn whole. A component's callback."""
+    st.session_state["painted"] = {*st.session_state.get("painted", ()), st.session_state.get("page")}
+
+
+def live(shown: figure.Figure, at: Mapping[str, int] | None = None) -> None:
+    """Draw the live picture that a page begins with.
+
+    A page that is still opening ends with it: the rest follows once the browser shows the picture.
+
+    Args:
+        at: as `figure.draw` takes it.
+    """
+    url_state.write()
+    figure.draw(shown, go_on if is_first_paint() else None, at)
+    if is_first_paint():
+        url_state.end()
+
+
+def to_top(name: str) -> None:
+    """Scroll the page to its beginning, once for each name, even where the browser runs the script again."""
+    scroll = "document.querySelector('[data-testid=stMain]').scrollTo(0, 0)"
+    script = f"if (window.begun !== {json.dumps(name)}) {{ window.begun = {json.dumps(name)}; {scroll} }}"
+    st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+
+
+def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | None = None, brief: bool = False) -> None:
+    """Draw a chart whole.
+
+    Args:
+        prefix: begins the names of downloaded files; says what the numbers are of.
+        key: of the figure; selected points are in the state under it.
+        on_select: called when a point is clicked.
+        brief: with a small heading, its finding as a caption: beside a live picture, which has none of its own.
+    """
+    url_state.write()
+    saved = file(prefix, chart.name)
+    head(chart.title, chart.table, saved, key, brief)
+    draw(chart, key, on_select, saved)
+    (st.caption if brief else st.markdown)(plain(chart.finding))
+
+
+def draw(chart: Chart, key: str, on_select: Callable[[], None] | None = None, file: str = "chart") -> None:
+    """Draw a chart alone, without buttons over it."""
+    saved = {"format": "svg", "filename": file}
+    st.plotly_chart(
+        themed(chart, url_state.look()),
+        theme=None,
+        key=key,
+        alt=chart.alt,
+        on_select=on_select or "ignore",
+        selection_mode="points",
+        config={"modeBarButtons": [["toImage"]], "toImageButtonOptions": saved},
+    )
+
+
+def head(title: str, table: pd.DataFrame, file: str, key: str, brief: bool, chart: bool = True) -> None:
+    """The heading of a picture, a small one where two stand beside each other, and its numbers."""
+    with row(wrap=False):
+        if brief:
+            st.subheader(plain(title), anchor=False)
+        else:
+            header(plain(title))
+        numbers(table, title, file, key, chart)
+
+
+def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **more: object) -> None:
+    """A table whose columns have as many digits as they need, counts in groups of three, and a dash for no number.
+
+    Args:
+        columns: what is told of some otherwise.
+    """
+    numeric = table.select_dtypes("float")
+    table = table.assign(**{name: 100 * table[name] for name in SHARES if name in numeric})
+    formats = {name: "%.4g %%" if name in SHARES else words.column(table[name].to_numpy()) for name in numeric}
+    formats |= dict.fromkeys(table.select_dtypes("int"), "localized")
+    numbers = {name: st.column_config.NumberColumn(format=written) for name, written in formats.items()}
+    shown = {"hide_index": True, "column_config": numbers | (columns or {}), "placeholder": "–"} | more
+    st.dataframe(table, alt=alt, **shown)
+
+
+def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
+    """A way on to a page."""
+    st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
+
+
+def to_prune(label: str, part: str, **query: str) -> None:
+    """A way on to a part of the Prune page, which keeps its view where it is the one on screen."""
+    link("prune.py", label, url_state.here("prune.py") | {"part": part} | query)
+
+
+title = partial(st.title, anchor=False)
+header = partial(st.header, anchor=False)
+
+
+def caption(said: object, help: object = None) -> None:
+    """Words with names in them, small; behind a mark beside them the help."""
+    st.caption(plain(said), help=plain(help) if help else None)
+
+
+def note(said: str) -> None:
+    """Say what is missing, with names in it, and what to do about it."""
+    st.info(plain(said), icon=":material/info:")
+
+
+def warn(said: object) -> None:
+    """Show a warning as a sentence."""
+    st.warning(plain(sentence(said)))
+
+
+def error(said: object) -> None:
+    """Show an error as a sentence."""
+    st.error(plain(sentence(said)))
+
+
+@contextmanager
+def shortages() -> Iterator[None]:
+    """Say in a sentence why what is inside cannot be drawn: its cache is a file, its memory is full, a result lies."""
+    try:
+        yield
+    except Exception as trouble:
+        said = str(trouble) if isinstance(trouble, UserError) else shortage(trouble)
+        if said is None:
+            raise
+        error(said)
+
+
+def button(label: str, act: Callable[..., object], args: tuple | list = (), **more: Any) -> None:
+    """A button that runs, writes or deletes: off where nothing may. The page is drawn anew, unless it is refused."""
+    if access.is_read_only():
+        more |= {"disabled": True, "help": "This server is read-only."}
+    if not st.button(label, **more):
+        return
+    with shortages():
+        act(*args)
+        st.rerun()
+
+
+def nothing(said: str, page: str, label: str, query: dict[str, str] | None = None) -> None:
+    """Say why there is nothing to see, and link to where that is changed."""
+    st.info(said)
+    link(page, label, query)
+
+
+def bullets(lines: Iterable[str]) -> None:
+    """Sentences, one below the other."""
+    st.markdown("\n".join(f"- {plain(each)}" for each in lines))
+
+
+def file(prefix: str, name: str) -> str:
+    """A name for a downloaded file: perturbations are written with signs that files cannot carry everywhere."""
+    return f"{prefix}-{name}".replace(":", "-").replace("@", "-")
+
+
+def command(line: str) -> None:
+    """A command line to paste, which is broken between words alone."""
+    st.code(line, "bash", wrap_lines=True)
+
+
+def commands(steps: Iterable[tuple[str, str]]) -> None:
+    """Command lines and files that do the same, folded away, each with what it is."""
+    with st.expander("The same on the command line"):
+        for about, text in steps:
+            st.caption(about)
+            command(text)
+
+
+def numbers(table: pd.DataFrame, about: str, file: str, key: str, chart: bool = False) -> None:
+    """An icon that opens the data of a picture, to be downloaded as the chart of that key is."""
+    with st.popover(f"Numbers: {plain(about)}", type="tertiary", icon=":material/table_view:", key=f"numbers-{key}"):
+        show_table(table, f"Numbers of: {about}", height=240)
+        download(lambda: table.to_csv(index=False), file, key)
+        if chart:
+            st.html(SAVE.format(key.replace(" ", "-")), unsafe_allow_javascript=True)
+
+
+def download(csv: Callable[[], str], file: str, key: str) -> None:
+    """A table to take along, made when it is asked for."""
+    st.download_button("Download CSV", csv, f"{file}.csv", "text/csv", key=f"{key}-csv", on_click="ignore")

@@ -1,0 +1,108 @@
+"""Widgets -> a measurement. What is typed is checked; what only files can tell is left to the cost and the run."""
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import streamlit as st
+
+from core.base import UserError, capital, unique
+from core.methods import FORMS
+from core.models import hub, machine
+from core.requests import Dtype, MeasureRequest, WindowRequest
+from core.requests.commands import request_of
+from core.requests.perturbations import PRESETS, STANDARD
+from pages.ui import form, layout, url_state
+
+OWN = "own list"
+MODELS = {"demo": "SmolLM2-135M-Instruct, dequantised Q4_1"}
+_in_cache = st.cache_data(ttl=60, show_spinner=False)(hub.cached)
+NAMES = unique(each.perturbation.name for each in STANDARD)
+ABOUT_MODEL = (
+    "Choose one, or type a Hub id (organisation/name), a folder with config.json and .safetensors files, or a .gguf "
+    "file."
+)
+ABOUT_TWIN = "The same architecture, never trained: what it shows too was not learned."
+
+
+def measurement() -> tuple[Callable[[], MeasureRequest], str]:
+    """Draw the widgets of a measurement; what reads them, and the device that it runs on.
+
+    What is wrong is raised as a `UserError` when they are read, so that every widget keeps its value.
+    """
+    left, right = st.columns(2, gap="large")
+    with left:
+        model, how, device = _model()
+    with right:
+        text = form.source("Text", form.TEXTS | form.alike(_in_cache("dataset")), "measure-text", "demo")
+        about = form.about(WindowRequest, "documents")
+        documents = form.words("Documents", "measure-documents", placeholder="all of them", help=about)
+        about = form.about(MeasureRequest, "removal")
+        removal = form.checkbox("Errors of removed weights", "measure-removal", help=about)
+    how |= _perturbations() | {"documents": documents.strip() or None, "removal": removal}
+
+    def read():
+        for name, typed in {"model": model, "text": text}.items():
+            if not typed.removeprefix("random:").strip():
+                raise UserError(f"the {name} is empty: choose or type one")
+        if "preset" not in how and not how["perturb"]:
+            raise UserError("choose at least one perturbation, as in gaussian:0.3")
+        machine.asked(device)
+        return request_of("measure", model=model, text=text.strip(), **how)
+
+    return read, machine.chosen(device)
+
+
+def _model() -> tuple[str, dict[str, Any], str]:
+    """Draw the model, how it is loaded, and the device."""
+    model = form.source("Model", MODELS | form.alike(_in_cache("model")), "measure-model", "demo", help=ABOUT_MODEL)
+    with layout.row("top"):
+        known = machine.devices()
+        device = form.source("Device", form.alike(known), "measure-device", known[0], help="cpu, cuda, cuda:1 or mps.")
+        dtype = form.choice("Precision", form.alike(get_args(Dtype)), "measure-dtype", "float32")
+        about = form.about(MeasureRequest, "revision")
+        revision = form.words("Revision", "measure-revision", placeholder="newest", help=about)
+    untrained = form.checkbox("Use random weights instead", "measure-untrained", help=ABOUT_TWIN)
+    name = f"random:{model.strip()}" if untrained else model.strip()
+    return name, {"dtype": dtype, "revision": revision.strip() or None}, device.strip()
+
+
+def _perturbations() -> dict[str, Any]:
+    """Draw what is done to each layer, and to how much text."""
+    presets = form.alike([*PRESETS, OWN])
+    preset = form.switch("What is done to each layer", presets, "measure-preset", "quick", on_change=_fill)
+    own = preset == OWN
+    filled = "quick" if own else preset
+    known, perturbed = PRESETS[filled], url_state.several("measure-perturbations", _names(filled), drawn=own)
+    if own:
+        st.multiselect(
+            "Perturbations",
+            unique([*NAMES, *perturbed]),
+            key="measure-perturbations",
+            accept_new_options=True,
+            placeholder="Pick some, or type as in gaussian:0.25",
+            help=f"Written {', '.join(each.example for each in FORMS.values())}; @all after a noise disturbs the first "
+            "token too.",
+        )
+    else:
+        listed = dict.fromkeys(each.perturbation.label for each in known.measurements)
+        st.caption(f"{capital(known.about)}.", help="\n".join(f"- {label}" for label in listed))
+    with layout.row("top"):
+        about = {"label": "Sequences", "help": "Verdicts need 8 or more."}
+        sequences = form.number(WindowRequest, "sequences", "measure-sequences", known.sequences, **about)
+        length = form.number(WindowRequest, "length", "measure-length", known.length)
+        seeds = form.words("Noise seeds", "measure-seeds", "0", help="Whole numbers, as in 0,1.") if own else None
+    asked = {"perturb": perturbed, "seeds": seeds} if own else {"preset": preset}
+    return asked | {"sequences": sequences, "length": length}
+
+
+def _names(preset: str) -> list[str]:
+    return unique(each.perturbation.name for each in PRESETS[preset].measurements)
+
+
+def _fill() -> None:
+    """A preset was picked: its amounts replace what is there; an own list begins with what is there."""
+    chosen = st.session_state["measure-preset"]
+    if chosen in PRESETS:
+        amounts = {"sequences": PRESETS[chosen].sequences, "length": PRESETS[chosen].length}
+        amounts["perturbations"] = _names(chosen)
+        st.session_state.update({f"measure-{name}": value for name, value in amounts.items()})

@@ -1,0 +1,93 @@
+"""The stream of a talk: a line of JSON for each token that both models write, while the page listens."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from core.base import UserError
+from core.lab import scheduler
+from core.requests import lab
+from pages.ui.server import REFUSAL, VERSION
+
+TALK = re.compile(rf"(?:/.+)?/talk/{VERSION}")
+MOST = 32  # streams of a reader at once
+NAME = 64  # signs of a tab's name that count
+LOOK = 0.5  # seconds between two looks at what is not written yet
+LIVE = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latter: a proxy passes on what comes at once
+Asker = tuple[str, str]  # reader and tab
+
+
+class Talks:
+    """Answers the address of talks: `asked`, as `core.requests.lab.talk` reads it, and the name that a `tab` made up."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+        self.open: dict[Asker, object] = {}  # the stream that a tab listens to
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET" or not TALK.fullmatch(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":  # of an image, which tells no origin
+            await PlainTextResponse(REFUSAL, 403)(scope, receive, send)
+            return
+        given = request.query_params
+        lines = self._lines(given.get("asked", ""), (reader(request), given.get("tab", "")[:NAME]))
+        await StreamingResponse(lines, headers=LIVE, media_type="application/x-ndjson")(scope, receive, send)
+
+    async def _lines(self, said: str, asker: Asker) -> AsyncIterator[str]:
+        """Lines until all is written, the reader leaves, or the tab asks for another talk."""
+        stream = self.open[asker] = object()
+        try:
+            if sum(reader == asker[0] for reader, _ in self.open) > MOST:
+                raise UserError(f"{MOST} texts are being written for you: close another page first")
+            asked, end = lab.talk(said), None
+            while end is None and self.open.get(asker) is stream:
+                future = scheduler.ask("talk", asked, None, *asker)
+                try:
+                    async for line in _waits(future):
+                        yield line
+                finally:
+                    future.cancel()  # where the reader has left it is not begun
+                if future.cancelled():  # by this tab's stream before, which asked for the same
+                    continue
+                for step in future.result().steps:
+                    yield step.model_dump_json() + "\n"
+                    asked = asked.replace(start=step.at + 1)
+                end = future.result().end
+            if end is not None:
+                yield _line(end=end)
+        except UserError as error:
+            yield _line(error=str(error))
+        finally:
+            if self.open.get(asker) is stream:
+                del self.open[asker]
+
+
+async def _waits(future: Future) -> AsyncIterator[str]:
+    """What a chunk waits for, until it has come."""
+    told, waiting = None, asyncio.wrap_future(future)
+    while not (await asyncio.wait([waiting], timeout=LOOK))[0]:
+        ahead = scheduler.ahead(future)
+        line = _line(waits=ahead) if scheduler.state() == "ready" else _line(loading=True)
+        if line != told and (ahead or scheduler.state() != "ready"):
+            yield line
+        told = line
+    waiting.cancelled() or waiting.exception()  # which is known now
+
+
+def reader(request: Request) -> str:
+    """Who asks, as the lab's page knows readers: by address, or on this computer by browser."""
+    address = request.client.host if request.client else ""
+    return request.cookies.get("_streamlit_xsrf", "") if address in ("", "127.0.0.1", "::1") else address
+
+
+def _line(**told: object) -> str:
+    return json.dumps(told) + "\n"

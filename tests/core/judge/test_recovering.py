@@ -1,0 +1,372 @@
+"""Distillation within studies and exports: begun, stopped, gone on with, and kept once it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from core.base.errors import UserError
+from core.jobs import execute
+from core.judge import exact_recipes
+from core.models import machine, run_cost
+from core.models.progress import Cancelled, Progress
+from core.prune import distillation
+from core.requests.allocations import AllocationRequest
+from core.requests.export_and_search import ExportRequest
+from core.requests.inputs import WindowRequest
+from core.requests.recipes import PrunedSpec, Setting, read_setting
+from core.requests.studies import EvaluationRequest, StudyRequest
+from core.results import study_results
+from core.results.setting_result import SeedResult
+from core.store import parts
+from core.store.cache import Store
+from core.store.deleting import delete
+from tests import tiny
+from tests.core.breaking import killed
+
+DISTILLED = "uniform repair=refit+distill recover_tokens=20000 recover_dtype=bfloat16:0.5"
+
+
+def request(text: str, setting: str = DISTILLED, family: str = "gpt2", sequences: int = 40) -> StudyRequest:
+    return StudyRequest(
+        model=str(tiny.folder(family)),
+        calibration=WindowRequest(source=text, sequences=sequences, length=16),
+        settings=(read_setting(setting),),
+        evaluation=EvaluationRequest(text=WindowRequest(source=text, sequences=8, length=16, seed=1)),
+    )
+
+
+def kept(store: Store, entry: object) -> Path:
+    """The file of the training of the last point."""
+    spec = entry.spec.points[-1]
+    return parts.recovered(store, entry.spec.model, spec.pruned) / parts.TRAINING
+
+
+def stopping(step: int):
+    def report(progress: Progress) -> None:
+        if f"step {step} of" in progress.line:
+            raise Cancelled
+
+    return report
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from core import experiment
+from core.requests.studies import StudyRequest
+from core.store.cache import Store
+
+def report(progress):
+    if "step 9 of" in progress.line:
+        print("step 9", flush=True)
+        time.sleep(120)
+
+experiment.get(StudyRequest.model_validate_json(Path(sys.argv[2]).read_text()), Store(Path(sys.argv[1])), report=report)
+"""
+
+
+def last(store: Store, asked: StudyRequest, **how: object) -> SeedResult:
+    return study_results.load(store, execute.get(asked, store, **how)).singles[-1].result
+
+
+def losses(store: Store, asked: StudyRequest, **how: object) -> np.ndarray:
+    return last(store, asked, **how).evaluated.nll
+
+
+def test_a_killed_study_goes_on_and_ends_bit_for_bit_as_a_whole_one(
+    no_demo: None, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, broken, other = request(text), Store(tmp_path / "broken"), Store(tmp_path / "other")
+    (tmp_path / "request.json").write_text(asked.model_dump_json())
+    assert killed(CHILD, broken.root, tmp_path / "request.json") == "step 9\n"
+    told: list[Progress] = []
+    read: list[int] = []
+    walk = exact_recipes.prune_layers
+    monkeypatch.setattr(
+        exact_recipes, "prune_layers", lambda of, text, *how: read.append(len(text)) or walk(of, text, *how)
+    )
+    whole = losses(other, asked, report=told.append)
+    assert read == [35]  # the pruner reads no window that stops the training
+    lines = [each.line for each in told if "distilled, step" in each.line]
+    assert len(lines) > 9 and "nats from the dense model" in lines[-1]
+    assert any(each.line.endswith(": the dense model, window 40 of 40") for each in told)
+    assert all(each.done <= each.total * 1.001 for each in told if each.total)
+    monkeypatch.setattr(exact_recipes, "prune_layers", lambda *_: pytest.fail("the walk was done again"))
+    assert np.array_equal(losses(broken, asked), whole)
+    assert last(other, asked).about["seconds_pruning"] > 0
+    assert "seconds_pruning" not in last(broken, asked).about  # the killed run's are not known
+
+
+def test_a_training_of_a_version_that_looked_oftener_goes_on(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(text)
+    with monkeypatch.context() as earlier, pytest.raises(Cancelled):
+        earlier.setattr(distillation, "looks", lambda _, end, least: [*range(end + 1)])
+        losses(empty, asked, report=stopping(9))
+    assert np.isfinite(losses(empty, asked)).all()
+
+
+def test_a_budget_of_minutes_pays_for_the_looks_too(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock on which a step takes 4 s, and a look 1 s for each of its windows."""
+    seconds, walked = [0.0], []
+
+    def taking(name: str, cost: Callable[..., float]) -> None:
+        kept = getattr(distillation.Distillation, name)
+
+        def slow(course: distillation.Distillation, *given: int) -> object:
+            seconds[0] += cost(course, *given)
+            return kept(course, *given)
+
+        monkeypatch.setattr(distillation.Distillation, name, slow)
+
+    taking("gradient", lambda *_: 4)
+    taking("judged", lambda course, most=None: len(course.held[:most]))
+    taking("run", lambda *_: walked.append(seconds[0]) or 0)
+    monkeypatch.setattr(distillation, "time", SimpleNamespace(perf_counter=lambda: seconds[0]))
+    losses(empty, request(text, "uniform repair=distill recover_minutes=2:0.5"))
+    assert 60 < seconds[0] - walked[0] <= 120 + 5  # the look at its start comes on top
+
+
+def test_what_was_trained_is_exported_and_not_trained_again(
+    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(text, "uniform repair=distill recover_minutes=1 recover_norms=yes:0.5", sequences=9)
+    clock = SimpleNamespace(perf_counter=iter([0, 6]).__next__)  # a step takes a tenth of the budget
+    monkeypatch.setattr(distillation, "time", clock)
+    entry = execute.get(asked, empty)
+    found = distillation.load(kept(empty, entry), torch.device("cpu"))
+    tokens, nats = parts.training(empty, entry.spec.model, entry.spec.points[-1].pruned)
+    assert tokens.tolist() == [1024 * each for each in range(11)] and nats.tolist() == found["divergences"].tolist()
+    assert int(found["steps"]) == 10 and int(found["mask"].sum()) == len(found["best"])
+    monkeypatch.setattr(exact_recipes, "prune_layers", lambda *_: pytest.fail("pruned again"))
+    export = asked.to(ExportRequest, setting=asked.settings[0], folder=str(tmp_path / "out"), study=entry.key)
+    execute.get(export, empty)
+    [file] = (tmp_path / "out").glob("*.safetensors")
+    weight = load_file(file)["transformer.h.1.mlp.c_fc.weight"]
+    assert any(torch.isin(weight[weight != 0] / size, found["best"]).all() for size in found["sizes"].float())
+    assert float((weight == 0).double().mean()) == pytest.approx(0.5, abs=0.01)
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "were then trained, and every zero kept: distill, 1 min, norms." in card and "not trained" not in card
+    delete(empty, entry)
+    assert not kept(empty, entry).parent.exists() and not [*(empty.root / "parts").iterdir()]
+
+
+def test_a_cancelled_training_goes_on_from_its_last_step(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(text)
+    with pytest.raises(Cancelled):
+        losses(empty, asked, report=stopping(7))
+    [path] = (empty.root / "parts").glob(f"*/{parts.TRAINING}")
+    assert int(distillation.load(path, torch.device("cpu"))["done"]) == 7
+    gradient, steps = distillation.Distillation.gradient, []
+    monkeypatch.setattr(
+        distillation.Distillation, "gradient", lambda self, step: steps.append(step) or gradient(self, step)
+    )
+    assert np.isfinite(losses(empty, asked)).all() and steps[0] == 7
+
+
+def test_of_a_training_that_goes_on_as_much_is_left_as_of_a_whole_one(empty: Store, text: str) -> None:
+    asked, whole, rest = request(text), [], []
+    losses(Store(empty.root.parent / "other"), asked, report=whole.append)
+    with pytest.raises(Cancelled):
+        losses(empty, asked, report=stopping(7))
+    losses(empty, asked, report=rest.append)
+    wholly, later = (
+        {each.line: each.total - each.done for each in told if "distilled, step" in each.line} for told in (whole, rest)
+    )
+    assert min(wholly.values()) > 10 and len(later) == len(wholly) - 7  # million FLOP
+    assert all(abs(left - wholly[line]) <= 2 for line, left in later.items())
+    assert rest[-1].total < 0.9 * whole[-1].total and rest[-1].done <= rest[-1].total
+
+
+def test_a_cancelled_training_may_end_with_its_best_which_is_what_one_of_as_many_tokens_comes_to(
+    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is another result, and the training that was cancelled goes on all the same."""
+    monkeypatch.setattr(distillation.Distillation, "judged", lambda self: 1.0 + abs(self.done - 4))
+    asked, told = request(text), []
+    with pytest.raises(Cancelled):
+        losses(empty, asked, report=lambda progress: told.append(progress.line) or stopping(7)(progress))
+    assert "1 nats from the dense model on windows held back after 4,096 tokens, 5 before" in told[-1]
+    ended = request(text, f"{DISTILLED[:-4]} recover_until=4096:0.5")
+    with monkeypatch.context() as patch:
+        patch.setattr(exact_recipes, "prune_layers", lambda *_: pytest.fail("the walk was done again"))
+        patch.setattr(distillation.Distillation, "gradient", lambda *_: pytest.fail("trained on"))
+        patch.setattr(distillation, "perplexity", None)  # nor is the dense model read
+        best = losses(empty, ended)
+        export = ended.to(ExportRequest, setting=ended.settings[0], folder=str(tmp_path / "out"))
+        execute.get(export, empty)
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "refit + distill, 20,000 tokens, ended after 4,096 tokens, bfloat16" in card
+    assert np.array_equal(losses(Store(tmp_path / "other"), ended), best)
+    later = losses(empty, asked.replace(settings=(read_setting(f"{DISTILLED[:-4]} recover_until=5000:0.5"),)))
+    assert np.array_equal(later, best)  # trained anew, and no better after another look
+    with monkeypatch.context() as patch:
+        patch.setattr(distillation.Distillation, "judged", lambda self: 1.0 / (1 + self.done))
+        assert not np.array_equal(losses(empty, asked), best)
+    assert np.array_equal(losses(empty, ended), best)
+
+
+def test_a_training_that_goes_on_leaves_out_the_same_layers(empty: Store, text: str) -> None:
+    by_hand = {"base": {"kind": "manual", "sparsity": [0.5, 1, 0.5, 0.5]}, "target": 0.625}
+    kept = AllocationRequest.model_validate(by_hand)
+    asked = request(text).replace(settings=(read_setting(DISTILLED).replace(allocation=kept),))
+    whole = losses(Store(empty.root.parent / "other"), asked)
+    with pytest.raises(Cancelled):
+        losses(empty, asked, report=stopping(7))
+    assert np.array_equal(losses(empty, asked), whole)
+
+
+def test_own_text_is_trained_on_and_the_pruner_reads_the_calibration_text(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(text, f"{DISTILLED[:-4]} recover_text=own pruner_windows=9:0.5")
+    read, trained, told = [], [], []
+    walk, begin = exact_recipes.prune_layers, distillation.Distillation.__init__
+    monkeypatch.setattr(exact_recipes, "prune_layers", lambda of, text, *how: read.append(text) or walk(of, text, *how))
+    monkeypatch.setattr(
+        distillation.Distillation,
+        "__init__",
+        lambda self, of, kept, tokens, *how: trained.append(tokens) or begin(self, of, kept, tokens, *how),
+    )
+    assert np.isfinite(losses(empty, asked, report=told.append)).all()
+    own = trained[0][distillation.seen(40)]
+    assert len(read[0]) == 9  # and all others are trained on
+    assert torch.equal(own[:9, :8], read[0][:, :8]) and not torch.equal(own[:9], read[0])
+    assert any("own text, sequence 35 of 35" in each.line for each in told)
+    assert "own text, the pruner reads 9 windows" in asked.settings[0].repaired
+    losses(empty, asked.replace(settings=(asked.settings[0].untrained,)))
+    assert torch.equal(*read)  # what is not trained is what the training starts from
+
+
+def test_a_damaged_training_begins_anew(empty: Store, text: str) -> None:
+    asked = request(text)
+    with pytest.raises(Cancelled):
+        losses(empty, asked, report=stopping(9))
+    [path] = (empty.root / "parts").glob(f"*/{parts.TRAINING}")
+    path.write_bytes(path.read_bytes()[:-100])
+    assert distillation.load(path, torch.device("cpu")) == {}
+    whole = losses(Store(empty.root.parent / "other"), asked)
+    assert np.array_equal(losses(empty, asked), whole)
+
+
+def test_a_full_disk_leaves_what_was_kept_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "parts" / parts.TRAINING
+    distillation.save(path, {"best": torch.ones(3)})
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(distillation, "save_file", full)
+    with pytest.raises(OSError):
+        distillation.save(path, {"best": torch.zeros(3)})
+    assert torch.equal(distillation.load(path, torch.device("cpu"))["best"], torch.ones(3))
+    assert list(path.parent.iterdir()) == [path]
+
+
+# --- what is asked --------------------------------------------------------------------------------------------------
+
+
+def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay() -> None:
+    plain = Setting(repair="refit")
+    assert "recover" not in plain.model_dump_json() and plain.repaired == "refit" and Setting().repaired == ""
+    budgets = ["recover_tokens=1000", "recover_tokens=2000", "recover_minutes=5", "recover_minutes=5 recover_norms=yes"]
+    budgets.append("recover_minutes=5 recover_dtype=bfloat16")
+    asked = [read_setting(f"uniform repair=distill {each}:0.7") for each in budgets]
+    assert len({each.key for each in asked}) == 5
+    assert [each.repaired for each in asked][1:] == [
+        "distill, 2,000 tokens", "distill, 5 min", "distill, 5 min, norms", "distill, 5 min, bfloat16",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("trained", "before"),
+    [
+        ("refit_dense+distill recover_tokens=500 recover_norms=yes", " repair=refit_dense"),
+        ("blockwise+distill recover_tokens=500", " repair=blockwise"),
+        ("refit+blockwise", " repair=refit"),
+        ("blockwise", ""),
+    ],
+)
+def test_what_trains_is_compared_with_the_same_before_it(trained: str, before: str) -> None:
+    asked = read_setting(f"uniform repair={trained} pruner_windows=9:0.7")
+    assert asked.untrained == read_setting(f"uniform{before} pruner_windows=9:0.7")
+    assert read_setting("uniform repair=refit:0.7").untrained is Setting().untrained is None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("repair=distill", "distill trains for a budget, recover_minutes or recover_tokens: give one of the two"),
+        ("repair=distill recover_minutes=1 recover_tokens=5", "one of the two"),
+        ("by=magnitude pruner_windows=9", "magnitude reads no calibration text: leave pruner_windows out"),
+        ("repair=refit recover_tokens=5000", "and neither without it"),
+        ("recover_norms=yes", "and neither without it"),
+        ("repair=distill recover_dtype=bfloat16", "give one of the two"),
+        ("repair=distill recover_minutes=1 recover_dtype=float16", "'float32' or 'bfloat16'"),
+        ("repair=distill+refit recover_tokens=5000", "known are refit, refit_dense, blockwise"),
+        (
+            "repair=distill recover_tokens=500 recover_until=600",
+            "give recover_until no more tokens than recover_tokens",
+        ),
+        ("repair=refit recover_until=600", "and neither without it"),
+        ("repair=distill recover_minutes=0", "greater than or equal to"),
+    ],
+)
+def test_a_budget_that_does_not_fit_gets_one_sentence(words: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        read_setting(f"uniform {words}:0.7")
+
+
+def test_without_calibration_text_nothing_is_trained() -> None:
+    with pytest.raises(ValueError, match="repair=distill goes by a calibration text: name one"):
+        PrunedSpec(pruner="magnitude", repair="distill", recover_tokens=9, sparsity=(0.5,), calibration=None)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sequences", "said"),
+    [
+        ("uniform repair=distill recover_tokens=5:0.5", 9, "a budget of 5 tokens is too short for one step: give 1024"),
+        (f"{DISTILLED[:-4]} recover_until=9:0.5", 9, "a budget of 9 tokens is too short for one step: give 1024"),
+        (f"{DISTILLED[:-4]} pruner_windows=9:0.5", 9, "of 9 calibration windows 7 are not held back: give 7 or fewer"),
+        ("uniform repair=blockwise:0.5", 1, "holds a calibration window back to stop by: calibrate on 2 or more"),
+        ("uniform repair=distill recover_minutes=1e-06:0.5", 9, "minutes is too short for one step: give 0.1 or more"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(empty: Store, text: str, setting: str, sequences: int, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        execute.get(request(text, setting, sequences=sequences), empty)
+
+
+@pytest.mark.parametrize(("flags", "lacks"), [("avx2 fma", True), ("avx512bw", False), ("amx_bf16", False)])
+def test_time_and_memory_are_told_before(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flags: str, lacks: bool
+) -> None:
+    monkeypatch.setattr(machine, "CPU", tmp_path / "cpuinfo")
+    machine.CPU.write_text(f"flags : fpu sse {flags}\n")
+    monkeypatch.setattr(machine, "devices", lambda: ("cpu",))
+    cost = {each: run_cost.estimate(request(text, f"uniform {each}:0.5"), empty) for each in (
+        "repair=refit", "repair=refit+blockwise", "repair=refit+distill recover_tokens=1000",
+        "repair=refit+distill recover_tokens=100000", "repair=refit+distill recover_minutes=30",
+        "repair=refit+distill recover_tokens=100000 recover_dtype=bfloat16",
+        "repair=refit+distill recover_tokens=1000 recover_text=own",
+        "repair=refit+distill recover_tokens=1000 pruner_windows=9",
+        "repair=refit+distill recover_minutes=30 recover_until=1000",
+    )}  # fmt: skip
+    plain, windows, little, much, timed, fast, own, less, ended = cost.values()
+    assert plain.flops < windows.flops < much.flops and little.flops < fast.flops
+    assert (fast.flops > 9 * much.flops) == lacks != (fast.flops < much.flops)
+    assert less.flops < little.flops == ended.flops < own.flops
+    assert timed.seconds - plain.seconds == pytest.approx(1800, rel=0.05)
+    shape = tiny.shape(tiny.loaded("llama"))
+    most, least = (run_cost.training(shape, sparsity, 640, "float32") for sparsity in (0.5, 0.7))
+    assert most - least == pytest.approx(0.2 * 24 * shape.layers * shape.layer_parameters, abs=1)

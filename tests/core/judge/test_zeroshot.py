@@ -1,0 +1,319 @@
+"""Zero-shot scores through lm-eval: what is asked, of which rows, and that the answers are the model's own."""
+
+import copy
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.judge import zeroshot
+from core.models.progress import Cancelled
+from core.results.comparison import standard_error
+from tests import tiny
+
+ROOT = Path(__file__).resolve().parents[3]
+SHARED = ROOT.parent / "shared" / "data" / "lm_eval_tasks"
+YAML = """
+task: local_birds
+tag: local_tiny
+dataset_path: json
+dataset_kwargs:
+  data_files:
+    test: {data}
+test_split: test
+output_type: multiple_choice
+num_fewshot: 0
+doc_to_text: "{{{{question}}}}"
+doc_to_choice: choices
+doc_to_target: gold
+metric_list:
+  - metric: acc
+    aggregation: mean
+    higher_is_better: true
+  - metric: acc_norm
+    aggregation: mean
+    higher_is_better: true
+metadata:
+  version: 1.5
+"""
+CHOICES = (("waited", "sang"), ("in the barn", "on gossip", "the fish"), ("a", "e", "o"))
+
+
+def documents(count: int = 12) -> list[dict]:
+    """Questions whose right answers are spread over the choices; some share a context and differ in one token."""
+    draw = np.random.default_rng(3)
+    found = []
+    for index in range(count):
+        choices = list(CHOICES[index % len(CHOICES)])
+        words = tiny.SENTENCES[index % len(tiny.SENTENCES)][: 8 + 2 * index].rstrip()
+        found.append({"question": words, "choices": choices, "gold": int(draw.integers(len(choices)))})
+    return found
+
+
+def folder(path: Path, changed: dict | None = None, count: int = 12) -> Path:
+    """A folder with one task and its data beside it; `changed` replaces text in the YAML."""
+    path.mkdir(exist_ok=True)
+    (path / "birds.jsonl").write_text("".join(json.dumps(each) + "\n" for each in documents(count)), encoding="utf-8")
+    text = YAML.format(data="birds.jsonl")
+    for old, new in (changed or {}).items():
+        assert old in text
+        text = text.replace(old, new)
+    (path / "birds.yaml").write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """datasets keeps its copies here, and a relative path begins here."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    monkeypatch.chdir(tmp_path)
+
+
+def task(path: Path, **options: object) -> zeroshot.Task:
+    (found,) = zeroshot.tasks(["local_birds"], folder(path, **options))
+    return found
+
+
+def test_accuracy_and_its_error_are_those_lm_eval_reports(tmp_path: Path) -> None:
+    import lm_eval
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    loaded, asked = tiny.loaded("llama"), task(tmp_path)
+    chosen = zeroshot.drawn(asked, 9, seed=4)
+    report = lm_eval.simple_evaluate(
+        model=HFLM(pretrained=loaded.model, tokenizer=copy.deepcopy(loaded.tokenizer), batch_size=3),
+        tasks=[asked.config],
+        task_manager=TaskManager(include_defaults=False),
+        samples={"local_birds": chosen},
+        bootstrap_iters=1,
+    )["results"]["local_birds"]
+    found = zeroshot.score(loaded, asked, 9, 4)
+    np.testing.assert_array_equal(found.document, chosen)
+    assert found.acc.mean() == pytest.approx(report["acc,none"])
+    assert standard_error(found.acc) == pytest.approx(report["acc_stderr,none"])
+    assert found.acc_norm.mean() == pytest.approx(report["acc_norm,none"])
+
+
+def test_batches_change_nothing_and_progress_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.judge import harness
+
+    loaded, asked = tiny.loaded("llama"), task(tmp_path)
+    sizes: list[torch.Size] = []
+    handle = loaded.model.register_forward_pre_hook(
+        lambda _, args, kwargs: sizes.append(args[0].shape), with_kwargs=True
+    )
+    told: list[tuple[int, int]] = []
+    try:
+        found = []
+        for batch in (1, 40, 4096):
+            monkeypatch.setattr(harness, "BATCH", batch)
+            found.append(zeroshot.score(loaded, asked, None, 0, lambda done, total: told.append((done, total))))
+            assert all(rows == 1 or rows * length <= batch for rows, length in sizes)
+            assert told == sorted(told) and told[-1] == (12, 12)
+            sizes.clear()
+            told.clear()
+    finally:
+        handle.remove()
+    for each in found[1:]:
+        np.testing.assert_array_equal(each.acc, found[0].acc)
+        np.testing.assert_array_equal(each.acc_norm, found[0].acc_norm)
+
+
+def test_it_is_silent_stops_and_leaves_all_as_it_was(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    import datasets
+    from huggingface_hub import constants
+
+    loaded, asked = tiny.loaded("gpt2"), task(tmp_path)
+    before, vocabulary = tiny.state(loaded.model), dict(loaded.tokenizer.special_tokens_map)
+    offline = (constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE, datasets.are_progress_bars_disabled())
+    capfd.readouterr()
+
+    def stop(done: int, _: int) -> None:
+        raise Cancelled
+
+    zeroshot.score(loaded, asked, 5, 0)
+    with pytest.raises(Cancelled):
+        zeroshot.score(loaded, asked, None, 0, stop)
+    out, err = capfd.readouterr()
+    assert not out and not err
+    tiny.assert_untouched(loaded.model, before)
+    assert loaded.tokenizer.special_tokens_map == vocabulary
+    assert (constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE, datasets.are_progress_bars_disabled()) == offline
+
+
+def test_a_broken_model_has_no_accuracy(tmp_path: Path) -> None:
+    loaded = tiny.loaded("llama")
+    broken = dataclasses.replace(loaded, model=copy.deepcopy(loaded.model))
+    broken.model.lm_head.weight[3] = torch.nan
+    found = zeroshot.score(broken, task(tmp_path), 4, 0)
+    assert np.isnan(found.acc).all()
+
+
+def test_a_sample_is_seeded_sorted_and_without_repeats(refused) -> None:
+    small, large = (zeroshot.Task("t", None, "", documents) for documents in (10, 500))
+    first, again, other = (zeroshot.drawn(large, 40, seed) for seed in (1, 1, 2))
+    assert first == again != other
+    assert first == sorted(set(first)) and len(first) == 40 and first[0] >= 0 and first[-1] < 500
+    assert zeroshot.drawn(small, None, 0) == zeroshot.drawn(small, 10, 7) == list(range(10))
+    drawn = np.concatenate([zeroshot.drawn(small, 3, seed) for seed in range(200)])
+    assert (np.bincount(drawn, minlength=10) > 30).all()
+    for wrong in (0, 11):
+        with refused("task t", str(wrong), "1 to 10"):
+            zeroshot.drawn(small, wrong, 0)
+
+
+def test_a_task_is_what_its_files_hold(tmp_path: Path) -> None:
+    first, same = task(tmp_path / "a"), task(tmp_path / "b")
+    assert (first.name, first.documents) == ("local_birds", 12)
+    assert first.content == same.content and len(first.content) == 64
+    assert task(tmp_path / "c", count=11).content != first.content
+    assert task(tmp_path / "d", changed={"version: 1.5": "version: 1.6"}).content != first.content
+
+
+def answered(data: Path, choice: int) -> None:
+    """Make a choice the right one of every question, in a file as old as ever."""
+    rows = [each | {"gold": choice} for each in documents()]
+    data.write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+    os.utime(data, (1, 1))
+
+
+def test_answers_are_of_the_content_however_old_its_file_is(tmp_path: Path) -> None:
+    loaded, where, acc = tiny.loaded("llama"), folder(tmp_path / "tasks"), []
+    for choice in range(2):
+        answered(where / "birds.jsonl", choice)
+        (asked,) = zeroshot.tasks(["local_birds"], where)
+        acc.append(zeroshot.score(loaded, asked, None, 0).acc)
+    assert acc[0].any() and not (acc[0] * acc[1]).any()
+
+
+def test_files_that_change_while_a_run_goes_on_are_not_scored(tmp_path: Path, refused) -> None:
+    asked = task(tmp_path / "tasks")
+    answered(tmp_path / "tasks" / "birds.jsonl", 1)
+    with refused("local_birds", "have changed"):
+        zeroshot.score(tiny.loaded("llama"), asked, None, 0)
+
+
+def test_a_data_file_without_a_byte(tmp_path: Path, refused) -> None:
+    with refused("local_birds", "is empty"):
+        task(tmp_path, count=0)
+
+
+def test_a_task_says_how_its_data_is_read(tmp_path: Path) -> None:
+    read = "dataset_path: csv\ndataset_kwargs:\n  delimiter: ;\n  keep_default_na: false"
+    changed = {"dataset_path: json\ndataset_kwargs:": read, "doc_to_choice: choices": "doc_to_choice: [a, b]"}
+    where = folder(tmp_path / "tasks", changed)
+    (where / "birds.jsonl").write_text("question;gold\nNA;0\nwhy, then;1\n", encoding="utf-8")
+    (asked,) = zeroshot.tasks(["local_birds"], where)
+    assert asked.documents == 2
+
+
+def test_paths_are_read_from_the_working_directory_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "birds.jsonl").write_text(json.dumps(documents()[0]) + "\n", encoding="utf-8")
+    monkeypatch.chdir(elsewhere)
+    assert task(tmp_path / "a").documents == 1
+
+
+def test_a_tag_stands_for_its_tasks_and_includes_are_part_of_them(tmp_path: Path) -> None:
+    where = folder(tmp_path / "tasks")
+    (where / "more.yaml").write_text("include: birds.yaml\ntask: local_more\n", encoding="utf-8")
+    found = zeroshot.tasks(["local_tiny", "local_birds"], where)
+    assert [each.name for each in found] == ["local_birds", "local_more"]
+    before = found[1].content
+    (where / "birds.yaml").write_text((where / "birds.yaml").read_text().replace("1.5", "1.6"), encoding="utf-8")
+    assert zeroshot.tasks(["local_more"], where)[0].content != before
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"birds.jsonl": "absent.jsonl"}, ["absent.jsonl", "working directory"]),
+        ({"output_type: ": "output_type: ["}, ["birds.yaml", "YAML", "line"]),
+        ({"  data_files:\n    test: birds.jsonl": "  split: test"}, ["data_files: field required"]),
+        ({"doc_to_target: gold": 'doc_to_target: "{{gold | nothing}}"'}, ["read", "local_birds"]),
+        ({"test_split: test": "test_split: dev"}, ["read", "local_birds"]),
+        ({"task: local_birds": "undone: local_birds"}, ["no task"]),
+        ({"multiple_choice": "loglikelihood"}, ["accuracy", "choices"]),
+    ],
+)
+def test_a_task_that_cannot_be_scored(tmp_path: Path, changed: dict, named: list[str], refused) -> None:
+    with refused(*named):
+        zeroshot.tasks(["local_birds"], folder(tmp_path / "tasks", changed))
+
+
+LONG = " ".join(["heron"] * 70)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"doc_to_target: gold": 'doc_to_target: "{{gold + 3 * (question | length > 9)}}"'}, ["not among its choices"]),
+        ({"doc_to_choice: choices": f'doc_to_choice: ["a", "e", "o", "{LONG}"]'}, ["local_birds", "a choice of", "64"]),
+    ],
+)
+def test_an_example_that_cannot_be_scored(tmp_path: Path, changed: dict, named: list[str], refused) -> None:
+    odd = task(tmp_path, changed=changed)
+    with refused(*named):
+        zeroshot.score(tiny.loaded("llama"), odd, 4, 0)
+
+
+def test_names_that_cannot_be_looked_up(tmp_path: Path, refused) -> None:
+    where = folder(tmp_path / "tasks")
+    with refused("did you mean local_birds"):
+        zeroshot.tasks(["local_brids"], where)
+    (where / "copy.yaml").write_text((where / "birds.yaml").read_text(), encoding="utf-8")
+    with refused("twice", "birds.yaml", "copy.yaml"):
+        zeroshot.tasks(["local_birds"], where)
+    with refused("absent"):
+        zeroshot.tasks(["local_birds"], tmp_path / "absent")
+
+
+def test_a_definition_of_the_harness_whose_data_is_not_at_hand(monkeypatch: pytest.MonkeyPatch, refused) -> None:
+    import datasets
+    import lm_eval.tasks
+    from huggingface_hub import constants
+
+    from core.judge import harness
+
+    arc = Path(lm_eval.tasks.__file__).parent / "arc"  # one folder instead of all, which takes seconds
+    manager = lm_eval.tasks.TaskManager(include_path=arc, include_defaults=False)
+    monkeypatch.setattr(harness, "catalogue", lambda: manager)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with refused("local cache", "Hub"):
+        zeroshot.tasks(["arc_easy"], None)
+    with refused("did you mean arc_easy"):
+        zeroshot.tasks(["arc_esay"], None)
+
+
+def test_a_definition_of_the_harness_is_scored_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.judge import harness
+
+    where = folder(tmp_path / "tasks", {"birds.jsonl": str(tmp_path / "tasks" / "birds.jsonl")})
+    manager = harness.TaskManager(include_path=where, include_defaults=False)
+    monkeypatch.setattr(harness, "catalogue", lambda: manager)
+    (asked,) = zeroshot.tasks(["local_tiny"], None)
+    assert (asked.name, asked.config, asked.content, asked.documents) == ("local_birds", None, "local_birds 1.5", 12)
+    loaded = tiny.loaded("llama")
+    np.testing.assert_array_equal(
+        zeroshot.score(loaded, asked, 6, 1).acc, zeroshot.score(loaded, task(tmp_path / "own"), 6, 1).acc
+    )
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the data of the seven tasks is not here")
+def test_the_seven_local_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)  # where the paths of their data begin
+    found = {each.name.removeprefix("local_"): each for each in zeroshot.tasks(["local_zero_shot"], SHARED)}
+    assert {name: each.documents for name, each in found.items()} == {
+        "arc_challenge": 1172, "arc_easy": 2376, "boolq": 3270, "hellaswag": 10042, "openbookqa": 500, "rte": 277,
+        "winogrande": 1267,
+    }  # fmt: skip
+    assert len({each.content for each in found.values()}) == 7

@@ -1,0 +1,219 @@
+"""What can be asked: names, keys, refusals."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from core.base.spec import checked, number
+from core.methods import FORMS, Gaussian, Perturbation, Residual
+from core.methods.covariance import Covariance
+from core.methods.layer_part import GaussianPart, Mean, ResidualPart, SkipPart
+from core.methods.residual_rescaled import ResidualRescaled
+from core.methods.skip import Skip
+from core.methods.treatments import Treatment
+from core.requests.inputs import ModelSpec, TextSpec, WindowRequest
+from core.requests.measurements import Measurement, MeasureRequest, PerturbedSpec, ProfileSpec, measurements, methods_of
+from core.requests.perturbations import PRESETS, perturbation
+from core.requests.recipes import PrunedSpec, Setting
+from core.requests.studies import StudyRequest
+
+sizes = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+sparsities = st.floats(min_value=0, max_value=1, exclude_max=True)
+positions = st.sampled_from(["after_first", "all"])
+pruners = st.sampled_from(["magnitude", "wanda", "wanda+refit", "alps"])
+parts = st.one_of(st.sampled_from(["attention", "mlp", "head:each"]), st.integers(0, 9999).map("head:{}".format))
+perturbations = st.one_of(
+    st.builds(Gaussian, size=sizes, positions=positions),
+    st.builds(Covariance, size=sizes, positions=positions),
+    st.builds(Residual, pruner=pruners, sparsity=sparsities),
+    st.builds(
+        ResidualRescaled,
+        pruner=pruners,
+        sparsity=st.floats(min_value=0, max_value=1, exclude_min=True, exclude_max=True),
+        size=st.one_of(sizes, sizes.map(lambda size: -size)),
+        positions=positions,
+    ),
+    st.just(Skip()),
+    st.builds(SkipPart, part=parts),
+    st.builds(Mean, part=parts, positions=positions),
+    st.builds(GaussianPart, size=sizes, positions=positions, part=parts),
+    st.builds(ResidualPart, pruner=pruners, sparsity=sparsities, part=st.sampled_from(["attention", "mlp"])),
+)
+
+
+@given(perturbations)
+def test_a_name_reads_back_as_the_same_perturbation(asked: Perturbation) -> None:
+    again = perturbation(asked.name)
+    assert again == asked and again.key == asked.key
+
+
+@example(Gaussian(size=0.3), Covariance(size=0.3))  # kinds with equal fields
+@given(perturbations, perturbations)
+def test_keys_are_equal_exactly_where_specs_are(one: Perturbation, other: Perturbation) -> None:
+    assert (one.key == other.key) == (one == other)
+    assert (one.name == other.name) == (one == other)
+
+
+@given(sizes)
+def test_a_number_is_written_as_short_as_it_reads_back(value: float) -> None:
+    assert float(number(value)) == value
+
+
+TEXT = TextSpec(content="c", tokenizer="t", packing="joined", bos="protocol", length=16, windows=((0, 0), (0, 16)))
+UNIT = PerturbedSpec(model=ModelSpec(content="m"), text=TEXT, measurement=Measurement(perturbation=Gaussian(size=0.3)))
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("model", {"content": "n"}), ("model", {"initialised": 0}), ("model", {"dtype": "bfloat16"}),
+        ("text", {"content": "d"}), ("text", {"tokenizer": "u"}), ("text", {"packing": "document"}),
+        ("text", {"bos": "every"}), ("text", {"length": 17}), ("text", {"windows": ((0, 0), (0, 17))}),
+        ("measurement", {"seed": 1}), ("measurement", {"perturbation": Gaussian(size=0.3, positions="all")}),
+        (None, {"harm_stride": 5}),
+    ],
+)  # fmt: skip
+def test_any_change_is_another_key(part: str | None, change: dict) -> None:
+    if part:
+        change = {part: getattr(UNIT, part).model_dump() | change}
+    changed = PerturbedSpec.model_validate({**UNIT.model_dump(), **change})
+    assert changed.key != UNIT.key
+    assert PerturbedSpec.model_validate_json(changed.model_dump_json()).key == changed.key
+
+
+def test_a_part_of_a_layer_has_a_key_of_its_own_and_whole_layers_keep_theirs() -> None:
+    names = {"skip": "ea08467ad5905168", "gaussian:0.3": "83ba6189ef15276a", "residual:wanda:0.7": "e726f6d900b92cfe"}
+    assert {name: perturbation(name).key for name in names} == names
+    assert len({perturbation(f"{name}:{part}").key for name in names for part in ("attention", "mlp")}) == 6
+
+
+def test_a_key_is_the_same_on_every_machine_and_in_every_process() -> None:
+    assert UNIT.key == "2110e6763aefc13e"
+
+
+def test_what_is_not_repaired_keeps_the_key_that_it_had_before_there_was_a_repair() -> None:
+    pruned = PrunedSpec(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT, method=1)
+    repaired = pruned.model_copy(update={"repair": "refit"})
+    assert pruned.key == "6bf396241053acc9" != repaired.key
+    assert StudyRequest(settings=(Setting(),)).key == "bb10747c45e87d7b"
+    assert PrunedSpec.model_validate_json(repaired.model_dump_json()) == repaired
+
+
+def test_what_an_earlier_way_of_pruning_gave_stays_as_it_is_and_is_told_apart() -> None:
+    """Stored studies and profiles keep their keys; what is asked now has others, but for what does not prune."""
+    now = PrunedSpec(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT)
+    old = now.model_copy(update={"method": 1})
+    assert old.earlier and not now.earlier and old.key != now.key
+    asked = tuple(Measurement(perturbation=perturbation(name)) for name in ("skip", "residual:wanda:0.7"))
+    before = ProfileSpec(model=UNIT.model, text=TEXT, measurements=asked)
+    after = before.model_copy(update={"methods": methods_of(asked)})
+    assert before.earlier == old.earlier and not after.earlier and "methods" not in before.model_dump()
+    assert [before.unit(each) == after.unit(each) for each in asked] == [True, False]
+
+
+def test_what_an_earlier_way_of_training_gave_is_told_apart_and_other_repairs_keep_their_keys() -> None:
+    """A number is told only where it is not the first: the keys of what was refitted before there was one stay."""
+    told = {"pruner": "wanda", "sparsity": (0.5, 0.6), "calibration": TEXT}
+    before, now = (
+        PrunedSpec(**told, repair="refit+blockwise", repair_method=number)
+        for number in (1, Treatment("wanda", "refit+blockwise").repair_method)
+    )
+    assert before.earlier == "Wanda + refit + blockwise" and not now.earlier and before.key != now.key
+    assert PrunedSpec.model_validate_json(before.model_dump_json()) == before
+    refitted = PrunedSpec(**told, repair="refit", repair_method=Treatment("wanda", "refit").repair_method)
+    assert not refitted.earlier and "repair_method" not in refitted.model_dump()
+
+
+def test_a_repair_without_a_text_is_refused(refused) -> None:
+    with refused("repair=refit", "calibration text"):
+        checked(PrunedSpec, pruner="magnitude", repair="refit", sparsity=(0.5,), calibration=None)
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_every_perturbation_has_words_of_its_own(kind: str) -> None:
+    asked = perturbation(FORMS[kind].example)
+    assert asked.kind == kind and asked.name == FORMS[kind].example
+    assert asked.label and asked.short and asked.is_kin(asked)
+
+
+def test_attention_and_mlp_are_one_family_and_heads_another() -> None:
+    names = ("skip:attention", "skip:mlp", "skip:head:2", "skip:head:10", "mean:mlp", "gaussian:0.3:mlp", "skip")
+    asked = [perturbation(name) for name in names]
+    kin = {(one.name, other.name) for one in asked for other in asked if one.name < other.name and one.is_kin(other)}
+    assert kin == {("skip:attention", "skip:mlp"), ("skip:head:10", "skip:head:2")}
+    assert [each.short for each in asked[:4]] == ["attention", "MLP", "head 2", "head 10"]
+    assert perturbation("gaussian:0.1:mlp").is_kin(perturbation("gaussian:1:mlp"))
+    assert not perturbation("gaussian:0.3:mlp").is_kin(perturbation("gaussian:0.3:attention"))
+
+
+def test_a_stored_perturbation_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValidationError, match="noise"):
+        Measurement.model_validate({"perturbation": {"kind": "noise", "size": 0.3}})
+
+
+def test_specs_are_frozen_and_refuse_unknown_fields() -> None:
+    with pytest.raises(ValidationError):
+        Gaussian(size=0.3, sise=0.4)
+    with pytest.raises(ValidationError):
+        Gaussian(size=0.3).size = 0.4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "noise:0.3", "gaussian", "gaussian:", "gaussian:0", "gaussian:-0.3", "gaussian:nan", "gaussian:inf",
+        "gaussian:1e999", "gaussian:0.3:0.4", "gaussian:0.3@", "gaussian:0.3@first", "gaussian:0.3@all@all",
+        "residual:0.7", "residual:wanda", "residual:wanda:1", "residual:wanda:-0.1", "residual:wonda:0.7",
+        "residual:wanda+glue:0.7", "residual:refit:0.7",
+        "residual:wanda:0.7@all", "residual_rescaled:wanda:0.7", "residual_rescaled:wanda:0.7:0",
+        "residual_rescaled:wanda:0:0.3", "skip:1", "skip@all",
+        "skip:", "skip:head", "skip:head:", "skip:head:-1", "skip:head:01", "skip:head:x", "skip:mlp:1", "skip:mlp@all",
+        "mean", "mean:layer", "gaussian:0:mlp", "gaussian:mlp", "residual:wanda:0.7:head:3", "residual:wanda:mlp",
+        "covariance:0.3:mlp", "skip_part:mlp",
+    ],
+)  # fmt: skip
+def test_a_bad_perturbation_is_refused_in_one_sentence(text: str, refused) -> None:
+    with refused():
+        perturbation(text)
+
+
+def test_positions_given_beside_are_used_where_the_text_leaves_them_open() -> None:
+    assert perturbation("gaussian:0.3", "all").name == "gaussian:0.3@all"
+    assert perturbation("gaussian:0.3@after_first", "all").name == "gaussian:0.3"
+    assert perturbation("skip", "all") == Skip()
+
+
+@pytest.mark.parametrize("name", ["gaussian:0.01", "covariance:0.049", "residual_rescaled:wanda:0.7:-0.04"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_refuses_what_it_would_drown(name: str, dtype: str, refused) -> None:
+    asked = measurements([perturbation(name)])
+    with refused(name, dtype):
+        checked(MeasureRequest, dtype=dtype, measurements=asked)
+    assert checked(MeasureRequest, measurements=asked).dtype == "float32"
+
+
+def test_only_noise_is_repeated_for_seeds_and_nothing_twice() -> None:
+    asked = [Gaussian(size=0.3), Skip(), Gaussian(size=0.3)]
+    assert [each.name for each in measurements(asked, (0, 1))] == ["gaussian:0.3", "gaussian:0.3 seed 1", "skip"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("sequences", 0, "sequences"), ("length", 7, "length"), ("documents", (5, 2), "5-2"),
+        ("documents", (-1, 2), "-1"), ("bos", "always", "bos"), ("packing", "tight", "packing"),
+        ("seed", -1, "seed"),
+    ],
+)  # fmt: skip
+def test_a_bad_window_is_refused_in_one_sentence(field: str, value: object, named: str, refused) -> None:
+    with refused(named):
+        checked(WindowRequest, **{field: value})
+
+
+def test_presets_ask_each_measurement_once_and_hold_what_the_pages_show() -> None:
+    for preset in PRESETS.values():
+        assert len(set(preset.measurements)) == len(preset.measurements)
+    names = {each.name for each in PRESETS["standard"].measurements}
+    assert {each.name for each in PRESETS["quick"].measurements} <= names
+    assert {"gaussian:0.3", "gaussian:0.3 seed 1", "gaussian:0.3@all", "residual_rescaled:wanda:0.7:-0.3"} <= names

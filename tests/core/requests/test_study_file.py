@@ -1,0 +1,179 @@
+"""Study files: read with one sentence on what is wrong, and written so that they read back as the same request."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as tried
+from hypothesis import strategies as st
+
+from core.base.errors import UserError
+from core.methods import Manual
+from core.requests import grammar, recipe_names
+from core.requests.allocations import AllocationRequest
+from core.requests.inputs import WindowRequest
+from core.requests.recipes import Setting
+from core.requests.studies import EvaluationRequest, StudyRequest
+from core.requests.study_file import read_study, write_study
+from tests.core.requests.asked import settings
+
+# --- read ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_study_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(
+        """
+        model = "./tiny"
+        targets = [0.5, 0.6]
+        seeds = [0, 1]
+        settings = ["uniform", "depth_ramp beta=0.02"]
+        [calibration]
+        source = "file:text.txt"
+        sequences = 4
+        length = 12
+        [evaluation]
+        source = "file:text.txt"
+        windows = 5
+        length = 12
+        """
+    )
+    asked = read_study(file)
+    assert len(asked.settings) == 8 and asked.model == "./tiny"
+    assert asked.calibration.source == f"file:{tmp_path.resolve() / 'text.txt'}"
+    assert asked.evaluation.text.sequences == 5
+    assert {each.allocation.target for each in asked.settings} == {0.5, 0.6}
+
+
+def test_points_join_a_study_or_are_all_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text('points = ["uniform pattern=2:4 by=sparsegpt:0.5"]\nseeds = [0, 1]')
+    [alone] = read_study(file).settings
+    assert (alone.pruner, alone.pattern) == ("sparsegpt", "2:4")
+    file.write_text(
+        'points = ["uniform pattern=1:4:0.75"]\ntargets = [0.6]\nseeds = [0, 1]\nrepairs = ["none", "refit"]'
+    )
+    joined = read_study(file).settings
+    assert [(each.repair, each.calibration_seed) for each in joined[:-1]] == [
+        (None, 0),
+        (None, 1),
+        ("refit", 0),
+        ("refit", 1),
+    ]
+    assert joined[-1].pattern == "1:4"
+
+
+def test_an_allocation_in_a_file_joins_with_its_own_budget(tmp_path: Path) -> None:
+    """Once, whatever the targets; its path counts from the study's folder."""
+    (tmp_path / "numbers.json").write_text('{"sparsity": [0.25, 0.75], "budget": 0.55}')
+    file = tmp_path / "study.toml"
+    file.write_text('settings = ["uniform", "numbers.json"]\ntargets = [0.5, 0.6]\nseeds = [0, 1]')
+    asked = [each.allocation for each in read_study(file).settings]
+    assert [each.target for each in asked] == [0.5, 0.5, 0.6, 0.6, 0.55, 0.55]
+    assert [each.base.by_hand for each in asked] == [False] * 4 + [True] * 2
+    assert asked[-1] == grammar.from_file(tmp_path / "numbers.json")
+
+
+def test_an_allocation_in_a_file_is_called_as_the_file_says(tmp_path: Path) -> None:
+    """Two of unlike names are told apart; a file without a name is what it was, to its key."""
+    for name in ("Response (by Wanda)", "Response by ALPS + refit", "größer (2)"):
+        (tmp_path / "named.json").write_text(json.dumps({"name": name, "sparsity": [0.25, 0.75]}))
+        found = Setting(allocation=grammar.from_file(tmp_path / "named.json"))
+        assert recipe_names.setting(found) == f"{name}, 50 % zeros, Wanda"
+        assert found.name == f'manual name="{name}" unclipped=yes:0.5'
+        assert Setting.model_validate_json(found.model_dump_json()) == found
+    (tmp_path / "plain.json").write_text("[0.25, 0.75]")
+    plain = Setting(allocation=grammar.from_file(tmp_path / "plain.json"))
+    assert set(recipe_names.titles([plain, found]).values()) == {"set by hand", "größer (2)"}
+    assert plain.key != found.key and "name" not in plain.allocation.base.model_dump()
+
+
+@pytest.mark.parametrize("name", ["<b>", "a, b", "_a_", "[a](b)", "%{x}", "=1", " a", "a\n", "a" * 61, 5, "a`b", "$a$"])
+def test_a_name_with_signs_that_mean_something_elsewhere_is_refused(tmp_path: Path, name: object) -> None:
+    (tmp_path / "named.json").write_text(json.dumps({"name": name, "sparsity": [0.25, 0.75]}))
+    with pytest.raises(UserError, match=r"^name: ") as told:
+        grammar.from_file(tmp_path / "named.json")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("targets = 0.5", "targets"), ("points = ['uniform pattern=4:2:0.5']", "4:2"), ("colour = 'red'", "colour"),
+        ("targets = [1.5]", "target"), ("settings = ['owl m=3.3']", "m"),
+        ("[evaluation]\nwindow = 3", "window"), ("not toml", "TOML"), ("calibration = 3", "calibration"),
+        ("evaluation = 'demo'", "evaluation"), ("model = 5", "model: "), ("profile = 5", "profile: "),
+        ("settings = [1]", "settings"), ("settings = ['owl by=alps']", "twice"),
+        ("targets = ['0.5']", "targets"), ("seeds = [true]", "seeds"),
+        ("[calibration]\nsource = 3", "calibration.source"),
+        ("[calibration]\nsequences = 0", "calibration.sequences"),
+        ("[evaluation]\nexamples = 'all'", "evaluation.examples"),
+        ("[evaluation]\ntasks = 'arc_easy'", "evaluation.tasks"),
+        ("[evaluation]\ntasks = ['arc_easy']\ntasks_from = 3", "evaluation.tasks_from"),
+        ("[evaluation]\ntasks_from = 'folder'", "tasks"), ("settings = ['owl control=backwards']", "backwards"),
+        ("settings = ['numbers.json']", "numbers.json"),
+    ],
+)  # fmt: skip
+def test_a_bad_study_file_gets_one_sentence(tmp_path: Path, content: str, named: str, refused) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(content)
+    with refused(named):
+        read_study(file)
+
+
+# --- written -------------------------------------------------------------------------------------------------------
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).map(lambda typed: f"someone/{typed}")
+windows = st.builds(
+    WindowRequest,
+    source=text | st.sampled_from(["demo", "demo:evaluation"]),
+    documents=st.none() | st.tuples(st.integers(0, 9), st.integers(9, 10**6)),
+    sequences=st.integers(1, 10**4),
+    length=st.integers(8, 10**4),
+    seed=st.integers(0, 9),
+    packing=st.sampled_from([None, "joined", "document"]),
+    bos=st.sampled_from(["protocol", "every"]),
+)
+tasks = st.builds(
+    dict,
+    tasks=st.lists(text, min_size=1, max_size=3, unique=True).map(tuple),
+    tasks_from=st.sampled_from([None, str(Path("/of tasks").resolve())]),
+) | st.just({})
+requests = st.builds(
+    StudyRequest,
+    model=text | st.just("demo"),
+    revision=st.none() | text,
+    dtype=st.sampled_from(["float32", "bfloat16"]),
+    profile=st.none() | text,
+    calibration=windows,
+    settings=st.lists(settings, min_size=1, max_size=3, unique=True).map(tuple),
+    evaluation=st.builds(
+        lambda asked, **more: EvaluationRequest(**asked, **more),
+        tasks,
+        text=windows,
+        examples=st.none() | st.integers(1, 500),
+        seed=st.integers(0, 9),
+    ),
+)
+
+
+@tried(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(request=requests)
+def test_what_is_written_reads_back_as_the_same_request(request: StudyRequest, tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(write_study(request), encoding="utf-8", newline="")
+    assert read_study(file) == request
+
+
+def test_what_was_set_by_hand_is_no_line_of_a_study_file(refused) -> None:
+    by_hand = Setting(allocation=AllocationRequest(base=Manual(sparsity=(0.7,))))
+    with refused("by hand"):
+        write_study(StudyRequest(settings=(by_hand,)))
+
+
+@pytest.mark.parametrize("content", ['{{"sparsity": [0.5], "budget": 1{}}}', "[1{}]"])
+def test_an_allocation_file_that_no_number_holds(content: str, tmp_path: Path, refused) -> None:
+    (tmp_path / "file.json").write_text(content.format("0" * 400), encoding="utf-8")
+    with refused("file.json", "budget"):
+        grammar.from_file(tmp_path / "file.json")
