@@ -5,7 +5,7 @@ import streamlit as st
 from core.base import UserError, per_cent
 from core.plan.allocation import linear_parameters
 from pages.ui import best_setting, current_profile, glossary, layout, studies, url_state, watch
-from pages.ui.allocate import allocation, settings, targets
+from pages.ui.allocate import current_allocation, settings, targets
 
 profile = current_profile.profile()
 current_profile.heading("How is a budget spread over layers?", profile)
@@ -22,16 +22,16 @@ shown = wrong = measured = None
 with right:
     upper = st.container()
     request = settings.read(profile)
-    levels, treatment = request.counted.levels, settings.treatment(request.counted)
+    levels, treatment = request.budget_unit.levels, settings.treatment(request.budget_unit)
     found, refusal = studies.anchors_of(protocols, profile, treatment, request.base.per_linear)
 with left:
     by_hand = "" if levels else url_state.text("hand", "")
     try:
-        shown = allocation.in_view(request, by_hand, profile)
+        shown = current_allocation.in_view(request, by_hand, profile)
     except UserError as error:
         wrong = error
 if found and shown:
-    found, measured = studies.besides(found, shown.request, request.plain)  # by hand too
+    found, measured = studies.without_allocation(found, shown.request, request.plain)  # by hand too
 with right:
     with upper:
         if found and not levels:
@@ -50,15 +50,15 @@ with left:
     if levels:
         targets.draw_sizes(request, treatment, profile, found)
     else:
-        allocation.draw(request, by_hand, shown, profile, found, measured)
+        current_allocation.draw(request, by_hand, shown, profile, found, measured)
     if refusal:
-        allocation.evaluate_anchors(refusal, treatment, profile)
+        current_allocation.evaluate_anchors(refusal, treatment, profile)
     best_setting.card(protocols, request.target, treatment.pruner, "allocate.py")
     if not levels:
-        layout.caption(allocation.corrected(protocols, request.plain, treatment.name), help=settings.ORIGIN)
+        layout.caption(current_allocation.corrected(protocols, request.plain, treatment.name), help=settings.ORIGIN)
     if request.base.per_linear:
-        allocation.by_linear(shown, profile)
+        current_allocation.by_linear(shown, profile)
 
 if not levels:
-    allocation.race(request, shown, found, treatment, protocols, profile)
-allocation.section(shown, request, profile)
+    current_allocation.race(request, shown, found, treatment, protocols, profile)
+current_allocation.section(shown, request, profile)

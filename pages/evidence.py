@@ -54,9 +54,9 @@ def show_answer(answer: questions.Answer) -> str:
     """What the studies of a question say, at a share of zeros or a size; the line that measures them again."""
     targets = answer.targets
     target = targets[-2] if len(targets) > 2 else targets[-1]
-    write = number if answer.counted.bits else per_cent
+    write = number if answer.budget_unit.bits else per_cent
     if len(targets) > 1:
-        target = form.switch(capital(answer.counted.unit), {each: write(each) for each in targets}, "zeros", target)
+        target = form.switch(capital(answer.budget_unit.unit), {each: write(each) for each in targets}, "zeros", target)
     row, change = answer.lowest(target)
     studies.hero(f"Lowest perplexity: {row.called}", row.one, change, answer.question.against)
     studies.badge(answer.found)

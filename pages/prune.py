@@ -53,5 +53,5 @@ else:
         export.show(how, profile)
 if part in ("evaluate", "results") and not how.wrong:
     layout.to_prune("Export this setting", "export")
-    if not in_view.counted.levels:
+    if not in_view.budget_unit.levels:
         talk.link(in_view.target)

@@ -19,13 +19,13 @@ from core.base.errors import UserError
 from core.export.card import Card
 from core.export.export import Contents
 from core.export.export import export as write
-from core.judge.perplexity import evaluate as losses
-from core.judge.perplexity import reference
 from core.measure import checkpoint_diff
 from core.methods.owl import Owl
 from core.methods.refit import errors
 from core.models import anatomy, loading
 from core.models.loading import Loaded
+from core.models.losses import evaluate as losses
+from core.models.losses import reference
 from core.models.sources import locate
 from core.plan.allocation import allocate as spread
 from core.prune.walk import Plan, prune_layers

@@ -15,7 +15,7 @@ from core.plan.allocation import allocate
 from core.requests.inputs import ModelSpec, TextSpec
 from core.requests.measurements import Measurement, ProfileSpec, measurements, methods_of
 from core.requests.perturbations import PRESETS
-from core.requests.recipes import PrunedSpec, Repairs, Setting
+from core.requests.recipes import ExactRecipe, Recipe, Repairs
 from core.requests.studies import Point, StudyRequest, StudySpec, TaskSpec
 from core.store.cache import Store
 from core.store.parts import TRAINING, recovered
@@ -202,7 +202,7 @@ def difference(layers: int) -> Difference:
 # --- studies -------------------------------------------------------------------------------------------------------
 
 
-def invented_cost(setting: Setting) -> float:
+def invented_cost(setting: Recipe) -> float:
     """Rise of the loss in nats/token: more with the target, less for spread allocations, a little for corrections."""
     asked = setting.allocation
     rise = {"wanda": 3.0, "sparsegpt": 2.6, "magnitude": 4.5, "alps": 2.0, "gguf": 1.0}[setting.pruner]
@@ -216,7 +216,7 @@ def invented_cost(setting: Setting) -> float:
 
 
 def study_spec(
-    profile: ProfileSpec, asked: Iterable[Setting], layers: int = 30, windows: int = 24,
+    profile: ProfileSpec, asked: Iterable[Recipe], layers: int = 30, windows: int = 24,
     length: int = 512, text: str = "invented evaluation", tasks: tuple[str, ...] = (),
 ) -> StudySpec:  # fmt: skip
     """A study of a profile's model; each unit gets the target, moved a little by the setting's name."""
@@ -228,7 +228,7 @@ def study_spec(
     return StudySpec(model=profile.model, text=read, tasks=zero_shot, points=points)
 
 
-def _point(profile: ProfileSpec, setting: Setting | None, layers: int) -> Point:
+def _point(profile: ProfileSpec, setting: Recipe | None, layers: int) -> Point:
     if setting is None:
         return Point(setting=None, pruned=None)
     target = setting.allocation.target
@@ -239,7 +239,7 @@ def _point(profile: ProfileSpec, setting: Setting | None, layers: int) -> Point:
     drawn = profile.text.model_copy(
         update={"content": "invented calibration", "windows": ((0, setting.calibration_seed),) * 16}
     )
-    pruned = PrunedSpec(
+    pruned = ExactRecipe(
         pruner=setting.pruner,
         sparsity=tuple(map(tuple, sparsity.tolist())) if sparsity.ndim > 1 else tuple(sparsity.tolist()),
         pattern=setting.pattern,
@@ -264,7 +264,7 @@ def as_allocated(spec: StudySpec, profile: Profile) -> StudySpec:
 
 
 def evaluated(
-    point: Point, windows: int, layers: int = 30, cost: Callable[[Setting], float] = invented_cost
+    point: Point, windows: int, layers: int = 30, cost: Callable[[Recipe], float] = invented_cost
 ) -> Evaluated:
     """Losses whose windows differ much more from each other than settings do on one window."""
     setting = point.setting
@@ -292,9 +292,9 @@ def answered(point: Point, task: str, examples: int = 200) -> ZeroShot:
 
 def save_study(
     root: Path, spec: StudySpec, layers: int = 30, profile: str | None = None,
-    cost: Callable[[Setting], float] = invented_cost, broken: Mapping[Setting, int] | None = None,
+    cost: Callable[[Recipe], float] = invented_cost, broken: Mapping[Recipe, int] | None = None,
     text: str = "invented evaluation text", request: StudyRequest | None = None, model: str = "invented model",
-    warnings: Mapping[Setting, list[str]] = MappingProxyType({}),
+    warnings: Mapping[Recipe, list[str]] = MappingProxyType({}),
 ) -> str:  # fmt: skip
     """Write a whole study to a cache folder and return its key.
 

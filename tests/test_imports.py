@@ -28,21 +28,23 @@ COMPUTING = {
 # The rooms of core, lowest first, and what each may know.
 ROOMS = {
     "base": "",
-    "kinds": "base",
-    "ask": "base kinds",
-    "store": "base kinds ask",
-    "models": "base kinds ask store",
-    "measure": "base kinds ask store models",
-    "plan": "base kinds ask store",
-    "results": "base kinds ask store models plan",
-    "evaluate": "base kinds ask store models measure plan results",
-    "show": "base kinds ask store plan results",
-    "export": "base kinds ask store models measure plan results evaluate",
-    "jobs": "base kinds ask store models measure plan results evaluate export",
-    "cli": "base kinds ask store models measure plan results evaluate show export jobs",
+    "methods": "base",
+    "requests": "base methods",
+    "store": "base methods requests",
+    "models": "base methods requests store",
+    "plan": "base methods requests store",
+    "results": "base methods requests store models plan",
+    "prune": "base methods requests store models plan",
+    "measure": "base methods requests store models prune",
+    "judge": "base methods requests store models plan results prune measure",
+    "lab": "base methods requests store models prune measure jobs plan results judge export",
+    "show": "base methods requests store plan results",
+    "export": "base methods requests store models plan results prune measure judge",
+    "jobs": "base methods requests store models measure plan results prune judge export",
+    "cli": "base methods requests store models measure plan results prune judge lab show export jobs",
 }
-FREE_OF_TENSORS = ("base", "kinds", "ask", "store", "plan", "results", "show")
-HIDDEN = {"measure", "evaluate", "cli"}  # from pages
+FREE_OF_TENSORS = ("base", "methods", "requests", "store", "plan", "results", "show")
+HIDDEN = {"measure", "judge", "prune", "cli"}  # from pages
 MODULE = re.compile(r"(core|pages)(\.\w+)+(:\w+)?")  # a text that names a module, as a table of strings would
 
 
@@ -126,7 +128,7 @@ def test_no_two_files_know_each_other() -> None:
 def test_core_knows_no_streamlit_no_page_and_where_it_only_tells_no_tensors() -> None:
     wrong = {named(path): found for path in modules("core") if (found := under(read(path), {"streamlit", "pages"}))}
     for path in modules(*(f"core/{room}" for room in FREE_OF_TENSORS)):
-        kernel = path.parent.name == "kinds"  # imports torch where it runs
+        kernel = path.parent.name == "methods"  # imports torch where it runs
         if found := under(read(path, later=not kernel), HEAVY) | under(read(path), COMPUTING):
             wrong[named(path)] = found
     assert wrong == {}
@@ -149,7 +151,7 @@ def test_pages_draw_and_know_few_packages() -> None:
 def test_the_guards_bite() -> None:
     assert under(imported("def f():\n    from torch import nn\n"), HEAVY)
     assert not under(imported("def f():\n    from torch import nn\n", later=False), HEAVY)
-    assert under(imported("from core.jobs import experiment\n"), COMPUTING)
+    assert under(imported("from core.jobs import execute\n"), COMPUTING)
     assert under(imported("import pages.ui.url_state\n"), {"pages"})
     assert rooms(imported("ROW = ('core.show.figures.style:Chart', 'not core.requests')\n")) == {"show"}
     assert not under(imported("from core import ask\nimport torchlike\n"), HEAVY | COMPUTING)

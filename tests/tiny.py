@@ -17,8 +17,8 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 from core.measure.sweep import Sweep
 from core.models import anatomy
 from core.models.loading import Loaded, tokenizer_hash
-from core.models.model_shape import Outline, outline
-from core.models.progress import Account, Report, silent
+from core.models.model_shape import ModelShape, outline
+from core.models.progress import ProgressTracker, Report, silent
 from core.models.sources import Source
 from core.models.windows import Windows
 from core.prune.linears import Sums
@@ -120,7 +120,7 @@ def spoil_second_moments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Sums, "of", spoilt)
 
 
-def shape(of: Loaded) -> Outline:
+def shape(of: Loaded) -> ModelShape:
     """The outline that a loaded model's files would show."""
     return outline({name: tuple(tensor.shape) for name, tensor in of.model.state_dict().items()})
 
@@ -174,7 +174,7 @@ def sweep(
     engine: str = "wavefront", **others: Loaded,
 ) -> Sweep:  # fmt: skip
     """A sweep on the CPU, not yet run, and the checkpoints that it compares by their name."""
-    return Sweep(of, text, asked, store, shape(of), Account(report), engine, others=others)
+    return Sweep(of, text, asked, store, shape(of), ProgressTracker(report), engine, others=others)
 
 
 def assert_close(one: object, other: object, about: str = "", rtol: float = 0.0, atol: float = 0.0) -> None:

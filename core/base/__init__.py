@@ -42,14 +42,14 @@ OF_SPEC = [
     "Positions",
     "Spec",
     "View",
-    "added",
+    "optional_field",
     "checked",
     "digest",
     "frozen",
     "key_of",
     "look_up",
     "number",
-    "revised",
+    "with_changes",
     "word",
 ]
 

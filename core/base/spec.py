@@ -87,7 +87,7 @@ class View(Spec):
         return {}
 
 
-def added(default: Any, description: str, **limits: Any) -> Any:
+def optional_field(default: Any, description: str, **limits: Any) -> Any:
     """A field that came later: its JSON leaves it out where it is as usual, so that keys of what was stored stay."""
     return Field(default, description=description, exclude_if=lambda value: value == default, **limits)
 
@@ -144,7 +144,7 @@ def checked(form: type[Asked], /, **values: object) -> Asked:
         raise UserError(f"{where}: {message}{got}" if where else message) from error
 
 
-def revised(usual: Asked, said: Fields) -> Asked:
+def with_changes(usual: Asked, said: Fields) -> Asked:
     """The same with some of its fields said anew, those of a spec within it by a mapping of their own.
 
     Raises:

@@ -9,10 +9,10 @@ from core.base import UserError, checked
 from core.cli import command
 from core.cli.output import Answer, say, say_json, say_table
 from core.export.file_sizes import counts_of, within
-from core.methods import HALF, USUAL, treatment
+from core.methods import DEFAULT_PRUNER, HALF, treatment
 from core.plan.allocation import Allocation, allocate
 from core.plan.sizes import taken
-from core.requests import Setting
+from core.requests import Recipe
 from core.requests.grammar import read_allocation, write
 from core.requests.parsing import fraction
 from core.results import Anchors, Prediction, protocols
@@ -32,16 +32,16 @@ def spread(given: SimpleNamespace, store: Store) -> None:
         counts = counts_of(found.provenance, store)
         given.allocation = within(given.allocation, given.at_most, given.pruner, counts)
     asked = read_allocation(given.allocation)
-    chosen = {} if given.pruner == USUAL else {"pruner": given.pruner}
-    pruned = checked(Setting, allocation=asked, repair=given.repair, **chosen).treatment
-    if asked.counted.levels and given.max_loss is not None:
+    chosen = {} if given.pruner == DEFAULT_PRUNER else {"pruner": given.pruner}
+    pruned = checked(Recipe, allocation=asked, repair=given.repair, **chosen).treatment
+    if asked.budget_unit.levels and given.max_loss is not None:
         raise UserError("--max-loss seeks a share of zeros: give a budget of bits, and read its prediction")
     allocation, lacking, more = allocate(asked, found), None, None
     try:
         anchors = stored(store, found, pruned, given.anchors)
         if given.max_loss is not None:
             allocation = allocate(anchors.sparsest(asked, fraction(given.max_loss)), found)
-        anchors, measured = anchors.besides(allocation.exact, allocation.request.plain)
+        anchors, measured = anchors.without_allocation(allocation.exact, allocation.request.plain)
         even = np.full_like(allocation.exact, allocation.request.target)
         rows = {"this allocation": allocation.exact, "its base": allocation.exact_base, "uniform": even}
         predicted = {name: anchors.one(row) for name, row in rows.items()}
@@ -90,7 +90,7 @@ def predicted_json(anchors: Anchors | None, predicted: Mapping[str, Prediction])
 def allocated_json(allocation: Allocation, found: Profile, pruner: str) -> Answer:
     """The JSON of an allocation; of bits, with the bytes of the linears in the forms of the quantiser."""
     bits = {}
-    if allocation.request.counted.levels:
+    if allocation.request.budget_unit.levels:
         linears = allocation.parameters.sum() * treatment(pruner).stored(allocation.budget) / 8
         bits = {"currency": allocation.request.currency, "bytes": round(linears)}
         bits |= {"bits": HALF * (1 - allocation.exact), "mean_bits": round(HALF * (1 - allocation.budget), 9)}

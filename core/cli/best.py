@@ -8,7 +8,7 @@ from core.cli import command
 from core.cli.evaluations import answered
 from core.cli.output import Answer, say, say_helped, say_json, say_table
 from core.cli.study_output import change_json, interval_json, protocol_json, seeds_json
-from core.requests import Setting
+from core.requests import Recipe
 from core.requests.grammar import write
 from core.results import Best, protocols, text_splits
 from core.results.best import commands, load
@@ -66,7 +66,7 @@ def best_json(found: Best, cache: Path | None) -> Answer:
     }
 
 
-def _judged(found: Best, setting: Setting) -> Answer:
+def _judged(found: Best, setting: Recipe) -> Answer:
     return {
         "allocation": advice.written(setting),
         "perplexity": found.judged(setting).perplexity,

@@ -18,8 +18,8 @@ from core.requests import (
     BestRequest,
     ExportRequest,
     MeasureRequest,
+    Recipe,
     Request,
-    Setting,
     ShareRequest,
     StudyRequest,
     Unfinished,
@@ -29,7 +29,7 @@ from core.requests.commands import request_of
 from core.requests.parsing import whole_path
 from core.requests.recipes import TRAINED
 from core.requests.study_file import read_study
-from core.results import Evaluations, Hindsight, anchor_studies, anchors, study_results
+from core.results import CheckedPrediction, Study, anchor_studies, anchors, study_results
 from core.results.search_plan import estimate
 from core.show.words import advice, forecast
 from core.store import Entry, Store, parts, profiles
@@ -75,7 +75,7 @@ def forms_json(asked: ExportRequest, store: Store) -> Answer:
     ]}  # fmt: skip
 
 
-def pruned_json(study: Evaluations, setting: Setting, predicted: Mapping[Setting, Hindsight]) -> Answer:
+def pruned_json(study: Study, setting: Recipe, predicted: Mapping[Recipe, CheckedPrediction]) -> Answer:
     """What one setting cost, beside what others predicted, the dense model and its uniform twin."""
     measured = study.single(setting)
     return {
@@ -111,7 +111,7 @@ def study(given: SimpleNamespace, store: Store) -> None:
         _say_study(store, entry, given.json)
 
 
-def _say_study(store: Store, entry: Entry, json: bool) -> Evaluations:
+def _say_study(store: Store, entry: Entry, json: bool) -> Study:
     found = study_results.load(store, entry)
     predicted = anchors.from_others(store, found)
     say_json({"key": entry.key, **study_json(found, predicted)}) if json else study_table(found, predicted)

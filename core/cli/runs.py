@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import typer
 
-from core.base import UserError, checked, expanded, revised, unique
+from core.base import UserError, checked, expanded, unique, with_changes
 from core.cli import Cache, Json, command, runs
 from core.cli.evaluations import export_json, forms_json, run, say_export
 from core.cli.output import Answer, runs_table, save_file, say, say_json
@@ -14,9 +14,9 @@ from core.jobs import queue
 from core.jobs.records import Job
 from core.models import machine
 from core.models.sources import refuse_fetch
-from core.requests import JOBS, ExportRequest, Setting, StudyRequest
-from core.requests.parsing import whole, whole_path
-from core.results import Evaluations, best, study_results
+from core.requests import JOBS, ExportRequest, Recipe, StudyRequest
+from core.requests.parsing import whole_path, with_absolute_paths
+from core.results import Study, best, study_results
 from core.store import Entry, Store
 from core.store.deleting import delete
 from core.store.entries import VIEW_KINDS
@@ -121,7 +121,7 @@ def export(given: SimpleNamespace, store: Store) -> None:
     """Prune as a measured setting says and write the model, with its numbers on the card, to a folder."""
     entry = store.by_key(given.key, ("study", "best"))
     asked = (_of_best if entry.kind == "best" else _of_study)(store, entry, given.setting, str(whole_path(given.to)))
-    asked = revised(asked, {"format": given.format, "overwrite": given.overwrite})
+    asked = with_changes(asked, {"format": given.format, "overwrite": given.overwrite})
     refuse_fetch(entry, store, asked.model, asked.revision, asked.calibration.source)
     check_early(asked, store)
     answer = export_json(run(asked, store, machine.asked(given.device), {}))
@@ -133,19 +133,19 @@ def _of_best(store: Store, entry: Entry, setting: str | None, folder: str) -> Ex
     if setting is not None:
         raise UserError(f"{entry.key} is a best setting, whose answer is exported: leave --setting out")
     found = best.load(store, entry)
-    return best.export_request(found, whole(found.request), folder)
+    return best.export_request(found, with_absolute_paths(found.request), folder)
 
 
 def _of_study(store: Store, entry: Entry, setting: str | None, folder: str) -> ExportRequest:
     said = entry.provenance.get("request")
     if not isinstance(said, dict):
         raise UserError(f"study {entry.key} does not say how it was asked: run its settings again to export one")
-    request = whole(checked(StudyRequest, **said))
+    request = with_absolute_paths(checked(StudyRequest, **said))
     chosen = _chosen(study_results.load(store, entry), setting)
     return request.to(ExportRequest, setting=chosen, folder=folder, study=entry.key)
 
 
-def _chosen(study: Evaluations, words: str | None) -> Setting:
+def _chosen(study: Study, words: str | None) -> Recipe:
     """The setting that is meant: the one that the grammar writes so, else the only one with these words in its name."""
     every = [each.setting for each in study.singles if each.setting]
     if not every:

@@ -108,9 +108,9 @@ def work(
 @app.command()
 def models(cache: Cache = None, json: Json = False) -> None:
     """Models at hand: the bundled one and what the local Hub cache holds."""
-    from core.models.sources import at_hand
+    from core.models.sources import local_models
 
-    found = at_hand(Store(cache))
+    found = local_models(Store(cache))
     if json:
         say_json({"models": found})
         return

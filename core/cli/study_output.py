@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from core.cli.output import Answer, say, say_helped, say_table
-from core.requests import Setting, TextSpec
-from core.results import Change, EvaluatedSetting, Evaluations, Hindsight, Interval, protocols
+from core.requests import Recipe, TextSpec
+from core.results import Change, CheckedPrediction, Interval, Result, Study, protocols
 from core.results import study_table as tables
 from core.show.words import forecast, perplexity_sentences
 
 
-def point_json(found: Evaluations, one: EvaluatedSetting) -> Answer:
+def point_json(found: Study, one: Result) -> Answer:
     """One point of a study."""
     return {
         "perplexity": one.perplexity,
@@ -28,7 +28,7 @@ def point_json(found: Evaluations, one: EvaluatedSetting) -> Answer:
     }
 
 
-def protocol_json(found: Evaluations, one: EvaluatedSetting) -> Answer:
+def protocol_json(found: Study, one: Result) -> Answer:
     """How a point was measured: what must be alike before numbers are compared.
 
     Its calibration is None for the dense model, and where the pruner looks at no text.
@@ -64,7 +64,7 @@ def seeds_json(found: Change | None) -> Answer | None:
     return interval_json(found.seeds, "seeds") if found and found.seeds.n else None
 
 
-def study_json(found: Evaluations, predicted: Mapping[Setting, Hindsight]) -> Answer:
+def study_json(found: Study, predicted: Mapping[Recipe, CheckedPrediction]) -> Answer:
     """All points of a study, each beside what the others predicted of it."""
     rows = []
     for each in found.singles:
@@ -82,12 +82,12 @@ def study_json(found: Evaluations, predicted: Mapping[Setting, Hindsight]) -> An
     return {"text": found.provenance.get("text"), "points": rows}
 
 
-def prediction_json(setting: Setting, predicted: Mapping[Setting, Hindsight]) -> dict[str, float] | None:
+def prediction_json(setting: Recipe, predicted: Mapping[Recipe, CheckedPrediction]) -> dict[str, float] | None:
     """What the other settings predicted of one, and how far off that was; None where they could not."""
     return (known := predicted.get(setting.seedless)) and known._asdict()
 
 
-def over_seeds_json(found: Evaluations, one: EvaluatedSetting) -> Answer | None:
+def over_seeds_json(found: Study, one: Result) -> Answer | None:
     """Change against uniform in per cent over calibration seeds with a Student-t interval, and for each of them."""
     change = found.of(one.setting).against_uniform
     if change is None or change.seeds.n < 2:
@@ -100,7 +100,7 @@ def over_seeds_json(found: Evaluations, one: EvaluatedSetting) -> Answer | None:
     return {**seeds_json(change), "each": {str(seed): each.value for seed, each in sorted(by_seed.items()) if each}}
 
 
-def shuffles_json(found: Evaluations, one: EvaluatedSetting) -> Answer | None:
+def shuffles_json(found: Study, one: Result) -> Answer | None:
     """The least and the greatest change in per cent over the shuffles of a correction that a study holds.
 
     None below two shuffles, and where there is no correction.
@@ -114,7 +114,7 @@ def shuffles_json(found: Evaluations, one: EvaluatedSetting) -> Answer | None:
     return {"shuffles": len(shuffled), **spreads}
 
 
-def study_table(found: Evaluations, predicted: Mapping[Setting, Hindsight]) -> None:
+def study_table(found: Study, predicted: Mapping[Recipe, CheckedPrediction]) -> None:
     """A study for people: its table, how far it was from what was predicted, the verdicts, and what went wrong."""
     table = tables.study_table(tables.rows_of(found))
     heads, *rows = table.only(

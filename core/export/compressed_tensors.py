@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from core.base import Fields, UserError
-from core.methods.quantisation import FORMS, dequantise, quantise
+from core.methods.quantisation import QUANT_FORMATS, dequantise, quantise
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.placement import pieces, streamed
@@ -43,7 +43,7 @@ def groups(loaded: Loaded, forms: NDArray[np.str_]) -> Groups:
     names, found = {id(module): name for name, module in loaded.model.named_modules()}, {}
     for layer, row in zip(loaded.layers, forms, strict=True):
         for linear, form in zip(anatomy.prunable(layer), row, strict=False):
-            found.setdefault(FORMS[form], []).append(names[id(linear.module)])
+            found.setdefault(QUANT_FORMATS[form], []).append(names[id(linear.module)])
     alike = {"type": "int", "strategy": "group"}
     weights = {form: alike | {"num_bits": form.bits, "group_size": form.group, "symmetric": form.symmetric}
                for form in sorted(found)}  # fmt: skip
@@ -72,7 +72,7 @@ def write(loaded: Loaded, folder: Path, forms: NDArray[np.str_]) -> None:
     from compressed_tensors.compressors import pack_to_int32
 
     told = groups(loaded, forms)
-    of = {name: FORMS[form] for form, group in told.items() for name in group["targets"]}
+    of = {name: QUANT_FORMATS[form] for form, group in told.items() for name in group["targets"]}
     tensors = {}
     for piece in pieces(loaded.model, loaded.layers):
         for name, value in piece.items():

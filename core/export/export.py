@@ -14,18 +14,18 @@ from core.export.card import GGUF, RECIPE, Card, Exported, card_text, licence_of
 from core.export.checking import count, off_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
 from core.judge.exact_recipes import Texts, point, prune
-from core.methods import OF_ZEROS
-from core.methods.quantisation import FORMS, HALF, gguf_type
+from core.methods import SPARSIFIERS
+from core.methods.quantisation import HALF, QUANT_FORMATS, gguf_type
 from core.methods.selection import pattern
 from core.models import anatomy, run_cost
 from core.models.loading import Loaded
-from core.models.model_shape import Outline
+from core.models.model_shape import ModelShape
 from core.models.placement import stored
-from core.models.progress import Account, Report
+from core.models.progress import ProgressTracker, Report
 from core.models.provenance import provenance, relative
 from core.models.saving import save, without
 from core.prune.walk import restored
-from core.requests import ExportRequest, ExportSpec, ModelSpec, PrunedSpec, recipe_names
+from core.requests import ExactRecipe, ExportRequest, ExportSpec, ModelSpec, recipe_names
 from core.requests.export_and_search import COMPRESSED
 from core.results import study_results
 from core.store import Array, Entry, Store
@@ -85,7 +85,7 @@ def export(
     with temporary_folder(folder) as temporary:
         step("Writing the pruned model")
         file = _write(loaded, temporary, holds.form, forms)
-        if forms[0, 0].startswith("int") and not any(FORMS[name].zeros for name in np.unique(forms)):
+        if forms[0, 0].startswith("int") and not any(QUANT_FORMATS[name].zeros for name in np.unique(forms)):
             (temporary / "llm-compressor.yaml").write_text(
                 compressed_tensors.recipe(loaded, forms, card.recipe.get("pruner"))
             )
@@ -136,7 +136,7 @@ def _write(loaded: Loaded, folder: Path, form: str, forms: NDArray[np.str_]) -> 
 @np.vectorize
 def _bits(name: str) -> float:
     """A weight of a form, with scales; of a weight that is not rounded, of half precision."""
-    return FORMS[name].bits_per_weight if name in FORMS else HALF
+    return QUANT_FORMATS[name].bits_per_weight if name in QUANT_FORMATS else HALF
 
 
 def _insist(wrong: list[str]) -> None:
@@ -163,7 +163,7 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
     shutil.rmtree(former, ignore_errors=True)
 
 
-def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, report: Report) -> Entry:
+def run(request: ExportRequest, loaded: Loaded, store: Store, shape: ModelShape, report: Report) -> Entry:
     """Prune as the setting says and write the model to the asked folder.
 
     Raises:
@@ -183,7 +183,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         compressed_tensors.check(loaded)
     numbers = measured(request, store, loaded.spec, pruned)
     takes = run_cost.treating(shape, request, request.setting)
-    account = Account(report, sum(takes))
+    tracker = ProgressTracker(report, sum(takes))
     warnings = []
     before = count(loaded.layers)
 
@@ -195,17 +195,17 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         store.save(spec, None, told | {"folder": request.folder, "setting": request.setting.name})
 
     with restored(loaded):
-        prune(loaded, pruned, calibration, store, account, "", takes, warnings.append)
+        prune(loaded, pruned, calibration, store, tracker, "", takes, warnings.append)
         card = card_of(request, loaded, numbers, spec, calibration)
         try:
             planned = np.array(pruned.sparsity)
-            if pruned.pruner not in OF_ZEROS:  # rounding plans no zeros, and makes some
+            if pruned.pruner not in SPARSIFIERS:  # rounding plans no zeros, and makes some
                 planned, before = planned * (not pruned.forms), np.ones_like(before)
             planned, before = (np.delete(each, pruned.left_out, 0) for each in (planned, before))
             forms = pruned.forms and np.delete(pruned.forms, pruned.left_out, 0).tolist()
             with without(loaded.model, pruned.left_out):
                 holds = Contents(planned, before, request.format, forms)
-                export(loaded, folder, card, holds, request.overwrite, store, account.say, record)
+                export(loaded, folder, card, holds, request.overwrite, store, tracker.say, record)
         except BaseException:
             target.end(store, folder)
             raise
@@ -251,7 +251,7 @@ def card_of(request: ExportRequest, loaded: Loaded, numbers: Numbers, spec: Expo
     )
 
 
-def measured(request: ExportRequest, store: Store, model: ModelSpec, pruned: PrunedSpec) -> Numbers:
+def measured(request: ExportRequest, store: Store, model: ModelSpec, pruned: ExactRecipe) -> Numbers:
     """What a study measured of the setting, the dense model and the uniform twin: name, value, protocol.
 
     Raises:

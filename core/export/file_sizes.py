@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from core.base import look_up
 from core.export.target import counted
-from core.methods import GGUF, LAYERS, MEANT, USUAL, ZEROS, left_out, treatment, usual_of
+from core.methods import DEFAULT_PRUNER, GGUF, LAYERS, UNITS, ZEROS, default_pruner, left_out, treatment
 from core.models.sources import locate
 from core.plan.allocation import limits
 from core.plan.sizes import DENSE, MASKED, PATTERN, Counts, share_within, sizes
-from core.requests import ExportRequest, Setting, StudySpec, grammar
+from core.requests import ExportRequest, Recipe, StudySpec, grammar
 from core.requests.parsing import read_bytes
 from core.results import study_results
 from core.store import Store
@@ -51,9 +51,9 @@ def few_bits(judged: StudySpec, store: Store) -> dict[str, float]:
     return {own_form(one.setting)[0] if one.setting else DENSE: one.perplexity for one in whole}
 
 
-def own_form(setting: Setting) -> tuple[str, float, bool, float]:
+def own_form(setting: Recipe) -> tuple[str, float, bool, float]:
     """The form of the linears, its bits a weight, whether it is of GGUF types, and the share of layers left out."""
-    target, counted = setting.allocation.target, setting.allocation.counted
+    target, counted = setting.allocation.target, setting.allocation.budget_unit
     name = counted.level(target) if counted.levels else PATTERN if setting.pattern == PATTERN else MASKED
     given = getattr(setting.allocation.base, "sparsity", ())  # by hand
     gone = target if counted is LAYERS else len(left_out(given)) / max(len(given), 1)
@@ -74,7 +74,7 @@ def within(words: str, size: str, pruner: str, counts: Counts) -> str:
         UserError: no such allocation or size, or one that no target meets.
     """
     kind, given, _ = grammar.parts(words if ":" in words else f"{words}:0")
-    counted = look_up(MEANT, given.get("currency", ZEROS.name), "currency")
+    counted = look_up(UNITS, given.get("currency", ZEROS.name), "currency")
     asked = grammar.built(kind, given, next(iter(counted.levels.values()), 0.0))
-    by = usual_of(counted) if pruner == USUAL else pruner
+    by = default_pruner(counted) if pruner == DEFAULT_PRUNER else pruner
     return grammar.write(asked.replace(target=share_within(read_bytes(size), counts, treatment(by), limits(asked))))

@@ -16,7 +16,7 @@ from torch import Tensor
 from core.base import UserError
 from core.export.card import GGUF
 from core.export.target import gguf_family
-from core.methods.quantisation import FORMS
+from core.methods.quantisation import QUANT_FORMATS
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.placement import pieces, streamed
@@ -83,7 +83,7 @@ def _tensors(writer: GGUFWriter, loaded: Loaded, types: NDArray[np.str_]) -> lis
         for name, value in piece.items():
             inside, _, suffix = name.rpartition(".")
             form = forms.get(id(value))
-            kind = Kind.F32 if value.ndim == 1 else Kind[form] if form in FORMS else half
+            kind = Kind.F32 if value.ndim == 1 else Kind[form] if form in QUANT_FORMATS else half
             packed = gguf.quantize(value.float().contiguous().cpu().numpy(), kind)
             if kind != Kind.F32:
                 value.copy_(torch.from_numpy(gguf.dequantize(packed, kind)))

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from core.base import UserError, access, brief, digest, json_value, resolved
 from core.export.card import RECIPE
-from core.methods.quantisation import FORMS, gguf_type
+from core.methods.quantisation import QUANT_FORMATS, gguf_type
 from core.models.model_shape import NUMBERED, shapes_of
 from core.models.run_cost import BYTES
-from core.models.sources import NotHere, Source, locate, outlined
+from core.models.sources import NotHere, Source, locate, read_shape
 from core.plan.sizes import Counts
 from core.requests import ExportRequest
 from core.requests.export_and_search import COMPRESSED
@@ -65,12 +65,12 @@ def check_format(form: str, source: Source, store: Store) -> None:
     named = gguf_type(form)
     if named is not None and not source.gguf:
         gguf_family(json_value(source.folder / "config.json", "settings file").get("model_type"))
-    if named not in FORMS:
+    if named not in QUANT_FORMATS:
         return
     for path in source.weights:
         for name, shape in shapes_of(path, store).items():
             if len(shape) == 2 and NUMBERED.match(name):
-                FORMS[named].check_width(shape[0 if source.gguf else 1])
+                QUANT_FORMATS[named].check_width(shape[0 if source.gguf else 1])
 
 
 class HoldsExport(UserError):
@@ -144,7 +144,7 @@ def check_early(asked: ExportRequest, store: Store) -> None:
         check_target(folder, asked.overwrite, store=store)
         return
     check_format(asked.format, source, store)
-    needed = space_needed(outlined(source, store).parameters, asked.dtype)
+    needed = space_needed(read_shape(source, store).parameters, asked.dtype)
     check_target(folder, asked.overwrite, needed, source.folder, store)
 
 

@@ -8,16 +8,16 @@ import torch
 
 from core.models import placement
 from core.models.loading import Loaded, Reader, load
-from core.models.model_shape import Outline
+from core.models.model_shape import ModelShape
 from core.models.progress import Progress, Report
-from core.models.sources import locate, outlined
+from core.models.sources import locate, read_shape
 from core.requests import OfModel
 from core.store import Store
 from core.store.files import stamp
 
 
 @dataclass
-class Bench:
+class WorkContext:
     """What every kind of work needs: where results go, where it runs, who is told, and the model at hand."""
 
     store: Store
@@ -48,7 +48,7 @@ class Bench:
         self.loading = time.perf_counter() - began
         return self.models[key]
 
-    def place(self, loaded: Loaded) -> Outline:
+    def place(self, loaded: Loaded) -> ModelShape:
         """Move a model where it runs; its shape."""
         placement.place(loaded.model, loaded.layers, self.device)
-        return outlined(loaded.source, self.store)
+        return read_shape(loaded.source, self.store)

@@ -5,15 +5,15 @@ from dataclasses import replace
 from functools import partial
 
 from core.base import Fields, UserError, brief, unique
-from core.jobs.context import Bench
+from core.jobs.context import WorkContext
 from core.judge.exact_recipes import check, resolve
 from core.judge.study_run import Run
 from core.measure.checkpoint_diff import outside, refuse_unlike, tensors
-from core.measure.layer_parts import find, heads
 from core.measure.sweep import Sweep
 from core.models import anatomy, placement
+from core.models.layer_parts import find, heads
 from core.models.loading import Loaded, Reader, load
-from core.models.progress import Account, Progress, Report, silent
+from core.models.progress import Progress, ProgressTracker, Report, silent
 from core.models.provenance import provenance, relative
 from core.models.sources import Source, locate
 from core.models.windows import Windows, windows
@@ -59,12 +59,12 @@ def get(
     store = store or Store()
     if found := store.find(request):
         return found
-    return run(request, Bench(store, placement.device(device), report, {} if models is None else models, engine))
+    return run(request, WorkContext(store, placement.device(device), report, {} if models is None else models, engine))
 
 
-def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -> Entry:
-    store = bench.store
-    loaded = bench.load(request, lambda reader: _located(request, reader, store))
+def measure(request: MeasureRequest, context: WorkContext, share: Share | None = None) -> Entry:
+    store = context.store
+    loaded = context.load(request, lambda reader: _located(request, reader, store))
     text, others = _located(request, loaded, store)
     asked = identified(request.measurements, {typed: other.fingerprint for typed, other in others.items()})
     profile = ProfileSpec(
@@ -80,14 +80,14 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
     found = store.find(request)  # under another name, or once before this cache knew the request
     if found:
         return found
-    shape, sweep = bench.place(loaded), None
-    beside = {each.fingerprint: _reference(each, loaded, bench) for each in others.values()}
+    shape, sweep = context.place(loaded), None
+    beside = {each.fingerprint: _reference(each, loaded, context) for each in others.values()}
     while sweep is None or (share is None and parts.missing(store, profile)):  # a result that shared a unit was deleted
-        sweep = Sweep(loaded, text, profile, store, shape, Account(bench.report), bench.engine, share, beside)
+        sweep = Sweep(loaded, text, profile, store, shape, ProgressTracker(context.report), context.engine, share, beside)
         sweep.run()
     origin = {"model_source": relative(request.model), "revision": request.revision}
     origin |= {"text_source": relative(request.text.source), "documents": request.text.documents}
-    told = _measured(bench, profile, sweep) | origin | {"text": text.label, "seed": request.text.seed}
+    told = _measured(context, profile, sweep) | origin | {"text": text.label, "seed": request.text.seed}
     told |= provenance(loaded, text.files, store)
     if others:
         told["checkpoints"] = {source.fingerprint: relative(typed) for typed, source in others.items()}
@@ -112,24 +112,24 @@ def _located(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> tu
     return text, others
 
 
-def _reference(source: Source, mine: Loaded, bench: Bench) -> Loaded:
+def _reference(source: Source, mine: Loaded, context: WorkContext) -> Loaded:
     """Another checkpoint in memory beside the model, where it runs.
 
     Raises:
         UserError: it cannot be loaded, is not of the model's architecture and vocabulary, or equals it.
     """
-    bench.report(Progress(f"loading {source.label}"))
-    other = load(source, mine.spec.dtype, bench.store)
+    context.report(Progress(f"loading {source.label}"))
+    other = load(source, mine.spec.dtype, context.store)
     refuse_unlike(mine, other)
-    bench.place(other)
+    context.place(other)
     return other
 
 
-def _measured(bench: Bench, profile: ProfileSpec, sweep: Sweep) -> Fields:
+def _measured(context: WorkContext, profile: ProfileSpec, sweep: Sweep) -> Fields:
     """Provenance of a sweep: its engine, warnings, and the seconds of all units, those of earlier runs included."""
-    units = [parts.summary(bench.store, profile.unit(each)) for each in profile.measurements]
+    units = [parts.summary(context.store, profile.unit(each)) for each in profile.measurements]
     replays = [sweep.replay, *(unit["replay_error"] for unit in units)]
-    seconds = {"loading": bench.loading, **sweep.seconds, "sweep": sum(unit["seconds"] for unit in units)}
+    seconds = {"loading": context.loading, **sweep.seconds, "sweep": sum(unit["seconds"] for unit in units)}
     return {
         "engine": sweep.engine,
         "replay_error": max((each for each in replays if each is not None), default=None),
@@ -161,36 +161,36 @@ def _of_each(asked: Iterable[Measurement], loaded: Loaded) -> tuple[Measurement,
     return found
 
 
-def evaluate(request: StudyRequest, bench: Bench, share: Share | None = None) -> Entry:
-    loaded = bench.load(request, partial(check, request, store=bench.store))
-    resolved = resolve(request, loaded, bench.store)
-    bench.store.remember(request, resolved.spec, [*loaded.source.watched, *resolved.watched])
-    if found := bench.store.find(request):
+def evaluate(request: StudyRequest, context: WorkContext, share: Share | None = None) -> Entry:
+    loaded = context.load(request, partial(check, request, store=context.store))
+    resolved = resolve(request, loaded, context.store)
+    context.store.remember(request, resolved.spec, [*loaded.source.watched, *resolved.watched])
+    if found := context.store.find(request):
         return found
-    return Run(loaded, request, resolved, bench.store, bench.place(loaded), Account(bench.report), share).run()
+    return Run(loaded, request, resolved, context.store, context.place(loaded), ProgressTracker(context.report), share).run()
 
 
-def share(request: ShareRequest, bench: Bench) -> Entry:
+def share(request: ShareRequest, context: WorkContext) -> Entry:
     do = measure if isinstance(request.whole, MeasureRequest) else evaluate
-    return bench.store.find(request.whole) or do(request.whole, bench, request.share)
+    return context.store.find(request.whole) or do(request.whole, context, request.share)
 
 
-def export(request: ExportRequest, bench: Bench) -> Entry:
+def export(request: ExportRequest, context: WorkContext) -> Entry:
     from core.export import export
 
-    loaded = bench.load(request, partial(check, request, store=bench.store))
-    return export.run(request, loaded, bench.store, bench.place(loaded), bench.report)
+    loaded = context.load(request, partial(check, request, store=context.store))
+    return export.run(request, loaded, context.store, context.place(loaded), context.report)
 
 
-def search(request: BestRequest, bench: Bench) -> Entry:
+def search(request: BestRequest, context: WorkContext) -> Entry:
     from core.judge.search import Run as Search
     from core.judge.search import texts_of, with_documents
 
     def stage(asked, report):
-        return bench.store.find(asked) or run(asked, replace(bench, report=report))
+        return context.store.find(asked) or run(asked, replace(context, report=report))
 
-    loaded = bench.load(request, lambda reader: texts_of(with_documents(request), reader))
-    return Search(request, loaded, bench.store, bench.place(loaded), Account(bench.report), stage).run()
+    loaded = context.load(request, lambda reader: texts_of(with_documents(request), reader))
+    return Search(request, loaded, context.store, context.place(loaded), ProgressTracker(context.report), stage).run()
 
 
 WORK = {  # kind of a job -> (request, bench) -> what is stored
@@ -202,6 +202,6 @@ WORK = {  # kind of a job -> (request, bench) -> what is stored
 }
 
 
-def run(request: Request, bench: Bench) -> Entry:
+def run(request: Request, context: WorkContext) -> Entry:
     """Compute what a request asks for, whatever is stored."""
-    return WORK[BY_REQUEST[type(request)].kind](request, bench)
+    return WORK[BY_REQUEST[type(request)].kind](request, context)

@@ -13,19 +13,19 @@ from core.methods.masked_weights import held_back, seen
 from core.methods.selection import pattern
 from core.models import anatomy
 from core.models.loading import Loaded, Reader
-from core.models.progress import Account
+from core.models.progress import ProgressTracker
 from core.models.sources import Source
 from core.models.windows import Windows, windows
-from core.plan.allocation import linear_parameters, spread
+from core.plan.allocation import linear_parameters, spread_budget
 from core.prune.distillation import recover
 from core.prune.walk import Plan, prune_layers
 from core.prune.walk import check as check_plan
 from core.requests import (
     EvaluationRequest,
+    ExactRecipe,
     ExportRequest,
     Point,
-    PrunedSpec,
-    Setting,
+    Recipe,
     StudyRequest,
     StudySpec,
     TaskSpec,
@@ -82,7 +82,7 @@ def check(request: StudyRequest | ExportRequest, reader: Reader, store: Store) -
                 f"held back: give {left} or fewer, or more calibration windows"
             )
         if profile or each.allocation.base.profiled or each.allocation.correction.strength:
-            spread(each.allocation, parameters, profile)
+            spread_budget(each.allocation, parameters, profile)
 
 
 def _tasks(asked: EvaluationRequest) -> list[zeroshot.Task]:
@@ -123,7 +123,7 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
 
 
 def point(
-    setting: Setting,
+    setting: Recipe,
     request: StudyRequest | ExportRequest,
     loaded: Loaded,
     store: Store,
@@ -135,16 +135,16 @@ def point(
         UserError: as `resolve`.
     """
     profile = profile_of(request.profile, loaded.source, store)
-    exact = spread(setting.allocation, anatomy.parameters(loaded.layers), profile).exact.round(12)
+    exact = spread_budget(setting.allocation, anatomy.parameters(loaded.layers), profile).exact.round(12)
     read = None
     if setting.treatment.reads_text:
         read = windows(request.calibration.replace(seed=setting.calibration_seed), loaded)
         calibration.setdefault(read.spec.key, read)
-    pruned = PrunedSpec(
+    pruned = ExactRecipe(
         sparsity=tuple(map(tuple, exact.tolist())) if exact.ndim == 2 else tuple(exact.tolist()),
         calibration=read.spec if read else None,
         repair_method=setting.treatment.repair_method,
-        **{name: getattr(setting, name) for name in Setting.model_fields.keys() & PrunedSpec.model_fields.keys()},
+        **{name: getattr(setting, name) for name in Recipe.model_fields.keys() & ExactRecipe.model_fields.keys()},
     )
     check_plan(plan(pruned), list(map(anatomy.prunable, loaded.layers)))
     return Point(setting=setting, pruned=pruned)
@@ -169,10 +169,10 @@ def profile_of(key: str | None, source: Source, store: Store) -> Profile | None:
 
 def prune(
     loaded: Loaded,
-    pruned: PrunedSpec,
+    pruned: ExactRecipe,
     calibration: Texts,
     store: Store,
-    account: Account,
+    tracker: ProgressTracker,
     what: str,
     takes: tuple[float, ...],
     warn: Warn,
@@ -181,7 +181,7 @@ def prune(
 
     Args:
         store: keeps weights that were trained, and a training that was stopped.
-        account: is told how far it is, of `what`; what a run before this one did is taken out of what it plans.
+        tracker: is told how far it is, of `what`; what a run before this one did is taken out of what it plans.
         takes: FLOP of the text that the model writes, of reading it before, of the walk, and of the training after it.
 
     Raises:
@@ -191,10 +191,10 @@ def prune(
     # The pruner may look at no text: any token will do to walk with.
     tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else torch.zeros(1, 2, dtype=torch.long)
     writing, reading, walking, tuning = takes
-    step = account.steps(f"{what}pruned", len(loaded.layers), walking)
+    step = tracker.steps(f"{what}pruned", len(loaded.layers), walking)
 
     def walk():
-        account.done += reading
+        tracker.done += reading
         left = tokens[seen(len(tokens))] if pruned.distills or pruned.pruner_windows else tokens
         return prune_layers(loaded, left[: pruned.pruner_windows or None], plan(pruned), step, warn)
 
@@ -203,26 +203,26 @@ def prune(
 
     kept = training(store, loaded.spec, pruned)  # by a run before this one, which is not done again
     spared = writing + walking + tuning * (len(kept[1]) - 1) / (len(kept[0]) - 1) if kept else 0
-    account.planned -= spared
-    end = account.done + sum(takes) - spared
-    wrote = account.steps(f"{what}own text,", len(seen(len(tokens))), writing, sequences=True)
+    tracker.planned -= spared
+    end = tracker.done + sum(takes) - spared
+    wrote = tracker.steps(f"{what}own text,", len(seen(len(tokens))), writing, sequences=True)
 
     def read(done):
-        account.say(f"{what}the dense model, window {done} of {len(tokens)}", reading * done / len(tokens))
+        tracker.say(f"{what}the dense model, window {done} of {len(tokens)}", reading * done / len(tokens))
 
     def trained(course):
         nats, line = course.divergences, f"{what}distilled, step {course.done} of {course.end}"
         least, tokens = min(zip(nats, course.looks, strict=False))  # an earlier version looked oftener
         line += f", {least:.3g} nats from the dense model on windows held back after {tokens:,} tokens"
-        account.done = end - tuning * (1 - course.done / course.end)
-        account.say(f"{line}, {nats[0]:.3g} before")
+        tracker.done = end - tuning * (1 - course.done / course.end)
+        tracker.say(f"{line}, {nats[0]:.3g} before")
 
     recover(loaded, pruned, tokens, walk, recovered(store, loaded.spec, pruned), trained, wrote, read, warn)
-    account.done = end
+    tracker.done = end
     return anatomy.of_each(loaded.layers, anatomy.zeros)
 
 
-def plan(pruned: PrunedSpec) -> Plan:
+def plan(pruned: ExactRecipe) -> Plan:
     """What the walk is told to do."""
     found = pattern(pruned.pattern) if pruned.pattern else None
     return Plan(pruned.pruner, np.array(pruned.sparsity), found, pruned.true_sequential, pruned.repair)

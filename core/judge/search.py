@@ -11,15 +11,24 @@ from core.judge.exact_recipes import profile_of
 from core.methods import ANY, Treatment
 from core.methods.masked_weights import held_back
 from core.models.loading import Loaded, Reader
-from core.models.model_shape import Outline
-from core.models.progress import Account, Report
+from core.models.model_shape import ModelShape
+from core.models.progress import ProgressTracker, Report
 from core.models.provenance import provenance, relative
 from core.models.windows import Windows, read, windows
 from core.plan.allocation import allocate, linear_parameters
-from core.requests import AllocationRequest, BestRequest, BestSpec, Request, Setting
-from core.results import Anchors, Evaluations, candidates, fitting, search_plan, shortlist, study_results, text_splits
+from core.requests import AllocationRequest, BestRequest, BestSpec, Recipe, Request
+from core.results import (
+    Anchors,
+    Study,
+    anchors_of_study,
+    candidates,
+    search_plan,
+    shortlist,
+    study_results,
+    text_splits,
+)
 from core.results.anchor_studies import usual
-from core.results.anchors import STEP, on, stored_of
+from core.results.anchors import STEP, stored_of, transferred_to
 from core.store import Entry, Profile, Store
 
 
@@ -30,11 +39,11 @@ class Run:
     asked: BestRequest
     loaded: Loaded
     store: Store
-    shape: Outline
-    account: Account  # of all stages as one run
+    shape: ModelShape
+    tracker: ProgressTracker  # of all stages as one run
     stage: Callable[[Request, Report], Entry]
     predicted: int = 0  # candidates
-    study: Evaluations | None = None  # on the selection text
+    study: Study | None = None  # on the selection text
 
     def __post_init__(self):
         self.left_out = []  # sentences
@@ -110,7 +119,7 @@ class Run:
 
     # -- on the text that selects -----------------------------------------------------------------------------------
 
-    def _select(self) -> Setting:
+    def _select(self) -> Recipe:
         """The winner: settings are evaluated one by one, and the next is chosen by what the others cost."""
         if self.request.target:
             self._best_at(self.request.target)
@@ -132,7 +141,7 @@ class Run:
         self.ahead = self.costs["final"]
         return winner
 
-    def _lower(self, winner: Setting, asked: Setting, stage: str, what: str) -> Setting:
+    def _lower(self, winner: Recipe, asked: Recipe, stage: str, what: str) -> Recipe:
         """The one of two with less loss on the text that selects; that it is not what was tried is said."""
         [asked] = self._evaluate(asked, stage=stage)
         before, after = (self.study.single(each) for each in (winner, asked))
@@ -142,7 +151,7 @@ class Run:
         self.left_out.append(f"{what} does not lower the loss on the text that selects ({figures}): it is left out.")
         return winner
 
-    def _winner(self) -> Setting:
+    def _winner(self) -> Recipe:
         predicted = {each: math.log(self.forecasts[each.name].perplexity) for each in self.chosen
                      if each.name in self.forecasts}  # fmt: skip
         return candidates.choose(self.study, self.request.max_loss, predicted)
@@ -197,13 +206,13 @@ class Run:
     def _anchors(self) -> list[Anchors]:
         """What predicts on the selection text: stored settings moved to it, else those evaluated there."""
         if self.anchors or self.study is None:
-            return on(self.study, self.anchors) if self.study else self.anchors
-        return [fitting(self.study, self.profile, self.treatments[0])]
+            return transferred_to(self.study, self.anchors) if self.study else self.anchors
+        return [anchors_of_study(self.study, self.profile, self.treatments[0])]
 
-    def _setting(self, allocation: AllocationRequest, by: Treatment) -> Setting:
-        return Setting(allocation=allocation, pruner=by.pruner, repair=by.repair)
+    def _setting(self, allocation: AllocationRequest, by: Treatment) -> Recipe:
+        return Recipe(allocation=allocation, pruner=by.pruner, repair=by.repair)
 
-    def _evaluate(self, *asked: Setting, stage: str = "selection") -> list[Setting]:
+    def _evaluate(self, *asked: Recipe, stage: str = "selection") -> list[Recipe]:
         """Predict settings, then evaluate them on the selection text beside what was evaluated there before."""
         kept, notes = candidates.possible(
             (each.allocation for each in asked), linear_parameters(self.profile), self.profile
@@ -224,16 +233,16 @@ class Run:
 
     def _run(self, name: str, asked: Request, times: int = 1) -> Entry:
         """Answer a request as a part of the whole run, which takes so many times its cost at most."""
-        most, account, saved = self.costs[name] * times, self.account, self.account.parts
+        most, tracker, saved = self.costs[name] * times, self.tracker, self.tracker.parts
         self.ahead -= most
 
         def tell(progress):
-            account.planned = account.done + (progress.total * 1e6 or most) + self.ahead
-            account.parts = saved + progress.parts
-            account.say(f"{name}: {progress.line}", progress.done * 1e6)
+            tracker.planned = tracker.done + (progress.total * 1e6 or most) + self.ahead
+            tracker.parts = saved + progress.parts
+            tracker.say(f"{name}: {progress.line}", progress.done * 1e6)
 
         entry = self.stage(asked, tell)
-        account.done = account.highest
+        tracker.done = tracker.highest
         return entry
 
 

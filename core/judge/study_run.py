@@ -10,12 +10,12 @@ import numpy as np
 from torch import Tensor
 
 from core.base import Broken
-from core.judge import perplexity, zeroshot
+from core.judge import zeroshot
 from core.judge.exact_recipes import Resolved, count_zeros, prune
-from core.models import run_cost
+from core.models import losses, run_cost
 from core.models.loading import Loaded
-from core.models.model_shape import Outline
-from core.models.progress import Account
+from core.models.model_shape import ModelShape
+from core.models.progress import ProgressTracker
 from core.models.provenance import provenance, relative
 from core.prune.walk import restored
 from core.requests import Point, Share, StudyRequest, StudySpec, ZeroShotSpec, cut, recipe_names
@@ -32,8 +32,8 @@ class Run:
     request: StudyRequest
     resolved: Resolved
     store: Store
-    shape: Outline
-    account: Account
+    shape: ModelShape
+    tracker: ProgressTracker
     share: Share | None = None  # None: all of it
     at: str = "the dense model"  # what is evaluated now, as charts call it
 
@@ -67,11 +67,11 @@ class Run:
         """
         pending = [each for each in self._mine() if self._lacks_losses(each) or self._lacking_tasks(each)]
         reads = any(map(self._lacks_losses, pending))
-        self.account.planned = self.account.done + sum(map(self._left, pending)) + self._reading * reads
+        self.tracker.planned = self.tracker.done + sum(map(self._left, pending)) + self._reading * reads
         reference, tokens = None, self.resolved.text.tokens
         if reads:
             with self._counted("window", self._reading, len(tokens)) as step:
-                reference = perplexity.reference(self.loaded, tokens, step)
+                reference = losses.reference(self.loaded, tokens, step)
         for each in pending:
             self._point(each, reference)
 
@@ -121,7 +121,7 @@ class Run:
             first, count: those that are done here, unless it is all.
         """
         yield lambda done, *_: self._say(f"{what} {first + done} of {of}", took * done / max(of, 1))
-        self.account.done += took * (of if count is None else count) / max(of, 1)
+        self.tracker.done += took * (of if count is None else count) / max(of, 1)
 
     def _point(self, point: Point, reference: Tensor | None) -> None:
         self.at = recipe_names.setting(point.setting) if point.setting else "dense"
@@ -146,7 +146,7 @@ class Run:
 
     def _prune(self, point: Point, warnings: list[str]) -> Array:
         takes, read = self._pruning(point), self.resolved.calibration
-        return prune(self.loaded, point.pruned, read, self.store, self.account, f"{self.at}: ", takes, warnings.append)
+        return prune(self.loaded, point.pruned, read, self.store, self.tracker, f"{self.at}: ", takes, warnings.append)
 
     def _broke(self, point: Point, zeros: Array, reason: Broken, about: dict) -> None:
         """Record a setting that broke the model while it was pruned: nothing of it is a number.
@@ -175,14 +175,14 @@ class Run:
             began = time.perf_counter()
             with self._counted("window", self._reading, len(tokens), first, len(piece)) as step:
                 beside = reference[first : first + len(piece)]
-                found = perplexity.evaluate(self.loaded, piece, beside, step, dense=not point.pruned)
+                found = losses.evaluate(self.loaded, piece, beside, step, dense=not point.pruned)
                 part = Evaluated(**vars(found), zeros=zeros)
                 parts.save(self.store, unit, first, part, seconds=time.perf_counter() - began)
-            self.account.parts += 1
+            self.tracker.parts += 1
             self._say(f"saved {first + len(piece)} of {len(tokens)} windows")
         whole = parts.partial(self.store, unit)
         if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
-            broken = perplexity.first_broken(self.loaded, tokens, whole.nll)  # pieces of an earlier run do not tell
+            broken = losses.first_broken(self.loaded, tokens, whole.nll)  # pieces of an earlier run do not tell
             self._save_losses(point, whole, broken, about)
 
     def _save_losses(self, point: Point, found: Evaluated, broken: int | None, about: dict) -> None:
@@ -208,7 +208,7 @@ class Run:
 
     def _save_task(self, unit: ZeroShotSpec, found: ZeroShot, about: dict) -> None:
         self.store.save(unit, found, self._provenance() | about)
-        self.account.parts += 1
+        self.tracker.parts += 1
 
     # -- telling ----------------------------------------------------------------------------------------------------
 
@@ -216,4 +216,4 @@ class Run:
         return provenance(self.loaded, self.resolved.files, self.store)
 
     def _say(self, line: str, took: float = 0.0) -> None:
-        self.account.say(f"{self.at}: {line}", took)
+        self.tracker.say(f"{self.at}: {line}", took)

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from core.base import Positions, UserError, frozen
-from core.measure.layer_parts import Edit, edited, find
 from core.measure.perturb import chosen, drawn_by, normal, rescaled
 from core.methods import Treatment
+from core.models.layer_parts import Edit, edited, find
 from core.models.loading import Loaded
 from core.models.replay import called, going_on, together
 from core.prune.linears import Masks

@@ -112,12 +112,12 @@ class Desk:
     """Answers with the last model that was asked of."""
 
     def __init__(self, model: str):
-        from core.jobs.context import Bench
+        from core.jobs.context import WorkContext
         from core.models.placement import device
         from core.models.progress import silent
         from core.store.cache import Store
 
-        self.bench = Bench(Store(), device("cpu"), silent, {})
+        self.bench = WorkContext(Store(), device("cpu"), silent, {})
         self.loaded = None
         self._at(OfModel(model=model))
 

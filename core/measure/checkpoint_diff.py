@@ -10,7 +10,7 @@ from torch import Tensor
 from core.base import UserError, unique
 from core.measure.engines import Dense, Reader, harm_tokens
 from core.models.loading import Loaded
-from core.models.placement import at_hand, pieces
+from core.models.placement import pieces, weights_on_device
 from core.models.progress import Step
 from core.models.replay import Layers, tail
 from core.store import Cumulative, Difference
@@ -72,7 +72,7 @@ def difference(loaded: Loaded, other: Loaded, step: Step) -> Difference:
     names = tensors(loaded.layers)
     error, scale = np.zeros((len(loaded.layers), len(names))), np.ones((len(loaded.layers), len(names)))
     for index, layer in enumerate(loaded.layers):
-        with at_hand(layer), at_hand(other.layers[index]):
+        with weights_on_device(layer), weights_on_device(other.layers[index]):
             for name, ours in layer.named_parameters():
                 cell = index, names.index(name)
                 error[cell], scale[cell] = error_and_scale(ours, other.layers[index].get_parameter(name))

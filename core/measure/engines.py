@@ -13,7 +13,7 @@ from torch import Tensor
 from core.base import Array, frozen
 from core.measure.perturb import Moments, perturbed
 from core.models.loading import Loaded
-from core.models.placement import at_hand, walk
+from core.models.placement import walk, weights_on_device
 from core.models.progress import Step
 from core.models.replay import Call, by_tokens, called, replay_error, tail
 from core.requests import Measurement
@@ -151,7 +151,7 @@ def largest_replay_error(group: Group, step: Step) -> float:
     turned = group.calls[0].entry.flip(1)
     worst = 0.0
     for index, (call, other) in enumerate(zip(group.calls, group.loaded.record(group.ids, turned), strict=True)):
-        with at_hand(call.layer):
+        with weights_on_device(call.layer):
             worst = max(worst, replay_error(call), replay_error(call, other))
         step(index)
     return worst
@@ -162,7 +162,7 @@ def half_precision_distance(group: Group) -> Array:
     distance = []
     stream = group.calls[0].entry.float()
     for call in group.calls:
-        with at_hand(call.layer):
+        with weights_on_device(call.layer):
             stream = call.in_float32()(stream, {name: each.float() for name, each in call.layer.named_parameters()})
         distance.append(float((call.exit.float() - stream)[:, 1:].norm() / stream[:, 1:].norm()))
     return np.array(distance)
@@ -209,7 +209,7 @@ def _forward(group: Group, measurement: Measurement, injection: int) -> list[Ten
     def inject(layer, args, kwargs, output):
         handle.remove()  # the layer may be run again in here, pruned
         call = called(layer, args, kwargs, output)
-        with at_hand(layer):
+        with weights_on_device(layer):
             return call.output(perturbed(measurement, injection, call, group.sequences, group.moments))
 
     with group.calls[injection].layer.register_forward_hook(inject, with_kwargs=True) as handle:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from core.base import Positions, UserError, frozen
-from core.measure.layer_parts import Edit, edited, find
 from core.methods import ATTENTION, MLP, Treatment, Warn
 from core.models import anatomy
-from core.models.placement import at_hand
+from core.models.layer_parts import Edit, edited, find
+from core.models.placement import weights_on_device
 from core.models.replay import Call, Layers, Tensors
 from core.prune.linears import pruned
 from core.requests import Measurement
@@ -89,7 +89,7 @@ class Injection:
     def replaced(self, source: str) -> Stream:
         """The output of the same layer of another checkpoint on the clean input."""
         other = self.moments.others[source][self.layer]
-        with at_hand(other):
+        with weights_on_device(other):
             where = next(self.call.layer.parameters()).device
             return self.call(self.entry, {name: each.to(where) for name, each in other.state_dict().items()})
 

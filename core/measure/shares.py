@@ -3,7 +3,7 @@
 from core.base import Spec
 from core.methods import Gaussian
 from core.models import run_cost
-from core.models.model_shape import Outline
+from core.models.model_shape import ModelShape
 from core.requests import Measurement, ProfileSpec, Share, cut
 
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
@@ -12,7 +12,7 @@ ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 Sequences = dict[Measurement, list[int]]  # those of the text, by the measurement that they belong to
 
 
-def portion(profile: ProfileSpec, shape: Outline, share: Share | None) -> tuple[set[Spec], Sequences]:
+def portion(profile: ProfileSpec, shape: ModelShape, share: Share | None) -> tuple[set[Spec], Sequences]:
     """The units that a share measures whole, and the sequences of each measurement; all where no share is named.
 
     Pass 1 belongs to every share, and so does what it alone tells. Sequences are dealt out in groups as large as a
@@ -37,7 +37,7 @@ def portion(profile: ProfileSpec, shape: Outline, share: Share | None) -> tuple[
     return units, sequences
 
 
-def costs(profile: ProfileSpec, shape: Outline) -> dict[Spec, float]:
+def costs(profile: ProfileSpec, shape: ModelShape) -> dict[Spec, float]:
     """FLOP of every unit beside the clean run and the perturbed ones."""
     found = {
         profile.weights: run_cost.spectra(shape),
@@ -55,6 +55,6 @@ def rounding(profile: ProfileSpec) -> Measurement:
     return Measurement(perturbation=Gaussian(size=ROUNDING[profile.model.dtype]))
 
 
-def clean(profile: ProfileSpec, shape: Outline) -> float:
+def clean(profile: ProfileSpec, shape: ModelShape) -> float:
     """FLOP of one run of the whole text."""
     return run_cost.forward(shape, profile.text.token_count)

@@ -19,9 +19,9 @@ from core.methods import Perturbation
 from core.models import run_cost
 from core.models.loading import Loaded
 from core.models.machine import HEADROOM
-from core.models.model_shape import Outline
+from core.models.model_shape import ModelShape
 from core.models.placement import free_memory
-from core.models.progress import Account
+from core.models.progress import ProgressTracker
 from core.models.replay import REPLAY_TOLERANCE
 from core.models.windows import Windows
 from core.requests import Measurement, ProfileSpec, Share
@@ -36,8 +36,8 @@ class Sweep:
     windows: Windows
     profile: ProfileSpec
     store: Store
-    shape: Outline
-    account: Account
+    shape: ModelShape
+    tracker: ProgressTracker
     engine: str = "wavefront"
     share: Share | None = None  # None: all of it
     others: Mapping[str, Loaded] = field(default_factory=dict)  # checkpoints to compare with, as the profile names them
@@ -76,12 +76,12 @@ class Sweep:
         self.moments = self._statistics([each.perturbation for each in pending])
         self._read_off()
         self.seconds["statistics"] = time.perf_counter() - began
-        began, swept = time.perf_counter(), self.account.done
+        began, swept = time.perf_counter(), self.tracker.done
         self._floor()
         self._measure(pending)
         took = time.perf_counter() - began
         if took > 1 and self.engine == "wavefront":
-            rate = (self.account.done - swept) / took
+            rate = (self.tracker.done - swept) / took
             run_cost.remember_rate(
                 self.store, self.loaded.model.device.type, self.shape, self.profile.model.dtype, rate
             )
@@ -97,7 +97,7 @@ class Sweep:
             groups = -(-len(sequences) // size)
             if groups:
                 planned += groups * run_cost.measurement(self.shape, measurement, len(sequences) * length / groups)
-        self.account.planned = planned
+        self.tracker.planned = planned
 
     def _size(self) -> int:
         """Sequences that are run at once."""
@@ -112,7 +112,7 @@ class Sweep:
         wanted |= {"norm"} if self._lacks(self.profile.scores) else set()  # what scores are made of
         wanted |= {"second_moment"} if self._lacks(self.profile.removed) else set()
         took, count = clean(self.profile, self.shape), self.profile.text.sequences
-        step = self.account.steps("pass 1, clean run:", count, took, sequences=True)
+        step = self.tracker.steps("pass 1, clean run:", count, took, sequences=True)
         covariance = any(each.covariance for each in asked)
         activation, moments = statistics(self.loaded, self.windows.tokens, wanted, covariance, step)
         if self._lacks(self.profile.activation):
@@ -135,7 +135,7 @@ class Sweep:
         if self._lacks(unit):
             sequences = measure is cumulative
             count = self.profile.text.sequences if sequences else self.shape.layers
-            self.store.save(unit, measure(*given, self.account.steps(what, count, self.costs[unit], sequences)), {})
+            self.store.save(unit, measure(*given, self.tracker.steps(what, count, self.costs[unit], sequences)), {})
 
     # -- pass 2 -----------------------------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class Sweep:
                     raise
                 clear_device_cache()
                 size, halved = size // 2, True
-                self.account.say(f"out of memory: going on with {size} sequences at a time")
+                self.tracker.say(f"out of memory: going on with {size} sequences at a time")
                 continue
             todo = todo[len(sequences) :]
 
@@ -176,8 +176,8 @@ class Sweep:
                 parts.save(self.store, self.profile.unit(measurement), run[0], part, **told)
                 for index in run:
                     wanted.remove(index)
-                self.account.parts += 1
-                self.account.say(f"saved: {what}")
+                self.tracker.parts += 1
+                self.tracker.say(f"saved: {what}")
 
     def _prepared(self, sequences: list[int]) -> Group:
         return prepare(self.loaded, self.windows.tokens, sequences, self.moments, self.profile.harm_stride)
@@ -187,10 +187,10 @@ class Sweep:
         took = run_cost.measurement(self.shape, measurement, group.ids.numel())
 
         def step(layer):
-            self.account.say(f"{what}: layer {layer}", took * layer / self.shape.layers)
+            self.tracker.say(f"{what}: layer {layer}", took * layer / self.shape.layers)
 
         part = ENGINES[self.engine](group, measurement, step)
-        self.account.done += took
+        self.tracker.done += took
         broken = np.flatnonzero(~np.isfinite(part.kl).all(axis=1))
         if broken.size:
             dtype = self.profile.model.dtype
@@ -203,7 +203,7 @@ class Sweep:
             return
         self.checked.add(len(group.sequences))
         try:
-            found = largest_replay_error(group, lambda layer: self.account.say(f"checking layer {layer}"))
+            found = largest_replay_error(group, lambda layer: self.tracker.say(f"checking layer {layer}"))
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             if out_of_memory(error):
                 raise
@@ -211,7 +211,7 @@ class Sweep:
         self.replay = max(found, self.replay or 0.0)
         if not found <= REPLAY_TOLERANCE[self.profile.model.dtype]:
             self.engine = "hooks"
-            self.account.say("layers alone give other numbers: falling back to one full forward per injection layer")
+            self.tracker.say("layers alone give other numbers: falling back to one full forward per injection layer")
 
     def _assemble(self, measurement: Measurement) -> None:
         unit = self.profile.unit(measurement)
@@ -226,4 +226,4 @@ class Sweep:
 
     def _warn(self, text: str) -> None:
         self.warnings.append(text)
-        self.account.say(text)
+        self.tracker.say(text)

@@ -9,7 +9,7 @@ from torch import Tensor
 from core.methods.owl import OUTLIER_THRESHOLDS
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.models.placement import at_hand
+from core.models.placement import weights_on_device
 from core.models.progress import Step
 from core.models.replay import Tensors
 from core.store import Array, Removal, Scores, Weights
@@ -99,7 +99,7 @@ def scores(loaded: Loaded, input_norm: Sequence[Tensors], step: Step) -> Scores:
     """
     rows = []
     for index, (layer, norms) in enumerate(zip(loaded.layers, input_norm, strict=True)):
-        with at_hand(layer):
+        with weights_on_device(layer):
             stack = anatomy.prunable(layer)
             sizes = [linear.weight.numel() for linear in stack]
             pooled = torch.empty(sum(sizes), device=stack[0].weight.device)

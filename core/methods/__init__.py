@@ -10,7 +10,7 @@ from pydantic import Field
 
 from core.methods.alphapruning import AlphaPruning
 from core.methods.block_influence import BlockInfluence
-from core.methods.budget_unit import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, Currency, left_out
+from core.methods.budget_unit import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, BudgetUnit, left_out
 from core.methods.checkpoint import Checkpoint
 from core.methods.covariance import Covariance
 from core.methods.depth_ramp import DepthRamp
@@ -30,20 +30,20 @@ from core.methods.selection import Pattern, Warn
 from core.methods.skip import Skip
 from core.methods.treatments import (
     ANY,
+    DEFAULT_PRUNER,
     MOMENTS,
     NO_REPAIR,
-    OF_ONE_LAYER,
-    OF_ZEROS,
     PRUNERS,
+    PRUNERS_WITHOUT_TEXT,
+    REPAIRS_WITHOUT_BUDGET,
+    SINGLE_LAYER_TREATMENTS,
+    SPARSIFIERS,
     TREATMENTS,
-    UNBOUND,
-    USUAL,
-    WITHOUT_TEXT,
     Statistic,
     Treatment,
-    counting,
+    default_pruner,
+    pruners_counting,
     treatment,
-    usual_of,
 )
 from core.methods.uniform import Uniform
 
@@ -71,7 +71,7 @@ PERTURBATIONS = (
     Mean,
     Checkpoint,
 )
-CURRENCIES = (
+BUDGET_UNITS = (
     ZEROS,
     BITS,
     INTEGERS,
@@ -80,10 +80,10 @@ CURRENCIES = (
     LAYERS,
 )
 
-MEANT = {each.name: each for each in CURRENCIES}  # what a target can count
+UNITS = {each.name: each for each in BUDGET_UNITS}  # what a target can count
 BASES = {form.model_fields["kind"].default: form for form in ALLOCATORS}
 METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
 BASE_LABELS = {kind: form.label for kind, form in BASES.items()}
 Base = Annotated[Union[ALLOCATORS], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
-FORMS = {form.model_fields["kind"].default: form for form in PERTURBATIONS}
+PERTURBATION_KINDS = {form.model_fields["kind"].default: form for form in PERTURBATIONS}
 Perturbation = Annotated[Union[PERTURBATIONS], Field(discriminator="kind")]  # noqa: UP007 (made from the table)

@@ -7,7 +7,7 @@ steps and the windows that are held back are ours.
 import math
 from collections.abc import Callable, Sequence
 
-from core.methods.masked_weights import Kept, adam, held_back, seen, stepped
+from core.methods.masked_weights import MaskedWeights, adam, held_back, seen, stepped
 from core.methods.selection import Tensor
 
 STEP = 0.01  # the first one, of the root mean square of a matrix's kept weights
@@ -17,7 +17,7 @@ EPOCHS = 12  # at most
 ENOUGH = 0.005  # an epoch that helps by less of the error is the last with its step
 
 
-def blockwise(kept: Kept, error: Callable[[int], Tensor], batches: Sequence[int]) -> None:
+def blockwise(kept: MaskedWeights, error: Callable[[int], Tensor], batches: Sequence[int]) -> None:
     """Train the kept weights by Adam until the windows held back say that it is enough.
 
     An epoch that raises their error, or breaks it, is taken back and the step made finer: the weights end with the

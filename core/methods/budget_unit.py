@@ -11,13 +11,13 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from core.base import Array, UserError, brief, listed, number, per_cent
-from core.methods.quantisation import FORMS, HALF
+from core.methods.quantisation import HALF, QUANT_FORMATS
 
 LEFT_OUT = "left out"
 Amounts = TypeVar("Amounts", float, Array)
 
 
-class Currency(NamedTuple):
+class BudgetUnit(NamedTuple):
     """A currency of budgets."""
 
     name: str
@@ -74,27 +74,27 @@ class Currency(NamedTuple):
         return f"{written} bits" if self.bits else f"{per_cent(share)} of layers"
 
 
-ZEROS = Currency("zeros")  # share of the prunable weights
-BITS = Currency("bits", {str(bits): 1 - bits / HALF for bits in (8, 4, 3, 2)})  # scales and zero points apart
+ZEROS = BudgetUnit("zeros")  # share of the prunable weights
+BITS = BudgetUnit("bits", {str(bits): 1 - bits / HALF for bits in (8, 4, 3, 2)})  # scales and zero points apart
 # In all others scales, zero points or minima, and the places of zeros are counted in. Mixed: integers, in some linears
 # after zeros.
-MIXED = Currency(
+MIXED = BudgetUnit(
     "mixed",
     {
         each.name: 1 - each.bits_per_weight / HALF
-        for each in sorted(FORMS.values(), key=lambda form: -form.bits_per_weight)
+        for each in sorted(QUANT_FORMATS.values(), key=lambda form: -form.bits_per_weight)
         if each.beside and not each.gguf
     },
 )
-INTEGERS = Currency(
+INTEGERS = BudgetUnit(
     "integers",
-    {name: share for name, share in MIXED.levels.items() if not FORMS[name].zeros},
+    {name: share for name, share in MIXED.levels.items() if not QUANT_FORMATS[name].zeros},
 )
-GGUF = Currency(
+GGUF = BudgetUnit(
     "gguf",
-    {each.name: 1 - each.bits_per_weight / HALF for each in reversed(FORMS.values()) if each.gguf},
+    {each.name: 1 - each.bits_per_weight / HALF for each in reversed(QUANT_FORMATS.values()) if each.gguf},
 )
-LAYERS = Currency("layers", {"kept": 0.0, LEFT_OUT: 1.0})
+LAYERS = BudgetUnit("layers", {"kept": 0.0, LEFT_OUT: 1.0})
 
 
 def left_out(shares: Array) -> list[int]:

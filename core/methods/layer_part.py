@@ -1,6 +1,6 @@
 """One part of a layer, its attention, its MLP or a head, left out, at its mean, under noise, or pruned.
 
-`core.measure.layer_parts` finds parts in a layer.
+`core.models.layer_parts` finds parts in a layer.
 """
 
 import re

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from core.base import Array, UserError, added, several
+from core.base import Array, UserError, optional_field, several
 from core.methods.allocator import Allocator, Evidence
 from core.methods.budget_unit import left_out
 
@@ -26,7 +26,7 @@ class Manual(Allocator):
     sparsity: tuple[float, ...] | tuple[tuple[float, ...], ...] = Field(
         description="per layer, or per layer and linear"
     )
-    name: str = added("", "what it is called in charts and tables")
+    name: str = optional_field("", "what it is called in charts and tables")
 
     @model_validator(mode="before")
     @classmethod

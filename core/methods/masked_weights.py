@@ -33,7 +33,7 @@ def seen(windows: int) -> list[int]:
     return sorted({*range(windows)} - {*held_back(windows)})
 
 
-class Kept:
+class MaskedWeights:
     """The weights of some linears that are not zero, as one vector of float32, whatever the model's dtype.
 
     Each is counted in the size of its matrix, so that no model's scale matters to a step. Sizes are powers of two:
@@ -101,14 +101,14 @@ def _collected(weight: Tensor, places: Tensor, size: float, gradient: Tensor) ->
     return weight.requires_grad_(True).register_post_accumulate_grad_hook(collect).remove
 
 
-def adam(kept: Kept) -> Adam:
+def adam(kept: MaskedWeights) -> Adam:
     """Adam over the vector."""
     from torch.optim import Adam
 
     return Adam([kept.value], betas=(0.9, 0.95), fused=True)
 
 
-def stepped(kept: Kept, optimizer: Adam, step: float) -> None:
+def stepped(kept: MaskedWeights, optimizer: Adam, step: float) -> None:
     """Take a step of this size by the gradients that arose, and drop them."""
     optimizer.param_groups[0]["lr"] = step
     optimizer.step()

@@ -46,11 +46,11 @@ class Kind(Spec):
 
     @property
     def _level(self) -> str:
-        return self.treatment.currency.level(self.sparsity)
+        return self.treatment.budget_unit.level(self.sparsity)
 
     def _written(self, part: str) -> str:
         value = getattr(self, part)
-        return self.treatment.currency.write(value) if part == "sparsity" else word(value)
+        return self.treatment.budget_unit.write(value) if part == "sparsity" else word(value)
 
     @property
     def short(self) -> str:

@@ -18,7 +18,7 @@ CLIPPED = tuple(share / 100 for share in range(95, 45, -5))  # of its range that
 FINEST = 16  # how many codes of its range a group may leave unused and still be known for what it is
 
 
-class Form(NamedTuple):
+class QuantFormat(NamedTuple):
     """How a weight is written: a code each, and a scale with its zero point, or its minimum, for every group.
 
     Integers are `scale * (code - zero)` with a zero point between the codes, so that a zero stays one, as
@@ -50,7 +50,7 @@ class Form(NamedTuple):
             UserError: names the forms that fit.
         """
         if width % self.group:
-            fit = ", ".join(each.name for each in FORMS.values() if width % each.group == 0)
+            fit = ", ".join(each.name for each in QUANT_FORMATS.values() if width % each.group == 0)
             right = f"these fit: {fit}" if fit else "no form fits, so that it must stay dense or get zeros"
             raise UserError(
                 f"{self.name} does not fit its {width} inputs, which are no multiple of {self.group}: {right}"
@@ -58,17 +58,18 @@ class Form(NamedTuple):
 
 
 _INTEGERS = [
-    Form(f"int{bits}g{group}{'s' * symmetric}", bits, group, 0 if symmetric else bits, False)
+    QuantFormat(f"int{bits}g{group}{'s' * symmetric}", bits, group, 0 if symmetric else bits, False)
     for symmetric, bits, group in product((False, True), (2, 3, 4, 5, 6, 8), (32, 64))
 ]
 _GGUF = [
-    Form(f"Q{bits}_{kind}", bits, 32, HALF * kind, True) for bits, kind in ((4, 0), (4, 1), (5, 0), (5, 1), (8, 0))
+    QuantFormat(f"Q{bits}_{kind}", bits, 32, HALF * kind, True)
+    for bits, kind in ((4, 0), (4, 1), (5, 0), (5, 1), (8, 0))
 ]
 _SPARSE = [
-    Form(f"int{bits}g64z{percent}", bits, 64, bits, False, percent / 100)
+    QuantFormat(f"int{bits}g64z{percent}", bits, 64, bits, False, percent / 100)
     for bits, percent in ((4, 43), (3, 50), (3, 58), (3, 68), (3, 80))
 ]
-FORMS = {each.name: each for each in (*_INTEGERS, *_SPARSE, *_GGUF)}
+QUANT_FORMATS = {each.name: each for each in (*_INTEGERS, *_SPARSE, *_GGUF)}
 
 
 def gguf_type(exported: str) -> str | None:
@@ -84,7 +85,7 @@ class Codes(NamedTuple):
     zeros: Tensor  # (out, groups, 1), the code of 0
 
 
-def quantise(weight: Tensor, form: Form, importance: Tensor | None = None) -> Codes:
+def quantise(weight: Tensor, form: QuantFormat, importance: Tensor | None = None) -> Codes:
     """Round to nearest, by the least wrong of some grids for every group: one keeps its range, the others clip it.
 
     A weight that lies on grids of the form already comes back as it is.
@@ -107,7 +108,7 @@ def quantise(weight: Tensor, form: Form, importance: Tensor | None = None) -> Co
     return _best(groups, price, form, [*(unused if again else [(0, 1)]), *((0, share) for share in CLIPPED)])
 
 
-def _best(groups: Tensor, price: Tensor | None, form: Form, tried: Iterable[tuple[int, float]]) -> Codes:
+def _best(groups: Tensor, price: Tensor | None, form: QuantFormat, tried: Iterable[tuple[int, float]]) -> Codes:
     """By the grids of least error, of those that leave so many codes unused or keep such a share of a group's range."""
     import torch
 
@@ -142,7 +143,7 @@ def dequantise(found: Codes) -> Tensor:
     return ((found.codes - found.zeros) * found.scales).flatten(1)
 
 
-def rounded(weight: Tensor, form: Form, importance: Tensor | None = None) -> Tensor:
+def rounded(weight: Tensor, form: QuantFormat, importance: Tensor | None = None) -> Tensor:
     """The weight in a form, as numbers, (out, in) float32: by `quantise`, or as the `gguf` package writes and reads it.
 
     Raises:
@@ -159,7 +160,7 @@ def rounded(weight: Tensor, form: Form, importance: Tensor | None = None) -> Ten
     return torch.from_numpy(quants.dequantize(written, kind)).to(weight.device)
 
 
-def fed_back(weight: Tensor, form: Form, second_moment: Tensor, warn: Warn) -> Tensor:
+def fed_back(weight: Tensor, form: QuantFormat, second_moment: Tensor, warn: Warn) -> Tensor:
     """As `rounded`, column by column; those to the right make up for what rounding one did to the outputs (GPTQ).
 
     A group's grid is chosen when it is reached, by what an error costs the outputs. Rows whose outputs plain rounding
@@ -205,7 +206,7 @@ def at_level(
     pattern: object = None,
     warn: Warn = warnings.warn,
     *,
-    forms: Mapping[float, Form],
+    forms: Mapping[float, QuantFormat],
     feedback: bool,
 ) -> Tensor:
     """As a pruner is called: the weight in the form that saves a share, (out, in) in its own dtype; zeros stay zeros.
@@ -228,7 +229,7 @@ def at_level(
     return rounded(weight, form, None if statistic is None else statistic**2).to(weight.dtype)
 
 
-def form_of(share: float, forms: Mapping[float, Form]) -> Form:
+def form_of(share: float, forms: Mapping[float, QuantFormat]) -> QuantFormat:
     """The form that saves a share, up to rounding.
 
     Raises:

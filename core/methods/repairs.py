@@ -15,7 +15,7 @@ class RepairRow(NamedTuple):
     label: str
     # of a linear: (dense, pruned, second_moment, warn, pull) -> weight; of a window: what trains `Kept`; of the whole
     # model: the gradient by its logits
-    mend: Callable[..., Any]
+    repair: Callable[..., Any]
     about: str
     formula: str  # TeX
     follows: bool = False  # whether it looks at what outputs lack to be the dense path's

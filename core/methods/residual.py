@@ -28,7 +28,7 @@ class Residual(Kind):
     @property
     def name(self) -> str:
         """As it is written; of a quantiser its own name and a level say enough: `quantised:3`."""
-        return super().name.removeprefix("residual:" if self.treatment.currency.levels else "")
+        return super().name.removeprefix("residual:" if self.treatment.budget_unit.levels else "")
 
     @property
     def label(self) -> str:
@@ -36,7 +36,7 @@ class Residual(Kind):
 
     @property
     def doing(self) -> str:
-        return "rounding {} to {share}" if self.treatment.currency.levels else super().doing
+        return "rounding {} to {share}" if self.treatment.budget_unit.levels else super().doing
 
     def apply(self, at: Injection) -> Stream:
         return at.pruned(self.treatment, self.sparsity, *(getattr(self, part) for part in self.parts[2:]))

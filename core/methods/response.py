@@ -6,10 +6,10 @@ from pydantic import Field
 
 from core.base import Array
 from core.methods.allocator import Allocator, Evidence, Parameter
-from core.methods.treatments import OF_ONE_LAYER, OF_ZEROS, TREATMENTS, USUAL, Treated
+from core.methods.treatments import DEFAULT_PRUNER, SINGLE_LAYER_TREATMENTS, SPARSIFIERS, TREATMENTS, Treated
 
 OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
-CURVES = {name: label for name, label in OF_ONE_LAYER.items() if TREATMENTS[name].pruner in OF_ZEROS}
+CURVES = {name: label for name, label in SINGLE_LAYER_TREATMENTS.items() if TREATMENTS[name].pruner in SPARSIFIERS}
 GRANULARITIES = {"layer": "layer", "linear": "linear", "both": "linear or layer"}
 TITLES = {"linear": "per linear", "both": "per linear or layer"}
 
@@ -41,7 +41,7 @@ class Response(Allocator):
         "kl", description="drift, kl or nll"
     )
     pruner: Annotated[Treated, Parameter("Pruned by", CURVES, "curves from", quiet=True)] = Field(
-        USUAL, description="whose measured curves, as in wanda or wanda+refit"
+        DEFAULT_PRUNER, description="whose measured curves, as in wanda or wanda+refit"
     )
     granularity: Annotated[
         Literal["layer", "linear", "both"],

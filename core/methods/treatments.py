@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from core.base import brief, listed, look_up, unique
 from core.methods.alps import alps
-from core.methods.budget_unit import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, Currency
+from core.methods.budget_unit import BITS, GGUF, INTEGERS, LAYERS, MIXED, ZEROS, BudgetUnit
 from core.methods.magnitude import magnitude
-from core.methods.quantisation import FORMS, HALF, Form, at_level
+from core.methods.quantisation import HALF, QUANT_FORMATS, QuantFormat, at_level
 from core.methods.repairs import CHAINS, REPAIRS, RepairRow
 from core.methods.selection import Tensor
 from core.methods.sparsegpt import sparsegpt
@@ -33,11 +33,11 @@ class PrunerRow(NamedTuple):
     statistic: Statistic  # of the inputs: what statistics are collected, memory and costs follow from it
     about: str
     formula: str  # TeX: what decides which weights go
-    mends: float = 0.0  # how often as much work as a repair's goes into making up for what goes
+    solve_passes: float = 0.0  # how often as much work as a repair's goes into making up for what goes
     method: int = 1  # raised whenever its numbers change: what was measured by an earlier one is told apart
     earlier: str = ""  # what that did otherwise, in words
-    forms: Mapping[float, Form] = {}  # of a quantiser, share that a level saves -> how its weights are written
-    currency: Currency = ZEROS
+    forms: Mapping[float, QuantFormat] = {}  # of a quantiser, share that a level saves -> how its weights are written
+    budget_unit: BudgetUnit = ZEROS
     includes: str = ""  # a quantiser whose every form it writes alike, so that what was measured of that holds of it
 
     def at(self, method: int) -> str:
@@ -51,16 +51,16 @@ def _quantiser(
     about: str,
     formula: str,
     group: int = 0,
-    currency: Currency = BITS,
+    budget_unit: BudgetUnit = BITS,
     symmetric: bool = False,
     **more: Any,
 ) -> PrunerRow:
     """A row whose damage is few bits: integers in groups of a size, or without one the forms that the levels name."""
     code = f"int{{}}g{group}{'s' * symmetric}" if group else "{}"
-    forms = {share: FORMS[code.format(name)] for name, share in currency.levels.items()}
+    forms = {share: QUANT_FORMATS[code.format(name)] for name, share in budget_unit.levels.items()}
     about = about.format(group or "32 or 64", "a scale" if symmetric else "a scale and a zero point")
     prune = partial(at_level, forms=forms, feedback=statistic in MOMENTS)
-    return PrunerRow(label, prune, statistic, about, formula, forms=forms, currency=currency, **more)
+    return PrunerRow(label, prune, statistic, about, formula, forms=forms, budget_unit=budget_unit, **more)
 
 
 _BY_GROUPS = "Groups of {} of the weights of a row share {}."
@@ -72,7 +72,7 @@ _rounding = partial(
     about="Not a pruner: weights rounded to few bits, by the scale that errs least where inputs are long. "
     + _BY_GROUPS,
     formula=_NEAREST,
-    mends=0.25,
+    solve_passes=0.25,
 )
 _feedback = partial(
     _quantiser,
@@ -80,7 +80,7 @@ _feedback = partial(
     about="Not a pruner: weights rounded to few bits column by column, and those not yet rounded make up for each "
     f"error, where the first token counts for 1 / {1 / MOMENTS['sink_moment']:g} of its window. " + _BY_GROUPS,
     formula=_FED_BACK,
-    mends=1.3,
+    solve_passes=1.3,
 )
 _LATER = {"method": 2, "earlier": "first tokens counting as one"}
 
@@ -109,7 +109,7 @@ PRUNERS = {
         "A pruner that zeroes the weights whose loss costs the output of the linear least, and changes those that stay "
         "to make up for it.",
         r"\text{score}_{jk} = W_{jk}^2 / U_{kk}^2,\quad U^\top U = H^{-1},\quad H = \tfrac 2 n X X^\top",
-        mends=0.4,
+        solve_passes=0.4,
     ),
     "alps": PrunerRow(
         "ALPS",
@@ -118,7 +118,7 @@ PRUNERS = {
         "A pruner that seeks the mask and the weights that stay together, so that the outputs of the linear come "
         "closest to those of its dense self: slower than the others, and repaired already.",
         r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad \lVert W' \rVert_0 \leq k",
-        mends=5,
+        solve_passes=5,
     ),
     "quantised": _rounding("quantised", group=32),
     "quantised64": _rounding("quantised, groups of 64", group=64),
@@ -126,14 +126,14 @@ PRUNERS = {
     "gptq": _feedback("GPTQ", group=32, **_LATER),
     "gptq64": _feedback("GPTQ, groups of 64", group=64, **_LATER),
     "gptq_symmetric": _feedback("GPTQ, symmetric", group=32, symmetric=True),
-    "integers": _rounding("integers", currency=INTEGERS),
+    "integers": _rounding("integers", budget_unit=INTEGERS),
     "mixed": _rounding(
         "zeros and integers",
         about="Weights rounded to few bits, in some linears after Wanda zeroed a share of them: a file then holds a "
         "bit for each weight that says whether it stays, and the codes of those that do. No export writes such a "
         "file. " + _BY_GROUPS,
         formula=r"W' = \text{round}(M \odot W)",
-        currency=MIXED,
+        budget_unit=MIXED,
         includes="integers",
     ),
     "gguf": _quantiser(
@@ -141,7 +141,7 @@ PRUNERS = {
         "none",
         "Not a pruner: weights rounded as a GGUF file of the types Q4_0 to Q8_0 holds them.",
         r"W'_{jk} = d\, q_{jk} + m",
-        currency=GGUF,
+        budget_unit=GGUF,
     ),
     "left_out": PrunerRow(
         "left out",
@@ -149,14 +149,14 @@ PRUNERS = {
         "none",
         "Not a pruner: whole layers left out, whose input is passed on; every other weight stays as it is.",
         "h_i = h_{i-1}",
-        currency=LAYERS,
+        budget_unit=LAYERS,
     ),
 }
 NO_REPAIR = "none"  # where a repair is asked for unless it is refused
 ANY = "any"  # of a search: every pruner, or repair, that can be predicted
-USUAL = "wanda"
-OF_ZEROS = {name: row.label for name, row in PRUNERS.items() if row.currency is ZEROS}
-WITHOUT_TEXT = tuple(name for name in OF_ZEROS if PRUNERS[name].statistic == "none")
+DEFAULT_PRUNER = "wanda"
+SPARSIFIERS = {name: row.label for name, row in PRUNERS.items() if row.budget_unit is ZEROS}
+PRUNERS_WITHOUT_TEXT = tuple(name for name in SPARSIFIERS if PRUNERS[name].statistic == "none")
 
 
 class Treatment(NamedTuple):
@@ -176,7 +176,7 @@ class Treatment(NamedTuple):
     @property
     def spoken(self) -> str:
         """Within a sentence, after what is evaluated with it: `Wanda + refit`, `layers left out`."""
-        return f"layers {self.label}" if self.currency.of_layers else self.label
+        return f"layers {self.label}" if self.budget_unit.of_layers else self.label
 
     @property
     def repairs(self) -> list[RepairRow]:
@@ -189,22 +189,22 @@ class Treatment(NamedTuple):
         return 1 + sum(row.method - 1 for row in self.repairs)
 
     @property
-    def currency(self) -> Currency:
+    def budget_unit(self) -> BudgetUnit:
         """What its damage is counted in."""
-        return PRUNERS[self.pruner].currency
+        return PRUNERS[self.pruner].budget_unit
 
     def doing(self, share: float) -> str:
         """What it has done to weights: `pruned by Wanda, 70 % zeros`, `in 3 bits, GPTQ`."""
-        level = self.currency.level(share)
-        if self.currency.of_layers:
+        level = self.budget_unit.level(share)
+        if self.budget_unit.of_layers:
             return f"{level} {self.label}"
-        return f"in {level}, {self.label}" if self.currency.levels else f"pruned by {self.label}, {level}"
+        return f"in {level}, {self.label}" if self.budget_unit.levels else f"pruned by {self.label}, {level}"
 
     def stored(self, share: float) -> float:
         """Bits that a weight takes in a file, on average: zeros as a bitmask, codes with scales and zero points."""
         if forms := PRUNERS[self.pruner].forms:
             return float(np.interp(share, [*forms], [each.bits_per_weight for each in forms.values()]))
-        return HALF * (1 - share) + (self.currency is ZEROS)  # a bit says whether a weight stays
+        return HALF * (1 - share) + (self.budget_unit is ZEROS)  # a bit says whether a weight stays
 
     def by(self, what: str) -> RepairRow | None:
         """Its repair that looks at a linear, a window or a model as one; None where it has none."""
@@ -244,30 +244,32 @@ def treatment(pruner: str, repair: str | None = None) -> Treatment:
 TREATMENTS = {
     each.name: each
     for repair in (None, *CHAINS)
-    for each in (Treatment(name, repair) for name in (OF_ZEROS if repair else PRUNERS))
+    for each in (Treatment(name, repair) for name in (SPARSIFIERS if repair else PRUNERS))
 }
 # What damages one layer of a dense model: with nothing pruned before it, the dense path is its own
-OF_ONE_LAYER = {
+SINGLE_LAYER_TREATMENTS = {
     name: each.label
     for name, each in TREATMENTS.items()
     if not any(row.follows or row.of != "linear" for row in each.repairs)
 }
-UNBOUND = {name: label for name, label in CHAINS.items() if not Treatment(USUAL, name).by("model")}  # need no budget
+REPAIRS_WITHOUT_BUDGET = {
+    name: label for name, label in CHAINS.items() if not Treatment(DEFAULT_PRUNER, name).by("model")
+}  # need no budget
 
 
-def counting(currency: Currency) -> dict[str, str]:
+def pruners_counting(unit: BudgetUnit) -> dict[str, str]:
     """The pruners whose damage this counts, name -> label."""
-    return {name: row.label for name, row in PRUNERS.items() if row.currency is currency}
+    return {name: row.label for name, row in PRUNERS.items() if row.budget_unit is unit}
 
 
-def usual_of(currency: Currency) -> str:
+def default_pruner(unit: BudgetUnit) -> str:
     """The pruner that is meant where a budget counts this and none is named."""
-    return min(counting(currency), key=place)
+    return min(pruners_counting(unit), key=table_position)
 
 
-def place(name: str) -> tuple[bool, int]:
+def table_position(name: str) -> tuple[bool, int]:
     """Where a treatment stands in a list: the usual pruner first, then as in the table."""
-    return name != USUAL, list(TREATMENTS).index(name)
+    return name != DEFAULT_PRUNER, list(TREATMENTS).index(name)
 
 
 def share_of(given: Any, about: ValidationInfo) -> Any:
@@ -276,8 +278,8 @@ def share_of(given: Any, about: ValidationInfo) -> Any:
     Raises:
         ValueError: a quantiser has no such level, or a layer is left out.
     """
-    pruner = about.data.get("pruner", USUAL)  # another one was refused already
-    counted = TREATMENTS[pruner].currency
+    pruner = about.data.get("pruner", DEFAULT_PRUNER)  # another one was refused already
+    counted = TREATMENTS[pruner].budget_unit
     if counted.of_layers:
         raise ValueError(f"{pruner} leaves whole layers out: write skip")
     if not (counted.levels and isinstance(given, str)):
@@ -301,6 +303,6 @@ def _one_of(known: Mapping[str, object]) -> AfterValidator:
 
 Pruner = Annotated[str, _one_of(PRUNERS)]
 Repair = Annotated[str, _one_of(CHAINS)]
-Searched = Annotated[str, _one_of({ANY: None, **OF_ZEROS})]
-Repaired = Annotated[str, _one_of({NO_REPAIR: None, ANY: None, **UNBOUND})]
-Treated = Annotated[str, _one_of(OF_ONE_LAYER)]
+Searched = Annotated[str, _one_of({ANY: None, **SPARSIFIERS})]
+Repaired = Annotated[str, _one_of({NO_REPAIR: None, ANY: None, **REPAIRS_WITHOUT_BUDGET})]
+Treated = Annotated[str, _one_of(SINGLE_LAYER_TREATMENTS)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from core.base import Array, added
+from core.base import Array, optional_field
 from core.methods.allocator import Allocator, Evidence
 from core.methods.quantisation import HALF
 
@@ -21,7 +21,7 @@ class Uniform(Allocator):
     profiled = False
 
     kind: Literal["uniform"] = "uniform"
-    ends: Annotated[float, Field(ge=0, le=8)] = added(
+    ends: Annotated[float, Field(ge=0, le=8)] = optional_field(
         0.0, "bits of 16 that the first and the last layer keep more: a rule of thumb"
     )
 

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from core.base import UserError
-from core.models.placement import at_hand
+from core.models.placement import weights_on_device
 from core.models.progress import Step
 from core.models.replay import Layers
 from core.store import Array
@@ -96,7 +96,7 @@ def by_linear(
     """
     rows = []
     for index, layer in enumerate(layers):
-        with at_hand(layer):
+        with weights_on_device(layer):
             rows.append([numbers(index, linear) for linear in found(layer)])
         step(index)
     table = np.full((len(rows), max(map(len, rows)), *np.shape(rows[0][0])), np.nan)

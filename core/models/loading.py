@@ -25,7 +25,7 @@ from core.models.placement import pieces
 from core.models.run_cost import refuse_too_large
 from core.models.saving import LARGEST, keep_copy, kept_copy, save
 from core.models.sources import Source
-from core.models.weights import initialised, read, whole
+from core.models.weights import initialised, load_in_memory, read
 from core.requests import Dtype, ModelSpec
 from core.store import Store
 from core.store.files import stamp
@@ -178,7 +178,7 @@ def _keep(loaded: Loaded, store: Store) -> None:
 
 
 def _same(loaded: Loaded, copy: Source) -> bool:
-    weights, own = whole(copy, None, "float32").state_dict(), loaded.model.state_dict()
+    weights, own = load_in_memory(copy, None, "float32").state_dict(), loaded.model.state_dict()
     alike = weights.keys() == own.keys() and all(torch.equal(own[name], weights[name]) for name in own)
     return alike and tokenizer_hash(load_tokenizer(copy)) == loaded.tokenizer_hash
 

@@ -21,7 +21,7 @@ HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")  # as configur
 NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
 
 
-class Outline(NamedTuple):
+class ModelShape(NamedTuple):
     """Sizes of a model that its costs depend on."""
 
     layers: int
@@ -33,7 +33,7 @@ class Outline(NamedTuple):
     heads: int = 1  # query heads of an attention
 
 
-def outline(shapes: Shapes) -> Outline:
+def outline(shapes: Shapes) -> ModelShape:
     """Read a model's outline off its tensors' names and shapes.
 
     The layers are the numbered group that holds most parameters; the largest matrix outside them is the embedding. The
@@ -60,7 +60,7 @@ def outline(shapes: Shapes) -> Outline:
     width = max(sorted({side for shape in outside for side in shape}), key=sides.__getitem__)
     vocabulary = max((side for side in max(outside, key=math.prod) if side != width), default=width)
     total = sum(map(math.prod, shapes.values()))
-    return Outline(layers, width, vocabulary, weight[stack] // layers, total, len(matrices[stack]) // layers)
+    return ModelShape(layers, width, vocabulary, weight[stack] // layers, total, len(matrices[stack]) // layers)
 
 
 def safetensors_shapes(path: Path) -> Shapes:

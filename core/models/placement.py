@@ -26,7 +26,7 @@ from core.models.replay import Call, Layers, Tensors
 
 
 @dataclass(eq=False)
-class Home:
+class OffloadedWeights:
     """Storage of a layer's weights while it does not run."""
 
     stored: Mapping[str, Tensor]  # by their names inside the layer; those in files are read as they are asked for
@@ -55,7 +55,7 @@ class Home:
             self.scratch.unlink(missing_ok=True)
 
 
-def settle(layer: nn.Module, home: Home) -> None:
+def offload(layer: nn.Module, home: OffloadedWeights) -> None:
     """Give a layer a home; its weights are no longer in the layer."""
     for name, parameter in list(layer.named_parameters()):
         held, leaf = slot(layer, name)
@@ -66,11 +66,11 @@ def settle(layer: nn.Module, home: Home) -> None:
 
 
 def _forward(layer: nn.Module, own: Callable, *args: object, **kwargs: object) -> object:
-    with at_hand(layer):
+    with weights_on_device(layer):
         return own(*args, **kwargs)
 
 
-def home_of(layer: nn.Module) -> Home | None:
+def home_of(layer: nn.Module) -> OffloadedWeights | None:
     """A layer's home, or None where it is the layer itself."""
     return vars(layer).get("home")
 
@@ -81,7 +81,7 @@ def streamed(layers: Layers) -> bool:
 
 
 @contextmanager
-def at_hand(layer: nn.Module, keep: bool = False) -> Iterator[None]:
+def weights_on_device(layer: nn.Module, keep: bool = False) -> Iterator[None]:
     """A layer's weights where it runs, for a while. Inside another such block, and for other layers, nothing is done.
 
     Args:
@@ -126,7 +126,7 @@ def walk(
         keep: as for `at_hand`.
     """
     for index, (layer, calls) in enumerate(zip(layers, runs, strict=True)):
-        with at_hand(layer, keep):
+        with weights_on_device(layer, keep):
             enter(index)
             for place, (stream, call) in enumerate(zip(streams, cycle(calls), strict=False)):
                 streams[place] = call(stream)  # one by one: two whole sets would not fit
@@ -156,7 +156,7 @@ def pieces(model: nn.Module, layers: Layers) -> Iterator[Tensors]:
     for name in stored(model):
         names[next((each for each in inside if name.startswith(f"{each}.")), "")].append(name)
     for where, own in names.items():
-        with at_hand(inside.get(where, model)):
+        with weights_on_device(inside.get(where, model)):
             yield {name: held[leaf] for name in own for held, leaf in [slot(model, name)]}
 
 
@@ -205,5 +205,5 @@ def stream(layers: Layers, where: torch.device) -> None:
     """Let layers run on a device, each brought from where its weights lie now."""
     for layer in layers:
         if home_of(layer) is None:
-            settle(layer, Home({name: each.data for name, each in layer.named_parameters()}))
+            offload(layer, OffloadedWeights({name: each.data for name, each in layer.named_parameters()}))
         home_of(layer).device = where

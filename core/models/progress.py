@@ -27,7 +27,7 @@ def silent(_: Progress) -> None:
 
 
 @dataclass
-class Account:
+class ProgressTracker:
     """Work that is planned, and how much of it is done, in FLOP."""
 
     report: Report

@@ -16,14 +16,14 @@ from core.methods.blockwise import EPOCHS
 from core.methods.distillation import CHUNK, TOGETHER
 from core.models import texts
 from core.models.machine import HEADROOM, chosen, emulates, free_memory
-from core.models.model_shape import Outline
-from core.models.sources import NotHere, Source, locate, outlined
+from core.models.model_shape import ModelShape
+from core.models.sources import NotHere, Source, locate, read_shape
 from core.requests import (
     EvaluationRequest,
     Measurement,
     MeasureRequest,
     ProfileSpec,
-    Setting,
+    Recipe,
     StudyRequest,
     TextSpec,
     WindowRequest,
@@ -54,33 +54,33 @@ READ = 500e6  # bytes of weights a second
 # --- work, in FLOP -------------------------------------------------------------------------------------------------
 
 
-def forward(shape: Outline, tokens: float, logits: float = 1) -> float:
+def forward(shape: ModelShape, tokens: float, logits: float = 1) -> float:
     """Some tokens through the layers, and this share of them on to the logits: a vocabulary may outweigh the layers."""
     return 2.0 * tokens * (shape.layers * shape.layer_parameters + logits * shape.vocabulary * shape.width)
 
 
-def looks(shape: Outline, treatment: Treatment | None = None) -> float:
+def looks(shape: ModelShape, treatment: Treatment | None = None) -> float:
     """A look at every weight, or what pruning and repairing all of them takes."""
-    solved = PRUNERS[treatment.pruner].mends + bool(treatment.by("linear")) if treatment else 0
+    solved = PRUNERS[treatment.pruner].solve_passes + bool(treatment.by("linear")) if treatment else 0
     return forward(shape, LOOK + SOLVING * shape.width * solved, 0)
 
 
-def spectra(shape: Outline) -> float:
+def spectra(shape: ModelShape) -> float:
     """The eigenvalues of every linear."""
     return removing(shape) / 4
 
 
-def removing(shape: Outline) -> float:
+def removing(shape: ModelShape) -> float:
     """Trying which weights of every linear can go."""
     return forward(shape, SOLVING * shape.width, 0)
 
 
-def times(shape: Outline, asked: Measurement) -> int:
+def times(shape: ModelShape, asked: Measurement) -> int:
     """Number of measurements that a request for one stands for: each linear counts, and each head."""
     return {"linear": shape.linears, "part": shape.heads}.get(stands_for(asked.perturbation), 1)
 
 
-def measurement(shape: Outline, asked: Measurement, tokens: float) -> float:
+def measurement(shape: ModelShape, asked: Measurement, tokens: float) -> float:
     """A measurement at every injection layer: each run takes half of the layers on average, and goes on to the harm."""
     pruned = looks(shape, asked.perturbation.treatment) if asked.perturbation.treatment else 0.0
     shares = {"linear": shape.linears, "part": 2}.get(asked.perturbation.prunes, 1)
@@ -88,7 +88,7 @@ def measurement(shape: Outline, asked: Measurement, tokens: float) -> float:
     return times(shape, asked) * (runs * forward(shape, tokens, 2 / HARM_STRIDE) + pruned / shares)
 
 
-def measuring(shape: Outline, request: MeasureRequest, groups: int = 1) -> float:
+def measuring(shape: ModelShape, request: MeasureRequest, groups: int = 1) -> float:
     """A whole measurement: clean runs, what is read off the weights, and every perturbation of every group."""
     tokens = request.text.token_count
     clean = 2 + 2 * sum(each.perturbation.compares for each in request.measurements)
@@ -96,14 +96,14 @@ def measuring(shape: Outline, request: MeasureRequest, groups: int = 1) -> float
     return clean * forward(shape, tokens) + looks(shape) + spectra(shape) + request.removal * removing(shape) + swept
 
 
-def pruning(shape: Outline, calibration: WindowRequest, treatment: Treatment) -> float:
+def pruning(shape: ModelShape, calibration: WindowRequest, treatment: Treatment) -> float:
     """Pruning the whole model: every layer is run dense and then pruned, where a text is read at all."""
     tokens = calibration.token_count if treatment.reads_text else 0
     runs = 2 + FOLLOWED * ("pull" in treatment.statistics) + TRAINED * EPOCHS * bool(treatment.by("window"))
     return runs * forward(shape, tokens, 0) + looks(shape, treatment)
 
 
-def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["cpu"]) -> tuple[float, ...]:
+def treating(shape: ModelShape, request: Any, asked: Recipe, rate: float = ROUGH["cpu"]) -> tuple[float, ...]:
     """Text of its own, reading the text to train on, pruning the whole model, and training it for its budget.
 
     Args:
@@ -122,22 +122,22 @@ def treating(shape: Outline, request: Any, asked: Setting, rate: float = ROUGH["
     )
 
 
-def _read(text: WindowRequest, asked: Setting) -> WindowRequest:
+def _read(text: WindowRequest, asked: Recipe) -> WindowRequest:
     """The calibration text that the pruner reads."""
     return text.replace(sequences=min(text.sequences, asked.pruner_windows or text.sequences))
 
 
-def judging(shape: Outline, judged: EvaluationRequest) -> float:
+def judging(shape: ModelShape, judged: EvaluationRequest) -> float:
     """The losses and the zero-shot tasks of one model."""
     return forward(shape, judged.text.token_count) + len(judged.tasks) * task(shape, judged.examples or WHOLE_TASK)
 
 
-def task(shape: Outline, examples: int) -> float:
+def task(shape: ModelShape, examples: int) -> float:
     """One zero-shot task, roughly: its questions are not read before it runs."""
     return forward(shape, EXAMPLE * examples)
 
 
-def studying(shape: Outline, request: StudyRequest, treatments: Iterable[Treatment]) -> float:
+def studying(shape: ModelShape, request: StudyRequest, treatments: Iterable[Treatment]) -> float:
     """The dense model, and settings that are pruned and evaluated, by the treatment of each."""
     each = [pruning(shape, request.calibration, treatment) for treatment in treatments]
     return sum(each) + (1 + len(each)) * judging(shape, request.evaluation)
@@ -146,7 +146,7 @@ def studying(shape: Outline, request: StudyRequest, treatments: Iterable[Treatme
 # --- memory, in bytes ----------------------------------------------------------------------------------------------
 
 
-def group_size(shape: Outline, text: WindowRequest | TextSpec, dtype: str, free: int | None) -> int:
+def group_size(shape: ModelShape, text: WindowRequest | TextSpec, dtype: str, free: int | None) -> int:
     """Sequences run at once: at least two groups, so that something can be drawn early, and what memory holds.
 
     Args:
@@ -158,13 +158,13 @@ def group_size(shape: Outline, text: WindowRequest | TextSpec, dtype: str, free:
     return max(1, min(largest, int(free // sequence_bytes(shape, text.length, dtype))))
 
 
-def sequence_bytes(shape: Outline, length: int, dtype: str) -> int:
+def sequence_bytes(shape: ModelShape, length: int, dtype: str) -> int:
     """One sequence in a group: clean streams, perturbed streams, logits, and room to compute in."""
     stream = length * shape.width * BYTES[dtype]
     return (2 * shape.layers + 16) * stream + 6 * (length // HARM_STRIDE) * shape.vocabulary * 4
 
 
-def statistics_bytes(shape: Outline, request: MeasureRequest) -> int:
+def statistics_bytes(shape: ModelShape, request: MeasureRequest) -> int:
     """Second moments of the linears' inputs and covariances of the streams, where they are needed.
 
     The MLP's width is read off the parameters, as if attention had four square matrices and the MLP two, so that a
@@ -177,7 +177,7 @@ def statistics_bytes(shape: Outline, request: MeasureRequest) -> int:
     return shape.layers * int(4 * moments * (3 * shape.width**2 + inner**2) + 12 * covariance * shape.width**2)
 
 
-def weight_bytes(shape: Outline, dtype: str, gguf: bool) -> int:
+def weight_bytes(shape: ModelShape, dtype: str, gguf: bool) -> int:
     """The weights; of a model that memory does not hold those outside its layers, and a layer at work.
 
     Args:
@@ -188,7 +188,7 @@ def weight_bytes(shape: Outline, dtype: str, gguf: bool) -> int:
     return (shape.parameters - away) * BYTES[dtype]
 
 
-def training(shape: Outline, sparsity: float, tokens: int, dtype: str) -> int:
+def training(shape: ModelShape, sparsity: float, tokens: int, dtype: str) -> int:
     """What distill holds beside the weights: kept ones with their moments, and streams of the calibration text.
 
     Of a kept weight there are its value, the best one, a gradient and two moments, in float32, and its place; of any
@@ -205,7 +205,7 @@ def refuse_too_large(source: Source, dtype: str, store: Store) -> None:
     Raises:
         UserError: it cannot.
     """
-    need = weight_bytes(outlined(source, store), dtype, bool(source.gguf))
+    need = weight_bytes(read_shape(source, store), dtype, bool(source.gguf))
     what = f"{source.label} needs {need / 2**30:.2g} GiB of memory for its weights in {dtype}"
     insist(need, what, "choose a smaller model or another precision")
 
@@ -250,7 +250,7 @@ class Cost:
         return self.loading + self.flops / self.rate
 
 
-def model_of(request: Any, store: Store) -> tuple[Source, Outline] | None:
+def model_of(request: Any, store: Store) -> tuple[Source, ModelShape] | None:
     """The files and the shape of a request's model, or None while they, or a checkpoint beside it, are not here.
 
     Raises:
@@ -264,7 +264,7 @@ def model_of(request: Any, store: Store) -> tuple[Source, Outline] | None:
                 locate(each.perturbation.source, store, fetch=False)
     except NotHere:
         return None
-    return source, outlined(source, store)
+    return source, read_shape(source, store)
 
 
 def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
@@ -300,7 +300,7 @@ def estimate(request: Any, store: Store, device: str = "cpu") -> Cost | None:
     return Cost(flop, int(memory) + PROCESS, parts, loading, rate, not known)
 
 
-def _sweeping(shape: Outline, request: MeasureRequest, weights: int, kind: str) -> tuple[int, int]:
+def _sweeping(shape: ModelShape, request: MeasureRequest, weights: int, kind: str) -> tuple[int, int]:
     """Bytes, and how many groups of sequences there are."""
     text = request.text
     models = 1 + sum(each.perturbation.compares for each in request.measurements)
@@ -310,7 +310,7 @@ def _sweeping(shape: Outline, request: MeasureRequest, weights: int, kind: str) 
     return memory + size * sequence_bytes(shape, text.length, request.dtype), -(-text.sequences // size)
 
 
-def _walking(shape: Outline, request: Any, weights: int, settings: Sequence[Setting]) -> int:
+def _walking(shape: ModelShape, request: Any, weights: int, settings: Sequence[Recipe]) -> int:
     """Bytes: the weights twice, for the dense ones are kept, the streams of the calibration text, and logits."""
     text = request.calibration
     paths = 1 + any(row.follows for each in settings for row in each.treatment.repairs)  # a dense one beside it
@@ -336,10 +336,10 @@ def words(cost: Cost | None) -> str:
 # --- the speed of this machine -------------------------------------------------------------------------------------
 
 
-def remember_rate(store: Store, kind: str, shape: Outline, dtype: str, rate: float) -> None:
+def remember_rate(store: Store, kind: str, shape: ModelShape, dtype: str, rate: float) -> None:
     """Keep how many FLOP a second a finished sweep of this model's shape reached on a kind of device."""
     write_file(_rate_file(store, kind, shape, dtype), sealed(rate))
 
 
-def _rate_file(store: Store, kind: str, shape: Outline, dtype: str) -> Path:
+def _rate_file(store: Store, kind: str, shape: ModelShape, dtype: str) -> Path:
     return store.root / "rates" / f"{kind}-{dtype}-{shape.layers}x{shape.width}x{shape.vocabulary}.json"

@@ -10,7 +10,7 @@ from core.models import hub
 from core.models.file_hashes import combined, file_hash
 from core.models.folder_checks import refuse_foreign_code, refuse_odd_files
 from core.models.hub import NotHere
-from core.models.model_shape import Outline, heads_of, outline, shapes_of
+from core.models.model_shape import ModelShape, heads_of, outline, shapes_of
 from core.store import Entry, Store
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -197,7 +197,7 @@ def _indexed(folder: Path, label: str) -> set[str]:
         raise UserError(f"{INDEX} of {label} cannot be read: it has to map tensors to files") from error
 
 
-def outlined(source: Source, store: Store) -> Outline:
+def read_shape(source: Source, store: Store) -> ModelShape:
     """The shape of a located model.
 
     Raises:
@@ -215,7 +215,7 @@ def _gguf(path: Path, store: Store, label: str) -> Source:
     return Source(label, path.parent, path.name, file_hash(store, path), None)
 
 
-def at_hand(store: Store) -> list[dict[str, object]]:
+def local_models(store: Store) -> list[dict[str, object]]:
     """Models that can be measured without a network: source, label, layers, parameters, or the trouble with it."""
     return [_described(typed, store) for typed in ("demo", *hub.cached("model"))]
 
@@ -224,7 +224,7 @@ def _described(typed: str, store: Store) -> dict[str, object]:
     found = {"source": typed, "label": typed, "layers": None, "parameters": None, "trouble": None}
     try:
         source = locate(typed, store, fetch=False)
-        shape = outlined(source, store)
+        shape = read_shape(source, store)
     except UserError as error:
         return found | {"trouble": str(error)}
     return found | {"label": source.label, "layers": shape.layers, "parameters": shape.parameters}

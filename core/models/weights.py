@@ -23,7 +23,7 @@ from core.base import Fields, UserError, brief
 from core.models import anatomy, machine, placement
 from core.models.folder_checks import exchanged, explained
 from core.models.model_shape import safetensors_shapes
-from core.models.placement import Home, settle
+from core.models.placement import OffloadedWeights, offload
 from core.models.run_cost import BYTES
 from core.models.sources import Source
 from core.requests import Dtype
@@ -46,7 +46,7 @@ def read(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreT
         size = BYTES[dtype] * sum(math.prod(shape) for file in shapes for shape in file.values())
         if size > machine.HEADROOM * placement.free_memory(torch.device("cpu")):
             return by_layers(source, config, dtype, store)
-    return whole(source, config, dtype)
+    return load_in_memory(source, config, dtype)
 
 
 def by_layers(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreTrainedModel:
@@ -67,7 +67,7 @@ def by_layers(source: Source, config: Any, dtype: Dtype, store: Store | None) ->
     try:
         # nothing is mapped into memory, of which a process may be denied so much at once; transformers has no option
         with exchanged(modeling_utils, safe_open=lambda path, **how: safe_open(path, **how | {"backend": "pread"})):
-            model = whole(source, config, dtype, device_map=_layers_on_disk(config), offload_folder=scratch)
+            model = load_in_memory(source, config, dtype, device_map=_layers_on_disk(config), offload_folder=scratch)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
@@ -85,7 +85,9 @@ def by_layers(source: Source, config: Any, dtype: Dtype, store: Store | None) ->
     names = {id(module): name for name, module in model.named_modules()}
     for number, layer in enumerate(anatomy.decoder_layers(model)):
         places = {name: index[f"{names[id(layer)]}.{name}"] for name, _ in layer.named_parameters()}
-        settle(layer, Home(OffloadedWeightsLoader(index=places), scratch=scratch / f"{number}.safetensors"))
+        offload(
+            layer, OffloadedWeights(OffloadedWeightsLoader(index=places), scratch=scratch / f"{number}.safetensors")
+        )
     return model
 
 
@@ -100,7 +102,7 @@ def _layers_on_disk(config: Any) -> dict[str, str]:
     return places | {name.rpartition(".")[0]: "cpu" for name in tensors if not name.startswith(inside)}
 
 
-def whole(source: Source, config: Any, dtype: Dtype, **placed: Any) -> PreTrainedModel:
+def load_in_memory(source: Source, config: Any, dtype: Dtype, **placed: Any) -> PreTrainedModel:
     """A model with the weights of its files.
 
     Args:

@@ -7,7 +7,7 @@ import numpy as np
 from core.base import Array, Flags, UserError, frozen
 from core.methods.allocator import Allocator
 from core.plan import correction
-from core.plan.budget import Bounds, binding, check_finite, met, project, whole
+from core.plan.budget import Bounds, binding, check_finite, project, round_to_levels, share_spent
 from core.plan.evidence import Evidence
 from core.requests import AllocationRequest
 from core.store import Profile
@@ -31,7 +31,7 @@ class Allocation:
     @property
     def budget(self) -> float:
         """Parameter-weighted mean sparsity."""
-        return met(self.sparsity, self.parameters)
+        return share_spent(self.sparsity, self.parameters)
 
     @property
     def exact(self) -> Array:
@@ -51,10 +51,10 @@ def allocate(request: AllocationRequest, profile: Profile) -> Allocation:
         UserError: an impossible budget, NaN in what the allocator looks at, or a profile that lacks it; the sentence
             names what would do.
     """
-    return spread(request, linear_parameters(profile), profile)
+    return spread_budget(request, linear_parameters(profile), profile)
 
 
-def spread(request: AllocationRequest, parameters: Array, profile: Profile | None = None) -> Allocation:
+def spread_budget(request: AllocationRequest, parameters: Array, profile: Profile | None = None) -> Allocation:
     """As `allocate`, for a model of which perhaps no more is known than how many weights its linears hold.
 
     Args:
@@ -67,17 +67,19 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
         what = request.base.kind if request.base.profiled else "the correction"
         raise UserError(f"{what} looks at a profile: measure the model first and name its profile, or use uniform")
     of_units, base = _base(request, parameters, profile)
-    if request.base.by_hand and (request.unclipped or request.counted.levels):
-        spent = met(base, of_units)
+    if request.base.by_hand and (request.unclipped or request.budget_unit.levels):
+        spent = share_spent(base, of_units)
         if abs(request.target - spent) > WRITTEN:  # its uniform twin would be no twin
             raise UserError(
                 f"this allocation is written down as {request.target:.6f} of the weights and prunes {spent:.6f} of "
                 f'this model\'s: write "budget": {spent:.9f} beside its numbers'
             )
     sparsity = base
-    if request.counted.levels:  # beside layers left out, whole layers change places
+    if request.budget_unit.levels:  # beside layers left out, whole layers change places
         rows = len(parameters if 1 in base else base)
-        sparsity = correction.turned(base.reshape(rows, -1), of_units.reshape(rows, -1), request.correction).ravel()
+        sparsity = correction.control_plan(
+            base.reshape(rows, -1), of_units.reshape(rows, -1), request.correction
+        ).ravel()
     if request.correction.strength and not request.unclipped:
         [sparsity] = _corrected(request, base, of_units, [request.correction.strength], profile)
     if (sparsity == 1).all():
@@ -96,7 +98,7 @@ def _base(request: AllocationRequest, parameters: Array, profile: Profile | None
     """Weights and base sparsity of the units that the budget is spread over, both (units,)."""
     if request.base.per_linear:
         _check_linears(request.base, parameters)
-    levels = np.array([*request.counted.levels.values()])
+    levels = np.array([*request.budget_unit.levels.values()])
     of_units = parameters.ravel() if request.base.per_linear else np.nansum(parameters, axis=1)
     bounds = limits(request)
     wish = request.base.wish(Evidence(of_units, request.target, bounds, profile))
@@ -105,19 +107,19 @@ def _base(request: AllocationRequest, parameters: Array, profile: Profile | None
         return of_units, wish
     wish = project(wish, of_units, request.target, bounds)
     missed = of_units[:, None] * np.maximum(levels - wish[:, None], 0) ** 2  # no harm is known
-    return of_units, whole(wish, levels, of_units, missed) if levels.size else wish
+    return of_units, round_to_levels(wish, levels, of_units, missed) if levels.size else wish
 
 
 def limits(request: AllocationRequest) -> Bounds:
     """The bounds that are asked for, or the ends of the levels."""
-    shares = [*request.counted.levels.values()] or [request.low, request.high]
+    shares = [*request.budget_unit.levels.values()] or [request.low, request.high]
     return Bounds(shares[0], shares[-1])
 
 
 def _bounds(request: AllocationRequest, profile: Profile | None) -> Bounds:
     """Those that hold: what goes by measured responses goes no further than was measured, corrected or not."""
     bounds = limits(request)
-    if not request.base.measured or request.counted.levels:
+    if not request.base.measured or request.budget_unit.levels:
         return bounds
     highest = request.base.highest(Evidence(linear_parameters(profile), request.target, bounds, profile))
     return Bounds(request.low, min(request.high, highest))

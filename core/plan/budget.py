@@ -34,7 +34,7 @@ class Bounds(NamedTuple):
             )
 
 
-def met(sparsity: Array, parameters: Array) -> float:
+def share_spent(sparsity: Array, parameters: Array) -> float:
     """The budget an allocation spends: mean sparsity weighted by parameters. Both (layers,)."""
     return float(np.average(sparsity, weights=parameters))
 
@@ -57,7 +57,7 @@ def project(wish: Array, parameters: Array, target: float, bounds: Bounds) -> Ar
     bounds.check(target)
     check_finite(wish)
     inside = (wish >= bounds.low).all() and (wish <= bounds.high).all()
-    if inside and abs(met(wish, parameters) - target) <= TOLERANCE * 1e-3:
+    if inside and abs(share_spent(wish, parameters) - target) <= TOLERANCE * 1e-3:
         return wish.copy()
     return np.clip(wish + _shift(wish, parameters, target, bounds), bounds.low, bounds.high)
 
@@ -86,11 +86,11 @@ def _shift(wish: Array, parameters: Array, target: float, bounds: Bounds) -> flo
     if after == 0 or after == len(corners):
         return float(corners[0] if after == 0 else corners[-1])
     below, above = corners[after - 1], corners[after]  # spent(below) < target <= spent(above)
-    share = _bought(target, spent(below), spent(above) - spent(below))
+    share = _share_bought(target, spent(below), spent(above) - spent(below))
     return float(below + share * (above - below))
 
 
-def _bought(budget: float, before: Array, cost: Array) -> Array:
+def _share_bought(budget: float, before: Array, cost: Array) -> Array:
     """The share of each step, 0 to 1, that a budget buys where those that come before it have cost so much."""
     return np.clip((budget - before) / cost, 0, 1)
 
@@ -100,7 +100,7 @@ def binding(sparsity: Array, bounds: Bounds) -> Flags:
     return (sparsity <= bounds.low + TOLERANCE) | (sparsity >= bounds.high - TOLERANCE)
 
 
-def evened(base: Array, parameters: Array, means: Array, bounds: Bounds) -> Array:
+def shift_linears_to_means(base: Array, parameters: Array, means: Array, bounds: Bounds) -> Array:
     """The linears of each layer shifted by one number, so that inside the bounds their mean is what is wanted.
 
     Args:
@@ -119,7 +119,9 @@ def evened(base: Array, parameters: Array, means: Array, bounds: Bounds) -> Arra
     return base + np.stack(shifts, axis=1)[..., None]
 
 
-def pinned(sparsity: Array, hand: Mapping[int, float], parameters: Array, target: float, bounds: Bounds) -> Array:
+def with_fixed_layers(
+    sparsity: Array, hand: Mapping[int, float], parameters: Array, target: float, bounds: Bounds
+) -> Array:
     """An allocation with some layers held at a mean and the rest shifted by one number to meet the budget.
 
     The linears of a layer that is held are shifted by one number too.
@@ -167,7 +169,7 @@ def pinned(sparsity: Array, hand: Mapping[int, float], parameters: Array, target
 
 
 @frozen
-class Units:
+class Choices:
     """Units with the same levels, from the least damage to the most."""
 
     weights: Array  # (units,) how many weights each holds
@@ -175,7 +177,7 @@ class Units:
     harm: Array  # (units, levels), nats
 
 
-def whole(wish: Array, levels: Array, weights: Array, harm: Array) -> Array:
+def round_to_levels(wish: Array, levels: Array, weights: Array, harm: Array) -> Array:
     """Every unit brought to a level, so that together they save no less than is wished, and as little more as is found.
 
     A unit between two levels gets the one that saves more. What that leaves of the budget buys back, one step for each
@@ -202,7 +204,7 @@ def whole(wish: Array, levels: Array, weights: Array, harm: Array) -> Array:
     return levels[at]
 
 
-def solve(units: Units, budget: float) -> Array:
+def solve(units: Choices, budget: float) -> Array:
     """What a weight of each unit saves, (units,), where weights save `budget` on average with the least total harm.
 
     Every piece between two levels has a price, harm per amount saved. Where prices rise along the levels, as along a
@@ -221,12 +223,12 @@ def solve(units: Units, budget: float) -> Array:
     weight, order, group, whole = _offered(units)
     left = (budget - saved[0]) * units.weights.sum()
     share = np.empty(order.size)
-    share[order] = _bought(left, np.cumsum(whole) - whole, whole)[group]
+    share[order] = _share_bought(left, np.cumsum(whole) - whole, whole)[group]
     return saved[0] + (share.reshape(weight.shape) * weight).sum(1) / units.weights
 
 
 @lru_cache(maxsize=8)
-def _offered(units: Units) -> tuple[Array, Array, Array, Array]:
+def _offered(units: Choices) -> tuple[Array, Array, Array, Array]:
     """What each piece saves, (units, pieces); their order, cheapest first; by that, groups alike and what those save.
 
     It is the same for every budget.

@@ -62,7 +62,7 @@ def ramp(direction: Array) -> Array:
     return np.linspace(-half, half, len(direction))
 
 
-def turned(plan: Array, weights: Array, asked: Correction) -> Array:
+def control_plan(plan: Array, weights: Array, asked: Correction) -> Array:
     """Controls of a plan in whole levels: the same rows of levels in the place of others that hold as many weights.
 
     Reversed, the row of a size that was spared most is spared least; the budget stays what it is.

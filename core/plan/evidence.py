@@ -5,10 +5,10 @@ from functools import lru_cache
 import numpy as np
 
 from core.base import Array, Flags, UserError, frozen, listed
-from core.methods import LAYERS, TREATMENTS, Currency, usual_of
+from core.methods import LAYERS, TREATMENTS, BudgetUnit, default_pruner
 from core.methods.owl import OUTLIER_THRESHOLDS
 from core.plan import responses
-from core.plan.budget import TOLERANCE, Bounds, Units, solve, whole
+from core.plan.budget import TOLERANCE, Bounds, Choices, round_to_levels, solve
 from core.plan.curves import Curves, hull
 from core.store import Profile
 
@@ -85,10 +85,10 @@ class Evidence:
             UserError: too few sparsities were measured, or leaving out layers was not; the target lies beyond them or
                 outside the bounds; or layers are to be left out beside zeros.
         """
-        if (currency := TREATMENTS[pruner].currency).levels:
+        if (currency := TREATMENTS[pruner].budget_unit).levels:
             skip = np.zeros(1)  # all units in one layer, which stays
             if layers:
-                skip = responses.at_levels(self.profile, usual_of(LAYERS), objective, False)[1][:, 1]
+                skip = responses.at_levels(self.profile, default_pruner(LAYERS), objective, False)[1][:, 1]
             return self._by_levels(currency, *responses.at_levels(self.profile, pruner, objective, per_linear), skip)
         if layers:
             raise UserError("layers are left out beside few bits, not beside zeros: write granularity=linear")
@@ -102,7 +102,7 @@ class Evidence:
             )
         return solve(_units(found, self.parameters.tobytes(), Bounds(bounds.low, high)), self.target)
 
-    def _by_levels(self, currency: Currency, levels: Array, harm: Array, skip: Array) -> Array:
+    def _by_levels(self, currency: BudgetUnit, levels: Array, harm: Array, skip: Array) -> Array:
         """Least harm by measured levels alone, whole layers left out one by one as long as that lowers it.
 
         A level that harms a unit more than one that saves more is none for it. The next layer left out is that with
@@ -124,8 +124,8 @@ class Evidence:
             kept, plan = ~np.isin(layer, gone), np.ones(self.units)
             weights = self.parameters[kept]
             left = self.target - (1 - self.target) * self.parameters[~kept].sum() / weights.sum()
-            shares = solve(Units(weights, levels, hulls[kept]), max(left, levels[0]))
-            found = whole(shares, levels, weights, least[kept])
+            shares = solve(Choices(weights, levels, hulls[kept]), max(left, levels[0]))
+            found = round_to_levels(shares, levels, weights, least[kept])
             harms = np.where(levels >= found[:, None], harm[kept], np.inf)
             plan[kept] = levels[harms.argmin(1)]
             return skip[gone].sum() + harms.min(1).sum(), gone, plan
@@ -140,11 +140,11 @@ class Evidence:
 
 
 @lru_cache(maxsize=8)
-def _units(found: Curves, weights: bytes, bounds: Bounds) -> Units:
+def _units(found: Curves, weights: bytes, bounds: Bounds) -> Choices:
     """Units by their curves inside the bounds, the same for every target."""
     inside = (found.sparsity > bounds.low + TOLERANCE) & (found.sparsity < bounds.high - TOLERANCE)
     grid = np.unique([bounds.low, *found.sparsity[inside], bounds.high])
-    return Units(np.frombuffer(weights), grid, np.stack([np.interp(grid, found.sparsity, row) for row in found.harm]))
+    return Choices(np.frombuffer(weights), grid, np.stack([np.interp(grid, found.sparsity, row) for row in found.harm]))
 
 
 def _mean(of_linears: Array, known: Flags) -> Array:

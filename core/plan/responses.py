@@ -6,8 +6,8 @@ from functools import lru_cache
 import numpy as np
 
 from core.base import UserError
-from core.methods import LAYERS, OF_ONE_LAYER, PRUNERS, TREATMENTS, ZEROS, Currency, usual_of
-from core.methods.treatments import place
+from core.methods import LAYERS, PRUNERS, SINGLE_LAYER_TREATMENTS, TREATMENTS, ZEROS, BudgetUnit, default_pruner
+from core.methods.treatments import table_position
 from core.plan.budget import TOLERANCE
 from core.plan.curves import Curves, check_finite, curves
 from core.store import Array, Profile
@@ -53,12 +53,12 @@ def measured_linears(profile: Profile, pruner: str, objective: str) -> tuple[Arr
 
 def _levels(pruner: str) -> list[str]:
     """Two that may be measured, as they are written."""
-    return [*TREATMENTS[pruner].currency.levels][-2:] or ["0.5", "0.9"]
+    return [*TREATMENTS[pruner].budget_unit.levels][-2:] or ["0.5", "0.9"]
 
 
 def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: str | None = None) -> dict[float, Array]:
     """Sparsity, ascending -> harm per layer, mean over sequences."""
-    if TREATMENTS[pruner].currency is LAYERS:
+    if TREATMENTS[pruner].budget_unit is LAYERS:
         for key, each in profile.perturbed.items():
             if key.perturbation.kind == "skip" and prunes == "layer":
                 return {share: share * getattr(each, FIELDS[objective]).mean(1) for share in (0.0, 1.0)}
@@ -88,10 +88,12 @@ def at_levels(profile: Profile, pruner: str, objective: str, per_linear: bool) -
     return shares, harm if PRUNERS[pruner].includes else np.maximum.accumulate(harm, axis=1)
 
 
-def pruners(profile: Profile, per_linear: bool = False, currency: Currency = ZEROS) -> list[str]:
+def pruners(profile: Profile, per_linear: bool = False, currency: BudgetUnit = ZEROS) -> list[str]:
     """Those that a profile holds curves of, the usual pruner first; of every linear alone where `per_linear`."""
     found = []
-    for pruner in sorted((name for name in OF_ONE_LAYER if TREATMENTS[name].currency is currency), key=place):
+    for pruner in sorted(
+        (name for name in SINGLE_LAYER_TREATMENTS if TREATMENTS[name].budget_unit is currency), key=table_position
+    ):
         try:
             (measured_linears if per_linear else measured)(profile, pruner, "kl")
         except UserError:
@@ -107,12 +109,12 @@ def of_profile(profile: Profile, pruner: str, objective: str = "drift", per_line
     return curves(sparsities, harm.reshape(-1, len(sparsities)))
 
 
-def usual(profile: Profile, per_linear: bool = False, currency: Currency = ZEROS) -> str:
+def usual(profile: Profile, per_linear: bool = False, currency: BudgetUnit = ZEROS) -> str:
     """The pruner whose curves are read where none is named: the first that the profile holds any of."""
-    return next(iter(pruners(profile, per_linear, currency)), usual_of(currency))
+    return next(iter(pruners(profile, per_linear, currency)), default_pruner(currency))
 
 
-def highest(profile: Profile, per_linear: bool = False, currency: Currency = ZEROS) -> float:
+def highest(profile: Profile, per_linear: bool = False, currency: BudgetUnit = ZEROS) -> float:
     """The largest sparsity that was measured alone, by that pruner.
 
     Raises:
@@ -122,12 +124,12 @@ def highest(profile: Profile, per_linear: bool = False, currency: Currency = ZER
     return of_profile(profile, usual(profile, per_linear, currency), per_linear=per_linear).highest
 
 
-def finer(profile: Profile, currency: Currency) -> bool:
+def finer(profile: Profile, currency: BudgetUnit) -> bool:
     """Whether a profile's few bits were measured by linears alone."""
     return currency.bits and not pruners(profile, False, currency)
 
 
-def layer_harms(rows: Array, profile: Profile, currency: Currency = ZEROS) -> Array:
+def layer_harms(rows: Array, profile: Profile, currency: BudgetUnit = ZEROS) -> Array:
     """The squared final drift of each layer of many allocations pruned alone, (rows, layers).
 
     By the curves of the usual pruner, where the profile holds any of it. A layer whose linears have a sparsity each
@@ -150,7 +152,7 @@ def layer_harms(rows: Array, profile: Profile, currency: Currency = ZEROS) -> Ar
         units = rows if rows.ndim == 3 else np.repeat(rows[..., None], linears, axis=2)
         harms = _read(found, units.reshape(len(rows), -1)).reshape(units.shape).sum(2)
         with suppress(UserError):  # leaving layers out need not be measured
-            skip = _harm(profile, "layer", usual_of(LAYERS), "drift")[1.0]
+            skip = _harm(profile, "layer", default_pruner(LAYERS), "drift")[1.0]
             harms = np.where((units == 1).all(2), skip, harms)
         return harms
     pruner = usual(profile, rows.ndim == 3, currency)

@@ -7,7 +7,7 @@ import numpy as np
 
 from core.base import UserError, listed, megabytes
 from core.methods import GGUF, HALF, LAYERS, Treatment
-from core.methods.quantisation import FORMS
+from core.methods.quantisation import QUANT_FORMATS
 from core.plan.budget import Bounds
 
 FINEST = 100_000  # parts of a share that a budget in bytes is met by
@@ -40,7 +40,9 @@ def total(counts: Counts, bits: float, gguf: bool, gone: float = 0.0) -> int:
 
 def taken(counts: Counts, treatment: Treatment, share: float) -> int:
     """Bytes of all weights where so much is saved of the linears'."""
-    return total(counts, treatment.stored(share), treatment.currency is GGUF, share * (treatment.currency is LAYERS))
+    return total(
+        counts, treatment.stored(share), treatment.budget_unit is GGUF, share * (treatment.budget_unit is LAYERS)
+    )
 
 
 def share_within(most: float, counts: Counts, treatment: Treatment, bounds: Bounds) -> float:
@@ -53,7 +55,7 @@ def share_within(most: float, counts: Counts, treatment: Treatment, bounds: Boun
     share = float(np.interp(most, [least, greatest], [bounds.high, bounds.low]))  # a straight line of bits
     greatest = min(greatest, total(counts, HALF, False))
     if not least <= most <= greatest:
-        levels = listed(map(treatment.currency.level, reversed(bounds)), "to")
+        levels = listed(map(treatment.budget_unit.level, reversed(bounds)), "to")
         ends = f"{megabytes(least, math.ceil)} to {megabytes(greatest, math.floor)}"
         raise UserError(f"{megabytes(most)} cannot be met: from {levels} this model's weights take {ends}")
     found = math.floor(share * FINEST) / FINEST
@@ -69,4 +71,4 @@ def sizes(counts: Counts, own: str, bits: float, gguf: bool = False, gone: float
         gone: the share of layers that it leaves out.
     """
     found = {DENSE: total(counts, HALF, False), own: total(counts, bits, gguf, gone)}
-    return found | {name: total(counts, FORMS[name].bits_per_weight, True) for name in ("Q8_0", SMALLEST)}
+    return found | {name: total(counts, QUANT_FORMATS[name].bits_per_weight, True) for name in ("Q8_0", SMALLEST)}

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from core.base import UserError, either
-from core.methods import WITHOUT_TEXT
+from core.methods import PRUNERS_WITHOUT_TEXT
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
-from core.models.placement import at_hand
+from core.models.placement import weights_on_device
 from core.models.replay import REPLAY_TOLERANCE, Call, Tensors, entry, replay_error, together
 from core.models.run_cost import WALK_BATCH
 from core.prune.linears import Enough, Names, watched
@@ -40,12 +40,12 @@ def check_replay(loaded: Loaded, tokens: Tensor) -> bool:
         found = []
         for layer, (call, *given) in enumerate(zip(calls, *inputs, strict=True)):
             try:
-                with at_hand(call.layer):
+                with weights_on_device(call.layer):
                     found.append(max(replay_error(call, each) for each in given))
             except (AttributeError, LookupError, TypeError, ValueError) as error:
                 raise UserError(
                     f"layer {layer} of {loaded.source.label} cannot be run by itself ({type(error).__name__}: "
-                    f"{error}), which pruning layer by layer needs: use {either(WITHOUT_TEXT)}"
+                    f"{error}), which pruning layer by layer needs: use {either(PRUNERS_WITHOUT_TEXT)}"
                 ) from error
         return found
 
@@ -54,7 +54,7 @@ def check_replay(loaded: Loaded, tokens: Tensor) -> bool:
             if found > REPLAY_TOLERANCE[loaded.spec.dtype]:
                 raise UserError(
                     f"layer {layer} of {loaded.source.label}, {wrong.format(found)}: it cannot be pruned layer by "
-                    f"layer; use {either(WITHOUT_TEXT)}"
+                    f"layer; use {either(PRUNERS_WITHOUT_TEXT)}"
                 )
 
     calls = loaded.record(tokens)

@@ -14,7 +14,6 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers import DynamicCache
 
-from core.judge import perplexity
 from core.methods import Warn
 from core.methods.distillation import (
     BEGUN,
@@ -30,15 +29,15 @@ from core.methods.distillation import (
     steps_on,
     steps_within,
 )
-from core.methods.masked_weights import Kept, adam, held_back, seen, stepped
-from core.models import anatomy, run_cost
+from core.methods.masked_weights import MaskedWeights, adam, held_back, seen, stepped
+from core.models import anatomy, losses, run_cost
 from core.models.folder_checks import exchanged
 from core.models.loading import Loaded
 from core.models.model_shape import outline
 from core.models.placement import free_memory, stored, streamed
 from core.models.progress import Cancelled, Step
 from core.models.replay import Layers, Tensors, going_on, leave_out, tail, together
-from core.requests.recipes import PrunedSpec
+from core.requests.recipes import ExactRecipe
 from core.store.files import patiently, temporary_folder
 from core.store.parts import TRAINING
 
@@ -48,7 +47,7 @@ class Distillation:
 
     steps = end = done = 0  # of the schedule, until it ends, so far
 
-    def __init__(self, loaded: Loaded, kept: Kept, tokens: Tensor, reference: Tensor, dtype: str):
+    def __init__(self, loaded: Loaded, kept: MaskedWeights, tokens: Tensor, reference: Tensor, dtype: str):
         """tokens: (windows, length). reference: (windows, length, width) the dense model's last stream."""
         self.loaded, self.kept, self.tokens, self.reference = loaded, kept, tokens, reference
         self.products = products(loaded, dtype)
@@ -122,7 +121,7 @@ class Distillation:
         """KL(dense || model) of the windows held back, or of the first of them, nats/token."""
         held = self.held[:most]
         with self.products:
-            return float(perplexity.evaluate(self.loaded, self.tokens[held], self.reference[held]).kl.mean())
+            return float(losses.evaluate(self.loaded, self.tokens[held], self.reference[held]).kl.mean())
 
     @torch.enable_grad()
     def gradient(self, step: int) -> None:
@@ -130,7 +129,7 @@ class Distillation:
         windows = drawn(step, self.batch, len(self.tokens))
         width = max(1, CHUNK // len(windows))
         with self.kept.learning(), checkpointed(self.loaded.layers), self.products:
-            stream = perplexity.last_stream(self.loaded, self.tokens[windows].to(self.kept.value.device))
+            stream = losses.last_stream(self.loaded, self.tokens[windows].to(self.kept.value.device))
             ahead = stream.detach().requires_grad_()
             for own, dense in zip(ahead.split(width, 1), self.reference[windows].split(width, 1), strict=True):
                 with torch.no_grad():
@@ -188,7 +187,7 @@ def own_text(loaded: Loaded, tokens: Tensor, path: Path, step: Step) -> Tensor:
 
 def recover(
     loaded: Loaded,
-    pruned: PrunedSpec,
+    pruned: ExactRecipe,
     tokens: Tensor,
     walk: Callable[[], object],
     folder: Path,
@@ -222,13 +221,13 @@ def recover(
         if pruned.recover_text == "own":
             tokens = own_text(loaded, tokens, folder / "text.safetensors", wrote)
         with products(loaded, pruned.recover_dtype):
-            reference = perplexity.reference(loaded, tokens, read)
+            reference = losses.reference(loaded, tokens, read)
     if state:
         for layer in pruned.left_out:
             leave_out(loaded.layers[layer])
     else:
         walk()
-    kept = Kept(trainable(loaded.layers, pruned.recover_norms), state.get("mask"))
+    kept = MaskedWeights(trainable(loaded.layers, pruned.recover_norms), state.get("mask"))
     course = Distillation(loaded, kept, tokens, reference, pruned.recover_dtype)
     if state:
         course.resume(state)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from core.base import UserError
-from core.measure.layer_parts import find
 from core.methods import BLOCKS
-from core.methods.masked_weights import EIGHTH, Kept
+from core.methods.masked_weights import EIGHTH, MaskedWeights
 from core.models.anatomy import Linear
+from core.models.layer_parts import find
 from core.models.replay import Call, Tensors, hidden, together
 from core.prune.calibration import BACK, DensePath, added
 from core.prune.linears import Enough
@@ -101,7 +101,7 @@ def repair_windows(
             [output] = given(runs[batch], streams[batch], [window.output])
             return (output - targets[batch]).square().sum() / (size or 1.0)
 
-        kept = Kept([each.module.weight for each in window.linears])
+        kept = MaskedWeights([each.module.weight for each in window.linears])
         with torch.enable_grad():
             train(kept, error, range(len(runs)))
         if factor and place + 1 < len(found):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core.base import Broken, UserError, either
-from core.methods import MOMENTS, OF_ZEROS, PRUNERS, WITHOUT_TEXT, Pattern, Statistic, Treatment, Warn
+from core.methods import MOMENTS, PRUNERS, PRUNERS_WITHOUT_TEXT, SPARSIFIERS, Pattern, Statistic, Treatment, Warn
 from core.models.anatomy import Linear
 from core.models.replay import Tensors, together
 
@@ -140,7 +140,7 @@ def pruned(
         seen = {each: _seen(statistics[each], linear, each) for each in treatment.statistics}
         found = row.prune(linear.weight, seen.get(row.statistic), sparsity, pattern, tell)
         if repair := treatment.by("linear"):
-            found = repair.mend(linear.weight, found, seen["second_moment"], tell, seen.get("pull"))
+            found = repair.repair(linear.weight, found, seen["second_moment"], tell, seen.get("pull"))
     except Broken as broken:
         raise Broken(f"{where}: {broken}", layer) from broken
     except UserError as error:
@@ -150,7 +150,9 @@ def pruned(
 
 def _seen(found: Mapping[str, Tensor], linear: Linear, statistic: Statistic) -> Tensor:
     if linear.name not in found:
-        raise UserError(f"it is never run, so there is no {statistic} of its inputs: use {either(WITHOUT_TEXT)}")
+        raise UserError(
+            f"it is never run, so there is no {statistic} of its inputs: use {either(PRUNERS_WITHOUT_TEXT)}"
+        )
     if not found[linear.name].isfinite().all():
         raise Broken("its inputs are not finite: prune less before it, or use float32")
     return found[linear.name].to(linear.weight.device)
@@ -169,7 +171,7 @@ class Masks:
 
     def weight(self, linear: Linear, layer: int, pruner: str, sparsity: float) -> Tensor:
         """The linear's pruned weight as its module stores it; the module keeps its own."""
-        if pruner not in OF_ZEROS:  # no mask makes it
+        if pruner not in SPARSIFIERS:  # no mask makes it
             return self._pruned(linear, layer, pruner, sparsity)
         whole = linear.module.weight
         bits = np.unpackbits(self.find(linear, layer, pruner, sparsity), count=whole.numel())

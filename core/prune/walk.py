@@ -55,7 +55,7 @@ def check(plan: Plan, stacks: Sequence[Sequence[Linear]]) -> Array:
             f"give one for every layer, or one for every layer and linear"
         )
     wanted = np.broadcast_to(given if given.ndim == 2 else given[:, None], (layers, linears))
-    gone, whole = left_out(wanted), row.currency.of_layers
+    gone, whole = left_out(wanted), row.budget_unit.of_layers
     possible = (wanted == 0) if whole else (wanted >= 0) & (wanted < 1)  # NaN is wrong too
     possible[gone] = True
     for layer, linear in np.argwhere(~possible):
@@ -134,7 +134,7 @@ def prune_layers(
                 share = sparsity[linear.name]
                 linear.module.weight.copy_(pruned(linear, index, treatment, statistics, share, plan.pattern, warn))
         if windows:
-            repair_windows(windows.mend, index, stack, runs[index], streams, path)
+            repair_windows(windows.repair, index, stack, runs[index], streams, path)
         counted = [anatomy.zeros(each.weight) for each in stack]
         achieved[index, : len(stack)] = wanted[index, : len(stack)] if PRUNERS[plan.pruner].forms else counted
 

@@ -5,7 +5,15 @@ A *request* is what a person typed; the worker resolves it to a *spec*, which na
 
 from core.requests.allocations import AllocationRequest, Correction
 from core.requests.export_and_search import FORMATS, BestRequest, BestSpec, ExportRequest, ExportSpec, as_asked_now
-from core.requests.inputs import USUAL_CALIBRATION, USUAL_EVALUATION, Dtype, ModelSpec, OfModel, TextSpec, WindowRequest
+from core.requests.inputs import (
+    DEFAULT_CALIBRATION,
+    DEFAULT_EVALUATION,
+    Dtype,
+    ModelSpec,
+    OfModel,
+    TextSpec,
+    WindowRequest,
+)
 from core.requests.jobs import BY_REQUEST, JOBS, Request, Share, ShareRequest, Unfinished, cut, read_share
 from core.requests.measurements import (
     EACH,
@@ -25,7 +33,7 @@ from core.requests.measurements import (
     methods_of,
     stands_for,
 )
-from core.requests.recipes import PrunedSpec, Setting, uniform
+from core.requests.recipes import ExactRecipe, Recipe, uniform
 from core.requests.studies import (
     EvaluatedSpec,
     EvaluationRequest,

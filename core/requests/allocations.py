@@ -6,12 +6,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from core.base import Spec, added, checked, either, listed, look_up
-from core.methods import LAYERS, MEANT, TREATMENTS, ZEROS, Base, Currency, Uniform
+from core.base import Spec, checked, either, listed, look_up, optional_field
+from core.methods import LAYERS, TREATMENTS, UNITS, ZEROS, Base, BudgetUnit, Uniform
 from core.requests.parsing import from_text
 from core.requests.perturbations import perturbation
 
-USUAL = "owl"  # what is shown where no method is chosen
+DEFAULT_METHOD = "owl"  # what is shown where no method is chosen
 Control = Literal["none", "reversed", "shuffled", "ramp"]
 
 
@@ -36,8 +36,8 @@ class AllocationRequest(Spec):
     high: float = Field(0.95, ge=0, lt=1, description="greatest sparsity of a layer")
     correction: Correction = Correction()
     unclipped: bool = Field(False, description="the reference code's numbers, without bounds or exact budget")
-    currency: Annotated[str, from_text(lambda typed: look_up(MEANT, typed, "currency").name)] = added(
-        ZEROS.name, f"what the target counts, {either(MEANT)}; it is kept as the share of a weight that is saved"
+    currency: Annotated[str, from_text(lambda typed: look_up(UNITS, typed, "currency").name)] = optional_field(
+        ZEROS.name, f"what the target counts, {either(UNITS)}; it is kept as the share of a weight that is saved"
     )
 
     def check(self) -> None:
@@ -47,11 +47,11 @@ class AllocationRequest(Spec):
                 "a correction spends an exact budget inside bounds, and unclipped numbers know neither: "
                 "give a strength or unclipped, not both"
             )
-        pruner, levels = getattr(self.base, "pruner", None), self.counted.levels
-        if pruner and TREATMENTS[pruner].currency is not self.counted:
-            other = TREATMENTS[pruner].currency.name
+        pruner, levels = getattr(self.base, "pruner", None), self.budget_unit.levels
+        if pruner and TREATMENTS[pruner].budget_unit is not self.budget_unit:
+            other = TREATMENTS[pruner].budget_unit.name
             raise ValueError(f"curves of {pruner} count {other}: write currency={other}, or name another pruner's")
-        if self.counted is LAYERS and self.base.per_linear:
+        if self.budget_unit is LAYERS and self.base.per_linear:
             raise ValueError("layers are left out whole: write granularity=layer, or another method")
         if not levels:
             return
@@ -64,9 +64,9 @@ class AllocationRequest(Spec):
             )
 
     @property
-    def counted(self) -> Currency:
+    def budget_unit(self) -> BudgetUnit:
         """The currency of its target."""
-        return MEANT[self.currency]
+        return UNITS[self.currency]
 
     def corrected(
         self, strengths: Iterable[float], controls: Iterable[str], shuffles: int = 1, **how: object

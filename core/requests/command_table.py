@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from core.base import Spec, capital, either, number, word
-from core.methods import PRUNERS, REPAIRS, USUAL
+from core.methods import DEFAULT_PRUNER, PRUNERS, REPAIRS
 from core.requests import grammar
 from core.requests.export_and_search import BestRequest
 from core.requests.inputs import OfModel
 from core.requests.measurements import MeasureRequest
 from core.requests.perturbations import PRESETS
-from core.requests.recipes import TRAINED, Setting
+from core.requests.recipes import TRAINED, Recipe
 from core.requests.studies import StudyRequest
 
 ROLES = ("calibration", "selection", "final")  # texts of a search
@@ -120,7 +120,7 @@ ONE_LENGTH = "Tokens per window, of calibration and evaluation."
 
 _documents = {"write": lambda documents: "{}-{}".format(*documents)}
 _of_profile = partial(_fills, MeasureRequest(measurements=PRESETS["quick"].measurements))
-_of_study = partial(_fills, StudyRequest(settings=(Setting(),)))
+_of_study = partial(_fills, StudyRequest(settings=(Recipe(),)))
 _of_best = partial(_fills, BestRequest(target=0.7), always=True)
 _window = _of_profile("text.source", name="text", always=True), _of_profile("text.documents", **_documents)
 REPAIRED = f"{either(REPAIRS)}, or several as in refit_dense+distill"
@@ -180,7 +180,7 @@ OPTIONS = {  # of every command
     "allocate": (
         Option("profile", "A profile's key, or demo.", "demo", always=True),
         Option("allocation", f"{METHOD}.", "uniform:0.7", always=True, write=grammar.write),
-        Option("pruner", f"{either(PRUNERS)}: what will prune, for the prediction.", USUAL),
+        Option("pruner", f"{either(PRUNERS)}: what will prune, for the prediction.", DEFAULT_PRUNER),
         Option("repair", f"{REPAIRED}: what will repair it."),
         Option("anchors", "A study's key: its settings predict; else those of the best protocol do."),
         Option("max_loss", "In place of the target: the largest rise of the perplexity that is predicted, as in 10%."),

@@ -8,15 +8,15 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from core.base import Fields, UserError, checked, look_up, revised, unique
-from core.methods import USUAL
+from core.base import Fields, UserError, checked, look_up, unique, with_changes
+from core.methods import DEFAULT_PRUNER
 from core.requests import grammar
 from core.requests.command_table import OPTIONS, Asked, field_at
 from core.requests.export_and_search import BestRequest
 from core.requests.measurements import MeasureRequest, measurements
 from core.requests.parsing import absolute, numbers, with_paths
 from core.requests.perturbations import PRESETS, perturbation
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.requests.studies import StudyRequest
 
 # --- from options ----------------------------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ def _built(command: str, given: Fields, read: Callable[[Fields], Fields] = dict)
             *into, last = path.split(".")
             reduce(lambda inside, name: inside.setdefault(name, {}), into, said)[last] = given[option.name]
     form, complete = _FORMS[command]
-    return revised(form.model_construct(), complete(read(said), given))
+    return with_changes(form.model_construct(), complete(read(said), given))
 
 
 def _measure(said: Fields, given: Fields) -> Fields:
@@ -68,9 +68,9 @@ def _prune(said: Fields, given: Fields) -> Fields:
     """A study of one setting."""
     [setting], asked = said["settings"].values(), given["allocation"]
     read = {"allocation": grammar.read_allocation(asked)} if isinstance(asked, str) else {}
-    if read and setting.get("pruner") == USUAL and read["allocation"].counted.levels:
+    if read and setting.get("pruner") == DEFAULT_PRUNER and read["allocation"].budget_unit.levels:
         del setting["pruner"]  # nobody chose it
-    return _evaluate(said | {"settings": (checked(Setting, **setting | read),)}, given)
+    return _evaluate(said | {"settings": (checked(Recipe, **setting | read),)}, given)
 
 
 def _evaluate(said: Fields, given: Fields) -> Fields:

@@ -4,15 +4,15 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from core.base import Fields, Spec, View, added, either, look_up, model_name, per_cent, unique
-from core.methods import ANY, NO_REPAIR, OF_ZEROS, PRUNERS, TREATMENTS, USUAL, Treatment
-from core.methods.quantisation import FORMS
+from core.base import Fields, Spec, View, either, look_up, model_name, optional_field, per_cent, unique
+from core.methods import ANY, DEFAULT_PRUNER, NO_REPAIR, PRUNERS, SPARSIFIERS, TREATMENTS, Treatment
+from core.methods.quantisation import QUANT_FORMATS
 from core.methods.treatments import Repaired, Searched
 from core.requests import recipe_names
-from core.requests.inputs import USUAL_CALIBRATION, ModelSpec, OfModel, WindowRequest
+from core.requests.inputs import DEFAULT_CALIBRATION, ModelSpec, OfModel, WindowRequest
 from core.requests.measurements import ProfileSpec
 from core.requests.parsing import fraction, from_text, numbers
-from core.requests.recipes import PRODUCTS, Products, PrunedSpec, Setting
+from core.requests.recipes import PRODUCTS, ExactRecipe, Products, Recipe
 from core.requests.studies import StudySpec
 
 COMPRESSED = "compressed-tensors"
@@ -20,7 +20,7 @@ FORMATS = {  # of an export, as typed -> in full
     "dense": "dense",
     COMPRESSED: COMPRESSED,
     "gguf": "gguf:F16",
-    **{name: name for name in ("gguf:F16", *(f"gguf:{name}" for name, form in FORMS.items() if form.gguf))},
+    **{name: name for name in ("gguf:F16", *(f"gguf:{name}" for name, form in QUANT_FORMATS.items() if form.gguf))},
 }
 SYMMETRIC = [name for name, row in PRUNERS.items() if any(form.symmetric for form in row.forms.values())]
 Format = Annotated[str, from_text(lambda typed: look_up(FORMATS, typed, "format"))]
@@ -30,12 +30,12 @@ class ExportRequest(OfModel):
     """A pruned model as a folder that loads anywhere."""
 
     profile: str | None = None
-    calibration: WindowRequest = USUAL_CALIBRATION
-    setting: Setting
+    calibration: WindowRequest = DEFAULT_CALIBRATION
+    setting: Recipe
     folder: str = Field(description="where it goes, absolute")
     overwrite: bool = False
     study: str | None = Field(None, description="key of the study whose numbers the model card gives")
-    format: Format = added("dense", "dense, compressed-tensors, or GGUF with the type of its linears")
+    format: Format = optional_field("dense", "dense, compressed-tensors, or GGUF with the type of its linears")
 
     def check(self) -> None:
         form = next(iter(PRUNERS[self.setting.pruner].forms.values()), None)
@@ -64,12 +64,12 @@ class BestRequest(OfModel):
     max_loss: Annotated[float | None, Field(gt=0), from_text(fraction)] = Field(
         None, description="in its place: the largest rise of the perplexity, as in 20%"
     )
-    pruner: Searched = Field(USUAL, description="by name; or any, for all that stored results can predict")
+    pruner: Searched = Field(DEFAULT_PRUNER, description="by name; or any, for all that stored results can predict")
     repair: Repaired = Field("refit_dense", description="tried on the weights that the winner keeps; or none, or any")
-    recover_minutes: float | None = added(
+    recover_minutes: float | None = optional_field(
         None, "minutes that distill may train it after that", title="Minutes of training", ge=1e-6, le=10**5
     )
-    recover_dtype: Products = added("float32", PRODUCTS)
+    recover_dtype: Products = optional_field("float32", PRODUCTS)
     calibration: WindowRequest = WindowRequest(sequences=16, length=256)
     selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
     final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
@@ -81,12 +81,14 @@ class BestRequest(OfModel):
     @property
     def title(self) -> str:
         aim = f"at {per_cent(self.target)}" if self.target else f"within a loss of {per_cent(self.max_loss)}"
-        return f"best setting of {model_name(self.model)} {aim}, {OF_ZEROS.get(self.pruner, 'any pruner')}"
+        return f"best setting of {model_name(self.model)} {aim}, {SPARSIFIERS.get(self.pruner, 'any pruner')}"
 
     @property
     def treatments(self) -> tuple[Treatment, ...]:
         """The pruners, each without and with the repairs, that may win."""
-        every = (each for each in TREATMENTS.values() if self.pruner in (ANY, each.pruner) and each.pruner in OF_ZEROS)
+        every = (
+            each for each in TREATMENTS.values() if self.pruner in (ANY, each.pruner) and each.pruner in SPARSIFIERS
+        )
         every = (each for each in every if not each.by("model"))
         return tuple(each for each in every if self.repair == ANY or each.repair in (None, self.repair))
 
@@ -110,9 +112,9 @@ class ExportSpec(View):
     """A view: a pruned model that was written to a folder."""
 
     model: ModelSpec
-    pruned: PrunedSpec
+    pruned: ExactRecipe
     folder: str
-    format: str = added("dense", "as the request has it")
+    format: str = optional_field("dense", "as the request has it")
 
     def record(self, told: Fields) -> Fields:
         return {"folder": self.folder}
@@ -126,9 +128,9 @@ class BestSpec(View):
     max_loss: float | None
     selection: StudySpec
     final: StudySpec
-    winner: Setting
-    runner_up: Setting | None = Field(None, description="the best of another base allocator, in older answers")
-    better: tuple[Setting, ...] = added((), "the winner repaired, in older answers")
+    winner: Recipe
+    runner_up: Recipe | None = Field(None, description="the best of another base allocator, in older answers")
+    better: tuple[Recipe, ...] = optional_field((), "the winner repaired, in older answers")
 
     def check(self) -> None:
         chosen = [each for each in (self.winner, self.runner_up, *self.better) if each]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from core.base import UserError, brief, checked, exists, expanded, json_value, look_up, word
-from core.methods import BASES, MEANT, METHODS, ZEROS, Manual, usual_of
+from core.methods import BASES, METHODS, UNITS, ZEROS, Manual, default_pruner
 from core.requests.allocations import AllocationRequest, Correction
 
 OF_CORRECTION = tuple(Correction.model_fields)
@@ -80,11 +80,11 @@ def built(kind: str, given: Mapping[str, object], target: float | str, more: Ite
     base, fix, whole = (
         {name: given[name] for name in names if name in given} for names in (own, OF_CORRECTION, OF_ALLOCATION)
     )
-    form, counted = BASES[kind], look_up(MEANT, str(whole.get("currency", ZEROS.name)), "currency")
+    form, counted = BASES[kind], look_up(UNITS, str(whole.get("currency", ZEROS.name)), "currency")
     if counted.levels:
         target = counted.read(target) if isinstance(target, str) else target
         if "pruner" in form.model_fields:
-            base = {"pruner": usual_of(counted)} | base
+            base = {"pruner": default_pruner(counted)} | base
     return checked(
         AllocationRequest, base=checked(form, **base), target=target, correction=checked(Correction, **fix), **whole
     )
@@ -124,7 +124,7 @@ def write(asked: AllocationRequest) -> str:
     """
     if asked.base.by_hand:
         raise UserError("an allocation set by hand is not written in one line: save it as a .json file")
-    return f"{said(asked)}:{asked.counted.write(asked.target)}"
+    return f"{said(asked)}:{asked.budget_unit.write(asked.target)}"
 
 
 def said(asked: AllocationRequest, more: Mapping[str, object] | None = None) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from core.base import Spec, added, checked
+from core.base import Spec, checked, optional_field
 from core.requests.parsing import from_text, span
 
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -62,7 +62,9 @@ class TextSpec(OfWindows):
     bos: Literal["protocol", "every"]
     length: Length = Field(description="tokens per window")
     windows: tuple[tuple[int, int], ...] = Field(description="(document, first token) of each window")
-    start: int | None = added(None, "the token before every window, where bos is every and no content tells it")
+    start: int | None = optional_field(
+        None, "the token before every window, where bos is every and no content tells it"
+    )
 
     @property
     def sequences(self) -> int:
@@ -92,7 +94,7 @@ class WindowRequest(OfWindows):
 
 
 # What is read unless asked otherwise: all 16 windows that either half of the demo text has for the bundled model.
-USUAL_CALIBRATION = WindowRequest(source="demo", sequences=16, length=512)
+DEFAULT_CALIBRATION = WindowRequest(source="demo", sequences=16, length=512)
 
 
-USUAL_EVALUATION = WindowRequest(source="demo:evaluation", sequences=16, length=512)
+DEFAULT_EVALUATION = WindowRequest(source="demo:evaluation", sequences=16, length=512)

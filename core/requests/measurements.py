@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from core.base import Fields, Spec, View, added, model_name, text_name, unique
+from core.base import Fields, Spec, View, model_name, optional_field, text_name, unique
 from core.methods import PRUNERS, Perturbation
 from core.methods.treatments import Method
 from core.requests.inputs import ModelSpec, OfModel, TextSpec, WindowRequest
@@ -105,8 +105,10 @@ class ProfileSpec(View):
     measurements: tuple[Measurement, ...] = Field(min_length=1)
     prunable: bool = Field(False, description="every layer's matrices are linears, so that sparsities mean something")
     harm_stride: int = Field(4, ge=1)
-    removal: bool = added(False, "what LSA looks at is measured too")
-    methods: tuple[tuple[str, Method], ...] = added((), "of the pruners it prunes by, where that is not the first one")
+    removal: bool = optional_field(False, "what LSA looks at is measured too")
+    methods: tuple[tuple[str, Method], ...] = optional_field(
+        (), "of the pruners it prunes by, where that is not the first one"
+    )
 
     activation = _on_text(ActivationSpec)
     floor = _on_text(FloorSpec)
@@ -167,7 +169,7 @@ class MeasureRequest(OfModel):
 
     text: WindowRequest = WindowRequest()
     measurements: tuple[Measurement, ...] = Field(min_length=1, max_length=MOST)
-    removal: bool = added(False, "measure what LSA looks at too")
+    removal: bool = optional_field(False, "measure what LSA looks at too")
 
     @property
     def title(self) -> str:

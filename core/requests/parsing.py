@@ -63,7 +63,7 @@ def with_paths(said: Any, folder: Path = Path()) -> Any:
     }
 
 
-def whole(asked: Stored) -> Stored:
+def with_absolute_paths(asked: Stored) -> Stored:
     """A stored request with whole paths: in the cache, those inside the project are relative to it."""
     calibration = asked.calibration.replace(source=absolute(asked.calibration.source, PROJECT))
     return asked.replace(model=absolute(asked.model, PROJECT), calibration=calibration)

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from core.base import Positions, UserError, brief, checked, look_up
-from core.methods import FORMS, GGUF, PRUNERS, Perturbation
+from core.methods import GGUF, PERTURBATION_KINDS, PRUNERS, Perturbation
 from core.requests.measurements import Measurement, measurements
 
 # The first word of a name -> the kinds that begin with it
 WRITTEN = {}
-for _form in FORMS.values():
+for _form in PERTURBATION_KINDS.values():
     WRITTEN.setdefault(_form.first_word(), []).append(_form)
 
 
@@ -20,7 +20,12 @@ def in_order(asked: Iterable[Perturbation]) -> list[Perturbation]:
 
 def _place(asked: Perturbation) -> tuple:
     words = [str(getattr(asked, part)) for part in asked.parts if part != asked.varies]
-    return list(FORMS).index(asked.kind), words, asked.strength, getattr(asked, "positions", "all") == "all"
+    return (
+        list(PERTURBATION_KINDS).index(asked.kind),
+        words,
+        asked.strength,
+        getattr(asked, "positions", "all") == "all",
+    )
 
 
 def perturbation(text: str, positions: Positions = "after_first") -> Perturbation:

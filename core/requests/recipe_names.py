@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from core.base import number, word
-from core.methods import PRUNERS, usual_of
+from core.methods import PRUNERS, default_pruner
 from core.requests.allocations import AllocationRequest, Correction
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 
 CORRECTIONS = {"none": "corrected", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
 
@@ -20,7 +20,7 @@ def allocation(asked: AllocationRequest, words: Iterable[str] = ()) -> str:
     fix = asked.correction
     which = f" ({fix.seed})" if fix.control == "shuffled" else ""
     corrected = [f"{CORRECTIONS[fix.control]} {number(fix.strength)}{which}"] if fix.strength else []
-    if asked.counted.levels and fix.control != "none":
+    if asked.budget_unit.levels and fix.control != "none":
         corrected = [f"{fix.control}{which}"]
     return ", ".join([asked.base.title, *words, *corrected])
 
@@ -29,7 +29,7 @@ def long(asked: AllocationRequest) -> str:
     """`OWL, m 7, corrected 0.04`: with every parameter that is not its default."""
     fix, base = asked.correction, asked.base
     usual = _values(AllocationRequest(base=base if base.by_hand else type(base)()))
-    usual["pruner"] = usual_of(asked.counted)
+    usual["pruner"] = default_pruner(asked.budget_unit)
     own = [f"{name} {word(value)}" for name, value in _values(asked).items() if value != usual.get(name)]
     words = [allocation(asked, own)]
     if fix.strength:
@@ -39,20 +39,20 @@ def long(asked: AllocationRequest) -> str:
     return ", ".join(words)
 
 
-def setting(asked: Setting, with_pruner: bool = True) -> str:
+def setting(asked: Recipe, with_pruner: bool = True) -> str:
     """Every parameter that is not its default: `OWL, m 7, 70 % zeros, Wanda, calibration seed 1`."""
     spread, seed = asked.allocation, asked.calibration_seed
-    name = f"{long(spread)}, {spread.counted.level(spread.target)}"
+    name = f"{long(spread)}, {spread.budget_unit.level(spread.target)}"
     return _full(asked, name, with_pruner) + f", calibration seed {seed}" * bool(seed)
 
 
-def kind(asked: Setting) -> tuple:
+def kind(asked: Recipe) -> tuple:
     """What settings have in common that are called alike but for parameters and correction."""
     fixed = asked.allocation.target, asked.treatment, asked.pattern, asked.true_sequential
     return (asked.allocation.base.title, *fixed)
 
 
-def titles(asked: Iterable[Setting]) -> dict[Setting, str]:
+def titles(asked: Iterable[Recipe]) -> dict[Recipe, str]:
     """A name for each setting of a study, the calibration seed left out; no two of one pruner and target alike.
 
     Where the settings of one base differ in its parameters, those that are not as usual are named in each: a
@@ -88,6 +88,6 @@ def _values(asked: AllocationRequest) -> dict[str, object]:
     return own | {"low": asked.low, "high": asked.high}
 
 
-def _full(setting: Setting, name: str, with_pruner: bool) -> str:
+def _full(setting: Recipe, name: str, with_pruner: bool) -> str:
     pruner, in_turn = with_pruner and PRUNERS[setting.pruner].label, setting.true_sequential and "true-sequential"
     return ", ".join(filter(None, [name, pruner, setting.repaired, setting.pattern, in_turn]))

@@ -1,12 +1,23 @@
 """One way to prune a model, and the weights it means."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from core.base import Spec, added, checked, either, several
-from core.methods import CHAINS, OF_ZEROS, PRUNERS, REPAIRS, USUAL, ZEROS, Treatment, Uniform, left_out, usual_of
+from core.base import Spec, checked, either, optional_field, several
+from core.methods import (
+    CHAINS,
+    DEFAULT_PRUNER,
+    PRUNERS,
+    REPAIRS,
+    SPARSIFIERS,
+    ZEROS,
+    Treatment,
+    Uniform,
+    default_pruner,
+    left_out,
+)
 from core.methods.quantisation import form_of
 from core.methods.selection import pattern as read_pattern
 from core.methods.treatments import Method, Pruner, Repair
@@ -35,26 +46,26 @@ Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
 class Repairs(Spec):
     """What is done to the weights that stay. A repair that trains the whole model has a budget of time or tokens."""
 
-    repair: Repair | None = added(None, "what is done to the weights that stay")
-    recover_minutes: float | None = added(
+    repair: Repair | None = optional_field(None, "what is done to the weights that stay")
+    recover_minutes: float | None = optional_field(
         None, "minutes that distill may train", title="Minutes of training", ge=1e-6, le=10**5
     )
-    recover_tokens: int | None = added(
+    recover_tokens: int | None = optional_field(
         None, "tokens that it may train on, in place of minutes", title="Tokens, not minutes", ge=1, le=10**12
     )
-    recover_until: int = added(
+    recover_until: int = optional_field(
         0,
         "tokens after which it ends with its best weights, at once where a cancelled one had its best there; 0: never",
         title="End after tokens",
         ge=0,
         le=10**12,
     )
-    recover_norms: bool = added(False, "it trains norms and biases too")
-    recover_dtype: Products = added("float32", PRODUCTS)
-    recover_text: Literal["calibration", "own"] = added(
+    recover_norms: bool = optional_field(False, "it trains norms and biases too")
+    recover_dtype: Products = optional_field("float32", PRODUCTS)
+    recover_text: Literal["calibration", "own"] = optional_field(
         "calibration", "that it trains on: own is what the dense model writes from the first tokens of each window"
     )
-    pruner_windows: int = added(
+    pruner_windows: int = optional_field(
         0,
         "how many calibration windows the pruner reads, of those not held back; 0 for all; distill trains on all",
         title="Windows for the pruner",
@@ -74,7 +85,7 @@ class Repairs(Spec):
 
     @property
     def distills(self) -> bool:
-        return bool(Treatment(USUAL, self.repair).by("model"))
+        return bool(Treatment(DEFAULT_PRUNER, self.repair).by("model"))
 
     @property
     def repair_options(self) -> str:
@@ -96,10 +107,12 @@ class Repairs(Spec):
         return ", ".join(filter(None, [CHAINS.get(self.repair), self.repair_options]))
 
 
-class Setting(Repairs):
+class Recipe(Repairs):
     """One way to prune a model: how much of each layer, by which pruner, judged on which windows."""
 
-    pruner: Pruner = USUAL
+    identity: ClassVar[str] = "Setting"
+
+    pruner: Pruner = DEFAULT_PRUNER
     allocation: AllocationRequest = AllocationRequest()
     pattern: Annotated[str | None, from_text(lambda typed: read_pattern(typed).name)] = Field(
         None, description="N kept of M, as in 2:4; uniform"
@@ -116,20 +129,20 @@ class Setting(Repairs):
         if isinstance(said.get("pattern"), str) and "allocation" not in said:
             return said | {"allocation": uniform(read_pattern(said["pattern"]).sparsity)}
         asked = said.get("allocation")
-        if isinstance(asked, AllocationRequest) and asked.counted.levels:
-            return {"pruner": usual_of(asked.counted)} | said
+        if isinstance(asked, AllocationRequest) and asked.budget_unit.levels:
+            return {"pruner": default_pruner(asked.budget_unit)} | said
         return said
 
     def check(self) -> None:
         super().check()
-        counted = self.treatment.currency
+        counted = self.treatment.budget_unit
         if counted.name != self.allocation.currency:
-            others = either(name for name, row in PRUNERS.items() if row.currency is self.allocation.counted)
+            others = either(name for name, row in PRUNERS.items() if row.budget_unit is self.allocation.budget_unit)
             raise ValueError(
                 f"{self.pruner} counts {counted.name}, and this budget counts {self.allocation.currency}: write "
                 f"currency={counted.name}, or choose {others}"
             )
-        if self.pruner not in OF_ZEROS and (self.repair or self.pattern):
+        if self.pruner not in SPARSIFIERS and (self.repair or self.pattern):
             raise ValueError(f"{self.pruner} decides on every weight: leave {self.repair or self.pattern} out")
         if self.pruner_windows and not self.treatment.reads_text:
             raise ValueError(f"{self.pruner} reads no calibration text: leave pruner_windows out")
@@ -177,20 +190,20 @@ class Setting(Repairs):
         """
         own = self.model_dump(include={*WORDS.values()}, exclude_defaults=True)
         said = {word: own[field] for word, field in WORDS.items() if field in own}
-        return f"{grammar.said(self.allocation, said)}:{self.allocation.counted.write(self.allocation.target)}"
+        return f"{grammar.said(self.allocation, said)}:{self.allocation.budget_unit.write(self.allocation.target)}"
 
 
-def read_setting(text: str) -> Setting:
+def read_recipe(text: str) -> Recipe:
     """A setting as it is written: `owl m=5 lam=0.08 by=sparsegpt calibration_seed=1:0.7`, or an allocation's JSON file.
 
     Raises:
         UserError: an unknown method or parameter, or a value that cannot be.
     """
     if text.endswith(".json"):
-        return Setting(allocation=grammar.read_allocation(text))
+        return Recipe(allocation=grammar.read_allocation(text))
     kind, given, target = grammar.parts(text)
     whole = {field: given.pop(word) for word, field in WORDS.items() if word in given}
-    return checked(Setting, allocation=grammar.built(kind, given, target, WORDS), **whole)
+    return checked(Recipe, allocation=grammar.built(kind, given, target, WORDS), **whole)
 
 
 def uniform(target: float, currency: str = ZEROS.name) -> AllocationRequest:
@@ -199,8 +212,10 @@ def uniform(target: float, currency: str = ZEROS.name) -> AllocationRequest:
     return AllocationRequest(target=target, high=max(usual, target), currency=currency)
 
 
-class PrunedSpec(Repairs):
+class ExactRecipe(Repairs):
     """What decides a pruned model's weights; without a calibration text where the pruner looks at none."""
+
+    identity: ClassVar[str] = "PrunedSpec"
 
     pruner: Pruner
     sparsity: Sparsity = Field(description="per layer, or per layer and linear")
@@ -208,7 +223,7 @@ class PrunedSpec(Repairs):
     true_sequential: bool = False
     calibration: TextSpec | None
     method: Method = Field(default_factory=lambda given: PRUNERS[given["pruner"]].method, description="the pruner's")
-    repair_method: int = added(1, "the repair's: stored before there was one, it is the first")
+    repair_method: int = optional_field(1, "the repair's: stored before there was one, it is the first")
 
     @property
     def earlier(self) -> str:

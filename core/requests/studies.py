@@ -5,16 +5,16 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from core.base import Fields, Spec, View, added, model_name, several, text_name, unique
-from core.requests.inputs import USUAL_CALIBRATION, USUAL_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
+from core.base import Fields, Spec, View, model_name, optional_field, several, text_name, unique
+from core.requests.inputs import DEFAULT_CALIBRATION, DEFAULT_EVALUATION, ModelSpec, OfModel, TextSpec, WindowRequest
 from core.requests.measurements import OfWeights, OnText
-from core.requests.recipes import PrunedSpec, Setting
+from core.requests.recipes import ExactRecipe, Recipe
 
 
 class EvaluationRequest(Spec):
     """What a pruned model is asked to do."""
 
-    text: WindowRequest = USUAL_EVALUATION
+    text: WindowRequest = DEFAULT_EVALUATION
     tasks: tuple[str, ...] = Field((), description="zero-shot tasks by name")
     tasks_from: str | None = Field(None, description="folder of task files; else the harness's own tasks")
     examples: Annotated[int | None, Field(ge=1, le=10**6), BeforeValidator(lambda count: count or None)] = Field(
@@ -31,8 +31,8 @@ class StudyRequest(OfModel):
     """A list of settings of one model, evaluated alike; the dense model and uniform settings join by themselves."""
 
     profile: str | None = Field(None, description="key of the profile that allocations look at; uniform needs none")
-    calibration: WindowRequest = USUAL_CALIBRATION
-    settings: tuple[Setting, ...] = ()
+    calibration: WindowRequest = DEFAULT_CALIBRATION
+    settings: tuple[Recipe, ...] = ()
     evaluation: EvaluationRequest = EvaluationRequest()
 
     @property
@@ -41,7 +41,7 @@ class StudyRequest(OfModel):
         return f"{what}{model_name(self.model)} on {text_name(self.evaluation.text.source)}"
 
     @property
-    def points(self) -> tuple[Setting | None, ...]:
+    def points(self) -> tuple[Recipe | None, ...]:
         """Every setting once: the dense model (None) first, each setting's uniform twin before it."""
         return tuple(unique([None, *(each for setting in self.settings for each in (setting.uniform, setting))]))
 
@@ -49,7 +49,7 @@ class StudyRequest(OfModel):
 class EvaluatedSpec(OnText):
     """One stored unit: losses of one model, dense or pruned, on the windows of a text."""
 
-    pruned: PrunedSpec | None = Field(description="None: the dense model")
+    pruned: ExactRecipe | None = Field(description="None: the dense model")
 
 
 class TaskSpec(Spec):
@@ -59,21 +59,21 @@ class TaskSpec(Spec):
     content: str = Field(description="SHA-256 of the task file and its data, or name and version in the harness")
     examples: int | None
     seed: int
-    tokenizer: str | None = added(None, "its SHA-256, where the content of the model does not tell it")
+    tokenizer: str | None = optional_field(None, "its SHA-256, where the content of the model does not tell it")
 
 
 class ZeroShotSpec(OfWeights):
     """One stored unit: answers of one model to a task's examples."""
 
-    pruned: PrunedSpec | None
+    pruned: ExactRecipe | None
     task: TaskSpec
 
 
 class Point(Spec):
     """One setting of a study and the weights it means; both None for the dense model."""
 
-    setting: Setting | None
-    pruned: PrunedSpec | None
+    setting: Recipe | None
+    pruned: ExactRecipe | None
 
     def check(self) -> None:
         if (self.setting is None) != (self.pruned is None):

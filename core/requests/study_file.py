@@ -9,12 +9,12 @@ from typing import Annotated
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.base import Fields, UserError, checked, expanded, gist, number, read_text, revised
-from core.methods import USUAL
+from core.base import Fields, UserError, checked, expanded, gist, number, read_text, with_changes
+from core.methods import DEFAULT_PRUNER
 from core.requests import grammar
 from core.requests.inputs import WindowRequest
 from core.requests.parsing import with_paths
-from core.requests.recipes import Setting, read_setting
+from core.requests.recipes import Recipe, read_recipe
 from core.requests.studies import StudyRequest
 
 STUDY_FILE = "study.toml"  # as commands call it
@@ -29,7 +29,7 @@ class Lists(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     points: Names = Field([], description="settings with their targets, as in owl m=5 by=sparsegpt:0.7")
-    pruners: Names = [USUAL]
+    pruners: Names = [DEFAULT_PRUNER]
     repairs: Names = ["none"]
     targets: Annotated[list[float], Field(min_length=1)] = [0.7]
     seeds: Annotated[list[int], Field(min_length=1)] = [0]
@@ -58,7 +58,7 @@ def read_study(path: Path) -> StudyRequest:
     for name in ("calibration", "evaluation"):
         if isinstance(said.get(name), dict):
             said[name] = _section(said[name], name == "evaluation")
-    return revised(StudyRequest(), with_paths(said, folder) | {"settings": tuple(_settings(lists, folder))})
+    return with_changes(StudyRequest(), with_paths(said, folder) | {"settings": tuple(_settings(lists, folder))})
 
 
 def _section(said: Fields, judged: bool) -> Fields:
@@ -69,18 +69,18 @@ def _section(said: Fields, judged: bool) -> Fields:
     return {"text": text} | {"seed" if name == "task_seed" else name: value for name, value in said.items()}
 
 
-def _settings(lists: Lists, folder: Path) -> Iterator[Setting]:
+def _settings(lists: Lists, folder: Path) -> Iterator[Recipe]:
     named = [] if lists.points and not {"targets", "settings"} & lists.model_fields_set else lists.settings
     words = [each for each in named if not each.endswith(".json")]
     files = [grammar.from_file(folder / expanded(each)) for each in named if each not in words]
     for pruner, repair in product(lists.pruners, lists.repairs):
         how = f"by={pruner}" + (f" repair={repair}" if repair != "none" else "")
         for target, method, seed in product(lists.targets, words, lists.seeds):
-            yield read_setting(f"{method} {how} calibration_seed={seed}:{number(target)}")
+            yield read_recipe(f"{method} {how} calibration_seed={seed}:{number(target)}")
         more = {"pruner": pruner, "repair": None if repair == "none" else repair}
         for each, seed in product(files, lists.seeds):
-            yield checked(Setting, allocation=each, calibration_seed=seed, **more)
-    yield from map(read_setting, lists.points)
+            yield checked(Recipe, allocation=each, calibration_seed=seed, **more)
+    yield from map(read_recipe, lists.points)
 
 
 def write_study(request: StudyRequest) -> str:

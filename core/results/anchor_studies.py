@@ -9,7 +9,7 @@ from core.methods import Response, Treatment
 from core.models import run_cost
 from core.plan import prediction, responses
 from core.plan.allocation import allocate
-from core.requests import AllocationRequest, EvaluationRequest, Setting, StudyRequest, recipe_names, uniform
+from core.requests import AllocationRequest, EvaluationRequest, Recipe, StudyRequest, recipe_names, uniform
 from core.requests.commands import command_line
 from core.results.anchors import Anchors, half_width
 from core.store import Profile, Store
@@ -36,7 +36,7 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
     """
 
     def harms(allocation):
-        return responses.layer_harms(allocate(allocation, found.profile).exact[None], found.profile, asked.counted)
+        return responses.layer_harms(allocate(allocation, found.profile).exact[None], found.profile, asked.budget_unit)
 
     def width(allocation=None):
         """With one more anchor, were it just as predicted."""
@@ -58,7 +58,7 @@ def narrower(found: Anchors, asked: AllocationRequest, store: Store) -> Narrower
 
     if not width() > WIDE:
         return None
-    usual = Response(pruner=responses.usual(found.profile, currency=asked.counted))
+    usual = Response(pruner=responses.usual(found.profile, currency=asked.budget_unit))
     response = AllocationRequest(base=usual, target=asked.target, currency=asked.currency)
     known = {each.setting.allocation for each in found.settings}
     try:
@@ -96,17 +96,17 @@ def study(profile: Profile, treatment: Treatment, asked: StudyRequest, **trained
     )
 
 
-def usual(profile: Profile, treatment: Treatment, **trained: Any) -> tuple[Setting, ...]:
+def usual(profile: Profile, treatment: Treatment, **trained: Any) -> tuple[Recipe, ...]:
     """The default anchors: uniform at three targets, or at the three narrowest levels, and response at the middle one.
 
     Raises:
         UserError: the profile lacks response curves, or a repair that trains is told no budget.
     """
-    counted = treatment.currency
+    counted = treatment.budget_unit
     top = min(HIGHEST, responses.highest(profile, currency=counted) - SPARE)
     levels = OF_LAYERS if counted.of_layers else [*counted.levels.values()][-len(APART) :]
     targets = levels or [round(top - below, 2) for below in APART]
     base = Response(pruner=responses.usual(profile, currency=counted))
     response = AllocationRequest(base=base, target=targets[1], currency=counted.name)
     even = (uniform(each, counted.name) for each in targets)
-    return tuple(checked(Setting, allocation=each, **treatment._asdict(), **trained) for each in (*even, response))
+    return tuple(checked(Recipe, allocation=each, **treatment._asdict(), **trained) for each in (*even, response))

@@ -15,19 +15,19 @@ from core.methods import Treatment
 from core.plan import prediction, responses
 from core.plan.allocation import allocate
 from core.plan.prediction import Predicted, Predictor
-from core.requests import AllocationRequest, Setting, StudyRequest, WindowRequest, recipe_names
+from core.requests import AllocationRequest, Recipe, StudyRequest, WindowRequest, recipe_names
 from core.requests.commands import line
 from core.results import protocols, text_splits
-from core.results.setting_result import EvaluatedSetting
-from core.results.study_results import Evaluations, load, read
+from core.results.setting_result import Result
+from core.results.study_results import Study, load, read
 from core.store import Array, Entry, Profile, Store, profiles
 
-ENOUGH = 4  # anchors that carry a curve
-SAME = 1e-6  # how far a sparsity may be off in one allocation, whatever it is called
+MIN_ANCHORS = 4  # anchors that carry a curve
+SPARSITY_TOLERANCE = 1e-6  # how far a sparsity may be off in one allocation, whatever it is called
 STEP = 0.01  # of the targets that `sparsest` tries
 
 
-class TooFew(UserError):
+class TooFewAnchors(UserError):
     """Fewer settings were evaluated than a prediction needs."""
 
 
@@ -40,7 +40,7 @@ class Prediction(NamedTuple):
     loss_increase: float
 
 
-class Hindsight(NamedTuple):
+class CheckedPrediction(NamedTuple):
     """A prediction of a setting that was evaluated too."""
 
     perplexity: float
@@ -63,12 +63,12 @@ class Errors(NamedTuple):
 class Anchors:
     """Settings of one pruner, repair and protocol that were evaluated, and that the curves of a profile cover."""
 
-    study: Evaluations
+    study: Study
     treatment: Treatment
     profile: Profile
-    settings: tuple[EvaluatedSetting, ...]
+    settings: tuple[Result, ...]
     left_out: tuple[str, ...]  # settings that cannot serve, each with its reason
-    judge: Evaluations | None = None  # what was evaluated on another text, which is predicted; None: their own
+    judge: Study | None = None  # what was evaluated on another text, which is predicted; None: their own
     factor: tuple[float, float] = (1.0, 1.0)  # of increases on that text over those here, and of an interval's width
 
     @property
@@ -99,9 +99,9 @@ class Anchors:
 
     def of(self, rows: Array) -> Predicted:
         """Predict the increase of many allocations, (rows, layers) or (rows, layers, linears)."""
-        return self.of_harms(responses.layer_harms(rows, self.profile, self.treatment.currency))
+        return self.of_harms(responses.layer_harms(rows, self.profile, self.treatment.budget_unit))
 
-    def of_harms(self, harms: Array, beside: EvaluatedSetting | None = None) -> Predicted:
+    def of_harms(self, harms: Array, beside: Result | None = None) -> Predicted:
         """The same by the harm of each layer alone, (rows, layers); beside a setting where that was pruned alike."""
         alike = beside and beside.setting.treatment == self.treatment
         found = self.predictor(harms, _harms(beside, self.profile) if alike else None)
@@ -125,7 +125,7 @@ class Anchors:
         Raises:
             UserError: a sparsity beyond the largest measured one.
         """
-        increase, counted = self.of(exact[None]), self.treatment.currency
+        increase, counted = self.of(exact[None]), self.treatment.budget_unit
         if np.isnan(increase.increase[0]):
             raise UserError(
                 f"a layer has sparsity {exact.max():.3f}, and none above "
@@ -134,7 +134,7 @@ class Anchors:
             )
         return Prediction(*(float(each[0]) for each in self.as_perplexities(increase)), float(increase.increase[0]))
 
-    def besides(self, exact: Array, base: AllocationRequest) -> tuple[Self, EvaluatedSetting | None]:
+    def without_allocation(self, exact: Array, base: AllocationRequest) -> tuple[Self, Result | None]:
         """The anchors but for an allocation and all on its base, and its setting where it was evaluated.
 
         No allocation is predicted by what it was measured to cost, but where too few others are left; nor by what a
@@ -144,7 +144,9 @@ class Anchors:
             exact: (layers,) or (layers, linears)
             base: without a correction.
         """
-        measured = next((each for each in serving(self.study, self.treatment) if same(each.planned, exact)), None)
+        measured = next(
+            (each for each in usable_settings(self.study, self.treatment) if same(each.planned, exact)), None
+        )
         others = tuple(
             each for each in self.settings if each.setting.allocation.plain != base and not same(each.planned, exact)
         )
@@ -175,12 +177,12 @@ class Anchors:
         return asked.replace(target=targets[within - 1])
 
 
-def on(study: Evaluations, known: Sequence[Anchors]) -> list[Anchors]:
+def transferred_to(study: Study, known: Sequence[Anchors]) -> list[Anchors]:
     """Anchors that predict on the text of another study: increases differ by a factor, which its settings tell.
 
     The factor of text is one for all pruners and repairs. An interval is wider by what few settings leave open of it.
     """
-    here = [(each, fitting(study, each.profile, each.treatment)) for each in known]
+    here = [(each, anchors_of_study(study, each.profile, each.treatment)) for each in known]
     off = [np.log(its.increases / each.predictor(its.harms).increase) for each, its in here if its.settings]
     every = np.concatenate(off or [[0.0]])
     factor = float(np.exp(every.mean())), float(np.sqrt(1 + 1 / len(every)))
@@ -219,15 +221,15 @@ def stored(
     else:
         mine = store.of_model(profile.spec.model, "study")
         entries = [each for each in mine if not each.packs and not (judge and _evaluates(each, judge))]
-    unread = [Evaluations(each.spec, each.provenance, (), (each,)) for each in entries]
-    usual = protocols.usual(unread)
+    unread = [Study(each.spec, each.provenance, (), (each,)) for each in entries]
+    usual = protocols.main_protocol(unread)
 
     def known(some):
         return (replace(each, points=read(store, each.spec, each.provenance, treatment).points) for each in some)
 
     with suppress(UserError):  # where the usual protocol has enough, nothing else is read
         found = anchors(known(each for each in unread if protocols.protocol(each.spec) == usual), profile, treatment)
-        if len(found.settings) >= ENOUGH:
+        if len(found.settings) >= MIN_ANCHORS:
             return found
     return anchors(known(unread), profile, treatment)
 
@@ -252,12 +254,12 @@ def stored_of(store: Store, profile: Profile, treatments: Iterable[Treatment], j
     for each in treatments:
         with suppress(UserError):  # nothing of it is stored
             known = stored(store, profile, each, judge=judge)
-            if len(known.settings) >= ENOUGH:
+            if len(known.settings) >= MIN_ANCHORS:
                 found.append(known)
     return [each for each in found if each.study.spec.text == found[0].study.spec.text]
 
 
-def from_others(store: Store, found: Evaluations) -> dict[Setting, Hindsight]:
+def from_others(store: Store, found: Study) -> dict[Recipe, CheckedPrediction]:
     """Settings of a study predicted by the other settings of its protocol in a store, none that was imported.
 
     A setting is missing where fewer than two others of its pruner and repair serve, or no curves cover it.
@@ -268,15 +270,15 @@ def from_others(store: Store, found: Evaluations) -> dict[Setting, Hindsight]:
     profile = next((profiles.load(store, each) for each in store.entries() if each.key in found.profiles), None)
     predicted = {}
     for treatment in {each.setting.treatment for each in found.settings} if profile else ():
-        known = fitting(home, profile, treatment)
+        known = anchors_of_study(home, profile, treatment)
         if len(known.settings) > prediction.FEWEST:
             increases = prediction.leave_one_out(known.harms, known.increases)
             rows = (*known.as_perplexities(increases), increases.increase, increases.increase / known.increases - 1)
-            predicted |= {one.setting: Hindsight(*row) for one, *row in zip(known.settings, *rows, strict=True)}
+            predicted |= {one.setting: CheckedPrediction(*row) for one, *row in zip(known.settings, *rows, strict=True)}
     return {each.setting: predicted[each.setting] for each in found.settings if each.setting in predicted}
 
 
-def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatment) -> Anchors:
+def anchors(groups: Iterable[Study], profile: Profile, treatment: Treatment) -> Anchors:
     """The anchors among studies: of protocols with enough of them the usual one, or the one that judges by most tokens.
 
     Args:
@@ -285,14 +287,17 @@ def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatmen
     Raises:
         UserError: the profile lacks response curves, or fewer than two settings can serve.
     """
-    responses.highest(profile, currency=treatment.currency)
+    responses.highest(profile, currency=treatment.budget_unit)
     mine = [each for each in groups if each.spec.model.weights == profile.spec.model.weights]
-    found, usual = [fitting(each, profile, treatment) for each in protocols.by_protocol(mine)], protocols.usual(mine)
+    found, usual = (
+        [anchors_of_study(each, profile, treatment) for each in protocols.by_protocol(mine)],
+        protocols.main_protocol(mine),
+    )
     best = max(found, key=lambda each: _worth(each, protocols.protocol(each.study.spec) == usual), default=None)
     if best is None or len(best.settings) < prediction.FEWEST:
         evaluates = line("anchors", profile=profile.key, pruner=treatment.pruner, repair=treatment.repair)
         some = several(len(best.settings), "setting") if best and best.settings else "no setting"
-        raise TooFew(
+        raise TooFewAnchors(
             f"{some} evaluated with {treatment.spoken} can predict this model, and {prediction.FEWEST} or more are "
             f"needed; this evaluates four: {evaluates}"
         )
@@ -301,14 +306,14 @@ def anchors(groups: Iterable[Evaluations], profile: Profile, treatment: Treatmen
 
 def _worth(found: Anchors, usual: bool) -> tuple[bool, bool, int, int]:
     count = len(found.settings)
-    enough = count >= ENOUGH
+    enough = count >= MIN_ANCHORS
     return enough, enough and usual, enough * found.study.spec.text.token_count, count
 
 
-def fitting(study: Evaluations, profile: Profile, treatment: Treatment) -> Anchors:
+def anchors_of_study(study: Study, profile: Profile, treatment: Treatment) -> Anchors:
     """The settings of one protocol that can serve, each allocation once; what broke the model is named."""
     kept, left_out = {}, []
-    for one in serving(study, treatment) if study.dense else ():
+    for one in usable_settings(study, treatment) if study.dense else ():
         if not one.finite:
             left_out.append(f"{recipe_names.setting(one.setting)} is left out: its perplexity is not finite.")
         elif one.loss > study.dense.loss and np.isfinite(_harms(one, profile)).all():
@@ -316,7 +321,7 @@ def fitting(study: Evaluations, profile: Profile, treatment: Treatment) -> Ancho
     return Anchors(study, treatment, profile, tuple(kept.values()), tuple(left_out))
 
 
-def serving(study: Evaluations, treatment: Treatment) -> list[EvaluatedSetting]:
+def usable_settings(study: Study, treatment: Treatment) -> list[Result]:
     """What was evaluated with a pruner and a repair, neither by a pattern nor true-sequentially.
 
     Trainings of several budgets are several treatments: those of the one with the most settings serve.
@@ -331,12 +336,12 @@ def serving(study: Evaluations, treatment: Treatment) -> list[EvaluatedSetting]:
 
 def same(planned: Array, exact: Array) -> bool:
     """Whether two allocations are one, whatever they are called."""
-    return planned.shape == exact.shape and np.allclose(planned, exact, rtol=0, atol=SAME)
+    return planned.shape == exact.shape and np.allclose(planned, exact, rtol=0, atol=SPARSITY_TOLERANCE)
 
 
-def _harms(one: EvaluatedSetting, profile: Profile) -> Array:
+def _harms(one: Result, profile: Profile) -> Array:
     """(1, layers); NaN where linears were not measured alone."""
     try:
-        return responses.layer_harms(one.planned[None], profile, one.setting.treatment.currency)
+        return responses.layer_harms(one.planned[None], profile, one.setting.treatment.budget_unit)
     except UserError:
         return np.full((1, profile.layers), np.nan)

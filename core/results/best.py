@@ -5,14 +5,14 @@ import math
 from pathlib import Path
 
 from core.base import UserError, frozen
-from core.requests import BestRequest, BestSpec, ExportRequest, Setting
+from core.requests import BestRequest, BestSpec, ExportRequest, Recipe
 from core.requests.commands import Asked, command_line
 from core.results import study_results
-from core.results.anchors import Hindsight
+from core.results.anchors import CheckedPrediction
 from core.results.comparison import Interval
 from core.results.search_plan import final_request, profile_request
-from core.results.setting_result import Change, EvaluatedSetting
-from core.results.study_results import Evaluations
+from core.results.setting_result import Change, Result
+from core.results.study_results import Study
 from core.results.text_splits import unsplit
 from core.store import Entry, Store
 from core.store.provenance_schema import BestProvenance
@@ -24,20 +24,20 @@ class Best:
 
     spec: BestSpec
     provenance: BestProvenance
-    selection: Evaluations
-    final: Evaluations
+    selection: Study
+    final: Study
 
     @property
-    def winner(self) -> Setting:
+    def winner(self) -> Recipe:
         """The best on the selection text."""
         return self.spec.winner
 
     @property
-    def uniform(self) -> Setting:
+    def uniform(self) -> Recipe:
         return self.winner.uniform
 
     @property
-    def fallback(self) -> Setting:
+    def fallback(self) -> Recipe:
         """Uniform where the winner does not hold; where a loss was asked, at the largest target within it."""
         even = (each.setting for each in self.final.settings if each.setting == each.setting.uniform)
         others = (each for each in even if each.allocation.target != self.uniform.allocation.target)
@@ -53,18 +53,18 @@ class Best:
         """Key of the profile that the candidates looked at."""
         return self.spec.profile.key
 
-    def predicted(self, candidate: EvaluatedSetting) -> Hindsight | None:
+    def predicted(self, candidate: Result) -> CheckedPrediction | None:
         """What a candidate was predicted to cost before it was evaluated; None where that was not."""
         forecasts = self.provenance.forecasts
         if not (known := forecasts and forecasts.get(candidate.setting.name)):
             return None
-        return Hindsight(*known, off=known[-1] / (candidate.loss - self.selection.dense.loss) - 1)
+        return CheckedPrediction(*known, off=known[-1] / (candidate.loss - self.selection.dense.loss) - 1)
 
-    def judged(self, setting: Setting | None) -> EvaluatedSetting:
+    def judged(self, setting: Recipe | None) -> Result:
         """A setting on the final text, over its calibration seeds; None: the dense model."""
         return self.final.dense if setting is None else self.final.of(setting)
 
-    def against(self, setting: Setting, other: Setting | None) -> Change:
+    def against(self, setting: Recipe, other: Recipe | None) -> Change:
         """Change of perplexity on the final text."""
         return self.judged(setting).against(self.judged(other))
 
@@ -86,7 +86,7 @@ class Best:
         return found is not None and (found.windows.high < 0 or self.only_uniform_breaks)
 
     @property
-    def answer(self) -> Setting:
+    def answer(self) -> Recipe:
         """The winner if it holds, else uniform."""
         return self.winner if self.holds else self.fallback
 
@@ -96,7 +96,7 @@ class Best:
         return self.against(self.answer, None).windows
 
     @property
-    def candidates(self) -> list[EvaluatedSetting]:
+    def candidates(self) -> list[Result]:
         """Every candidate on the selection text, the best first, broken ones last."""
         pruned = [each for each in self.selection.singles if each.setting is not None]
         return sorted(pruned, key=lambda each: each.loss if each.finite else math.inf)

@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from core.base import UserError, checked, per_cent, unique
-from core.methods import METHODS, ZEROS, Currency, Response, Treatment, usual_of
+from core.methods import METHODS, ZEROS, BudgetUnit, Response, Treatment, default_pruner
 from core.methods.allocator import Allocator
 from core.plan import responses
-from core.plan.allocation import linear_parameters, spread
-from core.requests import AllocationRequest, Setting, recipe_names
-from core.results.setting_result import EvaluatedSetting
-from core.results.study_results import Evaluations
+from core.plan.allocation import linear_parameters, spread_budget
+from core.requests import AllocationRequest, Recipe, recipe_names
+from core.results.setting_result import Result
+from core.results.study_results import Study
 from core.store import Array, Profile
 
 WHAT = {"alone": "this setting", "family": "this family: the correction and its controls", "methods": "all allocators"}
@@ -28,7 +28,7 @@ def possible(
     kept, notes = [], []
     for each in asked:
         try:
-            spread(each, parameters, profile)
+            spread_budget(each, parameters, profile)
         except UserError as reason:
             notes.append(f"{recipe_names.long(each)} is left out: {reason}")
         else:
@@ -43,7 +43,7 @@ def combined(
     pattern: str | None = None,
     true_sequential: bool = False,
     **repairs: object,
-) -> tuple[Setting, ...]:
+) -> tuple[Recipe, ...]:
     """Every allocation with every calibration seed; a pruner that looks at no text needs but one.
 
     Args:
@@ -55,7 +55,7 @@ def combined(
     used = seeds if Treatment(pruner, repairs.get("repair")).reads_text else seeds[:1]
     how = {"pruner": pruner, "pattern": pattern, "true_sequential": true_sequential} | repairs
     return tuple(
-        checked(Setting, allocation=allocation, calibration_seed=seed, **how)
+        checked(Recipe, allocation=allocation, calibration_seed=seed, **how)
         for allocation in allocations
         for seed in used
     )
@@ -104,11 +104,11 @@ def methods(
     return possible(wanted, linear_parameters(profile), profile)
 
 
-def usual(method: type[Allocator], profile: Profile, counted: Currency = ZEROS) -> Allocator:
+def usual(method: type[Allocator], profile: Profile, counted: BudgetUnit = ZEROS) -> Allocator:
     """A method with its usual parameters; a budget per linear where linears were measured alone, and of few bits."""
     if not issubclass(method, Response):
         return method()
-    pruner = usual_of(counted)
+    pruner = default_pruner(counted)
     per_linear = pruner in responses.pruners(profile, True, counted)
     per_linear |= responses.finer(profile, counted)
     return method(pruner=pruner, granularity="linear" if per_linear else "layer")
@@ -117,7 +117,7 @@ def usual(method: type[Allocator], profile: Profile, counted: Currency = ZEROS) 
 # --- choosing ------------------------------------------------------------------------------------------------------
 
 
-def ranked(study: Evaluations) -> list[EvaluatedSetting]:
+def ranked(study: Study) -> list[Result]:
     """A study's pruned points, the least mean loss first; of equals the one asked first; broken ones are left out.
 
     Raises:
@@ -129,9 +129,7 @@ def ranked(study: Evaluations) -> list[EvaluatedSetting]:
     return sorted(sound, key=lambda each: each.loss)
 
 
-def choose(
-    study: Evaluations, max_loss: float | None = None, predicted: Mapping[Setting, float] | None = None
-) -> Setting:
+def choose(study: Study, max_loss: float | None = None, predicted: Mapping[Recipe, float] | None = None) -> Recipe:
     """The winner of a selection study: the least mean of the loss that was measured and the one that was predicted.
 
     On so little text the two err about alike: at 60 % on the bundled model 4 windows alone chose the second best.
@@ -156,12 +154,12 @@ def choose(
     return min(found, key=lambda each: each.loss + (predicted or {}).get(each.setting, each.loss)).setting
 
 
-def loss(study: Evaluations, setting: Setting) -> float:
+def loss(study: Study, setting: Recipe) -> float:
     """Rise of the perplexity over the dense model's, a fraction of it."""
     return study.single(setting).perplexity / study.dense.perplexity - 1
 
 
-def fallback(winner: Setting, study: Evaluations, max_loss: float | None) -> Setting:
+def fallback(winner: Recipe, study: Study, max_loss: float | None) -> Recipe:
     """Uniform where the winner does not hold: at the largest target at which it kept within the loss itself.
 
     The winner's twin where no loss was asked, or where uniform kept within it at no target that was evaluated.

@@ -17,7 +17,7 @@ class Outcome:
 
     verdict: str
     rows: dict[str, Interval]  # what was measured, in words -> its mean and 95 % interval over sequences or seeds
-    counted: dict[str, str]  # how many layers amplify, in words: `layers`, and with the first token too
+    budget_unit: dict[str, str]  # how many layers amplify, in words: `layers`, and with the first token too
 
 
 def intervals(rows: Mapping[str, Array], factors: bool = True) -> dict[str, Interval]:

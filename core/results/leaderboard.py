@@ -7,15 +7,15 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from core.base import UserError, frozen
-from core.methods import METHODS, USUAL
+from core.methods import DEFAULT_PRUNER, METHODS
 from core.plan import responses
 from core.plan.allocation import allocate, layer_means, linear_parameters
 from core.requests import AllocationRequest, Correction, recipe_names
-from core.results.anchors import Anchors, Prediction, same, serving
+from core.results.anchors import Anchors, Prediction, same, usable_settings
 from core.results.comparison import verdict
-from core.results.protocols import Place, place
-from core.results.setting_result import EvaluatedSetting
-from core.results.study_results import Evaluations, Slice, slice_of
+from core.results.protocols import StudySlice, best_slice
+from core.results.setting_result import Result
+from core.results.study_results import Slice, Study, slice_of
 from core.results.study_table import Row
 from core.store import Array, Profile
 
@@ -23,13 +23,13 @@ THIS = "this"  # the kind of the allocation on screen, which stands beside the m
 
 
 @frozen
-class Contender:
+class RankedMethod:
     """One method at the target: its allocation, and the measured setting that has it."""
 
     kind: str
     name: str  # with the parameters that it was measured with
     sparsity: Array  # (layers,)
-    measured: EvaluatedSetting | None  # None: computed with the usual parameters, and never evaluated
+    measured: Result | None  # None: computed with the usual parameters, and never evaluated
     predicted: Prediction | None = None  # where it was not measured
 
     @property
@@ -50,21 +50,21 @@ class Contender:
         return recipe_names.spoken(self.name)
 
 
-class Race(NamedTuple):
+class Leaderboard(NamedTuple):
     """What the methods run on: a profile, where measured settings are looked for, and what predicts the others."""
 
     profile: Profile
-    study: Evaluations | None = None  # None, and no part: nothing was measured at this target
+    study: Study | None = None  # None, and no part: nothing was measured at this target
     part: Slice | None = None
     anchors: Anchors | None = None  # None: nothing predicts
 
     @property
-    def measured(self) -> list[EvaluatedSetting]:
+    def measured(self) -> list[Result]:
         """The settings of the part that serve as anchors do: of one budget, none true-sequential."""
-        known = serving(self.study, self.part.treatment) if self.study and self.part else []
+        known = usable_settings(self.study, self.part.treatment) if self.study and self.part else []
         return [one for one in known if one.target == self.part.target]
 
-    def in_view(self, name: str, now: Array) -> Contender:
+    def in_view(self, name: str, now: Array) -> RankedMethod:
         """The allocation on screen, as it was measured where it was, else as it is predicted.
 
         Args:
@@ -72,7 +72,7 @@ class Race(NamedTuple):
         """
         return self._contender(THIS, name, now, next((each for each in self.measured if same(each.planned, now)), None))
 
-    def ranking(self, request: AllocationRequest) -> list[Contender]:
+    def ranking(self, request: AllocationRequest) -> list[RankedMethod]:
         """Every method of the table at the target of a request, lowest perplexity first, measured or else predicted.
 
         One that was measured with a budget for every linear too runs twice.
@@ -92,7 +92,7 @@ class Race(NamedTuple):
         every += [self._computed(kind, request) for kind in METHODS if (kind, False) not in known]
         return sorted(filter(None, every), key=lambda each: (math.isnan(each.perplexity), each.perplexity))
 
-    def _computed(self, kind: str, request: AllocationRequest) -> Contender | None:
+    def _computed(self, kind: str, request: AllocationRequest) -> RankedMethod | None:
         """A method as computed; None where the profile lacks what it looks at.
 
         One that leads a layer beyond what predicts it is kept to the largest sparsity that was measured, as its name
@@ -110,31 +110,31 @@ class Race(NamedTuple):
                 found = found or one
         return found
 
-    def _contender(self, kind: str, name: str, exact: Array, measured: EvaluatedSetting | None = None) -> Contender:
+    def _contender(self, kind: str, name: str, exact: Array, measured: Result | None = None) -> RankedMethod:
         predicted = None
         if self.anchors and not measured:
             with suppress(UserError):  # beyond what was measured
                 predicted = self.anchors.one(exact)
         of_layers = exact if exact.ndim == 1 else layer_means(exact, linear_parameters(self.profile))
-        return Contender(kind, name, of_layers, measured, predicted)
+        return RankedMethod(kind, name, of_layers, measured, predicted)
 
 
 def where(
-    groups: Iterable[Evaluations],
+    groups: Iterable[Study],
     target: float,
-    pruner: str = USUAL,
-    has: Callable[[Evaluations, Slice], bool] = lambda *_: True,
-) -> Place | None:
+    pruner: str = DEFAULT_PRUNER,
+    has: Callable[[Study, Slice], bool] = lambda *_: True,
+) -> StudySlice | None:
     """The protocol and slice that all pages show of a target; None where nothing was measured at just that.
 
     Args:
         has: as `place` takes it.
     """
-    found = place(groups, target, pruner, has=has)
+    found = best_slice(groups, target, pruner, has=has)
     return found if found and abs(found.part.target - target) < 1e-9 and found.part.pattern is None else None
 
 
-def lowest(groups: Iterable[Evaluations], target: float, pruner: str) -> Row | None:
+def lowest(groups: Iterable[Study], target: float, pruner: str) -> Row | None:
     """The lowest perplexity of a target by a pruner with any repair, where all pages look; None where none is known.
 
     Corrections and patterns are left out.
@@ -143,13 +143,13 @@ def lowest(groups: Iterable[Evaluations], target: float, pruner: str) -> Row | N
     def here(part):
         return (part.pruner, part.pattern) == (pruner, None) and abs(part.target - target) < 1e-9
 
-    found = place(groups, target, pruner, has=lambda _, part: here(part))
+    found = best_slice(groups, target, pruner, has=lambda _, part: here(part))
     known = found.evaluations.settings if found else ()
     known = [one for one in known if here(slice_of(one.setting)) and one.finite and not one.strength]
     return Row(found.evaluations, min(known, key=lambda one: one.perplexity)) if known else None
 
 
-def interval(one: EvaluatedSetting) -> tuple[float, float]:
+def interval(one: Result) -> tuple[float, float]:
     """The perplexities between which its change against uniform puts it, 95 %; NaN where there is no interval."""
     change = one.against_uniform
     if change is None or not change.quoted.certain:
@@ -158,7 +158,7 @@ def interval(one: EvaluatedSetting) -> tuple[float, float]:
     return factor * (1 + change.quoted.low / 100), factor * (1 + change.quoted.high / 100)
 
 
-def tied(first: Contender, second: Contender) -> bool:
+def tied(first: RankedMethod, second: RankedMethod) -> bool:
     """True where neither measurements nor predictions tell which of two has the lower perplexity."""
     if first.measured and second.measured:
         return verdict(first.measured.against(second.measured).quoted) != "gains"

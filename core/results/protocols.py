@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from core.base import distinct, profile_names, several, unique
 from core.methods import ZEROS, treatments
-from core.requests import USUAL_CALIBRATION, Point, Setting, StudySpec, TextSpec, WindowRequest
-from core.results.setting_result import EvaluatedSetting
-from core.results.study_results import Evaluations, Slice, load, slice_of, tasks_asked
+from core.requests import DEFAULT_CALIBRATION, Point, Recipe, StudySpec, TextSpec, WindowRequest
+from core.results.setting_result import Result
+from core.results.study_results import Slice, Study, load, slice_of, tasks_asked
 from core.store import Entry, Store
 
 SHORT = 6  # digits of a key or a hash on screen
@@ -35,7 +35,7 @@ def protocol(spec: StudySpec) -> Protocol:
     return Protocol(spec.model.key, spec.text.key, drawn, bool(spec.earlier))
 
 
-def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
+def grouped_by_protocol(store: Store, entries: Iterable[Entry]) -> dict[str, Study]:
     """Studies put together where their protocol and profile are the same; by the key of the oldest, which stays.
 
     The newest come first; those that ship with the project after all others, the one over the most targets of zeros
@@ -58,15 +58,15 @@ def _shipped(entry: Entry) -> tuple[bool, float]:
     return entry.committed, -made
 
 
-def _place(found: Evaluations) -> tuple[bool, int, int]:
+def _place(found: Study) -> tuple[bool, int, int]:
     if not all(entry.committed for entry in found.entries):
         return False, 0, 0
-    targets = {part.target for part in found.slices if treatments.TREATMENTS[part.pruner].currency is ZEROS}
+    targets = {part.target for part in found.slices if treatments.TREATMENTS[part.pruner].budget_unit is ZEROS}
     return True, -len(targets), -len(found.settings)
 
 
 @lru_cache
-def with_others(found: Evaluations, others: tuple[Evaluations, ...]) -> Evaluations:
+def with_comparable(found: Study, others: tuple[Study, ...]) -> Study:
     """A protocol, and what it lacks of those that differ in the profile alone or look at no calibration text.
 
     A setting that it has is not taken from another, where it may be another allocation; uniform is one everywhere.
@@ -87,7 +87,7 @@ def with_others(found: Evaluations, others: tuple[Evaluations, ...]) -> Evaluati
     return replace(every, entries=found.entries, guests=every.entries[len(found.entries) :])
 
 
-def usual(groups: Iterable[Evaluations]) -> Protocol | None:
+def main_protocol(groups: Iterable[Study]) -> Protocol | None:
     """The protocol that all pages show of a model: the one by which most settings were evaluated, with any profile.
 
     A text that selects comes after all others: on it the best of many is better by luck too.
@@ -103,25 +103,25 @@ def _settings(spec: StudySpec) -> int:
     return len({each.setting.seedless for each in spec.points if each.setting})
 
 
-class Place(NamedTuple):
+class StudySlice(NamedTuple):
     """A protocol, and what is compared within it."""
 
-    evaluations: Evaluations
+    evaluations: Study
     part: Slice
 
     @property
-    def settings(self) -> list[EvaluatedSetting]:
+    def settings(self) -> list[Result]:
         """Without shuffles: each is a draw of many, which says nothing on its own."""
         return [each for each in self.evaluations.within(self.part) if each.control != "shuffled"]
 
 
-def place(
-    groups: Iterable[Evaluations],
+def best_slice(
+    groups: Iterable[Study],
     target: float,
-    pruner: str = treatments.USUAL,
-    mine: Setting | None = None,
-    has: Callable[[Evaluations, Slice], bool] = lambda *_: True,
-) -> Place | None:
+    pruner: str = treatments.DEFAULT_PRUNER,
+    mine: Recipe | None = None,
+    has: Callable[[Study, Slice], bool] = lambda *_: True,
+) -> StudySlice | None:
     """The protocol and the slice that a page shows, by one rule; None where nothing was evaluated.
 
     What is counted alike; of that the nearest target, of this pruner if of any, by the usual protocol where it has
@@ -135,22 +135,26 @@ def place(
         has: whether what is looked for was evaluated there.
     """
     groups = tuple(groups)
-    pattern, first, counted = mine.pattern if mine else None, usual(groups), treatments.TREATMENTS[pruner].currency
+    pattern, first, counted = (
+        mine.pattern if mine else None,
+        main_protocol(groups),
+        treatments.TREATMENTS[pruner].budget_unit,
+    )
 
     def good(one):
         holds = mine is not None and slice_of(mine) == one.part and one.evaluations.of(mine) is not None
         near = -round(abs(one.part.target - target), 9)
         methods = {each.setting.allocation.base.kind for each in one.settings if not each.strength}
         likes = one.part.pattern == pattern, one.part.treatment.name == pruner
-        alike = one.part.treatment.currency is counted
+        alike = one.part.treatment.budget_unit is counted
         return alike, near, *likes, protocol(one.evaluations.spec) == first, holds, len(methods), len(one.settings)
 
-    places = (Place(found, part) for found in groups for part in found.slices if has(found, part))
+    places = (StudySlice(found, part) for found in groups for part in found.slices if has(found, part))
     best = max(places, key=good, default=None)
-    return best and Place(with_others(best.evaluations, groups), best.part)
+    return best and StudySlice(with_comparable(best.evaluations, groups), best.part)
 
 
-def merged(found: Sequence[Evaluations]) -> Evaluations:
+def merged(found: Sequence[Study]) -> Study:
     """Studies of one protocol as one: every point once, with all tasks that were asked of it."""
     points = {}
     for each in (point for study in found for point in study.points):
@@ -163,10 +167,10 @@ def merged(found: Sequence[Evaluations]) -> Evaluations:
     spec = found[0].spec.replace(points=asked, tasks=tasks)
     entries = tuple(entry for each in found for entry in each.entries)
     profiles = tuple(unique(key for each in found for key in each.profiles))
-    return Evaluations(spec, told, tuple(points.values()), entries, profiles=profiles, selects=found[0].selects)
+    return Study(spec, told, tuple(points.values()), entries, profiles=profiles, selects=found[0].selects)
 
 
-def by_protocol(found: Iterable[Evaluations]) -> list[Evaluations]:
+def by_protocol(found: Iterable[Study]) -> list[Study]:
     """Studies put together where their protocol is the same, whatever profile their allocations looked at."""
     homes = defaultdict(list)
     for each in found:
@@ -178,7 +182,7 @@ def by_protocol(found: Iterable[Evaluations]) -> list[Evaluations]:
 
 
 @lru_cache
-def short(found: Evaluations) -> str:
+def short(found: Study) -> str:
     """The name that stands beside a number: `C4 held out 48 × 512`; what is not usual follows."""
     return ", ".join([named(found.spec, found.provenance), *_marks(found)])
 
@@ -190,11 +194,11 @@ def named(spec: StudySpec, told: Mapping) -> str:
     if read is None:
         return said
     other, amount = profile_names.text(_label(told, "calibration")), _amount(read)
-    parts = [other * (other not in ("C4", own)), amount * (amount != USUAL)]
+    parts = [other * (other not in ("C4", own)), amount * (amount != DEFAULT_TOKENS)]
     return f"{said}, calibrated on {' '.join(filter(None, parts))}" if any(parts) else said
 
 
-def names(groups: Iterable[Evaluations]) -> list[str]:
+def names(groups: Iterable[Study]) -> list[str]:
     """A name for each of several protocols, no two alike."""
     forms = []
     for each in groups:
@@ -204,7 +208,7 @@ def names(groups: Iterable[Evaluations]) -> list[str]:
 
 
 @lru_cache
-def badge(found: Evaluations) -> str:
+def badge(found: Study) -> str:
     """All that must be alike before two numbers are compared, what was measured so, and the keys of both."""
     text, read, told = found.spec.text, found.spec.calibration, found.provenance
     keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {found.spec.key: ""}
@@ -235,7 +239,7 @@ def _amount(text: TextSpec | WindowRequest) -> str:
     return f"{text.sequences} × {text.length}"
 
 
-def _marks(found: Evaluations) -> list[str]:
+def _marks(found: Study) -> list[str]:
     """What sets numbers apart whatever was read: an earlier pruner, a precision, a pack."""
     packed = [bool(each.packs) for each in (*found.entries, *found.guests)]
     imported = "imported" if all(packed) else "imported in part"
@@ -243,4 +247,4 @@ def _marks(found: Evaluations) -> list[str]:
     return list(filter(None, [found.spec.earlier, dtype * (dtype != "float32"), any(packed) * imported]))
 
 
-USUAL = _amount(USUAL_CALIBRATION)
+DEFAULT_TOKENS = _amount(DEFAULT_CALIBRATION)

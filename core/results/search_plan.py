@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from core.base import number
-from core.methods import ANY, USUAL, Treatment
+from core.methods import ANY, DEFAULT_PRUNER, Treatment
 from core.models import run_cost
-from core.models.model_shape import Outline
+from core.models.model_shape import ModelShape
 from core.requests import (
     EACH,
     BestRequest,
@@ -14,7 +14,7 @@ from core.requests import (
     EvaluationRequest,
     MeasureRequest,
     ModelSpec,
-    Setting,
+    Recipe,
     StudyRequest,
     WindowRequest,
     expanded,
@@ -46,7 +46,7 @@ def profile_request(request: BestRequest) -> MeasureRequest:
 
 def measured_by(request: BestRequest) -> str:
     """The pruner of the response curves."""
-    return USUAL if request.pruner == ANY else request.pruner
+    return DEFAULT_PRUNER if request.pruner == ANY else request.pruner
 
 
 def holding(request: BestRequest, store: Store, model: ModelSpec) -> Iterator[Entry]:
@@ -59,7 +59,7 @@ def holding(request: BestRequest, store: Store, model: ModelSpec) -> Iterator[En
                 yield entry
 
 
-def selection_request(request: BestRequest, profile: str | None, asked: tuple[Setting, ...]) -> StudyRequest:
+def selection_request(request: BestRequest, profile: str | None, asked: tuple[Recipe, ...]) -> StudyRequest:
     """Candidates on the selection text."""
     solves = any(each.solves for each in request.treatments)
     part = request.replace(calibration=_part(request.calibration, HALF if solves else QUARTER))
@@ -70,7 +70,7 @@ def _part(text: WindowRequest, share: int) -> WindowRequest:
     return text.replace(sequences=-(-text.sequences // share))
 
 
-def final_request(request: BestRequest, profile: str | None, chosen: Iterable[Setting]) -> StudyRequest:
+def final_request(request: BestRequest, profile: str | None, chosen: Iterable[Recipe]) -> StudyRequest:
     """Settings that were chosen, with every calibration seed, on the text that judges."""
     chosen = tuple(chosen)
     asked = [
@@ -87,7 +87,7 @@ def drawn(request: BestRequest, treatment: Treatment) -> tuple[int, ...]:
     return request.seeds if treatment.reads_text else request.seeds[:1]
 
 
-def _study(request: BestRequest, profile: str | None, asked: tuple[Setting, ...], text: WindowRequest) -> StudyRequest:
+def _study(request: BestRequest, profile: str | None, asked: tuple[Recipe, ...], text: WindowRequest) -> StudyRequest:
     return request.to(StudyRequest, profile=profile, settings=asked, evaluation=EvaluationRequest(text=text))
 
 
@@ -99,7 +99,7 @@ def most(request: BestRequest) -> int:
     return MOST + (ANCHORS + 2 * TRIES + 2 if request.max_loss else 0)  # each try beside its uniform twin
 
 
-def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
+def planned(request: BestRequest, shape: ModelShape) -> dict[str, float]:
     """FLOP of every stage at most, by its name."""
     dearest = max(request.treatments, key=lambda each: run_cost.pruning(shape, request.calibration, each))
     tried = dearest if ANY in (request.pruner, request.repair) else Treatment(request.pruner)
@@ -129,7 +129,7 @@ def estimate(request: BestRequest, store: Store, device: str = "cpu") -> run_cos
     if model is None:
         return None
     stages = planned(request, model[1])
-    judging = final_request(request, None, [Setting(pruner=measured_by(request))])
+    judging = final_request(request, None, [Recipe(pruner=measured_by(request))])
     runs = [judging, *([] if request.profile else [profile_request(request)])]
     costs = [run_cost.estimate(each, store, device) for each in runs]
     memory = max(each.memory for each in costs)

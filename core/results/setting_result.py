@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.base import digits, frozen, helped, several, unique
-from core.requests import PrunedSpec, Setting, TaskSpec
+from core.requests import ExactRecipe, Recipe, TaskSpec
 from core.results.comparison import Interval, over_seeds, paired, percent, said, standard_error
 from core.store import Array, Evaluated, ZeroShot
 
@@ -20,8 +20,8 @@ UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0)
 class SeedResult:
     """One setting with one calibration seed; `evaluated` is None while it is still to come."""
 
-    setting: Setting | None  # None: the dense model
-    pruned: PrunedSpec | None  # the weights it means
+    setting: Recipe | None  # None: the dense model
+    pruned: ExactRecipe | None  # the weights it means
     evaluated: Evaluated | None
     tasks: Mapping[TaskSpec, ZeroShot]
     about: Mapping  # provenance of the losses
@@ -77,14 +77,14 @@ class Change(NamedTuple):
 
 
 @frozen
-class EvaluatedSetting:
+class Result:
     """One setting with all that was measured of it."""
 
-    setting: Setting | None  # with calibration seed 0 where it stands for all of them; None: the dense model
+    setting: Recipe | None  # with calibration seed 0 where it stands for all of them; None: the dense model
     name: str
     results: Mapping[int | None, SeedResult]  # by calibration seed; one under None stands beside any seed of another
-    uniform: EvaluatedSetting | None = None  # its uniform twin; None for that itself, and where it was not measured
-    base: EvaluatedSetting | None = None  # the same without its correction, where it has one and that was measured
+    uniform: Result | None = None  # its uniform twin; None for that itself, and where it was not measured
+    base: Result | None = None  # the same without its correction, where it has one and that was measured
 
     @property
     def result(self) -> SeedResult:
@@ -156,7 +156,7 @@ class EvaluatedSetting:
     @property
     def level(self) -> str:
         """The same in words: `70 % zeros`, `3 bits`."""
-        return self.setting.allocation.counted.level(self.target)
+        return self.setting.allocation.budget_unit.level(self.target)
 
     @property
     def strength(self) -> float:
@@ -217,7 +217,7 @@ class EvaluatedSetting:
 
     # --- against another -------------------------------------------------------------------------------------------
 
-    def against(self, other: EvaluatedSetting, of: Callable[[Evaluated], Array] = lambda it: it.nll) -> Change:
+    def against(self, other: Result, of: Callable[[Evaluated], Array] = lambda it: it.nll) -> Change:
         """Change of perplexity against another setting, over the calibration seeds that both were measured with.
 
         Args:
@@ -252,7 +252,7 @@ class EvaluatedSetting:
     def against_base(self) -> Change | None:
         return self.base and self.against(self.base)
 
-    def accuracy_against(self, other: EvaluatedSetting, tasks: Sequence[TaskSpec]) -> Accuracy | None:
+    def accuracy_against(self, other: Result, tasks: Sequence[TaskSpec]) -> Accuracy | None:
         """Mean over tasks of the difference in accuracy, paired over examples.
 
         None without tasks, and where one of them was not asked of both.

@@ -9,9 +9,9 @@ from core.base import UserError, frozen, several
 from core.methods import BASES, Response, Treatment
 from core.plan import prediction, responses
 from core.plan.allocation import allocate
-from core.requests import AllocationRequest, Setting, recipe_names
+from core.requests import AllocationRequest, Recipe, recipe_names
 from core.results.anchors import Anchors
-from core.results.study_results import Evaluations
+from core.results.study_results import Study
 from core.store import Array, Profile
 
 MOST = 8  # settings that are evaluated at one target
@@ -31,11 +31,11 @@ class Candidates:
 
     def best(
         self,
-        study: Evaluations | None,
+        study: Study | None,
         anchors: Iterable[Anchors],
         treatment: Treatment,
         tried: Collection[tuple[str, Treatment]],
-    ) -> Setting | None:
+    ) -> Recipe | None:
         """The candidate predicted best; None where none may be better than the best that was measured.
 
         It may be if its interval reaches below the best; where both are pruned alike, the interval of what tells them
@@ -64,7 +64,7 @@ class Candidates:
         if not waiting:
             return None
         _, place, by = min(waiting, key=lambda each: each[0])
-        return Setting(allocation=self.allocations[place], pruner=by.pruner, repair=by.repair)
+        return Recipe(allocation=self.allocations[place], pruner=by.pruner, repair=by.repair)
 
 
 def candidates(profile: Profile, pruner: str, target: float) -> Candidates:

@@ -10,9 +10,9 @@ import numpy as np
 
 from core.base import UserError, distinct, frozen
 from core.methods import Treatment
-from core.methods.treatments import place
-from core.requests import Setting, StudySpec, TaskSpec, recipe_names
-from core.results.setting_result import EvaluatedSetting, SeedResult
+from core.methods.treatments import table_position
+from core.requests import Recipe, StudySpec, TaskSpec, recipe_names
+from core.results.setting_result import Result, SeedResult
 from core.store import Entry, Store
 
 
@@ -35,15 +35,15 @@ class Slice(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f"{self.treatment.currency.level(self.target)}, {self.pruned}"
+        return f"{self.treatment.budget_unit.level(self.target)}, {self.pruned}"
 
 
-def slice_of(setting: Setting) -> Slice:
+def slice_of(setting: Recipe) -> Slice:
     return Slice(setting.pruner, setting.pattern, setting.allocation.target, setting.repair)
 
 
 @frozen
-class Evaluations:
+class Study:
     """Everything measured of one model on one text, as far as it is measured."""
 
     spec: StudySpec
@@ -61,7 +61,7 @@ class Evaluations:
     # --- settings ----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def settings(self) -> tuple[EvaluatedSetting, ...]:
+    def settings(self) -> tuple[Result, ...]:
         """One per pruned setting, over its calibration seeds, in the order asked."""
         found = defaultdict(dict)  # setting -> by seed
         for each in self.points:
@@ -70,37 +70,37 @@ class Evaluations:
         return _linked(found, recipe_names.titles(found))
 
     @cached_property
-    def singles(self) -> tuple[EvaluatedSetting, ...]:
+    def singles(self) -> tuple[Result, ...]:
         """Every point that is measured, the dense model too, by itself, in the order asked."""
         found = {each.setting: {None: each} for each in self.points if each.evaluated is not None}
         names = {setting: each[None].name for setting, each in found.items()}
         return tuple(self.dense if each.setting is None else each for each in _linked(found, names))
 
     @cached_property
-    def dense(self) -> EvaluatedSetting | None:
+    def dense(self) -> Result | None:
         """The dense model; None until it is measured."""
         found = (each for each in self.points if each.setting is None and each.evaluated is not None)
-        return next((EvaluatedSetting(None, "dense", {None: each}) for each in found), None)
+        return next((Result(None, "dense", {None: each}) for each in found), None)
 
-    def of(self, setting: Setting) -> EvaluatedSetting | None:
+    def of(self, setting: Recipe) -> Result | None:
         """A setting over its calibration seeds, whatever seed is named."""
         return self._by_setting.get(setting.seedless)
 
     @cached_property
-    def _by_setting(self) -> dict[Setting, EvaluatedSetting]:
+    def _by_setting(self) -> dict[Recipe, Result]:
         return {each.setting: each for each in self.settings}
 
-    def single(self, setting: Setting | None) -> EvaluatedSetting | None:
+    def single(self, setting: Recipe | None) -> Result | None:
         """A setting with its own calibration seed alone; None: the dense model."""
         return next((each for each in self.singles if each.setting == setting), None)
 
     # --- corrections -------------------------------------------------------------------------------------------------
 
-    def corrections(self, base: EvaluatedSetting) -> list[EvaluatedSetting]:
+    def corrections(self, base: Result) -> list[Result]:
         """Settings corrected from a base: the correction at every strength, and every control."""
         return [each for each in self.settings if each.base is base]
 
-    def controls(self, one: EvaluatedSetting) -> dict[str, list[EvaluatedSetting]]:
+    def controls(self, one: Result) -> dict[str, list[Result]]:
         """By control, what differs from a corrected setting in that alone: `none` is the correction itself."""
         found = defaultdict(list)
         if one.setting and one.strength:
@@ -112,7 +112,7 @@ class Evaluations:
     # --- parts -------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _sliced(self) -> dict[Slice, list[EvaluatedSetting]]:
+    def _sliced(self) -> dict[Slice, list[Result]]:
         found = defaultdict(list)
         for each in self.settings:
             found[slice_of(each.setting)].append(each)
@@ -121,9 +121,9 @@ class Evaluations:
     @cached_property
     def slices(self) -> tuple[Slice, ...]:
         """By pruner, then target."""
-        return tuple(sorted(self._sliced, key=lambda each: (place(each.treatment.name), each.target)))
+        return tuple(sorted(self._sliced, key=lambda each: (table_position(each.treatment.name), each.target)))
 
-    def within(self, part: Slice) -> list[EvaluatedSetting]:
+    def within(self, part: Slice) -> list[Result]:
         return list(self._sliced.get(part, ()))
 
     @cached_property
@@ -134,18 +134,18 @@ class Evaluations:
 
 
 def _linked(
-    found: Mapping[Setting | None, Mapping[int | None, SeedResult]], names: Mapping[Setting | None, str]
-) -> tuple[EvaluatedSetting, ...]:
+    found: Mapping[Recipe | None, Mapping[int | None, SeedResult]], names: Mapping[Recipe | None, str]
+) -> tuple[Result, ...]:
     """Every setting with the twin and the base that it is compared with, where they are among them."""
     others = {each: (each and each.uniform, each and each.base) for each in found}
     made = {}
     for setting in sorted(found, key=lambda each: (others[each][1] is not None, others[each][0] != each)):
         linked = [made.get(other) if other else None for other in others[setting]]  # none is its own twin
-        made[setting] = EvaluatedSetting(setting, names[setting], found[setting], *linked)
+        made[setting] = Result(setting, names[setting], found[setting], *linked)
     return tuple(made[each] for each in found)
 
 
-def uncontrolled(setting: Setting) -> Setting:
+def uncontrolled(setting: Recipe) -> Recipe:
     """A setting with the correction itself in place of a control of it."""
     fix = setting.allocation.correction.replace(control="none", seed=0)
     return setting.replace(allocation=setting.allocation.replace(correction=fix))
@@ -180,7 +180,7 @@ def tasks_asked(tasks: Iterable[TaskSpec]) -> list[str]:
     return [f"zero-shot on {amount} of {', '.join(dict.fromkeys(names))}" for amount, names in found.items()]
 
 
-def shared_tasks(tasks: Iterable[TaskSpec], settings: Sequence[EvaluatedSetting]) -> list[TaskSpec]:
+def shared_tasks(tasks: Iterable[TaskSpec], settings: Sequence[Result]) -> list[TaskSpec]:
     """Tasks that a mean may be taken over: those that all settings were asked, in their order.
 
     Of one task with several samples the largest that all of them have: a mean counts no task twice.
@@ -198,14 +198,14 @@ def size(task: TaskSpec) -> float:
 # --- from the store -----------------------------------------------------------------------------------------------
 
 
-def load(store: Store, entry: Entry) -> Evaluations:
+def load(store: Store, entry: Entry) -> Study:
     """Read a stored study."""
     looked_at = profile_key(store, entry.provenance.get("profile"))
     found = read(store, entry.spec, entry.provenance)
     return replace(found, entries=(entry,), profiles=(looked_at,) if looked_at else ())
 
 
-def read(store: Store, spec: StudySpec, told: Mapping | None = None, treatment: Treatment | None = None) -> Evaluations:
+def read(store: Store, spec: StudySpec, told: Mapping | None = None, treatment: Treatment | None = None) -> Study:
     """Read a study as far as it is measured: what a running job has finished is there already.
 
     Args:
@@ -220,7 +220,7 @@ def read(store: Store, spec: StudySpec, told: Mapping | None = None, treatment: 
         known = {task: each for task, each in answers.items() if each is not None}
         measured = (losses.result, known, losses.provenance) if losses else (None, known, {})
         points.append(SeedResult(point.setting, point.pruned, *measured))
-    return Evaluations(spec, told or {}, tuple(points))
+    return Study(spec, told or {}, tuple(points))
 
 
 def profile_key(store: Store, typed: str | None) -> str | None:

@@ -14,11 +14,11 @@ import numpy as np
 from core.base import Fields, digits, frozen, per_cent
 from core.requests import recipe_names
 from core.results.protocols import short
-from core.results.setting_result import Accuracy, Change, EvaluatedSetting
-from core.results.study_results import Evaluations, labels, shared_tasks, slice_of
+from core.results.setting_result import Accuracy, Change, Result
+from core.results.study_results import Study, labels, shared_tasks, slice_of
 from core.store import Array, Evaluated
 
-Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
+Control = Callable[[Result], Result | None]
 CHANGE, MEAN, FIRST = "against ", "mean of tasks", "the first"
 
 
@@ -26,8 +26,8 @@ CHANGE, MEAN, FIRST = "against ", "mean of tasks", "the first"
 class Row:
     """An evaluated setting and the studies that it is from."""
 
-    study: Evaluations
-    one: EvaluatedSetting
+    study: Study
+    one: Result
 
     @property
     def key(self) -> str:
@@ -67,7 +67,7 @@ class Row:
         return " · ".join([self.called, self.model, short(self.study)])
 
 
-def rows_of(found: Evaluations, settings: Iterable[EvaluatedSetting] | None = None) -> list[Row]:
+def rows_of(found: Study, settings: Iterable[Result] | None = None) -> list[Row]:
     """The dense model, then every setting over its calibration seeds: by pruner, then target, then as asked.
 
     Args:
@@ -100,13 +100,16 @@ _four = "{:.4g}".format
 
 def _pruner(row: Row) -> str:
     setting = row.one.setting
-    level, in_turn = setting.allocation.counted.levels and row.one.level, setting.true_sequential and "true-sequential"
+    level, in_turn = (
+        setting.allocation.budget_unit.levels and row.one.level,
+        setting.true_sequential and "true-sequential",
+    )
     return ", ".join(filter(None, [slice_of(setting).pruned, level, in_turn]))
 
 
 def _zeros(row: Row) -> float | None:
     asked = row.one.setting.allocation
-    return None if asked.counted.levels else asked.target
+    return None if asked.budget_unit.levels else asked.target
 
 
 RESULTS = {
@@ -136,7 +139,7 @@ ORIGIN = {
 }
 
 
-def _beside(control: Control, compare: Callable[[EvaluatedSetting, EvaluatedSetting], Any]) -> Callable[[Row], Any]:
+def _beside(control: Control, compare: Callable[[Result, Result], Any]) -> Callable[[Row], Any]:
     """What a comparison of rows with their controls says; None of a row that has none."""
 
     def found(row):

@@ -7,7 +7,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from core.base import Array, Fields, Spec, unique
-from core.requests import EvaluatedSpec, PerturbedSpec, ProfileSpec, PrunedSpec, StudySpec, Unfinished
+from core.requests import EvaluatedSpec, ExactRecipe, PerturbedSpec, ProfileSpec, StudySpec, Unfinished
 from core.store.cache import Entry, Store
 from core.store.entries import KIND_OF, UNITS
 from core.store.files import Corrupt, discard, pretty, verified, write_folder
@@ -27,7 +27,7 @@ def folder(store: Store, unit: Parted) -> Path:
 TRAINING = "training.safetensors"  # in the folder of `recovered`
 
 
-def recovered(store: Store, model: Spec, pruned: PrunedSpec) -> Path:
+def recovered(store: Store, model: Spec, pruned: ExactRecipe) -> Path:
     """The folder of a pruned model's weights that were trained, or of a training that was stopped.
 
     That of the whole training also holds what one that ends at its best look so far would come to.
@@ -39,7 +39,7 @@ def recovered(store: Store, model: Spec, pruned: PrunedSpec) -> Path:
     return store.root / "parts" / f"{model.key}-{pruned.key}"
 
 
-def training(store: Store, model: Spec, pruned: PrunedSpec) -> tuple[Array, Array] | None:
+def training(store: Store, model: Spec, pruned: ExactRecipe) -> tuple[Array, Array] | None:
     """How a training went as far as it is kept; None where nothing is, or it cannot be read.
 
     Tokens trained on at each look at the windows held back, and KL(dense || model) there, nats/token, so far.

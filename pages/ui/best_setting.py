@@ -9,9 +9,9 @@ from core.base import UserError, plain
 from core.methods import Treatment
 from core.models.sources import text_is_here
 from core.plan.allocation import allocate
-from core.requests import AllocationRequest, Setting, WindowRequest, grammar, recipe_names
+from core.requests import AllocationRequest, Recipe, WindowRequest, grammar, recipe_names
 from core.requests.parsing import PROJECT, with_paths
-from core.results import Evaluations, Row, leaderboard, slice_of
+from core.results import Row, Study, leaderboard, slice_of
 from core.results.study_results import profile_key
 from core.store import Profile, Store
 from pages.ui import current_profile, layout, studies, url_state
@@ -24,7 +24,7 @@ GONE = "the profile that its allocation looked at is not here, and others give o
 _lowest = lru_cache(leaderboard.lowest)  # found once for all readers
 
 
-def card(groups: tuple[Evaluations, ...], target: float, pruner: str, page: str) -> None:
+def card(groups: tuple[Study, ...], target: float, pruner: str, page: str) -> None:
     """The lowest perplexity at a target by a pruner, and the button that uses it; nothing where none was measured.
 
     Args:
@@ -92,7 +92,7 @@ def chosen(text: WindowRequest) -> bool:
     return (text.seed, text.packing, text.bos) == (0, None, "protocol")
 
 
-def in_view(setting: Setting, text: WindowRequest | None, profile: str | None, study: str | None) -> dict[str, str]:
+def in_view(setting: Recipe, text: WindowRequest | None, profile: str | None, study: str | None) -> dict[str, str]:
     """What the URL must say so that a setting is in view, defaults included: what is left out would stay.
 
     Args:

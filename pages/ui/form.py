@@ -37,7 +37,7 @@ def number(of: type[Spec], name: str, key: str, usual: int, place: Any = st, **m
     least, most = (next(getattr(each, end) for each in field.metadata if hasattr(each, end)) for end in ("ge", "le"))
     how = {"label": field.title, "min_value": least, "max_value": most, "step": max(least, 1), "help": about(of, name)}
     how |= more
-    found = url_state.whole(key, usual, range(how["min_value"], most + 1))
+    found = url_state.whole_number(key, usual, range(how["min_value"], most + 1))
     place.number_input(key=key, **how)
     return found
 

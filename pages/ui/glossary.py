@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.methods import BASES, FORMS, PRUNERS, REPAIRS
+from core.methods import BASES, PERTURBATION_KINDS, PRUNERS, REPAIRS
 from core.results.propagation import FLOOR_MARGIN
 from core.show.words import gain_sentences
 
@@ -43,7 +43,7 @@ TERMS = {
         "A layer at whose output the disturbed stream is compared with the undisturbed one.",
         r"k = i, \dots, L-1",
     ),
-    **{form.word: Term(form.about, form.formula) for form in FORMS.values() if form.word},
+    **{form.word: Term(form.about, form.formula) for form in PERTURBATION_KINDS.values() if form.word},
     "positions": Term(
         "Which tokens noise is injected at: all, or all after the first, which many models use as an attention sink.",
         r"t \geq 0 \quad\text{or}\quad t \geq 1",

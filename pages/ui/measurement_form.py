@@ -6,7 +6,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from core.base import UserError, capital, unique
-from core.methods import FORMS
+from core.methods import PERTURBATION_KINDS
 from core.models import hub, machine
 from core.requests import Dtype, MeasureRequest, WindowRequest
 from core.requests.commands import request_of
@@ -80,7 +80,7 @@ def _perturbations() -> dict[str, Any]:
             key="measure-perturbations",
             accept_new_options=True,
             placeholder="Pick some, or type as in gaussian:0.25",
-            help=f"Written {', '.join(each.example for each in FORMS.values())}; @all after a noise disturbs the first "
+            help=f"Written {', '.join(each.example for each in PERTURBATION_KINDS.values())}; @all after a noise disturbs the first "
             "token too.",
         )
     else:

@@ -9,7 +9,7 @@ import streamlit as st
 from core.base import plain, text_name
 from core.export.card import GGUF
 from core.jobs.records import Job
-from core.requests import Measurement, ModelSpec, ProfileSpec, PrunedSpec
+from core.requests import ExactRecipe, Measurement, ModelSpec, ProfileSpec
 from core.requests.commands import quoted
 from core.results import protocols, study_results
 from core.show import figures, words
@@ -46,7 +46,7 @@ def perplexities(store: Store, job: Job) -> None:
     _show(chart, job, f"{protocols.short(study)}. {chart.finding} {points}", protocols.badge(study))
 
 
-def training(store: Store, model: ModelSpec, pruned: PrunedSpec | None) -> Chart | None:
+def training(store: Store, model: ModelSpec, pruned: ExactRecipe | None) -> Chart | None:
     """How the training of a point goes or went; None where none is kept."""
     found = pruned and pruned.distills and parts.training(store, model, pruned)
     return evaluation.training(*found) if found else None

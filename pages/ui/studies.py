@@ -12,14 +12,14 @@ from core.base import UserError, plain
 from core.methods import Treatment
 from core.plan import responses
 from core.plan.allocation import allocate
-from core.requests import AllocationRequest, Setting
+from core.requests import AllocationRequest, Recipe
 from core.results import (
     CHANGE,
     Anchors,
     Change,
-    EvaluatedSetting,
-    Evaluations,
     Prediction,
+    Result,
+    Study,
     Table,
     anchors,
     protocols,
@@ -36,7 +36,7 @@ HUES = {"gains": "blue", "costs": "orange"}  # of a change that is certain
 PICK = "Choose a protocol. Numbers of unlike protocols never share a chart."
 
 
-def groups(profile: Profile | Entry) -> tuple[Evaluations, ...]:
+def groups(profile: Profile | Entry) -> tuple[Study, ...]:
     """The studies of a model, those of one protocol as one, the newest first, but none of the dense model alone."""
     store = Store()
     entries = store.of_model(profile.spec.model, "study")
@@ -51,14 +51,14 @@ def prepare() -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _groups(known: str, _entries: list[Entry]) -> tuple[Evaluations, ...]:
+def _groups(known: str, _entries: list[Entry]) -> tuple[Study, ...]:
     """Read once: a folder's name is the hash of what it means."""
-    return tuple(each for each in protocols.together(Store(), _entries).values() if each.settings)
+    return tuple(each for each in protocols.grouped_by_protocol(Store(), _entries).values() if each.settings)
 
 
 @lru_cache(maxsize=32)
 def anchors_of(
-    among: tuple[Evaluations, ...], profile: Profile, treatment: Treatment, per_linear: bool = False
+    among: tuple[Study, ...], profile: Profile, treatment: Treatment, per_linear: bool = False
 ) -> tuple[Anchors | None, UserError | None]:
     """What predicts of a model's studies, found and fitted once for all readers, or why nothing does.
 
@@ -67,14 +67,14 @@ def anchors_of(
     """
     try:
         found = anchors.anchors(among, profile, treatment)
-        responses.highest(profile, per_linear, treatment.currency)
+        responses.highest(profile, per_linear, treatment.budget_unit)
     except UserError as error:
         return None, error
     found.predictor  # noqa: B018 - fitted once
     return found, None
 
 
-def predicted(setting: Setting, profile: Profile) -> tuple[Anchors, Prediction, EvaluatedSetting | None]:
+def predicted(setting: Recipe, profile: Profile) -> tuple[Anchors, Prediction, Result | None]:
     """What predicts a setting, itself not among them, what they predict, and the setting where it was measured.
 
     Raises:
@@ -96,36 +96,34 @@ def predicted(setting: Setting, profile: Profile) -> tuple[Anchors, Prediction, 
 
 
 @lru_cache
-def besides(
-    found: Anchors, asked: AllocationRequest, base: AllocationRequest
-) -> tuple[Anchors, EvaluatedSetting | None]:
+def besides(found: Anchors, asked: AllocationRequest, base: AllocationRequest) -> tuple[Anchors, Result | None]:
     """`Anchors.besides`, found and fitted once for all readers.
 
     Raises:
         UserError: as `allocate`.
     """
-    return found.besides(allocate(asked, found.profile).exact, base)
+    return found.without_allocation(allocate(asked, found.profile).exact, base)
 
 
-def looked_alike(results: Evaluations, setting: Setting, profile: Profile) -> bool:
+def looked_alike(results: Study, setting: Recipe, profile: Profile) -> bool:
     """Whether a setting is the allocation of this profile where these results have it."""
     asked = setting.allocation
     return not (asked.base.profiled or asked.correction.strength) or profile.key in results.profiles
 
 
-def choose(among: Sequence[Evaluations], setting: Setting) -> Evaluations:
+def choose(among: Sequence[Study], setting: Recipe) -> Study:
     """The protocol that the URL names by any of its studies, else the one that all pages take for the setting in view.
 
     `badge` draws the choice.
     """
     known = {each.entries[-1].key: each for each in among}
     homes = {entry.key: key for key, each in known.items() for entry in each.entries}
-    place = protocols.place(among, setting.allocation.target, setting.treatment.name, setting)
+    place = protocols.best_slice(among, setting.allocation.target, setting.treatment.name, setting)
     first = place.evaluations.entries[-1].key if place else next(iter(known))
     return known[url_state.sync("study", list(known), first, homes)]
 
 
-def hero(about: str, one: EvaluatedSetting, change: Change | None, other: str = "uniform") -> None:
+def hero(about: str, one: Result, change: Change | None, other: str = "uniform") -> None:
     """A perplexity large, its change beside it, the interval small.
 
     Args:
@@ -141,13 +139,13 @@ def hero(about: str, one: EvaluatedSetting, change: Change | None, other: str = 
     st.metric(plain(about), one.written, f"{size} % against {plain(other)}", delta_description=ends, **how)
 
 
-def helped(settings: Iterable[EvaluatedSetting]) -> None:
+def helped(settings: Iterable[Result]) -> None:
     """Warn of what pruning had to be helped along with."""
     for warning in dict.fromkeys(f"{each.name}. {each.helped}" for each in settings if each.helped):
         st.warning(plain(warning))
 
 
-def badge(found: Evaluations, among: Sequence[Evaluations] = ()) -> None:
+def badge(found: Study, among: Sequence[Study] = ()) -> None:
     """The short name of some evaluations' protocol beside their numbers; files and hashes are what it opens.
 
     Args:

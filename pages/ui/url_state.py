@@ -100,7 +100,7 @@ def text(key: str, default: str) -> str:
     return _held(key, default, str)
 
 
-def whole(key: str, default: int, known: range) -> int:
+def whole_number(key: str, default: int, known: range) -> int:
     """A whole number of a range."""
 
     def accept(typed):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.plan.gains import BAND, FEWEST_SEQUENCES, gains_of, log_gain, tested
-from core.results import Evaluations, spearman
+from core.results import Study, spearman
 from core.results.claims import FAILS, HOLDS, OPEN, Outcome, intervals
 from core.results.comparison import FEWEST_SEEDS
 from core.show import words
@@ -98,7 +98,7 @@ def suffering(profile: Profile) -> Outcome:
     return Outcome(judge(rows["gain of noise"][None]), intervals(rows, factors=False), {})
 
 
-def protecting(found: Evaluations) -> Outcome:
+def protecting(found: Study) -> Outcome:
     """Fewer zeros for layers that amplify lower perplexity: every corrected setting against its base, by seed."""
     rows = {}
     for one in found.settings:

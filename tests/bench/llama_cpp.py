@@ -27,7 +27,7 @@ from core.export.card import GGUF, Card
 from core.export.export import Contents, export
 from core.export.gguf_file import TYPES
 from core.methods import left_out
-from core.methods.quantisation import FORMS
+from core.methods.quantisation import QUANT_FORMATS
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.replay import leave_out
@@ -70,7 +70,7 @@ def main(binaries: str, text: str, folder: str, chunks: str = "8", threads: str 
         if half:
             loaded.model.load_state_dict(half)
         gone = left_out(plan) if name.endswith("left out") else []
-        form = name if name in FORMS else "F16"
+        form = name if name in QUANT_FORMATS else "F16"
         holds = Contents(np.zeros(depth - len(gone)), np.ones(()), f"gguf:{form}", types)
         with without(loaded.model, gone):
             exported = export(loaded, out / name, CARD, holds, overwrite=True)

@@ -15,9 +15,9 @@ from core.methods import ZEROS
 from core.plan import prediction
 from core.plan.prediction import Predicted
 from core.requests.recipes import TRAINED
-from core.results import Anchors, checkpoints, fitting, protocols
+from core.results import Anchors, anchors_of_study, checkpoints, protocols
 from core.results.anchor_studies import usual
-from core.results.anchors import ENOUGH, errors
+from core.results.anchors import MIN_ANCHORS, errors
 from core.show.report.benches import bench_file
 from core.show.words import gain_sentences
 from core.store import HOME, Store, profiles
@@ -37,7 +37,7 @@ def comparisons() -> pd.DataFrame:
 
 COLUMNS = ("median error, %", "nine in ten, %", "90 % interval holds, %", "its half width, %")
 ALL = "all of zeros"
-LEAST = ENOUGH + 1  # settings of a group, so that anything is left to be predicted by four
+LEAST = MIN_ANCHORS + 1  # settings of a group, so that anything is left to be predicted by four
 Judged = tuple[Predicted, np.ndarray]  # predictions of settings, and what was measured: nats, (settings,)
 
 
@@ -60,11 +60,11 @@ def _groups() -> Iterator[Group]:
     store = Store(HOME / "demo")
     known = [profiles.load(store, each) for each in store.entries()]
     known = [each for each in known if each.weights is not None]
-    studies = list(protocols.together(store, store.entries("study")).values())
+    studies = list(protocols.grouped_by_protocol(store, store.entries("study")).values())
     for study in protocols.by_protocol(studies):
         of_model = [each for each in known if each.spec.model.weights == study.spec.model.weights]
         for treatment in dict.fromkeys(each.setting.treatment for each in study.settings):
-            served = (fitting(study, each, treatment) for each in of_model)
+            served = (anchors_of_study(study, each, treatment) for each in of_model)
             found = max(served, key=lambda one: (len(one.settings), one.profile.key))
             if len(found.settings) >= LEAST:
                 yield _group(found)
@@ -83,7 +83,7 @@ def _group(found: Anchors) -> Group:
 def predictions() -> pd.DataFrame:
     """How well a loss is predicted: a row for all of zeros, then for each name; the error is of the loss's increase."""
     found = list(_groups())
-    zeros = [each for each in found if each.anchors.treatment.currency is ZEROS]
+    zeros = [each for each in found if each.anchors.treatment.budget_unit is ZEROS]
     named = {one.name: [each for each in found if each.name == one.name] for one in found}
     rows = sorted(starmap(_row, named.items()), key=lambda row: row[COLUMNS[0]])
     return pd.DataFrame([_row(ALL, zeros), *rows])

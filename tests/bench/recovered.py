@@ -15,15 +15,16 @@ import numpy as np
 import pandas as pd
 
 from core.base import per_cent
-from core.judge import perplexity, zeroshot
+from core.judge import zeroshot
 from core.judge.exact_recipes import point, prune, resolve
 from core.methods.masked_weights import held_back, seen
+from core.models import losses
 from core.models.loading import load
-from core.models.progress import Account
+from core.models.progress import ProgressTracker
 from core.models.sources import locate
 from core.models.windows import windows
 from core.prune.walk import restored
-from core.requests import Setting
+from core.requests import Recipe
 from core.requests.inputs import WindowRequest
 from core.requests.study_file import read_study
 from core.show.report.benches import bench_file
@@ -49,15 +50,15 @@ def main(study: str, cache: str, text: str, tasks: str) -> None:
         HELD_OUT: resolved.text.tokens,
         WIKITEXT: windows(wikitext, loaded).tokens,
     }
-    dense = {name: perplexity.reference(loaded, tokens) for name, tokens in texts.items()}
+    dense = {name: losses.reference(loaded, tokens) for name, tokens in texts.items()}
     asked = zeroshot.tasks(TASKS, Path(tasks))
     table = pd.read_csv(bench_file("recovered"), index_col="setting")
     for setting in [None, *(each for one in request.settings for each in (one.untrained, one))]:
         with restored(loaded) if setting else nullcontext():
             if setting:
                 pruned = point(setting, request, loaded, store, dict(resolved.calibration)).pruned
-                prune(loaded, pruned, resolved.calibration, store, Account(print), "", (0, 0, 0, 0), print)
-            found = {name: perplexity.evaluate(loaded, texts[name], dense[name]) for name in texts}
+                prune(loaded, pruned, resolved.calibration, store, ProgressTracker(print), "", (0, 0, 0, 0), print)
+            found = {name: losses.evaluate(loaded, texts[name], dense[name]) for name in texts}
             right = {each.name: zeroshot.score(loaded, each, QUESTIONS, 0).acc.mean() for each in asked}
         row = pd.Series(
             {f"perplexity, {name}": np.exp(found[name].nll.mean()) for name in (HELD_OUT, WIKITEXT)}
@@ -70,7 +71,7 @@ def main(study: str, cache: str, text: str, tasks: str) -> None:
         table.to_csv(bench_file("recovered"), float_format="%.6g")
 
 
-def called(setting: Setting) -> str:
+def called(setting: Recipe) -> str:
     """In a word or two; allocation, pruner and repair are those of the whole study."""
     seed = f", calibration seed {setting.calibration_seed}" * bool(setting.calibration_seed)
     return f"{per_cent(setting.allocation.target)} zeros{seed}, {'trained' if setting.distills else 'before'}"

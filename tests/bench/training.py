@@ -11,10 +11,9 @@ from collections.abc import Callable
 
 import torch
 
-from core.judge import perplexity
 from core.methods.distillation import TOGETHER
-from core.methods.masked_weights import Kept, stepped
-from core.models import run_cost
+from core.methods.masked_weights import MaskedWeights, stepped
+from core.models import losses, run_cost
 from core.models.loading import load
 from core.models.model_shape import outline
 from core.models.placement import stored
@@ -32,7 +31,7 @@ def main(steps: str = "2") -> None:
     torch.set_num_threads(1)
     loaded = load(locate("demo", Store()), "float32", Store())
     tokens = windows(WindowRequest(source="demo", sequences=4, length=512), loaded).tokens
-    reference = perplexity.reference(loaded, tokens)
+    reference = losses.reference(loaded, tokens)
     for weight in trainable(loaded.layers, False):
         least = weight.detach().abs().flatten().kthvalue(int(SPARSITY * weight.numel())).values
         weight.detach().masked_fill_(weight.abs() <= least, 0)
@@ -41,7 +40,7 @@ def main(steps: str = "2") -> None:
         shape, "float32", False
     )
     for dtype in ("float32", "bfloat16"):
-        course = Distillation(loaded, Kept(trainable(loaded.layers, False)), tokens, reference, dtype)
+        course = Distillation(loaded, MaskedWeights(trainable(loaded.layers, False)), tokens, reference, dtype)
 
         def step(course: Distillation = course) -> None:
             course.gradient(0)

@@ -14,7 +14,7 @@ from core.base.spec import key_of
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
 from core.requests.export_and_search import BestRequest, BestSpec
-from core.requests.recipes import PrunedSpec, Setting
+from core.requests.recipes import ExactRecipe, Recipe
 from core.requests.studies import Point, StudySpec, TaskSpec
 from core.store import results
 from core.store.cache import Store
@@ -31,8 +31,8 @@ Members = dict[str, bytes]
 def study_spec() -> StudySpec:
     """Dense and uniform at 50%, judged on a text and two tasks."""
     profile = synthetic.profile_spec(LAYERS, SEQUENCES)
-    half = PrunedSpec(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
-    asked = Setting(pruner="magnitude", allocation=AllocationRequest(target=0.5))
+    half = ExactRecipe(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
+    asked = Recipe(pruner="magnitude", allocation=AllocationRequest(target=0.5))
     tasks = (TaskSpec(name=name, content="invented", examples=9, seed=0) for name in ("one", "two"))
     points = (Point(setting=None, pruned=None), Point(setting=asked, pruned=half))
     return StudySpec(model=profile.model, text=profile.text, tasks=tuple(tasks), points=points)
@@ -56,7 +56,7 @@ def save_best(store: Store) -> str:
     """An answer of two settings, and the profile and the studies that it is of."""
     profile = synthetic.profile_spec(LAYERS, SEQUENCES, "quick", prunable=True)
     synthetic.save_profile(store.root, profile, LAYERS)
-    winner, other = (Setting(allocation=grammar.read_allocation(f"{name}:0.7")) for name in ("owl", "dlp"))
+    winner, other = (Recipe(allocation=grammar.read_allocation(f"{name}:0.7")) for name in ("owl", "dlp"))
     studies = {}
     for role in ("selection", "final"):
         studies[role] = synthetic.study_spec(profile, [winner, other], LAYERS, SEQUENCES, 256, role)

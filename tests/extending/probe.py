@@ -148,10 +148,10 @@ def _job(model: str) -> dict[str, Any]:
 
 
 def _currency() -> list[float]:
-    from core.plan.allocation import spread
+    from core.plan.allocation import spread_budget
     from core.requests.grammar import read_allocation
 
-    return spread(read_allocation("uniform currency=bytes:12"), np.ones((4, 1))).exact.tolist()
+    return spread_budget(read_allocation("uniform currency=bytes:12"), np.ones((4, 1))).exact.tolist()
 
 
 def _candidates() -> list[str]:

@@ -55,7 +55,7 @@ ADDITIONS = {
         "from core.methods.shrink import Shrink",
     ),
     "currency": Addition(
-        "currency.py", "core/methods/bytes.py", "core/methods/__init__.py", "CURRENCIES = (", "BYTES",
+        "currency.py", "core/methods/bytes.py", "core/methods/__init__.py", "BUDGET_UNITS = (", "BYTES",
         "from core.methods.bytes import BYTES",
     ),
     "chart": Addition(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.models.sources import locate, outlined
+from core.models.sources import locate, read_shape
 from core.store.cache import Store
 from tests import gguf_files
 from tests.fuzz.judging import answered, fuzz
@@ -28,4 +28,4 @@ def test_a_gguf(sound: bytes, tmp_path_factory: pytest.TempPathFactory, data: st
     store = Store(tmp_path_factory.getbasetemp() / "cache")
     source = answered(lambda: locate(str(path), store))
     if source:
-        answered(lambda: outlined(source, store))
+        answered(lambda: read_shape(source, store))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.models import windows
 from core.models.loading import load
-from core.models.sources import locate, outlined
+from core.models.sources import locate, read_shape
 from core.store.cache import Store
 from tests import tiny
 from tests.fuzz.hub import Answer, Hub, Twist, believed
@@ -86,7 +86,7 @@ def _changed(body: bytes, change: object, seed: int) -> bytes:
 
 
 def test_a_sound_hub_gives_both(failing: Hub, tmp_path: Path) -> None:
-    assert outlined(locate("org/sound", Store(tmp_path)), Store(tmp_path)).layers == 4
+    assert read_shape(locate("org/sound", Store(tmp_path)), Store(tmp_path)).layers == 4
     assert windows.read("org/sound").documents == ("Rain.", "Sun.")
 
 
@@ -96,7 +96,7 @@ def test_a_model_of_a_failing_hub(failing: Hub, tmp_path_factory: pytest.TempPat
     store, name = Store(Path(tmp_path_factory.getbasetemp()) / "cache"), f"org/model{next(number)}"
     failing.twist = twist
     source = answered(lambda: locate(name, store))
-    if source and answered(lambda: outlined(source, store)):
+    if source and answered(lambda: read_shape(source, store)):
         answered(lambda: load(source, "float32", store))
     failing.twist = lambda _, __: PAGE
     if source:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from core.models import windows
 from core.models.loading import load
 from core.models.saving import save
-from core.models.sources import locate, outlined
+from core.models.sources import locate, read_shape
 from core.requests.inputs import WindowRequest
 from core.store.cache import Store
 from tests import tiny
@@ -194,5 +194,5 @@ def test_a_model_folder(tmp_path_factory: pytest.TempPathFactory, data: st.DataO
     file.mkdir() if content is None else file.write_bytes(content)
     store = Store(Path(tmp_path_factory.getbasetemp()) / "cache")
     source = answered(lambda: locate(str(folder), store))
-    if source and answered(lambda: outlined(source, store)):
+    if source and answered(lambda: read_shape(source, store)):
         answered(lambda: load(source, "float32", store))

@@ -14,7 +14,7 @@ from core.methods.owl import Owl
 from core.methods.response import Response
 from core.models import run_cost
 from core.requests.allocations import AllocationRequest
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.results import search_plan
 from core.store import profiles
 from core.store.cache import Store
@@ -82,8 +82,8 @@ def studied(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) 
     spec = synthetic.profile_spec(6, preset="standard", prunable=True).model_copy(update={"removal": True})
     key = synthetic.save_profile(root, spec, 6, "studied")
     bases = (Owl(), Dlp(), AlphaPruning(), Response())
-    asked = [Setting(allocation=AllocationRequest(base=base, target=0.7)) for base in bases]
-    asked += [Setting(allocation=AllocationRequest(base=Owl(), target=0.5))]
+    asked = [Recipe(allocation=AllocationRequest(base=base, target=0.7)) for base in bases]
+    asked += [Recipe(allocation=AllocationRequest(base=Owl(), target=0.5))]
     profile = profiles.load(Store(root), Store(root).profile(key))
     synthetic.save_study(root, synthetic.as_allocated(synthetic.study_spec(spec, asked, 6), profile), 6, key)
     monkeypatch.setenv("ABSORPTION_CACHE", str(root))

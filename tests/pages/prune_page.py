@@ -11,7 +11,7 @@ from core.models import run_cost
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest, Correction
 from core.requests.jobs import Request
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.results import candidates
 from core.store import profiles
 from core.store.cache import Store
@@ -23,10 +23,10 @@ LAYERS = 6
 EXPECTED = run_cost.Cost(flops=6e12, memory=2**30, parts=6, loading=20, rate=6e10, rough=True)
 PROFILE = synthetic.profile_spec(LAYERS, prunable=True)
 OWL = grammar.method("owl", 0.7)
-Costs = Callable[[Setting], float]
+Costs = Callable[[Recipe], float]
 
 
-def family(seeds: tuple[int, ...] = (0,)) -> tuple[Setting, ...]:
+def family(seeds: tuple[int, ...] = (0,)) -> tuple[Recipe, ...]:
     """OWL with its correction and controls at two strengths, and two more allocators."""
     asked = candidates.family(OWL, "gaussian:0.3", [0.0, 0.04, 0.08], candidates.CONTROLS, 5)
     more = [grammar.method(name, 0.7) for name in ("alphapruning", "depth_ramp")]
@@ -34,7 +34,7 @@ def family(seeds: tuple[int, ...] = (0,)) -> tuple[Setting, ...]:
 
 
 def save(
-    store: Store, asked: tuple[Setting, ...], costs: Costs = synthetic.invented_cost, windows: int = 24, **more: object
+    store: Store, asked: tuple[Recipe, ...], costs: Costs = synthetic.invented_cost, windows: int = 24, **more: object
 ) -> str:
     """A study of the profile in the cache, whose allocations are those of the profile where `allocated`."""
     named = {name: more.pop(name) for name in ("tasks", "length") if name in more}

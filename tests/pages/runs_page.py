@@ -4,7 +4,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.methods.owl import Owl
 from core.requests.allocations import AllocationRequest
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.results.study_results import load as load_study
 from core.results.study_table import Row, rows_of
 from core.store.cache import Store
@@ -12,7 +12,7 @@ from tests import synthetic
 from tests.pages.opening import opened_at, shell, words
 
 LAYERS = 6
-OWL = Setting(allocation=AllocationRequest(base=Owl()))
+OWL = Recipe(allocation=AllocationRequest(base=Owl()))
 RESEEDED = OWL.model_copy(update={"calibration_seed": 1})
 
 
@@ -29,7 +29,7 @@ def part(name: str, **state: object) -> AppTest:
     return app.run().switch_page("runs.py").run()
 
 
-def study(store: Store, asked: tuple[Setting, ...] = (OWL, RESEEDED), seed: int = 0, **how: object) -> str:
+def study(store: Store, asked: tuple[Recipe, ...] = (OWL, RESEEDED), seed: int = 0, **how: object) -> str:
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick", seed), asked, LAYERS, **how)
     return synthetic.save_study(store.root, spec, LAYERS)
 

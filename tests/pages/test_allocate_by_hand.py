@@ -12,13 +12,13 @@ from core.cli import main
 from core.methods.response import Response
 from core.methods.treatments import Treatment
 from core.plan.allocation import allocate
-from core.plan.budget import Bounds, met
+from core.plan.budget import Bounds, share_spent
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
 from core.results import anchors
 from core.show.figures.allocation import linears
 from core.store.cache import Store
-from pages.ui.allocate import allocation
+from pages.ui.allocate import current_allocation
 from tests import synthetic
 from tests.pages.allocate_page import load_, on_screen, opened, predicted
 from tests.pages.opening import figures, link, live, numbers, opened_at, url, words
@@ -53,7 +53,7 @@ def test_an_impossible_layer_by_hand_is_said_and_left_out(hand: str, cache: Cach
 def test_layers_set_by_hand_are_set_in_every_strength_that_is_predicted(studied: str) -> None:
     app = opened(profile=studied, hand="2:0.5,3:0.6", strength="0.04")
     base = grammar.read_allocation(url(app)["allocation"]).plain
-    found, _ = anchors.stored(Store(), load_(studied), Treatment("wanda")).besides(on_screen(app), base)
+    found, _ = anchors.stored(Store(), load_(studied), Treatment("wanda")).without_allocation(on_screen(app), base)
     rows = np.array(live(app)["bars"]["values"])
     assert (rows[:, 2] == 0.5).all() and (rows[:, 3] == 0.6).all()
     shown = np.array(live(app)["hero"]["values"], float)
@@ -93,7 +93,7 @@ def test_a_layer_set_by_hand_shifts_its_linears_alike_and_the_others_make_up_for
     here, hand = load_(cache["linear"]), {"hand": "3:0.5"}
     app = opened(profile=cache["linear"], **hand, **LINEAR)
     start = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)
-    found = allocation.allocated(start.request, here, ((3, 0.5),))
+    found = current_allocation.allocated(start.request, here, ((3, 0.5),))
     assert found.linears.shape == (6, 7) and found.budget == pytest.approx(0.6, abs=1e-9)
     assert on_screen(app) == pytest.approx(found.sparsity, abs=1e-9) and found.sparsity[3] == pytest.approx(0.5)
     inside = (found.linears > 0) & (found.linears < start.bounds.high)
@@ -102,7 +102,7 @@ def test_a_layer_set_by_hand_shifts_its_linears_alike_and_the_others_make_up_for
     assert live(app)["hand"]["held"] == {"3": 0.5} and np.shape(live(app)["hand"]["base"]) == (6, 7)
 
     words, path = shlex.split(app.code[0].value)[3:], tmp_path / f"{cache['linear'][:6]}-allocation.json"
-    path.write_text(allocation.written(found, here), encoding="utf-8")
+    path.write_text(current_allocation.written(found, here), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     capsys.readouterr()
     assert main([*words, "--json"]) == 0
@@ -129,7 +129,7 @@ def test_response_has_a_budget_per_linear_by_default_where_linears_were_measured
 def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(cache: Cache, tmp_path: Path) -> None:
     here, path = load_(cache["linear"]), tmp_path / "allocation.json"
     found = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)
-    path.write_text(allocation.written(found, here), encoding="utf-8")
+    path.write_text(current_allocation.written(found, here), encoding="utf-8")
     again = allocate(grammar.from_file(path), here)
     assert np.array_equal(again.linears, found.linears) and again.request.target == pytest.approx(0.6)
 
@@ -149,4 +149,4 @@ def test_the_heatmap_says_who_is_spared() -> None:
     assert told == ["a.q", "0.583", "a.k", "0.923", "0", "0.500", "0.900", "1", "6"]
     assert list(chart.table) == ["layer", "mean of the layer", "a.q", "a.k"]
     means = chart.table["mean of the layer"].to_numpy()
-    assert met(means, parameters.sum(1)) == pytest.approx(met(sparsity, parameters))
+    assert share_spent(means, parameters.sum(1)) == pytest.approx(share_spent(sparsity, parameters))

@@ -9,7 +9,7 @@ import pytest
 
 from core.cli import main
 from core.methods.budget_unit import BITS as COUNTED
-from core.methods.treatments import counting
+from core.methods.treatments import pruners_counting
 from tests.pages.allocate_page import chart, command_words, load_, on_screen, opened
 from tests.pages.opening import figures, link, live, numbers, opened_at, put, url
 
@@ -239,4 +239,4 @@ def test_a_plan_of_bits_is_pruned_by_what_counts_bits() -> None:
     words = "response granularity=linear currency=bits:3"
     app = opened_at("prune", allocation=words, profile=BITS, part="export")
     assert not app.exception and not app.warning and not app.error
-    assert app.segmented_control(key="by").options == [*counting(COUNTED).values()]
+    assert app.segmented_control(key="by").options == [*pruners_counting(COUNTED).values()]

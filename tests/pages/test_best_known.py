@@ -3,7 +3,7 @@
 import pytest
 
 from core.requests import grammar
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.store.cache import Store
 from core.store.deleting import delete
 from tests import synthetic
@@ -11,11 +11,11 @@ from tests.pages.opening import badges, opened_at, url, words
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, save
 
 LINEARS = synthetic.linears_spec(LAYERS)
-BEST = Setting(allocation=grammar.method("response granularity=linear", 0.7), repair="refit")
+BEST = Recipe(allocation=grammar.method("response granularity=linear", 0.7), repair="refit")
 PLACES = [("allocate", {}), ("prune", {}), ("runs", {"show": "evaluations"})]
 
 
-def cost(setting: Setting) -> float:
+def cost(setting: Recipe) -> float:
     return 3.0 - 0.5 * bool(setting.repair) - 0.4 * (setting.allocation.base.kind == "response")
 
 
@@ -23,7 +23,7 @@ def cost(setting: Setting) -> float:
 def known(store: Store) -> str:
     """Settings that looked at two profiles, of which the best looked at the one that measured each linear alone."""
     key = synthetic.save_profile(store.root, LINEARS, LAYERS, "deep model")
-    save(store, (Setting(allocation=OWL), Setting(allocation=OWL, pruner="sparsegpt")), cost)
+    save(store, (Recipe(allocation=OWL), Recipe(allocation=OWL, pruner="sparsegpt")), cost)
     spec = synthetic.study_spec(PROFILE, (BEST,), LAYERS, text="invented evaluation text")
     synthetic.save_study(store.root, spec, LAYERS, key, cost)
     return key

@@ -9,7 +9,7 @@ from core.models import run_cost
 from core.requests import grammar
 from core.requests.export_and_search import BestRequest, BestSpec
 from core.requests.inputs import WindowRequest
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.requests.studies import StudyRequest
 from core.results import best, candidates, study_results, text_splits
 from core.show.words import advice
@@ -34,7 +34,7 @@ def save(
 ) -> Entry:  # fmt: skip
     """An answer of the profile's model: its selection, its final comparison, and the view over both."""
     target = request.target or 0.7
-    tried = [Setting(pruner=request.pruner, allocation=grammar.read_allocation(f"{each}:{target}")) for each in methods]
+    tried = [Recipe(pruner=request.pruner, allocation=grammar.read_allocation(f"{each}:{target}")) for each in methods]
     selection = _study(store, tried, costs, f"selects {request.key}", request)
     winner = candidates.choose(selection)
     seeded = [winner.model_copy(update={"calibration_seed": seed}) for seed in request.seeds]
@@ -48,8 +48,8 @@ def save(
 
 
 def _study(
-    store: Store, settings: list[Setting], costs: synthetic.Callable, text: str, request: BestRequest
-) -> study_results.Evaluations:
+    store: Store, settings: list[Recipe], costs: synthetic.Callable, text: str, request: BestRequest
+) -> study_results.Study:
     spec = synthetic.study_spec(PROFILE, settings, LAYERS, 12, 256, text)
     asked = request.to(StudyRequest, profile=PROFILE.key, settings=tuple(settings))
     synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, costs, text=text, request=asked)

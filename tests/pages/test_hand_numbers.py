@@ -10,7 +10,7 @@ import pytest
 from core.base.errors import UserError
 from core.plan import prediction
 from core.plan.allocation import layer_means
-from core.plan.budget import Bounds, evened, met, pinned
+from core.plan.budget import Bounds, share_spent, shift_linears_to_means, with_fixed_layers
 from core.store.results import Array
 
 FILE = Path(__file__).parents[1] / "front" / "hand.json"
@@ -31,9 +31,11 @@ def budget(draw: np.random.Generator, n: int) -> dict[str, object]:
     layers = draw.permutation(LAYERS)[: n // 2 % (LAYERS + 1)]
     hand = dict(zip(layers.tolist(), draw.uniform(0, bounds.high, len(layers)).tolist(), strict=True))
     if not hand:  # Python takes an allocation without any as one that meets its budget
-        target = met(means, weights.sum(1))
+        target = share_spent(means, weights.sum(1))
     try:
-        wanted = pinned(evened(base, weights, means[None], bounds)[0], hand, weights, target, bounds).tolist()
+        wanted = with_fixed_layers(
+            shift_linears_to_means(base, weights, means[None], bounds)[0], hand, weights, target, bounds
+        ).tolist()
     except UserError:
         wanted = None
     told = {"base": base.tolist(), "means": means.tolist(), "hand": [hand.get(layer) for layer in range(LAYERS)]}

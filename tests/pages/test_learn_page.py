@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.methods.depth_ramp import DepthRamp
 from core.requests.allocations import AllocationRequest
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.show.lessons import absorption, budgets, damage, shared
 from core.show.lessons.shared import REFERENCE
 from core.show.words import gain_sentences
@@ -134,7 +134,7 @@ def test_a_chapter_speaks_of_the_layer_that_its_slider_names(cache: Cache, chapt
 def test_the_last_lesson_names_its_target(empty_cache: Path) -> None:
     spec = synthetic.profile_spec(8, seed=7, prunable=True)
     key = synthetic.save_profile(empty_cache, spec, 8, "a model")
-    ramp = Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.002)))
+    ramp = Recipe(allocation=AllocationRequest(base=DepthRamp(beta=0.002)))
     synthetic.save_study(empty_cache, synthetic.study_spec(spec, [ramp], 8), 8)
     app = opened(profile=key, chapter="prune", **GUESSED)
     assert "All layers at once, measured" in text(app) and "Depth ramp at 70 % zeros: perplexity " in text(app)

@@ -11,7 +11,7 @@ from core.jobs import queue
 from core.requests import grammar, recipe_names
 from core.requests.allocations import AllocationRequest, Correction
 from core.requests.inputs import WindowRequest
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import candidates
 from core.store.cache import Store
@@ -33,7 +33,7 @@ def test_run_queues_the_setting_in_view(store: Store) -> None:
         model="demo",
         profile=PROFILE.key,
         calibration=WindowRequest(sequences=16, length=512),
-        settings=(Setting(allocation=OWL),),
+        settings=(Recipe(allocation=OWL),),
     )
 
 
@@ -69,14 +69,14 @@ def test_run_queues_a_training_as_it_was_chosen_and_a_link_brings_it_back(store:
     [asked] = submitted(opened(part="evaluate", **how), store).settings
     expected = {"recover_minutes": 5, "recover_dtype": "bfloat16", "recover_text": "own", "pruner_windows": 8}
     expected["recover_until"] = 20480
-    assert asked == Setting(allocation=OWL, repair="refit+distill", **expected)
+    assert asked == Recipe(allocation=OWL, repair="refit+distill", **expected)
     assert best_setting.in_view(asked, None, None, None).items() >= how.items()
 
 
 def test_a_budget_of_tokens_takes_the_place_of_minutes_and_a_link_brings_it_back(store: Store) -> None:
     how = {"repair": "distill", "recover_tokens": "40960"}
     [asked] = submitted(opened(part="evaluate", **how), store).settings
-    assert asked == Setting(allocation=OWL, repair="distill", recover_tokens=40960)
+    assert asked == Recipe(allocation=OWL, repair="distill", recover_tokens=40960)
     assert best_setting.in_view(asked, None, None, None).items() >= how.items()
     with pytest.raises(UserError, match="norms and biases"):
         best_setting.in_view(asked.replace(recover_norms=True), None, None, None)
@@ -106,7 +106,7 @@ def test_run_queues_all_allocators(store: Store) -> None:
 
 def test_a_pattern_takes_the_place_of_the_allocation(store: Store) -> None:
     found = submitted(opened(pattern="2:4", strength="0.04", evaluate="family", part="evaluate"), store)
-    assert found.settings == (Setting(allocation=AllocationRequest(target=0.5), pattern="2:4"),)
+    assert found.settings == (Recipe(allocation=AllocationRequest(target=0.5), pattern="2:4"),)
 
 
 def kept(app: AppTest, key: str) -> str:

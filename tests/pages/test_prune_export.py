@@ -12,12 +12,12 @@ from core.jobs import queue
 from core.jobs.records import Status
 from core.methods.budget_unit import GGUF
 from core.models import run_cost
-from core.models.model_shape import Outline
+from core.models.model_shape import ModelShape
 from core.models.sources import Source
 from core.plan.sizes import Counts
 from core.requests.export_and_search import ExportRequest, ExportSpec
 from core.requests.inputs import WindowRequest
-from core.requests.recipes import Setting, uniform
+from core.requests.recipes import Recipe, uniform
 from core.requests.studies import StudyRequest
 from core.store.cache import Store
 from core.store.profiles import load
@@ -65,7 +65,7 @@ SOURCE = Source("a model", Path("nowhere"), None, "a model", None)
 @pytest.fixture
 def located(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model whose shape is known though none is here."""
-    shape = Outline(layers=LAYERS, width=64, vocabulary=1000, layer_parameters=50_000, parameters=400_000)
+    shape = ModelShape(layers=LAYERS, width=64, vocabulary=1000, layer_parameters=50_000, parameters=400_000)
     for module in (run_cost, target):
         monkeypatch.setattr(module, "locate", lambda *_, **__: SOURCE)
         monkeypatch.setattr(module, "outlined", lambda *_: shape)
@@ -76,11 +76,11 @@ def test_a_study_whose_request_is_known_is_matched_by_it(store: Store, monkeypat
     profile, keys = load(store, store.profile(PROFILE.key)), {}
     for documents in ((0, 9), (10, 19)):
         window = WindowRequest(source="allenai/c4", documents=documents, sequences=16, length=synthetic.LENGTH)
-        request = StudyRequest(profile=PROFILE.key, settings=(Setting(allocation=OWL),), calibration=window)
+        request = StudyRequest(profile=PROFILE.key, settings=(Recipe(allocation=OWL),), calibration=window)
         keys[save(store, request.settings, text=f"text {documents}", request=request)] = request
     for key, request in keys.items():
         assert export.measuring(profile, Pruning(request, "cpu")) == key
-        reseeded = request.model_copy(update={"settings": (Setting(allocation=OWL, calibration_seed=1),)})
+        reseeded = request.model_copy(update={"settings": (Recipe(allocation=OWL, calibration_seed=1),)})
         assert export.measuring(profile, Pruning(reseeded, "cpu")) is None
 
 
@@ -114,7 +114,7 @@ def test_a_study_of_gguf_types_on_the_same_windows_says_what_their_bytes_cost(
     monkeypatch.setattr(file_sizes, "counted", lambda *_: Counts(8_000_000, 1_000_000, 0))
     save(store, family(), request=StudyRequest(profile=PROFILE.key, settings=family()), length=512)
     named = (uniform(GGUF.levels[name], "gguf") for name in ("Q8_0", "Q4_0"))
-    types = [Setting(allocation=each, pruner="gguf") for each in named]
+    types = [Recipe(allocation=each, pruner="gguf") for each in named]
     save(store, (types[0],), length=512)
     save(store, (types[1],), length=512, text="another text")
     shown = opened(part="export").table[0].value
@@ -134,14 +134,14 @@ def test_export_submits_the_setting_with_its_study(store: Store, located: None, 
     assert submitted(app, store, "export") == ExportRequest(
         profile=PROFILE.key,
         calibration=window,
-        setting=Setting(allocation=OWL),
+        setting=Recipe(allocation=OWL),
         folder=str(outside / "pruned"),
         study=key,
     )
 
 
 def test_a_finished_export_tells_its_bytes(store: Store, tmp_path: Path) -> None:
-    setting = Setting(allocation=OWL)
+    setting = Recipe(allocation=OWL)
     request = ExportRequest(setting=setting, folder=str(tmp_path / "pruned"))
     job = queue.submit(store, request)
     pruned = synthetic.study_spec(PROFILE, [setting], LAYERS).points[-1].pruned

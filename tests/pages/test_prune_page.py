@@ -3,7 +3,7 @@
 import pytest
 
 from core.jobs import processes, queue
-from core.requests.recipes import read_setting
+from core.requests.recipes import read_recipe
 from core.requests.studies import StudyRequest
 from core.store.cache import Store
 from pages.ui.lab import talk
@@ -38,7 +38,7 @@ def test_a_running_study_fills_its_chart(store: Store) -> None:
 
 
 def test_a_training_is_drawn_while_it_runs_and_once_it_has_ended(store: Store) -> None:
-    asked = (read_setting("uniform repair=distill recover_tokens=163840:0.7"),)
+    asked = (read_recipe("uniform repair=distill recover_tokens=163840:0.7"),)
     request = StudyRequest(profile=PROFILE.key, settings=asked)
     job = broken_off(store, request, line="distilled, step 30 of 160", done=3, parts=0)
     synthetic.save_training(store, store.resolved(request), [1.4, 1.2, 1.1])
@@ -51,7 +51,7 @@ def test_a_training_is_drawn_while_it_runs_and_once_it_has_ended(store: Store) -
 
 @pytest.mark.parametrize("budget", ["recover_minutes=60", "recover_tokens=163840"])
 def test_a_cancelled_training_leads_to_its_best_so_far(store: Store, budget: str) -> None:
-    asked = (read_setting(f"uniform repair=distill {budget}:0.7"),)
+    asked = (read_recipe(f"uniform repair=distill {budget}:0.7"),)
     request = StudyRequest(profile=PROFILE.key, settings=asked)
     job = broken_off(store, request, line="distilled, step 30 of 160", done=3, parts=0)
     synthetic.save_training(store, store.resolved(request), [1.4, 1.2, 1.1, 1.3])
@@ -60,7 +60,7 @@ def test_a_cancelled_training_leads_to_its_best_so_far(store: Store, budget: str
 
 
 def test_how_a_setting_was_trained_stays_on_its_results(store: Store) -> None:
-    asked = (read_setting("uniform repair=distill recover_tokens=163840:0.7"),)
+    asked = (read_recipe("uniform repair=distill recover_tokens=163840:0.7"),)
     key = save(store, asked)
     app = opened(study=key)
     assert not [each for each in app.markdown if "before training" in each.value]

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.requests.inputs import USUAL_CALIBRATION
+from core.requests.inputs import DEFAULT_CALIBRATION
 from core.store.cache import Store
 from tests.pages.opening import ROOT, put, url
 from tests.pages.prune_page import opened
@@ -27,8 +27,8 @@ def test_after_best_setting_the_calibration_is_what_it_was(store: Store, part: s
     app = to(to(opened(part=part), "best"), part)
     assert not app.error
     assert app.text_input(key="seeds").value == "0"
-    assert app.number_input(key="calibration_windows").value == USUAL_CALIBRATION.sequences
-    assert app.number_input(key="calibration_length").value == USUAL_CALIBRATION.length
+    assert app.number_input(key="calibration_windows").value == DEFAULT_CALIBRATION.sequences
+    assert app.number_input(key="calibration_length").value == DEFAULT_CALIBRATION.length
 
 
 def test_a_target_survives_a_look_at_the_other_aim(store: Store) -> None:

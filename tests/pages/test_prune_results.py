@@ -8,7 +8,7 @@ import pytest
 from core.base.escape import plain
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.requests.studies import Point, TaskSpec
 from core.results import candidates, protocols, study_results
 from core.results.study_results import shared_tasks
@@ -101,17 +101,17 @@ def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
     assert json.dumps(figures(app)[1]) != drawn
 
 
-def grouped(store: Store) -> tuple[study_results.Evaluations, ...]:
+def grouped(store: Store) -> tuple[study_results.Study, ...]:
     """The profile's studies, those of one protocol together."""
     return studies.groups(load(store, store.profile(PROFILE.key)))
 
 
-def drawn(group: study_results.Evaluations) -> set[str]:
+def drawn(group: study_results.Study) -> set[str]:
     """Names of the curves of perplexity against target."""
     return set(perplexity.of_evaluations(group, None).table["method"])
 
 
-def recalibrated(store: Store, asked: tuple[Setting, ...], windows: int, profile: str | None = PROFILE.key) -> str:
+def recalibrated(store: Store, asked: tuple[Recipe, ...], windows: int, profile: str | None = PROFILE.key) -> str:
     """A study calibrated on so many windows."""
     spec = synthetic.study_spec(PROFILE, asked, LAYERS)
 
@@ -131,7 +131,7 @@ def test_other_calibrations_stay_apart_and_magnitude_stands_beside_each(store: S
     free = recalibrated(store, magnitude, 16)
     found = {each.entries[-1].key: each for each in grouped(store)}
     assert set(found) == {few, many, free}
-    beside = {key: protocols.with_others(found[key], tuple(found.values())) for key in (few, many)}
+    beside = {key: protocols.with_comparable(found[key], tuple(found.values())) for key in (few, many)}
     assert all("magnitude" in " ".join(drawn(each)) for each in beside.values())
     for key, amount in ((few, "4 × 64"), (many, "8 × 64")):
         assert f", {amount} · " in protocols.badge(found[key])
@@ -152,9 +152,9 @@ def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"), [(None, "Evaluate"), ((), "Evaluate"), ((Setting(allocation=AllocationRequest()),), "uniform")]
+    ("asked", "told"), [(None, "Evaluate"), ((), "Evaluate"), ((Recipe(allocation=AllocationRequest()),), "uniform")]
 )
-def test_too_little_to_compare_says_what_to_do(store: Store, asked: tuple[Setting, ...] | None, told: str) -> None:
+def test_too_little_to_compare_says_what_to_do(store: Store, asked: tuple[Recipe, ...] | None, told: str) -> None:
     if asked is not None:
         save(store, asked)
     app = opened(part="results", detail="correction")
@@ -165,7 +165,7 @@ def test_too_little_to_compare_says_what_to_do(store: Store, asked: tuple[Settin
 # --- zero-shot -----------------------------------------------------------------------------------------------------
 
 
-def sampled(store: Store, asked: tuple[Setting, ...], examples: int) -> None:
+def sampled(store: Store, asked: tuple[Recipe, ...], examples: int) -> None:
     """A study with a sample of one task."""
     task = TaskSpec(name="boolq", content="boolq", examples=examples, seed=0)
     spec = synthetic.study_spec(PROFILE, asked, LAYERS).model_copy(update={"tasks": (task,)})

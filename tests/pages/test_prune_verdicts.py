@@ -7,10 +7,10 @@ import pytest
 from core.methods import Manual
 from core.requests import grammar, recipe_names
 from core.requests.allocations import AllocationRequest, Correction
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.results import candidates, protocols
 from core.results.setting_result import UNKNOWN, Change, SeedResult
-from core.results.study_results import Evaluations
+from core.results.study_results import Study
 from core.results.study_table import rows_of, study_table
 from core.show.figures import evaluation as drawing
 from core.show.words import perplexity_sentences
@@ -21,11 +21,11 @@ from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, owl_corrected
 
 
-def study(asked: tuple[Setting, ...], windows: int = 24, costs: Costs = synthetic.invented_cost) -> Evaluations:
+def study(asked: tuple[Recipe, ...], windows: int = 24, costs: Costs = synthetic.invented_cost) -> Study:
     """A study in memory."""
     spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows)
     losses = {each: synthetic.evaluated(each, windows, LAYERS, costs) for each in spec.points}
-    return Evaluations(spec, {}, tuple(SeedResult(each.setting, each.pruned, losses[each], {}, {}) for each in losses))
+    return Study(spec, {}, tuple(SeedResult(each.setting, each.pruned, losses[each], {}, {}) for each in losses))
 
 
 def test_names_tell_settings_apart() -> None:
@@ -37,7 +37,7 @@ def test_names_tell_settings_apart() -> None:
     names = recipe_names.titles(asked)
     assert len(set(names.values())) == len(set(asked))
     assert {"OWL, corrected 0.04", "set by hand", "set by hand #2", "OWL, m 3"} <= set(names.values())
-    targets = [Setting(allocation=grammar.method("owl", target)) for target in (0.5, 0.7)]
+    targets = [Recipe(allocation=grammar.method("owl", target)) for target in (0.5, 0.7)]
     assert list(recipe_names.titles(targets).values()) == ["OWL", "OWL"], "a target is said apart"
 
 
@@ -54,7 +54,7 @@ def test_a_correction_is_never_read_as_that_of_another_base() -> None:
     ]  # nothing else to be mistaken for
 
 
-def said_of(asked: tuple[Setting, ...], costs: Costs, shown: Setting | None = None, windows: int = 24) -> str:
+def said_of(asked: tuple[Recipe, ...], costs: Costs, shown: Recipe | None = None, windows: int = 24) -> str:
     """The verdict of the first slice of a study in memory."""
     results = study(asked, windows, costs)
     return " ".join(perplexity_sentences.sentences(results, results.slices[0], shown and results.of(shown)))
@@ -70,7 +70,7 @@ def said_of(asked: tuple[Setting, ...], costs: Costs, shown: Setting | None = No
     ],
 )
 def test_a_verdict_says_what_calibration_seeds_make_of_it(seeds: tuple[float, ...], windows: int, end: str) -> None:
-    def costs(setting: Setting) -> float:
+    def costs(setting: Recipe) -> float:
         return 1.0 + (seeds[setting.calibration_seed] if setting.allocation.base.kind == "owl" else 0.0)
 
     assert said_of(candidates.combined([OWL], "wanda", tuple(range(len(seeds)))), costs, windows=windows).endswith(end)
@@ -92,7 +92,7 @@ def test_a_gain_is_the_corrections_own_as_far_as_its_controls_and_seeds_tell(
 ) -> None:
     asked = candidates.family(OWL, "gaussian:0.3", [0.0, 0.04], ["reversed", "shuffled"], 1)
 
-    def costs(setting: Setting) -> float:
+    def costs(setting: Recipe) -> float:
         fix = setting.allocation.correction
         rises = {"none": corrected[setting.calibration_seed], "reversed": reversed_, "shuffled": shuffled}
         return 1.0 + (rises[fix.control] if fix.strength else 0.0)
@@ -117,7 +117,7 @@ def test_settings_without_a_seed_in_common_are_not_called_broken() -> None:
 def test_a_correction_has_a_place_among_shuffles(shuffles: tuple[float, ...], corrected: float, expected: str) -> None:
     asked = candidates.family(OWL, "gaussian:0.3", [0.0, 0.04], ["shuffled"], len(shuffles))
 
-    def costs(setting: Setting) -> float:
+    def costs(setting: Recipe) -> float:
         fix = setting.allocation.correction
         if not fix.strength:
             return 1.0
@@ -136,7 +136,7 @@ def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:
     store = Store(tmp_path)
     profile = load(store, store.demo())
     groups = studies.groups(profile)
-    group = protocols.with_others(groups[0], groups)
+    group = protocols.with_comparable(groups[0], groups)
     part = next(each for each in group.slices if each.target == 0.7)
     table = study_table(rows_of(group, group.within(part)))
     here = dict(zip((row.allocation for row in table.rows), table.numbers["against uniform, %"], strict=True))
@@ -147,23 +147,23 @@ def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:
         assert value is None or drawn.get(names[name], value) == pytest.approx(value)
     [owl] = (one for one in group.within(part) if one.setting.allocation.base.kind == "owl" and not one.strength)
     assert (
-        perplexity_sentences.leading(group, part, Setting(allocation=OWL)) is owl
+        perplexity_sentences.leading(group, part, Recipe(allocation=OWL)) is owl
     )  # the page opens at OWL with other parameters
 
 
 def test_the_perplexities_that_one_is_compared_with_stand_beside_it() -> None:
-    group = study((Setting(), Setting(allocation=OWL)), 24, lambda setting: 3 - 0.4 * (setting != setting.uniform))
-    owl = group.of(Setting(allocation=OWL))
+    group = study((Recipe(), Recipe(allocation=OWL)), 24, lambda setting: 3 - 0.4 * (setting != setting.uniform))
+    owl = group.of(Recipe(allocation=OWL))
     even, dense = owl.uniform.written, group.dense.written
     assert perplexity_sentences.behind(owl, group) == f"Against {even} for uniform and {dense} for the dense model."
 
 
 def test_the_lowest_at_the_same_zeros_is_named_by_whatever_pruner() -> None:
-    def costs(setting: Setting) -> float:
+    def costs(setting: Recipe) -> float:
         return 3 - 0.5 * (setting.pruner == "sparsegpt") - 0.1 * (setting.allocation.base.kind == "owl")
 
-    tried = (Setting(), Setting(allocation=OWL), Setting(allocation=OWL, pruner="sparsegpt"))
-    group = study((*tried, Setting(allocation=OWL.model_copy(update={"target": 0.5}))), 24, costs)
+    tried = (Recipe(), Recipe(allocation=OWL), Recipe(allocation=OWL, pruner="sparsegpt"))
+    group = study((*tried, Recipe(allocation=OWL.model_copy(update={"target": 0.5}))), 24, costs)
     lowest, other = group.of(tried[2]), group.of(tried[1])
     assert perplexity_sentences.lowest(lowest, group) == ""
     said = perplexity_sentences.lowest(other, group)

@@ -16,7 +16,7 @@ from core.requests.export_and_search import ExportRequest, ExportSpec
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, measurements
 from core.requests.perturbations import perturbation
-from core.requests.recipes import PrunedSpec
+from core.requests.recipes import ExactRecipe
 from core.show.figures.charts import COMPARED
 from core.show.report import reports
 from core.store.cache import Store
@@ -59,7 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with packs, jobs and an export in which everything that can be called freely has an ill-meant name."""
     other, store = (Store(tmp_path_factory.mktemp(name)) for name in ("other", "cache"))
     told = synthetic.TOLD | {"warnings": [NAME], "setting": NAME}
-    half = PrunedSpec(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
+    half = ExactRecipe(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "TOLD", told)
         patch.setattr(synthetic, "OTHER", NAME)

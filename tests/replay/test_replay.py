@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from core.methods import BASES
-from core.methods.treatments import OF_ZEROS
+from core.methods.treatments import SPARSIFIERS
 from core.requests.allocations import Control
 from tests.replay.compare import difference, report
 from tests.replay.probe.plain import ASKED
@@ -59,4 +59,4 @@ def test_every_method_is_asked_for() -> None:
     bases, variations = ASKED["allocation"]["bases"].values(), ASKED["allocation"]["variations"].values()
     assert {row["base"] for row in bases} == set(BASES)
     assert {row.get("control", "none") for row in variations} == set(get_args(Control))
-    assert {row.get("pruner", "wanda") for row in ASKED["prune"].values()} == set(OF_ZEROS)
+    assert {row.get("pruner", "wanda") for row in ASKED["prune"].values()} == set(SPARSIFIERS)

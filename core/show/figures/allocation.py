@@ -8,11 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import per_cent, perplexity
-from core.methods import HALF, PRUNERS, Currency, usual_of
+from core.methods import HALF, PRUNERS, BudgetUnit, default_pruner
 from core.plan.allocation import layer_means
 from core.plan.budget import Bounds, binding
 from core.results import verdict
-from core.results.leaderboard import THIS, Contender, tied
+from core.results.leaderboard import THIS, RankedMethod, tied
 from core.show.figures.axes import labels, layer_axis, log_axis
 from core.show.figures.evaluation import ABOVE, dots, rows_height
 from core.show.figures.maps import by_layer, layer_table
@@ -27,11 +27,11 @@ SMALL = 10  # px of what is written in cells
 ZEROED = "after zeros"
 
 
-def _hue(one: Contender) -> str:
+def _hue(one: RankedMethod) -> str:
     return LIGHT.accent if one.kind == THIS else colour(one.kind)
 
 
-def lanes(contenders: Sequence[Contender], target: float) -> Chart:
+def lanes(contenders: Sequence[RankedMethod], target: float) -> Chart:
     """Sparsity per layer of every method, a lane of bars each, on one scale; the first at the top."""
     layers, count = len(contenders[0].sparsity), len(contenders)
     every = np.concatenate([each.sparsity for each in contenders])
@@ -62,7 +62,7 @@ def lanes(contenders: Sequence[Contender], target: float) -> Chart:
     return Chart("race", title, drawn, finding, table)
 
 
-def finish(contenders: Sequence[Contender], dense: float) -> Chart:
+def finish(contenders: Sequence[RankedMethod], dense: float) -> Chart:
     """Perplexity of every method with its interval, a row each: measured, else predicted as a hollow dot.
 
     Args:
@@ -83,7 +83,7 @@ def finish(contenders: Sequence[Contender], dense: float) -> Chart:
     return Chart("finish", "What does each method cost?", figure, _lowest(contenders, dense), table)
 
 
-def _told(one: Contender) -> str:
+def _told(one: RankedMethod) -> str:
     """Perplexity and change, or why there is none."""
     if math.isnan(one.perplexity):
         return one.measured.trouble if one.measured else UNKNOWN
@@ -94,7 +94,7 @@ def _told(one: Contender) -> str:
     return f"{perplexity(one.perplexity)}{ends}"
 
 
-def _lowest(contenders: Sequence[Contender], dense: float) -> str:
+def _lowest(contenders: Sequence[RankedMethod], dense: float) -> str:
     """What dots and bars are, and the unpruned model beside the lowest of them."""
     methods = [each for each in contenders if each.kind != THIS]
     known = [
@@ -114,7 +114,7 @@ def _lowest(contenders: Sequence[Contender], dense: float) -> str:
     return f"{said}. Bars are 95 % intervals of the change against uniform.{hollow}"
 
 
-def _tie(best: Contender, second: Contender) -> str:
+def _tie(best: RankedMethod, second: RankedMethod) -> str:
     """Why the lowest is not called better than the next: its perplexity may be over luckier calibration seeds."""
     measured = best.measured and second.measured
     if measured and verdict(best.measured.against(second.measured).quoted) == "costs":
@@ -158,9 +158,9 @@ def _spared_said(sparsity: Array, means: Array, names: Sequence[str], bound: int
     )
 
 
-def shades_of(counted: Currency) -> list[tuple[str, str]]:
+def shades_of(counted: BudgetUnit) -> list[tuple[str, str]]:
     """A colour for each level and what it stands for: the paler the fewer bits, grey where zeros come first."""
-    forms, called = PRUNERS[usual_of(counted)].forms, []
+    forms, called = PRUNERS[default_pruner(counted)].forms, []
     for share in counted.levels.values():
         form = forms.get(share)
         alike = form and not form.gguf  # integers of as many bits
@@ -170,7 +170,7 @@ def shades_of(counted: Currency) -> list[tuple[str, str]]:
     return [(hues.get(name, LIGHT.undecided), name) for name in called]
 
 
-def bits(plan: Array, names: Sequence[str], counted: Currency) -> Chart:
+def bits(plan: Array, names: Sequence[str], counted: BudgetUnit) -> Chart:
     """Bits of every linear by colour, and written in its cell where all are whole.
 
     Args:

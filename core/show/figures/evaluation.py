@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.base import capital, digits
-from core.results import EvaluatedSetting, Evaluations, Interval, Slice
+from core.results import Interval, Result, Slice, Study
 from core.results.comparison import said
 from core.show.figures.axes import labels, log_axis, margin, ratio_axis, row_axis, wrapped
 from core.show.figures.palette import LIGHT
@@ -82,7 +82,7 @@ def changes(rows: Mapping[str, Interval], shown: str | None, against: str, title
     columns = ["setting", "change, %", "low", "high", "windows or seeds"]
     table = pd.DataFrame([(name, *row) for name, row in rows.items()], columns=columns)
     title = title or f"Change of perplexity against {against}"
-    return Chart("changes", title, figure, perplexity_sentences.counted(rows.values(), "setting", against), table)
+    return Chart("changes", title, figure, perplexity_sentences.budget_unit(rows.values(), "setting", against), table)
 
 
 def measured(rows: Mapping[str, Interval], unit: str, title: str, finding: str) -> Chart:
@@ -137,7 +137,7 @@ def training(tokens: Array, nats: Array) -> Chart:
 
 
 @lru_cache
-def against_uniform(found: Evaluations, part: Slice, shown: EvaluatedSetting | None) -> Chart | None:
+def against_uniform(found: Study, part: Slice, shown: Result | None) -> Chart | None:
     """The methods of a slice against its uniform setting; None where there is nothing but uniform."""
     asked = [one for one in found.within(part) if one.uniform]
     few = len(asked) <= FEW_ROWS  # else without the corrections that are not in view
@@ -147,18 +147,18 @@ def against_uniform(found: Evaluations, part: Slice, shown: EvaluatedSetting | N
     return changes(rows, shown.name if shown else None, "uniform")
 
 
-def corrected_bases(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:
+def corrected_bases(found: Study, part: Slice) -> list[Result]:
     """Settings that a correction was measured of, in order."""
     return [one for one in found.within(part) if found.corrections(one)]
 
 
 @lru_cache
-def correction(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting | None) -> Chart:
+def correction(found: Study, base: Result, shown: Result | None) -> Chart:
     """The correction of a base at every strength, and its controls, each against the base."""
     changed = {one: one.against(base).windows for one in found.corrections(base)}
     mine = shown.name if shown else None
     rows = {one.name: change for one, change in changed.items()}
     chart = changes(rows, mine, base.name, "The correction beside its controls")
-    said = [perplexity_sentences.counted([change for one, change in changed.items() if one.control == control], what, base.name)
+    said = [perplexity_sentences.budget_unit([change for one, change in changed.items() if one.control == control], what, base.name)
             for control, what in (("none", "measured strength"), ("shuffled", "shuffle"))]  # fmt: skip
     return replace(chart, name="correction", finding=" ".join(filter(None, said)))

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from core.base import digits, frozen, per_cent
 from core.methods import ZEROS
 from core.requests.recipe_names import spoken
-from core.results import FEWEST_WINDOWS, EvaluatedSetting, Evaluations, Slice, slice_of
+from core.results import FEWEST_WINDOWS, Result, Slice, Study, slice_of
 from core.results.leaderboard import interval
 from core.show.figures.axes import LETTER, limits, line_labels, log_axis, share_axis, wrapped
 from core.show.figures.palette import LIGHT, colour
@@ -30,7 +30,7 @@ class Curve:
     """One method at the targets it was measured at."""
 
     name: str
-    settings: Sequence[EvaluatedSetting]  # by target
+    settings: Sequence[Result]  # by target
     shown: bool
 
     @property
@@ -48,7 +48,7 @@ class Curve:
 
 
 @lru_cache
-def of_evaluations(found: Evaluations, shown: EvaluatedSetting | None, part: Slice | None = None) -> Chart:
+def of_evaluations(found: Study, shown: Result | None, part: Slice | None = None) -> Chart:
     """Perplexity over target sparsity on a log axis: a line per method through the mean of its seeds.
 
     Bars are 95 % intervals of the change against uniform, so uniform has none. Of corrections that in view alone is
@@ -68,7 +68,7 @@ def of_evaluations(found: Evaluations, shown: EvaluatedSetting | None, part: Sli
     known = [one for each in curves for one in each.settings]
     values = np.concatenate([[dense], *([*one.perplexities, *interval(one)] for one in known)])
     targets = sorted({one.target for one in known}) or [0.7]
-    counted = max((one.setting.allocation.counted for one in known), key=attrgetter("bits", "unit"), default=ZEROS)
+    counted = max((one.setting.allocation.budget_unit for one in known), key=attrgetter("bits", "unit"), default=ZEROS)
     across = share_axis("share of 16 bits that is saved, %" if counted.bits else f"target, % {counted.unit}", targets)
     figure = go.Figure([trace for index, each in enumerate(curves) for trace in _traces(each, index)])
     if math.isfinite(dense):
@@ -81,11 +81,11 @@ def of_evaluations(found: Evaluations, shown: EvaluatedSetting | None, part: Sli
     return Chart("perplexity", "Perplexity against target sparsity", figure, said, _table(curves))
 
 
-def _compared(found: Evaluations, part: Slice | None) -> list[EvaluatedSetting]:
+def _compared(found: Study, part: Slice | None) -> list[Result]:
     """What is pruned alike, over all targets, and the method that is lowest at the target by whatever pruner."""
     if part is None:
         return list(found.settings)
-    counts = part.treatment.currency.level(part.target)
+    counts = part.treatment.budget_unit.level(part.target)
     here = [one for one in found.settings if one.finite and one.level == counts]
     lowest = {one.name for one in sorted(here, key=lambda one: one.perplexity)[:1]}
     return [one for one in found.settings if slice_of(one.setting).pruned == part.pruned or one.name in lowest]
@@ -148,7 +148,7 @@ def _reach(curve: Curve) -> str:
     return said.replace(" ", "\u00a0")
 
 
-def _ranked(found: Evaluations, known: Sequence[EvaluatedSetting], target: float) -> str:
+def _ranked(found: Study, known: Sequence[Result], target: float) -> str:
     """The dense model's; who has the lowest and the highest at a target, or only how far they spread; what broke."""
     said = [f"Dense: {digits(found.dense.perplexity, 3)}."] if found.dense and found.dense.finite else []
     here = sorted((one for one in known if one.target == target), key=lambda one: one.perplexity)

@@ -6,8 +6,8 @@ from functools import cache
 from typing import NamedTuple
 
 from core.base import UserError, digits, distinct, frozen
-from core.methods import BITS, INTEGERS, MIXED, ZEROS, BlockInfluence, Currency
-from core.results import CHANGE, Change, EvaluatedSetting, Evaluations, Row, Slice, Table, protocols, rows_of, slice_of
+from core.methods import BITS, INTEGERS, MIXED, ZEROS, BlockInfluence, BudgetUnit
+from core.results import CHANGE, Change, Result, Row, Slice, Study, Table, protocols, rows_of, slice_of
 from core.results.study_table import RESULTS, UNIFORM, Control, divergence, study_table
 from core.show.figures import evaluation
 from core.show.figures.style import Chart
@@ -31,7 +31,7 @@ PROTOCOLS = {  # folder of studies -> their protocol
 }
 
 
-def amount(one: EvaluatedSetting, counted: Currency) -> float:
+def amount(one: Result, counted: BudgetUnit) -> float:
     """The share of zeros or of layers left out, or the bits that a weight takes in a file, to a tenth."""
     return round(one.setting.treatment.stored(one.target), 1) if counted.bits else one.target
 
@@ -41,9 +41,9 @@ class Question(NamedTuple):
 
     title: str
     folder: str
-    settings: Callable[[Evaluations], Iterable[EvaluatedSetting]]
+    settings: Callable[[Study], Iterable[Result]]
     against: str = "uniform"  # what the changes are against
-    control: Callable[[Evaluations], Control] = lambda _: UNIFORM["uniform"]
+    control: Callable[[Study], Control] = lambda _: UNIFORM["uniform"]
     paired: bool = False  # only settings that have something to be compared with
     corrections: bool = False  # whether the changes against what was corrected, and all shuffles, are spoken of
     uniform: bool = False  # whether changes against uniform stand beside
@@ -61,7 +61,7 @@ class Answer:
     """A question's table, the studies that it is of, and what is said below it."""
 
     question: Question
-    found: Evaluations
+    found: Study
     table: Table
     sentences: tuple[str, ...]
 
@@ -71,18 +71,18 @@ class Answer:
         return dict(zip(self.table.rows, self.table.values[f"{CHANGE}{self.question.against}"], strict=True))
 
     @property
-    def counted(self) -> Currency:
+    def budget_unit(self) -> BudgetUnit:
         """What its targets count: bits, where any of it does."""
-        return max((each.setting.treatment.currency for each in self.found.settings), key=lambda each: each.bits)
+        return max((each.setting.treatment.budget_unit for each in self.found.settings), key=lambda each: each.bits)
 
     @property
     def targets(self) -> list[float]:
         """Each `amount` at which a change was measured, ascending."""
-        return sorted({amount(row.one, self.counted) for row, change in self.changes.items() if change is not None})
+        return sorted({amount(row.one, self.budget_unit) for row, change in self.changes.items() if change is not None})
 
     def at(self, target: float) -> list[Row]:
         """The rows at one of `targets`."""
-        return [row for row in self.table.rows if row.one.setting and amount(row.one, self.counted) == target]
+        return [row for row in self.table.rows if row.one.setting and amount(row.one, self.budget_unit) == target]
 
     def lowest(self, target: float) -> tuple[Row, Change | None]:
         """The setting of the lowest perplexity at one of `targets`, and its change."""
@@ -106,12 +106,12 @@ def chart(found: Answer, target: float) -> Chart:
 # --- which settings ------------------------------------------------------------------------------------------------
 
 
-def _every(found: Evaluations) -> list[EvaluatedSetting]:
+def _every(found: Study) -> list[Result]:
     """By pruner, then target; of shuffles only the sentences tell."""
     return [one for part in found.slices for one in found.within(part) if one.control != "shuffled"]
 
 
-def _lowest(found: Evaluations) -> list[EvaluatedSetting]:
+def _lowest(found: Study) -> list[Result]:
     """OWL by Wanda and the lowest of every target."""
     return [
         one
@@ -120,7 +120,7 @@ def _lowest(found: Evaluations) -> list[EvaluatedSetting]:
     ]
 
 
-def _best_of_methods(found: Evaluations) -> list[EvaluatedSetting]:
+def _best_of_methods(found: Study) -> list[Result]:
     """What is best of every method, by pruner and target."""
     kinds = defaultdict(list)
     for one in _every(found):
@@ -128,12 +128,12 @@ def _best_of_methods(found: Evaluations) -> list[EvaluatedSetting]:
     return list(map(best, kinds.values()))
 
 
-def _answering(found: Evaluations) -> list[EvaluatedSetting]:
+def _answering(found: Study) -> list[Result]:
     """Those that every zero-shot task was asked of."""
     return [one for one in (found.dense, *_every(found)) if all(map(one.has, found.tasks))]
 
 
-def best(settings: Iterable[EvaluatedSetting]) -> EvaluatedSetting:
+def best(settings: Iterable[Result]) -> Result:
     """The one of the lowest perplexity."""
     return min(settings, key=lambda one: one.perplexity)
 
@@ -141,24 +141,24 @@ def best(settings: Iterable[EvaluatedSetting]) -> EvaluatedSetting:
 # --- what they are compared with -----------------------------------------------------------------------------------
 
 
-def owl(found: Evaluations, target: float) -> EvaluatedSetting:
+def owl(found: Study, target: float) -> Result:
     """OWL by Wanda with the parameters that were chosen on other text, where its published ones stand beside it."""
     bases = {one: one.setting.allocation.base for one in found.within(Slice("wanda", None, target))}
     [one] = (one for one, base in bases.items() if base.kind == "owl" and base != type(base)())
     return one
 
 
-def _unrepaired(found: Evaluations) -> Control:
+def _unrepaired(found: Study) -> Control:
     return lambda one: found.of(one.setting.replace(repair=None)) if one.setting.repair else None
 
 
-def _untrained(found: Evaluations) -> Control:
+def _untrained(found: Study) -> Control:
     """The same without training, by a pruner that reads the fewest windows."""
     few = min(one.setting.pruner_windows for one in found.settings)
     return lambda one: one.setting and found.of((one.setting.untrained or one.setting).replace(pruner_windows=few))
 
 
-def _per_layer(found: Evaluations) -> Control:
+def _per_layer(found: Study) -> Control:
     """The response allocation with a budget per layer, of any objective; None for all others."""
 
     def control(one):
@@ -170,29 +170,29 @@ def _per_layer(found: Evaluations) -> Control:
     return control
 
 
-def _is_response(one: EvaluatedSetting, per_linear: bool) -> bool:
+def _is_response(one: Result, per_linear: bool) -> bool:
     base = one.setting.allocation.base
     return base.kind == "response" and base.per_linear == per_linear
 
 
-def _uniform_bits(found: Evaluations) -> Control:
+def _uniform_bits(found: Study) -> Control:
     """Uniform of the same bytes by the same pruner; of what has zeros uniform integers."""
     uniform = [one for one in found.settings if one.setting == one.setting.uniform]
-    integers = {amount(one, BITS): one for one in uniform if one.setting.treatment.currency is INTEGERS}
+    integers = {amount(one, BITS): one for one in uniform if one.setting.treatment.budget_unit is INTEGERS}
 
     def control(one):
-        zeros = one.setting and one.setting.treatment.currency in (MIXED, ZEROS)
+        zeros = one.setting and one.setting.treatment.budget_unit in (MIXED, ZEROS)
         return integers.get(amount(one, BITS)) if zeros else one.uniform
 
     return control
 
 
-def _uniform_by_wanda(found: Evaluations) -> Control:
+def _uniform_by_wanda(found: Study) -> Control:
     uniform = next(one for one in _answering(found) if one.setting and one.setting == one.setting.uniform)
     return lambda one: uniform if one.setting else None
 
 
-def _influence(found: Evaluations) -> Control:
+def _influence(found: Study) -> Control:
     """As many layers left out by block influence; None for that itself."""
     base = BlockInfluence()
     alike = {one.target: one for one in found.settings if one.setting.allocation.base == base}
@@ -307,10 +307,10 @@ def answer(name: str) -> Answer:
 
 
 @cache
-def committed() -> dict[str, Evaluations]:
+def committed() -> dict[str, Study]:
     """Folder -> its committed studies as one, whichever profile their allocations looked at."""
     store, folders = Store(HOME / "demo"), {name: folder for folder, name in PROTOCOLS.items()}
-    found = protocols.together(store, store.entries("study")).values()
+    found = protocols.grouped_by_protocol(store, store.entries("study")).values()
     # of two called alike the last one counts: that which looked at a calibration text
     read = sorted(protocols.by_protocol(found), key=lambda each: each.spec.calibration is not None)
     return {folders[protocols.short(each)]: each for each in read}

@@ -6,7 +6,7 @@ from core.base import UserError, checked
 from core.requests import MeasureRequest, StudyRequest, WindowRequest
 from core.requests.commands import command_line, line
 from core.requests.study_file import STUDY_FILE, write_study
-from core.results import Best, Evaluations
+from core.results import Best, Study
 from core.results import best as bests
 from core.results.search_plan import final_request
 from core.store import Entry
@@ -64,7 +64,7 @@ def _device(told: dict) -> str:
     return said if said in ("cpu", "mps") else "cuda" if said.startswith("cuda") else "auto"
 
 
-def study(found: Evaluations) -> list[Command]:
+def study(found: Study) -> list[Command]:
     """The study file and its command."""
     try:
         request = StudyRequest.model_validate(found.provenance["request"])

@@ -11,7 +11,7 @@ from plotly.offline import get_plotlyjs
 
 from core.base import UserError
 from core.plan.gains import gains_of
-from core.results import Evaluations, protocols, rows_of, study_results
+from core.results import Study, protocols, rows_of, study_results
 from core.results import best as bests
 from core.results.checkpoints import compared
 from core.results.study_table import study_table
@@ -101,7 +101,7 @@ def _charts(found: Profile, name: str) -> Iterator[Exhibit]:
 # --- studies -------------------------------------------------------------------------------------------------------
 
 
-def _study(entry: Entry, found: Evaluations) -> Report:
+def _study(entry: Entry, found: Study) -> Report:
     """The report of a study; `entry` may be the best setting that it judges.
 
     Raises:
@@ -124,7 +124,7 @@ def _study(entry: Entry, found: Evaluations) -> Report:
     )
 
 
-def _headline(found: Evaluations) -> str:
+def _headline(found: Study) -> str:
     """What its page leads with: the lowest perplexity where most was compared."""
     if not found.settings:
         return f"Perplexity of the dense model: {found.dense.written}"
@@ -133,7 +133,7 @@ def _headline(found: Evaluations) -> str:
     return f"Perplexity {one.written} at {part.name}: {one.name}"
 
 
-def _pictures(found: Evaluations) -> Iterator[Exhibit]:
+def _pictures(found: Study) -> Iterator[Exhibit]:
     """Perplexity over targets of each way of pruning; then each target's changes and corrections."""
     note, prefix = protocols.short(found), found.spec.key[:6]
     for part in {each.pruned: each for each in found.slices}.values():

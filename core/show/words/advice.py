@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from core.base import digits, per_cent
-from core.methods import PRUNERS, USUAL
+from core.methods import DEFAULT_PRUNER, PRUNERS
 from core.plan.sizes import DENSE, MASKED, PATTERN, SMALLEST
-from core.requests import Setting, recipe_names
+from core.requests import Recipe, recipe_names
 from core.requests.grammar import write
 from core.results import Best
 from core.show.words import perplexity_sentences
@@ -48,24 +48,24 @@ def loss(found: Best) -> str:
     return f"At {per_cent(found.answer.allocation.target)}, {said}; {allowed}."
 
 
-def called(setting: Setting, target: bool = True) -> str:
+def called(setting: Recipe, target: bool = True) -> str:
     """A setting as the answer's sentences call it, by a pruner that is not usual: `OWL, m 7 at 70 % with refit`."""
     at = f" at {per_cent(setting.allocation.target)}" if target else ""
     return f"{_named(setting)}{at}{_treated(setting)}"
 
 
-def written(setting: Setting) -> str:
+def written(setting: Recipe) -> str:
     """The same as its allocation is typed, or in words where no line says it: `owl m=7:0.7 with refit`."""
     asked = setting.allocation
     return called(setting) if asked.base.by_hand else f"{write(asked)}{_treated(setting)}"
 
 
-def _treated(setting: Setting) -> str:
-    by = "" if setting.pruner == USUAL else f" by {PRUNERS[setting.pruner].label}"
+def _treated(setting: Recipe) -> str:
+    by = "" if setting.pruner == DEFAULT_PRUNER else f" by {PRUNERS[setting.pruner].label}"
     return by + (f" with {setting.repaired}" if setting.repair else "")
 
 
-def _named(setting: Setting) -> str:
+def _named(setting: Recipe) -> str:
     """The name that charts and tables give its allocation; uniform in the middle of words."""
     return recipe_names.long(setting.allocation).replace("Uniform", "uniform", 1)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from core.base import duration, per_cent, perplexity, several
-from core.results import Anchors, Best, EvaluatedSetting, Hindsight, Prediction, protocols
+from core.results import Anchors, Best, CheckedPrediction, Prediction, Result, protocols
 from core.results.anchor_studies import Narrower
 
 
@@ -20,7 +20,7 @@ def beside(found: Mapping[str, Prediction]) -> str:
     return f"Predicted perplexity, 90 % interval: {said}."
 
 
-def one(anchors: Anchors, found: Prediction, measured: EvaluatedSetting | None) -> str:
+def one(anchors: Anchors, found: Prediction, measured: Result | None) -> str:
     """`Predicted perplexity 612, 90 % interval [560, 668]; measured 598; unpruned 30.8 (C4 48 × 512).`"""
     known = {"measured": measured, "unpruned": anchors.study.dense}
     more = "".join(f"; {name} {perplexity(each.perplexity)}" for name, each in known.items() if each)
@@ -46,7 +46,7 @@ def basis(found: Anchors) -> str:
     return f"{learned} Predicted from the others alone, {wrong}."
 
 
-def against(name: str, found: Hindsight, measured: float) -> str:
+def against(name: str, found: CheckedPrediction, measured: float) -> str:
     """`owl:0.7: predicted 612 [560, 668] from other settings, measured 598: the loss added was overestimated by 2 %`"""
     wrong = f"{'over' if found.off > 0 else 'under'}estimated by {per_cent(round(abs(found.off), 3))}"
     said = f"{name}: predicted {interval(*found[:3])} from other settings, measured {perplexity(measured)}"

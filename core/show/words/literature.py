@@ -22,7 +22,7 @@ def value(found: Interval, unit: str) -> str:
 
 def numbers(found: Outcome, unit: str) -> dict[str, str]:
     """Its numbers by the names of their rows, and how many layers amplify."""
-    return {name: value(each, unit) for name, each in found.rows.items()} | found.counted
+    return {name: value(each, unit) for name, each in found.rows.items()} | found.budget_unit
 
 
 def sentence(model: str, found: Outcome | None, says: str, unit: str) -> str:

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from core.base import capital, listed, number, several
-from core.methods import USUAL
-from core.requests import AllocationRequest, Setting
+from core.methods import DEFAULT_PRUNER
+from core.requests import AllocationRequest, Recipe
 from core.requests.recipe_names import spoken
-from core.results import FEWEST_WINDOWS, Change, EvaluatedSetting, Evaluations, Interval, Row, Slice, slice_of, verdict
+from core.results import FEWEST_WINDOWS, Change, Interval, Result, Row, Slice, Study, slice_of, verdict
 from core.results.comparison import said
 from core.results.leaderboard import where
 from core.results.protocols import short
@@ -76,7 +76,7 @@ def counted(changes: Iterable[Interval], what: str, base: str) -> str:
     return f"{several(words.total(), what)} against {base}: {listed(parts)}." if parts else ""
 
 
-def not_a_number(broken: Iterable[EvaluatedSetting]) -> list[str]:
+def not_a_number(broken: Iterable[Result]) -> list[str]:
     """A sentence for every setting whose perplexity is not a number, with the layer where that arose."""
     return [f"{spoken(one.name)} at {one.level.removesuffix(' zeros')}: the perplexity is {one.trouble}."
             for one in broken if one.trouble]  # fmt: skip
@@ -85,7 +85,7 @@ def not_a_number(broken: Iterable[EvaluatedSetting]) -> list[str]:
 # --- a slice ------------------------------------------------------------------------------------------------------
 
 
-def sentences(found: Evaluations, part: Slice, shown: EvaluatedSetting | None) -> list[str]:
+def sentences(found: Study, part: Slice, shown: Result | None) -> list[str]:
     """The verdicts within one pruner and target: the setting in view first, then corrections, then every method."""
     settings = found.within(part)
     text = not_a_number(settings)
@@ -101,18 +101,18 @@ def sentences(found: Evaluations, part: Slice, shown: EvaluatedSetting | None) -
     ]
 
 
-def of_study(found: Evaluations) -> list[str]:
+def of_study(found: Study) -> list[str]:
     """The verdicts of a whole study, each led by its target, pruner and repair."""
     return [f"At {part.name}: {text}" for part in found.slices for text in sentences(found, part, None)]
 
 
-def in_view(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting | None) -> EvaluatedSetting | None:
+def in_view(found: Study, base: Result, shown: Result | None) -> Result | None:
     """The correction of a base that is spoken of: the one in view, else the strongest."""
     corrections = [each for each in found.corrections(base) if each.control == "none"]
     return shown if shown in corrections else max(corrections, key=lambda each: each.strength, default=None)
 
 
-def of_correction(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting | None) -> list[str]:
+def of_correction(found: Study, base: Result, shown: Result | None) -> list[str]:
     """The correction of a base at one strength, and its controls beside it."""
     mine = in_view(found, base, shown)
     if mine is None:
@@ -152,7 +152,7 @@ def _conclusion(own: Change, controls: Sequence[Change]) -> str:
 # --- what a page leads with ----------------------------------------------------------------------------------------
 
 
-def leading(found: Evaluations, part: Slice, setting: Setting | None = None) -> EvaluatedSetting:
+def leading(found: Study, part: Slice, setting: Recipe | None = None) -> Result:
     """The measured setting to lead with where the one in view is not measured, or none is in view.
 
     Its method, else the lowest perplexity, else uniform; a correction never leads.
@@ -162,14 +162,14 @@ def leading(found: Evaluations, part: Slice, setting: Setting | None = None) -> 
     return min(alike or plain or found.within(part), key=lambda each: each.perplexity)
 
 
-def behind(one: EvaluatedSetting, found: Evaluations) -> str:
+def behind(one: Result, found: Study) -> str:
     """The perplexities that one is compared with; empty where nothing was measured beside it."""
     others = [(one.uniform, "uniform"), (found.dense, "the dense model")]
     compared = listed(f"{each.written} for {name}" for each, name in others if each is not None)
     return f"Against {compared}." if compared else ""
 
 
-def lowest(one: EvaluatedSetting, found: Evaluations) -> str:
+def lowest(one: Result, found: Study) -> str:
     """Which setting has a lower perplexity at the same zeros, by whatever pruner and repair; empty where none has."""
     alike = [each for each in found.settings if each.level == one.level and each.finite]
     best = min(alike, key=lambda each: each.perplexity, default=one)
@@ -181,7 +181,7 @@ def lowest(one: EvaluatedSetting, found: Evaluations) -> str:
 # --- at a target, by whatever study ---------------------------------------------------------------------------------
 
 
-def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner: str = USUAL) -> str:
+def corrected(groups: Iterable[Study], request: AllocationRequest, pruner: str = DEFAULT_PRUNER) -> str:
     """Sentences on the measured effect of the correction and its controls at this target, with the pruner and the text.
 
     That is where all pages look, on the base on screen, else on one of its method, else on uniform.
@@ -198,5 +198,5 @@ def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner:
     return f"Measured at {part.name} ({short(found)}): {' '.join(of_correction(found, mine.base, mine))}"
 
 
-def _corrections(found: Evaluations, part: Slice) -> list[EvaluatedSetting]:
+def _corrections(found: Study, part: Slice) -> list[Result]:
     return [each for each in found.within(part) if each.base and each.control == "none"]

@@ -3,7 +3,7 @@
 from functools import partial
 
 from core.base import capital, gain, per_cent, ratio
-from core.methods import Currency
+from core.methods import BudgetUnit
 from core.show import figures
 from core.show.figures import axes
 from core.show.figures.gain import table
@@ -71,7 +71,7 @@ def gain_bars(line: figures.Line, statistic: str, layer: int, finding: str, besi
 SPREAD = "Layers get {{low}} to {{high}} {}, {{target}} in all."
 
 
-def amount_axis(counted: Currency, low: float, high: float) -> axes.Axis:
+def amount_axis(counted: BudgetUnit, low: float, high: float) -> axes.Axis:
     """What a layer gets of what a budget counts; a layer itself is kept or left out."""
     if counted.of_layers:
         return axes.Axis("", 0, 1, [(share, name) for name, share in counted.levels.items()])
@@ -79,7 +79,7 @@ def amount_axis(counted: Currency, low: float, high: float) -> axes.Axis:
     return axes.linear_axis(f"{counted.unit}, mean of the layer", max(0.0, low), high, write)
 
 
-def sparsity_bars(sparsity: Array, target: float, counted: Currency) -> Figure:
+def sparsity_bars(sparsity: Array, target: float, counted: BudgetUnit) -> Figure:
     """A bar per layer.
 
     Args:

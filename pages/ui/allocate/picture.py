@@ -10,11 +10,11 @@ import streamlit as st
 from core.base import GUESSING, UserError, frozen, per_cent, perplexity
 from core.plan import responses
 from core.plan.allocation import Allocation, allocate, family, layer_means, linear_parameters
-from core.plan.budget import Bounds, binding, evened, pinned
+from core.plan.budget import Bounds, binding, shift_linears_to_means, with_fixed_layers
 from core.plan.prediction import FLATTEST, Predicted
 from core.requests import AllocationRequest, recipe_names
 from core.results import Anchors, protocols
-from core.results.anchors import same, serving
+from core.results.anchors import same, usable_settings
 from core.show.figures import axes, colour
 from core.store import Array, Profile
 from pages.ui import live
@@ -94,8 +94,8 @@ def by_hand(rows: Array, allocation: Allocation, held: Mapping[int, float], prof
     weights, bounds = allocation.parameters, allocation.bounds
     if rows.ndim == 3:
         weights = linear_parameters(profile)
-        rows = evened(allocation.exact_base, weights, layer_means(rows, weights), bounds)
-    return np.stack([pinned(row, held, weights, allocation.request.target, bounds) for row in rows])
+        rows = shift_linears_to_means(allocation.exact_base, weights, layer_means(rows, weights), bounds)
+    return np.stack([with_fixed_layers(row, held, weights, allocation.request.target, bounds) for row in rows])
 
 
 @lru_cache(maxsize=24)
@@ -174,7 +174,9 @@ def _curves(found: Anchors, base: Array, weights: Array, bounds: Bounds) -> dict
     half, harm = fitted.quantile * fitted.deviation, curve.harm
     if base.shape[1] > 1:
         means = np.tile(curve.sparsity[:, None], len(base))
-        harm = responses.layer_harms(np.clip(evened(base, weights, means, bounds), *bounds), found.profile).T
+        harm = responses.layer_harms(
+            np.clip(shift_linears_to_means(base, weights, means, bounds), *bounds), found.profile
+        ).T
     known = {"sparsity": curve.sparsity, "harm": live.plain(harm, 4), "loss": found.study.dense.loss}
     return vars(fitted) | known | {"half": half, "flattest": FLATTEST}
 
@@ -223,7 +225,7 @@ def _gauge(sweep: Sweep, request: AllocationRequest, costs: Predicted, found: An
             return alike and same(measured.planned, allocate(here, found.profile).exact)
         return False
 
-    measured = () if sweep.held else serving(found.study, found.treatment)
+    measured = () if sweep.held else usable_settings(found.study, found.treatment)
     marks = [
         Mark(
             sweep.frame(each.strength, each.control),

@@ -10,21 +10,21 @@ from core.base import UserError, per_cent
 from core.methods import (
     BASE_LABELS,
     CHAINS,
+    DEFAULT_PRUNER,
     HALF,
-    MEANT,
     METHODS,
     NO_REPAIR,
-    OF_ZEROS,
-    USUAL,
+    SPARSIFIERS,
+    UNITS,
     ZEROS,
-    Currency,
+    BudgetUnit,
     Treatment,
-    usual_of,
+    default_pruner,
 )
 from core.methods.allocator import Allocator, Parameter, steps
 from core.plan import responses
 from core.requests import AllocationRequest, Correction, grammar
-from core.requests.allocations import USUAL as OPENING
+from core.requests.allocations import DEFAULT_METHOD as OPENING
 from core.results import candidates
 from core.show import words
 from core.store import Profile
@@ -83,10 +83,10 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
         return url_state.sync(KEYS.get(name, name), list(options), usual, drawn=drawn)
 
     url_state.unfold(WORD, PARTS, _decoded)
-    measured = (each for each in MEANT.values() for fine in (True, False) if responses.pruners(profile, fine, each))
+    measured = (each for each in UNITS.values() for fine in (True, False) if responses.pruners(profile, fine, each))
     held = (each.name for each in measured if not each.of_layers)  # every profile tells what leaving one out harms
-    counted = MEANT[chosen("currency", MEANT, next(held, ZEROS.name))]
-    per_linear = usual_of(counted) in responses.pruners(profile, True, counted)
+    counted = UNITS[chosen("currency", UNITS, next(held, ZEROS.name))]
+    per_linear = default_pruner(counted) in responses.pruners(profile, True, counted)
     kind = chosen("base", METHODS, "response" if per_linear or counted.levels else OPENING)
     names, usual, options = list(profile.by_name), AllocationRequest(), OPTIONS
     own, rest = candidates.usual(METHODS[kind], profile, counted), dict(usual) | dict(usual.correction)
@@ -107,31 +107,31 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
     return asked
 
 
-def parameters(method: Allocator | type[Allocator], counted: Currency) -> list[Parameter]:
+def parameters(method: Allocator | type[Allocator], counted: BudgetUnit) -> list[Parameter]:
     """Those that are chosen: of what has levels, curves are the usual quantiser's; layers are left out whole."""
     fixed = ["pruner"] * bool(counted.levels) + ["granularity"] * (counted.of_layers)
     return [each for each in method.parameters() if each.name not in fixed]
 
 
-def amounts(profile: Profile, counted: Currency) -> list[float]:
+def amounts(profile: Profile, counted: BudgetUnit) -> list[float]:
     """Targets from the most that is saved to the least, at every tenth of a bit, or every layer up to half of them."""
     if counted.of_layers:
         return [gone / profile.layers for gone in range(profile.layers // 2, 0, -1)]
     shares = [*counted.levels.values()]
     for per_linear in (True, False):
         with suppress(UserError):
-            shares = responses.at_levels(profile, usual_of(counted), "kl", per_linear)[0]
+            shares = responses.at_levels(profile, default_pruner(counted), "kl", per_linear)[0]
     low, high = (HALF * (1 - shares[end]) for end in (-1, 0))
     tenths = (round(each * STEP, 1) for each in range(math.ceil(low / STEP), math.floor(high / STEP) + 1))
     return [1 - each / HALF for each in sorted({low, high, *tenths})]
 
 
-def treatment(counted: Currency) -> Treatment:
+def treatment(counted: BudgetUnit) -> Treatment:
     """Draw the pruner and the repair, the same as on Prune; of what has levels it is the usual quantiser."""
     if counted.levels:
-        return Treatment(usual_of(counted))
+        return Treatment(default_pruner(counted))
     left, right = st.columns(2)
-    pruner = form.choice("Pruner", OF_ZEROS, "by", USUAL, left)
+    pruner = form.choice("Pruner", SPARSIFIERS, "by", DEFAULT_PRUNER, left)
     repair = form.choice("Repair", REPAIRED, "repair", NO_REPAIR, right)
     return Treatment(pruner, None if repair == NO_REPAIR else repair)
 
@@ -139,15 +139,15 @@ def treatment(counted: Currency) -> Treatment:
 def draw(asked: AllocationRequest, profile: Profile) -> None:
     """The widgets of what is often changed; the target and the strength are dragged in live pictures."""
     method = METHODS[asked.base.kind]
-    st.selectbox("Budget counts", list(MEANT), key="currency", help=ABOUT_CURRENCY)
+    st.selectbox("Budget counts", list(UNITS), key="currency", help=ABOUT_CURRENCY)
     st.selectbox("Method", list(METHODS), key="base", format_func=BASE_LABELS.get, help=method.caption)
-    for each in parameters(method, asked.counted):
+    for each in parameters(method, asked.budget_unit):
         key = KEYS.get(each.name, each.name)
         if isinstance(each.options, dict):
             url_state.switch(each.label, each.options, key)
         else:
             st.select_slider(each.label, each.options, key=key, format_func="{:g}".format)
-    if asked.counted.levels:
+    if asked.budget_unit.levels:
         st.selectbox("Plan or control", list(PLAN_OR_CONTROL), key="control", format_func=PLAN_OR_CONTROL.get)
         return
     st.selectbox("Correction or control", list(CONTROLS), key="control", format_func=CONTROLS.get, help=ABOUT_CONTROLS)

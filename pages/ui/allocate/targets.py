@@ -20,7 +20,7 @@ from core.show.words import forecast
 from core.store import Profile, Store
 from pages.ui import layout, url_state
 from pages.ui.absorption.overview import amount_axis
-from pages.ui.allocate import allocation, picture
+from pages.ui.allocate import current_allocation, picture
 from pages.ui.allocate.picture import HEAD, sensible
 from pages.ui.allocate.settings import TARGETS, amounts
 from pages.ui.live import figure
@@ -81,7 +81,7 @@ def _costs(request: AllocationRequest, found: Anchors) -> Predicted:
     costs, rows = np.full((len(Predicted._fields), len(TARGETS)), np.nan), {}
     for at, target in enumerate(TARGETS):
         with suppress(UserError):  # beyond the bounds, or beyond what was measured
-            rows[at] = allocation.allocated(request.replace(target=target), found.profile).exact
+            rows[at] = current_allocation.allocated(request.replace(target=target), found.profile).exact
     if rows:
         costs[:, list(rows)] = found.perplexities(np.stack(list(rows.values())))
     return Predicted(*costs)
@@ -127,10 +127,10 @@ def by_size(request: AllocationRequest, treatment: Treatment, profile: Profile, 
     Args:
         request: in bits; its target does not count.
     """
-    counted, stops = request.counted, amounts(profile, request.counted)
+    counted, stops = request.budget_unit, amounts(profile, request.budget_unit)
     sizes = [""] * len(stops)
     plans, evenly = (
-        [allocation.allocated(each.replace(target=stop), profile) for stop in stops]
+        [current_allocation.allocated(each.replace(target=stop), profile) for stop in stops]
         for each in (request, uniform(stops[0], counted.name))
     )
     with suppress(UserError):  # the model is not here
@@ -165,7 +165,7 @@ def by_size(request: AllocationRequest, treatment: Treatment, profile: Profile, 
 
 def draw_sizes(request: AllocationRequest, treatment: Treatment, profile: Profile, found: Anchors | None) -> None:
     """Draw the picture of sizes, and what predicts."""
-    stops = amounts(profile, request.counted)
+    stops = amounts(profile, request.budget_unit)
     still = request.replace(target=stops[0])
     layout.live(by_size(still, treatment, profile, found), {"target": stops.index(request.target)})
     if found:

@@ -104,7 +104,7 @@ def show() -> None:
     """Draw the prompt, the seed, and the picture that writes."""
     layout.header("Break it while it talks")
     st.markdown("Two copies of one model write on from your words. Damage one of them while it writes, then heal it.")
-    prompt, seed = form.words("Words to write on from", "write", USUAL), url_state.whole("seed", 0, SEEDS)
+    prompt, seed = form.words("Words to write on from", "write", USUAL), url_state.whole_number("seed", 0, SEEDS)
     with layout.row(gap="small"):
         for name, words in PROMPTS.items():
             _set(name, write=words)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.base import checked, unique
 from core.models import run_cost
-from core.requests import USUAL_EVALUATION, AllocationRequest, EvaluationRequest, StudyRequest
+from core.requests import DEFAULT_EVALUATION, AllocationRequest, EvaluationRequest, StudyRequest
 from core.requests.parsing import fractions
 from core.results import candidates
 from core.show.report import remake
@@ -48,7 +48,7 @@ Asked = Callable[[], tuple[list[AllocationRequest], list[str]]]
 def _settings(how: Pruning, profile: Profile) -> Asked:
     """Draw what to evaluate; what is returned tells the allocations, and what had to be left out."""
     here = how.setting.allocation
-    what = "alone" if here.counted.levels else form.switch("Evaluate", candidates.WHAT, "evaluate", "alone")
+    what = "alone" if here.budget_unit.levels else form.switch("Evaluate", candidates.WHAT, "evaluate", "alone")
     if how.setting.pattern or what == "alone":
         st.caption("Dense and uniform are always evaluated too, and so is the base of a corrected setting.")
         return lambda: (candidates.alone(here), [])
@@ -72,7 +72,7 @@ def _evaluation() -> Callable[[], EvaluationRequest]:
     """Draw what the pruned models are judged by."""
     left, right = st.columns(2, gap="large")
     with left:
-        text = form.windows("Evaluation text", TEXTS, "text", "", USUAL_EVALUATION)
+        text = form.windows("Evaluation text", TEXTS, "text", "", DEFAULT_EVALUATION)
     with right:
         names = form.words(
             "Zero-shot tasks", "tasks", placeholder="none", help="Names with commas between, as in boolq, rte."

@@ -13,7 +13,7 @@ from core.export.target import check_early
 from core.models import run_cost
 from core.plan.sizes import DENSE, MASKED
 from core.requests import FORMATS, ExportRequest, StudyRequest
-from core.requests.parsing import whole, whole_path
+from core.requests.parsing import whole_path, with_absolute_paths
 from core.results import study_results
 from core.show.words import advice
 from core.store import Entry, Profile, Store
@@ -99,7 +99,7 @@ def measuring(profile: Profile, how: Pruning) -> str | None:
 
 def _alike(entry: Entry, profile: Profile, how: Pruning) -> bool:
     try:
-        asked = whole(StudyRequest.model_validate(entry.provenance.get("request")))
+        asked = with_absolute_paths(StudyRequest.model_validate(entry.provenance.get("request")))
     except ValueError:  # it does not say how it calibrated
         return False
     looked_at = study_results.profile_key(Store(), asked.profile)

@@ -5,17 +5,25 @@ from typing import NamedTuple
 import streamlit as st
 
 from core.base import Spec, UserError, per_cent, plain
-from core.methods import REPAIRS, counting, usual_of
+from core.methods import REPAIRS, default_pruner, pruners_counting
 from core.methods.selection import pattern as read_pattern
 from core.models.sources import refuse_fetch
 from core.plan.allocation import allocate
-from core.requests import USUAL_CALIBRATION, AllocationRequest, Correction, Setting, StudyRequest, recipe_names, uniform
+from core.requests import (
+    DEFAULT_CALIBRATION,
+    AllocationRequest,
+    Correction,
+    Recipe,
+    StudyRequest,
+    recipe_names,
+    uniform,
+)
 from core.requests.parsing import absolute, numbers
 from core.results import candidates
 from core.store import Profile, Store
 from pages.ui import form, layout, url_state
 from pages.ui.absorption import overview
-from pages.ui.allocate import allocation, settings
+from pages.ui.allocate import current_allocation, settings
 
 PATTERNS = form.alike(("none", "2:4", "4:8"))
 SEEDS = "Each draws other windows; three or more show the spread, as in 0,1,2."
@@ -32,16 +40,16 @@ def allocation_in_view(profile: Profile) -> AllocationRequest:
     asked = settings.read(profile, drawn=False)
     if not asked.correction.strength:  # there is no correction, whatever would have driven it
         asked = asked.replace(correction=Correction())
-    return allocation.in_view(asked, url_state.text("hand", ""), profile).request
+    return current_allocation.in_view(asked, url_state.text("hand", ""), profile).request
 
 
-def bars(setting: Setting, profile: Profile) -> None:
+def bars(setting: Recipe, profile: Profile) -> None:
     """The setting in one line, a bar per layer, and the way back; a page that is still opening ends with it."""
     with layout.row():
         st.markdown(f"**Setting in view:** {plain(recipe_names.setting(setting.seedless))}")
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
     asked = setting.allocation
-    layout.live(overview.sparsity_bars(allocate(asked, profile).sparsity, asked.target, asked.counted))
+    layout.live(overview.sparsity_bars(allocate(asked, profile).sparsity, asked.target, asked.budget_unit))
 
 
 # --- the pruner and its calibration --------------------------------------------------------------------------------
@@ -55,7 +63,7 @@ class Pruning(NamedTuple):
     wrong: str | None = None  # what was typed and cannot be; the usual stands in its place, and nothing may run
 
     @property
-    def setting(self) -> Setting:
+    def setting(self) -> Recipe:
         """The setting in view."""
         return self.request.settings[0]
 
@@ -65,29 +73,29 @@ def draw(profile: Profile, in_view: AllocationRequest) -> Pruning:
     about = " ".join(row.about for row in REPAIRS.values())
     with st.expander("Pruner, calibration and device"):
         with layout.row("bottom"):
-            counted, repair, pattern, trains = in_view.counted, "none", "none", {}
-            pruner = form.switch("Pruner", counting(counted), "by", usual_of(counted))
+            counted, repair, pattern, trains = in_view.budget_unit, "none", "none", {}
+            pruner = form.switch("Pruner", pruners_counting(counted), "by", default_pruner(counted))
             if not counted.levels:
                 repair = form.choice("Repair", settings.REPAIRED, "repair", repair, help=about)
                 if repair.endswith("distill"):
-                    trains = training(Setting)
-                    own = form.checkbox("Own text", "own", help=form.about(Setting, "recover_text"))
+                    trains = training(Recipe)
+                    own = form.checkbox("Own text", "own", help=form.about(Recipe, "recover_text"))
                     trains["recover_text"] = "own" if own else "calibration"
                     for name in ("recover_tokens", "pruner_windows", "recover_until"):
-                        trains[name] = form.number(Setting, name, name, 0, min_value=0)
+                        trains[name] = form.number(Recipe, name, name, 0, min_value=0)
                     del trains["recover_minutes" if trains["recover_tokens"] else "recover_tokens"]
-                pattern = form.switch("N:M pattern", PATTERNS, "pattern", pattern, help=form.about(Setting, "pattern"))
-        calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", USUAL_CALIBRATION)
+                pattern = form.switch("N:M pattern", PATTERNS, "pattern", pattern, help=form.about(Recipe, "pattern"))
+        calibration = form.windows("Calibration text", form.TEXTS, "calibration", "calibration_", DEFAULT_CALIBRATION)
         left, middle, right = st.columns(3)
         seeds = form.words("Calibration seeds", "seeds", "0", left, help=SEEDS)
         device = form.device(middle)
-        sequential = form.checkbox("True-sequential", "sequential", right, help=form.about(Setting, "true_sequential"))
+        sequential = form.checkbox("True-sequential", "sequential", right, help=form.about(Recipe, "true_sequential"))
     model, wrong = of_model(profile), None
     try:
         windows, drawn = calibration(), numbers(seeds)
         refuse_fetch(profile.entry, Store(), model["model"], model["revision"])
     except UserError as error:
-        windows, drawn, wrong = USUAL_CALIBRATION, (0,), str(error)
+        windows, drawn, wrong = DEFAULT_CALIBRATION, (0,), str(error)
     if pattern != "none":
         in_view = uniform(read_pattern(pattern).sparsity)
         st.info(

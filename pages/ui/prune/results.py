@@ -6,8 +6,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.base import UserError, formats, frozen, plain
-from core.requests import Setting, recipe_names
-from core.results import FEWEST_WINDOWS, EvaluatedSetting, Evaluations, Slice, protocols, rows_of
+from core.requests import Recipe, recipe_names
+from core.results import FEWEST_WINDOWS, Result, Slice, Study, protocols, rows_of
 from core.results.study_table import study_table
 from core.show.figures import evaluation as drawing
 from core.show.figures import perplexity
@@ -28,20 +28,20 @@ HEADLINE = (
 class Shown:
     """What is shown: a protocol, what is compared within it, and the setting in view where it is among that."""
 
-    results: Evaluations
+    results: Study
     part: Slice
-    groups: tuple[Evaluations, ...]  # the protocols of the model
-    mine: EvaluatedSetting | None
+    groups: tuple[Study, ...]  # the protocols of the model
+    mine: Result | None
     prefix: str  # of the names of files
 
-    def not_evaluated(self, said: str, hint: str, has: Callable[[Evaluations, Slice], object]) -> None:
+    def not_evaluated(self, said: str, hint: str, has: Callable[[Study, Slice], object]) -> None:
         """Say that something was not evaluated, and name and link to where it was, if it was anywhere.
 
         Args:
             hint: what to do where it was nowhere.
             has: whether it was evaluated there.
         """
-        found = protocols.place(self.groups, self.part.target, self.part.treatment.name, has=has)
+        found = protocols.best_slice(self.groups, self.part.target, self.part.treatment.name, has=has)
         if found is None:
             layout.note(f"{said} {hint}")
             return
@@ -51,7 +51,7 @@ class Shown:
         layout.note(f"{said} There are results at {where}.")
         layout.to_prune("Open those results", "results", study=there.entries[-1].key, within=other.name)
 
-    def lacks(self, said: str, hint: str, has: Callable[[Evaluations, Slice], object]) -> bool:
+    def lacks(self, said: str, hint: str, has: Callable[[Study, Slice], object]) -> bool:
         """True where something was not evaluated here, which is said as `not_evaluated` does."""
         if has(self.results, self.part):
             return False
@@ -60,10 +60,10 @@ class Shown:
 
 
 def show(
-    results: Evaluations,
-    groups: tuple[Evaluations, ...],
+    results: Study,
+    groups: tuple[Study, ...],
     profile: Profile,
-    setting: Setting,
+    setting: Recipe,
     upper: DeltaGenerator,
 ) -> None:
     """Everything that was measured under one protocol, by this profile and by others of the model.
@@ -78,9 +78,9 @@ def show(
         return found.of(setting) in found.within(part) and studies.looked_alike(found, setting, profile)
 
     mine = results.of(setting) if studies.looked_alike(results, setting, profile) else None
-    results = protocols.with_others(results, groups)
+    results = protocols.with_comparable(results, groups)
     named = {each.name: each for each in results.slices}
-    place = protocols.place([results], setting.allocation.target, setting.treatment.name, setting)
+    place = protocols.best_slice([results], setting.allocation.target, setting.treatment.name, setting)
     part = named[form.choice("Compare at", form.alike(named), "within", place.part.name)]
     one = mine and results.of(setting)
     in_part = one if one in results.within(part) else None
@@ -100,9 +100,9 @@ def show(
     DETAILS[form.choice("Details", details, "detail", "verdicts", label_visibility="collapsed")][1](shown)
 
 
-def known(setting: Setting, groups: tuple[Evaluations, ...], profile: Profile) -> None:
+def known(setting: Recipe, groups: tuple[Study, ...], profile: Profile) -> None:
     """Draw what the setting in view costs: as measured, by the protocol of all pages, and as others predict it."""
-    place = protocols.place(groups, setting.allocation.target, setting.treatment.name, setting)
+    place = protocols.best_slice(groups, setting.allocation.target, setting.treatment.name, setting)
     one = place and place.evaluations.of(setting)
     if shown := one and studies.looked_alike(place.evaluations, setting, profile):
         _headline(place.evaluations, one)
@@ -117,7 +117,7 @@ def known(setting: Setting, groups: tuple[Evaluations, ...], profile: Profile) -
     layout.caption(forecast.one(anchors, found, measured), forecast.basis(anchors))
 
 
-def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
+def _charts(shown: Shown, leading: Result) -> None:
     """What each setting costs, and what pruning had to be helped along with."""
     studies.helped(shown.results.settings)
     layout.show(perplexity.of_evaluations(shown.results, leading, shown.part), shown.prefix, "perplexity")
@@ -130,7 +130,7 @@ def _charts(shown: Shown, leading: EvaluatedSetting) -> None:
         st.info(f"Only uniform has been evaluated at {shown.part.name}. Evaluate an allocation to compare it.")
 
 
-def _headline(results: Evaluations, one: EvaluatedSetting, among: tuple[Evaluations, ...] = ()) -> None:
+def _headline(results: Study, one: Result, among: tuple[Study, ...] = ()) -> None:
     """The number and what it compares."""
     studies.hero(f"Perplexity of {recipe_names.setting(one.setting)}", one, one.against_uniform)
     studies.badge(results, among)
@@ -169,7 +169,7 @@ def _zero_shot(shown: Shown) -> None:
         st.caption("0-shot accuracy ± its standard error; the protocol says on how many examples.")
 
 
-def _answering(results: Evaluations, part: Slice) -> list[EvaluatedSetting]:
+def _answering(results: Study, part: Slice) -> list[Result]:
     """The settings that any zero-shot task was asked of; a shuffle is one draw of many."""
     return [one for one in results.within(part) if one.control != "shuffled" and any(map(one.has, results.tasks))]
 

@@ -7,11 +7,11 @@ from functools import partial
 import streamlit as st
 
 from core.base import UserError, capital, checked, plain, sentence, text_name
-from core.methods import ANY, NO_REPAIR, OF_ZEROS, UNBOUND, USUAL
+from core.methods import ANY, DEFAULT_PRUNER, NO_REPAIR, REPAIRS_WITHOUT_BUDGET, SPARSIFIERS
 from core.models import run_cost
 from core.models.sources import refuse_fetch
 from core.requests import BestRequest, WindowRequest
-from core.requests.parsing import fraction, numbers, whole
+from core.requests.parsing import fraction, numbers, with_absolute_paths
 from core.results import FEWEST_WINDOWS, Best, best, search_plan, text_splits
 from core.show.report import remake
 from core.show.words import advice, forecast
@@ -30,7 +30,7 @@ WANTED = {  # label, what it opens with, field of the request and help of an aim
     ),
 }
 JUDGED = "Windows to select on, and to judge on"
-REPAIRED = {NO_REPAIR: NO_REPAIR, **UNBOUND, ANY: ANY}
+REPAIRED = {NO_REPAIR: NO_REPAIR, **REPAIRS_WITHOUT_BUDGET, ANY: ANY}
 USUAL_SEARCH = BestRequest(target=0.7)
 TEXTS = {**form.TEXTS, "demo": "Demo text: one half calibrates, the other selects and judges"}
 ABOUT = (
@@ -73,7 +73,7 @@ def _draw(profile: Profile) -> tuple[Callable[[], BestRequest], str]:
     about = partial(form.about, BestRequest)
     with layout.row("bottom"):
         aim = form.switch("The best setting for", AIMS, "best_for", "target")
-        pruner = form.switch("Pruned by", OF_ZEROS | {ANY: ANY}, "best_by", USUAL, help=about("pruner"))
+        pruner = form.switch("Pruned by", SPARSIFIERS | {ANY: ANY}, "best_by", DEFAULT_PRUNER, help=about("pruner"))
         repair = form.choice("Repair", REPAIRED, "best_repair", USUAL_SEARCH.repair, help=about("repair"))
         trains = form.checkbox("Train the winner", "best_trains", help=about("recover_minutes"))
         trained = pruning.training(BestRequest, "best_") if trains else {}
@@ -160,7 +160,7 @@ def in_view(entry: Entry, found: Best) -> dict[str, str]:
     Raises:
         UserError: the page has no choice for it, or only a pack names what it needs.
     """
-    asked = best.export_request(found, whole(found.request), "")
+    asked = best.export_request(found, with_absolute_paths(found.request), "")
     refuse_fetch(entry, Store(), asked.model, asked.revision, asked.calibration.source)
     if Store().path(found.spec.profile) is None:
         raise UserError(best_setting.GONE)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.base import distinct
-from core.methods import USUAL
+from core.methods import DEFAULT_PRUNER
 from core.requests import AllocationRequest
 from core.results import Row, rows_of, study_results
 from core.results.protocols import SHORT
@@ -31,7 +31,7 @@ def show(store: Store) -> None:
         return
     if key := st.session_state.get("profile"):
         target = url_state.last("target", AllocationRequest().target)
-        best_setting.card(studies.groups(store.profile(key)), target, url_state.last("by", USUAL), "prune.py")
+        best_setting.card(studies.groups(store.profile(key)), target, url_state.last("by", DEFAULT_PRUNER), "prune.py")
     table = study_table(rows.values())
     studies.show_table(table, "Every evaluated setting with all that was measured of it", "evaluations", "evaluations")
     picked = url_state.several(COMPARED, [], rows)

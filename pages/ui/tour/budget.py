@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core.base import digits, formats, per_cent, plain
-from core.methods import USUAL, Treatment
+from core.methods import DEFAULT_PRUNER, Treatment
 from core.requests import Correction, grammar
 from core.results import Anchors, protocols
 from core.show.figures import axes
@@ -40,7 +40,7 @@ def correction(profile: Profile, known: str, _known: Anchors | None) -> budgets.
 
 def allocate(profile: Profile) -> parts.Screen:
     """OWL's allocation under a correction that is dragged either way, with the predicted perplexity below."""
-    known, _ = studies.anchors_of(studies.groups(profile), profile, Treatment(USUAL))
+    known, _ = studies.anchors_of(studies.groups(profile), profile, Treatment(DEFAULT_PRUNER))
     found = correction(profile, ",".join(each.setting.name for each in known.settings) if known else "", known)
     stops = {f"{strength:g}": _named(strength) for strength in found.strengths}
     ends = [(0, "reversed"), (len(stops) // 2, "none"), (len(stops) - 1, "correction")]
@@ -134,7 +134,7 @@ def prune(profile: Profile) -> parts.Screen:
 
 def _whole(profile: Profile) -> str:
     """What pruning all layers was measured to cost at the tour's target, or the nearest; empty where nothing was."""
-    place = protocols.place(studies.groups(profile), shared.TARGET)
+    place = protocols.best_slice(studies.groups(profile), shared.TARGET)
     if place is None:
         return ""
     best = perplexity_sentences.leading(*place)

@@ -11,8 +11,8 @@ import pandas as pd
 from torch import Tensor
 
 from core.models.loading import Loaded, load
-from core.models.model_shape import Outline
-from core.models.sources import locate, outlined
+from core.models.model_shape import ModelShape
+from core.models.sources import locate, read_shape
 from core.models.windows import windows
 from core.requests.inputs import WindowRequest
 from core.show.report.benches import bench_file
@@ -31,7 +31,7 @@ def main() -> None:
     asked = options.parse_args()
     store = Store(Path(tempfile.mkdtemp()))
     source = locate("demo", store)
-    for name, measure in _tables(load(source, store=store), outlined(source, store)).items():
+    for name, measure in _tables(load(source, store=store), read_shape(source, store)).items():
         if asked.only in (None, name):
             heads, *rows = measure()
             print(name, markdown(heads, *rows), sep="\n", flush=True)
@@ -39,7 +39,7 @@ def main() -> None:
                 pd.DataFrame(rows, columns=heads).to_csv(bench_file(name), index=False)
 
 
-def _tables(loaded: Loaded, shape: Outline) -> dict[str, Callable[[], list[list[str]]]]:
+def _tables(loaded: Loaded, shape: ModelShape) -> dict[str, Callable[[], list[list[str]]]]:
     def text(sequences: int, length: int, source: str = "demo") -> Tensor:
         return windows(WindowRequest(source=source, sequences=sequences, length=length), loaded).tokens
 

@@ -7,8 +7,8 @@ import torch
 from lm_eval.models.huggingface import HFLM
 from torch import Tensor
 
-from core.judge.perplexity import evaluate, reference, windows_per_batch
 from core.models.loading import Loaded
+from core.models.losses import evaluate, reference, windows_per_batch
 from core.store.results import Array
 from tests.bench.peers.timing import in_turn, ratio, short
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from core.judge.exact_recipes import count_zeros
-from core.judge.perplexity import evaluate, reference
 from core.models.loading import Loaded
+from core.models.losses import evaluate, reference
 from core.prune.walk import Plan, prune_layers
 from tests.bench.peers.timing import Ran
 

@@ -25,7 +25,7 @@ from core.measure.perturb import Moments, perturbed
 from core.methods import Gaussian
 from core.models import run_cost
 from core.models.loading import Loaded
-from core.models.model_shape import Outline
+from core.models.model_shape import ModelShape
 from core.models.replay import hidden
 from core.models.saving import save
 from core.requests.measurements import Measurement
@@ -111,7 +111,7 @@ def bridge(loaded: Loaded) -> Iterator[TransformerBridge]:
 
 
 @torch.inference_mode()
-def table(loaded: Loaded, shape: Outline, tokens: Tensor, rounds: int) -> list[list[str]]:
+def table(loaded: Loaded, shape: ModelShape, tokens: Tensor, rounds: int) -> list[list[str]]:
     """A row per contender, and one for the bare layers; the first row is the heads."""
     case, sizes = Case.of(loaded, tokens), tokens.shape
     wrapped = nnsight.NNsight(copy.deepcopy(loaded.model))  # a copy: it leaves a forward of its own in every module

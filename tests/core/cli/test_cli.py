@@ -149,7 +149,7 @@ def test_models_names_what_is_at_hand(say: Callable, monkeypatch: pytest.MonkeyP
         {"source": "demo", "label": "bundled", "layers": 30, "parameters": 134_515_008, "trouble": None},
         {"source": "a/b", "label": "a/b", "layers": None, "parameters": None, "trouble": "a/b is half there"},
     ]
-    monkeypatch.setattr(sources, "at_hand", lambda _: known)
+    monkeypatch.setattr(sources, "local_models", lambda _: known)
     assert say("models", "--json").json == {"models": known}
     assert "30 layers" in say("models").out and "half there" in say("models").out
 

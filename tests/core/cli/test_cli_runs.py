@@ -11,7 +11,7 @@ from core.jobs.records import Status
 from core.methods.owl import Owl
 from core.requests.allocations import AllocationRequest
 from core.requests.export_and_search import ExportSpec
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.store import profiles
 from core.store.cache import Store
 from tests import fake_experiment as fake
@@ -130,7 +130,7 @@ def test_options_before_the_command_are_not_passed_over(tmp_path: Path, say: Cal
 
 def study(store: Store) -> str:
     """The key of a study in the cache."""
-    setting = Setting(allocation=AllocationRequest(base=Owl()))
+    setting = Recipe(allocation=AllocationRequest(base=Owl()))
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), [setting], LAYERS)
     return synthetic.save_study(store.root, spec, LAYERS, text="a [bold]text[/bold]", model="a model [of mine]")
 

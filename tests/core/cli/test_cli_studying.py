@@ -16,7 +16,7 @@ from core.judge import exact_recipes
 from core.methods import Manual
 from core.requests.allocations import AllocationRequest
 from core.requests.inputs import WindowRequest
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import anchor_studies, anchors, study_results
 from core.store.cache import Store
@@ -77,7 +77,7 @@ def no_job(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_study_and_prune_say_how_far_off_a_prediction_was(
     prune: Callable, study: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = anchors.Hindsight(perplexity=50.0, low=40.0, high=60.0, loss_increase=0.1, off=0.03)
+    made = anchors.CheckedPrediction(perplexity=50.0, low=40.0, high=60.0, loss_increase=0.1, off=0.03)
     monkeypatch.setattr(anchors, "from_others", lambda _, found: {each.setting: made for each in found.settings})
     dense, *rows = study('settings = ["depth_ramp beta=0.05"]', "--json").json["points"]
     assert len(rows) == 2 and "predicted" not in dense
@@ -123,7 +123,7 @@ def test_the_measurement_that_narrows_a_wide_interval_is_offered_and_its_command
 ) -> None:
     real = anchors.read
 
-    def read(*given: object) -> study_results.Evaluations:
+    def read(*given: object) -> study_results.Study:
         """A tiny random model may lose nothing by pruning: losses that rise with the target."""
         found = real(*given)
         points = []
@@ -256,7 +256,7 @@ def test_a_name_of_several_settings_is_refused(run: Callable, texts: list[str], 
     asked = StudyRequest(
         model=MODEL,
         calibration=window,
-        settings=tuple(Setting(allocation=AllocationRequest(base=each, target=0.5)) for each in by_hand),
+        settings=tuple(Recipe(allocation=AllocationRequest(base=each, target=0.5)) for each in by_hand),
         evaluation=EvaluationRequest(text=window),
     )
     key = execute.get(asked, Store(tmp_path / "cache")).key

@@ -15,7 +15,7 @@ from core.requests.export_and_search import BestRequest, ExportRequest
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, measurements
 from core.requests.perturbations import PRESETS
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.requests.studies import StudyRequest
 from core.requests.study_file import read_study
 from core.results import text_splits
@@ -56,7 +56,7 @@ def test_a_command_line_asks_for_no_more_than_there_is(
 
 
 def test_commands_and_study_files_ask_for_the_usual(tmp_path: Path) -> None:
-    usual = StudyRequest(settings=(Setting(),))
+    usual = StudyRequest(settings=(Recipe(),))
     assert asked_by("python -m core prune") == usual
     assert asked_by("python -m core evaluate") == StudyRequest()
     file = tmp_path / "study.toml"
@@ -69,7 +69,7 @@ def test_commands_and_study_files_ask_for_the_usual(tmp_path: Path) -> None:
 
 @pytest.mark.bundled
 def test_requests_that_name_no_text_read_what_there_is(bundled: Loaded) -> None:
-    setting = Setting()
+    setting = Recipe()
     asked = [*reads(StudyRequest()), *reads(BestRequest(target=0.7))]
     asked += [
         ExportRequest(setting=setting, folder="x").calibration,

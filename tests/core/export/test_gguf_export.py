@@ -19,14 +19,14 @@ from core.export.checking import SENTENCE
 from core.export.export import Contents, export
 from core.jobs import execute
 from core.methods import GGUF as TYPES
-from core.methods.quantisation import FORMS, rounded
+from core.methods.quantisation import QUANT_FORMATS, rounded
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.sources import bundled, locate
 from core.plan import sizes
 from core.requests import grammar
 from core.requests.export_and_search import FORMATS, ExportRequest
-from core.requests.recipes import Setting, read_setting, uniform
+from core.requests.recipes import Recipe, read_recipe, uniform
 from core.store.cache import Store
 from tests import families, gguf_files, tiny
 from tests.core.export.examples import CARD, SPARSITY, zero_rows
@@ -62,7 +62,10 @@ def logits(model: torch.nn.Module) -> torch.Tensor:
 def test_the_file_holds_the_quantised_model(family: str, form: str, tmp_path: Path, empty: Store) -> None:
     loaded = pruned(saved(tmp_path / "model", family), empty)
     linears = [linear for layer in loaded.layers for linear in anatomy.prunable(layer)]
-    meant = [rounded(each.weight, FORMS[form]) if form in FORMS else each.weight.half().float() for each in linears]
+    meant = [
+        rounded(each.weight, QUANT_FORMATS[form]) if form in QUANT_FORMATS else each.weight.half().float()
+        for each in linears
+    ]
     exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY, form=f"gguf:{form}"))
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", gguf_file=GGUF, dtype=torch.float32).eval()
     held = [linear.weight for layer in anatomy.decoder_layers(model) for linear in anatomy.prunable(layer)]
@@ -73,9 +76,9 @@ def test_the_file_holds_the_quantised_model(family: str, form: str, tmp_path: Pa
     own = locate(str(tmp_path / "out" / GGUF), empty)  # by our own reader
     assert loading.load(own).tokenizer(SENTENCE)["input_ids"] == loaded.tokenizer(SENTENCE)["input_ids"]
     reader = gguf.GGUFReader(tmp_path / "out" / GGUF)
-    bits = FORMS[form].bits_per_weight if form in FORMS else 16
+    bits = QUANT_FORMATS[form].bits_per_weight if form in QUANT_FORMATS else 16
     for source in (loaded.source, own):  # a file that is read tells its numbers too
-        predicted = sizes.total(target.counted(source, empty), bits, gguf=True)
+        predicted = sizes.total(target.budget_unit(source, empty), bits, gguf=True)
         assert exported.bytes - reader.data_offset == predicted == sum(each.n_bytes for each in reader.tensors)
 
 
@@ -126,7 +129,7 @@ def early(tmp_path: Path, empty: Store) -> Iterator[Callable]:
     def check(family: str, form: str, **more: object) -> None:
         folder = saved(tmp_path / "model", family, **more)
         where = {"model": str(folder), "folder": str(tmp_path / "out")}
-        target.check_early(ExportRequest(setting=Setting(), format=form, **where), empty)
+        target.check_early(ExportRequest(setting=Recipe(), format=form, **where), empty)
 
     yield check
     assert not (tmp_path / "out").exists()
@@ -180,12 +183,12 @@ def test_a_file_that_differs_is_not_kept(tmp_path: Path, empty: Store, monkeypat
 def test_a_dense_folder_has_the_bytes_that_are_predicted(family: str, tmp_path: Path, empty: Store) -> None:
     loaded = pruned(tiny.folder(family), empty, "float16")
     exported = export(loaded, tmp_path / "out", CARD, Contents(SPARSITY))
-    counts = target.counted(loaded.source, empty)
-    found = sizes.sizes(counts, *file_sizes.own_form(Setting(allocation=uniform(exported.sparsity))))
+    counts = target.budget_unit(loaded.source, empty)
+    found = sizes.sizes(counts, *file_sizes.own_form(Recipe(allocation=uniform(exported.sparsity))))
     assert found[sizes.DENSE] == exported.dense_bytes
     gone, weights = (np.nansum(each * exported.weights) for each in (exported.achieved, 1))
     assert found[sizes.DENSE] - found[sizes.MASKED] == pytest.approx(2 * gone - weights / 8, abs=1)
-    assert file_sizes.own_form(Setting(pattern="2:4")) == (sizes.PATTERN, 9, False, 0)
+    assert file_sizes.own_form(Recipe(pattern="2:4")) == (sizes.PATTERN, 9, False, 0)
 
 
 def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path: Path, empty: Store) -> None:
@@ -198,18 +201,18 @@ def test_a_plan_of_several_types_is_written_and_its_bytes_are_predicted(tmp_path
     told = dict(line.split("=") for line in (tmp_path / "out" / "tensor-types.txt").read_text().split())
     assert told == {name: kind for name, kind in written.items() if name.startswith("blk.") and "norm" not in name}
     assert {written[f"blk.2.{name}.weight"] for name in ("attn_k", "attn_v", "ffn_down", "ffn_up")} == {"Q4_0"}
-    bits = np.vectorize(lambda name: FORMS[name].bits_per_weight)(types)
+    bits = np.vectorize(lambda name: QUANT_FORMATS[name].bits_per_weight)(types)
     mean = float((bits * exported.weights).sum() / exported.weights.sum())
-    predicted = sizes.total(target.counted(loaded.source, empty), mean, gguf=True)
+    predicted = sizes.total(target.budget_unit(loaded.source, empty), mean, gguf=True)
     assert exported.bytes - reader.data_offset == predicted
 
 
 def test_bytes_of_plans_count_scales_and_zero_points() -> None:
-    rounded_to = read_setting("uniform currency=bits:3")
+    rounded_to = read_recipe("uniform currency=bits:3")
     assert file_sizes.own_form(rounded_to) == ("3 bits", pytest.approx(3 + 19 / 32), False, 0)
-    grouped = read_setting("uniform currency=integers:int3g64")
+    grouped = read_recipe("uniform currency=integers:int3g64")
     assert file_sizes.own_form(grouped) == ("int3g64", pytest.approx(3 + 19 / 64), False, 0)
-    by_types = read_setting("uniform currency=gguf:Q4_0")
+    by_types = read_recipe("uniform currency=gguf:Q4_0")
     assert file_sizes.own_form(by_types) == ("Q4_0", pytest.approx(4.5), True, 0)
     ExportRequest(setting=by_types, folder="x", format="gguf")
     with pytest.raises(ValueError, match="choose the pruner gguf"):
@@ -231,7 +234,7 @@ def test_the_bundled_model_in_two_types(tmp_path: Path, empty: Store) -> None:
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])  # the second has biases, and ties its embeddings
 def test_layers_left_out_take_no_bytes(family: str, tmp_path: Path, empty: Store) -> None:
-    setting = read_setting("uniform currency=layers:0.5")
+    setting = read_recipe("uniform currency=layers:0.5")
     how = {"model": str(tiny.folder(family)), "dtype": "float16", "folder": str(tmp_path / "out")}
     asked = ExportRequest(setting=setting, **how)
     made = execute.get(asked, empty).provenance
@@ -248,7 +251,7 @@ def test_by_hand_some_layers_are_left_out_and_the_others_rounded(tmp_path: Path,
     source, file = saved(tmp_path / "model", "llama"), tmp_path / "plan.json"
     shares = [TYPES.levels["Q4_0"], 1, TYPES.levels["Q8_0"], TYPES.levels["Q4_0"]]
     file.write_text(json.dumps({"sparsity": shares, "budget": sum(shares) / 4, "currency": "gguf"}))
-    setting = Setting(allocation=grammar.read_allocation(str(file)))
+    setting = Recipe(allocation=grammar.read_allocation(str(file)))
     asked = ExportRequest(model=str(source), setting=setting, folder=str(tmp_path / "out"), format="gguf")
     execute.get(asked, empty)
     reader = gguf.GGUFReader(tmp_path / "out" / GGUF)

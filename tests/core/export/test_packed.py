@@ -16,13 +16,13 @@ from core.base.spec import checked
 from core.export import compressed_tensors, file_sizes, target
 from core.export.card import Exported
 from core.export.export import Contents, export
-from core.methods.quantisation import FORMS, rounded
+from core.methods.quantisation import QUANT_FORMATS, rounded
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.sources import locate
 from core.plan import sizes
 from core.requests.export_and_search import COMPRESSED, ExportRequest
-from core.requests.recipes import read_setting
+from core.requests.recipes import read_recipe
 from core.store.cache import Store
 from tests import tiny
 from tests.core.export.examples import CARD
@@ -38,7 +38,7 @@ def loaded_from(family: str, store: Store) -> Loaded:
 def rounded_to(loaded: Loaded) -> Loaded:
     for layer, row in zip(loaded.layers, FORM_ROWS, strict=True):
         for linear, form in zip(anatomy.prunable(layer), row, strict=False):
-            linear.weight.copy_(rounded(linear.weight, FORMS[form]))
+            linear.weight.copy_(rounded(linear.weight, QUANT_FORMATS[form]))
     return loaded
 
 
@@ -70,9 +70,9 @@ def test_the_folder_holds_the_rounded_model(family: str, tmp_path: Path, empty: 
     assert all(torch.equal(one, other) for one, other in zip(held, meant, strict=True))
 
     tensors = load_file(tmp_path / "out" / "model.safetensors")
-    bits = np.vectorize(lambda form: FORMS[form].bits_per_weight)(forms_of(loaded))
+    bits = np.vectorize(lambda form: QUANT_FORMATS[form].bits_per_weight)(forms_of(loaded))
     assert exported.bits == pytest.approx((bits * exported.weights).sum() / exported.weights.sum())
-    predicted = sizes.total(target.counted(loaded.source, empty), exported.bits, gguf=False)
+    predicted = sizes.total(target.budget_unit(loaded.source, empty), exported.bits, gguf=False)
     assert predicted == sum(each.nbytes for name, each in tensors.items() if not name.endswith("weight_shape"))
 
 
@@ -109,7 +109,7 @@ def test_a_plan_with_zeros_is_written_dense_and_gives_no_recipe_of_rounding_alon
     holds = Contents(NONE, np.ones(()), "dense", rows)
     made = export(rounded_to(loaded_from("llama", empty)), tmp_path / "out", CARD, holds)
     assert "llm-compressor.yaml" not in made.files
-    bits = np.array([[FORMS[name].bits_per_weight for name in row] for row in rows])
+    bits = np.array([[QUANT_FORMATS[name].bits_per_weight for name in row] for row in rows])
     assert made.bits == pytest.approx((bits * made.weights).sum() / made.weights.sum())
 
 
@@ -128,11 +128,11 @@ def test_a_plan_with_zeros_is_written_dense_and_gives_no_recipe_of_rounding_alon
 )
 def test_a_setting_that_the_format_does_not_hold(setting: str, dtype: str, about: str) -> None:
     with pytest.raises(UserError, match=about):
-        checked(ExportRequest, setting=read_setting(setting), folder="x", format=COMPRESSED, dtype=dtype)
+        checked(ExportRequest, setting=read_recipe(setting), folder="x", format=COMPRESSED, dtype=dtype)
 
 
 def test_a_symmetric_setting_has_one_format() -> None:
-    setting = read_setting("uniform by=gptq_symmetric currency=bits:3")
+    setting = read_recipe("uniform by=gptq_symmetric currency=bits:3")
     ExportRequest(setting=setting, folder="x", format=COMPRESSED)
     assert file_sizes.own_form(setting) == ("3 bits", pytest.approx(3.5), False, 0)
     with pytest.raises(ValueError, match="write the format compressed-tensors"):
@@ -148,7 +148,7 @@ def test_a_missing_library_is_named_before_any_work(
     tmp_path: Path, empty: Store, refused: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(target, "find_spec", lambda name: None)
-    setting = read_setting("uniform by=gptq_symmetric currency=bits:3")
+    setting = read_recipe("uniform by=gptq_symmetric currency=bits:3")
     where = {"model": str(tiny.folder("llama")), "folder": str(tmp_path / "out")}
     with refused("pip install compressed-tensors"):
         target.check_early(ExportRequest(setting=setting, format=COMPRESSED, **where), empty)

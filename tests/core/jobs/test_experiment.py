@@ -23,7 +23,7 @@ from core.requests.export_and_search import BestRequest
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import Measurement, MeasureRequest, measurements
 from core.requests.perturbations import perturbation
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.store import deleting, profiles
 from core.store.cache import Entry, Store
@@ -219,7 +219,7 @@ SKIP = [perturbation("skip")]
 
 def study(few: WindowRequest, base: str = "uniform", **more: object) -> StudyRequest:
     """A request of one setting that reads little."""
-    settings = (Setting(allocation=grammar.read_allocation(f"{base}:0.5")),)
+    settings = (Recipe(allocation=grammar.read_allocation(f"{base}:0.5")),)
     asked = {"calibration": few, "settings": settings, "evaluation": EvaluationRequest(text=few)}
     return StudyRequest(**asked | more)
 
@@ -305,7 +305,7 @@ def test_committed_results_answer_in_their_cache(no_demo: Path, tmp_path: Path, 
 
 def test_what_is_deleted_with_another_result_meanwhile_is_measured_again(empty: Store, text: str) -> None:
     """All profiles of a model share what is measured of its weights, all studies of one text the dense model."""
-    short, settings = WindowRequest(source=text, sequences=4, length=8), (Setting(pruner="magnitude"),)
+    short, settings = WindowRequest(source=text, sequences=4, length=8), (Recipe(pruner="magnitude"),)
     study = StudyRequest(model=str(tiny.folder("llama")), evaluation=EvaluationRequest(text=short), settings=settings)
     for asked, other in (
         (request(text, "gaussian:0.3"), request(text, "gaussian:0.3").model_copy(update={"text": short})),

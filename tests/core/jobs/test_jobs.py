@@ -16,7 +16,7 @@ from core.requests.export_and_search import ExportRequest
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, measurements
 from core.requests.perturbations import perturbation
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.requests.studies import StudyRequest
 from core.store.cache import Store
 from tests import fake_experiment as fake
@@ -171,9 +171,9 @@ SKIP = measurements([perturbation("skip")])
     ("asked", "title"),
     [
         (StudyRequest(), "dense SmolLM2-135M-Instruct on demo text, evaluation half"),
-        (StudyRequest(model="random:/models/own", settings=(Setting(),)),
+        (StudyRequest(model="random:/models/own", settings=(Recipe(),)),
          "1 setting of own, untrained on demo text, evaluation half"),
-        (ExportRequest(setting=Setting(), folder="pruned"), f"export of {USUAL}"),
+        (ExportRequest(setting=Recipe(), folder="pruned"), f"export of {USUAL}"),
         (MeasureRequest(model="some/model", text=WindowRequest(source="file:/texts/own.txt"), measurements=SKIP),
          "measurement of some/model on own.txt"),
     ],

@@ -18,18 +18,17 @@ from torch import Tensor
 from torch.nn.functional import kl_div
 
 from core.base.errors import UserError
-from core.judge import perplexity
 from core.methods.distillation import BEGUN, LOOKS, batch_of, drawn, looks, schedule, steps_on, steps_within
-from core.methods.masked_weights import Kept, held_back, seen
+from core.methods.masked_weights import MaskedWeights, held_back, seen
 from core.methods.selection import Pattern
-from core.models import anatomy, run_cost
+from core.models import anatomy, losses, run_cost
 from core.models.loading import Loaded
 from core.models.placement import stream
 from core.models.progress import Cancelled
 from core.prune import distillation
 from core.prune.distillation import Distillation, trainable
 from core.prune.walk import Plan, prune_layers
-from core.requests.recipes import PrunedSpec
+from core.requests.recipes import ExactRecipe
 from tests import tiny
 
 TOKENS = tiny.windows(16, 16).tokens
@@ -51,10 +50,10 @@ def course(family: str = "llama", steps: int = 12, norms: bool = False, pattern:
            dtype: torch.dtype = torch.float32, products: str = "float32") -> Distillation:  # fmt: skip
     """A pruned model with a training before it."""
     of = fresh(family, dtype)
-    reference = perplexity.reference(of, TOKENS)
+    reference = losses.reference(of, TOKENS)
     share = np.full(tiny.LAYERS, pattern.sparsity if pattern else 0.6)
     prune_layers(of, TOKENS, Plan("wanda", share, pattern))
-    found = Distillation(of, Kept(trainable(of.layers, norms)), TOKENS, reference, products)
+    found = Distillation(of, MaskedWeights(trainable(of.layers, norms)), TOKENS, reference, products)
     found.steps = found.end = steps
     return found
 
@@ -125,7 +124,7 @@ def test_norms_and_biases_are_trained_by_choice() -> None:
 
 def test_a_model_that_does_not_fit_is_refused_with_what_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of, text = fresh("llama"), tiny.windows(16, 16).spec
-    asked = PrunedSpec(
+    asked = ExactRecipe(
         pruner="wanda", repair="distill", recover_tokens=10**4, sparsity=(0.6,) * tiny.LAYERS, calibration=text
     )
     given = (of, asked, TOKENS, lambda: pytest.fail("pruned"), tmp_path, *[lambda _: None] * 4)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from core.judge import perplexity
-from core.judge.perplexity import evaluate, reference
+from core.models import losses
 from core.models.loading import Loaded
+from core.models.losses import evaluate, reference
 from tests import tiny
 
 
@@ -63,8 +63,8 @@ def test_losses_divergence_and_agreement_are_those_of_plain_forwards(family: str
 def test_batches_and_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded, pruned, tokens = tiny.loaded("llama"), changed("llama"), tiny.windows(5, 20).tokens
     usual = evaluate(pruned, tokens, reference(loaded, tokens))
-    monkeypatch.setattr(perplexity, "BATCH", 41)
-    monkeypatch.setattr(perplexity, "CHUNK", 7)
+    monkeypatch.setattr(losses, "BATCH", 41)
+    monkeypatch.setattr(losses, "CHUNK", 7)
     told: list[int] = []
     small = evaluate(pruned, tokens, reference(loaded, tokens, told.append), told.append)
     assert told == [2, 4, 5, 2, 4, 5]
@@ -77,5 +77,5 @@ def test_the_first_broken_layer_is_named(layer: int) -> None:
     broken = spoilt(lambda of: of.layers[layer].mlp.down_proj.weight[0, 0])
     tokens = tiny.windows(2, 12).tokens
     found = evaluate(broken, tokens, reference(tiny.loaded("llama"), tokens))
-    assert perplexity.first_broken(broken, tokens, found.nll) == layer
+    assert losses.first_broken(broken, tokens, found.nll) == layer
     assert np.isnan(found.nll).all() and np.isnan(found.kl).all() and np.isnan(found.agreement).all()

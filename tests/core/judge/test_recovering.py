@@ -20,7 +20,7 @@ from core.prune import distillation
 from core.requests.allocations import AllocationRequest
 from core.requests.export_and_search import ExportRequest
 from core.requests.inputs import WindowRequest
-from core.requests.recipes import PrunedSpec, Setting, read_setting
+from core.requests.recipes import ExactRecipe, Recipe, read_recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import study_results
 from core.results.setting_result import SeedResult
@@ -37,7 +37,7 @@ def request(text: str, setting: str = DISTILLED, family: str = "gpt2", sequences
     return StudyRequest(
         model=str(tiny.folder(family)),
         calibration=WindowRequest(source=text, sequences=sequences, length=16),
-        settings=(read_setting(setting),),
+        settings=(read_recipe(setting),),
         evaluation=EvaluationRequest(text=WindowRequest(source=text, sequences=8, length=16, seed=1)),
     )
 
@@ -208,7 +208,7 @@ def test_a_cancelled_training_may_end_with_its_best_which_is_what_one_of_as_many
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "refit + distill, 20,000 tokens, ended after 4,096 tokens, bfloat16" in card
     assert np.array_equal(losses(Store(tmp_path / "other"), ended), best)
-    later = losses(empty, asked.replace(settings=(read_setting(f"{DISTILLED[:-4]} recover_until=5000:0.5"),)))
+    later = losses(empty, asked.replace(settings=(read_recipe(f"{DISTILLED[:-4]} recover_until=5000:0.5"),)))
     assert np.array_equal(later, best)  # trained anew, and no better after another look
     with monkeypatch.context() as patch:
         patch.setattr(distillation.Distillation, "judged", lambda self: 1.0 / (1 + self.done))
@@ -219,7 +219,7 @@ def test_a_cancelled_training_may_end_with_its_best_which_is_what_one_of_as_many
 def test_a_training_that_goes_on_leaves_out_the_same_layers(empty: Store, text: str) -> None:
     by_hand = {"base": {"kind": "manual", "sparsity": [0.5, 1, 0.5, 0.5]}, "target": 0.625}
     kept = AllocationRequest.model_validate(by_hand)
-    asked = request(text).replace(settings=(read_setting(DISTILLED).replace(allocation=kept),))
+    asked = request(text).replace(settings=(read_recipe(DISTILLED).replace(allocation=kept),))
     whole = losses(Store(empty.root.parent / "other"), asked)
     with pytest.raises(Cancelled):
         losses(empty, asked, report=stopping(7))
@@ -277,11 +277,11 @@ def test_a_full_disk_leaves_what_was_kept_before(tmp_path: Path, monkeypatch: py
 
 
 def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay() -> None:
-    plain = Setting(repair="refit")
-    assert "recover" not in plain.model_dump_json() and plain.repaired == "refit" and Setting().repaired == ""
+    plain = Recipe(repair="refit")
+    assert "recover" not in plain.model_dump_json() and plain.repaired == "refit" and Recipe().repaired == ""
     budgets = ["recover_tokens=1000", "recover_tokens=2000", "recover_minutes=5", "recover_minutes=5 recover_norms=yes"]
     budgets.append("recover_minutes=5 recover_dtype=bfloat16")
-    asked = [read_setting(f"uniform repair=distill {each}:0.7") for each in budgets]
+    asked = [read_recipe(f"uniform repair=distill {each}:0.7") for each in budgets]
     assert len({each.key for each in asked}) == 5
     assert [each.repaired for each in asked][1:] == [
         "distill, 2,000 tokens", "distill, 5 min", "distill, 5 min, norms", "distill, 5 min, bfloat16",
@@ -298,9 +298,9 @@ def test_a_budget_is_part_of_what_a_setting_is_and_keys_of_others_stay() -> None
     ],
 )
 def test_what_trains_is_compared_with_the_same_before_it(trained: str, before: str) -> None:
-    asked = read_setting(f"uniform repair={trained} pruner_windows=9:0.7")
-    assert asked.untrained == read_setting(f"uniform{before} pruner_windows=9:0.7")
-    assert read_setting("uniform repair=refit:0.7").untrained is Setting().untrained is None
+    asked = read_recipe(f"uniform repair={trained} pruner_windows=9:0.7")
+    assert asked.untrained == read_recipe(f"uniform{before} pruner_windows=9:0.7")
+    assert read_recipe("uniform repair=refit:0.7").untrained is Recipe().untrained is None
 
 
 @pytest.mark.parametrize(
@@ -324,12 +324,12 @@ def test_what_trains_is_compared_with_the_same_before_it(trained: str, before: s
 )
 def test_a_budget_that_does_not_fit_gets_one_sentence(words: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        read_setting(f"uniform {words}:0.7")
+        read_recipe(f"uniform {words}:0.7")
 
 
 def test_without_calibration_text_nothing_is_trained() -> None:
     with pytest.raises(ValueError, match="repair=distill goes by a calibration text: name one"):
-        PrunedSpec(pruner="magnitude", repair="distill", recover_tokens=9, sparsity=(0.5,), calibration=None)
+        ExactRecipe(pruner="magnitude", repair="distill", recover_tokens=9, sparsity=(0.5,), calibration=None)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 from core.base.errors import Broken
 from core.jobs import execute
 from core.judge import exact_recipes
-from core.judge.perplexity import evaluate, reference
+from core.models.losses import evaluate, reference
 from core.models.progress import Cancelled, Progress
 from core.models.windows import windows
-from core.plan.allocation import spread
+from core.plan.allocation import spread_budget
 from core.prune.walk import Plan, prune_layers, restored
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
@@ -20,7 +20,7 @@ from core.requests.export_and_search import ExportRequest
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, measurements
 from core.requests.perturbations import perturbation
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import study_results
 from core.results.candidates import choose, ranked
@@ -32,8 +32,8 @@ from tests.core.judge.test_zeroshot import folder as tasks_in
 LENGTH = 12
 
 
-def setting(words: str = "uniform", target: float = 0.5, **more: object) -> Setting:
-    return Setting(allocation=grammar.method(words, target), **more)
+def setting(words: str = "uniform", target: float = 0.5, **more: object) -> Recipe:
+    return Recipe(allocation=grammar.method(words, target), **more)
 
 
 def with_tasks(asked: StudyRequest, folder: Path, examples: int) -> StudyRequest:
@@ -42,7 +42,7 @@ def with_tasks(asked: StudyRequest, folder: Path, examples: int) -> StudyRequest
     return asked.model_copy(update={"evaluation": asked.evaluation.model_copy(update=evaluation)})
 
 
-def request(text: str, *asked: Setting, windows: int = 20, **more: object) -> StudyRequest:
+def request(text: str, *asked: Recipe, windows: int = 20, **more: object) -> StudyRequest:
     return StudyRequest(
         model=str(tiny.folder("llama")),
         calibration=WindowRequest(source=text, sequences=4, length=LENGTH),
@@ -55,9 +55,9 @@ def request(text: str, *asked: Setting, windows: int = 20, **more: object) -> St
 def test_a_uniform_twin_has_room_for_its_target() -> None:
     usual, high = setting("owl low=0.1 high=0.9", 0.7), setting("owl high=0.99", 0.97)
     assert usual.uniform.allocation == AllocationRequest(target=0.7)
-    assert usual.uniform.key == Setting(allocation=AllocationRequest(target=0.7)).key
+    assert usual.uniform.key == Recipe(allocation=AllocationRequest(target=0.7)).key
     for twin in (high.uniform, high.uniform.uniform):
-        assert np.all(spread(twin.allocation, np.ones((4, 7))).exact == 0.97)
+        assert np.all(spread_budget(twin.allocation, np.ones((4, 7))).exact == 0.97)
 
 
 def test_a_study_measures_what_a_plain_walk_and_loop_give(empty: Store, text: str) -> None:

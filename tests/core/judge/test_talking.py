@@ -13,9 +13,9 @@ from transformers.utils import ModelOutput
 
 from core.lab.answers import Lab
 from core.lab.continuation import DENSE, HURT, TEMPERATURE, TWIN, Talker
-from core.measure.layer_parts import edited
 from core.measure.perturb import chosen, drawn_by, normal
 from core.models.anatomy import Linear, is_prunable
+from core.models.layer_parts import edited
 from core.models.loading import Loaded
 from core.models.replay import hidden
 from core.requests.lab import Talk, Turn

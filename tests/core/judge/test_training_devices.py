@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM
 
 from core.methods.blockwise import blockwise
 from core.methods.distillation import LEARNING_RATE
-from core.methods.masked_weights import Kept, stepped
+from core.methods.masked_weights import MaskedWeights, stepped
 from core.models.loading import Loaded
 from core.prune.distillation import Distillation, trainable
 from tests import families, tiny
@@ -53,7 +53,7 @@ def test_a_step_of_distill_stays_where_the_model_lies(
 ) -> None:
     loaded = model_there(family, dtype)
     tokens, reference = torch.zeros(16, 16, dtype=torch.long), torch.zeros(16, 16, tiny.WIDTH, dtype=dtype)
-    training = Distillation(loaded, Kept(trainable(loaded.layers, True)), tokens, reference, products)
+    training = Distillation(loaded, MaskedWeights(trainable(loaded.layers, True)), tokens, reference, products)
     for step in range(2):
         training.gradient(step)
         stepped(training.kept, training.optimizer, LEARNING_RATE)
@@ -69,6 +69,6 @@ def test_a_window_is_trained_where_it_lies(dtype: torch.dtype, fake: None) -> No
     with THERE:
         linear = torch.nn.Linear(16, 16, dtype=dtype).requires_grad_(False)
         batches = torch.zeros(4, 8, 16, dtype=dtype)
-    kept = Kept([linear.weight])
+    kept = MaskedWeights([linear.weight])
     blockwise(kept, lambda each: linear(batches[each]).tanh().square().sum(), range(4))
     assert {kept.value.device, kept.value.grad.device, linear.weight.device} == {THERE}

@@ -13,9 +13,9 @@ from transformers import PreTrainedModel
 from core.base.errors import UserError
 from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
 from core.measure.first_pass import statistics
-from core.measure.layer_parts import edited, find
 from core.measure.perturb import Injection, Moments, perturbed
 from core.models.anatomy import decoder_layers, linears
+from core.models.layer_parts import edited, find
 from tests import families, tiny
 
 pytestmark = [

@@ -68,7 +68,7 @@ def test_numbers_do_not_depend_on_group_sizes(family: str, tmp_path, no_demo, mo
         monkeypatch.setattr(run_cost, "group_size", lambda *_, size=size: size)
         store = Store(tmp_path / str(size))
         sweep, profile = run(store, family)
-        assert sweep.account.parts == len(NAMES) * -(-SEQUENCES // size)
+        assert sweep.tracker.parts == len(NAMES) * -(-SEQUENCES // size)
         found[size] = units_of(store, profile)
         assert not list(store.root.glob("parts/*")), "parts are left behind"
     assert_close(found[1], found[5])
@@ -160,7 +160,7 @@ def test_raised_damping_is_kept_even_if_the_run_was_stopped(empty: Store, monkey
             run(empty, names=(name,), report=stop_after(1))
     sweep, profile = run(empty, names=(name,))
     (unit,) = [profile.unit(each) for each in profile.measurements]
-    assert sweep.account.parts  # something was left to measure
+    assert sweep.tracker.parts  # something was left to measure
     told = parts.summary(empty, unit)["warnings"]
     assert [text.partition(":")[0] for text in told] == [f"layer {n}, mlp.down_proj" for n in range(tiny.LAYERS)]
 
@@ -202,7 +202,7 @@ def test_a_lost_part_in_the_middle_is_filled_in(tmp_path, no_demo, monkeypatch: 
     (parts.folder(broken, unit) / "0001-0001" / "kl.npy").write_bytes(b"rot")
     monkeypatch.setattr(run_cost, "group_size", lambda *_: 5)
     sweep, _ = run(broken)
-    assert sweep.account.parts == len(NAMES) + 1
+    assert sweep.tracker.parts == len(NAMES) + 1
     assert_close(units_of(broken, profile), units_of(whole, profile))
 
 

@@ -9,7 +9,7 @@ import datasets
 import pytest
 
 from core.models import hub, sources, windows
-from core.models.sources import locate, outlined
+from core.models.sources import locate, read_shape
 from core.store.cache import Store
 from tests import tiny
 from tests.fuzz.hub import COMMIT, Answer, Hub, believed
@@ -40,7 +40,7 @@ def test_a_model_is_fetched_with_the_token_of_the_environment(
     monkeypatch.setenv("HF_TOKEN", "hf_invented")
     found = locate("org/name", empty)
     assert (found.label, found.content) == ("org/name", f"org/name@{COMMIT}")
-    assert outlined(found, empty).layers == tiny.LAYERS
+    assert read_shape(found, empty).layers == tiny.LAYERS
     assert "Bearer hf_invented" in here.tokens
     assert locate("org/name", empty, COMMIT).label == f"org/name@{COMMIT}"
 

@@ -23,7 +23,7 @@ from core.requests.export_and_search import ExportRequest
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, measurements
 from core.requests.perturbations import perturbation
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.store.cache import Store
 from tests import tiny
 from tests.faulty import rewritten
@@ -56,7 +56,7 @@ def asked(
     )
 
     def export(folder: Path, allocation: str = "uniform:0.5") -> ExportRequest:
-        setting = Setting(allocation=grammar.read_allocation(allocation), repair="refit")
+        setting = Recipe(allocation=grammar.read_allocation(allocation), repair="refit")
         return ExportRequest(model=str(model), calibration=windows, setting=setting, folder=str(folder))
 
     return measure, export

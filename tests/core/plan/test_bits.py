@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from core.base.errors import UserError
 from core.cli.allocations import allocated_json
 from core.export import file_sizes
-from core.methods import BITS, GGUF, INTEGERS, LAYERS, MEANT, MIXED, left_out
-from core.methods.budget_unit import Currency
-from core.methods.treatments import USUAL, treatment, usual_of
+from core.methods import BITS, GGUF, INTEGERS, LAYERS, MIXED, UNITS, left_out
+from core.methods.budget_unit import BudgetUnit
+from core.methods.treatments import DEFAULT_PRUNER, default_pruner, treatment
 from core.plan.allocation import allocate
-from core.plan.budget import TOLERANCE, Bounds, met, whole
+from core.plan.budget import TOLERANCE, Bounds, round_to_levels, share_spent
 from core.plan.evidence import Evidence
 from core.plan.responses import at_levels
 from core.plan.sizes import Counts, taken
@@ -29,13 +29,13 @@ from core.requests.allocations import AllocationRequest
 from core.requests.measurements import Measurement
 from core.requests.parsing import read_bytes
 from core.requests.perturbations import perturbation
-from core.requests.recipes import read_setting
+from core.requests.recipes import read_recipe
 from core.store.profiles import Profile
 from tests import synthetic
 from tests.core.allocating import STACK, of_linears, quick
 
 SHARES = [*BITS.levels.values()]
-ROUNDED = [(counted, usual_of(counted)) for counted in (BITS, INTEGERS, MIXED)]
+ROUNDED = [(counted, default_pruner(counted)) for counted in (BITS, INTEGERS, MIXED)]
 
 
 def quantised(layers: int, seed: int, alike: bool = False) -> Profile:
@@ -69,10 +69,10 @@ def spent(words: str, here: Profile) -> tuple[np.ndarray, float]:
     seed=st.integers(0, 10**6),
     bits=st.floats(2, 8),
     base=st.sampled_from(("uniform", "uniform ends=1", "response", "response granularity=linear", "depth_ramp")),
-    counted=st.sampled_from((BITS, INTEGERS, MIXED)),
+    budget_unit=st.sampled_from((BITS, INTEGERS, MIXED)),
 )
 def test_a_budget_of_bits_is_met_by_whole_levels_and_never_passed(
-    layers: int, seed: int, bits: float, base: str, counted: Currency
+    layers: int, seed: int, bits: float, base: str, counted: BudgetUnit
 ) -> None:
     here, bits = quantised(layers, seed), max(bits, 16 * (1 - max(counted.levels.values())))
     exact, mean = spent(f"{base} currency={counted.name}:{bits!r}", here)
@@ -148,8 +148,8 @@ def test_uniform_between_levels_lies_evenly_over_the_layers() -> None:
 
 def test_what_a_step_would_overspend_is_passed_over() -> None:
     wish, weights = np.array([0.78, 0.8]), np.array([10.0, 1.0])
-    found = whole(wish, np.array([0.75, 0.8125]), weights, np.array([[0.0, 9.0], [0.0, 0.1]]))
-    assert list(found) == [0.8125, 0.75] and met(found, weights) >= met(wish, weights)
+    found = round_to_levels(wish, np.array([0.75, 0.8125]), weights, np.array([[0.0, 9.0], [0.0, 0.1]]))
+    assert list(found) == [0.8125, 0.75] and share_spent(found, weights) >= share_spent(wish, weights)
 
 
 # --- layers left out ------------------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def test_an_amount_reads_back(currency, share: float) -> None:
 )
 def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts: Counts, words: str, place: float) -> None:
     form = grammar.parts(words if ":" in words else f"{words}:0")[1].get("currency", "zeros")
-    treated = treatment(usual_of(MEANT[form]))
+    treated = treatment(default_pruner(UNITS[form]))
     ends = {
         "zeros": (1 / 16, 0.95),
         "bits": (0.5, 0.875),
@@ -301,7 +301,7 @@ def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts: Coun
         "layers": (0, 0.99),
     }
     most = math.floor(np.interp(place, [0, 1], [taken(counts, treated, each) for each in reversed(ends[form])]))
-    asked = grammar.read_allocation(file_sizes.within(words, f"{most}B", USUAL, counts))
+    asked = grammar.read_allocation(file_sizes.within(words, f"{most}B", DEFAULT_PRUNER, counts))
     assert asked.currency == form and asked.base == grammar.read_allocation(f"{words.split(':')[0]}:0.7"
         if form == "zeros" else f"{words.split(':')[0]}:{ {'gguf': 6, 'layers': 0.5}.get(form, 3)}").base  # fmt: skip
     assert taken(counts, treated, asked.target) <= most
@@ -323,7 +323,7 @@ def test_a_budget_in_bytes_is_met_by_the_least_that_has_to_be_saved(counts: Coun
 )
 def test_bytes_that_cannot_be_met_are_refused_with_those_that_can(words: str, size: str, wrong: str) -> None:
     with pytest.raises(UserError, match=wrong):
-        file_sizes.within(words, size, USUAL, Counts(106_168_320, 28_311_552, 35_136))
+        file_sizes.within(words, size, DEFAULT_PRUNER, Counts(106_168_320, 28_311_552, 35_136))
 
 
 @pytest.mark.parametrize(("written", "size"), [("60MB", 6e7), ("1.5 GB", 1.5e9), ("7B", 7), ("1kB", 1000)])
@@ -348,7 +348,7 @@ def test_a_size_is_read_with_its_unit(written: str, size: float) -> None:
 )
 def test_what_cannot_be_is_refused_in_a_sentence(words: str, wrong: str) -> None:
     with pytest.raises(UserError, match=wrong):
-        read_setting(words)
+        read_recipe(words)
 
 
 def test_a_target_beyond_what_was_measured_names_that() -> None:
@@ -371,4 +371,4 @@ def test_a_plan_that_was_written_down_reads_back(tmp_path: Path) -> None:
     again = allocate(grammar.read_allocation(str(file)), here)
     assert np.array_equal(again.exact, planned.exact) and again.request.currency == "bits"
     assert told["bytes"] * 8 == pytest.approx(((told["bits"] * 33 / 32 + 0.5) * here.weights.parameters).sum(), abs=8)
-    assert told["mean_bits"] == pytest.approx(met(told["bits"].ravel(), here.weights.parameters.ravel()))
+    assert told["mean_bits"] == pytest.approx(share_spent(told["bits"].ravel(), here.weights.parameters.ravel()))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.base.errors import UserError
 from core.methods import Manual
-from core.plan.allocation import allocate, spread
+from core.plan.allocation import allocate, spread_budget
 from core.requests import grammar
 from core.requests.allocations import AllocationRequest
 from tests.core.allocating import PER_LINEAR, estimates, of_linears, profile, quick
@@ -70,7 +70,7 @@ def test_layers_that_differ_in_their_linears_get_one_budget_per_layer(refused) -
     sizes = of_linears(3).weights.parameters.copy()
     sizes[1, 2] = np.nan
     with refused("spread the budget over layers"):
-        spread(AllocationRequest(base=PER_LINEAR), sizes, of_linears(3))
+        spread_budget(AllocationRequest(base=PER_LINEAR), sizes, of_linears(3))
 
 
 def test_numbers_written_down_with_another_budget_than_they_spend_are_refused(tmp_path, refused) -> None:

@@ -16,11 +16,11 @@ from core.methods.treatments import Treatment
 from core.methods.uniform import Uniform
 from core.plan.allocation import allocate
 from core.requests.allocations import AllocationRequest, Correction
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.results import leaderboard as race
 from core.results import protocols
 from core.results.anchors import anchors as fit
-from core.results.study_results import Evaluations, Slice
+from core.results.study_results import Slice, Study
 from core.show.figures.allocation import UNKNOWN, finish
 from core.show.figures.palette import DARK, LIGHT, Palette, colour, in_palette
 from core.show.words import perplexity_sentences
@@ -37,13 +37,13 @@ TUNED = Owl(m=7.0, lam=0.1)
 SPEC = synthetic.profile_spec(LAYERS, prunable=True).model_copy(update={"removal": True})
 
 
-def study(root: Path, *asked: Setting | AllocationRequest, **more: object) -> list[Evaluations]:
+def study(root: Path, *asked: Recipe | AllocationRequest, **more: object) -> list[Study]:
     """All evaluations of the model in a cache, with one more study."""
-    settings = [each if isinstance(each, Setting) else Setting(allocation=each) for each in asked]
+    settings = [each if isinstance(each, Recipe) else Recipe(allocation=each) for each in asked]
     spec = synthetic.study_spec(SPEC, settings, LAYERS, text=more.pop("text", "invented evaluation"))
     synthetic.save_study(root, spec, LAYERS, **more)
     store = Store(root)
-    return list(protocols.together(store, store.of_model(SPEC.model, "study")).values())
+    return list(protocols.grouped_by_protocol(store, store.of_model(SPEC.model, "study")).values())
 
 
 def profile(root: Path) -> Profile:
@@ -56,16 +56,16 @@ def at_target(base: Allocator, **more: object) -> AllocationRequest:
 
 
 @pytest.fixture
-def measured(tmp_path: Path) -> tuple[Profile, list[Evaluations]]:
+def measured(tmp_path: Path) -> tuple[Profile, list[Study]]:
     """A profile, and its model evaluated with four methods, OWL with parameters of its own, and a correction."""
     fixes = (FIX, FIX.model_copy(update={"control": "reversed"}))
     asked = [*map(at_target, (TUNED, AlphaPruning(), Response())), *(at_target(Uniform(), correction=f) for f in fixes)]
     return profile(tmp_path), study(tmp_path, *asked, profile=SPEC.key)
 
 
-def run(measured: tuple[Profile, list[Evaluations]], target: float = TARGET) -> list[race.Contender]:
+def run(measured: tuple[Profile, list[Study]], target: float = TARGET) -> list[race.RankedMethod]:
     profile, groups = measured
-    return race.Race(profile, *(race.where(groups, target) or ())).ranking(AllocationRequest(target=target))
+    return race.Leaderboard(profile, *(race.where(groups, target) or ())).ranking(AllocationRequest(target=target))
 
 
 def test_every_method_of_the_table_runs_and_the_measured_ones_lead(measured: tuple) -> None:
@@ -96,12 +96,12 @@ def test_where_nothing_was_measured_nobody_wins(measured: tuple) -> None:
 
 
 def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(tmp_path: Path) -> None:
-    def rise(setting: Setting) -> float:
+    def rise(setting: Recipe) -> float:
         cost = {"uniform": 2.0, "owl": 2.05}.get(setting.allocation.base.kind, 2.4)
         return cost + 0.3 * (setting.calibration_seed > 0)
 
     asked = [(Owl(), 0), *((AlphaPruning(), seed) for seed in range(3))]
-    settings = [Setting(allocation=at_target(base), calibration_seed=seed) for base, seed in asked]
+    settings = [Recipe(allocation=at_target(base), calibration_seed=seed) for base, seed in asked]
     contenders = run((profile(tmp_path), study(tmp_path, *settings, profile=SPEC.key, cost=rise)))
     ends = contenders[0].measured.against_uniform.quoted
     assert contenders[0].kind == "owl" and ends.low > 0
@@ -114,20 +114,20 @@ def test_the_allocation_on_screen_is_known_where_it_was_measured(measured: tuple
     place = race.where(measured[1], TARGET)
     planned = next(each.sparsity for each in run(measured) if each.kind == "owl")
     profile = measured[0]
-    assert race.Race(profile, *place).in_view("mine", planned).measured.setting.allocation.base == TUNED
-    assert race.Race(profile, *place).in_view("mine", planned[::-1].copy()).measured is None
-    assert race.Race(profile).in_view("mine", planned).measured is None
+    assert race.Leaderboard(profile, *place).in_view("mine", planned).measured.setting.allocation.base == TUNED
+    assert race.Leaderboard(profile, *place).in_view("mine", planned[::-1].copy()).measured is None
+    assert race.Leaderboard(profile).in_view("mine", planned).measured is None
 
 
 def test_methods_that_were_trained_for_another_budget_do_not_run(tmp_path: Path) -> None:
-    def trained(base: Allocator, tokens: int) -> Setting:
-        return Setting(allocation=at_target(base), repair="distill", recover_tokens=tokens)
+    def trained(base: Allocator, tokens: int) -> Recipe:
+        return Recipe(allocation=at_target(base), repair="distill", recover_tokens=tokens)
 
     asked = trained(TUNED, 2000), trained(AlphaPruning(), 1000)  # each beside its uniform twin
     groups = study(tmp_path, *asked, trained(Response(), 2000), profile=SPEC.key)
     part = Slice("wanda", None, TARGET, "distill")
     assert len(groups[0].within(part)) == 5
-    found = race.Race(profile(tmp_path), groups[0], part).ranking(AllocationRequest(target=TARGET))
+    found = race.Leaderboard(profile(tmp_path), groups[0], part).ranking(AllocationRequest(target=TARGET))
     known = [each.measured.setting for each in found if each.measured]
     assert sorted(each.allocation.base.kind for each in known) == ["owl", "response", "uniform"]
     assert {each.recover_tokens for each in known} == {2000}
@@ -146,7 +146,7 @@ def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_th
     assert each_linear.name == "Response per linear"
     assert each_linear.sparsity.shape == (LAYERS,) and each_linear.measured.uniform is one.measured.uniform
     planned = each_linear.measured.planned
-    mine = race.Race(found[0], *race.where(groups, TARGET)).in_view("mine", planned)
+    mine = race.Leaderboard(found[0], *race.where(groups, TARGET)).in_view("mine", planned)
     assert mine.measured is each_linear.measured
     np.testing.assert_array_equal(mine.sparsity, each_linear.sparsity)
 
@@ -165,7 +165,7 @@ def test_the_correction_is_told_of_what_is_most_like_the_base(
 ) -> None:
     for text, tried in (("one text", Uniform()), ("another text", TUNED)):
         asked = [at_target(tried, correction=fix) for fix in (Correction(), FIX)]
-        settings = [Setting(allocation=each, pruner=name) for each in asked for name in ("wanda", "sparsegpt")
+        settings = [Recipe(allocation=each, pruner=name) for each in asked for name in ("wanda", "sparsegpt")
                     if tried == TUNED or name == "wanda"]  # fmt: skip
         groups = study(tmp_path, *settings, text=text)
     said = perplexity_sentences.corrected(groups, AllocationRequest(base=base, target=TARGET), pruner)
@@ -220,11 +220,11 @@ def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(tmp_path: Pat
 def test_a_method_that_goes_beyond_what_was_measured_is_predicted_up_to_there(measured: tuple) -> None:
     profile, groups = measured
     anchors = fit(groups, profile, Treatment("wanda"))
-    every = race.Race(profile, anchors.study, None, anchors).ranking(AllocationRequest(target=0.85))
+    every = race.Leaderboard(profile, anchors.study, None, anchors).ranking(AllocationRequest(target=0.85))
     kept = {each.name for each in every if each.name.endswith("high 0.9")}
     assert "DLP, high 0.9" in kept and "Uniform" not in kept
     assert all(each.predicted and each.sparsity.max() <= 0.9 + 1e-9 for each in every)
-    alone = race.Race(profile).ranking(AllocationRequest(target=0.85))
+    alone = race.Leaderboard(profile).ranking(AllocationRequest(target=0.85))
     assert not any("high" in each.name for each in alone), "nothing predicts: no method has to be kept to it"
 
 
@@ -233,7 +233,7 @@ def test_what_was_not_measured_runs_with_what_is_predicted_of_it(measured: tuple
     anchors = fit(groups, profile, Treatment("wanda"))
     for target in (TARGET, 0.55):
         place = race.where(groups, target) or (anchors.study, None)
-        contenders = race.Race(profile, *place, anchors).ranking(AllocationRequest(target=target))
+        contenders = race.Leaderboard(profile, *place, anchors).ranking(AllocationRequest(target=target))
         costs = [each.perplexity for each in contenders]
         assert costs == sorted(costs) and all(map(math.isfinite, costs)) and len(costs) == len(METHODS)
         for each in contenders:
@@ -245,7 +245,7 @@ def test_what_was_not_measured_runs_with_what_is_predicted_of_it(measured: tuple
         hollow = [symbol == "circle-open" for symbol in chart.figure.data[0].marker.symbol]
         assert hollow == [each.predicted is not None for each in contenders]
     assert chart.finding.startswith("Of these, ") and " is predicted to have the lowest perplexity, " in chart.finding
-    mine = race.Race(profile, anchors.study, None, anchors).in_view("mine", contenders[0].sparsity)
+    mine = race.Leaderboard(profile, anchors.study, None, anchors).in_view("mine", contenders[0].sparsity)
     assert mine.predicted == contenders[0].predicted and race.tied(mine, contenders[0])
 
 

@@ -13,7 +13,7 @@ from core.base.errors import UserError
 from core.methods.response import Response
 from core.plan import responses
 from core.plan.allocation import allocate, family
-from core.plan.budget import Bounds, Units, met, solve
+from core.plan.budget import Bounds, Choices, share_spent, solve
 from core.plan.curves import curves, hull
 from core.plan.evidence import Evidence
 from core.requests.allocations import AllocationRequest, Correction
@@ -62,7 +62,7 @@ def test_response_beats_every_allocation_of_a_fine_grid(seed: int, layers: int, 
     evidence = Evidence(parameters, target, Bounds(0.1, 0.85), None)
     with patch.object(Evidence, "curves", lambda *_: found):
         best = evidence.least_harm("wanda", "kl", False)
-    assert met(best, parameters) == pytest.approx(target, abs=1e-9)
+    assert share_spent(best, parameters) == pytest.approx(target, abs=1e-9)
     grid = np.meshgrid(*[np.linspace(0.1, 0.85, 76)] * (layers - 1), indexing="ij")
     first = np.stack([axis.ravel() for axis in grid])
     last = (target * parameters.sum() - parameters[:-1] @ first) / parameters[-1]
@@ -130,7 +130,7 @@ def test_a_budget_is_met_with_the_least_harm(seed: int, units: int, budget: floa
     """Units that may be kept in 16, 8 or 4 bits, or dropped, and whatever lies between two of these."""
     rng, saved = np.random.default_rng(seed), np.array([0, 1, 1.5, 2])
     harm = np.stack([hull(saved, row) for row in np.cumsum(rng.random((units, 4)) * [0, 1, 1, 1], axis=1)])
-    here = Units(rng.integers(1, 5, units).astype(float), saved, harm)
+    here = Choices(rng.integers(1, 5, units).astype(float), saved, harm)
 
     def cost(chosen: np.ndarray) -> float:
         return sum(np.interp(each, saved, row) for each, row in zip(chosen, harm, strict=True))
@@ -144,4 +144,4 @@ def test_a_budget_is_met_with_the_least_harm(seed: int, units: int, budget: floa
 
 def test_a_budget_beyond_the_last_level_is_refused() -> None:
     with pytest.raises(UserError, match=r"a budget of 2\.1 is more than can be saved, 2"):
-        solve(Units(np.ones(1), np.array([0, 2]), np.zeros((1, 2))), 2.1)
+        solve(Choices(np.ones(1), np.array([0, 2]), np.zeros((1, 2))), 2.1)

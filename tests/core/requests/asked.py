@@ -9,9 +9,9 @@ from core.methods import BASES
 from core.methods.owl import OUTLIER_THRESHOLDS
 from core.methods.response import CURVES
 from core.methods.selection import pattern as read_pattern
-from core.methods.treatments import CHAINS, OF_ZEROS, UNBOUND
+from core.methods.treatments import CHAINS, REPAIRS_WITHOUT_BUDGET, SPARSIFIERS
 from core.requests.allocations import AllocationRequest, Control, Correction
-from core.requests.recipes import Setting, uniform
+from core.requests.recipes import Recipe, uniform
 
 shares = st.floats(0, 1, exclude_max=True)
 drivers = st.sampled_from(["gaussian:0.3", "gaussian:0.01@all", "residual:wanda:0.7", "skip"])
@@ -46,21 +46,21 @@ bounded = st.builds(AllocationRequest, base=bases, target=shares, low=shares, hi
 loose = bounded.map(lambda asked: asked.model_copy(update={"correction": Correction(), "unclipped": True}))
 allocations = st.one_of(bounded, loose)
 whole = {
-    "pruner": st.sampled_from(list(OF_ZEROS)),
-    "repair": st.sampled_from([None, *UNBOUND]),
+    "pruner": st.sampled_from(list(SPARSIFIERS)),
+    "repair": st.sampled_from([None, *REPAIRS_WITHOUT_BUDGET]),
     "true_sequential": st.booleans(),
     "calibration_seed": st.integers(0, 10**6),
 }
 patterned = st.sampled_from(["2:4", "4:8", "1:4", "1:32"]).flatmap(
     lambda name: st.builds(
-        Setting, pattern=st.just(name), allocation=st.just(uniform(read_pattern(name).sparsity)), **whole
+        Recipe, pattern=st.just(name), allocation=st.just(uniform(read_pattern(name).sparsity)), **whole
     )
 )
-unbound = st.one_of(st.builds(Setting, allocation=allocations, **whole), patterned)
+unbound = st.one_of(st.builds(Recipe, allocation=allocations, **whole), patterned)
 trained = st.builds(
     lambda one, repair, how: one.model_copy(update={"repair": repair, **how}),
     unbound,
-    st.sampled_from([each for each in CHAINS if each not in UNBOUND]),
+    st.sampled_from([each for each in CHAINS if each not in REPAIRS_WITHOUT_BUDGET]),
     st.one_of(
         st.fixed_dictionaries({"recover_minutes": st.floats(1e-6, 1e5), "recover_until": st.integers(0, 10**12)}),
         st.fixed_dictionaries(

@@ -19,7 +19,7 @@ from core.requests.export_and_search import BestRequest
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest, expanded, measurements
 from core.requests.perturbations import PRESETS, perturbation
-from core.requests.recipes import Setting, read_setting
+from core.requests.recipes import Recipe, read_recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results.best import whole_line
 from core.results.text_splits import split
@@ -48,10 +48,10 @@ REQUESTS = [
     ),
     MeasureRequest(text=C4, measurements=PRESETS["paper"].measurements),
     MeasureRequest(model="random:demo", revision="main", dtype="bfloat16", text=ODD_TEXT, measurements=NOISE),
-    *(StudyRequest(settings=(read_setting(each),)) for each in SETTINGS),
+    *(StudyRequest(settings=(read_recipe(each),)) for each in SETTINGS),
     StudyRequest(
         model="org/name", revision="v1", dtype="float16", profile="0123456789abcdef", calibration=C4,
-        settings=(read_setting(SETTINGS[1]),), evaluation=JUDGED,
+        settings=(read_recipe(SETTINGS[1]),), evaluation=JUDGED,
     ),
     StudyRequest(),
     StudyRequest(model="org/name", evaluation=JUDGED),
@@ -68,7 +68,7 @@ def test_device_cache_and_what_no_request_holds_are_said_too() -> None:
     line = command_line(REQUESTS[0], "cuda:1", Path("my cache"), engine="hooks")
     _, values = options(line)
     assert (values.device, values.cache, values.engine) == ("cuda:1", Path("my cache"), "hooks")
-    line = command_line(StudyRequest(settings=(Setting(),)), allocation="a b/recipe.json", export="again")
+    line = command_line(StudyRequest(settings=(Recipe(),)), allocation="a b/recipe.json", export="again")
     _, values = options(line)
     assert (values.allocation, values.export) == ("a b/recipe.json", "again")
 
@@ -76,11 +76,11 @@ def test_device_cache_and_what_no_request_holds_are_said_too() -> None:
 @pytest.mark.parametrize(
     ("request_", "named"),
     [
-        (StudyRequest(settings=(Setting(), Setting(calibration_seed=1))), "study file"),
-        (StudyRequest(settings=(Setting(),), calibration=C4), "no option for this (calibration|evaluation)"),
+        (StudyRequest(settings=(Recipe(), Recipe(calibration_seed=1))), "study file"),
+        (StudyRequest(settings=(Recipe(),), calibration=C4), "no option for this (calibration|evaluation)"),
         (StudyRequest(evaluation=EvaluationRequest(text=ODD_TEXT)), "this evaluation"),
         (StudyRequest(evaluation=EvaluationRequest(seed=3)), "this evaluation"),
-        (StudyRequest(settings=(Setting(allocation=AllocationRequest(base=Manual(sparsity=(0.7,)))),)), "by hand"),
+        (StudyRequest(settings=(Recipe(allocation=AllocationRequest(base=Manual(sparsity=(0.7,)))),)), "by hand"),
         (BestRequest(target=0.5, calibration=WindowRequest(documents=(0, 5), length=256)), "this calibration"),
     ],
 )

@@ -9,7 +9,7 @@ from core.base.errors import UserError
 from core.methods import Manual
 from core.requests import grammar, recipe_names
 from core.requests.allocations import AllocationRequest
-from core.requests.recipes import Setting, read_setting
+from core.requests.recipes import Recipe, read_recipe
 from tests.core.requests.asked import allocations, settings
 
 
@@ -19,8 +19,8 @@ def test_an_allocation_reads_back(asked: AllocationRequest) -> None:
 
 
 @given(settings)
-def test_a_setting_reads_back(asked: Setting) -> None:
-    assert read_setting(asked.name) == asked and read_setting(asked.name).key == asked.key
+def test_a_setting_reads_back(asked: Recipe) -> None:
+    assert read_recipe(asked.name) == asked and read_recipe(asked.name).key == asked.key
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_setting_reads_back(asked: Setting) -> None:
     ],
 )
 def test_only_what_is_not_as_usual_is_written(text: str, said: str) -> None:
-    assert read_setting(text).name == said
+    assert read_recipe(text).name == said
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_only_what_is_not_as_usual_is_written(text: str, said: str) -> None:
 )  # fmt: skip
 def test_what_cannot_be_gets_one_sentence(text: str, named: str, sentence: Callable) -> None:
     with pytest.raises(UserError) as error:
-        read_setting(text)
+        read_recipe(text)
     sentence(error.value, named)
 
 
@@ -61,10 +61,10 @@ def test_an_allocation_takes_no_words_of_a_setting() -> None:
 
 
 def test_what_was_set_by_hand_has_a_name_and_no_line() -> None:
-    asked = Setting(allocation=AllocationRequest(base=Manual(sparsity=(0.4, 0.6)), target=0.5), calibration_seed=2)
+    asked = Recipe(allocation=AllocationRequest(base=Manual(sparsity=(0.4, 0.6)), target=0.5), calibration_seed=2)
     assert asked.name == "manual calibration_seed=2:0.5"
     with pytest.raises(UserError):
-        read_setting(asked.name)
+        read_recipe(asked.name)
 
 
 @pytest.mark.parametrize(
@@ -85,4 +85,4 @@ def test_what_was_set_by_hand_has_a_name_and_no_line() -> None:
     ],
 )
 def test_a_setting_has_one_name_on_screen(text: str, shown: str) -> None:
-    assert recipe_names.setting(read_setting(text)) == shown
+    assert recipe_names.setting(read_recipe(text)) == shown

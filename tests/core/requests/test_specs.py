@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from core.base.spec import checked, number
-from core.methods import FORMS, Gaussian, Perturbation, Residual
+from core.methods import PERTURBATION_KINDS, Gaussian, Perturbation, Residual
 from core.methods.covariance import Covariance
 from core.methods.layer_part import GaussianPart, Mean, ResidualPart, SkipPart
 from core.methods.residual_rescaled import ResidualRescaled
@@ -15,7 +15,7 @@ from core.methods.treatments import Treatment
 from core.requests.inputs import ModelSpec, TextSpec, WindowRequest
 from core.requests.measurements import Measurement, MeasureRequest, PerturbedSpec, ProfileSpec, measurements, methods_of
 from core.requests.perturbations import PRESETS, perturbation
-from core.requests.recipes import PrunedSpec, Setting
+from core.requests.recipes import ExactRecipe, Recipe
 from core.requests.studies import StudyRequest
 
 sizes = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
@@ -93,16 +93,16 @@ def test_a_key_is_the_same_on_every_machine_and_in_every_process() -> None:
 
 
 def test_what_is_not_repaired_keeps_the_key_that_it_had_before_there_was_a_repair() -> None:
-    pruned = PrunedSpec(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT, method=1)
+    pruned = ExactRecipe(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT, method=1)
     repaired = pruned.model_copy(update={"repair": "refit"})
     assert pruned.key == "6bf396241053acc9" != repaired.key
-    assert StudyRequest(settings=(Setting(),)).key == "bb10747c45e87d7b"
-    assert PrunedSpec.model_validate_json(repaired.model_dump_json()) == repaired
+    assert StudyRequest(settings=(Recipe(),)).key == "bb10747c45e87d7b"
+    assert ExactRecipe.model_validate_json(repaired.model_dump_json()) == repaired
 
 
 def test_what_an_earlier_way_of_pruning_gave_stays_as_it_is_and_is_told_apart() -> None:
     """Stored studies and profiles keep their keys; what is asked now has others, but for what does not prune."""
-    now = PrunedSpec(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT)
+    now = ExactRecipe(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT)
     old = now.model_copy(update={"method": 1})
     assert old.earlier and not now.earlier and old.key != now.key
     asked = tuple(Measurement(perturbation=perturbation(name)) for name in ("skip", "residual:wanda:0.7"))
@@ -116,24 +116,24 @@ def test_what_an_earlier_way_of_training_gave_is_told_apart_and_other_repairs_ke
     """A number is told only where it is not the first: the keys of what was refitted before there was one stay."""
     told = {"pruner": "wanda", "sparsity": (0.5, 0.6), "calibration": TEXT}
     before, now = (
-        PrunedSpec(**told, repair="refit+blockwise", repair_method=number)
+        ExactRecipe(**told, repair="refit+blockwise", repair_method=number)
         for number in (1, Treatment("wanda", "refit+blockwise").repair_method)
     )
     assert before.earlier == "Wanda + refit + blockwise" and not now.earlier and before.key != now.key
-    assert PrunedSpec.model_validate_json(before.model_dump_json()) == before
-    refitted = PrunedSpec(**told, repair="refit", repair_method=Treatment("wanda", "refit").repair_method)
+    assert ExactRecipe.model_validate_json(before.model_dump_json()) == before
+    refitted = ExactRecipe(**told, repair="refit", repair_method=Treatment("wanda", "refit").repair_method)
     assert not refitted.earlier and "repair_method" not in refitted.model_dump()
 
 
 def test_a_repair_without_a_text_is_refused(refused) -> None:
     with refused("repair=refit", "calibration text"):
-        checked(PrunedSpec, pruner="magnitude", repair="refit", sparsity=(0.5,), calibration=None)
+        checked(ExactRecipe, pruner="magnitude", repair="refit", sparsity=(0.5,), calibration=None)
 
 
-@pytest.mark.parametrize("kind", FORMS)
+@pytest.mark.parametrize("kind", PERTURBATION_KINDS)
 def test_every_perturbation_has_words_of_its_own(kind: str) -> None:
-    asked = perturbation(FORMS[kind].example)
-    assert asked.kind == kind and asked.name == FORMS[kind].example
+    asked = perturbation(PERTURBATION_KINDS[kind].example)
+    assert asked.kind == kind and asked.name == PERTURBATION_KINDS[kind].example
     assert asked.label and asked.short and asked.is_kin(asked)
 
 

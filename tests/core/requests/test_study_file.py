@@ -13,7 +13,7 @@ from core.methods import Manual
 from core.requests import grammar, recipe_names
 from core.requests.allocations import AllocationRequest
 from core.requests.inputs import WindowRequest
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.requests.study_file import read_study, write_study
 from tests.core.requests.asked import settings
@@ -79,12 +79,12 @@ def test_an_allocation_in_a_file_is_called_as_the_file_says(tmp_path: Path) -> N
     """Two of unlike names are told apart; a file without a name is what it was, to its key."""
     for name in ("Response (by Wanda)", "Response by ALPS + refit", "größer (2)"):
         (tmp_path / "named.json").write_text(json.dumps({"name": name, "sparsity": [0.25, 0.75]}))
-        found = Setting(allocation=grammar.from_file(tmp_path / "named.json"))
+        found = Recipe(allocation=grammar.from_file(tmp_path / "named.json"))
         assert recipe_names.setting(found) == f"{name}, 50 % zeros, Wanda"
         assert found.name == f'manual name="{name}" unclipped=yes:0.5'
-        assert Setting.model_validate_json(found.model_dump_json()) == found
+        assert Recipe.model_validate_json(found.model_dump_json()) == found
     (tmp_path / "plain.json").write_text("[0.25, 0.75]")
-    plain = Setting(allocation=grammar.from_file(tmp_path / "plain.json"))
+    plain = Recipe(allocation=grammar.from_file(tmp_path / "plain.json"))
     assert set(recipe_names.titles([plain, found]).values()) == {"set by hand", "größer (2)"}
     assert plain.key != found.key and "name" not in plain.allocation.base.model_dump()
 
@@ -167,7 +167,7 @@ def test_what_is_written_reads_back_as_the_same_request(request: StudyRequest, t
 
 
 def test_what_was_set_by_hand_is_no_line_of_a_study_file(refused) -> None:
-    by_hand = Setting(allocation=AllocationRequest(base=Manual(sparsity=(0.7,))))
+    by_hand = Recipe(allocation=AllocationRequest(base=Manual(sparsity=(0.7,))))
     with refused("by hand"):
         write_study(StudyRequest(settings=(by_hand,)))
 

@@ -14,10 +14,10 @@ from core.cli import main
 from core.methods.treatments import Treatment
 from core.plan.allocation import allocate
 from core.requests.allocations import AllocationRequest
-from core.requests.recipes import Setting, uniform
+from core.requests.recipes import Recipe, uniform
 from core.results import anchors, study_results
 from core.results.anchor_studies import usual
-from core.results.anchors import fitting, stored
+from core.results.anchors import anchors_of_study, stored
 from core.show.report.benches import BENCHES
 from core.show.words import forecast
 from core.store import profiles
@@ -42,15 +42,15 @@ def profile(store: Store) -> Profile:
     return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, LAYERS)))
 
 
-def evaluated(store: Store, profile: Profile, settings: list[Setting], **how: object) -> str:
+def evaluated(store: Store, profile: Profile, settings: list[Recipe], **how: object) -> str:
     spec = synthetic.study_spec(
         profile.spec, settings, LAYERS, **{k: how.pop(k) for k in ("windows", "text") if k in how}
     )
     return synthetic.save_study(store.root, spec, LAYERS, profile=profile.entry.key, **how)
 
 
-def at(*targets: float, **more: object) -> list[Setting]:
-    return [Setting(allocation=uniform(each), **more) for each in targets]
+def at(*targets: float, **more: object) -> list[Recipe]:
+    return [Recipe(allocation=uniform(each), **more) for each in targets]
 
 
 def test_the_default_anchors_are_uniform_at_three_targets_and_response_at_one(store: Store, profile: Profile) -> None:
@@ -100,7 +100,9 @@ def test_of_trainings_with_several_budgets_those_of_the_most_settings_predict(st
     }
     assert "Learned from 3 settings evaluated with Wanda + distill, 2,000 tokens (" in forecast.basis(found)
     [other] = at(0.8)
-    assert found.besides(allocate(other.allocation, profile).exact, other.allocation)[1] is None, "of another budget"
+    assert found.without_allocation(allocate(other.allocation, profile).exact, other.allocation)[1] is None, (
+        "of another budget"
+    )
 
 
 def test_the_usual_protocol_predicts_and_where_it_has_too_few_the_one_that_judges_by_most_tokens(
@@ -194,15 +196,15 @@ def test_committed_comparisons_are_as_evidence_says() -> None:
 def test_anchors_of_one_protocol_are_its_settings(store: Store, profile: Profile) -> None:
     key = evaluated(store, profile, at(0.5, 0.7))
     study = study_results.load(store, store.by_key(key, ("study",)))
-    found = fitting(study, profile, WANDA)
+    found = anchors_of_study(study, profile, WANDA)
     assert found.increases == pytest.approx([each.loss - study.dense.loss for each in study.settings])
-    assert (found.increases > 0).all() and len(found.settings) < anchors.ENOUGH
+    assert (found.increases > 0).all() and len(found.settings) < anchors.MIN_ANCHORS
 
 
 def test_settings_are_predicted_by_the_others_of_their_protocol_wherever_these_are_stored(
     store: Store, profile: Profile
 ) -> None:
-    def predicted(key: str) -> dict[Setting, anchors.Hindsight]:
+    def predicted(key: str) -> dict[Recipe, anchors.CheckedPrediction]:
         return anchors.from_others(store, study_results.load(store, store.by_key(key)))
 
     [asked], others = at(0.6), at(0.5, 0.7, 0.8)

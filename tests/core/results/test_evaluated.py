@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.requests import grammar
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.requests.studies import TaskSpec
 from core.results.comparison import over_seeds, paired, percent
-from core.results.setting_result import Accuracy, EvaluatedSetting, SeedResult
-from core.results.study_results import Evaluations, shared_tasks
+from core.results.setting_result import Accuracy, Result, SeedResult
+from core.results.study_results import Study, shared_tasks
 from core.store.results import Evaluated, ZeroShot
 
 RTE, BOOLQ = (TaskSpec(name=name, content=name, examples=4, seed=0) for name in ("rte", "boolq"))
@@ -24,7 +24,7 @@ rises = st.dictionaries(st.integers(0, 5), st.floats(-2, 2), min_size=1, max_siz
 
 def result(words: str | None, nll: np.ndarray, seed: int = 0, pruner: str = "wanda", **more: object) -> SeedResult:
     """One setting measured once; the dense model has no words."""
-    made = words and Setting(allocation=grammar.method(words, 0.5), calibration_seed=seed, pruner=pruner)
+    made = words and Recipe(allocation=grammar.method(words, 0.5), calibration_seed=seed, pruner=pruner)
     pruned = words and SimpleNamespace(calibration=None if pruner == "magnitude" else f"text {seed}")
     found = Evaluated(nll=nll, kl=0.1 * nll, agreement=0 * nll + 0.5, zeros=np.full((2, 1), 0.5))
     return SeedResult(made, pruned, found, more.pop("tasks", {}), more)
@@ -36,9 +36,9 @@ def several(words: str, rises: dict[int, float], noise: float = 0.1, pruner: str
     return [result(words, BASE + rise + noise * draw.standard_normal(12), seed, pruner) for seed, rise in rises.items()]
 
 
-def of(*results: SeedResult) -> EvaluatedSetting:
+def of(*results: SeedResult) -> Result:
     """The one setting that these are results of."""
-    [found] = Evaluations(None, {}, results).settings
+    [found] = Study(None, {}, results).settings
     return found
 
 
@@ -93,7 +93,7 @@ def test_windows_are_paired_after_seeds_are_averaged_and_seeds_are_spread_in_log
 
 
 def test_what_draws_no_windows_stands_beside_every_seed_and_has_no_spread() -> None:
-    dense, owl = Evaluations(None, {}, (result(None, BASE),)).dense, of(*several("owl", {0: 0.1, 7: 0.3}, noise=0))
+    dense, owl = Study(None, {}, (result(None, BASE),)).dense, of(*several("owl", {0: 0.1, 7: 0.3}, noise=0))
     found = owl.against(dense)
     assert found.value == pytest.approx(100 * math.expm1(0.2)) and found.seeds.n == 2
     magnitude = of(*several("owl", {0: 0.1, 1: 0.1}, pruner="magnitude"))
@@ -147,7 +147,7 @@ def test_a_set_finds_twins_bases_and_controls_over_seeds_and_seed_by_seed() -> N
     words = ["uniform", "owl", "owl strength=0.04", "owl strength=0.04 control=reversed",
              "owl strength=0.04 control=shuffled seed=1", "owl strength=0.02"]  # fmt: skip
     points = [each for name in words for each in several(name, {0: 0.0, 1: 0.1})]
-    found = Evaluations(None, {}, (result(None, BASE), *points))
+    found = Study(None, {}, (result(None, BASE), *points))
     uniform, owl, fixed, reversed_, shuffled, weak = found.settings
     assert uniform.uniform is None and {each.uniform for each in found.settings[1:]} == {uniform}
     assert owl.base is None and fixed.base is owl
@@ -162,5 +162,5 @@ def test_a_set_finds_twins_bases_and_controls_over_seeds_and_seed_by_seed() -> N
 
 def test_what_is_still_to_come_is_left_out() -> None:
     waiting = replace(result("owl", BASE), evaluated=None)
-    found = Evaluations(None, {}, (SeedResult(None, None, None, {}, {}), waiting))
+    found = Study(None, {}, (SeedResult(None, None, None, {}, {}), waiting))
     assert not found.complete and found.settings == () == found.singles and found.dense is None

@@ -7,7 +7,7 @@ import pytest
 
 from core.methods import GGUF, TREATMENTS, ZEROS
 from core.requests.export_and_search import BestSpec
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.requests.studies import StudySpec
 from core.results import protocols, study_results
 from core.results.study_table import rows_of
@@ -18,7 +18,7 @@ from tests import synthetic
 def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path: Path) -> None:
     """The dense model is the same whichever it was; a change from one to the other would be the rounding of rows."""
     profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
-    now = synthetic.study_spec(profile, [Setting()], layers=4)
+    now = synthetic.study_spec(profile, [Recipe()], layers=4)
     points = [
         each.model_copy(update={"pruned": each.pruned and each.pruned.model_copy(update={"method": 1})})
         for each in now.points
@@ -27,7 +27,7 @@ def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path: Pat
     for spec in (old, now):
         synthetic.save_study(tmp_path, spec, layers=4)
     store = Store(tmp_path)
-    found = protocols.together(store, store.of_model(profile.model, "study"))
+    found = protocols.grouped_by_protocol(store, store.of_model(profile.model, "study"))
     assert {key: len(each.points) for key, each in found.items()} == {old.key: 2, now.key: 2}
     earlier = found[old.key].spec.earlier
     assert earlier in protocols.badge(found[old.key]) and not found[now.key].spec.earlier
@@ -39,12 +39,12 @@ def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path: Pat
 
 def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_its_own(tmp_path: Path) -> None:
     profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
-    settings = [Setting(), Setting(allocation={"base": {"kind": "response"}})]
+    settings = [Recipe(), Recipe(allocation={"base": {"kind": "response"}})]
     seen = {"a" * 16: settings[:1], "b" * 16: settings}
     for key, asked in seen.items():
         synthetic.save_study(tmp_path, synthetic.study_spec(profile, asked, layers=4), layers=4, profile=key)
     store = Store(tmp_path)
-    found = protocols.together(store, store.of_model(profile.model, "study"))
+    found = protocols.grouped_by_protocol(store, store.of_model(profile.model, "study"))
     assert {each.profiles: len(each.settings) for each in found.values()} == {(key,): len(seen[key]) for key in seen}
     assert len({protocols.short(each) for each in found.values()}) == 1
     for each in found.values():
@@ -54,16 +54,16 @@ def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_i
 def test_beside_another_a_protocol_lends_what_it_has_alone_and_every_seed_of_uniform(tmp_path: Path) -> None:
     profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
     owl, linears = ({"base": each} for each in ({"kind": "owl"}, {"kind": "response", "granularity": "linear"}))
-    seen = {"a" * 16: [Setting(allocation=owl)]}
-    seen["b" * 16] = [Setting(allocation=each, calibration_seed=seed) for each in (owl, linears) for seed in (0, 1)]
+    seen = {"a" * 16: [Recipe(allocation=owl)]}
+    seen["b" * 16] = [Recipe(allocation=each, calibration_seed=seed) for each in (owl, linears) for seed in (0, 1)]
     for key, asked in seen.items():
         synthetic.save_study(tmp_path, synthetic.study_spec(profile, asked, layers=4), layers=4, profile=key)
     other = synthetic.study_spec(profile, seen["b" * 16], layers=4, windows=8)
     synthetic.save_study(tmp_path, other, layers=4, profile="b" * 16)
     store = Store(tmp_path)
-    groups = tuple(protocols.together(store, store.of_model(profile.model, "study")).values())
+    groups = tuple(protocols.grouped_by_protocol(store, store.of_model(profile.model, "study")).values())
     mine = next(each for each in groups if each.profiles == ("a" * 16,))
-    found = protocols.with_others(mine, groups)
+    found = protocols.with_comparable(mine, groups)
     seeds = {each.setting.allocation.base.kind: each.seeds for each in found.settings}
     assert seeds == {"uniform": (0, 1), "owl": (0,), "response": (0, 1)}
     assert found.entries == mine.entries and other.key not in {each.key for each in found.guests}
@@ -74,7 +74,7 @@ def test_beside_another_a_protocol_lends_what_it_has_alone_and_every_seed_of_uni
 def test_the_order_in_which_a_checkout_wrote_what_ships_does_not_count() -> None:
     store = Store()
     entries = [entry for entry in store.entries("study") if entry.committed]
-    one, other = (protocols.together(store, each) for each in (entries, entries[::-1]))
+    one, other = (protocols.grouped_by_protocol(store, each) for each in (entries, entries[::-1]))
     assert len(entries) > len(one) and list(one) == list(other)
     for key, found in one.items():
         assert [each.name for each in found.settings] == [each.name for each in other[key].settings]
@@ -84,28 +84,28 @@ def test_ones_own_studies_come_before_those_that_ship_of_which_the_widest_is_fir
     store = Store(tmp_path)
     profile = store.demo().spec
 
-    def found() -> dict[str, study_results.Evaluations]:
-        return protocols.together(store, store.of_model(profile.model, "study"))
+    def found() -> dict[str, study_results.Study]:
+        return protocols.grouped_by_protocol(store, store.of_model(profile.model, "study"))
 
-    def targets(each: study_results.Evaluations) -> set[float]:
-        return {part.target for part in each.slices if TREATMENTS[part.pruner].currency is ZEROS}
+    def targets(each: study_results.Study) -> set[float]:
+        return {part.target for part in each.slices if TREATMENTS[part.pruner].budget_unit is ZEROS}
 
     sizes = [(len(targets(each)), len(each.settings)) for each in found().values()]
     assert len(sizes) > 1 and sizes == sorted(sizes, reverse=True)
-    own = synthetic.study_spec(profile, [Setting()], layers=30)
+    own = synthetic.study_spec(profile, [Recipe()], layers=30)
     synthetic.save_study(tmp_path, own, layers=30)
     assert next(iter(found())) == own.key
 
 
 def test_bits_do_not_stand_in_for_zeros_that_save_about_as_much(tmp_path: Path) -> None:
     profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
-    bits = Setting(allocation={"currency": "gguf", "target": GGUF.levels["Q4_0"]}, pruner="gguf")
-    for asked in ([Setting()], [bits]):
+    bits = Recipe(allocation={"currency": "gguf", "target": GGUF.levels["Q4_0"]}, pruner="gguf")
+    for asked in ([Recipe()], [bits]):
         synthetic.save_study(tmp_path, synthetic.study_spec(profile, asked, layers=4), layers=4)
     store = Store(tmp_path)
-    groups = protocols.together(store, store.of_model(profile.model, "study")).values()
+    groups = protocols.grouped_by_protocol(store, store.of_model(profile.model, "study")).values()
     for pruner, own in (("wanda", 0.7), ("gguf", bits.allocation.target)):
-        assert protocols.place(groups, 0.72, pruner).part.target == own
+        assert protocols.best_slice(groups, 0.72, pruner).part.target == own
 
 
 LABEL = "c4_en_train_first1000.jsonl, documents {}"
@@ -134,7 +134,7 @@ def test_the_short_name_of_a_protocol_says_text_amount_and_what_is_unusual(
     text: str, windows: int, length: int, read: str, amount: tuple[int, int], name: str
 ) -> None:
     profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
-    spec = synthetic.study_spec(profile, [Setting()], layers=4, windows=windows, length=length)
+    spec = synthetic.study_spec(profile, [Recipe()], layers=4, windows=windows, length=length)
     drawn = {"windows": ((0, 0),) * amount[0], "length": amount[1]}
     points = []
     for each in spec.points:
@@ -154,7 +154,7 @@ def test_protocols_are_told_apart_wherever_they_are_listed() -> None:
     for entry in store.entries("study"):
         by_model[entry.spec.model].append(entry)
     for entries in by_model.values():
-        groups = list(protocols.together(store, entries).values())
+        groups = list(protocols.grouped_by_protocol(store, entries).values())
         names = protocols.names(groups)
         assert len(set(names)) == len(names)
         assert {protocols.short(each) for each in groups} <= {name.partition(", profile")[0] for name in names}
@@ -165,15 +165,15 @@ def test_protocols_are_told_apart_wherever_they_are_listed() -> None:
 
 def test_the_usual_protocol_has_most_settings_of_the_texts_that_chose_nothing(tmp_path: Path) -> None:
     store, profile = Store(tmp_path), synthetic.profile_spec(layers=4, sequences=4, preset="quick")
-    methods = [Setting(allocation={"base": {"kind": kind}}) for kind in ("owl", "alphapruning", "response")]
+    methods = [Recipe(allocation={"base": {"kind": kind}}) for kind in ("owl", "alphapruning", "response")]
 
     def usual() -> str:
-        groups = protocols.together(store, store.of_model(profile.model, "study")).values()
-        place = protocols.place(groups, 0.7, mine=methods[0])
-        assert protocols.protocol(place.evaluations.spec) == protocols.usual(groups)
+        groups = protocols.grouped_by_protocol(store, store.of_model(profile.model, "study")).values()
+        place = protocols.best_slice(groups, 0.7, mine=methods[0])
+        assert protocols.protocol(place.evaluations.spec) == protocols.main_protocol(groups)
         return place.evaluations.spec.text.content
 
-    def study(content: str, settings: list[Setting], looked_at: str = "a" * 16, **told: str) -> StudySpec:
+    def study(content: str, settings: list[Recipe], looked_at: str = "a" * 16, **told: str) -> StudySpec:
         spec = synthetic.study_spec(profile, settings, layers=4, text=content)
         synthetic.save_study(tmp_path, spec, layers=4, profile=looked_at, **told)
         return spec
@@ -185,7 +185,7 @@ def test_the_usual_protocol_has_most_settings_of_the_texts_that_chose_nothing(tm
     assert usual() == "few", "settings count whichever profile they looked at"
     study("named", methods, text=LABEL.format("600-799"))
     assert usual() == "few", "the project's documents for selection"
-    selection, final = study("chosen on", [*methods, Setting(pruner="magnitude")]), study("judge", methods[:1])
+    selection, final = study("chosen on", [*methods, Recipe(pruner="magnitude")]), study("judge", methods[:1])
     assert usual() == "chosen on"
     told = BestSpec(
         model=profile.model, profile=profile, max_loss=None, selection=selection, final=final, winner=methods[0],

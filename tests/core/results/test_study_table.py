@@ -8,7 +8,7 @@ import pytest
 
 from core.methods.owl import Owl
 from core.requests.allocations import AllocationRequest, Correction
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.results.study_results import load
 from core.results.study_table import MEAN, Table, rows_of, study_table
 from core.show.report import questions
@@ -17,12 +17,12 @@ from tests import synthetic
 from tests.bench.tables import answered
 
 LAYERS = 6
-OWL = Setting(allocation=AllocationRequest(base=Owl()))
-CORRECTED = Setting(allocation=AllocationRequest(base=Owl(), correction=Correction(strength=0.02)))
+OWL = Recipe(allocation=AllocationRequest(base=Owl()))
+CORRECTED = Recipe(allocation=AllocationRequest(base=Owl(), correction=Correction(strength=0.02)))
 RESEEDED = OWL.model_copy(update={"calibration_seed": 1})
 
 
-def made(store: Store, asked: tuple[Setting, ...] = (OWL, RESEEDED, CORRECTED), **how: object) -> Table:
+def made(store: Store, asked: tuple[Recipe, ...] = (OWL, RESEEDED, CORRECTED), **how: object) -> Table:
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), asked, LAYERS, **how)
     return study_table(rows_of(load(store, store.by_key(synthetic.save_study(store.root, spec, LAYERS)))))
 
@@ -64,7 +64,7 @@ def test_a_mean_of_tasks_is_over_those_that_every_row_has(empty: Store) -> None:
 def test_compared_rows_keep_only_what_differs(empty: Store) -> None:
     pruned = study_table(made(empty).rows[1:]).differing.values
     assert "calibration seeds" in pruned and not {"study", "zeros", "pruner"} & pruned.keys()
-    half = Setting(allocation=AllocationRequest(target=0.5))
+    half = Recipe(allocation=AllocationRequest(target=0.5))
     assert made(empty, (OWL, half)).differing.values["zeros"] == [None, 0.5, 0.7, 0.7]
 
 

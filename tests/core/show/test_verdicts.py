@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.methods import Manual
-from core.requests import AllocationRequest, Setting, recipe_names
+from core.requests import AllocationRequest, Recipe, recipe_names
 from core.results.comparison import Interval, verdict
 from core.results.setting_result import UNKNOWN, Change
 from core.show.report import questions
@@ -86,7 +86,7 @@ FEW = Interval(-20.0, NAN, NAN, 4)
     ],
 )
 def test_changes_are_counted_by_their_verdicts(found: list[Interval], said: str) -> None:
-    assert perplexity_sentences.counted(found, "setting", "uniform") == said
+    assert perplexity_sentences.budget_unit(found, "setting", "uniform") == said
 
 
 @pytest.mark.parametrize("name", questions.QUESTIONS)
@@ -100,6 +100,6 @@ def test_a_verdict_does_not_repeat_the_pruner_and_repair_that_lead_it(name: str)
 @pytest.mark.parametrize("name", ["a", "Wanda", "70", "refit", "my own"])
 def test_an_allocation_set_by_hand_keeps_its_name_whatever_leads_the_verdict(name: str) -> None:
     title = recipe_names.setting(
-        Setting(allocation=AllocationRequest(base=Manual(name=name, sparsity=(0.7, 0.7))), repair="refit")
+        Recipe(allocation=AllocationRequest(base=Manual(name=name, sparsity=(0.7, 0.7))), repair="refit")
     )
     assert recipe_names.spoken(title, "70 % zeros, Wanda + refit") == name

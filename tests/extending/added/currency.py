@@ -1,5 +1,5 @@
 """Bytes in half precision."""
 
-from core.methods.budget_unit import Currency
+from core.methods.budget_unit import BudgetUnit
 
-BYTES = Currency("bytes", {"16": 0.0, "8": 0.5})
+BYTES = BudgetUnit("bytes", {"16": 0.0, "8": 0.5})

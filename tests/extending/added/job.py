@@ -2,12 +2,12 @@
 
 from core.requests.count import CountRequest, CountSpec
 
-from core.jobs.context import Bench
+from core.jobs.context import WorkContext
 from core.models import anatomy
 from core.store.cache import Entry
 
 
-def count(request: CountRequest, bench: Bench) -> Entry:
+def count(request: CountRequest, bench: WorkContext) -> Entry:
     """Count them."""
     loaded = bench.load(request)
     spec = CountSpec(model=loaded.spec)

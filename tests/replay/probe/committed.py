@@ -20,7 +20,7 @@ from core.plan.gains import gains_of, verdicts_of
 from core.requests.allocations import AllocationRequest, Correction
 from core.requests.grammar import OF_ALLOCATION, OF_CORRECTION
 from core.results import comparison, propagation, protocols, study_results
-from core.results.study_results import Evaluations, shared_tasks
+from core.results.study_results import Study, shared_tasks
 from core.show.lessons import absorption, budgets, damage, shared
 from core.store import profiles as stored_profiles
 from core.store.cache import HOME, Store
@@ -45,7 +45,7 @@ def profile(key: str) -> Profile:
     return stored_profiles.load(store, store.by_key(key, ("profile",)))
 
 
-def study(key: str) -> Evaluations:
+def study(key: str) -> Study:
     """A stored study."""
     store = Store()
     return study_results.load(store, store.by_key(key, ("study",)))
@@ -218,7 +218,7 @@ def points(name: str, told: list[dict[str, Any]]) -> Figures:
                 yield f"{name}/{index}/{what}", plain(each[what])
 
 
-def compared(name: str, found: Evaluations) -> Figures:
+def compared(name: str, found: Study) -> Figures:
     """Settings of a study against each other over their seeds: every pair that may be compared."""
     for index, line in enumerate(found.settings):
         yield f"{name}/{index}/setting", line.setting.model_dump(mode="json")
@@ -299,8 +299,8 @@ def _prune(found: Profile) -> dict[str, Any]:
 
 def _measured(found: Profile) -> dict[str, Any]:
     store = Store()
-    groups = protocols.together(store, store.of_model(found.spec.model, "study")).values()
-    whole = protocols.place(groups, shared.TARGET)
+    groups = protocols.grouped_by_protocol(store, store.of_model(found.spec.model, "study")).values()
+    whole = protocols.best_slice(groups, shared.TARGET)
     if whole is None:
         return {}
     told, keys = {}, [each.key for each in whole.evaluations.entries]

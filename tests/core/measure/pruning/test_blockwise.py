@@ -12,19 +12,18 @@ from torch import Tensor, nn
 
 from core.base.errors import UserError
 from core.jobs import execute
-from core.judge import perplexity
 from core.methods import blockwise as blockwise_module
 from core.methods.blockwise import blockwise
-from core.methods.masked_weights import Kept, held_back
+from core.methods.masked_weights import MaskedWeights, held_back
 from core.methods.selection import Pattern
-from core.methods.treatments import CHAINS, OF_ONE_LAYER, REPAIRS, treatment
-from core.models import anatomy, run_cost
+from core.methods.treatments import CHAINS, REPAIRS, SINGLE_LAYER_TREATMENTS, treatment
+from core.models import anatomy, losses, run_cost
 from core.models.loading import Loaded
 from core.models.placement import stream
 from core.prune import layer_windows
 from core.prune.walk import Plan, prune_layers
 from core.requests.inputs import WindowRequest
-from core.requests.recipes import Setting, read_setting
+from core.requests.recipes import Recipe, read_recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import study_results
 from core.store.cache import Store
@@ -55,7 +54,7 @@ def bits(of: Loaded) -> dict[str, Tensor]:
 
 def far(of: Loaded, family: str) -> float:
     """KL from the dense model, mean over all windows."""
-    return float(perplexity.evaluate(of, TOKENS, perplexity.reference(tiny.loaded(family), TOKENS)).kl.mean())
+    return float(losses.evaluate(of, TOKENS, losses.reference(tiny.loaded(family), TOKENS)).kl.mean())
 
 
 # --- both, on every family -----------------------------------------------------------------------------------------
@@ -140,14 +139,14 @@ def test_one_window_alone_is_refused() -> None:
 # --- a window ------------------------------------------------------------------------------------------------------
 
 
-def regression(noise: float) -> tuple[Kept, Callable[[int], Tensor]]:
+def regression(noise: float) -> tuple[MaskedWeights, Callable[[int], Tensor]]:
     """A nonlinear window, sparse, that is to give what another gives, on batches of its own."""
     drawn = torch.Generator().manual_seed(0)
     random = lambda *shape: torch.randn(shape, generator=drawn)  # noqa: E731
     truth, weight = random(8, 6), nn.Parameter(random(8, 6), requires_grad=False)
     weight.mul_(random(8, 6) > 0)
     data = [(x, (x @ truth.T).tanh() + noise * random(32, 8)) for x in (random(32, 6) for _ in range(9))]
-    return Kept([weight]), lambda each: ((data[each][0] @ weight.T).tanh() - data[each][1]).square().mean()
+    return MaskedWeights([weight]), lambda each: ((data[each][0] @ weight.T).tanh() - data[each][1]).square().mean()
 
 
 def held_error(error: Callable[[int], Tensor]) -> float:
@@ -184,12 +183,15 @@ def test_repairs_are_chained_from_the_smaller_to_the_larger() -> None:
     ]  # fmt: skip
     assert {"distill", "refit_dense+distill", "refit_dense+blockwise+distill"} < {*CHAINS}
     assert all(each in CHAINS for each in REPAIRS)
-    asked = read_setting("uniform by=alps repair=refit_dense+blockwise:0.7")
-    assert asked.treatment.label == "ALPS + refit to dense + blockwise" and asked.treatment.name not in OF_ONE_LAYER
+    asked = read_recipe("uniform by=alps repair=refit_dense+blockwise:0.7")
+    assert (
+        asked.treatment.label == "ALPS + refit to dense + blockwise"
+        and asked.treatment.name not in SINGLE_LAYER_TREATMENTS
+    )
     assert treatment("magnitude", "blockwise").reads_text and not treatment("magnitude", "blockwise").statistics
-    assert read_setting(asked.name) == asked and "repair" not in Setting().model_dump_json()
+    assert read_recipe(asked.name) == asked and "repair" not in Recipe().model_dump_json()
     with pytest.raises(UserError, match="known are refit, refit_dense, blockwise"):
-        read_setting("uniform repair=blockwise+refit:0.7")
+        read_recipe("uniform repair=blockwise+refit:0.7")
 
 
 def test_a_study_evaluates_it_and_its_cost_is_told(empty: Store, tmp_path: Path) -> None:
@@ -198,7 +200,7 @@ def test_a_study_evaluates_it_and_its_cost_is_told(empty: Store, tmp_path: Path)
         repair: StudyRequest(
             model=str(tiny.folder("gpt2")),
             calibration=WindowRequest(source=text, sequences=16, length=16),
-            settings=(read_setting(f"uniform by=magnitude repair={repair}:0.6"),),
+            settings=(read_recipe(f"uniform by=magnitude repair={repair}:0.6"),),
             evaluation=EvaluationRequest(text=WindowRequest(source=text, sequences=8, length=16)),
         )
         for repair in ("refit", "refit+blockwise")

@@ -8,13 +8,13 @@ from torch import Tensor
 
 from core.methods.magnitude import magnitude
 from core.methods.selection import Pattern, least, least_by_row, pattern
-from core.methods.treatments import OF_ZEROS, PRUNERS, PrunerRow
+from core.methods.treatments import PRUNERS, SPARSIFIERS, PrunerRow
 from core.methods.wanda import wanda
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 sparsities = st.floats(0, 1, exclude_max=True)
 patterns = st.integers(2, 9).flatmap(lambda of: st.builds(Pattern, st.integers(1, of - 1), st.just(of)))
-every_pruner = pytest.mark.parametrize("pruner", [PRUNERS[name] for name in OF_ZEROS], ids=OF_ZEROS)
+every_pruner = pytest.mark.parametrize("pruner", [PRUNERS[name] for name in SPARSIFIERS], ids=SPARSIFIERS)
 
 
 def drawn(shape: tuple[int, int], seed: int = 0) -> tuple[Tensor, Tensor]:

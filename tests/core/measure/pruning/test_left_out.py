@@ -8,7 +8,7 @@ import torch
 from tests.core.prune.walk.test_walk import TOKENS, fresh, plan, weights
 
 from core.base.errors import UserError
-from core.judge import perplexity
+from core.models import losses
 from core.models.loading import Loaded
 from core.models.saving import without
 from core.prune import walk
@@ -30,12 +30,12 @@ def test_a_model_without_some_layers_is_one_that_never_had_them(family: str) -> 
     of, whole = fresh(family), logits(fresh(family))
     before = tiny.state(of.model)
     with without(of.model, GONE):
-        lacking, stream = logits(of), perplexity.last_stream(of, TOKENS)
+        lacking, stream = logits(of), losses.last_stream(of, TOKENS)
     with restored(of):
         achieved = prune_layers(of, TOKENS, plan("left_out", (0, 1, 0, 1)))
         assert (achieved[GONE] == 1).all() and (np.delete(achieved, GONE, 0) < 0.1).all()
         assert torch.equal(logits(of), lacking) and not torch.equal(lacking, whole)
-        assert torch.equal(perplexity.last_stream(of, TOKENS), stream)
+        assert torch.equal(losses.last_stream(of, TOKENS), stream)
     assert torch.equal(logits(of), whole)
     tiny.assert_untouched(of.model, before)
 
@@ -59,7 +59,7 @@ def test_the_dense_path_keeps_the_layers_that_the_pruned_one_leaves_out(
     monkeypatch.setattr(walk, "DensePath", lambda *given: paths.append(DensePath(*given)) or paths[0])
     of = fresh("llama")
     prune_layers(of, TOKENS, plan("wanda", SHARES, repair=repair))
-    dense = perplexity.last_stream(fresh("llama"), TOKENS)
+    dense = losses.last_stream(fresh("llama"), TOKENS)
     assert torch.allclose(torch.cat(paths[0].streams), dense, rtol=0, atol=1e-5 * float(dense.abs().max()))
 
 

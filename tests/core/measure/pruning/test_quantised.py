@@ -9,7 +9,7 @@ from gguf import GGMLQuantizationType, quants
 
 from core.base.errors import UserError
 from core.methods import MIXED
-from core.methods.quantisation import FORMS, dequantise, fed_back, form_of, quantise, rounded
+from core.methods.quantisation import QUANT_FORMATS, dequantise, fed_back, form_of, quantise, rounded
 from core.methods.treatments import PRUNERS, treatment
 from core.models import anatomy
 from core.prune.walk import Plan, prune_layers
@@ -17,9 +17,9 @@ from tests import families, tiny
 
 TOKENS = tiny.windows(6, 16).tokens
 
-INTEGERS = [each for each in FORMS.values() if not (each.gguf or each.zeros)]
-SPARSE = [each for each in FORMS.values() if each.zeros]
-GGUF = [each for each in FORMS.values() if each.gguf]
+INTEGERS = [each for each in QUANT_FORMATS.values() if not (each.gguf or each.zeros)]
+SPARSE = [each for each in QUANT_FORMATS.values() if each.zeros]
+GGUF = [each for each in QUANT_FORMATS.values() if each.gguf]
 
 
 def weight(seed: int, outputs: int = 12, inputs: int = 192) -> torch.Tensor:
@@ -38,7 +38,7 @@ def inputs(seed: int, width: int = 192, tokens: int = 500) -> torch.Tensor:
     return mixed * torch.rand(width, generator=generator)
 
 
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("form", QUANT_FORMATS.values(), ids=QUANT_FORMATS)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_form_has_few_levels_and_keeps_what_lies_on_its_grid(form, seed):
     found = rounded(weight(seed), form)
@@ -64,7 +64,7 @@ def test_more_bits_err_less_and_importance_serves_what_counts(group):
     weighted = lambda found: float(((found - dense) ** 2 * importance).sum())  # noqa: E731
     errors = []
     for bits in (2, 3, 4, 8):
-        form = FORMS[f"int{bits}g{group}"]
+        form = QUANT_FORMATS[f"int{bits}g{group}"]
         errors.append(weighted(rounded(dense, form, importance)))
         assert errors[-1] <= weighted(rounded(dense, form))
     assert errors == sorted(errors, reverse=True) and errors[-1] < errors[0] / 1000
@@ -92,16 +92,16 @@ def test_feedback_never_costs_a_row_outputs_and_stays_on_the_grid(form, seed):
 
 def test_a_width_that_no_group_divides_is_told_what_fits():
     with pytest.raises(UserError, match=r"int3g64 does not fit its 96 inputs.*: these fit: int2g32, .*Q8_0"):
-        quantise(weight(0)[:, :96], FORMS["int3g64"])
+        quantise(weight(0)[:, :96], QUANT_FORMATS["int3g64"])
     with pytest.raises(UserError, match="no form fits"):
-        rounded(weight(0)[:, :50], FORMS["Q4_0"])
+        rounded(weight(0)[:, :50], QUANT_FORMATS["Q4_0"])
 
 
 def test_what_a_form_costs():
     assert {each.name: each.bits_per_weight for each in GGUF} == {
         "Q4_0": 4.5, "Q4_1": 5, "Q5_0": 5.5, "Q5_1": 6, "Q8_0": 8.5
     }  # fmt: skip
-    assert FORMS["int3g32"].bits_per_weight == 3 + 19 / 32
+    assert QUANT_FORMATS["int3g32"].bits_per_weight == 3 + 19 / 32
 
 
 # --- the walk --------------------------------------------------------------------------------------------------------
@@ -179,6 +179,6 @@ def test_the_walk_brings_some_linears_to_zeros_and_bits_and_others_to_bits_alone
     assert np.array_equal(prune_layers(of, TOKENS, Plan("mixed", plan)), plan)
     for layer in of.layers:
         for linear, name in zip(anatomy.prunable(layer), names, strict=True):
-            form, weight = FORMS[name], linear.weight
+            form, weight = QUANT_FORMATS[name], linear.weight
             assert (weight == 0).float().mean() >= form.zeros - 1e-3
             assert torch.equal(rounded(weight, form), weight)

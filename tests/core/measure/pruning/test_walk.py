@@ -13,7 +13,7 @@ from core.methods import alps as splitting
 from core.methods import refit as mending
 from core.methods.refit import refit
 from core.methods.selection import Pattern
-from core.methods.treatments import OF_ZEROS, PRUNERS
+from core.methods.treatments import PRUNERS, SPARSIFIERS
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.replay import hidden
@@ -28,7 +28,7 @@ LLAMA_GROUPS = (
     ("mlp.gate_proj", "mlp.up_proj"),
     ("mlp.down_proj",),
 )
-every_pruner = pytest.mark.parametrize("pruner", OF_ZEROS)
+every_pruner = pytest.mark.parametrize("pruner", SPARSIFIERS)
 
 
 def fresh(family: str, dtype: torch.dtype = torch.float32) -> Loaded:

@@ -25,12 +25,12 @@ from core.requests import grammar
 from core.requests.export_and_search import BestRequest
 from core.requests.inputs import WindowRequest
 from core.requests.measurements import MeasureRequest
-from core.requests.recipes import Setting, uniform
+from core.requests.recipes import Recipe, uniform
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.results import anchors, best, search_plan, shortlist, study_results, text_splits
 from core.results.comparison import Interval
 from core.results.setting_result import UNKNOWN, Change
-from core.results.study_results import Evaluations
+from core.results.study_results import Study
 from core.show.words import advice
 from core.store.cache import Store
 from core.store.deleting import delete
@@ -136,7 +136,7 @@ def test_the_winner_is_tried_repaired(empty: Store, text: str) -> None:
 
 @pytest.mark.parametrize(("after", "kept"), [(4.0, True), (5.0, False), (np.nan, False)])
 def test_what_was_tried_on_the_winner_is_kept_only_where_it_lowers_the_loss(after: float, kept: bool) -> None:
-    winner, tried = Setting(), Setting(repair="distill", recover_minutes=1)
+    winner, tried = Recipe(), Recipe(repair="distill", recover_minutes=1)
     losses = {winner: 5.0, tried: after}
     study = SimpleNamespace(single=lambda one: SimpleNamespace(loss=losses[one], perplexity=losses[one] * 10))
     run = SimpleNamespace(study=study, left_out=[], _evaluate=lambda *asked, **_: asked)
@@ -199,7 +199,7 @@ def test_pruners_that_stored_settings_predict_join_where_intervals_do_not_tell_t
     losing(monkeypatch, uniform=0.8, response=0.7, magnitude=times)
     window = WindowRequest(source=text, sequences=8, length=LENGTH, documents=evaluated)
     settings = [
-        Setting(allocation=uniform(each), pruner=by) for by in ("wanda", "magnitude") for each in (0.3, 0.4, 0.5, 0.6)
+        Recipe(allocation=uniform(each), pruner=by) for by in ("wanda", "magnitude") for each in (0.3, 0.4, 0.5, 0.6)
     ]
     asked = StudyRequest(
         model=request(text).model, settings=settings, evaluation=EvaluationRequest(text=window),
@@ -247,7 +247,7 @@ def losing(monkeypatch: pytest.MonkeyPatch, **share: float) -> None:
     """
     real = study_results.read
 
-    def invented(*given: object) -> Evaluations:
+    def invented(*given: object) -> Study:
         found = real(*given)
         points = []
         for each in found.points:

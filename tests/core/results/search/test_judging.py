@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from core.base.errors import UserError
 from core.requests import grammar
 from core.requests.export_and_search import BestRequest
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.results import best, candidates, search_plan
 from core.results.setting_result import SeedResult
-from core.results.study_results import Evaluations
+from core.results.study_results import Study
 from core.show.words import advice
 from core.store.provenance_schema import BestProvenance
 from core.store.results import Evaluated
@@ -24,7 +24,7 @@ TOLD = BestProvenance.model_construct(forecasts={})
 
 
 def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5, pruner: str = "wanda") -> SeedResult:
-    setting = Setting(pruner=pruner, allocation=grammar.method(words, target), calibration_seed=seed)
+    setting = Recipe(pruner=pruner, allocation=grammar.method(words, target), calibration_seed=seed)
     evaluated = Evaluated(nll=losses, kl=losses, agreement=losses, zeros=np.zeros((1, 1)))
     pruned = SimpleNamespace(calibration=None if pruner == "magnitude" else "a text")
     return SeedResult(setting, pruned, evaluated, {}, {})
@@ -33,11 +33,11 @@ def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5,
 def test_the_winner_has_the_least_loss_and_what_breaks_never_wins() -> None:
     means = {"owl lam=0.05": 2.0, "owl lam=0.08": 2.1, "dlp": 2.2, "uniform": 2.3, "alphapruning": np.nan}
     points = tuple(invented(words, np.full(8, mean)) for words, mean in means.items())
-    assert candidates.choose(Evaluations(None, {}, points)).name == "owl m=5 lam=0.05:0.5"
+    assert candidates.choose(Study(None, {}, points)).name == "owl m=5 lam=0.05:0.5"
     predicted = {points[0].setting: 2.5, points[1].setting: 1.9}
-    assert candidates.choose(Evaluations(None, {}, points), None, predicted) == points[1].setting, "2.25 and 2.0"
+    assert candidates.choose(Study(None, {}, points), None, predicted) == points[1].setting, "2.25 and 2.0"
     with pytest.raises(UserError, match="not finite"):
-        candidates.choose(Evaluations(None, {}, points[-1:]))
+        candidates.choose(Study(None, {}, points[-1:]))
 
 
 @hypothesis.settings(max_examples=25)  # each is six bootstraps
@@ -55,7 +55,7 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
     )
     winner = points[1].setting
     spec = SimpleNamespace(winner=winner, max_loss=None)
-    found = best.Best(spec, TOLD, None, Evaluations(None, {}, points))
+    found = best.Best(spec, TOLD, None, Study(None, {}, points))
     interval = found.against_uniform
     assert found.answer == (winner if interval.windows.certain and interval.windows.high < 0 else winner.uniform)
     assert ("does not hold" in advice.answer(found)) == (found.answer != winner)
@@ -70,13 +70,13 @@ def test_more_lost_than_was_allowed_is_said() -> None:
     dense = SeedResult(None, None, Evaluated(base, base, base, base), {}, {})
     points = (dense, invented("uniform", base + np.log(1.25)), invented("owl", base + np.log(1.26)))
     spec = SimpleNamespace(winner=points[2].setting, max_loss=0.2)
-    study = Evaluations(None, {}, points)
+    study = Study(None, {}, points)
     found = best.Best(spec, TOLD, study, study)
     assert found.answer == found.fallback == found.uniform
     assert re.search(r"; 20 % .* by 5 points\.", advice.loss(found))
     allowing = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": 0.3}), TOLD, study, study)
     assert advice.loss(allowing).endswith("; 30 % were allowed.")
-    lower = Evaluations(None, {}, (*points, invented("uniform", base, target=0.3)))
+    lower = Study(None, {}, (*points, invented("uniform", base, target=0.3)))
     assert best.Best(spec, TOLD, lower, lower).fallback.allocation.target == 0.3
     unasked = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": None}), TOLD, lower, lower)
     assert unasked.answer == found.uniform  # a pack may tell of targets that no loss was asked of
@@ -92,7 +92,7 @@ def test_a_search_measures_layers_and_linears_alone_by_its_pruner_on_little_text
 def test_magnitude_is_judged_with_one_seed() -> None:
     asked = BestRequest(target=0.5, pruner="magnitude", repair="none")
     wanda = asked.model_copy(update={"pruner": "wanda"})
-    winner = Setting(pruner="magnitude", allocation=grammar.method("depth_ramp", 0.5))
+    winner = Recipe(pruner="magnitude", allocation=grammar.method("depth_ramp", 0.5))
     assert search_plan.final_request(asked, None, [winner]).settings == (winner,)
     assert len(search_plan.final_request(wanda, None, [winner.model_copy(update={"pruner": "wanda"})]).settings) == 3
     repaired = winner.model_copy(update={"repair": "refit"})

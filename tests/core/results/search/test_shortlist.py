@@ -7,11 +7,11 @@ import pytest
 
 from core.methods.treatments import Treatment
 from core.requests import grammar
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.results import study_results
-from core.results.anchors import fitting, on
+from core.results.anchors import anchors_of_study, transferred_to
 from core.results.shortlist import candidates
-from core.results.study_results import Evaluations
+from core.results.study_results import Study
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -29,9 +29,9 @@ def profile(tmp_path: Path) -> Profile:
     return profiles.load(store, store.profile(synthetic.save_profile(tmp_path, spec, LAYERS)))
 
 
-def evaluated(profile: Profile, losses: dict[str, float], **more: object) -> Evaluations:
+def evaluated(profile: Profile, losses: dict[str, float], **more: object) -> Study:
     """A study of allocations whose loss is known beforehand, nats over the dense model's."""
-    settings = {Setting(allocation=grammar.read_allocation(line)): loss for line, loss in losses.items()}
+    settings = {Recipe(allocation=grammar.read_allocation(line)): loss for line, loss in losses.items()}
     store = Store(profile.entry.path.parent.parent)
     spec = synthetic.study_spec(profile.spec, list(settings), LAYERS, **more)
     synthetic.save_study(store.root, spec, LAYERS, profile.entry.key, settings.__getitem__)
@@ -64,19 +64,19 @@ def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_me
     pool = candidates(profile, "wanda", 0.7)
     known = {"uniform:0.7": 2.0, "response:0.7": 1.0}
     study = evaluated(profile, known)
-    anchors = [fitting(study, profile, WANDA)]
+    anchors = [anchors_of_study(study, profile, WANDA)]
     asked = pool.best(study, anchors, WANDA, set())
     least = grammar.read_allocation("response:0.7")
     predicted = anchors[0].predictor(pool.harms, pool.harms[[pool.allocations.index(least)]])
     hopeful = predicted.low < 1.0
     first = int(np.where(hopeful, predicted.increase, np.inf).argmin())
-    assert hopeful.any() and asked == Setting(allocation=pool.allocations[first])
+    assert hopeful.any() and asked == Recipe(allocation=pool.allocations[first])
     again = pool.best(study, anchors, WANDA, {(asked.allocation.base.title, WANDA)})
     assert again.allocation.base.title != asked.allocation.base.title
     every = {(each.base.title, WANDA) for each in pool.allocations}
     assert pool.best(study, anchors, WANDA, every) is None and pool.best(None, [], WANDA, every) is None
     done = evaluated(profile, known | {"owl:0.7": -0.01})
-    assert pool.best(done, [fitting(done, profile, WANDA)], WANDA, set()) is None, "no interval reaches so low"
+    assert pool.best(done, [anchors_of_study(done, profile, WANDA)], WANDA, set()) is None, "no interval reaches so low"
     least_harm = pool.best(None, [], WANDA, set())
     assert least_harm.allocation == pool.allocations[int(pool.harms.sum(1).argmin())]
 
@@ -84,12 +84,12 @@ def test_the_next_is_the_best_predicted_whose_interval_reaches_below_the_best_me
 def test_anchors_of_another_text_predict_up_to_a_factor_that_few_settings_tell(profile: Profile) -> None:
     losses = {f"uniform:{each}": 4 * each**3 for each in (0.5, 0.6, 0.7, 0.8)}
     there, doubled = evaluated(profile, losses), {each: 2 * loss for each, loss in losses.items()}
-    pool, known = candidates(profile, "wanda", 0.7), fitting(there, profile, WANDA)
+    pool, known = candidates(profile, "wanda", 0.7), anchors_of_study(there, profile, WANDA)
     alone = known.of_harms(pool.harms)
     widths = []
     for count in (1, 3):
         here = evaluated(profile, dict(list(doubled.items())[:count]), text="another text")
-        [moved] = on(here, [known])
+        [moved] = transferred_to(here, [known])
         found = moved.of_harms(pool.harms)
         assert found.increase == pytest.approx(2 * alone.increase, rel=0.1)
         assert ((found.high / found.increase) > (alone.high / alone.increase)).all()

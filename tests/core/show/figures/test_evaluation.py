@@ -8,9 +8,9 @@ import pytest
 
 from core.methods import MIXED
 from core.requests.allocations import AllocationRequest
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.results.comparison import Interval, said
-from core.results.setting_result import EvaluatedSetting, SeedResult
+from core.results.setting_result import Result, SeedResult
 from core.show.figures import Chart, allocation, evaluation, perplexity
 from core.show.words import perplexity_sentences
 from core.store.results import Evaluated
@@ -24,15 +24,15 @@ ROWS = {
 }
 
 
-def one(name: str, target: float | None, *perplexities: float) -> EvaluatedSetting:
+def one(name: str, target: float | None, *perplexities: float) -> Result:
     """A setting with a calibration seed for every perplexity; without a target the dense model."""
-    asked = Setting(allocation=AllocationRequest(target=target)) if target else None
+    asked = Recipe(allocation=AllocationRequest(target=target)) if target else None
     results = {}
     for seed, value in enumerate(perplexities):
         nll = np.full(9, np.log(value))
         evaluated = Evaluated(nll=nll, kl=nll, agreement=nll, zeros=np.zeros((6, 1)))
         results[seed] = SeedResult(asked, None, evaluated, {}, {"broken": 4})
-    return EvaluatedSetting(asked, name, results)
+    return Result(asked, name, results)
 
 
 SETTINGS = (
@@ -47,7 +47,7 @@ class Part(SimpleNamespace):
     __hash__ = object.__hash__
 
 
-def drawn(*more: EvaluatedSetting, shown: str = "OWL", windows: int = 9) -> Chart:
+def drawn(*more: Result, shown: str = "OWL", windows: int = 9) -> Chart:
     """Perplexity over targets."""
     spec = SimpleNamespace(text=SimpleNamespace(sequences=windows))
     found = Part(settings=(*SETTINGS, *more), dense=one("dense", None, 15.2), spec=spec)
@@ -83,7 +83,7 @@ def test_perplexity_says_what_is_not_a_number_and_from_which_layer() -> None:
 
 def test_changes_are_counted_by_their_intervals_and_drawn_as_ratios() -> None:
     chart = evaluation.changes(ROWS | {"Response, objective drift": Interval(-60.0, -64.0, -55.0, 24)}, None, "uniform")
-    assert evaluation.changes(ROWS, "OWL", "uniform").finding == perplexity_sentences.counted(
+    assert evaluation.changes(ROWS, "OWL", "uniform").finding == perplexity_sentences.budget_unit(
         ROWS.values(), "setting", "uniform"
     )
     assert list(trace(chart.figure, "change").y) == ["Response, objective drift", "OWL", "DLP", "Response"]

@@ -14,7 +14,7 @@ from core.base.errors import UserError
 from core.methods.owl import Owl
 from core.plan import prediction
 from core.plan.allocation import allocate
-from core.plan.budget import met
+from core.plan.budget import share_spent
 from core.plan.gains import gains_of
 from core.plan.responses import layer_harms
 from core.requests.allocations import AllocationRequest, Correction
@@ -220,7 +220,7 @@ def test_the_push_runs_from_the_reverse_over_the_base_to_the_correction(standard
     assert found.strengths[middle] == 0 and found.strengths == pytest.approx(-found.strengths[::-1])
     assert found.rows[middle] == pytest.approx(found.base)
     weights = np.nansum(standard.weights.parameters, axis=1)
-    assert all(abs(met(row, weights) - shared.TARGET) < 1e-9 for row in found.rows)
+    assert all(abs(share_spent(row, weights) - shared.TARGET) < 1e-9 for row in found.rows)
     for strength, control in ((0.04, "none"), (0.1, "reversed")):
         asked = AllocationRequest(base=Owl(), correction=Correction(strength=strength, control=control))
         step = int(np.abs(found.strengths - (strength if control == "none" else -strength)).argmin())

@@ -11,7 +11,7 @@ from core.methods.owl import Owl
 from core.requests.allocations import AllocationRequest, Correction
 from core.requests.export_and_search import ExportSpec
 from core.requests.inputs import WindowRequest
-from core.requests.recipes import Setting
+from core.requests.recipes import Recipe
 from core.requests.studies import EvaluationRequest, StudyRequest
 from core.requests.study_file import read_study
 from core.results import best, study_results
@@ -29,9 +29,9 @@ from tests.pages import test_best_part
 LAYERS = 6
 
 
-def setting(base: object = None, target: float = 0.7, **correction: object) -> Setting:
+def setting(base: object = None, target: float = 0.7, **correction: object) -> Recipe:
     allocation = AllocationRequest(base=base or Owl(), target=target, correction=Correction(**correction))
-    return Setting(allocation=allocation)
+    return Recipe(allocation=allocation)
 
 
 ASKED = (setting(), setting(AlphaPruning()), setting(strength=0.02), setting(strength=0.04), setting(target=0.5))
@@ -54,7 +54,7 @@ def stored_profile(store: Store, model: str = "invented model", preset: str = "s
     return store.profile(synthetic.save_profile(store.root, spec, LAYERS, model))
 
 
-def stored_study(store: Store, asked: tuple[Setting, ...] = ASKED, **told: object) -> Entry:
+def stored_study(store: Store, asked: tuple[Recipe, ...] = ASKED, **told: object) -> Entry:
     """A study of some settings."""
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), asked, LAYERS)
     return store.by_key(synthetic.save_study(store.root, spec, LAYERS, **told))
@@ -107,7 +107,7 @@ def test_a_study_is_reported_with_its_headline_its_verdicts_and_its_table(store:
 
 def test_each_way_of_pruning_is_drawn_with_its_own_names(store: Store) -> None:
     """A repair and a pattern at one target are two ways, whose pictures are saved under two names."""
-    half = Setting(allocation=AllocationRequest(target=0.5))
+    half = Recipe(allocation=AllocationRequest(target=0.5))
     ways = [half, *(half.model_copy(update=more) for more in ({"repair": "refit"}, {"pattern": "2:4"}))]
     owls = [each.model_copy(update={"allocation": AllocationRequest(base=Owl(), target=0.5)}) for each in ways[:2]]
     found = read(store, stored_study(store, (*ways, *owls)))

@@ -12,7 +12,7 @@ from core.models import machine, run_cost
 from core.plan.allocation import Allocation, allocate, linear_parameters
 from core.requests import AllocationRequest, grammar
 from core.requests.commands import line, request_of
-from core.results import Anchors, EvaluatedSetting, Evaluations, Slice, anchor_studies, anchors, leaderboard
+from core.results import Anchors, Result, Slice, Study, anchor_studies, anchors, leaderboard
 from core.show.figures import Chart
 from core.show.figures import allocation as charts
 from core.show.words import forecast, perplexity_sentences
@@ -78,7 +78,7 @@ def draw(
     shown: Allocation,
     profile: Profile,
     found: Anchors | None,
-    measured: EvaluatedSetting | None,
+    measured: Result | None,
 ) -> None:
     """Draw the live picture: the allocation at every strength, and what each is predicted to cost.
 
@@ -109,7 +109,7 @@ def draw(
 
 def by_linear(shown: Allocation, profile: Profile) -> None:
     """Draw the sparsity, or the bits, of layers by linears."""
-    names, counted = profile.provenance["linears"], shown.request.counted
+    names, counted = profile.provenance["linears"], shown.request.budget_unit
     chart = charts.bits(shown.exact, names, counted) if counted.levels else charts.linears(
         shown.exact, linear_parameters(profile), names, shown.bounds
     )  # fmt: skip
@@ -118,7 +118,7 @@ def by_linear(shown: Allocation, profile: Profile) -> None:
 
 # --- beside other methods ------------------------------------------------------------------------------------------
 
-_ranking = lru_cache(leaderboard.Race.ranking)
+_ranking = lru_cache(leaderboard.Leaderboard.ranking)
 corrected = lru_cache(perplexity_sentences.corrected)
 
 
@@ -127,7 +127,7 @@ def race(
     shown: Allocation,
     found: Anchors | None,
     treatment: Treatment,
-    protocols: tuple[Evaluations, ...],
+    protocols: tuple[Study, ...],
     profile: Profile,
 ) -> None:
     """What each method costs, measured or else predicted, beside what it gives the layers; and the protocol once.
@@ -143,7 +143,7 @@ def race(
     else:
         alike = lambda _, part: part.treatment == treatment  # noqa: E731
         study, part = leaderboard.where(protocols, target, treatment.name, alike) or (None, None)
-    lanes, costs = _drawn(request.plain, shown, leaderboard.Race(profile, study, part, found))
+    lanes, costs = _drawn(request.plain, shown, leaderboard.Leaderboard(profile, study, part, found))
     if study is None:
         layout.show(lanes, prefix, "lanes")
         return
@@ -156,7 +156,7 @@ def race(
 
 
 @lru_cache
-def _drawn(request: AllocationRequest, shown: Allocation, among: leaderboard.Race) -> tuple[Chart, Chart | None]:
+def _drawn(request: AllocationRequest, shown: Allocation, among: leaderboard.Leaderboard) -> tuple[Chart, Chart | None]:
     """What each method gives the layers and, where that is known, costs: drawn once for all readers."""
     every, study = [among.in_view("this allocation", shown.exact), *_ranking(among, request)], among.study
     dense = study.dense.perplexity if study and study.dense else math.nan
@@ -197,7 +197,7 @@ def written(allocation: Allocation, profile: Profile) -> str:
 
 def evaluate_anchors(why: UserError, treatment: Treatment, profile: Profile) -> None:
     """Why nothing is predicted and, where settings to learn from are missing, a button that evaluates them."""
-    if not isinstance(why, anchors.TooFew):
+    if not isinstance(why, anchors.TooFewAnchors):
         layout.note(sentence(why))
         return
     layout.note(f"Nothing is predicted for {treatment.spoken} yet: that takes four settings evaluated so.")
